@@ -1,0 +1,38 @@
+# `make demo` and `make test` need nothing but Python 3.11+, make and git; everything else is set up on the way.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+# One environment a requirements file, made anew when the file changes.
+$(VENV)/.installed-%: requirements/%.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.13"; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.PHONY: lint
+lint: $(VENV)/.installed-dev ## ruff and mypy (strict)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: test
+test: $(VENV)/.installed-dev ## everything that can be tested here, in at most 10 minutes on two cores
+	$(BIN)/python -m pytest -m "not bench and not chaos"
+
+.PHONY: lock
+lock: ## pin what requirements/*.in ask for, with hashes
+	$(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv
+	for name in relay functions-aws functions-gcp demo dev; do \
+	  .cache/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    requirements/$$name.in -o requirements/$$name.txt; done
+
+-include make/*.mk

@@ -1,0 +1,45 @@
+"""Phone numbers as Exotel writes them, and as they may appear in a log.
+
+The same caller is `09876500001` on the socket, `+919876500001` in one callback and `919876500001` in the next
+(exotel.md 6), so numbers are compared and dialled in E.164 only.
+"""
+
+import re
+
+_NOT_DIGITS = re.compile(r"\D+")
+# Toll-free numbers (1800…) are dialled nationally and have no safe E.164 form; some are ten digits long (exotel.md 6).
+_TOLL_FREE = re.compile(r"^0?1800\d{6,7}$")
+
+
+def to_e164(number: str | None) -> str | None:
+    """`number` in any Indian spelling, or international with `+`, as E.164; None when that can't be done safely."""
+    if not number:
+        return None
+    text = number.strip()
+    digits = _NOT_DIGITS.sub("", text)
+    international = text.startswith("+")
+    if digits.startswith("00") and not international:
+        digits, international = digits[2:], True
+    if not international and _TOLL_FREE.match(digits):
+        return None
+    if international and not digits.startswith("91"):
+        return f"+{digits}" if 8 <= len(digits) <= 15 and not digits.startswith("0") else None
+    if len(digits) == 10:
+        national = digits
+    elif len(digits) == 11 and digits.startswith("0"):
+        national = digits[1:]
+    elif len(digits) == 12 and digits.startswith("91"):
+        national = digits[2:]
+    elif len(digits) == 13 and digits.startswith("091"):
+        national = digits[3:]
+    else:
+        return None
+    return None if national.startswith("0") else f"+91{national}"
+
+
+def mask(number: str | None) -> str:
+    """`number` with all but its last four digits hidden: the only form in which a number may be logged."""
+    digits = _NOT_DIGITS.sub("", number or "")
+    if not digits:
+        return "unknown"
+    return f"***{digits[-4:]}" if len(digits) > 4 else "***"
