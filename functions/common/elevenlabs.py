@@ -1,0 +1,23 @@
+"""Where ElevenLabs answers. A residency workspace has a host of its own, and its keys are valid there only."""
+
+from types import MappingProxyType
+
+REST_HOSTS = MappingProxyType(
+    {
+        "default": "https://api.elevenlabs.io",
+        "us": "https://api.us.elevenlabs.io",
+        "eu": "https://api.eu.residency.elevenlabs.io",
+        "india": "https://api.in.residency.elevenlabs.io",
+        "singapore": "https://api.sg.residency.elevenlabs.io",
+    }
+)
+"""Region, as `ELEVENLABS_REGION` names it, to the base of its REST API. The socket has the same host."""
+
+
+def rest_base(region: str = "default", override: str = "") -> str:
+    """Base URL without a trailing slash; `override` (`ELEVENLABS_BASE_URL`: a proxy, a fake) wins over `region`.
+
+    A `ws:` or `wss:` override is read as the `http:` or `https:` one it stands for.
+    """
+    base = (override or REST_HOSTS[region]).rstrip("/")
+    return f"http{base[2:]}" if base.startswith(("ws://", "wss://")) else base
