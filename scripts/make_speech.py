@@ -1,0 +1,74 @@
+"""Speaks the lines of sim/assets/lines.toml into sim/assets/*.wav. The files are committed: run it to change a line.
+
+Needs flite from Debian (`apt-get install flite`), whose CMU voices may be used for anything. Each line is trimmed,
+brought to 8 kHz, faded at both ends and set to -20 dBFS (the level of its loud half, so pauses don't count).
+"""
+
+import subprocess
+import tempfile
+import tomllib
+import wave
+from pathlib import Path
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+ASSETS = Path(__file__).parent.parent / "sim" / "assets"
+RATE_HZ = 8000
+LEVEL_DB = -20.0
+PEAK_DB = -1.5
+VOICES = {"agent": "slt", "caller": "rms", "backup": "awb"}
+
+
+def speak(text: str, voice: str) -> tuple[NDArray[np.float64], int]:
+    """`text` in flite's `voice`: samples from -1 to 1, and their rate."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "line.wav"
+        subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(path)], check=True)
+        with wave.open(str(path)) as file:
+            frames, rate_hz = file.readframes(file.getnframes()), file.getframerate()
+    return np.frombuffer(frames, "<i2") / 32768.0, rate_hz
+
+
+def loudness(sound: NDArray[np.float64]) -> NDArray[np.float64]:
+    """RMS of each 20 ms."""
+    size = RATE_HZ // 50
+    frames = sound[: sound.size // size * size].reshape(-1, size)
+    return np.sqrt(np.mean(frames**2, axis=1))
+
+
+def prepare(sound: NDArray[np.float64], rate_hz: int) -> NDArray[np.int16]:
+    """`sound` as it is stored: 8 kHz, 40 ms of quiet left at each end, at LEVEL_DB, peaks below PEAK_DB."""
+    sound = soxr.resample(sound, rate_hz, RATE_HZ, quality="VHQ")
+    levels = loudness(sound)
+    loud = np.flatnonzero(levels > levels.max() * 0.03)
+    size = RATE_HZ // 50
+    sound = sound[max(0, (loud[0] - 2) * size) : (loud[-1] + 3) * size]
+    fade = np.linspace(0.0, 1.0, RATE_HZ // 100)
+    sound[: fade.size] *= fade
+    sound[-fade.size :] *= fade[::-1]
+    levels = loudness(sound)
+    speech = np.sqrt(np.mean(levels[levels >= np.median(levels)] ** 2))
+    gain = min(10 ** (LEVEL_DB / 20) / speech, 10 ** (PEAK_DB / 20) / np.abs(sound).max())
+    return np.round(sound * gain * 32767).astype("<i2")
+
+
+def main() -> None:
+    total = 0
+    for speaker, lines in tomllib.loads((ASSETS / "lines.toml").read_text()).items():
+        for name, text in lines.items():
+            pcm = prepare(*speak(text, VOICES[speaker]))
+            path = ASSETS / f"{name}.wav"
+            with wave.open(str(path), "wb") as file:
+                file.setnchannels(1)
+                file.setsampwidth(2)
+                file.setframerate(RATE_HZ)
+                file.writeframes(pcm.tobytes())
+            total += path.stat().st_size
+            print(f"{name:20} {pcm.size / RATE_HZ:5.1f} s  peak {20 * np.log10(np.abs(pcm).max() / 32768):5.1f} dBFS")
+    print(f"{total / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
