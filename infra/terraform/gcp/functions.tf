@@ -1,0 +1,193 @@
+locals {
+  store = "gs://${google_storage_bucket.records.name}"
+
+  # The sweep is the webhook's source with another entry point, out of the internet's reach.
+  functions = {
+    webhook = {
+      package       = "webhook"
+      public        = true
+      memory        = "512Mi" # a webhook body may hold minutes of audio
+      timeout       = 60
+      concurrency   = 20
+      min_instances = 0
+      environment   = local.webhook_environment
+    }
+    sweep = {
+      package       = "webhook"
+      public        = false
+      memory        = "512Mi"
+      timeout       = 300
+      concurrency   = 1
+      min_instances = 0
+      environment   = local.webhook_environment
+    }
+    transfer = {
+      package       = "transfer"
+      public        = true
+      memory        = "512Mi"
+      timeout       = 15
+      concurrency   = 40 # most of a request is waiting for a decision
+      min_instances = var.transfer_min_instances
+      environment   = local.function_environment
+    }
+  }
+
+  function_environment = {
+    STORE            = local.store
+    LOG_LEVEL        = var.log_level
+    TRANSFER_TARGETS = jsonencode(var.transfer_targets)
+  }
+  webhook_environment = merge(local.function_environment, {
+    ELEVENLABS_REGION  = var.elevenlabs_region
+    TICKET_SERVICE_URL = var.ticket_service_url
+    FETCH_AUDIO        = tostring(var.fetch_audio)
+  })
+
+  # Which keys of the bucket each part may touch: docs/contracts.md, "Bucket".
+  prefixes = {
+    webhook  = ["logs/", "calls/", "conversations/", "inbox/", "audio/"]
+    sweep    = ["logs/", "calls/", "conversations/", "inbox/", "audio/"]
+    transfer = ["calls/"]
+  }
+}
+
+resource "google_storage_bucket_object" "package" {
+  for_each = local.packages
+
+  # The content is in the name: a changed archive is a new object, and so a new build of the function.
+  name           = "functions/${each.key}-${substr(filesha256(each.value), 0, 16)}.zip"
+  bucket         = google_storage_bucket.source.name
+  source         = each.value
+  detect_md5hash = filemd5(each.value)
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "google_cloudfunctions2_function" "function" {
+  for_each = local.functions
+
+  name        = "${var.name}-${each.key}"
+  location    = var.region
+  description = google_service_account.part[each.key].description
+
+  build_config {
+    runtime           = "python313"
+    entry_point       = each.key
+    service_account   = google_service_account.part["build"].id
+    docker_repository = google_artifact_registry_repository.images.id
+
+    source {
+      storage_source {
+        bucket = google_storage_bucket.source.name
+        object = google_storage_bucket_object.package[each.value.package].name
+      }
+    }
+  }
+
+  service_config {
+    service_account_email            = google_service_account.part[each.key].email
+    available_cpu                    = "1"
+    available_memory                 = each.value.memory
+    timeout_seconds                  = each.value.timeout
+    max_instance_request_concurrency = each.value.concurrency
+    min_instance_count               = each.value.min_instances
+    max_instance_count               = each.key == "sweep" ? 1 : var.function_max_instances
+    ingress_settings                 = each.value.public ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY"
+    all_traffic_on_latest_revision   = true
+    environment_variables            = { for variable, value in each.value.environment : variable => value if value != "" }
+
+    dynamic "secret_environment_variables" {
+      for_each = local.part_secrets[each.key]
+      content {
+        key        = secret_environment_variables.key
+        project_id = var.project
+        secret     = google_secret_manager_secret.secret[secret_environment_variables.value].secret_id
+        version    = google_secret_manager_secret_version.secret[secret_environment_variables.value].version
+      }
+    }
+  }
+
+  depends_on = [
+    google_artifact_registry_repository_iam_member.build,
+    google_project_iam_member.build_logs,
+    google_project_iam_member.build_source,
+    google_secret_manager_secret_iam_member.reader,
+    google_storage_bucket_iam_member.records,
+  ]
+}
+
+# Public on purpose: Exotel and the agent's vendor can't present a Google identity. The webhook checks signatures, the
+# transfer function its token.
+resource "google_cloud_run_v2_service_iam_member" "function_public" {
+  for_each = { for name, function in local.functions : name => function if function.public }
+
+  name     = google_cloudfunctions2_function.function[each.key].name
+  location = var.region
+  role     = "roles/run.invoker"
+  member   = "allUsers"
+}
+
+# ── Records ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+resource "google_storage_bucket_iam_member" "records" {
+  for_each = local.prefixes
+
+  bucket = google_storage_bucket.records.name
+  role   = "roles/storage.objectUser"
+  member = google_service_account.part[each.key].member
+
+  condition {
+    title = "only its prefixes"
+    expression = join(" || ", [
+      for prefix in each.value :
+      "resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.records.name}/objects/${prefix}\")"
+    ])
+  }
+}
+
+# Names, not contents: without leave to list, Cloud Storage answers 403 instead of 404 for an object that is not there,
+# and "not there yet" is an everyday answer here.
+resource "google_storage_bucket_iam_member" "records_list" {
+  for_each = local.prefixes
+
+  bucket = google_storage_bucket.records.name
+  role   = "roles/storage.legacyBucketReader"
+  member = google_service_account.part[each.key].member
+}
+
+# ── Sweep ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+resource "google_cloud_run_v2_service_iam_member" "sweep_scheduler" {
+  name     = google_cloudfunctions2_function.function["sweep"].name
+  location = var.region
+  role     = "roles/run.invoker"
+  member   = google_service_account.part["scheduler"].member
+}
+
+resource "google_cloud_scheduler_job" "sweep" {
+  name             = "${var.name}-sweep"
+  region           = var.region
+  description      = "Fetches transcripts whose webhook was lost, closes records whose relay died"
+  schedule         = "*/5 * * * *"
+  time_zone        = "Etc/UTC"
+  attempt_deadline = "${local.functions.sweep.timeout}s"
+
+  http_target {
+    uri         = google_cloudfunctions2_function.function["sweep"].service_config[0].uri
+    http_method = "POST"
+
+    oidc_token {
+      service_account_email = google_service_account.part["scheduler"].email
+      audience              = google_cloudfunctions2_function.function["sweep"].service_config[0].uri
+    }
+  }
+
+  # The next run is five minutes away and does the same work.
+  retry_config {
+    retry_count = 1
+  }
+
+  depends_on = [google_cloud_run_v2_service_iam_member.sweep_scheduler]
+}

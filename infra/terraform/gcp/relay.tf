@@ -1,0 +1,118 @@
+locals {
+  # Cloud Run's longest request, and to it a media socket is one request. Exotel's own cap is 60 minutes too.
+  relay_timeout_seconds = 3600
+
+  relay_environment = merge({
+    LOG_LEVEL               = var.log_level
+    STATS_SECONDS           = "60"
+    ELEVENLABS_AGENT_ID     = var.elevenlabs_agent_id
+    ELEVENLABS_REGION       = var.elevenlabs_region
+    BACKGROUND_SOUND_FILE   = var.background_sound_file
+    BACKGROUND_SOUND_VOLUME = tostring(var.background_sound_volume)
+    EVENTS_URL              = "${google_cloudfunctions2_function.function["webhook"].service_config[0].uri}/relay/events"
+    MAX_CALLS               = tostring(var.max_calls)
+    # The relay hands a call over itself, with a reason, before Cloud Run cuts it without one.
+    MAX_CALL_SECONDS = tostring(local.relay_timeout_seconds - 60)
+    # Cloud Run kills ten seconds after SIGTERM; what is still to be said must be said by then.
+    DRAIN_SECONDS = "8"
+  }, var.domain == "" ? {} : { PUBLIC_URL = "https://${var.domain}" })
+}
+
+resource "google_cloud_run_v2_service" "relay" {
+  name                = "${var.name}-relay"
+  location            = var.region
+  description         = "Carries the sound of calls between Exotel and the agent"
+  ingress             = "INGRESS_TRAFFIC_ALL"
+  deletion_protection = false # the records' bucket is what needs protecting
+
+  # On the service and not the revision: an old revision that still carries calls is not kept warm after its last one.
+  scaling {
+    min_instance_count = var.min_relays
+  }
+
+  template {
+    service_account                  = google_service_account.part["relay"].email
+    timeout                          = "${local.relay_timeout_seconds}s"
+    max_instance_request_concurrency = var.max_calls
+    session_affinity                 = false
+    execution_environment            = "EXECUTION_ENVIRONMENT_GEN2"
+
+    scaling {
+      max_instance_count = var.max_relays
+    }
+
+    containers {
+      image = var.image
+
+      # http1: Cloud Run carries WebSockets over HTTP/2 end to end only for servers that speak RFC 8441.
+      ports {
+        name           = "http1"
+        container_port = 8080
+      }
+
+      resources {
+        limits = {
+          cpu    = tostring(var.relay_cpu)
+          memory = "${var.relay_memory}Mi"
+        }
+        cpu_idle          = false # instance-based: the pacer's clock must run whether or not a request is "active"
+        startup_cpu_boost = true
+      }
+
+      dynamic "env" {
+        for_each = local.relay_environment
+        content {
+          name  = env.key
+          value = env.value
+        }
+      }
+
+      dynamic "env" {
+        for_each = local.part_secrets.relay
+        content {
+          name = env.key
+          value_source {
+            secret_key_ref {
+              secret  = google_secret_manager_secret.secret[env.value].secret_id
+              version = google_secret_manager_secret_version.secret[env.value].version
+            }
+          }
+        }
+      }
+
+      startup_probe {
+        http_get {
+          path = "/ready"
+        }
+        period_seconds    = 2
+        timeout_seconds   = 2
+        failure_threshold = 30
+      }
+
+      # A restart cuts every call of the instance, so only a process that has been dead for a minute is restarted.
+      liveness_probe {
+        http_get {
+          path = "/health"
+        }
+        period_seconds    = 15
+        timeout_seconds   = 10
+        failure_threshold = 4
+      }
+    }
+  }
+
+  traffic {
+    type    = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
+    percent = 100
+  }
+
+  depends_on = [google_secret_manager_secret_iam_member.reader]
+}
+
+# Public on purpose: Exotel can't present a Google identity; the token in the path is what the relay checks.
+resource "google_cloud_run_v2_service_iam_member" "relay_public" {
+  name     = google_cloud_run_v2_service.relay.name
+  location = var.region
+  role     = "roles/run.invoker"
+  member   = "allUsers"
+}
