@@ -1,0 +1,332 @@
+"""What Exotel does with a call once the stream is over: Passthru, Connect and dialling (exotel.md 2, 3).
+
+A flow is a tree, as in Exotel's flow builder: each applet names what comes after each of its branches.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from enum import StrEnum
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from sim.timeline import Timeline
+
+CONNECT_PATIENCE_S = 5.0
+MAX_RINGING_S = 60
+MAX_CONVERSATION_S = 4500
+MAX_FETCHES = 10
+IST = timezone(timedelta(hours=5, minutes=30))
+NO_END_TIME = "1970-01-01 05:30:00"  # what Exotel sends as EndTime of a call that still runs (exotel.md 2.1)
+_E164 = re.compile(r"\+[1-9]\d{7,14}")
+_ANSWER_KEYS = {
+    "fetch_after_attempt": bool,
+    "destination": dict,
+    "outgoing_phone_number": str,
+    "record": bool,
+    "recording_channels": str,
+    "max_ringing_duration": int,
+    "max_conversation_duration": int,
+    "music_on_hold": dict,
+    "start_call_playback": dict,
+    "parallel_ringing": dict,
+    "dial_passthru_event_url": str,
+}
+
+
+class Outcome(StrEnum):
+    """What becomes of one number that is dialled, in Exotel's spelling of DialCallStatus."""
+
+    ANSWERED = "completed"
+    BUSY = "busy"
+    NO_ANSWER = "no-answer"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who picks up a number, or does not; seconds."""
+
+    outcome: Outcome = Outcome.ANSWERED
+    ring_s: float = 2.0
+    talk_s: float = 3.0
+
+
+NOBODY = Person(Outcome.NO_ANSWER, ring_s=20.0)
+
+
+class Encoding(StrEnum):
+    """How a Passthru carries the stream's result: `Stream[Status]=…` keys, or one `Stream` key holding JSON."""
+
+    BRACKETS = "brackets"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Passthru:
+    """Tells a URL how things stand. `waits`: 200 goes on with `if_200`, 302 with `if_302`; else it goes on at once."""
+
+    url: str
+    method: str = "GET"
+    encoding: Encoding = Encoding.BRACKETS
+    waits: bool = True
+    if_200: "Applet | None" = None
+    if_302: "Applet | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Asks a URL whom to dial, and dials. `people` by E.164 number; others don't answer."""
+
+    url: str
+    fallback_url: str = ""
+    people: Mapping[str, Person] = field(default_factory=dict)
+    event_method: str = "POST"
+    if_answered: "Applet | None" = None
+    if_nobody: "Applet | None" = None
+    if_not_dialled: "Applet | None" = None
+
+
+Applet = Passthru | Connect
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request Exotel made. `status` 0 means no answer in time or no connection; `took_s` on the loop's clock."""
+
+    at: float
+    applet: str
+    method: str
+    url: str
+    status: int
+    body: str
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One number dialled."""
+
+    number: str
+    outcome: Outcome
+    talk_s: float
+
+
+@dataclass(slots=True)
+class FlowResult:
+    """What the applets did. `transfer`: answered, nobody, not_dialled, or empty when no Connect ran."""
+
+    exchanges: list[Exchange] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    transfer: str = ""
+    answered_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What every applet request says about its call. `stream` as Passthru reports it (exotel.md 2.1)."""
+
+    call_sid: str
+    from_: str
+    to: str
+    flow_id: str
+    started: datetime
+    stream: Mapping[str, str]
+
+    def query(self) -> dict[str, str]:
+        """Parameters common to all applets; times are IST without saying so."""
+        return {
+            "CallSid": self.call_sid,
+            "CallFrom": self.from_,
+            "CallTo": self.to,
+            "Direction": "incoming",
+            "Created": _ist(self.started),
+            "DialCallDuration": "0",
+            "StartTime": _ist(self.started),
+            "EndTime": NO_END_TIME,
+            "CurrentTime": _ist(datetime.now(UTC)),
+            "CallType": "call-attempt",
+            "flow_id": self.flow_id,
+            "From": self.from_,
+            "To": self.to,
+        }
+
+
+class FlowRunner:
+    """Walks one call through its applets, once."""
+
+    def __init__(self, session: aiohttp.ClientSession, facts: CallFacts, timeline: Timeline) -> None:
+        self.result = FlowResult()
+        self._session = session
+        self._facts = facts
+        self._timeline = timeline
+        self._last_attempt: Attempt | None = None
+        self._background: set[asyncio.Task[Any]] = set()
+
+    async def run(self, first: Applet | None) -> FlowResult:
+        """From `first` to the end of a branch. Network errors are outcomes, not exceptions."""
+        applet = first
+        while applet is not None:
+            applet = await (self._passthru(applet) if isinstance(applet, Passthru) else self._connect(applet))
+        await asyncio.gather(*self._background)
+        return self.result
+
+    async def _passthru(self, applet: Passthru) -> Applet | None:
+        values = self._facts.query() | self._dial_values()
+        if applet.encoding is Encoding.BRACKETS:
+            values |= {f"Stream[{key}]": value for key, value in self._facts.stream.items()}
+        else:
+            values["Stream"] = json.dumps(dict(self._facts.stream))
+        request = self._request("passthru", applet.method, applet.url, values)
+        if not applet.waits:
+            self._later(request)
+            return applet.if_200
+        exchange = await request
+        if exchange.status == 200:
+            return applet.if_200
+        if exchange.status == 302:
+            return applet.if_302
+        self._broken(f"passthru answered {exchange.status}: only 200 and 302 are defined")
+        return None
+
+    async def _connect(self, applet: Connect) -> Applet | None:
+        for _ in range(MAX_FETCHES):
+            answer = await self._whom_to_dial(applet)
+            numbers = _numbers(answer)
+            for number in numbers:
+                if await self._dial(applet, number, answer):
+                    self.result.transfer = "answered"
+                    return applet.if_answered
+            if not numbers or not answer.get("fetch_after_attempt"):
+                break
+        self.result.transfer = "nobody" if self._last_attempt else "not_dialled"
+        return applet.if_nobody if self._last_attempt else applet.if_not_dialled
+
+    async def _whom_to_dial(self, applet: Connect) -> dict[str, Any]:
+        """The first usable answer of the primary and the fallback URL; empty when there is none."""
+        for url in filter(None, (applet.url, applet.fallback_url)):
+            headers = {"Exotel-Version": "1.0"}
+            values = self._facts.query() | self._dial_values()
+            exchange = await self._request("connect", "GET", url, values, headers, CONNECT_PATIENCE_S)
+            if exchange.status == 200 and (answer := self._checked_answer(exchange.body)) is not None:
+                return answer
+        return {}
+
+    def _checked_answer(self, body: str) -> dict[str, Any] | None:
+        """The answer if it can be dialled from; whatever is wrong with it becomes a violation."""
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict) or not isinstance(answer.get("destination"), dict):
+            self._broken("connect answer is not a JSON object with a destination")
+            return None
+        for key, value in answer.items():
+            expected = _ANSWER_KEYS.get(key)
+            if expected is None:
+                self._broken(f"connect answer has the unknown key {key!r}")
+            elif not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
+                self._broken(f"connect answer: {key} must be {expected.__name__}, not {value!r}")
+        for key, limit in (
+            ("max_ringing_duration", MAX_RINGING_S),
+            ("max_conversation_duration", MAX_CONVERSATION_S),
+        ):
+            if isinstance(answer.get(key), int) and not 0 < answer[key] <= limit:
+                self._broken(f"connect answer: {key} is {answer[key]}, at most {limit}")
+        wrong = [number for number in _numbers(answer) if not _E164.fullmatch(str(number))]
+        if wrong:
+            self._broken(f"connect answer: {len(wrong)} numbers are not E.164")
+        return None if wrong else answer
+
+    async def _dial(self, applet: Connect, number: str, answer: Mapping[str, Any]) -> bool:
+        person = applet.people.get(number, NOBODY)
+        event_url = str(answer.get("dial_passthru_event_url", ""))
+
+        def tell(event: str, status: str = "") -> None:
+            self._timeline.note("flow", event.lower(), number)
+            if event_url:
+                values = {**self._facts.query(), "EventType": event, "DialWhomNumber": number, "Status": status}
+                if event == "Terminal":
+                    values |= {"DialCallStatus": status, "DialCallDuration": f"{attempt.talk_s:.0f}"}
+                self._later(self._request("dial-events", applet.event_method, event_url, values))
+
+        tell("Dial", "queued")
+        tell("Ringing", "ringing")
+        ringing_s = float(answer.get("max_ringing_duration", MAX_RINGING_S))
+        in_time = person.ring_s <= ringing_s
+        await asyncio.sleep(min(person.ring_s, ringing_s))
+        outcome = person.outcome if in_time else Outcome.NO_ANSWER
+        attempt = Attempt(number, outcome, person.talk_s if outcome is Outcome.ANSWERED else 0.0)
+        if outcome is Outcome.ANSWERED:
+            self.result.answered_at = asyncio.get_running_loop().time()
+            tell("Answered", "in-progress")
+            await asyncio.sleep(person.talk_s)
+        self.result.attempts.append(attempt)
+        self._last_attempt = attempt
+        tell("Terminal", outcome)
+        return outcome is Outcome.ANSWERED
+
+    def _dial_values(self) -> dict[str, str]:
+        """What is known of the last number dialled, as a second fetch or a Passthru after Connect reports it."""
+        last = self._last_attempt
+        if last is None:
+            return {}
+        answered = last.outcome is Outcome.ANSWERED
+        values = {
+            "DialWhomNumber": last.number,
+            "DialCallStatus": last.outcome.value,
+            "CallType": "completed" if answered else "incomplete",
+        }
+        return values | ({"Legs[0][OnCallDuration]": f"{last.talk_s:.0f}"} if answered else {})
+
+    async def _request(
+        self,
+        applet: str,
+        method: str,
+        url: str,
+        values: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
+        patience_s: float = CONNECT_PATIENCE_S,
+    ) -> Exchange:
+        loop = asyncio.get_running_loop()
+        at = loop.time()
+        # Unlike the socket's, an HTTP applet's own query is kept and added to (exotel.md 3.1).
+        place = {"data": values} if method == "POST" else {"params": [*URL(url).query.items(), *values.items()]}
+        target = URL(url) if method == "POST" else URL(url).with_query(None)
+        status, body = 0, ""
+        try:
+            async with asyncio.timeout(patience_s):
+                async with self._session.request(
+                    method, target, headers=headers, allow_redirects=False, **place
+                ) as response:
+                    body = await response.text()
+                    status = response.status
+        except (TimeoutError, aiohttp.ClientError) as error:
+            body = f"{type(error).__name__}: {error}"
+        exchange = Exchange(at, applet, method, url, status, body, loop.time() - at)
+        self.result.exchanges.append(exchange)
+        self._timeline.note("flow", applet, f"{status} after {exchange.took_s:.2f} s")
+        return exchange
+
+    def _later(self, request: Any) -> None:
+        task = asyncio.ensure_future(request)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def _broken(self, what: str) -> None:
+        self.result.violations.append(what)
+
+
+def _numbers(answer: Mapping[str, Any]) -> Sequence[str]:
+    numbers = answer.get("destination", {}).get("numbers", ())
+    return numbers if isinstance(numbers, list) else ()
+
+
+def _ist(moment: datetime) -> str:
+    return moment.astimezone(IST).strftime("%Y-%m-%d %H:%M:%S")

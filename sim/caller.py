@@ -1,0 +1,143 @@
+"""The person on the phone: follows a script, hears the agent, speaks in frames."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+
+from sim.sound import Pcm, level_db
+from sim.speech import spoken
+
+SPEECH_DB = -31.0
+"""Louder than this is speech to the caller: the lines are at -20 dBFS, the built-in ambience stays below -34."""
+
+
+class When(StrEnum):
+    """What a step waits for; `ms` qualifies it."""
+
+    THEN = "then"  # ms after the step before is done (its line spoken)
+    AT = "at"  # ms after the call's start
+    AGENT_SPEAKING = "agent_speaking"  # the agent has been speaking for ms
+    AGENT_FINISHED = "agent_finished"  # the agent has spoken since the step before, and been quiet for ms
+    NEVER = "never"  # holds the line until the other side ends the call
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing the caller does: says a line, presses keys, hangs up."""
+
+    when: When = When.THEN
+    ms: int = 0
+    say: str = ""
+    press: str = ""
+    hang_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """What the caller does during one frame. `pcm` None is silence."""
+
+    pcm: Pcm | None = None
+    digits: str = ""
+    hang_up: bool = False
+    begins: str = ""
+
+
+SILENT = Doing()
+
+
+class Caller(Protocol):
+    """Anything that can be on the phone. Called once a frame, with the sound heard since the last call."""
+
+    def frame(self, at_ms: float, heard: Pcm, size: int) -> Doing:
+        """What to do in the `size` samples from `at_ms` (since the stream's start) on."""
+
+
+@dataclass(slots=True)
+class Ear:
+    """Tells speech from quiet by loudness. Short pauses inside a sentence don't end it: the caller waits for `ms`."""
+
+    speech_db: float = SPEECH_DB
+    speaking_since_ms: float | None = None
+    last_loud_ms: float = 0.0
+    heard_speech_ms: float = 0.0
+    _loud_for_ms: float = 0.0
+
+    def hear(self, at_ms: float, pcm: Pcm, length_ms: float) -> None:
+        """Up to `at_ms` the caller heard `pcm`, `length_ms` long."""
+        if level_db(pcm) < self.speech_db:
+            self._loud_for_ms = 0.0
+            if at_ms - self.last_loud_ms > 400:
+                self.speaking_since_ms = None
+            return
+        self._loud_for_ms += length_ms
+        if self._loud_for_ms < 3 * length_ms:  # a click is not speech
+            return
+        self.last_loud_ms = at_ms
+        self.heard_speech_ms += length_ms
+        if self.speaking_since_ms is None:
+            self.speaking_since_ms = at_ms
+
+    def quiet_ms(self, at_ms: float) -> float:
+        """How long nobody has spoken."""
+        return at_ms - self.last_loud_ms
+
+
+@dataclass(slots=True)
+class ScriptedCaller:
+    """Takes the steps one after another. Use one a call."""
+
+    steps: Sequence[Step] = ()
+    rate_hz: int = 8000
+    ear: Ear = field(default_factory=Ear)
+    _left: deque[Step] = field(init=False)
+    _speaking: Pcm | None = None
+    _done_ms: float = 0.0
+    _speech_at_done_ms: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._left = deque(self.steps)
+
+    def frame(self, at_ms: float, heard: Pcm, size: int) -> Doing:
+        """See Caller."""
+        self.ear.hear(at_ms, heard, size / self.rate_hz * 1000)
+        if self._speaking is None and self._left and self._is_time(self._left[0], at_ms):
+            step = self._left.popleft()
+            self._speaking = spoken(step.say, self.rate_hz) if step.say else None
+            if self._speaking is None:
+                self._finish_step(at_ms)
+            return Doing(self._next_frame(at_ms, size), step.press, step.hang_up, step.say)
+        if self._speaking is None:
+            return SILENT
+        return Doing(self._next_frame(at_ms, size))
+
+    def _is_time(self, step: Step, at_ms: float) -> bool:
+        match step.when:
+            case When.THEN:
+                return at_ms >= self._done_ms + step.ms
+            case When.AT:
+                return at_ms >= step.ms
+            case When.AGENT_SPEAKING:
+                since = self.ear.speaking_since_ms
+                return since is not None and at_ms - since >= step.ms
+            case When.AGENT_FINISHED:
+                has_spoken = self.ear.heard_speech_ms - self._speech_at_done_ms >= 200
+                return has_spoken and self.ear.quiet_ms(at_ms) >= step.ms
+            case When.NEVER:
+                return False
+
+    def _next_frame(self, at_ms: float, size: int) -> Pcm | None:
+        if self._speaking is None:
+            return None
+        frame, self._speaking = self._speaking[:size], self._speaking[size:]
+        if not self._speaking.size:
+            self._speaking = None
+            self._finish_step(at_ms)
+        return frame if frame.size == size else np.pad(frame, (0, size - frame.size))
+
+    def _finish_step(self, at_ms: float) -> None:
+        self._done_ms = at_ms
+        self._speech_at_done_ms = self.ear.heard_speech_ms

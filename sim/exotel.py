@@ -1,0 +1,215 @@
+"""A fake Exotel: places calls at a relay over the real protocol, holds it to the rules, hears what the caller hears.
+
+One `call` is one call from ringing in to the end of the flow behind the stream. What the relay does wrong is data in
+the result, not an exception; a hundred calls run in one process.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+from yarl import URL
+
+from sim.applets import Applet, CallFacts, FlowResult, FlowRunner
+from sim.caller import Caller, ScriptedCaller, Step
+from sim.exotel_rules import Violation
+from sim.exotel_stream import LineFaults, LineRules, Spelling, Stream, StreamStart
+from sim.line_playout import Gap, MarkEcho
+from sim.sound import Pcm
+from sim.timeline import Timeline
+
+HANDSHAKE_S = 10.0
+MAX_CUSTOM_PARAMETERS = 3
+MAX_QUERY_CHARACTERS = 256
+
+
+def new_sid() -> str:
+    """An id of the kind Exotel gives calls and streams."""
+    return uuid4().hex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPlan:
+    """A call to place. `url` as it stands in the Voicebot applet: ws, wss, http or https, with user:password@ and a
+    query if wanted. `script` is what the caller does; `caller` makes somebody of your own instead."""
+
+    url: str
+    script: Sequence[Step] = ()
+    caller: Callable[[], Caller] | None = None
+    from_: str = "09876500001"
+    to: str = "08047100002"
+    call_sid: str = field(default_factory=new_sid)
+    account_sid: str = "acmehealth1"
+    frame_ms: float = 20.0
+    max_s: float = 3600.0
+    retry_after_s: float = 1.0
+    spelling: Spelling = Spelling()
+    rules: LineRules = LineRules()
+    faults: LineFaults = LineFaults()
+    flow: Applet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """Everything about a call, known sample by sample. Times in seconds since the stream's `start` unless said.
+
+    `said` and `heard` are the caller's mouth and ear on one clock, at `rate_hz`. `ended_by`: caller, bot, nobody (never
+    connected), fault. `close_code` is what the relay closed with, None when it did not."""
+
+    call_sid: str
+    stream_sid: str
+    rate_hz: int
+    started_at: float
+    duration_s: float
+    ended_by: str
+    close_code: int | None
+    handshakes: int
+    error: str
+    said: Pcm
+    heard: Pcm
+    said_lines: tuple[tuple[float, str], ...]
+    gaps: tuple[Gap, ...]
+    marks: tuple[MarkEcho, ...]
+    clears: tuple[float, ...]
+    media_messages: int
+    ahead_max_s: float
+    violations: tuple[Violation, ...]
+    flow: FlowResult
+
+
+class FakeExotel:
+    """Places calls. `ssl` as aiohttp takes it, for a relay whose certificate no public authority signed."""
+
+    def __init__(self, *, timeline: Timeline | None = None, ssl: Any = True) -> None:
+        self.timeline = timeline or Timeline()
+        self._ssl = ssl
+
+    async def call(self, plan: CallPlan) -> CallResult:
+        """Place one call and stay with it to its end. Raises ValueError for a URL Exotel would not take."""
+        started = datetime.now(UTC)
+        # A connector of its own: closing it drops the call's TCP connection without a close frame, as Exotel does.
+        connector = aiohttp.TCPConnector(ssl=self._ssl)
+        async with aiohttp.ClientSession() as http, aiohttp.ClientSession(connector=connector) as media:
+            url = URL(plan.url)
+            error = ""
+            if url.scheme in {"http", "https"}:
+                url, error = await self._dynamic_url(http, url, plan)
+            rate_hz, parameters = _applet_query(url)
+            stream = self._stream(plan, rate_hz, parameters)
+            handshakes = 0
+            while not error and handshakes < 2:  # one automatic retry (exotel.md 1.10)
+                handshakes += 1
+                socket, failure = await _handshake(media, url)
+                if socket is not None:
+                    self.timeline.note("line", "connected", url.path)
+                    await stream.run(socket)
+                    await connector.close()
+                    await socket.close()  # nothing is sent any more: this only lets go of it
+                    break
+                self.timeline.note("line", "handshake_failed", failure)
+                if handshakes == 2:
+                    error = failure
+                else:
+                    await asyncio.sleep(plan.retry_after_s)
+            facts = CallFacts(plan.call_sid, plan.from_, plan.to, "412233", started, _stream_values(stream, url, error))
+            runner = FlowRunner(http, facts, self.timeline)
+            if stream.ended_by in {"bot", "nobody"}:  # a caller who hung up is not connected to anybody
+                await runner.run(plan.flow)
+        return _result(plan, stream, handshakes, error, runner.result)
+
+    def _stream(self, plan: CallPlan, rate_hz: int, parameters: dict[str, str]) -> Stream:
+        start = StreamStart(
+            new_sid(), plan.call_sid, plan.account_sid, plan.from_, plan.to, rate_hz, parameters, plan.frame_ms
+        )
+        caller = plan.caller() if plan.caller else ScriptedCaller(plan.script, rate_hz)
+        return Stream(
+            start,
+            caller,
+            spelling=plan.spelling,
+            rules=plan.rules,
+            faults=plan.faults,
+            max_s=plan.max_s,
+            timeline=self.timeline,
+        )
+
+    async def _dynamic_url(self, http: aiohttp.ClientSession, url: URL, plan: CallPlan) -> tuple[URL, str]:
+        """The socket's address, asked of an http(s) applet URL (exotel.md 1.12), and an error text if that failed."""
+        values = {"CallSid": plan.call_sid, "CallFrom": plan.from_, "CallTo": plan.to, "Direction": "incoming"}
+        try:
+            async with asyncio.timeout(HANDSHAKE_S):
+                async with http.get(url.update_query(values), allow_redirects=False, ssl=self._ssl) as response:
+                    if response.status != 200:
+                        return url, f"dynamic URL answered {response.status}"
+                    answer = await response.json(content_type=None)
+            return URL(answer["url"]), ""
+        except (TimeoutError, aiohttp.ClientError, ValueError, KeyError, TypeError) as error:
+            return url, f"dynamic URL gave no address: {type(error).__name__}: {error}"
+
+
+async def _handshake(
+    session: aiohttp.ClientSession, url: URL
+) -> tuple[aiohttp.ClientWebSocketResponse[bool] | None, str]:
+    """Open the socket as the Voicebot applet does: without the query, credentials in the Authorization header."""
+    auth = aiohttp.BasicAuth(url.user, url.password or "") if url.user else None
+    bare = url.with_query(None).with_user(None)
+    try:
+        async with asyncio.timeout(HANDSHAKE_S):
+            return await session.ws_connect(bare, auth=auth, max_msg_size=0), ""
+    except aiohttp.WSServerHandshakeError as error:
+        return None, f"3009 failed to establish ws conn: status {error.status}"
+    except (TimeoutError, aiohttp.ClientError) as error:
+        return None, f"3009 failed to establish ws conn: {type(error).__name__}"
+
+
+def _applet_query(url: URL) -> tuple[int, dict[str, str]]:
+    """The line's rate and the custom parameters: all that becomes of the applet URL's query (exotel.md 1.7, 1.11)."""
+    if len(url.query_string) > MAX_QUERY_CHARACTERS:
+        raise ValueError(f"the query has {len(url.query_string)} characters: Exotel takes {MAX_QUERY_CHARACTERS}")
+    parameters = {key: value for key, value in url.query.items() if key not in {"sample-rate", "sample_rate"}}
+    if len(parameters) > MAX_CUSTOM_PARAMETERS:
+        raise ValueError(f"{len(parameters)} custom parameters: Exotel takes {MAX_CUSTOM_PARAMETERS}")
+    rate = url.query.get("sample-rate", url.query.get("sample_rate", "8000"))
+    if rate not in {"8000", "16000", "24000"}:
+        raise ValueError(f"sample-rate={rate}: Exotel takes 8000, 16000 or 24000")
+    return int(rate), parameters
+
+
+def _stream_values(stream: Stream, url: URL, error: str) -> dict[str, str]:
+    """The stream's outcome as a Passthru reports it (table in exotel.md 2.1); the URL with its credentials."""
+    status, by = {"bot": ("completed", "bot"), "caller": ("cancelled", "user")}.get(stream.ended_by, ("failed", "NA"))
+    return {
+        "StreamSID": stream.start.stream_sid,
+        "Status": status,
+        "Duration": f"{stream.duration_s:.0f}",
+        "StreamUrl": str(url.with_query(None)),
+        "DisconnectedBy": by,
+        **({"Error": error} if error else {}),
+    }
+
+
+def _result(plan: CallPlan, stream: Stream, handshakes: int, error: str, flow: FlowResult) -> CallResult:
+    return CallResult(
+        call_sid=plan.call_sid,
+        stream_sid=stream.start.stream_sid,
+        rate_hz=stream.start.rate_hz,
+        started_at=stream.started_at,
+        duration_s=stream.duration_s,
+        ended_by=stream.ended_by,
+        close_code=stream.close_code,
+        handshakes=handshakes,
+        error=error,
+        said=stream.said(),
+        heard=stream.playout.heard(stream.duration_s),
+        said_lines=tuple(stream.said_lines),
+        gaps=tuple(stream.playout.gaps),
+        marks=tuple(stream.playout.echoes),
+        clears=tuple(stream.clears),
+        media_messages=stream.media_messages,
+        ahead_max_s=stream.ahead_max_s,
+        violations=tuple(stream.book.violations),
+        flow=flow,
+    )

@@ -1,0 +1,121 @@
+"""What a bot may send on Exotel's media socket, and every way to get it wrong (exotel.md 1.6 to 1.8)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from sim.sound import Pcm, base64_decoded
+
+UNIT_BYTES = 320
+MAX_PAYLOAD_BYTES = 99_840
+
+
+class Rule(StrEnum):
+    """The rule that was broken."""
+
+    BINARY_FRAME = "binary_frame"
+    NOT_JSON = "not_json"
+    UNKNOWN_EVENT = "unknown_event"
+    MISSING_KEY = "missing_key"
+    WRONG_TYPE = "wrong_type"
+    WRONG_STREAM_SID = "wrong_stream_sid"
+    BAD_BASE64 = "bad_base64"
+    ODD_BYTES = "odd_bytes"
+    NOT_A_MULTIPLE_OF_320 = "not_a_multiple_of_320"
+    TOO_SMALL = "too_small"
+    TOO_LARGE = "too_large"
+    BURST = "burst"
+    MARK_WITHOUT_NAME = "mark_without_name"
+    AFTER_STOP = "after_stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A rule broken at `at_s` (seconds since the stream began)."""
+
+    at_s: float
+    rule: Rule
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """`pcm` as the platform plays it: a short tail filled up with silence, since it waits for the rest in vain."""
+
+    pcm: Pcm
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    pass
+
+
+class RuleBook:
+    """Reads a bot's messages for one stream; `violations` grows, `read` returns what the platform would act on."""
+
+    def __init__(self, stream_sid: str, *, min_payload_bytes: int = UNIT_BYTES) -> None:
+        self.violations: list[Violation] = []
+        self._stream_sid = stream_sid
+        self._min_payload_bytes = min_payload_bytes
+
+    def broken(self, at_s: float, rule: Rule, detail: str) -> Violation:
+        """Note a violation."""
+        self.violations.append(Violation(at_s, rule, detail))
+        return self.violations[-1]
+
+    def read(self, at_s: float, text: str) -> Media | Mark | Clear | Violation:
+        """What the message asks for; a violation that leaves nothing to act on is returned instead."""
+        try:
+            message = msgspec.json.decode(text)
+        except msgspec.DecodeError as error:
+            return self.broken(at_s, Rule.NOT_JSON, str(error))
+        if not isinstance(message, dict):
+            return self.broken(at_s, Rule.WRONG_TYPE, f"a message must be an object, not {type(message).__name__}")
+        # The id is optional on messages from the bot, in either spelling; a wrong one is not (exotel.md 1.6).
+        stream_sid = message.get("stream_sid", message.get("streamSid", self._stream_sid))
+        if stream_sid != self._stream_sid:
+            return self.broken(at_s, Rule.WRONG_STREAM_SID, f"{stream_sid!r} instead of {self._stream_sid!r}")
+        match message.get("event"):
+            case "media":
+                return self._media(at_s, message.get("media"))
+            case "mark":
+                return self._mark(at_s, message.get("mark"))
+            case "clear":
+                return Clear()
+            case None:
+                return self.broken(at_s, Rule.MISSING_KEY, "event")
+            case other:
+                return self.broken(at_s, Rule.UNKNOWN_EVENT, repr(other))
+
+    def _media(self, at_s: float, media: Any) -> Media | Violation:
+        if not isinstance(media, dict) or "payload" not in media:
+            return self.broken(at_s, Rule.MISSING_KEY, "media.payload")
+        payload = media["payload"]
+        if not isinstance(payload, str):
+            return self.broken(at_s, Rule.WRONG_TYPE, f"media.payload is {type(payload).__name__}, not a string")
+        data = base64_decoded(payload)
+        if data is None:
+            return self.broken(at_s, Rule.BAD_BASE64, f"media.payload of {len(payload)} characters")
+        if len(data) > MAX_PAYLOAD_BYTES:
+            return self.broken(at_s, Rule.TOO_LARGE, f"{len(data)} bytes, at most {MAX_PAYLOAD_BYTES}")
+        if len(data) < self._min_payload_bytes:
+            self.broken(at_s, Rule.TOO_SMALL, f"{len(data)} bytes, at least {self._min_payload_bytes}")
+        if len(data) % 2:
+            self.broken(at_s, Rule.ODD_BYTES, f"{len(data)} bytes")
+        elif len(data) % UNIT_BYTES:
+            self.broken(at_s, Rule.NOT_A_MULTIPLE_OF_320, f"{len(data)} bytes")
+        return Media(np.frombuffer(data.ljust(-(-len(data) // UNIT_BYTES) * UNIT_BYTES, b"\0"), "<i2"))
+
+    def _mark(self, at_s: float, mark: Any) -> Mark | Violation:
+        name = mark.get("name") if isinstance(mark, dict) else None
+        if not isinstance(name, str) or not name:
+            return self.broken(at_s, Rule.MARK_WITHOUT_NAME, repr(mark))
+        return Mark(name)

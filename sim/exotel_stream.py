@@ -1,0 +1,309 @@
+"""One media socket, seen from Exotel: sends the caller's sound on the beat, plays what comes back (exotel.md 1)."""
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import msgspec
+import numpy as np
+
+from sim.caller import Caller
+from sim.exotel_rules import UNIT_BYTES, Clear, Mark, Media, Rule, RuleBook
+from sim.line_playout import LinePlayout
+from sim.sound import Pcm
+from sim.timeline import Timeline
+
+STOP_GRACE_S = 0.06
+"""What the relay sent before it could read `stop` is not held against it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How this Exotel writes its messages: scalars as numbers instead of strings, camelCase instead of snake_case,
+    the digit of `dtmf` at the top level. All were seen or documented somewhere; a relay must read all (1.2, 1.5)."""
+
+    numbers: bool = False
+    camel_case: bool = False
+    flat_dtmf: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LineRules:
+    """What the relay is held to beyond the fixed rules: smallest payload, how far ahead of real time it may be."""
+
+    min_payload_bytes: int = UNIT_BYTES
+    max_ahead_s: float = 0.5
+    echo_cleared: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LineFaults:
+    """Ways for the line to misbehave; seconds since the socket opened. `raw` are frames to send as they are."""
+
+    no_start: bool = False
+    stop_before_start_s: float | None = None
+    stop_reading_s: float | None = None
+    stop_sending_s: float | None = None
+    vanish_s: float | None = None
+    raw: tuple[tuple[float, str | bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStart:
+    """What `start` tells the relay."""
+
+    stream_sid: str
+    call_sid: str
+    account_sid: str
+    from_: str
+    to: str
+    rate_hz: int
+    custom_parameters: Mapping[str, str] = field(default_factory=dict)
+    frame_ms: float = 20.0
+
+    @property
+    def frame_samples(self) -> int:
+        return round(self.rate_hz * self.frame_ms / 1000)
+
+
+class Stream:
+    """Run once over an open socket; its attributes say afterwards what happened. Times are seconds since `start`."""
+
+    def __init__(
+        self,
+        start: StreamStart,
+        caller: Caller,
+        *,
+        timeline: Timeline,
+        spelling: Spelling = Spelling(),
+        rules: LineRules = LineRules(),
+        faults: LineFaults = LineFaults(),
+        max_s: float = 3600.0,
+    ) -> None:
+        self.start = start
+        self.playout = LinePlayout(start.rate_hz, echo_cleared=rules.echo_cleared)
+        self.book = RuleBook(start.stream_sid, min_payload_bytes=rules.min_payload_bytes)
+        self.started_at = 0.0
+        self.duration_s = 0.0
+        self.ended_by = "nobody"
+        self.close_code: int | None = None
+        self.said_lines: list[tuple[float, str]] = []
+        self.clears: list[float] = []
+        self.media_messages = 0
+        self.ahead_max_s = 0.0
+        self._caller = caller
+        self._spelling = spelling
+        self._rules = rules
+        self._faults = faults
+        self._max_s = max_s
+        self._timeline = timeline
+        self._said: list[Pcm | None] = []
+        self._sequence = 0
+        self._stopped_at: float | None = None
+        self._heard_to = 0
+        silence = np.zeros(start.frame_samples, "<i2").tobytes()
+        self._silence = base64.b64encode(silence).decode()
+
+    async def run(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
+        """Returns when the call is over. The caller of this drops the connection: there is no close handshake."""
+        loop = asyncio.get_running_loop()
+        self.started_at = loop.time()
+        reading = asyncio.create_task(self._read(socket))
+        sending = asyncio.create_task(self._send(socket))
+        try:
+            await asyncio.wait((reading, sending), return_when=asyncio.FIRST_COMPLETED)
+            if self._stopped_at is not None:  # listen a moment longer, to catch a relay that talks on after `stop`
+                await asyncio.wait((reading,), timeout=2 * STOP_GRACE_S)
+            elif self.ended_by == "nobody":
+                await asyncio.wait((reading,), timeout=1.0)
+                self._end("bot")
+        finally:
+            for task in (reading, sending):
+                task.cancel()
+            await asyncio.gather(reading, sending, return_exceptions=True)
+        for task in (reading, sending):
+            if not task.cancelled() and (error := task.exception()):
+                raise error
+
+    def said(self) -> Pcm:
+        """The caller's track, as sent."""
+        silence = np.zeros(self.start.frame_samples, np.int16)
+        frames = [silence if frame is None else frame for frame in self._said]
+        return np.concatenate(frames) if frames else np.zeros(0, np.int16)
+
+    async def _send(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
+        """The caller's side, one frame after another on an absolute clock."""
+        try:
+            if await self._begin(socket):
+                await self._frames(socket)
+        except (aiohttp.ClientError, ConnectionError):
+            return  # the relay has gone: the reader is about to learn how
+
+    async def _begin(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> bool:
+        loop = asyncio.get_running_loop()
+        await socket.send_str(self._text({"event": "connected"}))
+        if self._faults.stop_before_start_s is not None:
+            await asyncio.sleep(self._faults.stop_before_start_s)
+            await self._hang_up(socket, "canceled or call ended")
+            return False
+        if self._faults.no_start:
+            await asyncio.sleep(self._max_s)
+            self._end("fault")
+            return False
+        await socket.send_str(self._text(self._start_message()))
+        self.started_at = loop.time()
+        self._timeline.note("line", "start", self.start.call_sid)
+        return True
+
+    async def _frames(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
+        loop = asyncio.get_running_loop()
+        faults = self._faults
+        size, frame_s = self.start.frame_samples, self.start.frame_ms / 1000
+        raw = sorted(faults.raw, key=lambda item: item[0], reverse=True)
+        count = 0
+        while True:
+            # A frame can be sent once it was spoken: the first one frame after `start`.
+            count += 1
+            delay_s = self.started_at + count * frame_s - loop.time()
+            if delay_s > 0:
+                await asyncio.sleep(delay_s)
+            now_s = count * frame_s
+            for echo in self.playout.due(now_s):
+                await socket.send_str(self._text({"event": "mark", "mark": {"name": echo.name}}))
+            while raw and raw[-1][0] <= now_s:
+                frame = raw.pop()[1]
+                await (socket.send_str(frame) if isinstance(frame, str) else socket.send_bytes(frame))
+            if faults.vanish_s is not None and now_s >= faults.vanish_s:
+                return self._end("fault")
+            doing = self._caller.frame(now_s * 1000 - self.start.frame_ms, self._newly_heard(count * size), size)
+            if doing.begins:
+                self.said_lines.append((now_s - frame_s, doing.begins))
+                self._timeline.note("line", "says", doing.begins)
+            self._said.append(doing.pcm)
+            if faults.stop_sending_s is None or now_s < faults.stop_sending_s:
+                await socket.send_str(self._media(count, doing.pcm))
+            for digit in doing.digits:
+                self._timeline.note("line", "presses", digit)
+                await socket.send_str(self._text(self._dtmf(digit)))
+            if doing.hang_up or now_s >= self._max_s:
+                return await self._hang_up(socket, "callended")
+
+    async def _hang_up(self, socket: aiohttp.ClientWebSocketResponse[bool], reason: str) -> None:
+        stop = {"call_sid": self.start.call_sid, "account_sid": self.start.account_sid, "reason": reason}
+        await socket.send_str(self._text({"event": "stop", "stop": stop}))
+        self._stopped_at = asyncio.get_running_loop().time()
+        self._end("caller")
+
+    def _end(self, by: str) -> None:
+        if self.ended_by == "nobody":
+            self.ended_by = by
+            self.duration_s = max(0.0, asyncio.get_running_loop().time() - self.started_at)
+            self._timeline.note("line", "ended", by)
+
+    async def _read(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
+        loop = asyncio.get_running_loop()
+        deaf_at = None if self._faults.stop_reading_s is None else loop.time() + self._faults.stop_reading_s
+        while True:
+            if deaf_at is not None and loop.time() >= deaf_at:
+                await asyncio.sleep(self._max_s)
+                continue
+            message = await socket.receive()
+            now = loop.time()
+            if message.type is aiohttp.WSMsgType.TEXT:
+                self._act(now, message.data)
+            elif message.type is aiohttp.WSMsgType.BINARY:
+                self.book.broken(now - self.started_at, Rule.BINARY_FRAME, f"{len(message.data)} bytes")
+            elif message.type is not aiohttp.WSMsgType.CONTINUATION:
+                self.close_code = socket.close_code
+                return self._end("bot")
+
+    def _act(self, now: float, text: str) -> None:
+        at_s = now - self.started_at
+        wanted = self.book.read(at_s, text)
+        if self._stopped_at is not None:
+            if now - self._stopped_at > STOP_GRACE_S:
+                self.book.broken(at_s, Rule.AFTER_STOP, type(wanted).__name__.lower())
+            return
+        match wanted:
+            case Media(pcm):
+                self.media_messages += 1
+                if self.media_messages == 1:
+                    self._timeline.note("line", "first_sound")
+                ahead_s = self.playout.media(at_s, pcm)
+                self.ahead_max_s = max(self.ahead_max_s, ahead_s)
+                if ahead_s > self._rules.max_ahead_s:
+                    limit_s = self._rules.max_ahead_s
+                    self.book.broken(at_s, Rule.BURST, f"{ahead_s:.2f} s ahead of real time, at most {limit_s} s")
+            case Mark(name):
+                self.playout.mark(at_s, name)
+            case Clear():
+                dropped_s = self.playout.clear(at_s)
+                self.clears.append(at_s)
+                self._timeline.note("line", "clear", f"{dropped_s * 1000:.0f} ms dropped")
+
+    def _newly_heard(self, until: int) -> Pcm:
+        heard = self.playout.between(self._heard_to, until)
+        self._heard_to = until
+        return heard
+
+    def _start_message(self) -> dict[str, Any]:
+        start = self.start
+        scalar = int if self._spelling.numbers else str
+        body: dict[str, Any] = {
+            "stream_sid": start.stream_sid,
+            "call_sid": start.call_sid,
+            "account_sid": start.account_sid,
+            "from": start.from_,
+            "to": start.to,
+            "media_format": {
+                "encoding": "base64",
+                "sample_rate": scalar(start.rate_hz),
+                "bit_rate": scalar(start.rate_hz * 16 // 1000) if self._spelling.numbers else "128kbps",
+            },
+        }
+        if start.custom_parameters:  # the key is absent when there are none (exotel.md 1.2)
+            body["custom_parameters"] = dict(start.custom_parameters)
+        return {"event": "start", "start": body}
+
+    def _dtmf(self, digit: str) -> dict[str, Any]:
+        duration = 200 if self._spelling.numbers else "200"
+        if self._spelling.flat_dtmf:
+            return {"event": "dtmf", "digit": digit, "duration": duration}
+        return {"event": "dtmf", "dtmf": {"digit": digit, "duration": duration}}
+
+    def _media(self, count: int, pcm: Pcm | None) -> str:
+        # Written by hand: fifty of these a second and call.
+        self._sequence += 1
+        payload = self._silence if pcm is None else base64.b64encode(pcm.tobytes()).decode()
+        quote = "" if self._spelling.numbers else '"'
+        sid = "streamSid" if self._spelling.camel_case else "stream_sid"
+        sequence = "sequenceNumber" if self._spelling.camel_case else "sequence_number"
+        timestamp = round((count - 1) * self.start.frame_ms)
+        return (
+            f'{{"event":"media","{sequence}":{quote}{self._sequence}{quote},"{sid}":"{self.start.stream_sid}","media":'
+            f'{{"chunk":{quote}{count}{quote},"timestamp":{quote}{timestamp}{quote},"payload":"{payload}"}}}}'
+        )
+
+    def _text(self, message: dict[str, Any]) -> str:
+        """`message` in this line's spelling, numbered and with the stream's id unless it is `connected`."""
+        if message["event"] != "connected":
+            self._sequence += 1
+            sequence = self._sequence if self._spelling.numbers else str(self._sequence)
+            message = {"sequence_number": sequence, "stream_sid": self.start.stream_sid, **message}
+        if self._spelling.camel_case:
+            message = _camel(message)
+        return msgspec.json.encode(message).decode()
+
+
+def _camel(value: Any) -> Any:
+    """Keys of all levels in camelCase; the caller's own parameter names stay as they are."""
+    if not isinstance(value, dict):
+        return value
+    renamed = {}
+    for key, item in value.items():
+        first, *rest = key.split("_")
+        renamed[first + "".join(map(str.capitalize, rest))] = item if key == "custom_parameters" else _camel(item)
+    return renamed
