@@ -7,7 +7,7 @@ locals {
     calls_refused = {
       severity = "CRITICAL"
       query    = "sum(increase(${local.promql}_call_refused{${local.run},reason=~\"full|draining\"}[5m])) > 0"
-      text     = "Callers are turned away because every relay is full or going down. Raise max_relays (or max_calls, if CPU and loop lag allow) and deploy."
+      text     = "Callers are turned away because every relay is full or going down. Raise relay_max_instances (or relay_max_calls, if CPU and loop lag allow) and deploy."
     }
     event_undelivered = {
       severity = "CRITICAL"
@@ -32,13 +32,13 @@ locals {
     }
     sweep_failing = {
       severity = "WARNING"
-      query    = "sum(increase(${local.promql}_sweep_failed{${local.run}}[30m])) >= 3"
+      query    = "sum(increase(${local.promql}_sweep_failed{${local.run}}[${4 * var.sweep_minutes}m])) >= 3"
       text     = "The repair sweep fails again and again: transcripts of lost webhooks are not fetched. Usual cause: the API key."
     }
     sweep_silent = {
       severity = "WARNING"
-      query    = "absent_over_time(${local.promql}_sweep_done{${local.run}}[30m])"
-      text     = "The repair sweep has not run for half an hour. Look at the scheduler job and the function's log."
+      query    = "absent_over_time(${local.promql}_sweep_done{${local.run}}[${2 * var.sweep_minutes}m])"
+      text     = "The repair sweep has not run for longer than twice its interval. Look at the scheduler job and the function's log."
     }
     }, !contains(local.secrets, "elevenlabs-webhook-secret") ? {} : {
     webhook_silence = {

@@ -3,7 +3,7 @@
 # backend of a serverless kind has none of its own that could be set.
 
 locals {
-  own_domain = var.domain == "" ? toset([]) : toset([var.domain])
+  own_domain = var.domain_name == "" ? toset([]) : toset([var.domain_name])
 }
 
 resource "google_compute_global_address" "relay" {

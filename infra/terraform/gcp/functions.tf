@@ -28,20 +28,18 @@ locals {
       timeout       = 15
       concurrency   = 40 # most of a request is waiting for a decision
       min_instances = var.transfer_min_instances
-      environment   = local.function_environment
+      environment   = local.transfer_environment
     }
   }
 
-  function_environment = {
-    STORE            = local.store
-    LOG_LEVEL        = var.log_level
-    TRANSFER_TARGETS = jsonencode(var.transfer_targets)
-  }
-  webhook_environment = merge(local.function_environment, {
-    ELEVENLABS_REGION  = var.elevenlabs_region
-    TICKET_SERVICE_URL = var.ticket_service_url
-    FETCH_AUDIO        = tostring(var.fetch_audio)
-  })
+  function_environment = merge(
+    { STORE = local.store },
+    length(var.transfer_targets) > 0 ? { TRANSFER_TARGETS = jsonencode(var.transfer_targets) } : {},
+    var.transfer_team_1_number != "" ? { TRANSFER_TEAM_1_NUMBER = var.transfer_team_1_number } : {},
+    var.transfer_team_2_number != "" ? { TRANSFER_TEAM_2_NUMBER = var.transfer_team_2_number } : {},
+  )
+  webhook_environment  = merge(var.webhook_environment, local.function_environment, { ELEVENLABS_REGION = var.elevenlabs_region })
+  transfer_environment = merge(var.transfer_environment, local.function_environment)
 
   # Which keys of the bucket each part may touch: docs/contracts.md, "Bucket".
   prefixes = {
@@ -96,7 +94,7 @@ resource "google_cloudfunctions2_function" "function" {
     max_instance_count               = each.key == "sweep" ? 1 : var.function_max_instances
     ingress_settings                 = each.value.public ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY"
     all_traffic_on_latest_revision   = true
-    environment_variables            = { for variable, value in each.value.environment : variable => value if value != "" }
+    environment_variables            = each.value.environment
 
     dynamic "secret_environment_variables" {
       for_each = local.part_secrets[each.key]
@@ -170,7 +168,7 @@ resource "google_cloud_scheduler_job" "sweep" {
   name             = "${var.name}-sweep"
   region           = var.region
   description      = "Fetches transcripts whose webhook was lost, closes records whose relay died"
-  schedule         = "*/5 * * * *"
+  schedule         = var.sweep_minutes == 60 ? "0 * * * *" : "*/${var.sweep_minutes} * * * *"
   time_zone        = "Etc/UTC"
   attempt_deadline = "${local.functions.sweep.timeout}s"
 
@@ -184,7 +182,7 @@ resource "google_cloud_scheduler_job" "sweep" {
     }
   }
 
-  # The next run is five minutes away and does the same work.
+  # The next run is minutes away and does the same work.
   retry_config {
     retry_count = 1
   }

@@ -1,6 +1,6 @@
 locals {
-  labels   = merge({ app = "exotel-agent-bridge", deployment = var.name }, var.labels)
-  packages = { for part in ["webhook", "transfer"] : part => "${var.packages_dir}/${part}-gcp.zip" }
+  labels   = merge({ project = var.name, managed_by = "terraform" }, var.labels)
+  packages = { for part in ["webhook", "transfer"] : part => "${var.package_directory}/${part}-gcp.zip" }
 
   apis = toset(concat([
     "artifactregistry.googleapis.com",
@@ -14,7 +14,7 @@ locals {
     "run.googleapis.com",
     "secretmanager.googleapis.com",
     "storage.googleapis.com",
-  ], var.domain == "" ? [] : ["compute.googleapis.com"], var.dns_zone == "" ? [] : ["dns.googleapis.com"]))
+  ], var.domain_name == "" ? [] : ["compute.googleapis.com"], var.dns_zone == "" ? [] : ["dns.googleapis.com"]))
 }
 
 # Everything below waits for the APIs, directly or through what it refers to: the first apply in a new project would
@@ -124,7 +124,7 @@ resource "google_storage_bucket" "records" {
       type = "Delete"
     }
     condition {
-      age        = var.retention_days
+      age        = var.records_retention_days
       with_state = "LIVE"
     }
   }

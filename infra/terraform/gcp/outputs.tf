@@ -1,6 +1,7 @@
 locals {
-  relay_host = var.domain == "" ? trimprefix(google_cloud_run_v2_service.relay.uri, "https://") : var.domain
-  uris       = { for name in keys(local.functions) : name => google_cloudfunctions2_function.function[name].service_config[0].uri }
+  relay_host       = var.domain_name == "" ? trimprefix(google_cloud_run_v2_service.relay.uri, "https://") : var.domain_name
+  image_repository = "${var.region}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.images.repository_id}/relay"
+  uris             = { for name in keys(local.functions) : name => google_cloudfunctions2_function.function[name].service_config[0].uri }
 }
 
 # ── What a person pastes ──────────────────────────────────────────────────────────────────────────────────────────
@@ -53,7 +54,7 @@ output "records_bucket" {
 
 output "image_repository" {
   description = "Where the relay's image is pushed to."
-  value       = "${var.region}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.images.repository_id}/relay"
+  value       = local.image_repository
 }
 
 output "domain_address" {

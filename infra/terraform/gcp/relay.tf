@@ -2,20 +2,24 @@ locals {
   # Cloud Run's longest request, and to it a media socket is one request. Exotel's own cap is 60 minutes too.
   relay_timeout_seconds = 3600
 
-  relay_environment = merge({
-    LOG_LEVEL               = var.log_level
-    STATS_SECONDS           = "60"
-    ELEVENLABS_AGENT_ID     = var.elevenlabs_agent_id
-    ELEVENLABS_REGION       = var.elevenlabs_region
-    BACKGROUND_SOUND_FILE   = var.background_sound_file
-    BACKGROUND_SOUND_VOLUME = tostring(var.background_sound_volume)
-    EVENTS_URL              = "${google_cloudfunctions2_function.function["webhook"].service_config[0].uri}/relay/events"
-    MAX_CALLS               = tostring(var.max_calls)
+  relay_max_calls = var.relay_max_calls > 0 ? var.relay_max_calls : 200
+
+  relay_environment = merge(var.domain_name == "" ? {} : { PUBLIC_URL = "https://${var.domain_name}" }, var.relay_environment, {
+    ELEVENLABS_AGENT_ID = var.elevenlabs_agent_id
+    ELEVENLABS_REGION   = var.elevenlabs_region
+    EVENTS_URL          = "${google_cloudfunctions2_function.function["webhook"].service_config[0].uri}/relay/events"
+    MAX_CALLS           = tostring(local.relay_max_calls)
+    STATS_SECONDS       = "60" # the dashboard counts on one line a minute
     # The relay hands a call over itself, with a reason, before Cloud Run cuts it without one.
     MAX_CALL_SECONDS = tostring(local.relay_timeout_seconds - 60)
     # Cloud Run kills ten seconds after SIGTERM; what is still to be said must be said by then.
     DRAIN_SECONDS = "8"
-  }, var.domain == "" ? {} : { PUBLIC_URL = "https://${var.domain}" })
+  })
+
+  # Secrets that exist outside: environment variable → id and version.
+  relay_outside_secrets = {
+    for variable, reference in var.relay_secrets : variable => { id = split(":", reference)[0], version = try(split(":", reference)[1], "latest") }
+  }
 }
 
 resource "google_cloud_run_v2_service" "relay" {
@@ -27,22 +31,22 @@ resource "google_cloud_run_v2_service" "relay" {
 
   # On the service and not the revision: an old revision that still carries calls is not kept warm after its last one.
   scaling {
-    min_instance_count = var.min_relays
+    min_instance_count = var.relay_min_instances
   }
 
   template {
     service_account                  = google_service_account.part["relay"].email
     timeout                          = "${local.relay_timeout_seconds}s"
-    max_instance_request_concurrency = var.max_calls
+    max_instance_request_concurrency = local.relay_max_calls
     session_affinity                 = false
     execution_environment            = "EXECUTION_ENVIRONMENT_GEN2"
 
     scaling {
-      max_instance_count = var.max_relays
+      max_instance_count = var.relay_max_instances
     }
 
     containers {
-      image = var.image
+      image = "${local.image_repository}:${var.relay_image_tag}"
 
       # http1: Cloud Run carries WebSockets over HTTP/2 end to end only for servers that speak RFC 8441.
       ports {
@@ -80,6 +84,19 @@ resource "google_cloud_run_v2_service" "relay" {
         }
       }
 
+      dynamic "env" {
+        for_each = local.relay_outside_secrets
+        content {
+          name = env.key
+          value_source {
+            secret_key_ref {
+              secret  = env.value.id
+              version = env.value.version
+            }
+          }
+        }
+      }
+
       startup_probe {
         http_get {
           path = "/ready"
@@ -106,7 +123,7 @@ resource "google_cloud_run_v2_service" "relay" {
     percent = 100
   }
 
-  depends_on = [google_secret_manager_secret_iam_member.reader]
+  depends_on = [google_secret_manager_secret_iam_member.reader, google_secret_manager_secret_iam_member.relay_outside]
 }
 
 # Public on purpose: Exotel can't present a Google identity; the token in the path is what the relay checks.
@@ -115,4 +132,12 @@ resource "google_cloud_run_v2_service_iam_member" "relay_public" {
   location = var.region
   role     = "roles/run.invoker"
   member   = "allUsers"
+}
+
+resource "google_secret_manager_secret_iam_member" "relay_outside" {
+  for_each = toset([for secret in values(local.relay_outside_secrets) : secret.id])
+
+  secret_id = each.value
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.part["relay"].member
 }

@@ -3,12 +3,12 @@
 mock_provider "google" {
   mock_resource "google_cloud_run_v2_service" {
     defaults = {
-      uri = "https://voicebridge-relay-4qmz.a.run.app"
+      uri = "https://voice-bridge-relay-4qmz.a.run.app"
     }
   }
   mock_resource "google_cloudfunctions2_function" {
     defaults = {
-      service_config = { uri = "https://voicebridge-function-4qmz.a.run.app" }
+      service_config = { uri = "https://voice-bridge-function-4qmz.a.run.app" }
     }
   }
   mock_resource "google_compute_global_address" {
@@ -20,8 +20,8 @@ mock_provider "google" {
 
 variables {
   project             = "acme-voice"
-  packages_dir        = "tests/packages"
-  image               = "asia-south1-docker.pkg.dev/acme-voice/voicebridge/relay:0123abcd"
+  package_directory   = "tests/packages"
+  relay_image_tag     = "0123abcd"
   elevenlabs_agent_id = "agent_01example"
   elevenlabs_api_key  = "sk_for_tests_only_0000"
   media_token         = "media_token_for_tests_only"
@@ -37,7 +37,7 @@ run "defaults" {
     error_message = "The default region is Mumbai."
   }
   assert {
-    condition     = output.voicebot_url == "wss://voicebridge-relay-4qmz.a.run.app/media/media_token_for_tests_only"
+    condition     = output.voicebot_url == "wss://voice-bridge-relay-4qmz.a.run.app/media/media_token_for_tests_only"
     error_message = "Without a domain the Voicebot URL is Cloud Run's own name."
   }
   assert {
@@ -56,8 +56,8 @@ run "defaults" {
 
 run "a_domain_puts_a_load_balancer_in_front" {
   variables {
-    domain   = "calls.example.in"
-    dns_zone = "example-in"
+    domain_name = "calls.example.in"
+    dns_zone    = "example-in"
   }
   assert {
     condition     = output.voicebot_url == "wss://calls.example.in/media/media_token_for_tests_only"
@@ -75,7 +75,7 @@ run "a_domain_puts_a_load_balancer_in_front" {
 
 run "a_domain_kept_elsewhere_gets_no_record" {
   variables {
-    domain = "calls.example.in"
+    domain_name = "calls.example.in"
   }
   assert {
     condition     = length(google_dns_record_set.relay) == 0 && output.domain_address == "203.0.113.7"
@@ -106,13 +106,13 @@ run "the_webhook_secret_is_there" {
 
 run "size_and_retention" {
   variables {
-    name           = "acme-calls"
-    max_calls      = 250
-    max_relays     = 8
-    relay_cpu      = 2
-    retention_days = 30
-    delete_records = true
-    alarm_email    = "oncall@example.in"
+    name                   = "acme-calls"
+    relay_max_calls        = 250
+    relay_cpu              = 2
+    records_retention_days = 30
+    delete_records         = true
+    sweep_minutes          = 60
+    alarm_email            = "oncall@example.in"
   }
   assert {
     condition     = google_cloud_run_v2_service.relay.template[0].max_instance_request_concurrency == 250 && one([for env in google_cloud_run_v2_service.relay.template[0].containers[0].env : env.value if env.name == "MAX_CALLS"]) == "250"
@@ -121,6 +121,10 @@ run "size_and_retention" {
   assert {
     condition     = one(google_storage_bucket.records.lifecycle_rule[0].condition).age == 30 && google_storage_bucket.records.force_destroy
     error_message = "Retention and permission to delete reach the bucket."
+  }
+  assert {
+    condition     = google_cloud_scheduler_job.sweep.schedule == "0 * * * *"
+    error_message = "An hourly sweep runs on the hour; */60 is not a schedule."
   }
   assert {
     condition     = google_cloud_run_v2_service.relay.name == "acme-calls-relay" && google_storage_bucket.records.name == "acme-voice-acme-calls-records"
@@ -132,25 +136,61 @@ run "size_and_retention" {
   }
 }
 
+run "further_settings_and_secrets" {
+  variables {
+    relay_environment    = { BACKGROUND_SOUND_VOLUME = "0.2", MAX_CALL_SECONDS = "7200" }
+    relay_secrets        = { OPENAI_API_KEY = "openai-api-key", MEDIA_BASIC_AUTH = "media-basic-auth:3" }
+    webhook_environment  = { FETCH_AUDIO = "true" }
+    transfer_environment = { TRANSFER_WAIT_SECONDS = "8" }
+  }
+  assert {
+    condition = { for env in google_cloud_run_v2_service.relay.template[0].containers[0].env : env.name => env.value if contains(["BACKGROUND_SOUND_VOLUME", "MAX_CALL_SECONDS"], env.name) } == {
+      BACKGROUND_SOUND_VOLUME = "0.2"
+      MAX_CALL_SECONDS        = "3540"
+    }
+    error_message = "Further settings reach the relay, but none can undo what Cloud Run's limits demand."
+  }
+  assert {
+    condition     = one([for env in google_cloud_run_v2_service.relay.template[0].containers[0].env : env.value_source[0].secret_key_ref[0].version if env.name == "MEDIA_BASIC_AUTH"]) == "3"
+    error_message = "A secret from outside is referred to with its version."
+  }
+  assert {
+    condition     = toset(keys(google_secret_manager_secret_iam_member.relay_outside)) == toset(["openai-api-key", "media-basic-auth"])
+    error_message = "The relay may read the secrets it is given."
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.function["sweep"].service_config[0].environment_variables.FETCH_AUDIO == "true" && google_cloudfunctions2_function.function["transfer"].service_config[0].environment_variables.TRANSFER_WAIT_SECONDS == "8"
+    error_message = "Further settings reach the functions."
+  }
+}
+
 run "wrong_values_are_named" {
   command = plan
   variables {
-    project                 = "Acme Voice"
-    name                    = "Calls"
-    image                   = "relay:latest"
-    elevenlabs_region       = "mars"
-    elevenlabs_api_key      = "short"
-    background_sound_volume = 1.5
-    transfer_targets        = { sales = "08047100001" }
-    ticket_service_url      = "http://tickets.example.in"
-    media_token             = "short"
-    max_calls               = 0
-    min_relays              = 0
-    domain                  = "https://calls.example.in/"
-    alarm_email             = "oncall"
+    project                = "Acme Voice"
+    name                   = "Calls"
+    region                 = "asia-south1-a"
+    relay_image_tag        = "latest"
+    elevenlabs_agent_id    = "my agent"
+    elevenlabs_region      = "mars"
+    elevenlabs_api_key     = "short"
+    transfer_targets       = { sales = "08047100001" }
+    media_token            = "short"
+    exotel_token           = "with/slash/in/the/middle/of/it"
+    relay_environment      = { ELEVENLABS_API_KEY = "sk_plain" }
+    relay_secrets          = { OPENAI_API_KEY = "projects/acme/secrets/openai" }
+    relay_cpu              = 4
+    relay_memory           = 256
+    relay_max_calls        = 1
+    relay_min_instances    = 0
+    sweep_minutes          = 1
+    records_retention_days = 0
+    domain_name            = "https://calls.example.in/"
+    alarm_email            = "oncall"
   }
   expect_failures = [
-    var.project, var.name, var.image, var.elevenlabs_region, var.elevenlabs_api_key, var.background_sound_volume, var.transfer_targets,
-    var.ticket_service_url, var.media_token, var.max_calls, var.min_relays, var.domain, var.alarm_email,
+    var.project, var.name, var.region, var.relay_image_tag, var.elevenlabs_agent_id, var.elevenlabs_region, var.elevenlabs_api_key, var.transfer_targets,
+    var.media_token, var.exotel_token, var.relay_environment, var.relay_secrets, var.relay_cpu, var.relay_memory,
+    var.relay_max_calls, var.relay_min_instances, var.sweep_minutes, var.records_retention_days, var.domain_name, var.alarm_email,
   ]
 }
