@@ -1,0 +1,17 @@
+GCP := infra/terraform/gcp
+
+.PHONY: plan-gcp deploy-gcp destroy-gcp
+plan-gcp: package ## what a deploy to Google Cloud would change; changes nothing
+	$(PYTHON) scripts/deploy_gcp.py plan
+
+deploy-gcp: package ## deploy to Google Cloud and say what to paste where (docs/gcp.md)
+	$(PYTHON) scripts/deploy_gcp.py deploy
+
+destroy-gcp: ## take everything down again; refuses while there are records (docs/gcp.md)
+	$(PYTHON) scripts/deploy_gcp.py destroy
+
+# What tests need to speak for the Google provider where it can't be fetched.
+.cache/gcp-standin/bin/python: requirements/gcp-standin.txt
+	$(PYTHON) -m venv --clear .cache/gcp-standin
+	.cache/gcp-standin/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@

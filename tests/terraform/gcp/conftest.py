@@ -1,0 +1,101 @@
+"""Terraform for the tests of infra/terraform/gcp: with the real Google provider where it can be had, else with a stand-in.
+
+The stand-in serves the real provider's schema (6.50) over Terraform's own plugin protocol, so `validate`, `plan`, `apply` and
+`test` are the real ones; what it applies is invented. The real provider plans without an account, but can't apply.
+Without either the tests are skipped, loudly; in CI that is a failure.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.terraform.gcp.workspace import GCP, ROOT, Workspace
+
+STANDIN = Path(os.environ.get("GOOGLE_PROVIDER_STANDIN", ROOT.parent / "shared/tools/gcp/google_provider_standin.py"))
+
+# The published types the stand-in's schema is made from don't tell "optional" from "optional, else computed".
+COMPUTED = [("google_compute_global_address", "address")]
+
+
+def _cannot_run(reason: str) -> None:
+    if os.environ.get("CI"):
+        pytest.fail(f"{reason}, and CI must not skip", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def terraform() -> str:
+    """Path of the terraform command."""
+    path = shutil.which("terraform")
+    if path is None:
+        _cannot_run("terraform is not installed")
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str] | None]:
+    """Environment that makes Terraform use the stand-in; None where there is none and the real provider has to do."""
+    if not STANDIN.exists():
+        yield None
+        return
+    subprocess.run(
+        ["make", "--silent", f"PYTHON={sys.executable}", ".cache/gcp-standin/bin/python"], cwd=ROOT, check=True, timeout=300
+    )
+    folder = tmp_path_factory.mktemp("google")
+    schema = json.loads(STANDIN.with_name("google_schema.json").read_text())
+    for resource, attribute in COMPUTED:
+        schema["resource_schemas"][resource]["block"]["attributes"][attribute]["computed"] = True
+    (folder / "schema.json").write_text(json.dumps(schema))
+    process = subprocess.Popen(
+        [ROOT / ".cache/gcp-standin/bin/python", STANDIN, folder / "socket"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"GCP_SCHEMA": str(folder / "schema.json"), "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert process.stdout is not None
+    try:
+        reattach = process.stdout.readline().strip()
+        assert reattach, f"the stand-in ended with {process.wait(timeout=10)}"
+        yield {"TF_REATTACH_PROVIDERS": reattach}
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def initialised(terraform: str, standin: dict[str, str] | None, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A copy of infra/terraform/gcp after `terraform init`; tests take copies of it."""
+    workspace = Workspace.copy_of(GCP, tmp_path_factory.mktemp("initialised"), standin)
+    done = workspace.terraform("init", "-input=false", expect=None)
+    if done.returncode != 0:
+        _cannot_run(f"no Google provider: neither {STANDIN} nor a registry to fetch it from ({done.stderr.strip()[:200]})")
+    return workspace
+
+
+@pytest.fixture
+def workspace(initialised: Workspace, tmp_path: Path) -> Workspace:
+    """An initialised copy of the files for this test alone."""
+    return Workspace.copy_of(initialised.directory, tmp_path, initialised.standin)
+
+
+@pytest.fixture
+def applying(workspace: Workspace) -> Workspace:
+    """A workspace that can apply: the stand-in's."""
+    if workspace.standin is None:
+        _cannot_run("the real provider applies only with an account")
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def plan(initialised: Workspace) -> dict:
+    """Plan of a first deployment with everything optional switched on."""
+    return initialised.plan(
+        domain_name="calls.example.in", dns_zone="example-in", alarm_email="oncall@example.in", elevenlabs_webhook_secret="wsec_of_tests"
+    )
