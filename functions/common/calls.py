@@ -1,0 +1,176 @@
+"""The record of a call: a pure fold of its pieces, and the compare-and-swap that keeps `logs/{call_sid}.json` true to it.
+
+Nothing in a record is ever updated. It is computed anew from all pieces there are, so it can't depend on the order in
+which they came, on how often, or on who crashed in between.
+"""
+
+from functions.common import layout
+from functions.common.documents import Document, encode, number, objects, pretty, text
+from functions.common.phone import to_e164
+from functions.common.pieces import Pieces, gather
+from functions.common.store import Store, StoreError
+from functions.common.streams import Stream, main_stream, streams_of
+from functions.common.times import rfc3339, to_unix
+from functions.common.transcript import merged, with_offsets
+from functions.common.transfers import transfer_of
+
+SCHEMA = 1
+_ROUNDS = 50
+
+
+def write_record(store: Store, call_sid: str) -> Document | None:
+    """Bring `logs/{call_sid}.json` up to date; the record, or None when nobody but Exotel ever spoke of this call.
+
+    Time line of two writers: each reads the version, then the pieces, then swaps. Who swaps second fails and begins
+    again, and then sees every piece the first one saw. So the last one to succeed has seen all of them.
+    """
+    key = layout.record(call_sid)
+    seen: dict[str, Document] = {}
+    for _ in range(_ROUNDS):
+        present = store.read(key)
+        pieces = gather(store, call_sid, seen)
+        if not pieces.known:
+            return None
+        record = fold(call_sid, pieces)
+        body = pretty(record)
+        if present is None:
+            if store.create(key, body):
+                return record
+        elif present.body == body or store.swap(key, body, present.version):
+            return record
+    raise StoreError(f"{key} is written by too many at once")
+
+
+def fold(call_sid: str, pieces: Pieces) -> Document:
+    """The record of docs/contracts.md."""
+    streams = streams_of(pieces)
+    main = main_stream(pieces)
+    results = _results(pieces)
+    agents = [agent for stream in streams for agent in stream.agents]
+    started_at = _started_at(streams, results)
+    ended_at = _ended_at(main, results)
+    return {
+        "schema": SCHEMA,
+        "call_sid": call_sid,
+        "stream_sid": main.stream_sid if main else None,
+        "conversation_id": _conversation_id(agents, streams, results),
+        "agent": _agent(agents, results),
+        "agents": agents,
+        "from": _number("from", streams, results),
+        "to": _number("to", streams, results),
+        "started_at": None if started_at is None else rfc3339(started_at),
+        "ended_at": None if ended_at is None else rfc3339(ended_at),
+        "duration_s": None if started_at is None or ended_at is None else round(ended_at - started_at, 3),
+        **_ending(main, results),
+        "turns": with_offsets(_turns(streams, results), started_at),
+        "transfer": transfer_of(pieces),
+        "analysis": next((result["analysis"] for result in reversed(results) if result.get("analysis")), None),
+        "quality": (main.last.get("quality") if main else None) or None,
+        "streams": sorted(pieces.streams, key=encode),
+        "sources": sorted(
+            {"relay" for _ in streams}
+            | {"repair" for _ in pieces.closings}
+            | {text(item, "source") for item in pieces.results}
+        ),
+    }
+
+
+def _results(pieces: Pieces) -> list[Document]:
+    """The fullest account the vendor gave of each conversation, in the order they began."""
+    best: dict[str, Document] = {}
+    for result in sorted(pieces.results, key=_fullness):
+        best[text(result, "conversation_id")] = result
+    return sorted(best.values(), key=lambda result: (text(result, "started_at"), text(result, "conversation_id")))
+
+
+def _fullness(result: Document) -> tuple[bool, bool, str, bytes]:
+    # The vendor may be told to leave transcripts out of webhooks; then what was fetched has more to say.
+    return bool(result.get("turns")), bool(result.get("analysis")), text(result, "at"), encode(result)
+
+
+def _conversation_id(agents: list[Document], streams: list[Stream], results: list[Document]) -> str | None:
+    for items in (agents, [stream.last for stream in streams], results):
+        for item in reversed(items):
+            if found := text(item, "conversation_id"):
+                return found
+    return None
+
+
+def _agent(agents: list[Document], results: list[Document]) -> Document | None:
+    """The one that had the call last."""
+    if agents:
+        return {name: agents[-1].get(name) for name in ("alias", "vendor", "id")}
+    if results:
+        return {"alias": None, "vendor": "elevenlabs", "id": text(results[-1], "agent_id") or None}
+    return None
+
+
+def _number(side: str, streams: list[Stream], results: list[Document]) -> str | None:
+    for item in [*(stream.last for stream in streams), *results]:
+        if number_given := text(item, side):
+            return to_e164(number_given) or number_given
+    return None
+
+
+def _started_at(streams: list[Stream], results: list[Document]) -> float | None:
+    if streams:
+        return streams[0].started_at
+    return min(filter(None, (to_unix(text(result, "started_at")) for result in results)), default=None)
+
+
+def _ended_at(main: Stream | None, results: list[Document]) -> float | None:
+    if main and main.ended:
+        return to_unix(text(main.ended, "ended_at")) or to_unix(text(main.ended, "at"))
+    ends = [at for at in map(result_end, results) if at is not None]
+    if main is None:
+        return max(ends, default=None)
+    if main.closed:
+        return max(ends, default=to_unix(text(main.closed, "ended_at")))
+    return None
+
+
+def result_end(result: Document) -> float | None:
+    """Unix seconds at which the vendor says a conversation was over."""
+    started_at = to_unix(text(result, "started_at"))
+    return None if started_at is None else started_at + (number(result, "duration_s") or 0.0)
+
+
+def _ending(main: Stream | None, results: list[Document]) -> Document:
+    if main and main.ended:
+        return {name: text(main.ended, name) or None for name in ("ended_by", "end_reason", "end_detail")}
+    if main and main.closed:
+        detail = "the relay never said how the call ended"
+        return {"ended_by": "relay", "end_reason": main.end_reason, "end_detail": detail}
+    detail = next((found for result in reversed(results) if (found := text(result, "end_detail"))), None)
+    return {"ended_by": None, "end_reason": None, "end_detail": None if main else detail}
+
+
+def _turns(streams: list[Stream], results: list[Document]) -> list[Document]:
+    """Conversation after conversation; within each the order is kept, because the vendor's clock ticks in seconds."""
+    by_id = {text(result, "conversation_id"): result for result in results}
+    blocks: list[tuple[float, list[Document]]] = []
+    for stream in streams:
+        for agent, live in _shares(stream):
+            start = to_unix(text(agent, "started_at")) or stream.started_at
+            result = by_id.pop(text(agent, "conversation_id"), None) if agent else None
+            vendor = objects(result, "turns")
+            blocks.append((start, merged(vendor, live, start) if vendor else live))
+    for result in by_id.values():
+        start = to_unix(text(result, "started_at")) or 0.0
+        blocks.append((start, merged(objects(result, "turns"), [], start)))
+    return [turn for _, turns in sorted(blocks, key=lambda block: block[0]) for turn in turns]
+
+
+def _shares(stream: Stream) -> list[tuple[Document, list[Document]]]:
+    """Each agent of the stream with the turns heard while it had the call."""
+    live = objects(stream.ended, "turns")
+    agents = stream.agents
+    if not agents:
+        return [({}, live)] if live else []
+    starts = [to_unix(text(agent, "started_at")) or stream.started_at for agent in agents]
+    shares: list[list[Document]] = [[] for _ in agents]
+    for turn in live:
+        at = to_unix(text(turn, "at")) or stream.started_at
+        holder = max((index for index, start in enumerate(starts) if start <= at), default=0)
+        shares[holder].append(turn)
+    return list(zip(agents, shares, strict=True))

@@ -1,0 +1,57 @@
+"""Where things lie in the bucket (docs/contracts.md, "Bucket"). Ids come from outside: check them with `is_id` first."""
+
+import hashlib
+import re
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def is_id(text: object) -> bool:
+    """Whether `text` may become part of a key."""
+    return isinstance(text, str) and bool(_ID.fullmatch(text)) and bool(text.strip("."))
+
+
+def digest(body: bytes) -> str:
+    """The name of a piece that has no id of its own: the same content is the same piece."""
+    return hashlib.sha256(body).hexdigest()[:32]
+
+
+def record(call_sid: str) -> str:
+    return f"logs/{call_sid}.json"
+
+
+def pieces(call_sid: str) -> str:
+    """Prefix of everything known about a call."""
+    return f"calls/{call_sid}/"
+
+
+def piece(call_sid: str, kind: str, name: str) -> str:
+    """`kind` is one of the folders that `functions.common.pieces` reads."""
+    return f"calls/{call_sid}/{kind}/{name}.json"
+
+
+def conversation(conversation_id: str) -> str:
+    """Prefix of what the vendor said of a conversation."""
+    return f"conversations/{conversation_id}/"
+
+
+def conversation_call(conversation_id: str) -> str:
+    """Holds the CallSid the conversation belongs to."""
+    return f"conversations/{conversation_id}/call"
+
+
+def caller(number: str) -> str:
+    """Prefix of the calls of one caller; `number` in E.164. Hashed, because keys show up in access logs."""
+    return f"callers/{digest(number.encode())}/"
+
+
+def pending_call(call_sid: str, name: str) -> str:
+    return f"pending/calls/{call_sid}/{name}.json"
+
+
+def pending_webhook(name: str) -> str:
+    return f"pending/webhooks/{name}.json"
+
+
+def audio(call_sid: str, suffix: str = "") -> str:
+    return f"audio/{call_sid}{suffix}.mp3"

@@ -1,0 +1,93 @@
+"""The pieces a call's record is folded from. Each is created once and never changed.
+
+calls/{call_sid}/events/        relay events as received
+                 requests/      a human was asked for: what was asked, which target that is
+                 connect/       answer-*: numbers given to Exotel · first: it began to wait · empty: it waited in vain
+                 dial/          how a dialled number fared
+                 streams/       how Exotel says a stream ended
+                 closed/        streams whose relay died
+                 conversations/ conversations that named this call as theirs
+conversations/{id}/             what the vendor said of a conversation: webhook-*, repair-*
+"""
+
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass
+
+from functions.common import layout
+from functions.common.documents import Document, decode, objects, text
+from functions.common.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """All that is known about one call, each kind in the order of its keys (which means nothing)."""
+
+    events: tuple[Document, ...] = ()
+    requests: tuple[Document, ...] = ()
+    answers: tuple[Document, ...] = ()
+    waited_in_vain: bool = False
+    first_asked: Document | None = None
+    dials: tuple[Document, ...] = ()
+    streams: tuple[Document, ...] = ()
+    closings: tuple[Document, ...] = ()
+    results: tuple[Document, ...] = ()
+    conversation_ids: frozenset[str] = frozenset()
+
+    @property
+    def known(self) -> bool:
+        """Whether anybody but Exotel has ever spoken of this call."""
+        return bool(self.events or self.requests or self.results)
+
+
+def gather(store: Store, call_sid: str, seen: MutableMapping[str, Document] | None = None) -> Pieces:
+    """Everything about `call_sid`. `seen` keeps what was read, so that asking again costs only the listing."""
+    seen = {} if seen is None else seen
+    prefix = layout.pieces(call_sid)
+    kinds: dict[str, list[Document]] = {}
+    named: dict[str, Document] = {}
+    conversation_ids: set[str] = set()
+    for key, document in _read(store, prefix, seen):
+        kind, _, name = key.removeprefix(prefix).partition("/")
+        if kind == "conversations":
+            conversation_ids.add(name.removesuffix(".json"))
+        elif kind == "connect" and not name.startswith("answer-"):
+            named[name] = document
+        else:
+            kinds.setdefault(kind, []).append(document)
+    for event in kinds.get("events", ()):
+        mentioned = [event, *objects(event, "agents")]
+        conversation_ids.update(filter(layout.is_id, (text(item, "conversation_id") for item in mentioned)))
+    results = [
+        document
+        for conversation_id in sorted(conversation_ids)
+        for key, document in _read(store, layout.conversation(conversation_id), seen)
+        if key != layout.conversation_call(conversation_id)
+    ]
+    return Pieces(
+        events=tuple(kinds.get("events", ())),
+        requests=tuple(kinds.get("requests", ())),
+        answers=tuple(kinds.get("connect", ())),
+        waited_in_vain="empty.json" in named,
+        first_asked=named.get("first.json"),
+        dials=tuple(kinds.get("dial", ())),
+        streams=tuple(kinds.get("streams", ())),
+        closings=tuple(kinds.get("closed", ())),
+        results=tuple(results),
+        conversation_ids=frozenset(conversation_ids),
+    )
+
+
+def _read(store: Store, prefix: str, seen: MutableMapping[str, Document]) -> Iterator[tuple[str, Document]]:
+    for key in store.keys(prefix):
+        if key not in seen:
+            stored = store.read(key)
+            seen[key] = _document(stored.body) if stored else {}
+        yield key, seen[key]
+
+
+def _document(body: bytes) -> Document:
+    """Pieces are written by us; one that can't be read is worth nothing and must not stop the others."""
+    try:
+        return decode(body)
+    except ValueError:
+        return {}

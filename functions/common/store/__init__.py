@@ -1,0 +1,73 @@
+"""The one bucket, seen through five operations that S3, GCS and a folder all can do strongly consistently.
+
+    create   write a key only if it is not there yet        (S3 If-None-Match, GCS generation 0, link(2))
+    read     bytes and the version they have
+    swap     replace a key only if it still has that version (S3 If-Match, GCS generation, a lock)
+    delete   only ever used below `pending/`
+    keys     all keys below a prefix, in order
+
+That is all the locking there is. Everything but the record and `pending/` is created once and never changed, so who
+loses a race to create has nothing left to do; who loses a race to swap reads again.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class StoreError(Exception):
+    """The store can't be used; the message names the bucket or folder and what to fix. Worth a retry by the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a key held, and the opaque version that `swap` wants to see again."""
+
+    body: bytes
+    version: str
+
+
+class Store(Protocol):
+    """Keys are relative, `/`-separated, of `[A-Za-z0-9._-]`. An operation that can't be done raises StoreError."""
+
+    def create(self, key: str, body: bytes) -> bool:
+        """Write `body` if `key` does not exist; False when it does (and then nothing was changed).
+
+        A retry below us may report False for what we wrote ourselves: treat it as "it is there", not as "not mine".
+        """
+
+    def read(self, key: str) -> Stored | None:
+        """None when there is no such key."""
+
+    def swap(self, key: str, body: bytes, version: str) -> bool:
+        """Replace `key` if it is still at `version`; False when it has changed or gone."""
+
+    def delete(self, key: str) -> None:
+        """Remove `key`; nothing happens when it is not there."""
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Every key that starts with `prefix`, in order."""
+
+
+def open_store(url: str) -> Store:
+    """The store that `STORE` names: `file:DIR`, `s3://BUCKET[/PREFIX]` or `gs://BUCKET[/PREFIX]`.
+
+    A cloud's library is imported only when its store is asked for. Raises ValueError for any other `url`.
+    """
+    scheme, separator, rest = url.partition(":")
+    if scheme == "file" and rest:
+        from functions.common.store.folder import FolderStore
+
+        return FolderStore(rest)
+    bucket, _, prefix = rest.removeprefix("//").partition("/")
+    prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+    if separator and rest.startswith("//") and bucket:
+        if scheme == "s3":
+            from functions.common.store.s3 import S3Store
+
+            return S3Store(bucket, prefix)
+        if scheme == "gs":
+            from functions.common.store.gcs import GcsStore
+
+            return GcsStore(bucket, prefix)
+    raise ValueError("file:DIR, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX")

@@ -1,0 +1,119 @@
+"""The store as a folder: for one machine, and safe between its processes.
+
+A key is a file. It appears whole or not at all: `create` links a finished temporary file into place, which fails when
+the name is taken; `swap` and `delete` hold a lock while they compare. A version is the hash of the content.
+"""
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from functions.common.store import Stored, StoreError
+
+_OWN = ".store"  # locks and unfinished files; keys never start with a dot
+_LOCKS = 64
+
+
+class FolderStore:
+    """Everything below `folder`, which is made when it is not there."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self._root = Path(folder).absolute()
+        self._own = self._root / _OWN
+        with self._failures():
+            self._own.mkdir(parents=True, exist_ok=True)
+
+    def create(self, key: str, body: bytes) -> bool:
+        target = self._path(key)
+        with self._failures(), self._written(target, body) as finished:
+            try:
+                os.link(finished, target)
+            except FileExistsError:
+                return False
+            _sync_folder(target.parent)
+            return True
+
+    def read(self, key: str) -> Stored | None:
+        with self._failures():
+            try:
+                body = self._path(key).read_bytes()
+            except FileNotFoundError:
+                return None
+        return Stored(body, _version(body))
+
+    def swap(self, key: str, body: bytes, version: str) -> bool:
+        target = self._path(key)
+        with self._failures(), self._locked(key):
+            present = self.read(key)
+            if present is None or present.version != version:
+                return False
+            with self._written(target, body) as finished:
+                os.replace(finished, target)
+            _sync_folder(target.parent)
+            return True
+
+    def delete(self, key: str) -> None:
+        with self._failures(), self._locked(key):
+            self._path(key).unlink(missing_ok=True)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        folder = self._root / prefix.rpartition("/")[0]
+        with self._failures():
+            found = [
+                (Path(path) / name).relative_to(self._root).as_posix()
+                for path, _, names in os.walk(folder)
+                for name in names
+                if not Path(path).is_relative_to(self._own)
+            ]
+        return iter(sorted(key for key in found if key.startswith(prefix)))
+
+    def _path(self, key: str) -> Path:
+        if any(part in {"", ".", "..", _OWN} for part in key.split("/")):
+            raise StoreError(f"{key!r} is not a key")
+        return self._root / key
+
+    @contextmanager
+    def _written(self, target: Path, body: bytes) -> Iterator[str]:
+        """A temporary file that holds `body` and is on the disk."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self._own)
+        try:
+            with open(handle, "wb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            yield name
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    @contextmanager
+    def _locked(self, key: str) -> Iterator[None]:
+        number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:2], "big") % _LOCKS
+        with open(self._own / f"lock-{number}", "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # given back when the file is closed, also when the process dies
+            yield
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or error
+            raise StoreError(f"STORE=file:{self._root}: {reason}; is it a folder we may write?") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new name is safe only once its folder is on the disk too."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _version(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()

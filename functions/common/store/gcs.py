@@ -1,0 +1,87 @@
+"""The store as a Cloud Storage bucket. A version is an object's generation; generation 0 means "not there"."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, PreconditionFailed
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import storage  # type: ignore[import-untyped]  # the library brings no types
+from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-untyped]
+from requests.exceptions import RequestException
+
+from functions.common.store import Stored, StoreError
+
+# Every write of ours carries a precondition, so repeating one is safe; a function has seconds for it, not minutes.
+_RETRY = DEFAULT_RETRY.with_timeout(8.0)
+_TIMEOUT = (2.0, 6.0)  # to connect, to read
+
+
+class GcsStore:
+    """Everything below `prefix` (empty, or ending in a slash) of `bucket`."""
+
+    def __init__(self, bucket: str, prefix: str = "", client: storage.Client | None = None) -> None:
+        self._name = bucket
+        self._prefix = prefix
+        with self._failures("open"):
+            self._bucket = (client or storage.Client()).bucket(bucket)
+
+    def create(self, key: str, body: bytes) -> bool:
+        return self._put(key, body, generation=0)
+
+    def read(self, key: str) -> Stored | None:
+        blob = self._bucket.blob(self._prefix + key)
+        with self._failures("storage.objects.get"):
+            try:
+                body = blob.download_as_bytes(raw_download=True, retry=_RETRY, timeout=_TIMEOUT)
+            except NotFound as error:
+                if _is_bucket(error):
+                    raise
+                return None
+            return Stored(body, str(blob.generation))
+
+    def swap(self, key: str, body: bytes, version: str) -> bool:
+        return self._put(key, body, generation=int(version))
+
+    def delete(self, key: str) -> None:
+        with self._failures("storage.objects.delete"):
+            try:
+                self._bucket.blob(self._prefix + key).delete(retry=_RETRY, timeout=_TIMEOUT)
+            except NotFound as error:
+                if _is_bucket(error):
+                    raise
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        with self._failures("storage.objects.list"):
+            for blob in self._bucket.list_blobs(prefix=self._prefix + prefix, retry=_RETRY, timeout=_TIMEOUT):
+                yield blob.name.removeprefix(self._prefix)
+
+    def _put(self, key: str, body: bytes, *, generation: int) -> bool:
+        with self._failures("storage.objects.create"):
+            try:
+                self._bucket.blob(self._prefix + key).upload_from_string(
+                    body,
+                    content_type="application/octet-stream",
+                    if_generation_match=generation,
+                    retry=_RETRY,
+                    timeout=_TIMEOUT,
+                )
+            except PreconditionFailed:
+                return False
+            return True
+
+    @contextmanager
+    def _failures(self, permission: str) -> Iterator[None]:
+        try:
+            yield
+        except NotFound as error:
+            raise StoreError(f"STORE=gs://{self._name}: there is no such bucket; create it or mend STORE") from error
+        except Forbidden as error:
+            needed = f"the function's service account needs {permission} on this bucket"
+            raise StoreError(f"STORE=gs://{self._name}: access denied; {needed}") from error
+        except (GoogleAPIError, GoogleAuthError, RequestException) as error:
+            raise StoreError(f"STORE=gs://{self._name}: {error}") from error
+
+
+def _is_bucket(error: NotFound) -> bool:
+    """Cloud Storage answers 404 for a missing object and for a missing bucket; only the text differs."""
+    return "bucket does not exist" in str(error).lower()

@@ -1,0 +1,99 @@
+"""The store as an S3 bucket. Conditional writes: `If-None-Match: *` creates, `If-Match: ETag` swaps."""
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from functions.common.store import Stored, StoreError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+# A function has seconds, not the minute botocore would wait for a lost packet.
+_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 4})
+_RACES = 6
+
+
+class S3Store:
+    """Everything below `prefix` (empty, or ending in a slash) of `bucket`."""
+
+    def __init__(self, bucket: str, prefix: str = "", client: "S3Client | None" = None) -> None:
+        self._bucket = bucket
+        self._prefix = prefix
+        with self._failures("open"):
+            self._s3: S3Client = client or boto3.client("s3", config=_CONFIG)
+
+    def create(self, key: str, body: bytes) -> bool:
+        return self._put(key, body, IfNoneMatch="*")
+
+    def read(self, key: str) -> Stored | None:
+        with self._failures("s3:GetObject and s3:ListBucket"):
+            try:
+                found = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + key)
+            except ClientError as error:
+                if _code(error) == "NoSuchKey":
+                    return None
+                raise
+            return Stored(found["Body"].read(), found["ETag"])
+
+    def swap(self, key: str, body: bytes, version: str) -> bool:
+        return self._put(key, body, IfMatch=version)
+
+    def delete(self, key: str) -> None:
+        with self._failures("s3:DeleteObject"):
+            self._s3.delete_object(Bucket=self._bucket, Key=self._prefix + key)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        with self._failures("s3:ListBucket"):
+            paginator = self._s3.get_paginator("list_objects_v2")
+            for page in paginator.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
+                for item in page.get("Contents", []):
+                    yield item["Key"].removeprefix(self._prefix)
+
+    def _put(self, key: str, body: bytes, **condition: Any) -> bool:
+        """True when written, False when the condition did not hold.
+
+        S3 answers 409 when a concurrent write to the same key is not decided yet: neither yes nor no, so ask again.
+        """
+        with self._failures("s3:PutObject"):
+            for attempt in range(_RACES):
+                try:
+                    self._s3.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=body, **condition)
+                except ClientError as error:
+                    if _code(error) in {"PreconditionFailed", "412", "NoSuchKey"}:
+                        return False
+                    if _code(error) not in {"ConditionalRequestConflict", "409"}:
+                        raise
+                    time.sleep(random.uniform(0.01, 0.05) * 2**attempt)
+                else:
+                    return True
+        raise StoreError(f"s3://{self._bucket}/{self._prefix}{key} is written by too many at once")
+
+    @contextmanager
+    def _failures(self, permission: str) -> Iterator[None]:
+        try:
+            yield
+        except ClientError as error:
+            raise StoreError(f"STORE=s3://{self._bucket}: {_advice(error, permission)}") from error
+        except BotoCoreError as error:
+            raise StoreError(f"STORE=s3://{self._bucket}: {error}") from error
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _advice(error: ClientError, permission: str) -> str:
+    match _code(error):
+        case "NoSuchBucket":
+            return "there is no such bucket; create it or mend STORE"
+        case "AccessDenied" | "403":
+            return f"access denied; the function's role needs {permission} on this bucket"
+        case _:
+            return str(error)

@@ -1,0 +1,71 @@
+"""The media streams of a call, from the relay's events. Usually there is one; a handshake retry makes a second."""
+
+from dataclasses import dataclass
+
+from functions.common.documents import Document, objects, text
+from functions.common.pieces import Pieces
+from functions.common.times import to_unix
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One socket. `ended` is the relay's `call.ended`; `closed` is the sweep's word for a relay that never said so."""
+
+    stream_sid: str
+    first: Document
+    ended: Document | None
+    closed: Document | None
+
+    @property
+    def started_at(self) -> float:
+        """Unix seconds."""
+        return to_unix(text(self.first, "started_at")) or to_unix(text(self.first, "at")) or 0.0
+
+    @property
+    def end_reason(self) -> str:
+        """Empty while it lasts."""
+        if self.ended:
+            return text(self.ended, "end_reason")
+        return "relay_lost" if self.closed else ""
+
+    @property
+    def last(self) -> Document:
+        """The event that says most."""
+        return self.ended or self.first
+
+    @property
+    def agents(self) -> list[Document]:
+        """Every agent the stream had, in order."""
+        if self.ended:
+            return objects(self.ended, "agents")
+        agent = self.first.get("agent")
+        if not isinstance(agent, dict):
+            return []
+        known = {name: self.first.get(name) for name in ("conversation_id", "started_at")}
+        return [{**agent, **known}]
+
+
+def streams_of(pieces: Pieces) -> list[Stream]:
+    """In the order they began."""
+    closed = {text(closing, "stream_sid"): closing for closing in pieces.closings}
+    by_stream: dict[str, list[Document]] = {}
+    for event in pieces.events:
+        by_stream.setdefault(text(event, "stream_sid"), []).append(event)
+    streams = []
+    for stream_sid, events in by_stream.items():
+        ended = max((event for event in events if text(event, "type") == "call.ended"), key=_when, default=None)
+        # What call.started says of the start, call.ended says too; a transfer request knows least.
+        first = min(events, key=lambda event: (text(event, "type") == "call.transfer_requested", _when(event)))
+        streams.append(Stream(stream_sid, first, ended, closed.get(stream_sid)))
+    return sorted(streams, key=lambda stream: (stream.started_at, stream.stream_sid))
+
+
+def main_stream(pieces: Pieces) -> Stream | None:
+    """The one that decides how the call ended: the last that no other replaced."""
+    streams = streams_of(pieces)
+    lasting = [stream for stream in streams if stream.end_reason != "replaced"]
+    return (lasting or streams or [None])[-1]
+
+
+def _when(event: Document) -> tuple[str, str]:
+    return text(event, "at"), text(event, "event_id")

@@ -1,0 +1,195 @@
+"""Whether a caller is to be handed to a human, and how far that got: read from the pieces, never kept anywhere.
+
+    requested ──► fetched ──► ringing ──► answered
+        │            │           └──────► busy | no_answer | failed ──► next number, while there is one
+        └► none      └► failed (Exotel came too early and gave up, or could not dial)
+
+The state is the furthest that any piece proves. So it does not matter in which order pieces arrive, and one that is late
+(ringing after answered) or illegal (dialling a number nobody gave) changes nothing.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+from functions.common.streams import Stream, main_stream
+from functions.common.documents import Document, objects, text
+from functions.common.pieces import Pieces
+
+
+class TransferState(StrEnum):
+    """In the record: `transfer.state`, and `state` of each attempt."""
+
+    NONE = "none"
+    REQUESTED = "requested"
+    FETCHED = "fetched"
+    RINGING = "ringing"
+    FAILED = "failed"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    ANSWERED = "answered"
+
+
+# Each proves more than those before it. Between two outcomes of one attempt, the more telling one.
+_FURTHEST = list(TransferState)
+OUTCOMES = frozenset(_FURTHEST[_FURTHEST.index(TransferState.FAILED) :])
+
+# The call ended, but neither side wanted it to: a caller who is still there may want a human (D3, D6).
+_FAILURES = frozenset(
+    {
+        "agent_failed",
+        "unknown_agent",
+        "unsupported_format",
+        "time_limit",
+        "shutdown",
+        "line_lost",
+        "line_stalled",
+        "relay_lost",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Somebody wants the caller to talk to a human. `target`: a name from TRANSFER_TARGETS."""
+
+    target: str
+    reason: str
+    summary: str
+
+
+class Verdict(Enum):
+    """What is known about a transfer right now."""
+
+    WANTED = "wanted"
+    NOT_WANTED = "not_wanted"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`want` only with WANTED. `failure`: the call broke off for this reason; empty when it ended as meant."""
+
+    verdict: Verdict
+    want: Want | None = None
+    failure: str = ""
+
+
+def decide(pieces: Pieces) -> Decision:
+    """UNDECIDED means that somebody who may want a human has not spoken yet: the relay, or the vendor's webhook."""
+    if want := wanted(pieces):
+        return Decision(Verdict.WANTED, want)
+    stream = main_stream(pieces)
+    failure = _failure(pieces, stream)
+    if stream and stream.end_reason == "caller_hung_up":
+        return Decision(Verdict.NOT_WANTED)
+    heard_of = {text(result, "conversation_id") for result in pieces.results}
+    if heard_of and heard_of >= pieces.conversation_ids:
+        return Decision(Verdict.NOT_WANTED, failure=failure)
+    if stream and stream.ended and not _webhook_expected(pieces, stream, heard_of):
+        return Decision(Verdict.NOT_WANTED, failure=failure)
+    return Decision(Verdict.UNDECIDED, failure=failure)
+
+
+def wanted(pieces: Pieces) -> Want | None:
+    """The agent's own request (the last, should it have changed its mind), else what the analysis after the call says."""
+    requests = [request for request in pieces.requests if text(request, "target")]
+    results = [result for result in pieces.results if text(result, "transfer", "target")]
+    if requests:
+        return _want(max(requests, key=lambda request: (text(request, "at"), text(request, "event_id"))))
+    if results:
+        latest = max(results, key=lambda result: (text(result, "at"), text(result, "conversation_id")))
+        return _want(latest["transfer"])
+    return None
+
+
+def transfer_of(pieces: Pieces) -> Document | None:
+    """`transfer` of the record; None when nobody wanted one."""
+    want = wanted(pieces) or _given(pieces)
+    if want is None:
+        refused = [request for request in pieces.requests if not text(request, "target")]
+        if not refused:
+            return None
+        last = max(refused, key=lambda request: (text(request, "at"), text(request, "event_id")))
+        want = Want(text(last, "asked"), text(last, "reason"), text(last, "summary"))
+        return _transfer(TransferState.NONE, want, [])
+    attempts = attempts_of(pieces)
+    return _transfer(_overall(pieces, attempts), want, attempts)
+
+
+def attempts_of(pieces: Pieces) -> list[Document]:
+    """One for each number that was given to Exotel, in the order they are dialled, as far as is known."""
+    given = {number for answer in pieces.answers for number in answer.get("numbers", ())}
+    order = {number: None for answer in pieces.answers for number in answer.get("of", ()) if number in given}
+    attempts: list[Document] = []
+    for number in order:
+        # Without a number it is about the only one there was, or about all of them (`_overall`).
+        named = {number, ""} if len(order) == 1 else {number}
+        about = [dial for dial in pieces.dials if text(dial, "number") in named]
+        furthest = max(about, key=_rank, default=None)
+        attempts.append(
+            {
+                "number": number,
+                "state": _state(furthest) if furthest else TransferState.FETCHED,
+                "duration_s": max((dial.get("duration_s") or 0 for dial in about), default=0),
+                "recording_url": max((text(dial, "recording_url") for dial in about), default=""),
+            }
+        )
+    return attempts
+
+
+def _overall(pieces: Pieces, attempts: list[Document]) -> TransferState:
+    if not attempts:
+        return TransferState.FAILED if pieces.waited_in_vain else TransferState.REQUESTED
+    states = [TransferState(attempt["state"]) for attempt in attempts]
+    of_all = [_state(dial) for dial in pieces.dials if not text(dial, "number")]
+    for state in (TransferState.ANSWERED, TransferState.RINGING):
+        if state in states or state in of_all:
+            return state
+    if of_all:
+        return max(of_all, key=_FURTHEST.index)
+    tried = [state for state in states if state in OUTCOMES]
+    return tried[-1] if tried else TransferState.FETCHED
+
+
+def _given(pieces: Pieces) -> Want | None:
+    """A human whom nobody wanted but TRANSFER_ON_FAILURE offered."""
+    return _want(max(pieces.answers, key=lambda answer: text(answer, "target"))) if pieces.answers else None
+
+
+def _transfer(state: TransferState, want: Want, attempts: list[Document]) -> Document:
+    return {
+        "state": state,
+        "target": want.target or None,
+        "reason": want.reason,
+        "summary": want.summary,
+        "attempts": attempts,
+    }
+
+
+def _want(piece: Document) -> Want:
+    return Want(text(piece, "target"), text(piece, "reason"), text(piece, "summary"))
+
+
+def _state(dial: Document) -> TransferState:
+    return TransferState(text(dial, "state"))
+
+
+def _rank(dial: Document) -> int:
+    return _FURTHEST.index(_state(dial))
+
+
+def _failure(pieces: Pieces, stream: Stream | None) -> str:
+    if stream and stream.end_reason in _FAILURES:
+        return stream.end_reason
+    if stream and stream.end_reason == "transferred":
+        return "unknown_target"  # handed over to a human we have no number of
+    if not stream and any(text(result, "status") == "failed" for result in pieces.streams):
+        return "stream_failed"  # Exotel could not reach the relay at all
+    return ""
+
+
+def _webhook_expected(pieces: Pieces, stream: Stream, heard_of: set[str]) -> bool:
+    """Only ElevenLabs sends post-call webhooks, and only for conversations that began."""
+    agents = objects(stream.ended, "agents") if stream.ended else []
+    silent = {text(agent, "conversation_id") for agent in agents if text(agent, "vendor") not in {"", "elevenlabs"}}
+    return bool(pieces.conversation_ids - silent - heard_of)
