@@ -1,7 +1,8 @@
-"""Terraform for the tests of infra/terraform/gcp: with the real Google provider where it can be had, else with a stand-in.
+"""Terraform for the tests of infra/terraform/gcp: with a stand-in for the Google provider where there is one, else with
+the real provider.
 
-The stand-in serves the real provider's schema (6.50) over Terraform's own plugin protocol, so `validate`, `plan`, `apply` and
-`test` are the real ones; what it applies is invented. The real provider plans without an account, but can't apply.
+The stand-in serves the real provider's schema (6.50) over Terraform's own plugin protocol, so `validate`, `plan`,
+`apply` and `test` are the real ones; what it applies is invented. The real provider plans without an account, but can't apply.
 Without either the tests are skipped, loudly; in CI that is a failure.
 """
 
@@ -45,7 +46,10 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         yield None
         return
     subprocess.run(
-        ["make", "--silent", f"PYTHON={sys.executable}", ".cache/gcp-standin/bin/python"], cwd=ROOT, check=True, timeout=300
+        ["make", "--silent", f"PYTHON={sys.executable}", ".cache/gcp-standin/bin/python"],
+        cwd=ROOT,
+        check=True,
+        timeout=300,
     )
     folder = tmp_path_factory.mktemp("google")
     schema = json.loads(STANDIN.with_name("google_schema.json").read_text())
@@ -75,7 +79,9 @@ def initialised(terraform: str, standin: dict[str, str] | None, tmp_path_factory
     workspace = Workspace.copy_of(GCP, tmp_path_factory.mktemp("initialised"), standin)
     done = workspace.terraform("init", "-input=false", expect=None)
     if done.returncode != 0:
-        _cannot_run(f"no Google provider: neither {STANDIN} nor a registry to fetch it from ({done.stderr.strip()[:200]})")
+        _cannot_run(
+            f"no Google provider: neither {STANDIN} nor a registry to fetch it from ({done.stderr.strip()[:200]})"
+        )
     return workspace
 
 
@@ -97,5 +103,8 @@ def applying(workspace: Workspace) -> Workspace:
 def plan(initialised: Workspace) -> dict:
     """Plan of a first deployment with everything optional switched on."""
     return initialised.plan(
-        domain_name="calls.example.in", dns_zone="example-in", alarm_email="oncall@example.in", elevenlabs_webhook_secret="wsec_of_tests"
+        domain_name="calls.example.in",
+        dns_zone="example-in",
+        alarm_email="oncall@example.in",
+        elevenlabs_webhook_secret="wsec_of_tests",
     )

@@ -29,19 +29,54 @@ MISTAKES = {
         'An argument named "request_timeout" is not expected here',
     ),
     "missing required": ("relay.tf", "  location            = var.region\n", "", 'The argument "location" is required'),
-    "wrong block": ("relay.tf", "liveness_probe {", "health_check {", 'Blocks of type "health_check" are not expected here'),
-    "wrong type": ("relay.tf", "max_instance_count = var.relay_max_instances", 'max_instance_count = "many"', "a number is required"),
-    "wrong reference": ("functions.tf", "google_storage_bucket.records.name\n", "google_storage_bucket.calls.name\n", "Reference to undeclared resource"),
-    "wrong attribute": ("outputs.tf", "google_cloud_run_v2_service.relay.uri", "google_cloud_run_v2_service.relay.address", "Unsupported attribute"),
-    "wrong resource": ("main.tf", 'resource "google_project_service"', 'resource "google_project_api"', "Invalid resource type"),
+    "wrong block": (
+        "relay.tf",
+        "liveness_probe {",
+        "health_check {",
+        'Blocks of type "health_check" are not expected here',
+    ),
+    "wrong type": (
+        "relay.tf",
+        "max_instance_count = var.relay_max_instances",
+        'max_instance_count = "many"',
+        "a number is required",
+    ),
+    "wrong reference": (
+        "functions.tf",
+        "google_storage_bucket.records.name\n",
+        "google_storage_bucket.calls.name\n",
+        "Reference to undeclared resource",
+    ),
+    "wrong attribute": (
+        "outputs.tf",
+        "google_cloud_run_v2_service.relay.uri",
+        "google_cloud_run_v2_service.relay.address",
+        "Unsupported attribute",
+    ),
+    "wrong resource": (
+        "main.tf",
+        'resource "google_project_service"',
+        'resource "google_project_api"',
+        "Invalid resource type",
+    ),
     "block given twice": (
         "relay.tf",
         "    scaling {\n      max_instance_count = var.relay_max_instances\n    }\n",
         "    scaling {\n      max_instance_count = 1\n    }\n    scaling {\n      max_instance_count = 2\n    }\n",
         'No more than 1 "scaling" blocks are allowed',
     ),
-    "value the provider sets": ("relay.tf", '  description         = "Carries', '  uid = "x"\n  description         = "Carries', "uid"),
-    "undeclared variable": ("main.tf", "var.records_retention_days", "var.retention", "Reference to undeclared input variable"),
+    "value the provider sets": (
+        "relay.tf",
+        '  description         = "Carries',
+        '  uid = "x"\n  description         = "Carries',
+        "uid",
+    ),
+    "undeclared variable": (
+        "main.tf",
+        "var.records_retention_days",
+        "var.retention",
+        "Reference to undeclared input variable",
+    ),
 }
 
 

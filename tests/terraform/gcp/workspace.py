@@ -58,7 +58,9 @@ class Workspace:
             text=True,
             timeout=120,
         )
-        assert expect is None or done.returncode == expect, f"terraform {command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert expect is None or done.returncode == expect, (
+            f"terraform {command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
         return done
 
     def plan(self, **variables: object) -> dict:
