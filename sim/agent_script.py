@@ -1,0 +1,93 @@
+"""What a fake ElevenLabs agent says and does, and how it may fail."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+DEFAULT_EVENTS = frozenset(
+    {"audio", "interruption", "agent_response", "agent_response_correction", "user_transcript", "client_tool_call"}
+    | {"agent_tool_response", "agent_response_complete", "ping", "conversation_initiation_metadata"}
+)
+"""The set recommended for a telephone relay (elevenlabs.md A2.4)."""
+
+
+class FaultKind(StrEnum):
+    """How an agent goes wrong."""
+
+    CLOSE = "close"  # an error event if there is one to tell, then a close frame
+    VANISH = "vanish"  # the TCP connection is cut
+    STALL = "stall"  # stays connected and reads, but says nothing any more, not even pings
+    DEAF = "deaf"  # stops reading: the sender's buffers fill up
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`after_s` counts from the metadata, or from the reply's beginning for a reply's own fault.
+
+    Codes and error types that go together are in elevenlabs.md A3.6."""
+
+    kind: FaultKind = FaultKind.CLOSE
+    after_s: float = 0.0
+    code: int = 1011
+    reason: str = ""
+    error_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """A client tool the agent calls after it has spoken, and whether it waits for the result."""
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    expects_response: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`on` says when: `start`; `heard:LINE`; `unclear` (speech that is none of the lines); `keys:DIGITS`;
+    `tool:NAME` and `tool_failed:NAME` (its result came). Each reply is given once, in order, unless `repeat`."""
+
+    on: str
+    say: tuple[str, ...] = ()
+    tool: ToolUse | None = None
+    end_call: bool = False
+    fault: Fault | None = None
+    repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentScript:
+    """One agent. Durations in the unit their names say; `chunk_ms` is the range of lengths of audio messages."""
+
+    replies: tuple[Reply, ...] = ()
+    input_format: str = "pcm_16000"
+    output_format: str = "pcm_16000"
+    client_events: frozenset[str] = DEFAULT_EVENTS
+    private: bool = False
+    required_variables: tuple[str, ...] = ()
+    allowed_overrides: tuple[str, ...] = ()
+    data_collection: Mapping[str, Any] = field(default_factory=dict)
+    summary: str = ""
+
+    burst_speed: float = 5.0
+    chunk_ms: tuple[int, int] = (60, 400)
+    reply_after_ms: int = 300
+    speech_db: float = -40.0
+    speech_after_ms: int = 300
+    quiet_after_ms: int = 600
+    late_chunk: bool = True
+    interruption_carries_next_id: bool = False
+    ping_every_s: float = 2.0
+    pong_within_s: float = 1.0
+
+    signed_url_after_s: float = 0.02
+    signed_url_status: int = 200
+    upgrade_status: int = 101
+    metadata_after_s: float | None = 0.05
+    queue: tuple[tuple[float, str], ...] = ()
+    fault: Fault | None = None
+
+    def lines_to_expect(self) -> tuple[str, ...]:
+        """The caller's lines this agent can make out."""
+        return tuple(dict.fromkeys(reply.on[6:] for reply in self.replies if reply.on.startswith("heard:")))
