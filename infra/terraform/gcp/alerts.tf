@@ -3,48 +3,62 @@ locals {
   promql = "logging_googleapis_com:user_${replace(var.name, "-", "_")}"
   run    = "monitored_resource=\"cloud_run_revision\""
 
+  # Keys as on AWS. `for` is how long a query must hold.
   alerts = merge({
-    calls_refused = {
+    calls-refused = {
       severity = "CRITICAL"
-      query    = "sum(increase(${local.promql}_call_refused{${local.run},reason=~\"full|draining\"}[5m])) > 0"
-      text     = "Callers are turned away because every relay is full or going down. Raise relay_max_instances (or relay_max_calls, if CPU and loop lag allow) and deploy."
+      says     = "Callers were refused: the relays were full or draining, or the call asked for an agent that is not configured. Full: raise relay_max_instances."
+      # Whoever scans the internet is refused as unauthorized, all day long; that is nobody's lost call.
+      query = "sum(increase(${local.promql}_call_refused{${local.run},reason!=\"unauthorized\"}[5m])) > 0"
     }
-    event_undelivered = {
+    agents-failed = {
       severity = "CRITICAL"
-      query    = "sum(increase(${local.promql}_event_undelivered{${local.run}}[10m])) > 0"
-      text     = "The relay gave up delivering an event. The line `event_undelivered` in the log holds it whole: mend the webhook function, then replay it (docs/gcp.md)."
+      says     = "Agents could not be reached or were lost; calls go to their fallback. `agent_failed` in the relay's log has vendor and reason."
+      query    = "sum(increase(${local.promql}_agent_failed{${local.run}}[5m])) >= 3"
     }
-    agent_failing = {
+    events-undelivered = {
       severity = "CRITICAL"
-      query    = "sum(increase(${local.promql}_agent_failed{${local.run}}[15m])) > 0.1 * sum(increase(${local.promql}_call_started{${local.run}}[15m]))"
-      text     = "More than one call in ten could not get or keep its agent. Look at `agent_failed` in the log for the vendor and its reason."
+      says     = "The relay could not deliver events; they are in its log under `event_undelivered`, whole, to be replayed (docs/gcp.md)."
+      query    = "sum(increase(${local.promql}_event_undelivered{${local.run}}[5m])) > 0"
     }
-    server_errors = {
+    webhooks-refused = {
       severity = "ERROR"
-      # Not the transfer function: to it 503 is an answer, \"not decided yet, ask the fallback URL\". Its failures are in `errors`.
-      query = "sum by (service_name) (increase(run_googleapis_com:request_count{${local.run},service_name=~\"${var.name}-(relay|webhook|sweep)\",response_code_class=\"5xx\"}[5m])) > 3"
-      text  = "A service answers 5xx. Events and webhooks are sent again for minutes, so nothing is lost yet."
+      says     = "Webhooks or events with a wrong signature: is elevenlabs_webhook_secret that of ElevenLabs?"
+      query    = "sum(increase(${local.promql}_webhook_refused{${local.run}}[5m])) >= 5"
     }
-    errors = {
+    sweep-failures = {
+      severity = "WARNING"
+      says     = "The sweep could not repair calls: their transcripts are missing."
+      query    = "sum(increase(${local.promql}_sweep_failures_sum{${local.run}}[1h])) >= 1 and sum(increase(${local.promql}_sweep_failures_sum{${local.run}}[1h] offset 1h)) >= 1"
+    }
+    sweep-not-run = {
+      severity = "WARNING"
+      says     = "The sweep has not run for more than twice its interval. Look at the scheduler job and at the function's log."
+      query    = "absent_over_time(${local.promql}_sweep_done{${local.run}}[${2 * var.sweep_minutes + 5}m])"
+      for      = "${var.sweep_minutes * 60}s" # the first run after a first deploy is one interval away
+    }
+    relay-cpu = {
       severity = "ERROR"
-      query    = "sum(increase(${local.promql}_errors{${local.run}}[15m])) > 5"
-      text     = "More error lines than usual; the log of the four services says which."
+      says     = "Relay instances are short of CPU: callers hear it. Are there relay_max_instances already?"
+      query    = "histogram_quantile(0.5, sum by (le) (increase(run_googleapis_com:container_cpu_utilizations_bucket{${local.run},service_name=\"${var.name}-relay\"}[5m]))) > 0.85"
     }
-    sweep_failing = {
-      severity = "WARNING"
-      query    = "sum(increase(${local.promql}_sweep_failed{${local.run}}[${4 * var.sweep_minutes}m])) >= 3"
-      text     = "The repair sweep fails again and again: transcripts of lost webhooks are not fetched. Usual cause: the API key."
+    relay-5xx = {
+      severity = "ERROR"
+      says     = "Cloud Run or the relay answered 5xx."
+      query    = "sum(increase(run_googleapis_com:request_count{${local.run},service_name=\"${var.name}-relay\",response_code_class=\"5xx\"}[5m])) >= 5"
     }
-    sweep_silent = {
-      severity = "WARNING"
-      query    = "absent_over_time(${local.promql}_sweep_done{${local.run}}[${2 * var.sweep_minutes}m])"
-      text     = "The repair sweep has not run for longer than twice its interval. Look at the scheduler job and the function's log."
+    functions-5xx = {
+      severity = "ERROR"
+      says     = "The functions answered 5xx, other than the 503 by which Exotel is asked to come again."
+      # An undecided Connect request answers 503 on purpose (docs/functions.md).
+      query = "sum(increase(run_googleapis_com:request_count{${local.run},service_name=~\"${var.name}-(webhook|sweep|transfer)\",response_code_class=\"5xx\"}[5m])) - (sum(increase(${local.promql}_connect_answered{${local.run},outcome=\"undecided\"}[5m])) or vector(0)) >= 3"
     }
     }, !contains(local.secrets, "elevenlabs-webhook-secret") ? {} : {
-    webhook_silence = {
+    webhook-silence = {
       severity = "ERROR"
-      query    = "sum(increase(${local.promql}_call_ended{${local.run},end_reason=~\"agent_ended|caller_hung_up|transferred\"}[1h] offset 15m)) > 0 unless sum(increase(${local.promql}_webhook_received{${local.run}}[75m])) > 0"
-      text     = "Calls end but no post-call webhook arrives. ElevenLabs disables a webhook after ten failures: look at its page, and at `webhook_refused` for a wrong secret. The sweep fetches the transcripts meanwhile."
+      says     = "Calls end but no post-call webhook comes: is it still switched on at ElevenLabs? The sweep fetches the transcripts meanwhile."
+      query    = "sum(increase(${local.promql}_call_ended{${local.run}}[1h] offset 15m)) > 0 unless sum(increase(${local.promql}_webhook_received{${local.run}}[75m])) > 0"
+      for      = "3600s"
     }
   })
 }
@@ -61,17 +75,17 @@ resource "google_monitoring_notification_channel" "email" {
 resource "google_monitoring_alert_policy" "alert" {
   for_each = local.alerts
 
-  display_name          = "${var.name}: ${replace(each.key, "_", " ")}"
+  display_name          = "${var.name}: ${replace(each.key, "-", " ")}"
   combiner              = "OR"
   severity              = each.value.severity
   notification_channels = [for channel in google_monitoring_notification_channel.email : channel.id]
 
   conditions {
-    display_name = replace(each.key, "_", " ")
+    display_name = replace(each.key, "-", " ")
 
     condition_prometheus_query_language {
       query               = each.value.query
-      duration            = each.key == "sweep_silent" ? "900s" : "0s"
+      duration            = try(each.value.for, "0s")
       evaluation_interval = "60s"
       # A metric made of log lines exists for Monitoring only minutes after it was created; a first apply would fail.
       disable_metric_validation = true
@@ -83,14 +97,14 @@ resource "google_monitoring_alert_policy" "alert" {
   }
 
   documentation {
-    content   = each.value.text
+    content   = each.value.says
     mime_type = "text/markdown"
   }
 
   depends_on = [google_logging_metric.event]
 }
 
-# ── Seen from outside: is there a relay that takes calls? ─────────────────────────────────────────────────────────
+# --- Seen from outside: is there a relay that takes calls? ---------------------------------------------------------
 
 resource "google_monitoring_uptime_check_config" "relay" {
   display_name = "${var.name} relay"
@@ -115,8 +129,8 @@ resource "google_monitoring_uptime_check_config" "relay" {
   depends_on = [google_project_service.api]
 }
 
-resource "google_monitoring_alert_policy" "relay_unreachable" {
-  display_name          = "${var.name}: relay unreachable"
+resource "google_monitoring_alert_policy" "no_healthy_relay" {
+  display_name          = "${var.name}: no healthy relay"
   combiner              = "OR"
   severity              = "CRITICAL"
   notification_channels = [for channel in google_monitoring_notification_channel.email : channel.id]

@@ -39,7 +39,7 @@ locals {
     } },
     { title = "Sweep: runs, failures, records repaired", lines = {
       "runs"     = "sum(increase(${local.promql}_sweep_done{${local.run}}[15m]))"
-      "failed"   = "sum(increase(${local.promql}_sweep_failed{${local.run}}[15m]))"
+      "failed"   = "sum(increase(${local.promql}_sweep_failures_sum{${local.run}}[15m]))"
       "repaired" = "sum(increase(${local.promql}_sweep_repaired_sum{${local.run}}[15m]))"
     } },
     { title = "Errors, by service", lines = {

@@ -41,12 +41,16 @@ locals {
   webhook_environment  = merge(var.webhook_environment, local.function_environment, { ELEVENLABS_REGION = var.elevenlabs_region })
   transfer_environment = merge(var.transfer_environment, local.function_environment)
 
-  # Which keys of the bucket each part may touch: docs/contracts.md, "Bucket".
-  prefixes = {
-    webhook  = ["logs/", "calls/", "conversations/", "inbox/", "audio/"]
-    sweep    = ["logs/", "calls/", "conversations/", "inbox/", "audio/"]
-    transfer = ["calls/"]
-  }
+  # Which keys of the bucket each part may touch: docs/contracts.md, "Bucket". What it may create it may also overwrite:
+  # Cloud Storage looks at that permission when a create-only write meets an object, and 403 would hide the 412.
+  webhook_keys  = { "roles/storage.objectUser" = ["audio/", "callers/", "calls/", "conversations/", "inbox/", "logs/", "pending/"] }
+  transfer_keys = { "roles/storage.objectUser" = ["calls/", "conversations/", "logs/", "pending/"], "roles/storage.objectViewer" = ["callers/"] }
+
+  bucket_grants = merge([
+    for part, roles in { webhook = local.webhook_keys, sweep = local.webhook_keys, transfer = local.transfer_keys } : {
+      for role, prefixes in roles : "${part}/${trimprefix(role, "roles/storage.")}" => { part = part, role = role, prefixes = prefixes }
+    }
+  ]...)
 }
 
 resource "google_storage_bucket_object" "package" {
@@ -127,19 +131,19 @@ resource "google_cloud_run_v2_service_iam_member" "function_public" {
   member   = "allUsers"
 }
 
-# ── Records ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# --- Records -------------------------------------------------------------------------------------------------------
 
 resource "google_storage_bucket_iam_member" "records" {
-  for_each = local.prefixes
+  for_each = local.bucket_grants
 
   bucket = google_storage_bucket.records.name
-  role   = "roles/storage.objectUser"
-  member = google_service_account.part[each.key].member
+  role   = each.value.role
+  member = google_service_account.part[each.value.part].member
 
   condition {
     title = "only its prefixes"
     expression = join(" || ", [
-      for prefix in each.value :
+      for prefix in each.value.prefixes :
       "resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.records.name}/objects/${prefix}\")"
     ])
   }
@@ -148,14 +152,14 @@ resource "google_storage_bucket_iam_member" "records" {
 # Names, not contents: without leave to list, Cloud Storage answers 403 instead of 404 for an object that is not there,
 # and "not there yet" is an everyday answer here.
 resource "google_storage_bucket_iam_member" "records_list" {
-  for_each = local.prefixes
+  for_each = toset([for grant in values(local.bucket_grants) : grant.part])
 
   bucket = google_storage_bucket.records.name
   role   = "roles/storage.legacyBucketReader"
-  member = google_service_account.part[each.key].member
+  member = google_service_account.part[each.value].member
 }
 
-# ── Sweep ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# --- Sweep ---------------------------------------------------------------------------------------------------------
 
 resource "google_cloud_run_v2_service_iam_member" "sweep_scheduler" {
   name     = google_cloudfunctions2_function.function["sweep"].name

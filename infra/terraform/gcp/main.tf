@@ -27,7 +27,7 @@ resource "google_project_service" "api" {
   disable_on_destroy = false # something else in the project may use it
 }
 
-# ── Identities: one a part, each with what it needs and no more ───────────────────────────────────────────────────
+# --- Identities: one a part, each with what it needs and no more ---------------------------------------------------
 
 resource "google_service_account" "part" {
   for_each = {
@@ -45,7 +45,7 @@ resource "google_service_account" "part" {
   depends_on   = [google_project_service.api]
 }
 
-# ── Images ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# --- Images --------------------------------------------------------------------------------------------------------
 
 resource "google_artifact_registry_repository" "images" {
   repository_id = var.name
@@ -104,7 +104,7 @@ resource "google_project_iam_member" "build_source" {
   }
 }
 
-# ── Buckets ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# --- Buckets -------------------------------------------------------------------------------------------------------
 
 resource "google_storage_bucket" "records" {
   name                        = "${var.project}-${var.name}-records"

@@ -17,7 +17,7 @@ locals {
     webhook_lag_s     = { event = "webhook_received", value = "lag_s", unit = "s" }
     webhook_refused   = { event = "webhook_refused", labels = ["reason"] }
     sweep_done        = { event = "sweep_done" }
-    sweep_failed      = { event = "sweep_done", only = "jsonPayload.failed>0" }
+    sweep_failures    = { event = "sweep_done", value = "failed" }
     sweep_repaired    = { event = "sweep_done", value = "repaired" }
     connect_answered  = { event = "connect_answered", labels = ["outcome"] }
     connect_waited_s  = { event = "connect_answered", value = "waited_s", unit = "s" }

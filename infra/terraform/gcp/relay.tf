@@ -4,7 +4,7 @@ locals {
 
   relay_max_calls = var.relay_max_calls > 0 ? var.relay_max_calls : 200
 
-  relay_environment = merge(var.domain_name == "" ? {} : { PUBLIC_URL = "https://${var.domain_name}" }, var.relay_environment, {
+  relay_environment = merge(var.domain_name == "" ? {} : { PUBLIC_URL = "wss://${var.domain_name}" }, var.relay_environment, {
     ELEVENLABS_AGENT_ID = var.elevenlabs_agent_id
     ELEVENLABS_REGION   = var.elevenlabs_region
     EVENTS_URL          = "${google_cloudfunctions2_function.function["webhook"].service_config[0].uri}/relay/events"

@@ -1,6 +1,6 @@
 # Names are those of infra/terraform/aws wherever the thing is the same; tests/terraform/test_parity.py lists the differences.
 
-# --- The four that have no default --------------------------------------------------------------------------------
+# --- The four that have no default ---------------------------------------------------------------------------------
 
 variable "project" {
   description = "Id of the Google Cloud project that everything is made in."
@@ -95,7 +95,7 @@ variable "events_secret" {
   }
 }
 
-# --- Agent and calls ----------------------------------------------------------------------------------------------
+# --- Agent and calls -----------------------------------------------------------------------------------------------
 
 variable "elevenlabs_webhook_secret" {
   description = "Secret of the post-call webhook (wsec_…), several comma-separated while one is rotated. ElevenLabs shows it once the webhook's URL, an output of the first deploy, is entered there; until then webhooks are refused and the sweep fetches transcripts."
@@ -181,7 +181,7 @@ variable "transfer_environment" {
   }
 }
 
-# --- Place and name -----------------------------------------------------------------------------------------------
+# --- Place and name ------------------------------------------------------------------------------------------------
 
 variable "region" {
   description = "Google Cloud region. Mumbai is nearest to Exotel and its callers."
@@ -234,7 +234,7 @@ variable "dns_zone" {
   }
 }
 
-# --- Relay --------------------------------------------------------------------------------------------------------
+# --- Relay ---------------------------------------------------------------------------------------------------------
 
 variable "relay_image_tag" {
   description = "Tag of the relay's image in the repository that this makes; make deploy-gcp derives it from the content."
@@ -303,7 +303,7 @@ variable "relay_max_instances" {
   }
 }
 
-# --- Functions ----------------------------------------------------------------------------------------------------
+# --- Functions -----------------------------------------------------------------------------------------------------
 
 variable "package_directory" {
   description = "Folder with the functions' packages that make package writes."
@@ -344,7 +344,7 @@ variable "sweep_minutes" {
   }
 }
 
-# --- Keeping and seeing -------------------------------------------------------------------------------------------
+# --- Keeping and seeing --------------------------------------------------------------------------------------------
 
 variable "records_retention_days" {
   description = "Days after which records, transcripts and audio are deleted."

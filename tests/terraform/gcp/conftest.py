@@ -2,8 +2,8 @@
 the real provider.
 
 The stand-in serves the real provider's schema (6.50) over Terraform's own plugin protocol, so `validate`, `plan`,
-`apply` and `test` are the real ones; what it applies is invented. The real provider plans without an account, but can't apply.
-Without either the tests are skipped, loudly; in CI that is a failure.
+`apply` and `test` are the real ones; what it applies is invented. The real provider plans without an account, but can't
+apply. Without either the tests are skipped, loudly; in CI that is a failure.
 """
 
 import json

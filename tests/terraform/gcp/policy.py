@@ -7,6 +7,8 @@ import json
 import re
 from collections.abc import Callable, Iterator
 
+from tests.terraform.gcp.workspace import ROOT
+
 Rule = Callable[["Plan"], Iterator[str]]
 RULES: dict[str, Rule] = {}
 LATER = "(known after apply)"
@@ -209,20 +211,35 @@ def everybody_has_an_identity(plan: Plan) -> Iterator[str]:
             yield f"{address} runs or is built as the project's default account"
 
 
+def _contract() -> dict[str, dict[str, set[str]]]:
+    """Part → role → prefixes, from the table under "Bucket" in docs/contracts.md."""
+    table = (ROOT / "docs/contracts.md").read_text().split("## Bucket")[1].split("\n\n")[1]
+    reach: dict[str, dict[str, set[str]]] = {"webhook": {}, "transfer": {}}
+    for row in table.splitlines()[2:]:
+        key, _, webhook, transfer = (cell.strip() for cell in row.strip("|").split("|"))
+        prefix = key.strip("`").split("/")[0] + "/"
+        for part, access in (("webhook", webhook), ("transfer", transfer)):
+            if access:
+                role = "roles/storage.objectViewer" if access == "read" else "roles/storage.objectUser"
+                reach[part].setdefault(role, set()).add(prefix)
+    for roles in reach.values():  # one key of a prefix is read, another written: the wider role is enough
+        roles.get("roles/storage.objectViewer", set()).difference_update(roles["roles/storage.objectUser"])
+    return reach | {"sweep": reach["webhook"]}
+
+
 @rule
 def records_by_prefix_only(plan: Plan) -> Iterator[str]:
-    prefixes = {"transfer": {"calls"}, "webhook": {"logs", "calls", "conversations", "inbox", "audio"}}
-    prefixes["sweep"] = prefixes["webhook"]
+    reach: dict[str, dict[str, set[str]]] = {}
     for address, grant in plan.all("google_storage_bucket_iam_member").items():
         if grant["role"] == "roles/storage.legacyBucketReader":
             continue
-        part = address.split('"')[1]
-        expressions = [condition["expression"] for condition in grant["condition"] or []]
-        granted = set(
-            re.findall(r'startsWith\("projects/_/buckets/[^/"]+/objects/([a-z]*)/?"\)', " ".join(expressions))
-        )
-        if grant["role"] != "roles/storage.objectUser" or granted != prefixes[part]:
-            yield f"{address} reaches {sorted(granted) or 'all'} as {grant['role']}, not just {sorted(prefixes[part])}"
+        expressions = " ".join(condition["expression"] for condition in grant["condition"] or [])
+        found = set(re.findall(r'startsWith\("projects/_/buckets/[^/"]+/objects/([^"]*)"\)', expressions))
+        reach.setdefault(address.split('"')[1].split("/")[0], {})[grant["role"]] = found or {"everything"}
+    for part, roles in _contract().items():
+        expected = {role: prefixes for role, prefixes in roles.items() if prefixes}
+        if reach.get(part) != expected:
+            yield f"{part} reaches {reach.get(part)}, and docs/contracts.md says {expected}"
 
 
 @rule

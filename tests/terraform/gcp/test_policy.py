@@ -90,7 +90,7 @@ LOOSENED = {
     ),
     "public bucket": (
         "functions.tf",
-        'role   = "roles/storage.legacyBucketReader"\n  member = google_service_account.part[each.key].member',
+        'role   = "roles/storage.legacyBucketReader"\n  member = google_service_account.part[each.value].member',
         'role   = "roles/storage.legacyBucketReader"\n  member = "allUsers"',
         "public_only_where_meant",
     ),
@@ -139,8 +139,8 @@ LOOSENED = {
     ),
     "wider prefix": (
         "functions.tf",
-        'transfer = ["calls/"]',
-        'transfer = ["calls/", "logs/"]',
+        '["callers/"]',
+        '["callers/", "inbox/"]',
         "records_by_prefix_only",
     ),
     "whole bucket": ("functions.tf", "/objects/${prefix}", "/objects/", "records_by_prefix_only"),

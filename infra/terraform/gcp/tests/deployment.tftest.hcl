@@ -37,7 +37,7 @@ run "defaults" {
     error_message = "The default region is Mumbai."
   }
   assert {
-    condition     = output.voicebot_url == "wss://voice-bridge-relay-4qmz.a.run.app/media/media_token_for_tests_only"
+    condition     = output.exotel_voicebot_url == "wss://voice-bridge-relay-4qmz.a.run.app/media/media_token_for_tests_only"
     error_message = "Without a domain the Voicebot URL is Cloud Run's own name."
   }
   assert {
@@ -60,7 +60,7 @@ run "a_domain_puts_a_load_balancer_in_front" {
     dns_zone    = "example-in"
   }
   assert {
-    condition     = output.voicebot_url == "wss://calls.example.in/media/media_token_for_tests_only"
+    condition     = output.exotel_voicebot_url == "wss://calls.example.in/media/media_token_for_tests_only"
     error_message = "With a domain Exotel is given the domain."
   }
   assert {
@@ -68,7 +68,7 @@ run "a_domain_puts_a_load_balancer_in_front" {
     error_message = "The record points at the load balancer."
   }
   assert {
-    condition     = one([for env in google_cloud_run_v2_service.relay.template[0].containers[0].env : env.value if env.name == "PUBLIC_URL"]) == "https://calls.example.in"
+    condition     = one([for env in google_cloud_run_v2_service.relay.template[0].containers[0].env : env.value if env.name == "PUBLIC_URL"]) == "wss://calls.example.in"
     error_message = "The relay answers dynamic-URL requests with its public name."
   }
 }
@@ -85,7 +85,7 @@ run "a_domain_kept_elsewhere_gets_no_record" {
 
 run "the_webhook_secret_comes_later" {
   assert {
-    condition     = !contains(keys(google_secret_manager_secret.secret), "elevenlabs-webhook-secret") && !contains(keys(google_monitoring_alert_policy.alert), "webhook_silence")
+    condition     = !contains(keys(google_secret_manager_secret.secret), "elevenlabs-webhook-secret") && !contains(keys(google_monitoring_alert_policy.alert), "webhook-silence")
     error_message = "Before the webhook was made there is no secret for it and no alarm that it is silent."
   }
 }
@@ -95,7 +95,7 @@ run "the_webhook_secret_is_there" {
     elevenlabs_webhook_secret = "wsec_new,wsec_old"
   }
   assert {
-    condition     = contains(keys(google_secret_manager_secret.secret), "elevenlabs-webhook-secret") && contains(keys(google_monitoring_alert_policy.alert), "webhook_silence")
+    condition     = contains(keys(google_secret_manager_secret.secret), "elevenlabs-webhook-secret") && contains(keys(google_monitoring_alert_policy.alert), "webhook-silence")
     error_message = "With the secret, silence of the webhook is watched."
   }
   assert {
