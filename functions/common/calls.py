@@ -1,4 +1,4 @@
-"""The record of a call: a pure fold of its pieces, and the compare-and-swap that keeps `logs/{call_sid}.json` true to it.
+"""The record of a call: a pure fold of its pieces, and the compare-and-swap that keeps the bucket's copy true to it.
 
 Nothing in a record is ever updated. It is computed anew from all pieces there are, so it can't depend on the order in
 which they came, on how often, or on who crashed in between.
@@ -89,11 +89,8 @@ def _fullness(result: Document) -> tuple[bool, bool, str, bytes]:
 
 
 def _conversation_id(agents: list[Document], streams: list[Stream], results: list[Document]) -> str | None:
-    for items in (agents, [stream.last for stream in streams], results):
-        for item in reversed(items):
-            if found := text(item, "conversation_id"):
-                return found
-    return None
+    by_trust = [*reversed(agents), *(stream.last for stream in reversed(streams)), *reversed(results)]
+    return next((found for item in by_trust if (found := text(item, "conversation_id"))), None)
 
 
 def _agent(agents: list[Document], results: list[Document]) -> Document | None:
@@ -141,8 +138,8 @@ def _ending(main: Stream | None, results: list[Document]) -> Document:
     if main and main.closed:
         detail = "the relay never said how the call ended"
         return {"ended_by": "relay", "end_reason": main.end_reason, "end_detail": detail}
-    detail = next((found for result in reversed(results) if (found := text(result, "end_detail"))), None)
-    return {"ended_by": None, "end_reason": None, "end_detail": None if main else detail}
+    told = next((found for result in reversed(results) if (found := text(result, "end_detail"))), None)
+    return {"ended_by": None, "end_reason": None, "end_detail": None if main else told}
 
 
 def _turns(streams: list[Stream], results: list[Document]) -> list[Document]:

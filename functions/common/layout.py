@@ -1,4 +1,4 @@
-"""Where things lie in the bucket (docs/contracts.md, "Bucket"). Ids come from outside: check them with `is_id` first."""
+"""Where things lie in the bucket (docs/contracts.md). Ids come from outside: check them with `is_id` first."""
 
 import hashlib
 import re

@@ -63,8 +63,8 @@ def streams_of(pieces: Pieces) -> list[Stream]:
 def main_stream(pieces: Pieces) -> Stream | None:
     """The one that decides how the call ended: the last that no other replaced."""
     streams = streams_of(pieces)
-    lasting = [stream for stream in streams if stream.end_reason != "replaced"]
-    return (lasting or streams or [None])[-1]
+    lasting = [stream for stream in streams if stream.end_reason != "replaced"] or streams
+    return lasting[-1] if lasting else None
 
 
 def _when(event: Document) -> tuple[str, str]:

@@ -1,8 +1,8 @@
 """The words of a call, from two witnesses.
 
-The relay heard the call live: it knows to the millisecond when a turn was spoken and how much of it the caller heard. The
-vendor's transcript comes later and has the better text. Where both are there, the vendor's turns stand, and take the
-relay's times for the turns that are the same.
+The relay heard the call live: it knows to the millisecond when a turn was spoken and how much of it the caller heard.
+The vendor's transcript comes later and has the better text. Where both are there, the vendor's turns stand, and take
+the relay's times for the turns that are the same.
 """
 
 from collections.abc import Iterable, Iterator

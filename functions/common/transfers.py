@@ -4,16 +4,16 @@
         │            │           └──────► busy | no_answer | failed ──► next number, while there is one
         └► none      └► failed (Exotel came too early and gave up, or could not dial)
 
-The state is the furthest that any piece proves. So it does not matter in which order pieces arrive, and one that is late
-(ringing after answered) or illegal (dialling a number nobody gave) changes nothing.
+The state is the furthest that any piece proves. So it does not matter in which order pieces arrive, and one that is
+late (ringing after answered) or illegal (dialling a number nobody gave) changes nothing.
 """
 
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
-from functions.common.streams import Stream, main_stream
 from functions.common.documents import Document, objects, text
 from functions.common.pieces import Pieces
+from functions.common.streams import Stream, main_stream
 
 
 class TransferState(StrEnum):
@@ -91,7 +91,7 @@ def decide(pieces: Pieces) -> Decision:
 
 
 def wanted(pieces: Pieces) -> Want | None:
-    """The agent's own request (the last, should it have changed its mind), else what the analysis after the call says."""
+    """The agent's own request (the last, should it have changed its mind), else what the analysis says."""
     requests = [request for request in pieces.requests if text(request, "target")]
     results = [result for result in pieces.results if text(result, "transfer", "target")]
     if requests:

@@ -1,0 +1,28 @@
+"""From path and method to a handler; what goes wrong below becomes a status here and nowhere else."""
+
+from collections.abc import Callable, Mapping
+
+from functions.common import log
+from functions.common.http import Request, Response, answer
+from functions.common.store import StoreError
+
+Handler = Callable[[Request], Response]
+Routes = Mapping[tuple[str, str], Handler]
+"""(method, path) → handler."""
+
+
+def serve(routes: Routes, request: Request) -> Response:
+    """404, 405, what the handler answers, or 503: ask again, nothing was lost."""
+    if handler := routes.get((request.method, request.path)):
+        try:
+            return handler(request)
+        except StoreError as error:
+            log.error("store_failed", str(error), path=request.path)
+        except Exception:  # noqa: BLE001  # a bug of ours must reach the sender as "try again", never as silence
+            log.error("internal_error", f"{request.method} {request.path} failed", path=request.path, exc_info=True)
+        return answer(503, {"status": "error", "error": "temporarily unavailable, try again"})
+    methods = sorted(method for method, path in routes if path == request.path)
+    if not methods:
+        return answer(404, {"status": "error", "error": "no such route"})
+    refusal = answer(405, {"status": "error", "error": "method not allowed"})
+    return Response(405, refusal.body, {**refusal.headers, "allow": ", ".join(methods)})

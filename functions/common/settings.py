@@ -1,0 +1,63 @@
+"""What both functions have to be told: where the bucket is, and who can be called."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from functions.common.env import Env, SettingError
+from functions.common.phone import to_e164
+from functions.common.store import Store, StoreError, open_store
+
+Targets = Mapping[str, tuple[str, ...]]
+"""Name of a target to its numbers in E.164, in the order they are dialled. The first target is the default one."""
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def store(env: Env) -> Store:
+    """`STORE`, opened."""
+    url = env.text("STORE", default="file:./data")
+    try:
+        return open_store(url)
+    except ValueError as expected:
+        raise SettingError("STORE", url, str(expected)) from None
+    except StoreError as reason:
+        raise SettingError("STORE", url, f"a store that can be used ({reason})") from reason
+
+
+def log_level(env: Env) -> str:
+    return env.choice("LOG_LEVEL", default="INFO", choices=LOG_LEVELS)
+
+
+def targets(env: Env) -> Targets:
+    """`TRANSFER_TARGETS`, each value one number or several with commas; and the original's two teams, after those."""
+    found = {name: _numbers("TRANSFER_TARGETS", name, value) for name, value in env.mapping("TRANSFER_TARGETS").items()}
+    for team in ("team_1", "team_2"):
+        variable = f"TRANSFER_{team.upper()}_NUMBER"
+        if value := env.text(variable):
+            found.setdefault(team, _numbers(variable, team, value))
+    return MappingProxyType(found)
+
+
+def find_target(targets: Targets, asked: str) -> str | None:
+    """The configured name that `asked` means: any case, spaces or hyphens for underscores; empty means the first."""
+    if not asked.strip():
+        return next(iter(targets), None)
+    wanted = spelling(asked)
+    return next((name for name in targets if spelling(name) == wanted), None)
+
+
+def spelling(name: str) -> str:
+    """`Team 1`, `team-1` and `TEAM1` are the same word."""
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
+def _numbers(variable: str, name: str, value: str) -> tuple[str, ...]:
+    numbers = []
+    for part in value.split(","):
+        number = to_e164(part)
+        if number is None:
+            raise SettingError(
+                variable, f"{name}: {part.strip()}", "a number that can be made E.164, such as +919876500001"
+            )
+        numbers.append(number)
+    return tuple(numbers)

@@ -1,0 +1,91 @@
+"""What ElevenLabs says of a conversation, in its webhook or by its API (elevenlabs.md A5.2), as one small piece."""
+
+from functions.common.documents import Document, at, mapping, number, objects, text
+from functions.common.layout import is_id
+from functions.common.settings import Targets, find_target, spelling
+from functions.common.times import rfc3339
+from functions.webhook.settings import Settings
+
+_NO = frozenset({"", "none", "no", "false", "null", "n/a"})
+_YES = frozenset({"yes", "true"})
+
+
+def is_conversation(data: Document) -> bool:
+    """Whether `data` has the JSON shape; with `transcript_format: opentelemetry` it is traces instead."""
+    return isinstance(data.get("transcript"), list) or isinstance(data.get("metadata"), dict)
+
+
+def result_of(data: Document, source: str, said_at: float | None, settings: Settings) -> Document:
+    """The piece `conversations/{id}/{source}-….json`. `said_at`: Unix seconds of the webhook, None by API."""
+    started_at = number(data, "metadata", "start_time_unix_secs")
+    duration_s = number(data, "metadata", "call_duration_secs")
+    ended_at = None if started_at is None else started_at + (duration_s or 0)
+    stamp = said_at if said_at is not None else ended_at
+    variables = mapping(data, "conversation_initiation_client_data", "dynamic_variables")
+    return {
+        "source": source,
+        "conversation_id": text(data, "conversation_id"),
+        "agent_id": text(data, "agent_id"),
+        "status": text(data, "status"),
+        "at": rfc3339(stamp or 0),
+        "started_at": None if started_at is None else rfc3339(started_at),
+        "duration_s": duration_s,
+        "end_detail": text(data, "metadata", "error", "reason") or text(data, "metadata", "termination_reason"),
+        "from": text(variables, "caller_number") or text(variables, "system__caller_id"),
+        "to": text(variables, "called_number") or text(variables, "system__called_number"),
+        "has_audio": data.get("has_audio") is True,
+        "turns": [_turn(turn) for turn in objects(data, "transcript") if text(turn, "message")],
+        "analysis": mapping(data, "analysis") or None,
+        "transfer": transfer_of(data, settings),
+    }
+
+
+def call_sid_of(data: Document) -> str:
+    """The CallSid that the relay gave the agent as a dynamic variable; empty when there is no usable one."""
+    sid = text(data, "conversation_initiation_client_data", "dynamic_variables", "call_sid")
+    return sid if is_id(sid) else ""
+
+
+def transfer_of(data: Document, settings: Settings) -> Document | None:
+    """What the analysis decided: None for "nobody wants a human"; `target` None for one that is not configured."""
+    collected = _collected(data, settings.transfer_field)
+    said = at(collected, "value")
+    asked = ("yes" if said else "no") if isinstance(said, bool) else text(collected, "value")
+    if asked.casefold() in _NO:
+        return None
+    return {
+        "asked": asked,
+        "target": target_of(asked, settings.targets, settings),
+        "reason": text(collected, "rationale") or f"{settings.transfer_field}: {asked}",
+        "summary": text(data, "analysis", "transcript_summary"),
+    }
+
+
+def target_of(asked: str, targets: Targets, settings: Settings) -> str | None:
+    """The configured target that a collected value means."""
+    if asked.casefold() in _YES:
+        return find_target(targets, "")
+    if found := settings.transfer_values.get(spelling(asked)):
+        return find_target(targets, found)
+    return find_target(targets, asked)
+
+
+def _collected(data: Document, field: str) -> Document:
+    """The field's entry in `data_collection_results`, which is an object by name or a list."""
+    if found := mapping(data, "analysis", "data_collection_results", field):
+        return found
+    listed = [
+        *objects(data, "analysis", "data_collection_results"),
+        *objects(data, "analysis", "data_collection_results_list"),
+    ]
+    return next((entry for entry in listed if field in {text(entry, "data_collection_id"), text(entry, "name")}), {})
+
+
+def _turn(turn: Document) -> Document:
+    seconds = number(turn, "time_in_call_secs") or 0.0
+    return {
+        "speaker": "caller" if text(turn, "role") == "user" else "agent",
+        "text": text(turn, "message"),
+        "offset_ms": round(seconds * 1000),
+        "interrupted": turn.get("interrupted") is True,
+    }

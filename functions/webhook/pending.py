@@ -1,0 +1,44 @@
+"""Work that the sweep still has to see to, and how two sweeps share it.
+
+A marker below `pending/` is created before the work it stands for, and deleted after. To work on one is to move its
+`next_at` into the future by a swap: of two sweeps that try, one succeeds. Should that one die, the marker is due again
+later. The wait grows with every attempt, and after a day there are no more.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from functions.common.documents import Document, decode, encode, number
+from functions.common.store import Store
+
+LONGEST_S = 86_400
+_FIRST_WAIT_S = 120
+_LONGEST_WAIT_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A marker that is ours to work on. `last`: when this attempt fails too, give up."""
+
+    key: str
+    marker: Document
+    last: bool
+
+
+def claims(store: Store, prefix: str, now: float) -> Iterator[Claim]:
+    """The markers below `prefix` that are due, each claimed as it is given."""
+    for key in store.keys(prefix):
+        stored = store.read(key)
+        if stored is None:
+            continue
+        try:
+            marker = decode(stored.body)
+        except ValueError:
+            marker = {}
+        if (number(marker, "next_at") or 0) > now:
+            continue
+        attempts = int(number(marker, "attempts") or 0)
+        wait = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(attempts, 10))
+        claimed = {**marker, "attempts": attempts + 1, "next_at": now + wait}
+        if store.swap(key, encode(claimed), stored.version):
+            yield Claim(key, claimed, last=now - (number(marker, "at") or 0) > LONGEST_S)

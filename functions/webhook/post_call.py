@@ -1,0 +1,202 @@
+"""The vendor's post-call webhook: kept first, then understood (D8).
+
+    1. pending/webhooks/{digest}   so that the sweep finishes what we may not live to finish
+    2. inbox/…/{digest}.json       the bytes as they came: from here on nothing can be lost
+    3. conversations/{id}/…        what they mean, a pure function of the bytes
+    4. calls/…, logs/…             the call they belong to
+    5. pending/… is deleted, unless it still has to be forwarded
+
+Every step is create-only or repeatable, so a second delivery, or the sweep, just walks the same steps again.
+"""
+
+import base64
+import binascii
+import re
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from functions.common import layout, log
+from functions.common.calls import result_end, write_record
+from functions.common.documents import Document, decode, encode, mapping, number, text
+from functions.common.http import Request, Response, answer
+from functions.common.phone import to_e164
+from functions.common.signature import ELEVENLABS_HEADER, Verdict, verify
+from functions.common.store import Store
+from functions.webhook.conversation import call_sid_of, is_conversation, result_of
+from functions.webhook.settings import Settings
+
+TRANSCRIPTION = "post_call_transcription"
+AUDIO = "post_call_audio"
+
+_TIMESTAMP = re.compile(rb'"event_timestamp"\s*:\s*"?(\d{9,10})\b')
+_LARGEST = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """What became of a webhook. `finished`: there is nothing left that a later try could do better."""
+
+    type: str = ""
+    conversation_id: str = ""
+    call_sid: str = ""
+    ended_at: float | None = None
+    finished: bool = True
+
+
+def receive(request: Request, store: Store, settings: Settings, now: float) -> Response:
+    """`POST /webhook/post-call`: 401, or 200 once the bytes are safe."""
+    verdict = verify(
+        request.body,
+        request.headers.get(ELEVENLABS_HEADER.lower()),
+        settings.webhook_secrets,
+        now=now,
+        max_age_s=settings.webhook_max_age_s,
+    )
+    if verdict is not Verdict.VALID:
+        hint = "" if settings.webhook_secrets else "; ELEVENLABS_WEBHOOK_SECRET is not set"
+        log.warning("webhook_refused", f"a webhook's signature is {verdict}{hint}", reason=verdict)
+        return answer(401, {"status": "error", "error": "bad signature"})
+    name = layout.digest(request.body)
+    marker: Document = {
+        "inbox": _inbox_key(request.body, name, now),
+        "at": now,
+        "next_at": now,
+        "attempts": 0,
+        "forward": bool(settings.ticket_url),
+        "headers": {
+            header: request.headers[header]
+            for header in ("content-type", "content-encoding", ELEVENLABS_HEADER.lower())
+            if header in request.headers
+        },
+    }
+    if not store.create(layout.pending_webhook(name), encode(marker)):
+        earlier = store.read(layout.pending_webhook(name))
+        marker = decode(earlier.body) if earlier else marker
+    fresh = store.create(text(marker, "inbox"), request.body)
+    taken = take_in(request.body, marker, store, settings)
+    if taken.finished and not marker["forward"]:
+        store.delete(layout.pending_webhook(name))
+    log.info(
+        "webhook_received",
+        f"{taken.type or 'an unreadable webhook'} stored",
+        call_sid=taken.call_sid or None,
+        conversation_id=taken.conversation_id or None,
+        type=taken.type,
+        lag_s=None if taken.ended_at is None else round(now - taken.ended_at, 1),
+        duplicate=not fresh,
+    )
+    return answer(200, {"status": "ok", "duplicate": not fresh})
+
+
+def take_in(body: bytes, marker: Document, store: Store, settings: Settings) -> TakenIn:
+    """Steps 3 and 4 for a body that is in the inbox. What can't be understood is flagged beside it and left there."""
+    try:
+        document = decode(_plain(body, text(marker, "headers", "content-encoding")))
+    except ValueError as problem:
+        return _flagged(TakenIn(), str(problem), marker, store)
+    kind, data = text(document, "type"), mapping(document, "data")
+    conversation_id = text(data, "conversation_id")
+    taken = TakenIn(type=kind, conversation_id=conversation_id)
+    if kind not in {TRANSCRIPTION, AUDIO}:
+        return taken
+    if not layout.is_id(conversation_id):
+        return _flagged(taken, "data.conversation_id is missing or not an id", marker, store)
+    if kind == AUDIO:
+        return _audio(taken, data, marker, store)
+    if not is_conversation(data):
+        return _flagged(
+            taken, "not in the JSON transcript format; kept raw, the sweep fetches it by API", marker, store
+        )
+    result = result_of(data, "webhook", number(document, "event_timestamp"), settings)
+    call_sid = add_result(result, layout.digest(body), call_sid_of(data), store)
+    return TakenIn(kind, conversation_id, call_sid, result_end(result))
+
+
+def add_result(result: Document, name: str, call_sid: str, store: Store) -> str:
+    """Keep a conversation's result and fold it into its call; the CallSid, empty while nobody knows it.
+
+    The result is created before the link is looked up, and the relay's event creates the link before it looks for
+    results: whoever comes second sees the other.
+    """
+    conversation_id = text(result, "conversation_id")
+    store.create(f"{layout.conversation(conversation_id)}{text(result, 'source')}-{name}.json", encode(result))
+    _warn_of_unknown_target(result, call_sid)
+    if call_sid:
+        store.create(layout.conversation_call(conversation_id), call_sid.encode())
+        store.create(
+            layout.piece(call_sid, "conversations", conversation_id), encode({"conversation_id": conversation_id})
+        )
+    else:
+        call_sid = linked_call(conversation_id, store)
+    if call_sid:
+        write_record(store, call_sid)
+    elif caller := to_e164(text(result, "from")):
+        entry = {"conversation_id": conversation_id, "at": result["started_at"]}
+        store.create(f"{layout.caller(caller)}conversation-{conversation_id}.json", encode(entry))
+    return call_sid
+
+
+def linked_call(conversation_id: str, store: Store) -> str:
+    """The CallSid that the relay, or a webhook, said this conversation belongs to."""
+    link = store.read(layout.conversation_call(conversation_id))
+    return link.body.decode() if link else ""
+
+
+def add_audio(audio: bytes, call_sid: str, conversation_id: str, store: Store) -> None:
+    """Keep the sound of a call; of a second conversation of the same call beside the first."""
+    if not store.create(layout.audio(call_sid), audio):
+        present = store.read(layout.audio(call_sid))
+        if present and present.body != audio:
+            store.create(layout.audio(call_sid, f"-{conversation_id}"), audio)
+
+
+def _audio(taken: TakenIn, data: Document, marker: Document, store: Store) -> TakenIn:
+    try:
+        audio = base64.b64decode(text(data, "full_audio"), validate=True)
+    except binascii.Error as problem:
+        return _flagged(taken, f"data.full_audio is not base64: {problem}", marker, store)
+    call_sid = linked_call(taken.conversation_id, store)
+    if call_sid:
+        add_audio(audio, call_sid, taken.conversation_id, store)
+    return TakenIn(AUDIO, taken.conversation_id, call_sid, finished=bool(call_sid))
+
+
+def _flagged(taken: TakenIn, problem: str, marker: Document, store: Store) -> TakenIn:
+    inbox = text(marker, "inbox")
+    log.warning("webhook_unreadable", f"{inbox} is kept but not understood: {problem}", type=taken.type)
+    store.create(inbox.removesuffix(".json") + ".problem.json", encode({"problem": problem}))
+    return taken
+
+
+def _warn_of_unknown_target(result: Document, call_sid: str) -> None:
+    transfer = mapping(result, "transfer")
+    if transfer and not transfer["target"]:
+        log.warning(
+            "transfer_target_unknown",
+            f"the analysis asks for {transfer['asked']!r}, which TRANSFER_TARGETS and TRANSFER_VALUES don't know",
+            call_sid=call_sid or None,
+        )
+
+
+def _inbox_key(body: bytes, name: str, now: float) -> str:
+    """Derived from the body alone where it says when it was sent, so that a repeat after midnight is still a repeat."""
+    said = _TIMESTAMP.search(body)
+    day = datetime.fromtimestamp(int(said[1]) if said else now, UTC)
+    return f"inbox/{day:%Y/%m/%d}/{name}.json"
+
+
+def _plain(body: bytes, encoding: str) -> bytes:
+    """`body` without its `Content-Encoding`. Raises ValueError for one that lies."""
+    if encoding.lower() in {"", "identity"}:
+        return body
+    if encoding.lower() not in {"gzip", "deflate"}:
+        raise ValueError(f"Content-Encoding {encoding!r} is not known")
+    inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+    try:
+        plain = inflate.decompress(body, _LARGEST)
+    except zlib.error as error:
+        raise ValueError(f"Content-Encoding is {encoding}, but the body is not: {error}") from None
+    if not inflate.eof:
+        raise ValueError(f"Content-Encoding is {encoding}, but the body is cut off or larger than {_LARGEST} bytes")
+    return plain

@@ -1,0 +1,99 @@
+"""The relay's events (docs/contracts.md): each kept under its own id, then folded into the record.
+
+A request for a human is answered only after it is stored: the relay closes the stream on our answer, and Exotel asks
+for the number within the same second (D6).
+"""
+
+from functions.common import layout, log
+from functions.common.calls import write_record
+from functions.common.documents import Document, decode, encode, mapping, objects, text
+from functions.common.http import Request, Response, answer
+from functions.common.phone import to_e164
+from functions.common.settings import Targets, find_target
+from functions.common.signature import RELAY_HEADER, Verdict, verify
+from functions.common.store import Store
+from functions.common.times import to_unix
+from functions.webhook.settings import Settings
+
+TRANSFER_REQUESTED = "call.transfer_requested"
+
+
+def receive(request: Request, store: Store, settings: Settings, now: float) -> Response:
+    """`POST /relay/events`: 401, 400 for what the relay can't have meant, or 200 once it is stored."""
+    verdict = verify(request.body, request.headers.get(RELAY_HEADER.lower()), settings.events_secrets, now=now)
+    if verdict is not Verdict.VALID:
+        hint = "" if settings.events_secrets else "; EVENTS_SECRET is not set"
+        log.warning("webhook_refused", f"a relay event's signature is {verdict}{hint}", reason=verdict)
+        return answer(401, {"status": "error", "error": "bad signature"})
+    try:
+        event = decode(request.body)
+        _check(event)
+    except ValueError as problem:
+        log.error("relay_event_malformed", f"a relay event can't be kept: {problem}")
+        return answer(400, {"status": "error", "error": str(problem)})
+    transfer, duplicate = store_event(event, request.body, store, settings, now)
+    log.info(
+        "relay_event_received",
+        f"{event['type']} stored",
+        call_sid=event["call_sid"],
+        type=event["type"],
+        duplicate=duplicate,
+    )
+    body: Document = {"status": "ok", "duplicate": duplicate}
+    if event["type"] == TRANSFER_REQUESTED:
+        body["transfer"] = {
+            "accepted": transfer["target"] is not None,
+            "target": transfer["target"],
+            "reason": transfer["refusal"],
+        }
+    return answer(200, body)
+
+
+def store_event(event: Document, body: bytes, store: Store, settings: Settings, now: float) -> tuple[Document, bool]:
+    """Create the pieces of `event`, in an order in which a crash leaves work undone but nothing lost.
+
+    Gives what became of its transfer request (empty when it has none), and whether the event was there already.
+    """
+    call_sid, event_id = text(event, "call_sid"), text(event, "event_id")
+    stream_sid = text(event, "stream_sid")
+    marker = {"at": now, "next_at": now + settings.sweep_after_s, "attempts": 0, "stream_sid": stream_sid}
+    store.create(layout.pending_call(call_sid, f"stream-{stream_sid}"), encode(marker))
+    transfer = _store_request(event, store, settings.targets) if mapping(event, "transfer") else {}
+    fresh = store.create(layout.piece(call_sid, "events", event_id), body)
+    for item in (event, *objects(event, "agents")):
+        if layout.is_id(conversation_id := text(item, "conversation_id")):
+            store.create(layout.conversation_call(conversation_id), call_sid.encode())
+    if caller := to_e164(text(event, "from")):
+        store.create(f"{layout.caller(caller)}{call_sid}.json", encode({"call_sid": call_sid, "at": event["at"]}))
+    write_record(store, call_sid)
+    return transfer, not fresh
+
+
+def _store_request(event: Document, store: Store, targets: Targets) -> Document:
+    """Which target was meant is decided once, now: it must not change when the settings do."""
+    asked = text(event, "transfer", "target")
+    target = find_target(targets, asked)
+    names = ", ".join(targets) or "none: set TRANSFER_TARGETS"
+    request = {
+        "event_id": event["event_id"],
+        "at": event["at"],
+        "asked": asked,
+        "target": target,
+        "reason": text(event, "transfer", "reason"),
+        "summary": text(event, "transfer", "summary"),
+        "refusal": None if target else f"{asked or 'a default target'!r} is not configured; configured are: {names}",
+    }
+    key = layout.piece(text(event, "call_sid"), "requests", text(event, "event_id"))
+    if not store.create(key, encode(request)) and (earlier := store.read(key)):
+        return decode(earlier.body)
+    return request
+
+
+def _check(event: Document) -> None:
+    for name in ("call_sid", "stream_sid", "event_id"):
+        if not layout.is_id(event.get(name)):
+            raise ValueError(f"{name}={event.get(name)!r:.150}: expected 1 to 128 of A-Z a-z 0-9 . _ -")
+    if not isinstance(event.get("type"), str):
+        raise ValueError("type is missing")
+    if to_unix(text(event, "at")) is None:
+        raise ValueError(f"at={event.get('at')!r:.150}: expected an RFC 3339 time with a zone")

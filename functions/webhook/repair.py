@@ -1,0 +1,114 @@
+"""What the sweep does about one call: close it when its relay died, fetch what never arrived, fold the record anew."""
+
+from dataclasses import dataclass
+
+from functions.common import layout, log
+from functions.common.calls import result_end, write_record
+from functions.common.documents import Document, encode, objects, text
+from functions.common.pieces import Pieces, gather
+from functions.common.store import Store
+from functions.common.streams import Stream, streams_of
+from functions.common.times import rfc3339, to_unix
+from functions.webhook.api import ConversationsApi
+from functions.webhook.conversation import call_sid_of, result_of
+from functions.webhook.post_call import add_audio, add_result
+from functions.webhook.settings import Settings
+
+# Exotel ends every stream after 60 minutes (exotel.md 1.10); by then a relay that lives has spoken.
+_LONGEST_CALL_S = 3900
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What was done, and whether anything is left to do."""
+
+    fetched: int
+    closed: int
+    finished: bool
+
+
+def repair_call(
+    call_sid: str, stream_sid: str, store: Store, api: ConversationsApi | None, settings: Settings, now: float
+) -> Repaired:
+    """See to one stream of a call. `api` is None when there is no key to ask with. May raise ApiUnavailable."""
+    pieces = gather(store, call_sid)
+    stream = next((stream for stream in streams_of(pieces) if stream.stream_sid == stream_sid), None)
+    closed = _close(call_sid, stream, pieces, store, settings, now)
+    if closed:
+        pieces = gather(store, call_sid)
+    over_since = _over_since(stream, pieces)
+    fetched, lacking = 0, 0
+    if over_since is not None and over_since + settings.sweep_after_s <= now and api:
+        for conversation_id in sorted(_silent(pieces)):
+            if fetch_result(conversation_id, call_sid, store, api, settings):
+                fetched += 1
+            else:
+                lacking += 1
+        if settings.fetch_audio:
+            lacking += _fetch_audio(call_sid, gather(store, call_sid), store, api)
+    write_record(store, call_sid)
+    waiting = stream is not None and (over_since is None or over_since + settings.sweep_after_s > now)
+    return Repaired(fetched, int(closed), finished=not waiting and not lacking)
+
+
+def fetch_result(conversation_id: str, call_sid: str, store: Store, api: ConversationsApi, settings: Settings) -> bool:
+    """Fetch a conversation and take it in as its webhook would have been; False when it is not to be had yet.
+
+    Without a `call_sid`, only a conversation that names one itself is kept: the workspace may have others.
+    """
+    found = api.conversation(conversation_id)
+    if found is None:
+        return False
+    document, body = found
+    call_sid = call_sid or call_sid_of(document)
+    if call_sid:
+        add_result(result_of(document, "repair", None, settings), layout.digest(body), call_sid, store)
+    return bool(call_sid)
+
+
+def _close(call_sid: str, stream: Stream | None, pieces: Pieces, store: Store, settings: Settings, now: float) -> bool:
+    """Write down that a stream is over whose relay never said so: the vendor has told, or no call lasts that long."""
+    if stream is None or stream.ended or stream.closed:
+        return False
+    told = [end for result in pieces.results if (end := result_end(result)) is not None]
+    if stream.started_at + _LONGEST_CALL_S > now and not (told and max(told) + settings.sweep_after_s <= now):
+        return False
+    last_sign = max([stream.started_at, *told, *(to_unix(text(event, "at")) or 0 for event in pieces.events)])
+    closing = {"stream_sid": stream.stream_sid, "ended_at": rfc3339(last_sign)}
+    fresh = store.create(layout.piece(call_sid, "closed", stream.stream_sid), encode(closing))
+    if fresh:
+        log.warning("call_closed", "the relay never said how this call ended", call_sid=call_sid)
+    return fresh
+
+
+def _over_since(stream: Stream | None, pieces: Pieces) -> float | None:
+    """Unix seconds; None while the stream lasts."""
+    if stream is None:
+        return None
+    if stream.ended:
+        return to_unix(text(stream.ended, "ended_at")) or to_unix(text(stream.ended, "at"))
+    closing: Document | None = next(
+        (closing for closing in pieces.closings if text(closing, "stream_sid") == stream.stream_sid), None
+    )
+    return to_unix(text(closing, "ended_at")) if closing else None
+
+
+def _silent(pieces: Pieces) -> set[str]:
+    """Conversations with ElevenLabs that were never heard of again."""
+    agents = [agent for stream in streams_of(pieces) for agent in stream.agents]
+    others = {text(agent, "conversation_id") for agent in agents if text(agent, "vendor") not in {"", "elevenlabs"}}
+    return set(pieces.conversation_ids) - others - {text(result, "conversation_id") for result in pieces.results}
+
+
+def _fetch_audio(call_sid: str, pieces: Pieces, store: Store, api: ConversationsApi) -> int:
+    """Fetch the sound of the call's conversations; how many are still to come."""
+    lacking = 0
+    for conversation_id in sorted({text(item, "conversation_id") for item in pieces.results if item.get("has_audio")}):
+        if store.read(layout.piece(call_sid, "audio", conversation_id)):
+            continue
+        if audio := api.audio(conversation_id):
+            add_audio(audio, call_sid, conversation_id, store)
+            store.create(layout.piece(call_sid, "audio", conversation_id), encode({"bytes": len(audio)}))
+        else:
+            lacking += 1
+    return lacking
