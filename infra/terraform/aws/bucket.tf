@@ -1,0 +1,107 @@
+resource "aws_s3_bucket" "records" {
+  bucket        = "${var.name}-records-${local.account}-${var.region}"
+  force_destroy = var.delete_records
+}
+
+resource "aws_s3_bucket_ownership_controls" "records" {
+  bucket = aws_s3_bucket.records.id
+
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_public_access_block" "records" {
+  bucket = aws_s3_bucket.records.id
+
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "records" {
+  bucket = aws_s3_bucket.records.id
+
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_versioning" "records" {
+  bucket = aws_s3_bucket.records.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "records" {
+  bucket = aws_s3_bucket.records.id
+
+  rule {
+    id     = "retention"
+    status = "Enabled"
+
+    filter {}
+
+    expiration {
+      days = var.records_retention_days
+    }
+
+    # Older versions exist to undo a mistake, not to keep personal data past its time.
+    noncurrent_version_expiration {
+      noncurrent_days = min(30, var.records_retention_days)
+    }
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.records]
+}
+
+data "aws_iam_policy_document" "records" {
+  statement {
+    sid       = "TlsOnly"
+    effect    = "Deny"
+    actions   = ["s3:*"]
+    resources = [aws_s3_bucket.records.arn, "${aws_s3_bucket.records.arn}/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.access_logs ? [1] : []
+
+    content {
+      sid       = "AccessLogs"
+      actions   = ["s3:PutObject"]
+      resources = ["${aws_s3_bucket.records.arn}/access-logs/AWSLogs/${local.account}/*"]
+
+      principals {
+        type        = "Service"
+        identifiers = ["logdelivery.elasticloadbalancing.amazonaws.com"]
+      }
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "records" {
+  bucket = aws_s3_bucket.records.id
+  policy = data.aws_iam_policy_document.records.json
+
+  depends_on = [aws_s3_bucket_public_access_block.records]
+}

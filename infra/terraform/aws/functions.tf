@@ -1,0 +1,314 @@
+# Two Lambdas behind one HTTP API. Not Function URLs: a public one needs a permission that leaves direct Invoke open, and
+# has no throttling and no access log.
+
+locals {
+  # Who may do what with which prefix of the bucket: the table in docs/contracts.md.
+  functions = {
+    webhook = {
+      handler     = "functions.webhook.aws.handler"
+      memory      = 512
+      timeout     = 120 # the sweep's; over HTTP the API gives up after 30
+      reserved    = var.webhook_reserved_concurrency
+      reads       = ["audio", "calls", "conversations", "inbox", "logs", "pending"]
+      writes      = ["audio", "callers", "calls", "conversations", "inbox", "logs", "pending"]
+      deletes     = ["pending"]
+      secrets     = merge({ EVENTS_SECRET = "events", ELEVENLABS_API_KEY = "elevenlabs_api_key" }, local.has_webhook_secret ? { ELEVENLABS_WEBHOOK_SECRET = "elevenlabs_webhook_secret" } : {})
+      environment = merge({ ELEVENLABS_REGION = var.elevenlabs_region }, var.webhook_environment)
+    }
+    transfer = {
+      handler     = "functions.transfer.aws.handler"
+      memory      = 512
+      timeout     = 15
+      reserved    = var.transfer_reserved_concurrency
+      reads       = ["callers", "calls", "conversations", "logs"]
+      writes      = ["calls", "conversations", "logs", "pending"]
+      deletes     = []
+      secrets     = { EXOTEL_TOKEN = "exotel" }
+      environment = var.transfer_environment
+    }
+  }
+
+  routes = {
+    "POST /webhook/post-call"  = "webhook"
+    "POST /relay/events"       = "webhook"
+    "GET /exotel/connect"      = "transfer"
+    "GET /exotel/passthru"     = "transfer"
+    "POST /exotel/passthru"    = "transfer"
+    "GET /exotel/dial-events"  = "transfer"
+    "POST /exotel/dial-events" = "transfer"
+  }
+}
+
+resource "aws_cloudwatch_log_group" "function" {
+  for_each = local.functions
+
+  name              = "/aws/lambda/${var.name}-${each.key}"
+  retention_in_days = var.log_retention_days
+}
+
+data "aws_iam_policy_document" "lambda" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "function" {
+  for_each = local.functions
+
+  name               = "${var.name}-${each.key}"
+  description        = "The ${each.key} function: its secrets, its prefixes of the bucket, its log"
+  assume_role_policy = data.aws_iam_policy_document.lambda.json
+}
+
+data "aws_iam_policy_document" "function" {
+  for_each = local.functions
+
+  dynamic "statement" {
+    for_each = { for action, prefixes in { Get = each.value.reads, Put = each.value.writes, Delete = each.value.deletes } : action => prefixes if length(prefixes) > 0 }
+
+    content {
+      sid       = statement.key
+      actions   = ["s3:${statement.key}Object"]
+      resources = [for prefix in statement.value : "${aws_s3_bucket.records.arn}/${prefix}/*"]
+    }
+  }
+
+  statement {
+    sid       = "List"
+    actions   = ["s3:ListBucket"]
+    resources = [aws_s3_bucket.records.arn]
+
+    # IfExists: S3 asks for this permission also to say 404 rather than 403 of a missing key, and names no prefix then.
+    condition {
+      test     = "StringLikeIfExists"
+      variable = "s3:prefix"
+      values   = [for prefix in distinct(concat(each.value.reads, each.value.writes)) : "${prefix}/*"]
+    }
+  }
+
+  statement {
+    sid       = "Secrets"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = [for secret in values(each.value.secrets) : local.secret_arns[secret]]
+  }
+
+  statement {
+    sid       = "Log"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.function[each.key].arn}:*"]
+  }
+
+  dynamic "statement" {
+    for_each = each.key == "webhook" ? [1] : []
+
+    content {
+      sid       = "FailedSweeps"
+      actions   = ["sqs:SendMessage"]
+      resources = [aws_sqs_queue.failed_sweeps.arn]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "function" {
+  for_each = local.functions
+
+  name   = "function"
+  role   = aws_iam_role.function[each.key].id
+  policy = data.aws_iam_policy_document.function[each.key].json
+}
+
+resource "aws_lambda_function" "function" {
+  for_each = local.functions
+
+  function_name                  = "${var.name}-${each.key}"
+  role                           = aws_iam_role.function[each.key].arn
+  runtime                        = "python3.13"
+  architectures                  = [var.architecture]
+  handler                        = each.value.handler
+  filename                       = "${var.package_directory}/${each.key}-aws-${var.architecture}.zip"
+  source_code_hash               = filebase64sha256("${var.package_directory}/${each.key}-aws-${var.architecture}.zip")
+  memory_size                    = each.value.memory
+  timeout                        = each.value.timeout
+  reserved_concurrent_executions = each.value.reserved
+
+  environment {
+    variables = merge(
+      {
+        STORE = "s3://${aws_s3_bucket.records.bucket}"
+        # Changes with a secret, and so ends the environments that have cached the old one.
+        SECRET_VERSIONS = join(" ", [for secret in values(each.value.secrets) : local.secret_version_ids[secret]])
+      },
+      local.transfer_environment,
+      each.value.environment,
+      { for setting, secret in each.value.secrets : "${setting}_ARN" => local.secret_arns[secret] },
+    )
+  }
+
+  depends_on = [aws_iam_role_policy.function, aws_cloudwatch_log_group.function]
+}
+
+# --- HTTP API -----------------------------------------------------------------------------------------------------
+
+resource "aws_apigatewayv2_api" "functions" {
+  name          = var.name
+  description   = "Webhooks, relay events and Exotel's questions"
+  protocol_type = "HTTP"
+}
+
+resource "aws_cloudwatch_log_group" "api" {
+  name              = "/${var.name}/api"
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_apigatewayv2_stage" "default" {
+  api_id      = aws_apigatewayv2_api.functions.id
+  name        = "$default"
+  auto_deploy = true
+
+  default_route_settings {
+    throttling_rate_limit  = var.api_rate_limit
+    throttling_burst_limit = var.api_rate_limit * 2
+  }
+
+  access_log_settings {
+    destination_arn = aws_cloudwatch_log_group.api.arn
+    # The path without its query, which holds Exotel's token and the caller's number.
+    format = jsonencode({
+      time           = "$context.requestTime"
+      method         = "$context.httpMethod"
+      path           = "$context.path"
+      status         = "$context.status"
+      latency_ms     = "$context.responseLatency"
+      integration_ms = "$context.integrationLatency"
+      source_ip      = "$context.identity.sourceIp"
+      request_id     = "$context.requestId"
+      error          = "$context.integrationErrorMessage"
+    })
+  }
+}
+
+resource "aws_apigatewayv2_integration" "function" {
+  for_each = local.functions
+
+  api_id                 = aws_apigatewayv2_api.functions.id
+  integration_type       = "AWS_PROXY"
+  integration_uri        = aws_lambda_function.function[each.key].invoke_arn
+  payload_format_version = "2.0"
+  timeout_milliseconds   = min(each.value.timeout, 30) * 1000
+}
+
+# Nothing is authorised here: each function checks a signature or a token itself, which Exotel and ElevenLabs can give.
+resource "aws_apigatewayv2_route" "route" {
+  for_each = local.routes
+
+  api_id             = aws_apigatewayv2_api.functions.id
+  route_key          = each.key
+  target             = "integrations/${aws_apigatewayv2_integration.function[each.value].id}"
+  authorization_type = "NONE"
+}
+
+resource "aws_lambda_permission" "api" {
+  for_each = local.functions
+
+  statement_id  = "api"
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.function[each.key].function_name
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_api.functions.execution_arn}/$default/*"
+}
+
+# --- Sweep --------------------------------------------------------------------------------------------------------
+
+resource "aws_sqs_queue" "failed_sweeps" {
+  name                      = "${var.name}-failed-sweeps"
+  message_retention_seconds = 14 * 24 * 3600
+  sqs_managed_sse_enabled   = true
+}
+
+# Lambda takes the schedule's event at once; what fails afterwards is Lambda's to retry and to set aside.
+resource "aws_lambda_function_event_invoke_config" "sweep" {
+  function_name                = aws_lambda_function.function["webhook"].function_name
+  maximum_retry_attempts       = 1
+  maximum_event_age_in_seconds = var.sweep_minutes * 60
+
+  destination_config {
+    on_failure {
+      destination = aws_sqs_queue.failed_sweeps.arn
+    }
+  }
+}
+
+data "aws_iam_policy_document" "scheduler" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["scheduler.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+  }
+}
+
+resource "aws_iam_role" "sweep" {
+  name               = "${var.name}-sweep"
+  description        = "The schedule: invoke the webhook function, set aside what could not be"
+  assume_role_policy = data.aws_iam_policy_document.scheduler.json
+}
+
+data "aws_iam_policy_document" "sweep" {
+  statement {
+    sid       = "Invoke"
+    actions   = ["lambda:InvokeFunction"]
+    resources = [aws_lambda_function.function["webhook"].arn]
+  }
+
+  statement {
+    sid       = "SetAside"
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.failed_sweeps.arn]
+  }
+}
+
+resource "aws_iam_role_policy" "sweep" {
+  name   = "sweep"
+  role   = aws_iam_role.sweep.id
+  policy = data.aws_iam_policy_document.sweep.json
+}
+
+resource "aws_scheduler_schedule" "sweep" {
+  name                = "${var.name}-sweep"
+  description         = "Repairs calls whose webhook never came"
+  schedule_expression = "rate(${var.sweep_minutes} minutes)"
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+
+  target {
+    arn      = aws_lambda_function.function["webhook"].arn
+    role_arn = aws_iam_role.sweep.arn
+    input    = jsonencode({ sweep = true })
+
+    retry_policy {
+      maximum_event_age_in_seconds = var.sweep_minutes * 60
+      maximum_retry_attempts       = 3
+    }
+
+    dead_letter_config {
+      arn = aws_sqs_queue.failed_sweeps.arn
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.sweep]
+}

@@ -1,0 +1,324 @@
+# ECS on Fargate. Not App Runner: it answers WebSocket upgrades with 403.
+
+locals {
+  relay_environment = merge(
+    {
+      PORT                = tostring(local.relay_port)
+      PUBLIC_URL          = "wss://${local.public_name}"
+      ELEVENLABS_AGENT_ID = var.elevenlabs_agent_id
+      ELEVENLABS_REGION   = var.elevenlabs_region
+      EVENTS_URL          = "${aws_apigatewayv2_api.functions.api_endpoint}/relay/events"
+      MAX_CALLS           = tostring(local.relay_max_calls)
+      DRAIN_SECONDS       = tostring(local.stop_timeout_seconds - 10)
+      STATS_SECONDS       = "60"
+    },
+    var.relay_environment,
+  )
+
+  relay_secrets = merge(
+    {
+      ELEVENLABS_API_KEY = "${local.secret_arns["elevenlabs_api_key"]}:::${local.secret_version_ids["elevenlabs_api_key"]}"
+      MEDIA_TOKEN        = "${local.secret_arns["media"]}:::${local.secret_version_ids["media"]}"
+      CONTROL_TOKEN      = "${local.secret_arns["control"]}:::${local.secret_version_ids["control"]}"
+      EVENTS_SECRET      = "${local.secret_arns["events"]}:::${local.secret_version_ids["events"]}"
+    },
+    var.relay_secrets,
+  )
+
+  # The most that Fargate allows between SIGTERM and SIGKILL.
+  stop_timeout_seconds = 120
+}
+
+resource "aws_ecr_repository" "relay" {
+  name                 = "${var.name}-relay"
+  image_tag_mutability = "IMMUTABLE"
+  force_delete         = true # an image is made again from the source at any time
+
+  image_scanning_configuration {
+    scan_on_push = true
+  }
+}
+
+resource "aws_ecr_lifecycle_policy" "relay" {
+  repository = aws_ecr_repository.relay.name
+
+  policy = jsonencode({
+    rules = [{
+      rulePriority = 1
+      description  = "Enough to go back to"
+      selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = 20 }
+      action       = { type = "expire" }
+    }]
+  })
+}
+
+resource "aws_cloudwatch_log_group" "relay" {
+  name              = "/${var.name}/relay"
+  retention_in_days = var.log_retention_days
+}
+
+# --- Roles --------------------------------------------------------------------------------------------------------
+
+data "aws_iam_policy_document" "ecs_tasks" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["ecs-tasks.amazonaws.com"]
+    }
+
+    # Nobody else's cluster may make ECS use these roles.
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+  }
+}
+
+resource "aws_iam_role" "relay_start" {
+  name               = "${var.name}-relay-start"
+  description        = "ECS itself, to start a relay task: image, secrets, log"
+  assume_role_policy = data.aws_iam_policy_document.ecs_tasks.json
+}
+
+data "aws_iam_policy_document" "relay_start" {
+  statement {
+    sid       = "RegistryLogin"
+    actions   = ["ecr:GetAuthorizationToken"]
+    resources = ["*"] # this action knows no narrower resource
+  }
+
+  statement {
+    sid       = "Image"
+    actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    resources = [aws_ecr_repository.relay.arn]
+  }
+
+  statement {
+    sid     = "Secrets"
+    actions = ["secretsmanager:GetSecretValue"]
+    resources = concat(
+      [for name in ["elevenlabs_api_key", "media", "control", "events"] : local.secret_arns[name]],
+      # An ARN may go on with :json-key:stage:version.
+      [for arn in values(var.relay_secrets) : join(":", slice(split(":", arn), 0, 7))],
+    )
+  }
+
+  statement {
+    sid       = "Log"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.relay.arn}:*"]
+  }
+}
+
+resource "aws_iam_role_policy" "relay_start" {
+  name   = "start"
+  role   = aws_iam_role.relay_start.id
+  policy = data.aws_iam_policy_document.relay_start.json
+}
+
+resource "aws_iam_role" "relay" {
+  name               = "${var.name}-relay"
+  description        = "The relay: nothing but protecting its own task while it has calls"
+  assume_role_policy = data.aws_iam_policy_document.ecs_tasks.json
+}
+
+data "aws_iam_policy_document" "relay" {
+  statement {
+    sid       = "Protection"
+    actions   = ["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"]
+    resources = ["arn:${local.partition}:ecs:${var.region}:${local.account}:task/${aws_ecs_cluster.main.name}/*"]
+  }
+}
+
+resource "aws_iam_role_policy" "relay" {
+  name   = "protection"
+  role   = aws_iam_role.relay.id
+  policy = data.aws_iam_policy_document.relay.json
+}
+
+# --- Service ------------------------------------------------------------------------------------------------------
+
+resource "aws_ecs_cluster" "main" {
+  name = var.name
+
+  setting {
+    name  = "containerInsights"
+    value = "disabled" # the relay's own log lines say more, for less
+  }
+}
+
+resource "aws_ecs_task_definition" "relay" {
+  family                   = "${var.name}-relay"
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = var.relay_cpu
+  memory                   = var.relay_memory
+  execution_role_arn       = aws_iam_role.relay_start.arn
+  task_role_arn            = aws_iam_role.relay.arn
+
+  runtime_platform {
+    operating_system_family = "LINUX"
+    cpu_architecture        = var.architecture == "arm64" ? "ARM64" : "X86_64"
+  }
+
+  container_definitions = jsonencode([{
+    name                   = "relay"
+    image                  = "${aws_ecr_repository.relay.repository_url}:${var.relay_image_tag}"
+    essential              = true
+    user                   = "10001:10001"
+    readonlyRootFilesystem = true
+    stopTimeout            = local.stop_timeout_seconds
+    portMappings           = [{ containerPort = local.relay_port, hostPort = local.relay_port, protocol = "tcp" }]
+    environment            = [for name in sort(keys(local.relay_environment)) : { name = name, value = local.relay_environment[name] }]
+    secrets                = [for name in sort(keys(local.relay_secrets)) : { name = name, valueFrom = local.relay_secrets[name] }]
+    linuxParameters        = { capabilities = { drop = ["ALL"] } }
+    ulimits                = [{ name = "nofile", softLimit = 65535, hardLimit = 65535 }]
+
+    logConfiguration = {
+      logDriver = "awslogs"
+      options = {
+        awslogs-group         = aws_cloudwatch_log_group.relay.name
+        awslogs-region        = var.region
+        awslogs-stream-prefix = "relay"
+        # A slow CloudWatch must not stop the event loop at a print.
+        mode            = "non-blocking"
+        max-buffer-size = "4m"
+      }
+    }
+  }])
+}
+
+resource "aws_ecs_service" "relay" {
+  name            = "relay"
+  cluster         = aws_ecs_cluster.main.id
+  task_definition = aws_ecs_task_definition.relay.arn
+  desired_count   = var.relay_min_tasks
+  launch_type     = "FARGATE" # not Spot: a reclaimed task takes its calls with it
+
+  # A deploy starts the new tasks first and stops an old one only when its calls are over.
+  deployment_minimum_healthy_percent = 100
+  deployment_maximum_percent         = 200
+  health_check_grace_period_seconds  = 60
+  propagate_tags                     = "SERVICE"
+
+  deployment_circuit_breaker {
+    enable   = true
+    rollback = true
+  }
+
+  network_configuration {
+    subnets          = aws_subnet.public[*].id
+    security_groups  = [aws_security_group.relay.id]
+    assign_public_ip = true # the way out; see network.tf
+  }
+
+  load_balancer {
+    target_group_arn = aws_lb_target_group.relay.arn
+    container_name   = "relay"
+    container_port   = local.relay_port
+  }
+
+  # Autoscaling's.
+  lifecycle {
+    ignore_changes = [desired_count]
+  }
+
+  depends_on = [
+    aws_lb_listener.https,
+    aws_lb_listener_rule.from_cloudfront,
+    aws_iam_role_policy.relay_start,
+    aws_iam_role_policy.relay,
+  ]
+}
+
+# --- Scaling ------------------------------------------------------------------------------------------------------
+# Out: when tasks are 60 % full of calls, or their CPU is. In: one task at a time, and slowly. The average of the line
+# `relay_stats`, which every task logs once a minute, is the number of calls a task.
+
+locals {
+  calls_out = floor(local.relay_max_calls * 0.6)
+  # With n tasks below this, n - 1 tasks stay below calls_out for every n from 2: no to and fro.
+  calls_in = floor(local.calls_out * 0.4)
+}
+
+resource "aws_appautoscaling_target" "relay" {
+  service_namespace  = "ecs"
+  resource_id        = "service/${aws_ecs_cluster.main.name}/${aws_ecs_service.relay.name}"
+  scalable_dimension = "ecs:service:DesiredCount"
+  min_capacity       = var.relay_min_tasks
+  max_capacity       = var.relay_max_tasks
+}
+
+resource "aws_appautoscaling_policy" "out_on_calls" {
+  name               = "${var.name}-out-on-calls"
+  policy_type        = "TargetTrackingScaling"
+  service_namespace  = aws_appautoscaling_target.relay.service_namespace
+  resource_id        = aws_appautoscaling_target.relay.resource_id
+  scalable_dimension = aws_appautoscaling_target.relay.scalable_dimension
+
+  target_tracking_scaling_policy_configuration {
+    target_value       = local.calls_out
+    scale_out_cooldown = 60
+    disable_scale_in   = true
+
+    customized_metric_specification {
+      namespace   = local.metrics_namespace
+      metric_name = "Calls"
+      statistic   = "Average"
+    }
+  }
+}
+
+resource "aws_appautoscaling_policy" "out_on_cpu" {
+  name               = "${var.name}-out-on-cpu"
+  policy_type        = "TargetTrackingScaling"
+  service_namespace  = aws_appautoscaling_target.relay.service_namespace
+  resource_id        = aws_appautoscaling_target.relay.resource_id
+  scalable_dimension = aws_appautoscaling_target.relay.scalable_dimension
+
+  target_tracking_scaling_policy_configuration {
+    target_value       = 60
+    scale_out_cooldown = 60
+    disable_scale_in   = true
+
+    predefined_metric_specification {
+      predefined_metric_type = "ECSServiceAverageCPUUtilization"
+    }
+  }
+}
+
+resource "aws_appautoscaling_policy" "in_one_by_one" {
+  name               = "${var.name}-in-one-by-one"
+  policy_type        = "StepScaling"
+  service_namespace  = aws_appautoscaling_target.relay.service_namespace
+  resource_id        = aws_appautoscaling_target.relay.resource_id
+  scalable_dimension = aws_appautoscaling_target.relay.scalable_dimension
+
+  step_scaling_policy_configuration {
+    adjustment_type         = "ChangeInCapacity"
+    cooldown                = 300
+    metric_aggregation_type = "Average"
+
+    step_adjustment {
+      metric_interval_upper_bound = 0
+      scaling_adjustment          = -1
+    }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "few_calls" {
+  alarm_name          = "${var.name}-scale-in"
+  alarm_description   = "Not for people: takes one relay task away while a task has ${local.calls_in} calls or fewer on average."
+  namespace           = local.metrics_namespace
+  metric_name         = "Calls"
+  statistic           = "Average"
+  comparison_operator = "LessThanOrEqualToThreshold"
+  threshold           = local.calls_in
+  period              = 60
+  evaluation_periods  = 15
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_appautoscaling_policy.in_one_by_one.arn]
+}

@@ -1,0 +1,21 @@
+terraform {
+  required_version = ">= 1.11" # write-only arguments: secrets never reach the state
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.100, < 7.0"
+    }
+  }
+
+  # Where the state lives is said at `terraform init -backend-config=…`; make deploy-aws does it (docs/aws.md).
+  backend "s3" {}
+}
+
+provider "aws" {
+  region = var.region
+
+  default_tags {
+    tags = merge({ project = var.name, managed_by = "terraform" }, var.tags)
+  }
+}
