@@ -1,9 +1,10 @@
 """What a fake ElevenLabs agent says and does, and how it may fail."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 DEFAULT_EVENTS = frozenset(
     {"audio", "interruption", "agent_response", "agent_response_correction", "user_transcript", "client_tool_call"}
@@ -21,8 +22,7 @@ class FaultKind(StrEnum):
     DEAF = "deaf"  # stops reading: the sender's buffers fill up
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`after_s` counts from the metadata, or from the reply's beginning for a reply's own fault.
 
     Codes and error types that go together are in elevenlabs.md A3.6."""
@@ -34,17 +34,15 @@ class Fault:
     error_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolUse:
+class ToolUse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A client tool the agent calls after it has spoken, and whether it waits for the result."""
 
     name: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = {}
     expects_response: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`on` says when: `start`; `heard:LINE`; `unclear` (speech that is none of the lines); `keys:DIGITS`;
     `tool:NAME` and `tool_failed:NAME` (its result came). Each reply is given once, in order, unless `repeat`."""
 
@@ -56,8 +54,7 @@ class Reply:
     repeat: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentScript:
+class AgentScript(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One agent. Durations in the unit their names say; `chunk_ms` is the range of lengths of audio messages."""
 
     replies: tuple[Reply, ...] = ()
@@ -67,7 +64,7 @@ class AgentScript:
     private: bool = False
     required_variables: tuple[str, ...] = ()
     allowed_overrides: tuple[str, ...] = ()
-    data_collection: Mapping[str, Any] = field(default_factory=dict)
+    data_collection: Mapping[str, Any] = {}
     summary: str = ""
 
     burst_speed: float = 5.0

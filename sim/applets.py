@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from sim.timeline import Timeline
@@ -48,8 +49,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who picks up a number, or does not; seconds."""
 
     outcome: Outcome = Outcome.ANSWERED

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+import msgspec
 import numpy as np
 
 from sim.sound import Pcm, level_db
@@ -25,8 +26,7 @@ class When(StrEnum):
     NEVER = "never"  # holds the line until the other side ends the call
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing the caller does: says a line, presses keys, hangs up."""
 
     when: When = When.THEN

@@ -35,11 +35,11 @@ def new_sid() -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallPlan:
     """A call to place. `url` as it stands in the Voicebot applet: ws, wss, http or https, with user:password@ and a
-    query if wanted. `script` is what the caller does; `caller` makes somebody of your own instead."""
+    query if wanted. `script` is what the caller does; `caller` makes somebody of your own, given the rate."""
 
     url: str
     script: Sequence[Step] = ()
-    caller: Callable[[], Caller] | None = None
+    caller: Callable[[int], Caller] | None = None
     from_: str = "09876500001"
     to: str = "08047100002"
     call_sid: str = field(default_factory=new_sid)
@@ -76,6 +76,7 @@ class CallResult:
     marks: tuple[MarkEcho, ...]
     clears: tuple[float, ...]
     media_messages: int
+    first_sound_s: float | None
     ahead_max_s: float
     violations: tuple[Violation, ...]
     flow: FlowResult
@@ -125,7 +126,7 @@ class FakeExotel:
         start = StreamStart(
             new_sid(), plan.call_sid, plan.account_sid, plan.from_, plan.to, rate_hz, parameters, plan.frame_ms
         )
-        caller = plan.caller() if plan.caller else ScriptedCaller(plan.script, rate_hz)
+        caller = plan.caller(rate_hz) if plan.caller else ScriptedCaller(plan.script, rate_hz)
         return Stream(
             start,
             caller,
@@ -209,6 +210,7 @@ def _result(plan: CallPlan, stream: Stream, handshakes: int, error: str, flow: F
         marks=tuple(stream.playout.echoes),
         clears=tuple(stream.clears),
         media_messages=stream.media_messages,
+        first_sound_s=stream.playout.first_s,
         ahead_max_s=stream.ahead_max_s,
         violations=tuple(stream.book.violations),
         flow=flow,

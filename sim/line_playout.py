@@ -53,6 +53,11 @@ class LinePlayout:
         self._waiting: list[MarkEcho] = []
         self._was_cleared = False
 
+    @property
+    def first_s(self) -> float | None:
+        """When the caller heard anything at all for the first time."""
+        return self._chunks[0].start / self.rate_hz if self._chunks else None
+
     def media(self, at_s: float, pcm: Pcm) -> float:
         """Queue `pcm`, which came at `at_s`. Returns how many seconds of sound are now waiting to be heard."""
         now = round(at_s * self.rate_hz)

@@ -39,6 +39,7 @@ class TinyRelay:
                 if not sound:
                     ready.clear()
                     await ready.wait()
+                    await asyncio.sleep(0.1)  # pieces are of uneven length: let a frame's worth come together
                     due = loop.time()
                 frame = bytes(sound[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\0")
                 del sound[:FRAME_BYTES]
