@@ -1,0 +1,107 @@
+"""Keeps ECS from stopping a task that has calls.
+
+While a task is protected, neither a deployment nor autoscaling takes it away. The container asks for that itself, at an
+endpoint that only it can reach (`ECS_AGENT_URI`); the task's role needs `ecs:UpdateTaskProtection`. Protection ends by
+itself, so a relay that hangs does not stay for ever, and is renewed while there are calls.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import aiohttp
+
+log: Final = logging.getLogger("relay")
+
+EXPIRES_MINUTES: Final = 60  # as long as a call can last at Exotel; ECS allows 1 to 2,880
+RENEW_S: Final = EXPIRES_MINUTES * 60 / 2
+CLEAR_AFTER_S: Final = 10.0  # a call that follows so soon costs no request
+RETRY_FIRST_S: Final = 1.0
+RETRY_MOST_S: Final = 30.0
+REQUEST_TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
+
+
+class TaskProtection:
+    """Follows the number of calls. Does nothing where `agent_uri` is empty, that is, outside ECS."""
+
+    def __init__(self, http: aiohttp.ClientSession, agent_uri: str) -> None:
+        self._http = http
+        self._url = f"{agent_uri.rstrip('/')}/task-protection/v1/state" if agent_uri else ""
+        self._calls = 0
+        self._idle_since = 0.0
+        self._renew_at = 0.0
+        self._may_be_protected = False
+        self._changed = asyncio.Event()
+        self._worker: asyncio.Task[None] | None = None
+
+    def count_changed(self, calls: int) -> None:
+        """Tell how many calls there are now. Returns at once, whatever ECS does; needs a running loop."""
+        if not self._url:
+            return
+        if not calls:
+            self._idle_since = asyncio.get_running_loop().time()
+        self._calls = calls
+        self._changed.set()
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._follow(), name="task protection")
+
+    async def close(self) -> None:
+        """Stop following. Protection is left as it is: whoever closes this is about to end the task itself."""
+        if self._worker is not None:
+            self._worker.cancel()
+            await asyncio.wait([self._worker])
+            self._worker = None
+
+    async def _follow(self) -> None:
+        loop = asyncio.get_running_loop()
+        retry_s, not_before = RETRY_FIRST_S, 0.0
+        while True:
+            self._changed.clear()
+            due = self._due()
+            if due is None or loop.time() < (due := max(due, not_before)):
+                await self._wait(due)
+                continue
+            wanted, asked_at = self._calls > 0, loop.time()
+            # an answer that got lost may have been a yes: what was asked for is also taken back
+            self._may_be_protected |= wanted
+            if await self._put(wanted):
+                self._may_be_protected = wanted
+                self._renew_at = asked_at + RENEW_S if wanted else 0.0
+                retry_s, not_before = RETRY_FIRST_S, 0.0
+            else:
+                not_before = loop.time() + retry_s
+                retry_s = min(retry_s * 2, RETRY_MOST_S)
+
+    def _due(self) -> float | None:
+        """When the next request is due, loop time; None while there is nothing to ask for."""
+        if self._calls:
+            return self._renew_at
+        return self._idle_since + CLEAR_AFTER_S if self._may_be_protected else None
+
+    async def _wait(self, until: float | None) -> None:
+        try:
+            async with asyncio.timeout_at(until):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
+
+    async def _put(self, enabled: bool) -> bool:
+        body: dict[str, Any] = {"ProtectionEnabled": enabled}
+        if enabled:
+            body["ExpiresInMinutes"] = EXPIRES_MINUTES
+        try:
+            async with self._http.put(self._url, json=body, timeout=REQUEST_TIMEOUT) as answer:
+                # ECS says what it refuses in the body, for instance while a deployment is already taking the task away
+                said = await answer.json(content_type=None)
+                if answer.status == HTTPStatus.OK and isinstance(said, Mapping) and "protection" in said:
+                    return True
+                reason = f"{answer.status} {said}"
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            reason = f"{type(error).__name__}: {error}"
+        log.warning(
+            "ECS did not change the task's protection; trying again",
+            extra={"event": "task_protection_failed", "enabled": enabled, "reason": reason},
+        )
+        return False
