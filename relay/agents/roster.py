@@ -1,0 +1,130 @@
+"""Which agents a call may have: the aliases of AGENTS_FILE, or the one that the environment names.
+
+default = "reception"
+
+[agents.reception]
+vendor = "elevenlabs"              # the default
+id = "agent_1"
+ambience = "office"                # a file, "office", or "" for none; default: BACKGROUND_SOUND_FILE
+ambience_volume = 0.3              # default: BACKGROUND_SOUND_VOLUME
+fallback = "night"                 # alias to try when this agent can't be had or dies
+fallback_speech = "sounds/sorry.wav"   # spoken when no agent is left, before the call is handed over
+options = { region = "india" }     # what the vendor's module knows
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from functions.common.env import SettingError
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSpec:
+    """One configured agent. None for an ambience setting means the default of the environment."""
+
+    alias: str
+    vendor: str
+    id: str
+    ambience: str | None = None
+    ambience_volume: float | None = None
+    fallback: str = ""
+    fallback_speech: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Roster:
+    """All configured agents, by alias."""
+
+    def __init__(self, agents: Mapping[str, AgentSpec], default: str) -> None:
+        self._agents = dict(agents)
+        self.default = default
+
+    def __iter__(self) -> Iterator[AgentSpec]:
+        return iter(self._agents.values())
+
+    def find(self, name: str) -> AgentSpec | None:
+        """The agent with this alias or vendor id: old applet URLs carry `agent_id`, new ones an alias."""
+        return self._agents.get(name) or next((agent for agent in self if agent.id == name), None)
+
+    def chain(self, alias: str) -> list[AgentSpec]:
+        """The agent and its fallbacks in the order to try them, each once."""
+        chain: list[AgentSpec] = []
+        agent = self._agents.get(alias)
+        while agent is not None and agent not in chain:
+            chain.append(agent)
+            agent = self._agents.get(agent.fallback)
+        return chain
+
+    @classmethod
+    def single(cls, agent: AgentSpec) -> "Roster":
+        """A roster of one."""
+        return cls({agent.alias: agent}, agent.alias)
+
+    @classmethod
+    def read(cls, path: str, vendors: Mapping[str, object]) -> "Roster":
+        """Read AGENTS_FILE. Raises SettingError that names the entry and what was expected."""
+        try:
+            content = tomllib.loads(Path(path).read_text())
+        except OSError as error:
+            raise SettingError("AGENTS_FILE", path, f"a readable TOML file ({error.strerror})") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingError("AGENTS_FILE", path, f"a TOML file ({error})") from None
+        tables = content.get("agents")
+        if not isinstance(tables, dict) or not tables:
+            raise SettingError("AGENTS_FILE", path, "at least one [agents.ALIAS] table")
+        agents = {alias: _spec(path, alias, table, vendors) for alias, table in tables.items()}
+        for agent in agents.values():
+            if agent.fallback and agent.fallback not in agents:
+                raise SettingError(
+                    "AGENTS_FILE", path, f"agents.{agent.alias}.fallback to be one of {', '.join(agents)}"
+                )
+        default = content.get("default", next(iter(agents)))
+        if default not in agents:
+            raise SettingError("AGENTS_FILE", path, f"default to be one of {', '.join(agents)}")
+        return cls(agents, default)
+
+
+_Kind = tuple[type, ...]
+_STRING: _Kind = (str,)
+_NUMBER: _Kind = (int, float)
+_TABLE: _Kind = (dict,)
+_KINDS: Mapping[str, _Kind] = {
+    "vendor": _STRING,
+    "id": _STRING,
+    "ambience": _STRING,
+    "ambience_volume": _NUMBER,
+    "fallback": _STRING,
+    "fallback_speech": _STRING,
+    "options": _TABLE,
+}
+_WORDS: Mapping[_Kind, str] = {_STRING: "string", _NUMBER: "number", _TABLE: "table"}
+
+
+def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> AgentSpec:
+    if not isinstance(table, dict):
+        raise SettingError("AGENTS_FILE", path, f"agents.{alias} to be a table")
+    for key, value in table.items():
+        kind = _KINDS.get(key)
+        if kind is None:
+            raise SettingError("AGENTS_FILE", path, f"agents.{alias}.{key} to be one of {', '.join(_KINDS)}")
+        if not isinstance(value, kind):
+            raise SettingError("AGENTS_FILE", path, f"agents.{alias}.{key} to be a {_WORDS[kind]}")
+    vendor = table.get("vendor", "elevenlabs")
+    if vendor not in vendors:
+        raise SettingError("AGENTS_FILE", path, f"agents.{alias}.vendor to be one of {', '.join(vendors)}")
+    volume = table.get("ambience_volume")
+    if volume is not None and not 0 <= volume <= 1:
+        raise SettingError("AGENTS_FILE", path, f"agents.{alias}.ambience_volume to be from 0 to 1")
+    return AgentSpec(
+        alias=alias,
+        vendor=vendor,
+        id=table.get("id", ""),
+        ambience=table.get("ambience"),
+        ambience_volume=None if volume is None else float(volume),
+        fallback=table.get("fallback", ""),
+        fallback_speech=table.get("fallback_speech", ""),
+        options=table.get("options", {}),
+    )

@@ -1,0 +1,156 @@
+"""The seam between the relay and any voice agent (design D12): vendors differ only behind it.
+
+An `AgentSession` is one conversation. The call makes it, may let it `prepare` while the line is still starting,
+connects it, streams to it and reads its events until it ends; then it is closed and never used again.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from relay.audio.convert import AudioFormat
+
+
+class AgentError(Exception):
+    """The agent can't be had. `reason` is a short word for metrics, the text is for the person reading the log."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        self.reason = reason
+        super().__init__(text)
+
+
+@dataclass(frozen=True, slots=True)
+class CallInfo:
+    """What an agent is told about the call. Numbers as the line gave them.
+
+    `said_so_far` is the transcript of the agents before it, when it takes over from one that failed.
+    """
+
+    call_sid: str
+    stream_sid: str
+    from_number: str
+    to_number: str
+    line: AudioFormat
+    custom_parameters: Mapping[str, str] = field(default_factory=dict)
+    said_so_far: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """What the agent hears and what it speaks."""
+
+    heard: AudioFormat
+    spoken: AudioFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Agent speech in the spoken format, faster than real time. One `utterance` is one reply."""
+
+    data: bytes
+    utterance: str
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceDone:
+    """All audio of `utterance` has been sent."""
+
+    utterance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """The caller spoke over the agent: nothing queued may be played any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentText:
+    """What the agent says in `utterance`: the text it means to speak, not proof that it was heard."""
+
+    text: str
+    utterance: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentCorrection:
+    """What the agent takes as said of `utterance` after an interruption; may be empty."""
+
+    text: str
+    utterance: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerText:
+    """What the caller said, as the agent understood it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The agent wants something done by us; every call must be answered with `answer_tool`."""
+
+    call_id: str
+    name: str
+    parameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something worth a log line: an error that did not end the conversation, a place in the queue."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The conversation is over. `by_agent`: it said goodbye; otherwise it failed, and a fallback may take over.
+
+    `reason` is a short word for metrics, `detail` what the vendor gave, close code first.
+    """
+
+    by_agent: bool
+    reason: str
+    detail: str = ""
+
+
+AgentEvent = Audio | UtteranceDone | Interruption | AgentText | AgentCorrection | CallerText | ToolCall | Notice | Ended
+
+
+class AgentSession(Protocol):
+    """One conversation with one agent."""
+
+    conversation_id: str | None
+    late_audio_ms: float
+    """Audio dropped because it belonged to an interrupted utterance."""
+
+    def stalled_for(self, now: float) -> float:
+        """Seconds for which the agent has not been taking what we send it, 0.0 while it does."""
+
+    def prepare(self) -> None:
+        """Begin what can be begun before the call is known. Must not block or raise."""
+
+    async def connect(self, call: CallInfo) -> Formats:
+        """Open the conversation. Raises AgentError when there is none to be had."""
+
+    async def send_audio(self, data: bytes) -> None:
+        """Caller audio in the heard format, in real time, silence included."""
+
+    async def send_keys(self, keys: str) -> None:
+        """The caller pressed these keys (`0-9 * #`)."""
+
+    async def answer_tool(self, call_id: str, result: str, *, is_error: bool) -> None:
+        """Answer a ToolCall; `result` is text for the agent."""
+
+    async def interrupted(self, utterance: str, heard_ms: int) -> None:
+        """After an Interruption: the utterance that was playing was heard this far. For vendors that want to know."""
+
+    def events(self) -> AsyncIterator[AgentEvent]:
+        """Events until and including `Ended`."""
+
+    async def give_up(self, reason: str) -> None:
+        """Treat the agent as dead: `events` ends with an `Ended` that names `reason`."""
+
+    async def close(self) -> None:
+        """End the conversation; bounded, never raises, may be called twice and at any time."""

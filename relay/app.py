@@ -1,0 +1,285 @@
+"""The relay as an aiohttp application: routes, admission, lifecycle."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any, Final, Literal
+
+import aiohttp
+from aiohttp import web
+
+from relay import exotel
+from relay.access import Gate, Refusal, bearer_matches
+from relay.agents import VENDORS, VendorContext
+from relay.agents.roster import AgentSpec, Roster
+from relay.agents.seam import AgentSession
+from relay.call import Call, Services
+from relay.control import AmbienceChange, InvalidChangeError
+from relay.events import Events, FolderDestination, HttpDestination
+from relay.line import Line, await_start
+from relay.logs import log
+from relay.metrics import CONTENT_TYPE, Metrics
+from relay.records import EndReason
+from relay.settings import Settings
+from relay.sounds import Sounds
+from relay.task_protection import TaskProtection
+
+MEDIA_PATHS: Final = ("/v1/convai/conversation/exotel", "/media")  # both of the original bridge's
+_WATCH_PERIOD: Final = 1.0
+_SHUTDOWN_GRACE: Final = 8.0  # Cloud Run kills ten seconds after SIGTERM
+
+
+class Relay:
+    """One relay: the calls it carries and what they share."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises SettingError or SoundFileError for what can't be used."""
+        self.settings = settings
+        self.roster = _roster(settings)
+        self.metrics = Metrics()
+        self.gate = Gate(settings, self.roster)
+        self.sounds = Sounds(settings, self.roster)
+        self.calls: dict[str, Call] = {}
+        self.draining = False
+        self._streams = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._loop_lag_max = 0.0
+        metrics = self.metrics
+        metrics.watch("relay_calls", "Media sockets open now", lambda: self._streams)
+        metrics.watch("relay_calls_max", "MAX_CALLS", lambda: settings.max_calls)
+        metrics.watch("relay_draining", "1 while no new calls are taken", lambda: self.draining)
+        metrics.watch("relay_events_pending", "Events not yet delivered", lambda: self._services.events.pending)
+        metrics.watch("relay_playout_queued_seconds", "Agent speech waiting to be played, all calls", self._queued)
+
+    # --- lifecycle ---
+
+    async def lifespan(self, _: web.Application) -> AsyncIterator[None]:
+        """Before the first call and after the last."""
+        settings = self.settings
+        # one pool for signed URLs, agent sockets and events, so that connections and TLS sessions are reused
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
+        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None)) as http:
+            events = Events(
+                HttpDestination(http, settings.events_url, settings.events_secret)
+                if settings.events_url
+                else FolderDestination(settings.store)
+            )
+            self._services = Services(settings, self.roster, self.sounds, events, self.metrics, self.calls)
+            self._vendor_context = VendorContext(http, settings)
+            self._protection = TaskProtection(http, settings.ecs_agent_uri)
+            watch = asyncio.create_task(self._watch())
+            stats = asyncio.create_task(self._report())
+            yield
+            for task in (watch, stats):
+                task.cancel()
+            await asyncio.wait([watch, stats])
+            await self._protection.close()
+            await events.drain(_SHUTDOWN_GRACE / 2)
+
+    async def drain(self) -> None:
+        """The deploy sequence (design D11). /health stays green, or the platform would kill us before the calls end.
+
+        1. Refuse new calls: /ready answers 503, upgrades too.
+        2. Let the calls finish, as long as DRAIN_SECONDS allows; leave as soon as none is left.
+        3. End what is left: hand the callers over, deliver the events of all calls at once.
+        """
+        self.draining = True
+        log.info("draining", extra={"event": "draining", "calls": self._streams})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.drain_s):
+                await self._idle.wait()
+        for call in list(self.calls.values()):
+            call.end(EndReason.SHUTDOWN, "the relay was stopped")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SHUTDOWN_GRACE):
+                await self._idle.wait()
+        log.info("drained", extra={"event": "drained", "calls": self._streams})
+
+    async def _watch(self) -> None:
+        """Once a second: look after every call, and see how late the loop is."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _WATCH_PERIOD
+            await asyncio.sleep(_WATCH_PERIOD)
+            now = loop.time()
+            self.metrics.loop_lag.observe(now - due)
+            self._loop_lag_max = max(self._loop_lag_max, now - due)
+            for call in list(self.calls.values()):
+                call.check(now)
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.stats_s)
+            log.info(
+                "%d calls",
+                self._streams,
+                extra={
+                    "event": "relay_stats",
+                    "calls": self._streams,
+                    "max_calls": self.settings.max_calls,
+                    "draining": self.draining,
+                    "loop_lag_ms_max": round(self._loop_lag_max * 1000, 1),
+                    "refused_total": self.metrics.total(self.metrics.refused),
+                },
+            )
+            self._loop_lag_max = 0.0
+
+    def _queued(self) -> float:
+        return sum(call.queued_s for call in self.calls.values())
+
+    # --- the media socket ---
+
+    async def media(self, request: web.Request) -> web.StreamResponse:
+        """A call, or for a plain GET the URL of the socket (exotel.md 1.12)."""
+        tail = request.match_info.get("tail", "")
+        verdict = self.gate.judge([part for part in tail.split("/") if part], request.headers.get("Authorization"))
+        if isinstance(verdict, Refusal):
+            return self._refuse(verdict)
+        ws: web.WebSocketResponse[Literal[False]] = web.WebSocketResponse(
+            compress=False, max_msg_size=exotel.MAX_MESSAGE, decode_text=False, timeout=2.0
+        )
+        if not ws.can_prepare(request):
+            return web.json_response({"url": self._socket_url(request)}, headers={"Cache-Control": "no-store"})
+        if self.draining:
+            return self._refuse(Refusal(503, "draining"))
+        if self._streams >= self.settings.max_calls:
+            return self._refuse(Refusal(503, "full"))
+        self._count(+1)
+        try:
+            await ws.prepare(request)
+            wish = verdict.alias or request.query.get("agent_id") or request.query.get("agentId") or ""
+            await self._carry(Line(ws, request.transport), wish)
+        finally:
+            self._count(-1)
+        return ws
+
+    async def _carry(self, line: Line, wish: str) -> None:
+        # most calls get the agent that the URL or the default names: it is prepared before `start` comes
+        presumed = self.roster.find(wish or self.roster.default)
+        prepared = self._open_session(presumed) if presumed else None
+        if prepared is not None:
+            prepared.prepare()
+        start = await await_start(line, self.settings.start_timeout_s)
+        if start is None:
+            self.metrics.refused.labels("no_start").inc()
+        else:
+            name = wish or start.custom_parameters.get("agent_id") or start.custom_parameters.get("agentId") or ""
+            asked_for = name or self.roster.default
+            spec = self.roster.find(asked_for)
+
+            def open_session(agent: AgentSpec) -> AgentSession:
+                nonlocal prepared
+                if prepared is not None and agent == presumed:
+                    session, prepared = prepared, None
+                    return session
+                return self._open_session(agent)
+
+            call = Call(line, start, self._services, asked_for=asked_for, spec=spec, open_session=open_session)
+            await call.run()
+        if prepared is not None:
+            await prepared.close()
+        await line.close()
+
+    def _open_session(self, agent: AgentSpec) -> AgentSession:
+        return VENDORS[agent.vendor](agent, self._vendor_context)
+
+    def _count(self, change: int) -> None:
+        self._streams += change
+        if self._streams:
+            self._idle.clear()
+        else:
+            self._idle.set()
+        self._protection.count_changed(self._streams)
+
+    def _refuse(self, refusal: Refusal) -> web.Response:
+        self.metrics.refused.labels(refusal.reason).inc()
+        log.warning("call refused", extra={"event": "call_refused", "reason": refusal.reason})
+        headers = {"WWW-Authenticate": "Basic"} if refusal.status == 401 else {}
+        return web.json_response({"error": refusal.reason}, status=refusal.status, headers=headers)
+
+    def _socket_url(self, request: web.Request) -> str:
+        base = self.settings.public_url
+        if not base:
+            secure = request.secure or request.headers.get("X-Forwarded-Proto") == "https"
+            base = f"{'wss' if secure else 'ws'}://{request.host}"
+        return base + request.path
+
+    # --- operating ---
+
+    async def health(self, _: web.Request) -> web.Response:
+        """Alive. Stays 200 while draining."""
+        return web.json_response({"status": "ok", "calls": self._streams})
+
+    async def ready(self, _: web.Request) -> web.Response:
+        """Takes calls: 503 when draining or full."""
+        full = self._streams >= self.settings.max_calls
+        status = "draining" if self.draining else "full" if full else "ready"
+        body = {"status": status, "calls": self._streams, "max_calls": self.settings.max_calls}
+        return web.json_response(body, status=200 if status == "ready" else 503)
+
+    async def prometheus(self, _: web.Request) -> web.Response:
+        """Metrics."""
+        return web.Response(body=self.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def bg_sound(self, request: web.Request) -> web.Response:
+        """The ambience of one call by `call_sid`, or of all calls on this relay (design D10)."""
+        if not self.settings.control_token:
+            return web.json_response({"error": "control is off: set CONTROL_TOKEN"}, status=403)
+        if not bearer_matches(request.headers.get("Authorization"), self.settings.control_token):
+            return web.json_response({"error": "unauthorized"}, status=401, headers={"WWW-Authenticate": "Bearer"})
+        if request.method == "GET":
+            return web.json_response({"active_calls": len(self.calls), "calls": self._ambiences()})
+        try:
+            body = await request.json(loads=json.loads)
+            change = AmbienceChange.parse(body if isinstance(body, dict) else {})
+        except (ValueError, InvalidChangeError) as error:
+            return web.json_response({"error": f"expected a JSON object: {error}"}, status=400)
+        call_sid = body.get("call_sid")
+        if call_sid is not None and call_sid not in self.calls:
+            return web.json_response({"error": "no such call on this relay"}, status=404)
+        chosen = [self.calls[call_sid]] if call_sid is not None else list(self.calls.values())
+        for call in chosen:
+            call.change_ambience(change)
+        return web.json_response({"updated_calls": len(chosen)})
+
+    def _ambiences(self) -> dict[str, Any]:
+        return {
+            call_sid: {"enabled": track.enabled, "volume": track.volume} if track else None
+            for call_sid, call in self.calls.items()
+            for track in (call.playout.ambience,)
+        }
+
+
+RELAY: Final = web.AppKey("relay", Relay)
+
+
+def create_app(settings: Settings) -> web.Application:
+    """The application, to be run on an event loop. Raises SettingError or SoundFileError."""
+    relay = Relay(settings)
+    app = web.Application(client_max_size=64 * 1024)
+    app[RELAY] = relay
+    app.cleanup_ctx.append(relay.lifespan)
+    for path in MEDIA_PATHS:
+        app.router.add_get(path, relay.media)
+        app.router.add_get(path + "/{tail:.*}", relay.media)
+    app.router.add_get("/health", relay.health)
+    app.router.add_get("/ready", relay.ready)
+    app.router.add_get("/metrics", relay.prometheus)
+    app.router.add_route("GET", "/bg-sound", relay.bg_sound)
+    app.router.add_route("POST", "/bg-sound", relay.bg_sound)
+    if relay.gate.open:
+        log.log(
+            logging.WARNING,
+            "anybody can open the media socket: set MEDIA_TOKEN or MEDIA_BASIC_AUTH",
+            extra={"event": "open_to_anybody"},
+        )
+    return app
+
+
+def _roster(settings: Settings) -> Roster:
+    if settings.agents_file:
+        return Roster.read(settings.agents_file, VENDORS)
+    return Roster.single(AgentSpec("default", "elevenlabs", settings.elevenlabs_agent_id))

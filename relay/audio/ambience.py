@@ -1,0 +1,101 @@
+"""The background sound: read once, converted once a rate, shared by every call."""
+
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from relay.audio import pcm
+from relay.audio.convert import at_rate
+from relay.audio.files import SoundFileError, read_mono
+from relay.exotel import LINE_RATES
+
+BUILT_IN: Final = "office"
+_SEAM_SECONDS: Final = 0.05
+_RAMP_SECONDS: Final = 0.08  # short enough to feel immediate, long enough not to click
+
+
+class Loop:
+    """An ambience at one line rate, ready to be played round and round."""
+
+    def __init__(self, sound: pcm.Samples, rate_hz: int) -> None:
+        """`sound`: at least two crossfades long. Its end is faded into its start, so the seam is not heard."""
+        seam = int(_SEAM_SECONDS * rate_hz)
+        fade_in = np.sin(np.linspace(0, np.pi / 2, seam, dtype=np.float32))
+        head = sound[:seam] * fade_in + sound[-seam:] * fade_in[::-1]  # equal power: the parts are not correlated
+        self._sound = np.concatenate([pcm.saturate(head), sound[seam:-seam]])
+        self.rate_hz = rate_hz
+        self.scaled = lru_cache(maxsize=8)(self._scaled)
+
+    def __len__(self) -> int:
+        return len(self._sound)
+
+    def _scaled(self, gain: float) -> pcm.Samples:
+        """The whole loop at `gain`, kept for the volumes in use: a steady volume then costs no arithmetic at all."""
+        return pcm.scale(self._sound, gain)
+
+
+class Ambience:
+    """A background sound as `Loop`s of every line rate."""
+
+    def __init__(self, sound: pcm.Samples, rate_hz: int) -> None:
+        self._loops = {rate: Loop(at_rate(sound, rate_hz, rate), rate) for rate in LINE_RATES}
+
+    def at(self, rate_hz: int) -> Loop:
+        """The loop for a line of `rate_hz`, one of LINE_RATES."""
+        return self._loops[rate_hz]
+
+    @classmethod
+    def load(cls, name: str) -> "Ambience":
+        """Read the sound file `name`, or the built-in `office`. Raises SoundFileError."""
+        if name == BUILT_IN:
+            with resources.as_file(resources.files("relay.audio") / "assets" / "office.wav") as path:
+                return cls(*read_mono(path))
+        sound, rate_hz = read_mono(Path(name))
+        if len(sound) < rate_hz / 2:
+            raise SoundFileError(f"ambience {name}: expected at least half a second, got {len(sound) / rate_hz:.2f} s")
+        return cls(sound, rate_hz)
+
+
+class AmbienceTrack:
+    """Where one call is in the loop and how loud it hears it. Knows no clock: it is asked for the next samples."""
+
+    def __init__(self, loop: Loop, volume: float, *, enabled: bool = True) -> None:
+        self._loop = loop
+        self._cursor = 0
+        self._gain = 0.0
+        self.volume = volume
+        self.enabled = enabled
+
+    @property
+    def silent(self) -> bool:
+        """Nothing to be heard now, and nothing asked for."""
+        return self._gain == 0.0 and self._target == 0.0
+
+    @property
+    def _target(self) -> float:
+        return self.volume if self.enabled else 0.0
+
+    def take(self, count: int) -> pcm.Samples:
+        """The next `count` samples. A change of volume arrives as a ramp from wherever the gain is now."""
+        start, self._cursor = self._cursor, (self._cursor + count) % len(self._loop)
+        if self._gain == self._target:
+            return self._around(self._loop.scaled(self._gain), start, count)
+        step = 1 / (_RAMP_SECONDS * self._loop.rate_hz)
+        distance = self._target - self._gain
+        ramp = np.minimum(np.arange(1, count + 1, dtype=np.float32) * step, abs(distance))
+        gains = self._gain + np.copysign(ramp, distance)
+        self._gain = self._target if ramp[-1] >= abs(distance) else float(gains[-1])
+        return pcm.scale(self._around(self._loop.scaled(1.0), start, count), gains)
+
+    def rewind(self, count: int) -> None:
+        """Go back over `count` samples that were taken but will not be heard: the line dropped them."""
+        self._cursor = (self._cursor - count) % len(self._loop)
+
+    @staticmethod
+    def _around(sound: pcm.Samples, start: int, count: int) -> pcm.Samples:
+        if start + count <= len(sound):
+            return sound[start : start + count]
+        return np.take(sound, range(start, start + count), mode="wrap")

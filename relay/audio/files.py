@@ -1,0 +1,35 @@
+"""Reads sound files that an operator gives us."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import soundfile
+
+from relay.audio import pcm
+
+RAW_SUFFIXES: Final = frozenset({".pcm", ".raw", ".s16le"})
+RAW_RATE_HZ: Final = 8000
+
+
+class SoundFileError(ValueError):
+    """The file can't be used; the text names it and what was expected."""
+
+
+def read_mono(path: Path) -> tuple[pcm.Samples, int]:
+    """Samples and their rate: a WAV of any rate, width and channel count, or raw s16le mono at 8 kHz by its ending."""
+    try:
+        if path.suffix.lower() in RAW_SUFFIXES:
+            data = path.read_bytes()
+            sound, rate_hz = pcm.samples(data[: len(data) // 2 * 2]), RAW_RATE_HZ
+        else:
+            channels, rate_hz = soundfile.read(str(path), dtype="int16", always_2d=True)
+            sound = np.rint(channels.mean(axis=1)).astype(np.int16)
+    except OSError as error:
+        raise SoundFileError(f"sound file {path}: {error.strerror or error}") from None
+    except soundfile.LibsndfileError as error:
+        expected = f"a WAV file, or raw s16le with one of the endings {', '.join(sorted(RAW_SUFFIXES))}"
+        raise SoundFileError(f"sound file {path}: expected {expected}: {error.error_string}") from None
+    if len(sound) == 0:
+        raise SoundFileError(f"sound file {path}: expected sound, got none")
+    return sound, rate_hz

@@ -1,0 +1,69 @@
+"""Sound as numbers: 16-bit samples, μ-law by table, mixing that saturates.
+
+Everywhere in the relay `pcm` means signed 16-bit little-endian mono without a header, and a sample count is a count of
+16-bit samples.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.int16]
+
+SAMPLE_BYTES: Final = 2
+ULAW_SILENCE: Final = b"\xff"  # zero in μ-law; a run of 0x00 would be a loud hum
+
+
+def samples(pcm: bytes) -> Samples:
+    """View `pcm` (an even number of bytes) as samples, without copying."""
+    return np.frombuffer(pcm, dtype="<i2")
+
+
+def mix(speech: Samples, ambience: Samples) -> Samples:
+    """Sum of two tracks of one length; too loud a sum is held at the limit instead of wrapping around."""
+    total = np.add(speech, ambience, dtype=np.int32)
+    return saturate(total)
+
+
+def saturate(values: NDArray[Any]) -> Samples:
+    """Numbers on the 16-bit scale as samples, held at the limits."""
+    return np.clip(values, -32768, 32767, out=values).astype(np.int16)
+
+
+def scale(sound: Samples, gain: float | NDArray[np.float32]) -> Samples:
+    """`sound` times `gain` (0.0-1.0, one number or one per sample)."""
+    return (sound * np.asarray(gain, dtype=np.float32)).astype(np.int16)
+
+
+def _ulaw_to_linear() -> Samples:
+    """G.711: sign, three bits of exponent, four of mantissa, all inverted; 132 is the bias."""
+    code = ~np.arange(256, dtype=np.uint8)
+    exponent = ((code >> 4) & 7).astype(np.int32)
+    magnitude = ((((code & 15).astype(np.int32) << 3) + 132) << exponent) - 132
+    return np.where(code & 0x80, -magnitude, magnitude).astype(np.int16)
+
+
+def _linear_to_ulaw() -> NDArray[np.uint8]:
+    """G.711 encoder for every 16-bit value, indexed by the value's bits taken as unsigned."""
+    value = np.arange(65536, dtype=np.uint16).view(np.int16).astype(np.int32)
+    magnitude = np.minimum(np.abs(value), 32635) + 132
+    exponent = np.floor(np.log2(magnitude)).astype(np.int32) - 7
+    mantissa = (magnitude >> (exponent + 3)) & 15
+    sign = np.where(value < 0, 0x80, 0)
+    code: NDArray[np.uint8] = (~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8)
+    return code
+
+
+_FROM_ULAW: Final = _ulaw_to_linear()
+_TO_ULAW: Final = _linear_to_ulaw()
+
+
+def ulaw_decode(data: bytes) -> Samples:
+    """μ-law bytes (one a sample) as samples."""
+    return _FROM_ULAW[np.frombuffer(data, dtype=np.uint8)]
+
+
+def ulaw_encode(sound: Samples) -> bytes:
+    """Samples as μ-law bytes (one a sample)."""
+    return _TO_ULAW[sound.view(np.uint16)].tobytes()

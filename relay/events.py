@@ -1,0 +1,161 @@
+"""Everything that must outlive a call leaves the relay here: signed events, retried; or files, with no EVENTS_URL."""
+
+import asyncio
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import aiohttp
+import msgspec
+
+from functions.common.phone import mask
+from functions.common.signature import RELAY_HEADER, sign
+from relay.logs import log
+from relay.records import record_of
+
+_ATTEMPT_TIMEOUT: Final = 10.0
+_RETRY_FOR: Final = 60.0
+_FIRST_PAUSE: Final = 0.5
+_SAFE_KEY: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+Event = Mapping[str, Any]
+
+
+class Destination(Protocol):
+    """Where events go."""
+
+    async def deliver(self, event: Event) -> Mapping[str, Any]:
+        """Hand over one event for good and return the answer. Raises DeliveryError: it may be tried again."""
+
+
+class DeliveryError(Exception):
+    """One attempt failed; the text says why."""
+
+
+class HttpDestination:
+    """`POST EVENTS_URL`, signed anew at each attempt (docs/contracts.md)."""
+
+    def __init__(self, http: aiohttp.ClientSession, url: str, secret: str) -> None:
+        self._http = http
+        self._url = url
+        self._secret = secret
+
+    async def deliver(self, event: Event) -> Mapping[str, Any]:
+        """Raises DeliveryError for anything but 200: 401 too, because a secret may be in rotation."""
+        body = msgspec.json.encode(event)
+        headers = {"Content-Type": "application/json", RELAY_HEADER: sign(body, self._secret)}
+        try:
+            async with (
+                asyncio.timeout(_ATTEMPT_TIMEOUT),
+                self._http.post(self._url, data=body, headers=headers) as response,
+            ):
+                text = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise DeliveryError(f"{type(error).__name__}: {error}") from None
+        if response.status != 200:
+            raise DeliveryError(f"HTTP {response.status}")
+        try:
+            return msgspec.json.decode(text, type=dict[str, Any])
+        except msgspec.DecodeError:
+            return {}
+
+
+class FolderDestination:
+    """The store's layout in a local folder; the record is made of `call.ended` alone."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    async def deliver(self, event: Event) -> Mapping[str, Any]:
+        """Raises DeliveryError when the folder can't be written."""
+        if not _SAFE_KEY.fullmatch(event["call_sid"]):
+            raise DeliveryError(f"call_sid {event['call_sid'][:40]!r}: expected 1 to 128 of A-Z a-z 0-9 . _ -")
+        try:
+            await asyncio.to_thread(self._write, event)
+        except OSError as error:
+            raise DeliveryError(f"{error.filename}: {error.strerror}") from None
+        transfer = event.get("transfer") if event["type"] == "call.transfer_requested" else None
+        return {"transfer": {"accepted": True, "target": transfer["target"], "reason": None}} if transfer else {}
+
+    def _write(self, event: Event) -> None:
+        call_sid = event["call_sid"]
+        self._put(self._root / "calls" / call_sid / "events" / f"{event['event_id']}.json", event)
+        # a replaced stream is not the end of its call
+        if event["type"] == "call.ended" and event["end_reason"] != "replaced":
+            self._put(self._root / "logs" / f"{call_sid}.json", record_of(event))
+
+    @staticmethod
+    def _put(path: Path, content: Mapping[str, Any]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.part")
+        part.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2))
+        os.replace(part, path)
+
+
+class Events:
+    """Delivers events in the background, each by itself, until it is done or a minute has gone by."""
+
+    def __init__(self, destination: Destination) -> None:
+        self._destination = destination
+        self._deliveries: set[asyncio.Task[Mapping[str, Any]]] = set()
+
+    @property
+    def pending(self) -> int:
+        """Events not yet delivered."""
+        return len(self._deliveries)
+
+    def submit(self, event: Event) -> asyncio.Task[Mapping[str, Any]]:
+        """Deliver `event` in the background; the task's result is the answer, empty when it could not be delivered."""
+        task = asyncio.create_task(self._deliver(event))
+        self._deliveries.add(task)
+        task.add_done_callback(self._deliveries.discard)
+        return task
+
+    async def post(self, event: Event, *, patience_s: float) -> Mapping[str, Any] | None:
+        """Deliver `event` and wait `patience_s` at most for the answer; None: none yet, delivery goes on."""
+        task = self.submit(event)
+        await asyncio.wait([task], timeout=patience_s)
+        return task.result() if task.done() and not task.cancelled() else None
+
+    async def drain(self, timeout_s: float) -> None:
+        """Wait for deliveries under way; what is then left is logged whole."""
+        if self._deliveries:
+            await asyncio.wait(self._deliveries, timeout=timeout_s)
+        leftover = list(self._deliveries)
+        for task in leftover:
+            task.cancel()
+        if leftover:
+            await asyncio.wait(leftover)
+
+    async def _deliver(self, event: Event) -> Mapping[str, Any]:
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + _RETRY_FOR
+        pause = _FIRST_PAUSE
+        problem = "stopped before it could be delivered"
+        try:
+            while True:
+                try:
+                    return await self._destination.deliver(event)
+                except DeliveryError as error:
+                    problem = str(error)
+                    if loop.time() + pause > give_up_at:
+                        break
+                await asyncio.sleep(pause)
+                pause *= 2
+        except asyncio.CancelledError:
+            _undelivered(event, problem)
+            raise
+        _undelivered(event, problem)
+        return {}
+
+
+def _undelivered(event: Event, problem: str) -> None:
+    """The event goes to the log whole, so that it can be replayed; only the numbers are masked, as in every line."""
+    payload = {**event, "from": mask(event.get("from")), "to": mask(event.get("to"))}
+    log.error(
+        "event could not be delivered: %s",
+        problem,
+        extra={"event": "event_undelivered", "call_sid": event["call_sid"], "payload": payload},
+    )

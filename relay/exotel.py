@@ -1,0 +1,232 @@
+"""The AgentStream protocol as a codec: text in, events out, and back. No I/O, and bad input never raises (design D1).
+
+Exotel writes every scalar sometimes as a string and sometimes as a number, ids mostly in snake_case and sometimes in
+camelCase, and leaves optional keys out (exotel.md 1.2); all of it is accepted here and nowhere else.
+"""
+
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+LINE_RATES: Final = frozenset({8000, 16000, 24000})
+FRAME_UNIT: Final = 320  # payloads are a multiple of 320 bytes, or the platform waits 20 ms (exotel.md 1.8)
+MAX_PAYLOAD: Final = 99_840  # the largest multiple of 320 under 100,000 bytes (exotel.md 1.8)
+MAX_MESSAGE: Final = 256 * 1024  # text size of an inbound message (exotel.md 1.8)
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The socket is up; says nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The call begins. Numbers are as the line writes them, mostly `0XXXXXXXXXX`; any of the texts may be empty."""
+
+    call_sid: str
+    stream_sid: str
+    account_sid: str = ""
+    from_number: str = ""
+    to_number: str = ""
+    rate_hz: int = 8000
+    custom_parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Caller audio. `pcm`: s16le mono at the line's rate, even length. `timestamp_ms`: since the stream began."""
+
+    pcm: bytes
+    timestamp_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dtmf:
+    """A key was pressed: one of `0-9 * #` (scrambled when the applet encrypts DTMF)."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The line has played everything sent before our mark `name`, or dropped it on `clear`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """The line wants queued audio dropped; listed by one generation of the documentation only (exotel.md 1.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The stream is over; what is sent after it is not heard. `reason` is free text: log it, never branch on it."""
+
+    reason: str = ""
+    call_sid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A well-formed event we have no use for."""
+
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """Not an event. `problem` names what was expected, without repeating the content."""
+
+    problem: str
+
+
+Event = Connected | Start | Media | Dtmf | Mark | Clear | Stop | Unknown | Malformed
+
+_decode_json: Final = msgspec.json.Decoder().decode
+_quote: Final = msgspec.json.Encoder().encode
+_NUMBER: Final = re.compile(r"\s*(\d+)")
+
+
+def decode(text: bytes) -> Event:
+    """One inbound text message as an event. Never raises."""
+    try:
+        message = _decode_json(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Malformed(f"expected a JSON object: {error}")
+    if type(message) is not dict:
+        return Malformed("expected a JSON object")
+    event = message.get("event")
+    if event == "media":  # 50 of these a second and call
+        return _media(message.get("media"))
+    reader = _READERS.get(event) if isinstance(event, str) else None
+    if reader is None:
+        return Unknown(event[:40]) if isinstance(event, str) else Malformed("expected a string under 'event'")
+    body = message.get(event)
+    return reader(message, body if isinstance(body, dict) else {})
+
+
+def _media(media: Any) -> Event:
+    try:
+        pcm = binascii.a2b_base64(media["payload"], strict_mode=True)
+    except (TypeError, KeyError, ValueError):
+        return Malformed("media: expected base64 under 'media.payload'")
+    if len(pcm) % 2:
+        return Malformed(f"media: expected whole 16-bit samples, got {len(pcm)} bytes")
+    return Media(pcm, _integer(media.get("timestamp")))
+
+
+def _start(message: dict[str, Any], start: dict[str, Any]) -> Event:
+    call_sid = _text(start, "call_sid", "callSid")
+    if not call_sid:
+        return Malformed("start: expected a string under 'start.call_sid'")
+    stream_sid = _text(message, "stream_sid", "streamSid") or _text(start, "stream_sid", "streamSid")
+    media_format = start.get("media_format", start.get("mediaFormat"))
+    rate = media_format.get("sample_rate", media_format.get("sampleRate")) if isinstance(media_format, dict) else None
+    rate_hz = 8000 if rate is None else _integer(rate)
+    if rate_hz is None:
+        return Malformed("start: expected a number under 'start.media_format.sample_rate'")
+    parameters = start.get("custom_parameters", start.get("customParameters"))
+    return Start(
+        call_sid=call_sid,
+        stream_sid=stream_sid or call_sid,  # one document's start has none (exotel.md 1.3)
+        account_sid=_text(start, "account_sid", "accountSid"),
+        from_number=_text(start, "from"),
+        to_number=_text(start, "to"),
+        rate_hz=rate_hz,
+        custom_parameters={key: _text(parameters, key) for key in parameters} if isinstance(parameters, dict) else {},
+    )
+
+
+def _dtmf(message: dict[str, Any], dtmf: dict[str, Any]) -> Event:
+    digit = _text(dtmf, "digit") or _text(message, "digit")
+    return Dtmf(digit) if digit else Malformed("dtmf: expected a key under 'dtmf.digit'")
+
+
+def _mark(_: dict[str, Any], mark: dict[str, Any]) -> Event:
+    name = _text(mark, "name")
+    return Mark(name) if name else Malformed("mark: expected a string under 'mark.name'")
+
+
+def _stop(_: dict[str, Any], stop: dict[str, Any]) -> Event:
+    return Stop(_text(stop, "reason"), _text(stop, "call_sid", "callSid"))
+
+
+_READERS: Final = {
+    "connected": lambda message, body: Connected(),
+    "start": _start,
+    "dtmf": _dtmf,
+    "mark": _mark,
+    "clear": lambda message, body: Clear(),
+    "stop": _stop,
+}
+
+
+def _text(source: Mapping[str, Any], *keys: str) -> str:
+    for key in keys:
+        value = source.get(key)
+        if isinstance(value, str):
+            return value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+    return ""
+
+
+def _integer(value: Any) -> int | None:
+    """A number that may be text with a unit behind it, such as "8000Hz"."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        return int(value) if abs(value) < 1e12 else None
+    found = _NUMBER.match(value) if isinstance(value, str) and len(value) < 20 else None
+    return int(found[1]) if found else None
+
+
+_MEDIA: Final = (
+    b'{"event":"media","sequence_number":"%d","stream_sid":%b,"media":{"chunk":"%d","timestamp":"%d","payload":"%b"}}'
+)
+
+
+class Encoder:
+    """Outbound messages of one stream, with the numbers that Exotel's own samples carry.
+
+    `sequence_number`, `chunk` and `timestamp` are a harmless superset of what is needed (exotel.md 1.6).
+    """
+
+    def __init__(self, stream_sid: str, rate_hz: int) -> None:
+        self._bytes_per_ms = rate_hz * 2 // 1000
+        self._stream_sid = _quote(stream_sid)
+        self._sequence = 0
+        self._chunk = 0
+        self._bytes = 0
+
+    def media(self, pcm: bytes) -> bytes:
+        """`pcm`: s16le mono at the line's rate, a multiple of FRAME_UNIT bytes."""
+        self._sequence += 1
+        self._chunk += 1
+        timestamp = self._bytes // self._bytes_per_ms
+        self._bytes += len(pcm)
+        return _MEDIA % (
+            self._sequence,
+            self._stream_sid,
+            self._chunk,
+            timestamp,
+            binascii.b2a_base64(pcm, newline=False),
+        )
+
+    def mark(self, name: str) -> bytes:
+        """Ask to be told when everything sent so far has been played."""
+        self._sequence += 1
+        return b'{"event":"mark","sequence_number":"%d","stream_sid":%b,"mark":{"name":%b}}' % (
+            self._sequence,
+            self._stream_sid,
+            _quote(name),
+        )
+
+    def clear(self) -> bytes:
+        """Drop what has been received but not begun."""
+        return b'{"event":"clear","stream_sid":%b}' % self._stream_sid

@@ -1,0 +1,52 @@
+"""JSON log lines, one a thing that happened (docs/contracts.md lists those that metrics are made of)."""
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+_encode: Final = msgspec.json.Encoder(enc_hook=str).encode
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+log: Final = logging.getLogger("relay")
+
+
+class JsonFormatter(logging.Formatter):
+    """`time`, `severity`, `event`, `message` and whatever was given as `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line of JSON."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "severity": record.levelname,
+            "event": getattr(record, "event", record.name),
+            "message": record.getMessage(),
+        }
+        line.update((key, value) for key, value in vars(record).items() if key not in _STANDARD and key != "event")
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return _encode(line).decode()
+
+
+def configure(level: str) -> None:
+    """Log to standard output; libraries are heard from WARNING on."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    log.setLevel(level)
+    # aiohttp logs bad requests with their content at ERROR; our own lines say what matters without it
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+
+
+class CallLog(logging.LoggerAdapter[logging.Logger]):
+    """The log of one call: every line carries `call_sid` and `stream_sid`."""
+
+    def __init__(self, call_sid: str, stream_sid: str) -> None:
+        super().__init__(log, {"call_sid": call_sid, "stream_sid": stream_sid})
+
+    def happened(self, event: str, message: str, *, level: int = logging.INFO, **fields: Any) -> None:
+        """One line: `event` is the name that metrics know, `message` a sentence for a person."""
+        if self.logger.isEnabledFor(level):
+            self.logger.log(level, message, extra={"event": event, **(self.extra or {}), **fields})

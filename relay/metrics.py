@@ -1,0 +1,68 @@
+"""Prometheus metrics of one relay. Calls keep plain numbers; they arrive here when something ended or is scraped."""
+
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from relay.records import EndReason, Quality
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+_LATENCIES: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+
+
+class Metrics:
+    """All metrics, in a registry of their own so that tests can have several relays in one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.refused = Counter("relay_calls_refused", "Calls refused", ["reason"], registry=self.registry)
+        self.ended = Counter("relay_calls_ended", "Calls that ended", ["vendor", "reason"], registry=self.registry)
+        self.started = Counter("relay_calls_started", "Calls whose start was received", registry=self.registry)
+        self.agent_failed = Counter(
+            "relay_agent_failures", "Agents that could not be had or died", ["vendor", "reason"], registry=self.registry
+        )
+        self.first_audio = self._histogram("relay_first_audio_seconds", "From start to the first agent speech sent")
+        self.agent_connect = self._histogram("relay_agent_connect_seconds", "Until the agent was ready")
+        self.clear = self._histogram("relay_interruption_to_clear_seconds", "Worst of a call, per call")
+        self.loop_lag = self._histogram("relay_event_loop_lag_seconds", "How late a timer fires")
+        self.gaps = Counter("relay_gaps", "Holes in the sound sent", registry=self.registry)
+        self.interruptions = Counter("relay_interruptions", "Interruptions", registry=self.registry)
+        self.malformed = Counter(
+            "relay_malformed_messages", "Messages that were not understood", registry=self.registry
+        )
+        self.frames_in = Counter("relay_frames_in", "Media messages received", registry=self.registry)
+        self.frames_out = Counter("relay_frames_out", "Media messages sent", registry=self.registry)
+
+    def watch(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """A gauge that is read when scraped."""
+        Gauge(name, text, registry=self.registry).set_function(read)
+
+    def call_ended(self, vendor: str, reason: EndReason, quality: Quality) -> None:
+        """Add up one call."""
+        self.ended.labels(vendor, reason).inc()
+        self.gaps.inc(quality.gaps)
+        self.interruptions.inc(quality.interruptions)
+        self.malformed.inc(quality.malformed)
+        self.frames_in.inc(quality.frames_in)
+        self.frames_out.inc(quality.frames_out)
+        for histogram, milliseconds in (
+            (self.first_audio, quality.first_audio_ms),
+            (self.agent_connect, quality.agent_connect_ms),
+            (self.clear, quality.clear_ms_max),
+        ):
+            if milliseconds is not None:
+                histogram.observe(milliseconds / 1000)
+
+    def render(self) -> bytes:
+        """The text that Prometheus scrapes."""
+        return generate_latest(self.registry)
+
+    def total(self, counter: Counter) -> float:
+        """A counter's sum over its labels."""
+        samples = (sample for metric in counter.collect() for sample in metric.samples)
+        return sum(sample.value for sample in samples if sample.name.endswith("_total"))
+
+    def _histogram(self, name: str, text: str) -> Histogram:
+        return Histogram(name, text, buckets=_LATENCIES, registry=self.registry)

@@ -1,0 +1,208 @@
+"""Sends the playout to the line in real time: the only writer of the line's socket (design D2)."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from relay import exotel
+from relay.audio.line_clock import LineClock
+from relay.audio.playout import Frame, Playout, Readiness
+from relay.line import Line
+from relay.records import Quality
+
+MARK_GRACE: Final = 2.0  # how long after the sound an echo of its mark may come (exotel.md 1.9)
+_GAP_MIN: Final = 0.001
+_GAP_MAX: Final = 1.0  # an agent silent for longer has paused, and the caller hears a pause, not a hole
+
+HeardCallback = Callable[[str, int, bool], None]
+"""(utterance, milliseconds heard, interrupted)"""
+
+
+class Pacer:
+    """Frames on an absolute schedule: one frame of lead, what is due and no more after a stall, no drift ever.
+
+    Without ambience the line is left quiet between utterances, and speech goes out the moment it comes.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        encoder: exotel.Encoder,
+        playout: Playout,
+        *,
+        rate_hz: int,
+        frame_bytes: int,
+        quality: Quality,
+        on_heard: HeardCallback,
+    ) -> None:
+        self._line = line
+        self._encoder = encoder
+        self._playout = playout
+        self._rate_hz = rate_hz
+        self._frame_samples = frame_bytes // 2
+        self._lead = self._frame_samples / rate_hz
+        self._quality = quality
+        self._on_heard = on_heard
+        self._loop = asyncio.get_running_loop()
+        self._clock = LineClock(rate_hz)
+        self._waiter: asyncio.Future[None] | None = None
+        self._clear_wanted_at: float | None = None
+        self._partial_since: float | None = None
+        self._open_utterance = ""
+        self._sent: dict[str, int] = {}
+        self._marks: deque[str] = deque()
+        self._played_out = asyncio.Event()
+        self._played_out.set()
+        self.first_speech_at: float | None = None
+
+    # --- what the call asks for ---
+
+    def wake(self) -> None:
+        """There is something new in the playout."""
+        if self._playout.queued_samples:
+            self._played_out.clear()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def interrupt(self) -> str:
+        """Drop what was not played: locally, and on the line by `clear`. Returns the utterance that was playing."""
+        now = self._loop.time()
+        cut = set(self._playout.flush()) | self._clock.upcoming(now)
+        playing = self._clock.playing(now) or next(iter(cut), "")
+        for utterance in cut | set(self._marks):
+            heard_ms = self._clock.heard(utterance, now) * 1000 // self._rate_hz
+            self._on_heard(utterance, heard_ms, utterance in cut)
+        self._marks.clear()  # echoes of cleared marks may still come and mean nothing (exotel.md 1.6)
+        self._played_out.set()
+        self._clear_wanted_at = now
+        self.wake()
+        return playing
+
+    def heard_ms(self, utterance: str) -> int:
+        """Milliseconds of `utterance` the caller has heard by now."""
+        return self._clock.heard(utterance, self._loop.time()) * 1000 // self._rate_hz
+
+    def mark_echoed(self, name: str) -> None:
+        """The line has played everything up to this mark."""
+        if name not in self._marks:
+            return
+        while self._marks:
+            utterance = self._marks.popleft()
+            self._on_heard(utterance, self._sent.get(utterance, 0) * 1000 // self._rate_hz, False)
+            if utterance == name:
+                break
+        self._note_played_out()
+
+    async def played_out(self) -> None:
+        """Wait until the caller has heard all that was queued: by the echo of its mark, or by the clock."""
+        self._playout.complete_all()
+        self.wake()
+        seconds = self._playout.queued_samples / self._rate_hz + self._clock.unheard(self._loop.time())
+        try:
+            async with asyncio.timeout(seconds + MARK_GRACE):
+                await self._played_out.wait()
+        except TimeoutError:
+            self.settle()
+
+    def settle(self) -> None:
+        """Give up on marks that were not echoed: the clock says what was heard."""
+        now = self._loop.time()
+        self._quality.marks_lost += len(self._marks)
+        while self._marks:
+            utterance = self._marks.popleft()
+            heard = self._clock.heard(utterance, now)
+            self._on_heard(utterance, heard * 1000 // self._rate_hz, heard < self._sent.get(utterance, 0))
+        for utterance in {*self._playout.flush(), *self._clock.upcoming(now)}:
+            self._on_heard(utterance, self.heard_ms(utterance), True)
+
+    # --- the schedule ---
+
+    async def run(self) -> None:
+        """Send until cancelled.
+
+        The line hears something at once, silence if there is nothing else: platforms give up on a mute bot.
+        """
+        if self._playout.readiness(self._frame_samples) is Readiness.NOTHING:
+            await self._send(Frame(bytes(2 * self._frame_samples)))
+        while True:
+            if self._clear_wanted_at is not None:
+                await self._clear(self._clear_wanted_at)
+            due = self._due()
+            if due is None or due > self._loop.time():
+                await self._wait(due)
+                continue
+            self._partial_since = None
+            await self._send(self._playout.pull(self._frame_samples))
+
+    def _due(self) -> float | None:
+        """When the next frame is to be sent; None while there is nothing to send.
+
+        A full frame goes one lead ahead of the moment the line runs dry. A frame that is only partly filled waits half
+        a lead longer for the rest, because padding would be a hole in a word.
+        """
+        readiness = self._playout.readiness(self._frame_samples)
+        if readiness is Readiness.NOTHING:
+            return None
+        dry_at = self._clock.dry_at
+        if readiness is Readiness.FULL:
+            return dry_at - self._lead
+        if self._partial_since is None:
+            self._partial_since = self._loop.time()
+        wait_from = dry_at - self._lead if dry_at > self._partial_since else self._partial_since
+        return wait_from + self._lead / 2
+
+    async def _wait(self, until: float | None) -> None:
+        self._waiter = self._loop.create_future()
+        timer = None if until is None else self._loop.call_at(until, self._wake_up, self._waiter)
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    @staticmethod
+    def _wake_up(waiter: "asyncio.Future[None]") -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    async def _clear(self, wanted_at: float) -> None:
+        self._clear_wanted_at = None
+        await self._line.send(self._encoder.clear())
+        now = self._loop.time()
+        dropped = self._clock.cleared(now)
+        if self._playout.ambience is not None:
+            self._playout.ambience.rewind(dropped)
+        took_ms = (now - wanted_at) * 1000
+        self._quality.clear_ms_max = round(max(took_ms, self._quality.clear_ms_max or 0.0), 3)
+
+    async def _send(self, frame: Frame) -> None:
+        if frame.pcm:
+            now = self._loop.time()
+            await self._line.send(self._encoder.media(frame.pcm))
+            self._note_sent(frame, now)
+        for utterance in frame.ended:
+            self._marks.append(utterance)
+            await self._line.send(self._encoder.mark(utterance))
+        self._note_played_out()
+
+    def _note_sent(self, frame: Frame, now: float) -> None:
+        started = self._clock.dry_at > 0.0
+        continues = bool(frame.spans) and frame.spans[0].utterance == self._open_utterance
+        ambience = self._playout.ambience
+        dry_for = self._clock.sent(frame, now)
+        self._quality.frames_out += 1
+        if started and _GAP_MIN < dry_for < _GAP_MAX and (continues or (ambience is not None and not ambience.silent)):
+            self._quality.gaps += 1
+            self._quality.gap_ms += round(dry_for * 1000)
+        for span in frame.spans:
+            self._sent[span.utterance] = self._sent.get(span.utterance, 0) + span.samples
+        if frame.spans:
+            self.first_speech_at = self.first_speech_at or now
+            last = frame.spans[-1].utterance
+            self._open_utterance = "" if last in frame.ended else last
+
+    def _note_played_out(self) -> None:
+        if not self._marks and not self._playout.queued_samples:
+            self._played_out.set()

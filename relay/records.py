@@ -1,0 +1,160 @@
+"""What is kept of a call: its events, and the record made of the last one (docs/contracts.md)."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from relay.agents.roster import AgentSpec
+from relay.transcript import timestamp
+
+SCHEMA: Final = 1
+
+
+class EndReason(StrEnum):
+    """Why a stream ended."""
+
+    CALLER_HUNG_UP = "caller_hung_up"
+    LINE_LOST = "line_lost"
+    LINE_STALLED = "line_stalled"
+    AGENT_ENDED = "agent_ended"
+    TRANSFERRED = "transferred"
+    AGENT_FAILED = "agent_failed"
+    UNKNOWN_AGENT = "unknown_agent"
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    TIME_LIMIT = "time_limit"
+    SHUTDOWN = "shutdown"
+    REPLACED = "replaced"
+
+    @property
+    def ended_by(self) -> str:
+        """Whose doing it was."""
+        return _ENDED_BY.get(self, "relay")
+
+
+_ENDED_BY: Final = {
+    EndReason.CALLER_HUNG_UP: "caller",
+    EndReason.LINE_LOST: "line",
+    EndReason.LINE_STALLED: "line",
+    EndReason.REPLACED: "line",
+    EndReason.AGENT_ENDED: "agent",
+    EndReason.TRANSFERRED: "agent",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """The agent's wish to connect the caller to a human."""
+
+    target: str
+    reason: str
+    summary: str
+
+    def as_json(self) -> dict[str, str]:
+        """The `transfer` of events."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class AgentSpell:
+    """One agent's time on the call."""
+
+    agent: AgentSpec
+    started_at: datetime
+    conversation_id: str | None = None
+    ended_at: datetime | None = None
+    end_reason: str = ""
+    end_detail: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """An entry of `agents`."""
+        return {
+            **agent_json(self.agent),
+            "conversation_id": self.conversation_id,
+            "started_at": timestamp(self.started_at),
+            "ended_at": timestamp(self.ended_at) if self.ended_at else None,
+            "end_reason": self.end_reason,
+            "end_detail": self.end_detail,
+        }
+
+
+@dataclass(slots=True)
+class Quality:
+    """How good the call was, in numbers. None where there is nothing to measure."""
+
+    first_audio_ms: int | None = None
+    agent_connect_ms: int | None = None
+    frames_in: int = 0
+    frames_out: int = 0
+    gaps: int = 0
+    gap_ms: int = 0
+    interruptions: int = 0
+    clear_ms_max: float | None = None
+    late_audio_dropped_ms: int = 0
+    caller_audio_dropped_ms: int = 0
+    malformed: int = 0
+    unknown_events: int = 0
+    dtmf: int = 0
+    marks_lost: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The `quality` of events and records."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class CallFacts:
+    """What all events of one stream have in common."""
+
+    call_sid: str
+    stream_sid: str
+    from_number: str
+    to_number: str
+    started_at: datetime
+    clock: Callable[[], float]
+    """The event loop's clock: times inside a call don't jump when somebody sets the machine's."""
+    spells: list[AgentSpell] = field(default_factory=list)
+    _began_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._began_at = self.clock()
+
+    def now(self) -> datetime:
+        """The time of day, as far after `started_at` as the loop's clock says."""
+        return self.started_at + timedelta(seconds=self.clock() - self._began_at)
+
+    def event(self, kind: str, **more: Any) -> dict[str, Any]:
+        """An event as it is posted; `kind` is `started`, `transfer_requested` or `ended`."""
+        spell = self.spells[-1] if self.spells else None
+        return {
+            "type": f"call.{kind}",
+            "event_id": uuid.uuid4().hex,
+            "call_sid": self.call_sid,
+            "stream_sid": self.stream_sid,
+            "at": timestamp(self.now()),
+            "from": self.from_number,
+            "to": self.to_number,
+            "agent": agent_json(spell.agent) if spell else None,
+            "conversation_id": spell.conversation_id if spell else None,
+            **more,
+        }
+
+
+def agent_json(agent: AgentSpec) -> dict[str, str]:
+    """An agent as events and records name it."""
+    return {"alias": agent.alias, "vendor": agent.vendor, "id": agent.id}
+
+
+def record_of(ended: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of a call of which nothing but its `call.ended` is known."""
+    envelope = {"type", "event_id", "at"}
+    transfer = ended["transfer"]
+    return {
+        "schema": SCHEMA,
+        **{key: value for key, value in ended.items() if key not in envelope},
+        "transfer": {"state": "requested", **transfer, "attempts": []} if transfer else None,
+        "analysis": None,
+        "sources": ["relay"],
+    }

@@ -1,0 +1,119 @@
+"""The relay's settings: environment variables, read once into one frozen object."""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from functions.common.elevenlabs import REST_HOSTS
+from functions.common.env import Env, SettingError
+from relay.exotel import FRAME_UNIT, MAX_PAYLOAD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """See the configuration table in the README; the defaults here are those of the environment."""
+
+    host: str = "0.0.0.0"
+    port: int = 8080
+    log_level: str = "INFO"
+    public_url: str = ""
+    """`wss://…` to hand out to an applet that asks for its URL; empty: made from the request's Host."""
+
+    agents_file: str = ""
+    elevenlabs_agent_id: str = ""
+    elevenlabs_api_key: str = ""
+    elevenlabs_region: str = "default"
+    elevenlabs_base_url: str = ""
+
+    ambience: str = ""
+    """A file, `office`, or empty for none."""
+    ambience_volume: float = 0.3
+    fallback_speech: str = ""
+    """A sound file for callers whom no agent can take."""
+    chunk_size: int = 1600
+    """Bytes of one outbound frame: 100 ms at 8 kHz."""
+
+    media_token: str = ""
+    media_basic_auth: str = ""
+    """`user:password`."""
+    control_token: str = ""
+
+    events_url: str = ""
+    events_secret: str = ""
+    store: Path = Path("data")
+    """Where events and records go when there is no events_url."""
+
+    max_calls: int = 200
+    max_call_s: float = 3540
+    start_timeout_s: float = 10
+    drain_s: float = 110
+    stats_s: float = 60
+    ecs_agent_uri: str = ""
+    instance: str = ""
+    """Name of this relay in events."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """Raises SettingError for the first variable that is wrong."""
+        env = Env(environ)
+        settings = cls(
+            host=env.text("HOST", default="0.0.0.0"),
+            port=env.integer("PORT", "BRIDGE_PORT", default=8080, low=0, high=65535),
+            log_level=env.choice("LOG_LEVEL", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR")),
+            public_url=_websocket_url(env, "PUBLIC_URL"),
+            agents_file=env.text("AGENTS_FILE"),
+            elevenlabs_agent_id=env.text("ELEVENLABS_AGENT_ID"),
+            elevenlabs_api_key=env.text("ELEVENLABS_API_KEY"),
+            elevenlabs_region=env.choice("ELEVENLABS_REGION", default="default", choices=tuple(REST_HOSTS)),
+            elevenlabs_base_url=env.text("ELEVENLABS_BASE_URL"),
+            ambience=env.text("BACKGROUND_SOUND_FILE", "BG_SOUND_FILE"),
+            ambience_volume=env.number("BACKGROUND_SOUND_VOLUME", "BG_SOUND_VOLUME", default=0.3, low=0, high=1),
+            fallback_speech=env.text("FALLBACK_SPEECH_FILE"),
+            chunk_size=env.integer("CHUNK_SIZE", default=1600, low=FRAME_UNIT, high=MAX_PAYLOAD),
+            media_token=env.text("MEDIA_TOKEN"),
+            media_basic_auth=env.text("MEDIA_BASIC_AUTH"),
+            control_token=env.text("CONTROL_TOKEN"),
+            events_url=env.text("EVENTS_URL"),
+            events_secret=env.text("EVENTS_SECRET"),
+            store=_folder(env),
+            max_calls=env.integer("MAX_CALLS", default=200, low=1, high=10_000),
+            max_call_s=env.number("MAX_CALL_SECONDS", default=3540, low=1, high=14_400),
+            start_timeout_s=env.number("START_TIMEOUT_SECONDS", default=10, low=1, high=60),
+            drain_s=env.number("DRAIN_SECONDS", default=110, low=0, high=14_400),
+            stats_s=env.number("STATS_SECONDS", default=60, low=1, high=3600),
+            ecs_agent_uri=env.text("ECS_AGENT_URI"),
+            instance=env.text("HOSTNAME", default=socket.gethostname()),
+        )
+        settings._check()
+        return settings
+
+    def _check(self) -> None:
+        if self.chunk_size % FRAME_UNIT:
+            raise SettingError("CHUNK_SIZE", str(self.chunk_size), f"a multiple of {FRAME_UNIT}")
+        if not self.agents_file and not self.elevenlabs_agent_id:
+            raise SettingError("ELEVENLABS_AGENT_ID", None, "the id of your ElevenLabs agent (or set AGENTS_FILE)")
+        if self.media_basic_auth and ":" not in self.media_basic_auth:
+            raise SettingError("MEDIA_BASIC_AUTH", self.media_basic_auth, "user:password", secret=True)
+        if "/" in self.media_token:
+            raise SettingError("MEDIA_TOKEN", self.media_token, "one path segment, without a slash", secret=True)
+        if self.events_url and not self.events_url.startswith(("https://", "http://")):
+            raise SettingError("EVENTS_URL", self.events_url, "an https:// URL")
+        if self.events_url and not self.events_secret:
+            raise SettingError("EVENTS_SECRET", None, "the secret that signs events for EVENTS_URL")
+
+
+def _websocket_url(env: Env, name: str) -> str:
+    url = env.text(name).rstrip("/")
+    if url and not url.startswith(("wss://", "ws://")):
+        raise SettingError(name, url, "a wss:// URL")
+    return url
+
+
+def _folder(env: Env) -> Path:
+    store = env.text("STORE", default="file:data")
+    scheme, separator, folder = store.partition(":")
+    if not separator or scheme != "file" or not folder:
+        # buckets are written by the functions; the relay knows no cloud
+        raise SettingError("STORE", store, "file:FOLDER (with EVENTS_URL the functions write to the bucket)")
+    return Path(folder)

@@ -1,0 +1,53 @@
+"""The caller's sound on its way to the agent."""
+
+from collections import deque
+from typing import Final
+
+from relay.agents.seam import AgentSession
+from relay.audio.convert import AudioFormat, Converter
+from relay.records import Quality
+
+BUFFER_SECONDS: Final = 1.5  # a caller's first words while the agent connects; more would make it answer the past
+
+
+class Uplink:
+    """Passes sound on as it comes; while there is no agent, keeps the latest of it."""
+
+    def __init__(self, line: AudioFormat, quality: Quality) -> None:
+        self._line = line
+        self._quality = quality
+        self._session: AgentSession | None = None
+        self._converter: Converter | None = None
+        self._kept: deque[bytes] = deque()
+        self._kept_bytes = 0
+
+    async def send(self, pcm: bytes) -> None:
+        """One inbound frame, in the line's format."""
+        if self._session is None:
+            self._keep(pcm)
+            return
+        if self._converter is not None:
+            pcm = self._converter.convert(pcm)
+        if pcm:
+            await self._session.send_audio(pcm)
+
+    async def attach(self, session: AgentSession, heard: AudioFormat) -> None:
+        """From now on to `session`, what was kept first. Sound that arrives meanwhile keeps its place behind it."""
+        self._converter = None if heard == self._line else Converter(self._line, heard)
+        while self._kept:
+            pcm = self._kept.popleft()
+            await session.send_audio(self._converter.convert(pcm) if self._converter else pcm)
+        self._kept_bytes = 0
+        self._session = session
+
+    def detach(self) -> None:
+        """The agent is gone; keep what comes for the next one."""
+        self._session = None
+
+    def _keep(self, pcm: bytes) -> None:
+        self._kept.append(pcm)
+        self._kept_bytes += len(pcm)
+        while self._kept_bytes > BUFFER_SECONDS * self._line.bytes_per_second:
+            dropped = len(self._kept.popleft())
+            self._kept_bytes -= dropped
+            self._quality.caller_audio_dropped_ms += round(self._line.duration_ms(dropped))
