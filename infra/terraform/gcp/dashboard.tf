@@ -5,6 +5,9 @@ locals {
       "calls"     = "sum(rate(${local.promql}_calls_running_sum{${local.run}}[5m])) * 60" # one line a minute from each relay
       "instances" = "sum(max_over_time(run_googleapis_com:container_instance_count{${local.run},service_name=\"${var.name}-relay\"}[5m]))"
     } },
+    { title = "Calls started, by agent", lines = {
+      "" = "sum by (vendor, agent) (increase(${local.promql}_call_started{${local.run}}[5m]))"
+    } },
     { title = "Calls ended, by reason", lines = {
       "" = "sum by (end_reason) (increase(${local.promql}_call_ended{${local.run}}[5m]))"
     } },

@@ -54,6 +54,28 @@ run "defaults" {
   }
 }
 
+run "identities" {
+  assert {
+    condition = length(distinct(concat(
+      [google_cloud_run_v2_service.relay.template[0].service_account],
+      [for function in google_cloudfunctions2_function.function : function.service_config[0].service_account_email],
+    ))) == 4
+    error_message = "The relay and each function run as an account of their own."
+  }
+  assert {
+    condition     = alltrue([for key, grant in google_secret_manager_secret_iam_member.reader : grant.member == google_service_account.part[split("/", key)[0]].member])
+    error_message = "A secret is granted to the part that the grant is named after."
+  }
+  assert {
+    condition     = alltrue([for key, grant in google_storage_bucket_iam_member.records : grant.member == google_service_account.part[split("/", key)[0]].member])
+    error_message = "A prefix is granted to the part that the grant is named after."
+  }
+  assert {
+    condition     = google_cloud_run_v2_service_iam_member.sweep_scheduler.member == google_service_account.part["scheduler"].member && google_cloud_scheduler_job.sweep.http_target[0].oidc_token[0].service_account_email == google_service_account.part["scheduler"].email
+    error_message = "The schedule starts the sweep as the account that may."
+  }
+}
+
 run "a_domain_puts_a_load_balancer_in_front" {
   variables {
     domain_name = "calls.example.in"
