@@ -68,6 +68,7 @@ class Conversation:
         self._pings: dict[int, float] = {}
         self._tools: dict[str, asyncio.Future[ToolResult]] = {}
         self._keys = ""
+        self._too_fast = False
 
     async def run(self, request: web.Request) -> web.StreamResponse:
         """From the upgrade to the end, whoever ends it."""
@@ -180,7 +181,8 @@ class Conversation:
             if now - last > MAX_INPUT_GAP_S:
                 await self._break(ClientRule.INPUT_GAP, f"nothing for {now - last:.2f} s")
             ahead_s = self._ear.seconds - (now - first)
-            if ahead_s > MAX_AHEAD_S:
+            if ahead_s > MAX_AHEAD_S and not self._too_fast:  # said once: every chunk that follows is too fast as well
+                self._too_fast = True
                 await self._break(ClientRule.TOO_FAST, f"{ahead_s:.2f} s ahead of real time")
         for event in heard:
             await (self._cut_off() if isinstance(event, SpeechBegan) else self._understand(event))

@@ -10,7 +10,9 @@ from sim.speech import LINE_HZ, spoken
 
 BLOCK_MS = 100
 CLEAR = 0.6
-"""A block of a line counts as heard when it correlates this well with what was heard; silence in a line always does."""
+"""A block of a line counts as heard when it correlates this well with what was heard."""
+QUIET = 650
+"""RMS below which a block of a line is a pause (-34 dBFS): what is heard in it is the ambience."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def _best_place(heard: NDArray[np.float64], expected: NDArray[np.float64]) -> in
 
 def _is_there(heard: NDArray[np.float64], expected: NDArray[np.float64]) -> bool:
     strength = float(np.sqrt(expected @ expected))
-    if strength < 200 * np.sqrt(expected.size):  # a pause: what is heard in it is the ambience
+    if strength < QUIET * np.sqrt(expected.size):
         return True
     # A few samples of shift either way: resamplers delay by fractions.
     best = max(float(np.roll(heard, shift) @ expected) for shift in range(-3, 4))

@@ -134,7 +134,8 @@ def _failures(
     told = "".join(message.text for one in conversations for message in one.messages)
     keys = "".join(character for character in told if character in "0123456789*#")
     same("line ended by", call.ended_by, expect.line_ended_by)
-    same("close code", call.close_code, 1000 if expect.line_ended_by == "bot" else None)
+    if expect.line_ended_by == "bot":
+        same("close code", call.close_code, 1000)
     same("conversations", len(conversations), expect.conversations)
     same("agent made out", [turn.line for turn in turns if turn.role == "user" and turn.line], [*expect.agent_heard])
     same("heard whole", [one.name for one in lines if one.is_whole], [*expect.heard])
