@@ -6,25 +6,25 @@ locals {
 
 # What a person pastes; make deploy-gcp prints it as a numbered list. Those with a token are sensitive.
 
-output "exotel_voicebot_url" {
+output "voicebot_url" {
   description = "Exotel, Voicebot applet: URL."
   value       = "wss://${local.relay_host}/media/${var.media_token}"
   sensitive   = true
 }
 
-output "exotel_connect_url" {
+output "connect_primary_url" {
   description = "Exotel, Connect applet: dynamic URL."
   value       = "${local.uris.transfer}/exotel/connect?token=${var.exotel_token}"
   sensitive   = true
 }
 
-output "exotel_connect_fallback_url" {
+output "connect_fallback_url" {
   description = "Exotel, Connect applet: fallback URL. The same on purpose: asked again, the function goes on where it was."
   value       = "${local.uris.transfer}/exotel/connect?token=${var.exotel_token}"
   sensitive   = true
 }
 
-output "exotel_passthru_url" {
+output "passthru_url" {
   description = "Exotel, Passthru applets after Voicebot and after Connect: URL."
   value       = "${local.uris.transfer}/exotel/passthru?token=${var.exotel_token}"
   sensitive   = true
@@ -50,12 +50,12 @@ output "records_bucket" {
   value       = google_storage_bucket.records.name
 }
 
-output "relay_public_name" {
-  description = "Host name of the relay."
-  value       = local.relay_host
+output "relay_url" {
+  description = "The relay's public address: /health, /ready, /metrics."
+  value       = "https://${local.relay_host}"
 }
 
-output "relay_repository_url" {
+output "image_repository" {
   description = "Repository of the relay's image."
   value       = local.image_repository
 }

@@ -15,10 +15,10 @@ def test_life_of_a_deployment(applying: Workspace):
     applying.apply()
     assert _pending(applying) == {}
     outputs = applying.outputs()
-    assert outputs["exotel_voicebot_url"] == f"wss://voice-bridge-relay-fake.a.run.app/media/{SECRETS['media_token']}"
+    assert outputs["voicebot_url"] == f"wss://voice-bridge-relay-fake.a.run.app/media/{SECRETS['media_token']}"
     connect = f"https://voice-bridge-transfer-fake.a.run.app/exotel/connect?token={SECRETS['exotel_token']}"
-    assert outputs["exotel_connect_url"] == outputs["exotel_connect_fallback_url"] == connect
-    assert outputs["exotel_passthru_url"] == connect.replace("/connect", "/passthru")
+    assert outputs["connect_primary_url"] == outputs["connect_fallback_url"] == connect
+    assert outputs["passthru_url"] == connect.replace("/connect", "/passthru")
     assert outputs["elevenlabs_webhook_url"] == "https://voice-bridge-webhook-fake.a.run.app/webhook/post-call"
 
     added = _pending(applying, **EVERYTHING)
@@ -26,7 +26,7 @@ def test_life_of_a_deployment(applying: Workspace):
     assert 'google_secret_manager_secret.secret["elevenlabs-webhook-secret"]' in added
     applying.apply(**EVERYTHING)
     assert _pending(applying, **EVERYTHING) == {}
-    assert applying.outputs()["relay_public_name"] == "calls.example.in"
+    assert applying.outputs()["relay_url"] == "https://calls.example.in"
 
     applying.terraform("destroy", "-input=false", "-auto-approve", "-var-file=test.tfvars.json")
     assert applying.resources() == []

@@ -37,7 +37,7 @@ run "defaults" {
     error_message = "The default region is Mumbai."
   }
   assert {
-    condition     = output.exotel_voicebot_url == "wss://voice-bridge-relay-4qmz.a.run.app/media/media_token_for_tests_only"
+    condition     = output.voicebot_url == "wss://voice-bridge-relay-4qmz.a.run.app/media/media_token_for_tests_only"
     error_message = "Without a domain the Voicebot URL is Cloud Run's own name."
   }
   assert {
@@ -82,7 +82,7 @@ run "a_domain_puts_a_load_balancer_in_front" {
     dns_zone    = "example-in"
   }
   assert {
-    condition     = output.exotel_voicebot_url == "wss://calls.example.in/media/media_token_for_tests_only"
+    condition     = output.voicebot_url == "wss://calls.example.in/media/media_token_for_tests_only"
     error_message = "With a domain Exotel is given the domain."
   }
   assert {

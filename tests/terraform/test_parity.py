@@ -1,0 +1,133 @@
+"""The two clouds stay in step: the same thing has the same name, kind and default; each difference has its reason."""
+
+import re
+
+import pytest
+
+from tests.terraform.hcl import blocks, text
+
+# Renamed because the thing is called that on the other cloud: AWS → Google Cloud.
+RENAMED = {
+    "tags": "labels",
+    "hosted_zone_id": "dns_zone",
+    "relay_min_tasks": "relay_min_instances",
+    "relay_max_tasks": "relay_max_instances",
+}
+AWS_ONLY = {
+    "vpc_cidr": "Cloud Run has no network of ours",
+    "zone_count": "Cloud Run spreads over a region's zones by itself",
+    "architecture": "Cloud Run runs x86_64 only",
+    "access_logs": "Cloud Run logs every request",
+    "secrets_version": "AWS makes the tokens inside Terraform, for Google Cloud deploy_gcp.py does",
+    "webhook_reserved_concurrency": "Lambda's own notion; here function_max_instances",
+    "transfer_reserved_concurrency": "Lambda's own notion; here function_max_instances",
+    "api_rate_limit": "the API Gateway's; here function_max_instances bounds what a flood costs",
+    "log_retention_days": "Cloud Logging keeps 30 days in a bucket that belongs to the whole project",
+}
+GCP_ONLY = {
+    "project": "AWS takes the account from the credentials",
+    "media_token": "Google's provider makes no random value that stays out of the state",
+    "exotel_token": "as media_token",
+    "control_token": "as media_token",
+    "events_secret": "as media_token",
+    "transfer_min_instances": "keeps a function warm; on AWS the like (provisioned concurrency) is paid by the hour",
+    "function_max_instances": "bounds cost and floods, as reserved concurrency and the rate limit do on AWS",
+}
+DEFAULTS_DIFFER = {
+    "region": "each cloud's Mumbai",
+    "relay_cpu": "AWS counts 1,024ths; Cloud Run shares nothing less than a whole CPU between requests",
+    "relay_min_instances": "AWS keeps one in each of two zones; Cloud Run replaces an instance in another zone",
+}
+OUTPUTS_RENAMED = {"control_token_secret_arn": "control_token_secret_id"}
+OUTPUTS_AWS_ONLY = {
+    "alarm_topic_arn": "alert policies notify their channel directly",
+    "relay_cluster_name": "ECS's",
+    "relay_target_group_arn": "the load balancer's",
+}
+OUTPUTS_GCP_ONLY = {"domain_address": "for a domain whose zone is not in Cloud DNS; on AWS the zone is in Route 53"}
+ALARMS_RENAMED = {"no-healthy-task": "no-healthy-relay", "api-5xx": "functions-5xx"}
+ALARMS_AWS_ONLY = {
+    "webhook-errors": "Lambda's crash count; a crashed function of Google's answers 500, which functions-5xx sees",
+    "transfer-errors": "as webhook-errors",
+    "webhook-throttled": "Lambda's; a full function of Google's answers 429 or 500",
+    "transfer-throttled": "as webhook-throttled",
+}
+
+
+def gcp_name(aws_name: str) -> str:
+    return RENAMED.get(aws_name, aws_name)
+
+
+def test_variables_are_the_same_or_differ_for_a_reason():
+    aws = {gcp_name(name) for name in blocks("aws", "variable")} - set(AWS_ONLY)
+    assert aws == set(blocks("gcp", "variable")) - set(GCP_ONLY)
+
+
+def test_every_reason_is_still_needed():
+    aws, gcp = blocks("aws", "variable"), blocks("gcp", "variable")
+    assert set(AWS_ONLY) | set(RENAMED) <= set(aws)
+    assert set(GCP_ONLY) | set(RENAMED.values()) | set(DEFAULTS_DIFFER) <= set(gcp)
+
+
+def test_shared_variables_have_one_kind_and_one_default():
+    aws, gcp = blocks("aws", "variable"), blocks("gcp", "variable")
+    for name in set(aws) - set(AWS_ONLY):
+        mine, theirs = gcp[gcp_name(name)], aws[name]
+        assert mine.body["type"] == theirs.body["type"], name
+        assert mine.body.get("sensitive") == theirs.body.get("sensitive"), name
+        if gcp_name(name) not in DEFAULTS_DIFFER:
+            assert (mine.required, mine.default) == (theirs.required, theirs.default), name
+
+
+def test_outputs_are_the_same_or_differ_for_a_reason():
+    aws, gcp = blocks("aws", "output"), blocks("gcp", "output")
+    assert {OUTPUTS_RENAMED.get(name, name) for name in aws} - set(OUTPUTS_AWS_ONLY) == set(gcp) - set(OUTPUTS_GCP_ONLY)
+    for name in set(aws) - set(OUTPUTS_AWS_ONLY):
+        assert gcp[OUTPUTS_RENAMED.get(name, name)].body.get("sensitive") == aws[name].body.get("sensitive"), name
+
+
+def test_alarms_are_the_same_or_differ_for_a_reason():
+    """By their keys, which both write with hyphens at the start of a line."""
+    aws = set(re.findall(r"^\s+([a-z]+(?:-[a-z0-9]+)+)\s+= \{", text("aws"), re.M)) | {"no-healthy-task"}
+    aws |= set(ALARMS_AWS_ONLY)  # made by a loop over the functions
+    gcp = set(re.findall(r"^\s+([a-z]+(?:-[a-z0-9]+)+)\s+= \{", text("gcp"), re.M)) | {"no-healthy-relay"}
+    assert {ALARMS_RENAMED.get(name, name) for name in aws} - set(ALARMS_AWS_ONLY) == gcp
+
+
+def test_relay_and_functions_get_the_same_settings():
+    """Names of the environment variables in the files; what a cloud alone needs is named here."""
+    only_aws = {
+        "SECRET_VERSIONS",
+        "PORT",
+        "PUBLIC_URL",
+    }  # Lambda's cache; Cloud Run sets PORT itself and passes Host on
+    only_gcp = {"MAX_CALL_SECONDS"}  # Cloud Run's limit; on AWS the relay's own default is right
+    setting = re.compile(r"^\s+(?:\{ )?\"?([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+|STORE|PORT)\"?\s+= ", re.M)
+    inline = re.compile(r"[{,] ([A-Z][A-Z0-9_]+)\s+= ")
+    aws, gcp = (set(setting.findall(text(cloud))) | set(inline.findall(text(cloud))) for cloud in ("aws", "gcp"))
+    assert aws - only_aws == gcp - only_gcp - {"PUBLIC_URL"}
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_variables_are_typed_described_and_used(cloud: str):
+    files = text(cloud)
+    for name, variable in blocks(cloud, "variable").items():
+        assert variable.file == "variables.tf", name
+        assert "type" in variable.body, name
+        assert len(variable.body.get("description", "")) > 15, name
+        uses = len(re.findall(rf"var\.{name}\b", files))
+        inside = str(variable.body).count(f"var.{name}")
+        assert uses > inside, f"{name} is never used"
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_outputs_are_described(cloud: str):
+    for name, output in blocks(cloud, "output").items():
+        assert output.file == "outputs.tf", name
+        assert len(output.body.get("description", "")) > 10, name
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_state_is_kept_elsewhere(cloud: str):
+    """Partial: where exactly is said at `init`, so nobody's bucket is in the repository."""
+    assert re.search(r'backend "(s3|gcs)" \{\}', text(cloud))
