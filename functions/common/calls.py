@@ -19,7 +19,7 @@ _ROUNDS = 50
 
 
 def write_record(store: Store, call_sid: str) -> Document | None:
-    """Bring `logs/{call_sid}.json` up to date; the record, or None when nobody but Exotel ever spoke of this call.
+    """Bring `logs/{call_sid}.json` up to date; the record, or None while there is nothing to tell.
 
     Time line of two writers: each reads the version, then the pieces, then swaps. Who swaps second fails and begins
     again, and then sees every piece the first one saw. So the last one to succeed has seen all of them.
@@ -29,7 +29,7 @@ def write_record(store: Store, call_sid: str) -> Document | None:
     for _ in range(_ROUNDS):
         present = store.read(key)
         pieces = gather(store, call_sid, seen)
-        if not pieces.known:
+        if not pieces.known and not pieces.streams:
             return None
         record = fold(call_sid, pieces)
         body = pretty(record)

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from datetime import UTC, datetime
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -40,9 +41,9 @@ def conversation_call(conversation_id: str) -> str:
     return f"conversations/{conversation_id}/call"
 
 
-def caller(number: str) -> str:
-    """Prefix of the calls of one caller; `number` in E.164. Hashed, because keys show up in access logs."""
-    return f"callers/{digest(number.encode())}/"
+def caller(number: str, at: float) -> str:
+    """Prefix of one caller's calls of the day of `at`; `number` in E.164, hashed: keys show up in access logs."""
+    return f"callers/{digest(number.encode())}/{datetime.fromtimestamp(at, UTC):%Y%m%d}/"
 
 
 def pending_call(call_sid: str, name: str) -> str:

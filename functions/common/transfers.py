@@ -47,6 +47,8 @@ _FAILURES = frozenset(
     }
 )
 
+_NO_STREAM = "stream_failed"  # Exotel could not reach the relay at all
+
 
 @dataclass(frozen=True, slots=True)
 class Want:
@@ -82,6 +84,8 @@ def decide(pieces: Pieces) -> Decision:
     failure = _failure(pieces, stream)
     if stream and stream.end_reason == "caller_hung_up":
         return Decision(Verdict.NOT_WANTED)
+    if failure == _NO_STREAM:
+        return Decision(Verdict.NOT_WANTED, failure=failure)
     heard_of = {text(result, "conversation_id") for result in pieces.results}
     if heard_of and heard_of >= pieces.conversation_ids:
         return Decision(Verdict.NOT_WANTED, failure=failure)
@@ -184,7 +188,7 @@ def _failure(pieces: Pieces, stream: Stream | None) -> str:
     if stream and stream.end_reason == "transferred":
         return "unknown_target"  # handed over to a human we have no number of
     if not stream and any(text(result, "status") == "failed" for result in pieces.streams):
-        return "stream_failed"  # Exotel could not reach the relay at all
+        return _NO_STREAM
     return ""
 
 

@@ -9,7 +9,7 @@ from functions.common.fetch import Answer, Fetch, FetchError
 _FINAL = frozenset({"done", "failed"})
 
 
-class ApiUnavailable(Exception):
+class ApiError(Exception):
     """Asking more now is pointless: the key is refused, we ask too often, or nobody answers."""
 
 
@@ -51,7 +51,7 @@ class ConversationsApi:
         }
         answer = self._get("?" + urlencode(query | ({"cursor": cursor} if cursor else {})))
         if answer.status != 200:
-            raise ApiUnavailable(f"the list of conversations is answered with {answer.status}")
+            raise ApiError(f"the list of conversations is answered with {answer.status}")
         document = _parsed(answer)
         listed = [item for item in objects(document, "conversations") if text(item, "status") in _FINAL]
         following = text(document, "next_cursor") if document.get("has_more") else ""
@@ -61,13 +61,13 @@ class ConversationsApi:
         try:
             answer = self._fetch("GET", self._base + path, headers={"xi-api-key": self._key}, timeout_s=timeout_s)
         except FetchError as error:
-            raise ApiUnavailable(f"{self._base} can't be reached: {error}") from error
+            raise ApiError(f"{self._base} can't be reached: {error}") from error
         if answer.status in {401, 403}:
-            raise ApiUnavailable(
+            raise ApiError(
                 f"{self._base} refuses ELEVENLABS_API_KEY with {answer.status}; is it of the region ELEVENLABS_REGION?"
             )
         if answer.status == 429 or answer.status >= 500:
-            raise ApiUnavailable(f"{self._base} answers {answer.status}")
+            raise ApiError(f"{self._base} answers {answer.status}")
         return answer
 
 
@@ -75,4 +75,4 @@ def _parsed(answer: Answer) -> Document:
     try:
         return decode(answer.body)
     except ValueError as problem:
-        raise ApiUnavailable(f"an answer that can't be read: {problem}") from None
+        raise ApiError(f"an answer that can't be read: {problem}") from None

@@ -23,6 +23,7 @@ from functions.common.http import Request, Response, answer
 from functions.common.phone import to_e164
 from functions.common.signature import ELEVENLABS_HEADER, Verdict, verify
 from functions.common.store import Store
+from functions.common.times import rfc3339
 from functions.webhook.conversation import call_sid_of, is_conversation, result_of
 from functions.webhook.settings import Settings
 
@@ -131,9 +132,9 @@ def add_result(result: Document, name: str, call_sid: str, store: Store) -> str:
         call_sid = linked_call(conversation_id, store)
     if call_sid:
         write_record(store, call_sid)
-    elif caller := to_e164(text(result, "from")):
-        entry = {"conversation_id": conversation_id, "at": result["started_at"]}
-        store.create(f"{layout.caller(caller)}conversation-{conversation_id}.json", encode(entry))
+    elif (caller := to_e164(text(result, "from"))) and (ended_at := result_end(result)) is not None:
+        entry = {"conversation_id": conversation_id, "started_at": result["started_at"], "ended_at": rfc3339(ended_at)}
+        store.create(f"{layout.caller(caller, ended_at)}conversation-{conversation_id}.json", encode(entry))
     return call_sid
 
 

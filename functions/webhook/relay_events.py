@@ -64,7 +64,8 @@ def store_event(event: Document, body: bytes, store: Store, settings: Settings, 
         if layout.is_id(conversation_id := text(item, "conversation_id")):
             store.create(layout.conversation_call(conversation_id), call_sid.encode())
     if caller := to_e164(text(event, "from")):
-        store.create(f"{layout.caller(caller)}{call_sid}.json", encode({"call_sid": call_sid, "at": event["at"]}))
+        prefix = layout.caller(caller, to_unix(text(event, "at")) or now)
+        store.create(f"{prefix}{call_sid}.json", encode({"call_sid": call_sid}))
     write_record(store, call_sid)
     return transfer, not fresh
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from functions.common import layout, log
 from functions.common.calls import result_end, write_record
-from functions.common.documents import Document, encode, objects, text
+from functions.common.documents import Document, encode, text
 from functions.common.pieces import Pieces, gather
 from functions.common.store import Store
 from functions.common.streams import Stream, streams_of
@@ -30,7 +30,7 @@ class Repaired:
 def repair_call(
     call_sid: str, stream_sid: str, store: Store, api: ConversationsApi | None, settings: Settings, now: float
 ) -> Repaired:
-    """See to one stream of a call. `api` is None when there is no key to ask with. May raise ApiUnavailable."""
+    """See to one stream of a call. `api` is None when there is no key to ask with. May raise ApiError."""
     pieces = gather(store, call_sid)
     stream = next((stream for stream in streams_of(pieces) if stream.stream_sid == stream_sid), None)
     closed = _close(call_sid, stream, pieces, store, settings, now)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functions.common import layout, log
 from functions.common.documents import decode, encode, mapping, number, text
 from functions.common.fetch import Fetch, FetchError
-from functions.common.store import Store
-from functions.webhook.api import ApiUnavailable, ConversationsApi
+from functions.common.store import Store, StoreError
+from functions.webhook.api import ApiError, ConversationsApi
 from functions.webhook.pending import Claim, claims
 from functions.webhook.post_call import take_in
 from functions.webhook.repair import fetch_result, repair_call
@@ -53,14 +53,8 @@ class Sweep:
         """Do what is due, until it is done or the time is up."""
         started_at = self._clock()
         self._deadline = started_at + self._settings.sweep_s
-        for claim in claims(self._store, "pending/webhooks/", started_at):
-            self._webhook(claim)
-            if self._clock() > self._deadline:
-                break
-        for claim in claims(self._store, "pending/calls/", started_at):
-            self._call(claim)
-            if self._clock() > self._deadline:
-                break
+        self._each("pending/webhooks/", self._webhook, started_at)
+        self._each("pending/calls/", self._call, started_at)
         if self._api:
             self._unheard_of(self._api, started_at)
         counts = self.counts
@@ -74,6 +68,19 @@ class Sweep:
             took_s=round(self._clock() - started_at, 3),
         )
         return counts
+
+    def _each(self, prefix: str, work: Callable[[Claim], None], now: float) -> None:
+        """Work on what is due below `prefix`; one that makes us stumble must not stop the others."""
+        for claim in claims(self._store, prefix, now):
+            try:
+                work(claim)
+            except StoreError:
+                raise
+            except Exception:  # noqa: BLE001  # as above
+                self.counts.failed += 1
+                log.error("internal_error", f"{claim.key} can't be worked on", exc_info=True)
+            if self._clock() > self._deadline:
+                return
 
     def _webhook(self, claim: Claim) -> None:
         inbox = text(claim.marker, "inbox")
@@ -113,7 +120,7 @@ class Sweep:
         stream_sid = text(claim.marker, "stream_sid")
         try:
             done = repair_call(call_sid, stream_sid, self._store, self._api, self._settings, self._clock())
-        except ApiUnavailable as error:
+        except ApiError as error:
             self._api_failed(error)
             return
         self.counts.repaired += done.fetched
@@ -138,7 +145,7 @@ class Sweep:
         after, before = (number(state, "until") or now) - _OVERLAP_S, now - self._settings.sweep_after_s
         try:
             complete = self._look_through(api, after, before)
-        except ApiUnavailable as error:
+        except ApiError as error:
             self._api_failed(error)
             return
         stored = self._store.read(_LISTED)
@@ -162,7 +169,7 @@ class Sweep:
             if cursor is None:
                 return True
 
-    def _api_failed(self, error: ApiUnavailable) -> None:
+    def _api_failed(self, error: ApiError) -> None:
         """Not asked again in this run; the markers are due again later."""
         self._api = None
         self.counts.failed += 1

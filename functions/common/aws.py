@@ -1,0 +1,133 @@
+"""What both Lambda entries share: settings with secrets by ARN, payload-2.0 events, log lines, metrics.
+
+The log lines are those of docs/contracts.md, written by the Powertools logger so that each also carries the request's
+id. Lines that are counted below become metrics in the embedded format too: no calls to CloudWatch, no agents.
+"""
+
+import logging
+import os
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities import parameters
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.common.http import Request, Response, request
+from functions.common.log import LOGGER
+
+App = TypeVar("App")
+Event = dict[str, Any]
+Entry = Callable[[Event, LambdaContext], Event]
+
+_SECRET_MAX_AGE_S = 300  # a rotated secret is taken up within five minutes
+_COUNTED = frozenset(
+    {
+        "webhook_received",
+        "webhook_refused",
+        "relay_event_received",
+        "exotel_refused",
+        "connect_answered",
+        "transfer_outcome",
+        "store_failed",
+        "internal_error",
+        "sweep_done",
+    }
+)
+
+
+class LambdaFunction(Generic[App]):
+    """One Lambda. `build` makes the app from an environment in which every secret stands under its own name."""
+
+    def __init__(self, name: str, secrets: tuple[str, ...], build: Callable[[Mapping[str, str]], App]) -> None:
+        self._secrets = secrets
+        self._build = build
+        self._built: tuple[dict[str, str], App] | None = None
+        # Powertools takes over the standard logger of its name: the one that `functions.common.log` writes to.
+        self._logger = Logger(
+            service=LOGGER.name, level=os.environ.get("LOG_LEVEL") or "INFO", logger_formatter=_Lines()
+        )
+        self._metrics = Metrics(namespace="ExotelAgentBridge", service=name)
+        LOGGER.addHandler(_Counter(self._metrics))
+
+    def entry(self, answer: Callable[[App, Event], Event]) -> Entry:
+        """Decorates the function that answers an event with the app."""
+
+        @self._logger.inject_lambda_context
+        @self._metrics.log_metrics(capture_cold_start_metric=True, raise_on_empty_metrics=False)
+        def handler(event: Event, context: LambdaContext) -> Event:
+            return answer(self._app(), event)
+
+        entry: Entry = handler
+        return entry
+
+    def _app(self) -> App:
+        """The app, made anew only when a secret has changed."""
+        given = {
+            name: str(parameters.get_secret(arn, max_age=_SECRET_MAX_AGE_S))
+            for name in self._secrets
+            if (arn := os.environ.get(f"{name}_ARN"))
+        }
+        if self._built is None or self._built[0] != given:
+            self._built = given, self._build({**os.environ, **given})
+        return self._built[1]
+
+
+def to_request(event: Event) -> Request:
+    """A Request from an HTTP API's event; the body to the byte, also where the API sent it as base64."""
+    http = APIGatewayProxyEventV2(event)
+    body = event.get("body") or ""
+    raw = b64decode(body) if http.is_base64_encoded else body.encode()
+    return request(http.http_method, http.raw_path, http.raw_query_string, http.headers, raw)
+
+
+def to_result(response: Response) -> Event:
+    """All our answers are JSON, so text."""
+    return {
+        "statusCode": response.status,
+        "headers": dict(response.headers),
+        "body": response.body.decode(),
+        "isBase64Encoded": False,
+    }
+
+
+class _Lines(LambdaPowertoolsFormatter):
+    """The contract's names for what Powertools calls otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__(utc=True, use_rfc3339=True)
+
+    def serialize(self, log: dict[str, Any]) -> str:  # type: ignore[override]  # narrower than the library's LogRecord
+        line = {
+            "time": str(log.get("timestamp", "")).replace("+00:00", "Z"),
+            "severity": log.get("level"),
+            "event": log.get("event", log.get("service")),
+            "message": log.get("message"),
+            **log.get("fields", {}),
+            "function_request_id": log.get("function_request_id"),
+        }
+        if "exception" in log:
+            line["exception"] = log["exception"]
+        return super().serialize(line)
+
+
+class _Counter(logging.Handler):
+    """Counts lines by their event, and takes from two of them the number that matters."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        super().__init__()
+        self._metrics = metrics
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event, fields = getattr(record, "event", ""), getattr(record, "fields", {})
+        if event not in _COUNTED:
+            return
+        self._metrics.add_metric(name=event, unit=MetricUnit.Count, value=1)
+        if event == "connect_answered":
+            self._metrics.add_metric(name="connect_waited", unit=MetricUnit.Seconds, value=fields["waited_s"])
+        if event == "sweep_done":
+            self._metrics.add_metric(name="sweep_failed", unit=MetricUnit.Count, value=fields["failed"])

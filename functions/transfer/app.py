@@ -1,0 +1,135 @@
+"""The transfer function without a cloud: what Exotel's applets ask while a call is handed to a human."""
+
+import base64
+import binascii
+import hmac
+import time
+from collections.abc import Callable
+
+from functions.common import layout, log
+from functions.common.calls import write_record
+from functions.common.documents import Document, encode, text
+from functions.common.http import Request, Response, answer
+from functions.common.pieces import gather
+from functions.common.routes import Handler, Routes, serve
+from functions.common.store import Store
+from functions.common.transfers import OUTCOMES, Verdict, decide, transfer_of
+from functions.transfer import exotel
+from functions.transfer.connect import Connect
+from functions.transfer.settings import Settings
+
+_SEEN_TO_AFTER_S = 300
+
+
+class TransferApp:
+    """Keeps nothing between requests. `clock` in Unix seconds, `sleep` in seconds: a test brings its own."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._sleep = sleep
+        self.routes: Routes = {
+            ("GET", "/exotel/connect"): self._admitted(self._connect),
+            ("GET", "/exotel/passthru"): self._admitted(self._passthru),
+            ("POST", "/exotel/passthru"): self._admitted(self._passthru),
+            ("GET", "/exotel/dial-events"): self._admitted(self._dial_events),
+            ("POST", "/exotel/dial-events"): self._admitted(self._dial_events),
+        }
+
+    def handle(self, request: Request) -> Response:
+        """Never raises."""
+        return serve(self.routes, request)
+
+    def _admitted(self, handler: Handler) -> Handler:
+        """Exotel signs nothing (D9): without the token or the password there is no answer, and never a number."""
+
+        def checked(request: Request) -> Response:
+            if self._may_enter(request):
+                return handler(request)
+            log.warning("exotel_refused", "a request without the right token or password", path=request.path)
+            refusal = answer(401, {"status": "error", "error": "token or password is wrong"})
+            return Response(401, refusal.body, {**refusal.headers, "www-authenticate": 'Basic realm="exotel"'})
+
+        return checked
+
+    def _may_enter(self, request: Request) -> bool:
+        token = request.query.get("token", "").encode()
+        entered = [hmac.compare_digest(token, valid.encode()) for valid in self._settings.tokens]
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+        if self._settings.basic_auth and scheme.lower() == "basic":
+            try:
+                given = base64.b64decode(credentials.strip(), validate=True)
+            except (binascii.Error, ValueError):
+                given = b""
+            entered.append(hmac.compare_digest(given, self._settings.basic_auth.encode()))
+        return any(entered)
+
+    def _connect(self, request: Request) -> Response:
+        said = exotel.parameters(request)
+        if "dialwhomnumber" in said:  # with fetch_after_attempt it tells how the last attempt went
+            self._store_dial(exotel.call_sid(said), said)
+        return Connect(request, self._store, self._settings, self._clock, self._sleep).answer()
+
+    def _passthru(self, request: Request) -> Response:
+        """302 sends the caller on to a human (branch B), 200 does not. Never 404: Exotel may ask for ever."""
+        said = exotel.parameters(request)
+        call_sid = exotel.call_sid(said)
+        if not call_sid:
+            log.warning("passthru_without_call", "a Passthru request without a usable CallSid")
+            return answer(200, {"status": "ok"})
+        result = exotel.stream_result(said)
+        if result:
+            self._keep(call_sid, "streams", result)
+        if (not result or "dialwhomnumber" in said) and self._store_dial(call_sid, said):
+            return answer(200, {"status": "ok"})
+        return answer(302 if self._goes_on(call_sid) else 200, {"status": "ok"})
+
+    def _dial_events(self, request: Request) -> Response:
+        said = exotel.parameters(request)
+        if not self._store_dial(exotel.call_sid(said), said):
+            log.warning("dial_event_unreadable", "a dial event without CallSid or state", names=sorted(said))
+        return answer(200, {"status": "ok"})
+
+    def _goes_on(self, call_sid: str) -> bool:
+        """Undecided goes on too: the Connect applet is where to wait."""
+        pieces = gather(self._store, call_sid)
+        decision = decide(pieces)
+        if decision.want:
+            return bool(self._settings.targets.get(decision.want.target))
+        if decision.failure and self._settings.on_failure:
+            return True
+        return decision.verdict is Verdict.UNDECIDED and pieces.known and self._settings.wait_s > 0
+
+    def _store_dial(self, call_sid: str, said: dict[str, str]) -> bool:
+        """Keep how a dialled number fares; False when the request says nothing about that."""
+        result = exotel.dial_result(said)
+        if not call_sid or result is None:
+            return False
+        if self._keep(call_sid, "dial", result) and result["state"] in OUTCOMES:
+            transfer = transfer_of(gather(self._store, call_sid))
+            log.info(
+                "transfer_outcome",
+                f"a dialled number: {result['state']}",
+                call_sid=call_sid,
+                target=text(transfer, "target") or None,
+                state=result["state"],
+            )
+        return True
+
+    def _keep(self, call_sid: str, kind: str, piece: Document) -> bool:
+        """Create a piece and fold the record; True when it was news. The marker has the sweep finish what we don't."""
+        body = encode(piece)
+        name = layout.digest(body)
+        now = self._clock()
+        marker = {"at": now, "next_at": now + _SEEN_TO_AFTER_S, "attempts": 0}
+        self._store.create(layout.pending_call(call_sid, f"{kind}-{name}"), encode(marker))
+        fresh = self._store.create(layout.piece(call_sid, kind, name), body)
+        write_record(self._store, call_sid)
+        return fresh

@@ -1,0 +1,71 @@
+"""Finding a call by its caller's number: the last resort, when Exotel gives no CallSid or we never heard of it.
+
+Two calls from one number must never be taken for each other, so where more than one comes into question, none is taken.
+"""
+
+from collections.abc import Iterator
+
+from functions.common import layout
+from functions.common.documents import Document, decode, encode, text
+from functions.common.pieces import gather
+from functions.common.store import Store
+from functions.common.streams import main_stream
+from functions.common.times import to_unix
+
+_DAY_S = 86_400
+_JUST_ENDED_S = 300
+_CLOCKS_DIFFER_S = 60
+
+
+def call_of(number: str, store: Store, now: float) -> str:
+    """The CallSid of the one call of `number` that may be waiting for a human right now; empty for none or several."""
+    found = {
+        call_sid
+        for entry in _entries(number, store, now)
+        if layout.is_id(call_sid := text(entry, "call_sid")) and _may_wait(call_sid, store, now)
+    }
+    return found.pop() if len(found) == 1 else ""
+
+
+def adopt(call_sid: str, number: str, began_at: float | None, store: Store, now: float) -> bool:
+    """Give `call_sid`, of which nobody told us, the one conversation of `number` that belongs to no call yet.
+
+    The conversation must have begun within the call (`began_at`, Unix seconds, where Exotel says it) and ended just
+    now. Whether it was this call's is settled by who creates the link first; the loser gets nothing.
+    """
+    fitting = [
+        conversation_id
+        for entry in _entries(number, store, now)
+        if layout.is_id(conversation_id := text(entry, "conversation_id")) and _fits(entry, began_at, now)
+    ]
+    if len(fitting) != 1:
+        return False
+    link = layout.conversation_call(fitting[0])
+    if not store.create(link, call_sid.encode()):
+        present = store.read(link)
+        if present is None or present.body.decode() != call_sid:
+            return False
+    store.create(layout.piece(call_sid, "conversations", fitting[0]), encode({"conversation_id": fitting[0]}))
+    return True
+
+
+def _may_wait(call_sid: str, store: Store, now: float) -> bool:
+    stream = main_stream(gather(store, call_sid))
+    if stream is None or stream.end_reason == "caller_hung_up":
+        return False
+    ended_at = to_unix(text(stream.ended, "ended_at") or text(stream.ended, "at")) if stream.ended else None
+    return ended_at is None or ended_at > now - _JUST_ENDED_S
+
+
+def _fits(entry: Document, began_at: float | None, now: float) -> bool:
+    started_at, ended_at = to_unix(text(entry, "started_at")), to_unix(text(entry, "ended_at"))
+    if started_at is None or ended_at is None or ended_at < now - _JUST_ENDED_S:
+        return False
+    return began_at is None or started_at > began_at - _CLOCKS_DIFFER_S
+
+
+def _entries(number: str, store: Store, now: float) -> Iterator[Document]:
+    for day in (now, now - _DAY_S):
+        for key in store.keys(layout.caller(number, day)):
+            if stored := store.read(key):
+                yield decode(stored.body)

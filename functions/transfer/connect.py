@@ -1,0 +1,142 @@
+"""`GET /exotel/connect`: who is to be called, within Exotel's patience (D7).
+
+Exotel asks the primary URL and, when that fails or is too slow, the fallback URL; both are this one. While nobody has
+decided yet, a request waits:
+
+    first    up to TRANSFER_REQUEST_SECONDS, then 503: Exotel goes on to the fallback URL
+    second   as long, but all together no longer than TRANSFER_WAIT_SECONDS, then "nobody": 200 with no numbers
+
+Nothing is used up by an answer. Whoever asks again gets the same one, or the next number when the last did not answer.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from functions.common import layout, log
+from functions.common.documents import Document, encode, number
+from functions.common.http import Request, Response, answer
+from functions.common.pieces import Pieces, gather
+from functions.common.store import Store
+from functions.common.times import from_exotel
+from functions.common.transfers import OUTCOMES, TransferState, Verdict, Want, attempts_of, decide
+from functions.transfer import exotel
+from functions.transfer.answer import NOBODY, connect_answer
+from functions.transfer.callers import adopt, call_of
+from functions.transfer.settings import Settings
+
+_LOOK_AGAIN_S = 0.25
+
+
+@dataclass(slots=True)
+class Connect:
+    """One request of the Connect applet. `clock` in Unix seconds, `sleep` in seconds."""
+
+    request: Request
+    store: Store
+    settings: Settings
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    _seen: dict[str, Document] = field(default_factory=dict)
+
+    def answer(self) -> Response:
+        """200 with numbers or without, or 503 for "ask the fallback URL"."""
+        said = exotel.parameters(self.request)
+        began_at = self.clock()
+        deadline: float | None = None
+        may_ask_again = False
+        while True:
+            call_sid, pieces = self._look(said)
+            want, undecided = self._want(pieces)
+            if want or not undecided:
+                return self._final(call_sid, pieces, want, began_at)
+            now = self.clock()
+            if deadline is None:
+                deadline, may_ask_again = self._patience(call_sid, now)
+            if now >= deadline:
+                return self._undecided(call_sid, may_ask_again, began_at)
+            self.sleep(min(_LOOK_AGAIN_S, deadline - now))
+
+    def _look(self, said: dict[str, str]) -> tuple[str, Pieces]:
+        """The call in question and all that is known about it by now."""
+        caller = exotel.caller(said)
+        call_sid = exotel.call_sid(said) or (call_of(caller, self.store, self.clock()) if caller else "")
+        if not call_sid:
+            return "", Pieces()
+        pieces = gather(self.store, call_sid, self._seen)
+        if not pieces.known and caller:
+            created_at = from_exotel(said.get("created") or said.get("starttime"))
+            if adopt(call_sid, caller, created_at, self.store, self.clock()):
+                pieces = gather(self.store, call_sid, self._seen)
+        return call_sid, pieces
+
+    def _want(self, pieces: Pieces) -> tuple[Want | None, bool]:
+        """Whom to call, and whether that may still change."""
+        decision = decide(pieces)
+        if decision.want:
+            return decision.want, False
+        if decision.failure and self.settings.on_failure:
+            return Want(self.settings.on_failure, decision.failure, ""), False
+        return None, decision.verdict is Verdict.UNDECIDED
+
+    def _patience(self, call_sid: str, now: float) -> tuple[float, bool]:
+        """Until when this request may wait, and whether Exotel may be sent to ask again.
+
+        The first request of a call is the one that creates `connect/first`; without a CallSid nobody can tell.
+        """
+        limits = self.settings
+        if not call_sid:
+            return now + min(limits.request_s, limits.wait_s), False
+        first = layout.piece(call_sid, "connect", "first")
+        if self.store.create(first, encode({"at": now})):
+            return now + min(limits.request_s, limits.wait_s), limits.wait_s > limits.request_s
+        pieces = gather(self.store, call_sid, self._seen)
+        began_at = number(pieces.first_asked, "at") or now
+        return min(now + limits.request_s, began_at + limits.wait_s), False
+
+    def _undecided(self, call_sid: str, may_ask_again: bool, began_at: float) -> Response:
+        waited_s = round(self.clock() - began_at, 3)
+        log.info(
+            "connect_answered",
+            "undecided, Exotel is sent to the fallback URL"
+            if may_ask_again
+            else "undecided to the end, nobody is called",
+            call_sid=call_sid or None,
+            outcome="undecided",
+            waited_s=waited_s,
+        )
+        if may_ask_again:
+            return answer(503, {"status": "error", "error": "not decided yet, ask the fallback URL"})
+        if call_sid:
+            self.store.create(layout.piece(call_sid, "connect", "empty"), encode({"waited_in_vain": True}))
+        return answer(200, NOBODY)
+
+    def _final(self, call_sid: str, pieces: Pieces, want: Want | None, began_at: float) -> Response:
+        numbers: list[str] = []
+        if want:
+            everyone = list(self.settings.targets.get(want.target, ()))
+            numbers = self._still_to_try(everyone, pieces)
+            if not everyone:
+                log.error("transfer_target_unknown", f"{want.target!r} is not in TRANSFER_TARGETS", call_sid=call_sid)
+            if numbers:
+                given = {"target": want.target, "reason": want.reason, "summary": want.summary}
+                body = encode({**given, "numbers": numbers, "of": everyone})
+                self.store.create(layout.piece(call_sid, "connect", f"answer-{layout.digest(body)}"), body)
+        log.info(
+            "connect_answered",
+            f"{len(numbers)} numbers given" if numbers else "nobody is called",
+            call_sid=call_sid or None,
+            outcome="numbers" if numbers else "empty",
+            waited_s=round(self.clock() - began_at, 3),
+        )
+        if want and numbers:
+            return answer(200, connect_answer(numbers, want, self.settings, self.request))
+        return answer(200, NOBODY)
+
+    def _still_to_try(self, everyone: list[str], pieces: Pieces) -> list[str]:
+        """All of them, or with `fetch_after_attempt` the next one that has not been tried."""
+        if not self.settings.connect.fetch_after_attempt:
+            return everyone
+        states = {attempt["number"]: attempt["state"] for attempt in attempts_of(pieces)}
+        if TransferState.ANSWERED in states.values():
+            return []
+        return [one for one in everyone if states.get(one) not in OUTCOMES][:1]

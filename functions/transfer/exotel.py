@@ -1,0 +1,116 @@
+"""What Exotel's Connect and Passthru applets say and how they want to be answered (exotel.md 2, 3).
+
+Names come in any case, values are strings, and most may be missing. The pieces made here leave out everything that
+differs between two deliveries of the same news, so that the second one is recognised.
+"""
+
+from collections.abc import Mapping
+
+from functions.common.documents import Document, decode, number, text
+from functions.common.http import Request
+from functions.common.layout import is_id
+from functions.common.phone import to_e164
+from functions.common.transfers import TransferState
+
+_EVENTS = {
+    "dial": TransferState.FETCHED,
+    "ringing": TransferState.RINGING,
+    "answered": TransferState.ANSWERED,
+}
+_STATUSES = {
+    "answered": TransferState.ANSWERED,
+    "completed": TransferState.ANSWERED,
+    "in-progress": TransferState.ANSWERED,
+    "busy": TransferState.BUSY,
+    "no-answer": TransferState.NO_ANSWER,
+    "canceled": TransferState.NO_ANSWER,  # the caller hung up while it rang
+    "cancelled": TransferState.NO_ANSWER,
+    "failed": TransferState.FAILED,
+    "ringing": TransferState.RINGING,
+}
+_DISCONNECTED_BY = {"caller": "user", "system": "NA"}  # the developer guide's words for the support centre's
+
+
+def parameters(request: Request) -> dict[str, str]:
+    """Query and body with lower-case names, without what was left empty or is an unfilled `{{Template}}`."""
+    cleaned = {name.lower(): value.strip().strip('"') for name, value in request.parameters().items()}
+    return {name: value for name, value in cleaned.items() if value and not value.startswith("{{")}
+
+
+def call_sid(said: Mapping[str, str]) -> str:
+    """Empty when there is none that can be used."""
+    sid = said.get("callsid", "")
+    return sid if is_id(sid) else ""
+
+
+def caller(said: Mapping[str, str]) -> str | None:
+    """The caller's number in E.164."""
+    return to_e164(said.get("callfrom") or said.get("from"))
+
+
+def stream_result(said: Mapping[str, str]) -> Document | None:
+    """How the stream before this applet ended, from `Stream[Name]` keys or one JSON `Stream`; None when not told."""
+    names = {name[len("stream[") : -1]: value for name, value in said.items() if name.startswith("stream[")}
+    if not names and "stream" in said:
+        names = _object(said["stream"])
+    if not names:
+        return None
+    by = text(names, "disconnectedby")
+    return {
+        "stream_sid": text(names, "streamsid"),
+        "status": text(names, "status").lower().replace("canceled", "cancelled"),
+        "duration_s": number(names, "duration"),
+        "disconnected_by": _DISCONNECTED_BY.get(by.lower(), by),
+        "error": text(names, "error"),
+        "detailed_status": text(names, "detailedstatus"),
+        "recording_url": text(names, "recordingurl"),
+    }
+
+
+def dial_result(said: Mapping[str, str]) -> Document | None:
+    """How a dialled number fares, from a dial event or an applet after Connect; None when it is not about dialling."""
+    talked_s = _talked_s(said)
+    state = _dial_state(said, talked_s)
+    if state is None:
+        return None
+    return {
+        "state": state,
+        "number": to_e164(said.get("dialwhomnumber")),
+        "duration_s": talked_s,
+        "recording_url": said.get("recordingurl", ""),
+    }
+
+
+def _dial_state(said: Mapping[str, str], talked_s: float | None) -> TransferState | None:
+    event = (said.get("eventtype") or said.get("event") or "").lower()
+    status = (said.get("dialcallstatus") or said.get("status") or "").lower()
+    state = _EVENTS.get(event) or _STATUSES.get(status) or _STATUSES.get(event)
+    if state:
+        return state
+    # No status: only the end of a call that dialled somebody says something. A duration alone does not, the stream has
+    # one too.
+    dialled = "dialwhomnumber" in said or any(name.startswith("legs") for name in said)
+    over = event == "terminal" or (said.get("calltype", "").lower() in {"completed", "incomplete"} and dialled)
+    if not over:
+        return None
+    return TransferState.ANSWERED if talked_s else TransferState.FAILED
+
+
+def _talked_s(said: Mapping[str, str]) -> float | None:
+    """Seconds of conversation: of the first leg where legs are told, else of the dialled call."""
+    legs = said.get("legs", "")
+    if legs.startswith("["):
+        listed = _object(f'{{"legs": {legs}}}').get("legs")
+        first = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], dict) else {}
+        return number({name.lower(): value for name, value in first.items()}, "oncallduration")
+    for name in ("legs[0][oncallduration]", "dialcallduration", "conversationduration"):
+        if (seconds := number(dict(said), name)) is not None:
+            return seconds
+    return None
+
+
+def _object(value: str) -> Document:
+    try:
+        return {name.lower(): item for name, item in decode(value.encode()).items()}
+    except ValueError:
+        return {}

@@ -1,0 +1,26 @@
+"""The transfer function as a Cloud Function: entry point `transfer`."""
+
+import os
+from functools import cache
+
+import flask
+import functions_framework
+
+from functions.common.env import Env
+from functions.common.gcp import to_flask, to_request
+from functions.common.log import set_up
+from functions.common.settings import log_level, store
+from functions.transfer.app import TransferApp
+from functions.transfer.settings import Settings
+
+
+@cache
+def _app() -> TransferApp:
+    env = Env(os.environ)
+    set_up(log_level(env))
+    return TransferApp(Settings.from_env(os.environ), store(env))
+
+
+@functions_framework.http
+def transfer(request: flask.Request) -> flask.Response:
+    return to_flask(_app().handle(to_request(request)))

@@ -1,0 +1,33 @@
+"""The webhook as Cloud Functions: entry points `webhook` (HTTP) and `sweep` (HTTP, private, called by the schedule)."""
+
+import os
+from dataclasses import asdict
+from functools import cache
+
+import flask
+import functions_framework
+
+from functions.common.env import Env
+from functions.common.gcp import to_flask, to_request
+from functions.common.http import answer
+from functions.common.log import set_up
+from functions.common.settings import log_level, store
+from functions.webhook.app import WebhookApp
+from functions.webhook.settings import Settings
+
+
+@cache
+def _app() -> WebhookApp:
+    env = Env(os.environ)
+    set_up(log_level(env))
+    return WebhookApp(Settings.from_env(os.environ), store(env))
+
+
+@functions_framework.http
+def webhook(request: flask.Request) -> flask.Response:
+    return to_flask(_app().handle(to_request(request)))
+
+
+@functions_framework.http
+def sweep(request: flask.Request) -> flask.Response:
+    return to_flask(answer(200, asdict(_app().sweep())))
