@@ -17,7 +17,7 @@ QUIET = 650
 
 @dataclass(frozen=True, slots=True)
 class HeardLine:
-    """`at_s` from the track's start; `heard_ms` until the first block that is not there; `length_ms` of the line;
+    """`at_s` from the track's start; `heard_ms` until it was cut off, to 10 ms; `length_ms` of the whole line;
     `gain`: 1.0 when it was as loud as it was sent."""
 
     name: str
@@ -40,13 +40,13 @@ def find_line(track: Pcm, rate_hz: int, name: str) -> HeardLine | None:
     window = heard[max(0, place) : place + expected.size]
     window = np.pad(window, (max(0, -place), max(0, expected.size - window.size)))[: expected.size]
     size = LINE_HZ * BLOCK_MS // 1000
-    whole = 0
-    for start in range(0, expected.size, size):
-        if not _is_there(window[start : start + size], expected[start : start + size]):
-            break
-        whole = min(start + size, expected.size)
+    whole = _heard_samples(window, expected, 0, size)
     if whole < 2 * size:
         return None
+    if whole < expected.size:  # where in the next block it was cut off
+        whole = _heard_samples(window[: whole + size], expected[: whole + size], whole, size // 10)
+        while _is_pause(expected[whole - size // 10 : whole]):  # a pause that would have followed was not heard
+            whole -= size // 10
     gain = float(window[:whole] @ expected[:whole]) / float(expected[:whole] @ expected[:whole])
     return HeardLine(
         name,
@@ -55,6 +55,13 @@ def find_line(track: Pcm, rate_hz: int, name: str) -> HeardLine | None:
         length_ms=expected.size * 1000 // LINE_HZ,
         gain=gain,
     )
+
+
+def _heard_samples(heard: NDArray[np.float64], expected: NDArray[np.float64], start: int, size: int) -> int:
+    """Where the first block of `size` samples, from `start` on, is that can't be heard."""
+    while start < expected.size and _is_there(heard[start : start + size], expected[start : start + size]):
+        start += size
+    return min(start, expected.size)
 
 
 def _best_place(heard: NDArray[np.float64], expected: NDArray[np.float64]) -> int:
@@ -69,9 +76,13 @@ def _best_place(heard: NDArray[np.float64], expected: NDArray[np.float64]) -> in
 
 
 def _is_there(heard: NDArray[np.float64], expected: NDArray[np.float64]) -> bool:
-    strength = float(np.sqrt(expected @ expected))
-    if strength < QUIET * np.sqrt(expected.size):
+    if _is_pause(expected):
         return True
+    strength = float(np.sqrt(expected @ expected))
     # A few samples of shift either way: resamplers delay by fractions.
     best = max(float(np.roll(heard, shift) @ expected) for shift in range(-3, 4))
     return best >= CLEAR * strength * float(np.sqrt(heard @ heard)) and best > 0
+
+
+def _is_pause(expected: NDArray[np.float64]) -> bool:
+    return float(expected @ expected) < QUIET**2 * expected.size
