@@ -1,0 +1,223 @@
+"""make plan-aws, deploy-aws, destroy-aws (docs/aws.md): `python -m scripts.deploy_aws plan|deploy|destroy`."""
+
+import base64
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from scripts import deployment, public_checks, relay_image
+from scripts.deployment import ROOT, Problems, StepError
+from scripts.public_checks import CheckError
+
+FILES = ROOT / "infra/terraform/aws"
+NAMES = {**deployment.SETTINGS, "HOSTED_ZONE_ID": "hosted_zone_id", "AWS_REGION": "region"}
+PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
+RUNNING_PATIENCE_S = 900.0
+PUBLIC_PATIENCE_S = 900.0  # a new name in DNS, and CloudFront, take their time
+
+
+@dataclass(frozen=True, slots=True)
+class Terraform:
+    """Terraform on our files, with the settings as variables."""
+
+    variables: Mapping[str, str]
+    files: Path = FILES
+
+    def run(self, *arguments: str) -> None:
+        """For the person to see. Raises StepError."""
+        deployment.run(["terraform", *arguments], cwd=self.files, environ=deployment.environment(self.variables))
+
+    def read(self, *arguments: str) -> tuple[int, str]:
+        """Exit status and what it said."""
+        return deployment.read(
+            ["terraform", *arguments], cwd=self.files, environ=deployment.environment(self.variables)
+        )
+
+    def json(self, *arguments: str) -> dict[str, Any]:
+        """What a command that prints JSON said. Raises StepError."""
+        status, said = self.read(*arguments)
+        if status:
+            raise StepError(f"terraform {' '.join(arguments)}: {said.strip()}")
+        answer: dict[str, Any] = json.loads(said)
+        return answer
+
+    def outputs(self) -> dict[str, str]:
+        return {name: output["value"] for name, output in self.json("output", "-json").items()}
+
+
+# --- Before anything is created -----------------------------------------------------------------------------------
+
+
+def check_tools(engine: str) -> None:
+    """Raises Problems, a line each."""
+    tools = {"terraform": ["terraform", "version"], engine: [engine, "info"]}
+    lines = deployment.missing_tools(tools)
+    try:
+        boto3.client("sts", region_name="us-east-1").get_caller_identity()
+    except (BotoCoreError, ClientError) as error:
+        lines.append(f"AWS credentials: {error}; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    if lines:
+        raise Problems(lines)
+
+
+def initialise(terraform: Terraform, given: Mapping[str, str]) -> None:
+    """The state goes to STATE_BUCKET, or to a file beside Terraform's files where no bucket is given."""
+    local = terraform.files / "backend_override.tf"
+    if bucket := given.get("STATE_BUCKET"):
+        local.unlink(missing_ok=True)
+        backend = {
+            "bucket": bucket,
+            "key": given.get("STATE_KEY") or "voice-bridge/terraform.tfstate",
+            "region": given.get("STATE_REGION") or given.get("AWS_REGION") or "ap-south-1",
+            "encrypt": "true",
+            "use_lockfile": "true",
+        }
+        terraform.run("init", *(f"-backend-config={name}={value}" for name, value in backend.items()))
+    else:
+        print(f"State: a file in {terraform.files.name}/. Keep it; set STATE_BUCKET to share it (docs/aws.md).")
+        local.write_text('terraform {\n  backend "local" {}\n}\n')
+        terraform.run("init")
+
+
+def plan(terraform: Terraform, *, show: bool) -> dict[str, Any]:
+    """Let Terraform check every variable against its rules; its variables' values. Raises Problems, a line each."""
+    # the plan holds the variables, and so secrets
+    with tempfile.TemporaryDirectory() as folder:
+        file = f"{folder}/plan"
+        status, said = terraform.read("plan", "-json", f"-out={file}")
+        if status:
+            raise Problems(deployment.planned_problems(said) or [f"terraform plan: {said.strip()}"])
+        if show:
+            terraform.run("show", file)
+        return {
+            name: variable["value"] for name, variable in terraform.json("show", "-json", file)["variables"].items()
+        }
+
+
+# --- Steps --------------------------------------------------------------------------------------------------------
+
+
+def push_image(engine: str, repository: str, tag: str, architecture: str, region: str) -> None:
+    """Build and push the relay's image, unless the repository has this content already. Raises StepError."""
+    registry, name = repository.split("/", 1)
+    ecr = boto3.client("ecr", region_name=region)
+    with suppress(ecr.exceptions.ImageNotFoundException):
+        ecr.describe_images(repositoryName=name, imageIds=[{"imageTag": tag}])
+        print(f"Image {tag}: there already")
+        return
+    image = f"{repository}:{tag}"
+    build = [engine, "build", "--platform", PLATFORMS[architecture], "--file", "relay/Dockerfile", "--tag", image, "."]
+    deployment.run(build)
+    token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    user, _, password = base64.b64decode(token).decode().partition(":")
+    deployment.run([engine, "login", "--username", user, "--password-stdin", registry], text=password)
+    deployment.run([engine, "push", image])
+
+
+def service_state(ecs: Any, elbv2: Any, outputs: Mapping[str, str], tag: str) -> str:
+    """ "" once the new tasks run and are healthy, else how far they are. Raises StepError when ECS gave up."""
+    (service,) = ecs.describe_services(cluster=outputs["relay_cluster_name"], services=[outputs["relay_service_name"]])[
+        "services"
+    ]
+    said = "; ".join(event["message"] for event in service.get("events", [])[:3])
+    if any(rollout.get("rolloutState") == "FAILED" for rollout in service["deployments"]):
+        raise StepError(f"ECS gave up and went back to the tasks before: {said}")
+    newest = next(rollout for rollout in service["deployments"] if rollout["status"] == "PRIMARY")
+    definition = ecs.describe_task_definition(taskDefinition=newest["taskDefinition"])["taskDefinition"]
+    image = definition["containerDefinitions"][0]["image"]
+    if not image.endswith(f":{tag}"):
+        raise StepError(f"ECS went back to {image}: {said}")
+    targets = elbv2.describe_target_health(TargetGroupArn=outputs["relay_target_group_arn"])["TargetHealthDescriptions"]
+    healthy = sum(target["TargetHealth"]["State"] == "healthy" for target in targets)
+    desired = newest["desiredCount"]
+    if newest["runningCount"] >= desired and healthy >= desired:
+        return ""
+    return f"{newest['runningCount']} of {desired} new tasks run, {healthy} healthy"
+
+
+def has_records(s3: Any, bucket: str) -> bool:
+    """Whether the bucket holds anything, deleted versions included."""
+    try:
+        versions = s3.list_object_versions(Bucket=bucket, MaxKeys=1)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchBucket":
+            return False
+        raise
+    return bool(versions.get("Versions") or versions.get("DeleteMarkers"))
+
+
+# --- Commands -----------------------------------------------------------------------------------------------------
+
+
+def deploy(terraform: Terraform, given: Mapping[str, str]) -> None:
+    engine, tag = given.get("ENGINE") or "docker", terraform.variables["TF_VAR_relay_image_tag"]
+    check_tools(engine)
+    initialise(terraform, given)
+    variables = plan(terraform, show=False)
+    region = variables["region"]
+    # The image must be there before the service that runs it.
+    terraform.run("apply", "-auto-approve", "-target=aws_ecr_repository.relay")
+    push_image(engine, terraform.outputs()["image_repository"], tag, variables["architecture"], region)
+    terraform.run("apply", "-auto-approve")
+    outputs = terraform.outputs()
+    ecs, elbv2 = boto3.client("ecs", region_name=region), boto3.client("elbv2", region_name=region)
+    deployment.wait_for("the relay", lambda: service_state(ecs, elbv2, outputs, tag), RUNNING_PATIENCE_S)
+    try:
+        public_checks.wait_until_ready(outputs["relay_url"], patience_s=PUBLIC_PATIENCE_S)
+        public_checks.check_upgrade(outputs["voicebot_url"])
+        public_checks.check_refusals(outputs["elevenlabs_webhook_url"], outputs["connect_primary_url"])
+    finally:  # a new name may take longer than our patience; what is to be pasted is known now
+        print(deployment.paste_list(outputs, webhook_secret_set=bool(variables["elevenlabs_webhook_secret"])))
+
+
+def destroy(terraform: Terraform, given: Mapping[str, str]) -> None:
+    """Refuses, before anything is gone, while there are records and DELETE_RECORDS is not yes."""
+    initialise(terraform, given)
+    root = terraform.json("show", "-json").get("values", {}).get("root_module", {})
+    buckets = [one["values"] for one in root.get("resources", []) if one["address"] == "aws_s3_bucket.records"]
+    for bucket in buckets:
+        if not has_records(boto3.client("s3", region_name=bucket["region"]), bucket["bucket"]):
+            continue
+        if given.get("DELETE_RECORDS") != "yes":
+            raise Problems([f"{bucket['bucket']} holds records: save them, or DELETE_RECORDS=yes make destroy-aws"])
+        terraform.run("apply", "-auto-approve", "-target=aws_s3_bucket.records", "-var=delete_records=true")
+    terraform.run("destroy", "-auto-approve")
+
+
+def main(arguments: list[str]) -> int:
+    """Exit status 2 when something is wrong before the start, 1 when a step failed: then mend it and run again."""
+    try:
+        given = deployment.settings(os.environ, ROOT / ".env")
+        variables = deployment.terraform_variables(given, NAMES) | {"TF_VAR_relay_image_tag": relay_image.tag()}
+        terraform = Terraform(variables)
+        match arguments:
+            case ["plan"]:
+                initialise(terraform, given)
+                plan(terraform, show=True)
+            case ["deploy"]:
+                deploy(terraform, given)
+            case ["destroy"]:
+                destroy(terraform, given)
+            case _:
+                raise Problems(["expected one of plan, deploy and destroy"])
+    except Problems as problems:
+        for line in problems.lines:
+            print(f"deploy-aws: {line}", file=sys.stderr)
+        return 2
+    except (StepError, CheckError, BotoCoreError, ClientError) as error:
+        print(f"deploy-aws: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

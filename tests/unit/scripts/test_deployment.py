@@ -1,0 +1,137 @@
+"""What a deployment checks before anything is created, and what it says at the end."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scripts.deployment import (
+    Problems,
+    StepError,
+    missing_tools,
+    paste_list,
+    planned_problems,
+    settings,
+    terraform_variables,
+    wait_for,
+)
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path):
+    file = tmp_path / ".env"
+    file.write_text(
+        "# mine\n\nexport ELEVENLABS_AGENT_ID=agent_file\n"
+        'TRANSFER_TARGETS=\'{"a": "+919876500001"}\'\nALARM_EMAIL="ops@example.com"\n'
+    )
+    given = settings({"ELEVENLABS_AGENT_ID": "agent_env"}, file)
+    assert given == {
+        "ELEVENLABS_AGENT_ID": "agent_env",
+        "TRANSFER_TARGETS": '{"a": "+919876500001"}',
+        "ALARM_EMAIL": "ops@example.com",
+    }
+
+
+def test_no_file_is_fine(tmp_path: Path):
+    assert settings({"A": "1"}, tmp_path / ".env") == {"A": "1"}
+
+
+def test_every_wrong_line_of_the_file_is_named_without_its_content(tmp_path: Path):
+    file = tmp_path / ".env"
+    file.write_text("ELEVENLABS_API_KEY sk_secret\nA=1\nwhat's this=2\n")
+    with pytest.raises(Problems) as raised:
+        settings({}, file)
+    assert raised.value.lines == (".env, line 1: expected NAME=VALUE", ".env, line 3: expected NAME=VALUE")
+
+
+def test_numbers_become_e164():
+    variables = terraform_variables(
+        {
+            "TRANSFER_TARGETS": '{"sales": "098765 00001", "support": "9876500002, +44 20 7946 0000"}',
+            "TRANSFER_TEAM_1_NUMBER": "919876500003",
+            "UNRELATED": "x",
+            "ELEVENLABS_REGION": " ",
+        }
+    )
+    assert variables == {
+        "TF_VAR_transfer_targets": '{"sales": "+919876500001", "support": "+919876500002,+442079460000"}',
+        "TF_VAR_transfer_team_1_number": "+919876500003",
+    }
+
+
+@pytest.mark.parametrize("value", ["+919876500001", '["+919876500001"]', '{"a": 1}', "{"])
+def test_targets_that_are_no_object_of_strings(value: str):
+    with pytest.raises(Problems, match="TRANSFER_TARGETS: expected a JSON object"):
+        terraform_variables({"TRANSFER_TARGETS": value})
+
+
+def test_every_wrong_number_has_its_line():
+    with pytest.raises(Problems) as raised:
+        terraform_variables({"TRANSFER_TARGETS": '{"a": "12"}', "TRANSFER_TEAM_1_NUMBER": "1800 123 4567"})
+    first, second = raised.value.lines
+    assert first.startswith("TRANSFER_TARGETS: '12' can't be made E.164")
+    assert second.startswith("TRANSFER_TEAM_1_NUMBER: '1800 123 4567' can't be made E.164")
+
+
+def test_missing_tools_have_a_line_each():
+    lines = missing_tools({"a": ["no-such-tool-of-anybody"], "b": ["false"], "c": ["true"]})
+    assert lines == ["a: not installed", "b: installed, but `false` fails"]
+
+
+def test_terraforms_errors_become_lines():
+    def said(severity: str, summary: str, detail: str) -> str:
+        diagnostic = {"severity": severity, "summary": summary, "detail": detail}
+        return json.dumps({"type": "diagnostic", "diagnostic": diagnostic})
+
+    output = "\n".join(
+        [
+            '{"type": "version"}',
+            "not JSON",
+            said("warning", "Deprecated", "whatever"),
+            said(
+                "error", "Invalid value for variable", "name: expected\nletters.\n\nThis was checked by the rule at …"
+            ),
+            said(
+                "error",
+                "No value for required variable",
+                'The root module input variable "elevenlabs_agent_id" is not set.',
+            ),
+            said(
+                "error",
+                "No value for required variable",
+                'The root module input variable "elevenlabs_agent_id" is not set.',
+            ),
+            said("error", "No valid credential sources found", ""),
+        ]
+    )
+    assert planned_problems(output) == [
+        "name: expected letters.",
+        'No value for required variable: The root module input variable "elevenlabs_agent_id" is not set.',
+        "No valid credential sources found",
+    ]
+
+
+def test_waiting_tells_each_state_once_and_ends(capsys: pytest.CaptureFixture[str]):
+    states = iter(["one", "one", "two", ""])
+    wait_for("the relay", lambda: next(states), patience_s=60, pause_s=0)
+    assert capsys.readouterr().out.splitlines() == ["waiting: the relay: one", "waiting: the relay: two"]
+
+
+def test_waiting_gives_up_with_the_last_state():
+    with pytest.raises(StepError, match="the relay: still 0 of 2 new tasks run after 0 s"):
+        wait_for("the relay", lambda: "0 of 2 new tasks run", patience_s=0, pause_s=0)
+
+
+def test_the_list_says_what_to_paste_where():
+    outputs = {
+        "voicebot_url": "wss://n/media/t",
+        "connect_primary_url": "https://a/exotel/connect?token=u",
+        "connect_fallback_url": "https://a/exotel/connect?token=u",
+        "passthru_url": "https://a/exotel/passthru?token=u",
+        "elevenlabs_webhook_url": "https://a/webhook/post-call",
+        "dashboard_url": "https://d",
+    }
+    fresh = paste_list(outputs, webhook_secret_set=False)
+    for url in outputs.values():
+        assert url in fresh
+    assert "6. ELEVENLABS_WEBHOOK_SECRET" in fresh
+    assert "ELEVENLABS_WEBHOOK_SECRET" not in paste_list(outputs, webhook_secret_set=True)
