@@ -43,15 +43,15 @@ class Relay:
         self.sounds = Sounds(settings, self.roster)
         self.calls: dict[str, Call] = {}
         self.draining = False
-        self._streams = 0
+        self.streams = 0
         self._idle = asyncio.Event()
         self._idle.set()
         self._loop_lag_max = 0.0
         metrics = self.metrics
-        metrics.watch("relay_calls", "Media sockets open now", lambda: self._streams)
+        metrics.watch("relay_calls", "Media sockets open now", lambda: self.streams)
         metrics.watch("relay_calls_max", "MAX_CALLS", lambda: settings.max_calls)
         metrics.watch("relay_draining", "1 while no new calls are taken", lambda: self.draining)
-        metrics.watch("relay_events_pending", "Events not yet delivered", lambda: self._services.events.pending)
+        metrics.watch("relay_events_pending", "Events not yet delivered", lambda: self.services.events.pending)
         metrics.watch("relay_playout_queued_seconds", "Agent speech waiting to be played, all calls", self._queued)
 
     # --- lifecycle ---
@@ -67,7 +67,7 @@ class Relay:
                 if settings.events_url
                 else FolderDestination(settings.store)
             )
-            self._services = Services(settings, self.roster, self.sounds, events, self.metrics, self.calls)
+            self.services = Services(settings, self.roster, self.sounds, events, self.metrics, self.calls)
             self._vendor_context = VendorContext(http, settings)
             self._protection = TaskProtection(http, settings.ecs_agent_uri)
             watch = asyncio.create_task(self._watch())
@@ -87,7 +87,7 @@ class Relay:
         3. End what is left: hand the callers over, deliver the events of all calls at once.
         """
         self.draining = True
-        log.info("draining", extra={"event": "draining", "calls": self._streams})
+        log.info("draining", extra={"event": "draining", "calls": self.streams})
         with suppress(TimeoutError):
             async with asyncio.timeout(self.settings.drain_s):
                 await self._idle.wait()
@@ -96,7 +96,7 @@ class Relay:
         with suppress(TimeoutError):
             async with asyncio.timeout(_SHUTDOWN_GRACE):
                 await self._idle.wait()
-        log.info("drained", extra={"event": "drained", "calls": self._streams})
+        log.info("drained", extra={"event": "drained", "calls": self.streams})
 
     async def _watch(self) -> None:
         """Once a second: look after every call, and see how late the loop is."""
@@ -115,10 +115,10 @@ class Relay:
             await asyncio.sleep(self.settings.stats_s)
             log.info(
                 "%d calls",
-                self._streams,
+                self.streams,
                 extra={
                     "event": "relay_stats",
-                    "calls": self._streams,
+                    "calls": self.streams,
                     "max_calls": self.settings.max_calls,
                     "draining": self.draining,
                     "loop_lag_ms_max": round(self._loop_lag_max * 1000, 1),
@@ -145,7 +145,7 @@ class Relay:
             return web.json_response({"url": self._socket_url(request)}, headers={"Cache-Control": "no-store"})
         if self.draining:
             return self._refuse(Refusal(503, "draining"))
-        if self._streams >= self.settings.max_calls:
+        if self.streams >= self.settings.max_calls:
             return self._refuse(Refusal(503, "full"))
         self._count(+1)
         try:
@@ -177,7 +177,7 @@ class Relay:
                     return session
                 return self._open_session(agent)
 
-            call = Call(line, start, self._services, asked_for=asked_for, spec=spec, open_session=open_session)
+            call = Call(line, start, self.services, asked_for=asked_for, spec=spec, open_session=open_session)
             await call.run()
         if prepared is not None:
             await prepared.close()
@@ -187,12 +187,12 @@ class Relay:
         return VENDORS[agent.vendor](agent, self._vendor_context)
 
     def _count(self, change: int) -> None:
-        self._streams += change
-        if self._streams:
+        self.streams += change
+        if self.streams:
             self._idle.clear()
         else:
             self._idle.set()
-        self._protection.count_changed(self._streams)
+        self._protection.count_changed(self.streams)
 
     def _refuse(self, refusal: Refusal) -> web.Response:
         self.metrics.refused.labels(refusal.reason).inc()
@@ -211,13 +211,13 @@ class Relay:
 
     async def health(self, _: web.Request) -> web.Response:
         """Alive. Stays 200 while draining."""
-        return web.json_response({"status": "ok", "calls": self._streams})
+        return web.json_response({"status": "ok", "calls": self.streams})
 
     async def ready(self, _: web.Request) -> web.Response:
         """Takes calls: 503 when draining or full."""
-        full = self._streams >= self.settings.max_calls
+        full = self.streams >= self.settings.max_calls
         status = "draining" if self.draining else "full" if full else "ready"
-        body = {"status": status, "calls": self._streams, "max_calls": self.settings.max_calls}
+        body = {"status": status, "calls": self.streams, "max_calls": self.settings.max_calls}
         return web.json_response(body, status=200 if status == "ready" else 503)
 
     async def prometheus(self, _: web.Request) -> web.Response:

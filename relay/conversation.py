@@ -83,13 +83,13 @@ class Conversation:
         for spec in chain:
             ended = await self._talk(spec)
             if ended.by_agent:
-                await self._desk.pacer.played_out()
+                await self._last_words()
                 self._desk.end(self._farewell, ended.detail)
                 return
             detail = f"{spec.alias}: {ended.reason} {ended.detail}".strip()
         if fallback_speech:
             self._desk.playout.say("fallback", fallback_speech)
-            await self._desk.pacer.played_out()
+        await self._last_words()
         self._desk.end(EndReason.AGENT_FAILED, detail)
 
     def say_goodbye(self) -> None:
@@ -110,8 +110,15 @@ class Conversation:
             except TimeoutError:
                 break
             await self._desk.pacer.played_out()
-        await self._desk.pacer.played_out()
+        await self._last_words()
         self._desk.end(EndReason.TRANSFERRED, "")
+
+    async def _last_words(self) -> None:
+        """Nothing more will be said: let the caller hear the rest."""
+        self._desk.uplink.finish()
+        self._desk.playout.complete_all()
+        self._desk.pacer.wake()
+        await self._desk.pacer.played_out()
 
     # --- one agent ---
 

@@ -52,16 +52,14 @@ class Pacer:
         self._open_utterance = ""
         self._sent: dict[str, int] = {}
         self._marks: deque[str] = deque()
-        self._played_out = asyncio.Event()
-        self._played_out.set()
+        self._echoed = asyncio.Event()
+        self._speech_until = 0.0
         self.first_speech_at: float | None = None
 
     # --- what the call asks for ---
 
     def wake(self) -> None:
         """There is something new in the playout."""
-        if self._playout.queued_samples:
-            self._played_out.clear()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -74,7 +72,8 @@ class Pacer:
             heard_ms = self._clock.heard(utterance, now) * 1000 // self._rate_hz
             self._on_heard(utterance, heard_ms, utterance in cut)
         self._marks.clear()  # echoes of cleared marks may still come and mean nothing (exotel.md 1.6)
-        self._played_out.set()
+        self._open_utterance = ""
+        self._echoed.set()
         self._clear_wanted_at = now
         self.wake()
         return playing
@@ -92,29 +91,41 @@ class Pacer:
             self._on_heard(utterance, self._sent.get(utterance, 0) * 1000 // self._rate_hz, False)
             if utterance == name:
                 break
-        self._note_played_out()
+        self._echoed.set()
 
     async def played_out(self) -> None:
-        """Wait until the caller has heard all that was queued: by the echo of its mark, or by the clock."""
-        self._playout.complete_all()
-        self.wake()
-        seconds = self._playout.queued_samples / self._rate_hz + self._clock.unheard(self._loop.time())
-        try:
-            async with asyncio.timeout(seconds + MARK_GRACE):
-                await self._played_out.wait()
-        except TimeoutError:
-            self.settle()
+        """Wait until the caller has heard all speech so far: by the echo of its mark, or by the clock.
+
+        Speech that comes while this waits is waited for too.
+        """
+        while self._playout.queued_samples or self._marks or self._open_utterance:
+            self._echoed.clear()
+            now = self._loop.time()
+            seconds = self._playout.queued_samples / self._rate_hz + max(0.0, self._speech_until - now)
+            try:
+                async with asyncio.timeout(seconds + (MARK_GRACE if self._marks else 0.0)):
+                    await self._echoed.wait()
+            except TimeoutError:
+                if not self._playout.queued_samples and self._speech_until <= self._loop.time():
+                    self._settle_marks()
+                    return
 
     def settle(self) -> None:
-        """Give up on marks that were not echoed: the clock says what was heard."""
+        """The call is over: the clock says what was heard of speech still on its way."""
+        now = self._loop.time()
+        self._settle_marks()
+        for utterance in {*self._playout.flush(), *self._clock.upcoming(now)}:
+            self._on_heard(utterance, self.heard_ms(utterance), True)
+
+    def _settle_marks(self) -> None:
+        """Marks whose echo did not come: the clock says what was heard."""
         now = self._loop.time()
         self._quality.marks_lost += len(self._marks)
         while self._marks:
             utterance = self._marks.popleft()
             heard = self._clock.heard(utterance, now)
             self._on_heard(utterance, heard * 1000 // self._rate_hz, heard < self._sent.get(utterance, 0))
-        for utterance in {*self._playout.flush(), *self._clock.upcoming(now)}:
-            self._on_heard(utterance, self.heard_ms(utterance), True)
+        self._open_utterance = ""
 
     # --- the schedule ---
 
@@ -185,7 +196,6 @@ class Pacer:
         for utterance in frame.ended:
             self._marks.append(utterance)
             await self._line.send(self._encoder.mark(utterance))
-        self._note_played_out()
 
     def _note_sent(self, frame: Frame, now: float) -> None:
         started = self._clock.dry_at > 0.0
@@ -200,9 +210,6 @@ class Pacer:
             self._sent[span.utterance] = self._sent.get(span.utterance, 0) + span.samples
         if frame.spans:
             self.first_speech_at = self.first_speech_at or now
+            self._speech_until = self._clock.dry_at
             last = frame.spans[-1].utterance
             self._open_utterance = "" if last in frame.ended else last
-
-    def _note_played_out(self) -> None:
-        if not self._marks and not self._playout.queued_samples:
-            self._played_out.set()

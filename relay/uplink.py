@@ -20,11 +20,13 @@ class Uplink:
         self._converter: Converter | None = None
         self._kept: deque[bytes] = deque()
         self._kept_bytes = 0
+        self._finished = False
 
     async def send(self, pcm: bytes) -> None:
         """One inbound frame, in the line's format."""
         if self._session is None:
-            self._keep(pcm)
+            if not self._finished:
+                self._keep(pcm)
             return
         if self._converter is not None:
             pcm = self._converter.convert(pcm)
@@ -43,6 +45,11 @@ class Uplink:
     def detach(self) -> None:
         """The agent is gone; keep what comes for the next one."""
         self._session = None
+
+    def finish(self) -> None:
+        """No agent will come any more: nothing is kept."""
+        self._session, self._finished = None, True
+        self._kept.clear()
 
     def _keep(self, pcm: bytes) -> None:
         self._kept.append(pcm)

@@ -1,0 +1,194 @@
+"""The relay's HTTP surface and who may use it."""
+
+import asyncio
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from relay.records import EndReason
+from sim.caller import Step, When
+from tests.support.relay_world import GREETING, relay_world
+from tests.support.virtual import virtual
+
+WAIT = (Step(when=When.NEVER),)
+SHORT = (Step(when=When.AT, ms=1500, hang_up=True),)
+ALIASES = '[agents.reception]\nid = "agent_0"\n[agents.night]\nid = "agent_1"\n'
+
+
+@pytest.mark.parametrize("path", ["/media", "/v1/convai/conversation/exotel"])
+@virtual
+async def test_both_paths_of_the_original_work(tmp_path, path):
+    async with relay_world(tmp_path) as world:
+        result = await world.call(url=world.url.replace("http", "ws") + path, script=SHORT)
+        assert world.record(result.call_sid)["end_reason"] == "caller_hung_up"
+
+
+@pytest.mark.parametrize("path", ["/media/s3cret", "/v1/convai/conversation/exotel/s3cret/night"])
+@virtual
+async def test_a_plain_get_answers_with_the_sockets_url(tmp_path, path):
+    """An applet with an https:// URL asks for the socket's address first (exotel.md 1.12)."""
+    settings = {"media_token": "s3cret", "public_url": "wss://bot.example.in"}
+    async with relay_world(tmp_path, GREETING, GREETING, settings=settings, agents_toml=ALIASES) as world:
+        assert await world.get(path) == (200, {"url": f"wss://bot.example.in{path}"})
+
+
+@virtual
+async def test_a_dynamic_url_leads_to_a_call(tmp_path):
+    async with relay_world(tmp_path) as world:
+        result = await world.call(url=f"{world.url}/media", script=SHORT)
+        assert world.record(result.call_sid)["end_reason"] == "caller_hung_up"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/media", 401),
+        ("/media/wrong", 401),
+        ("/media/wrong/night", 401),
+        ("/media/s3cret/nobody", 404),
+        ("/media/s3cret/night/more", 404),
+        ("/media/%2e%2e/s3cret", 401),
+    ],
+)
+@virtual
+async def test_wrong_tokens_and_aliases_are_refused_at_the_upgrade(tmp_path, path, status, caplog):
+    """Refused before a socket is opened, counted, and logged without what was guessed."""
+    async with relay_world(
+        tmp_path, GREETING, GREETING, settings={"media_token": "s3cret"}, agents_toml=ALIASES
+    ) as world:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+            await world.http.ws_connect(URL(world.url + path, encoded=True))
+        assert refusal.value.status == status
+        assert "wrong" not in caplog.text
+        assert "s3cret" not in caplog.text
+        assert "relay_calls_refused_total" in (await world.get("/metrics"))[1]
+
+
+@virtual
+async def test_the_alias_in_the_path_chooses_the_agent(tmp_path):
+    async with relay_world(
+        tmp_path, GREETING, GREETING, settings={"media_token": "s3cret"}, agents_toml=ALIASES
+    ) as world:
+        await world.call(url=f"{world.media_url}/s3cret/night", script=SHORT)
+        await world.call(url=f"{world.media_url}/s3cret", script=SHORT)
+        assert [one.agent_id for one in world.agents.conversations] == ["agent_1", "agent_0"]
+
+
+@virtual
+async def test_the_query_of_old_applet_urls_chooses_the_agent(tmp_path):
+    """Exotel strips the query, it arrives as a custom parameter after start; the agent prepared by then is let go."""
+    async with relay_world(tmp_path, GREETING, GREETING, agents_toml=ALIASES) as world:
+        await world.call(url=f"{world.media_url}?agent_id=agent_1&tenant=acme", script=SHORT)
+        [conversation] = world.agents.conversations
+        assert conversation.agent_id == "agent_1"
+        assert conversation.variables["tenant"] == "acme"
+
+
+@virtual
+async def test_basic_auth_opens_the_socket(tmp_path):
+    settings = {"media_token": "s3cret", "media_basic_auth": "exotel:pa:ss"}
+    async with relay_world(tmp_path, settings=settings) as world:
+        good = world.media_url.replace("ws://", "ws://exotel:pa%3Ass@")
+        assert (await world.call(url=good, script=SHORT)).ended_by == "caller"
+        bad = world.media_url.replace("ws://", "ws://exotel:nope@")
+        assert (await world.call(url=bad, script=SHORT)).ended_by == "nobody"
+
+
+@virtual
+async def test_the_call_after_the_last_place_is_refused(tmp_path):
+    """At MAX_CALLS: 503 for the next one, /ready says so, the running ones don't notice, and a freed place is used."""
+    async with relay_world(tmp_path, settings={"max_calls": 2}) as world:
+        running = [asyncio.create_task(world.call(script=(Step(when=When.AT, ms=5000, hang_up=True),))) for _ in "ab"]
+        await world.until(lambda: len(world.relay.calls) == 2)
+        assert (await world.get("/ready"))[0] == 503
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+            await world.http.ws_connect(world.media_url)
+        assert refusal.value.status == 503
+        for result in await asyncio.gather(*running):
+            assert not result.violations
+        await world.until(lambda: world.relay.streams == 0)
+        assert (await world.get("/ready"))[0] == 200
+        assert (await world.call(script=SHORT)).ended_by == "caller"
+
+
+@virtual
+async def test_draining_lets_calls_finish_and_takes_no_new_ones(tmp_path):
+    async with relay_world(tmp_path, settings={"drain_s": 60}) as world:
+        call = asyncio.create_task(world.call(script=(Step(when=When.AT, ms=8000, hang_up=True),)))
+        await world.until(lambda: len(world.relay.calls) == 1)
+        drain = asyncio.create_task(world.relay.drain())
+        await asyncio.sleep(0.1)
+        assert (await world.get("/health"))[0] == 200
+        assert (await world.get("/ready"))[0] == 503
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+            await world.http.ws_connect(world.media_url)
+        assert refusal.value.status == 503
+        result = await call
+        assert world.record(result.call_sid)["end_reason"] == "caller_hung_up"
+        started = asyncio.get_running_loop().time()
+        await drain
+        assert asyncio.get_running_loop().time() - started < 1  # it doesn't sit out the minute
+
+
+@virtual
+async def test_what_does_not_finish_in_time_is_handed_over_with_its_event(tmp_path):
+    async with relay_world(tmp_path, settings={"drain_s": 5}, with_events_url=True) as world:
+        calls = [asyncio.create_task(world.call(script=WAIT)) for _ in range(3)]
+        await world.until(lambda: len(world.relay.calls) == 3)
+        await world.relay.drain()
+        results = await asyncio.gather(*calls)
+        assert {result.close_code for result in results} == {1000}
+        assert [event["end_reason"] for event in world.sink.of("ended")] == [EndReason.SHUTDOWN] * 3
+
+
+@virtual
+async def test_the_ambience_is_controlled_over_http(tmp_path):
+    settings = {"ambience": "office", "control_token": "c0ntrol"}
+    async with relay_world(tmp_path, settings=settings) as world:
+        headers = {"Authorization": "Bearer c0ntrol"}
+        call = asyncio.create_task(world.call(call_sid="one", script=(Step(when=When.AT, ms=12_000, hang_up=True),)))
+        await world.until(lambda: len(world.relay.calls) == 1)
+        await asyncio.sleep(6)
+        status, body = await world.get("/bg-sound", headers=headers)
+        assert (status, body["calls"]) == (200, {"one": {"enabled": True, "volume": 0.3}})
+
+        async def post(body, headers=headers):
+            async with world.http.post(world.url + "/bg-sound", json=body, headers=headers) as response:
+                return response.status
+
+        assert await post({"enabled": False, "call_sid": "one"}) == 200
+        assert await post({"enabled": True, "call_sid": "other"}) == 404
+        assert await post({"volume": 2}) == 400
+        assert await post({}) == 400
+        assert await post([1]) == 400
+        assert await post({"volume": 0.5}, headers={"Authorization": "Bearer wrong"}) == 401
+        assert await post({"volume": 0.5}, headers={}) == 401
+        result = await call
+        last = result.heard[8000 * 8 : 8000 * 11]
+        assert not last.any()
+        assert result.heard[8000 * 4 : 8000 * 5].any()
+
+
+@virtual
+async def test_control_is_off_without_a_token(tmp_path):
+    async with relay_world(tmp_path) as world:
+        assert (await world.get("/bg-sound"))[0] == 403
+
+
+@virtual
+async def test_metrics_tell_of_calls(tmp_path):
+    async with relay_world(tmp_path) as world:
+        await world.call(script=SHORT)
+        await world.until(lambda: world.relay.streams == 0)
+        _, text = await world.get("/metrics")
+        assert 'relay_calls_ended_total{reason="caller_hung_up",vendor="elevenlabs"} 1.0' in text
+        for name in (
+            "relay_calls ",
+            "relay_first_audio_seconds",
+            "relay_event_loop_lag_seconds",
+            "relay_playout_queued_seconds",
+            "relay_interruption_to_clear_seconds",
+            "relay_gaps_total",
+        ):
+            assert name in text
