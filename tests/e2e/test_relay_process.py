@@ -1,0 +1,104 @@
+"""The relay as it is deployed: a process, its environment, its signals."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+
+from sim.caller import Step, When
+from sim.elevenlabs import FakeElevenLabs
+from sim.exotel import CallPlan, FakeExotel
+from sim.serving import serving
+from tests.support.relay_world import API_KEY, GREETING
+
+
+@asynccontextmanager
+async def relay_process(environ):
+    """Start `python -m relay` and yield it with its URL once it listens; what it logged is in `lines`."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "relay",
+        env={**os.environ, "PORT": "0", "HOST": "127.0.0.1", **environ},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    lines = []
+    try:
+        async with asyncio.timeout(30):
+            while not lines or lines[-1]["event"] != "listening":
+                line = await process.stdout.readline()
+                assert line, (await process.stderr.read()).decode()
+                lines.append(json.loads(line))
+        yield process, f"127.0.0.1:{lines[-1]['port']}", lines
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+@asynccontextmanager
+async def agents():
+    fake = FakeElevenLabs({"agent_0": GREETING}, api_key=API_KEY)
+    async with serving(fake.app()) as url:
+        yield {"ELEVENLABS_AGENT_ID": "agent_0", "ELEVENLABS_API_KEY": API_KEY, "ELEVENLABS_BASE_URL": url}
+
+
+async def test_sigterm_lets_the_running_call_finish(tmp_path):
+    """The deploy sequence as the platform plays it: SIGTERM, no new calls, the running one to its end, exit 0."""
+    async with agents() as environ, relay_process({**environ, "STORE": f"file:{tmp_path}"}) as (process, host, _):
+        script = (Step(when=When.AGENT_FINISHED, ms=300, hang_up=True),)
+        call = asyncio.create_task(FakeExotel().call(CallPlan(url=f"ws://{host}/media", script=script)))
+        async with aiohttp.ClientSession() as http, asyncio.timeout(30):
+            calls = 0
+            while not calls:
+                async with http.get(f"http://{host}/health") as response:
+                    calls = (await response.json())["calls"]
+            process.send_signal(signal.SIGTERM)
+            status = 200
+            while status == 200:
+                async with http.get(f"http://{host}/ready") as response:
+                    status = response.status
+        result = await call
+        assert result.ended_by == "caller"
+        assert not result.violations
+        async with asyncio.timeout(10):
+            assert await process.wait() == 0
+        record = json.loads((tmp_path / "logs" / f"{result.call_sid}.json").read_text())
+        assert record["end_reason"] == "caller_hung_up"
+        assert record["quality"]["gaps"] == 0
+
+
+@pytest.mark.parametrize(
+    ("environ", "line"),
+    [
+        ({"CHUNK_SIZE": "1000"}, "relay: CHUNK_SIZE='1000': expected a multiple of 320"),
+        ({"PORT": "http"}, "relay: PORT='http': expected a whole number from 0 to 65535"),
+        ({"MEDIA_BASIC_AUTH": "nocolon"}, "relay: MEDIA_BASIC_AUTH=(hidden): expected user:password"),
+        (
+            {"ELEVENLABS_AGENT_ID": ""},
+            "relay: ELEVENLABS_AGENT_ID is not set: expected the id of your ElevenLabs agent",
+        ),
+        ({"BG_SOUND_FILE": "nowhere.wav"}, "relay: sound file nowhere.wav: "),
+        ({"AGENTS_FILE": "nowhere.toml"}, "relay: AGENTS_FILE='nowhere.toml': expected a readable TOML file"),
+    ],
+)
+async def test_a_wrong_setting_stops_the_start_with_one_line(environ, line):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "relay",
+        env={**os.environ, "ELEVENLABS_AGENT_ID": "agent_0", **environ},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(30):
+        _, errors = await process.communicate()
+    assert process.returncode == 2
+    [only] = errors.decode().splitlines()
+    assert only.startswith(line)
