@@ -1,0 +1,36 @@
+"""The relay's image by its content: what goes in names it, so the same code is built and pushed once."""
+
+import hashlib
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCKERFILE = "relay/Dockerfile"
+# What .dockerignore lets through, and relay/Dockerfile copies.
+CONTENT = ("functions/__init__.py", "functions/common", "relay", "requirements/relay.txt")
+
+
+def files(root: Path = ROOT) -> Iterator[Path]:
+    """Every file of the build, relative to `root`, in an order that does not depend on the machine."""
+    for part in CONTENT:
+        path = root / part
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and "__pycache__" not in file.parts and file.suffix != ".pyc":
+                yield file.relative_to(root)
+
+
+def tag(root: Path = ROOT) -> str:
+    """Sixteen hex digits that change when any file of the image does."""
+    digest = hashlib.sha256()
+    for file in files(root):
+        content = (root / file).read_bytes()
+        digest.update(f"{file.as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def archive(target: Path, root: Path = ROOT) -> None:
+    """The build's files as a .tar.gz, for a builder elsewhere."""
+    with tarfile.open(target, "w:gz") as tar:
+        for file in files(root):
+            tar.add(root / file, arcname=file.as_posix())
