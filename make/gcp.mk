@@ -1,14 +1,12 @@
-GCP := infra/terraform/gcp
-
 .PHONY: plan-gcp deploy-gcp destroy-gcp
 plan-gcp: package ## what a deploy to Google Cloud would change; changes nothing
-	$(PYTHON) scripts/deploy_gcp.py plan
+	$(BIN)/python -m scripts.deploy_gcp plan
 
 deploy-gcp: package ## deploy to Google Cloud and say what to paste where (docs/gcp.md)
-	$(PYTHON) scripts/deploy_gcp.py deploy
+	$(BIN)/python -m scripts.deploy_gcp deploy
 
-destroy-gcp: ## take everything down again; refuses while there are records (docs/gcp.md)
-	$(PYTHON) scripts/deploy_gcp.py destroy
+destroy-gcp: $(VENV)/.installed-relay ## take everything down again; refuses while there are records (docs/gcp.md)
+	$(BIN)/python -m scripts.deploy_gcp destroy
 
 # What tests need to speak for the Google provider where it can't be fetched.
 .cache/gcp-standin/bin/python: requirements/gcp-standin.txt

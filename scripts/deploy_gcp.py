@@ -1,0 +1,231 @@
+"""make plan-gcp, deploy-gcp, destroy-gcp (docs/gcp.md): `python -m scripts.deploy_gcp plan|deploy|check|destroy`."""
+
+import json
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts import deployment, public_checks, relay_image
+from scripts.deployment import ROOT, Problems, StepError
+from scripts.public_checks import CheckError
+from scripts.terraform import Terraform
+
+FILES = ROOT / "infra/terraform/gcp"
+NAMES = {**deployment.SETTINGS, "GCP_PROJECT": "project", "GCP_REGION": "region", "DNS_ZONE": "dns_zone"}
+# Terraform variable → its secret. Made once and read back ever after, so that the pasted URLs stay valid.
+TOKENS = {name: name.replace("_", "-") for name in ("media_token", "exotel_token", "control_token", "events_secret")}
+# What building an image needs; applied before the service that runs it.
+BEFORE_IMAGE = (
+    "google_project_service.api",
+    "google_artifact_registry_repository.images",
+    "google_artifact_registry_repository_iam_member.build",
+    "google_project_iam_member.build_logs",
+    "google_project_iam_member.build_source",
+    "google_storage_bucket.source",
+)
+PATIENCE_S = 600.0
+CERTIFICATE_PATIENCE_S = 3600.0  # Google issues a certificate only when the domain's record points at it
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The place of a deployment, as its plan has it."""
+
+    id: str
+    region: str
+    name: str
+
+    @property
+    def images(self) -> str:
+        return f"{self.region}-docker.pkg.dev/{self.id}/{self.name}/relay"
+
+    @property
+    def builder(self) -> str:
+        """The service account that builds."""
+        return f"projects/{self.id}/serviceAccounts/{self.name}-build@{self.id}.iam.gserviceaccount.com"
+
+
+# --- Before anything is created -----------------------------------------------------------------------------------
+
+
+def access_token(engine: str) -> str:
+    """gcloud's, which Terraform takes as well: one login for both. Raises Problems, a line each."""
+    tools = {"terraform": ["terraform", "version"], "gcloud": ["gcloud", "version"]}
+    lines = deployment.missing_tools(tools | ({engine: [engine, "info"]} if engine else {}))
+    if lines:
+        raise Problems(lines)
+    status, said = deployment.read(["gcloud", "auth", "print-access-token"])
+    if status:
+        raise Problems(["gcloud is not logged in: run `gcloud auth login`"])
+    return said.strip().splitlines()[-1]
+
+
+def check_project(project: Project) -> None:
+    """Raises Problems for a project that is not there, not ours to see, or can't pay."""
+    if deployment.read(["gcloud", "projects", "describe", project.id, "--format=value(projectId)"])[0]:
+        raise Problems([f"GCP_PROJECT={project.id}: there is no such project, or this account may not see it"])
+    billing = ["gcloud", "billing", "projects", "describe", project.id, "--format=value(billingEnabled)"]
+    status, said = deployment.read(billing)
+    if not status and said.strip().endswith("False"):  # who may not see the billing is not stopped here
+        raise Problems([f"GCP_PROJECT={project.id} has no billing account: Cloud Run and builds need one"])
+
+
+def plan(terraform: Terraform, *, show: bool = False) -> tuple[Project, dict[str, Any]]:
+    """Check every setting; the place of the deployment and all variables. Raises Problems, a line each.
+
+    Tokens are not looked up yet: for that the project must be known.
+    """
+    placeholders = {f"TF_VAR_{name}": secrets.token_urlsafe(32) for name in TOKENS}
+    variables = terraform.with_variables(placeholders).plan(show=show)
+    return Project(variables["project"], variables["region"], variables["name"]), variables
+
+
+def tokens(project: Project) -> dict[str, str]:
+    """`TF_VAR_…` of the tokens: those of the running deployment, new ones where there is none. Raises StepError."""
+    found = {}
+    for variable, suffix in TOKENS.items():
+        secret = f"{project.name}-{suffix}"
+        command = ["gcloud", "secrets", "versions", "access", "latest", f"--secret={secret}", f"--project={project.id}"]
+        status, said = deployment.read(command)
+        if not status:
+            found[f"TF_VAR_{variable}"] = said.strip()
+        elif "NOT_FOUND" in said:
+            found[f"TF_VAR_{variable}"] = secrets.token_urlsafe(32)
+        else:  # to make another one here would change the URLs that are pasted into Exotel
+            raise StepError(f"the secret {secret} can't be read: {said.strip().splitlines()[-1]}")
+    return found
+
+
+# --- Steps --------------------------------------------------------------------------------------------------------
+
+
+def enable_apis(project: Project) -> None:
+    """Those that Terraform, and reading the tokens, need themselves; the rest Terraform switches on."""
+    apis = [f"{api}.googleapis.com" for api in ("serviceusage", "cloudresourcemanager", "secretmanager")]
+    deployment.run(["gcloud", "services", "enable", *apis, f"--project={project.id}"])
+
+
+def push_image(project: Project, tag: str, engine: str) -> None:
+    """Build and push the relay's image, unless the repository has this content already. Raises StepError."""
+    image = f"{project.images}:{tag}"
+    if not deployment.read(["gcloud", "artifacts", "docker", "images", "describe", image])[0]:
+        print(f"Image {tag}: there already")
+    elif engine:
+        deployment.run(
+            [engine, "build", "--platform", "linux/amd64", "--file", relay_image.DOCKERFILE, "--tag", image, "."]
+        )
+        login = ["login", "--username", "oauth2accesstoken", "--password-stdin", project.images.split("/")[0]]
+        deployment.run([engine, *login], text=access_token(engine))
+        deployment.run([engine, "push", image])
+    else:
+        _build_in_cloud(project, image)
+
+
+def _build_in_cloud(project: Project, image: str) -> None:
+    """By Cloud Build, from an archive of just the image's files, as an account that may do just that."""
+    arguments = ["build", "--file", relay_image.DOCKERFILE, "--tag", image, "."]
+    build = {
+        "steps": [{"name": "gcr.io/cloud-builders/docker", "args": arguments}],
+        "images": [image],
+        "serviceAccount": project.builder,
+        "options": {"logging": "CLOUD_LOGGING_ONLY"},
+        "timeout": "900s",
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        source, config = Path(folder) / "source.tgz", Path(folder) / "build.json"
+        config.write_text(json.dumps(build))
+        relay_image.archive(source)
+        staging = f"gs://{project.id}-{project.name}-source/build"
+        where = [f"--project={project.id}", f"--region={project.region}", f"--gcs-source-staging-dir={staging}"]
+        deployment.run(["gcloud", "builds", "submit", str(source), f"--config={config}", *where])
+
+
+def has_records(bucket: str) -> bool:
+    """Whether the bucket holds anything, older versions included."""
+    status, said = deployment.read(["gcloud", "storage", "ls", "--all-versions", f"gs://{bucket}/**"])
+    return not status and "gs://" in said
+
+
+# --- Commands -----------------------------------------------------------------------------------------------------
+
+
+def deploy(terraform: Terraform, given: Mapping[str, str]) -> None:
+    engine, tag = given.get("ENGINE", ""), terraform.variables["TF_VAR_relay_image_tag"]
+    project, variables = plan(terraform)
+    check_project(project)
+    enable_apis(project)
+    terraform = terraform.with_variables(tokens(project))
+    terraform.run("apply", "-auto-approve", *(f"-target={resource}" for resource in BEFORE_IMAGE))
+    push_image(project, tag, engine)
+    terraform.run("apply", "-auto-approve")
+    outputs = terraform.outputs()
+    print(deployment.paste_list(outputs, webhook_secret_set=bool(variables["elevenlabs_webhook_secret"])))
+    check(outputs, variables)
+
+
+def check(outputs: Mapping[str, str], variables: Mapping[str, Any]) -> None:
+    """That the deployment answers the world, and only those it should. Raises CheckError."""
+    if variables["domain_name"]:
+        print(
+            f"{variables['domain_name']} must point at {outputs['domain_address']}; its certificate comes after that."
+        )
+    print(f"Waiting until {outputs['relay_url']} takes calls")
+    patience_s = CERTIFICATE_PATIENCE_S if variables["domain_name"] else PATIENCE_S
+    public_checks.wait_until_ready(outputs["relay_url"], patience_s=patience_s)
+    public_checks.check_upgrade(outputs["voicebot_url"])
+    public_checks.check_refusals(outputs["elevenlabs_webhook_url"], outputs["connect_primary_url"])
+    print("The media socket opens under its public name, and the functions turn strangers away.")
+
+
+def destroy(terraform: Terraform, given: Mapping[str, str]) -> None:
+    """Refuses, before anything is gone, while there are records and DELETE_RECORDS is not yes."""
+    project, _ = plan(terraform)
+    terraform = terraform.with_variables(tokens(project))
+    bucket = f"{project.id}-{project.name}-records"
+    if has_records(bucket):
+        if given.get("DELETE_RECORDS") != "yes":
+            raise Problems([f"{bucket} holds records: save them, or DELETE_RECORDS=yes make destroy-gcp"])
+        terraform = terraform.with_variables({"TF_VAR_delete_records": "true"})
+        terraform.run("apply", "-auto-approve", "-target=google_storage_bucket.records")
+    terraform.run("destroy", "-auto-approve")
+
+
+def main(arguments: list[str], files: Path = FILES, env_file: Path = ROOT / ".env") -> int:
+    """Exit status 2 when something is wrong before the start, 1 when a step failed: then mend it and run again."""
+    try:
+        given = deployment.settings(os.environ, env_file)
+        variables = deployment.terraform_variables(given, NAMES) | {"TF_VAR_relay_image_tag": relay_image.tag()}
+        if arguments not in (["plan"], ["deploy"], ["check"], ["destroy"]):
+            raise Problems(["expected one of plan, deploy, check and destroy"])
+        credentials = {"GOOGLE_OAUTH_ACCESS_TOKEN": access_token(given.get("ENGINE", ""))}
+        terraform = Terraform(files, variables | credentials)
+        bucket = given.get("STATE_BUCKET", "")
+        terraform.initialise(
+            {"bucket": bucket, "prefix": given.get("STATE_PREFIX") or "voice-bridge"} if bucket else {}
+        )
+        match arguments[0]:
+            case "plan":
+                plan(terraform, show=True)
+            case "deploy":
+                deploy(terraform, given)
+            case "check":
+                check(terraform.outputs(), plan(terraform)[1])
+            case "destroy":
+                destroy(terraform, given)
+    except Problems as problems:
+        for line in problems.lines:
+            print(f"deploy-gcp: {line}", file=sys.stderr)
+        return 2
+    except (StepError, CheckError) as error:
+        print(f"deploy-gcp: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
