@@ -249,7 +249,7 @@ class FlowRunner:
         event_url = str(answer.get("dial_passthru_event_url", ""))
 
         def tell(event: str, status: str = "") -> None:
-            self._timeline.note("flow", event.lower(), number)
+            self._timeline.note("flow", status if event == "Terminal" else event.lower(), number)
             if event_url:
                 values = {**self._facts.query(), "EventType": event, "DialWhomNumber": number, "Status": status}
                 if event == "Terminal":

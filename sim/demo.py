@@ -59,7 +59,9 @@ async def perform(scenario: Scenario, folder: Path, view: LiveView) -> Outcome:
     agents = FakeElevenLabs(agent_scripts(scenario), api_key=API_KEY, webhook=webhook, timeline=timeline)
     async with AsyncExitStack() as stack:
         elevenlabs_url = await stack.enter_async_context(serving(agents.app()))
-        environment = functions_environment(scenario, elevenlabs_url=elevenlabs_url, folder=store)
+        environment = functions_environment(
+            scenario, elevenlabs_url=elevenlabs_url, folder=store, functions_url=functions_url
+        )
         await stack.enter_async_context(
             child("functions.local", environment, port=functions_port, path="/", log=folder / "functions.log")
         )

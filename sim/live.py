@@ -36,7 +36,15 @@ LINES = {
     ("flow", "connect"): "[yellow]Exotel asked whom to connect: {detail}[/]",
 }
 ENDINGS = {"bot": "relay hands the call over", "caller": "the caller hangs up"}
-DIALLING = {"dial": "dialling", "ringing": "ringing", "answered": "answered by", "terminal": "hung up with"}
+DIALLING = {
+    "dial": "dialling",
+    "ringing": "ringing",
+    "answered": "connected to",
+    "completed": "conversation over with",
+    "busy": "busy:",
+    "no-answer": "no answer from",
+    "failed": "could not reach",
+}
 
 
 class LiveView:
@@ -117,6 +125,6 @@ def _words(happening: Happening) -> str:
             return f"[bold green]caller[/]  presses {detail}"
         case "line", "ended":
             return f"[bold]{ENDINGS.get(happening.detail, detail)}[/]"
-        case "flow", ("dial" | "ringing" | "answered" | "terminal") as step:
+        case "flow", step if step in DIALLING:
             return f"[bold yellow]Exotel:[/] {DIALLING[step]} {mask(happening.detail)}"
     return LINES.get((happening.who, happening.what), "").format(detail=detail)

@@ -36,7 +36,7 @@ def draw(outcome: Outcome, path: Path) -> None:
     with mpl.rc_context({"font.family": "DejaVu Sans", "font.size": 9, "text.color": INK, "axes.edgecolor": FAINT}):
         figure = Figure(figsize=SIZE_INCHES, dpi=DPI, facecolor="white")
         sides = {"left": 0.045, "right": 0.985}
-        whole = GridSpec(3, 1, figure, top=0.885, bottom=0.4, height_ratios=(1, 1, 0.62), hspace=0.06, **sides)
+        whole = GridSpec(3, 1, figure, top=0.885, bottom=0.395, height_ratios=(1, 1, 0.72), hspace=0.06, **sides)
         below = GridSpec(1, 2, figure, top=0.315, bottom=0.04, width_ratios=(1.9, 1), wspace=0.07, **sides)
         said, heard, lane = (figure.add_subplot(whole[row]) for row in range(3))
         _title(figure, outcome)
@@ -112,33 +112,36 @@ def _waveform(axes: Axes, pcm: Pcm, rate_hz: int, start: float, end: float, colo
 
 
 def _events(axes: Axes, outcome: Outcome, end_s: float) -> None:
-    """What happened, as labelled points; labels that would touch go to the next row."""
-    found = [(one.at - outcome.call.started_at, *_label(one.who, one.what, one.detail)) for one in outcome.happenings]
-    free_from = [0.0] * 4
-    for at_s, text, color in found:
+    """What happened, as labelled points; a label that would touch another goes to the next row."""
+    taken: list[list[tuple[float, float]]] = [[] for _ in range(5)]
+    for one in outcome.happenings:
+        text, color = _label(one.who, one.what, one.detail)
         if not text:
             continue
-        at_s = max(0.0, at_s)
-        width = len(text) * end_s / 200
+        at_s = max(0.0, one.at - outcome.call.started_at)
+        width = (len(text) + 2) * end_s / 195
         # Near the right edge the words stand before their point.
         side, left = ("left", at_s) if at_s + width < end_s else ("right", at_s - width)
-        row = next((index for index, free in enumerate(free_from) if free <= left), None)
-        if row is None:
-            row = free_from.index(min(free_from))
-        free_from[row] = left + width + end_s * 0.012
-        height = 3.4 - row
-        axes.plot([at_s, at_s], [height, 4.2], color=color, linewidth=0.7, alpha=0.6)
+        row = next((row for row, spans in enumerate(taken) if _is_free(spans, left, left + width)), len(taken) - 1)
+        taken[row].append((left, left + width))
+        height = 4.4 - row
+        axes.plot([at_s, at_s], [height, 5.2], color=color, linewidth=0.7, alpha=0.6)
         axes.plot([at_s], [height], "o", color=color, markersize=4)
         gap = end_s * (0.004 if side == "left" else -0.004)
         axes.text(at_s + gap, height, text, fontsize=8.5, va="center", ha=side, color=color)
     for mark in outcome.call.marks:
-        axes.plot([mark.due_s], [4.35], marker=7, color=STEP if not mark.cleared else CUT, markersize=5, clip_on=False)
+        axes.plot([mark.due_s], [5.35], marker=7, color=CUT if mark.cleared else STEP, markersize=5, clip_on=False)
     if outcome.call.marks:
-        axes.text(end_s, 0.1, "▾ mark: what was sent before it has been played", fontsize=7.5, color=STEP, ha="right")
-    axes.set(xlim=(0, end_s), ylim=(-0.2, 4.4), yticks=[], ylabel="events")
+        legend = "▾ mark: all that was sent before it has been played"
+        axes.text(1.0, -0.2, legend, fontsize=8, color=STEP, ha="right", va="top", transform=axes.transAxes)
+    axes.set(xlim=(0, end_s), ylim=(-0.2, 5.4), yticks=[], ylabel="events")
     axes.set_xlabel("seconds since the call began", color=FAINT, labelpad=1)
     axes.tick_params(axis="x", colors=FAINT, labelsize=8, length=3)
     _bare(axes)
+
+
+def _is_free(spans: Sequence[tuple[float, float]], left: float, right: float) -> bool:
+    return all(right <= start or left >= end for start, end in spans)
 
 
 def _label(who: str, what: str, detail: str) -> tuple[str, str]:
@@ -153,7 +156,7 @@ def _label(who: str, what: str, detail: str) -> tuple[str, str]:
         case "agent", "fails":
             return f"agent fails: {detail}", CUT
         case "agent", "webhook":
-            return detail, AGENT
+            return detail.replace("post-call webhook answered", "webhook"), AGENT
         case "line", "clear":
             return "clear", CUT
         case "line", "presses":
@@ -161,7 +164,7 @@ def _label(who: str, what: str, detail: str) -> tuple[str, str]:
         case "line", "ended":
             return {"bot": "relay hands over", "caller": "caller hangs up"}.get(detail, detail), INK
         case "flow", "connect":
-            return f"connect: {detail}", STEP
+            return f"connect {detail}", STEP
         case "flow", "dial" | "answered":
             return f"{'dialling' if what == 'dial' else 'answered'} {mask(detail)}", STEP
     return "", INK

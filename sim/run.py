@@ -85,8 +85,10 @@ def relay_environment(
     }
 
 
-def functions_environment(scenario: Scenario, *, elevenlabs_url: str, folder: Path) -> dict[str, str]:
-    """The variables the functions need."""
+def functions_environment(
+    scenario: Scenario, *, elevenlabs_url: str, folder: Path, functions_url: str
+) -> dict[str, str]:
+    """The variables the functions need; `functions_url` is their own address."""
     transfer = scenario.transfer
     return {
         "STORE": f"file:{folder}",
@@ -95,6 +97,7 @@ def functions_environment(scenario: Scenario, *, elevenlabs_url: str, folder: Pa
         "ELEVENLABS_API_KEY": API_KEY,
         "ELEVENLABS_BASE_URL": elevenlabs_url,
         "EXOTEL_TOKEN": EXOTEL_TOKEN,
+        "CONNECT_EVENTS_URL": f"{functions_url}/exotel/dial-events?token={EXOTEL_TOKEN}",  # no TLS on this machine
         "TRANSFER_TARGETS": json.dumps(dict(transfer.targets) if transfer else {}),
         **(transfer.settings if transfer else {}),
     }
