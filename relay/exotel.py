@@ -25,7 +25,10 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The call begins. Numbers are as the line writes them, mostly `0XXXXXXXXXX`; any of the texts may be empty."""
+    """The call begins. Numbers are as the line writes them, mostly `0XXXXXXXXXX`; any of the texts may be empty.
+
+    `rate_hz` is what the line says, one of LINE_RATES or not; 0 when it named something that is no rate.
+    """
 
     call_sid: str
     stream_sid: str
@@ -127,9 +130,6 @@ def _start(message: dict[str, Any], start: dict[str, Any]) -> Event:
     stream_sid = _text(message, "stream_sid", "streamSid") or _text(start, "stream_sid", "streamSid")
     media_format = start.get("media_format", start.get("mediaFormat"))
     rate = media_format.get("sample_rate", media_format.get("sampleRate")) if isinstance(media_format, dict) else None
-    rate_hz = 8000 if rate is None else _integer(rate)
-    if rate_hz is None:
-        return Malformed("start: expected a number under 'start.media_format.sample_rate'")
     parameters = start.get("custom_parameters", start.get("customParameters"))
     return Start(
         call_sid=call_sid,
@@ -137,7 +137,8 @@ def _start(message: dict[str, Any], start: dict[str, Any]) -> Event:
         account_sid=_text(start, "account_sid", "accountSid"),
         from_number=_text(start, "from"),
         to_number=_text(start, "to"),
-        rate_hz=rate_hz,
+        # a call at a rate we can't carry begins all the same: it has to be recorded and handed over (design D3)
+        rate_hz=8000 if rate is None or rate == "" else _integer(rate) or 0,
         custom_parameters={key: _text(parameters, key) for key in parameters} if isinstance(parameters, dict) else {},
     )
 
