@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from relay.agents.roster import AgentSpec
@@ -15,6 +15,7 @@ from relay.agents.seam import (
     AgentText,
     Audio,
     CallerText,
+    CallerTurn,
     CallInfo,
     Ended,
     Interruption,
@@ -159,15 +160,7 @@ class Conversation:
     async def _connect(self, session: AgentSession, spell: AgentSpell, began: float) -> None:
         info = self._info
         if len(self._desk.facts.spells) > 1:
-            info = CallInfo(
-                info.call_sid,
-                info.stream_sid,
-                info.from_number,
-                info.to_number,
-                info.line,
-                info.custom_parameters,
-                self._desk.transcript.as_text(),
-            )
+            info = replace(info, said_so_far=self._desk.transcript.so_far())
         try:
             formats = await session.connect(info)
         finally:
@@ -210,8 +203,10 @@ class Conversation:
                 desk.transcript.agent_says(text, self._prefix + utterance, desk.facts.now())
             case AgentCorrection(text, utterance):
                 desk.transcript.corrected(text, self._prefix + utterance)
-            case CallerText(text):
-                desk.transcript.caller_said(text, desk.facts.now())
+            case CallerTurn(utterance):
+                desk.transcript.caller_spoke(self._prefix + utterance, desk.facts.now())
+            case CallerText(text, utterance):
+                desk.transcript.caller_said(text, desk.facts.now(), self._prefix + utterance if utterance else "")
             case ToolCall():
                 # in a task of its own: a tool may take its time, the agent's messages go on
                 desk.spawn(self._on_tool(session, event))

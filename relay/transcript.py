@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
+
+from relay.agents.seam import Said
 
 
 def timestamp(at: datetime) -> str:
@@ -14,7 +16,7 @@ def timestamp(at: datetime) -> str:
 class Turn:
     """One utterance of either side. `heard_ms`: how much of the agent's sound the caller was played."""
 
-    speaker: str
+    speaker: Literal["caller", "agent"]
     text: str
     at: datetime
     utterance: str = ""
@@ -29,9 +31,16 @@ class Transcript:
     started_at: datetime
     turns: list[Turn] = field(default_factory=list)
 
-    def caller_said(self, text: str, at: datetime) -> None:
-        """A turn of the caller's."""
-        if text:
+    def caller_spoke(self, utterance: str, at: datetime) -> None:
+        """A turn of the caller's whose text is yet to come; without one it does not count."""
+        self.turns.append(Turn("caller", "", at, utterance))
+
+    def caller_said(self, text: str, at: datetime, utterance: str = "") -> None:
+        """A turn of the caller's, in the place kept for `utterance` if there is one."""
+        kept = self._last(utterance) if utterance else None
+        if kept is not None:
+            kept.text = text
+        elif text:
             self.turns.append(Turn("caller", text, at))
 
     def agent_says(self, text: str, utterance: str, at: datetime) -> None:
@@ -52,9 +61,9 @@ class Transcript:
             turn.heard_ms = heard_ms
             turn.interrupted = turn.interrupted or interrupted
 
-    def as_text(self) -> str:
-        """What was said so far, a line a turn: context for an agent that takes over."""
-        return "\n".join(f"{turn.speaker}: {turn.text}" for turn in self.turns)
+    def so_far(self) -> tuple[Said, ...]:
+        """What was said so far: context for an agent that takes over."""
+        return tuple(Said(turn.speaker, turn.text) for turn in self.turns if turn.text)
 
     def as_json(self) -> list[dict[str, Any]]:
         """The `turns` of events and records (docs/contracts.md)."""
@@ -68,6 +77,7 @@ class Transcript:
                 "heard_ms": turn.heard_ms,
             }
             for turn in self.turns
+            if turn.text
         ]
 
     def _last(self, utterance: str) -> Turn | None:

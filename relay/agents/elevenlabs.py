@@ -192,16 +192,8 @@ _READERS: Final[dict[str, Callable[[Mapping[str, Any]], Decoded | None]]] = {
 
 def initiation(call: CallInfo) -> bytes:
     """The first message we send: the call as dynamic variables, the line's own parameters on top."""
-    variables: dict[str, str] = {
-        "caller_number": call.from_number,
-        "called_number": call.to_number,
-        "call_sid": call.call_sid,
-        "stream_sid": call.stream_sid,
-        "name": "",
-        "recent_history": call.said_so_far,
-    }
     # `system__` names are the vendor's own; sending one ends the conversation before it begins (elevenlabs.md A4)
-    variables.update({k: v for k, v in call.custom_parameters.items() if not k.startswith("system__")})
+    variables = {name: value for name, value in call.variables.items() if not name.startswith("system__")}
     return _encode_json({"type": "conversation_initiation_client_data", "dynamic_variables": variables})
 
 

@@ -6,7 +6,7 @@ connects it, streams to it and reads its events until it ends; then it is closed
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from relay.audio.convert import AudioFormat
 
@@ -17,6 +17,17 @@ class AgentError(Exception):
     def __init__(self, reason: str, text: str) -> None:
         self.reason = reason
         super().__init__(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A turn of the conversation so far."""
+
+    speaker: Literal["caller", "agent"]
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.speaker}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +43,25 @@ class CallInfo:
     to_number: str
     line: AudioFormat
     custom_parameters: Mapping[str, str] = field(default_factory=dict)
-    said_so_far: str = ""
+    said_so_far: tuple[Said, ...] = ()
+
+    @property
+    def recap(self) -> str:
+        """What was said so far as text, a line a turn; empty for the first agent of a call."""
+        return "\n".join(map(str, self.said_so_far))
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The call as named texts, for agents whose prompt has places for them; the line's own parameters on top."""
+        return {
+            "caller_number": self.from_number,
+            "called_number": self.to_number,
+            "call_sid": self.call_sid,
+            "stream_sid": self.stream_sid,
+            "name": "",
+            "recent_history": self.recap,
+            **self.custom_parameters,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +89,7 @@ class UtteranceDone:
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """The caller spoke over the agent: nothing queued may be played any more."""
+    """The caller spoke over the agent: nothing queued may be played any more. Harmless when nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +109,18 @@ class AgentCorrection:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerTurn:
+    """The caller has said something whose text comes later, maybe after the answer to it: keeps its place."""
+
+    utterance: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallerText:
-    """What the caller said, as the agent understood it."""
+    """What the caller said, as the agent understood it. `utterance`: the CallerTurn it belongs to, if there was one."""
 
     text: str
+    utterance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +152,18 @@ class Ended:
     detail: str = ""
 
 
-AgentEvent = Audio | UtteranceDone | Interruption | AgentText | AgentCorrection | CallerText | ToolCall | Notice | Ended
+AgentEvent = (
+    Audio
+    | UtteranceDone
+    | Interruption
+    | AgentText
+    | AgentCorrection
+    | CallerTurn
+    | CallerText
+    | ToolCall
+    | Notice
+    | Ended
+)
 
 
 class AgentSession(Protocol):
