@@ -1,0 +1,76 @@
+"""`make run` as a user types it, with fakes where the accounts would be."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import aiohttp
+
+from scripts.run_local import kept_secrets
+from sim.caller import Step, When
+from sim.elevenlabs import FakeElevenLabs
+from sim.exotel import CallPlan, FakeExotel
+from sim.processes import free_port
+from sim.serving import serving
+from tests.support.relay_world import API_KEY, GREETING
+
+
+def test_tokens_are_made_once_and_kept_private(tmp_path):
+    """The URLs pasted into Exotel must survive a restart."""
+    path = tmp_path / "data" / "secrets.json"
+    first = kept_secrets(path)
+    assert kept_secrets(path) == first
+    assert len(set(first.values())) == len(first) == 4
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_two_variables_are_enough_for_a_call(tmp_path):
+    """Relay and functions come up together, a call leaves its record in the store, Ctrl-C ends both."""
+    fake = FakeElevenLabs({"agent_0": GREETING}, api_key=API_KEY)
+    port, functions_port = free_port(), free_port()
+    async with serving(fake.app()) as agents_url:
+        environ = {
+            **os.environ,
+            "ELEVENLABS_AGENT_ID": "agent_0",
+            "ELEVENLABS_API_KEY": API_KEY,
+            "ELEVENLABS_BASE_URL": agents_url,
+            "PORT": str(port),
+            "FUNCTIONS_PORT": str(functions_port),
+            "STORE": f"file:{tmp_path}",
+            "MEDIA_TOKEN": "t0ken",
+            "EVENTS_SECRET": "s",
+            "EXOTEL_TOKEN": "e",
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "scripts.run_local", env=environ, stdout=asyncio.subprocess.PIPE
+        )
+        try:
+            assert "/media/t0ken" in (await _until_ready(process, port, functions_port))
+            script = (Step(when=When.AGENT_FINISHED, ms=300, hang_up=True),)
+            result = await FakeExotel().call(CallPlan(url=f"ws://127.0.0.1:{port}/media/t0ken", script=script))
+            assert result.ended_by == "caller"
+            assert Path(tmp_path / "logs" / f"{result.call_sid}.json").exists()
+            process.send_signal(signal.SIGINT)
+            async with asyncio.timeout(20):
+                assert await process.wait() == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+
+async def _until_ready(process, port, functions_port):
+    printed = b""
+    while b"post-call webhook" not in printed:
+        printed += await asyncio.wait_for(process.stdout.readline(), 20)
+    async with aiohttp.ClientSession() as http, asyncio.timeout(20):
+        for url in (f"http://127.0.0.1:{port}/ready", f"http://127.0.0.1:{functions_port}/"):
+            while True:
+                try:
+                    async with http.get(url):
+                        break
+                except aiohttp.ClientConnectionError:
+                    await asyncio.sleep(0.05)
+    return printed.decode()
