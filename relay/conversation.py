@@ -129,20 +129,18 @@ class Conversation:
         self._desk.facts.spells.append(spell)
         self.session = session = self._open_session(spec)
         self._prefix = f"a{len(self._desk.facts.spells)}u"
-        ended = Ended(by_agent=False, reason="stopped")
+        ended: Ended | None = None
         try:
-            await self._connect(session, spell, began)
-            async for event in session.events():
-                if isinstance(event, Ended):
-                    ended = event
-                    break
-                await self._react(session, event)
+            ended = await self._listen(session, spell, began)
         except AgentError as error:
             ended = Ended(by_agent=False, reason=error.reason, detail=str(error))
         finally:
             self._desk.uplink.detach()
-            self._close_spell(session, spell, ended)
-            await session.close()
+            self._close_spell(session, spell, ended or Ended(by_agent=False, reason="stopped"))
+            if ended is None or ended.by_agent:
+                await session.close()
+            else:  # a dead agent may take seconds to close, and the caller is waiting for the next one
+                self._desk.spawn(session.close())
         self._desk.log.happened(
             "agent_ended" if ended.by_agent else "agent_failed",
             f"agent {spec.alias} ended: {ended.reason} {ended.detail}".strip(),
@@ -156,6 +154,24 @@ class Conversation:
             self._desk.metrics.agent_failed.labels(spec.vendor, ended.reason).inc()
             self._on_agent()
         return ended
+
+    async def _listen(self, session: AgentSession, spell: AgentSpell, began: float) -> Ended:
+        """Everything from connecting to the end; an agent that is not heard in time has failed."""
+        limit = spell.agent.first_audio_s
+        try:
+            async with asyncio.timeout(limit) as patience:
+                await self._connect(session, spell, began)
+                async for event in session.events():
+                    if isinstance(event, Ended):
+                        return event
+                    if isinstance(event, Audio) and patience.when() is not None:
+                        patience.reschedule(None)
+                    await self._react(session, event)
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            return Ended(by_agent=False, reason="no_audio", detail=f"not heard within {limit:g} s")
+        return Ended(by_agent=False, reason="stopped", detail="the session broke off")
 
     async def _connect(self, session: AgentSession, spell: AgentSpell, began: float) -> None:
         info = self._info
@@ -215,9 +231,11 @@ class Conversation:
 
     async def _interrupt(self, session: AgentSession) -> None:
         desk = self._desk
-        desk.quality.interruptions += 1
         if self._downlink is not None:
             self._downlink.reset()
+        if not desk.pacer.speaking:
+            return  # most vendors report that the caller speaks, whether the agent did or not
+        desk.quality.interruptions += 1
         playing = desk.pacer.interrupt()
         desk.log.happened("interruption", "the caller spoke over the agent", utterance=playing)
         if playing.startswith(self._prefix):

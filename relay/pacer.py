@@ -78,6 +78,11 @@ class Pacer:
         self.wake()
         return playing
 
+    @property
+    def speaking(self) -> bool:
+        """Whether there is agent speech that the caller has yet to hear."""
+        return bool(self._playout.queued_samples) or self._speech_until > self._loop.time()
+
     def heard_ms(self, utterance: str) -> int:
         """Milliseconds of `utterance` the caller has heard by now."""
         return self._clock.heard(utterance, self._loop.time()) * 1000 // self._rate_hz

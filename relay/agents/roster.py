@@ -8,6 +8,7 @@ id = "agent_1"
 ambience = "office"                # a file, "office", or "" for none; default: BACKGROUND_SOUND_FILE
 ambience_volume = 0.3              # default: BACKGROUND_SOUND_VOLUME
 fallback = "night"                 # alias to try when this agent can't be had or dies
+first_audio_seconds = 8            # … or has not been heard by then; for agents that speak first. Default: no limit
 fallback_speech = "sounds/sorry.wav"   # spoken when no agent is left, before the call is handed over
 options = { region = "india" }     # what the vendor's module knows
 """
@@ -32,6 +33,7 @@ class AgentSpec:
     ambience_volume: float | None = None
     fallback: str = ""
     fallback_speech: str = ""
+    first_audio_s: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -98,6 +100,7 @@ _KINDS: Mapping[str, _Kind] = {
     "ambience_volume": _NUMBER,
     "fallback": _STRING,
     "fallback_speech": _STRING,
+    "first_audio_seconds": _NUMBER,
     "options": _TABLE,
 }
 _WORDS: Mapping[_Kind, str] = {_STRING: "string", _NUMBER: "number", _TABLE: "table"}
@@ -118,6 +121,9 @@ def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> A
     volume = table.get("ambience_volume")
     if volume is not None and not 0 <= volume <= 1:
         raise SettingError("AGENTS_FILE", path, f"agents.{alias}.ambience_volume to be from 0 to 1")
+    patience = table.get("first_audio_seconds")
+    if patience is not None and not 0 < patience <= 60:
+        raise SettingError("AGENTS_FILE", path, f"agents.{alias}.first_audio_seconds to be more than 0, at most 60")
     return AgentSpec(
         alias=alias,
         vendor=vendor,
@@ -126,5 +132,6 @@ def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> A
         ambience_volume=None if volume is None else float(volume),
         fallback=table.get("fallback", ""),
         fallback_speech=table.get("fallback_speech", ""),
+        first_audio_s=None if patience is None else float(patience),
         options=table.get("options", {}),
     )
