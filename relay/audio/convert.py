@@ -12,6 +12,7 @@ from relay.audio import pcm
 # libsamplerate's fastest sinc: 97 dB of signal to noise and 2.4 ms of delay at telephone rates. soxr's streams, which
 # cost a third of the CPU, hold the sound back for 15 to 118 ms (tests/bench/resampling.py shows both).
 _QUALITY: Final = "sinc_fastest"
+_FILTER_SAMPLES: Final = 48  # more than that filter looks ahead, in samples of the lower of the two rates
 
 
 class Encoding(StrEnum):
@@ -61,6 +62,8 @@ class Converter:
         self._resampler = samplerate.Resampler(_QUALITY, 1) if self._ratio != 1 else None
         self._passes = source == target
         self._half_sample = b""
+        self._taken = 0
+        self._given = 0
 
     def convert(self, data: bytes, *, last: bool = False) -> bytes:
         """The sound of `data` in the target format; `last` also hands out what the filter still holds.
@@ -84,13 +87,21 @@ class Converter:
     def reset(self) -> None:
         """Forget the sound so far: it was flushed, and its tail must not ring into what comes next."""
         self._half_sample = b""
+        self._taken = self._given = 0
         if self._resampler is not None:
             self._resampler.reset()
 
     def _resample(self, sound: pcm.Samples, last: bool) -> pcm.Samples:
         assert self._resampler is not None
-        out = self._resampler.process(sound.astype(np.float32), self._ratio, end_of_input=last)
+        self._taken += len(sound)
         if last:
-            self._resampler.reset()
+            # an end of input by itself would give nothing: the binding makes room only for what is put in
+            sound = np.concatenate([sound, np.zeros(int(_FILTER_SAMPLES / min(1, self._ratio)), dtype=np.int16)])
+        out = self._resampler.process(sound.astype(np.float32), self._ratio)
+        self._given += len(out)
+        if last:
+            excess = self._given - round(self._taken * self._ratio)
+            out = out[: len(out) - max(0, excess)]
+            self.reset()
         # libsamplerate works on any scale, so samples keep theirs; only ringing can leave the 16-bit range
         return pcm.saturate(np.rint(out))
