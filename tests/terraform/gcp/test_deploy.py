@@ -1,0 +1,239 @@
+"""`make deploy-gcp` with the real Terraform, and a gcloud and a docker that only remember what they were told."""
+
+import json
+import os
+import re
+import shutil
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from scripts import deploy_gcp, public_checks, relay_image
+from tests.terraform.gcp import fake_gcloud
+from tests.terraform.gcp.workspace import Workspace
+
+SETTINGS = {
+    "GCP_PROJECT": "acme-voice",
+    "ELEVENLABS_AGENT_ID": "agent_of_tests",
+    "ELEVENLABS_API_KEY": "sk_secret_of_tests_0001",
+    "TRANSFER_TARGETS": '{"sales": "080 4710 0001"}',
+}
+
+
+class World:
+    """A machine with gcloud, terraform and our scripts, and a project at Google."""
+
+    def __init__(self, workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.workspace = workspace
+        self.folder = folder
+        self.there = {
+            "projects": ["acme-voice"],
+            "billing": True,
+            "secrets": {},
+            "images": [],
+            "records": [],
+            "fails": {},
+        }
+        commands = folder / "bin"
+        commands.mkdir()
+        for name in ("gcloud", "docker"):
+            (commands / name).write_text(
+                f'#!/bin/sh\nexec "{sys.executable}" "{fake_gcloud.__file__}" "{folder}" {name} "$@"\n'
+            )
+            (commands / name).chmod(0o755)
+        os.symlink(str(shutil.which("terraform")), commands / "terraform")
+        for name in list(os.environ):
+            if name.startswith(("TF_", "GCP_", "GOOGLE_", "ELEVENLABS_", "TRANSFER_", "STATE_")):
+                monkeypatch.delenv(name)
+        for name, value in {**SETTINGS, **(workspace.standin or {}), "PATH": f"{commands}:/usr/bin:/bin"}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("TF_VAR_package_directory", "tests/packages")
+        monkeypatch.setattr(public_checks, "wait_until_ready", lambda url, **_: self.checked.append(url))
+        monkeypatch.setattr(public_checks, "check_upgrade", self._check)
+        monkeypatch.setattr(
+            public_checks, "check_refusals", lambda webhook, connect: self.checked.extend([webhook, connect])
+        )
+        self.checked: list[str] = []
+        self.upgrade_fails = ""
+
+    def prepare(self) -> None:
+        (self.folder / "there.json").write_text(json.dumps(self.there))
+
+    def run(self, command: str) -> int:
+        self.prepare()
+        status = deploy_gcp.main([command], self.workspace.directory, self.folder / "no.env")
+        self.there = json.loads((self.folder / "there.json").read_text())
+        return status
+
+    def calls(self, *beginning: str) -> list[list[str]]:
+        """What the commands were told since the last look."""
+        log = self.folder / "calls.jsonl"
+        calls = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        return [call for call in calls if call[: len(beginning)] == list(beginning)]
+
+    def keep_secrets(self) -> None:
+        """What Secret Manager has after an apply; the stand-in for the provider has no memory of its own."""
+        for resource in self.workspace.resources():
+            if resource["type"] == "google_secret_manager_secret_version":
+                self.there["secrets"][f"voice-bridge-{resource['index']}"] = resource["values"]["secret_data_wo"]
+
+    def _check(self, url: str) -> None:
+        self.checked.append(url)
+        if self.upgrade_fails:
+            raise public_checks.CheckError(self.upgrade_fails)
+
+
+@pytest.fixture
+def world(applying: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(applying, tmp_path, monkeypatch)
+
+
+def test_deploy_builds_applies_checks_and_says_what_to_paste(world: World, capfd: pytest.CaptureFixture[str]):
+    image = f"asia-south1-docker.pkg.dev/acme-voice/voice-bridge/relay:{relay_image.tag()}"
+    assert world.run("deploy") == 0
+    said = capfd.readouterr().out
+    outputs = world.workspace.outputs()
+    for place, output in (
+        ("Voicebot", "voicebot_url"),
+        ("primary", "connect_primary_url"),
+        ("post-call", "elevenlabs_webhook_url"),
+    ):
+        assert place in said
+        assert str(outputs[output]) in said
+    assert "ELEVENLABS_WEBHOOK_SECRET" in said
+    assert world.there["images"] == [image]
+    built = world.there["built"]
+    assert built["build"]["serviceAccount"].endswith("/voice-bridge-build@acme-voice.iam.gserviceaccount.com")
+    assert built["bytes"] > 10_000
+    asked = ("relay_url", "voicebot_url", "elevenlabs_webhook_url", "connect_primary_url")
+    assert world.checked == [outputs[name] for name in asked]
+    relay = next(
+        resource
+        for resource in world.workspace.resources()
+        if resource["address"] == "google_cloud_run_v2_service.relay"
+    )
+    assert relay["values"]["template"][0]["containers"][0]["image"] == image
+
+    # Again: the tokens of the first time, no new image, nothing to change.
+    world.keep_secrets()
+    assert world.run("deploy") == 0
+    assert world.workspace.outputs() == outputs
+    assert len(world.calls("gcloud", "builds")) == 1
+    assert "No changes." in capfd.readouterr().out
+
+    # Down again, but not with records in the bucket.
+    world.there["records"] = ["gs://acme-voice-voice-bridge-records/logs/a.json#1"]
+    assert world.run("destroy") == 2
+    assert "holds records" in capfd.readouterr().err
+    assert world.workspace.resources() != []
+    os.environ["DELETE_RECORDS"] = "yes"
+    try:
+        assert world.run("destroy") == 0
+    finally:
+        del os.environ["DELETE_RECORDS"]
+    assert world.workspace.resources() == []
+
+
+def test_plan_creates_nothing(world: World, capfd: pytest.CaptureFixture[str]):
+    assert world.run("plan") == 0
+    assert "google_cloud_run_v2_service.relay will be created" in re.sub(r"\x1b\[[0-9;]*m", "", capfd.readouterr().out)
+    assert world.workspace.resources() == []
+    assert world.calls("gcloud", "services") == world.calls("gcloud", "builds") == []
+
+
+def test_docker_builds_where_it_is_asked_to(world: World):
+    world.prepare()
+    project = deploy_gcp.Project("acme-voice", "asia-south1", "voice-bridge")
+    deploy_gcp.push_image(project, "0123abcd", "docker")
+    assert world.calls("gcloud", "builds") == []
+    (build,) = world.calls("docker", "build")
+    assert build[build.index("--platform") + 1] == "linux/amd64"
+    there = json.loads((world.folder / "there.json").read_text())
+    assert there["password"] == "ya29.of-tests"
+    assert there["images"] == ["asia-south1-docker.pkg.dev/acme-voice/voice-bridge/relay:0123abcd"]
+
+
+def test_a_failed_build_stops_before_the_service(world: World, capfd: pytest.CaptureFixture[str]):
+    world.there["fails"] = {"gcloud builds submit": "ERROR: the build ended with FAILURE"}
+    assert world.run("deploy") == 1
+    assert "gcloud builds ended with status 1" in capfd.readouterr().err
+    assert not any(resource["type"] == "google_cloud_run_v2_service" for resource in world.workspace.resources())
+
+
+def test_a_failed_check_still_says_what_to_paste(world: World, capfd: pytest.CaptureFixture[str]):
+    """A certificate may take an hour; what must be pasted is known before."""
+    world.upgrade_fails = "relay: the media socket's upgrade was answered 502, expected 101"
+    assert world.run("deploy") == 1
+    said = capfd.readouterr()
+    assert "Voicebot" in said.out
+    assert "answered 502" in said.err
+
+    # Meanwhile no secret was on a command line, where every process of the machine can read it.
+    told = json.dumps(world.calls())
+    assert SETTINGS["ELEVENLABS_API_KEY"] not in told
+    assert str(world.workspace.outputs()["voicebot_url"]).rsplit("/", 1)[1] not in told
+
+
+WRONG = {
+    "nothing set": (dict.fromkeys(SETTINGS, ""), ["project", "elevenlabs_agent_id", "elevenlabs_api_key"]),
+    "display name": ({"GCP_PROJECT": "Acme Voice"}, ["project: expected the project's id"]),
+    "several": (
+        {"ELEVENLABS_API_KEY": "short", "DOMAIN_NAME": "https://calls.example.in", "ALARM_EMAIL": "oncall"},
+        ["elevenlabs_api_key: expected", "domain_name: expected", "alarm_email: expected"],
+    ),
+    "no number": ({"TRANSFER_TARGETS": '{"sales": "12"}'}, ["TRANSFER_TARGETS: '12' can't be made E.164"]),
+    "nobody to transfer to": ({"TRANSFER_TARGETS": ""}, ["transfer_targets: expected at least one"]),
+    "no such project": ({"GCP_PROJECT": "someone-elses"}, ["GCP_PROJECT=someone-elses: there is no such project"]),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_wrong_settings_stop_before_anything_is_created(
+    world: World, mistake: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    changes, lines = WRONG[mistake]
+    for name, value in changes.items():
+        monkeypatch.setenv(name, value)
+    assert world.run("deploy") == 2
+    said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("deploy-gcp: ")]
+    for line in lines:
+        assert any(line in one for one in said), (line, said)
+    assert world.workspace.resources() == []
+    assert world.calls("gcloud", "services") == world.calls("gcloud", "builds") == []
+
+
+FAILING = {
+    "not logged in": ({"gcloud auth": "ERROR: no active account"}, 2, "run `gcloud auth login`"),
+    "gcloud broken": ({"gcloud version": "Traceback"}, 2, "gcloud: installed, but"),
+    "tokens hidden": ({"gcloud secrets": "ERROR: PERMISSION_DENIED: no"}, 1, "voice-bridge-media-token can't be read"),
+}
+
+
+@pytest.mark.parametrize("failure", FAILING)
+def test_what_google_refuses_is_said_in_one_line(world: World, failure: str, capfd: pytest.CaptureFixture[str]):
+    """Tokens that exist but can't be read must not be made anew: the URLs in Exotel would stop working."""
+    world.there["fails"], status, line = FAILING[failure]
+    assert world.run("deploy") == status
+    assert line in capfd.readouterr().err
+    assert world.workspace.resources() == []
+
+
+def test_no_billing(world: World, capfd: pytest.CaptureFixture[str]):
+    world.there["billing"] = False
+    assert world.run("deploy") == 2
+    assert "has no billing account" in capfd.readouterr().err
+
+
+def test_archive_holds_what_the_dockerfile_copies(tmp_path: Path):
+    relay_image.archive(tmp_path / "source.tgz")
+    with tarfile.open(tmp_path / "source.tgz") as tar:
+        names = tar.getnames()
+    assert sorted(names) == sorted(file.as_posix() for file in relay_image.files())
+    dockerfile = (relay_image.ROOT / relay_image.DOCKERFILE).read_text()
+    for line in dockerfile.splitlines():
+        if line.startswith("COPY ") and "--from" not in line:
+            source = line.split()[1]
+            assert any(name == source or name.startswith(f"{source}/") for name in names), source
+    assert not any(name.startswith(("tests/", "infra/", "functions/webhook")) for name in names)
