@@ -12,6 +12,7 @@ from relay.line import Line
 from relay.records import Quality
 
 MARK_GRACE: Final = 2.0  # how long after the sound an echo of its mark may come (exotel.md 1.9)
+_JITTER: Final = 0.5  # the line plays later than our clock thinks, by what the network took
 _GAP_MIN: Final = 0.001
 _GAP_MAX: Final = 1.0  # an agent silent for longer has paused, and the caller hears a pause, not a hole
 
@@ -80,8 +81,10 @@ class Pacer:
 
     @property
     def speaking(self) -> bool:
-        """Whether there is agent speech that the caller has yet to hear."""
-        return bool(self._playout.queued_samples) or self._speech_until > self._loop.time()
+        """Whether there may be agent speech that the caller has yet to hear."""
+        if self._playout.queued_samples or self._marks:
+            return True
+        return self._speech_until + _JITTER > self._loop.time()
 
     def heard_ms(self, utterance: str) -> int:
         """Milliseconds of `utterance` the caller has heard by now."""

@@ -28,8 +28,8 @@ from relay.agents.seam import (
 from relay.agents.socket import AgentSocket, Closed
 from relay.audio.convert import AudioFormat, Encoding
 
-_SIGNED_URL_TIMEOUT: Final = 8.0
-_METADATA_TIMEOUT: Final = 8.0
+_SIGNED_URL_TIMEOUT: Final = 4.0  # these are waited for with a caller on the line: half a second is usual
+_METADATA_TIMEOUT: Final = 5.0
 _QUEUE_TIMEOUT: Final = 60.0  # the agent's queue may hold a caller for a while; the ambience plays meanwhile
 _GOODBYE_TIMEOUT: Final = 5.0  # after end_call the server closes by itself; should it forget, we do
 
@@ -256,6 +256,7 @@ class ElevenLabsSession:
     def __init__(self, agent: ElevenLabsAgent, http: aiohttp.ClientSession) -> None:
         self.conversation_id: str | None = None
         self.late_audio_ms = 0.0
+        self.wants_each_key = False
         self._agent = agent
         self._http = http
         self._late = LateAudio()

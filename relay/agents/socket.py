@@ -10,7 +10,7 @@ from aiohttp import WSMsgType
 
 from relay.agents.seam import AgentError
 
-OPEN_TIMEOUT: Final = 8.0
+OPEN_TIMEOUT: Final = 4.0
 CLOSE_TIMEOUT: Final = 2.0
 HEARTBEAT: Final = 10.0  # WebSocket pings, so that a vendor that vanished without a FIN is noticed
 MAX_MESSAGE: Final = 16 * 1024 * 1024  # ElevenLabs' own SDK allows as much (elevenlabs.md A1.1)
