@@ -34,11 +34,10 @@ locals {
   )
 }
 
-ephemeral "aws_secretsmanager_random_password" "generated" {
-  for_each = local.generated_secrets
+module "tokens" {
+  source = "./tokens"
 
-  password_length     = 43 # 256 bits of letters and digits
-  exclude_punctuation = true
+  names = keys(local.generated_secrets)
 }
 
 resource "aws_secretsmanager_secret" "generated" {
@@ -54,7 +53,7 @@ resource "aws_secretsmanager_secret_version" "generated" {
   for_each = local.generated_secrets
 
   secret_id                = aws_secretsmanager_secret.generated[each.key].id
-  secret_string_wo         = ephemeral.aws_secretsmanager_random_password.generated[each.key].random_password
+  secret_string_wo         = module.tokens.values[each.key]
   secret_string_wo_version = var.secrets_version
 }
 

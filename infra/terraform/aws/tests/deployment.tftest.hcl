@@ -1,0 +1,354 @@
+# The logic of the files, with every answer of AWS mocked. `make test` runs these, in a copy of the files with
+# tests/tokens_override.tf among them.
+
+mock_provider "aws" {
+  mock_data "aws_availability_zones" {
+    defaults = {
+      names = ["ap-south-1a", "ap-south-1b", "ap-south-1c"]
+    }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = {
+      account_id = "123456789012"
+    }
+  }
+  mock_data "aws_partition" {
+    defaults = {
+      partition = "aws"
+    }
+  }
+  mock_data "aws_iam_policy_document" {
+    defaults = {
+      json = "{\"Version\": \"2012-10-17\", \"Statement\": []}"
+    }
+  }
+  mock_data "aws_secretsmanager_secret_version" {
+    defaults = {
+      secret_string = "token_for_tests_only"
+    }
+  }
+  mock_data "aws_ec2_managed_prefix_list" {
+    defaults = {
+      id = "pl-9aa247f3"
+    }
+  }
+  mock_resource "aws_cloudfront_distribution" {
+    defaults = {
+      domain_name = "d111111abcdef8.cloudfront.net"
+    }
+  }
+  mock_resource "aws_apigatewayv2_api" {
+    defaults = {
+      api_endpoint  = "https://a1b2c3d4e5.execute-api.ap-south-1.amazonaws.com"
+      execution_arn = "arn:aws:execute-api:ap-south-1:123456789012:a1b2c3d4e5"
+    }
+  }
+  mock_resource "aws_acm_certificate" {
+    defaults = {
+      arn = "arn:aws:acm:ap-south-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+      domain_validation_options = [{
+        domain_name           = "calls.example.com"
+        resource_record_name  = "_1.calls.example.com."
+        resource_record_type  = "CNAME"
+        resource_record_value = "_2.acm-validations.aws."
+      }]
+    }
+  }
+  mock_resource "aws_acm_certificate_validation" {
+    defaults = {
+      certificate_arn = "arn:aws:acm:ap-south-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+    }
+  }
+  mock_resource "aws_lb" {
+    defaults = {
+      arn        = "arn:aws:elasticloadbalancing:ap-south-1:123456789012:loadbalancer/app/voice-bridge/0123456789abcdef"
+      arn_suffix = "app/voice-bridge/0123456789abcdef"
+    }
+  }
+  mock_resource "aws_lb_target_group" {
+    defaults = {
+      arn        = "arn:aws:elasticloadbalancing:ap-south-1:123456789012:targetgroup/voice-bridge/0123456789abcdef"
+      arn_suffix = "targetgroup/voice-bridge/0123456789abcdef"
+    }
+  }
+  mock_resource "aws_lb_listener" {
+    defaults = {
+      arn = "arn:aws:elasticloadbalancing:ap-south-1:123456789012:listener/app/voice-bridge/0123456789abcdef/0123456789abcdef"
+    }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = {
+      arn = "arn:aws:iam::123456789012:role/voice-bridge"
+    }
+  }
+  mock_resource "aws_ecs_cluster" {
+    defaults = {
+      arn = "arn:aws:ecs:ap-south-1:123456789012:cluster/voice-bridge"
+      id  = "arn:aws:ecs:ap-south-1:123456789012:cluster/voice-bridge"
+    }
+  }
+  mock_resource "aws_ecs_task_definition" {
+    defaults = {
+      arn = "arn:aws:ecs:ap-south-1:123456789012:task-definition/voice-bridge-relay:1"
+    }
+  }
+  mock_resource "aws_ecs_service" {
+    defaults = {
+      id = "arn:aws:ecs:ap-south-1:123456789012:service/voice-bridge/relay"
+    }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = {
+      arn        = "arn:aws:lambda:ap-south-1:123456789012:function:voice-bridge"
+      invoke_arn = "arn:aws:apigateway:ap-south-1:lambda:path/2015-03-31/functions/arn:aws:lambda:ap-south-1:123456789012:function:voice-bridge/invocations"
+    }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = {
+      arn = "arn:aws:logs:ap-south-1:123456789012:log-group:voice-bridge"
+    }
+  }
+  mock_resource "aws_sqs_queue" {
+    defaults = {
+      arn = "arn:aws:sqs:ap-south-1:123456789012:voice-bridge-failed-sweeps"
+    }
+  }
+  mock_resource "aws_sns_topic" {
+    defaults = {
+      arn = "arn:aws:sns:ap-south-1:123456789012:voice-bridge-alarms"
+    }
+  }
+  mock_resource "aws_appautoscaling_policy" {
+    defaults = {
+      arn = "arn:aws:autoscaling:ap-south-1:123456789012:scalingPolicy:1"
+    }
+  }
+  mock_resource "aws_s3_bucket" {
+    defaults = {
+      arn = "arn:aws:s3:::voice-bridge-records-123456789012-ap-south-1"
+    }
+  }
+  mock_resource "aws_secretsmanager_secret" {
+    defaults = {
+      arn = "arn:aws:secretsmanager:ap-south-1:123456789012:secret:voice-bridge/x-AbCdEf"
+    }
+  }
+}
+
+variables {
+  package_directory   = "tests/packages"
+  relay_image_tag     = "0123abcd"
+  elevenlabs_agent_id = "agent_01example"
+  elevenlabs_api_key  = "sk_for_tests_only_0000"
+  transfer_targets    = { sales = "+918047100001" }
+}
+
+run "three_settings_are_enough" {
+  assert {
+    condition     = output.voicebot_url == "wss://d111111abcdef8.cloudfront.net/media/token_for_tests_only"
+    error_message = "Without a domain the Voicebot URL is CloudFront's own name."
+  }
+  assert {
+    condition     = output.connect_primary_url == "https://a1b2c3d4e5.execute-api.ap-south-1.amazonaws.com/exotel/connect?token=token_for_tests_only"
+    error_message = "The Connect URL carries the token in its query."
+  }
+  assert {
+    condition     = output.connect_fallback_url == output.connect_primary_url
+    error_message = "Primary and fallback are one function."
+  }
+  assert {
+    condition     = length(aws_acm_certificate.relay) + length(aws_lb_listener.https) + length(aws_route53_record.relay) == 0
+    error_message = "Without a domain there is nothing of one."
+  }
+  assert {
+    condition     = length(aws_subnet.public) == 2 && length(toset(aws_subnet.public[*].availability_zone)) == 2
+    error_message = "The relay runs in two zones."
+  }
+  assert {
+    condition     = aws_s3_bucket.records.bucket == "voice-bridge-records-123456789012-ap-south-1" && !aws_s3_bucket.records.force_destroy
+    error_message = "The bucket's name is unique, and destroy does not empty it."
+  }
+  assert {
+    condition     = { for pair in jsondecode(aws_ecs_task_definition.relay.container_definitions)[0].environment : pair.name => pair.value }["MAX_CALLS"] == "100"
+    error_message = "Half a vCPU takes 100 calls."
+  }
+  assert {
+    condition     = aws_appautoscaling_policy.out_on_calls.target_tracking_scaling_policy_configuration[0].target_value == 60 && aws_cloudwatch_metric_alarm.few_calls.threshold == 24
+    error_message = "Scale out above 60 calls a task; scale in where one task fewer still has less than that."
+  }
+  assert {
+    condition     = length(aws_secretsmanager_secret.elevenlabs_webhook_secret) == 0
+    error_message = "No entry without a webhook secret."
+  }
+  assert {
+    condition     = length(aws_sns_topic_subscription.mail) == 0
+    error_message = "Without an address nobody is mailed."
+  }
+}
+
+run "with_a_domain" {
+  variables {
+    domain_name    = "calls.example.com"
+    hosted_zone_id = "Z0123456789ABCDEFGHIJ"
+  }
+
+  assert {
+    condition     = output.voicebot_url == "wss://calls.example.com/media/token_for_tests_only"
+    error_message = "With a domain the Voicebot URL is on it."
+  }
+  assert {
+    condition     = length(aws_cloudfront_distribution.relay) + length(aws_lb_listener.http) + length(aws_vpc_security_group_ingress_rule.balancer_from_cloudfront) == 0
+    error_message = "With a domain CloudFront has no part in it, and nothing is served without TLS."
+  }
+  assert {
+    condition     = aws_route53_record.certificate["calls.example.com"].name == "_1.calls.example.com." && aws_route53_record.relay[0].name == "calls.example.com"
+    error_message = "The certificate is proved and the name made in Route 53."
+  }
+  assert {
+    condition     = aws_lb_listener.https[0].ssl_policy == "ELBSecurityPolicy-TLS13-1-2-2021-06"
+    error_message = "TLS 1.2 at least."
+  }
+}
+
+run "on_arm" {
+  variables {
+    architecture = "arm64"
+  }
+
+  assert {
+    condition     = aws_ecs_task_definition.relay.runtime_platform[0].cpu_architecture == "ARM64"
+    error_message = "The relay runs on arm64."
+  }
+  assert {
+    condition     = alltrue([for function in aws_lambda_function.function : function.architectures == tolist(["arm64"]) && endswith(function.filename, "-aws-arm64.zip")])
+    error_message = "The functions and their packages are arm64."
+  }
+}
+
+run "what_can_be_chosen" {
+  variables {
+    name                          = "clinic"
+    relay_cpu                     = 1024
+    relay_memory                  = 2048
+    records_retention_days        = 20
+    log_retention_days            = 7
+    alarm_email                   = "ops@example.com"
+    elevenlabs_webhook_secret     = "wsec_for_tests_only"
+    transfer_reserved_concurrency = 5
+    relay_environment             = { BACKGROUND_SOUND_FILE = "office", STATS_SECONDS = "30" }
+    transfer_targets              = { sales = "+918047100001,+918047100002" }
+    transfer_team_1_number        = "+918047100003"
+    access_logs                   = true
+  }
+
+  assert {
+    condition     = aws_lb.relay.name == "clinic" && aws_lambda_function.function["webhook"].function_name == "clinic-webhook" && startswith(aws_s3_bucket.records.bucket, "clinic-records-")
+    error_message = "Everything is named after the installation."
+  }
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.records.rule[0].expiration[0].days == 20 && aws_s3_bucket_lifecycle_configuration.records.rule[0].noncurrent_version_expiration[0].noncurrent_days == 20
+    error_message = "No version outlives the retention."
+  }
+  assert {
+    condition     = alltrue([for group in concat([aws_cloudwatch_log_group.relay, aws_cloudwatch_log_group.api], values(aws_cloudwatch_log_group.function)) : group.retention_in_days == 7])
+    error_message = "Every log group keeps what was asked for."
+  }
+  assert {
+    condition     = contains(keys(aws_lambda_function.function["webhook"].environment[0].variables), "ELEVENLABS_WEBHOOK_SECRET_ARN")
+    error_message = "The webhook function is told where its secret is."
+  }
+  assert {
+    condition     = aws_lambda_function.function["transfer"].environment[0].variables["TRANSFER_TEAM_1_NUMBER"] == "+918047100003" && jsondecode(aws_lambda_function.function["transfer"].environment[0].variables["TRANSFER_TARGETS"])["sales"] == "+918047100001,+918047100002"
+    error_message = "The functions know every target."
+  }
+  assert {
+    condition     = aws_lambda_function.function["transfer"].reserved_concurrent_executions == 5 && aws_lambda_function.function["webhook"].reserved_concurrent_executions == -1
+    error_message = "Concurrency is set aside where asked for."
+  }
+  assert {
+    condition     = { for pair in jsondecode(aws_ecs_task_definition.relay.container_definitions)[0].environment : pair.name => pair.value }["STATS_SECONDS"] == "30"
+    error_message = "The relay's further settings win over ours."
+  }
+  assert {
+    condition     = aws_lb.relay.access_logs[0].prefix == "access-logs" && aws_sns_topic_subscription.mail[0].endpoint == "ops@example.com"
+    error_message = "Access logs and mail as asked for."
+  }
+}
+
+# --- Refused before anything is created ---------------------------------------------------------------------------
+
+run "refuses_malformed_settings" {
+  command = plan
+
+  variables {
+    elevenlabs_agent_id    = "https://elevenlabs.io/app/agents/x"
+    elevenlabs_api_key     = "\"sk quoted\""
+    elevenlabs_region      = "mars"
+    transfer_team_1_number = "1800 123 4567"
+    transfer_team_2_number = "team"
+    region                 = "Mumbai"
+    name                   = "Voice_Bridge"
+    domain_name            = "https://calls.example.com"
+    vpc_cidr               = "10.0.0.0/8"
+    zone_count             = 1
+    alarm_email            = "ops"
+    relay_image_tag        = "latest"
+    architecture           = "amd64"
+    sweep_minutes          = 0
+    log_retention_days     = 31
+    records_retention_days = 0
+    secrets_version        = 0
+    relay_max_calls        = 1000
+    relay_min_tasks        = 0
+    api_rate_limit         = 0
+    relay_environment      = { MEDIA_TOKEN = "in plain" }
+    webhook_environment    = { ELEVENLABS_API_KEY = "in plain" }
+    transfer_environment   = { EXOTEL_TOKEN = "in plain" }
+    relay_secrets          = { MEDIA_BASIC_AUTH = "user:password" }
+
+    webhook_reserved_concurrency  = 0
+    transfer_reserved_concurrency = -2
+  }
+
+  expect_failures = [
+    var.elevenlabs_agent_id, var.elevenlabs_api_key, var.elevenlabs_region, var.transfer_team_1_number,
+    var.transfer_team_2_number, var.region, var.name, var.domain_name, var.vpc_cidr, var.zone_count,
+    var.alarm_email, var.relay_image_tag, var.architecture, var.sweep_minutes, var.log_retention_days,
+    var.records_retention_days, var.secrets_version, var.relay_max_calls, var.relay_min_tasks, var.api_rate_limit,
+    var.relay_environment, var.webhook_environment, var.transfer_environment, var.relay_secrets,
+    var.webhook_reserved_concurrency, var.transfer_reserved_concurrency,
+  ]
+}
+
+run "refuses_sizes_that_fargate_does_not_have" {
+  command = plan
+
+  variables {
+    relay_cpu       = 1024
+    relay_memory    = 1024
+    relay_max_tasks = 1
+  }
+
+  expect_failures = [var.relay_memory, var.relay_max_tasks]
+}
+
+run "refuses_numbers_that_are_not_e164_and_a_domain_without_its_zone" {
+  command = plan
+
+  variables {
+    transfer_targets = { sales = "08047100001" }
+    domain_name      = "calls.example.com"
+  }
+
+  expect_failures = [var.transfer_targets, var.hosted_zone_id]
+}
+
+run "refuses_to_have_nobody_to_transfer_to" {
+  command = plan
+
+  variables {
+    transfer_targets = {}
+  }
+
+  expect_failures = [var.transfer_targets]
+}
