@@ -225,7 +225,11 @@ class Call:
                     self._pacer.mark_echoed(name)
                 case exotel.Dtmf(digit):
                     quality.dtmf += 1
-                    self._keypad.press(digit)
+                    session = self._conversation.session
+                    if session is not None and session.wants_each_key:
+                        self._send_keys(digit)
+                    else:
+                        self._keypad.press(digit)
                 case exotel.Clear():
                     self.playout.flush()
                 case exotel.Stop(reason):

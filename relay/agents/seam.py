@@ -172,6 +172,8 @@ class AgentSession(Protocol):
     conversation_id: str | None
     late_audio_ms: float
     """Audio dropped because it belonged to an interrupted utterance."""
+    wants_each_key: bool
+    """Keys one by one as they are pressed, for menus; otherwise whole entries, or an agent answers each digit."""
 
     def stalled_for(self, now: float) -> float:
         """Seconds for which the agent has not been taking what we send it, 0.0 while it does."""
