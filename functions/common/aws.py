@@ -19,6 +19,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.common.http import Request, Response, request
 from functions.common.log import LOGGER
+from functions.common.phone import mask_within
 
 App = TypeVar("App")
 Event = dict[str, Any]
@@ -111,7 +112,7 @@ class _Lines(LambdaPowertoolsFormatter):
             "function_request_id": log.get("function_request_id"),
         }
         if "exception" in log:
-            line["exception"] = log["exception"]
+            line["exception"] = mask_within(str(log["exception"]))
         return super().serialize(line)
 
 

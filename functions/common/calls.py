@@ -134,7 +134,7 @@ def result_end(result: Document) -> float | None:
 
 def _ending(main: Stream | None, results: list[Document]) -> Document:
     if main and main.ended:
-        return {name: text(main.ended, name) or None for name in ("ended_by", "end_reason", "end_detail")}
+        return {name: text(main.ended, name) for name in ("ended_by", "end_reason", "end_detail")}
     if main and main.closed:
         detail = "the relay never said how the call ended"
         return {"ended_by": "relay", "end_reason": main.end_reason, "end_detail": detail}

@@ -10,6 +10,7 @@ import logging
 import sys
 from typing import Any
 
+from functions.common.phone import mask_within
 from functions.common.times import rfc3339
 
 LOGGER = logging.getLogger("functions")
@@ -32,7 +33,7 @@ def line(record: logging.LogRecord, describe: Any) -> dict[str, Any]:
         **getattr(record, "fields", {}),
     }
     if record.exc_info:
-        entry["exception"] = describe(record.exc_info)
+        entry["exception"] = mask_within(describe(record.exc_info))
     return entry
 
 

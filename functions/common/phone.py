@@ -7,6 +7,7 @@ The same caller is `09876500001` on the socket, `+919876500001` in one callback 
 import re
 
 _NOT_DIGITS = re.compile(r"\D+")
+_LONG = re.compile(r"\+?\d{8,15}")
 # Toll-free numbers (1800…) are dialled nationally and have no safe E.164 form; some are ten digits long (exotel.md 6).
 _TOLL_FREE = re.compile(r"^0?1800\d{6,7}$")
 
@@ -35,6 +36,11 @@ def to_e164(number: str | None) -> str | None:
     else:
         return None
     return None if national.startswith("0") else f"+91{national}"
+
+
+def mask_within(text: str) -> str:
+    """`text` with everything masked that could be a phone number: for texts we did not write, such as exceptions."""
+    return _LONG.sub(lambda found: mask(found[0]), text)
 
 
 def mask(number: str | None) -> str:

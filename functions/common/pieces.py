@@ -77,6 +77,12 @@ def gather(store: Store, call_sid: str, seen: MutableMapping[str, Document] | No
     )
 
 
+def linked_call(conversation_id: str, store: Store) -> str:
+    """The CallSid that the relay, or a webhook, said this conversation belongs to; empty while nobody has."""
+    link = store.read(layout.conversation_call(conversation_id))
+    return link.body.decode() if link else ""
+
+
 def _read(store: Store, prefix: str, seen: MutableMapping[str, Document]) -> Iterator[tuple[str, Document]]:
     for key in store.keys(prefix):
         if key not in seen:

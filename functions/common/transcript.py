@@ -21,14 +21,13 @@ def merged(vendor: list[Document], live: list[Document], vendor_start: float) ->
     for position, turn in enumerate(vendor):
         twin = twins.get(position)
         at = to_unix(text(twin, "at")) or vendor_start + (number(turn, "offset_ms") or 0) / 1000
-        heard = number(twin, "heard_ms")
         turns.append(
             {
                 "speaker": turn["speaker"],
                 "text": turn["text"],
                 "at": rfc3339(at),
                 "interrupted": bool(turn.get("interrupted")) or bool(twin and twin.get("interrupted")),
-                "heard_ms": heard,
+                "heard_ms": number(twin, "heard_ms"),
             }
         )
     return turns
@@ -40,6 +39,7 @@ def with_offsets(turns: Iterable[Document], started_at: float | None) -> list[Do
     for turn in turns:
         at = to_unix(text(turn, "at"))
         offset = number(turn, "offset_ms") if at is None or started_at is None else (at - started_at) * 1000
+        heard = number(turn, "heard_ms")
         finished.append(
             {
                 "speaker": text(turn, "speaker"),
@@ -47,7 +47,7 @@ def with_offsets(turns: Iterable[Document], started_at: float | None) -> list[Do
                 "at": text(turn, "at") or None,
                 "offset_ms": None if offset is None else round(offset),
                 "interrupted": bool(turn.get("interrupted")),
-                "heard_ms": number(turn, "heard_ms"),
+                "heard_ms": None if heard is None else round(heard),
             }
         )
     return finished

@@ -10,15 +10,14 @@ from functions.common import layout, log
 from functions.common.calls import write_record
 from functions.common.documents import Document, encode, text
 from functions.common.http import Request, Response, answer
+from functions.common.pending import mark_call
 from functions.common.pieces import gather
 from functions.common.routes import Handler, Routes, serve
 from functions.common.store import Store
 from functions.common.transfers import OUTCOMES, Verdict, decide, transfer_of
 from functions.transfer import exotel
-from functions.transfer.connect import Connect
+from functions.transfer.connect import FOLDED_AFTER_S, Connect
 from functions.transfer.settings import Settings
-
-_SEEN_TO_AFTER_S = 300
 
 
 class TransferApp:
@@ -127,9 +126,7 @@ class TransferApp:
         """Create a piece and fold the record; True when it was news. The marker has the sweep finish what we don't."""
         body = encode(piece)
         name = layout.digest(body)
-        now = self._clock()
-        marker = {"at": now, "next_at": now + _SEEN_TO_AFTER_S, "attempts": 0}
-        self._store.create(layout.pending_call(call_sid, f"{kind}-{name}"), encode(marker))
+        mark_call(self._store, call_sid, f"{kind}-{name}", self._clock(), FOLDED_AFTER_S)
         fresh = self._store.create(layout.piece(call_sid, kind, name), body)
         write_record(self._store, call_sid)
         return fresh

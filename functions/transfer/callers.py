@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from functions.common import layout
 from functions.common.documents import Document, decode, encode, text
-from functions.common.pieces import gather
+from functions.common.pieces import gather, linked_call
 from functions.common.store import Store
 from functions.common.streams import main_stream
 from functions.common.times import to_unix
@@ -36,15 +36,16 @@ def adopt(call_sid: str, number: str, began_at: float | None, store: Store, now:
     fitting = [
         conversation_id
         for entry in _entries(number, store, now)
-        if layout.is_id(conversation_id := text(entry, "conversation_id")) and _fits(entry, began_at, now)
+        if layout.is_id(conversation_id := text(entry, "conversation_id"))
+        and _fits(entry, began_at, now)
+        and linked_call(conversation_id, store) in {"", call_sid}
     ]
     if len(fitting) != 1:
         return False
-    link = layout.conversation_call(fitting[0])
-    if not store.create(link, call_sid.encode()):
-        present = store.read(link)
-        if present is None or present.body.decode() != call_sid:
-            return False
+    if not store.create(layout.conversation_call(fitting[0]), call_sid.encode()) and (
+        linked_call(fitting[0], store) != call_sid
+    ):
+        return False
     store.create(layout.piece(call_sid, "conversations", fitting[0]), encode({"conversation_id": fitting[0]}))
     return True
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functions.common import layout, log
 from functions.common.documents import Document, encode, number
 from functions.common.http import Request, Response, answer
+from functions.common.pending import mark_call
 from functions.common.pieces import Pieces, gather
 from functions.common.store import Store
 from functions.common.times import from_exotel
@@ -23,6 +24,8 @@ from functions.transfer import exotel
 from functions.transfer.answer import NOBODY, connect_answer
 from functions.transfer.callers import adopt, call_of
 from functions.transfer.settings import Settings
+
+FOLDED_AFTER_S = 300
 
 _LOOK_AGAIN_S = 0.25
 
@@ -107,7 +110,7 @@ class Connect:
         if may_ask_again:
             return answer(503, {"status": "error", "error": "not decided yet, ask the fallback URL"})
         if call_sid:
-            self.store.create(layout.piece(call_sid, "connect", "empty"), encode({"waited_in_vain": True}))
+            self._keep(call_sid, "empty", encode({"waited_in_vain": True}))
         return answer(200, NOBODY)
 
     def _final(self, call_sid: str, pieces: Pieces, want: Want | None, began_at: float) -> Response:
@@ -120,7 +123,7 @@ class Connect:
             if numbers:
                 given = {"target": want.target, "reason": want.reason, "summary": want.summary}
                 body = encode({**given, "numbers": numbers, "of": everyone})
-                self.store.create(layout.piece(call_sid, "connect", f"answer-{layout.digest(body)}"), body)
+                self._keep(call_sid, f"answer-{layout.digest(body)}", body)
         log.info(
             "connect_answered",
             f"{len(numbers)} numbers given" if numbers else "nobody is called",
@@ -131,6 +134,11 @@ class Connect:
         if want and numbers:
             return answer(200, connect_answer(numbers, want, self.settings, self.request))
         return answer(200, NOBODY)
+
+    def _keep(self, call_sid: str, name: str, body: bytes) -> None:
+        """Only the piece: Exotel is waiting. The record is folded with the next news of the call, or by the sweep."""
+        mark_call(self.store, call_sid, f"connect-{name}", self.clock(), FOLDED_AFTER_S)
+        self.store.create(layout.piece(call_sid, "connect", name), body)
 
     def _still_to_try(self, everyone: list[str], pieces: Pieces) -> list[str]:
         """All of them, or with `fetch_after_attempt` the next one that has not been tried."""

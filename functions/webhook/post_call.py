@@ -21,6 +21,7 @@ from functions.common.calls import result_end, write_record
 from functions.common.documents import Document, decode, encode, mapping, number, text
 from functions.common.http import Request, Response, answer
 from functions.common.phone import to_e164
+from functions.common.pieces import linked_call
 from functions.common.signature import ELEVENLABS_HEADER, Verdict, verify
 from functions.common.store import Store
 from functions.common.times import rfc3339
@@ -136,12 +137,6 @@ def add_result(result: Document, name: str, call_sid: str, store: Store) -> str:
         entry = {"conversation_id": conversation_id, "started_at": result["started_at"], "ended_at": rfc3339(ended_at)}
         store.create(f"{layout.caller(caller, ended_at)}conversation-{conversation_id}.json", encode(entry))
     return call_sid
-
-
-def linked_call(conversation_id: str, store: Store) -> str:
-    """The CallSid that the relay, or a webhook, said this conversation belongs to."""
-    link = store.read(layout.conversation_call(conversation_id))
-    return link.body.decode() if link else ""
 
 
 def add_audio(audio: bytes, call_sid: str, conversation_id: str, store: Store) -> None:

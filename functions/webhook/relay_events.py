@@ -8,6 +8,7 @@ from functions.common import layout, log
 from functions.common.calls import write_record
 from functions.common.documents import Document, decode, encode, mapping, objects, text
 from functions.common.http import Request, Response, answer
+from functions.common.pending import mark_call
 from functions.common.phone import to_e164
 from functions.common.settings import Targets, find_target
 from functions.common.signature import RELAY_HEADER, Verdict, verify
@@ -56,8 +57,7 @@ def store_event(event: Document, body: bytes, store: Store, settings: Settings, 
     """
     call_sid, event_id = text(event, "call_sid"), text(event, "event_id")
     stream_sid = text(event, "stream_sid")
-    marker = {"at": now, "next_at": now + settings.sweep_after_s, "attempts": 0, "stream_sid": stream_sid}
-    store.create(layout.pending_call(call_sid, f"stream-{stream_sid}"), encode(marker))
+    mark_call(store, call_sid, f"stream-{stream_sid}", now, settings.sweep_after_s, stream_sid)
     transfer = _store_request(event, store, settings.targets) if mapping(event, "transfer") else {}
     fresh = store.create(layout.piece(call_sid, "events", event_id), body)
     for item in (event, *objects(event, "agents")):

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functions.common import layout, log
 from functions.common.documents import decode, encode, mapping, number, text
 from functions.common.fetch import Fetch, FetchError
+from functions.common.pending import Claim, claims
 from functions.common.store import Store, StoreError
 from functions.webhook.api import ApiError, ConversationsApi
-from functions.webhook.pending import Claim, claims
 from functions.webhook.post_call import take_in
 from functions.webhook.repair import fetch_result, repair_call
 from functions.webhook.settings import Settings

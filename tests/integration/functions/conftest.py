@@ -1,5 +1,7 @@
 """Servers that are started once and shared: S3 (moto), Cloud Storage (emulator), and an empty bucket for each test."""
 
+import subprocess
+import sys
 import uuid
 
 import boto3
@@ -10,7 +12,8 @@ from google.cloud import storage
 from functions.common.store.folder import FolderStore
 from functions.common.store.gcs import GcsStore
 from functions.common.store.s3 import S3Store
-from tests.support.processes import aws_environment, gcs_emulator, moto_server
+from tests.support.lambda_runtime import interpreter
+from tests.support.processes import ROOT, aws_environment, gcs_emulator, moto_server
 
 
 @pytest.fixture(scope="session")
@@ -62,3 +65,12 @@ def store(request, tmp_path):
         return S3Store(request.getfixturevalue("s3_bucket"), "some/prefix/")
     client = request.getfixturevalue("gcs_client")
     return GcsStore(request.getfixturevalue("gcs_bucket"), "some/prefix/", client)
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory):
+    """The archives of `make package`, the Lambda ones for the Python that can be run here."""
+    folder = tmp_path_factory.mktemp("packages")
+    command = [sys.executable, "scripts/package_functions.py", "--output", str(folder), "--platform", "x86_64"]
+    subprocess.run([*command, "--python-version", interpreter()[1]], cwd=ROOT, check=True, capture_output=True)
+    return folder

@@ -1,4 +1,4 @@
-"""Work that the sweep still has to see to, and how two sweeps share it.
+"""Work that the sweep has to see to, should nobody else live to finish it; and how two sweeps share it.
 
 A marker below `pending/` is created before the work it stands for, and deleted after. To work on one is to move its
 `next_at` into the future by a swap: of two sweeps that try, one succeeds. Should that one die, the marker is due again
@@ -8,12 +8,19 @@ later. The wait grows with every attempt, and after a day there are no more.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from functions.common import layout
 from functions.common.documents import Document, decode, encode, number
 from functions.common.store import Store
 
 LONGEST_S = 86_400
 _FIRST_WAIT_S = 120
 _LONGEST_WAIT_S = 3600
+
+
+def mark_call(store: Store, call_sid: str, name: str, now: float, after_s: float, stream_sid: str = "") -> None:
+    """Have the sweep look at a call `after_s` from now. Done before the work, so that a crash leaves the marker."""
+    marker = {"at": now, "next_at": now + after_s, "attempts": 0, "stream_sid": stream_sid}
+    store.create(layout.pending_call(call_sid, name), encode(marker))
 
 
 @dataclass(frozen=True, slots=True)

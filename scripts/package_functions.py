@@ -1,0 +1,123 @@
+"""Build the functions' archives: `make package`, or with options for another Python or fewer archives.
+
+    build/{webhook,transfer}-aws-{x86_64,arm64}.zip   the code and its libraries, for the Lambda runtime
+    build/{webhook,transfer}-gcp.zip                  the code; Cloud Functions installs the libraries itself
+
+The same sources give the same bytes: names are sorted, times and modes fixed, versions and hashes pinned. So a second
+`terraform apply` changes nothing.
+
+boto3 is shipped although the runtime has one: the exactly-once writes depend on `If-Match`, which an older one refuses
+to send. Of botocore's 30 MB only the services in use are kept.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FUNCTIONS = ("webhook", "transfer")
+PLATFORMS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}
+PYTHON = "3.13"
+
+# What is of one cloud only. The local server is of none.
+_AWS_ONLY = {"common/aws.py", "common/store/s3.py", "webhook/aws.py", "transfer/aws.py"}
+_GCP_ONLY = {"common/gcp.py", "common/store/gcs.py", "webhook/main.py", "transfer/main.py"}
+_ENTRY_POINTS = {"webhook": ("webhook", "sweep"), "transfer": ("transfer",)}
+_BOTOCORE_SERVICES = {"s3", "secretsmanager", "sts"}
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=ROOT / "build", help="folder for the archives")
+    parser.add_argument("--python-version", default=PYTHON, help=f"of the Lambda runtime ({PYTHON})")
+    parser.add_argument("--platform", choices=sorted(PLATFORMS), action="append", help="default: all")
+    parser.add_argument("--cloud", choices=("aws", "gcp"), action="append", help="default: both")
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    clouds = options.cloud or ["aws", "gcp"]
+    if "aws" in clouds:
+        for platform in options.platform or sorted(PLATFORMS):
+            with tempfile.TemporaryDirectory() as folder:
+                libraries = install(Path(folder), PLATFORMS[platform], options.python_version)
+                for function in FUNCTIONS:
+                    members = {**libraries, **code(function, without=_GCP_ONLY)}
+                    report(write(options.output / f"{function}-aws-{platform}.zip", members))
+    if "gcp" in clouds:
+        for function in FUNCTIONS:
+            report(write(options.output / f"{function}-gcp.zip", gcp_members(function)))
+
+
+def install(folder: Path, platform: str, python_version: str) -> dict[str, bytes]:
+    """The pinned libraries for the runtime's platform: path in the archive → content."""
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"),
+            *("--target", str(folder), "--platform", platform, "--python-version", python_version),
+            *("--only-binary=:all:", "--require-hashes", "--no-deps"),
+            *("-r", str(ROOT / "requirements" / "functions-aws.txt")),
+        ],
+        check=True,
+    )
+    shutil.rmtree(folder / "bin", ignore_errors=True)
+    return {name: path.read_bytes() for name, path in files(folder) if wanted(name)}
+
+
+def wanted(name: str) -> bool:
+    """Leave out the description of AWS services that are not used."""
+    parts = Path(name).parts
+    in_a_service = parts[:2] == ("botocore", "data") and len(parts) > 3
+    return not in_a_service or parts[2] in _BOTOCORE_SERVICES
+
+
+def code(function: str, without: set[str]) -> dict[str, bytes]:
+    """`functions/common` and the function itself, without what belongs to the other cloud."""
+    found = {}
+    for name, path in files(ROOT / "functions"):
+        if path.suffix != ".py" or name in without:
+            continue
+        if name == "__init__.py" or name.split("/")[0] in {"common", function}:
+            found[f"functions/{name}"] = path.read_bytes()
+    return found
+
+
+def gcp_members(function: str) -> dict[str, bytes]:
+    """Cloud Functions looks for the entry points in `main.py` and for the libraries in `requirements.txt`."""
+    names = _ENTRY_POINTS[function]
+    main_py = f"from functions.{function}.main import {', '.join(names)}\n\n__all__ = {list(names)!r}\n"
+    return {
+        "main.py": main_py.encode(),
+        "requirements.txt": (ROOT / "requirements" / "functions-gcp.txt").read_bytes(),
+        **code(function, without=_AWS_ONLY),
+    }
+
+
+def files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Every file below `folder`, with its path from there."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield path.relative_to(folder).as_posix(), path
+
+
+def write(archive: Path, members: dict[str, bytes]) -> Path:
+    """A zip that depends on nothing but `members`."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as zipped:
+        for name in sorted(members):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.external_attr = 0o100644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            zipped.writestr(entry, members[name])
+    return archive
+
+
+def report(archive: Path) -> None:
+    print(f"{archive}  {archive.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Stores for tests: one in memory, and one that dies at a chosen operation."""
+
+import threading
+from collections.abc import Iterator
+
+from functions.common.store import Store, Stored
+
+
+class MemoryStore:
+    """The store's contract over a dict; `objects` is there to look at."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self._versions: dict[str, int] = {}
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def create(self, key: str, body: bytes) -> bool:
+        with self._lock:
+            if key in self.objects:
+                return False
+            self._put(key, body)
+            return True
+
+    def read(self, key: str) -> Stored | None:
+        with self._lock:
+            return Stored(self.objects[key], str(self._versions[key])) if key in self.objects else None
+
+    def swap(self, key: str, body: bytes, version: str) -> bool:
+        with self._lock:
+            if key not in self.objects or str(self._versions[key]) != version:
+                return False
+            self._put(key, body)
+            return True
+
+    def delete(self, key: str) -> None:
+        with self._lock:
+            self.objects.pop(key, None)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        with self._lock:
+            return iter(sorted(key for key in self.objects if key.startswith(prefix)))
+
+    def _put(self, key: str, body: bytes) -> None:
+        self._count += 1
+        self.objects[key] = body
+        self._versions[key] = self._count
+
+
+class Crash(BaseException):
+    """The process dies. Not an Exception, so that no handler of ours can make something of it."""
+
+
+class CrashingStore:
+    """Hands everything on to `store`, and dies just before or just after operation number `at` (from 0)."""
+
+    def __init__(self, store: Store, at: int | None, *, after: bool = False) -> None:
+        self._store = store
+        self._at = at
+        self._after = after
+        self.operations = 0
+
+    def create(self, key: str, body: bytes) -> bool:
+        return self._step(lambda: self._store.create(key, body))
+
+    def read(self, key: str) -> Stored | None:
+        return self._step(lambda: self._store.read(key))
+
+    def swap(self, key: str, body: bytes, version: str) -> bool:
+        return self._step(lambda: self._store.swap(key, body, version))
+
+    def delete(self, key: str) -> None:
+        return self._step(lambda: self._store.delete(key))
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        return self._step(lambda: self._store.keys(prefix))
+
+    def _step(self, operation):
+        number = self.operations
+        self.operations += 1
+        if number == self._at and not self._after:
+            raise Crash
+        result = operation()
+        if number == self._at:
+            raise Crash
+        return result

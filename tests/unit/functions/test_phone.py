@@ -1,0 +1,50 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.common.phone import mask, to_e164
+
+NATIONAL = st.from_regex(r"[1-9][0-9]{9}", fullmatch=True).filter(lambda number: not number.startswith("1800"))
+SPELLINGS = st.sampled_from(["{}", "0{}", "91{}", "+91{}", "091{}", "0091{}", "+91 {} ", "(+91)-{}"])
+
+
+@given(NATIONAL, SPELLINGS)
+def test_every_indian_spelling_is_one_number(national, spelling):
+    assert to_e164(spelling.format(national)) == f"+91{national}"
+
+
+@given(st.one_of(st.text(), st.text(alphabet="+0123456789 -()", max_size=20)))
+def test_it_is_e164_or_nothing(text):
+    assert (number := to_e164(text)) is None or re.fullmatch(r"\+[1-9]\d{7,14}", number)
+
+
+@given(NATIONAL, SPELLINGS)
+def test_it_is_its_own_normal_form(national, spelling):
+    once = to_e164(spelling.format(national))
+    assert to_e164(once) == once
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "anonymous", "sip:agent@host", "18001234567", "1800123456", "12345", "+0123456789"]
+)
+def test_what_has_no_safe_form(text):
+    assert to_e164(text) is None
+
+
+@pytest.mark.parametrize(("text", "number"), [("+1 415 555 0100", "+14155550100"), ("00442071234567", "+442071234567")])
+def test_other_countries_need_their_code(text, number):
+    assert to_e164(text) == number
+
+
+@given(st.text(alphabet="+0123456789 ", max_size=20))
+def test_a_mask_shows_four_digits_at_most(text):
+    assert len(re.findall(r"\d", mask(text))) in {0, 4}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("+919876500001", "***0001"), ("1234", "***"), ("", "unknown"), (None, "unknown")]
+)
+def test_masks(text, shown):
+    assert mask(text) == shown
