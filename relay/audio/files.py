@@ -10,6 +10,7 @@ from relay.audio import pcm
 
 RAW_SUFFIXES: Final = frozenset({".pcm", ".raw", ".s16le"})
 RAW_RATE_HZ: Final = 8000
+_RATES: Final = range(4000, 192_001)
 
 
 class SoundFileError(ValueError):
@@ -23,8 +24,10 @@ def read_mono(path: Path) -> tuple[pcm.Samples, int]:
             data = path.read_bytes()
             sound, rate_hz = pcm.samples(data[: len(data) // 2 * 2]), RAW_RATE_HZ
         else:
-            channels, rate_hz = soundfile.read(str(path), dtype="int16", always_2d=True)
-            sound = np.rint(channels.mean(axis=1)).astype(np.int16)
+            with path.open("rb") as file:
+                # as numbers from -1 to 1: asked for integers, the library would leave those of a float file unscaled
+                channels, rate_hz = soundfile.read(file, dtype="float32", always_2d=True)
+            sound = pcm.saturate(np.rint(channels.mean(axis=1) * 32768))
     except OSError as error:
         raise SoundFileError(f"sound file {path}: {error.strerror or error}") from None
     except soundfile.LibsndfileError as error:
@@ -32,4 +35,6 @@ def read_mono(path: Path) -> tuple[pcm.Samples, int]:
         raise SoundFileError(f"sound file {path}: expected {expected}: {error.error_string}") from None
     if len(sound) == 0:
         raise SoundFileError(f"sound file {path}: expected sound, got none")
+    if rate_hz not in _RATES:
+        raise SoundFileError(f"sound file {path}: expected {_RATES[0]} to {_RATES[-1]} samples a second, got {rate_hz}")
     return sound, rate_hz

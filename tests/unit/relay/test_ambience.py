@@ -1,0 +1,230 @@
+"""The ambience as the caller hears it: no seam, no click, never lost its place."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.audio.ambience import Ambience, AmbienceTrack, Loop
+from relay.audio.files import SoundFileError
+from relay.exotel import LINE_RATES
+from tests.unit.relay.tone import largest_step, noise, pitch, sine, wav
+
+RATE = 8000
+
+
+def loop(sound=None) -> Loop:
+    return Loop(noise(4 * RATE // 2) if sound is None else sound, RATE)
+
+
+def steady(track: AmbienceTrack) -> AmbienceTrack:
+    """Past its first ramp, at the start of the loop."""
+    taken = track.take(len(track._loop))
+    assert len(taken) == len(track._loop)
+    return track
+
+
+def flat(volume: float) -> AmbienceTrack:
+    """On a constant sound, behind the seam: every step of the gain can be seen."""
+    track = steady(AmbienceTrack(loop(np.full(5 * RATE, 10_000, dtype=np.int16)), volume))
+    track.take(RATE // 20)
+    return track
+
+
+def played(track: AmbienceTrack, sizes: list[int]):
+    return np.concatenate([track.take(size) for size in sizes])
+
+
+# --- the loop ---
+
+
+@pytest.mark.parametrize("hz", [100, 317.3, 1003.7])
+def test_the_seam_is_not_heard(hz):
+    """The tone does not fit the loop a whole number of times, so without a crossfade there would be a click."""
+    endless = loop(sine(hz, RATE, 1.0))
+    around = np.concatenate([endless.scaled(1.0)] * 3)
+    inside = largest_step(sine(hz, RATE, 1.0))
+    assert largest_step(around) <= inside * 1.45  # equal power: correlated sound may rise by the root of two
+    assert np.abs(around).max() <= 10_000 * 1.42
+
+
+def test_the_seam_of_noise_is_as_loud_as_the_rest():
+    endless = loop(noise(2 * RATE)).scaled(1.0).astype(float)
+    seam, rest = endless[:400], endless[400:]
+    assert np.sqrt((seam**2).mean()) == pytest.approx(np.sqrt((rest**2).mean()), rel=0.15)
+
+
+def test_a_loud_seam_is_held_at_the_limit():
+    endless = loop(np.full(RATE, 32767, dtype=np.int16)).scaled(1.0)
+    assert endless.min() > 30_000
+
+
+def test_the_loop_is_the_sound_without_the_part_faded_into_its_start():
+    sound = noise(RATE)
+    endless = loop(sound)
+    seam = RATE // 20
+    assert len(endless) == len(sound) - seam
+    assert (endless.scaled(1.0)[seam:] == sound[seam:-seam]).all()
+
+
+def test_one_loop_is_shared_by_all_calls():
+    ambience = Ambience(noise(RATE), RATE)
+    assert ambience.at(8000) is ambience.at(8000)
+    first, second = (AmbienceTrack(ambience.at(8000), 0.5) for _ in range(2))
+    assert np.shares_memory(steady(first).take(100), steady(second).take(100))
+
+
+@pytest.mark.parametrize("rate_hz", sorted(LINE_RATES))
+def test_every_line_rate_has_the_same_pitch(rate_hz):
+    ambience = Ambience(sine(440, 44100, 2.0), 44100)
+    endless = ambience.at(rate_hz)
+    assert endless.rate_hz == rate_hz
+    assert pitch(endless.scaled(1.0)[rate_hz // 10 :], rate_hz) == pytest.approx(440, abs=0.5)
+
+
+# --- files ---
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "channels", "subtype"), [(8000, 1, "PCM_16"), (44100, 2, "PCM_24"), (48000, 2, "FLOAT")]
+)
+def test_any_file_becomes_an_ambience(tmp_path, rate_hz, channels, subtype):
+    sound = sine(440, rate_hz, 1.0) / 32768
+    path = wav(tmp_path / "a.wav", np.stack([sound] * channels, axis=1), rate_hz, subtype)
+    endless = Ambience.load(str(path)).at(8000).scaled(1.0)
+    assert pitch(endless[800:], 8000) == pytest.approx(440, abs=0.5)
+    assert np.abs(endless[800:]).max() == pytest.approx(10_000, rel=0.05)
+
+
+def test_raw_sound_becomes_an_ambience(tmp_path):
+    (tmp_path / "a.pcm").write_bytes(noise(RATE).tobytes())
+    assert (Ambience.load(str(tmp_path / "a.pcm")).at(8000).scaled(1.0)[400:] == noise(RATE)[400:-400]).all()
+
+
+def test_the_office_comes_with_the_relay():
+    office = Ambience.load("office").at(8000)
+    assert len(office) > 10 * 8000
+    assert 100 < np.abs(office.scaled(1.0)).max() < 32767
+
+
+def test_too_short_an_ambience_is_refused(tmp_path):
+    path = wav(tmp_path / "blip.wav", noise(RATE // 4), RATE)
+    with pytest.raises(SoundFileError, match=r"blip\.wav: expected at least half a second, got 0\.25 s"):
+        Ambience.load(str(path))
+
+
+def test_an_ambience_that_is_not_there():
+    with pytest.raises(SoundFileError, match=r"no/such\.wav"):
+        Ambience.load("no/such.wav")
+
+
+# --- a call's place in it ---
+
+
+@given(st.lists(st.integers(1, 2000), min_size=1, max_size=30), st.sampled_from([0.1, 0.3, 1.0]))
+def test_steady_it_is_the_scaled_loop_sample_by_sample(sizes, volume):
+    endless = loop(noise(RATE))
+    track = steady(AmbienceTrack(endless, volume))
+    heard = played(track, sizes)
+    around = np.tile(endless.scaled(1.0), sum(sizes) // len(endless) + 1)[: len(heard)]
+    assert np.abs(heard - around * volume).max() <= 1
+
+
+@given(st.lists(st.integers(1, 3000), min_size=1, max_size=10), st.lists(st.integers(1, 3000), min_size=1, max_size=10))
+def test_frames_of_any_size_give_the_same_sound(sizes, others):
+    endless = loop(noise(RATE))
+    count = min(sum(sizes), sum(others))
+    one, other = (played(AmbienceTrack(endless, 0.5), cut)[:count] for cut in (sizes, others))
+    assert np.abs(one.astype(int) - other.astype(int)).max() <= 1
+
+
+def test_a_frame_longer_than_the_loop_goes_round_it():
+    endless = loop(noise(RATE))
+    track = steady(AmbienceTrack(endless, 1.0))
+    assert (track.take(2 * len(endless) + 5) == np.tile(endless.scaled(1.0), 3)[: 2 * len(endless) + 5]).all()
+
+
+@pytest.mark.parametrize(("start", "end"), [(0.0, 1.0), (1.0, 0.0), (0.2, 0.9), (0.9, 0.2)])
+@pytest.mark.parametrize("frame", [160, 800, 1600])
+def test_a_change_of_volume_is_a_ramp(start, end, frame):
+    track = flat(start)
+    before = track.take(frame)
+    track.volume = end
+    heard = np.concatenate([before, played(track, [frame] * 8)])
+    assert heard[0] == pytest.approx(10_000 * start, abs=1)
+    assert heard[-1] == pytest.approx(10_000 * end, abs=1)
+    assert largest_step(heard) <= 10_000 / (0.08 * RATE) + 2
+    changing = np.count_nonzero(np.diff(heard))
+    assert changing / RATE <= 0.08 + 0.001  # it is over before anybody wonders whether it was heard
+
+
+def test_a_change_in_the_middle_of_a_ramp_goes_on_from_there():
+    track = flat(0.0)
+    track.volume = 1.0
+    rising = track.take(160)
+    track.volume = 0.0
+    falling = track.take(160)
+    assert rising[-1] == pytest.approx(2500, abs=5)
+    assert largest_step(np.concatenate([rising, falling])) <= 18
+    assert falling[-1] <= 20
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 900), st.none() | st.floats(0, 1), st.booleans(), st.integers(0, 1600)),
+        min_size=1,
+        max_size=25,
+    )
+)
+def test_it_keeps_its_place_whatever_is_changed(steps):
+    """Volume, switching and rewinding move nothing but what they are for: each sample is the loop's at its place."""
+    endless = loop(noise(RATE))
+    full = endless.scaled(1.0).astype(float)
+    track, place = AmbienceTrack(endless, 0.5), 0
+    gain = 0.0
+    for count, volume, enabled, back in steps:
+        track.volume = track.volume if volume is None else volume
+        track.enabled = enabled
+        target = track.volume if enabled else 0.0
+        heard = track.take(count)
+        step = 1 / (0.08 * RATE)
+        gains = np.array(
+            [gain + np.sign(target - gain) * min(step * (n + 1), abs(target - gain)) for n in range(count)]
+        )
+        gain = gains[-1]
+        assert np.abs(heard - full[(place + np.arange(count)) % len(full)] * gains).max() <= 3
+        track.rewind(back)
+        place += count - back
+
+
+def test_it_starts_from_silence():
+    heard = AmbienceTrack(loop(np.full(RATE, 10_000, dtype=np.int16)), 1.0).take(800)
+    assert heard[0] < 30
+    assert largest_step(heard[400:]) <= 18
+    assert heard[700] == 10_000
+
+
+def test_silent_means_that_the_line_can_be_left_alone():
+    track = AmbienceTrack(loop(), 0.5, enabled=False)
+    assert track.silent
+    track.enabled = True
+    assert not track.silent  # asked for, if not heard yet
+    track.take(800)
+    track.volume = 0.0
+    assert not track.silent  # the ramp down is still to come
+    track.take(800)
+    assert track.silent
+
+
+def test_rewinding_plays_the_same_again():
+    track = steady(AmbienceTrack(loop(), 0.5))
+    first = track.take(1000)
+    track.rewind(600)
+    assert (track.take(600) == first[400:]).all()
+
+
+def test_rewinding_over_the_seam():
+    endless = loop()
+    track = steady(AmbienceTrack(endless, 1.0))
+    track.rewind(10)
+    assert (track.take(20) == np.concatenate([endless.scaled(1.0)[-10:], endless.scaled(1.0)[:10]])).all()
