@@ -75,7 +75,7 @@ class Settings:
             media_basic_auth=env.text("MEDIA_BASIC_AUTH"),
             control_token=env.text("CONTROL_TOKEN"),
             events_url=env.text("EVENTS_URL"),
-            events_secret=env.text("EVENTS_SECRET"),
+            events_secret=next(iter(env.words("EVENTS_SECRET")), ""),  # the first signs, all verify: for rotation
             store=_folder(env),
             max_calls=env.integer("MAX_CALLS", default=200, low=1, high=10_000),
             max_call_s=env.number("MAX_CALL_SECONDS", default=3540, low=1, high=14_400),
