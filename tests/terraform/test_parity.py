@@ -38,6 +38,18 @@ DEFAULTS_DIFFER = {
     "relay_cpu": "AWS counts 1,024ths; Cloud Run shares nothing less than a whole CPU between requests",
     "relay_min_instances": "AWS keeps one in each of two zones; Cloud Run replaces an instance in another zone",
 }
+CHECKS_DIFFER = {
+    "region": "each cloud's spelling",
+    "tags": "renamed",
+    "hosted_zone_id": "an id there, a name here; and here the record may be made elsewhere",
+    "relay_min_tasks": "renamed, and named in the text",
+    "relay_max_tasks": "renamed, and named in the text",
+    "relay_cpu": "other sizes",
+    "relay_memory": "Fargate has pairs",
+    "relay_max_calls": "here bound to the one CPU a process uses",
+    "relay_environment": "the text names the cloud's place for secrets",
+    "relay_secrets": "ARNs there, ids here",
+}
 OUTPUTS_RENAMED = {"control_token_secret_arn": "control_token_secret_id"}
 OUTPUTS_AWS_ONLY = {
     "alarm_topic_arn": "alert policies notify their channel directly",
@@ -67,6 +79,7 @@ def test_every_reason_is_still_needed():
     aws, gcp = blocks("aws", "variable"), blocks("gcp", "variable")
     assert set(AWS_ONLY) | set(RENAMED) <= set(aws)
     assert set(GCP_ONLY) | set(RENAMED.values()) | set(DEFAULTS_DIFFER) <= set(gcp)
+    assert set(CHECKS_DIFFER) <= set(aws)
 
 
 def test_shared_variables_have_one_kind_and_one_default():
@@ -77,6 +90,17 @@ def test_shared_variables_have_one_kind_and_one_default():
         assert mine.body.get("sensitive") == theirs.body.get("sensitive"), name
         if gcp_name(name) not in DEFAULTS_DIFFER:
             assert (mine.required, mine.default) == (theirs.required, theirs.default), name
+
+
+def test_shared_variables_are_checked_alike():
+    """The same wrong value is refused on both clouds, by the same condition in the same words."""
+    aws, gcp = blocks("aws", "variable"), blocks("gcp", "variable")
+    for name in set(aws) - set(AWS_ONLY) - set(CHECKS_DIFFER):
+        conditions = [
+            [(check["condition"], check["error_message"]) for check in variable.body.get("validation", [])]
+            for variable in (aws[name], gcp[gcp_name(name)])
+        ]
+        assert conditions[0] == conditions[1], name
 
 
 def test_outputs_are_the_same_or_differ_for_a_reason():

@@ -16,7 +16,7 @@ locals {
       package       = "webhook"
       public        = false
       memory        = "512Mi"
-      timeout       = 300
+      timeout       = 120
       concurrency   = 1
       min_instances = 0
       environment   = local.webhook_environment

@@ -34,12 +34,12 @@ variable "elevenlabs_api_key" {
 }
 
 variable "transfer_targets" {
-  description = "Humans a caller can be handed to: name = number in E.164. The first name in the alphabet is the default."
+  description = "Humans a caller can be handed to: name = number in E.164, or several with commas, dialled in order. The first name in the alphabet is the default."
   type        = map(string)
   default     = {}
 
   validation {
-    condition     = alltrue([for number in values(var.transfer_targets) : can(regex("^\\+[1-9][0-9]{7,14}$", number))])
+    condition     = alltrue([for number in values(var.transfer_targets) : can(regex("^\\+[1-9][0-9]{7,14}(,\\+[1-9][0-9]{7,14})*$", number))])
     error_message = "transfer_targets: expected every number in E.164 such as +919876500001."
   }
   validation {
