@@ -145,7 +145,7 @@ class Playout:
                 break
             ended.append(utterance.name)
             self._queue.popleft()
-        if self._queue and self._queue[0].complete and not self._queue[0].chunks:
+        while self._queue and self._queue[0].complete and not self._queue[0].chunks:
             ended.append(self._queue.popleft().name)
         self._queued -= filled
         return parts, tuple(spans), tuple(ended)
