@@ -227,22 +227,24 @@ class FlowRunner:
         if not isinstance(answer, dict) or not isinstance(answer.get("destination"), dict):
             self._broken("connect answer is not a JSON object with a destination")
             return None
+        usable = True
         for key, value in answer.items():
             expected = _ANSWER_KEYS.get(key)
             if expected is None:
                 self._broken(f"connect answer has the unknown key {key!r}")
-            elif not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
+            elif type(value) is not expected:
                 self._broken(f"connect answer: {key} must be {expected.__name__}, not {value!r}")
+                usable = False
         for key, limit in (
             ("max_ringing_duration", MAX_RINGING_S),
             ("max_conversation_duration", MAX_CONVERSATION_S),
         ):
-            if isinstance(answer.get(key), int) and not 0 < answer[key] <= limit:
+            if type(answer.get(key)) is int and not 0 < answer[key] <= limit:
                 self._broken(f"connect answer: {key} is {answer[key]}, at most {limit}")
         wrong = [number for number in _numbers(answer) if not _E164.fullmatch(str(number))]
         if wrong:
             self._broken(f"connect answer: {len(wrong)} numbers are not E.164")
-        return None if wrong else answer
+        return answer if usable and not wrong else None
 
     async def _dial(self, applet: Connect, number: str, answer: Mapping[str, Any]) -> bool:
         person = applet.people.get(number, NOBODY)

@@ -49,6 +49,7 @@ class FakeElevenLabs:
         self._api_key = api_key
         self._webhook = webhook
         self._signatures: dict[str, _Signature] = {}
+        self._running = 0
         self._changed = asyncio.Event()
         self._delivering: set[asyncio.Task[None]] = set()
 
@@ -70,7 +71,7 @@ class FakeElevenLabs:
     async def settled(self, timeout: float = 60.0) -> None:
         """Wait until no conversation runs and every webhook has been sent. Raises TimeoutError."""
         async with asyncio.timeout(timeout):
-            while self._delivering or any(record.ended_at is None for record in self.conversations):
+            while self._running or self._delivering:
                 self._changed.clear()
                 await self._changed.wait()
 
@@ -99,9 +100,11 @@ class FakeElevenLabs:
         conversation = Conversation(script, agent_id, authorization or "public", self.timeline)
         record = conversation.record
         self.conversations.append(record)
+        self._running += 1
         try:
             return await conversation.run(request)
         finally:
+            self._running -= 1
             self._changed.set()
             if self._webhook and record.metadata_at is not None:
                 task = asyncio.create_task(deliver(self._session, self._webhook, record, self._delivered))

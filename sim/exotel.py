@@ -155,11 +155,11 @@ async def _handshake(
     session: aiohttp.ClientSession, url: URL
 ) -> tuple[aiohttp.ClientWebSocketResponse[bool] | None, str]:
     """Open the socket as the Voicebot applet does: without the query, credentials in the Authorization header."""
-    auth = aiohttp.BasicAuth(url.user, url.password or "") if url.user else None
+    headers = {"Authorization": aiohttp.encode_basic_auth(url.user, url.password or "")} if url.user else {}
     bare = url.with_query(None).with_user(None)
     try:
         async with asyncio.timeout(HANDSHAKE_S):
-            return await session.ws_connect(bare, auth=auth, max_msg_size=0), ""
+            return await session.ws_connect(bare, headers=headers, max_msg_size=0), ""
     except aiohttp.WSServerHandshakeError as error:
         return None, f"3009 failed to establish ws conn: status {error.status}"
     except (TimeoutError, aiohttp.ClientError) as error:
