@@ -146,7 +146,8 @@ class FakeElevenLabs:
         expires_at = asyncio.get_running_loop().time() + SIGNED_URL_LIFETIME_S
         self._signatures[token] = _Signature(agent_id, expires_at, single_use)
         query = {"agent_id": agent_id, "conversation_signature": token}
-        url = request.url.with_scheme("wss" if request.secure else "ws").with_path("/v1/convai/conversation")
+        secure = request.secure or request.headers.get("X-Forwarded-Proto") == "https"  # behind a tunnel
+        url = request.url.with_scheme("wss" if secure else "ws").with_path("/v1/convai/conversation")
         return web.json_response({"signed_url": str(url.with_query(query))})
 
     async def _list(self, request: web.Request) -> web.Response:
