@@ -12,9 +12,10 @@ from aiohttp import web
 
 from relay import exotel
 from relay.access import Gate, Refusal, bearer_matches
-from relay.agents import VENDORS, VendorContext
+from relay.agents import VENDORS
 from relay.agents.roster import AgentSpec, Roster
 from relay.agents.seam import AgentSession
+from relay.agents.vendor import VendorContext
 from relay.call import Call, Services
 from relay.control import AmbienceChange, InvalidChangeError
 from relay.events import Events, FolderDestination, HttpDestination
@@ -38,6 +39,7 @@ class Relay:
         """Raises SettingError or SoundFileError for what can't be used."""
         self.settings = settings
         self.roster = _roster(settings)
+        self._agents = {spec.alias: VENDORS[spec.vendor](spec, settings) for spec in self.roster}
         self.metrics = Metrics()
         self.gate = Gate(settings, self.roster)
         self.sounds = Sounds(settings, self.roster)
@@ -68,7 +70,7 @@ class Relay:
                 else FolderDestination(settings.store)
             )
             self.services = Services(settings, self.roster, self.sounds, events, self.metrics, self.calls)
-            self._vendor_context = VendorContext(http, settings)
+            self._vendor_context = VendorContext(http, settings, self._open_session)
             self._protection = TaskProtection(http, settings.ecs_agent_uri)
             watch = asyncio.create_task(self._watch())
             stats = asyncio.create_task(self._report())
@@ -159,7 +161,7 @@ class Relay:
     async def _carry(self, line: Line, wish: str) -> None:
         # most calls get the agent that the URL or the default names: it is prepared before `start` comes
         presumed = self.roster.find(wish or self.roster.default)
-        prepared = self._open_session(presumed) if presumed else None
+        prepared = self._open_session(presumed.alias) if presumed else None
         if prepared is not None:
             prepared.prepare()
         start = await await_start(line, self.settings.start_timeout_s)
@@ -175,7 +177,7 @@ class Relay:
                 if prepared is not None and agent == presumed:
                     session, prepared = prepared, None
                     return session
-                return self._open_session(agent)
+                return self._open_session(agent.alias)
 
             call = Call(line, start, self.services, asked_for=asked_for, spec=spec, open_session=open_session)
             await call.run()
@@ -183,8 +185,8 @@ class Relay:
             await prepared.close()
         await line.close()
 
-    def _open_session(self, agent: AgentSpec) -> AgentSession:
-        return VENDORS[agent.vendor](agent, self._vendor_context)
+    def _open_session(self, alias: str) -> AgentSession:
+        return self._agents[alias](self._vendor_context)
 
     def _count(self, change: int) -> None:
         self.streams += change

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from functions.common.elevenlabs import REST_HOSTS
@@ -19,6 +19,9 @@ class Settings:
     log_level: str = "INFO"
     public_url: str = ""
     """`wss://…` to hand out to an applet that asks for its URL; empty: made from the request's Host."""
+
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Where agents look for the keys of their vendors."""
 
     agents_file: str = ""
     elevenlabs_agent_id: str = ""
@@ -62,6 +65,7 @@ class Settings:
             port=env.integer("PORT", "BRIDGE_PORT", default=8080, low=0, high=65535),
             log_level=env.choice("LOG_LEVEL", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR")),
             public_url=_websocket_url(env, "PUBLIC_URL"),
+            environ=dict(environ),
             agents_file=env.text("AGENTS_FILE"),
             elevenlabs_agent_id=env.text("ELEVENLABS_AGENT_ID"),
             elevenlabs_api_key=env.text("ELEVENLABS_API_KEY"),

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.agents.seam import AgentSession, ToolCall
+from relay.agents.tool_descriptions import AMBIENCE, TRANSFER
 from relay.control import AmbienceChange, InvalidChangeError
 from relay.records import Transfer
-
-TRANSFER = "transfer_to_human"
-AMBIENCE = "control_background_sound"
 
 
 @dataclass(frozen=True, slots=True)

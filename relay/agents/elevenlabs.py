@@ -9,7 +9,9 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from functions.common.elevenlabs import rest_base
+from functions.common.elevenlabs import REST_HOSTS, rest_base
+from functions.common.env import Env, SettingError
+from relay.agents.roster import AgentSpec
 from relay.agents.seam import (
     AgentCorrection,
     AgentError,
@@ -26,7 +28,9 @@ from relay.agents.seam import (
     UtteranceDone,
 )
 from relay.agents.socket import AgentSocket, Closed
+from relay.agents.vendor import Agent, read_options
 from relay.audio.convert import AudioFormat, Encoding
+from relay.settings import Settings
 
 _SIGNED_URL_TIMEOUT: Final = 4.0  # these are waited for with a caller on the line: half a second is usual
 _METADATA_TIMEOUT: Final = 5.0
@@ -230,6 +234,14 @@ class LateAudio:
 # --- session: the codec on a socket ---
 
 
+class ElevenLabsOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of an ElevenLabs agent; empty ones are those of the environment. All else is set at ElevenLabs."""
+
+    region: str = ""
+    base_url: str = ""
+    api_key_env: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ElevenLabsAgent:
     """Where and how to reach one agent."""
@@ -282,6 +294,9 @@ class ElevenLabsSession:
         if metadata.heard is None or metadata.spoken is None:
             raise AgentError("unsupported_format", f"agent {metadata.named}: expected one of {', '.join(_FORMATS)}")
         self._spoken = metadata.spoken
+        if call.said_so_far:  # the prompt need not have a place for {{recent_history}}: this reaches every agent
+            text = f"This was said on this call before you took over:\n{call.recap}"
+            await self._send({"type": "contextual_update", "text": text})
         return Formats(metadata.heard, metadata.spoken)
 
     async def send_audio(self, data: bytes) -> None:
@@ -426,3 +441,21 @@ class ElevenLabsSession:
     async def _send(self, message: Mapping[str, Any]) -> None:
         assert self._socket is not None
         await self._socket.send(_encode_json(message))
+
+
+def configure(spec: AgentSpec, settings: Settings) -> Agent:
+    """Raises SettingError. Without a key the agent must be public."""
+    options = read_options(spec, ElevenLabsOptions, settings)
+    if options.region and options.region not in REST_HOSTS:
+        place = f"agents.{spec.alias}.options.region"
+        raise SettingError("AGENTS_FILE", settings.agents_file, f"{place} to be one of {', '.join(REST_HOSTS)}")
+    key = settings.elevenlabs_api_key
+    if options.api_key_env:
+        key = Env(settings.environ).required(options.api_key_env, f"the ElevenLabs API key for agent {spec.alias!r}")
+    agent = ElevenLabsAgent(
+        agent_id=spec.id,
+        api_key=key,
+        region=options.region or settings.elevenlabs_region,
+        base_url=options.base_url or settings.elevenlabs_base_url,
+    )
+    return lambda context: ElevenLabsSession(agent, context.http)

@@ -27,6 +27,10 @@ class Closed:
         return f"{self.code} {self.reason}".strip()
 
 
+class Binary(bytes):
+    """A binary message, for vendors to whom it means something else than a text; both are bytes."""
+
+
 class AgentSocket:
     """One open socket. Received text arrives as bytes, like binary: some vendors send their JSON either way."""
 
@@ -75,9 +79,11 @@ class AgentSocket:
         message = await self._ws.receive()
         if self._given_up:
             return Closed(1006, self._given_up)
-        if message.type is WSMsgType.TEXT or message.type is WSMsgType.BINARY:
+        if message.type is WSMsgType.TEXT:
             data: bytes = message.data
             return data
+        if message.type is WSMsgType.BINARY:
+            return Binary(message.data)
         if message.type is WSMsgType.CLOSE:
             return Closed(message.data, message.extra or "")
         if message.type is WSMsgType.ERROR:
@@ -87,6 +93,11 @@ class AgentSocket:
     def stalled_for(self, now: float) -> float:
         """Seconds for which a send has been waiting for the vendor to read, 0.0 when none is."""
         return 0.0 if self._sending_since is None else now - self._sending_since
+
+    @property
+    def given_up(self) -> bool:
+        """Whether we closed it because we took it for dead."""
+        return bool(self._given_up)
 
     async def give_up(self, reason: str) -> None:
         """Close a socket that is taken for dead; `receive` then reports `reason` and not our own close."""

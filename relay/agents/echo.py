@@ -1,0 +1,46 @@
+"""An agent that says what it hears: for testing a line, by ear or by measurement, without an account anywhere."""
+
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from relay.agents.local import LocalSession
+from relay.agents.roster import AgentSpec
+from relay.agents.seam import Audio, CallInfo, Formats
+from relay.agents.vendor import Agent, read_options
+from relay.settings import Settings
+
+_UTTERANCE: Final = "echo"
+
+
+class EchoOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`delay_ms`: how much later than it has to the echo comes; a person wants half a second, a measurement none."""
+
+    delay_ms: Annotated[int, Meta(ge=0, le=5000)] = 0
+
+
+class EchoSession(LocalSession):
+    """One call's echo, in the line's own format, sample by sample."""
+
+    def __init__(self, options: EchoOptions) -> None:
+        super().__init__()
+        self._delay_ms = options.delay_ms
+
+    async def connect(self, call: CallInfo) -> Formats:
+        """Nothing to connect to. The delay is a silence that goes ahead of everything."""
+        self._begin(call)
+        silence = bytes(2 * (call.line.rate_hz * self._delay_ms // 1000))
+        if silence:
+            self._say(silence, _UTTERANCE, call.line)
+        return Formats(call.line, call.line)
+
+    async def send_audio(self, data: bytes) -> None:
+        """Give it back."""
+        self._put(Audio(data, _UTTERANCE))
+
+
+def configure(spec: AgentSpec, settings: Settings) -> Agent:
+    """Raises SettingError."""
+    options = read_options(spec, EchoOptions, settings)
+    return lambda context: EchoSession(options)

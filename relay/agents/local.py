@@ -1,0 +1,117 @@
+"""What agents without a vendor have in common: they live in this process and put their events into a queue."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, Final
+
+from relay.agents.seam import AgentEvent, Audio, CallInfo, Ended, ToolCall
+from relay.audio.convert import AudioFormat
+from relay.logs import log
+
+_CHUNK_SECONDS: Final = 0.5  # a long file in one piece would be copied once for every frame played of it
+
+
+class LocalSession:
+    """See seam.AgentSession. An error in a task of its own is logged and ends the session: a fallback takes over."""
+
+    def __init__(self) -> None:
+        self.conversation_id: str | None = None
+        self.late_audio_ms = 0.0
+        self.wants_each_key = True
+        self._loop = asyncio.get_running_loop()
+        self._events: asyncio.Queue[AgentEvent] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._answers: dict[str, asyncio.Future[bool]] = {}
+        self._call_sid = ""
+        self._playing_until = 0.0
+        self._ended = False
+
+    # --- seam.AgentSession ---
+
+    def prepare(self) -> None:
+        """Nothing to begin before the call is known."""
+
+    async def send_audio(self, data: bytes) -> None:
+        """Not listened to."""
+
+    async def send_keys(self, keys: str) -> None:
+        """Not looked at."""
+
+    async def answer_tool(self, call_id: str, result: str, *, is_error: bool) -> None:
+        """What became of a tool that was called with `_use`."""
+        answer = self._answers.pop(call_id, None)
+        if answer is not None and not answer.done():
+            answer.set_result(not is_error)
+
+    async def interrupted(self, utterance: str, heard_ms: int) -> None:
+        """Not of interest."""
+
+    async def events(self) -> AsyncIterator[AgentEvent]:
+        """Everything until the end."""
+        while True:
+            event = await self._events.get()
+            yield event
+            if isinstance(event, Ended):
+                return
+
+    def stalled_for(self, now: float) -> float:
+        """There is nobody behind it who could stall."""
+        return 0.0
+
+    async def give_up(self, reason: str) -> None:
+        """End it."""
+        self._end(Ended(by_agent=False, reason="given_up", detail=reason))
+
+    async def close(self) -> None:
+        """Stop its tasks."""
+        self._ended = True
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    # --- for the agents built on it ---
+
+    def _begin(self, call: CallInfo) -> None:
+        self._call_sid = call.call_sid
+
+    def _put(self, event: AgentEvent) -> None:
+        if not self._ended:
+            self._events.put_nowait(event)
+
+    def _end(self, ended: Ended) -> None:
+        self._put(ended)
+        self._ended = True
+
+    def _say(self, pcm: bytes, utterance: str, audio_format: AudioFormat) -> None:
+        """Queue sound for the caller and note when it will have been heard."""
+        size = int(audio_format.bytes_per_second * _CHUNK_SECONDS)
+        for start in range(0, len(pcm), size):
+            self._put(Audio(pcm[start : start + size], utterance))
+        now = self._loop.time()
+        self._playing_until = max(now, self._playing_until) + audio_format.duration_ms(len(pcm)) / 1000
+
+    def _use(self, tool: str, parameters: dict[str, object]) -> "asyncio.Future[bool]":
+        """Call a tool of the relay's; the result tells whether it did what was asked."""
+        call_id = f"{tool}_{len(self._answers)}_{self._loop.time():.6f}"
+        answer = self._answers[call_id] = self._loop.create_future()
+        self._put(ToolCall(call_id, tool, parameters))
+        return answer
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._reap)
+        return task
+
+    def _reap(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed(task.get_name(), error)
+
+    def _failed(self, where: str, error: BaseException) -> None:
+        detail = f"{where}: {type(error).__name__}: {error}"
+        extra = {"event": "agent_defect", "call_sid": self._call_sid}
+        log.error("%s", detail, exc_info=error, extra=extra)
+        self._end(Ended(by_agent=False, reason="defect", detail=detail[:300]))

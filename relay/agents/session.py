@@ -1,0 +1,156 @@
+"""What sessions of all vendors behind one WebSocket have in common."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import aiohttp
+import msgspec
+
+from relay.agents.seam import AgentError, AgentEvent, Audio, Ended, Notice
+from relay.agents.socket import AgentSocket, Closed
+from relay.audio.convert import AudioFormat
+
+READY_TIMEOUT: Final = 8.0
+GOODBYE_QUIET: Final = 2.0  # after end_call the vendor says when its last words are through; or else so long a silence
+LATE_SECONDS: Final = 3.0  # sound that comes so long after an interruption can't be a leftover from before it
+
+ENDED: Final = Ended(by_agent=True, reason="ended", detail="end_call")
+
+encode: Final = msgspec.json.Encoder().encode
+_decode_json: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+Decoded = TypeVar("Decoded")
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The vendor says that the session can't go on."""
+
+    reason: str
+    text: str
+
+
+def read(text: bytes, reader: Callable[[dict[str, Any]], Iterable[Any]]) -> list[Any]:
+    """What `reader` makes of a JSON message. Never raises: what can't be read is a Notice, after what could be."""
+    found: list[Any] = []
+    try:
+        for decoded in reader(_decode_json(text)):
+            found.append(decoded)  # noqa: PERF402 - keeps what came before an error
+    except (
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+        RecursionError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        IndexError,
+    ) as error:
+        found.append(Notice("malformed", f"{type(error).__name__}: {error}"[:200]))
+    return found
+
+
+class SocketSession:
+    """A conversation over one socket. A vendor adds `connect`, `send_…`, what it reads and how it reacts to it."""
+
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        self.conversation_id: str | None = None
+        self.late_audio_ms = 0.0
+        self.wants_each_key = False
+        self._http = http
+        self._socket: AgentSocket | None = None
+        self._quiet_at: float | None = None
+
+    # --- for the vendor's module to say ---
+
+    def _decode(self, message: bytes) -> Iterable[Any]:
+        """The vendor's codec."""
+        raise NotImplementedError
+
+    async def _react(self, decoded: Any) -> Iterable[AgentEvent]:
+        """What a decoded message means to the call."""
+        raise NotImplementedError
+
+    # --- seam.AgentSession ---
+
+    def prepare(self) -> None:
+        """Nothing to begin before the call is known."""
+
+    async def interrupted(self, utterance: str, heard_ms: int) -> None:
+        """Nothing to tell the vendor."""
+
+    async def events(self) -> AsyncIterator[AgentEvent]:
+        """Everything until the end of the conversation."""
+        while True:
+            try:
+                async with asyncio.timeout_at(self._quiet_at):
+                    message = await self._receive()
+            except TimeoutError:
+                yield ENDED
+                return
+            if isinstance(message, Closed):
+                yield self._closed(message)
+                return
+            for decoded in self._decode(message):
+                for event in await self._react(decoded):
+                    if self._quiet_at is not None and isinstance(event, Audio):
+                        self._hang_up()
+                    yield event
+                    if isinstance(event, Ended):
+                        return
+
+    def stalled_for(self, now: float) -> float:
+        """See AgentSocket."""
+        return self._socket.stalled_for(now) if self._socket else 0.0
+
+    async def give_up(self, reason: str) -> None:
+        """See AgentSocket."""
+        if self._socket:
+            await self._socket.give_up(reason)
+
+    async def close(self) -> None:
+        """Close the socket."""
+        if self._socket:
+            await self._socket.close()
+
+    # --- the socket ---
+
+    async def _receive(self) -> bytes | Closed:
+        assert self._socket is not None
+        return await self._socket.receive()
+
+    async def _send(self, message: Mapping[str, Any]) -> None:
+        assert self._socket is not None
+        await self._socket.send(encode(message))
+
+    async def _await(self, socket: AgentSocket, kind: type[Decoded], name: str) -> Decoded:
+        """The first message of `kind` while connecting. Raises AgentError if `name` does not come."""
+        try:
+            async with asyncio.timeout(READY_TIMEOUT):
+                while True:
+                    message = await socket.receive()
+                    if isinstance(message, Closed):
+                        raise AgentError(f"close_{message.code}", f"refused: {message}")
+                    for decoded in self._decode(message):
+                        if isinstance(decoded, kind):
+                            return decoded
+                        if isinstance(decoded, Failed):
+                            raise AgentError(decoded.reason, f"refused: {decoded.text}")
+        except TimeoutError:
+            raise AgentError("silent", f"connected, but no {name} came") from None
+
+    def _closed(self, closed: Closed) -> Ended:
+        """None of these vendors hangs up by itself: a close is a failure, unless the agent had called end_call."""
+        if self._quiet_at is not None:
+            return ENDED
+        return Ended(by_agent=False, reason=f"close_{closed.code}", detail=str(closed))
+
+    def _hang_up(self) -> None:
+        """The agent called end_call: its last words may still be coming."""
+        self._quiet_at = asyncio.get_running_loop().time() + GOODBYE_QUIET
+
+    def _late(self, size: int, spoken: AudioFormat) -> tuple[AgentEvent, ...]:
+        self.late_audio_ms += spoken.duration_ms(size)
+        return ()

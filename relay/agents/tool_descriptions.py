@@ -1,0 +1,70 @@
+"""The tools an agent may call, described once as JSON schemas; each vendor's module puts them into its own form.
+
+`transfer_to_human` and `control_background_sound` are answered by relay.tools, `end_call` by the session itself.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+
+TRANSFER: Final = "transfer_to_human"
+AMBIENCE: Final = "control_background_sound"
+END_CALL: Final = "end_call"
+
+ToolName = Literal["transfer_to_human", "control_background_sound", "end_call"]
+ALL_TOOLS: Final[tuple[ToolName, ...]] = (TRANSFER, AMBIENCE, END_CALL)
+
+_TEXT: Final = {"type": "string"}
+
+_DESCRIPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
+    TRANSFER: {
+        "name": TRANSFER,
+        "description": "Connect the caller to a person. Use it when the caller asks for one or you can't help. "
+        "Tell the caller that you connect them, then say nothing more.",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "target": {**_TEXT, "description": "Which team to connect to; leave it out if there is only one."},
+                "reason": {**_TEXT, "description": "Why a person is needed, in a few words."},
+                "summary": {**_TEXT, "description": "What the person should know: who calls and what was said."},
+            },
+            "required": ["reason", "summary"],
+        },
+    },
+    AMBIENCE: {
+        "name": AMBIENCE,
+        "description": "Switch the background sound of this call on or off, or change its volume, "
+        "when the caller says that it is too loud, too quiet or disturbing.",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "enabled": {"type": "boolean", "description": "Whether the background sound is heard at all."},
+                "volume": {"type": "number", "description": "From 0 (silent) to 1 (as loud as speech)."},
+            },
+        },
+    },
+    END_CALL: {
+        "name": END_CALL,
+        "description": "Hang up. Say goodbye first, then call this in the same turn.",
+        "parameters": {"type": "object", "properties": {}},
+    },
+}
+
+
+def describe(names: Iterable[str], targets: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """`name`, `description` and `parameters` of each tool; `targets` are those that a transfer may name."""
+    tools = [msgspec.to_builtins(_DESCRIPTIONS[name]) for name in names]
+    for tool in tools:
+        if tool["name"] == TRANSFER and targets:
+            tool["parameters"]["properties"]["target"]["enum"] = list(targets)
+            tool["parameters"]["required"] = ["target", *tool["parameters"]["required"]]
+    return tools
+
+
+def parse_arguments(text: str) -> dict[str, Any] | None:
+    """What a model wrote as the arguments of a call, nothing at all counting as none; None if it is not an object."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any]) if text.strip() else {}
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,101 @@
+"""How a vendor's module is set up: its options checked, its key found, once, when the relay starts.
+
+A vendor is a function that takes an entry of AGENTS_FILE and returns the agent: something that opens a session a call.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import aiohttp
+import msgspec
+
+from functions.common.env import Env, SettingError
+from relay.agents.roster import AgentSpec
+from relay.agents.seam import AgentSession, CallInfo
+from relay.agents.tool_descriptions import ALL_TOOLS, ToolName
+from relay.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class VendorContext:
+    """What a session may use: the shared, kept-alive connection pool, the settings, and the other agents by alias."""
+
+    http: aiohttp.ClientSession
+    settings: Settings
+    open_session: Callable[[str], AgentSession]
+
+
+Agent = Callable[[VendorContext], AgentSession]
+Vendor = Callable[[AgentSpec, Settings], Agent]
+"""Raises SettingError for an entry that can't be used."""
+
+_PLACE: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_PROMPT: Final = "You are a friendly assistant on the telephone. Answer in one or two short sentences."
+_GO_ON: Final = (
+    "You take over this telephone call after a technical fault. Apologise briefly and go on where it stopped."
+)
+
+
+class HostedOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options common to vendors whose agent is described in AGENTS_FILE rather than at the vendor's.
+
+    `{{name}}` in the texts stands for the call's variables (CallInfo.variables). `takeover` is said instead of the
+    greeting when another agent has failed before; without it the model finds its own words.
+    """
+
+    prompt: str = _PROMPT
+    greeting: str = ""
+    takeover: str = ""
+    tools: tuple[ToolName, ...] = ALL_TOOLS
+    transfer_targets: tuple[str, ...] = ()
+
+    def instructions(self, call: CallInfo) -> str:
+        """The prompt for this call."""
+        return fill(self.prompt, call)
+
+    def first_words(self, call: CallInfo) -> str:
+        """What to say word for word when the call begins; empty: nothing, or for a takeover whatever fits."""
+        return fill(self.takeover if call.said_so_far else self.greeting, call)
+
+    def opening(self, call: CallInfo) -> str:
+        """The same as an instruction to a model; empty when it should wait for the caller."""
+        words = self.first_words(call)
+        if words:
+            return f"Say exactly this and nothing else: {words}"
+        return _GO_ON if call.said_so_far else ""
+
+
+def fill(template: str, call: CallInfo) -> str:
+    """`template` with the call's variables in the places kept for them; a name that is not known leaves nothing."""
+    variables = call.variables
+    return _PLACE.sub(lambda place: variables.get(place[1], ""), template)
+
+
+Options = TypeVar("Options", bound=msgspec.Struct)
+
+
+def read_options(spec: AgentSpec, kind: type[Options], settings: Settings) -> Options:
+    """The entry's options as `kind`. Raises SettingError that names the option and what was expected."""
+    names = [field.encode_name for field in msgspec.structs.fields(kind)]
+    place = f"agents.{spec.alias}.options"
+    for name in spec.options:
+        if name not in names:
+            raise SettingError("AGENTS_FILE", settings.agents_file, f"{place}.{name} to be one of {', '.join(names)}")
+    try:
+        return msgspec.convert(spec.options, kind)
+    except msgspec.ValidationError as error:
+        problem, _, where = str(error).partition(" - at `$")
+        raise SettingError("AGENTS_FILE", settings.agents_file, f"{place}{where.rstrip('`')}: {problem}") from None
+
+
+def api_key(spec: AgentSpec, name: str, settings: Settings) -> str:
+    """The key in the environment variable `name`. Raises SettingError when there is none."""
+    expected = f"the API key for agent {spec.alias!r} ({spec.vendor}); options.api_key_env can name another variable"
+    return Env(settings.environ).required(name, expected)
+
+
+def socket_base(base_url: str) -> str:
+    """`base_url` for sockets: http becomes ws, https wss."""
+    return f"ws{base_url[4:]}".rstrip("/") if base_url.startswith("http") else base_url.rstrip("/")
