@@ -1,0 +1,75 @@
+"""By the caller's number, the last resort: right, or not at all."""
+
+import pytest
+
+from tests.support import calls
+from tests.unit.functions.test_connect import World
+
+IST_STARTED = "2026-11-23 15:28:00"  # calls.STARTED as Exotel writes it
+
+
+@pytest.fixture
+def world():
+    return World(TRANSFER_WAIT_SECONDS="0")
+
+
+@pytest.mark.parametrize("caller", ["09876500001", "+919876500001", "919876500001", "9876500001", "0919876500001"])
+@pytest.mark.parametrize("call_sid", ["", "{{CallSid}}", "not a sid!"])
+def test_without_a_call_sid_the_number_finds_the_call(world, caller, call_sid):
+    world.tell(calls.started(), calls.transfer_requested())
+    assert world.numbers(CallSid=call_sid, CallFrom=caller) == [calls.SALES]
+
+
+def test_two_calls_of_one_number_are_not_mixed_up(world):
+    world.tell(
+        calls.transfer_requested("sales"), calls.transfer_requested("support", 22, call_sid="second", stream_sid="s2")
+    )
+    assert world.numbers(CallSid="second") == [calls.SUPPORT, calls.SUPPORT_2]
+    assert world.numbers() == [calls.SALES]
+    assert world.numbers(CallSid="") == []  # which of them? neither
+
+
+def test_a_call_that_is_long_over_is_not_meant(world):
+    nine = "2026-11-23T09:00:00.000Z"
+    old = calls.ended("agent_ended", 31, call_sid="old", stream_sid="old", conversation_id="conv_old", ended_at=nine)
+    gone = calls.ended("caller_hung_up", 32, call_sid="gone", stream_sid="gone", conversation_id="conv_gone")
+    world.tell({**old, "at": nine}, gone, calls.started(), calls.transfer_requested())
+    assert world.numbers(CallSid="") == [calls.SALES]
+
+
+def test_another_caller_s_call_is_never_found(world):
+    world.tell(calls.transfer_requested())
+    assert world.numbers(CallSid="", CallFrom="09876599999") == []
+    assert world.numbers(CallSid="", CallFrom="anonymous", From="") == []
+
+
+def test_a_conversation_nobody_linked_is_adopted_by_the_call_it_was_in(world):
+    """As with the original bridge: the webhook knows the caller's number and nothing else."""
+    world.tell_webhook("sales", call_sid=None)
+    assert world.numbers(CallSid="fresh", StartTime=IST_STARTED) == [calls.SALES]
+    assert world.numbers(CallSid="fresh", StartTime=IST_STARTED) == [calls.SALES]
+    assert world.numbers(CallSid="another", StartTime=IST_STARTED) == []  # it is taken
+
+
+def test_a_conversation_from_before_the_call_is_not_its_own(world):
+    """A redial: the first call's decision must not move the second caller."""
+    world.tell_webhook("sales", call_sid=None)
+    assert world.numbers(CallSid="redial", StartTime="2026-11-23 15:29:50") == []
+
+
+def test_a_conversation_that_ended_long_ago_is_nobody_s(world):
+    world.tell_webhook("sales", call_sid=None)
+    world.clock.now += 600
+    assert world.numbers(CallSid="late") == []
+
+
+def test_of_two_such_conversations_neither_is_taken(world):
+    world.tell_webhook("sales", call_sid=None)
+    world.tell_webhook("support", call_sid=None, conversation_id="conv_02")
+    assert world.numbers(CallSid="fresh", StartTime=IST_STARTED) == []
+
+
+def test_a_call_the_relay_knows_adopts_nothing(world):
+    world.tell(calls.started(conversation_id=None))
+    world.tell_webhook("sales", call_sid=None)
+    assert world.numbers(StartTime=IST_STARTED) == []

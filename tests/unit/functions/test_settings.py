@@ -1,0 +1,72 @@
+import pytest
+
+from functions.common.env import Env, SettingError
+from functions.common.settings import find_target, targets
+from functions.transfer.settings import Settings as TransferSettings
+from functions.webhook.settings import Settings as WebhookSettings
+from tests.support.calls import ENVIRONMENT
+
+
+def test_targets_may_have_several_numbers_and_the_teams_come_last():
+    found = targets(Env({**ENVIRONMENT, "TRANSFER_TEAM_2_NUMBER": "+919876500031"}))
+    assert list(found) == ["support", "sales", "team_1", "team_2"]
+    assert found["support"] == ("+919876500020", "+919876500021")
+    assert found["team_1"] == ("+919876500030",)
+
+
+def test_a_target_of_the_same_name_wins_over_a_team():
+    found = targets(Env({"TRANSFER_TARGETS": '{"team_1": "+919876500001"}', "TRANSFER_TEAM_1_NUMBER": "09876500002"}))
+    assert found == {"team_1": ("+919876500001",)}
+
+
+@pytest.mark.parametrize("asked", ["team_1", "Team 1", "TEAM-1", " team1 "])
+def test_a_target_is_found_in_any_spelling(asked):
+    assert find_target({"sales": (), "team_1": ()}, asked) == "team_1"
+
+
+def test_nothing_asked_is_the_first_and_the_first_of_none_is_none():
+    assert find_target({"sales": (), "x": ()}, "  ") == "sales"
+    assert find_target({}, "") is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("ELEVENLABS_REGION", "mars", "one of default, us, eu, india, singapore"),
+        ("ELEVENLABS_BASE_URL", "proxy.example.in", "a URL that starts with http:// or https://"),
+        ("TICKET_SERVICE_URL", "ftp://x", "a URL that starts with http:// or https://"),
+        ("TRANSFER_TEAM_1_NUMBER", "18001234567", "a number that can be made E.164"),
+        ("TRANSFER_VALUES", "[]", "a JSON object of strings"),
+        ("FETCH_AUDIO", "perhaps", "true or false"),
+        ("WEBHOOK_MAX_AGE_SECONDS", "0", "a number from 1 to 86400"),
+    ],
+)
+def test_wrong_settings_of_the_webhook_are_named(variable, value, expected):
+    with pytest.raises(SettingError) as refused:
+        WebhookSettings.from_env({**ENVIRONMENT, variable: value})
+    assert refused.value.name == variable
+    assert expected in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("EXOTEL_BASIC_AUTH", "nocolon", "user:password"),
+        ("CONNECT_MUSIC_ON_HOLD", "jazz", "operator_tone, default_tone or a URL"),
+        ("CONNECT_PLAYBACK", "whisper", "off, summary or a URL"),
+        ("CONNECT_OUTGOING_NUMBER", "022", "one of your ExoPhones"),
+        ("CONNECT_PARALLEL", "-1", "a whole number from 0"),
+        ("TRANSFER_WAIT_SECONDS", "nan", "a number from 0 to 60"),
+    ],
+)
+def test_wrong_settings_of_the_transfer_function_are_named(variable, value, expected):
+    with pytest.raises(SettingError) as refused:
+        TransferSettings.from_env({**ENVIRONMENT, variable: value})
+    assert refused.value.name == variable
+    assert expected in str(refused.value)
+
+
+def test_a_password_is_not_shown():
+    with pytest.raises(SettingError) as refused:
+        TransferSettings.from_env({**ENVIRONMENT, "EXOTEL_BASIC_AUTH": "hunter2"})
+    assert "hunter2" not in str(refused.value)
