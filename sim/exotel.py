@@ -58,7 +58,8 @@ class CallResult:
     """Everything about a call, known sample by sample. Times in seconds since the stream's `start` unless said.
 
     `said` and `heard` are the caller's mouth and ear on one clock, at `rate_hz`. `ended_by`: caller, bot, nobody (never
-    connected), fault. `close_code` is what the relay closed with, None when it did not."""
+    connected), fault. `close_code` is what the relay closed with, None when it did not. `late_max_s`: how late this fake
+    itself was with a frame; when that is much, the gaps may be its own."""
 
     call_sid: str
     stream_sid: str
@@ -78,6 +79,7 @@ class CallResult:
     media_messages: int
     first_sound_s: float | None
     ahead_max_s: float
+    late_max_s: float
     violations: tuple[Violation, ...]
     flow: FlowResult
 
@@ -212,6 +214,7 @@ def _result(plan: CallPlan, stream: Stream, handshakes: int, error: str, flow: F
         media_messages=stream.media_messages,
         first_sound_s=stream.playout.first_s,
         ahead_max_s=stream.ahead_max_s,
+        late_max_s=stream.late_max_s,
         violations=tuple(stream.book.violations),
         flow=flow,
     )

@@ -94,6 +94,7 @@ class Stream:
         self.clears: list[float] = []
         self.media_messages = 0
         self.ahead_max_s = 0.0
+        self.late_max_s = 0.0
         self._caller = caller
         self._spelling = spelling
         self._rules = rules
@@ -167,9 +168,10 @@ class Stream:
         while True:
             # A frame can be sent once it was spoken: the first one frame after `start`.
             count += 1
-            delay_s = self.started_at + count * frame_s - loop.time()
-            if delay_s > 0:
-                await asyncio.sleep(delay_s)
+            due = self.started_at + count * frame_s
+            if due > loop.time():
+                await asyncio.sleep(due - loop.time())
+            self.late_max_s = max(self.late_max_s, loop.time() - due)
             now_s = count * frame_s
             for echo in self.playout.due(now_s):
                 await socket.send_str(self._text({"event": "mark", "mark": {"name": echo.name}}))
