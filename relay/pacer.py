@@ -51,6 +51,7 @@ class Pacer:
         self._clear_wanted_at: float | None = None
         self._partial_since: float | None = None
         self._open_utterance = ""
+        self._endless = False  # what was sent last has ambience, which must not break off
         self._sent: dict[str, int] = {}
         self._marks: deque[str] = deque()
         self._echoed = asyncio.Event()
@@ -69,11 +70,7 @@ class Pacer:
         now = self._loop.time()
         cut = set(self._playout.flush()) | self._clock.upcoming(now)
         playing = self._clock.playing(now) or next(iter(cut), "")
-        for utterance in cut | set(self._marks):
-            heard_ms = self._clock.heard(utterance, now) * 1000 // self._rate_hz
-            self._on_heard(utterance, heard_ms, utterance in cut)
-        self._marks.clear()  # echoes of cleared marks may still come and mean nothing (exotel.md 1.6)
-        self._open_utterance = ""
+        self._report(cut)  # echoes of cleared marks may still come and mean nothing (exotel.md 1.6)
         self._echoed.set()
         self._clear_wanted_at = now
         self.wake()
@@ -108,31 +105,34 @@ class Pacer:
         """
         while self._playout.queued_samples or self._marks or self._open_utterance:
             self._echoed.clear()
-            now = self._loop.time()
-            seconds = self._playout.queued_samples / self._rate_hz + max(0.0, self._speech_until - now)
             try:
-                async with asyncio.timeout(seconds + (MARK_GRACE if self._marks else 0.0)):
+                async with asyncio.timeout_at(self._heard_by()):
                     await self._echoed.wait()
             except TimeoutError:
-                if not self._playout.queued_samples and self._speech_until <= self._loop.time():
-                    self._settle_marks()
+                # a mark may have been sent meanwhile, and its echo is the better witness
+                if self._heard_by() <= self._loop.time():
+                    self._quality.marks_lost += len(self._marks)
+                    self._report(set())
                     return
+
+    def _heard_by(self) -> float:
+        """When the caller has heard all speech so far, with some patience where an echo will say so."""
+        unsent = self._playout.queued_samples / self._rate_hz
+        ending = bool(self._marks) or self._playout.ending
+        start = max(self._speech_until, self._loop.time()) if unsent or self._playout.ending else self._speech_until
+        return start + unsent + (MARK_GRACE if ending else 0.0)
 
     def settle(self) -> None:
         """The call is over: the clock says what was heard of speech still on its way."""
-        now = self._loop.time()
-        self._settle_marks()
-        for utterance in {*self._playout.flush(), *self._clock.upcoming(now)}:
-            self._on_heard(utterance, self.heard_ms(utterance), True)
-
-    def _settle_marks(self) -> None:
-        """Marks whose echo did not come: the clock says what was heard."""
-        now = self._loop.time()
         self._quality.marks_lost += len(self._marks)
-        while self._marks:
-            utterance = self._marks.popleft()
-            heard = self._clock.heard(utterance, now)
-            self._on_heard(utterance, heard * 1000 // self._rate_hz, heard < self._sent.get(utterance, 0))
+        self._report({*self._playout.flush(), *self._clock.upcoming(self._loop.time())})
+
+    def _report(self, cut: set[str]) -> None:
+        """Say by the clock what was heard of all that no echo has confirmed; `cut`: of which there was more."""
+        for utterance in dict.fromkeys([*self._marks, self._open_utterance, *sorted(cut)]):
+            if utterance:
+                self._on_heard(utterance, self.heard_ms(utterance), utterance in cut)
+        self._marks.clear()
         self._open_utterance = ""
 
     # --- the schedule ---
@@ -161,6 +161,8 @@ class Pacer:
         a lead longer for the rest, because padding would be a hole in a word.
         """
         readiness = self._playout.readiness(self._frame_samples)
+        if readiness is not Readiness.PARTIAL:
+            self._partial_since = None
         if readiness is Readiness.NOTHING:
             return None
         dry_at = self._clock.dry_at
@@ -203,21 +205,25 @@ class Pacer:
             self._note_sent(frame, now)
         for utterance in frame.ended:
             self._marks.append(utterance)
+            if utterance == self._open_utterance:
+                self._open_utterance = ""
+            self._speech_until = max(self._speech_until, self._loop.time())  # its echo can't be expected before
             await self._line.send(self._encoder.mark(utterance))
 
     def _note_sent(self, frame: Frame, now: float) -> None:
-        started = self._clock.dry_at > 0.0
-        continues = bool(frame.spans) and frame.spans[0].utterance == self._open_utterance
-        ambience = self._playout.ambience
+        mid_utterance = bool(frame.spans) and frame.spans[0].utterance == self._open_utterance
         dry_for = self._clock.sent(frame, now)
         self._quality.frames_out += 1
-        if started and _GAP_MIN < dry_for < _GAP_MAX and (continues or (ambience is not None and not ambience.silent)):
+        if dry_for > _GAP_MIN and (self._endless or (mid_utterance and dry_for < _GAP_MAX)):
             self._quality.gaps += 1
             self._quality.gap_ms += round(dry_for * 1000)
+        ambience = self._playout.ambience
+        self._endless = ambience is not None and not ambience.silent
         for span in frame.spans:
             self._sent[span.utterance] = self._sent.get(span.utterance, 0) + span.samples
         if frame.spans:
-            self.first_speech_at = self.first_speech_at or now
+            if self.first_speech_at is None:
+                self.first_speech_at = now
             self._speech_until = self._clock.dry_at
             last = frame.spans[-1].utterance
             self._open_utterance = "" if last in frame.ended else last

@@ -70,6 +70,11 @@ class Playout:
         """Speech that waits to be sent."""
         return self._queued
 
+    @property
+    def ending(self) -> bool:
+        """There is an utterance whose end has yet to be sent, though it may have no sound left."""
+        return any(entry.complete for entry in self._queue)
+
     def say(self, utterance: str, sound: bytes) -> None:
         """Queue `sound` (pcm at the line's rate) as the next part of `utterance`.
 
@@ -95,8 +100,11 @@ class Playout:
             entry.complete = True
 
     def flush(self) -> tuple[str, ...]:
-        """Drop all unplayed speech (interruption) and name the utterances cut short. Ambience goes on."""
-        cut = tuple(entry.name for entry in self._queue)
+        """Drop all unplayed speech (interruption) and name the utterances cut short. Ambience goes on.
+
+        An utterance of which nothing was left is not cut short, even if more of it might have come.
+        """
+        cut = tuple(entry.name for entry in self._queue if entry.chunks)
         self._queue.clear()
         self._queued = 0
         return cut
