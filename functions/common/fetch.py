@@ -43,8 +43,8 @@ def fetch(
     method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, timeout_s: float = 10
 ) -> Answer:
     """`timeout_s` is the longest silence. Raises FetchError."""
-    request = urllib.request.Request(url, data=body, headers=dict(headers), method=method)
     try:
+        request = urllib.request.Request(url, data=body, headers=dict(headers), method=method)
         try:
             with _OPENER.open(request, timeout=timeout_s) as answer:
                 return Answer(answer.status, _whole(answer))

@@ -1,0 +1,85 @@
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from functions.common import fetch as fetch_module
+from functions.common.fetch import FetchError, fetch
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):  # http.server's name
+        kind = self.path.strip("/")
+        if kind == "redirect":
+            self.send_response(302)
+            self.send_header("Location", "/ok")
+            self.end_headers()
+        elif kind == "garbled":
+            self.wfile.write(b"not http at all\r\n\r\n")
+        elif kind == "silent":
+            self.server.release.wait(10)
+        else:
+            self.send_response(404 if kind == "missing" else 200)
+            self.end_headers()
+            self.wfile.write((self.headers.get("xi-api-key") or "").encode())
+
+    def do_POST(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def url():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.release = threading.Event()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.release.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_headers_go_out_and_the_body_comes_back(url):
+    answer = fetch("GET", f"{url}/ok", headers={"xi-api-key": "key"})
+    assert (answer.status, answer.body) == (200, b"key")
+
+
+def test_a_body_goes_out_to_the_byte(url):
+    body = bytes(range(256))
+    assert fetch("POST", f"{url}/echo", headers={"content-type": "application/json"}, body=body).body == body
+
+
+def test_a_status_is_an_answer(url):
+    assert fetch("GET", f"{url}/missing", headers={}).status == 404
+
+
+def test_a_redirect_is_not_followed(url):
+    """The key, or a transcript, would go to wherever it points."""
+    assert fetch("GET", f"{url}/redirect", headers={"xi-api-key": "key"}).status == 302
+
+
+def test_silence_has_an_end(url):
+    with pytest.raises(FetchError, match="timed out"):
+        fetch("GET", f"{url}/silent", headers={}, timeout_s=0.1)
+
+
+@pytest.mark.parametrize("target", ["http://127.0.0.1:1/", "http://", "nonsense"])
+def test_what_can_not_be_reached_is_one_kind_of_error(target):
+    with pytest.raises(FetchError):
+        fetch("GET", target, headers={}, timeout_s=1)
+
+
+def test_garbage_is_too(url):
+    with pytest.raises(FetchError):
+        fetch("GET", f"{url}/garbled", headers={})
+
+
+def test_so_is_an_answer_without_end(url, monkeypatch):
+    monkeypatch.setattr(fetch_module, "_LARGEST", 2)
+    with pytest.raises(FetchError, match="more than 2 bytes"):
+        fetch("GET", f"{url}/ok", headers={"xi-api-key": "longer"})

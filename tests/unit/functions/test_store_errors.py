@@ -1,0 +1,118 @@
+"""What no emulator imitates: S3's 409 in a race, a permission that lacks, a cloud that can't be reached."""
+
+import boto3
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from botocore.stub import Stubber
+from google.api_core.exceptions import Forbidden, NotFound, ServiceUnavailable
+
+from functions.common.store import StoreError, open_store
+from functions.common.store.folder import FolderStore
+from functions.common.store.gcs import GcsStore
+from functions.common.store.s3 import S3Store
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    monkeypatch.setattr("functions.common.store.s3.time.sleep", lambda _: None)
+    client = boto3.client("s3", region_name="ap-south-1", aws_access_key_id="x", aws_secret_access_key="x")
+    with Stubber(client) as stub:
+        yield S3Store("records", client=client), stub
+
+
+def test_a_write_that_is_not_decided_yet_is_asked_again(s3):
+    """409: another conditional write to the same key is under way; it may still fail."""
+    store, stub = s3
+    stub.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
+    stub.add_response("put_object", {})
+    assert store.create("k", b"")
+    stub.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
+    stub.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
+    assert not store.create("k", b"")
+
+
+def test_a_race_without_end_is_an_error(s3):
+    store, stub = s3
+    for _ in range(6):
+        stub.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
+    with pytest.raises(StoreError, match="s3://records/k is written by too many at once"):
+        store.create("k", b"")
+
+
+def test_a_permission_that_lacks_is_named(s3):
+    store, stub = s3
+    for operation, call, permission in (
+        ("put_object", lambda: store.create("k", b""), "s3:PutObject"),
+        ("get_object", lambda: store.read("k"), "s3:GetObject and s3:ListBucket"),
+        ("delete_object", lambda: store.delete("k"), "s3:DeleteObject"),
+        ("list_objects_v2", lambda: list(store.keys("k")), "s3:ListBucket"),
+    ):
+        stub.add_client_error(operation, "AccessDenied", http_status_code=403)
+        with pytest.raises(StoreError, match=f"needs {permission} on this bucket"):
+            call()
+
+
+def test_an_aws_that_can_not_be_reached_is_a_store_error(s3, monkeypatch):
+    store, _ = s3
+
+    def unreachable(**_):
+        raise EndpointConnectionError(endpoint_url="https://s3")
+
+    monkeypatch.setattr(store._s3, "get_object", unreachable)
+    with pytest.raises(StoreError, match="s3://records"):
+        store.read("k")
+
+
+class FakeBucket:
+    """A bucket every operation of which fails the same way."""
+
+    def __init__(self, error):
+        self._error = error
+
+    def bucket(self, _):
+        return self
+
+    def blob(self, _):
+        return self
+
+    def _fail(self, *_, **__):
+        raise self._error
+
+    upload_from_string = download_as_bytes = delete = list_blobs = _fail
+
+
+@pytest.mark.parametrize(
+    ("call", "permission"),
+    [
+        (lambda store: store.create("k", b""), "storage.objects.create"),
+        (lambda store: store.read("k"), "storage.objects.get"),
+        (lambda store: store.delete("k"), "storage.objects.delete"),
+        (lambda store: list(store.keys("k")), "storage.objects.list"),
+    ],
+)
+def test_gcs_names_the_permission_the_bucket_and_the_rest(call, permission):
+    with pytest.raises(StoreError, match=f"gs://records: access denied; .* needs {permission}"):
+        call(GcsStore("records", "", FakeBucket(Forbidden("no"))))
+    with pytest.raises(StoreError, match="gs://records: there is no such bucket"):
+        call(GcsStore("records", "", FakeBucket(NotFound("The specified bucket does not exist."))))
+    with pytest.raises(StoreError, match="gs://records: 503"):
+        call(GcsStore("records", "", FakeBucket(ServiceUnavailable("try later"))))
+
+
+def test_no_such_object_is_not_an_error():
+    store = GcsStore("records", "", FakeBucket(NotFound("No such object: records/k")))
+    assert store.read("k") is None
+    store.delete("k")
+
+
+@pytest.mark.parametrize("url", ["", "data", "ftp://x", "s3:bucket", "s3://", "gs:///prefix", "file:"])
+def test_a_store_that_is_none(url):
+    with pytest.raises(ValueError, match="file:DIR, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX"):
+        open_store(url)
+
+
+def test_a_folder_is_opened_by_its_url(tmp_path):
+    store = open_store(f"file:{tmp_path}/data")
+    assert isinstance(store, FolderStore)
+    store.create("k/a", b"x")
+    assert (tmp_path / "data" / "k" / "a").read_bytes() == b"x"
