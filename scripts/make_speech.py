@@ -11,7 +11,7 @@ import wave
 from pathlib import Path
 
 import numpy as np
-import soxr
+import samplerate
 from numpy.typing import NDArray
 
 ASSETS = Path(__file__).parent.parent / "sim" / "assets"
@@ -40,7 +40,7 @@ def loudness(sound: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def prepare(sound: NDArray[np.float64], rate_hz: int) -> NDArray[np.int16]:
     """`sound` as it is stored: 8 kHz, 40 ms of quiet left at each end, at LEVEL_DB, peaks below PEAK_DB."""
-    sound = soxr.resample(sound, rate_hz, RATE_HZ, quality="VHQ")
+    sound = np.asarray(samplerate.resample(sound.astype(np.float32), RATE_HZ / rate_hz, "sinc_best"), float)
     levels = loudness(sound)
     loud = np.flatnonzero(levels > levels.max() * 0.03)
     size = RATE_HZ // 50

@@ -85,6 +85,10 @@ class AgentScript(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     queue: tuple[tuple[float, str], ...] = ()
     fault: Fault | None = None
 
+    def lines_to_say(self) -> tuple[str, ...]:
+        """The agent's own lines."""
+        return tuple(dict.fromkeys(name for reply in self.replies for name in reply.say))
+
     def lines_to_expect(self) -> tuple[str, ...]:
         """The caller's lines this agent can make out."""
         return tuple(dict.fromkeys(reply.on[6:] for reply in self.replies if reply.on.startswith("heard:")))

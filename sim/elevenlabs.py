@@ -17,6 +17,8 @@ from sim.agent_script import AgentScript
 from sim.conversation import Conversation
 from sim.conversation_record import ConversationRecord
 from sim.post_call import Delivery, Webhook, call_audio, conversation_model, deliver
+from sim.sound import AudioFormat
+from sim.speech import spoken
 from sim.timeline import Timeline
 
 SIGNED_URL_LIFETIME_S = 900.0
@@ -52,6 +54,9 @@ class FakeElevenLabs:
         self._running = 0
         self._changed = asyncio.Event()
         self._delivering: set[asyncio.Task[None]] = set()
+        for script in agents.values():  # converted now, so that no call waits for it
+            for name in script.lines_to_say():
+                spoken(name, AudioFormat(script.output_format).rate_hz)
 
     def app(self) -> web.Application:
         """A new application; the conversations of all of them end up in `conversations`."""

@@ -58,8 +58,8 @@ class CallResult:
     """Everything about a call, known sample by sample. Times in seconds since the stream's `start` unless said.
 
     `said` and `heard` are the caller's mouth and ear on one clock, at `rate_hz`. `ended_by`: caller, bot, nobody (never
-    connected), fault. `close_code` is what the relay closed with, None when it did not. `late_max_s`: how late this fake
-    itself was with a frame; when that is much, the gaps may be its own."""
+    connected), fault. `close_code` is what the relay closed with, None when it did not. `late_max_s`: how late this
+    fake itself was with a frame; when that is much, the gaps may be its own."""
 
     call_sid: str
     stream_sid: str

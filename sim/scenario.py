@@ -102,6 +102,6 @@ def load(name: str) -> Scenario:
 def _lines_used(scenario: Scenario) -> set[str]:
     used = {step.say for step in scenario.caller}
     for script in filter(None, (scenario.agent, scenario.backup)):
-        used |= {name for reply in script.replies for name in reply.say} | set(script.lines_to_expect())
+        used |= {*script.lines_to_say(), *script.lines_to_expect()}
     used |= {scenario.fallback_speech, *scenario.expect.heard, *scenario.expect.cut, *scenario.expect.agent_heard}
     return used - {""}

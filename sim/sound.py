@@ -4,7 +4,7 @@ import base64
 from dataclasses import dataclass
 
 import numpy as np
-import soxr
+import samplerate
 from numpy.typing import NDArray
 
 Pcm = NDArray[np.int16]
@@ -19,8 +19,9 @@ def resampled(pcm: Pcm, from_hz: int, to_hz: int) -> Pcm:
     """`pcm` at another rate; a whole sound, not a stream."""
     if from_hz == to_hz:
         return pcm
-    changed: Pcm = soxr.resample(pcm, from_hz, to_hz, quality="HQ")
-    return changed
+    changed: NDArray[np.float32] = samplerate.resample(pcm.astype(np.float32), to_hz / from_hz, "sinc_medium")
+    samples: Pcm = np.clip(np.rint(changed), -32768, 32767).astype(np.int16)
+    return samples
 
 
 def level_db(pcm: Pcm) -> float:
