@@ -91,8 +91,8 @@ def the_relay_speaks_before_cloud_run_acts(plan: Plan) -> Iterator[str]:
     timeout = int(plan.relay["template"][0]["timeout"].rstrip("s"))
     if not int(environment.get("MAX_CALL_SECONDS", 10**6)) <= timeout - 30:
         yield "the relay does not hand over half a minute before Cloud Run cuts the call"
-    if not int(environment.get("DRAIN_SECONDS", 110)) < 10:
-        yield "the relay wants longer than the ten seconds between SIGTERM and SIGKILL"
+    if not int(environment.get("DRAIN_SECONDS", 110)) <= 3:
+        yield "the relay waits too long after SIGTERM: events need most of the ten seconds before SIGKILL"
 
 
 @rule

