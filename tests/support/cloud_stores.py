@@ -1,0 +1,76 @@
+"""Fixtures: S3 (moto) and Cloud Storage (emulator), started once and shared, and an empty bucket for each test."""
+
+import subprocess
+import sys
+import uuid
+
+import boto3
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+
+from functions.common.store.folder import FolderStore
+from functions.common.store.gcs import GcsStore
+from functions.common.store.s3 import S3Store
+from tests.support.lambda_runtime import interpreter
+from tests.support.processes import ROOT, aws_environment, gcs_emulator, moto_server
+
+
+@pytest.fixture(scope="session")
+def moto():
+    with moto_server() as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def gcs():
+    with gcs_emulator() as served:
+        yield served
+
+
+@pytest.fixture
+def s3_client(moto, monkeypatch):
+    for name, value in aws_environment(moto.url).items():
+        monkeypatch.setenv(name, value)
+    return boto3.client("s3")
+
+
+@pytest.fixture
+def s3_bucket(s3_client):
+    bucket = f"records-{uuid.uuid4().hex[:12]}"
+    s3_client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "ap-south-1"})
+    return bucket
+
+
+@pytest.fixture
+def gcs_client(gcs, monkeypatch):
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", gcs.url)
+    return storage.Client(project="test", credentials=AnonymousCredentials())
+
+
+@pytest.fixture
+def gcs_bucket(gcs_client):
+    bucket = f"records-{uuid.uuid4().hex[:12]}"
+    gcs_client.create_bucket(bucket)
+    return bucket
+
+
+@pytest.fixture(params=["folder", "s3", "gcs"])
+def store(request, tmp_path):
+    """Each of the three, empty."""
+    if request.param == "folder":
+        return FolderStore(tmp_path / "data")
+    if request.param == "s3":
+        request.getfixturevalue("s3_client")
+        return S3Store(request.getfixturevalue("s3_bucket"), "some/prefix/")
+    client = request.getfixturevalue("gcs_client")
+    return GcsStore(request.getfixturevalue("gcs_bucket"), "some/prefix/", client)
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory):
+    """The archives of `make package`, the Lambda ones for the Python that can be run here."""
+    folder = tmp_path_factory.mktemp("packages")
+    command = [sys.executable, "scripts/package_functions.py", "--output", str(folder), "--platform", "x86_64"]
+    subprocess.run([*command, "--python-version", interpreter()[1]], cwd=ROOT, check=True, capture_output=True)
+    return folder
