@@ -5,6 +5,7 @@ import binascii
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -35,7 +36,7 @@ from relay.settings import Settings
 _SIGNED_URL_TIMEOUT: Final = 4.0  # these are waited for with a caller on the line: half a second is usual
 _METADATA_TIMEOUT: Final = 5.0
 _QUEUE_TIMEOUT: Final = 60.0  # the agent's queue may hold a caller for a while; the ambience plays meanwhile
-_GOODBYE_TIMEOUT: Final = 5.0  # after end_call the server closes by itself; should it forget, we do
+_GOODBYE_TIMEOUT: Final = 5.0  # after end_call and its last sound the server closes; should it forget, we do
 
 _decode_json: Final = msgspec.json.Decoder().decode
 _encode_json: Final = msgspec.json.Encoder().encode
@@ -160,7 +161,10 @@ def _correction(message: Mapping[str, Any]) -> AgentCorrection:
 
 def _tool_call(message: Mapping[str, Any]) -> ToolCall:
     call = message["client_tool_call"]
-    return ToolCall(str(call["tool_call_id"]), str(call["tool_name"]), call.get("parameters") or {})
+    parameters = call.get("parameters")
+    return ToolCall(
+        str(call["tool_call_id"]), str(call["tool_name"]), parameters if isinstance(parameters, dict) else {}
+    )
 
 
 def _tool_response(message: Mapping[str, Any]) -> HangingUp | None:
@@ -259,7 +263,7 @@ class ElevenLabsAgent:
     @property
     def socket_url(self) -> str:
         """The socket of a public agent."""
-        return f"ws{self.rest_url.removeprefix('http')}/v1/convai/conversation?agent_id={self.agent_id}"
+        return f"ws{self.rest_url.removeprefix('http')}/v1/convai/conversation?agent_id={quote(self.agent_id)}"
 
 
 class ElevenLabsSession:
@@ -275,7 +279,7 @@ class ElevenLabsSession:
         self._socket: AgentSocket | None = None
         self._signed_url: asyncio.Task[str] | None = None
         self._spoken = _FORMATS["pcm_16000"]
-        self._hanging_up = False
+        self._goodbye_by: float | None = None
         self._last_error = ""
 
     def prepare(self) -> None:
@@ -322,7 +326,7 @@ class ElevenLabsSession:
         assert self._socket is not None
         while True:
             try:
-                async with asyncio.timeout(_GOODBYE_TIMEOUT if self._hanging_up else None):
+                async with asyncio.timeout_at(self._goodbye_by):
                     message = await self._socket.receive()
             except TimeoutError:
                 yield Ended(by_agent=True, reason="ended", detail="end_call without a close")
@@ -355,6 +359,8 @@ class ElevenLabsSession:
     async def _react(self, decoded: Decoded | None) -> tuple[AgentEvent, ...]:
         match decoded:
             case AudioChunk(data, event_id, is_final):
+                if self._goodbye_by is not None:
+                    self._hang_up()
                 return self._audio(data, event_id, is_final)
             case Ping(event_id):
                 await self._send({"type": "pong", "event_id": event_id})
@@ -363,7 +369,7 @@ class ElevenLabsSession:
                 self._late.interrupted(event_id)
                 return (Interruption(),)
             case HangingUp():
-                self._hanging_up = True
+                self._hang_up()
                 return ()
             case Queued(status):
                 return (Notice("queue", status),)
@@ -374,6 +380,9 @@ class ElevenLabsSession:
                 return ()
             case _:
                 return (decoded,)
+
+    def _hang_up(self) -> None:
+        self._goodbye_by = asyncio.get_running_loop().time() + _GOODBYE_TIMEOUT
 
     def _audio(self, data: bytes, event_id: int, is_final: bool) -> tuple[AgentEvent, ...]:
         if not self._late.admits(event_id):
@@ -387,7 +396,7 @@ class ElevenLabsSession:
 
     def _ended(self, closed: Closed) -> Ended:
         # 1000 is the agent's goodbye or its time limit, everything else a failure (elevenlabs.md A3.6)
-        if closed.code == 1000 or self._hanging_up or "max_duration_exceeded" in self._last_error:
+        if closed.code == 1000 or self._goodbye_by is not None or "max_duration_exceeded" in self._last_error:
             return Ended(by_agent=True, reason="ended", detail=str(closed))
         detail = f"{closed} ({self._last_error})" if self._last_error else str(closed)
         return Ended(by_agent=False, reason=f"close_{closed.code}", detail=detail)
@@ -434,7 +443,7 @@ class ElevenLabsSession:
             raise AgentError("connect_timeout", f"no signed URL within {_SIGNED_URL_TIMEOUT:g} s") from None
         except aiohttp.ClientError as error:
             raise AgentError("unreachable", f"signed URL: {type(error).__name__}: {error}") from None
-        except (msgspec.DecodeError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:  # ValueError: not JSON, or not even UTF-8
             raise AgentError("malformed", f"signed URL: expected JSON with signed_url, {error}") from None
         return str(signed_url)
 

@@ -18,7 +18,7 @@ MAX_MESSAGE: Final = 16 * 1024 * 1024  # ElevenLabs' own SDK allows as much (ele
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The socket is gone. `code` 1006 stands for no close frame at all."""
+    """The socket is gone. `code` 1006 stands for no close frame at all, 1005 for one without a code."""
 
     code: int
     reason: str
@@ -85,7 +85,7 @@ class AgentSocket:
         if message.type is WSMsgType.BINARY:
             return Binary(message.data)
         if message.type is WSMsgType.CLOSE:
-            return Closed(message.data, message.extra or "")
+            return Closed(message.data or 1005, message.extra or "")
         if message.type is WSMsgType.ERROR:
             return Closed(self._ws.close_code or 1006, f"{type(message.data).__name__}: {message.data}")
         return Closed(self._ws.close_code or 1006, "")
