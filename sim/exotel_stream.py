@@ -236,8 +236,8 @@ class Stream:
                     self._timeline.note("line", "first_sound")
                 ahead_s = self.playout.media(at_s, pcm)
                 self.ahead_max_s = max(self.ahead_max_s, ahead_s)
-                if ahead_s > self._rules.max_ahead_s:
-                    limit_s = self._rules.max_ahead_s
+                limit_s = self._rules.max_ahead_s
+                if ahead_s > limit_s + self.late_max_s:  # what we noticed late is not the relay's haste
                     self.book.broken(at_s, Rule.BURST, f"{ahead_s:.2f} s ahead of real time, at most {limit_s} s")
             case Mark(name):
                 self.playout.mark(at_s, name)

@@ -141,8 +141,13 @@ def _failures(
         same("close code", call.close_code, 1000)
     same("conversations", len(conversations), expect.conversations)
     same("agent made out", [turn.line for turn in turns if turn.role == "user" and turn.line], [*expect.agent_heard])
-    same("heard whole", [one.name for one in lines if one.is_whole], [*expect.heard])
-    same("heard cut off", [one.name for one in lines if not one.is_whole], [*expect.cut])
+    if call.late_max_s <= MACHINE_LATE_S:
+        same("heard whole", [one.name for one in lines if one.is_whole], [*expect.heard])
+        same("heard cut off", [one.name for one in lines if not one.is_whole], [*expect.cut])
+        if expect.gaps != "any":
+            same("gaps", len([gap for gap in call.gaps if gap.length_s >= 0.001]), expect.gaps)
+    else:  # a hole that this process may have made itself looks like a line cut off
+        same("heard", sorted(one.name for one in lines), sorted((*expect.heard, *expect.cut)))
     same("interruptions", sum(len(one.interruptions) for one in conversations), expect.interruptions)
     same("tools that succeeded", results, [*expect.tools])
     same("transfer", call.flow.transfer, expect.transfer)
@@ -150,9 +155,6 @@ def _failures(
     failures += [
         f"{one.name}: heard {one.gain:.2f} times as loud as it was sent" for one in lines if not 0.7 <= one.gain <= 1.4
     ]
-    if expect.gaps is not None:
-        late = f" (this machine was itself late by {call.late_max_s:.2f} s)" if call.late_max_s > MACHINE_LATE_S else ""
-        same(f"gaps{late}", len([gap for gap in call.gaps if gap.length_s >= 0.001]), expect.gaps)
     for key, expected in {"end_reason": expect.end_reason, **expect.record}.items():
         same(f"record: {key}", _at(record, key), expected)
     return failures

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -42,8 +42,8 @@ class Expect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     `agent_heard`: the caller's lines as the agents made them out, in order. `heard`: the agents' lines that the caller
     heard from beginning to end; `cut`: those of which only the beginning was heard. `record`: dotted keys of
-    logs/{call_sid}.json and their values. `gaps`: holes in the sound towards the caller; None: any number (without
-    ambience silence is not sent).
+    logs/{call_sid}.json and their values. `gaps`: holes in the sound towards the caller (without ambience silence
+    is not sent, so there are some); not judged when this machine was itself late.
     """
 
     end_reason: str
@@ -57,7 +57,7 @@ class Expect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     transfer: str = ""
     record: Mapping[str, Any] = {}
     conversations: int = 1
-    gaps: int | None = 0
+    gaps: int | Literal["any"] = 0
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
