@@ -5,7 +5,7 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,10 +85,21 @@ def plan(terraform: Terraform, *, show: bool = False) -> tuple[Project, dict[str
     return Project(variables["project"], variables["region"], variables["name"]), variables
 
 
-def tokens(project: Project) -> dict[str, str]:
-    """`TF_VAR_…` of the tokens: those of the running deployment, new ones where there is none. Raises StepError."""
-    found = {}
+def renewed_tokens(rotate: str) -> set[str]:
+    """The tokens that ROTATE names, with commas. Raises Problems for a name that is none."""
+    renewed = {name.strip() for name in rotate.split(",") if name.strip()}
+    if unknown := renewed - TOKENS.keys():
+        raise Problems([f"ROTATE: no token is called {', '.join(sorted(unknown))}; there are {', '.join(TOKENS)}"])
+    return renewed
+
+
+def tokens(project: Project, renewed: Collection[str] = ()) -> dict[str, str]:
+    """`TF_VAR_…` of the tokens: those of the running deployment, new ones where there is none and for `renewed`.
+    Raises StepError."""
+    found = {f"TF_VAR_{variable}": secrets.token_urlsafe(32) for variable in renewed}
     for variable, suffix in TOKENS.items():
+        if variable in renewed:
+            continue
         secret = f"{project.name}-{suffix}"
         command = ["gcloud", "secrets", "versions", "access", "latest", f"--secret={secret}", f"--project={project.id}"]
         status, said = deployment.read(command)
@@ -156,10 +167,11 @@ def has_records(bucket: str) -> bool:
 
 def deploy(terraform: Terraform, given: Mapping[str, str]) -> None:
     engine, tag = given.get("ENGINE", ""), terraform.variables["TF_VAR_relay_image_tag"]
+    renewed = renewed_tokens(given.get("ROTATE", ""))
     project, variables = plan(terraform)
     check_project(project)
     enable_apis(project)
-    terraform = terraform.with_variables(tokens(project))
+    terraform = terraform.with_variables(tokens(project, renewed))
     terraform.run("apply", "-auto-approve", *(f"-target={resource}" for resource in BEFORE_IMAGE))
     push_image(project, tag, engine)
     terraform.run("apply", "-auto-approve")

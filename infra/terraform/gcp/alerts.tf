@@ -3,7 +3,7 @@ locals {
   promql = "logging_googleapis_com:user_${replace(var.name, "-", "_")}"
   run    = "monitored_resource=\"cloud_run_revision\""
 
-  # Keys as on AWS. `for` is how long a query must hold.
+  # Keys as on AWS. `lasts` is how long a query must hold.
   alerts = merge({
     calls-refused = {
       severity = "CRITICAL"
@@ -35,7 +35,7 @@ locals {
       severity = "WARNING"
       says     = "The sweep has not run for more than twice its interval. Look at the scheduler job and at the function's log."
       query    = "absent_over_time(${local.promql}_sweep_done{${local.run}}[${2 * var.sweep_minutes + 5}m])"
-      for      = "${var.sweep_minutes * 60}s" # the first run after a first deploy is one interval away
+      lasts    = "${var.sweep_minutes * 60}s" # the first run after a first deploy is one interval away
     }
     relay-cpu = {
       severity = "ERROR"
@@ -58,7 +58,7 @@ locals {
       severity = "ERROR"
       says     = "Calls end but no post-call webhook comes: is it still switched on at ElevenLabs? The sweep fetches the transcripts meanwhile."
       query    = "sum(increase(${local.promql}_call_ended{${local.run}}[1h] offset 15m)) > 0 unless sum(increase(${local.promql}_webhook_received{${local.run}}[75m])) > 0"
-      for      = "3600s"
+      lasts    = "3600s"
     }
   })
 }
@@ -85,7 +85,7 @@ resource "google_monitoring_alert_policy" "alert" {
 
     condition_prometheus_query_language {
       query               = each.value.query
-      duration            = try(each.value.for, "0s")
+      duration            = try(each.value.lasts, "0s")
       evaluation_interval = "60s"
       # A metric made of log lines exists for Monitoring only minutes after it was created; a first apply would fail.
       disable_metric_validation = true

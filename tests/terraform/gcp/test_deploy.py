@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import deploy_gcp, public_checks, relay_image
+from scripts import deploy_gcp, deployment, public_checks, relay_image
 from tests.terraform.gcp import fake_gcloud
 from tests.terraform.gcp.workspace import Workspace
 
@@ -141,6 +141,18 @@ def test_plan_creates_nothing(world: World, capfd: pytest.CaptureFixture[str]):
     assert "google_cloud_run_v2_service.relay will be created" in re.sub(r"\x1b\[[0-9;]*m", "", capfd.readouterr().out)
     assert world.workspace.resources() == []
     assert world.calls("gcloud", "services") == world.calls("gcloud", "builds") == []
+
+
+def test_tokens_are_renewed_only_by_name(world: World):
+    world.there["secrets"] = {f"voice-bridge-{name.replace('_', '-')}": f"old {name}" for name in deploy_gcp.TOKENS}
+    world.prepare()
+    project = deploy_gcp.Project("acme-voice", "asia-south1", "voice-bridge")
+    kept = {f"TF_VAR_{name}": f"old {name}" for name in deploy_gcp.TOKENS}
+    assert deploy_gcp.tokens(project) == kept
+    renewed = deploy_gcp.tokens(project, deploy_gcp.renewed_tokens("media_token, control_token"))
+    assert {name for name in kept if renewed[name] != kept[name]} == {"TF_VAR_media_token", "TF_VAR_control_token"}
+    with pytest.raises(deployment.Problems, match="no token is called api_key"):
+        deploy_gcp.renewed_tokens("api_key")
 
 
 def test_docker_builds_where_it_is_asked_to(world: World):
