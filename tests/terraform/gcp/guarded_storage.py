@@ -116,7 +116,7 @@ def guarded(grants: Sequence[Grant], upstream: str, refused: list[str]) -> Itera
     """Base URL of the door for as long as the block runs; what it turned away is added to `refused`."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Guard, grants, upstream, refused))
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
