@@ -2,20 +2,25 @@
 
     python -m tests.support.moto_server PORT
 
+The first ECS service is refused, so that every test's first apply fails half-way and has to be run again.
+
 Where moto has caught up with one of them, delete it here.
 """
 
-import functools
 import inspect
 import json
 import os
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
+from moto.awslambda.models import LambdaFunction
 from moto.cloudfront.models import DefaultCacheBehaviour, ViewerCertificate
 from moto.core.responses import ActionResult
 from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.ecs.exceptions import EcsClientException
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.elbv2.models import ELBv2Backend
 from moto.iam.access_control import PermissionResult
@@ -62,7 +67,7 @@ def allow_an_hour_of_deregistration() -> None:
     ELBv2Backend.modify_target_group_attributes = modify_target_group_attributes  # type: ignore[method-assign]
 
 
-def keep_service_settings() -> None:
+def refuse_a_service_once_then_keep_its_settings() -> None:
     """moto drops some settings of an ECS service at creation, and a plan would want to set them for ever."""
     kept = {
         "healthCheckGracePeriodSeconds": "health_check_grace_period_seconds",
@@ -71,8 +76,13 @@ def keep_service_settings() -> None:
     }
     create = EC2ContainerServiceResponse.create_service
 
-    @functools.wraps(create)
+    refused = False
+
     def create_service(self: Any) -> ActionResult:
+        nonlocal refused
+        if not refused:
+            refused = True
+            raise EcsClientException("Refused once, to see whether a half-failed apply can be run again.")
         answer = create(self)
         service = answer.result["service"]  # type: ignore[index]
         for parameter, attribute in kept.items():
@@ -138,18 +148,34 @@ def leave_out_what_cloudfront_was_not_given() -> None:
     ViewerCertificate.__init__ = init_certificate  # type: ignore[method-assign]
 
 
+def hand_out_deployed_code(folder: Path) -> None:
+    """AWS answers GetFunction with a URL of the zip; moto's leads nowhere. Here it is a file's."""
+    code = LambdaFunction.get_code
+
+    def get_code(self: Any) -> dict[str, Any]:
+        answer = code(self)
+        file = folder / f"{self.code_digest.replace(':', '-')}.zip"
+        file.write_bytes(self.code_bytes)
+        answer["Code"]["Location"] = file.as_uri()
+        return answer
+
+    LambdaFunction.get_code = get_code  # type: ignore[method-assign]
+
+
 def main(port: str) -> None:
     os.environ["MOTO_ECS_SERVICE_RUNNING"] = "2"  # a new service's tasks run at once
     give_scalable_targets_tags()
     allow_an_hour_of_deregistration()
-    keep_service_settings()
+    refuse_a_service_once_then_keep_its_settings()
     obey_secure_transport()
     keep_rule_descriptions()
     leave_out_what_cloudfront_was_not_given()
 
     from moto.server import main as serve  # reads the environment when imported
 
-    serve(["-H", "127.0.0.1", "-p", port])
+    with tempfile.TemporaryDirectory() as folder:
+        hand_out_deployed_code(Path(folder))
+        serve(["-H", "127.0.0.1", "-p", port])
 
 
 if __name__ == "__main__":

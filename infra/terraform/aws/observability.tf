@@ -7,7 +7,6 @@ locals {
   log_metrics = {
     Calls             = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"relay_stats\" }", value = "$.calls", unit = "Count", counts = false }
     CallsEnded        = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"call_ended\" }", value = "1", unit = "Count", counts = true }
-    FirstAudio        = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"call_ended\" && $.first_audio_ms >= 0 }", value = "$.first_audio_ms", unit = "Milliseconds", counts = false }
     Gaps              = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"call_ended\" && $.gaps >= 0 }", value = "$.gaps", unit = "Count", counts = true }
     AgentsFailed      = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"agent_failed\" }", value = "1", unit = "Count", counts = true }
     EventsUndelivered = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"event_undelivered\" }", value = "1", unit = "Count", counts = true }
@@ -32,7 +31,7 @@ resource "aws_cloudwatch_log_metric_filter" "metric" {
     name      = each.key
     value     = each.value.value
     unit      = each.value.unit
-    # A count of nothing is 0; a measurement that was not made is not a 0.
+    # No line of this kind is a count of 0; it is not a measurement of 0.
     default_value = each.value.counts ? "0" : null
   }
 }

@@ -34,10 +34,9 @@ locals {
   )
 }
 
-module "tokens" {
-  source = "./tokens"
-
-  names = keys(local.generated_secrets)
+module "token" {
+  source   = "./token"
+  for_each = local.generated_secrets
 }
 
 resource "aws_secretsmanager_secret" "generated" {
@@ -53,7 +52,7 @@ resource "aws_secretsmanager_secret_version" "generated" {
   for_each = local.generated_secrets
 
   secret_id                = aws_secretsmanager_secret.generated[each.key].id
-  secret_string_wo         = module.tokens.values[each.key]
+  secret_string_wo         = module.token[each.key].value
   secret_string_wo_version = var.secrets_version
 }
 

@@ -1,5 +1,5 @@
 # The logic of the files, with every answer of AWS mocked. `make test` runs these, in a copy of the files with
-# tests/tokens_override.tf among them.
+# tests/token_override.tf among them.
 
 mock_provider "aws" {
   mock_data "aws_availability_zones" {

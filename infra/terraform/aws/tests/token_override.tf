@@ -1,4 +1,4 @@
 # `terraform test` needs this beside the files that it tests; `make test` puts it there, in a copy of them.
-module "tokens" {
-  source = "./tests/tokens"
+module "token" {
+  source = "./tests/token"
 }

@@ -1,0 +1,116 @@
+"""Terraform with the real AWS provider, in a copy of our files, against whatever AWS_ENDPOINT_URL says."""
+
+import contextlib
+import functools
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = ROOT / "infra/terraform/aws"
+MIRROR = ROOT.parent / "shared/tools/terraform-env"
+
+
+def cannot_run(reason: str) -> None:
+    """Skip with the reason; in CI that is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{reason}, and CI must not skip", pytrace=False)
+    pytest.skip(reason)
+
+
+@functools.cache
+def provider_environment() -> Mapping[str, str]:
+    """What lets `terraform init` find the AWS provider: a mirror on this machine where there is one, else nothing."""
+    if shutil.which("terraform") is None:
+        cannot_run("terraform is not installed")
+    if Path(os.environ.get("TF_CLI_CONFIG_FILE", "none")).exists() or not MIRROR.exists():
+        return {}
+    found = subprocess.run([MIRROR], capture_output=True, text=True, timeout=120, check=False)
+    if found.returncode:
+        return {}
+    words = found.stdout.split()
+    return dict(word.replace("'", "").split("=", 1) for word in words if word.startswith("TF_CLI_CONFIG_FILE="))
+
+
+class Workspace:
+    """Our files in a folder of their own, with the state beside them."""
+
+    def __init__(self, folder: Path, variables: Mapping[str, str], environ: Mapping[str, str]) -> None:
+        self.folder = folder / "files"
+        shutil.copytree(FILES, self.folder, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars"))
+        (self.folder / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+        self.variables = dict(variables)
+        self._environ = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("TF_VAR_", "AWS_"))},
+            **provider_environment(),
+            **environ,
+            "TF_IN_AUTOMATION": "1",
+            "TF_INPUT": "0",
+            "CHECKPOINT_DISABLE": "1",
+        }
+
+    def terraform(self, *arguments: str, timeout_s: float = 60, expect: int = 0) -> str:
+        """Run terraform; its output. Whatever happens, neither it nor its provider is left behind."""
+        command, *rest = arguments
+        environ = self._environ | {f"TF_VAR_{name}": value for name, value in self.variables.items()}
+        process = subprocess.Popen(
+            ["terraform", command, "-no-color", *rest],
+            cwd=self.folder,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # so that the provider's process can be ended with it
+        )
+        with _whole_group_ended(process.pid):
+            try:
+                said, _ = process.communicate(timeout=timeout_s)
+            except subprocess.TimeoutExpired as late:
+                pytest.fail(f"terraform {command} took longer than {timeout_s:.0f} s: {late.stdout!r}", pytrace=False)
+        assert process.returncode == expect, f"terraform {command} ended with {process.returncode}:\n{said}"
+        return said
+
+    def init(self) -> None:
+        try:
+            self.terraform("init", timeout_s=180)
+        except AssertionError as failed:
+            cannot_run(f"terraform init found no AWS provider: {failed}")
+
+    def plan(self) -> dict[str, Any]:
+        """A plan, as `terraform show -json` gives it."""
+        self.terraform("plan", "-out=plan.bin")
+        plan: dict[str, Any] = json.loads(self.terraform("show", "-json", "plan.bin"))
+        return plan
+
+    def state(self) -> dict[str, dict[str, Any]]:
+        """The values of every resource in the state, by address."""
+        root = json.loads(self.terraform("show", "-json")).get("values", {}).get("root_module", {})
+        return {one["address"]: one["values"] for one in root.get("resources", []) if one["mode"] == "managed"}
+
+    def outputs(self) -> dict[str, str]:
+        return {name: one["value"] for name, one in json.loads(self.terraform("output", "-json")).items()}
+
+
+@contextlib.contextmanager
+def _whole_group_ended(group: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+
+
+def changes(plan: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What a plan would do: address → actions, nothing for what stays as it is."""
+    return {
+        one["address"]: one["change"]["actions"]
+        for one in plan.get("resource_changes", [])
+        if one["change"]["actions"] not in (["no-op"], ["read"])
+    }

@@ -1,0 +1,321 @@
+"""What stands in AWS after an apply, read back with boto3; and what a plan must never lose."""
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.terraform import changes
+from tests.terraform.aws.conftest import SETTINGS, Stack
+from tests.terraform.aws.policy import RULES, violations
+
+
+@pytest.fixture(scope="module")
+def plan(stack: Stack) -> dict[str, Any]:
+    """A plan when all is applied, so that every value in it is known."""
+    return stack.terraform.plan()
+
+
+def test_a_second_plan_changes_nothing(plan: dict[str, Any]):
+    assert changes(plan) == {}
+
+
+# --- The way of a call --------------------------------------------------------------------------------------------
+
+
+def test_the_balancer_is_more_patient_than_any_call(stack: Stack):
+    elbv2 = stack.client("elbv2")
+    (balancer,) = elbv2.describe_load_balancers()["LoadBalancers"]
+    attributes = elbv2.describe_load_balancer_attributes(LoadBalancerArn=balancer["LoadBalancerArn"])["Attributes"]
+    assert {"Key": "idle_timeout.timeout_seconds", "Value": "4000"} in attributes
+    assert len(balancer["AvailabilityZones"]) == 2
+
+    (group,) = elbv2.describe_target_groups()["TargetGroups"]
+    assert (group["HealthCheckPath"], group["TargetType"]) == ("/health", "ip")
+    found = elbv2.describe_target_group_attributes(TargetGroupArn=group["TargetGroupArn"])["Attributes"]
+    attributes = {one["Key"]: one["Value"] for one in found}
+    assert attributes["deregistration_delay.timeout_seconds"] == "3600"
+    assert attributes["load_balancing.algorithm.type"] == "least_outstanding_requests"
+
+
+def test_without_a_domain_only_cloudfront_gets_through(stack: Stack):
+    elbv2, origin = stack.client("elbv2"), stack.secrets()["origin"]
+    (balancer,) = elbv2.describe_load_balancers()["LoadBalancers"]
+    (listener,) = elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    assert listener["DefaultActions"][0]["FixedResponseConfig"]["StatusCode"] == "403"
+    rules = {one["Priority"]: one for one in elbv2.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]}
+    assert rules["10"]["Conditions"][0]["HttpHeaderConfig"] == {"HttpHeaderName": "X-Origin-Secret", "Values": [origin]}
+    assert rules["10"]["Actions"][0]["Type"] == "forward"
+    assert rules["1"]["Conditions"][0]["PathPatternConfig"]["Values"] == ["/metrics"]
+    assert rules["1"]["Actions"][0]["FixedResponseConfig"]["StatusCode"] == "404"
+
+    cloudfront = stack.client("cloudfront")
+    (summary,) = cloudfront.list_distributions()["DistributionList"]["Items"]
+    config = cloudfront.get_distribution_config(Id=summary["Id"])["DistributionConfig"]
+    (edge,) = config["Origins"]["Items"]
+    assert edge["DomainName"] == balancer["DNSName"]
+    assert edge["CustomHeaders"]["Items"] == [{"HeaderName": "X-Origin-Secret", "HeaderValue": origin}]
+    assert config["DefaultCacheBehavior"]["ViewerProtocolPolicy"] == "https-only"
+    assert stack.outputs["voicebot_url"].startswith(f"wss://{summary['DomainName']}/media/")
+
+
+def test_the_task_stops_slowly_and_holds_no_secret_in_plain(stack: Stack):
+    container, secrets = stack.container(), stack.secrets()
+    assert container["stopTimeout"] == 120
+    assert container["readonlyRootFilesystem"] is True
+    given = {pair["name"]: pair["value"] for pair in container["environment"]}
+    functions = [stack.function(name)["Environment"]["Variables"] for name in ("webhook", "transfer")]
+    for variables in (given, *functions):
+        for name, secret in secrets.items():
+            assert not any(secret in value for value in variables.values()), f"{name} is in a plain variable"
+    resolved = {one["name"]: stack.secret(one["valueFrom"]) for one in container["secrets"]}
+    assert resolved == {
+        "ELEVENLABS_API_KEY": SETTINGS["elevenlabs_api_key"],
+        "MEDIA_TOKEN": secrets["media"],
+        "EVENTS_SECRET": secrets["events"],
+        "CONTROL_TOKEN": secrets["control"],
+    }
+    generated = [secrets[name] for name in ("media", "exotel", "events", "control", "origin")]
+    assert len(set(generated)) == 5
+    assert min(map(len, generated)) >= 40
+
+
+def test_the_state_holds_no_secret_that_it_need_not(stack: Stack):
+    state = (stack.terraform.folder / "terraform.tfstate").read_text()
+    secrets = stack.secrets()
+    for name in ("elevenlabs-api-key", "elevenlabs-webhook-secret", "events", "control"):
+        assert secrets[name] not in state, f"{name} is in the state"
+
+
+def test_calls_scale_the_service_out_and_one_task_at_a_time_in(stack: Stack):
+    policies = {
+        one["PolicyName"]: one
+        for one in stack.client("application-autoscaling").describe_scaling_policies(ServiceNamespace="ecs")[
+            "ScalingPolicies"
+        ]
+    }
+    calls = policies["voice-bridge-out-on-calls"]["TargetTrackingScalingPolicyConfiguration"]
+    assert calls["CustomizedMetricSpecification"]["MetricName"] == "Calls"
+    assert calls["DisableScaleIn"] is True
+    steps = policies["voice-bridge-in-one-by-one"]["StepScalingPolicyConfiguration"]["StepAdjustments"]
+    assert [step["ScalingAdjustment"] for step in steps] == [-1]
+
+
+# --- Permissions, keeping, seeing ---------------------------------------------------------------------------------
+
+
+def test_roles_have_only_what_they_need(stack: Stack):
+    iam = stack.client("iam")
+    roles = [one["RoleName"] for one in iam.list_roles()["Roles"] if one["RoleName"].startswith("voice-bridge")]
+    assert len(roles) == 5
+    for role in roles:
+        assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
+        (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        for statement in iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]["Statement"]:
+            if statement["Resource"] == "*":
+                assert statement["Action"] == "ecr:GetAuthorizationToken", role
+    transfer = iam.get_role_policy(RoleName="voice-bridge-transfer", PolicyName="function")["PolicyDocument"][
+        "Statement"
+    ]
+    bucket = f"arn:aws:s3:::{stack.outputs['records_bucket']}"
+    by_sid = {one["Sid"]: one for one in transfer}
+    assert set(by_sid["Put"]["Resource"]) == {
+        f"{bucket}/{prefix}/*" for prefix in ("calls", "conversations", "logs", "pending")
+    }
+    assert "Delete" not in by_sid
+
+
+def test_every_log_group_ends_and_every_alarm_rings(stack: Stack):
+    groups = stack.client("logs").describe_log_groups()["logGroups"]
+    assert len(groups) == 4
+    assert {one.get("retentionInDays") for one in groups} == {30}
+    alarms = stack.client("cloudwatch").describe_alarms(AlarmNamePrefix="voice-bridge")["MetricAlarms"]
+    topic = stack.outputs["alarm_topic_arn"]
+    silent = [one["AlarmName"] for one in alarms if topic not in one["AlarmActions"]]
+    assert silent == ["voice-bridge-scale-in"]
+    silence = next(one for one in alarms if one["AlarmName"] == "voice-bridge-webhook-silence")
+    assert {query["Id"] for query in silence["Metrics"]} == {"result", "ended", "webhooks"}
+
+
+def test_alarms_and_dashboard_ask_for_just_the_metrics_that_are_made(stack: Stack):
+    filters = stack.client("logs").describe_metric_filters()["metricFilters"]
+    made = {
+        (one["metricTransformations"][0]["metricNamespace"], one["metricTransformations"][0]["metricName"])
+        for one in filters
+    }
+    cloudwatch = stack.client("cloudwatch")
+    asked = set()
+    for alarm in cloudwatch.describe_alarms()["MetricAlarms"]:
+        queries = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
+        asked |= {(one["Namespace"], one["MetricName"]) for one in ([alarm] if "Namespace" in alarm else queries)}
+    body = json.loads(cloudwatch.get_dashboard(DashboardName="voice-bridge")["DashboardBody"])
+    for widget in body["widgets"]:
+        asked |= {(metric[0], metric[1]) for metric in widget["properties"].get("metrics", [])}
+    assert {one for one in asked if not one[0].startswith("AWS/")} == made
+
+
+def test_the_schedule_sweeps_and_what_fails_is_kept(stack: Stack):
+    schedule = stack.client("scheduler").get_schedule(Name="voice-bridge-sweep")
+    assert schedule["ScheduleExpression"] == "rate(15 minutes)"
+    assert json.loads(schedule["Target"]["Input"]) == {"sweep": True}
+    queue = schedule["Target"]["DeadLetterConfig"]["Arn"]
+    config = stack.client("lambda").get_function_event_invoke_config(FunctionName="voice-bridge-webhook")
+    assert config["DestinationConfig"]["OnFailure"]["Destination"] == queue
+
+
+def test_the_api_is_throttled_and_logged(stack: Stack):
+    api = stack.client("apigatewayv2")
+    (one,) = api.get_apis()["Items"]
+    (stage,) = api.get_stages(ApiId=one["ApiId"])["Items"]
+    settings = stage["DefaultRouteSettings"]
+    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (100, 200)
+    assert "query" not in stage["AccessLogSettings"]["Format"].lower()
+
+
+# --- Change -------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_key_and_size_roll_out_and_then_nothing_is_left_to_do(stack: Stack):
+    """A changed secret must reach the tasks: they name the version they started with, so they are replaced."""
+    before = {one["name"]: one["valueFrom"] for one in stack.container()["secrets"]}
+    stack.terraform.variables |= {"elevenlabs_api_key": "sk_of_the_tests_0003", "relay_max_calls": "60"}
+    stack.apply()
+    after = {one["name"]: one["valueFrom"] for one in stack.container()["secrets"]}
+    assert {name for name in after if after[name] != before[name]} == {"ELEVENLABS_API_KEY"}
+    assert stack.secret(after["ELEVENLABS_API_KEY"]) == "sk_of_the_tests_0003"
+    assert {"name": "MAX_CALLS", "value": "60"} in stack.container()["environment"]
+    assert changes(stack.terraform.plan()) == {}
+
+
+# --- The rules, and that they bite --------------------------------------------------------------------------------
+
+
+def test_the_plan_keeps_every_rule(plan: dict[str, Any]):
+    assert violations(plan) == []
+
+
+Loosening = Callable[[Callable[[str], dict[str, Any]]], None]
+
+
+def _container(**changed: Any) -> Loosening:
+    def loosen(values: Callable[[str], dict[str, Any]]) -> None:
+        task = values("aws_ecs_task_definition.relay")
+        (container,) = json.loads(task["container_definitions"])
+        task["container_definitions"] = json.dumps([container | changed])
+
+    return loosen
+
+
+def _set(address: str, **changed: Any) -> Loosening:
+    return lambda values: values(address).update(changed)
+
+
+def _policy(address: str, **changed: Any) -> Loosening:
+    def loosen(values: Callable[[str], dict[str, Any]]) -> None:
+        document = json.loads(values(address)["policy"])
+        document["Statement"][0] |= changed
+        values(address)["policy"] = json.dumps(document)
+
+    return loosen
+
+
+def _inside(address: str, block: str, **changed: Any) -> Loosening:
+    return lambda values: values(address)[block][0].update(changed)
+
+
+STEP = {"scaling_adjustment": -3, "metric_interval_lower_bound": "", "metric_interval_upper_bound": "0"}
+LOOSENED: dict[str, list[Loosening]] = {
+    "a_deploy_waits_for_the_longest_call": [
+        _set("aws_lb_target_group.relay", deregistration_delay="300"),
+        _container(stopTimeout=30),
+        _container(environment=[{"name": "DRAIN_SECONDS", "value": "300"}]),
+    ],
+    "the_balancer_never_hangs_up": [_set("aws_lb.relay", idle_timeout=60)],
+    "a_full_relay_is_not_replaced": [_inside("aws_lb_target_group.relay", "health_check", path="/ready")],
+    "new_tasks_come_before_old_ones_go": [
+        _set("aws_ecs_service.relay", deployment_minimum_healthy_percent=50),
+        _set("aws_ecs_service.relay", deployment_circuit_breaker=[]),
+        _set(
+            "aws_ecs_service.relay", launch_type="", capacity_provider_strategy=[{"capacity_provider": "FARGATE_SPOT"}]
+        ),
+        _inside("aws_ecs_service.relay", "network_configuration", subnets=["subnet-1"]),
+    ],
+    "scaling_in_takes_one_task_at_a_time": [
+        _inside(
+            "aws_appautoscaling_policy.out_on_cpu",
+            "target_tracking_scaling_policy_configuration",
+            disable_scale_in=False,
+        ),
+        _inside("aws_appautoscaling_policy.in_one_by_one", "step_scaling_policy_configuration", step_adjustment=[STEP]),
+    ],
+    "secrets_go_by_reference": [
+        _container(
+            environment=[{"name": "MEDIA_TOKEN", "value": "in plain"}, {"name": "DRAIN_SECONDS", "value": "110"}]
+        ),
+        _container(secrets=[{"name": "MEDIA_TOKEN", "valueFrom": "in plain"}]),
+        _set('aws_lambda_function.function["transfer"]', environment=[{"variables": {"EXOTEL_TOKEN": "in plain"}}]),
+        _set('aws_secretsmanager_secret_version.generated["events"]', secret_string="in the state"),
+    ],
+    "the_container_can_do_nothing_but_its_work": [
+        _container(user="0"),
+        _container(readonlyRootFilesystem=False),
+        _container(linuxParameters={}),
+        _container(privileged=True),
+        _set("aws_ecs_service.relay", enable_execute_command=True),
+        _set("aws_ecr_repository.relay", image_tag_mutability="MUTABLE"),
+    ],
+    "permissions_are_narrow": [
+        _policy("aws_iam_role_policy.relay", Resource="*"),
+        _policy('aws_iam_role_policy.function["transfer"]', Action="s3:*"),
+        _policy('aws_iam_role_policy.function["transfer"]', Resource="arn:aws:s3:::records/*"),
+        _set('aws_lambda_permission.api["webhook"]', source_arn=""),
+    ],
+    "the_bucket_is_private_and_forgets": [
+        _set("aws_s3_bucket_public_access_block.records", block_public_policy=False),
+        _policy("aws_s3_bucket_policy.records", Effect="Allow"),
+        _policy("aws_s3_bucket_policy.records", Condition={}),
+        _set("aws_s3_bucket_server_side_encryption_configuration.records", rule=[]),
+        _inside("aws_s3_bucket_versioning.records", "versioning_configuration", status="Suspended"),
+        _set("aws_s3_bucket_ownership_controls.records", rule=[{"object_ownership": "ObjectWriter"}]),
+        _inside("aws_s3_bucket_lifecycle_configuration.records", "rule", expiration=[]),
+        _set("aws_s3_bucket.records", force_destroy=True),
+    ],
+    "the_way_in_is_the_only_one": [
+        _inside("aws_lb_listener.http[0]", "default_action", type="forward"),
+        lambda values: values("aws_cloudfront_distribution.relay[0]")["default_cache_behavior"][0].update(
+            viewer_protocol_policy="allow-all"
+        ),
+        _set(
+            "aws_vpc_security_group_ingress_rule.relay_from_balancer",
+            referenced_security_group_id="",
+            cidr_ipv4="0.0.0.0/0",
+        ),
+        _set(
+            "aws_vpc_security_group_ingress_rule.balancer_from_cloudfront[0]", prefix_list_id="", cidr_ipv4="0.0.0.0/0"
+        ),
+        _inside("aws_apigatewayv2_stage.default", "default_route_settings", throttling_rate_limit=0),
+        _inside("aws_apigatewayv2_stage.default", "access_log_settings", format="$context.path?$context.queryString"),
+    ],
+    "logs_end_and_alarms_ring": [
+        _set("aws_cloudwatch_log_group.relay", retention_in_days=0),
+        _set("aws_cloudwatch_metric_alarm.no_healthy_task", alarm_actions=[]),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "number"), [(rule, number) for rule in RULES for number in range(len(LOOSENED[rule]))]
+)
+def test_loosening_it_is_noticed(plan: dict[str, Any], rule: str, number: int):
+    loosened = copy.deepcopy(plan)
+
+    def values(address: str) -> dict[str, Any]:
+        resources = loosened["planned_values"]["root_module"]["resources"]
+        found: dict[str, Any]
+        (found,) = [one["values"] for one in resources if one["address"] == address]
+        return found
+
+    LOOSENED[rule][number](values)
+    assert violations(loosened) != []
