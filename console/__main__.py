@@ -1,0 +1,35 @@
+"""`python -m console COMMAND`: the tools for one's own machine, before and after the real call."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Mapping
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    # name: (module with `add_arguments(parser)` and `run(options) -> int`, one line of help)
+    "softphone": ("console.softphone.command", "be the caller: a phone in the browser, in front of any relay"),
+    "calls": ("console.calls.command", "look at calls: search, transcript beside the sound, trends, export"),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit status of the chosen command; only that command's libraries are imported."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(prog="console", description=(__doc__ or "").partition(":")[2].strip())
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, about) in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=about, description=about)
+        if name == next((word for word in arguments if not word.startswith("-")), ""):
+            chosen = importlib.import_module(module)
+            chosen.add_arguments(subparser)
+            subparser.set_defaults(run=chosen.run)
+    options = parser.parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""One call: AgentStream towards the relay, spoken by the fake Exotel's own `Stream`, with a person on the phone."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from console.softphone import sentences
+from console.softphone.address import Address
+from console.softphone.handset import FRAME_MS, Beat, Handset
+from console.softphone.line import LineEvent, WatchedPlayout
+from sim.exotel import HANDSHAKE_S, new_sid
+from sim.exotel_rules import Violation
+from sim.exotel_stream import Stream, StreamStart
+from sim.speech import write_wav
+from sim.timeline import Timeline
+
+
+class NotConnectedError(Exception):
+    """The media socket could not be opened; the text is for the person who dialled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How it ended. `by`: caller, bot or dropped. `close_code`: the relay's, if it closed."""
+
+    by: str
+    close_code: int | None
+    duration_s: float
+
+
+class PhoneCall:
+    """Made for one call. `on_beat` with each frame, `on_line` with what the line does; both must be quick."""
+
+    def __init__(
+        self,
+        address: Address,
+        rate_hz: int,
+        *,
+        from_: str,
+        to: str,
+        on_beat: Callable[[Beat], None],
+        on_line: Callable[[LineEvent], None],
+    ) -> None:
+        self.call_sid = new_sid()
+        self.rate_hz = rate_hz
+        self.handset = Handset(rate_hz, self._beat)
+        self.playout = WatchedPlayout(rate_hz, on_line)
+        self._address = address
+        self._on_beat = on_beat
+        self._ended_s = 0.0
+        self._dropped = asyncio.Event()
+        parameters = address.parameters
+        start = StreamStart(new_sid(), self.call_sid, "softphone", from_, to, rate_hz, parameters, FRAME_MS)
+        self._stream = Stream(start, self.handset, timeline=Timeline())
+        self._stream.playout = self.playout
+
+    @property
+    def violations(self) -> list[Violation]:
+        """Rules of Exotel's that the relay broke so far."""
+        return self._stream.book.violations
+
+    def drop(self) -> None:
+        """The TCP connection goes away without `stop` and without a close frame: the relay has to notice."""
+        self._dropped.set()
+
+    async def run(self, on_connected: Callable[[], None]) -> Ended:
+        """From the handshake to the end. Raises NotConnectedError."""
+        connector = aiohttp.TCPConnector()
+        async with aiohttp.ClientSession(connector=connector) as session:
+            socket = await self._opened(session)
+            on_connected()
+            running = asyncio.create_task(self._stream.run(socket))
+            dropping = asyncio.create_task(self._dropped.wait())
+            try:
+                await asyncio.wait((running, dropping), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (running, dropping):
+                    task.cancel()
+                await asyncio.gather(running, dropping, return_exceptions=True)
+                await connector.close()  # cuts the connection; Exotel does not say goodbye either (exotel.md 1.5)
+                await socket.close()
+        if self._dropped.is_set():
+            return Ended("dropped", None, self._ended_s)
+        await running  # an error of ours is an error
+        return Ended(self._stream.ended_by, self._stream.close_code, self._ended_s)
+
+    def save(self, path: Path) -> None:
+        """The call as the line carried it, as WAV: left what the caller said, right what the caller heard."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_wav(path, self.rate_hz, self._stream.said(), self.playout.heard(self._ended_s))
+
+    async def _opened(self, session: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse[bool]:
+        url = self._address.url
+        headers = {"Authorization": aiohttp.encode_basic_auth(url.user, url.password or "")} if url.user else {}
+        try:
+            async with asyncio.timeout(HANDSHAKE_S):
+                return await session.ws_connect(url.with_user(None), headers=headers, max_msg_size=0)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise NotConnectedError(sentences.no_connection(error, url)) from error
+
+    def _beat(self, beat: Beat) -> None:
+        self._ended_s = beat.at_ms / 1000
+        self._on_beat(beat)

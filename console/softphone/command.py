@@ -1,0 +1,61 @@
+"""`console softphone [wss-url]`: a phone in the browser, in front of a deployed relay or of one of its own."""
+
+import argparse
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from console.local_page import open_page, until_interrupted
+from console.softphone import sentences
+from console.softphone.address import Address
+from console.softphone.app import PAGE, Softphone
+from console.softphone.home import at_home
+from sim.processes import ROOT, StartError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """See --help."""
+    parser.add_argument(
+        "url",
+        nargs="?",
+        default="",
+        metavar="wss-url",
+        help="a relay's media URL as it stands in Exotel's applet, token included; without one, a relay with a fake "
+        "agent is started here",
+    )
+    parser.add_argument("--port", type=int, default=0, help="of the page (default: a free one)")
+    parser.add_argument("--store", type=Path, default=ROOT / "data", help="folder for recordings (default: data/)")
+    parser.add_argument("--from", dest="from_", default="09876500001", help="number the call comes from")
+    parser.add_argument("--to", default="08047100002", help="number that was called")
+    parser.add_argument("--no-browser", dest="browser", action="store_false", help="only print the address")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit status 2 for an address that can't be used or a relay that does not start."""
+    try:
+        options.store = options.store.absolute()
+        options.store.mkdir(parents=True, exist_ok=True)
+        asyncio.run(_serve(options))
+    except (ValueError, StartError, OSError) as error:
+        print(f"softphone: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    address = Address.parse(options.url) if options.url else None
+    async with AsyncExitStack() as stack:
+        phones: list[Softphone] = []
+
+        def caption(who: str, text: str) -> None:
+            for phone in phones:
+                phone.caption(who, text)
+
+        if address is None:
+            address = Address.parse(await stack.enter_async_context(at_home(options.store, caption)))
+        phone = Softphone(address, options.store, at_home=not options.url, from_=options.from_, to=options.to)
+        phones.append(phone)
+        page = await stack.enter_async_context(open_page(PAGE, phone.routes(), port=options.port))
+        print(f"\nThe phone is at {page}\nIt calls {sentences.bare(address.url)}; Ctrl-C ends it.", flush=True)
+        await until_interrupted(page, browser=options.browser)

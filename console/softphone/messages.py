@@ -1,0 +1,68 @@
+"""What the page and the console say to each other over their socket. Sound goes as binary frames, s16le at the line's
+rate, FRAME_MS each; everything else is JSON: what the page wants in `do`, what happens in `is`."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from console.softphone.line import Cleared, Echoed, LineEvent, Marked, Queued
+from console.softphone.talk import BargeIn, FirstAudio
+
+
+class Dial(msgspec.Struct, tag_field="do", tag="dial", forbid_unknown_fields=True):
+    """Place the call."""
+
+    rate_hz: Literal[8000, 16000]
+
+
+class Press(msgspec.Struct, tag_field="do", tag="press", forbid_unknown_fields=True):
+    """A key of the keypad."""
+
+    digit: Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "#"]
+
+
+class Mute(msgspec.Struct, tag_field="do", tag="mute", forbid_unknown_fields=True):
+    """The microphone off, or on again."""
+
+    on: bool
+
+
+class Network(msgspec.Struct, tag_field="do", tag="network", forbid_unknown_fields=True):
+    """How bad the caller's network is, each way. `loss`: 0.0 to 0.5."""
+
+    delay_ms: float
+    loss: float
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.delay_ms <= 2000 and 0 <= self.loss <= 0.5):
+            raise ValueError("expected a delay of 0 to 2000 ms and a loss of 0 to 0.5")
+
+
+class HangUp(msgspec.Struct, tag_field="do", tag="hang_up", forbid_unknown_fields=True):
+    """End the call with `stop`."""
+
+
+class Drop(msgspec.Struct, tag_field="do", tag="drop", forbid_unknown_fields=True):
+    """End it without a word."""
+
+
+Wish = Dial | Press | Mute | Network | HangUp | Drop
+
+read_wish = msgspec.json.Decoder(Wish).decode
+
+
+def happened(what: LineEvent | FirstAudio | BargeIn, at_ms: float) -> dict[str, Any] | None:
+    """An event as the page is told; None for what it learns from the levels anyway."""
+    match what:
+        case Queued():
+            return None
+        case Marked(name):
+            return {"is": "mark", "at_ms": at_ms, "name": name}
+        case Echoed(name, cleared):
+            return {"is": "echo", "at_ms": at_ms, "name": name, "cleared": cleared}
+        case Cleared(cleared_ms, dropped_ms):
+            return {"is": "clear", "at_ms": cleared_ms, "dropped_ms": dropped_ms}
+        case FirstAudio(first_ms):
+            return {"is": "first_audio", "at_ms": first_ms}
+        case BargeIn(began_ms, kept_ms, clear_ms):
+            return {"is": "barge_in", "at_ms": began_ms, "kept_ms": kept_ms, "clear_ms": clear_ms}

@@ -1,0 +1,17 @@
+URL ?=
+CONSOLE := exec $(BIN)/python -m console
+
+.PHONY: softphone calls
+softphone: $(VENV)/.installed-console ## be the caller: a phone in the browser; URL=wss://… for a relay that is deployed
+	@$(CONSOLE) softphone $(URL)
+
+calls: $(VENV)/.installed-console ## look at calls in the browser; STORE=s3://… for those in a bucket
+	@$(CONSOLE) calls $(STORE)
+
+# A browser for the tests of the console's pages, where we may install one; elsewhere the tests say that it is missing.
+.PHONY: tools-console
+tools-console:
+	@if ! command -v chromium >/dev/null && test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium; fi
+
+test: tools-console
