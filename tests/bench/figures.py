@@ -1,0 +1,114 @@
+"""What is measured: the samples of one run, and the row of the table that they make."""
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+LINE_HZ = 8000
+FRAME_IN_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One run. `audio`: what the agent hears and speaks, as ElevenLabs names it; the line is always 8 kHz PCM."""
+
+    calls: int
+    tls: bool = False
+    audio: str = "pcm_8000"
+    ambience: bool = True
+    bare: bool = False
+    """The probe (bare.py) instead of the relay; it has no ambience, but sends silence in its stead."""
+
+    def __str__(self) -> str:
+        return " ".join(
+            [f"{self.calls} calls", "over TLS" if self.tls else "plain", self.audio]
+            + ["without ambience"] * (not self.ambience)
+            + ["through the bare probe"] * self.bare
+        )
+
+
+def _doubles() -> array:
+    return array("d")
+
+
+@dataclass(slots=True)
+class Samples:
+    """Filled by the load while `recording`. Seconds."""
+
+    recording: bool = False
+    uplink: array = field(default_factory=_doubles)
+    """Caller's frame sent → the agent has it."""
+    wire: array = field(default_factory=_doubles)
+    """Agent's first chunk of an utterance sent → its first sample is on the line."""
+    heard: array = field(default_factory=_doubles)
+    """… → the caller hears it."""
+    clear: array = field(default_factory=_doubles)
+    """Interruption sent → `clear` on the line."""
+    lateness: array = field(default_factory=_doubles)
+    """How late the generator itself was with a frame."""
+    holes: array = field(default_factory=_doubles)
+    """Lengths of what was missing for callers who should always hear something."""
+    lost_frames: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. Milliseconds and kilobytes; None where the case has no such figure."""
+
+    case: Case
+    cpu_ms: float
+    """CPU of the process per second of one call."""
+    core_percent: float
+    memory_kb: float | None
+    uplink_p50: float | None
+    uplink_p99: float | None
+    wire_p50: float | None
+    wire_p99: float | None
+    heard_p50: float | None
+    heard_p99: float | None
+    clear_p99: float | None
+    holes: int | None
+    hole_ms: float | None
+    loop_lag_ms: float | None
+    """No timer of the relay was later than this (upper bound of a bucket of its own histogram)."""
+    lateness_p99: float | None
+    lost_frames: int
+    failures: int
+
+    @property
+    def saturated(self) -> bool:
+        """The core was full: the latencies then say how long the queues have grown, nothing else."""
+        return self.core_percent > 95
+
+
+def percentile(seconds: Sequence[float], percent: float) -> float | None:
+    """In milliseconds, None of nothing."""
+    return round(float(np.percentile(seconds, percent)) * 1000, 2) if len(seconds) else None
+
+
+def row(
+    case: Case, samples: Samples, *, cpu_s: float, window_s: float, memory_kb: float | None, loop_lag_ms: float | None
+) -> Row:
+    """Sum up one run."""
+    return Row(
+        case=case,
+        cpu_ms=round(cpu_s / window_s / case.calls * 1000, 3),
+        core_percent=round(cpu_s / window_s * 100, 1),
+        memory_kb=memory_kb,
+        uplink_p50=percentile(samples.uplink, 50),
+        uplink_p99=percentile(samples.uplink, 99),
+        wire_p50=percentile(samples.wire, 50),
+        wire_p99=percentile(samples.wire, 99),
+        heard_p50=percentile(samples.heard, 50),
+        heard_p99=percentile(samples.heard, 99),
+        clear_p99=percentile(samples.clear, 99),
+        holes=len(samples.holes) if case.ambience else None,
+        hole_ms=round(sum(samples.holes) * 1000, 1) if case.ambience else None,
+        loop_lag_ms=loop_lag_ms,
+        lateness_p99=percentile(samples.lateness, 99),
+        lost_frames=samples.lost_frames,
+        failures=len(samples.failures),
+    )

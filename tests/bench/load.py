@@ -1,0 +1,297 @@
+"""The load: callers at one side of the relay, voice agents at the other, in one light process that times both.
+
+A call talks like this, over and over: the agent says two seconds, sent as chunks of 250 ms at five times real time;
+every second time it is interrupted after one second; two seconds later it speaks again. The caller's side sends 20 ms
+frames all the time. Every time is taken where a message is handed to or comes from the kernel of this process.
+"""
+
+import asyncio
+import binascii
+import random
+import ssl
+from heapq import heappop, heappush
+from time import perf_counter
+
+import msgspec
+import numpy as np
+
+from relay.audio import pcm
+from tests.bench.figures import FRAME_IN_S, LINE_HZ, Samples
+from tests.bench.player import Player
+from tests.bench.stamps import LEVELS, sequence_of, stamped
+from tests.bench.websocket import ClientPeer, ServerPeer
+
+CYCLE_S = 4.0
+UTTERANCE_S = 2.0
+CHUNK_S = 0.25
+BURST = 5
+CUT_AFTER_S = 1.0
+PING_S = 2.0
+LOUD = 8000  # the agent's voice is a level of 16,000; no ambience at volume 0.3 comes near its half
+
+_VOICE_LEVEL = 16000
+_TICK_S = 0.001
+_FRAMES = [
+    binascii.b2a_base64(stamped(sequence, round(FRAME_IN_S * LINE_HZ)), newline=False) for sequence in range(LEVELS)
+]
+_MEDIA = (
+    b'{"event":"media","sequence_number":"%d","stream_sid":"%b","media":{"chunk":"%d","timestamp":"%d","payload":"%b"}}'
+)
+_AUDIO = b'{"type":"audio","audio_event":{"audio_base_64":"%b","event_id":%d,"is_final":%b}}'
+
+
+class _FromRelay(msgspec.Struct):
+    """What either side hears from the relay, as far as it is of use here."""
+
+    type: str = ""
+    event: str = ""
+    user_audio_chunk: str = ""
+    dynamic_variables: dict[str, str] = {}
+    media: dict[str, str] = {}
+    mark: dict[str, str] = {}
+
+
+_decode = msgspec.json.Decoder(_FromRelay).decode
+
+
+class Call:
+    """What the two ends of one call must know of each other to time what passes between them."""
+
+    def __init__(self, call_sid: str) -> None:
+        self.call_sid = call_sid
+        self.sent_at: list[float] = []
+        self.arrived = 0
+        self.spoke_at: float | None = None
+        self.interrupted_at: float | None = None
+        self.talking = True
+
+
+class Line(ClientPeer):
+    """Exotel's side of a call."""
+
+    def __init__(self, path: str, call: Call, load: "Load") -> None:
+        super().__init__(path)
+        self.call = call
+        self._load = load
+        self._player = Player()
+        self._stream_sid = f"s{call.call_sid}".encode()
+        self._marks: dict[str, asyncio.TimerHandle] = {}
+        self.up = asyncio.Event()
+
+    def opened(self) -> None:
+        self.send(b'{"event":"connected"}')
+        start = {
+            "event": "start",
+            "sequence_number": "1",
+            "stream_sid": self._stream_sid.decode(),
+            "start": {
+                "stream_sid": self._stream_sid.decode(),
+                "call_sid": self.call.call_sid,
+                "account_sid": "bench",
+                "from": "09876500001",
+                "to": "08047100002",
+                "media_format": {"encoding": "base64", "sample_rate": str(LINE_HZ), "bit_rate": "128kbps"},
+            },
+        }
+        self.send(msgspec.json.encode(start))
+        self.up.set()
+
+    def send_frame(self, now: float) -> None:
+        """The caller's next 20 ms."""
+        sequence = len(self.call.sent_at)
+        payload = _FRAMES[sequence % LEVELS]
+        self.send(_MEDIA % (sequence + 2, self._stream_sid, sequence + 1, sequence * 20, payload))
+        self.call.sent_at.append(now)
+
+    def hang_up(self) -> None:
+        """`stop`, as Exotel says it."""
+        self.call.talking = False
+        self.send(b'{"event":"stop","stream_sid":"%b","stop":{"reason":"callended"}}' % self._stream_sid)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        if self.call.talking:
+            self.call.talking = False
+            self._load.samples.failures.append(f"{self.call.call_sid}: the relay hung up")
+
+    def received(self, text: bytes) -> None:
+        now = perf_counter()
+        message = _decode(text)
+        if message.event == "media":
+            self._media(message.media["payload"], now)
+        elif message.event == "mark":
+            # echoed when everything before it has been played
+            loop, name = asyncio.get_running_loop(), message.mark["name"]
+            self._marks[name] = loop.call_later(max(0.0, (self._player.dry_at or now) - now), self._echo, name)
+        elif message.event == "clear":
+            self._clear(now)
+
+    def _media(self, payload: str, now: float) -> None:
+        size = len(payload) // 4 * 3 - payload.endswith("=") - payload.endswith("==")
+        begin, hole = self._player.play(size / 2 / LINE_HZ, now)
+        samples, call = self._load.samples, self.call
+        if hole and samples.recording:
+            samples.holes.append(hole)
+        if call.spoke_at is None:
+            return
+        loud = np.flatnonzero(pcm.samples(binascii.a2b_base64(payload)) > LOUD)
+        if len(loud):
+            if samples.recording:
+                samples.wire.append(now - call.spoke_at)
+                samples.heard.append(begin + loud[0] / LINE_HZ - call.spoke_at)
+            call.spoke_at = None
+
+    def _clear(self, now: float) -> None:
+        self._player.clear(now)
+        for name in list(self._marks):
+            self._marks[name].cancel()
+            self._echo(name)
+        if self.call.interrupted_at is not None and self._load.samples.recording:
+            self._load.samples.clear.append(now - self.call.interrupted_at)
+        self.call.interrupted_at = None
+
+    def _echo(self, name: str) -> None:
+        del self._marks[name]
+        self.send(msgspec.json.encode({"event": "mark", "stream_sid": "s", "mark": {"name": name}}))
+
+
+class Agent(ServerPeer):
+    """ElevenLabs' side of a call."""
+
+    def __init__(self, load: "Load") -> None:
+        super().__init__()
+        self._load = load
+        self._call: Call | None = None
+        self._event_id = 0
+        self._loop = asyncio.get_running_loop()
+
+    def received(self, text: bytes) -> None:
+        now = perf_counter()
+        message = _decode(text)
+        if message.user_audio_chunk:
+            self._hear(message.user_audio_chunk, now)
+        elif message.type == "conversation_initiation_client_data":
+            self._call = self._load.calls[message.dynamic_variables["call_sid"]]
+            self._send_json(
+                type="conversation_initiation_metadata",
+                conversation_initiation_metadata_event={
+                    "conversation_id": f"conv_{self._call.call_sid}",
+                    "agent_output_audio_format": self._load.audio,
+                    "user_input_audio_format": self._load.audio,
+                },
+            )
+            self._ping()
+            # at any moment between two of the relay's frames, the same ones in every run
+            self._loop.call_later(0.5 + random.Random(self._call.call_sid).random(), self._speak)
+
+    def _hear(self, payload: str, now: float) -> None:
+        call, samples = self._call, self._load.samples
+        sequence = sequence_of(payload.encode(), call.arrived, ulaw=self._load.ulaw)
+        if samples.recording and sequence < len(call.sent_at):
+            samples.lost_frames += sequence - call.arrived
+            samples.uplink.append(now - call.sent_at[sequence])
+        call.arrived = sequence + 1
+
+    def _ping(self) -> None:
+        if self.transport is not None:
+            self._send_json(type="ping", ping_event={"event_id": self._event_id, "ping_ms": None})
+            self._loop.call_later(PING_S, self._ping)
+
+    def _speak(self) -> None:
+        if self.transport is None:
+            return
+        self._event_id += 1
+        turn = self._event_id
+        words = f"Utterance {turn}: two seconds of what an agent might say."
+        self._send_json(
+            type="user_transcript", user_transcription_event={"user_transcript": "Hello?", "event_id": turn}
+        )
+        self._send_json(type="agent_response", agent_response_event={"agent_response": words, "event_id": turn})
+        self._chunk(turn, round(UTTERANCE_S / CHUNK_S), first=True)
+        if turn % 2:
+            self._loop.call_later(CUT_AFTER_S, self._interrupt, turn)
+        self._loop.call_later(CYCLE_S, self._speak)
+
+    def _chunk(self, turn: int, left: int, *, first: bool = False) -> None:
+        if self.transport is None:
+            return
+        if first:
+            self._call.spoke_at = perf_counter()
+        self.send(_AUDIO % (self._load.chunk, turn, b"false" if left > 1 else b"true"))
+        if left > 1:
+            self._loop.call_later(CHUNK_S / BURST, self._chunk, turn, left - 1)
+
+    def _interrupt(self, turn: int) -> None:
+        if self.transport is not None:
+            self._call.interrupted_at = perf_counter()
+            self._send_json(type="interruption", interruption_event={"event_id": turn})
+
+    def _send_json(self, **message: object) -> None:
+        self.send(msgspec.json.encode(message))
+
+
+class Load:
+    """All calls of one run."""
+
+    def __init__(self, audio: str, samples: Samples) -> None:
+        """`audio`: the agents' format, `pcm_8000`, `pcm_16000` … or `ulaw_8000`."""
+        encoding, _, rate_hz = audio.partition("_")
+        voice = np.full(round(CHUNK_S * int(rate_hz)), _VOICE_LEVEL, dtype=np.int16)
+        self.audio = audio
+        self.ulaw = encoding == "ulaw"
+        self.chunk = binascii.b2a_base64(pcm.ulaw_encode(voice) if self.ulaw else voice.tobytes(), newline=False)
+        self.samples = samples
+        self.calls: dict[str, Call] = {}
+        self.lines: list[Line] = []
+        self._due: list[tuple[float, int, Line]] = []
+        self._ticker: asyncio.TimerHandle | None = None
+        self._server: asyncio.Server | None = None
+
+    async def listen(self, tls: ssl.SSLContext | None) -> int:
+        """Be the agents' host; returns the port."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Agent(self), "127.0.0.1", 0, ssl=tls, backlog=1024)
+        self._tick()
+        return self._server.sockets[0].getsockname()[1]
+
+    async def place(self, count: int, port: int, path: str, *, within_s: float) -> None:
+        """Place `count` calls, spread over `within_s`, so that their agents don't all speak at once."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for number in range(count):
+            await asyncio.sleep(max(0.0, began + within_s * number / count - loop.time()))
+            call = Call(f"bench{len(self.calls):05d}")
+            self.calls[call.call_sid] = call
+            _, line = await loop.create_connection(lambda call=call: Line(path, call, self), "127.0.0.1", port)
+            async with asyncio.timeout(10):
+                await line.up.wait()
+            self.lines.append(line)
+            heappush(self._due, (perf_counter(), len(self.calls), line))
+
+    async def hang_up(self) -> None:
+        """End all calls; raises TimeoutError for a relay that does not close them."""
+        lines, self.lines = self.lines, []
+        for line in lines:
+            line.hang_up()
+        if lines:
+            async with asyncio.timeout(20):
+                await asyncio.wait([line.closed for line in lines])
+
+    async def close(self) -> None:
+        """After the last call."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+        if self._server is not None:
+            self._server.close()
+
+    def _tick(self) -> None:
+        """Every frame that is due."""
+        now = perf_counter()
+        while self._due and self._due[0][0] <= now:
+            due, number, line = heappop(self._due)
+            if line.call.talking:
+                line.send_frame(perf_counter())
+                if self.samples.recording:
+                    self.samples.lateness.append(now - due)
+                heappush(self._due, (due + FRAME_IN_S, number, line))
+        self._ticker = asyncio.get_running_loop().call_later(_TICK_S, self._tick)

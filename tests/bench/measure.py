@@ -1,0 +1,89 @@
+"""One run: the process under test on one core, the load on the other, and a window in which all is counted."""
+
+import asyncio
+import gc
+import ssl
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import trustme
+
+from tests.bench.figures import Case, Row, Samples, row
+from tests.bench.load import CYCLE_S, Load
+from tests.bench.process import Subject, free_port
+
+_WARM_UP_CALLS = 2
+_WARM_UP_S = 1.5
+_SETTLE_S = 2.0
+_CALLS_A_SECOND = 50  # a handshake costs as much as two seconds of a call
+
+
+async def measure(
+    case: Case,
+    *,
+    window_s: float,
+    python: str = sys.executable,
+    log: Path,
+    on_window: Callable[[int], None] = lambda pid: None,
+) -> Row:
+    """Run `case` for `window_s` of steady load with the interpreter `python`; `on_window` is told the pid then."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        samples = Samples()
+        load = Load(case.audio, samples)
+        trust, certificate = _tls(Path(scratch)) if case.tls else (None, None)
+        agent_port = await load.listen(certificate)
+        subject = _subject(case, agent_port, python, Path(scratch), trust, log)
+        try:
+            await subject.ready()
+            await load.place(_WARM_UP_CALLS, subject.port, "/media", within_s=0.1)
+            await asyncio.sleep(_WARM_UP_S)
+            await load.hang_up()
+            idle_kb = subject.memory_kb()
+            await load.place(case.calls, subject.port, "/media", within_s=max(CYCLE_S, case.calls / _CALLS_A_SECOND))
+            await asyncio.sleep(_SETTLE_S)
+            gc.freeze()  # the load's own collector must not look like the relay's latency
+            on_window(subject.pid)
+            samples.recording, cpu_before = True, subject.cpu_s()
+            began = asyncio.get_running_loop().time()
+            await asyncio.sleep(window_s)
+            samples.recording, cpu_s = False, subject.cpu_s() - cpu_before
+            elapsed = asyncio.get_running_loop().time() - began
+            memory_kb = round((subject.memory_kb() - idle_kb) / case.calls) if case.calls >= 50 else None
+            loop_lag_ms = None if case.bare else await subject.loop_lag_ms()
+            await load.hang_up()
+        finally:
+            gc.unfreeze()
+            await load.close()
+            await subject.stop()
+    return row(case, samples, cpu_s=cpu_s, window_s=elapsed, memory_kb=memory_kb, loop_lag_ms=loop_lag_ms)
+
+
+def _subject(case: Case, agent_port: int, python: str, scratch: Path, trust: Path | None, log: Path) -> Subject:
+    port = free_port()
+    host = f"{'s' if case.tls else ''}://localhost:{agent_port}"
+    environ = {"SSL_CERT_FILE": str(trust)} if trust else {}
+    if case.bare:
+        return Subject([python, "-m", "tests.bench.bare", str(port), f"ws{host}/"], environ, port, log)
+    environ |= {
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "ELEVENLABS_AGENT_ID": "bench",
+        "ELEVENLABS_BASE_URL": f"http{host}",
+        "STORE": f"file:{scratch}/data",
+        "MAX_CALLS": "10000",
+        "DRAIN_SECONDS": "0",
+    }
+    if case.ambience:
+        environ["BACKGROUND_SOUND_FILE"] = "office"
+    return Subject([python, "-m", "relay"], environ, port, log)
+
+
+def _tls(scratch: Path) -> tuple[Path, ssl.SSLContext]:
+    """What the relay must trust, and what the agents show."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(scratch / "ca.pem")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    return scratch / "ca.pem", context

@@ -1,0 +1,98 @@
+"""The process under test: started on a core of its own, and what the kernel says it costs."""
+
+import asyncio
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+RELAY_CORE, LOAD_CORE = 0, 1
+_START_LIMIT = 20.0
+_STOP_LIMIT = 20.0
+
+
+class Subject:
+    """A running `python -m …` that answers HTTP on `port`."""
+
+    def __init__(self, arguments: Sequence[str], environ: Mapping[str, str], port: int, log: Path) -> None:
+        """`arguments`: interpreter first. Output goes to `log`."""
+        self.port = port
+        self._log = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                arguments, env={**os.environ, **environ}, stdout=output, stderr=subprocess.STDOUT
+            )
+        if os.cpu_count() != 1:
+            os.sched_setaffinity(self._process.pid, {RELAY_CORE})
+
+    @property
+    def pid(self) -> int:
+        """For a profiler."""
+        return self._process.pid
+
+    async def ready(self) -> None:
+        """Wait until it takes calls."""
+        async with asyncio.timeout(_START_LIMIT):
+            while not await self._answers():
+                if self._process.poll() is not None:
+                    raise RuntimeError(f"{self._process.args} stopped at once, see {self._log}")
+                await asyncio.sleep(0.05)
+
+    def cpu_s(self) -> float:
+        """CPU time of all its threads, user and system, in nanosecond steps where /proc/PID/stat has 10 ms."""
+        process_clock = ~self.pid << 3 | 2  # clock_getcpuclockid(3), which Python does not have
+        return time.clock_gettime(process_clock)
+
+    def memory_kb(self) -> int:
+        """Its proportional share of resident memory."""
+        rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
+        return int(re.search(r"^Pss: +(\d+) kB", rollup, re.MULTILINE)[1])
+
+    async def loop_lag_ms(self) -> float | None:
+        """The bucket of the relay's own histogram that no timer of its event loop has exceeded so far."""
+        text = (await self._get("/metrics")).decode()
+        buckets = re.findall(r'^relay_event_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)', text, re.MULTILINE)
+        counts = {float(bound): float(count) for bound, count in buckets}
+        return next((bound * 1000 for bound, count in counts.items() if count == max(counts.values())), None)
+
+    async def stop(self) -> None:
+        """SIGTERM, and SIGKILL for what does not heed it."""
+        self._process.terminate()
+        try:
+            await asyncio.to_thread(self._process.wait, _STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    async def _answers(self) -> bool:
+        try:
+            return (await self._get("/ready")).startswith(b"HTTP/1.1 200")
+        except ConnectionError:
+            return False
+
+    async def _get(self, path: str) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n".encode())
+        try:
+            return await reader.read()
+        finally:
+            writer.close()
+
+
+def free_port() -> int:
+    """A port that nobody has now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def take_load_core() -> None:
+    """Keep this process off the subject's core."""
+    if sys.platform != "linux":
+        raise SystemExit("the benchmark reads /proc and pins processes to cores: it needs Linux")
+    if os.cpu_count() != 1:
+        os.sched_setaffinity(0, {LOAD_CORE})

@@ -1,0 +1,81 @@
+"""The generator against the real relay and the bare probe, all in one process."""
+
+import asyncio
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from relay.app import create_app
+from relay.settings import Settings
+from tests.bench.bare import Bare
+from tests.bench.figures import Samples
+from tests.bench.load import Load
+
+CALLS = 2
+FRAME_S = 0.1
+
+
+@pytest.fixture
+async def carry(tmp_path):
+    """Starts what carries the calls, given the agents' port."""
+    async with aiohttp.ClientSession() as http:
+        servers = []
+
+        async def start(agent_port, *, bare):
+            if bare:
+                app = web.Application()
+                app.router.add_get("/media", Bare(http, f"ws://localhost:{agent_port}/").media)
+            else:
+                app = create_app(
+                    Settings(
+                        elevenlabs_agent_id="bench",
+                        elevenlabs_base_url=f"http://localhost:{agent_port}",
+                        ambience="office",
+                        store=tmp_path,
+                    )
+                )
+            servers.append(TestServer(app))
+            await servers[0].start_server()
+            return servers[0].port
+
+        yield start
+        await servers[0].close()
+
+
+async def until(condition):
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 (samples are plain arrays, which announce nothing)
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(("audio", "bare"), [("pcm_16000", False), ("ulaw_8000", False), ("pcm_8000", True)])
+async def test_every_kind_of_sample_is_taken_and_no_frame_is_lost(carry, audio, bare):
+    samples = Samples(recording=True)
+    load = Load(audio, samples)
+    port = await carry(await load.listen(None), bare=bare)
+    await load.place(CALLS, port, "/media", within_s=0.1)
+    await until(lambda: len(samples.wire) >= CALLS and (bare or len(samples.clear) >= CALLS))
+    await load.hang_up()
+    await load.close()
+
+    assert samples.failures == []
+    assert samples.lost_frames == 0
+    assert len(samples.uplink) >= len(samples.lateness) // 2 > 0
+    assert len(samples.heard) == len(samples.wire)
+    if not bare:  # the ambience is one frame ahead of what is heard, and what is heard is what was sent before it
+        assert all(wire < heard for wire, heard in zip(samples.wire, samples.heard, strict=True))
+
+
+async def test_a_relay_that_hangs_up_is_a_failure(carry):
+    samples = Samples(recording=True)
+    load = Load("pcm_8000", samples)
+    port = await carry(await load.listen(None), bare=False)
+    await load.place(1, port, "/media", within_s=0.1)
+    await until(lambda: samples.uplink)
+    load.lines[0].send(b'{"event":"stop"}')
+    await until(lambda: samples.failures)
+    await load.close()
+
+    assert samples.failures == ["bench00000: the relay hung up"]
