@@ -20,8 +20,7 @@ STOP_GRACE_S = 0.06
 """What the relay sent before it could read `stop` is not held against it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spelling:
+class Spelling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How this Exotel writes its messages: scalars as numbers instead of strings, camelCase instead of snake_case,
     the digit of `dtmf` at the top level. All were seen or documented somewhere; a relay must read all (1.2, 1.5)."""
 
@@ -78,10 +77,10 @@ class Stream:
         caller: Caller,
         *,
         timeline: Timeline,
-        spelling: Spelling = Spelling(),
-        rules: LineRules = LineRules(),
-        faults: LineFaults = LineFaults(),
-        max_s: float = 3600.0,
+        spelling: Spelling,
+        rules: LineRules,
+        faults: LineFaults,
+        max_s: float,
     ) -> None:
         self.start = start
         self.playout = LinePlayout(start.rate_hz, echo_cleared=rules.echo_cleared)

@@ -111,6 +111,7 @@ async def play(scenario: Scenario, world: World) -> Outcome:
         caller=lambda rate_hz: _Overheard(ScriptedCaller(scenario.caller, rate_hz), world.overhear),
         from_=scenario.line.from_,
         to=scenario.line.to,
+        spelling=scenario.line.spelling,
         max_s=scenario.line.max_s,
         flow=_flow(scenario, world.functions_url) if world.functions_url else None,
     )

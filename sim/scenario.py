@@ -10,6 +10,7 @@ import msgspec
 from sim.agent_script import AgentScript
 from sim.applets import Person
 from sim.caller import Step
+from sim.exotel_stream import Spelling
 from sim.speech import lines
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -25,6 +26,7 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     from_: str = msgspec.field(default="09876500001", name="from")
     to: str = "08047100002"
     query: str = ""
+    spelling: Spelling = Spelling()
     max_s: float = 120.0
 
 
