@@ -55,7 +55,7 @@ class Gate:
             return False
         try:
             given = binascii.a2b_base64(authorization[len(_BASIC) :].strip())
-        except binascii.Error:
+        except ValueError:  # not base64, or not even ASCII
             return False
         return hmac.compare_digest(given, self._basic.encode())
 
@@ -67,4 +67,5 @@ def bearer_matches(authorization: str | None, token: str) -> bool:
 
 
 def _same(given: str, expected: str) -> bool:
-    return hmac.compare_digest(given.encode(), expected.encode())
+    # bytes that are no UTF-8 reach us as surrogates, from headers and from paths
+    return hmac.compare_digest(given.encode(errors="surrogatepass"), expected.encode())
