@@ -28,18 +28,15 @@ class Uplink:
             if not self._finished:
                 self._keep(pcm)
             return
-        if self._converter is not None:
-            pcm = self._converter.convert(pcm)
-        if pcm:
-            await self._session.send_audio(pcm)
+        await self._pass_on(pcm, self._session)
 
     async def attach(self, session: AgentSession, heard: AudioFormat) -> None:
         """From now on to `session`, what was kept first. Sound that arrives meanwhile keeps its place behind it."""
         self._converter = None if heard == self._line else Converter(self._line, heard)
         while self._kept:
             pcm = self._kept.popleft()
-            await session.send_audio(self._converter.convert(pcm) if self._converter else pcm)
-        self._kept_bytes = 0
+            self._kept_bytes -= len(pcm)
+            await self._pass_on(pcm, session)
         self._session = session
 
     def detach(self) -> None:
@@ -50,6 +47,12 @@ class Uplink:
         """No agent will come any more: nothing is kept."""
         self._session, self._finished = None, True
         self._kept.clear()
+
+    async def _pass_on(self, pcm: bytes, session: AgentSession) -> None:
+        if self._converter is not None:
+            pcm = self._converter.convert(pcm)
+        if pcm:
+            await session.send_audio(pcm)
 
     def _keep(self, pcm: bytes) -> None:
         self._kept.append(pcm)

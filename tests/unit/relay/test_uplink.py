@@ -1,0 +1,161 @@
+"""The caller's sound reaches the agent whole and in order, whatever the agent is doing."""
+
+import asyncio
+
+import pytest
+
+from relay.audio.convert import AudioFormat, Converter, Encoding
+from relay.records import Quality
+from relay.uplink import BUFFER_SECONDS, Uplink
+from sim import virtual_time
+from tests.unit.relay.tone import noise
+
+LINE = AudioFormat(Encoding.PCM, 8000)
+AGENT = AudioFormat(Encoding.PCM, 16000)
+FRAME = 320
+
+
+class Session:
+    """Takes sound, `delay` seconds a message."""
+
+    def __init__(self, delay: float = 0.0) -> None:
+        self.delay = delay
+        self.received: list[bytes] = []
+
+    async def send_audio(self, data: bytes) -> None:
+        await asyncio.sleep(self.delay)
+        self.received.append(data)
+
+    @property
+    def sound(self) -> bytes:
+        return b"".join(self.received)
+
+
+def frames(count: int, seed: int = 1) -> list[bytes]:
+    sound = noise(count * FRAME // 2, seed).tobytes()
+    return [sound[at : at + FRAME] for at in range(0, len(sound), FRAME)]
+
+
+def test_sound_in_the_right_format_passes_untouched():
+    async def story():
+        session, uplink = Session(), Uplink(LINE, Quality())
+        await uplink.attach(session, LINE)
+        for frame in frames(10):
+            await uplink.send(frame)
+        return session.received
+
+    assert virtual_time.run(story()) == frames(10)
+
+
+@pytest.mark.parametrize("heard", [AGENT, AudioFormat(Encoding.ULAW, 8000), AudioFormat(Encoding.PCM, 44100)], ids=str)
+def test_sound_is_converted_as_one_stream(heard):
+    async def story():
+        session, uplink = Session(), Uplink(LINE, Quality())
+        for frame in frames(10):
+            await uplink.send(frame)
+        await uplink.attach(session, heard)
+        for frame in frames(20)[10:]:
+            await uplink.send(frame)
+        return session
+
+    session = virtual_time.run(story())
+    assert session.sound == Converter(LINE, heard).convert(b"".join(frames(20)))
+    assert all(session.received)  # no message without sound, though the filter holds the first of it back
+
+
+def test_first_words_are_kept_while_the_agent_connects():
+    async def story():
+        session, quality = Session(), Quality()
+        uplink = Uplink(LINE, quality)
+        for frame in frames(50):
+            await uplink.send(frame)
+        await uplink.attach(session, LINE)
+        return session, quality
+
+    session, quality = virtual_time.run(story())
+    assert session.received == frames(50)
+    assert quality.caller_audio_dropped_ms == 0
+
+
+def test_an_agent_that_takes_long_does_not_answer_the_past():
+    async def story():
+        session, quality = Session(), Quality()
+        uplink = Uplink(LINE, quality)
+        for frame in frames(200):
+            await uplink.send(frame)
+        await uplink.attach(session, LINE)
+        return session, quality
+
+    session, quality = virtual_time.run(story())
+    kept = round(BUFFER_SECONDS * 50)
+    assert session.received == frames(200)[-kept:]
+    assert quality.caller_audio_dropped_ms == (200 - kept) * 20
+
+
+def test_what_is_said_while_the_rest_is_handed_over_stays_behind_it_and_is_not_lost():
+    """A full buffer being emptied was still counted as full, and each frame that came pushed another one out."""
+
+    async def story():
+        session, quality = Session(delay=0.004), Quality()
+        uplink = Uplink(LINE, quality)
+        everything = frames(150)
+        for frame in everything[:75]:
+            await uplink.send(frame)
+        attaching = asyncio.create_task(uplink.attach(session, LINE))
+        for frame in everything[75:]:
+            await asyncio.sleep(0.02)
+            await uplink.send(frame)
+        await attaching
+        return session, quality
+
+    session, quality = virtual_time.run(story())
+    assert session.received == frames(150)
+    assert quality.caller_audio_dropped_ms == 0
+
+
+def test_between_two_agents_the_sound_is_kept_for_the_second():
+    async def story():
+        first, second, uplink = Session(), Session(), Uplink(LINE, Quality())
+        everything = frames(30)
+        await uplink.attach(first, AGENT)
+        for frame in everything[:10]:
+            await uplink.send(frame)
+        uplink.detach()
+        for frame in everything[10:20]:
+            await uplink.send(frame)
+        await uplink.attach(second, LINE)
+        for frame in everything[20:]:
+            await uplink.send(frame)
+        return first, second
+
+    first, second = virtual_time.run(story())
+    assert second.received == frames(30)[10:]
+    assert first.sound == Converter(LINE, AGENT).convert(b"".join(frames(30)[:10]))
+
+
+def test_when_no_agent_comes_any_more_nothing_is_kept():
+    async def story():
+        session, quality = Session(), Quality()
+        uplink = Uplink(LINE, quality)
+        for frame in frames(10):
+            await uplink.send(frame)
+        uplink.finish()
+        for frame in frames(200):
+            await uplink.send(frame)
+        await uplink.attach(session, LINE)
+        return session, quality
+
+    session, quality = virtual_time.run(story())
+    assert session.received == []
+    assert quality.caller_audio_dropped_ms == 0
+
+
+def test_an_empty_frame_is_not_a_message():
+    async def story():
+        session, uplink = Session(), Uplink(LINE, Quality())
+        await uplink.send(b"")
+        await uplink.attach(session, LINE)
+        await uplink.send(b"")
+        return session.received
+
+    assert virtual_time.run(story()) == []
