@@ -23,7 +23,6 @@ class When(StrEnum):
     AT = "at"  # ms after the call's start
     AGENT_SPEAKING = "agent_speaking"  # the agent has been speaking for ms
     AGENT_FINISHED = "agent_finished"  # the agent has spoken since the step before, and been quiet for ms
-    NEVER = "never"  # holds the line until the other side ends the call
 
 
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,8 +125,6 @@ class ScriptedCaller:
             case When.AGENT_FINISHED:
                 has_spoken = self.ear.heard_speech_ms - self._speech_at_done_ms >= 200
                 return has_spoken and self.ear.quiet_ms(at_ms) >= step.ms
-            case When.NEVER:
-                return False
 
     def _next_frame(self, at_ms: float, size: int) -> Pcm | None:
         if self._speaking is None:

@@ -34,6 +34,8 @@ class HeardLine:
 
 def find_line(track: Pcm, rate_hz: int, name: str) -> HeardLine | None:
     """Look for a line in a track; None when not even its beginning is there."""
+    if not track.size:
+        return None
     heard = resampled(track, rate_hz, LINE_HZ).astype(np.float64)
     expected = spoken(name).astype(np.float64)
     place = _best_place(heard, expected)

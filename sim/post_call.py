@@ -42,7 +42,6 @@ class Delivery:
 
 def conversation_model(record: ConversationRecord, status: str = "done") -> dict[str, Any]:
     """A conversation as `GET …/conversations/{id}` and the webhook's `data` show it."""
-    script = record.script
     ended_at = record.ended_at if record.ended_at is not None else asyncio.get_running_loop().time()
     length_s = max(0, round(ended_at - (record.metadata_at or record.started_at)))
     failed = record.ended_by == "agent" and record.close_code != 1000
@@ -72,7 +71,6 @@ def conversation_model(record: ConversationRecord, status: str = "done") -> dict
         "has_audio": bool(record.received),
         "has_user_audio": bool(record.received),
         "has_response_audio": bool(record.sent_audio),
-        **({"environment": "production"} if script.private else {}),
     }
 
 
@@ -156,6 +154,6 @@ def call_audio(record: ConversationRecord) -> bytes:
     """An MP3 as long as the call, silent: MPEG-1 layer III frames at 32 kbit/s and 48 kHz, whose body is zeros."""
     header = bytes((0xFF, 0xFB, 0x14, 0xC4))
     frame = header + bytes(144 * 32_000 // 48_000 - len(header))
-    script = AudioFormat(record.script.input_format)
-    length_s = len(record.received) / (script.rate_hz * script.sample_bytes)
+    caller = AudioFormat(record.script.input_format)
+    length_s = len(record.received) / (caller.rate_hz * caller.sample_bytes)
     return frame * max(1, round(length_s * 48_000 / 1152))

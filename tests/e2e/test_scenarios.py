@@ -10,7 +10,7 @@ from sim import virtual_time
 from sim.in_process import in_process
 from sim.processes import ROOT
 from sim.run import play
-from sim.scenario import load, names
+from sim.scenario import SCENARIOS, load, names
 
 WAITS_IN_A_THREAD = {"transfer_webhook"}  # played in real time below
 
@@ -46,3 +46,24 @@ async def test_demo_plays_the_late_webhook_with_real_processes(tmp_path):
     for path in (record, folder / "call.wav", folder / "call.png"):
         assert str(path) in printed
     assert "+9198" not in printed, "a phone number was printed whole"
+
+
+@pytest.mark.parametrize(
+    ("relay", "status", "said"),
+    [
+        ('CHUNK_SIZE = "100"', 2, "relay ended with status 2"),
+        ('MEDIA_TOKEN = "t0ken"', 1, "3009 failed to establish ws conn: status 401"),
+    ],
+    ids=["the relay does not start", "the relay does not let the call in"],
+)
+async def test_a_demo_that_can_not_be_played_says_why(relay, status, said, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text((SCENARIOS / "greeting_goodbye.toml").read_text() + f"\n[relay]\n{relay}\n")
+    demo = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "sim.demo", str(path), "--out", str(tmp_path / "out"),
+        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    async with asyncio.timeout(60):
+        printed = (await demo.communicate())[0].decode()
+    assert said in printed
+    assert demo.returncode == status, printed

@@ -81,8 +81,8 @@ def test_a_click_is_not_speech():
     assert ear.heard_speech_ms == 0
 
 
-def test_who_never_acts():
-    assert follow([Step(When.NEVER, press="1")], frames((True, 50), (False, 100))) == []
+def test_without_steps_left_the_caller_holds_the_line():
+    assert follow([], frames((True, 50), (False, 100))) == []
 
 
 def test_the_office_is_not_taken_for_speech_and_every_line_is():

@@ -38,6 +38,8 @@ def test_a_line_that_was_not_spoken_is_not_found():
     heard = track(500, spoken("agent_greeting"), 500, spoken("agent_hours"), 500)
     assert find_line(heard, RATE, "agent_goodbye") is None
     assert find_line(track(2000), RATE, "agent_goodbye") is None
+    assert find_line(track(20), RATE, "agent_goodbye") is None
+    assert find_line(np.zeros(0, np.int16), RATE, "agent_goodbye") is None
 
 
 def test_a_hole_in_a_line_ends_it():
