@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 
 ROOT = Path(__file__).parent.parent
-START_PATIENCE_S = 20.0
+START_PATIENCE_S = 30.0
 STOP_PATIENCE_S = 15.0
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
 
