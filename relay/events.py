@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -10,6 +9,7 @@ from typing import Any, Final, Protocol
 import aiohttp
 import msgspec
 
+from functions.common import layout
 from functions.common.phone import mask
 from functions.common.signature import RELAY_HEADER, sign
 from relay.logs import log
@@ -18,7 +18,7 @@ from relay.records import record_of
 _ATTEMPT_TIMEOUT: Final = 10.0
 _RETRY_FOR: Final = 60.0
 _FIRST_PAUSE: Final = 0.5
-_SAFE_KEY: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_LONGEST_PAUSE: Final = 8.0
 
 Event = Mapping[str, Any]
 
@@ -58,7 +58,7 @@ class HttpDestination:
             raise DeliveryError(f"HTTP {response.status}")
         try:
             return msgspec.json.decode(text, type=dict[str, Any])
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return {}
 
 
@@ -70,7 +70,7 @@ class FolderDestination:
 
     async def deliver(self, event: Event) -> Mapping[str, Any]:
         """Raises DeliveryError when the folder can't be written."""
-        if not _SAFE_KEY.fullmatch(event["call_sid"]):
+        if not layout.is_id(event["call_sid"]):
             raise DeliveryError(f"call_sid {event['call_sid'][:40]!r}: expected 1 to 128 of A-Z a-z 0-9 . _ -")
         try:
             await asyncio.to_thread(self._write, event)
@@ -81,10 +81,10 @@ class FolderDestination:
 
     def _write(self, event: Event) -> None:
         call_sid = event["call_sid"]
-        self._put(self._root / "calls" / call_sid / "events" / f"{event['event_id']}.json", event)
+        self._put(self._root / layout.piece(call_sid, "events", event["event_id"]), event)
         # a replaced stream is not the end of its call
         if event["type"] == "call.ended" and event["end_reason"] != "replaced":
-            self._put(self._root / "logs" / f"{call_sid}.json", record_of(event))
+            self._put(self._root / layout.record(call_sid), record_of(event))
 
     @staticmethod
     def _put(path: Path, content: Mapping[str, Any]) -> None:
@@ -140,10 +140,11 @@ class Events:
                     return await self._destination.deliver(event)
                 except DeliveryError as error:
                     problem = str(error)
-                    if loop.time() + pause > give_up_at:
-                        break
-                await asyncio.sleep(pause)
-                pause *= 2
+                left = give_up_at - loop.time()
+                if left <= 0:
+                    break
+                await asyncio.sleep(min(pause, left))
+                pause = min(pause * 2, _LONGEST_PAUSE)
         except asyncio.CancelledError:
             _undelivered(event, problem)
             raise

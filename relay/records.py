@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from functions.common.phone import to_e164
 from relay.agents.roster import AgentSpec
 from relay.transcript import timestamp
 
@@ -154,7 +155,9 @@ def record_of(ended: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         **{key: value for key, value in ended.items() if key not in envelope},
+        **{side: to_e164(ended[side]) or ended[side] or None for side in ("from", "to")},
         "transfer": {"state": "requested", **transfer, "attempts": []} if transfer else None,
         "analysis": None,
+        "streams": [],
         "sources": ["relay"],
     }

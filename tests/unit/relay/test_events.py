@@ -1,0 +1,278 @@
+"""Events reach their receiver, or the log; locally they become files."""
+
+import asyncio
+import json
+import logging
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from functions.common.signature import Verdict, verify
+from relay.events import DeliveryError, Events, FolderDestination, HttpDestination
+from sim import virtual_time
+from tests.unit.relay.test_records import ended, facts
+
+SECRET = "ev3nts"
+
+
+class Receiver:
+    """Takes events; answers with `answers` in turn, then with 200."""
+
+    def __init__(self, *answers) -> None:
+        self.answers = list(answers)
+        self.requests: list[tuple[float, str, bytes]] = []
+
+    async def take(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        self.requests.append((asyncio.get_running_loop().time(), request.headers["Relay-Signature"], body))
+        assert request.content_type == "application/json"
+        answer = self.answers.pop(0) if self.answers else 200
+        if callable(answer):
+            return await answer(request)
+        return web.json_response({"status": "ok", "duplicate": False}, status=answer)
+
+    @property
+    def times(self) -> list[float]:
+        return [at for at, _, _ in self.requests]
+
+
+@asynccontextmanager
+async def receiving(*answers):
+    receiver = Receiver(*answers)
+    app = web.Application()
+    app.router.add_post("/relay/events", receiver.take)
+    async with TestServer(app) as server, aiohttp.ClientSession() as http:
+        destination = HttpDestination(http, str(server.make_url("/relay/events")), SECRET)
+        yield Events(destination), receiver
+
+
+async def hang(request):
+    await asyncio.sleep(3600)
+    raise AssertionError
+
+
+async def drop(request):
+    request.transport.abort()
+    return web.Response()
+
+
+def undelivered(caplog) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if getattr(record, "event", "") == "event_undelivered"]
+
+
+# --- over HTTP ---
+
+
+def test_an_event_is_signed_and_arrives_as_it_is():
+    async def story():
+        async with receiving() as (events, receiver):
+            event = ended(end_detail="naïve ☎")
+            assert await events.submit(event) == {"status": "ok", "duplicate": False}
+            _, signature, body = receiver.requests[0]
+            assert json.loads(body) == event
+            assert verify(body, signature, [SECRET]) is Verdict.VALID
+            assert verify(body, signature, ["another"]) is Verdict.MISMATCH
+            assert events.pending == 0
+
+    virtual_time.run(story())
+
+
+@pytest.mark.parametrize("failure", [500, 503, 401, 404, 429, 204, 302, drop])
+def test_whatever_is_not_200_is_tried_again(failure):
+    """401 too, because a secret may be in rotation (docs/contracts.md)."""
+
+    async def story():
+        async with receiving(failure, failure) as (events, receiver):
+            await events.submit(ended())
+            assert len(receiver.requests) == 3
+            assert len({json.loads(body)["event_id"] for _, _, body in receiver.requests}) == 1
+            for _, signature, body in receiver.requests:
+                assert verify(body, signature, [SECRET]) is Verdict.VALID
+
+    virtual_time.run(story())
+
+
+def test_the_pauses_grow_and_the_tries_go_on_for_a_minute(caplog):
+    """They doubled without a limit: the last try came after 31 s, and a receiver away for 40 never got the event."""
+
+    async def story():
+        async with receiving(*[503] * 100) as (events, receiver):
+            assert await events.submit(ended()) == {}
+            return receiver.times
+
+    times = virtual_time.run(story())
+    pauses = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    assert pauses[:4] == pytest.approx([0.5, 1, 2, 4], abs=0.01)
+    assert times[-1] == pytest.approx(60, abs=0.1)
+    assert max(pauses) == pytest.approx(8, abs=0.1)
+    assert len(undelivered(caplog)) == 1
+
+
+@pytest.mark.parametrize("away_s", [5, 20, 40, 58])
+def test_a_receiver_that_was_away_gets_the_event(away_s):
+    async def story():
+        async def closed(request):
+            if asyncio.get_running_loop().time() < away_s:
+                return web.Response(status=503)
+            return web.json_response({"status": "ok"})
+
+        async with receiving(*[closed] * 100) as (events, _):
+            assert await events.submit(ended()) == {"status": "ok"}
+
+    virtual_time.run(story())
+
+
+def test_a_receiver_that_hangs_costs_no_more_than_its_tries(caplog):
+    async def story():
+        async with receiving(*[hang] * 100) as (events, receiver):
+            assert await events.submit(ended()) == {}
+            assert asyncio.get_running_loop().time() < 80
+            assert len(receiver.requests) >= 4
+
+    virtual_time.run(story())
+    assert "TimeoutError" in undelivered(caplog)[0].getMessage()
+
+
+def test_what_can_not_be_delivered_is_logged_whole_with_its_numbers_masked(caplog):
+    event = ended(turns=[{"speaker": "caller", "text": "hello"}])
+
+    async def story():
+        async with receiving(*[500] * 100) as (events, _):
+            await events.submit(event)
+
+    virtual_time.run(story())
+    (line,) = undelivered(caplog)
+    assert line.levelno == logging.ERROR
+    assert line.payload == {**event, "from": "***0001", "to": "***0002"}
+    assert line.call_sid == "call-1"
+    assert SECRET not in caplog.text
+    assert "09876500001" not in json.dumps(line.payload)
+
+
+@pytest.mark.parametrize("body", [b"", b"thanks", b"[]", b"null", b"\xff\xfe", b'{"a":', b'{"a":"\xff"}'])
+def test_an_answer_that_says_nothing_is_still_a_delivery(body):
+    async def story():
+        async def answer(request):
+            return web.Response(body=body)
+
+        async with receiving(answer) as (events, receiver):
+            assert await events.submit(ended()) == {}
+            assert len(receiver.requests) == 1
+
+    virtual_time.run(story())
+
+
+def test_waiting_for_an_answer_has_an_end_but_the_delivery_goes_on():
+    async def story():
+        async def slowly(request):
+            await asyncio.sleep(5)
+            return web.json_response({"transfer": {"accepted": True}})
+
+        async with receiving(slowly) as (events, receiver):
+            loop = asyncio.get_running_loop()
+            assert await events.post(ended(), patience_s=2) is None
+            assert loop.time() == pytest.approx(2, abs=0.01)
+            assert events.pending == 1
+            await events.drain(10)
+            assert events.pending == 0
+            assert len(receiver.requests) == 1
+            assert await events.post(ended(), patience_s=2) == {"status": "ok", "duplicate": False}
+
+    virtual_time.run(story())
+
+
+def test_one_event_that_hangs_does_not_hold_up_another():
+    async def story():
+        async with receiving(hang) as (events, _):
+            first = events.submit(ended())
+            await asyncio.sleep(0.01)
+            assert await events.post(ended(), patience_s=1) is not None
+            assert not first.done()
+            await events.drain(0)
+
+    virtual_time.run(story())
+
+
+def test_a_relay_that_stops_leaves_no_event_behind(caplog):
+    async def story():
+        async with receiving(*[503] * 100) as (events, _):
+            for _ in range(3):
+                events.submit(ended())
+            await asyncio.sleep(1)
+            await events.drain(2)
+            assert asyncio.get_running_loop().time() < 4
+            assert events.pending == 0
+
+    virtual_time.run(story())
+    assert len(undelivered(caplog)) == 3
+
+
+# --- to a folder ---
+
+
+def deliver(folder, *events):
+    async def story():
+        destination = FolderDestination(folder)
+        return [await destination.deliver(event) for event in events]
+
+    return virtual_time.run(story())
+
+
+def files(folder) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_events_and_the_record_become_files(tmp_path):
+    started, over = facts().event("started", relay="r1"), ended()
+    deliver(tmp_path, started, over)
+    assert files(tmp_path) == {
+        f"calls/call-1/events/{started['event_id']}.json",
+        f"calls/call-1/events/{over['event_id']}.json",
+        "logs/call-1.json",
+    }
+    assert json.loads((tmp_path / f"calls/call-1/events/{started['event_id']}.json").read_text()) == started
+    record = json.loads((tmp_path / "logs/call-1.json").read_text())
+    assert (record["call_sid"], record["sources"]) == ("call-1", ["relay"])
+
+
+def test_a_stream_that_was_replaced_is_not_the_end_of_its_call(tmp_path):
+    deliver(tmp_path, ended(end_reason="replaced", ended_by="line"))
+    assert not (tmp_path / "logs").exists()
+
+
+def test_a_transfer_is_accepted(tmp_path):
+    wish = facts().event("transfer_requested", transfer={"target": "sales", "reason": "", "summary": ""})
+    (answer,) = deliver(tmp_path, wish)
+    assert answer["transfer"] == {"accepted": True, "target": "sales", "reason": None}
+
+
+@pytest.mark.parametrize(
+    "call_sid", ["../../etc/passwd", "..", ".", "...", "a/b", "", "a" * 129, "a\n", "ü", "a\x00b", "a b"]
+)
+def test_a_call_sid_that_is_no_safe_name_writes_nothing(tmp_path, call_sid):
+    """`..` was let through, and wrote beside the folder of the calls."""
+    folder = tmp_path / "in" / "here"
+    with pytest.raises(DeliveryError, match="call_sid"):
+        deliver(folder, {**ended(), "call_sid": call_sid})
+    assert files(tmp_path) == set()
+
+
+@pytest.mark.parametrize("call_sid", ["b7a90e4c51d24f6a93be7c0d8f12197k", "a", "a.b-c_d", "..a", "a" * 128])
+def test_a_call_sid_that_is(tmp_path, call_sid):
+    deliver(tmp_path, {**ended(), "call_sid": call_sid})
+    assert f"logs/{call_sid}.json" in files(tmp_path)
+
+
+def test_a_folder_that_can_not_be_written_is_named(tmp_path):
+    (tmp_path / "calls").write_text("in the way")
+    with pytest.raises(DeliveryError, match="calls"):
+        deliver(tmp_path, ended())
+
+
+def test_an_event_delivered_twice_is_one_file(tmp_path):
+    event = ended()
+    deliver(tmp_path, event, event)
+    assert len(files(tmp_path)) == 2
