@@ -41,9 +41,8 @@ def application(environ: Mapping[str, str]) -> web.Application:
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="functions")
 
     async def handle(incoming: web.Request) -> web.Response:
-        given = to_request(
-            incoming.method, incoming.path, incoming.query_string, incoming.headers, await incoming.read()
-        )
+        headers = {"X-Forwarded-Proto": incoming.scheme, **incoming.headers}  # behind a proxy, the proxy's word counts
+        given = to_request(incoming.method, incoming.path, incoming.query_string, headers, await incoming.read())
         response = await asyncio.get_running_loop().run_in_executor(pool, serve, routes, given)
         return web.Response(status=response.status, body=response.body, headers=response.headers)
 

@@ -6,6 +6,7 @@ id. Lines that are counted below become metrics in the embedded format too: no c
 
 import logging
 import os
+import warnings
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
@@ -15,8 +16,10 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities import parameters
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.common import log
 from functions.common.http import Request, Response, request
 from functions.common.log import LOGGER
 from functions.common.phone import mask_within
@@ -24,6 +27,9 @@ from functions.common.phone import mask_within
 App = TypeVar("App")
 Event = dict[str, Any]
 Entry = Callable[[Event, LambdaContext], Event]
+
+# A request that counts nothing is no reason for a line of another shape in the log.
+warnings.filterwarnings("ignore", message="No application metrics to publish")
 
 _SECRET_MAX_AGE_S = 300  # a rotated secret is taken up within five minutes
 _COUNTED = frozenset(
@@ -67,12 +73,18 @@ class LambdaFunction(Generic[App]):
         return entry
 
     def _app(self) -> App:
-        """The app, made anew only when a secret has changed."""
-        given = {
-            name: str(parameters.get_secret(arn, max_age=_SECRET_MAX_AGE_S))
-            for name in self._secrets
-            if (arn := os.environ.get(f"{name}_ARN"))
-        }
+        """The app, made anew only when a secret has changed. While none can be had, the last ones are good enough."""
+        try:
+            given = {
+                name: str(parameters.get_secret(arn, max_age=_SECRET_MAX_AGE_S))
+                for name in self._secrets
+                if (arn := os.environ.get(f"{name}_ARN"))
+            }
+        except GetParameterError as error:
+            if self._built is None:
+                raise
+            log.warning("secrets_unavailable", f"secrets are not refreshed: {error}")
+            return self._built[1]
         if self._built is None or self._built[0] != given:
             self._built = given, self._build({**os.environ, **given})
         return self._built[1]

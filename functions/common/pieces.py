@@ -84,10 +84,11 @@ def linked_call(conversation_id: str, store: Store) -> str:
 
 
 def _read(store: Store, prefix: str, seen: MutableMapping[str, Document]) -> Iterator[tuple[str, Document]]:
-    for key in store.keys(prefix):
-        if key not in seen:
-            stored = store.read(key)
-            seen[key] = _document(stored.body) if stored else {}
+    keys = list(store.keys(prefix))
+    news = [key for key in keys if key not in seen]
+    for key, stored in zip(news, store.read_all(news), strict=True):
+        seen[key] = _document(stored.body) if stored else {}
+    for key in keys:
         yield key, seen[key]
 
 

@@ -40,5 +40,5 @@ def deliver(url: str, request: Request) -> Got:
     from urllib.parse import urlencode
 
     query = f"?{urlencode(request.query)}" if request.query else ""
-    headers = {name: value for name, value in request.headers.items() if name != "host"}
+    headers = {name: value for name, value in request.headers.items() if name not in {"host", "x-forwarded-proto"}}
     return send(url + request.path + query, request.method, headers, request.body)

@@ -1,7 +1,7 @@
 """Stores for tests: one in memory, and one that dies at a chosen operation."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from functions.common.store import Store, Stored
 
@@ -25,6 +25,9 @@ class MemoryStore:
     def read(self, key: str) -> Stored | None:
         with self._lock:
             return Stored(self.objects[key], str(self._versions[key])) if key in self.objects else None
+
+    def read_all(self, keys: Sequence[str]) -> list[Stored | None]:
+        return [self.read(key) for key in keys]
 
     def swap(self, key: str, body: bytes, version: str) -> bool:
         with self._lock:
@@ -65,6 +68,9 @@ class CrashingStore:
 
     def read(self, key: str) -> Stored | None:
         return self._step(lambda: self._store.read(key))
+
+    def read_all(self, keys: Sequence[str]) -> list[Stored | None]:
+        return [self.read(key) for key in keys]
 
     def swap(self, key: str, body: bytes, version: str) -> bool:
         return self._step(lambda: self._store.swap(key, body, version))

@@ -8,7 +8,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,6 +44,9 @@ class FolderStore:
             except FileNotFoundError:
                 return None
         return Stored(body, _version(body))
+
+    def read_all(self, keys: Sequence[str]) -> list[Stored | None]:
+        return [self.read(key) for key in keys]
 
     def swap(self, key: str, body: bytes, version: str) -> bool:
         target = self._path(key)

@@ -1,6 +1,6 @@
 """The store as a Cloud Storage bucket. A version is an object's generation; generation 0 means "not there"."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, PreconditionFailed
@@ -9,7 +9,7 @@ from google.cloud import storage  # type: ignore[import-untyped]  # the library 
 from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-untyped]
 from requests.exceptions import RequestException
 
-from functions.common.store import Stored, StoreError
+from functions.common.store import Stored, StoreError, together
 
 # Every write of ours carries a precondition, so repeating one is safe; a function has seconds for it, not minutes.
 _RETRY = DEFAULT_RETRY.with_timeout(8.0)
@@ -38,6 +38,9 @@ class GcsStore:
                     raise
                 return None
             return Stored(body, str(blob.generation))
+
+    def read_all(self, keys: Sequence[str]) -> list[Stored | None]:
+        return together(self.read, keys)
 
     def swap(self, key: str, body: bytes, version: str) -> bool:
         return self._put(key, body, generation=int(version))

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.common.store import Stored, StoreError
+from functions.common.store import Stored, StoreError, together
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -41,6 +41,9 @@ class S3Store:
                     return None
                 raise
             return Stored(found["Body"].read(), found["ETag"])
+
+    def read_all(self, keys: Sequence[str]) -> list[Stored | None]:
+        return together(self.read, keys)
 
     def swap(self, key: str, body: bytes, version: str) -> bool:
         return self._put(key, body, IfMatch=version)

@@ -19,6 +19,18 @@ def test_reads_nothing_where_nothing_is(store):
     assert store.read("logs/none.json") is None
 
 
+def test_reads_many_in_the_order_asked(store):
+    for number in range(12):
+        store.create(f"k/{number}", str(number).encode())
+    found = store.read_all(["k/11", "k/none", *(f"k/{number}" for number in range(11))])
+    assert [stored and stored.body for stored in found] == [
+        b"11",
+        None,
+        *(str(number).encode() for number in range(11)),
+    ]
+    assert store.read_all([]) == []
+
+
 def test_creates_only_once(store):
     assert store.create("k/a", b"first")
     assert not store.create("k/a", b"second")

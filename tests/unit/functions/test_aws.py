@@ -1,0 +1,78 @@
+"""What only the Lambda entry does: secrets by ARN, events to requests. The rest is run as a zip, in test_lambda."""
+
+import base64
+
+import pytest
+from aws_lambda_powertools.utilities import parameters
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+
+from functions.common.aws import LambdaFunction, to_request, to_result
+from functions.common.http import answer
+from tests.support.lambda_runtime import api_event
+
+
+@pytest.fixture
+def secrets(monkeypatch):
+    """Secrets Manager, as far as the entry sees it."""
+    kept = {"arn:one": "first"}
+
+    def get_secret(arn, max_age):
+        if arn not in kept:
+            raise GetParameterError("throttled")
+        return kept[arn]
+
+    monkeypatch.setattr(parameters, "get_secret", get_secret)
+    monkeypatch.setenv("ONE_ARN", "arn:one")
+    monkeypatch.setenv("TWO", "plain")
+    return kept
+
+
+class Context:
+    function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "x"
+
+
+def test_a_secret_stands_under_its_own_name_and_a_new_one_is_taken_up(secrets):
+    builds = []
+
+    def build(environ):
+        builds.append((environ["ONE"], environ["TWO"]))
+        return environ["ONE"]
+
+    handler = LambdaFunction("test", ("ONE", "TWO"), build).entry(lambda app, event: {"app": app})
+    assert handler({}, Context())["app"] == "first"
+    assert handler({}, Context())["app"] == "first"
+    assert builds == [("first", "plain")]
+    secrets["arn:one"] = "second"
+    assert handler({}, Context())["app"] == "second"
+
+
+def test_a_secret_that_can_not_be_refreshed_stays_good(secrets):
+    """Secrets Manager throttles; the webhook in hand must not be lost for it."""
+    handler = LambdaFunction("test", ("ONE",), lambda environ: environ["ONE"]).entry(lambda app, event: {"app": app})
+    handler({}, Context())
+    del secrets["arn:one"]
+    assert handler({}, Context())["app"] == "first"
+
+
+def test_without_its_secret_a_function_does_not_begin(secrets):
+    del secrets["arn:one"]
+    handler = LambdaFunction("test", ("ONE",), lambda environ: environ["ONE"]).entry(lambda app, event: {})
+    with pytest.raises(GetParameterError):
+        handler({}, Context())
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/octet-stream"])
+def test_a_body_arrives_to_the_byte(kind):
+    body = '{"text": "नमस्ते"}'.encode()
+    event = api_event("POST", "/webhook/post-call?a=1&b=%2B", {"Content-Type": kind}, body)
+    made = to_request(event)
+    assert (made.method, made.path, made.query, made.body) == ("POST", "/webhook/post-call", {"a": "1", "b": "+"}, body)
+    assert event["isBase64Encoded"] == (kind != "application/json")
+    assert base64.b64decode(event["body"]) == body if event["isBase64Encoded"] else True
+
+
+def test_an_answer_goes_back_as_text():
+    result = to_result(answer(503, {"status": "error"}))
+    assert result["statusCode"] == 503
+    assert result["body"] == '{"status":"error"}'
+    assert result["isBase64Encoded"] is False
