@@ -1,8 +1,11 @@
-.PHONY: plan-gcp deploy-gcp destroy-gcp
-plan-gcp: package ## what a deploy to Google Cloud would change; changes nothing
+.PHONY: package-gcp plan-gcp deploy-gcp destroy-gcp
+package-gcp: $(VENV)/.installed-relay
+	$(BIN)/python scripts/package_functions.py --cloud gcp
+
+plan-gcp: package-gcp ## what a deploy to Google Cloud would change; changes nothing
 	$(BIN)/python -m scripts.deploy_gcp plan
 
-deploy-gcp: package ## deploy to Google Cloud and say what to paste where (docs/gcp.md)
+deploy-gcp: package-gcp ## deploy to Google Cloud and say what to paste where (docs/gcp.md)
 	$(BIN)/python -m scripts.deploy_gcp deploy
 
 destroy-gcp: $(VENV)/.installed-relay ## take everything down again; refuses while there are records (docs/gcp.md)

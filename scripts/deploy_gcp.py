@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from scripts import deployment, public_checks, relay_image
@@ -29,6 +30,7 @@ BEFORE_IMAGE = (
     "google_storage_bucket.source",
 )
 PATIENCE_S = 600.0
+RIGHTS_PAUSE_S = 60.0
 CERTIFICATE_PATIENCE_S = 3600.0  # Google issues a certificate only when the domain's record points at it
 
 
@@ -153,7 +155,16 @@ def _build_in_cloud(project: Project, image: str) -> None:
         relay_image.archive(source)
         staging = f"gs://{project.id}-{project.name}-source/build"
         where = [f"--project={project.id}", f"--region={project.region}", f"--gcs-source-staging-dir={staging}"]
-        deployment.run(["gcloud", "builds", "submit", str(source), f"--config={config}", *where])
+        submit = ["gcloud", "builds", "submit", str(source), f"--config={config}", *where]
+        for again in (True, True, False):
+            try:
+                deployment.run(submit)
+                return
+            except StepError:
+                if not again:
+                    raise
+            print(f"Again in {RIGHTS_PAUSE_S:.0f} s: on a first deploy the builder's rights take a while to be known.")
+            sleep(RIGHTS_PAUSE_S)
 
 
 def has_records(bucket: str) -> bool:

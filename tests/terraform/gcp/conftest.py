@@ -100,7 +100,7 @@ def workspace(initialised: Workspace, tmp_path: Path) -> Workspace:
 def applying(workspace: Workspace) -> Workspace:
     """A workspace that can apply: the stand-in's."""
     if workspace.standin is None:
-        _cannot_run("the real provider applies only with an account")
+        pytest.skip("the real provider applies only with an account; GOOGLE_PROVIDER_STANDIN names a stand-in")
     return workspace
 
 

@@ -28,6 +28,7 @@ class World:
     def __init__(self, workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.workspace = workspace
         self.folder = folder
+        self.pauses: list[float] = []
         self.there = {
             "projects": ["acme-voice"],
             "billing": True,
@@ -50,6 +51,7 @@ class World:
         for name, value in {**SETTINGS, **(workspace.standin or {}), "PATH": f"{commands}:/usr/bin:/bin"}.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("TF_VAR_package_directory", "tests/packages")
+        monkeypatch.setattr(deploy_gcp, "sleep", self.pauses.append)
         monkeypatch.setattr(public_checks, "wait_until_ready", lambda url, **_: self.checked.append(url))
         monkeypatch.setattr(public_checks, "check_upgrade", self._check)
         monkeypatch.setattr(
@@ -168,9 +170,12 @@ def test_docker_builds_where_it_is_asked_to(world: World):
 
 
 def test_a_failed_build_stops_before_the_service(world: World, capfd: pytest.CaptureFixture[str]):
+    """Not at the first failure: a service account that was made a moment ago may not be known everywhere yet."""
     world.there["fails"] = {"gcloud builds submit": "ERROR: the build ended with FAILURE"}
     assert world.run("deploy") == 1
     assert "gcloud builds ended with status 1" in capfd.readouterr().err
+    assert len(world.calls("gcloud", "builds")) == 3
+    assert world.pauses == [60, 60]
     assert not any(resource["type"] == "google_cloud_run_v2_service" for resource in world.workspace.resources())
 
 
