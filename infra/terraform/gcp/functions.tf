@@ -42,7 +42,8 @@ locals {
   transfer_environment = merge(var.transfer_environment, local.function_environment)
 
   # Which keys of the bucket each part may touch: docs/contracts.md, "Bucket". What it may create it may also overwrite:
-  # Cloud Storage looks at that permission when a create-only write meets an object, and 403 would hide the 412.
+  # nothing says that Cloud Storage looks at a write's precondition before that permission, and everything here that
+  # happens once rests on being told 412 and not 403. An overwritten object is kept as an older version.
   webhook_keys  = { "roles/storage.objectUser" = ["audio/", "callers/", "calls/", "conversations/", "inbox/", "logs/", "pending/"] }
   transfer_keys = { "roles/storage.objectUser" = ["calls/", "conversations/", "logs/", "pending/"], "roles/storage.objectViewer" = ["callers/"] }
 
