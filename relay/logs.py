@@ -1,7 +1,9 @@
 """JSON log lines, one a thing that happened (docs/contracts.md lists those that metrics are made of)."""
 
+import json
 import logging
 import sys
+from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -27,7 +29,10 @@ class JsonFormatter(logging.Formatter):
         line.update((key, value) for key, value in vars(record).items() if key not in _STANDARD and key != "event")
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return _encode(line).decode()
+        try:
+            return _encode(line).decode()
+        except UnicodeEncodeError:  # bytes that are no UTF-8 come from headers and file names as surrogates
+            return json.dumps(line, default=str)
 
 
 def configure(level: str) -> None:
@@ -45,6 +50,10 @@ class CallLog(logging.LoggerAdapter[logging.Logger]):
 
     def __init__(self, call_sid: str, stream_sid: str) -> None:
         super().__init__(log, {"call_sid": call_sid, "stream_sid": stream_sid})
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        """What a line says of itself stays beside what is known of the call."""
+        return msg, {**kwargs, "extra": {**(kwargs.get("extra") or {}), **(self.extra or {})}}
 
     def happened(self, event: str, message: str, *, level: int = logging.INFO, **fields: Any) -> None:
         """One line: `event` is the name that metrics know, `message` a sentence for a person."""
