@@ -4,10 +4,13 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from functions.common.elevenlabs import REST_HOSTS
 from functions.common.env import Env, SettingError
 from relay.exotel import FRAME_UNIT, MAX_PAYLOAD
+
+_BASES: Final = ("https://", "http://", "wss://", "ws://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +28,7 @@ class Settings:
 
     agents_file: str = ""
     elevenlabs_agent_id: str = ""
-    elevenlabs_api_key: str = ""
+    elevenlabs_api_key: str = field(default="", repr=False)
     elevenlabs_region: str = "default"
     elevenlabs_base_url: str = ""
 
@@ -37,13 +40,13 @@ class Settings:
     chunk_size: int = 1600
     """Bytes of one outbound frame: 100 ms at 8 kHz."""
 
-    media_token: str = ""
-    media_basic_auth: str = ""
+    media_token: str = field(default="", repr=False)
+    media_basic_auth: str = field(default="", repr=False)
     """`user:password`."""
-    control_token: str = ""
+    control_token: str = field(default="", repr=False)
 
     events_url: str = ""
-    events_secret: str = ""
+    events_secret: str = field(default="", repr=False)
     store: Path = Path("data")
     """Where events and records go when there is no events_url."""
 
@@ -97,6 +100,8 @@ class Settings:
             raise SettingError("CHUNK_SIZE", str(self.chunk_size), f"a multiple of {FRAME_UNIT}")
         if not self.agents_file and not self.elevenlabs_agent_id:
             raise SettingError("ELEVENLABS_AGENT_ID", None, "the id of your ElevenLabs agent (or set AGENTS_FILE)")
+        if self.elevenlabs_base_url and not self.elevenlabs_base_url.startswith(_BASES):
+            raise SettingError("ELEVENLABS_BASE_URL", self.elevenlabs_base_url, "an https:// or wss:// URL")
         if self.media_basic_auth and ":" not in self.media_basic_auth:
             raise SettingError("MEDIA_BASIC_AUTH", self.media_basic_auth, "user:password", secret=True)
         if "/" in self.media_token:

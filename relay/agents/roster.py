@@ -84,7 +84,7 @@ class Roster:
                     "AGENTS_FILE", path, f"agents.{agent.alias}.fallback to be one of {', '.join(agents)}"
                 )
         default = content.get("default", next(iter(agents)))
-        if default not in agents:
+        if not isinstance(default, str) or default not in agents:
             raise SettingError("AGENTS_FILE", path, f"default to be one of {', '.join(agents)}")
         return cls(agents, default)
 
@@ -113,7 +113,7 @@ def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> A
         kind = _KINDS.get(key)
         if kind is None:
             raise SettingError("AGENTS_FILE", path, f"agents.{alias}.{key} to be one of {', '.join(_KINDS)}")
-        if not isinstance(value, kind):
+        if not isinstance(value, kind) or isinstance(value, bool):
             raise SettingError("AGENTS_FILE", path, f"agents.{alias}.{key} to be a {_WORDS[kind]}")
     vendor = table.get("vendor", "elevenlabs")
     if vendor not in vendors:

@@ -1,0 +1,146 @@
+"""AGENTS_FILE: which agents a call may have, and what is said of a file that can't be used."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.common.env import SettingError
+from relay.agents.roster import AgentSpec, Roster
+
+VENDORS = {"elevenlabs": None, "echo": None}
+FULL = """
+default = "reception"
+
+[agents.reception]
+vendor = "elevenlabs"
+id = "agent_1"
+ambience = "office"
+ambience_volume = 0.3
+fallback = "night"
+first_audio_seconds = 8
+fallback_speech = "sounds/sorry.wav"
+options = { region = "india" }
+
+[agents.night]
+id = "agent_2"
+
+[agents.test]
+vendor = "echo"
+"""
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read_text(text: str | bytes) -> Roster:
+        path = tmp_path / "agents.toml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return Roster.read(str(path), VENDORS)
+
+    return read_text
+
+
+def test_everything_that_can_be_said_of_an_agent(read):
+    roster = read(FULL)
+    assert roster.default == "reception"
+    assert list(roster) == [
+        AgentSpec(
+            "reception", "elevenlabs", "agent_1", "office", 0.3, "night", "sounds/sorry.wav", 8.0, {"region": "india"}
+        ),
+        AgentSpec("night", "elevenlabs", "agent_2"),
+        AgentSpec("test", "echo", ""),
+    ]
+
+
+def test_without_a_default_it_is_the_first(read):
+    assert read('[agents.b]\nid = "1"\n[agents.a]\nid = "2"').default == "b"
+
+
+def test_agents_are_found_by_alias_and_by_id(read):
+    roster = read(FULL)
+    assert roster.find("night").id == "agent_2"
+    assert roster.find("agent_1").alias == "reception"
+    assert roster.find("agent_9") is None
+
+
+def test_an_alias_wins_over_an_id():
+    agents = {"a": AgentSpec("a", "elevenlabs", "b"), "b": AgentSpec("b", "elevenlabs", "x")}
+    assert Roster(agents, "a").find("b").alias == "b"
+
+
+def test_fallbacks_are_tried_in_order_and_each_once():
+    agents = {
+        alias: AgentSpec(alias, "elevenlabs", alias, fallback=fallback)
+        for alias, fallback in [("a", "b"), ("b", "c"), ("c", "a"), ("d", "d"), ("e", "")]
+    }
+    roster = Roster(agents, "a")
+    chains = {alias: [agent.alias for agent in roster.chain(alias)] for alias in [*agents, "nobody"]}
+    assert chains == {
+        "a": ["a", "b", "c"],
+        "b": ["b", "c", "a"],
+        "c": ["c", "a", "b"],
+        "d": ["d"],
+        "e": ["e"],
+        "nobody": [],
+    }
+
+
+def test_a_roster_of_one():
+    roster = Roster.single(AgentSpec("default", "elevenlabs", "agent_1"))
+    assert roster.default == "default"
+    assert roster.find("agent_1") is roster.find("default")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", r"at least one \[agents\.ALIAS\] table"),
+        ("agents = 5", r"at least one \[agents\.ALIAS\] table"),
+        ("[agents]", r"at least one \[agents\.ALIAS\] table"),
+        ("[agents]\nday = 5", "agents.day to be a table"),
+        ("[agents.day", "a TOML file"),
+        (b"\xff\xfe", "a TOML file"),
+        ('[agents.day]\ncolour = "red"', "agents.day.colour to be one of vendor, id"),
+        ("[agents.day]\nid = 5", "agents.day.id to be a string"),
+        ('[agents.day]\nvendor = "acme"', "agents.day.vendor to be one of elevenlabs, echo"),
+        ("[agents.day]\nambience_volume = 1.5", "agents.day.ambience_volume to be from 0 to 1"),
+        ("[agents.day]\nambience_volume = nan", "agents.day.ambience_volume to be from 0 to 1"),
+        ("[agents.day]\nambience_volume = true", "agents.day.ambience_volume to be a number"),
+        ('[agents.day]\nambience_volume = "loud"', "agents.day.ambience_volume to be a number"),
+        ("[agents.day]\nfirst_audio_seconds = 0", "agents.day.first_audio_seconds to be more than 0"),
+        ("[agents.day]\nfirst_audio_seconds = true", "agents.day.first_audio_seconds to be a number"),
+        ('[agents.day]\noptions = "eu"', "agents.day.options to be a table"),
+        ('[agents.day]\nfallback = "night"', "agents.day.fallback to be one of day"),
+        ('default = "night"\n[agents.day]', "default to be one of day"),
+        ("default = 5\n[agents.day]", "default to be one of day"),
+        ("default = []\n[agents.day]", "default to be one of day"),
+    ],
+)
+def test_a_mistake_names_the_entry_and_what_was_expected(read, text, expected):
+    with pytest.raises(SettingError, match=rf"^AGENTS_FILE='.*agents\.toml': expected {expected}") as caught:
+        read(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there():
+    with pytest.raises(
+        SettingError, match=r"AGENTS_FILE='no/agents\.toml': expected a readable TOML file \(No such file"
+    ):
+        Roster.read("no/agents.toml", VENDORS)
+
+
+VALUES = st.sampled_from(["true", "5", "-1.5", '"day"', "[]", "{}", '"elevenlabs"', "nan", "1979-05-27"])
+KEYS = st.sampled_from(
+    ["vendor", "id", "ambience", "ambience_volume", "fallback", "options", "first_audio_seconds", "x"]
+)
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=4), st.none() | VALUES)
+def test_any_file_is_a_roster_or_one_line(tmp_path_factory, entry, default):
+    path = tmp_path_factory.mktemp("agents") / "agents.toml"
+    lines = [] if default is None else [f"default = {default}"]
+    path.write_text("\n".join([*lines, "[agents.day]", *(f"{key} = {value}" for key, value in entry.items())]))
+    try:
+        roster = Roster.read(str(path), VENDORS)
+    except SettingError:
+        return
+    assert roster.find(roster.default) is not None

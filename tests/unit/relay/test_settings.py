@@ -1,0 +1,158 @@
+"""The relay's settings: the documented names and defaults, and one clear line for each mistake."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.common.env import SettingError
+from relay.settings import Settings
+
+CONTRACT = (Path(__file__).parents[3] / "docs" / "contracts.md").read_text()
+LEAST = {"ELEVENLABS_AGENT_ID": "agent_1"}
+SECRETS = ["ELEVENLABS_API_KEY", "MEDIA_TOKEN", "MEDIA_BASIC_AUTH", "CONTROL_TOKEN", "EVENTS_SECRET"]
+
+
+def read(**environ: str) -> Settings:
+    return Settings.from_env({**LEAST, **environ})
+
+
+def test_the_least_that_must_be_set():
+    settings = read()
+    assert settings.elevenlabs_agent_id == "agent_1"
+    assert (settings.host, settings.port, settings.log_level, settings.chunk_size) == ("0.0.0.0", 8080, "INFO", 1600)
+    assert (settings.max_calls, settings.max_call_s, settings.start_timeout_s) == (200, 3540, 10)
+    assert (settings.drain_s, settings.stats_s, settings.ambience_volume) == (110, 60, 0.3)
+    assert settings.store == Path("data")
+    assert settings.instance
+
+
+def test_the_defaults_are_those_of_the_contract():
+    section = CONTRACT.split("**Relay**:")[1].split("**Webhook function**")[0]
+    settings = read()
+    for name, field in [
+        ("CHUNK_SIZE", "chunk_size"),
+        ("MAX_CALLS", "max_calls"),
+        ("MAX_CALL_SECONDS", "max_call_s"),
+        ("START_TIMEOUT_SECONDS", "start_timeout_s"),
+        ("DRAIN_SECONDS", "drain_s"),
+        ("STATS_SECONDS", "stats_s"),
+        ("HOST", "host"),
+    ]:
+        assert re.search(rf"`{name}` \(([^)]*)\)", section)[1] == str(getattr(settings, field)), name
+
+
+@pytest.mark.parametrize(
+    ("environ", "field", "value"),
+    [
+        ({"BRIDGE_PORT": "9000"}, "port", 9000),
+        ({"BRIDGE_PORT": "9000", "PORT": "9001"}, "port", 9001),
+        ({"PORT": "", "BRIDGE_PORT": "9000"}, "port", 9000),
+        ({"BG_SOUND_FILE": "a.wav"}, "ambience", "a.wav"),
+        ({"BG_SOUND_FILE": "a.wav", "BACKGROUND_SOUND_FILE": "b.wav"}, "ambience", "b.wav"),
+        ({"BG_SOUND_VOLUME": "0.5"}, "ambience_volume", 0.5),
+        ({"BG_SOUND_VOLUME": "0.5", "BACKGROUND_SOUND_VOLUME": "0"}, "ambience_volume", 0.0),
+        ({"LOG_LEVEL": "debug"}, "log_level", "DEBUG"),
+        ({"ELEVENLABS_REGION": "India"}, "elevenlabs_region", "india"),
+        ({"CHUNK_SIZE": "3200"}, "chunk_size", 3200),
+        ({"CHUNK_SIZE": "320"}, "chunk_size", 320),
+        ({"STORE": "file:./calls"}, "store", Path("calls")),
+        ({"STORE": "file:/var/calls"}, "store", Path("/var/calls")),
+        ({"PUBLIC_URL": "wss://bridge.example.in/"}, "public_url", "wss://bridge.example.in"),
+        ({"MEDIA_BASIC_AUTH": "user:pass:word"}, "media_basic_auth", "user:pass:word"),
+        ({"EVENTS_URL": "https://x/relay/events", "EVENTS_SECRET": "a"}, "events_url", "https://x/relay/events"),
+        ({"EVENTS_SECRET": "new, old"}, "events_secret", "new"),
+        ({"ELEVENLABS_BASE_URL": "http://localhost:9000"}, "elevenlabs_base_url", "http://localhost:9000"),
+        ({"ELEVENLABS_BASE_URL": "wss://proxy.example"}, "elevenlabs_base_url", "wss://proxy.example"),
+    ],
+)
+def test_what_can_be_set(environ, field, value):
+    assert getattr(read(**environ), field) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("PORT", "http", "a whole number from 0 to 65535"),
+        ("PORT", "70000", "a whole number from 0 to 65535"),
+        ("BRIDGE_PORT", "-1", "a whole number from 0 to 65535"),
+        ("LOG_LEVEL", "LOUD", "one of DEBUG, INFO, WARNING, ERROR"),
+        ("ELEVENLABS_REGION", "mars", "one of default, us, eu, india, singapore"),
+        ("ELEVENLABS_BASE_URL", "api.elevenlabs.io", "an https:// or wss:// URL"),
+        ("BACKGROUND_SOUND_VOLUME", "1.5", "a number from 0 to 1"),
+        ("BG_SOUND_VOLUME", "nan", "a number from 0 to 1"),
+        ("CHUNK_SIZE", "1000", "a multiple of 320"),
+        ("CHUNK_SIZE", "0", "a whole number from 320 to 99840"),
+        ("CHUNK_SIZE", "102400", "a whole number from 320 to 99840"),
+        ("PUBLIC_URL", "https://bridge.example.in", "a wss:// URL"),
+        ("EVENTS_URL", "bridge.example.in", "an https:// URL"),
+        ("MAX_CALLS", "0", "a whole number from 1 to 10000"),
+        ("MAX_CALLS", "many", "a whole number from 1 to 10000"),
+        ("MAX_CALL_SECONDS", "0", "a number from 1 to 14400"),
+        ("START_TIMEOUT_SECONDS", "inf", "a number from 1 to 60"),
+        ("DRAIN_SECONDS", "-1", "a number from 0 to 14400"),
+        ("STORE", "s3://bucket/prefix", "file:FOLDER"),
+        ("STORE", "data", "file:FOLDER"),
+        ("STORE", "file:", "file:FOLDER"),
+    ],
+)
+def test_a_mistake_is_one_line_with_name_value_and_expectation(name, value, expected):
+    with pytest.raises(SettingError) as caught:
+        read(**{name: value})
+    line = str(caught.value)
+    assert "\n" not in line
+    assert line.startswith(f"{name}='{value}': expected {expected}")
+
+
+@pytest.mark.parametrize(
+    ("environ", "line"),
+    [
+        ({}, "ELEVENLABS_AGENT_ID is not set: expected the id of your ElevenLabs agent (or set AGENTS_FILE)"),
+        ({"ELEVENLABS_AGENT_ID": " "}, "ELEVENLABS_AGENT_ID is not set"),
+        ({**LEAST, "EVENTS_URL": "https://x"}, "EVENTS_SECRET is not set: expected the secret that signs events"),
+        ({**LEAST, "EVENTS_URL": "https://x", "EVENTS_SECRET": " , "}, "EVENTS_SECRET is not set"),
+    ],
+)
+def test_what_is_missing_is_named(environ, line):
+    with pytest.raises(SettingError, match=re.escape(line)):
+        Settings.from_env(environ)
+
+
+def test_with_an_agents_file_no_agent_need_be_named():
+    assert Settings.from_env({"AGENTS_FILE": "agents.toml"}).agents_file == "agents.toml"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("MEDIA_BASIC_AUTH", "s3cret-without-colon"), ("MEDIA_TOKEN", "s3cret/with/slashes")]
+)
+def test_a_mistake_in_a_secret_does_not_show_it(name, value):
+    with pytest.raises(SettingError) as caught:
+        read(**{name: value})
+    assert str(caught.value).startswith(f"{name}=(hidden): expected ")
+
+
+def test_secrets_are_not_in_what_is_printed_of_the_settings():
+    settings = read(**{name: f"s3cret:{name}".replace("/", "") for name in SECRETS}, OPENAI_API_KEY="s3cret")
+    assert settings.media_basic_auth == "s3cret:MEDIA_BASIC_AUTH"
+    assert "s3cret" not in repr(settings)
+    assert "s3cret" not in str(settings)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["PORT", "CHUNK_SIZE", "MAX_CALLS", "STORE", "PUBLIC_URL", "BG_SOUND_VOLUME", "MEDIA_TOKEN", "LOG_LEVEL"]
+        ),
+        st.text(max_size=12),
+    )
+)
+def test_any_environment_is_settings_or_one_line(environ):
+    try:
+        settings = read(**environ)
+    except SettingError as error:
+        assert error.name in environ  # noqa: PT017 - both outcomes are right
+        return
+    assert settings.chunk_size % 320 == 0
+    assert 0 <= settings.ambience_volume <= 1

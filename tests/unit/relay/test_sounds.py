@@ -1,0 +1,109 @@
+"""The sound files of a relay: read once at start, shared, or named as what stops it."""
+
+import numpy as np
+import pytest
+
+from relay.agents.roster import AgentSpec, Roster
+from relay.audio import ambience
+from relay.audio.files import SoundFileError
+from relay.exotel import LINE_RATES
+from relay.settings import Settings
+from relay.sounds import Sounds
+from tests.unit.relay.tone import noise, pitch, sine, wav
+
+
+def spec(alias: str, **more) -> AgentSpec:
+    return AgentSpec(alias, "elevenlabs", f"agent_{alias}", **more)
+
+
+def sounds(*agents: AgentSpec, **settings) -> Sounds:
+    return Sounds(Settings(**settings), Roster({agent.alias: agent for agent in agents}, agents[0].alias))
+
+
+@pytest.fixture
+def street(tmp_path) -> str:
+    return str(wav(tmp_path / "street.wav", noise(16_000), 16_000))
+
+
+@pytest.fixture
+def sorry(tmp_path) -> str:
+    return str(wav(tmp_path / "sorry.wav", sine(440, 22_050, 1.0), 22_050))
+
+
+def test_no_ambience_by_default():
+    assert sounds(spec("day")).ambience(spec("day"), 8000) is None
+
+
+def test_the_ambience_of_the_environment_is_everybodys_default(street):
+    track = sounds(spec("day"), ambience=street, ambience_volume=0.4).ambience(spec("day"), 8000)
+    assert (track.volume, track.enabled) == (0.4, True)
+
+
+def test_an_agent_may_have_its_own_or_none(street):
+    day, night, quiet = spec("day"), spec("night", ambience=street, ambience_volume=0.9), spec("quiet", ambience="")
+    all_sounds = sounds(day, night, quiet, ambience="office")
+    assert all_sounds.ambience(day, 8000).volume == 0.3
+    assert all_sounds.ambience(night, 8000).volume == 0.9
+    assert all_sounds.ambience(quiet, 8000) is None
+
+
+def test_a_volume_of_nought_is_a_volume(street):
+    assert (
+        sounds(spec("day", ambience_volume=0.0), ambience=street)
+        .ambience(spec("day", ambience_volume=0.0), 8000)
+        .volume
+        == 0
+    )
+
+
+@pytest.mark.parametrize("rate_hz", sorted(LINE_RATES))
+def test_calls_share_the_samples_and_nothing_else(street, rate_hz):
+    all_sounds = sounds(spec("day"), ambience=street, ambience_volume=1.0)
+    one, other = (all_sounds.ambience(spec("day"), rate_hz) for _ in range(2))
+    one.take(rate_hz)
+    one.volume = 0.1
+    assert other.volume == 1.0
+    other.take(rate_hz)
+    heard = other.take(100)
+    again = all_sounds.ambience(spec("day"), rate_hz)
+    again.take(rate_hz)
+    assert np.shares_memory(heard, again.take(100))
+
+
+def test_each_file_is_read_once(street, monkeypatch):
+    read = []
+    original = ambience.read_mono
+    monkeypatch.setattr(ambience, "read_mono", lambda path: read.append(str(path)) or original(path))
+    all_sounds = sounds(spec("day", ambience=street), spec("night", ambience=street), ambience=street)
+    for _ in range(10):
+        all_sounds.ambience(spec("day"), 8000)
+    assert read == [street]
+
+
+@pytest.mark.parametrize("rate_hz", sorted(LINE_RATES))
+def test_the_spoken_fallback_is_at_the_lines_rate(sorry, rate_hz):
+    speech = np.frombuffer(
+        sounds(spec("day"), fallback_speech=sorry).fallback_speech(spec("day"), rate_hz), dtype=np.int16
+    )
+    assert len(speech) == pytest.approx(rate_hz, abs=2)
+    assert pitch(speech, rate_hz) == pytest.approx(440, abs=0.5)
+
+
+def test_an_agents_own_fallback_wins(sorry, street):
+    own = spec("day", fallback_speech=street)
+    all_sounds = sounds(own, fallback_speech=sorry)
+    assert all_sounds.fallback_speech(own, 16_000) == noise(16_000).tobytes()
+    assert all_sounds.fallback_speech(spec("night"), 16_000) != noise(16_000).tobytes()
+
+
+def test_without_one_nothing_is_said():
+    assert sounds(spec("day")).fallback_speech(spec("day"), 8000) == b""
+
+
+@pytest.mark.parametrize("where", ["settings", "agent"])
+@pytest.mark.parametrize("kind", ["ambience", "fallback_speech"])
+def test_a_file_that_can_not_be_used_stops_the_start(tmp_path, where, kind):
+    (tmp_path / "letter.wav").write_text("not a sound")
+    name = {kind: str(tmp_path / "letter.wav")}
+    with pytest.raises(SoundFileError, match=r"letter\.wav: expected a WAV file"):
+        sounds(spec("day", **(name if where == "agent" else {})), **(name if where == "settings" else {}))
