@@ -406,9 +406,11 @@ class GeminiSession(SocketSession):
         finished = () if self._late_until > self._loop.time() else self._finish()
         self._late_until = 0.0
         self._between_turns.set()
-        if self._quiet_at is not None:
-            return (*finished, ENDED)
-        return (*self._caller_text(), *finished)
+        events = (*self._caller_text(), *finished)
+        return events if self._quiet_at is None else (*events, ENDED)
+
+    def _unsaid(self) -> tuple[AgentEvent, ...]:
+        return (*self._caller_text(), *self._said())
 
     def _said(self) -> tuple[AgentEvent, ...]:
         text, self._model_words = self._model_words.strip(), ""

@@ -334,12 +334,15 @@ class OpenAISession(SocketSession):
         return (AgentText(words.text.strip(), words.item_id),)
 
     def _spoken_over(self) -> tuple[AgentEvent, ...]:
-        """The words so far are all there will be of a reply that is cut short."""
         if self._running:
             self._stale.add(self._running)
+        return (*self._unsaid(), Interruption())
+
+    def _unsaid(self) -> tuple[AgentEvent, ...]:
+        """The words so far are all there will be of a reply that is cut short."""
         said = tuple(AgentText(text.strip(), item_id) for item_id, text in self._words.items())
         self._words.clear()
-        return (*said, Interruption())
+        return said
 
     async def _tool(self, call: FunctionCall) -> tuple[AgentEvent, ...]:
         if call.name == END_CALL:

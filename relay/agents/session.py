@@ -12,7 +12,7 @@ from relay.agents.seam import AgentError, AgentEvent, Audio, Ended, Notice
 from relay.agents.socket import AgentSocket, Closed
 from relay.audio.convert import AudioFormat
 
-READY_TIMEOUT: Final = 8.0
+READY_TIMEOUT: Final = 5.0  # waited for with a caller on the line
 GOODBYE_QUIET: Final = 2.0  # after end_call the vendor says when its last words are through; or else so long a silence
 LATE_SECONDS: Final = 3.0  # sound that comes so long after an interruption can't be a leftover from before it
 
@@ -73,6 +73,10 @@ class SocketSession:
         """What a decoded message means to the call."""
         raise NotImplementedError
 
+    def _unsaid(self) -> Iterable[AgentEvent]:
+        """What came in pieces of which the last is not coming any more."""
+        return ()
+
     # --- seam.AgentSession ---
 
     def prepare(self) -> None:
@@ -88,9 +92,10 @@ class SocketSession:
                 async with asyncio.timeout_at(self._quiet_at):
                     message = await self._receive()
             except TimeoutError:
-                yield ENDED
-                return
+                message = Closed(1000, "")
             if isinstance(message, Closed):
+                for event in self._unsaid():
+                    yield event
                 yield self._closed(message)
                 return
             for decoded in self._decode(message):

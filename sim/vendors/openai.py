@@ -1,0 +1,314 @@
+"""A fake OpenAI Realtime, in the shapes of its general availability (other-agents.md B1)."""
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from aiohttp import WSMessage, WSMsgType, web
+from msgspec import Meta, Struct
+
+from sim.agent_script import AgentScript, Fault
+from sim.sound import base64_decoded
+from sim.timeline import Timeline
+from sim.vendors.conversation import BrokenRuleError, FakeVendor, VendorConversation
+
+TRANSCRIPTION_AFTER_S = 0.6
+"""The caller's words come beside the conversation, after the answer to them has begun."""
+
+
+# --- what a client may send; anything else is an error ---
+
+
+class _Strict(Struct, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class _Typed(_Strict, tag_field="type"):
+    pass
+
+
+class Pcm(_Typed, tag="audio/pcm"):
+    rate: Literal[24000]
+
+
+class Pcmu(_Typed, tag="audio/pcmu"):
+    pass
+
+
+class Pcma(_Typed, tag="audio/pcma"):
+    pass
+
+
+class ServerVad(_Typed, tag="server_vad"):
+    threshold: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    prefix_padding_ms: int = 300
+    silence_duration_ms: int = 500
+    create_response: bool = True
+    interrupt_response: bool = True
+    idle_timeout_ms: int | None = None
+
+
+class SemanticVad(_Typed, tag="semantic_vad"):
+    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
+    create_response: bool = True
+    interrupt_response: bool = True
+
+
+class Transcription(_Strict):
+    model: str
+    language: str | None = None
+
+
+class AudioIn(_Strict):
+    format: Pcm | Pcmu | Pcma
+    transcription: Transcription | None = None
+    noise_reduction: Mapping[str, str] | None = None
+    turn_detection: ServerVad | SemanticVad | None = None
+
+
+class AudioOut(_Strict):
+    format: Pcm | Pcmu | Pcma
+    voice: str = "alloy"
+    speed: Annotated[float, Meta(ge=0.25, le=1.5)] = 1.0
+
+
+class Audio(_Strict):
+    input: AudioIn
+    output: AudioOut
+
+
+class Function(_Typed, tag="function"):
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+class Session(_Typed, tag="realtime"):
+    audio: Audio
+    output_modalities: Annotated[list[Literal["audio", "text"]], Meta(min_length=1, max_length=1)]
+    instructions: str = ""
+    tools: list[Function] = []
+    tool_choice: str = "auto"
+    max_output_tokens: int | Literal["inf"] = "inf"
+
+
+class SessionUpdate(_Typed, tag="session.update"):
+    session: Session
+
+
+class Append(_Typed, tag="input_audio_buffer.append"):
+    audio: str
+
+
+class Content(_Typed, tag="input_text"):
+    text: str
+
+
+class MessageItem(_Typed, tag="message"):
+    role: Literal["system", "user"]
+    content: list[Content]
+
+
+class FunctionOutput(_Typed, tag="function_call_output"):
+    call_id: str
+    output: str
+
+
+class ItemCreate(_Typed, tag="conversation.item.create"):
+    item: MessageItem | FunctionOutput
+
+
+class ItemTruncate(_Typed, tag="conversation.item.truncate"):
+    item_id: str
+    content_index: Literal[0]
+    audio_end_ms: Annotated[int, Meta(ge=0)]
+
+
+class ResponseOptions(_Strict):
+    instructions: str = ""
+
+
+class ResponseCreate(_Typed, tag="response.create"):
+    response: ResponseOptions | None = None
+
+
+Message = SessionUpdate | Append | ItemCreate | ItemTruncate | ResponseCreate
+_decode = msgspec.json.Decoder(Message).decode
+
+
+class OpenAIConversation(VendorConversation):
+    """One session. A reply is a response with one item."""
+
+    name = "openai"
+
+    def __init__(self, script: AgentScript, timeline: Timeline) -> None:
+        super().__init__(script, timeline)
+        self._active = ""
+        self._heard = 0
+        self._sent: dict[str, float] = {}
+        self._text = ""
+        self._texts: list[str] = []
+        self._outputs: list[FunctionOutput] = []
+
+    async def handshake(self) -> bool:
+        """`session.created`, the client's settings, `session.updated`."""
+        await self.wait_ready()
+        await self.send({"type": "session.created", "session": {"id": "sess_fake", "type": "realtime"}})
+        message = await self.socket.receive()
+        if message.type is not WSMsgType.TEXT:
+            return False
+        update = self._read(message)
+        if not isinstance(update, SessionUpdate):
+            raise BrokenRuleError("not_configured", type(update).__name__)
+        self.record.setup = msgspec.to_builtins(update.session)
+        given = update.session.audio.input.format
+        if type(given) is not type(update.session.audio.output.format):
+            raise BrokenRuleError("two_formats", "this fake takes one format both ways")
+        name = {Pcm: "pcm_24000", Pcmu: "ulaw_8000"}.get(type(given))
+        if name is None:
+            raise BrokenRuleError("a_law", "this fake does not speak A-law")
+        self.formats(name, name)
+        await self.send({"type": "session.updated", "session": self.record.setup})
+        return True
+
+    def _read(self, message: WSMessage) -> Message:
+        if message.type is not WSMsgType.TEXT:
+            raise BrokenRuleError("binary_frame", f"{len(message.data)} bytes")
+        try:
+            read: Message = _decode(message.data)
+        except msgspec.DecodeError as error:
+            raise BrokenRuleError("wrong_shape", f"{error}: {message.data[:200]}") from None
+        return read
+
+    async def take(self, message: WSMessage) -> None:
+        match self._read(message):
+            case Append(audio=text):
+                data = base64_decoded(text)
+                if data is None:
+                    raise BrokenRuleError("bad_base64", "input_audio_buffer.append")
+                await self.hear(data)
+            case ItemCreate(item=MessageItem(role=role, content=content)):
+                told = " ".join(part.text for part in content)
+                if role == "system":
+                    self.record.history.append(told)
+                else:
+                    self._texts.append(told)
+            case ItemCreate(item=FunctionOutput() as output):
+                self._outputs.append(output)
+            case ResponseCreate(response=options):
+                await self._create(options.instructions if options else "")
+            case ItemTruncate() as cut:
+                await self._truncate(cut)
+            case SessionUpdate():
+                raise BrokenRuleError("configured_twice", "")
+
+    async def _create(self, instructions: str) -> None:
+        """A reply is asked for: to tools' outputs, to texts, or else the first words."""
+        if self._active:
+            raise BrokenRuleError("conversation_already_has_active_response", self._active, fatal=False)
+        outputs, self._outputs = self._outputs, []
+        texts, self._texts = self._texts, []
+        for one in outputs:
+            self.tool_answered(one.call_id, one.output, is_error=one.output.startswith("error:"))
+        for text in texts:
+            await self.told_by_caller(text)
+        if not outputs and not texts:
+            self.record.told.append(instructions)
+            self.react("start")
+
+    async def _truncate(self, cut: ItemTruncate) -> None:
+        sent_ms = self._sent.get(cut.item_id)
+        if sent_ms is None:
+            raise BrokenRuleError("unknown_item", cut.item_id, fatal=False)
+        if cut.audio_end_ms > sent_ms:
+            problem = f"Audio content of {sent_ms:.0f}ms is already shorter than {cut.audio_end_ms}ms"
+            raise BrokenRuleError("truncated_beyond_end", problem, fatal=False)
+        self.record.truncations.append((cut.item_id, cut.audio_end_ms))
+        await self.send({"type": "conversation.item.truncated", **msgspec.structs.asdict(cut)})
+
+    # --- what it says ---
+
+    @property
+    def _reply(self) -> dict[str, Any]:
+        names = {"response_id": f"resp_{self.number}", "item_id": f"item_{self.number}"}
+        return {**names, "output_index": 0, "content_index": 0}
+
+    async def say_begin(self, text: str) -> None:
+        self._active = f"resp_{self.number}"
+        await self.send({"type": "response.created", "response": {"id": self._active, "status": "in_progress"}})
+        half = len(text) // 2
+        for part in (text[:half], text[half:]):
+            await self.send({"type": "response.output_audio_transcript.delta", "delta": part, **self._reply})
+        self._text = text
+
+    async def say_chunk(self, data: bytes) -> None:
+        assert self._output is not None
+        item = f"item_{self.number}"
+        length_ms = len(data) * 1000 / (self._output.rate_hz * self._output.sample_bytes)
+        self._sent[item] = self._sent.get(item, 0.0) + length_ms
+        delta = base64.b64encode(data).decode()
+        await self.send({"type": "response.output_audio.delta", "delta": delta, **self._reply})
+
+    async def say_end(self) -> None:
+        await self.send({"type": "response.output_audio.done", **self._reply})
+        done = {"type": "response.output_audio_transcript.done", "transcript": self._text, **self._reply}
+        await self.send(done)
+        await self._done("completed")
+
+    async def _done(self, status: str) -> None:
+        response, self._active = self._active, ""
+        if response:
+            await self.send({"type": "response.done", "response": {"id": response, "status": status, "output": []}})
+
+    async def caller_began(self, *, interrupted: bool) -> None:
+        began = {"audio_start_ms": 0, "item_id": f"item_caller_{self._heard + 1}"}
+        await self.send({"type": "input_audio_buffer.speech_started", **began})
+
+    async def late_sound(self, data: bytes) -> None:
+        """Only a response that was still being made has anything on its way."""
+        if self._active:
+            await self.say_chunk(data)
+            await self._done("cancelled")
+
+    async def caller_said(self, text: str) -> None:
+        await self._done("cancelled")
+        self._heard += 1
+        item = f"item_caller_{self._heard}"
+        await self.send({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 0, "item_id": item})
+        await self.send({"type": "input_audio_buffer.committed", "previous_item_id": None, "item_id": item})
+        self.spawn(self._transcribe(item, text))
+
+    async def _transcribe(self, item: str, text: str) -> None:
+        await asyncio.sleep(TRANSCRIPTION_AFTER_S)
+        kind = "conversation.item.input_audio_transcription.completed"
+        await self.send({"type": kind, "item_id": item, "content_index": 0, "transcript": text})
+
+    async def call_tool(self, call_id: str, name: str, parameters: Mapping[str, Any]) -> None:
+        response = f"resp_tool_{call_id}"
+        await self.send({"type": "response.created", "response": {"id": response, "status": "in_progress"}})
+        arguments = msgspec.json.encode(dict(parameters)).decode()
+        call = {"call_id": call_id, "name": name, "arguments": arguments, "output_index": 0, "item_id": f"fc_{call_id}"}
+        await self.send({"type": "response.function_call_arguments.done", "response_id": response, **call})
+        await self.send({"type": "response.done", "response": {"id": response, "status": "completed", "output": []}})
+
+    async def tell_failure(self, fault: Fault) -> None:
+        error = {"type": "server_error", "code": fault.error_type, "message": fault.reason}
+        await self.send({"type": "error", "event_id": "event_1", "error": error})
+
+    async def tell_broken(self, broken: BrokenRuleError) -> None:
+        error = {"type": "invalid_request_error", "code": broken.rule, "message": broken.detail}
+        await self.send({"type": "error", "event_id": "event_1", "error": error})
+
+
+class FakeOpenAI(FakeVendor):
+    """Serve `app()` and give its URL as the option `base_url`."""
+
+    path = "/v1/realtime"
+    conversation = OpenAIConversation
+
+    def authorized(self, request: web.Request) -> bool:
+        """A bearer key, a model, and nothing of the retired beta."""
+        key = request.headers.get("Authorization") == f"Bearer {self.api_key}"
+        return key and bool(request.query.get("model")) and "OpenAI-Beta" not in request.headers

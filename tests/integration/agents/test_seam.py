@@ -1,0 +1,272 @@
+"""The shared test suite of the seam: every vendor's agent, and a bot, must pass all of it at every line rate."""
+
+import numpy as np
+import pytest
+
+from relay.agents import VENDORS
+from sim.agent_script import AgentScript, Fault, FaultKind, Reply, ToolUse
+from sim.caller import Step, When
+from sim.sound import AudioFormat, mulaw_decoded, mulaw_encoded
+from sim.speech import spoken
+from tests.integration.agents.world import TALKING, Entry, holds, lines_heard, spectrum_likeness, world
+from tests.support.virtual import virtual
+
+LINE_RATES = (8000, 16000, 24000)
+TRANSFER = {"target": "billing", "reason": "a bill", "summary": "wants to talk about a bill"}
+GREETING = Reply(on="start", say=("agent_greeting",))
+HANG_UP = (Step(when=When.AGENT_FINISHED, ms=1200, hang_up=True),)
+
+on_every_vendor = pytest.mark.parametrize("vendor", TALKING)
+
+
+def output_format(seen) -> AudioFormat:
+    """What the agent spoke."""
+    record = seen.record
+    return AudioFormat(record.output_format if hasattr(record, "output_format") else record.script.output_format)
+
+
+def expected_sound(name: str, line_hz: int, seen) -> np.ndarray | None:
+    """A line as the caller must hear it to the sample; None where a resampler is between."""
+    audio_format = output_format(seen)
+    if audio_format.rate_hz != line_hz:
+        return None
+    pcm = spoken(name, line_hz)
+    return mulaw_decoded(mulaw_encoded(pcm)) if audio_format.sample_bytes == 1 else pcm
+
+
+def test_every_vendor_that_talks_is_in_the_suite():
+    assert {*TALKING, "echo", "script"} == set(VENDORS)
+
+
+@pytest.mark.parametrize("rate_hz", LINE_RATES)
+@on_every_vendor
+@virtual
+async def test_a_conversation(tmp_path, vendor, rate_hz):
+    """Greeting, question, answer, goodbye: nothing lost, nothing louder or quieter, nothing at another pitch."""
+    script = AgentScript(
+        replies=(
+            GREETING,
+            Reply(on="heard:caller_hours", say=("agent_hours",), end_call=True),
+        )
+    )
+    asks = (Step(when=When.AGENT_FINISHED, ms=500, say="caller_hours"),)
+    async with world(tmp_path, Entry("front", vendor, script)) as at:
+        call = await at.call(query=f"?sample-rate={rate_hz}", script=asks)
+        at.assert_no_violations(call)
+        seen = at.seen("front")
+        # what the caller heard
+        names = ("agent_greeting", "agent_hours")
+        heard = lines_heard(call, names)
+        assert [(one.name, one.is_whole) for one in heard] == [(name, True) for name in names]
+        for one in heard:
+            assert 0.95 <= one.gain <= 1.05
+            expected = spoken(one.name, rate_hz)
+            start = round(one.at_s * rate_hz)
+            assert spectrum_likeness(call.heard[start : start + expected.size], expected, rate_hz) > 0.99
+            exact = expected_sound(one.name, rate_hz, seen)
+            assert exact is None or holds(call.heard, exact)
+        # what the agent heard
+        (question,) = [turn for turn in seen.turns if turn.role == "user"]
+        assert question.line == "caller_hours"
+        assert question.likeness > 0.95
+        if seen.input_hz == rate_hz and output_format(seen).sample_bytes == 2:
+            assert holds(seen.received, spoken("caller_hours", rate_hz))
+        # what is kept of it
+        record = at.record(call)
+        assert record["end_reason"] == "agent_ended"
+        assert call.close_code == 1000
+        assert [(turn["speaker"], turn["text"]) for turn in record["turns"]] == [
+            (turn.role.replace("user", "caller"), turn.text) for turn in seen.turns
+        ]
+        assert not any(turn["interrupted"] for turn in record["turns"])
+        for turn, one in zip([turn for turn in record["turns"] if turn["speaker"] == "agent"], heard, strict=True):
+            assert abs(turn["heard_ms"] - one.length_ms) <= 110  # the last frame is filled up
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 24000])
+@on_every_vendor
+@virtual
+async def test_barge_in(tmp_path, vendor, rate_hz):
+    """The caller cuts in: silence at once, what still comes of the old reply is not heard, the new one is."""
+    script = AgentScript(
+        replies=(
+            Reply(on="start", say=("agent_clinics",)),
+            Reply(on="heard:caller_interrupts", say=("agent_saturday",)),
+        ),
+        burst_speed=2.0,  # still sending when it is cut off
+    )
+    cuts_in = (Step(when=When.AGENT_SPEAKING, ms=2500, say="caller_interrupts"), *HANG_UP)
+    async with world(tmp_path, Entry("front", vendor, script)) as at:
+        call = await at.call(query=f"?sample-rate={rate_hz}", script=cuts_in)
+        at.assert_no_violations(call)
+        seen = at.seen("front")
+        assert seen.interruptions == 1
+        assert len(call.clears) == 1
+        clinics, saturday = lines_heard(call, ("agent_clinics", "agent_saturday"))
+        assert (clinics.name, clinics.is_whole) == ("agent_clinics", False)
+        assert (saturday.name, saturday.is_whole) == ("agent_saturday", True)
+        silent_from = call.clears[0] + 0.11  # the frame that was playing goes on to its end
+        assert clinics.at_s + clinics.heard_ms / 1000 <= silent_from
+        assert not call.heard[round(silent_from * rate_hz) : round((saturday.at_s - 0.1) * rate_hz)].any()
+        record = at.record(call)
+        assert record["quality"]["interruptions"] == 1
+        cut = next(turn for turn in record["turns"] if turn["interrupted"])
+        assert cut["speaker"] == "agent"
+        assert abs(cut["heard_ms"] - clinics.heard_ms) <= 200  # pauses between words can't be told from silence
+        if vendor != "bot":
+            assert record["quality"]["late_audio_dropped_ms"] > 0
+        if vendor == "openai":
+            assert seen.record.truncations == [("item_1", cut["heard_ms"])]
+        if vendor == "bot":
+            assert seen.record.truncations == [("", cut["heard_ms"])]
+        speakers = [turn["speaker"] for turn in record["turns"]]
+        assert speakers == ["agent", "caller", "agent"]
+
+
+@on_every_vendor
+@virtual
+async def test_speech_while_the_agent_is_silent_is_no_interruption(tmp_path, vendor):
+    """Most vendors report every word of the caller's; a `clear` for each would wipe the ambience for nothing."""
+    script = AgentScript(replies=(GREETING, Reply(on="heard:caller_hours", say=("agent_hours",))))
+    asks = (Step(when=When.AGENT_FINISHED, ms=1000, say="caller_hours"), *HANG_UP)
+    async with world(tmp_path, Entry("front", vendor, script), settings={"ambience": "office"}) as at:
+        call = await at.call(script=asks)
+        at.assert_no_violations(call)
+        assert not call.clears
+        assert not call.gaps
+        assert at.record(call)["quality"]["interruptions"] == 0
+
+
+@on_every_vendor
+@virtual
+async def test_transfer_to_a_human(tmp_path, vendor):
+    script = AgentScript(
+        replies=(Reply(on="start", say=("agent_transfer",), tool=ToolUse("transfer_to_human", TRANSFER)),)
+    )
+    async with world(tmp_path, Entry("front", vendor, script)) as at:
+        call = await at.call()
+        at.assert_no_violations(call)
+        ((tool, result),) = at.seen("front").tool_results
+        assert tool == "transfer_to_human"
+        assert "error" not in result
+        record = at.record(call)
+        assert record["end_reason"] == "transferred"
+        assert {key: record["transfer"][key] for key in TRANSFER} == TRANSFER
+        (line,) = lines_heard(call, ("agent_transfer",))
+        assert line.is_whole
+
+
+@on_every_vendor
+@virtual
+async def test_the_agent_switches_its_ambience_off(tmp_path, vendor):
+    script = AgentScript(
+        replies=(
+            Reply(on="start", say=("agent_greeting",), tool=ToolUse("control_background_sound", {"enabled": False})),
+        )
+    )
+    steps = (Step(when=When.AGENT_FINISHED, ms=2500, hang_up=True),)
+    async with world(tmp_path, Entry("front", vendor, script), settings={"ambience": "office"}) as at:
+        call = await at.call(script=steps)
+        at.assert_no_violations(call)
+        assert at.seen("front").tool_results[0][1] == "done"
+        assert call.heard[:800].any()
+        assert not call.heard[-2 * call.rate_hz :].any()
+
+
+@pytest.mark.parametrize("vendor", [vendor for vendor in TALKING if vendor != "bot"])
+@virtual
+async def test_a_tool_we_do_not_have_is_answered(tmp_path, vendor):
+    script = AgentScript(
+        replies=(Reply(on="start", say=("agent_greeting",), tool=ToolUse("order_pizza", {"size": 3})),)
+    )
+    async with world(tmp_path, Entry("front", vendor, script)) as at:
+        call = await at.call(script=HANG_UP)
+        at.assert_no_violations(call)
+        ((tool, result),) = at.seen("front").tool_results
+        assert tool == "order_pizza"
+        assert "no tool 'order_pizza'" in result
+
+
+@on_every_vendor
+@virtual
+async def test_keys(tmp_path, vendor):
+    script = AgentScript(replies=(GREETING, Reply(on="keys:4711", say=("agent_booking",))))
+    first, *others = "4711"
+    presses = (
+        Step(when=When.AGENT_FINISHED, ms=500, press=first),
+        *(Step(ms=300, press=key) for key in others),
+        *HANG_UP,
+    )
+    async with world(tmp_path, Entry("front", vendor, script)) as at:
+        call = await at.call(script=presses)
+        at.assert_no_violations(call)
+        assert [line.name for line in lines_heard(call, ("agent_greeting", "agent_booking"))][-1] == "agent_booking"
+
+
+@on_every_vendor
+@virtual
+async def test_refused(tmp_path, vendor):
+    """No agent to be had and no other: the call is handed over, and the record says what happened."""
+    async with world(tmp_path, Entry("front", vendor, AgentScript(upgrade_status=403))) as at:
+        call = await at.call()
+        record = at.record(call)
+        assert record["end_reason"] == "agent_failed"
+        assert call.close_code == 1000
+        (agent,) = record["agents"]
+        assert agent["end_reason"] == ("defect" if vendor == "bot" else "http_403")
+        assert agent["vendor"] == vendor
+
+
+@on_every_vendor
+@virtual
+async def test_dies_in_the_middle_of_a_call(tmp_path, vendor):
+    script = AgentScript(replies=(Reply(on="start", say=("agent_clinics",), fault=Fault(FaultKind.VANISH, 1.0)),))
+    async with world(tmp_path, Entry("front", vendor, script)) as at:
+        call = await at.call()
+        record = at.record(call)
+        assert record["end_reason"] == "agent_failed"
+        assert record["agents"][0]["end_reason"] == ("defect" if vendor == "bot" else "close_1006")
+        assert not call.violations
+
+
+@on_every_vendor
+@virtual
+async def test_starts_slowly(tmp_path, vendor):
+    """Three seconds until the agent is ready: the ambience plays, the greeting comes, the call goes on."""
+    script = AgentScript(
+        replies=(GREETING, Reply(on="heard:caller_hours", say=("agent_hours",), end_call=True)), metadata_after_s=3.0
+    )
+    asks = (Step(when=When.AGENT_FINISHED, ms=500, say="caller_hours"),)
+    async with world(tmp_path, Entry("front", vendor, script), settings={"ambience": "office"}) as at:
+        call = await at.call(script=asks)
+        at.assert_no_violations(call)
+        assert not call.gaps
+        greeting, hours = lines_heard(call, ("agent_greeting", "agent_hours"))
+        assert 3.0 < greeting.at_s < 3.6
+        assert hours.is_whole
+        assert at.record(call)["quality"]["first_audio_ms"] >= 3000
+
+
+@pytest.mark.parametrize("vendor", [vendor for vendor in TALKING if vendor != "bot"])
+@virtual
+async def test_never_gets_ready(tmp_path, vendor):
+    """Connected but silent: given up after five seconds."""
+    async with world(tmp_path, Entry("front", vendor, AgentScript(metadata_after_s=None))) as at:
+        call = await at.call()
+        assert at.record(call)["agents"][0]["end_reason"] == "silent"
+        assert 4.9 < call.duration_s < 6.0
+
+
+@on_every_vendor
+@virtual
+async def test_the_caller_hangs_up(tmp_path, vendor):
+    """The conversation is closed properly, in the middle of a sentence."""
+    script = AgentScript(replies=(Reply(on="start", say=("agent_clinics",)),), burst_speed=1.5)
+    async with world(tmp_path, Entry("front", vendor, script)) as at:
+        call = await at.call(script=(Step(when=When.AGENT_SPEAKING, ms=1000, hang_up=True),))
+        at.assert_no_violations(call)
+        await at.until(lambda: at.seen("front").ended_by)
+        seen = at.seen("front")
+        assert (seen.ended_by, seen.close_code) == ("client", 1000)
+        assert at.record(call)["end_reason"] == "caller_hung_up"
+        assert not at.relay.calls
