@@ -131,6 +131,7 @@ class _Page:
         if isinstance(wish, Dial):
             if self._calling is None or self._calling.done():
                 self._calling = asyncio.create_task(self._dial(wish.rate_hz))
+                self._calling.add_done_callback(self._dialled)
         elif isinstance(wish, Network):
             self._network = wish
         return self._do(wish)
@@ -166,6 +167,11 @@ class _Page:
             await self._conclude(call, ended)
         finally:
             self._call = None
+
+    def _dialled(self, calling: asyncio.Task[None]) -> None:
+        """A mistake of ours must not leave the page waiting for ever."""
+        if not calling.cancelled() and (error := calling.exception()):
+            self.tell({"is": "refused", "sentence": f"The console made a mistake and ended the call: {error!r}"})
 
     async def _conclude(self, call: PhoneCall, ended: Ended) -> None:
         path = self._phone.store / "audio" / f"{call.call_sid}.wav"

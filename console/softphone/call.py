@@ -13,9 +13,11 @@ from console.softphone.handset import FRAME_MS, Beat, Handset
 from console.softphone.line import LineEvent, WatchedPlayout
 from sim.exotel import HANDSHAKE_S, new_sid
 from sim.exotel_rules import Violation
-from sim.exotel_stream import Stream, StreamStart
+from sim.exotel_stream import LineFaults, LineRules, Spelling, Stream, StreamStart
 from sim.speech import write_wav
 from sim.timeline import Timeline
+
+MAX_CALL_S = 3600.0  # Exotel's cap on a stream (exotel.md 1.10)
 
 
 class NotConnectedError(Exception):
@@ -54,7 +56,15 @@ class PhoneCall:
         self._dropped = asyncio.Event()
         parameters = address.parameters
         start = StreamStart(new_sid(), self.call_sid, "softphone", from_, to, rate_hz, parameters, FRAME_MS)
-        self._stream = Stream(start, self.handset, timeline=Timeline())
+        self._stream = Stream(
+            start,
+            self.handset,
+            spelling=Spelling(),
+            rules=LineRules(),
+            faults=LineFaults(),
+            max_s=MAX_CALL_S,
+            timeline=Timeline(),
+        )
         self._stream.playout = self.playout
 
     @property
