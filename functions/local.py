@@ -68,6 +68,8 @@ async def _sweep_for_ever(webhook: WebhookApp, every_s: float, pool: ThreadPoolE
             await asyncio.get_running_loop().run_in_executor(pool, webhook.sweep)
         except StoreError as error:
             log.error("store_failed", str(error), path="sweep")
+        except Exception:  # noqa: BLE001  # a bug must not end the sweeping for good
+            log.error("internal_error", "the sweep failed", exc_info=True)
 
 
 def main() -> int:

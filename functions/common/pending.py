@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from functions.common import layout
 from functions.common.documents import Document, decode, encode, number
-from functions.common.store import Store
+from functions.common.store import Store, Stored
 
 LONGEST_S = 86_400
 _FIRST_WAIT_S = 120
 _LONGEST_WAIT_S = 3600
+_BATCH = 100
 
 
 def mark_call(store: Store, call_sid: str, name: str, now: float, after_s: float, stream_sid: str = "") -> None:
@@ -34,10 +35,7 @@ class Claim:
 
 def claims(store: Store, prefix: str, now: float) -> Iterator[Claim]:
     """The markers below `prefix` that are due, each claimed as it is given."""
-    for key in store.keys(prefix):
-        stored = store.read(key)
-        if stored is None:
-            continue
+    for key, stored in _read(store, prefix):
         try:
             marker = decode(stored.body)
         except ValueError:
@@ -49,3 +47,13 @@ def claims(store: Store, prefix: str, now: float) -> Iterator[Claim]:
         claimed = {**marker, "attempts": attempts + 1, "next_at": now + wait}
         if store.swap(key, encode(claimed), stored.version):
             yield Claim(key, claimed, last=now - (number(marker, "at") or 0) > LONGEST_S)
+
+
+def _read(store: Store, prefix: str) -> Iterator[tuple[str, Stored]]:
+    """Most markers are not due, so they are read many at a time."""
+    keys = list(store.keys(prefix))
+    for start in range(0, len(keys), _BATCH):
+        batch = keys[start : start + _BATCH]
+        for key, stored in zip(batch, store.read_all(batch), strict=True):
+            if stored:
+                yield key, stored

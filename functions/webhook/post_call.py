@@ -20,7 +20,7 @@ from functions.common import layout, log
 from functions.common.calls import result_end, write_record
 from functions.common.documents import Document, decode, encode, mapping, number, text
 from functions.common.http import Request, Response, answer
-from functions.common.phone import to_e164
+from functions.common.phone import mask_within, to_e164
 from functions.common.pieces import linked_call
 from functions.common.signature import ELEVENLABS_HEADER, Verdict, verify
 from functions.common.store import Store
@@ -168,9 +168,10 @@ def _flagged(taken: TakenIn, problem: str, marker: Document, store: Store) -> Ta
 def _warn_of_unknown_target(result: Document, call_sid: str) -> None:
     transfer = mapping(result, "transfer")
     if transfer and not transfer["target"]:
+        asked = mask_within(text(transfer, "asked"))  # a model's own words
         log.warning(
             "transfer_target_unknown",
-            f"the analysis asks for {transfer['asked']!r}, which TRANSFER_TARGETS and TRANSFER_VALUES don't know",
+            f"the analysis asks for {asked!r}, which TRANSFER_TARGETS and TRANSFER_VALUES don't know",
             call_sid=call_sid or None,
         )
 

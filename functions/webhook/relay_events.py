@@ -9,7 +9,7 @@ from functions.common.calls import write_record
 from functions.common.documents import Document, decode, encode, mapping, objects, text
 from functions.common.http import Request, Response, answer
 from functions.common.pending import mark_call
-from functions.common.phone import to_e164
+from functions.common.phone import mask_within, to_e164
 from functions.common.settings import Targets, find_target
 from functions.common.signature import RELAY_HEADER, Verdict, verify
 from functions.common.store import Store
@@ -30,7 +30,7 @@ def receive(request: Request, store: Store, settings: Settings, now: float) -> R
         event = decode(request.body)
         _check(event)
     except ValueError as problem:
-        log.error("relay_event_malformed", f"a relay event can't be kept: {problem}")
+        log.error("relay_event_malformed", mask_within(f"a relay event can't be kept: {problem}"))
         return answer(400, {"status": "error", "error": str(problem)})
     transfer, duplicate = store_event(event, request.body, store, settings, now)
     log.info(

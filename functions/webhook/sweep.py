@@ -47,6 +47,7 @@ class Sweep:
         self._clock = clock
         key = settings.api_key
         self._api = ConversationsApi(settings.api_base, key, fetch) if key else None
+        self._folded: set[str] = set()
         self.counts = Counts()
 
     def run(self) -> Counts:
@@ -118,11 +119,15 @@ class Sweep:
     def _call(self, claim: Claim) -> None:
         call_sid = claim.key.split("/")[2]
         stream_sid = text(claim.marker, "stream_sid")
+        if not stream_sid and call_sid in self._folded:  # a call leaves a handful of markers, one fold serves them all
+            self._store.delete(claim.key)
+            return
         try:
             done = repair_call(call_sid, stream_sid, self._store, self._api, self._settings, self._clock())
         except ApiError as error:
             self._api_failed(error)
             return
+        self._folded.add(call_sid)
         self.counts.repaired += done.fetched
         self.counts.closed += done.closed
         if done.finished or claim.last:

@@ -118,6 +118,9 @@ def test_every_line_is_json_and_no_number_is_whole(local):
         local.url, calls.exotel("dial-events", CallSid=calls.CALL, EventType="Answered", DialWhomNumber=calls.SALES)
     )
     deliver(local.url, calls.exotel("passthru", CallSid=calls.CALL, From=calls.CALLER, Stream__Status="failed"))
+    asked = calls.conversation("call 09876500011 please", call_sid="asks", conversation_id="conv_asks")
+    deliver(local.url, calls.signed_webhook(calls.post_call(asked), now=now))
+    deliver(local.url, calls.signed_event({**calls.started(), "call_sid": "+919876500012"}, now=now))
     deliver(local.url, calls.signed_webhook(b"not json " + calls.CALLER.encode(), now=now))
     assert send(local.url + f"/exotel/connect?token={calls.TOKEN}x&CallFrom={calls.CALLER}").status == 401
     output = local.output()
@@ -128,6 +131,8 @@ def test_every_line_is_json_and_no_number_is_whole(local):
         calls.SALES[3:],
         calls.EXOPHONE[1:],
         "9876500030",
+        "9876500011",
+        "9876500012",
         calls.TOKEN,
         calls.WEBHOOK_SECRET,
     ):

@@ -27,6 +27,9 @@ def secrets(monkeypatch):
     return kept
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
+
+
 class Context:
     function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "x"
 

@@ -305,3 +305,18 @@ def test_it_stops_when_its_time_is_up(world):
     world.fetch = slow
     assert world.sweep(LATER).repaired == 2
     assert world.sweep(LATER + 1000).repaired == 2
+
+
+def test_the_many_markers_of_one_call_cost_one_fold(world):
+    world.tell(calls.started(), calls.transfer_requested(), calls.ended("transferred"))
+    world.app().handle(calls.signed_webhook(calls.post_call(calls.conversation())))
+    transfer = calls.transfer_app(world.store, calls.Clock())
+    transfer.handle(calls.connect())
+    for state in ("Dial", "Ringing", "Answered"):
+        transfer.handle(calls.exotel("dial-events", CallSid=calls.CALL, EventType=state, DialWhomNumber=calls.SALES))
+    assert len(world.pending()) == 5
+    read, reads = world.store.read, []
+    world.store.read = lambda key: reads.append(key) or read(key)
+    world.sweep(LATER)
+    assert not world.pending()
+    assert len([key for key in reads if key.startswith("logs/")]) <= 2
