@@ -1,0 +1,192 @@
+"""A deploy, rehearsed: two relays behind a real load balancer with TLS, fifty calls, one relay is replaced.
+
+haproxy stands for the ALB (least connections, health checks on /health, a server that is drained keeps its sockets).
+The order is ECS's, only worse: ECS sends SIGTERM when the last connection is gone or an hour is over, here it comes at
+once, with calls in progress.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import ssl
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import trustme
+from aiohttp import web
+
+from sim.agent_script import AgentScript, Reply
+from sim.caller import Step, When
+from sim.elevenlabs import FakeElevenLabs
+from sim.exotel import CallPlan, CallResult, FakeExotel
+from sim.processes import INHERITED
+from sim.serving import serving
+from tests.support.processes import ROOT, free_port, server
+from tests.support.relay_world import API_KEY, EVENTS_SECRET, EventSink
+from tests.support.terraform import cannot_run
+
+CALLS, NEW_CALLS, CALL_MS = 50, 10, 10_000
+PATIENCE_S = 30
+
+CONFIGURATION = """
+global
+    stats socket {admin} level admin
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+    timeout tunnel 1h
+frontend public
+    bind 127.0.0.1:{port} ssl crt {certificate}
+    default_backend relays
+backend relays
+    balance leastconn
+    option httpchk GET /health
+    server old 127.0.0.1:{old} check inter 200ms
+    server new 127.0.0.1:{new} check inter 200ms
+"""
+AGENT = AgentScript(replies=(Reply(on="start", say=("agent_greeting",)),))
+PATH = "/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin"
+
+
+@dataclass
+class Balancer:
+    """haproxy, and how to tell it that a server is to leave."""
+
+    url: str
+    admin: Path
+    trust: ssl.SSLContext
+
+    def drain(self, name: str) -> None:
+        """No new connections to it; those it has go on."""
+        with socket.socket(socket.AF_UNIX) as control:
+            control.connect(str(self.admin))
+            control.sendall(f"set server relays/{name} state drain\n".encode())
+            assert control.recv(1000).strip() == b""
+
+
+@contextmanager
+def balancing(folder: Path, ports: dict[str, int]) -> Iterator[Balancer]:
+    authority, port = trustme.CA(), free_port()
+    certificate, admin, file = folder / "balancer.pem", folder / "admin", folder / "haproxy.cfg"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    file.write_text(CONFIGURATION.format(admin=admin, certificate=certificate, port=port, **ports))
+    with server(["haproxy", "-db", "-f", str(file)], port, {"PATH": PATH}):
+        yield Balancer(f"wss://127.0.0.1:{port}", admin, trust)
+
+
+class EcsAgent:
+    """Remembers what each task asked of ECS."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, list[bool]] = {"old": [], "new": []}
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_put("/{task}/task-protection/v1/state", self._put)
+        return app
+
+    async def _put(self, request: web.Request) -> web.Response:
+        enabled = (await request.json())["ProtectionEnabled"]
+        self.asked[request.match_info["task"]].append(enabled)
+        return web.json_response({"protection": {"ProtectionEnabled": enabled}})
+
+
+class Relays:
+    """Relay processes, by name, and the lines they have logged."""
+
+    def __init__(self) -> None:
+        self.processes: dict[str, asyncio.subprocess.Process] = {}
+        self._lines: dict[str, list[dict[str, Any]]] = {}
+        self._logged = asyncio.Condition()
+
+    def count(self, name: str, event: str) -> int:
+        return sum(line["event"] == event for line in self._lines[name])
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for lines that make it true."""
+        async with asyncio.timeout(PATIENCE_S), self._logged:
+            await self._logged.wait_for(condition)
+
+    @asynccontextmanager
+    async def running(self, name: str, environ: dict[str, str]) -> AsyncIterator[None]:
+        inherited = {variable: os.environ[variable] for variable in INHERITED if variable in os.environ}
+        process = self.processes[name] = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "relay", cwd=ROOT, env=inherited | environ, stdout=asyncio.subprocess.PIPE
+        )
+        self._lines[name] = []
+        reading = asyncio.create_task(self._read(name, process))
+        try:
+            await self.until(lambda: self.count(name, "listening") == 1)
+            yield
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+            await reading
+
+    async def _read(self, name: str, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        async for line in process.stdout:
+            async with self._logged:
+                self._lines[name].append(json.loads(line))
+                self._logged.notify_all()
+
+
+async def test_replacing_one_relay_cuts_no_call(tmp_path: Path):
+    if shutil.which("haproxy", path=PATH) is None:
+        cannot_run("haproxy is not installed")
+    agents, sink, ecs = FakeElevenLabs({"agent_front": AGENT}, api_key=API_KEY), EventSink(), EcsAgent()
+    relays, ports = Relays(), {"old": free_port(), "new": free_port()}
+    async with AsyncExitStack() as world:
+        agents_url, sink_url, ecs_url = [
+            await world.enter_async_context(serving(one.app())) for one in (agents, sink, ecs)
+        ]
+        for name, port in ports.items():
+            environ = {
+                "HOST": "127.0.0.1",
+                "PORT": str(port),
+                "ELEVENLABS_AGENT_ID": "agent_front",
+                "ELEVENLABS_API_KEY": API_KEY,
+                "ELEVENLABS_BASE_URL": agents_url,
+                "EVENTS_URL": f"{sink_url}/relay/events",
+                "EVENTS_SECRET": EVENTS_SECRET,
+                "ECS_AGENT_URI": f"{ecs_url}/{name}",
+            }
+            await world.enter_async_context(relays.running(name, environ))
+        balancer = world.enter_context(balancing(tmp_path, ports))
+
+        async def call() -> CallResult:
+            script = (Step(when=When.AT, ms=CALL_MS, hang_up=True),)
+            return await FakeExotel(ssl=balancer.trust).call(CallPlan(url=f"{balancer.url}/media", script=script))
+
+        calls = [asyncio.create_task(call()) for _ in range(CALLS)]
+        await relays.until(lambda: sum(relays.count(name, "call_started") for name in ports) == CALLS)
+        on_old, on_new = (relays.count(name, "call_started") for name in ("old", "new"))
+        assert min(on_old, on_new) > CALLS / 3, "both carry calls"
+        assert ecs.asked == {"old": [True], "new": [True]}
+
+        balancer.drain("old")
+        relays.processes["old"].terminate()
+        await relays.until(lambda: relays.count("old", "draining") == 1)
+        assert relays.count("old", "call_ended") == 0, "the rehearsal needs calls in progress"
+        calls += [asyncio.create_task(call()) for _ in range(NEW_CALLS)]
+        await relays.until(lambda: relays.count("new", "call_started") == on_new + NEW_CALLS)
+
+        async with asyncio.timeout(PATIENCE_S):
+            assert await relays.processes["old"].wait() == 0
+        assert relays.count("old", "call_ended") == on_old
+        results = await asyncio.gather(*calls)
+
+    assert {(one.error, one.ended_by, one.violations) for one in results} == {("", "caller", ())}
+    ended = {event["call_sid"]: event["end_reason"] for event in sink.of("ended")}
+    assert ended == {one.call_sid: "caller_hung_up" for one in results}
