@@ -27,7 +27,7 @@ PYTHON = "3.13"
 # What is of one cloud only. The local server is of none.
 _AWS_ONLY = {"common/aws.py", "common/store/s3.py", "webhook/aws.py", "transfer/aws.py"}
 _GCP_ONLY = {"common/gcp.py", "common/store/gcs.py", "webhook/main.py", "transfer/main.py"}
-_ENTRY_POINTS = {"webhook": ("webhook", "sweep"), "transfer": ("transfer",)}
+_ENTRY_POINTS = {"webhook": ("sweep", "webhook"), "transfer": ("transfer",)}
 _BOTOCORE_SERVICES = {"s3", "secretsmanager", "sts"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -89,7 +89,7 @@ def code(function: str, without: set[str]) -> dict[str, bytes]:
 def gcp_members(function: str) -> dict[str, bytes]:
     """Cloud Functions looks for the entry points in `main.py` and for the libraries in `requirements.txt`."""
     names = _ENTRY_POINTS[function]
-    main_py = f"from functions.{function}.main import {', '.join(names)}\n\n__all__ = {list(names)!r}\n"
+    main_py = f"from functions.{function}.main import {', '.join(names)}\n\n__all__ = {list(names)}\n"
     return {
         "main.py": main_py.encode(),
         "requirements.txt": (ROOT / "requirements" / "functions-gcp.txt").read_bytes(),
