@@ -18,7 +18,7 @@ from scripts import deployment, public_checks, relay_image
 from scripts.deployment import ROOT, Problems, StepError
 from scripts.public_checks import CheckError
 
-FILES = ROOT / "infra/terraform/aws"
+FILES = "infra/terraform/aws"
 NAMES = {**deployment.SETTINGS, "HOSTED_ZONE_ID": "hosted_zone_id", "AWS_REGION": "region"}
 PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 RUNNING_PATIENCE_S = 900.0
@@ -30,7 +30,7 @@ class Terraform:
     """Terraform on our files, with the settings as variables."""
 
     variables: Mapping[str, str]
-    files: Path = FILES
+    files: Path
 
     def run(self, *arguments: str) -> None:
         """For the person to see. Raises StepError."""
@@ -193,12 +193,12 @@ def destroy(terraform: Terraform, given: Mapping[str, str]) -> None:
     terraform.run("destroy", "-auto-approve")
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], root: Path = ROOT) -> int:
     """Exit status 2 when something is wrong before the start, 1 when a step failed: then mend it and run again."""
     try:
-        given = deployment.settings(os.environ, ROOT / ".env")
+        given = deployment.settings(os.environ, root / ".env")
         variables = deployment.terraform_variables(given, NAMES) | {"TF_VAR_relay_image_tag": relay_image.tag()}
-        terraform = Terraform(variables)
+        terraform = Terraform(variables, root / FILES)
         match arguments:
             case ["plan"]:
                 initialise(terraform, given)
