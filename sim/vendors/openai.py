@@ -17,6 +17,9 @@ from sim.vendors.conversation import BrokenRuleError, FakeVendor, VendorConversa
 TRANSCRIPTION_AFTER_S = 0.6
 """The caller's words come beside the conversation, after the answer to them has begun."""
 
+TOOL_REPLY_DONE_S = 0.2
+"""The reply that wants a tool goes on for a while; until then no other may be asked for."""
+
 
 # --- what a client may send; anything else is an error ---
 
@@ -286,12 +289,13 @@ class OpenAIConversation(VendorConversation):
         await self.send({"type": kind, "item_id": item, "content_index": 0, "transcript": text})
 
     async def call_tool(self, call_id: str, name: str, parameters: Mapping[str, Any]) -> None:
-        response = f"resp_tool_{call_id}"
+        response = self._active = f"resp_tool_{call_id}"
         await self.send({"type": "response.created", "response": {"id": response, "status": "in_progress"}})
         arguments = msgspec.json.encode(dict(parameters)).decode()
         call = {"call_id": call_id, "name": name, "arguments": arguments, "output_index": 0, "item_id": f"fc_{call_id}"}
         await self.send({"type": "response.function_call_arguments.done", "response_id": response, **call})
-        await self.send({"type": "response.done", "response": {"id": response, "status": "completed", "output": []}})
+        await asyncio.sleep(TOOL_REPLY_DONE_S)
+        await self._done("completed")
 
     async def tell_failure(self, fault: Fault) -> None:
         error = {"type": "server_error", "code": fault.error_type, "message": fault.reason}

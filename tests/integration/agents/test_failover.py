@@ -8,7 +8,6 @@ from sim.speech import line, spoken, write_wav
 from tests.integration.agents.world import TALKING, Entry, lines_heard, world
 from tests.support.virtual import virtual
 
-OFFICE = {"ambience": "office"}
 DYING = AgentScript(replies=(Reply(on="start", say=("agent_greeting",), fault=Fault(FaultKind.VANISH, 1.5)),))
 TAKING_OVER = AgentScript(replies=(Reply(on="start", say=("backup_greeting",), end_call=True),))
 
@@ -34,7 +33,7 @@ async def test_the_second_takes_over_when_the_first_dies(tmp_path, front, back):
             Step(when=When.AT, ms=5000, say="caller_thanks"),
             Step(when=When.AGENT_FINISHED, ms=1000, hang_up=True),
         )
-    async with world(tmp_path, *entries, settings=OFFICE) as at:
+    async with world(tmp_path, *entries, ambience=True) as at:
         call = await at.call(script=steps, max_s=20)
         at.assert_no_violations(call)
         assert not [gap for gap in call.gaps if gap.length_s > 0.001]
@@ -100,7 +99,7 @@ async def test_the_second_takes_over_when_the_first_can_not_be_had(tmp_path, fro
         reason = {"http_503": "defect", "silent": "no_audio"}.get(reason, reason)
         more = {"first_audio_seconds": 4}
     entries = (Entry("front", front, how, more=more), second(tmp_path, "script"))
-    async with world(tmp_path, *entries, settings=OFFICE) as at:
+    async with world(tmp_path, *entries, ambience=True) as at:
         call = await at.call()
         assert not call.violations
         assert not [gap for gap in call.gaps if gap.length_s > 0.001]
@@ -118,7 +117,7 @@ async def test_agents_that_hang_do_not_delay_the_next(tmp_path):
         Entry("front", "openai", AgentScript(fault=Fault(FaultKind.DEAF)), more={"first_audio_seconds": 3}),
         second(tmp_path, "script"),
     )
-    async with world(tmp_path, *entries, settings=OFFICE) as at:
+    async with world(tmp_path, *entries, ambience=True) as at:
         call = await at.call()
         (greeting,) = lines_heard(call, ("backup_greeting",))
         assert 3.0 <= greeting.at_s < 3.3
@@ -150,7 +149,7 @@ async def test_three_agents_one_after_another(tmp_path):
         Entry("two", "bot", DYING),
         Entry("three", "deepgram", TAKING_OVER),
     )
-    async with world(tmp_path, *entries, settings=OFFICE) as at:
+    async with world(tmp_path, *entries, ambience=True) as at:
         call = await at.call(max_s=20)
         record = at.record(call)
         assert [agent["alias"] for agent in record["agents"]] == ["one", "two", "three"]

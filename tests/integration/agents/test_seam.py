@@ -129,7 +129,7 @@ async def test_speech_while_the_agent_is_silent_is_no_interruption(tmp_path, ven
     """Most vendors report every word of the caller's; a `clear` for each would wipe the ambience for nothing."""
     script = AgentScript(replies=(GREETING, Reply(on="heard:caller_hours", say=("agent_hours",))))
     asks = (Step(when=When.AGENT_FINISHED, ms=1000, say="caller_hours"), *HANG_UP)
-    async with world(tmp_path, Entry("front", vendor, script), settings={"ambience": "office"}) as at:
+    async with world(tmp_path, Entry("front", vendor, script), ambience=True) as at:
         call = await at.call(script=asks)
         at.assert_no_violations(call)
         assert not call.clears
@@ -165,7 +165,7 @@ async def test_the_agent_switches_its_ambience_off(tmp_path, vendor):
         )
     )
     steps = (Step(when=When.AGENT_FINISHED, ms=2500, hang_up=True),)
-    async with world(tmp_path, Entry("front", vendor, script), settings={"ambience": "office"}) as at:
+    async with world(tmp_path, Entry("front", vendor, script), ambience=True) as at:
         call = await at.call(script=steps)
         at.assert_no_violations(call)
         assert at.seen("front").tool_results[0][1] == "done"
@@ -237,7 +237,7 @@ async def test_starts_slowly(tmp_path, vendor):
         replies=(GREETING, Reply(on="heard:caller_hours", say=("agent_hours",), end_call=True)), metadata_after_s=3.0
     )
     asks = (Step(when=When.AGENT_FINISHED, ms=500, say="caller_hours"),)
-    async with world(tmp_path, Entry("front", vendor, script), settings={"ambience": "office"}) as at:
+    async with world(tmp_path, Entry("front", vendor, script), ambience=True) as at:
         call = await at.call(script=asks)
         at.assert_no_violations(call)
         assert not call.gaps
