@@ -11,7 +11,7 @@ late (ringing after answered) or illegal (dialling a number nobody gave) changes
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
-from functions.common.documents import Document, objects, text
+from functions.common.documents import Document, mapping, objects, text
 from functions.common.pieces import Pieces
 from functions.common.streams import Stream, main_stream
 
@@ -108,16 +108,19 @@ def wanted(pieces: Pieces) -> Want | None:
 
 def transfer_of(pieces: Pieces) -> Document | None:
     """`transfer` of the record; None when nobody wanted one."""
-    want = wanted(pieces) or _given(pieces)
-    if want is None:
-        refused = [request for request in pieces.requests if not text(request, "target")]
-        if not refused:
-            return None
-        last = max(refused, key=lambda request: (text(request, "at"), text(request, "event_id")))
-        want = Want(text(last, "asked"), text(last, "reason"), text(last, "summary"))
-        return _transfer(TransferState.NONE, want, [])
-    attempts = attempts_of(pieces)
-    return _transfer(_overall(pieces, attempts), want, attempts)
+    want = wanted(pieces)
+    if pieces.answers and (want is None or want.target not in {text(answer, "target") for answer in pieces.answers}):
+        # TRANSFER_ON_FAILURE came before, or without, anybody's wish: what happened counts.
+        want = _want(max(pieces.answers, key=lambda answer: text(answer, "target")))
+    if want:
+        attempts = attempts_of(pieces)
+        return _transfer(_overall(pieces, attempts), want, attempts)
+    asked = [*pieces.requests, *(mapping(result, "transfer") for result in pieces.results)]
+    refused = max(filter(None, asked), key=lambda request: (text(request, "at"), text(request, "asked")), default=None)
+    if refused is None:
+        return None
+    unknown = Want(text(refused, "asked"), text(refused, "reason"), text(refused, "summary"))
+    return _transfer(TransferState.NONE, unknown, [])
 
 
 def attempts_of(pieces: Pieces) -> list[Document]:
@@ -153,11 +156,6 @@ def _overall(pieces: Pieces, attempts: list[Document]) -> TransferState:
         return max(of_all, key=_FURTHEST.index)
     tried = [state for state in states if state in OUTCOMES]
     return tried[-1] if tried else TransferState.FETCHED
-
-
-def _given(pieces: Pieces) -> Want | None:
-    """A human whom nobody wanted but TRANSFER_ON_FAILURE offered."""
-    return _want(max(pieces.answers, key=lambda answer: text(answer, "target"))) if pieces.answers else None
 
 
 def _transfer(state: TransferState, want: Want, attempts: list[Document]) -> Document:

@@ -83,3 +83,17 @@ def test_the_last_wish_counts_and_an_accepted_one_before_a_refused():
     assert transfer(requests=(REQUEST, later, refused))["target"] == "support"
     alone = transfer(requests=(refused,), answers=())
     assert (alone["state"], alone["target"]) == ("none", "billing")
+
+
+def test_what_happened_counts_more_than_what_was_wished_for_later():
+    """The call broke off and support was rung; then the webhook came and would have liked sales."""
+    result = {"conversation_id": "c", "at": "2026-11-23T10:00:00.000Z", "transfer": {**REQUEST, "target": "sales"}}
+    rung = {**ANSWER, "target": "support", "reason": "agent_failed"}
+    made = transfer(dial("answered"), answers=(rung,), requests=(), results=(result,))
+    assert (made["state"], made["target"], made["reason"]) == ("answered", "support", "agent_failed")
+
+
+def test_an_analysis_that_asks_for_nobody_we_know_is_in_the_record():
+    result = {"conversation_id": "c", "transfer": {"asked": "billing", "target": None, "reason": "r", "summary": ""}}
+    made = transfer(answers=(), requests=(), results=(result, {"conversation_id": "d", "transfer": None}))
+    assert (made["state"], made["target"]) == ("none", "billing")
