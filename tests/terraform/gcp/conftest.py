@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.terraform import cannot_run
 from tests.terraform.gcp.workspace import GCP, ROOT, Workspace
 
 STANDIN = Path(os.environ.get("GOOGLE_PROVIDER_STANDIN", ROOT.parent / "shared/tools/gcp/google_provider_standin.py"))
@@ -25,18 +26,12 @@ STANDIN = Path(os.environ.get("GOOGLE_PROVIDER_STANDIN", ROOT.parent / "shared/t
 COMPUTED = [("google_compute_global_address", "address")]
 
 
-def _cannot_run(reason: str) -> None:
-    if os.environ.get("CI"):
-        pytest.fail(f"{reason}, and CI must not skip", pytrace=False)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="session")
 def terraform() -> str:
     """Path of the terraform command."""
     path = shutil.which("terraform")
     if path is None:
-        _cannot_run("terraform is not installed")
+        cannot_run("terraform is not installed")
     return str(path)
 
 
@@ -84,7 +79,7 @@ def initialised(terraform: str, standin: dict[str, str] | None, tmp_path_factory
     workspace = Workspace.copy_of(GCP, tmp_path_factory.mktemp("initialised"), standin)
     done = workspace.terraform("init", "-input=false", expect=None)
     if done.returncode != 0:
-        _cannot_run(
+        cannot_run(
             f"no Google provider: neither {STANDIN} nor a registry to fetch it from ({done.stderr.strip()[:200]})"
         )
     return workspace
