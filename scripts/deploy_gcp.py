@@ -226,7 +226,7 @@ def main(arguments: list[str], files: Path = FILES, env_file: Path = ROOT / ".en
         if arguments not in (["plan"], ["deploy"], ["check"], ["destroy"]):
             raise Problems(["expected one of plan, deploy, check and destroy"])
         credentials = {"GOOGLE_OAUTH_ACCESS_TOKEN": access_token(given.get("ENGINE", ""))}
-        terraform = Terraform(files, variables | credentials)
+        terraform = Terraform(variables | credentials, files)
         bucket = given.get("STATE_BUCKET", "")
         terraform.initialise(
             {"bucket": bucket, "prefix": given.get("STATE_PREFIX") or "voice-bridge"} if bucket else {}

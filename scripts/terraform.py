@@ -1,7 +1,6 @@
 """Terraform, driven by the deploy scripts: state, variables, plan, outputs."""
 
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,20 +15,22 @@ from scripts.deployment import Problems, StepError
 class Terraform:
     """Terraform on one cloud's files. `variables`: environment variables, `TF_VAR_…` and credentials."""
 
-    files: Path
     variables: Mapping[str, str]
+    files: Path
 
     def with_variables(self, variables: Mapping[str, str]) -> "Terraform":
         """The same with further variables."""
-        return Terraform(self.files, {**self.variables, **variables})
+        return Terraform({**self.variables, **variables}, self.files)
 
     def run(self, *arguments: str) -> None:
         """For the person to see. Raises StepError."""
-        deployment.run(["terraform", *arguments], cwd=self.files, environ=self._environ())
+        deployment.run(["terraform", *arguments], cwd=self.files, environ=deployment.environment(self.variables))
 
     def read(self, *arguments: str) -> tuple[int, str]:
         """Exit status and what it said."""
-        return deployment.read(["terraform", *arguments], cwd=self.files, environ=self._environ())
+        return deployment.read(
+            ["terraform", *arguments], cwd=self.files, environ=deployment.environment(self.variables)
+        )
 
     def json(self, *arguments: str) -> dict[str, Any]:
         """What a command that prints JSON said. Raises StepError."""
@@ -64,6 +65,3 @@ class Terraform:
                 self.run("show", file)
             variables = self.json("show", "-json", file)["variables"]
             return {name: variable["value"] for name, variable in variables.items()}
-
-    def _environ(self) -> dict[str, str]:
-        return {**os.environ, **self.variables, "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
