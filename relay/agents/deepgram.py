@@ -122,7 +122,7 @@ def _functions(message: Message) -> Iterable[Any]:
     return [
         FunctionCall(function["id"], function["name"], function["arguments"])
         for function in message["functions"]
-        if function["client_side"]
+        if function.get("client_side", True)
     ]
 
 

@@ -143,7 +143,7 @@ def _read(message: Message) -> Iterator[Any]:
             yield ToolCall(function["id"], function["name"], dict(function.get("args") or {}))
     if cancellation := message.get("toolCallCancellation"):
         yield from (ToolCancelled(call_id) for call_id in cancellation["ids"])
-    if away := message.get("goAway"):
+    if (away := message.get("goAway")) is not None:
         yield GoAway(float(str(away.get("timeLeft", "0s")).removesuffix("s")))
 
 

@@ -162,7 +162,7 @@ def _error(message: Message) -> Iterable[Any]:
 
 def _problem(error: Mapping[str, Any]) -> Failed | Notice:
     text = " ".join(str(error[key]) for key in ("type", "code", "message", "param") if error.get(key))[:300]
-    code = str(error.get("code") or "")
+    code = str(error.get("code") or error.get("type") or "")
     return Failed(code, text) if code in _FATAL else Notice("error", text)
 
 

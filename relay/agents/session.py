@@ -62,6 +62,7 @@ class SocketSession:
         self._http = http
         self._socket: AgentSocket | None = None
         self._quiet_at: float | None = None
+        self._malformed = False
 
     # --- for the vendor's module to say ---
 
@@ -99,6 +100,8 @@ class SocketSession:
                 yield self._closed(message)
                 return
             for decoded in self._decode(message):
+                if isinstance(decoded, Notice) and decoded.kind == "malformed" and self._knows_malformed():
+                    continue
                 for event in await self._react(decoded):
                     if self._quiet_at is not None and isinstance(event, Audio):
                         self._hang_up()
@@ -155,6 +158,11 @@ class SocketSession:
     def _hang_up(self) -> None:
         """The agent called end_call: its last words may still be coming."""
         self._quiet_at = asyncio.get_running_loop().time() + GOODBYE_QUIET
+
+    def _knows_malformed(self) -> bool:
+        """Said once a call, or a vendor that changed its messages would fill the log."""
+        known, self._malformed = self._malformed, True
+        return known
 
     def _late(self, size: int, spoken: AudioFormat) -> tuple[AgentEvent, ...]:
         self.late_audio_ms += spoken.duration_ms(size)

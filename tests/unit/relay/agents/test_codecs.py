@@ -1,0 +1,60 @@
+"""Each vendor's codec against its corpus of messages, and against whatever else may come."""
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+FIXTURES = Path(__file__).parents[3] / "fixtures"
+VENDORS = ("openai", "deepgram", "gemini")
+
+
+def corpus(vendor):
+    return json.loads((FIXTURES / vendor / "messages.json").read_text())
+
+
+def codec(vendor):
+    return importlib.import_module(f"relay.agents.{vendor}").decode
+
+
+@pytest.mark.parametrize(
+    ("vendor", "case"),
+    [pytest.param(vendor, case, id=f"{vendor}: {case['about']}") for vendor in VENDORS for case in corpus(vendor)],
+)
+def test_message(vendor, case):
+    found = [repr(event) for event in codec(vendor)(case["message"].encode())]
+    assert len(found) == len(case["expect"])
+    for event, expected in zip(found, case["expect"], strict=True):
+        # what is wrong with a malformed message is for a person to read: libraries word it as they like
+        assert event.startswith(expected) if expected.startswith("Notice(kind='malformed'") else event == expected
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@given(data=st.data())
+def test_no_message_raises(vendor, data):
+    """Any bytes, any JSON, and real messages of which a part was replaced by any JSON."""
+    decode = codec(vendor)
+    decode(data.draw(st.binary(max_size=60)))
+    decode(json.dumps(data.draw(JSON)).encode())
+    message = json.loads(
+        data.draw(st.sampled_from([case["message"] for case in corpus(vendor) if case["expect"]][:12]))
+    )
+    target = message
+    while True:
+        key = data.draw(st.sampled_from(sorted(target)))
+        if isinstance(target[key], dict) and target[key] and data.draw(st.booleans()):
+            target = target[key]
+        else:
+            target[key] = data.draw(JSON)
+            break
+    decode(json.dumps(message).encode())
