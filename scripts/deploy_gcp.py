@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import subprocess
 import sys
 import tempfile
 from collections.abc import Collection, Mapping
@@ -55,35 +56,40 @@ class Project:
 # --- Before anything is created -----------------------------------------------------------------------------------
 
 
+def gcloud(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Ask gcloud something: its warnings apart from its answer, and never a question back."""
+    command = ["gcloud", *arguments, "--quiet"]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+
 def access_token(engine: str) -> str:
     """gcloud's, which Terraform takes as well: one login for both. Raises Problems, a line each."""
     tools = {"terraform": ["terraform", "version"], "gcloud": ["gcloud", "version"]}
     lines = deployment.missing_tools(tools | ({engine: [engine, "info"]} if engine else {}))
     if lines:
         raise Problems(lines)
-    status, said = deployment.read(["gcloud", "auth", "print-access-token"])
-    if status:
+    token = gcloud("auth", "print-access-token")
+    if token.returncode:
         raise Problems(["gcloud is not logged in: run `gcloud auth login`"])
-    return said.strip().splitlines()[-1]
+    return token.stdout.strip()
 
 
 def check_project(project: Project) -> None:
     """Raises Problems for a project that is not there, not ours to see, or can't pay."""
-    if deployment.read(["gcloud", "projects", "describe", project.id, "--format=value(projectId)"])[0]:
+    if gcloud("projects", "describe", project.id).returncode:
         raise Problems([f"GCP_PROJECT={project.id}: there is no such project, or this account may not see it"])
-    billing = ["gcloud", "billing", "projects", "describe", project.id, "--format=value(billingEnabled)"]
-    status, said = deployment.read(billing)
-    if not status and said.strip().endswith("False"):  # who may not see the billing is not stopped here
+    billing = gcloud("billing", "projects", "describe", project.id, "--format=value(billingEnabled)")
+    if billing.stdout.strip() == "False":  # who may not see the billing is not stopped here
         raise Problems([f"GCP_PROJECT={project.id} has no billing account: Cloud Run and builds need one"])
 
 
-def plan(terraform: Terraform, *, show: bool = False) -> tuple[Project, dict[str, Any]]:
-    """Check every setting; the place of the deployment and all variables. Raises Problems, a line each.
+def settle(terraform: Terraform) -> tuple[Project, dict[str, Any]]:
+    """Check every setting; the place of the deployment, and all variables. Raises Problems, a line each.
 
-    Tokens are not looked up yet: for that the project must be known.
+    The tokens are not looked up yet: for that the project must be known.
     """
     placeholders = {f"TF_VAR_{name}": secrets.token_urlsafe(32) for name in TOKENS}
-    variables = terraform.with_variables(placeholders).plan(show=show)
+    variables = terraform.with_variables(placeholders).plan()
     return Project(variables["project"], variables["region"], variables["name"]), variables
 
 
@@ -103,14 +109,13 @@ def tokens(project: Project, renewed: Collection[str] = ()) -> dict[str, str]:
         if variable in renewed:
             continue
         secret = f"{project.name}-{suffix}"
-        command = ["gcloud", "secrets", "versions", "access", "latest", f"--secret={secret}", f"--project={project.id}"]
-        status, said = deployment.read(command)
-        if not status:
-            found[f"TF_VAR_{variable}"] = said.strip()
-        elif "NOT_FOUND" in said:
+        kept = gcloud("secrets", "versions", "access", "latest", f"--secret={secret}", f"--project={project.id}")
+        if not kept.returncode:
+            found[f"TF_VAR_{variable}"] = kept.stdout.strip()
+        elif any(reason in kept.stderr for reason in ("NOT_FOUND", "SERVICE_DISABLED")):
             found[f"TF_VAR_{variable}"] = secrets.token_urlsafe(32)
         else:  # to make another one here would change the URLs that are pasted into Exotel
-            raise StepError(f"the secret {secret} can't be read: {said.strip().splitlines()[-1]}")
+            raise StepError(f"the secret {secret} can't be read: {kept.stderr.strip()}")
     return found
 
 
@@ -126,7 +131,7 @@ def enable_apis(project: Project) -> None:
 def push_image(project: Project, tag: str, engine: str) -> None:
     """Build and push the relay's image, unless the repository has this content already. Raises StepError."""
     image = f"{project.images}:{tag}"
-    if not deployment.read(["gcloud", "artifacts", "docker", "images", "describe", image])[0]:
+    if not gcloud("artifacts", "docker", "images", "describe", image).returncode:
         print(f"Image {tag}: there already")
     elif engine:
         deployment.run(
@@ -169,8 +174,7 @@ def _build_in_cloud(project: Project, image: str) -> None:
 
 def has_records(bucket: str) -> bool:
     """Whether the bucket holds anything, older versions included."""
-    status, said = deployment.read(["gcloud", "storage", "ls", "--all-versions", f"gs://{bucket}/**"])
-    return not status and "gs://" in said
+    return "gs://" in gcloud("storage", "ls", "--all-versions", f"gs://{bucket}/**").stdout
 
 
 # --- Commands -----------------------------------------------------------------------------------------------------
@@ -179,7 +183,7 @@ def has_records(bucket: str) -> bool:
 def deploy(terraform: Terraform, given: Mapping[str, str]) -> None:
     engine, tag = given.get("ENGINE", ""), terraform.variables["TF_VAR_relay_image_tag"]
     renewed = renewed_tokens(given.get("ROTATE", ""))
-    project, variables = plan(terraform)
+    project, variables = settle(terraform)
     check_project(project)
     enable_apis(project)
     terraform = terraform.with_variables(tokens(project, renewed))
@@ -207,7 +211,7 @@ def check(outputs: Mapping[str, str], variables: Mapping[str, Any]) -> None:
 
 def destroy(terraform: Terraform, given: Mapping[str, str]) -> None:
     """Refuses, before anything is gone, while there are records and DELETE_RECORDS is not yes."""
-    project, _ = plan(terraform)
+    project, _ = settle(terraform)
     terraform = terraform.with_variables(tokens(project))
     bucket = f"{project.id}-{project.name}-records"
     if has_records(bucket):
@@ -233,11 +237,12 @@ def main(arguments: list[str], files: Path = FILES, env_file: Path = ROOT / ".en
         )
         match arguments[0]:
             case "plan":
-                plan(terraform, show=True)
+                project, _ = settle(terraform)
+                terraform.with_variables(tokens(project)).plan(show=True)
             case "deploy":
                 deploy(terraform, given)
             case "check":
-                check(terraform.outputs(), plan(terraform)[1])
+                check(terraform.outputs(), settle(terraform)[1])
             case "destroy":
                 destroy(terraform, given)
     except Problems as problems:

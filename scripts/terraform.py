@@ -1,6 +1,7 @@
 """Terraform, driven by the deploy scripts: state, variables, plan, outputs."""
 
 import json
+import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,18 +27,18 @@ class Terraform:
         """For the person to see. Raises StepError."""
         deployment.run(["terraform", *arguments], cwd=self.files, environ=deployment.environment(self.variables))
 
-    def read(self, *arguments: str) -> tuple[int, str]:
-        """Exit status and what it said."""
-        return deployment.read(
-            ["terraform", *arguments], cwd=self.files, environ=deployment.environment(self.variables)
-        )
+    def read(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """What it said, its warnings apart from its answer."""
+        environ = deployment.environment(self.variables)
+        command = ["terraform", *arguments]
+        return subprocess.run(command, cwd=self.files, env=environ, capture_output=True, text=True, check=False)
 
     def json(self, *arguments: str) -> dict[str, Any]:
-        """What a command that prints JSON said. Raises StepError."""
-        status, said = self.read(*arguments)
-        if status:
-            raise StepError(f"terraform {' '.join(arguments)}: {said.strip()}")
-        answer: dict[str, Any] = json.loads(said)
+        """The answer of a command that answers in JSON. Raises StepError."""
+        done = self.read(*arguments)
+        if done.returncode:
+            raise StepError(f"terraform {' '.join(arguments)}: {done.stderr.strip()}")
+        answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
     def outputs(self) -> dict[str, str]:
@@ -58,9 +59,9 @@ class Terraform:
         """Let Terraform check every variable against its rules; the variables' values. Raises Problems, a line each."""
         with tempfile.TemporaryDirectory() as folder:  # the plan holds the variables, and so secrets
             file = f"{folder}/plan"
-            status, said = self.read("plan", "-json", f"-out={file}")
-            if status:
-                raise Problems(deployment.planned_problems(said) or [f"terraform plan: {said.strip()}"])
+            done = self.read("plan", "-json", f"-out={file}")
+            if done.returncode:
+                raise Problems(deployment.planned_problems(done.stdout) or [f"terraform plan: {done.stderr.strip()}"])
             if show:
                 self.run("show", file)
             variables = self.json("show", "-json", file)["variables"]

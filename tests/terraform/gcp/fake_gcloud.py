@@ -27,6 +27,14 @@ def answer(there: dict, name: str, arguments: list[str]) -> tuple[int, str]:
             return (0, project) if project in there["projects"] else NOT_FOUND
         case ["gcloud", "billing", "projects", "describe", _]:
             return 0, str(there["billing"])
+        case ["gcloud", "secrets", *_] if not there["secrets_api"]:
+            return (
+                1,
+                "ERROR: (gcloud) PERMISSION_DENIED: Secret Manager API has not been used. reason: SERVICE_DISABLED",
+            )
+        case ["gcloud", "services", "enable", *_]:
+            there["secrets_api"] = True
+            return 0, ""
         case ["gcloud", "secrets", "versions", "access", "latest"]:
             return (0, there["secrets"][options["secret"]]) if options["secret"] in there["secrets"] else NOT_FOUND
         case ["gcloud", "artifacts", "docker", "images", "describe", image]:
@@ -44,9 +52,7 @@ def answer(there: dict, name: str, arguments: list[str]) -> tuple[int, str]:
         case ["docker", "login", *_]:
             there["password"] = sys.stdin.read()
             return 0, ""
-        case (
-            ["gcloud", "version"] | ["gcloud", "services", "enable", *_] | ["docker", "info"] | ["docker", "build", *_]
-        ):
+        case ["gcloud", "version"] | ["docker", "info"] | ["docker", "build", *_]:
             return 0, ""
     return 2, f"the fake knows no `{text}`"
 
@@ -56,6 +62,7 @@ def main() -> int:
     with (Path(folder) / "calls.jsonl").open("a") as calls:
         calls.write(json.dumps([name, *arguments]) + "\n")
     there = json.loads((Path(folder) / "there.json").read_text())
+    sys.stderr.write("WARNING: this fake is about to be updated\n")  # gcloud says such things at any time
     status, text = answer(there, name, arguments)
     (Path(folder) / "there.json").write_text(json.dumps(there))
     print(text, file=sys.stderr if status else sys.stdout)

@@ -32,6 +32,7 @@ class World:
         self.there = {
             "projects": ["acme-voice"],
             "billing": True,
+            "secrets_api": False,
             "secrets": {},
             "images": [],
             "records": [],
@@ -125,6 +126,10 @@ def test_deploy_builds_applies_checks_and_says_what_to_paste(world: World, capfd
     assert len(world.calls("gcloud", "builds")) == 1
     assert "No changes." in capfd.readouterr().out
 
+    # A plan is a plan with those tokens, not with new ones.
+    assert world.run("plan") == 0
+    assert "No changes." in capfd.readouterr().out
+
     # Down again, but not with records in the bucket.
     world.there["records"] = ["gs://acme-voice-voice-bridge-records/logs/a.json#1"]
     assert world.run("destroy") == 2
@@ -146,6 +151,7 @@ def test_plan_creates_nothing(world: World, capfd: pytest.CaptureFixture[str]):
 
 
 def test_tokens_are_renewed_only_by_name(world: World):
+    world.there["secrets_api"] = True
     world.there["secrets"] = {f"voice-bridge-{name.replace('_', '-')}": f"old {name}" for name in deploy_gcp.TOKENS}
     world.prepare()
     project = deploy_gcp.Project("acme-voice", "asia-south1", "voice-bridge")
@@ -232,6 +238,7 @@ FAILING = {
 def test_what_google_refuses_is_said_in_one_line(world: World, failure: str, capfd: pytest.CaptureFixture[str]):
     """Tokens that exist but can't be read must not be made anew: the URLs in Exotel would stop working."""
     world.there["fails"], status, line = FAILING[failure]
+    world.there["secrets_api"] = True
     assert world.run("deploy") == status
     assert line in capfd.readouterr().err
     assert world.workspace.resources() == []
