@@ -47,7 +47,7 @@ class Workspace:
         shutil.copytree(FILES, self.folder, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars"))
         (self.folder / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
         self.variables = dict(variables)
-        self._environ = {
+        self.environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("TF_VAR_", "AWS_"))},
             **provider_environment(),
             **environ,
@@ -59,7 +59,7 @@ class Workspace:
     def terraform(self, *arguments: str, timeout_s: float = 60, expect: int = 0) -> str:
         """Run terraform; its output. Whatever happens, neither it nor its provider is left behind."""
         command, *rest = arguments
-        environ = self._environ | {f"TF_VAR_{name}": value for name, value in self.variables.items()}
+        environ = self.environ | {f"TF_VAR_{name}": value for name, value in self.variables.items()}
         process = subprocess.Popen(
             ["terraform", command, "-no-color", *rest],
             cwd=self.folder,

@@ -39,6 +39,11 @@ resource "aws_subnet" "public" {
   cidr_block        = cidrsubnet(var.vpc_cidr, 4, count.index)
 
   tags = { Name = "${var.name}-public-${count.index + 1}" }
+
+  # A zone that opens or fails changes the list of zones; the subnets stay where they are.
+  lifecycle {
+    ignore_changes = [availability_zone]
+  }
 }
 
 resource "aws_route_table" "public" {

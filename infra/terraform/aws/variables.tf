@@ -184,7 +184,7 @@ variable "hosted_zone_id" {
     error_message = "hosted_zone_id: expected together with domain_name, and not without it."
   }
   validation {
-    condition     = can(regex("^(Z[A-Z0-9]{1,31})?$", var.hosted_zone_id))
+    condition     = can(regex("^([A-Z0-9]{5,32})?$", var.hosted_zone_id))
     error_message = "hosted_zone_id: expected a Route 53 zone id such as Z0123456789ABCDEFGHIJ."
   }
 }

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from scripts import deploy_aws
+from scripts.deployment import Problems
 from tests.support.terraform import changes
 from tests.terraform.aws.conftest import SETTINGS, Stack
 from tests.terraform.aws.policy import RULES, violations
@@ -187,6 +189,28 @@ def test_a_new_key_and_size_roll_out_and_then_nothing_is_left_to_do(stack: Stack
     assert stack.secret(after["ELEVENLABS_API_KEY"]) == "sk_of_the_tests_0003"
     assert {"name": "MAX_CALLS", "value": "60"} in stack.container()["environment"]
     assert changes(stack.terraform.plan()) == {}
+
+
+def test_malformed_settings_are_refused_with_a_line_each(stack: Stack, monkeypatch: pytest.MonkeyPatch):
+    """As make deploy-aws finds them: by Terraform's own rules, in a plan, before anything is created."""
+    for name, value in stack.terraform.environ.items():
+        monkeypatch.setenv(name, value)
+    given = stack.terraform.variables | {"elevenlabs_api_key": "sk spaced", "alarm_email": "ops", "zone_count": "1"}
+    del given["elevenlabs_agent_id"]
+    variables = {f"TF_VAR_{name}": value for name, value in given.items()}
+    with pytest.raises(Problems) as missing:
+        deploy_aws.plan(deploy_aws.Terraform(variables, stack.terraform.folder), show=False)
+    assert [line.partition(",")[0] for line in missing.value.lines] == [
+        'No value for required variable: The root module input variable "elevenlabs_agent_id" is not set'
+    ]
+    variables["TF_VAR_elevenlabs_agent_id"] = "agent_front"
+    with pytest.raises(Problems) as malformed:
+        deploy_aws.plan(deploy_aws.Terraform(variables, stack.terraform.folder), show=False)
+    assert sorted(malformed.value.lines) == [
+        "alarm_email: expected an e-mail address.",
+        "elevenlabs_api_key: expected an API key, 16 to 128 letters, digits, _ or -, without spaces or quotes.",
+        "zone_count: expected 2 or 3.",
+    ]
 
 
 # --- The rules, and that they bite --------------------------------------------------------------------------------
