@@ -1,5 +1,9 @@
 // The last half minute of the call as a picture: levels of both sides, Exotel's buffer, and what happened when.
 
+import { inks } from "../shared/ink.js";
+
+const INKS = { cutPale: "color-mix(in srgb, var(--cut) 22%, transparent)" };
+for (const name of ["faint", "line", "caller", "agent", "warn", "cut"]) INKS[name] = `var(--${name})`;
 const WINDOW_MS = 30_000;
 const QUIET_DB = -60;
 const BUFFER_TOP_MS = 400;
@@ -78,7 +82,7 @@ export class Scope {
     const pen = canvas.getContext("2d");
     pen.setTransform(scale, 0, 0, scale, 0, 0);
     pen.clearRect(0, 0, width, height);
-    const ink = palette(canvas);
+    const ink = inks(canvas, INKS);
     const endMs = Math.max(this.#nowMs, WINDOW_MS);
     const x = (ms) => width * (1 - (endMs - ms) / WINDOW_MS);
     const lanes = { caller: height * 0.25, agent: height * 0.61, bottom: height - 20 };
@@ -121,24 +125,4 @@ export class Scope {
 /** A level as 0 to 1, for the meters. */
 export function share(db) {
   return Math.max(0, Math.min(1, 1 - db / QUIET_DB));
-}
-
-function palette(element) {
-  const probe = document.createElement("span");
-  element.after(probe);
-  const colour = (value) => {
-    probe.style.color = value;
-    return getComputedStyle(probe).color;
-  };
-  const found = {
-    faint: colour("var(--faint)"),
-    line: colour("var(--line)"),
-    caller: colour("var(--caller)"),
-    agent: colour("var(--agent)"),
-    warn: colour("var(--warn)"),
-    cut: colour("var(--cut)"),
-    cutPale: colour("color-mix(in srgb, var(--cut) 22%, transparent)"),
-  };
-  probe.remove();
-  return found;
 }

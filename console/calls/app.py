@@ -1,0 +1,156 @@
+"""What the page asks: a small JSON interface over the index and, for a single call, over the store."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+
+from console.calls.export import comma_separated, json_lines
+from console.calls.index import Index
+from console.calls.refresh import Refresh
+from console.calls.search import Filter, Order, choices, count, page
+from console.calls.sound import SUFFIXES, Sounds, waveform
+from console.calls.source import Source
+from console.calls.trends import trends
+from console.calls.view import sound_offset_ms, view
+from functions.common.layout import is_id
+from functions.common.store import StoreError
+
+PAGE: Final = Path(__file__).parent / "page"
+REFRESH_S: Final = 15.0
+RESTS: Final = 5.0  # times as long as a refresh took: a large bucket is not listed without end
+
+
+@dataclass(frozen=True, slots=True)
+class Explorer:
+    """One store, its index, and the page's questions about both. Work is done in threads: none of it may block."""
+
+    source: Source
+    index: Index
+    refresh: Refresh
+    sounds: Sounds
+
+    def routes(self) -> list[web.RouteDef]:
+        """Below the page's own address."""
+        call = "/api/calls/{call_sid}"
+        return [
+            web.get("/api/status", self._status),
+            web.post("/api/refresh", self._refresh),
+            web.get("/api/calls", _told(self._calls)),
+            web.get("/api/trends", _told(self._trends)),
+            web.get("/api/export.{kind:jsonl|csv}", _told(self._export)),
+            web.get(call, _told(self._call)),
+            web.get(f"{call}/waveform", _told(self._waveform)),
+            web.get(f"{call}/sound", _told(self._sound)),
+        ]
+
+    async def keep_fresh(self) -> None:
+        """Follow the store for as long as the page is served."""
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            await asyncio.to_thread(self.refresh.run)
+            await asyncio.sleep(max(REFRESH_S, RESTS * (loop.time() - began)))
+
+    async def _status(self, _: web.Request) -> web.StreamResponse:
+        def asked() -> dict[str, Any]:
+            with self.index.reading() as connection:
+                return {"store": self.source.name, **self.refresh.status(), **choices(connection)}
+
+        return web.json_response(await asyncio.to_thread(asked))
+
+    async def _refresh(self, _: web.Request) -> web.StreamResponse:
+        return web.json_response({"read": await asyncio.to_thread(self.refresh.run)})
+
+    async def _calls(self, request: web.Request) -> web.StreamResponse:
+        query = dict(request.query)
+        wanted = Filter.parse(query)
+        order = Order(query.get("order", Order.NEWEST))
+        cursor = query.get("cursor", "")
+
+        def asked() -> dict[str, Any]:
+            with self.index.reading() as connection:
+                found = page(connection, wanted, order, cursor)
+                return found if cursor else {**found, "total": count(connection, wanted)}
+
+        return web.json_response(await asyncio.to_thread(asked))
+
+    async def _trends(self, request: web.Request) -> web.StreamResponse:
+        wanted = Filter.parse(dict(request.query))
+
+        def asked() -> dict[str, Any]:
+            with self.index.reading() as connection:
+                return trends(connection, wanted)
+
+        return web.json_response(await asyncio.to_thread(asked))
+
+    async def _call(self, request: web.Request) -> web.StreamResponse:
+        call_sid = _call_sid(request)
+        numbers = request.query.get("numbers") == "whole"
+        found = await asyncio.to_thread(view, self.source, call_sid, numbers=numbers)
+        if found is None:
+            raise web.HTTPNotFound(text="There is no such call in this store.")
+        return web.json_response(found)
+
+    async def _waveform(self, request: web.Request) -> web.StreamResponse:
+        path = await asyncio.to_thread(self.sounds.file, _call_sid(request))
+        if path is None:
+            return web.json_response({"channels": []})
+        found = await asyncio.to_thread(waveform, path)
+        found["offset_ms"] = 0.0
+        if path.suffix == ".mp3":
+            call = await asyncio.to_thread(view, self.source, _call_sid(request), numbers=True)
+            found["offset_ms"] = sound_offset_ms(call["record"]) if call else 0.0
+        return web.json_response(found)
+
+    async def _sound(self, request: web.Request) -> web.StreamResponse:
+        path = await asyncio.to_thread(self.sounds.file, _call_sid(request))
+        if path is None:
+            raise web.HTTPNotFound(text="There is no sound of this call.")
+        return web.FileResponse(path, headers={"Content-Type": SUFFIXES[path.suffix]})
+
+    async def _export(self, request: web.Request) -> web.StreamResponse:
+        wanted = Filter.parse(dict(request.query))
+        kind = request.match_info["kind"]
+        name = f"calls-{datetime.now():%Y%m%d-%H%M}.{kind}"
+        response = web.StreamResponse(headers={"Content-Disposition": f'attachment; filename="{name}"'})
+        response.content_type = "text/csv" if kind == "csv" else "application/x-ndjson"
+        await response.prepare(request)
+        with self.index.reading() as connection:
+            lines = (comma_separated if kind == "csv" else json_lines)(connection, self.source, wanted)
+            while chunk := await asyncio.to_thread(_next_lines, lines):
+                await response.write(chunk)
+        await response.write_eof()
+        return response
+
+
+def _next_lines(lines: Iterator[bytes], size: int = 100) -> bytes:
+    return b"".join(line for _, line in zip(range(size), lines, strict=False))
+
+
+def _call_sid(request: web.Request) -> str:
+    call_sid = request.match_info["call_sid"]
+    if not is_id(call_sid):
+        raise web.HTTPNotFound(text="This is not the id of a call.")
+    return call_sid
+
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def _told(handler: _Handler) -> _Handler:
+    """What is wrong with a question or with the store is told as a sentence, not as a stack trace."""
+
+    async def answered(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except ValueError as problem:
+            raise web.HTTPBadRequest(text=str(problem)) from None
+        except StoreError as problem:
+            raise web.HTTPBadGateway(text=str(problem)) from None
+
+    return answered

@@ -1,0 +1,66 @@
+"""`console calls [STORE]`: a page over the records of a folder or a bucket, for this machine's user only."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import sqlite3
+import sys
+import tempfile
+from pathlib import Path
+
+from console.calls.app import PAGE, Explorer
+from console.calls.index import Index
+from console.calls.refresh import Refresh
+from console.calls.sound import Sounds
+from console.calls.source import open_source
+from console.local_page import open_page, until_interrupted
+from functions.common.store import StoreError
+from sim.processes import ROOT
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """See --help."""
+    parser.add_argument(
+        "store",
+        nargs="?",
+        default=os.environ.get("STORE") or f"file:{ROOT / 'data'}",
+        metavar="STORE",
+        help="file:DIR, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX, read with your own cloud credentials "
+        "(default: the variable STORE, else data/)",
+    )
+    parser.add_argument(
+        "--index",
+        type=Path,
+        default=ROOT / ".cache" / "console",
+        help="folder for the index (default: .cache/console/)",
+    )
+    parser.add_argument("--port", type=int, default=0, help="of the page (default: a free one)")
+    parser.add_argument("--no-browser", dest="browser", action="store_false", help="only print the address")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit status 2 for a store that can't be looked at."""
+    try:
+        source = open_source(options.store)
+        index = Index(source.name, options.index)
+        with tempfile.TemporaryDirectory(prefix="console-calls-") as cache:
+            explorer = Explorer(source, index, Refresh(source, index), Sounds(source, Path(cache)))
+            asyncio.run(_serve(explorer, options))
+    except (ValueError, StoreError, OSError, sqlite3.Error) as error:
+        print(f"calls: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+async def _serve(explorer: Explorer, options: argparse.Namespace) -> None:
+    following = asyncio.create_task(explorer.keep_fresh())
+    try:
+        async with open_page(PAGE, explorer.routes(), port=options.port) as url:
+            print(f"\nThe calls of {explorer.source.name} are at {url}\nCtrl-C ends it.", flush=True)
+            await until_interrupted(url, browser=options.browser)
+    finally:
+        explorer.refresh.stop.set()
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following

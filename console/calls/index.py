@@ -1,0 +1,103 @@
+"""The index: one SQLite file beside the store, which can be thrown away and is built anew from the records.
+
+calls   a row a record, with an index for each filter in the order of time, so that a page reads a page's rows
+words   full text, without the text itself; a changed record gets a new id and its old words point nowhere
+"""
+
+import hashlib
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import astuple, fields
+from pathlib import Path
+
+from console.calls.rows import Row
+
+LAYOUT = "1"
+_COLUMNS = tuple(field.name for field in fields(Row) if field.name != "words")
+_SCHEMA = f"""
+CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE calls (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE, version TEXT, {", ".join(_COLUMNS)});
+CREATE INDEX by_time ON calls (started, id);
+CREATE INDEX by_length ON calls (duration_s, id);
+CREATE INDEX by_interruptions ON calls (interruptions, id);
+CREATE INDEX by_agent ON calls (agent, started, id);
+CREATE INDEX by_end ON calls (end_reason, started, id);
+CREATE INDEX by_transfer ON calls (transfer, started, id);
+CREATE INDEX by_sid ON calls (call_sid);
+CREATE INDEX by_problem ON calls (started, id) WHERE problem <> '';
+CREATE INDEX trends ON calls (day, agent, end_reason, transfer, duration_s, first_audio_ms, gaps, interruptions);
+CREATE VIRTUAL TABLE words USING fts5 (text, content = '', tokenize = "unicode61 remove_diacritics 2");
+"""
+
+
+class Index:
+    """The index of one store, in `folder`. Readers and the one writer may work at the same time."""
+
+    def __init__(self, source_name: str, folder: Path) -> None:
+        name = hashlib.sha256(source_name.encode()).hexdigest()[:16]
+        self.path = folder / f"calls-{name}.sqlite"
+        zone = "/".join(time.tzname)  # days are the local ones: another zone has others
+        about = {"layout": LAYOUT, "source": source_name, "zone": zone}
+        if self.path.exists() and self._about() != about:
+            self.path.unlink()
+        if not self.path.exists():
+            self._create(about)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that can't change anything; rows by name. For one thread after another, not for two at once."""
+        address = f"file:{self.path}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=30, check_same_thread=False)) as connection:
+            connection.row_factory = sqlite3.Row
+            yield connection
+
+    def known(self) -> dict[str, str]:
+        """Key to version, of every record in the index."""
+        with self.reading() as connection:
+            return dict(connection.execute("SELECT key, version FROM calls").fetchall())
+
+    def put(self, rows: Sequence[tuple[str, str, Row]]) -> None:
+        """Add or replace (key, version, row), in one transaction."""
+        names = ", ".join(("key", "version", *_COLUMNS))
+        places = ", ".join("?" * (len(_COLUMNS) + 2))
+        with self._writing() as connection:
+            connection.executemany("DELETE FROM calls WHERE key = ?", ((key,) for key, _, _ in rows))
+            for key, version, row in rows:
+                *values, words = astuple(row)
+                added = connection.execute(f"INSERT INTO calls ({names}) VALUES ({places})", (key, version, *values))
+                connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (added.lastrowid, words))
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Forget records that are gone."""
+        with self._writing() as connection:
+            connection.executemany("DELETE FROM calls WHERE key = ?", ((key,) for key in keys))
+
+    def tidy(self) -> None:
+        """After many changes: let the planner know what there is."""
+        with self._writing() as connection:
+            connection.execute("ANALYZE")
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self.path, timeout=30)) as connection, connection:
+            connection.execute("PRAGMA synchronous = NORMAL")
+            yield connection
+
+    def _about(self) -> dict[str, str]:
+        try:
+            with self.reading() as connection:
+                return dict(connection.execute("SELECT name, value FROM about").fetchall())
+        except sqlite3.DatabaseError:
+            return {}
+
+    def _create(self, about: dict[str, str]) -> None:
+        """With what callers said in it, it is for its user's eyes only, as the file's first moment is too."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(self.path, os.O_CREAT | os.O_EXCL, 0o600))
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(_SCHEMA)
+            connection.executemany("INSERT INTO about VALUES (?, ?)", about.items())

@@ -1,0 +1,101 @@
+"""What a record was made of: the pieces in the store, and the tool calls that only they tell of."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from console.calls.source import Source
+from functions.common import layout
+from functions.common.documents import Document, decode, number, objects, text
+from functions.common.times import to_unix
+
+
+@dataclass(frozen=True, slots=True)
+class RawPiece:
+    """One object of the store. `body`: JSON, or text where it is none. `at`: Unix seconds, None without a time."""
+
+    key: str
+    at: float | None
+    body: Any
+
+
+def pieces_of(source: Source, call_sid: str, conversation_ids: list[str]) -> list[RawPiece]:
+    """Everything the store has about a call besides its record, in the order of time."""
+    found = [_piece(source, key) for key in _keys(source, call_sid, conversation_ids)]
+    return sorted(found, key=lambda piece: (piece.at is None, piece.at or 0.0, piece.key))
+
+
+def tool_calls(pieces: list[RawPiece], started_at: float | None) -> list[dict[str, Any]]:
+    """Which tool was asked for what, and what came back: from the vendor's transcripts, else the relay's events."""
+    found: list[dict[str, Any]] = []
+    for piece in pieces:
+        if piece.key.startswith("inbox/") and isinstance(piece.body, dict):
+            found += _of_transcript(piece.body, started_at)
+    if any(tool["name"] == "transfer_to_human" for tool in found):
+        return found
+    for piece in pieces:
+        if isinstance(piece.body, dict) and text(piece.body, "type") == "call.transfer_requested":
+            at_ms = None if piece.at is None or started_at is None else round((piece.at - started_at) * 1000)
+            parameters = piece.body.get("transfer")
+            found.append({"at_ms": at_ms, "name": "transfer_to_human", "parameters": parameters, "result": None})
+    return found
+
+
+def _keys(source: Source, call_sid: str, conversation_ids: list[str]) -> Iterator[str]:
+    yield from source.keys(layout.pieces(call_sid))
+    for conversation_id in conversation_ids:
+        for key in source.keys(layout.conversation(conversation_id)):
+            yield key
+            # A webhook's result is named after its body's digest, and so is the body in the inbox, under its day.
+            kind, _, name = key.rpartition("/")[2].removesuffix(".json").partition("-")
+            said_at = text(_document(source, key), "at")
+            if kind == "webhook" and len(said_at) >= 10:
+                year, month, day = said_at[:10].split("-")
+                yield f"inbox/{year}/{month}/{day}/{name}.json"
+
+
+def _piece(source: Source, key: str) -> RawPiece:
+    body = source.read(key) or b""
+    try:
+        document = decode(body)
+    except ValueError:
+        return RawPiece(key, None, body[:100_000].decode(errors="replace"))
+    at = to_unix(text(document, "at")) or number(document, "event_timestamp")
+    return RawPiece(key, at, document)
+
+
+def _document(source: Source, key: str) -> Document:
+    try:
+        return decode(source.read(key) or b"{}")
+    except ValueError:
+        return {}
+
+
+def _of_transcript(webhook: Document, started_at: float | None) -> list[dict[str, Any]]:
+    began = number(webhook, "data", "metadata", "start_time_unix_secs")
+    ahead_ms = 0.0 if began is None or started_at is None else (began - started_at) * 1000
+    turns = objects(webhook, "data", "transcript")
+    results = {text(result, "request_id"): result for turn in turns for result in objects(turn, "tool_results")}
+    found = []
+    for turn in turns:
+        for call in objects(turn, "tool_calls"):
+            result = results.get(text(call, "request_id"))
+            seconds = number(turn, "time_in_call_secs") or 0.0
+            found.append(
+                {
+                    "at_ms": max(0, round(seconds * 1000 + ahead_ms)),
+                    "name": text(call, "tool_name"),
+                    "parameters": _parameters(text(call, "params_as_json")),
+                    "result": None
+                    if result is None
+                    else {"text": text(result, "result_value"), "is_error": result.get("is_error") is True},
+                }
+            )
+    return found
+
+
+def _parameters(given: str) -> Any:
+    try:
+        return decode(given.encode())
+    except ValueError:
+        return given

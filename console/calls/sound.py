@@ -1,0 +1,52 @@
+"""The sound of a call: `audio/{call_sid}.mp3` as the vendor gave it, or the softphone's WAV beside it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from console.calls.source import FolderSource, Source
+
+SUFFIXES = {".wav": "audio/wav", ".mp3": "audio/mpeg"}
+COLUMNS = 1200
+"""Width of a waveform: about two columns for each pixel that a laptop gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sounds:
+    """`cache`: a folder for what has to be fetched from a bucket to be played."""
+
+    source: Source
+    cache: Path
+
+    def file(self, call_sid: str) -> Path | None:
+        """The call's sound as a file on this machine; None when there is none."""
+        for suffix in SUFFIXES:
+            key = f"audio/{call_sid}{suffix}"
+            if isinstance(self.source, FolderSource):
+                path = self.source.folder / key
+                if path.is_file():
+                    return path
+                continue
+            path = self.cache / key.replace("/", "-")
+            if path.exists():
+                return path
+            if body := self.source.read(key):
+                path.write_bytes(body)
+                return path
+        return None
+
+
+def waveform(path: Path) -> dict[str, Any]:
+    """`duration_s`, and for each channel COLUMNS peaks of 0 to 1. Raises ValueError for what is no sound."""
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            size = max(1, -(-file.frames // COLUMNS))
+            columns = [np.abs(block).max(axis=0) for block in file.blocks(size, dtype="float32", always_2d=True)]
+            duration_s = file.frames / file.samplerate
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise ValueError(f"The sound of this call can't be read: {error}") from None
+    peaks = np.array(columns or [[0.0]])
+    return {"duration_s": duration_s, "channels": [[round(float(peak), 3) for peak in side] for side in peaks.T]}

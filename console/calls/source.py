@@ -1,0 +1,127 @@
+"""Where the records lie, read only: what there is and in which version, and what it says."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from functions.common.store import Store, StoreError
+
+Versions = Callable[[str], Iterator[tuple[str, str]]]
+"""(key, version) of everything below a prefix: the one thing that `Store` does not tell."""
+
+
+class Source(Protocol):
+    """A store that nothing is written to."""
+
+    @property
+    def name(self) -> str:
+        """As STORE has it."""
+
+    def versions(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Every key below `prefix`, and a text that changes when its content does."""
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Every key below `prefix`, in order."""
+
+    def read(self, key: str) -> bytes | None:
+        """None when there is no such key."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSource:
+    """A folder, which may be read-only: `FolderStore` would want to write its locks there."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return f"file:{self.folder}"
+
+    def versions(self, prefix: str) -> Iterator[tuple[str, str]]:
+        for key in self.keys(prefix):
+            try:
+                status = (self.folder / key).stat()
+            except FileNotFoundError:
+                continue  # gone since it was listed
+            yield key, f"{status.st_mtime_ns}-{status.st_size}"
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        top = self.folder / prefix.rpartition("/")[0]
+        found = (path.relative_to(self.folder).as_posix() for path in top.rglob("*") if path.is_file())
+        return iter(sorted(key for key in found if key.startswith(prefix)))
+
+    def read(self, key: str) -> bytes | None:
+        path = self.folder / key
+        if ".." in path.parts:
+            raise StoreError(f"{key!r} is not a key")
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreError(f"{self.name}: {key}: {error.strerror}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class BucketSource:
+    """A bucket, through the store the functions use."""
+
+    name: str
+    store: Store
+    list_versions: Versions
+
+    def versions(self, prefix: str) -> Iterator[tuple[str, str]]:
+        next(self.store.keys(prefix), None)  # whatever is wrong with the bucket, the store has a sentence for it
+        return self.list_versions(prefix)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        return self.store.keys(prefix)
+
+    def read(self, key: str) -> bytes | None:
+        stored = self.store.read(key)
+        return stored.body if stored else None
+
+
+def open_source(url: str) -> Source:
+    """What `STORE` names. Raises ValueError with a sentence for anything that can't be looked at."""
+    scheme, _, rest = url.partition(":")
+    if scheme == "file" and rest:
+        folder = Path(rest).absolute()
+        if not folder.is_dir():
+            raise ValueError(f"{url}: there is no such folder. A first call makes one: make softphone, or make demo")
+        return FolderSource(folder)
+    bucket, _, prefix = rest.removeprefix("//").partition("/")
+    prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+    if scheme in {"s3", "gs"} and rest.startswith("//") and bucket:
+        return _s3(url, bucket, prefix) if scheme == "s3" else _gcs(url, bucket, prefix)
+    raise ValueError(f"{url!r}: expected file:DIR, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX")
+
+
+def _s3(url: str, bucket: str, prefix: str) -> Source:
+    import boto3
+
+    from functions.common.store.s3 import S3Store
+
+    client = boto3.client("s3")
+
+    def versions(below: str) -> Iterator[tuple[str, str]]:
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix + below):
+            for item in page.get("Contents", []):
+                yield item["Key"].removeprefix(prefix), item["ETag"]
+
+    return BucketSource(url, S3Store(bucket, prefix, client), versions)
+
+
+def _gcs(url: str, bucket: str, prefix: str) -> Source:
+    from google.cloud import storage  # type: ignore[import-untyped]  # the library brings no types
+
+    from functions.common.store.gcs import GcsStore
+
+    client = storage.Client()
+
+    def versions(below: str) -> Iterator[tuple[str, str]]:
+        for blob in client.list_blobs(bucket, prefix=prefix + below):
+            yield blob.name.removeprefix(prefix), str(blob.generation)
+
+    return BucketSource(url, GcsStore(bucket, prefix, client), versions)
