@@ -12,6 +12,7 @@ from functions.common.env import SettingError
 from relay.app import RELAY, create_app
 from relay.audio.files import SoundFileError
 from relay.logs import configure, log
+from relay.server import runner
 from relay.settings import Settings
 
 
@@ -22,16 +23,15 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    # calls are ended by drain(); what aiohttp still finds open after it is cut at once
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
+    serving = runner(app)
+    await serving.setup()
+    site = web.TCPSite(serving, settings.host, settings.port, backlog=1024)
     await site.start()
-    port = runner.addresses[0][1]
+    port = serving.addresses[0][1]
     log.info("listening on port %d", port, extra={"event": "listening", "port": port})
     await stop.wait()
     await app[RELAY].drain()
-    await runner.cleanup()
+    await serving.cleanup()
 
 
 def main() -> int:

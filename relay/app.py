@@ -17,18 +17,20 @@ from relay.agents.roster import AgentSpec, Roster
 from relay.agents.seam import AgentSession
 from relay.agents.vendor import VendorContext
 from relay.call import Call, Services
-from relay.control import AmbienceChange, InvalidChangeError
+from relay.control import AmbienceChange
 from relay.events import Events, FolderDestination, HttpDestination
 from relay.line import Line, await_start
-from relay.logs import log
+from relay.logs import LineLimit, log
 from relay.metrics import CONTENT_TYPE, Metrics
 from relay.records import EndReason
+from relay.server import REQUEST_PATIENCE
 from relay.settings import Settings
 from relay.sounds import Sounds
 from relay.task_protection import TaskProtection
 
 MEDIA_PATHS: Final = ("/v1/convai/conversation/exotel", "/media")  # both of the original bridge's
 _WATCH_PERIOD: Final = 1.0
+_REFUSAL_LINES: Final = 10  # a second and reason: who guesses tokens must not fill the log
 _SHUTDOWN_GRACE: Final = 8.0  # Cloud Run kills ten seconds after SIGTERM
 
 
@@ -49,6 +51,7 @@ class Relay:
         self._idle = asyncio.Event()
         self._idle.set()
         self._loop_lag_max = 0.0
+        self._refusal_lines = LineLimit(_REFUSAL_LINES)
         metrics = self.metrics
         metrics.watch("relay_calls", "Media sockets open now", lambda: self.streams)
         metrics.watch("relay_calls_max", "MAX_CALLS", lambda: settings.max_calls)
@@ -198,7 +201,10 @@ class Relay:
 
     def _refuse(self, refusal: Refusal) -> web.Response:
         self.metrics.refused.labels(refusal.reason).inc()
-        log.warning("call refused", extra={"event": "call_refused", "reason": refusal.reason})
+        unlogged = self._refusal_lines.take(refusal.reason)
+        if unlogged is not None:
+            fields = {"event": "call_refused", "reason": refusal.reason, "unlogged": unlogged}
+            log.warning("call refused", extra=fields)
         headers = {"WWW-Authenticate": "Basic"} if refusal.status == 401 else {}
         return web.json_response({"error": refusal.reason}, status=refusal.status, headers=headers)
 
@@ -235,12 +241,17 @@ class Relay:
         if request.method == "GET":
             return web.json_response({"active_calls": len(self.calls), "calls": self._ambiences()})
         try:
-            body = await request.json(loads=json.loads)
+            async with asyncio.timeout(REQUEST_PATIENCE):
+                body = await request.json(loads=json.loads)
             change = AmbienceChange.parse(body if isinstance(body, dict) else {})
-        except (ValueError, InvalidChangeError) as error:
+        except TimeoutError:
+            return web.json_response({"error": f"expected the body within {REQUEST_PATIENCE:g} s"}, status=408)
+        except (ValueError, RecursionError) as error:
             return web.json_response({"error": f"expected a JSON object: {error}"}, status=400)
         call_sid = body.get("call_sid")
-        if call_sid is not None and call_sid not in self.calls:
+        if call_sid is not None and not isinstance(call_sid, str):
+            return web.json_response({"error": "call_sid: expected a string"}, status=400)
+        if call_sid is not None and not (isinstance(call_sid, str) and call_sid in self.calls):
             return web.json_response({"error": "no such call on this relay"}, status=404)
         chosen = [self.calls[call_sid]] if call_sid is not None else list(self.calls.values())
         for call in chosen:

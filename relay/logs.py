@@ -3,7 +3,8 @@
 import json
 import logging
 import sys
-from collections.abc import MutableMapping
+import time
+from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -43,6 +44,27 @@ def configure(level: str) -> None:
     log.setLevel(level)
     # aiohttp logs bad requests with their content at ERROR; our own lines say what matters without it
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+
+
+class LineLimit:
+    """At most `per_s` lines a second of one kind: for what anybody on the internet can cause."""
+
+    def __init__(self, per_s: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_s = per_s
+        self._clock = clock
+        self._second: dict[str, tuple[int, int]] = {}
+        self._unlogged: dict[str, int] = {}
+
+    def take(self, kind: str) -> int | None:
+        """None: keep this line to yourself. Otherwise write it, and how many were kept back before it."""
+        now = int(self._clock())
+        second, count = self._second.get(kind, (now, 0))
+        count = count + 1 if second == now else 1
+        self._second[kind] = (now, count)
+        if count > self._per_s:
+            self._unlogged[kind] = self._unlogged.get(kind, 0) + 1
+            return None
+        return self._unlogged.pop(kind, 0)
 
 
 class CallLog(logging.LoggerAdapter[logging.Logger]):

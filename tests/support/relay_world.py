@@ -13,6 +13,7 @@ from aiohttp import web
 
 from functions.common.signature import RELAY_HEADER, Verdict, verify
 from relay.app import RELAY, Relay, create_app
+from relay.server import runner
 from relay.settings import Settings
 from sim.agent_script import AgentScript, Reply
 from sim.elevenlabs import FakeElevenLabs
@@ -118,5 +119,17 @@ async def relay_world(
             (folder / "agents.toml").write_text(agents_toml)
             chosen["agents_file"] = str(folder / "agents.toml")
         app = create_app(replace(Settings(), **{**chosen, **(settings or {})}))
-        async with serving(app) as url, aiohttp.ClientSession() as http:
+        async with listening(app) as url, aiohttp.ClientSession() as http:
             yield World(app[RELAY], url, fake, sink, folder, http)
+
+
+@asynccontextmanager
+async def listening(app: web.Application) -> AsyncIterator[str]:
+    """The relay listens as it does when deployed, with all its limits."""
+    served = runner(app)
+    await served.setup()
+    try:
+        await web.TCPSite(served, "127.0.0.1", 0, backlog=1024).start()
+        yield f"http://127.0.0.1:{served.addresses[0][1]}"
+    finally:
+        await served.cleanup()

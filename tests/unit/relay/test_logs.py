@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from relay.logs import CallLog, JsonFormatter, configure, log
+from relay.logs import CallLog, JsonFormatter, LineLimit, configure, log
 
 
 @pytest.fixture
@@ -104,3 +104,13 @@ def test_a_record_without_an_event_is_named_after_its_logger():
     record = logging.LogRecord("asyncio", logging.ERROR, __file__, 1, "slow %d", (3,), None)
     line = json.loads(JsonFormatter().format(record))
     assert (line["event"], line["message"]) == ("asyncio", "slow 3")
+
+
+def test_what_anybody_can_cause_is_not_written_without_end():
+    """Each guess at a token wrote a line: a thousand guesses a second were as many lines, to be paid for."""
+    now = 100.0
+    limit = LineLimit(3, lambda: now)
+    assert [limit.take("unauthorized") for _ in range(5)] == [0, 0, 0, None, None]
+    assert limit.take("full") == 0
+    now = 101.0
+    assert [limit.take("unauthorized") for _ in range(4)] == [2, 0, 0, None]
