@@ -28,6 +28,10 @@ from functions.webhook.settings import Settings as WebhookSettings
 # A connect request waits for seconds in its thread (D7), so there must be many; the webhooks need few.
 _THREADS = 64
 _LARGEST_BODY = 64 * 1024 * 1024
+_BODY_PATIENCE = 60.0
+# Also all the patience there is for a request's head. Longer than the relay keeps a connection in its pool, or now and
+# then we would close one just as it sends the next event.
+_IDLE_PATIENCE = 75.0
 
 
 def application(environ: Mapping[str, str]) -> web.Application:
@@ -42,7 +46,12 @@ def application(environ: Mapping[str, str]) -> web.Application:
 
     async def handle(incoming: web.Request) -> web.Response:
         headers = {"X-Forwarded-Proto": incoming.scheme, **incoming.headers}  # behind a proxy, the proxy's word counts
-        given = to_request(incoming.method, incoming.path, incoming.query_string, headers, await incoming.read())
+        try:
+            async with asyncio.timeout(_BODY_PATIENCE):
+                body = await incoming.read()
+        except TimeoutError:
+            return web.json_response({"status": "error", "error": "the body did not arrive"}, status=408)
+        given = to_request(incoming.method, incoming.path, incoming.query_string, headers, body)
         response = await asyncio.get_running_loop().run_in_executor(pool, serve, routes, given)
         return web.Response(status=response.status, body=response.body, headers=response.headers)
 
@@ -84,7 +93,7 @@ def main() -> int:
         return 2
     host = env.text("HOST", default="127.0.0.1")
     log.info("functions_started", f"webhook and transfer functions on http://{host}:{port}", port=port)
-    web.run_app(app, host=host, port=port, print=None, access_log=None)
+    web.run_app(app, host=host, port=port, print=None, access_log=None, keepalive_timeout=_IDLE_PATIENCE)
     return 0
 
 

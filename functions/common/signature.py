@@ -55,7 +55,7 @@ def verify(
     for secret in secrets:
         expected = _digest(stamp, body, secret)
         for digest in digests:
-            matched |= hmac.compare_digest(expected.encode(), digest.encode())
+            matched |= hmac.compare_digest(expected.encode(), digest.encode(errors="surrogatepass"))
     if not matched:
         return Verdict.MISMATCH
     age = (time.time() if now is None else now) - int(stamp)

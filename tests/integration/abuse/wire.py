@@ -59,6 +59,7 @@ class Wire:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
+        self.patience_s = PATIENCE_S
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -81,7 +82,7 @@ class Wire:
         return await self.answer()
 
     async def answer(self) -> Answer:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(self.patience_s):
             raw = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             status, *lines = raw.strip().split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -104,7 +105,7 @@ class Wire:
 
     async def next_frame(self) -> tuple[int, bytes]:
         """Opcode and payload of the next frame. Raises IncompleteReadError when there is none any more."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(self.patience_s):
             first, second = await self.reader.readexactly(2)
             assert not second & 0x80, "a server must not mask"
             assert not first & 0x70, "no extension was agreed on"
@@ -134,7 +135,7 @@ class Wire:
 
     async def cut(self) -> bool:
         """Wait for the end of the connection, bounded; whatever still comes is thrown away."""
-        async with asyncio.timeout(PATIENCE_S * 2):
+        async with asyncio.timeout(self.patience_s * 2):
             try:
                 while await self.reader.read(65_536):
                     pass
