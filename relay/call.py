@@ -18,6 +18,7 @@ from relay.conversation import Conversation, Desk
 from relay.events import Events
 from relay.keypad import Keypad
 from relay.line import Line
+from relay.line_check import LineCheck
 from relay.logs import CallLog
 from relay.metrics import Metrics
 from relay.pacer import Pacer
@@ -215,11 +216,14 @@ class Call:
 
     async def _listen(self) -> None:
         receive, uplink, quality = self._line.receive, self._uplink, self.quality
+        check = LineCheck(self._rate_hz)
         while True:
             event = await receive()
             match event:
                 case exotel.Media(pcm):
                     quality.frames_in += 1
+                    if not check.done and (problem := check.look(event)):
+                        self.log.happened("line_not_pcm16", problem, level=logging.ERROR)
                     await uplink.send(pcm)
                 case exotel.Mark(name):
                     self._pacer.mark_echoed(name)
@@ -231,7 +235,7 @@ class Call:
                     else:
                         self._keypad.press(digit)
                 case exotel.Clear():
-                    self.playout.flush()
+                    self._pacer.interrupt()
                 case exotel.Stop(reason):
                     return self.end(EndReason.CALLER_HUNG_UP, reason)
                 case None:

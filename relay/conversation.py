@@ -72,7 +72,7 @@ class Conversation:
         self._on_tool = on_tool
         self._on_agent = on_agent
         self._loop = asyncio.get_running_loop()
-        self._downlink: Converter | None = None
+        self._downlink = Converter(info.line, info.line)
         self._prefix = ""
         self._spoke = asyncio.Event()
         self._farewell = EndReason.AGENT_ENDED
@@ -183,7 +183,7 @@ class Conversation:
             spell.conversation_id = session.conversation_id
         if self._desk.quality.agent_connect_ms is None:
             self._desk.quality.agent_connect_ms = round((self._loop.time() - began) * 1000)
-        self._downlink = None if formats.spoken == info.line else Converter(formats.spoken, info.line)
+        self._downlink = Converter(formats.spoken, info.line)
         self._desk.log.happened(
             "agent_connected",
             f"agent {spell.agent.alias} hears {formats.heard}, speaks {formats.spoken}",
@@ -205,11 +205,11 @@ class Conversation:
         match event:
             case Audio(data, utterance):
                 self._spoke.set()
-                pcm = data if self._downlink is None else self._downlink.convert(data)
+                pcm = self._downlink.convert(data)
                 desk.playout.say(self._prefix + utterance, pcm)
                 desk.pacer.wake()
             case UtteranceDone(utterance):
-                if self._downlink is not None and (tail := self._downlink.convert(b"", last=True)):
+                if tail := self._downlink.convert(b"", last=True):
                     desk.playout.say(self._prefix + utterance, tail)
                 desk.playout.complete(self._prefix + utterance)
                 desk.pacer.wake()
@@ -231,8 +231,7 @@ class Conversation:
 
     async def _interrupt(self, session: AgentSession) -> None:
         desk = self._desk
-        if self._downlink is not None:
-            self._downlink.reset()
+        self._downlink.reset()
         if not desk.pacer.speaking:
             return  # most vendors report that the caller speaks, whether the agent did or not
         desk.quality.interruptions += 1

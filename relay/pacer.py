@@ -13,6 +13,7 @@ from relay.records import Quality
 
 MARK_GRACE: Final = 2.0  # how long after the sound an echo of its mark may come (exotel.md 1.9)
 _JITTER: Final = 0.5  # the line plays later than our clock thinks, by what the network took
+_WIRE_MARGIN: Final = 0.03  # what is left for the network when a frame was waited for
 _GAP_MIN: Final = 0.001
 _GAP_MAX: Final = 1.0  # an agent silent for longer has paused, and the caller hears a pause, not a hole
 
@@ -157,8 +158,8 @@ class Pacer:
     def _due(self) -> float | None:
         """When the next frame is to be sent; None while there is nothing to send.
 
-        A full frame goes one lead ahead of the moment the line runs dry. A frame that is only partly filled waits half
-        a lead longer for the rest, because padding would be a hole in a word.
+        A full frame goes one lead ahead of the moment the line runs dry. A frame that is only partly filled waits for
+        the rest almost until that moment, because padding would be a hole in a word.
         """
         readiness = self._playout.readiness(self._frame_samples)
         if readiness is not Readiness.PARTIAL:
@@ -171,7 +172,7 @@ class Pacer:
         if self._partial_since is None:
             self._partial_since = self._loop.time()
         wait_from = dry_at - self._lead if dry_at > self._partial_since else self._partial_since
-        return wait_from + self._lead / 2
+        return wait_from + self._lead - min(_WIRE_MARGIN, self._lead / 2)
 
     async def _wait(self, until: float | None) -> None:
         self._waiter = self._loop.create_future()

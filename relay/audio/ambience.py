@@ -27,7 +27,7 @@ class Loop:
         head = sound[:seam] * fade_in + sound[-seam:] * fade_in[::-1]  # equal power: the parts are not correlated
         self._sound = np.concatenate([pcm.saturate(head), sound[seam:-seam]])
         self.rate_hz = rate_hz
-        self.scaled = lru_cache(maxsize=8)(self._scaled)
+        self.scaled = lru_cache(maxsize=16)(self._scaled)
 
     def __len__(self) -> int:
         return len(self._sound)
@@ -76,7 +76,7 @@ class AmbienceTrack:
 
     @property
     def _target(self) -> float:
-        return self.volume if self.enabled else 0.0
+        return round(self.volume, 2) if self.enabled else 0.0  # few different gains, so that few loops are kept
 
     def take(self, count: int) -> pcm.Samples:
         """The next `count` samples. A change of volume arrives as a ramp from wherever the gain is now."""

@@ -14,7 +14,7 @@ from sim.speech import spoken
 from tests.support.relay_world import GREETING, relay_world
 from tests.support.virtual import virtual
 
-WAIT = (Step(when=When.NEVER),)
+WAIT = ()
 GOODBYE = AgentScript(
     replies=(Reply(on="start", say=("agent_greeting",), end_call=True),),
     input_format="pcm_8000",

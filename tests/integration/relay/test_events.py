@@ -11,7 +11,7 @@ from sim.caller import Step, When
 from tests.support.relay_world import GREETING, relay_world
 from tests.support.virtual import virtual
 
-WAIT = (Step(when=When.NEVER),)
+WAIT = ()
 SHORT = (Step(when=When.AT, ms=1500, hang_up=True),)
 
 

@@ -11,7 +11,7 @@ from sim.speech import ASSETS, spoken
 from tests.support.relay_world import GREETING, relay_world
 from tests.support.virtual import virtual
 
-WAIT = (Step(when=When.NEVER),)
+WAIT = ()
 GOODBYE = structs.replace(GREETING, replies=(Reply(on="start", say=("agent_greeting",), end_call=True),))
 TWO_AGENTS = """
 [agents.front]
@@ -28,7 +28,6 @@ FAILURES = {
     "silent": structs.replace(GREETING, metadata_after_s=None),
     "vanishes": structs.replace(GREETING, replies=(), fault=Fault(FaultKind.VANISH, 2.0)),
     "queue_times_out": structs.replace(GREETING, metadata_after_s=None, queue=((1.0, "waiting"), (5.0, "timed_out"))),
-    "unknown_format": structs.replace(GREETING, output_format="opus_48000"),
     **{
         f"closes_{code}": structs.replace(GREETING, replies=(), fault=Fault(FaultKind.CLOSE, 1.0, code, "planted"))
         for code in CLOSE_CODES
