@@ -86,7 +86,10 @@ class Bot:
     # --- call ---
 
     def say(self, pcm: bytes, text: str = "") -> None:
-        """Let the caller hear `pcm`, after what is still being said. `text`: the words, for the record."""
+        """Let the caller hear `pcm`, after what is still being said. `text`: the words, for the record.
+
+        Sound may come piece by piece, words with the first piece of what they name, or by themselves without `pcm`.
+        """
         self._session.say(pcm, text)
 
     def clear(self) -> None:
@@ -127,20 +130,22 @@ class Bot:
     @property
     def speaking(self) -> bool:
         """Whether the caller is still hearing what was said."""
-        return self._session.unheard_s > 0
+        return not self._session.quiet.is_set()
 
     async def played_out(self) -> None:
-        """Wait until the caller has heard everything, as far as the clock can tell."""
-        while (unheard_s := self._session.unheard_s) > 0:  # noqa: ASYNC110 - more may have been said meanwhile
-            await asyncio.sleep(unheard_s)
+        """Wait until the caller has heard everything, as far as the clock can tell, or `clear` dropped it."""
+        await self._session.quiet.wait()
 
 
 class BotSession(LocalSession):
-    """Carries a Bot (see seam.AgentSession). An utterance is what a bot says without a pause."""
+    """Carries a Bot (see seam.AgentSession). An utterance is what it says in one go: up to a pause or to new words."""
 
     def __init__(self, bot: Bot, name: str, context: VendorContext) -> None:
         super().__init__()
         self.context = context
+        self.quiet = asyncio.Event()
+        """Set while the caller has heard all that was said."""
+        self.quiet.set()
         self._bot = bot
         self._name = name
         self._inputs: asyncio.Queue[tuple[str, tuple[Any, ...]]] = asyncio.Queue()
@@ -201,19 +206,17 @@ class BotSession(LocalSession):
 
     # --- for Bot ---
 
-    @property
-    def unheard_s(self) -> float:
-        """Seconds of the bot's speech that the caller has yet to hear."""
-        return max(0.0, self._playing_until - self._loop.time())
-
     def say(self, pcm: bytes, text: str) -> None:
         """See Bot."""
-        if not self._open:
+        if not self._open or (text and pcm):
             self._open = True
             self._utterance += 1
         if text:
             self._put(AgentText(text, str(self._utterance)))
+        if not pcm:
+            return
         self._say(pcm, str(self._utterance), _FORMAT)
+        self.quiet.clear()
         if self._silence_timer is not None:
             self._silence_timer.cancel()
         self._silence_timer = self._loop.call_at(self._playing_until, self._fell_silent)
@@ -223,6 +226,9 @@ class BotSession(LocalSession):
         self._put(Interruption())
         self._open = False
         self._playing_until = self._loop.time()
+        self.quiet.set()
+        if self._silence_timer is not None:
+            self._silence_timer.cancel()
 
     def use(self, tool: str, parameters: dict[str, object]) -> "asyncio.Future[bool]":
         """See Bot."""
@@ -258,9 +264,9 @@ class BotSession(LocalSession):
 
     def _fell_silent(self) -> None:
         """All that was said has been heard: that was an utterance."""
-        if self._open:
-            self._open = False
-            self._put(UtteranceDone(str(self._utterance)))
+        self._open = False
+        self.quiet.set()
+        self._put(UtteranceDone(str(self._utterance)))
 
 
 def configure(spec: AgentSpec, settings: Settings) -> Agent:
