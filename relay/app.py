@@ -251,7 +251,7 @@ class Relay:
         call_sid = body.get("call_sid")
         if call_sid is not None and not isinstance(call_sid, str):
             return web.json_response({"error": "call_sid: expected a string"}, status=400)
-        if call_sid is not None and not (isinstance(call_sid, str) and call_sid in self.calls):
+        if call_sid is not None and call_sid not in self.calls:
             return web.json_response({"error": "no such call on this relay"}, status=404)
         chosen = [self.calls[call_sid]] if call_sid is not None else list(self.calls.values())
         for call in chosen:
