@@ -31,7 +31,7 @@ from relay.task_protection import TaskProtection
 MEDIA_PATHS: Final = ("/v1/convai/conversation/exotel", "/media")  # both of the original bridge's
 _WATCH_PERIOD: Final = 1.0
 _REFUSAL_LINES: Final = 10  # a second and reason: who guesses tokens must not fill the log
-_SHUTDOWN_GRACE: Final = 8.0  # Cloud Run kills ten seconds after SIGTERM
+_SHUTDOWN_GRACE: Final = 9.0  # for the hand-overs and their events: Cloud Run kills ten seconds after SIGTERM
 
 
 class Relay:
@@ -50,6 +50,7 @@ class Relay:
         self.streams = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self._leave_by = 0.0
         self._loop_lag_max = 0.0
         self._refusal_lines = LineLimit(_REFUSAL_LINES)
         metrics = self.metrics
@@ -82,7 +83,7 @@ class Relay:
                 task.cancel()
             await asyncio.wait([watch, stats])
             await self._protection.close()
-            await events.drain(_SHUTDOWN_GRACE / 2)
+            await events.drain(max(0.0, self._leave_by - asyncio.get_running_loop().time()))
 
     async def drain(self) -> None:
         """The deploy sequence (design D11). /health stays green, or the platform would kill us before the calls end.
@@ -92,6 +93,8 @@ class Relay:
         3. End what is left: hand the callers over, deliver the events of all calls at once.
         """
         self.draining = True
+        loop = asyncio.get_running_loop()
+        self._leave_by = loop.time() + self.settings.drain_s + _SHUTDOWN_GRACE
         log.info("draining", extra={"event": "draining", "calls": self.streams})
         with suppress(TimeoutError):
             async with asyncio.timeout(self.settings.drain_s):
@@ -99,8 +102,10 @@ class Relay:
         for call in list(self.calls.values()):
             call.end(EndReason.SHUTDOWN, "the relay was stopped")
         with suppress(TimeoutError):
-            async with asyncio.timeout(_SHUTDOWN_GRACE):
+            async with asyncio.timeout_at(self._leave_by):
                 await self._idle.wait()
+        # none left before the limit: what is under way to the functions has the same time to arrive
+        self._leave_by = min(self._leave_by, loop.time() + _SHUTDOWN_GRACE)
         log.info("drained", extra={"event": "drained", "calls": self.streams})
 
     async def _watch(self) -> None:
@@ -197,6 +202,7 @@ class Relay:
             self._idle.clear()
         else:
             self._idle.set()
+        self._leave_by = 0.0
         self._protection.count_changed(self.streams)
 
     def _refuse(self, refusal: Refusal) -> web.Response:
