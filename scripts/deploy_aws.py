@@ -1,13 +1,10 @@
 """make plan-aws, deploy-aws, destroy-aws (docs/aws.md): `python -m scripts.deploy_aws plan|deploy|destroy`."""
 
 import base64
-import json
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,41 +14,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from scripts import deployment, public_checks, relay_image
 from scripts.deployment import ROOT, Problems, StepError
 from scripts.public_checks import CheckError
+from scripts.terraform import Terraform
 
 FILES = "infra/terraform/aws"
 NAMES = {**deployment.SETTINGS, "HOSTED_ZONE_ID": "hosted_zone_id", "AWS_REGION": "region"}
 PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 RUNNING_PATIENCE_S = 900.0
 PUBLIC_PATIENCE_S = 900.0  # a new name in DNS, and CloudFront, take their time
-
-
-@dataclass(frozen=True, slots=True)
-class Terraform:
-    """Terraform on our files, with the settings as variables."""
-
-    variables: Mapping[str, str]
-    files: Path
-
-    def run(self, *arguments: str) -> None:
-        """For the person to see. Raises StepError."""
-        deployment.run(["terraform", *arguments], cwd=self.files, environ=deployment.environment(self.variables))
-
-    def read(self, *arguments: str) -> tuple[int, str]:
-        """Exit status and what it said."""
-        return deployment.read(
-            ["terraform", *arguments], cwd=self.files, environ=deployment.environment(self.variables)
-        )
-
-    def json(self, *arguments: str) -> dict[str, Any]:
-        """What a command that prints JSON said. Raises StepError."""
-        status, said = self.read(*arguments)
-        if status:
-            raise StepError(f"terraform {' '.join(arguments)}: {said.strip()}")
-        answer: dict[str, Any] = json.loads(said)
-        return answer
-
-    def outputs(self) -> dict[str, str]:
-        return {name: output["value"] for name, output in self.json("output", "-json").items()}
 
 
 # --- Before anything is created -----------------------------------------------------------------------------------
@@ -69,38 +38,17 @@ def check_tools(engine: str) -> None:
         raise Problems(lines)
 
 
-def initialise(terraform: Terraform, given: Mapping[str, str]) -> None:
-    """The state goes to STATE_BUCKET, or to a file beside Terraform's files where no bucket is given."""
-    local = terraform.files / "backend_override.tf"
-    if bucket := given.get("STATE_BUCKET"):
-        local.unlink(missing_ok=True)
-        backend = {
-            "bucket": bucket,
-            "key": given.get("STATE_KEY") or "voice-bridge/terraform.tfstate",
-            "region": given.get("STATE_REGION") or given.get("AWS_REGION") or "ap-south-1",
-            "encrypt": "true",
-            "use_lockfile": "true",
-        }
-        terraform.run("init", *(f"-backend-config={name}={value}" for name, value in backend.items()))
-    else:
-        print(f"State: a file in {terraform.files.name}/. Keep it; set STATE_BUCKET to share it (docs/aws.md).")
-        local.write_text('terraform {\n  backend "local" {}\n}\n')
-        terraform.run("init")
-
-
-def plan(terraform: Terraform, *, show: bool) -> dict[str, Any]:
-    """Let Terraform check every variable against its rules; its variables' values. Raises Problems, a line each."""
-    # the plan holds the variables, and so secrets
-    with tempfile.TemporaryDirectory() as folder:
-        file = f"{folder}/plan"
-        status, said = terraform.read("plan", "-json", f"-out={file}")
-        if status:
-            raise Problems(deployment.planned_problems(said) or [f"terraform plan: {said.strip()}"])
-        if show:
-            terraform.run("show", file)
-        return {
-            name: variable["value"] for name, variable in terraform.json("show", "-json", file)["variables"].items()
-        }
+def backend(given: Mapping[str, str]) -> dict[str, str]:
+    """Where the state goes: STATE_BUCKET, or nothing, which means a file here."""
+    if not (bucket := given.get("STATE_BUCKET")):
+        return {}
+    return {
+        "bucket": bucket,
+        "key": given.get("STATE_KEY") or "voice-bridge/terraform.tfstate",
+        "region": given.get("STATE_REGION") or given.get("AWS_REGION") or "ap-south-1",
+        "encrypt": "true",
+        "use_lockfile": "true",
+    }
 
 
 # --- Steps --------------------------------------------------------------------------------------------------------
@@ -161,8 +109,8 @@ def has_records(s3: Any, bucket: str) -> bool:
 def deploy(terraform: Terraform, given: Mapping[str, str]) -> None:
     engine, tag = given.get("ENGINE") or "docker", terraform.variables["TF_VAR_relay_image_tag"]
     check_tools(engine)
-    initialise(terraform, given)
-    variables = plan(terraform, show=False)
+    terraform.initialise(backend(given))
+    variables = terraform.plan()
     region = variables["region"]
     # The image must be there before the service that runs it.
     terraform.run("apply", "-auto-approve", "-target=aws_ecr_repository.relay")
@@ -181,7 +129,7 @@ def deploy(terraform: Terraform, given: Mapping[str, str]) -> None:
 
 def destroy(terraform: Terraform, given: Mapping[str, str]) -> None:
     """Refuses, before anything is gone, while there are records and DELETE_RECORDS is not yes."""
-    initialise(terraform, given)
+    terraform.initialise(backend(given))
     root = terraform.json("show", "-json").get("values", {}).get("root_module", {})
     buckets = [one["values"] for one in root.get("resources", []) if one["address"] == "aws_s3_bucket.records"]
     for bucket in buckets:
@@ -201,8 +149,8 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
         terraform = Terraform(variables, root / FILES)
         match arguments:
             case ["plan"]:
-                initialise(terraform, given)
-                plan(terraform, show=True)
+                terraform.initialise(backend(given))
+                terraform.plan(show=True)
             case ["deploy"]:
                 deploy(terraform, given)
             case ["destroy"]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scripts import deploy_aws
 from scripts.deployment import Problems
+from scripts.terraform import Terraform
 from tests.support.terraform import changes
 from tests.terraform.aws.conftest import SETTINGS, Stack
 from tests.terraform.aws.policy import RULES, violations
@@ -199,13 +199,13 @@ def test_malformed_settings_are_refused_with_a_line_each(stack: Stack, monkeypat
     del given["elevenlabs_agent_id"]
     variables = {f"TF_VAR_{name}": value for name, value in given.items()}
     with pytest.raises(Problems) as missing:
-        deploy_aws.plan(deploy_aws.Terraform(variables, stack.terraform.folder), show=False)
+        Terraform(variables, stack.terraform.folder).plan()
     assert [line.partition(",")[0] for line in missing.value.lines] == [
         'No value for required variable: The root module input variable "elevenlabs_agent_id" is not set'
     ]
     variables["TF_VAR_elevenlabs_agent_id"] = "agent_front"
     with pytest.raises(Problems) as malformed:
-        deploy_aws.plan(deploy_aws.Terraform(variables, stack.terraform.folder), show=False)
+        Terraform(variables, stack.terraform.folder).plan()
     assert sorted(malformed.value.lines) == [
         "alarm_email: expected an e-mail address.",
         "elevenlabs_api_key: expected an API key, 16 to 128 letters, digits, _ or -, without spaces or quotes.",

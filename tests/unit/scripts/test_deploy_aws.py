@@ -157,18 +157,15 @@ def test_an_unknown_command(desk: Desk, arguments, capsys):
     assert capsys.readouterr().err == "deploy-aws: expected one of plan, deploy and destroy\n"
 
 
-def test_the_state_is_a_file_or_in_a_bucket(desk: Desk):
-    local, terraform = desk.files / "backend_override.tf", deploy_aws.Terraform({}, desk.files)
-    deploy_aws.initialise(terraform, {})
-    assert '"local"' in local.read_text()
-    deploy_aws.initialise(terraform, {"STATE_BUCKET": "acme-state", "AWS_REGION": "eu-west-1"})
-    assert not local.exists()
-    first, second = desk.calls()
-    assert first == "terraform init"
-    assert second == (
-        "terraform init -backend-config=bucket=acme-state -backend-config=key=voice-bridge/terraform.tfstate"
-        " -backend-config=region=eu-west-1 -backend-config=encrypt=true -backend-config=use_lockfile=true"
-    )
+def test_the_state_is_a_file_or_in_a_bucket():
+    assert deploy_aws.backend({"AWS_REGION": "eu-west-1"}) == {}
+    assert deploy_aws.backend({"STATE_BUCKET": "acme-state", "AWS_REGION": "eu-west-1"}) == {
+        "bucket": "acme-state",
+        "key": "voice-bridge/terraform.tfstate",
+        "region": "eu-west-1",
+        "encrypt": "true",
+        "use_lockfile": "true",
+    }
 
 
 # --- Image --------------------------------------------------------------------------------------------------------
