@@ -120,9 +120,7 @@ class Line(ClientPeer):
         if message.event == "media":
             self._media(message.media["payload"], now)
         elif message.event == "mark":
-            # echoed when everything before it has been played
-            loop, name = asyncio.get_running_loop(), message.mark["name"]
-            self._marks[name] = loop.call_later(max(0.0, (self._player.dry_at or now) - now), self._echo, name)
+            self._mark(message.mark["name"], now)
         elif message.event == "clear":
             self._clear(now)
 
@@ -141,6 +139,14 @@ class Line(ClientPeer):
                 samples.heard.append(begin + loud[0] / LINE_HZ - call.spoke_at)
             call.spoke_at = None
 
+    def _mark(self, name: str, now: float) -> None:
+        """Echoed when everything before it has been played."""
+        if name in self._marks:
+            self._load.samples.failures.append(f"{self.call.call_sid}: mark {name} sent twice")
+            return
+        wait_s = max(0.0, (self._player.dry_at or now) - now)
+        self._marks[name] = asyncio.get_running_loop().call_later(wait_s, self._echo, name)
+
     def _clear(self, now: float) -> None:
         self._player.clear(now)
         for name in list(self._marks):
@@ -156,7 +162,7 @@ class Line(ClientPeer):
 
 
 class Agent(ServerPeer):
-    """ElevenLabs' side of a call."""
+    """ElevenLabs' side of a call. Other vendors say the same things in other messages (agents.py)."""
 
     def __init__(self, load: "Load") -> None:
         super().__init__()
@@ -171,18 +177,26 @@ class Agent(ServerPeer):
         if message.user_audio_chunk:
             self._hear(message.user_audio_chunk, now)
         elif message.type == "conversation_initiation_client_data":
-            self._call = self._load.calls[message.dynamic_variables["call_sid"]]
+            call_sid = message.dynamic_variables["call_sid"]
             self._send_json(
                 type="conversation_initiation_metadata",
                 conversation_initiation_metadata_event={
-                    "conversation_id": f"conv_{self._call.call_sid}",
+                    "conversation_id": f"conv_{call_sid}",
                     "agent_output_audio_format": self._load.audio,
                     "user_input_audio_format": self._load.audio,
                 },
             )
             self._ping()
-            # at any moment between two of the relay's frames, the same ones in every run
-            self._loop.call_later(0.5 + random.Random(self._call.call_sid).random(), self._speak)
+            self.begin(call_sid)
+
+    def begin(self, call_sid: str) -> None:
+        """Ready, and this is the call."""
+        self._call = self._load.calls[call_sid]
+        self._load.on_ready(self)
+
+    @property
+    def call_sid(self) -> str:
+        return self._call.call_sid
 
     def _hear(self, payload: str, now: float) -> None:
         call, samples = self._call, self._load.samples
@@ -197,34 +211,47 @@ class Agent(ServerPeer):
             self._send_json(type="ping", ping_event={"event_id": self._event_id, "ping_ms": None})
             self._loop.call_later(PING_S, self._ping)
 
-    def _speak(self) -> None:
+    def speak(self) -> None:
+        """Say something, and again, until the call is over."""
         if self.transport is None:
             return
         self._event_id += 1
         turn = self._event_id
         words = f"Utterance {turn}: two seconds of what an agent might say."
+        self.say_words(turn, words)
+        self._chunk(turn, round(UTTERANCE_S / CHUNK_S), first=True)
+        if turn % 2:
+            self._loop.call_later(CUT_AFTER_S, self._interrupt, turn)
+        self._loop.call_later(CYCLE_S, self.speak)
+
+    def say_words(self, turn: int, words: str) -> None:
+        """What the caller said and what the answer is."""
         self._send_json(
             type="user_transcript", user_transcription_event={"user_transcript": "Hello?", "event_id": turn}
         )
         self._send_json(type="agent_response", agent_response_event={"agent_response": words, "event_id": turn})
-        self._chunk(turn, round(UTTERANCE_S / CHUNK_S), first=True)
-        if turn % 2:
-            self._loop.call_later(CUT_AFTER_S, self._interrupt, turn)
-        self._loop.call_later(CYCLE_S, self._speak)
+
+    def say_sound(self, turn: int, *, last: bool) -> None:
+        """One chunk."""
+        self.send(_AUDIO % (self._load.chunk, turn, b"true" if last else b"false"))
+
+    def say_interrupted(self, turn: int) -> None:
+        """The caller cut in."""
+        self._send_json(type="interruption", interruption_event={"event_id": turn})
 
     def _chunk(self, turn: int, left: int, *, first: bool = False) -> None:
         if self.transport is None:
             return
         if first:
             self._call.spoke_at = perf_counter()
-        self.send(_AUDIO % (self._load.chunk, turn, b"false" if left > 1 else b"true"))
+        self.say_sound(turn, last=left == 1)
         if left > 1:
             self._loop.call_later(CHUNK_S / BURST, self._chunk, turn, left - 1)
 
     def _interrupt(self, turn: int) -> None:
         if self.transport is not None:
             self._call.interrupted_at = perf_counter()
-            self._send_json(type="interruption", interruption_event={"event_id": turn})
+            self.say_interrupted(turn)
 
     def _send_json(self, **message: object) -> None:
         self.send(msgspec.json.encode(message))
@@ -247,10 +274,19 @@ class Load:
         self._ticker: asyncio.TimerHandle | None = None
         self._server: asyncio.Server | None = None
 
+    def agent(self) -> Agent:
+        """The other end of a socket that the relay opens."""
+        return Agent(self)
+
+    def on_ready(self, agent: Agent) -> None:
+        """An agent has its call: it begins to talk at any moment between two of the relay's frames, always the same."""
+        delay_s = 0.5 + random.Random(agent.call_sid).random()
+        asyncio.get_running_loop().call_later(delay_s, agent.speak)
+
     async def listen(self, tls: ssl.SSLContext | None) -> int:
         """Be the agents' host; returns the port."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Agent(self), "127.0.0.1", 0, ssl=tls, backlog=1024)
+        self._server = await loop.create_server(self.agent, "127.0.0.1", 0, ssl=tls, backlog=1024)
         self._tick()
         return self._server.sockets[0].getsockname()[1]
 

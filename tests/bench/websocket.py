@@ -9,7 +9,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 
-TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 _ACCEPT_SALT = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _ZERO_KEY = bytes(4)  # costs the reader the same as any other key, and the writer nothing
@@ -78,6 +78,9 @@ class Peer(asyncio.Protocol):
     def received(self, text: bytes) -> None:
         """A message came."""
 
+    def received_binary(self, data: bytes) -> None:
+        """A binary message came."""
+
     def upgrade(self, head: bytes) -> bool:
         """Answer or check the other side's HTTP head; False refuses."""
         raise NotImplementedError
@@ -104,6 +107,8 @@ class Peer(asyncio.Protocol):
         for opcode, payload in self._reader.feed(data):
             if opcode == TEXT:
                 self.received(payload)
+            elif opcode == BINARY:
+                self.received_binary(payload)
             elif opcode == PING:
                 self.send(payload, PONG)
             elif opcode == CLOSE:

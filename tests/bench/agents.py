@@ -1,0 +1,375 @@
+"""`python -m tests.bench.agents [AGENT …]`: what each vendor's agent costs, how much later it is heard, and how long a
+caller waits when one fails and the next takes over.
+
+The same load as the main benchmark (load.py), with the agents' side in each vendor's own messages. The line is 8 kHz.
+"""
+
+import argparse
+import asyncio
+import binascii
+import gc
+import json
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import msgspec
+import uvloop
+
+from tests.bench.figures import Case, Row, Samples, percentile, row
+from tests.bench.load import CYCLE_S, Agent, Load
+from tests.bench.process import Subject, free_port, take_load_core
+from tests.bench.report import describe
+from tests.bench.websocket import BINARY
+
+_SETTLE_S = 2.0
+_CALLS_A_SECOND = 50
+_FAIL_AFTER_S = 3.0
+_decode = msgspec.json.Decoder().decode
+
+
+class VendorAgent(Agent):
+    """A vendor's side of a call. It learns which call it has from the prompt, which is nothing but `{{call_sid}}`."""
+
+    def fail(self) -> None:
+        """Gone, without a word."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def say_one_thing(self) -> None:
+        """A quarter of a second."""
+        self._event_id += 1
+        self.say_words(self._event_id, "Sorry, we were cut off.")
+        self.say_sound(self._event_id, last=True)
+
+
+class OpenAIAgent(VendorAgent):
+    def opened(self) -> None:
+        self._send_json(type="session.created", session={"id": "sess_bench"})
+
+    def received(self, text: bytes) -> None:
+        now, message = perf_counter(), _decode(text)
+        if message["type"] == "input_audio_buffer.append":
+            self._hear(message["audio"], now)
+        elif message["type"] == "session.update":
+            self._send_json(type="session.updated", session={})
+            self.begin(message["session"]["instructions"])
+
+    def say_words(self, turn: int, words: str) -> None:
+        names = {"response_id": f"resp_{turn}", "item_id": f"item_{turn}"}
+        self._send_json(type="input_audio_buffer.committed", item_id=f"caller_{turn}")
+        self._send_json(type="response.created", response={"id": f"resp_{turn}"})
+        self._send_json(type="response.output_audio_transcript.done", transcript=words, **names)
+
+    def say_sound(self, turn: int, *, last: bool) -> None:
+        names = {"response_id": f"resp_{turn}", "item_id": f"item_{turn}"}
+        self._send_json(type="response.output_audio.delta", delta=self._load.chunk.decode(), **names)
+        if last:
+            self._send_json(type="response.output_audio.done", **names)
+            self._send_json(type="response.done", response={"id": f"resp_{turn}", "status": "completed"})
+
+    def say_interrupted(self, turn: int) -> None:
+        self._send_json(type="input_audio_buffer.speech_started", item_id=f"caller_{turn}")
+
+
+class DeepgramAgent(VendorAgent):
+    def opened(self) -> None:
+        self._send_json(type="Welcome", request_id="request_bench")
+
+    def received(self, text: bytes) -> None:
+        message = _decode(text)
+        if message["type"] == "Settings":
+            self._send_json(type="SettingsApplied")
+            self.begin(message["agent"]["think"]["prompt"])
+
+    def received_binary(self, data: bytes) -> None:
+        now = perf_counter()
+        self._hear(binascii.b2a_base64(data, newline=False).decode(), now)
+
+    def say_words(self, turn: int, words: str) -> None:
+        self._send_json(type="ConversationText", role="user", content="Hello?")
+        self._send_json(type="ConversationText", role="assistant", content=words)
+        self._send_json(type="AgentStartedSpeaking", total_latency=1.0)
+
+    def say_sound(self, turn: int, *, last: bool) -> None:
+        self.send(self._load.raw_chunk, BINARY)
+        if last:
+            self._send_json(type="AgentAudioDone")
+
+    def say_interrupted(self, turn: int) -> None:
+        self._send_json(type="UserStartedSpeaking")
+
+
+class GeminiAgent(VendorAgent):
+    def received(self, text: bytes) -> None:
+        now, message = perf_counter(), _decode(text)
+        if "realtimeInput" in message:
+            if "audio" in message["realtimeInput"]:
+                self._hear(message["realtimeInput"]["audio"]["data"], now)
+        elif "setup" in message:
+            self._send_json(setupComplete={})
+            self.begin(message["setup"]["systemInstruction"]["parts"][0]["text"].partition("\n")[0])
+
+    def say_words(self, turn: int, words: str) -> None:
+        self._send_json(serverContent={"inputTranscription": {"text": "Hello?"}})
+        self._send_json(serverContent={"outputTranscription": {"text": words}})
+
+    def say_sound(self, turn: int, *, last: bool) -> None:
+        sound = {"mimeType": "audio/pcm;rate=24000", "data": self._load.chunk.decode()}
+        self._send_json(serverContent={"modelTurn": {"parts": [{"inlineData": sound}]}})
+        if last:
+            self._send_json(serverContent={"generationComplete": True})
+            if not turn % 2:
+                self._send_json(serverContent={"turnComplete": True})
+
+    def say_interrupted(self, turn: int) -> None:
+        self._send_json(serverContent={"interrupted": True})
+        self._send_json(serverContent={"turnComplete": True})
+
+
+class ElevenLabsAgent(VendorAgent):
+    """As in the main benchmark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """How a vendor is measured. `heard`, `spoken`: what it is sent and sends on a line of 8 kHz."""
+
+    agent: type[VendorAgent] | None
+    heard: str
+    spoken: str
+    entry: dict[str, object]
+
+    @property
+    def formats(self) -> str:
+        return self.heard if self.heard == self.spoken else f"{self.heard} up, {self.spoken} down"
+
+
+_PROMPTED = {"prompt": "{{call_sid}}"}
+VENDORS = {
+    "deepgram": Vendor(DeepgramAgent, "pcm_8000", "pcm_8000", {"vendor": "deepgram", "options": _PROMPTED}),
+    "openai": Vendor(OpenAIAgent, "ulaw_8000", "ulaw_8000", {"vendor": "openai", "options": _PROMPTED}),
+    "elevenlabs": Vendor(ElevenLabsAgent, "pcm_16000", "pcm_16000", {"vendor": "elevenlabs", "options": {}}),
+    "gemini": Vendor(GeminiAgent, "pcm_16000", "pcm_24000", {"vendor": "gemini", "options": _PROMPTED}),
+    "echo": Vendor(None, "pcm_8000", "pcm_8000", {"vendor": "echo"}),
+    "bot": Vendor(None, "pcm_16000", "pcm_16000", {"vendor": "bot", "id": "examples.bots.echo:EchoBot"}),
+}
+TALKING = [name for name, vendor in VENDORS.items() if vendor.agent]
+
+
+class VendorLoad(Load):
+    """Calls whose agents are one vendor's."""
+
+    def __init__(self, vendor: Vendor, samples: Samples) -> None:
+        super().__init__(vendor.spoken, samples)
+        self.ulaw = vendor.heard.startswith("ulaw")
+        self.raw_chunk = binascii.a2b_base64(self.chunk)
+        self._vendor = vendor
+
+    def agent(self) -> Agent:
+        return self._vendor.agent(self)
+
+
+class FirstLoad(VendorLoad):
+    """Calls whose agent fails after a while. `failed_at` by call."""
+
+    def __init__(self, vendor: Vendor, samples: Samples) -> None:
+        super().__init__(vendor, samples)
+        self.failed_at: dict[str, float] = {}
+
+    def on_ready(self, agent: Agent) -> None:
+        asyncio.get_running_loop().call_later(_FAIL_AFTER_S, self._fail, agent)
+
+    def _fail(self, agent: VendorAgent) -> None:
+        self.failed_at[agent.call_sid] = perf_counter()
+        agent.fail()
+
+
+class SecondLoad(VendorLoad):
+    """The agents that take over from those of `first`: each speaks as soon as it is there."""
+
+    def __init__(self, vendor: Vendor, first: FirstLoad) -> None:
+        super().__init__(vendor, first.samples)
+        self.calls = first.calls
+        self._first = first
+
+    def on_ready(self, agent: VendorAgent) -> None:
+        agent.say_one_thing()
+        # what is measured is the way from the failure, not from the sound, to the line
+        self.calls[agent.call_sid].spoke_at = self._first.failed_at[agent.call_sid]
+
+
+def start_relay(scratch: Path, agents: dict[str, tuple[Vendor, int]], log: Path) -> Subject:
+    """A relay with these agents, each on its port; the first is the default, each falls back to the next."""
+    port = free_port()
+    names = list(agents)
+    entries = {}
+    for number, (name, (vendor, agent_port)) in enumerate(agents.items()):
+        entry = json.loads(json.dumps(vendor.entry))
+        if vendor.agent:
+            entry["options"]["base_url"] = f"http://localhost:{agent_port}"
+        if number + 1 < len(names):
+            entry["fallback"] = names[number + 1]
+        entries[name] = {"id": "", **entry}
+    (scratch / "agents.toml").write_text(
+        "\n".join(f"agents.{name} = {_toml(entry)}" for name, entry in entries.items())
+    )
+    environ = {
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "AGENTS_FILE": str(scratch / "agents.toml"),
+        "STORE": f"file:{scratch}/data",
+        "BACKGROUND_SOUND_FILE": "office",
+        "MAX_CALLS": "10000",
+        "DRAIN_SECONDS": "0",
+        **{f"{name.upper()}_API_KEY": "key_of_nobody" for name in ("openai", "deepgram", "gemini")},
+    }
+    return Subject([sys.executable, "-m", "relay"], environ, port, log)
+
+
+def _toml(value: object) -> str:
+    """JSON's strings and numbers are TOML's."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+    return json.dumps(value)
+
+
+async def cost(name: str, calls: int, window_s: float, log: Path) -> Row:
+    """One vendor's agents, `calls` of them, for `window_s` of steady load."""
+    vendor, samples = VENDORS[name], Samples()
+    load = VendorLoad(vendor, samples)
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        agent_port = await load.listen(None)
+        subject = start_relay(Path(scratch), {name: (vendor, agent_port)}, log)
+        try:
+            await subject.ready()
+            await load.place(calls, subject.port, "/media", within_s=max(CYCLE_S, calls / _CALLS_A_SECOND))
+            await asyncio.sleep(_SETTLE_S)
+            gc.freeze()  # the load's own collector must not look like the relay's latency
+            samples.recording, cpu_before = True, subject.cpu_s()
+            began = perf_counter()
+            await asyncio.sleep(window_s)
+            samples.recording, cpu_s = False, subject.cpu_s() - cpu_before
+            elapsed = perf_counter() - began
+            await load.hang_up()
+        finally:
+            gc.unfreeze()
+            await load.close()
+            await subject.stop()
+    case = Case(calls, audio=vendor.formats)
+    return row(case, samples, cpu_s=cpu_s, window_s=elapsed, memory_kb=None, loop_lag_ms=None)
+
+
+async def failover(first: str, second: str, calls: int, log: Path) -> Samples:
+    """`calls` calls whose `first` agent dies; `wire` are the times until the second was on the line."""
+    samples = Samples(recording=True)
+    dying = FirstLoad(VENDORS[first], samples)
+    taking_over = SecondLoad(VENDORS[second], dying)
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        ports = await dying.listen(None), await taking_over.listen(None)
+        agents = {"first": (VENDORS[first], ports[0]), "second": (VENDORS[second], ports[1])}
+        subject = start_relay(Path(scratch), agents, log)
+        try:
+            await subject.ready()
+            await dying.place(calls, subject.port, "/media", within_s=max(CYCLE_S, calls / _CALLS_A_SECOND))
+            async with asyncio.timeout(_FAIL_AFTER_S + 20):
+                while len(samples.wire) < calls and not samples.failures:
+                    await asyncio.sleep(0.1)
+            await dying.hang_up()
+        finally:
+            await dying.close()
+            await taking_over.close()
+            await subject.stop()
+    return samples
+
+
+_HEADINGS = (
+    "agent",
+    "formats on an 8 kHz line",
+    "CPU ms per call-second",
+    "caller → agent p50 / p99 ms",
+    "agent → wire p50 / p99 ms",
+    "interruption → clear p99 ms",
+    "holes",
+)
+
+
+def table(headings: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+    """Markdown."""
+    lines = [f"| {' | '.join(headings)} |", "|---|---" + "|--:" * (len(headings) - 2) + "|"]
+    return "\n".join([*lines, *(f"| {' | '.join(map(str, cells))} |" for cells in rows)]) + "\n"
+
+
+def _pair(low: float | None, high: float | None) -> str:
+    return "–" if low is None else f"{low:.1f} / {high:.1f}"
+
+
+def _median(rows: list[Row], name: str) -> float | None:
+    values = [value for one in rows if (value := getattr(one, name)) is not None]
+    return median(values) if values else None
+
+
+def cells(name: str, rows: list[Row]) -> tuple[object, ...]:
+    """A vendor's line: medians of its runs."""
+
+    def of(figure: str) -> float | None:
+        return _median(rows, figure)
+
+    clear = of("clear_p99")
+    return (
+        name,
+        VENDORS[name].formats,
+        f"{of('cpu_ms'):.2f}",
+        _pair(of("uplink_p50"), of("uplink_p99")),
+        _pair(of("wire_p50"), of("wire_p99")),
+        "–" if clear is None else f"{clear:.1f}",
+        sum(one.holes or 0 for one in rows),
+    )
+
+
+async def run(names: list[str], calls: int, window_s: float, repeat: int, out: Path) -> str:
+    """All that was asked for, as Markdown."""
+    costs = []
+    for name in names:
+        rows = [await cost(name, calls, window_s, out / "subject.log") for _ in range(repeat)]
+        costs.append(cells(name, rows))
+        print(*costs[-1], flush=True)
+    taken = []
+    for second in filter(TALKING.__contains__, names):
+        for first in (other for other in TALKING if other != second):
+            samples = await failover(first, second, calls, out / "subject.log")
+            taken.append(
+                (first, second, percentile(samples.wire, 50), percentile(samples.wire, 99), len(samples.failures))
+            )
+            print(*taken[-1], flush=True)
+    headings = ("dies", "takes over", "failure → its first sound p50 ms", "p99 ms", "calls lost")
+    return table(_HEADINGS, costs) + "\n" + (table(headings, taken) if taken else "")
+
+
+def main() -> None:
+    """Read the command line, measure, write out/bench/agents.md."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.agents", description=__doc__)
+    parser.add_argument("agents", nargs="*", metavar="AGENT", help=f"of {', '.join(VENDORS)} (default: all)")
+    parser.add_argument("--calls", type=int, default=100)
+    parser.add_argument("--window", type=float, default=12, help="seconds of steady load a run")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each, of which the median is told")
+    parser.add_argument("--out", type=Path, default=Path("out/bench"))
+    args = parser.parse_args()
+    unknown = [name for name in args.agents if name not in VENDORS]
+    if unknown:
+        parser.error(f"no agent {unknown[0]!r}: expected one of {', '.join(VENDORS)}")
+    args.out.mkdir(parents=True, exist_ok=True)
+    take_load_core()
+    machine = describe(sys.executable)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        text = runner.run(run(args.agents or list(VENDORS), args.calls, args.window, args.repeat, args.out))
+    told = f"{machine['machine']}, Python {machine['python']}, load average at the start {machine['load'][0]:.2f}"
+    (args.out / "agents.md").write_text(f"{told}. {args.calls} calls, ambience on.\n\n{text}")
+    print((args.out / "agents.md").read_text())
+
+
+if __name__ == "__main__":
+    main()
