@@ -9,6 +9,7 @@ import asyncio
 import binascii
 import gc
 import json
+import random
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -181,7 +182,9 @@ class FirstLoad(VendorLoad):
         self.failed_at: dict[str, float] = {}
 
     def on_ready(self, agent: Agent) -> None:
-        asyncio.get_running_loop().call_later(_FAIL_AFTER_S, self._fail, agent)
+        # at any moment between two of the relay's frames
+        delay_s = _FAIL_AFTER_S + random.Random(agent.call_sid).random()
+        asyncio.get_running_loop().call_later(delay_s, self._fail, agent)
 
     def _fail(self, agent: VendorAgent) -> None:
         self.failed_at[agent.call_sid] = perf_counter()
@@ -276,7 +279,7 @@ async def failover(first: str, second: str, calls: int, log: Path) -> Samples:
             await subject.ready()
             await dying.place(calls, subject.port, "/media", within_s=max(CYCLE_S, calls / _CALLS_A_SECOND))
             async with asyncio.timeout(_FAIL_AFTER_S + 20):
-                while len(samples.wire) < calls and not samples.failures:
+                while len(samples.wire) < calls and not samples.failures:  # noqa: ASYNC110 - an array has no event
                     await asyncio.sleep(0.1)
             await dying.hang_up()
         finally:
