@@ -15,3 +15,7 @@ tools-console:
 	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium; fi
 
 test: tools-console
+
+.PHONY: bench-console
+bench-console: $(VENV)/.installed-dev tools-console ## the explorer over 100,000 calls, measured
+	$(BIN)/python -m pytest tests/bench/console -m bench -q -s

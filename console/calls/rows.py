@@ -10,6 +10,7 @@ from functions.common.times import to_unix
 
 SCHEMA = 1
 TITLE_LENGTH = 140
+_OLDEST, _NEWEST = datetime(2000, 1, 1).timestamp(), datetime(2200, 1, 1).timestamp()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ def row_of(call_sid: str, body: bytes) -> Row:
     if "turns" not in record and "started_at" not in record:
         return Row(call_sid, problem="This is JSON, but not a record of a call: it has neither a start nor turns.")
     started = to_unix(text(record, "started_at")) or 0.0
+    started = started if _OLDEST < started < _NEWEST else 0.0
     turns = [turn for turn in objects(record, "turns") if text(turn, "text")]
     transfer = record.get("transfer")
     interrupted = sum(1 for turn in turns if turn.get("interrupted") and text(turn, "speaker") == "agent")
@@ -59,13 +61,18 @@ def row_of(call_sid: str, body: bytes) -> Row:
         transfer=text(transfer, "state") if transfer else "",
         duration_s=number(record, "duration_s") or 0.0,
         turns=len(turns),
-        interruptions=round(number(record, "quality", "interruptions") or interrupted),
-        gaps=round(number(record, "quality", "gaps") or 0),
+        interruptions=_count(number(record, "quality", "interruptions") or interrupted),
+        gaps=_count(number(record, "quality", "gaps") or 0),
         first_audio_ms=number(record, "quality", "first_audio_ms"),
         caller=mask(text(record, "from")),
         title=mask_text(_title(record, turns))[:TITLE_LENGTH],
         words=" ".join(filter(None, (call_sid, *_numbers(record), *_sayings(record, turns)))),
     )
+
+
+def _count(value: float) -> int:
+    """A number of things that SQLite can hold, whatever the record says."""
+    return round(min(1e9, max(0.0, value)))
 
 
 def _title(record: dict[str, object], turns: list[dict[str, object]]) -> str:

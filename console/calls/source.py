@@ -1,5 +1,6 @@
 """Where the records lie, read only: what there is and in which version, and what it says."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,17 +40,31 @@ class FolderSource:
         return f"file:{self.folder}"
 
     def versions(self, prefix: str) -> Iterator[tuple[str, str]]:
-        for key in self.keys(prefix):
+        for entry in self._entries(prefix):
             try:
-                status = (self.folder / key).stat()
+                status = entry.stat()
             except FileNotFoundError:
                 continue  # gone since it was listed
-            yield key, f"{status.st_mtime_ns}-{status.st_size}"
+            yield self._key(entry), f"{status.st_mtime_ns}-{status.st_size}"
 
     def keys(self, prefix: str) -> Iterator[str]:
-        top = self.folder / prefix.rpartition("/")[0]
-        found = (path.relative_to(self.folder).as_posix() for path in top.rglob("*") if path.is_file())
-        return iter(sorted(key for key in found if key.startswith(prefix)))
+        return iter(sorted(map(self._key, self._entries(prefix))))
+
+    def _entries(self, prefix: str) -> Iterator[os.DirEntry[str]]:
+        """The files below `prefix`, which ends with a slash. `Path.rglob` takes three times as long."""
+        folders = [str(self.folder / prefix)]
+        while folders:
+            try:
+                entries = list(os.scandir(folders.pop()))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise StoreError(f"{self.name}: {error.strerror}; is it a folder you may read?") from error
+            folders += [entry.path for entry in entries if entry.is_dir()]
+            yield from (entry for entry in entries if entry.is_file())
+
+    def _key(self, entry: os.DirEntry[str]) -> str:
+        return entry.path[len(str(self.folder)) + 1 :].replace(os.sep, "/")
 
     def read(self, key: str) -> bytes | None:
         path = self.folder / key

@@ -1,0 +1,114 @@
+"""Reading records where they lie: a folder, S3, Cloud Storage; nothing is written to any of them."""
+
+import os
+import uuid
+
+import pytest
+
+from console.calls.index import Index
+from console.calls.refresh import Refresh
+from console.calls.source import open_source
+from functions.common.store import StoreError
+from tests.support.many_calls import records
+
+BODIES = {f"logs/{number}.json": f'{{"turns": [], "number": {number}}}'.encode() for number in range(3)}
+
+
+@pytest.fixture(params=["folder", "s3", "gcs"])
+def place(request, tmp_path):
+    """(url, put) of an empty store of each kind."""
+    if request.param == "folder":
+        (tmp_path / "data").mkdir()
+
+        def put(key, body):
+            (tmp_path / "data" / key).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "data" / key).write_bytes(body)
+
+        return f"file:{tmp_path / 'data'}", put
+    if request.param == "s3":
+        client, bucket = request.getfixturevalue("s3_client"), request.getfixturevalue("s3_bucket")
+        return f"s3://{bucket}/some/prefix", lambda key, body: client.put_object(
+            Bucket=bucket, Key=f"some/prefix/{key}", Body=body
+        )
+    client, bucket = request.getfixturevalue("gcs_client"), request.getfixturevalue("gcs_bucket")
+    return (
+        f"gs://{bucket}/some/prefix",
+        lambda key, body: client.bucket(bucket).blob(f"some/prefix/{key}").upload_from_string(body),
+    )
+
+
+def test_lists_reads_and_tells_what_changed(place):
+    url, put = place
+    for key, body in BODIES.items():
+        put(key, body)
+    put("audio/1.mp3", b"sound")
+    source = open_source(url)
+    assert source.name == url
+    before = dict(source.versions("logs/"))
+    assert set(before) == set(BODIES)
+    assert list(source.keys("logs/")) == sorted(BODIES)
+    assert source.read("logs/1.json") == BODIES["logs/1.json"]
+    assert source.read("logs/none.json") is None
+    put("logs/1.json", b'{"turns": [], "longer": true}')
+    after = dict(source.versions("logs/"))
+    assert {key for key in after if after[key] != before[key]} == {"logs/1.json"}
+
+
+def test_a_bucket_that_is_not_there_is_named(s3_client, gcs_client, tmp_path):
+    for url in (f"s3://no-such-{uuid.uuid4().hex}", f"gs://no-such-{uuid.uuid4().hex}"):
+        source = open_source(url)
+        with pytest.raises(StoreError, match="no such bucket"):
+            list(source.versions("logs/"))
+        refresh = Refresh(source, Index(url, tmp_path))
+        assert refresh.run() == 0
+        assert "no such bucket" in refresh.status()["error"]
+
+
+@pytest.mark.parametrize("url", ["", "data", "ftp://x", "s3:bucket", "s3://", "file:"])
+def test_what_is_no_store_is_refused_with_what_is(url):
+    with pytest.raises(ValueError, match="expected file:DIR, s3://BUCKET/PREFIX"):
+        open_source(url)
+
+
+def test_a_folder_that_is_not_there_is_not_made(tmp_path):
+    with pytest.raises(ValueError, match="there is no such folder"):
+        open_source(f"file:{tmp_path / 'nowhere'}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_read_only_folder_will_do(tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "a.json").write_text("{}")
+    os.chmod(tmp_path, 0o500)
+    assert dict(open_source(f"file:{tmp_path}").versions("logs/")).keys() == {"logs/a.json"}
+    os.chmod(tmp_path, 0o700)
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+
+
+def test_keys_do_not_lead_out_of_the_folder(tmp_path):
+    with pytest.raises(StoreError, match="is not a key"):
+        open_source(f"file:{tmp_path}").read("../private.txt")
+
+
+def test_only_what_is_new_or_has_changed_is_read(tmp_path):
+    """The second run over a hundred thousand records costs a listing, not a hundred thousand reads."""
+    import json
+
+    store = tmp_path / "store" / "logs"
+    store.mkdir(parents=True)
+    kept = list(records(5))
+    for one in kept:
+        (store / f"{one['call_sid']}.json").write_text(json.dumps(one))
+    (store / "notes.txt").write_text("not a record")
+    source = open_source(f"file:{tmp_path / 'store'}")
+    refresh = Refresh(source, Index(source.name, tmp_path / "index"))
+    assert refresh.run() == 5
+    assert refresh.run() == 0
+    kept[0]["end_reason"] = "time_limit"
+    (store / f"{kept[0]['call_sid']}.json").write_text(json.dumps(kept[0]))
+    (store / f"{kept[1]['call_sid']}.json").unlink()
+    assert refresh.run() == 1
+    with refresh.index.reading() as connection:
+        found = dict(connection.execute("SELECT call_sid, end_reason FROM calls").fetchall())
+    assert found.keys() == {one["call_sid"] for one in kept} - {kept[1]["call_sid"]}
+    assert found[kept[0]["call_sid"]] == "time_limit"
