@@ -40,6 +40,7 @@ FRAME_BYTES: Final = 640  # 20 ms, what `on_audio` gets
 _FORMAT: Final = AudioFormat(Encoding.PCM, RATE_HZ)
 _MAX_WAITING: Final = 1500  # frames: a bot that is half a minute behind will not catch up
 _STOP_SECONDS: Final = 2.0
+_LINE_LEAD: Final = 0.1  # the caller hears it about so much later; and a pause shorter than this is none
 
 
 class Bot:
@@ -219,7 +220,7 @@ class BotSession(LocalSession):
         self.quiet.clear()
         if self._silence_timer is not None:
             self._silence_timer.cancel()
-        self._silence_timer = self._loop.call_at(self._playing_until, self._fell_silent)
+        self._silence_timer = self._loop.call_at(self._playing_until + _LINE_LEAD, self._fell_silent)
 
     def clear(self) -> None:
         """See Bot."""

@@ -20,6 +20,7 @@ from time import perf_counter
 import msgspec
 import uvloop
 
+from sim.toml import agents_file
 from tests.bench.figures import Case, Row, Samples, percentile, row
 from tests.bench.load import CYCLE_S, Agent, Load
 from tests.bench.process import Subject, free_port, take_load_core
@@ -217,9 +218,7 @@ def start_relay(scratch: Path, agents: dict[str, tuple[Vendor, int]], log: Path)
         if number + 1 < len(names):
             entry["fallback"] = names[number + 1]
         entries[name] = {"id": "", **entry}
-    (scratch / "agents.toml").write_text(
-        "\n".join(f"agents.{name} = {_toml(entry)}" for name, entry in entries.items())
-    )
+    (scratch / "agents.toml").write_text(agents_file(entries))
     environ = {
         "HOST": "127.0.0.1",
         "PORT": str(port),
@@ -231,13 +230,6 @@ def start_relay(scratch: Path, agents: dict[str, tuple[Vendor, int]], log: Path)
         **{f"{name.upper()}_API_KEY": "key_of_nobody" for name in ("openai", "deepgram", "gemini")},
     }
     return Subject([sys.executable, "-m", "relay"], environ, port, log)
-
-
-def _toml(value: object) -> str:
-    """JSON's strings and numbers are TOML's."""
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
-    return json.dumps(value)
 
 
 async def cost(name: str, calls: int, window_s: float, log: Path) -> Row:

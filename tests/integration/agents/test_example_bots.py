@@ -47,7 +47,10 @@ async def test_echo(tmp_path):
         (said_at, _), *_ = call.said_lines
         heard = find_line(call.heard, 16000, "caller_hours")
         assert heard.is_whole
-        assert 0.0 < heard.at_s - said_at < 0.3
+        assert 0.2 < heard.at_s - said_at < 0.5
+        # said in pieces of 20 ms, each as long as the time to the next: once every piece was an utterance of its own,
+        # filled up to a whole frame with silence
+        assert len(call.marks) <= 1
 
 
 @pytest.mark.parametrize("provider", ["openai", "deepgram"])

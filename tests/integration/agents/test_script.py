@@ -9,7 +9,8 @@ from relay.settings import Settings
 from sim.caller import Step, When
 from sim.heard import find_line
 from sim.speech import ASSETS, line
-from tests.integration.agents.world import Entry, lines_heard, toml, world
+from sim.toml import agents_file
+from tests.integration.agents.world import Entry, lines_heard, world
 from tests.support.virtual import virtual
 
 
@@ -86,7 +87,7 @@ async def test_wrong_keys_and_none_at_all_come_to_an_end(tmp_path):
 )
 def test_steps_that_lead_nowhere_stop_the_start(tmp_path, steps, expected):
     (tmp_path / "agents.toml").write_text(
-        f"agents.night = {toml({'vendor': 'script', 'options': {'steps': steps}})}",
+        agents_file({"night": {"vendor": "script", "options": {"steps": steps}}}),
     )
     with pytest.raises(SettingError, match="AGENTS_FILE") as error:
         create_app(Settings(agents_file=str(tmp_path / "agents.toml")))
@@ -96,7 +97,7 @@ def test_steps_that_lead_nowhere_stop_the_start(tmp_path, steps, expected):
 def test_a_sound_that_is_not_there_stops_the_start(tmp_path):
     steps = {"a": {"play": ["nothing.wav"]}}
     (tmp_path / "agents.toml").write_text(
-        f"agents.night = {toml({'vendor': 'script', 'options': {'steps': steps}})}",
+        agents_file({"night": {"vendor": "script", "options": {"steps": steps}}}),
     )
     with pytest.raises(SoundFileError, match=r"nothing\.wav"):
         create_app(Settings(agents_file=str(tmp_path / "agents.toml")))

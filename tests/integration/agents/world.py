@@ -20,6 +20,7 @@ from sim.heard import HeardLine, find_line
 from sim.serving import serving
 from sim.sound import AudioFormat
 from sim.speech import write_wav
+from sim.toml import agents_file
 from sim.vendors.conversation import FakeVendor
 from sim.vendors.deepgram import FakeDeepgram
 from sim.vendors.gemini import FakeGemini
@@ -157,25 +158,15 @@ async def world(
                 **fallback,
                 **entry.more,
             }
-        agents_file = folder / "agents.toml"
-        agents_file.write_text("\n".join(f"agents.{alias} = {toml(table)}" for alias, table in tables.items()))
+        (folder / "agents.toml").write_text(agents_file(tables))
         environ = {f"{vendor.upper()}_API_KEY": KEY for vendor in FAKES}
         if ambience:
             write_wav(folder / "rain.wav", 8000, RAIN)
             settings = {"ambience": str(folder / "rain.wav"), **(settings or {})}
-        chosen = {"agents_file": str(agents_file), "store": folder, "environ": environ, **(settings or {})}
+        chosen = {"agents_file": str(folder / "agents.toml"), "store": folder, "environ": environ, **(settings or {})}
         app = create_app(replace(Settings(), **chosen))
         url = await stack.enter_async_context(serving(app))
         yield World(app[RELAY], url.replace("http", "ws", 1) + "/media", fakes, folder)
-
-
-def toml(value: Any) -> str:
-    """`value` as an inline TOML value; JSON's strings and numbers are TOML's."""
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(key)} = {toml(item)}" for key, item in value.items()) + " }"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(toml, value)) + "]"
-    return json.dumps(value)
 
 
 def lines_heard(call: CallResult, names: Sequence[str]) -> list[HeardLine]:

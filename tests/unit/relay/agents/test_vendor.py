@@ -1,0 +1,109 @@
+"""Agents are set up when the relay starts: options checked, keys found, texts filled in."""
+
+from dataclasses import replace
+
+import pytest
+
+from functions.common.env import SettingError
+from relay.agents import VENDORS
+from relay.agents.roster import AgentSpec
+from relay.agents.seam import Said
+from relay.agents.tool_descriptions import ALL_TOOLS, describe, parse_arguments
+from relay.agents.vendor import HostedOptions, fill, socket_base
+from relay.settings import Settings
+from tests.unit.relay.agents.peer import CALL
+
+HOSTED = {"openai": "OPENAI_API_KEY", "deepgram": "DEEPGRAM_API_KEY", "gemini": "GEMINI_API_KEY"}
+SETTINGS = Settings(agents_file="agents.toml", environ=dict.fromkeys(HOSTED.values(), "key"))
+TAKEOVER = replace(CALL, said_so_far=(Said("agent", "Good morning."), Said("caller", "Hello?")))
+
+
+def configure(vendor, settings=SETTINGS, **options):
+    return VENDORS[vendor](AgentSpec("front", vendor, "", options=options), settings)
+
+
+@pytest.mark.parametrize("vendor", sorted({*VENDORS} - {"bot", "script"}))
+def test_an_option_nobody_knows_stops_the_start_and_the_known_ones_are_named(vendor):
+    with pytest.raises(SettingError, match="agents.front.options.voise to be one of ") as error:
+        configure(vendor, voise="marin")
+    known = {"elevenlabs": "region, base_url, api_key_env", "echo": "delay_ms"}
+    assert known.get(vendor, "prompt, greeting, takeover") in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "option", "value"),
+    [
+        ("openai", "speed", 3),
+        ("openai", "turn_detection", "psychic"),
+        ("openai", "tools", ["order_pizza"]),
+        ("gemini", "silence_ms", "long"),
+        ("deepgram", "prompt", 3),
+        ("echo", "delay_ms", -1),
+    ],
+)
+def test_an_option_of_the_wrong_kind_is_named(vendor, option, value):
+    with pytest.raises(SettingError, match=rf"AGENTS_FILE='agents.toml': expected agents.front.options.{option}"):
+        configure(vendor, **{option: value})
+
+
+def test_a_region_nobody_knows():
+    with pytest.raises(SettingError, match=r"options.region to be one of default, us, eu, india, singapore"):
+        configure("elevenlabs", region="mars")
+
+
+@pytest.mark.parametrize(("vendor", "name"), HOSTED.items())
+def test_a_missing_key_is_named_with_its_agent(vendor, name):
+    with pytest.raises(SettingError, match=f"^{name} is not set: expected the API key for agent 'front' "):
+        configure(vendor, Settings())
+
+
+@pytest.mark.parametrize("vendor", [*HOSTED, "elevenlabs"])
+def test_the_key_may_have_another_name(vendor):
+    assert configure(vendor, Settings(environ={"SECOND_KEY": "key"}), api_key_env="SECOND_KEY")
+    with pytest.raises(SettingError, match="^SECOND_KEY is not set"):
+        configure(vendor, api_key_env="SECOND_KEY")
+
+
+def test_keys_are_not_shown_with_the_settings():
+    """They end up in a log or a traceback otherwise."""
+    assert "secret" not in repr(Settings(environ={"OPENAI_API_KEY": "secret"}))
+
+
+def test_variables_are_filled_in():
+    call = replace(CALL, custom_parameters={"tenant": "acme"})
+    assert fill("{{tenant}} has {{ caller_number }} on {{nothing}}.", call) == "acme has 09876500001 on ."
+    assert fill("{tenant}", call) == "{tenant}"
+
+
+def test_first_words():
+    options = HostedOptions(greeting="Hello {{caller_number}}!", takeover="Sorry!")
+    assert options.first_words(CALL) == "Hello 09876500001!"
+    assert options.first_words(TAKEOVER) == "Sorry!"
+    assert HostedOptions().opening(CALL) == ""  # waits for the caller
+    assert "take over" in HostedOptions(greeting="Hello!").opening(TAKEOVER)  # in its own words
+    assert TAKEOVER.recap == "agent: Good morning.\ncaller: Hello?"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [("https://a.example/", "wss://a.example"), ("http://b:1", "ws://b:1"), ("wss://c.example/", "wss://c.example")],
+)
+def test_socket_base(url, expected):
+    assert socket_base(url) == expected
+
+
+def test_tools_are_described_afresh_each_time():
+    """A transfer's targets are one agent's; they must not show up at another's."""
+    with_targets, *_ = describe(ALL_TOOLS, ["billing", "sales"])
+    assert with_targets["parameters"]["properties"]["target"]["enum"] == ["billing", "sales"]
+    assert with_targets["parameters"]["required"] == ["target", "reason", "summary"]
+    without, ambience, end_call = describe(ALL_TOOLS)
+    assert "enum" not in without["parameters"]["properties"]["target"]
+    assert [tool["name"] for tool in (without, ambience, end_call)] == list(ALL_TOOLS)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("", {}), (" ", {}), ('{"a": 1}', {"a": 1}), ("[1]", None), ("{a: 1}", None), ("null", None)]
+)
+def test_arguments(text, expected):
+    assert parse_arguments(text) == expected
