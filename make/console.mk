@@ -2,7 +2,7 @@ URL ?=
 CONSOLE := exec $(BIN)/python -m console
 
 .PHONY: softphone calls
-softphone: $(VENV)/.installed-console ## be the caller: a phone in the browser; URL=wss://… for a relay that is deployed
+softphone: $(VENV)/.installed-relay ## be the caller: a phone in the browser; URL=wss://… for a relay that is deployed
 	@$(CONSOLE) softphone $(URL)
 
 calls: $(VENV)/.installed-console ## look at calls in the browser; STORE=s3://… for those in a bucket

@@ -1,6 +1,7 @@
 """What a record was made of: the pieces in the store, and the tool calls that only they tell of."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,8 @@ from console.calls.source import Source
 from functions.common import layout
 from functions.common.documents import Document, decode, number, objects, text
 from functions.common.times import to_unix
+
+READERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,8 @@ class RawPiece:
 
 def pieces_of(source: Source, call_sid: str, conversation_ids: list[str]) -> list[RawPiece]:
     """Everything the store has about a call besides its record, in the order of time."""
-    found = [_piece(source, key) for key in _keys(source, call_sid, conversation_ids)]
+    with ThreadPoolExecutor(READERS) as readers:  # a bucket answers one by one, but many at once
+        found = list(readers.map(lambda key: _piece(source, key), _keys(source, call_sid, conversation_ids)))
     return sorted(found, key=lambda piece: (piece.at is None, piece.at or 0.0, piece.key))
 
 

@@ -1,5 +1,6 @@
 """Bringing the index up to date: only what is new or has changed is read."""
 
+import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -43,13 +44,16 @@ class Refresh:
         }
 
     def run(self) -> int:
-        """How many records were read; 0 at once when a refresh is under way. A store that fails is told in `status`."""
+        """How many records were read; 0 at once when a refresh is under way. What fails is told in `status`."""
         if not self._busy.acquire(blocking=False):
             return 0
         try:
             changed = self._run()
         except StoreError as error:
             self._error = f"The store can't be read: {error}"
+            return 0
+        except sqlite3.Error as error:
+            self._error = f"The index {self.index.path} can't be written: {error}"
             return 0
         else:
             self._error, self._finished_at = "", time()

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -99,7 +100,7 @@ class BucketSource:
 
 
 def open_source(url: str) -> Source:
-    """What `STORE` names. Raises ValueError with a sentence for anything that can't be looked at."""
+    """What `STORE` names. Raises ValueError, or StoreError for want of credentials, with a sentence."""
     scheme, _, rest = url.partition(":")
     if scheme == "file" and rest:
         folder = Path(rest).absolute()
@@ -115,28 +116,41 @@ def open_source(url: str) -> Source:
 
 def _s3(url: str, bucket: str, prefix: str) -> Source:
     import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
 
     from functions.common.store.s3 import S3Store
 
-    client = boto3.client("s3")
-
     def versions(below: str) -> Iterator[tuple[str, str]]:
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix + below):
-            for item in page.get("Contents", []):
-                yield item["Key"].removeprefix(prefix), item["ETag"]
+        with _as_store_error(url, BotoCoreError, ClientError):
+            for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix + below):
+                for item in page.get("Contents", []):
+                    yield item["Key"].removeprefix(prefix), item["ETag"]
 
+    with _as_store_error(url, BotoCoreError, ClientError):
+        client = boto3.client("s3")
     return BucketSource(url, S3Store(bucket, prefix, client), versions)
 
 
 def _gcs(url: str, bucket: str, prefix: str) -> Source:
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
     from google.cloud import storage  # type: ignore[import-untyped]  # the library brings no types
 
     from functions.common.store.gcs import GcsStore
 
-    client = storage.Client()
-
     def versions(below: str) -> Iterator[tuple[str, str]]:
-        for blob in client.list_blobs(bucket, prefix=prefix + below):
-            yield blob.name.removeprefix(prefix), str(blob.generation)
+        with _as_store_error(url, GoogleAPIError, GoogleAuthError):
+            for blob in client.list_blobs(bucket, prefix=prefix + below):
+                yield blob.name.removeprefix(prefix), str(blob.generation)
 
+    with _as_store_error(url, GoogleAPIError, GoogleAuthError):
+        client = storage.Client()
     return BucketSource(url, GcsStore(bucket, prefix, client), versions)
+
+
+@contextmanager
+def _as_store_error(url: str, *kinds: type[Exception]) -> Iterator[None]:
+    try:
+        yield
+    except kinds as error:
+        raise StoreError(f"{url}: {error}") from error

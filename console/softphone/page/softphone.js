@@ -49,7 +49,8 @@ const hear = {
     }
     element("waiting").textContent = milliseconds(levels.waiting_ms);
     element("gaps").textContent = levels.gaps;
-    element("network-lost").textContent = levels.lost ? `${levels.lost} packets lost so far` : "";
+    const trouble = [levels.lost && `${levels.lost} packets lost so far`, levels.late && `your microphone was late ${levels.late} times`];
+    element("network-lost").textContent = trouble.filter(Boolean).join(", ");
     scope.add(levels);
   },
   first_audio({ at_ms }) {

@@ -39,7 +39,7 @@ def microphone(folder):
 
     said = [spoken(name, MICROPHONE_HZ) for name in ("caller_clinics", "caller_interrupts")]
     path = folder / "microphone.wav"
-    write_wav(path, MICROPHONE_HZ, np.concatenate([quiet(5), said[0], quiet(5), said[1], quiet(60)]))
+    write_wav(path, MICROPHONE_HZ, np.concatenate([quiet(4.6), said[0], quiet(3.5), said[1], quiet(60)]))
     return path
 
 

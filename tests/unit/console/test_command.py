@@ -62,3 +62,9 @@ async def test_calls_prints_an_address_serves_it_and_ends_when_told(tmp_path, nu
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+def test_every_command_is_documented():
+    documentation = (ROOT / "docs" / "console.md").read_text(encoding="utf-8")
+    for name, (_, about) in COMMANDS.items():
+        assert f"| `make {name}` | {about} |" in documentation
