@@ -2,13 +2,26 @@
 
 import asyncio
 import binascii
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from collections.abc import Iterable
+from typing import Any, Final
 
 import aiohttp
-from msgspec import Meta
 
+from relay.agents.gemini_codec import (
+    CallerWords,
+    GeminiOptions,
+    GenerationComplete,
+    GoAway,
+    Handle,
+    Interrupted,
+    ModelAudio,
+    ModelWords,
+    SetupComplete,
+    ToolCancelled,
+    TurnComplete,
+    decode,
+    setup,
+)
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import (
     AgentError,
@@ -25,10 +38,10 @@ from relay.agents.seam import (
     ToolCall,
     UtteranceDone,
 )
-from relay.agents.session import ENDED, LATE_SECONDS, SocketSession, encode, read
+from relay.agents.session import ENDED, LATE_SECONDS, SocketSession, encode
 from relay.agents.socket import AgentSocket, Closed
-from relay.agents.tool_descriptions import END_CALL, describe
-from relay.agents.vendor import Agent, HostedOptions, api_key, read_options, socket_base
+from relay.agents.tool_descriptions import END_CALL
+from relay.agents.vendor import Agent, api_key, read_options, socket_base
 from relay.audio.convert import AudioFormat, Encoding
 from relay.settings import Settings
 
@@ -39,162 +52,6 @@ _SPOKEN: Final = AudioFormat(Encoding.PCM, 24_000)
 _MOVE_BEFORE: Final = 5.0  # of the time that goAway leaves, what we keep for moving to the next socket
 _RESUME_PAUSE: Final = 5.0  # a socket that lived for less was not worth resuming: the next agent is better
 _GO_ON: Final = "[The connection was interrupted for a moment. Go on where you stopped.]"
-
-
-class GeminiOptions(HostedOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Options of a Gemini agent; its `id` is the model."""
-
-    voice: str = "Kore"
-    silence_ms: Annotated[int, Meta(ge=100, le=5000)] = 500
-    prefix_ms: Annotated[int, Meta(ge=0, le=2000)] = 200
-    api_key_env: str = "GEMINI_API_KEY"
-    base_url: str = "https://generativelanguage.googleapis.com"
-
-
-# --- codec: messages to events, no I/O ---
-
-
-@dataclass(frozen=True, slots=True)
-class SetupComplete:
-    """The setup is in force; `session_id` may be missing."""
-
-    session_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Handle:
-    """With this the conversation can be resumed on another socket; empty: not at this moment."""
-
-    handle: str
-
-
-@dataclass(frozen=True, slots=True)
-class GoAway:
-    """This socket will be closed in so many seconds."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class CallerWords:
-    """A piece of what the caller said."""
-
-    text: str
-    finished: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ModelWords:
-    """A piece of what the model says."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class ModelAudio:
-    """Speech, pcm at `rate_hz`."""
-
-    data: bytes
-    rate_hz: int
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupted:
-    """The caller spoke over the model; what still comes of this turn is stale."""
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationComplete:
-    """The model has said all it has to say in this turn; not sent for an interrupted one."""
-
-
-@dataclass(frozen=True, slots=True)
-class TurnComplete:
-    """The turn is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCancelled:
-    """The result is not wanted any more."""
-
-    call_id: str
-
-
-Message = dict[str, Any]
-
-
-def decode(text: bytes) -> list[Any]:
-    """The events of one server message, in the order in which they are meant. Never raises.
-
-    A message may carry several things, and an interruption belongs behind the sound it came with.
-    """
-    return read(text, _read)
-
-
-def _read(message: Message) -> Iterator[Any]:
-    if (complete := message.get("setupComplete")) is not None:
-        yield SetupComplete(complete.get("sessionId"))
-    if update := message.get("sessionResumptionUpdate"):
-        yield Handle(update.get("newHandle", "") if update.get("resumable") else "")
-    if content := message.get("serverContent"):
-        yield from _content(content)
-    if call := message.get("toolCall"):
-        for function in call["functionCalls"]:
-            yield ToolCall(function["id"], function["name"], dict(function.get("args") or {}))
-    if cancellation := message.get("toolCallCancellation"):
-        yield from (ToolCancelled(call_id) for call_id in cancellation["ids"])
-    if (away := message.get("goAway")) is not None:
-        yield GoAway(float(str(away.get("timeLeft", "0s")).removesuffix("s")))
-
-
-def _content(content: Message) -> Iterator[Any]:
-    if words := content.get("inputTranscription"):
-        yield CallerWords(words.get("text", ""), words.get("finished") is True)
-    for part in (content.get("modelTurn") or {}).get("parts", ()):
-        if sound := part.get("inlineData"):
-            yield ModelAudio(binascii.a2b_base64(sound["data"]), _rate(sound["mimeType"]))
-    if words := content.get("outputTranscription"):
-        yield ModelWords(words.get("text", ""))
-    if content.get("interrupted"):
-        yield Interrupted()
-    if content.get("generationComplete"):
-        yield GenerationComplete()
-    if content.get("turnComplete"):
-        yield TurnComplete()
-
-
-def _rate(mime_type: str) -> int:
-    """`audio/pcm;rate=24000`; 0 for anything else."""
-    kind, _, rate = mime_type.replace(" ", "").partition(";rate=")
-    return int(rate) if kind == "audio/pcm" and rate else 0
-
-
-def setup(options: GeminiOptions, model: str, call: CallInfo, handle: str = "") -> dict[str, Any]:
-    """The first message of every socket; `handle` resumes a conversation."""
-    instructions = options.instructions(call)
-    if call.said_so_far:
-        instructions += f"\n\nThis was said on this call before you took over:\n{call.recap}"
-    detection = {"prefixPaddingMs": options.prefix_ms, "silenceDurationMs": options.silence_ms}
-    return {
-        "setup": {
-            "model": model if "/" in model else f"models/{model}",
-            "generationConfig": {
-                "responseModalities": ["AUDIO"],
-                "speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": options.voice}}},
-            },
-            "systemInstruction": {"parts": [{"text": instructions}]},
-            "tools": [{"functionDeclarations": describe(options.tools, options.transfer_targets)}],
-            "realtimeInputConfig": {"automaticActivityDetection": detection},
-            "inputAudioTranscription": {},
-            "outputAudioTranscription": {},
-            "sessionResumption": {"handle": handle} if handle else {},
-            # without it a conversation of sound ends after a quarter of an hour
-            "contextWindowCompression": {"slidingWindow": {}},
-        }
-    }
-
-
-# --- session: the codec on one socket after another ---
 
 
 class GeminiSession(SocketSession):

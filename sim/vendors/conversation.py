@@ -6,7 +6,6 @@ A vendor's fake adds its messages: how it is greeted, how it says these things, 
 import asyncio
 import random
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import msgspec
@@ -16,63 +15,16 @@ from aiohttp import WSMessage, WSMsgType, web
 from sim.agent_ear import AgentEar, SpeechBegan, SpeechEnded, made_out
 from sim.agent_script import AgentScript, Fault, FaultKind, Reply, ToolUse
 from sim.conversation_record import Turn
-from sim.sound import AudioFormat, Pcm
+from sim.sound import AudioFormat
 from sim.speech import line, spoken
 from sim.timeline import Timeline
+from sim.vendors.record import BrokenRuleError, VendorRecord, VendorViolation
+from sim.vendors.sounds import sound, words
 
 MAX_AHEAD_S = 2.5
 MAX_INPUT_GAP_S = 1.0
 TOOL_PATIENCE_S = 20.0
 LATE_SAMPLES = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class VendorViolation:
-    """A rule of the vendor's that the client broke at `at` (loop time)."""
-
-    at: float
-    rule: str
-    detail: str
-
-
-@dataclass(slots=True)
-class VendorRecord:
-    """Filled while the conversation runs. Times are loop time.
-
-    `setup`: what the client configured. `received`: the caller's sound as it came, in `input_format`. `sent`: seconds
-    of agent sound by the time they were sent. `told`: texts of the client's. `history`: what it said was said before.
-    `truncations`: items and milliseconds that the client said were heard.
-    """
-
-    script: AgentScript
-    started_at: float
-    setup: Mapping[str, Any] = field(default_factory=dict)
-    input_format: str = ""
-    output_format: str = ""
-    ready_at: float | None = None
-    sockets: int = 0
-    turns: list[Turn] = field(default_factory=list)
-    interruptions: list[float] = field(default_factory=list)
-    received: bytearray = field(default_factory=bytearray)
-    received_at: list[tuple[float, int]] = field(default_factory=list)
-    sent: list[tuple[float, float]] = field(default_factory=list)
-    tool_results: list[tuple[str, str]] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
-    history: list[str] = field(default_factory=list)
-    truncations: list[tuple[str, int]] = field(default_factory=list)
-    keep_alives: int = 0
-    violations: list[VendorViolation] = field(default_factory=list)
-    ended_at: float | None = None
-    ended_by: str = ""
-    close_code: int | None = None
-
-
-class BrokenRuleError(Exception):
-    """The client broke a rule and is told so; `fatal` ends the conversation."""
-
-    def __init__(self, rule: str, detail: str, *, fatal: bool = True) -> None:
-        self.rule, self.detail, self.fatal = rule, detail, fatal
-        super().__init__(f"{rule}: {detail}")
 
 
 class VendorConversation:
@@ -404,56 +356,3 @@ class VendorConversation:
         self.record.tool_results.append((name, result))
         self._timeline.note("agent", "tool_result", result)
         answer.set_result((result, is_error))
-
-
-def sound(name: str, rate_hz: int) -> Pcm:
-    """A line of the scenarios, or `tone:HERTZ:MILLISECONDS` at -12 dBFS."""
-    if not name.startswith("tone:"):
-        return spoken(name, rate_hz)
-    _, hertz, milliseconds = name.split(":")
-    places = np.arange(rate_hz * int(milliseconds) // 1000) / rate_hz
-    tone: Pcm = np.rint(8192 * np.sin(2 * np.pi * float(hertz) * places)).astype(np.int16)
-    return tone
-
-
-def words(name: str) -> str:
-    """What is said in it."""
-    return "(a tone)" if name.startswith("tone:") else line(name).text
-
-
-class FakeVendor:
-    """A server of one vendor's. `conversations` are its records, in order."""
-
-    path: ClassVar[str]
-    conversation: ClassVar[type[VendorConversation]]
-
-    def __init__(
-        self, script: AgentScript, *, api_key: str = "key_of_nobody", timeline: Timeline | None = None
-    ) -> None:
-        self.script = script
-        self.api_key = api_key
-        self.timeline = timeline or Timeline()
-        self.conversations: list[VendorRecord] = []
-
-    def authorized(self, request: web.Request) -> bool:
-        """Whether the client proved itself the way the vendor wants it."""
-        raise NotImplementedError
-
-    def app(self) -> web.Application:
-        """A new application."""
-        app = web.Application()
-        app.router.add_get(self.path, self._converse)
-        return app
-
-    async def _converse(self, request: web.Request) -> web.StreamResponse:
-        if not self.authorized(request):
-            return web.json_response({"error": "invalid credentials"}, status=401)
-        if self.script.upgrade_status != 101:
-            return web.json_response({"error": "refused"}, status=self.script.upgrade_status)
-        return await self.begin(request)
-
-    async def begin(self, request: web.Request) -> web.StreamResponse:
-        """Hold the conversation."""
-        conversation = self.conversation(self.script, self.timeline)
-        self.conversations.append(conversation.record)
-        return await conversation.run(request)

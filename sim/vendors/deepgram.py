@@ -10,7 +10,9 @@ from msgspec import Meta, Struct
 
 from sim.agent_script import AgentScript, Fault
 from sim.timeline import Timeline
-from sim.vendors.conversation import BrokenRuleError, FakeVendor, VendorConversation
+from sim.vendors.conversation import VendorConversation
+from sim.vendors.record import BrokenRuleError
+from sim.vendors.server import FakeVendor
 
 SILENCE_S = 15.0
 """Without audio or KeepAlive for so long the session ends; 15 and 60 s were both seen."""

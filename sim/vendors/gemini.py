@@ -12,7 +12,9 @@ from msgspec import Meta, Struct
 from sim.agent_script import AgentScript
 from sim.sound import base64_decoded
 from sim.timeline import Timeline
-from sim.vendors.conversation import BrokenRuleError, FakeVendor, VendorConversation
+from sim.vendors.conversation import VendorConversation
+from sim.vendors.record import BrokenRuleError
+from sim.vendors.server import FakeVendor
 
 # --- what a client may send; anything else is an error ---
 

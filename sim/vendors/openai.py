@@ -12,7 +12,9 @@ from msgspec import Meta, Struct
 from sim.agent_script import AgentScript, Fault
 from sim.sound import base64_decoded
 from sim.timeline import Timeline
-from sim.vendors.conversation import BrokenRuleError, FakeVendor, VendorConversation
+from sim.vendors.conversation import VendorConversation
+from sim.vendors.record import BrokenRuleError
+from sim.vendors.server import FakeVendor
 
 TRANSCRIPTION_AFTER_S = 0.6
 """The caller's words come beside the conversation, after the answer to them has begun."""

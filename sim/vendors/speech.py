@@ -17,7 +17,7 @@ from msgspec import Struct
 from sim.agent_ear import made_out
 from sim.sound import Pcm
 from sim.speech import line, lines
-from sim.vendors.conversation import sound
+from sim.vendors.sounds import sound
 
 CHUNK_MS = 200
 LANGUAGE_NAMES = {"en": "english", "hi": "hindi"}

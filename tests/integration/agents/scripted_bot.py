@@ -9,7 +9,8 @@ from sim.agent_script import AgentScript, Reply
 from sim.conversation_record import Turn
 from sim.sound import AudioFormat
 from sim.speech import line
-from sim.vendors.conversation import VendorRecord, sound, words
+from sim.vendors.record import VendorRecord
+from sim.vendors.sounds import sound, words
 
 FORMAT = AudioFormat("pcm_16000")
 

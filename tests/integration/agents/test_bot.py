@@ -13,7 +13,7 @@ from relay.app import create_app
 from relay.settings import Settings
 from sim.agent_script import AgentScript, Reply
 from sim.caller import Step, When
-from sim.vendors.conversation import sound
+from sim.vendors.sounds import sound
 from tests.integration.agents.world import Entry, lines_heard, world
 from tests.support.virtual import virtual
 

@@ -15,6 +15,7 @@ from sim.caller import Step, When
 from sim.heard import find_line
 from sim.serving import serving
 from sim.speech import ASSETS, line, spoken
+from sim.vendors import FAKES
 from sim.vendors.speech import FakeSpeechServices
 from tests.integration.agents.world import Entry, lines_heard, world
 from tests.support.virtual import virtual
@@ -127,7 +128,7 @@ async def test_multilingual(tmp_path):
         assert told[-1] == "From now on answer in Hindi."
 
 
-@pytest.mark.parametrize("vendor", ["openai", "deepgram", "gemini"])
+@pytest.mark.parametrize("vendor", FAKES)
 @virtual
 async def test_wrapped_agent(tmp_path, vendor):
     """The agent talks, is interrupted, uses a tool; at a certain word the bot has the caller put through."""

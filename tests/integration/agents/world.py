@@ -21,18 +21,14 @@ from sim.serving import serving
 from sim.sound import AudioFormat
 from sim.speech import write_wav
 from sim.toml import agents_file
-from sim.vendors.conversation import FakeVendor
-from sim.vendors.deepgram import FakeDeepgram
-from sim.vendors.gemini import FakeGemini
-from sim.vendors.openai import FakeOpenAI
+from sim.vendors import FAKES
 from tests.integration.agents.scripted_bot import SCRIPTS, FakeBot
 
 RAIN = np.random.default_rng(5).normal(0, 500, 8000).astype(np.int16)
 KEY = "key_of_nobody"
-HOSTED = ("elevenlabs", "openai", "deepgram", "gemini")
+HOSTED = ("elevenlabs", *FAKES)
 TALKING = (*HOSTED, "bot")
 """All that hold a conversation; each has a fake that follows an AgentScript."""
-FAKES: dict[str, type[FakeVendor]] = {"openai": FakeOpenAI, "deepgram": FakeDeepgram, "gemini": FakeGemini}
 
 
 @dataclass

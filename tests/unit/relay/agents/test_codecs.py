@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.vendors import FAKES
+
 FIXTURES = Path(__file__).parents[3] / "fixtures"
-VENDORS = ("openai", "deepgram", "gemini")
+VENDORS = tuple(FAKES)
 
 
 def corpus(vendor):

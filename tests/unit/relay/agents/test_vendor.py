@@ -11,9 +11,10 @@ from relay.agents.seam import Said
 from relay.agents.tool_descriptions import ALL_TOOLS, describe, parse_arguments
 from relay.agents.vendor import HostedOptions, fill, socket_base
 from relay.settings import Settings
+from sim.vendors import FAKES
 from tests.unit.relay.agents.peer import CALL
 
-HOSTED = {"openai": "OPENAI_API_KEY", "deepgram": "DEEPGRAM_API_KEY", "gemini": "GEMINI_API_KEY"}
+HOSTED = {vendor: f"{vendor.upper()}_API_KEY" for vendor in FAKES}
 SETTINGS = Settings(agents_file="agents.toml", environ=dict.fromkeys(HOSTED.values(), "key"))
 TAKEOVER = replace(CALL, said_so_far=(Said("agent", "Good morning."), Said("caller", "Hello?")))
 

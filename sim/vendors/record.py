@@ -1,0 +1,57 @@
+"""What is known of one conversation with a fake vendor, and the rules its client broke."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sim.agent_script import AgentScript
+from sim.conversation_record import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class VendorViolation:
+    """A rule of the vendor's that the client broke at `at` (loop time)."""
+
+    at: float
+    rule: str
+    detail: str
+
+
+@dataclass(slots=True)
+class VendorRecord:
+    """Filled while the conversation runs. Times are loop time.
+
+    `setup`: what the client configured. `received`: the caller's sound as it came, in `input_format`. `sent`: seconds
+    of agent sound by the time they were sent. `told`: texts of the client's. `history`: what it said was said before.
+    `truncations`: items and milliseconds that the client said were heard.
+    """
+
+    script: AgentScript
+    started_at: float
+    setup: Mapping[str, Any] = field(default_factory=dict)
+    input_format: str = ""
+    output_format: str = ""
+    ready_at: float | None = None
+    sockets: int = 0
+    turns: list[Turn] = field(default_factory=list)
+    interruptions: list[float] = field(default_factory=list)
+    received: bytearray = field(default_factory=bytearray)
+    received_at: list[tuple[float, int]] = field(default_factory=list)
+    sent: list[tuple[float, float]] = field(default_factory=list)
+    tool_results: list[tuple[str, str]] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    history: list[str] = field(default_factory=list)
+    truncations: list[tuple[str, int]] = field(default_factory=list)
+    keep_alives: int = 0
+    violations: list[VendorViolation] = field(default_factory=list)
+    ended_at: float | None = None
+    ended_by: str = ""
+    close_code: int | None = None
+
+
+class BrokenRuleError(Exception):
+    """The client broke a rule and is told so; `fatal` ends the conversation."""
+
+    def __init__(self, rule: str, detail: str, *, fatal: bool = True) -> None:
+        self.rule, self.detail, self.fatal = rule, detail, fatal
+        super().__init__(f"{rule}: {detail}")
