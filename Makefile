@@ -26,7 +26,7 @@ lint: $(VENV)/.installed-dev ## ruff and mypy (strict)
 
 .PHONY: test
 test: $(VENV)/.installed-dev ## everything that can be tested here, in at most 10 minutes on two cores
-	$(BIN)/python -m pytest -m "not bench and not chaos"
+	$(BIN)/python -m pytest -m "not bench and not chaos" -n 2 --dist loadgroup --durations 15
 
 .PHONY: lock
 lock: ## pin what requirements/*.in ask for, with hashes; all parts with the versions that the tests run with

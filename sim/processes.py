@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -13,6 +14,7 @@ import aiohttp
 ROOT = Path(__file__).parent.parent
 START_PATIENCE_S = 30.0
 STOP_PATIENCE_S = 15.0
+_PORTS = range(20_000, 30_000)
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
 
 
@@ -21,11 +23,19 @@ class StartError(RuntimeError):
 
 
 def free_port() -> int:
-    """A port on the loopback interface that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port on the loopback interface that nobody uses at this moment.
+
+    From below the range that the system itself gives out: a port of that range may be some client's by the time a
+    server wants it.
+    """
+    for port in random.SystemRandom().sample(_PORTS, k=100):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise StartError("no free port found on 127.0.0.1")
 
 
 @asynccontextmanager

@@ -3,12 +3,13 @@
 import asyncio
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from sim.processes import free_port as free_port
 
 RELAY_CORE, LOAD_CORE = 0, 1
 _START_LIMIT = 20.0
@@ -81,13 +82,6 @@ class Subject:
             return await reader.read()
         finally:
             writer.close()
-
-
-def free_port() -> int:
-    """A port that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def take_load_core() -> None:
