@@ -42,7 +42,8 @@ class Index:
         zone = "/".join(time.tzname)  # days are the local ones: another zone has others
         about = {"layout": LAYOUT, "source": source_name, "zone": zone}
         if self.path.exists() and self._about() != about:
-            self.path.unlink()
+            for left in ("", "-wal", "-shm"):
+                self.path.with_name(self.path.name + left).unlink(missing_ok=True)
         if not self.path.exists():
             self._create(about)
 

@@ -182,6 +182,7 @@ class _Page:
             {
                 "is": "ended",
                 "by": ended.by,
+                "trouble": ended.by == "bot" and ended.close_code != 1000,
                 "sentence": sentence,
                 "at_ms": ended.duration_s * 1000,
                 "wav": f"sound/{path.name}",

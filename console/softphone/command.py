@@ -10,7 +10,7 @@ from console.local_page import open_page, until_interrupted
 from console.softphone import sentences
 from console.softphone.address import Address
 from console.softphone.app import PAGE, Softphone
-from console.softphone.home import at_home
+from console.softphone.home import at_home, captioned
 from sim.processes import ROOT, StartError
 
 
@@ -44,18 +44,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _serve(options: argparse.Namespace) -> None:
-    address = Address.parse(options.url) if options.url else None
     async with AsyncExitStack() as stack:
-        phones: list[Softphone] = []
-
-        def caption(who: str, text: str) -> None:
-            for phone in phones:
-                phone.caption(who, text)
-
-        if address is None:
-            address = Address.parse(await stack.enter_async_context(at_home(options.store, caption)))
-        phone = Softphone(address, options.store, at_home=not options.url, from_=options.from_, to=options.to)
-        phones.append(phone)
+        home = None if options.url else await stack.enter_async_context(at_home(options.store))
+        address = Address.parse(home.media_url if home else options.url)
+        phone = Softphone(address, options.store, at_home=bool(home), from_=options.from_, to=options.to)
+        if home:
+            await stack.enter_async_context(captioned(home, phone.caption))
         page = await stack.enter_async_context(open_page(PAGE, phone.routes(), port=options.port))
         print(f"\nThe phone is at {page}\nIt calls {sentences.bare(address.url)}; Ctrl-C ends it.", flush=True)
         await until_interrupted(page, browser=options.browser)

@@ -4,11 +4,11 @@ Both are processes of their own: an agent that thinks must not make the line stu
 """
 
 import asyncio
-import contextlib
 import json
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -17,40 +17,51 @@ from console.softphone.fake_agent import AGENT_ID, API_KEY, CAPTIONS
 from sim.processes import child, free_port
 
 
-@asynccontextmanager
-async def at_home(store: Path, on_caption: Callable[[str, str], None]) -> AsyncIterator[str]:
-    """A relay with a fake agent for as long as the block runs; yields its media URL, token included.
+@dataclass(frozen=True, slots=True)
+class Home:
+    """`media_url`: of the relay, token included. `agent_url`: of the fake agent."""
 
-    `store`: an existing folder for its records, absolute. `on_caption` is told who (agent, caller,
-    keys, tool) and what.
+    media_url: str
+    agent_url: str
+
+
+@asynccontextmanager
+async def at_home(store: Path) -> AsyncIterator[Home]:
+    """A relay with a fake agent for as long as the block runs. `store`: an existing folder for its records, absolute.
+
     Raises `sim.processes.StartError`.
     """
     token = secrets.token_urlsafe(16)
     async with AsyncExitStack() as stack:
-        agent = await stack.enter_async_context(
-            child("console.softphone.fake_agent", {}, port=free_port(), path="/", log=store / "softphone-agent.log")
+        log = store / "softphone-agent.log"
+        agent_url = await stack.enter_async_context(
+            child("console.softphone.fake_agent", {}, port=free_port(), path="/", log=log)
         )
         environment = {
             "ELEVENLABS_AGENT_ID": AGENT_ID,
             "ELEVENLABS_API_KEY": API_KEY,
-            "ELEVENLABS_BASE_URL": agent,
+            "ELEVENLABS_BASE_URL": agent_url,
             "BACKGROUND_SOUND_FILE": "office",
             "MEDIA_TOKEN": token,
             "STORE": f"file:{store}",
         }
         log = store / "softphone-relay.log"
         url = await stack.enter_async_context(child("relay", environment, port=free_port(), path="/ready", log=log))
-        following = asyncio.create_task(_follow(agent + CAPTIONS, on_caption))
-        try:
-            yield f"{url.replace('http://', 'ws://')}/media/{token}"
-        finally:
-            following.cancel()
-            with contextlib.suppress(asyncio.CancelledError, aiohttp.ClientError):
-                await following
+        yield Home(f"{url.replace('http://', 'ws://')}/media/{token}", agent_url)
+
+
+@asynccontextmanager
+async def captioned(home: Home, on_caption: Callable[[str, str], None]) -> AsyncIterator[None]:
+    """For as long as the block runs, `on_caption` is told who (agent, caller, keys, tool) and what."""
+    following = asyncio.create_task(_follow(home.agent_url + CAPTIONS, on_caption))
+    try:
+        yield
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
 
 
 async def _follow(url: str, on_caption: Callable[[str, str], None]) -> None:
-    """Pass on what the agent says and makes out, until it is gone."""
     async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
         async for message in socket:
             who, text = json.loads(message.data)

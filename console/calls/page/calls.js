@@ -10,12 +10,16 @@ const POLL_MS = { busy: 700, idle: 15_000 };
 
 let status = null;
 let leave = () => {};
+let navigation = 0;
 let poll = 0;
 
 async function route() {
   const [path, query] = location.hash.slice(1).split("?");
   const [, view = "calls", callSid] = path.split("/");
   const parameters = new URLSearchParams(query);
+  const mine = ++navigation;
+  // A slow answer to an earlier question must not replace a later one's.
+  const main = { replaceChildren: (...nodes) => mine === navigation && element("view").replaceChildren(...nodes) };
   leave();
   leave = () => {};
   complain("");
@@ -25,7 +29,6 @@ async function route() {
   }
   try {
     status ??= await ask("status");
-    const main = element("view");
     if (view === "trends") await showTrends(main, parameters, status);
     else if (callSid) leave = await showCall(main, callSid);
     else await showList(main, parameters, status);
@@ -68,6 +71,10 @@ addEventListener("hashchange", async () => {
   await route();
   element("view").focus({ preventScroll: true });
   scrollTo(0, 0);
+});
+addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  complain(event.reason.message);
 });
 await route();
 await follow();

@@ -2,6 +2,7 @@
 import { draw, make } from "./dom.js";
 import { whole } from "./words.js";
 
+const short = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const [HEIGHT, LEFT, BOTTOM, TOP] = [200, 44, 24, 8];
 
 /** @param {{title: string, unit: string, kind: "bars" | "lines", days: string[], series: Record<string, (number | null)[]>, word?: (name: string) => string,
@@ -23,7 +24,7 @@ export function chart({ title, unit, kind, days, series, word = (name) => name, 
     picture.append(draw("line", { class: "grid", x1: LEFT, x2: width, y1: y(tick), y2: y(tick) }), draw("text", { x: LEFT - 6, y: y(tick) + 4, "text-anchor": "end" }, number.format(tick)));
   }
   const step = Math.ceil((days.length * 80) / width);
-  days.forEach((day, index) => index % step === 0 && picture.append(draw("text", { x: x(index), y: HEIGHT - 6, "text-anchor": "middle" }, `${Number(day.slice(8))}.${Number(day.slice(5, 7))}.`)));
+  days.forEach((day, index) => index % step === 0 && picture.append(draw("text", { x: x(index), y: HEIGHT - 6, "text-anchor": "middle" }, short.format(new Date(`${day}T00:00`)))));
   if (kind === "bars") picture.append(...bars(names, series, days, x, y, band, word, colour));
   else picture.append(...names.flatMap((name) => line(series[name], colour(name), x, y, (value, index) => `${days[index]}, ${word(name)}: ${number.format(value)} ${unit}`)));
   return make(

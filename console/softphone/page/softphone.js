@@ -15,7 +15,7 @@ const socket = new WebSocket(new URL("call", location.href.replace(/^http/, "ws"
 socket.binaryType = "arraybuffer";
 socket.onmessage = ({ data }) => (typeof data === "string" ? told(JSON.parse(data)) : sound?.play(data));
 socket.onclose = () => {
-  rest("Not connected");
+  over("Not connected");
   element("call").disabled = true;
   complain("The console has ended, and this page with it. Start it again (make softphone) and open the new address.");
 };
@@ -87,7 +87,7 @@ const hear = {
   problem({ sentence }) {
     complain(sentence);
   },
-  ended({ at_ms, sentence, by, wav, kept, violations }) {
+  ended({ at_ms, sentence, by, trouble, wav, kept, violations }) {
     over("Call ended");
     log(at_ms, by === "bot" ? "agent" : "quiet", "The end", sentence);
     element("after").hidden = false;
@@ -96,7 +96,7 @@ const hear = {
     element("kept-in").textContent = kept;
     element("violations").hidden = !violations.length;
     element("violations").textContent = `The relay broke rules of Exotel's: ${violations.join("; ")}`;
-    if (by === "bot" && /broke off|shut down/.test(sentence)) complain(sentence);
+    if (trouble) complain(sentence);
   },
 };
 

@@ -8,7 +8,7 @@ import numpy as np
 from console.local_page import open_page
 from console.softphone.address import Address
 from console.softphone.app import PAGE, Softphone
-from console.softphone.home import at_home
+from console.softphone.home import at_home, captioned
 from sim.heard import find_line
 from sim.speech import spoken, write_wav
 from tests.support.browser import PHONE, barriers, chromium, holds, needs_chromium, opened, picture
@@ -52,11 +52,11 @@ def tracks(path):
 
 async def call_with_a_barge_in(folder):
     """Be the caller from the first click to the saved sound; returns how many holes the line saw."""
-    phones = []
-    async with at_home(folder, lambda who, text: phones[0].caption(who, text)) as media_url:
-        phones.append(Softphone(Address.parse(media_url), folder, at_home=True))
+    async with at_home(folder) as home:
+        phone = Softphone(Address.parse(home.media_url), folder, at_home=True)
         async with (
-            open_page(PAGE, phones[0].routes()) as url,
+            captioned(home, phone.caption),
+            open_page(PAGE, phone.routes()) as url,
             chromium(microphone=microphone(folder)) as browser,
             opened(browser, url, scripts=(EAR,)) as watched,
         ):
