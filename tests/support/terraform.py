@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class Workspace:
         shutil.copytree(FILES, self.folder, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars"))
         (self.folder / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
         self.variables = dict(variables)
+        self._group = 0
         self.environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("TF_VAR_", "AWS_"))},
             **provider_environment(),
@@ -69,13 +70,22 @@ class Workspace:
             text=True,
             start_new_session=True,  # so that the provider's process can be ended with it
         )
-        with _whole_group_ended(process.pid):
-            try:
-                said, _ = process.communicate(timeout=timeout_s)
-            except subprocess.TimeoutExpired as late:
-                pytest.fail(f"terraform {command} took longer than {timeout_s:.0f} s: {late.stdout!r}", pytrace=False)
+        self._group = process.pid
+        try:
+            said, _ = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired as late:
+            pytest.fail(f"terraform {command} took longer than {timeout_s:.0f} s: {late.stdout!r}", pytrace=False)
+        finally:
+            self.end()
         assert process.returncode == expect, f"terraform {command} ended with {process.returncode}:\n{said}"
         return said
+
+    def end(self) -> None:
+        """Kill the terraform that runs, and its provider."""
+        group, self._group = self._group, 0
+        if group:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
 
     def init(self) -> None:
         try:
@@ -96,15 +106,6 @@ class Workspace:
 
     def outputs(self) -> dict[str, str]:
         return {name: one["value"] for name, one in json.loads(self.terraform("output", "-json")).items()}
-
-
-@contextlib.contextmanager
-def _whole_group_ended(group: int) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGKILL)
 
 
 def changes(plan: Mapping[str, Any]) -> dict[str, list[str]]:

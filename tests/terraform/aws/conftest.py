@@ -1,169 +1,92 @@
-"""One installation for all tests here: the real provider applies our files to a moto server, once, and destroys it."""
+"""One installation for all tests here, made and destroyed in the background: the provider mostly waits meanwhile.
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
+It is begun when the session begins, given up after the last test that needs it, and the test that nothing is left of it
+comes last of all.
+"""
+
+import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
-import boto3
 import pytest
 
-from tests.support.lambda_runtime import interpreter
-from tests.support.processes import BARE, ROOT, aws_environment, free_port, server
-from tests.support.terraform import Workspace, provider_environment
+from tests.support.terraform import cannot_run
+from tests.terraform.aws.stack import Stack
 
-SETTINGS = {
-    "elevenlabs_agent_id": "agent_front",
-    "elevenlabs_api_key": "sk_of_the_tests_0001",
-    "elevenlabs_webhook_secret": "wsec_of_the_tests_0002",
-    "transfer_targets": json.dumps({"billing": "+919876500010,+919876500011"}),
-    "relay_image_tag": "0123456789abcdef",
-}
+LAST = "test_destroy_leaves_nothing"
+PATIENCE_S = 600
 
 
-class Stack:
-    """What was deployed: Terraform's view, and AWS's, which is moto's."""
+class Installation:
+    """The stack, and what is being done to it."""
 
-    def __init__(self, terraform: Workspace, environ: dict[str, str], work: Path) -> None:
-        self.terraform = terraform
-        self.environ = environ
-        self.work = work
-        self.outputs: dict[str, str] = {}
+    def __init__(self, last_user: str) -> None:
+        self.last_user = last_user
+        self._folder = TemporaryDirectory()
+        self._made: Stack | None = None
+        self._worker = ThreadPoolExecutor(1)
+        self._deployed = self._worker.submit(self._deploy)
+        self._destroyed: Future[None] | None = None
 
-    def client(self, service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=self.environ["AWS_ENDPOINT_URL"],
-            region_name=self.environ["AWS_REGION"],
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+    def stack(self) -> Stack:
+        """Once it is there."""
+        return self._deployed.result(PATIENCE_S)
 
-    def apply(self) -> None:
-        self.terraform.terraform("apply", "-auto-approve", timeout_s=280)
-        self.outputs = self.terraform.outputs()
+    def give_up(self) -> Future[None]:
+        """Destroy it, if that is not done or under way already."""
+        if self._destroyed is None:
+            self._destroyed = self._worker.submit(lambda: self.stack().destroy())
+        return self._destroyed
 
-    def secret(self, reference: str) -> str:
-        """What an ARN stands for, with `:::VERSION` behind it or not, as ECS resolves it."""
-        arn, _, version = reference.partition(":::")
-        wanted = {"VersionId": version} if version else {}
-        value: str = self.client("secretsmanager").get_secret_value(SecretId=arn, **wanted)["SecretString"]
-        return value
+    def close(self) -> None:
+        """End whatever still runs."""
+        if self._made is not None:
+            self._made.close()
+        self._worker.shutdown(cancel_futures=True)
+        self._folder.cleanup()
 
-    def secrets(self) -> dict[str, str]:
-        """Name → value of everything in Secrets Manager."""
-        entries = self.client("secretsmanager").list_secrets()["SecretList"]
-        return {entry["Name"].partition("/")[2]: self.secret(entry["ARN"]) for entry in entries}
+    def _deploy(self) -> Stack:
+        self._made = Stack(Path(self._folder.name))
+        self._made.deploy()
+        return self._made
 
-    def container(self) -> dict[str, Any]:
-        """The relay's, in the task definition that the service runs."""
-        ecs = self.client("ecs")
-        (service,) = ecs.describe_services(
-            cluster=self.outputs["relay_cluster_name"], services=[self.outputs["relay_service_name"]]
-        )["services"]
-        task = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
-        container: dict[str, Any] = task["containerDefinitions"][0]
-        return container
 
-    def function(self, name: str) -> dict[str, Any]:
-        configuration: dict[str, Any] = self.client("lambda").get_function_configuration(
-            FunctionName=f"voice-bridge-{name}"
-        )
-        return configuration
+INSTALLATION = pytest.StashKey[Installation]()
 
-    def inventory(self) -> dict[str, list[str]]:
-        """Names of what there is, by kind; without the alarms that autoscaling makes and removes, and moto leaves."""
-        ec2, ecs, iam, cloudwatch = map(self.client, ("ec2", "ecs", "iam", "cloudwatch"))
-        return {
-            "alarms": [
-                one["AlarmName"]
-                for one in cloudwatch.describe_alarms()["MetricAlarms"]
-                if not one["AlarmName"].startswith("TargetTracking-")
-            ],
-            "APIs": [one["Name"] for one in self.client("apigatewayv2").get_apis()["Items"]],
-            "balancers": [
-                one["LoadBalancerName"] for one in self.client("elbv2").describe_load_balancers()["LoadBalancers"]
-            ],
-            "buckets": [one["Name"] for one in self.client("s3").list_buckets()["Buckets"]],
-            "clusters": [
-                one["clusterName"]
-                for one in ecs.describe_clusters(clusters=ecs.list_clusters()["clusterArns"])["clusters"]
-                if one["status"] == "ACTIVE"
-            ],
-            "dashboards": [one["DashboardName"] for one in cloudwatch.list_dashboards()["DashboardEntries"]],
-            "distributions": [
-                one["Id"] for one in self.client("cloudfront").list_distributions()["DistributionList"].get("Items", [])
-            ],
-            "functions": [one["FunctionName"] for one in self.client("lambda").list_functions()["Functions"]],
-            "groups": [one["GroupName"] for one in ec2.describe_security_groups()["SecurityGroups"]],
-            "logs": [one["logGroupName"] for one in self.client("logs").describe_log_groups()["logGroups"]],
-            "queues": self.client("sqs").list_queues().get("QueueUrls", []),
-            "repositories": [
-                one["repositoryName"] for one in self.client("ecr").describe_repositories()["repositories"]
-            ],
-            "roles": [
-                one["RoleName"] for one in iam.list_roles()["Roles"] if not one["Path"].startswith("/aws-service-role/")
-            ],
-            "schedules": [one["Name"] for one in self.client("scheduler").list_schedules()["Schedules"]],
-            "secrets": [one["Name"] for one in self.client("secretsmanager").list_secrets()["SecretList"]],
-            "topics": [one["TopicArn"] for one in self.client("sns").list_topics()["Topics"]],
-            "VPCs": [one["VpcId"] for one in ec2.describe_vpcs()["Vpcs"]],
-        }
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.name == LAST)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    users = [item for item in session.items if "stack" in getattr(item, "fixturenames", ())]
+    if users and not session.config.option.collectonly and shutil.which("terraform"):
+        others = [item.nodeid for item in users if item.name != LAST]
+        session.config.stash[INSTALLATION] = Installation(others[-1] if others else "")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    installation = item.config.stash.get(INSTALLATION, None)
+    if installation is not None and item.nodeid == installation.last_user:
+        installation.give_up()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if (installation := config.stash.get(INSTALLATION, None)) is not None:
+        installation.close()
 
 
 @pytest.fixture(scope="session")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The functions' zips, for a Python that can run them here."""
-    folder = tmp_path_factory.mktemp("packages")
-    subprocess.run(
-        [sys.executable, "scripts/package_functions.py", "--output", folder, "--python-version", interpreter()[1]]
-        + ["--platform", "x86_64", "--cloud", "aws"],
-        cwd=ROOT,
-        check=True,
-        timeout=180,
-        stdout=subprocess.DEVNULL,
-    )
-    return folder
+def installation(request: pytest.FixtureRequest) -> Installation:
+    found = request.config.stash.get(INSTALLATION, None)
+    if found is None:
+        cannot_run("terraform is not installed")
+    return found
 
 
 @pytest.fixture(scope="session")
-def elevenlabs_port() -> int:
-    """Where the fake ElevenLabs of the whole chain will be: the relay and the functions are told at deploy time."""
-    return free_port()
-
-
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, packages: Path, elevenlabs_port: int) -> Iterator[Stack]:
-    """Applied, after a first apply that fails half-way. Destroyed at the end, and then nothing may be left."""
-    provider_environment()
-    port, work = free_port(), tmp_path_factory.mktemp("aws")
-    command = [sys.executable, "-m", "tests.support.moto_server", str(port)]
-    with server(command, port, {**BARE, "PYTHONWARNINGS": "ignore"}) as moto:
-        elevenlabs = json.dumps({"ELEVENLABS_BASE_URL": f"http://127.0.0.1:{elevenlabs_port}"})
-        variables = SETTINGS | {
-            "package_directory": str(packages),
-            "relay_environment": elevenlabs,
-            "webhook_environment": elevenlabs,
-        }
-        environ = aws_environment(moto.url)
-        stack = Stack(Workspace(work, variables, environ), environ, work)
-        before = stack.inventory()
-        stack.terraform.init()
-        half = stack.terraform.terraform("apply", "-auto-approve", timeout_s=280, expect=1)
-        assert "Refused once" in half, half
-        stack.apply()
-        yield stack
-        empty_bucket(stack)
-        stack.terraform.terraform("destroy", "-auto-approve", timeout_s=200)
-        assert stack.terraform.state() == {}
-        assert stack.inventory() == before
-
-
-def empty_bucket(stack: Stack) -> None:
-    """What an operator does who has saved the records and wants the rest to go."""
-    s3, bucket = stack.client("s3"), stack.outputs["records_bucket"]
-    listed = s3.list_object_versions(Bucket=bucket)
-    for one in [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]:
-        s3.delete_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])
+def stack(installation: Installation) -> Stack:
+    """Applied, after a first apply that failed half-way."""
+    return installation.stack()

@@ -10,8 +10,9 @@ import pytest
 from scripts.deployment import Problems
 from scripts.terraform import Terraform
 from tests.support.terraform import changes
-from tests.terraform.aws.conftest import SETTINGS, Stack
+from tests.terraform.aws.conftest import PATIENCE_S, Installation
 from tests.terraform.aws.policy import RULES, violations
+from tests.terraform.aws.stack import SETTINGS, Stack
 
 
 @pytest.fixture(scope="module")
@@ -343,3 +344,12 @@ def test_loosening_it_is_noticed(plan: dict[str, Any], rule: str, number: int):
 
     LOOSENED[rule][number](values)
     assert violations(loosened) != []
+
+
+# --- The end, which conftest.py puts at the end of all tests ------------------------------------------------------
+
+
+def test_destroy_leaves_nothing(stack: Stack, installation: Installation):
+    installation.give_up().result(PATIENCE_S)
+    assert stack.terraform.state() == {}
+    assert stack.inventory() == stack.inventory_before

@@ -26,7 +26,7 @@ from sim.processes import child, free_port
 from sim.scenario import load
 from sim.serving import serving
 from tests.support.lambda_runtime import Function, served
-from tests.terraform.aws.conftest import SETTINGS, Stack
+from tests.terraform.aws.stack import SETTINGS, Stack
 
 SCENARIO = load("transfer_busy")
 
@@ -101,7 +101,7 @@ def complete(record: Mapping[str, Any]) -> bool:
     return record.get("sources") == ["relay", "webhook"] and record["transfer"]["state"] == "answered"
 
 
-async def test_a_call_is_handed_over_and_recorded(stack: Stack, functions: dict[str, Function], elevenlabs_port: int):
+async def test_a_call_is_handed_over_and_recorded(stack: Stack, functions: dict[str, Function]):
     endpoint = stack.outputs["elevenlabs_webhook_url"].removesuffix("/webhook/post-call")
     async with http_api(stack, functions) as api_url:
 
@@ -119,7 +119,7 @@ async def test_a_call_is_handed_over_and_recorded(stack: Stack, functions: dict[
             webhook=webhook,
         )
         async with (
-            serving(agents.app(), port=elevenlabs_port),
+            serving(agents.app(), port=stack.elevenlabs_port),
             child(
                 "relay", environment | {"PORT": str(port)}, port=port, path="/ready", log=stack.work / "relay.log"
             ) as relay_url,
