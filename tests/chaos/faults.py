@@ -1,0 +1,200 @@
+"""Every fault: what is done, to what, when, and what must come of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+from msgspec import structs
+
+from sim.agent_script import AgentScript
+from sim.agent_script import Fault as AgentFault
+from tests.chaos.world import TALKS, Answerer, ChaosWorld
+
+MID_SENTENCE_S = 2.5
+"""So long after the calls were placed the agents are greeting."""
+STAYS, HANDED_OVER, LOST = "caller_hung_up", "agent_failed", "line_lost"
+Act = Callable[[ChaosWorld], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`act` runs beside the calls. `ends`: the `end_reason` of a shaken call; `agents`: who had it, in order."""
+
+    name: str
+    where: str
+    act: Act
+    ends: str = STAYS
+    agents: tuple[str, ...] = ("shaky",)
+    at_s: float = MID_SENTENCE_S
+    call_s: float = 16.0
+    script: AgentScript = TALKS
+    """The agent behind the proxy."""
+
+
+FAILS_OVER = ("shaky", "backup")
+
+
+async def _mid_sentence() -> None:
+    await asyncio.sleep(MID_SENTENCE_S)
+
+
+async def nothing(world: ChaosWorld) -> None:
+    """The agent's own script is the fault."""
+
+
+async def refused(world: ChaosWorld) -> None:
+    world.agent.refusing = True
+
+
+async def silent(world: ChaosWorld) -> None:
+    world.agent.stalled = True
+
+
+async def reset(world: ChaosWorld) -> None:
+    await _mid_sentence()
+    world.agent.cut(fin=False)
+
+
+async def finished(world: ChaosWorld) -> None:
+    await _mid_sentence()
+    world.agent.cut(fin=True)
+
+
+async def half_open(world: ChaosWorld) -> None:
+    await _mid_sentence()
+    world.agent.half_open()
+
+
+async def slow_network(world: ChaosWorld) -> None:
+    world.agent.latency_s, world.agent.jitter_s = 0.5, 0.2
+
+
+async def narrow_network(world: ChaosWorld) -> None:
+    world.agent.bytes_per_s = 40_000
+
+
+async def stall(world: ChaosWorld) -> None:
+    await _mid_sentence()
+    world.agent.stalled = True
+    await asyncio.sleep(5)
+    world.agent.stalled = False
+
+
+async def line_reset(world: ChaosWorld) -> None:
+    await _mid_sentence()
+    world.line.cut(fin=False)
+
+
+async def line_finished(world: ChaosWorld) -> None:
+    await _mid_sentence()
+    world.line.cut(fin=True)
+
+
+async def line_half_open(world: ChaosWorld) -> None:
+    await _mid_sentence()
+    world.line.half_open()
+
+
+async def line_stall(world: ChaosWorld) -> None:
+    await _mid_sentence()
+    world.line.stalled = True
+    await asyncio.sleep(5)
+    world.line.stalled = False
+
+
+async def line_slow(world: ChaosWorld) -> None:
+    world.line.latency_s, world.line.jitter_s = 0.15, 0.05
+
+
+async def functions_down(world: ChaosWorld) -> None:
+    world.functions.refusing = True
+    await asyncio.sleep(60)
+    world.functions.refusing = False
+
+
+async def functions_unavailable(world: ChaosWorld) -> None:
+    async def unavailable(request: web.Request, answer: Answerer) -> web.StreamResponse:
+        return web.Response(status=503)
+
+    world.answers += [unavailable] * 6
+
+
+async def functions_slow(world: ChaosWorld) -> None:
+    async def slow(request: web.Request, answer: Answerer) -> web.StreamResponse:
+        await asyncio.sleep(10)
+        return await answer(request)
+
+    world.answers += [slow] * 20
+
+
+async def functions_die_before_storing(world: ChaosWorld) -> None:
+    async def die(request: web.Request, answer: Answerer) -> web.StreamResponse:
+        await request.read()
+        request.transport.abort()
+        return web.Response()
+
+    world.answers += [die] * 8
+
+
+async def functions_die_after_storing(world: ChaosWorld) -> None:
+    async def die(request: web.Request, answer: Answerer) -> web.StreamResponse:
+        await answer(request)
+        request.transport.abort()
+        return web.Response()
+
+    world.answers += [die] * 8
+
+
+async def conflicts(world: ChaosWorld) -> None:
+    world.store.conflicts = 6
+
+
+async def throttling(world: ChaosWorld) -> None:
+    world.store.throttled = 12
+
+
+async def not_found(world: ChaosWorld) -> None:
+    world.store.missing = 4
+
+
+async def out_of_space(world: ChaosWorld) -> None:
+    world.store.full = True
+    await asyncio.sleep(45)
+    world.store.full = False
+
+
+CLOSE_CODES = (1001, 1002, 1008, 1011, 3000, 4300)
+
+
+def closes_with(code: int) -> Fault:
+    """An agent that hangs up in the middle of its greeting and says why."""
+    script = structs.replace(TALKS, fault=AgentFault(after_s=MID_SENTENCE_S - 0.5, code=code, reason="planted"))
+    return Fault(f"closes with {code}", "agent", nothing, agents=FAILS_OVER, script=script)
+
+
+FAULTS = (
+    Fault("refused", "agent", refused, agents=FAILS_OVER, at_s=0),
+    Fault("silent after connect", "agent", silent, agents=FAILS_OVER, at_s=0),
+    Fault("reset mid-sentence", "agent", reset, agents=FAILS_OVER),
+    Fault("FIN mid-sentence", "agent", finished, agents=FAILS_OVER),
+    Fault("half-open, no FIN", "agent", half_open, agents=FAILS_OVER, call_s=30),
+    Fault("500 ms latency, 200 ms jitter", "agent", slow_network, at_s=0),
+    Fault("40 kB/s", "agent", narrow_network, at_s=0),
+    Fault("stalls for 5 s", "agent", stall),
+    *map(closes_with, CLOSE_CODES),
+    Fault("reset without stop", "line", line_reset, ends=LOST),
+    Fault("FIN without stop", "line", line_finished, ends=LOST),
+    Fault("half-open, no FIN", "line", line_half_open, ends="line_stalled", call_s=30),
+    Fault("stalls for 5 s", "line", line_stall),
+    Fault("150 ms latency, 50 ms jitter", "line", line_slow, at_s=0),
+    Fault("down for a minute", "functions", functions_down, at_s=0),
+    Fault("503 for the first tries", "functions", functions_unavailable, at_s=0),
+    Fault("answer after 10 s", "functions", functions_slow, at_s=0),
+    Fault("die before storing", "functions", functions_die_before_storing, at_s=0),
+    Fault("die after storing", "functions", functions_die_after_storing, at_s=0),
+    Fault("conflicts", "store", conflicts, at_s=0),
+    Fault("throttling", "store", throttling, at_s=0),
+    Fault("reads find nothing", "store", not_found, at_s=0),
+    Fault("out of space for 45 s", "store", out_of_space, at_s=0),
+)

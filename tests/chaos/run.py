@@ -1,0 +1,139 @@
+"""Plays a fault over a number of calls and says what came of it, as data and as a row of the table."""
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sim.exotel import CallResult
+from sim.heard import find_line
+from tests.chaos.faults import STAYS, Fault
+from tests.chaos.world import ChaosWorld, asks, chaos_world
+
+LINES = ("agent_greeting", "agent_hours", "backup_greeting")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of a fault. `normal_after_s`: until a shaken caller hears an agent again, or the line is handed over;
+    the worst of all calls. `steady_*`: the calls beside."""
+
+    fault: Fault
+    calls: int
+    ends: tuple[str, ...]
+    agents: tuple[tuple[str, ...], ...]
+    heard: tuple[str, ...]
+    normal_after_s: float
+    holes_s: float
+    steady_same: bool
+    steady_late_ms: float
+    lost_events: tuple[str, ...]
+    lost_records: tuple[str, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether the fault did no more harm than it may."""
+        as_expected = set(self.ends) == {self.fault.ends} and set(self.agents) == {self.fault.agents}
+        return as_expected and self.steady_same and not self.lost_events and not self.lost_records
+
+    def row(self) -> str:
+        """One line of the Markdown table."""
+        ends = ", ".join(sorted(set(self.ends)))
+        agents = ", ".join(sorted({" → ".join(chain) for chain in self.agents}))
+        lines = ", ".join(line.removeprefix("agent_").replace("_", " ") for line in self.heard) or "ambience"
+        hole = f", silence of {self.holes_s:.1f} s" if self.holes_s >= 0.05 else ""
+        events = "none" if not self.lost_events else f"{len(self.lost_events)}"
+        untouched = "same to the sample" if self.steady_same else f"{self.steady_late_ms:.0f} ms later"
+        return (
+            f"| {self.fault.where} | {self.fault.name} | {lines}{hole} | `{ends}`; {agents} | "
+            f"{self.normal_after_s:.1f} s | {untouched} | {events} |"
+        )
+
+
+HEAD = (
+    "| Between | Fault | The caller hears | The record says | Normal after | Other calls | Events lost |\n"
+    "|---|---|---|---|---|---|---|"
+)
+
+
+async def play(fault: Fault, folder: Path, calls: int, calm: list[CallResult] | None = None) -> Report:
+    """`calls`: half through the proxies, half beside them. `calm`: the same calls without a fault."""
+    async with chaos_world(folder, script=fault.script) as world:
+        acting = asyncio.create_task(fault.act(world))
+        await asyncio.sleep(0)
+        shaken, steady = await _place(world, calls, fault.call_s)
+        await acting
+        await world.settled()
+        world.store.throttled = world.store.conflicts = world.store.missing = 0
+        await asyncio.to_thread(world.sweep, later_s=900)  # what the schedule does anyway
+        return _report(fault, world, shaken, steady, calm)
+
+
+async def _place(world: ChaosWorld, calls: int, call_s: float) -> tuple[list[CallResult], list[CallResult]]:
+    """All calls within a second."""
+
+    async def one(number: int) -> CallResult:
+        await asyncio.sleep(number / calls)
+        return await world.call(f"call-{number}", shaken=number % 2 == 0, script=asks(call_s))
+
+    results = await asyncio.gather(*(one(number) for number in range(calls)))
+    return results[::2], results[1::2]
+
+
+async def calm_calls(folder: Path, calls: int) -> list[CallResult]:
+    """The calls beside the proxies when nothing happens."""
+    async with chaos_world(folder) as world:
+        _, steady = await _place(world, calls, 30)
+        await world.settled()
+        return steady
+
+
+def _report(
+    fault: Fault,
+    world: ChaosWorld,
+    shaken: list[CallResult],
+    steady: list[CallResult],
+    calm: list[CallResult] | None,
+) -> Report:
+    records = [world.record(result.call_sid) for result in shaken]
+    everyone = [*shaken, *steady]
+    wanted = ["call.ended", "call.started"]
+    return Report(
+        fault,
+        len(everyone),
+        ends=tuple(str(record.get("end_reason")) for record in records),
+        agents=tuple(tuple(agent["alias"] for agent in record.get("agents") or ()) for record in records),
+        heard=_lines_of(shaken[0]),
+        normal_after_s=max(map(partial(_normal_after, fault), shaken, records)),
+        holes_s=max(sum(gap.length_s for gap in result.gaps) for result in shaken),
+        steady_same=calm is not None and all(map(_same, steady, calm)),
+        steady_late_ms=max((_late_ms(one, two) for one, two in zip(steady, calm or (), strict=False)), default=0.0),
+        lost_events=tuple(one.call_sid for one in everyone if world.events(one.call_sid) != wanted),
+        lost_records=tuple(one.call_sid for one in everyone if not world.record(one.call_sid).get("ended_at")),
+    )
+
+
+def _lines_of(result: CallResult) -> tuple[str, ...]:
+    found = [line for name in LINES if (line := find_line(result.heard, result.rate_hz, name))]
+    return tuple(line.name for line in sorted(found, key=lambda line: line.at_s))
+
+
+def _normal_after(fault: Fault, result: CallResult, record: dict[str, Any]) -> float:
+    """From the fault to the next beginning of an agent's line; where the line is lost, until the relay let go of it."""
+    if fault.where == "line" and fault.ends != STAYS:
+        return float(record["duration_s"]) - fault.at_s
+    begins = [line.at_s for name in LINES if (line := find_line(result.heard, result.rate_hz, name))]
+    later = [at_s for at_s in begins if at_s > fault.at_s]
+    return min([*later, result.duration_s]) - fault.at_s
+
+
+def _same(one: CallResult, other: CallResult) -> bool:
+    size = min(len(one.heard), len(other.heard))
+    return not one.gaps and not one.violations and bool(np.array_equal(one.heard[:size], other.heard[:size]))
+
+
+def _late_ms(one: CallResult, calm: CallResult) -> float:
+    return abs((one.first_sound_s or 0) - (calm.first_sound_s or 0)) * 1000

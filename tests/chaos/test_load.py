@@ -1,0 +1,119 @@
+"""More calls than there is room for, all at once, and one after another for ever."""
+
+import asyncio
+import gc
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from sim.caller import Step, When
+from sim.exotel import CallPlan, FakeExotel
+from tests.chaos.test_processes import stack
+from tests.support.relay_world import relay_world
+from tests.support.virtual import virtual
+
+
+def hangs_up_after(seconds: float) -> tuple[Step, ...]:
+    return (Step(when=When.AT, ms=round(seconds * 1000), hang_up=True),)
+
+
+@virtual
+async def test_a_ramp_to_refusal(tmp_path):
+    """At MAX_CALLS every further call is refused at once with 503, and the running ones keep their sound."""
+    async with relay_world(tmp_path, settings={"max_calls": 20, "ambience": "office"}) as world:
+        loop = asyncio.get_running_loop()
+        running = []
+        for _ in range(20):
+            running.append(asyncio.create_task(world.call(script=hangs_up_after(8))))
+            await asyncio.sleep(0.1)
+        await world.until(lambda: len(world.relay.calls) == 20)
+        for _ in range(50):
+            asked_at = loop.time()
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+                await world.http.ws_connect(world.media_url)
+            assert refusal.value.status == 503
+            assert loop.time() - asked_at <= 0.05  # nothing is waited for; how long it takes is the benchmark's affair
+        for result in await asyncio.gather(*running):
+            assert result.ended_by == "caller"
+            assert not result.gaps
+            assert not result.violations
+        _, page = await world.get("/metrics")
+        assert 'relay_calls_refused_total{reason="full"} 50.0' in page
+
+
+@virtual
+async def test_a_burst_of_two_hundred_calls_in_one_second(tmp_path):
+    """All are answered, all hear the agent, none has a hole."""
+    async with relay_world(tmp_path, settings={"max_calls": 200}, with_events_url=True) as world:
+
+        async def one(number):
+            await asyncio.sleep(number / 200)
+            return await world.call(script=hangs_up_after(2))
+
+        results = await asyncio.gather(*(one(number) for number in range(200)))
+        assert {result.ended_by for result in results} == {"caller"}
+        assert not any(result.gaps or result.violations for result in results)
+        assert all(result.first_sound_s is not None for result in results)
+        await world.until(lambda: len(world.sink.of("ended")) == 200)
+        assert len(world.sink.of("started")) == 200
+
+
+def _left_over() -> Counter:
+    """Live objects of the relay's own classes."""
+    gc.collect()
+    return Counter(
+        type(thing).__qualname__ for thing in gc.get_objects() if str(type(thing).__module__).startswith("relay.")
+    )
+
+
+@virtual
+async def test_three_hundred_calls_leave_nothing_behind(tmp_path):
+    """Objects, tasks and descriptors are as many after three hundred calls as after the first hundred."""
+    async with relay_world(tmp_path, settings={"ambience": "office"}, with_events_url=True) as world:
+        seen = []
+        for _ in range(3):
+            await asyncio.gather(*(world.call(script=hangs_up_after(1)) for _ in range(100)))
+            await world.until(lambda: world.relay.streams == 0 and world.relay.services.events.pending == 0)
+            await asyncio.sleep(120)  # connections that are kept for the next event are let go
+            world.agents.conversations.clear()
+            world.sink.events.clear()
+            seen.append((_left_over(), len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))))
+        (objects, tasks, descriptors), _, (objects_later, tasks_later, descriptors_later) = seen
+        assert "Call" not in objects_later
+        assert objects_later == objects
+        assert tasks_later <= tasks
+        assert descriptors_later <= descriptors
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(3000)
+async def test_twenty_thousand_calls_one_after_another(tmp_path):
+    """The hour-long soak, compressed: memory, tasks and descriptors of a real relay don't grow between the first five
+    thousand calls and the twentieth."""
+    async with stack(tmp_path, MAX_CALLS="200", LOG_LEVEL="ERROR") as (relay, _, agents):
+        url = relay.url.replace("http", "ws", 1) + "/media"
+        figures = []
+
+        async def line(calls):
+            for _ in range(calls):
+                result = await FakeExotel().call(CallPlan(url=url, script=hangs_up_after(0.5)))
+                assert result.ended_by == "caller", result.error
+
+        for _ in range(20):
+            await asyncio.gather(*(line(20) for _ in range(50)))
+            agents.conversations.clear()
+            await asyncio.sleep(3)
+            figures.append((_memory_mb(relay.process.pid), len(os.listdir(f"/proc/{relay.process.pid}/fd"))))
+        Path("out/chaos").mkdir(parents=True, exist_ok=True)
+        rows = "\n".join(f"| {1000 * (n + 1)} | {mb:.1f} | {fds} |" for n, (mb, fds) in enumerate(figures))
+        Path("out/chaos/soak.md").write_text(f"| Calls | MB | Descriptors |\n|---|---|---|\n{rows}\n")
+        assert figures[-1][0] < figures[4][0] + 3
+        assert figures[-1][1] <= figures[4][1] + 3
+
+
+def _memory_mb(pid: int) -> float:
+    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1024

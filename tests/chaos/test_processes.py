@@ -1,0 +1,166 @@
+"""What happens to the relay's process, not to its connections: killed, stopped, out of file descriptors, overrun."""
+
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import signal
+import sys
+import time
+
+import aiohttp
+import pytest
+
+from functions.common.store.folder import FolderStore
+from functions.webhook.app import WebhookApp
+from functions.webhook.settings import Settings as WebhookSettings
+from sim.caller import Step, When
+from sim.elevenlabs import FakeElevenLabs
+from sim.exotel import CallPlan, FakeExotel
+from sim.post_call import Webhook
+from sim.run import API_KEY, EVENTS_SECRET, EXOTEL_TOKEN, WEBHOOK_SECRET
+from sim.serving import serving
+from tests.chaos.world import TALKS
+from tests.support.processes import BARE, free_port, server
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def talks_for(seconds: float) -> tuple[Step, ...]:
+    return (Step(when=When.AT, ms=round(seconds * 1000), hang_up=True),)
+
+
+@contextlib.asynccontextmanager
+async def stack(folder, **settings):
+    """Functions and relay as processes of their own, the fakes here. Yields relay, functions environment and fakes."""
+    ports = free_port(), free_port()
+    functions_environment = {
+        **BARE,
+        "PORT": str(ports[0]),
+        "STORE": f"file:{folder}",
+        "EVENTS_SECRET": EVENTS_SECRET,
+        "ELEVENLABS_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "EXOTEL_TOKEN": EXOTEL_TOKEN,
+        "SWEEP_EVERY_SECONDS": "0",
+    }
+    functions_url = f"http://127.0.0.1:{ports[0]}"
+    webhook = Webhook(f"{functions_url}/webhook/post-call", WEBHOOK_SECRET, delay_s=0.5)
+    agents = FakeElevenLabs({"agent_0": TALKS}, api_key=API_KEY, webhook=webhook)
+    async with serving(agents.app()) as agents_url:
+        environment = {
+            **BARE,
+            "HOST": "127.0.0.1",
+            "PORT": str(ports[1]),
+            "ELEVENLABS_AGENT_ID": "agent_0",
+            "ELEVENLABS_API_KEY": API_KEY,
+            "ELEVENLABS_BASE_URL": agents_url,
+            "BACKGROUND_SOUND_FILE": "office",
+            "EVENTS_URL": f"{functions_url}/relay/events",
+            "EVENTS_SECRET": EVENTS_SECRET,
+            **settings,
+        }
+        with (
+            server([sys.executable, "-m", "functions.local"], ports[0], functions_environment),
+            server([sys.executable, "-m", "relay"], ports[1], environment) as relay,
+        ):
+            yield relay, functions_environment, agents
+
+
+def call(relay, call_sid, seconds=2.0):
+    plan = CallPlan(url=relay.url.replace("http", "ws", 1) + "/media", call_sid=call_sid, script=talks_for(seconds))
+    return asyncio.create_task(FakeExotel().call(plan))
+
+
+async def until(condition, patience_s=30.0):
+    async with asyncio.timeout(patience_s):
+        while not condition():  # noqa: ASYNC110 - what other processes do, seen in files
+            await asyncio.sleep(0.05)
+
+
+def record(folder, call_sid):
+    path = folder / "logs" / f"{call_sid}.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+async def health(relay):
+    async with aiohttp.ClientSession() as http, http.get(relay.url + "/health") as response:
+        return await response.json()
+
+
+async def test_a_killed_relay_loses_no_record(tmp_path):
+    """SIGKILL in the middle of five calls: the callers' lines close at once, so that Exotel moves on; the vendor's
+    webhooks still come; the sweep finds calls whose relay died and closes their records with what is known."""
+    async with stack(tmp_path) as (relay, environment, agents):
+        calls = [call(relay, f"call-{n}", 60) for n in range(5)]
+        await until(lambda: all(record(tmp_path, f"call-{n}") for n in range(5)))
+        await asyncio.sleep(1)
+        relay.process.kill()
+        killed_at = time.monotonic()
+        results = await asyncio.gather(*calls)
+        assert time.monotonic() - killed_at < 5
+        assert {result.ended_by for result in results} == {"bot"}
+        await agents.settled()
+        store, settings = FolderStore(str(tmp_path)), WebhookSettings.from_env(environment)
+        await asyncio.to_thread(WebhookApp(settings, store, lambda: time.time() + 900).sweep)
+        for n in range(5):
+            found = record(tmp_path, f"call-{n}")
+            assert found["end_reason"] == "relay_lost"
+            assert found["ended_at"]
+            assert found["sources"] == ["relay", "repair", "webhook"]
+            assert found["turns"]
+
+
+async def test_a_relay_that_stands_still_goes_on(tmp_path):
+    """CPU starved: two seconds in which the process does not run at all. The calls are still there afterwards, nothing
+    is sent in a burst, and the record says that there was a hole."""
+    async with stack(tmp_path) as (relay, _, _):
+        calls = [call(relay, f"call-{n}", 6) for n in range(3)]
+        await until(lambda: all(record(tmp_path, f"call-{n}") for n in range(3)))
+        relay.process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(2)
+        relay.process.send_signal(signal.SIGCONT)
+        results = await asyncio.gather(*calls)
+        for n, result in enumerate(results):
+            await until(lambda n=n: record(tmp_path, f"call-{n}").get("ended_at"))
+            found = record(tmp_path, f"call-{n}")
+            assert found["end_reason"] == "caller_hung_up"
+            assert found["quality"]["gaps"] >= 1
+            assert found["quality"]["gap_ms"] >= 1000
+            assert not result.violations
+
+
+@pytest.mark.chaos
+async def test_out_of_file_descriptors_the_running_call_goes_on(tmp_path):
+    """No descriptor is left: new connections wait or are refused, the call that is there does not notice; and when the
+    idle ones have been let go, the next call is taken."""
+    async with stack(tmp_path) as (relay, _, _):
+        limit = len(os.listdir(f"/proc/{relay.process.pid}/fd")) + 12
+        running = call(relay, "running", 22)
+        await until(lambda: record(tmp_path, "running"))
+        resource.prlimit(relay.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
+        idle = [await asyncio.open_connection("127.0.0.1", relay.port) for _ in range(60)]
+        await until(lambda: len(os.listdir(f"/proc/{relay.process.pid}/fd")) >= limit - 1)
+        for _, writer in idle[30:]:
+            writer.close()
+        # the others are let go by the relay itself, after ten seconds
+        await asyncio.gather(*(reader.read() for reader, _ in idle[:30]), return_exceptions=True)
+        await until(lambda: len(os.listdir(f"/proc/{relay.process.pid}/fd")) < limit - 4)
+        after = await call(relay, "after", 2)
+        result = await running
+        assert (after.ended_by, result.ended_by) == ("caller", "caller")
+        assert not result.violations
+        await until(lambda: record(tmp_path, "running").get("ended_at"))
+        assert record(tmp_path, "running")["end_reason"] == "caller_hung_up"
+
+
+async def test_sigterm_with_calls_hands_over_what_does_not_end(tmp_path):
+    """DRAIN_SECONDS are over: every caller is handed over, every event delivered, exit status 0."""
+    async with stack(tmp_path, DRAIN_SECONDS="2") as (relay, _, _):
+        calls = [call(relay, f"call-{n}", 60) for n in range(5)]
+        await until(lambda: all(record(tmp_path, f"call-{n}") for n in range(5)))
+        relay.process.send_signal(signal.SIGTERM)
+        results = await asyncio.gather(*calls)
+        assert {result.close_code for result in results} == {1000}
+        assert await asyncio.to_thread(relay.process.wait, 20) == 0
+        assert {record(tmp_path, f"call-{n}")["end_reason"] for n in range(5)} == {"shutdown"}
