@@ -49,7 +49,7 @@ const hear = {
     }
     element("waiting").textContent = milliseconds(levels.waiting_ms);
     element("gaps").textContent = levels.gaps;
-    const trouble = [levels.lost && `${levels.lost} packets lost so far`, levels.late && `your microphone was late ${levels.late} times`];
+    const trouble = [levels.lost && `${levels.lost} packets lost so far`, levels.late > 5 && `your microphone was late ${levels.late} times`];
     element("network-lost").textContent = trouble.filter(Boolean).join(", ");
     scope.add(levels);
   },
