@@ -20,7 +20,7 @@ from relay.agents.bot import Bot
 _SENTENCE_END = re.compile(r"(?<=[.!?।])\s+")
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LanguageModelOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who listens and who speaks; the model is OpenAI's, or any that is served in its shapes."""
 
     prompt: str = "You are a friendly assistant on the telephone. Answer in one or two short sentences."
@@ -34,10 +34,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class LanguageModelBot(Bot):
     """A conversation in turns. The caller can cut in at any time."""
 
-    Options = Options
+    Options = LanguageModelOptions
 
     @classmethod
-    def needs(cls, options: Options) -> tuple[str, ...]:
+    def needs(cls, options: LanguageModelOptions) -> tuple[str, ...]:
         deepgram = ("DEEPGRAM_API_KEY",) if "deepgram" in {options.listen, options.speak} else ()
         return ("OPENAI_API_KEY", *deepgram)
 

@@ -19,7 +19,7 @@ from examples.bots.sounds import load
 from relay.agents.bot import Bot
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MenuOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Files, and how long and how often to wait. `0` is the human, whatever was entered before."""
 
     ask: str
@@ -35,7 +35,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class MenuBot(Bot):
     """Ask for a number, say what belongs to it, hang up; after a few attempts, or at 0, a human."""
 
-    Options = Options
+    Options = MenuOptions
 
     def on_start(self) -> None:
         self.keys: asyncio.Queue[str] = asyncio.Queue()

@@ -7,20 +7,20 @@ options = { voices = { en = "marin", hi = "coral" } }
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
-from examples.bots.language_model import LanguageModelBot
-from examples.bots.language_model import Options as LanguageModelOptions
+from examples.bots.language_model import LanguageModelBot, LanguageModelOptions
 from examples.bots.providers import Heard
 
 NAMES = {"en": "English", "hi": "Hindi", "ta": "Tamil", "te": "Telugu", "kn": "Kannada", "mr": "Marathi"}
 
 
-class Options(LanguageModelOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MultilingualOptions(LanguageModelOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`voices` by language; a language without one is spoken in the usual voice."""
 
-    listen: str = "deepgram"
+    listen: Literal["openai", "deepgram"] = "deepgram"
     language: str = "en"
     voices: Mapping[str, str] = msgspec.field(default_factory=dict)
 
@@ -28,7 +28,7 @@ class Options(LanguageModelOptions, frozen=True, kw_only=True, forbid_unknown_fi
 class MultilingualBot(LanguageModelBot):
     """Hears the language, tells the model to answer in it, changes the voice."""
 
-    Options = Options
+    Options = MultilingualOptions
 
     async def on_start(self) -> None:
         self.language = self.options.language

@@ -20,7 +20,7 @@ from relay.agents.bot import RATE_HZ, Bot
 FRAMES_PER_SECOND = 50
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class VoicemailOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Sound files, where messages go, how long one may be and how long a silence ends it."""
 
     prompt: str
@@ -34,7 +34,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class VoicemailBot(Bot):
     """Records from the beep on. The message is kept even if the caller just hangs up."""
 
-    Options = Options
+    Options = VoicemailOptions
 
     def on_start(self) -> None:
         name = re.sub(r"[^A-Za-z0-9._-]", "_", self.call.call_sid)  # it comes from outside

@@ -9,20 +9,20 @@ options = { agent = "assistant", words = ["lawyer", "complain"], target = "compl
 vendor = "openai"
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import msgspec
 
 from relay.agents.bot import RATE_HZ, Bot
 from relay.agents.seam import AgentText, Audio, CallerText, Ended, Interruption, ToolCall
-from relay.agents.tool_descriptions import TRANSFER
+from relay.agents.tool_descriptions import AMBIENCE, TRANSFER
 from relay.audio.convert import AudioFormat, Converter, Encoding
 
 OURS = AudioFormat(Encoding.PCM, RATE_HZ)
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class WrappedAgentOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`agent`: alias of the one that does the talking. `words`: those at which a human takes over, at `target`."""
 
     agent: str
@@ -33,7 +33,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class WrappedAgentBot(Bot):
     """Stands between the line and the agent: hears what both say, and has the last word."""
 
-    Options = Options
+    Options = WrappedAgentOptions
 
     async def on_start(self) -> None:
         self.utterance = ""
@@ -88,7 +88,7 @@ class WrappedAgentBot(Bot):
 
     async def use_tool(self, call_id: str, name: str, **parameters: object) -> None:
         """Tools of the agent's are the relay's."""
-        tools: dict[str, Callable[..., object]] = {TRANSFER: self.transfer, "control_background_sound": self.ambience}
+        tools: dict[str, Callable[..., Awaitable[bool]]] = {TRANSFER: self.transfer, AMBIENCE: self.ambience}
         if name not in tools:
             await self.agent.answer_tool(call_id, f"no tool {name!r}", is_error=True)
             return

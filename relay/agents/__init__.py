@@ -3,21 +3,21 @@
 from collections.abc import Mapping
 from typing import Final
 
-from relay.agents.bot import configure as bot
-from relay.agents.deepgram import configure as deepgram
-from relay.agents.echo import configure as echo
-from relay.agents.elevenlabs import configure as elevenlabs
-from relay.agents.gemini import configure as gemini
-from relay.agents.openai import configure as openai
-from relay.agents.script import configure as script
+from relay.agents.bot import configure as configure_bot
+from relay.agents.deepgram import configure as configure_deepgram
+from relay.agents.echo import configure as configure_echo
+from relay.agents.elevenlabs import configure as configure_elevenlabs
+from relay.agents.gemini import configure as configure_gemini
+from relay.agents.openai import configure as configure_openai
+from relay.agents.script import configure as configure_script
 from relay.agents.vendor import Vendor
 
 VENDORS: Final[Mapping[str, Vendor]] = {
-    "elevenlabs": elevenlabs,
-    "openai": openai,
-    "deepgram": deepgram,
-    "gemini": gemini,
-    "echo": echo,
-    "script": script,
-    "bot": bot,
+    "elevenlabs": configure_elevenlabs,
+    "openai": configure_openai,
+    "deepgram": configure_deepgram,
+    "gemini": configure_gemini,
+    "echo": configure_echo,
+    "script": configure_script,
+    "bot": configure_bot,
 }

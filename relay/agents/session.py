@@ -146,6 +146,8 @@ class SocketSession:
                             return decoded
                         if isinstance(decoded, Failed):
                             raise AgentError(decoded.reason, f"refused: {decoded.text}")
+                        if isinstance(decoded, Notice) and decoded.kind == "error":
+                            raise AgentError("refused", decoded.text)
         except TimeoutError:
             raise AgentError("silent", f"connected, but no {name} came") from None
 

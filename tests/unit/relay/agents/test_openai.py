@@ -1,9 +1,11 @@
 """OpenAI's session, message by message."""
 
+import base64
+
 import pytest
 
-from relay.agents.openai import OpenAIOptions, OpenAISession
-from relay.agents.seam import AgentText, Audio, Ended, Interruption, Notice, ToolCall, UtteranceDone
+from relay.agents.openai import OpenAIOptions, OpenAISession, Updated
+from relay.agents.seam import AgentError, AgentText, Audio, Ended, Interruption, Notice, ToolCall, UtteranceDone
 from tests.unit.relay.agents.peer import Peer, events
 
 SPEAKS = {"type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "caller"}
@@ -27,8 +29,6 @@ def of(number, kind, **more):
 
 
 def sound(number, size=4):
-    import base64
-
     return of(number, "output_audio.delta", delta=base64.b64encode(bytes(size)).decode())
 
 
@@ -113,3 +113,11 @@ async def test_end_call_ends_it_when_the_reply_is_over(session):
 async def test_a_changed_protocol_does_not_fill_the_log(session):
     found, _ = await events(session, *[{"type": "response.output_audio.delta"}] * 5)
     assert [event.kind for event in found if isinstance(event, Notice)] == ["malformed"]
+
+
+async def test_a_setting_that_is_refused_is_named_at_once(session):
+    """A voice that does not exist: once this was five seconds of silence and "no session.updated came"."""
+    error = {"type": "invalid_request_error", "code": "invalid_value", "message": "no voice 'mary'"}
+    with pytest.raises(AgentError, match="no voice 'mary'") as refused:
+        await session._await(Peer({"type": "error", "error": error}), Updated, "session.updated")
+    assert refused.value.reason == "refused"

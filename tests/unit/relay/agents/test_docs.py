@@ -1,0 +1,54 @@
+"""docs/agents.md says what is so."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from relay.agents import VENDORS
+from relay.agents.bot import Bot
+from relay.agents.deepgram import DeepgramOptions
+from relay.agents.echo import EchoOptions
+from relay.agents.elevenlabs import ElevenLabsOptions
+from relay.agents.gemini_codec import GeminiOptions
+from relay.agents.openai import OpenAIOptions
+from relay.agents.roster import _KINDS
+from relay.agents.script import Step
+from relay.app import create_app
+from relay.settings import Settings
+from sim.speech import ASSETS
+
+ROOT = Path(__file__).parents[4]
+TEXT = (ROOT / "docs" / "agents.md").read_text(encoding="utf-8")
+
+
+def test_the_example_file_can_be_used(tmp_path):
+    example = re.search(r"```toml\n(default.*?)```", TEXT, re.DOTALL)[1]
+    example = example.replace("sounds/sorry.wav", str(ASSETS / "sorry.wav"))
+    (tmp_path / "agents.toml").write_text(example)
+    environ = {"OPENAI_API_KEY": "key"}
+    assert create_app(Settings(agents_file=str(tmp_path / "agents.toml"), elevenlabs_api_key="key", environ=environ))
+    assert tomllib.loads(example)["agents"]["second"]["fallback"] == "night"
+
+
+@pytest.mark.parametrize("name", [*_KINDS, *VENDORS])
+def test_every_key_of_an_entry_and_every_vendor_is_there(name):
+    assert f"`{name}`" in TEXT
+
+
+@pytest.mark.parametrize("kind", [ElevenLabsOptions, OpenAIOptions, DeepgramOptions, GeminiOptions, EchoOptions, Step])
+def test_every_option_is_there(kind):
+    assert [field.name for field in msgspec.structs.fields(kind) if f"`{field.name}`" not in TEXT] == []
+
+
+def test_everything_a_bot_has_is_there():
+    public = [name for name in vars(Bot) if not name.startswith("_") and name not in {"Options", "needs"}]
+    assert [name for name in public if not re.search(rf"`(self\.)?{name}\b", TEXT)] == []
+
+
+def test_the_bots_of_the_examples_are_listed():
+    listing = (ROOT / "examples" / "bots" / "README.md").read_text(encoding="utf-8")
+    for file in (ROOT / "examples" / "bots").glob("*.py"):
+        assert f"`{file.name}`" in listing
