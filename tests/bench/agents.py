@@ -271,7 +271,7 @@ async def failover(first: str, second: str, calls: int, log: Path) -> Samples:
             await subject.ready()
             await dying.place(calls, subject.port, "/media", within_s=max(CYCLE_S, calls / _CALLS_A_SECOND))
             give_up_at = perf_counter() + _FAIL_AFTER_S + 20
-            while len(samples.wire) < calls and not samples.failures and perf_counter() < give_up_at:
+            while len(samples.wire) < calls and perf_counter() < give_up_at:  # noqa: ASYNC110 - an array has no event
                 await asyncio.sleep(0.1)
             await dying.hang_up()
         finally:
@@ -337,7 +337,7 @@ async def run(names: list[str], calls: int, window_s: float, repeat: int, out: P
         for first in (other for other in TALKING if other != second):
             samples = await failover(first, second, calls, out / "subject.log")
             taken.append(
-                (first, second, percentile(samples.wire, 50), percentile(samples.wire, 99), len(samples.failures))
+                (first, second, percentile(samples.wire, 50), percentile(samples.wire, 99), calls - len(samples.wire))
             )
             print(*taken[-1], flush=True)
     headings = ("dies", "takes over", "failure → its first sound p50 ms", "p99 ms", "calls lost")
