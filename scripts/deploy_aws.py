@@ -26,10 +26,11 @@ PUBLIC_PATIENCE_S = 900.0  # a new name in DNS, and CloudFront, take their time
 # --- Before anything is created -----------------------------------------------------------------------------------
 
 
-def check_tools(engine: str) -> None:
-    """Raises Problems, a line each."""
-    tools = {"terraform": ["terraform", "version"], engine: [engine, "info"]}
-    lines = deployment.missing_tools(tools)
+def check_tools(*engine: str) -> None:
+    """Terraform, credentials, and the engine where images are to be built. Raises Problems, a line each."""
+    lines = deployment.missing_tools(
+        {"terraform": ["terraform", "version"]} | {name: [name, "info"] for name in engine}
+    )
     try:
         boto3.client("sts", region_name="us-east-1").get_caller_identity()
     except (BotoCoreError, ClientError) as error:
@@ -129,6 +130,7 @@ def deploy(terraform: Terraform, given: Mapping[str, str]) -> None:
 
 def destroy(terraform: Terraform, given: Mapping[str, str]) -> None:
     """Refuses, before anything is gone, while there are records and DELETE_RECORDS is not yes."""
+    check_tools()
     terraform.initialise(backend(given))
     root = terraform.json("show", "-json").get("values", {}).get("root_module", {})
     buckets = [one["values"] for one in root.get("resources", []) if one["address"] == "aws_s3_bucket.records"]
@@ -149,6 +151,7 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
         terraform = Terraform(variables, root / FILES)
         match arguments:
             case ["plan"]:
+                check_tools()
                 terraform.initialise(backend(given))
                 terraform.plan(show=True)
             case ["deploy"]:

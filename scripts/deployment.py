@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -24,6 +25,8 @@ SETTINGS = {
     "DOMAIN_NAME": "domain_name",
     "ALARM_EMAIL": "alarm_email",
 }
+
+_VARIABLE = re.compile(r'input variable "(\w+)"')
 
 
 class Problems(Exception):  # noqa: N818  # several, not one
@@ -149,9 +152,13 @@ def planned_problems(output: str) -> list[str]:
 
 
 def _one_line(diagnostic: Mapping[str, str]) -> str:
-    detail = " ".join(diagnostic.get("detail", "").split("\n\n")[0].split())
-    own = diagnostic["summary"] == "Invalid value for variable"  # our message names the variable itself
-    return detail if own and detail else ": ".join(part for part in (diagnostic["summary"], detail) if part)
+    summary, detail = diagnostic["summary"], " ".join(diagnostic.get("detail", "").split("\n\n")[0].split())
+    if summary == "No value for required variable" and (named := _VARIABLE.search(detail)):
+        setting = {variable: name for name, variable in SETTINGS.items()}.get(named[1], f"TF_VAR_{named[1]}")
+        return f"{setting} is not set, neither in the environment nor in .env"
+    if summary == "Invalid value for variable" and detail:
+        return detail  # our own message, which names the variable
+    return ": ".join(part for part in (summary, detail) if part)
 
 
 # --- After --------------------------------------------------------------------------------------------------------

@@ -43,6 +43,11 @@ variable "elevenlabs_webhook_secret" {
   type        = string
   default     = ""
   sensitive   = true
+
+  validation {
+    condition     = can(regex("^\\S*$", var.elevenlabs_webhook_secret))
+    error_message = "elevenlabs_webhook_secret: expected wsec_…, or several with commas, without spaces or line breaks."
+  }
 }
 
 variable "elevenlabs_region" {

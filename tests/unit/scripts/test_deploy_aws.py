@@ -120,7 +120,7 @@ def test_what_terraform_finds_wrong_is_a_line_each_and_nothing_is_applied(desk: 
             "diagnostic": {
                 "severity": "error",
                 "summary": "No value for required variable",
-                "detail": f"{name} is not set.",
+                "detail": f'The root module input variable "{name}" is not set.',
             }
         }
         for name in ("elevenlabs_agent_id", "elevenlabs_api_key")
@@ -129,17 +129,19 @@ def test_what_terraform_finds_wrong_is_a_line_each_and_nothing_is_applied(desk: 
     (desk.folder / "plan.status").write_text("1")
     assert desk.make("deploy") == 2
     assert capsys.readouterr().err.splitlines() == [
-        "deploy-aws: No value for required variable: elevenlabs_agent_id is not set.",
-        "deploy-aws: No value for required variable: elevenlabs_api_key is not set.",
+        "deploy-aws: ELEVENLABS_AGENT_ID is not set, neither in the environment nor in .env",
+        "deploy-aws: ELEVENLABS_API_KEY is not set, neither in the environment nor in .env",
     ]
     assert not any(" apply" in call for call in desk.calls())
 
 
-def test_each_missing_tool_has_its_line(desk: Desk, monkeypatch):
+@pytest.mark.parametrize(
+    ("command", "missing"), [("deploy", ["terraform", "docker"]), ("plan", ["terraform"]), ("destroy", ["terraform"])]
+)
+def test_each_missing_tool_has_its_line(desk: Desk, monkeypatch, capsys, command, missing):
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(Problems) as raised:
-        deploy_aws.check_tools("docker")
-    assert raised.value.lines == ("terraform: not installed", "docker: not installed")
+    assert desk.make(command) == 2
+    assert capsys.readouterr().err.splitlines() == [f"deploy-aws: {tool}: not installed" for tool in missing]
 
 
 def test_credentials_that_are_not_there(desk: Desk, monkeypatch):
@@ -310,14 +312,14 @@ def test_destroy_refuses_while_there_are_records(desk: Desk, s3, capsys, there_i
     assert capsys.readouterr().err == (
         f"deploy-aws: {BUCKET} holds records: save them, or DELETE_RECORDS=yes make destroy-aws\n"
     )
-    assert [call.split()[1] for call in desk.calls()] == ["init", "show"]
+    assert [call.split()[1] for call in desk.calls()] == ["version", "init", "show"]
 
 
 def test_destroy_deletes_records_when_told_so(desk: Desk, s3, monkeypatch):
     with_a_record(s3)
     monkeypatch.setenv("DELETE_RECORDS", "yes")
     assert desk.make("destroy") == 0
-    assert desk.calls()[2:] == [
+    assert desk.calls()[3:] == [
         "terraform apply -auto-approve -target=aws_s3_bucket.records -var=delete_records=true",
         "terraform destroy -auto-approve",
     ]
@@ -325,7 +327,7 @@ def test_destroy_deletes_records_when_told_so(desk: Desk, s3, monkeypatch):
 
 def test_destroy_needs_no_word_when_there_are_no_records(desk: Desk, s3):
     assert desk.make("destroy") == 0
-    assert desk.calls()[2:] == ["terraform destroy -auto-approve"]
+    assert desk.calls()[3:] == ["terraform destroy -auto-approve"]
 
 
 @pytest.mark.parametrize("state", [STATE, {}])

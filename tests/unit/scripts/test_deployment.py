@@ -105,7 +105,7 @@ def test_terraforms_errors_become_lines():
     )
     assert planned_problems(output) == [
         "name: expected letters.",
-        'No value for required variable: The root module input variable "elevenlabs_agent_id" is not set.',
+        "ELEVENLABS_AGENT_ID is not set, neither in the environment nor in .env",
         "No valid credential sources found",
     ]
 

@@ -281,37 +281,38 @@ run "refuses_malformed_settings" {
   command = plan
 
   variables {
-    elevenlabs_agent_id    = "https://elevenlabs.io/app/agents/x"
-    elevenlabs_api_key     = "\"sk quoted\""
-    elevenlabs_region      = "mars"
-    transfer_team_1_number = "1800 123 4567"
-    transfer_team_2_number = "team"
-    region                 = "Mumbai"
-    name                   = "Voice_Bridge"
-    domain_name            = "https://calls.example.com"
-    vpc_cidr               = "10.0.0.0/8"
-    zone_count             = 1
-    alarm_email            = "ops"
-    relay_image_tag        = "latest"
-    architecture           = "amd64"
-    sweep_minutes          = 0
-    log_retention_days     = 31
-    records_retention_days = 0
-    secrets_version        = 0
-    relay_max_calls        = 1000
-    relay_min_tasks        = 0
-    api_rate_limit         = 0
-    relay_environment      = { MEDIA_TOKEN = "in plain" }
-    webhook_environment    = { ELEVENLABS_API_KEY = "in plain" }
-    transfer_environment   = { EXOTEL_TOKEN = "in plain" }
-    relay_secrets          = { MEDIA_BASIC_AUTH = "user:password" }
+    elevenlabs_agent_id       = "https://elevenlabs.io/app/agents/x"
+    elevenlabs_api_key        = "\"sk quoted\""
+    elevenlabs_region         = "mars"
+    elevenlabs_webhook_secret = "wsec one"
+    transfer_team_1_number    = "1800 123 4567"
+    transfer_team_2_number    = "team"
+    region                    = "Mumbai"
+    name                      = "Voice_Bridge"
+    domain_name               = "https://calls.example.com"
+    vpc_cidr                  = "10.0.0.0/8"
+    zone_count                = 1
+    alarm_email               = "ops"
+    relay_image_tag           = "latest"
+    architecture              = "amd64"
+    sweep_minutes             = 0
+    log_retention_days        = 31
+    records_retention_days    = 0
+    secrets_version           = 0
+    relay_max_calls           = 1000
+    relay_min_tasks           = 0
+    api_rate_limit            = 0
+    relay_environment         = { MEDIA_TOKEN = "in plain" }
+    webhook_environment       = { ELEVENLABS_API_KEY = "in plain" }
+    transfer_environment      = { EXOTEL_TOKEN = "in plain" }
+    relay_secrets             = { MEDIA_BASIC_AUTH = "user:password" }
 
     webhook_reserved_concurrency  = 0
     transfer_reserved_concurrency = -2
   }
 
   expect_failures = [
-    var.elevenlabs_agent_id, var.elevenlabs_api_key, var.elevenlabs_region, var.transfer_team_1_number,
+    var.elevenlabs_webhook_secret, var.elevenlabs_agent_id, var.elevenlabs_api_key, var.elevenlabs_region, var.transfer_team_1_number,
     var.transfer_team_2_number, var.region, var.name, var.domain_name, var.vpc_cidr, var.zone_count,
     var.alarm_email, var.relay_image_tag, var.architecture, var.sweep_minutes, var.log_retention_days,
     var.records_retention_days, var.secrets_version, var.relay_max_calls, var.relay_min_tasks, var.api_rate_limit,
