@@ -16,10 +16,9 @@ from aiohttp.test_utils import TestServer
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from relay.agents.elevenlabs import (
+from relay.agents.elevenlabs import ElevenLabsAgent, ElevenLabsSession
+from relay.agents.elevenlabs_codec import (
     AudioChunk,
-    ElevenLabsAgent,
-    ElevenLabsSession,
     Interrupted,
     LateAudio,
     Metadata,
