@@ -10,6 +10,7 @@ import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
+from contextvars import Context
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -41,6 +42,17 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
         return self._jumping.now
+
+    def call_at(  # type: ignore[override]  # the stub's variadic generic can't be restated here
+        self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        # asyncio runs timers up to a nanosecond early. Who then finds that it is not yet time and waits again would do
+        # so for ever, because this clock does not move by itself.
+        def on_time() -> None:
+            self._jumping.now = max(self._jumping.now, when)
+            callback(*args)
+
+        return super().call_at(when, on_time, context=context)
 
     def run_in_executor(  # type: ignore[override]  # the stub's variadic generic can't be restated here
         self, executor: Executor | None, func: Callable[..., Any], *args: Any
