@@ -63,6 +63,7 @@ class SocketSession:
         self._socket: AgentSocket | None = None
         self._quiet_at: float | None = None
         self._malformed = False
+        self._ahead: list[Any] = []  # came in one message with what `connect` was waiting for
 
     # --- for the vendor's module to say ---
 
@@ -99,7 +100,8 @@ class SocketSession:
                     yield event
                 yield self._closed(message)
                 return
-            for decoded in self._decode(message):
+            ahead, self._ahead = self._ahead, []
+            for decoded in (*ahead, *self._decode(message)):
                 if isinstance(decoded, Notice) and decoded.kind == "malformed" and self._knows_malformed():
                     continue
                 for event in await self._react(decoded):
@@ -141,8 +143,10 @@ class SocketSession:
                     message = await socket.receive()
                     if isinstance(message, Closed):
                         raise AgentError(f"close_{message.code}", f"refused: {message}")
-                    for decoded in self._decode(message):
+                    found = list(self._decode(message))
+                    for place, decoded in enumerate(found):
                         if isinstance(decoded, kind):
+                            self._ahead += found[place + 1 :]
                             return decoded
                         if isinstance(decoded, Failed):
                             raise AgentError(decoded.reason, f"refused: {decoded.text}")

@@ -172,8 +172,7 @@ class GeminiConversation(VendorConversation):
 
     async def ready(self) -> None:
         """On a new socket: it may be used, for so long."""
-        await self.send({"setupComplete": {}})
-        await self.send({"sessionResumptionUpdate": {"newHandle": self.handle, "resumable": True}})
+        await self.send({"setupComplete": {}, "sessionResumptionUpdate": {"newHandle": self.handle, "resumable": True}})
         if self.say_goodbye_after:
             self.spawn(self._go_away(*self.say_goodbye_after, self.socket))
 
