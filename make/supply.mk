@@ -1,0 +1,23 @@
+# What is deployed comes from these; the tools that look after them have an environment of their own.
+SHIPPED := relay functions-aws functions-gcp
+
+.cache/supply/bin/python: requirements/supply.txt
+	$(PYTHON) -m venv --clear .cache/supply
+	.cache/supply/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.PHONY: audit licences sbom
+audit: .cache/supply/bin/python ## known holes in what is deployed; a library that can't be looked up fails, too
+	for name in $(SHIPPED); do .cache/supply/bin/pip-audit --strict --disable-pip --progress-spinner off -r requirements/$$name.txt; done
+
+licences: .cache/supply/bin/python $(VENV)/.installed-dev ## the licences of what is deployed: docs/licences.md
+	$(PYTHON) scripts/licences.py .cache/supply/bin/pip-licenses $(BIN)/python $(SHIPPED:%=requirements/%.txt) > docs/licences.md.new
+	mv docs/licences.md.new docs/licences.md
+
+sbom: $(SHIPPED:%=build/sbom/%.cdx.json) ## bills of materials (CycloneDX) of image and functions, made by every `make package`
+
+build/sbom/%.cdx.json: requirements/%.txt pyproject.toml .cache/supply/bin/python
+	@mkdir -p $(@D)
+	.cache/supply/bin/cyclonedx-py requirements $< --pyproject pyproject.toml --output-reproducible -o $@
+
+package: sbom
