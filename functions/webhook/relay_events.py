@@ -58,7 +58,8 @@ def store_event(event: Document, body: bytes, store: Store, settings: Settings, 
     call_sid, event_id = text(event, "call_sid"), text(event, "event_id")
     stream_sid = text(event, "stream_sid")
     mark_call(store, call_sid, f"stream-{stream_sid}", now, settings.sweep_after_s, stream_sid)
-    transfer = _store_request(event, store, settings.targets) if mapping(event, "transfer") else {}
+    wanted = event["type"] == TRANSFER_REQUESTED or mapping(event, "transfer")  # without a target: the default one
+    transfer = _store_request(event, store, settings.targets) if wanted else {}
     fresh = store.create(layout.piece(call_sid, "events", event_id), body)
     for item in (event, *objects(event, "agents")):
         if layout.is_id(conversation_id := text(item, "conversation_id")):

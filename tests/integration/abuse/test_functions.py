@@ -112,6 +112,20 @@ def test_bombs_that_are_signed(path, body):
     assert not [key for key in store.objects if ".." in key or "passwd" in key]
 
 
+@pytest.mark.parametrize("transfer", [{}, None, [], "sales", {"target": None}, {"target": {"a": 1}, "summary": 7}])
+def test_a_request_for_a_human_that_says_nothing_of_whom(transfer):
+    """An empty `transfer` was answered 503 for a minute: the caller would have been told that there is nobody."""
+    answer, store = send_event({**calls.transfer_requested(), "transfer": transfer})
+    assert answer.status == 200
+    assert calls.body_of(answer)["transfer"]["target"] == "support"
+    assert any("/requests/" in key for key in store.objects)
+
+
+def send_event(event):
+    body = json.dumps(event).encode()
+    return send("/relay/events", body, {RELAY_HEADER: sign(body, calls.EVENTS_SECRET, calls.NOW)})
+
+
 def test_a_packed_bomb_is_unpacked_to_a_limit():
     """A thousand to one: what unpacks to more than the limit is kept packed, flagged, and answered."""
     import gzip
