@@ -1,5 +1,11 @@
 .PHONY: chaos
-chaos: $(VENV)/.installed-dev ## faults over 100 calls, load, soak and ten million fuzzed inputs, in about an hour; docs/faults.md
-	$(BIN)/python -m pytest -q -m chaos tests/chaos
+chaos: $(VENV)/.installed-dev .cache/fuzz/bin/st ## faults over 100 calls, a soak of 20,000, ten million fuzzed inputs; about an hour; docs/faults.md
 	$(BIN)/python -m tests.chaos
 	$(BIN)/python -m tests.chaos.fuzz
+	$(BIN)/python -m tests.chaos.http_surface .cache/fuzz/bin/st
+	$(BIN)/python -m pytest -q -m chaos tests/chaos
+
+.cache/fuzz/bin/st: requirements/fuzz.txt
+	$(PYTHON) -m venv --clear .cache/fuzz
+	.cache/fuzz/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
