@@ -2,9 +2,8 @@
 
     python -m tests.support.moto_server PORT
 
-The first ECS service is refused, so that every test's first apply fails half-way and has to be run again.
-
-Where moto has caught up with one of them, delete it here.
+Each function below mends one thing; where moto has caught up with it, delete it. One is of our own making: the first
+ECS service is refused, so that a first apply fails half-way and has to be run again.
 """
 
 import inspect

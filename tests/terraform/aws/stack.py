@@ -1,6 +1,7 @@
 """One installation of the product, applied by the real provider to a moto server: Terraform's view, and AWS's."""
 
 import json
+import socket
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -23,13 +24,15 @@ SETTINGS = {
 
 
 class Stack:
-    """`elevenlabs_port`: where the relay and the functions are told that ElevenLabs is."""
+    """The port where relay and functions are told that ElevenLabs is stays reserved until `let_elevenlabs_in`."""
 
     def __init__(self, work: Path) -> None:
         self.work = work
-        self.elevenlabs_port, port = free_port(), free_port()
+        self._kept = socket.socket()
+        self._kept.bind(("127.0.0.1", 0))
+        elevenlabs_port, port = self._kept.getsockname()[1], free_port()
         self.environ = aws_environment(f"http://127.0.0.1:{port}")
-        elevenlabs = json.dumps({"ELEVENLABS_BASE_URL": f"http://127.0.0.1:{self.elevenlabs_port}"})
+        elevenlabs = json.dumps({"ELEVENLABS_BASE_URL": f"http://127.0.0.1:{elevenlabs_port}"})
         variables = SETTINGS | {
             "package_directory": str(work / "packages"),
             "relay_environment": elevenlabs,
@@ -62,8 +65,15 @@ class Stack:
 
     def close(self) -> None:
         """End whatever still runs."""
+        self._kept.close()
         self.terraform.end()
         self._running.close()
+
+    def let_elevenlabs_in(self) -> int:
+        """The port, free to be served at."""
+        port: int = self._kept.getsockname()[1]
+        self._kept.close()
+        return port
 
     def client(self, service: str) -> Any:
         return boto3.client(

@@ -119,7 +119,7 @@ async def test_a_call_is_handed_over_and_recorded(stack: Stack, functions: dict[
             webhook=webhook,
         )
         async with (
-            serving(agents.app(), port=stack.elevenlabs_port),
+            serving(agents.app(), port=stack.let_elevenlabs_in()),
             child(
                 "relay", environment | {"PORT": str(port)}, port=port, path="/ready", log=stack.work / "relay.log"
             ) as relay_url,
