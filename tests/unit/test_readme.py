@@ -1,0 +1,47 @@
+"""What the README and the documents say is held to the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from relay.settings import Settings
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "SECURITY.md"]
+SET_BY_THE_PLATFORM = {"ECS_AGENT_URI", "HOSTNAME"}
+
+
+class Noting(dict):
+    """An environment that notes what is asked of it."""
+
+    def __init__(self):
+        super().__init__(ELEVENLABS_AGENT_ID="agent")
+        self.asked = set()
+
+    def get(self, name, default=None):
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+def test_the_configuration_table_names_every_variable_and_no_other():
+    environ = Noting()
+    Settings.from_env(environ)
+    table = (ROOT / "README.md").read_text().partition("### Relay")[2].partition("The functions' settings")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row)}
+    assert named == environ.asked - SET_BY_THE_PLATFORM
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_make_target_that_is_named_exists(page):
+    makefiles = "\n".join(path.read_text() for path in [ROOT / "Makefile", *(ROOT / "make").glob("*.mk")])
+    for target in re.findall(r"(?:`|^    (?:[A-Z_]+=\S+ )*)make ([a-z][a-z-]*)", page.read_text(), re.MULTILINE):
+        assert re.search(rf"^{target}:", makefiles, re.MULTILINE), f"{page.name} names make {target}"
