@@ -591,7 +591,7 @@ def test_an_interruption_ends_the_wait_for_the_goodbye():
         await until(2)
         desk.pacer.interrupt()
         await waiting
-        assert now() == 2
+        assert now() == pytest.approx(2)
 
     at_desk(story)
 
