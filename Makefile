@@ -31,7 +31,7 @@ test: $(VENV)/.installed-dev ## everything that can be tested here, in at most 1
 .PHONY: lock
 lock: ## pin what requirements/*.in ask for, with hashes; all parts with the versions that the tests run with
 	$(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv
-	for name in dev relay functions-aws functions-gcp demo console; do \
+	for name in dev relay functions-aws functions-gcp demo console supply fuzz; do \
 	  .cache/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    $$(test $$name = dev || echo "--constraints requirements/dev.txt") requirements/$$name.in -o requirements/$$name.txt; done
 
