@@ -202,7 +202,6 @@ class Relay:
             self._idle.clear()
         else:
             self._idle.set()
-        self._leave_by = 0.0
         self._protection.count_changed(self.streams)
 
     def _refuse(self, refusal: Refusal) -> web.Response:

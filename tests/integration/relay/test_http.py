@@ -192,3 +192,15 @@ async def test_metrics_tell_of_calls(tmp_path):
             "relay_gaps_total",
         ):
             assert name in text
+
+
+@virtual
+async def test_the_last_events_have_the_whole_grace_of_a_shutdown(tmp_path):
+    """The moment the last call was gone, the time for its event was, too: a function that had to start lost it."""
+    async with relay_world(tmp_path, settings={"drain_s": 0}, with_events_url=True) as world:
+        world.sink.answer_after_s = 5.0
+        call = asyncio.create_task(world.call(script=WAIT))
+        await world.until(lambda: len(world.relay.calls) == 1)
+        await world.relay.drain()
+        await call
+    assert [event["end_reason"] for event in world.sink.of("ended")] == [EndReason.SHUTDOWN]

@@ -200,7 +200,10 @@ def test_a_failed_check_still_says_what_to_paste(world: World, capfd: pytest.Cap
 
 
 WRONG = {
-    "nothing set": (dict.fromkeys(SETTINGS, ""), ["project", "elevenlabs_agent_id", "elevenlabs_api_key"]),
+    "nothing set": (
+        dict.fromkeys(SETTINGS, ""),
+        ["project", "ELEVENLABS_AGENT_ID is not", "ELEVENLABS_API_KEY is not"],
+    ),
     "display name": ({"GCP_PROJECT": "Acme Voice"}, ["project: expected the project's id"]),
     "several": (
         {"ELEVENLABS_API_KEY": "short", "DOMAIN_NAME": "https://calls.example.in", "ALARM_EMAIL": "oncall"},
