@@ -24,6 +24,7 @@ AudioNode.prototype.connect = function (to, ...more) {
   return connect.call(this, to, ...more);
 };
 window.loudness = () => {
+  if (!window.ear) return 0; // nothing is connected to the loudspeaker yet
   const samples = new Float32Array(ear.fftSize);
   ear.getFloatTimeDomainData(samples);
   return Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);

@@ -1,0 +1,26 @@
+"""What the doctor examines: settings, and the addresses under which the parts are reached."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import aiohttp
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An address that is "" is not known; what needs it is then skipped, and says so."""
+
+    environ: Mapping[str, str]
+    """The settings, as the relay and the functions are given them."""
+    session: aiohttp.ClientSession
+    """For every request the checks make; follows the operating system's trust store, as Exotel and vendors do."""
+    relay_url: str = ""
+    """`wss://…` as it is pasted into Exotel's applet, with its token."""
+    connect_url: str = ""
+    """The Connect applet's dynamic URL, with its `?token=`."""
+    passthru_url: str = ""
+    webhook_url: str = ""
+    """Where the vendor posts its post-call webhook."""
+    now: Callable[[], float] = time.time
+    """Seconds since the epoch by this machine's clock."""
