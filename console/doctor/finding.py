@@ -34,4 +34,4 @@ class Finding:
 
 
 Part = Callable[[Subject], AsyncIterator[Finding]]
-"""A group of checks, one module each. Findings are yielded as they are known; what a part meets outside never raises."""
+"""A group of checks, one module each: yields findings as they are known, and never raises on what it meets outside."""
