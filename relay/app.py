@@ -117,8 +117,11 @@ class Relay:
             now = loop.time()
             self.metrics.loop_lag.observe(now - due)
             self._loop_lag_max = max(self._loop_lag_max, now - due)
-            for call in list(self.calls.values()):
-                call.check(now)
+            self._check_calls(now)
+
+    def _check_calls(self, now: float) -> None:
+        for call in list(self.calls.values()):
+            call.check(now)
 
     async def _report(self) -> None:
         while True:
