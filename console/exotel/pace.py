@@ -1,0 +1,36 @@
+"""So many a minute, evenly, and a pause when told."""
+
+import asyncio
+import re
+
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(s|sec|min|m|h|hour)")
+_SECONDS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "hour": 3600}
+
+
+def per_minute(text: str) -> float:
+    """`30/min`, `2/s` or `500/h` as a number a minute. Raises ValueError."""
+    found = _RATE.fullmatch(text.strip())
+    if not found or not float(found[1]):
+        raise ValueError(f"{text!r}: expected a rate such as 30/min, 2/s or 500/h")
+    return float(found[1]) * 60 / _SECONDS[found[2]]
+
+
+class Pace:
+    """Turns are given in the order in which they are asked for. The clock is the event loop's."""
+
+    def __init__(self, a_minute: float) -> None:
+        self._interval_s = 60 / a_minute
+        self._next_at = 0.0
+        self._queue = asyncio.Lock()
+
+    async def turn(self) -> None:
+        """Wait for one."""
+        loop = asyncio.get_running_loop()
+        async with self._queue:
+            while (wait_s := self._next_at - loop.time()) > 0:  # noqa: ASYNC110 - a pause may begin while we wait
+                await asyncio.sleep(wait_s)
+            self._next_at = max(self._next_at, loop.time()) + self._interval_s
+
+    def pause(self, seconds: float) -> None:
+        """No turn before that time has passed."""
+        self._next_at = max(self._next_at, asyncio.get_running_loop().time() + seconds)
