@@ -264,8 +264,8 @@ class ElevenLabsSession:
         await self._socket.send(_encode_json(message))
 
 
-def configure(spec: AgentSpec, settings: Settings) -> Agent:
-    """Raises SettingError. Without a key the agent must be public."""
+def resolve(spec: AgentSpec, settings: Settings) -> ElevenLabsAgent:
+    """Where the agent of this entry is reached, and with which key. Raises SettingError."""
     options = read_options(spec, ElevenLabsOptions, settings)
     if options.region and options.region not in REST_HOSTS:
         place = f"agents.{spec.alias}.options.region"
@@ -273,10 +273,15 @@ def configure(spec: AgentSpec, settings: Settings) -> Agent:
     key = settings.elevenlabs_api_key
     if options.api_key_env:
         key = Env(settings.environ).required(options.api_key_env, f"the ElevenLabs API key for agent {spec.alias!r}")
-    agent = ElevenLabsAgent(
+    return ElevenLabsAgent(
         agent_id=spec.id,
         api_key=key,
         region=options.region or settings.elevenlabs_region,
         base_url=options.base_url or settings.elevenlabs_base_url,
     )
+
+
+def configure(spec: AgentSpec, settings: Settings) -> Agent:
+    """Raises SettingError. Without a key the agent must be public."""
+    agent = resolve(spec, settings)
     return lambda context: ElevenLabsSession(agent, context.http)

@@ -1,0 +1,130 @@
+"""Is the key good, is every agent there, and is each set up as the relay needs it?"""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from console.doctor.finding import Finding, Verdict
+from console.doctor.subject import Subject
+from console.elevenlabs.client import Api, ApiError, Trouble
+from console.elevenlabs.configured import Configured, Wishes, by_workspace, configured_agents
+from console.elevenlabs.observation import Observation, as_finding
+from console.elevenlabs.tools import observe_tools
+from console.elevenlabs.wanted import observe
+from functions.common.elevenlabs import REST_HOSTS
+from functions.common.env import SettingError
+
+PATIENCE_S: Final = 15.0
+_REGIONS: Final = ", ".join(REST_HOSTS)
+
+# what is wrong with the whole workspace, so that asking on is pointless: (check, advice)
+_WORKSPACE: Final = {
+    Trouble.KEY: (
+        "elevenlabs.key",
+        "Copy the key again (ElevenLabs → Developers → API keys). Every region has keys of its own: "
+        f"ELEVENLABS_REGION must be that of the workspace, one of {_REGIONS}.",
+    ),
+    Trouble.REGION: (
+        "elevenlabs.region",
+        f"Set ELEVENLABS_REGION to the region of the key's workspace (one of {_REGIONS}), or take that region's key.",
+    ),
+    Trouble.ADDRESS: (
+        "elevenlabs.address",
+        "Allow this address at the key, or run the doctor where the relay runs; the relay's and the functions' "
+        "outgoing addresses need the same.",
+    ),
+    Trouble.UNREACHABLE: (
+        "elevenlabs.reachable",
+        "Look at the network, a proxy, ELEVENLABS_REGION and ELEVENLABS_BASE_URL.",
+    ),
+    Trouble.SERVER: ("elevenlabs.reachable", "Try again later; status.elevenlabs.io tells of known trouble."),
+    Trouble.RATE: ("elevenlabs.reachable", "Try again in a minute."),
+}
+
+
+def workspace_finding(error: ApiError) -> Finding | None:
+    """None for trouble that is not the whole workspace's."""
+    if error.trouble not in _WORKSPACE:
+        return None
+    check, advice = _WORKSPACE[error.trouble]
+    return Finding(check, Verdict.FAIL, str(error), advice)
+
+
+async def examine(subject: Subject) -> AsyncIterator[Finding]:
+    """Findings `elevenlabs.…` of each workspace, then `agent.…` of each agent."""
+    try:
+        agents, wishes = configured_agents(subject.environ), Wishes.from_env(subject.environ)
+    except SettingError as error:
+        yield Finding("elevenlabs.settings", Verdict.FAIL, str(error), "Set it as the relay's settings have it.")
+        return
+    if not agents:
+        yield Finding("elevenlabs.settings", Verdict.SKIPPED, "no agent of AGENTS_FILE is of ElevenLabs")
+    for (base, key), members in by_workspace(agents).items():
+        async for finding in _workspace(Api(subject.session, base, key, patience_s=PATIENCE_S), key, members, wishes):
+            yield finding
+
+
+async def _workspace(api: Api, key: str, members: list[Configured], wishes: Wishes) -> AsyncIterator[Finding]:
+    names = ", ".join(one.name for one in members)
+    if not key:
+        found = f"no API key for {names}: nothing can be looked at"
+        advice = "Set ELEVENLABS_API_KEY; without one an agent has to be public, and lost webhooks stay lost."
+        yield Finding("elevenlabs.key", Verdict.WARN, found, advice)
+        return
+    tools: list[dict[str, object]] | None = None
+    try:
+        tools = await api.tools()
+    except ApiError as error:
+        if finding := workspace_finding(error):
+            yield finding
+            return
+        advice = "Give the key permission to read ElevenLabs Agents (convai_read), then run the doctor again."
+        yield Finding("elevenlabs.permissions", Verdict.FAIL, str(error), advice)
+    else:
+        yield Finding("elevenlabs.key", Verdict.PASS, f"{api.base} accepts the key")
+    for one in members:
+        async for finding in _agent(api, one, tools, wishes):
+            yield finding
+
+
+async def _agent(
+    api: Api, one: Configured, tools: list[dict[str, object]] | None, wishes: Wishes
+) -> AsyncIterator[Finding]:
+    if not one.agent.agent_id:
+        advice = "Put the agent's id (agent_…) into AGENTS_FILE or ELEVENLABS_AGENT_ID."
+        yield Finding("agent.exists", Verdict.FAIL, f"{one.alias} has no id", advice)
+        return
+    try:
+        agent = await api.agent(one.agent.agent_id)
+    except ApiError as error:
+        yield workspace_finding(error) or Finding(
+            "agent.exists",
+            Verdict.FAIL,
+            f"{one.name}: {error}",
+            "Compare the id with the one at ElevenLabs, and the key with the workspace (and region) of the agent.",
+        )
+        return
+    yield Finding("agent.exists", Verdict.PASS, f"{one.name} is there")
+    observations: list[Observation] = observe(agent, wishes)
+    if tools is not None:
+        observations += observe_tools(agent, tools, wishes)
+    for observation in observations:
+        yield as_finding(observation, one.alias, _remedy(observation, one))
+    yield await _signed_url(api, one)
+
+
+def _remedy(observation: Observation, one: Configured) -> str:
+    if observation.mend is None:
+        return "This is yours to decide, at ElevenLabs."
+    return f"`console setup elevenlabs --agent {one.alias}` does it, after asking."
+
+
+async def _signed_url(api: Api, one: Configured) -> Finding:
+    advice = "The relay asks for one at every call: without it no call gets through to this agent."
+    try:
+        url = await api.signed_url(one.agent.agent_id)
+    except ApiError as error:
+        return workspace_finding(error) or Finding("agent.signed_url", Verdict.FAIL, f"{one.name}: {error}", advice)
+    if not url.startswith(("wss://", "ws://")):
+        found = f"{one.name}: {api.base} gave no signed URL"
+        return Finding("agent.signed_url", Verdict.FAIL, found, advice)
+    return Finding("agent.signed_url", Verdict.PASS, f"{one.name}: a signed URL is to be had")

@@ -1,0 +1,125 @@
+"""Which agents of ElevenLabs the relay is configured for, read from the settings as the relay reads them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from functions.common.elevenlabs import REST_HOSTS
+from functions.common.env import Env, SettingError
+from functions.common.settings import targets
+from relay.agents import VENDORS
+from relay.agents.elevenlabs import ElevenLabsAgent, resolve
+from relay.agents.roster import AgentSpec, Roster
+from relay.settings import Settings
+
+VENDOR = "elevenlabs"
+
+
+@dataclass(frozen=True)
+class Configured:
+    """An entry of AGENTS_FILE, or the agent of the environment (alias `default`), and how it is reached."""
+
+    alias: str
+    agent: ElevenLabsAgent
+    is_default: bool = False
+
+    @property
+    def name(self) -> str:
+        """For a person: the alias, and the id behind it."""
+        return f"{self.alias} ({self.agent.agent_id or 'without an id'})"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the rest of the installation expects of an agent."""
+
+    line_hz: int = 8000
+    max_call_s: float = 3540
+    """When the relay ends a call (`MAX_CALL_SECONDS`)."""
+    transfer_field: str = "should_transfer"
+    targets: tuple[str, ...] = ()
+    """Names a transfer may go to; none: they are not known here."""
+    fetch_audio: bool = False
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str], line_hz: int = 8000) -> "Wishes":
+        """Raises SettingError."""
+        env = Env(environ)
+        return cls(
+            line_hz=line_hz,
+            max_call_s=env.number("MAX_CALL_SECONDS", default=cls.max_call_s, low=1, high=14_400),
+            transfer_field=env.text("TRANSFER_FIELD", default=cls.transfer_field),
+            targets=tuple(targets(env)),
+            fetch_audio=env.boolean("FETCH_AUDIO", default=False),
+        )
+
+
+def configured_agents(environ: Mapping[str, str]) -> list[Configured]:
+    """Those of ElevenLabs, the default first; empty when all are of other vendors. Raises SettingError."""
+    settings = _settings(environ)
+    if settings.agents_file:
+        roster = Roster.read(settings.agents_file, VENDORS)
+    elif settings.elevenlabs_agent_id:
+        roster = Roster.single(AgentSpec("default", VENDOR, settings.elevenlabs_agent_id))
+    else:
+        raise SettingError("ELEVENLABS_AGENT_ID", None, "the id of your ElevenLabs agent (or set AGENTS_FILE)")
+    found = [
+        Configured(spec.alias, resolve(spec, settings), spec.alias == roster.default)
+        for spec in roster
+        if spec.vendor == VENDOR
+    ]
+    return sorted(found, key=lambda one: not one.is_default)
+
+
+def by_workspace(agents: list[Configured]) -> dict[tuple[str, str], list[Configured]]:
+    """Agents that share a base URL and a key, under the two."""
+    workspaces: dict[tuple[str, str], list[Configured]] = {}
+    for one in agents:
+        workspaces.setdefault((one.agent.rest_url, one.agent.api_key), []).append(one)
+    return workspaces
+
+
+def chosen_agent(environ: Mapping[str, str], wanted: str) -> Configured:
+    """The configured agent with this alias or id (empty: the default), or the one with this id, configured or not.
+
+    Raises SettingError.
+    """
+    settings = _settings(environ)
+    known = configured_agents(environ) if settings.agents_file or settings.elevenlabs_agent_id else []
+    for one in known:
+        if wanted in {one.alias, one.agent.agent_id} or (not wanted and one.is_default):
+            return one
+    if not wanted:
+        raise SettingError(
+            "ELEVENLABS_AGENT_ID", None, "the id of an ElevenLabs agent, or --agent, or --create for a new one"
+        )
+    if not wanted.startswith(("agent_", "seng_")) and settings.agents_file:
+        aliases = ", ".join(one.alias for one in known) or "none is of ElevenLabs"
+        raise SettingError("--agent", wanted, f"an id of ElevenLabs, or an alias of AGENTS_FILE ({aliases})")
+    return elsewhere(environ, wanted)
+
+
+def elsewhere(environ: Mapping[str, str], agent_id: str) -> Configured:
+    """An agent that no entry names, in the workspace of the environment's key."""
+    settings = _settings(environ)
+    return Configured(agent_id, resolve(AgentSpec(agent_id, VENDOR, agent_id), settings))
+
+
+def with_id(one: Configured, agent_id: str) -> Configured:
+    """The same workspace, another agent."""
+    return Configured(agent_id, replace(one.agent, agent_id=agent_id))
+
+
+def _settings(environ: Mapping[str, str]) -> Settings:
+    """Only what concerns ElevenLabs: a wrong CHUNK_SIZE must not keep anybody from looking at an agent."""
+    env = Env(environ)
+    base = env.text("ELEVENLABS_BASE_URL")
+    if base and not base.startswith(("https://", "http://", "wss://", "ws://")):
+        raise SettingError("ELEVENLABS_BASE_URL", base, "an https:// or wss:// URL")
+    return Settings(
+        environ=dict(environ),
+        agents_file=env.text("AGENTS_FILE"),
+        elevenlabs_agent_id=env.text("ELEVENLABS_AGENT_ID"),
+        elevenlabs_api_key=env.text("ELEVENLABS_API_KEY"),
+        elevenlabs_region=env.choice("ELEVENLABS_REGION", default="default", choices=tuple(REST_HOSTS)),
+        elevenlabs_base_url=base,
+    )

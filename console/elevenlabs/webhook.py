@@ -1,0 +1,146 @@
+"""The post-call webhook: which one an agent's conversations go to, and does it arrive? No I/O (elevenlabs.md A5.6)."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from console.doctor.finding import Verdict
+from console.elevenlabs.observation import Observation
+from functions.common.documents import Document, at, mapping, number, text
+
+AT_AGENT: Final = ("platform_settings", "workspace_overrides", "webhooks")
+TRANSCRIPT: Final = "transcript"
+_RECENT_S: Final = 86_400
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """The webhook that counts for an agent: its own, else the workspace's. `webhook_id` empty: none."""
+
+    webhook_id: str
+    where: str
+    options: Document
+    """`events`, `transcript_format`, `exclude_transcript` (elevenlabs.md A5.1)."""
+
+    @property
+    def is_agents_own(self) -> bool:
+        return self.where.startswith(AT_AGENT[0])
+
+
+def assigned(agent: Document, settings: Document) -> Assigned:
+    """`settings`: those of the workspace."""
+    own = mapping(agent, *AT_AGENT)
+    if text(own, "post_call_webhook_id"):
+        return Assigned(text(own, "post_call_webhook_id"), ".".join(AT_AGENT), own)
+    common = mapping(settings, "webhooks")
+    return Assigned(text(common, "post_call_webhook_id"), "the workspace's webhooks", common)
+
+
+def observe_assignment(which: Assigned, webhook: Document | None, url: str) -> list[Observation]:
+    """What is set for one agent. `webhook`: what its id stands for, None if the workspace has none like it.
+
+    `url` is where it should go, empty if that is not known.
+    """
+    where = f"{which.where}.post_call_webhook_id"
+    if webhook is None:
+        found = f"{which.webhook_id}, which does not exist" if which.webhook_id else "not set"
+        why = "Transcripts and transfers decided after the call come from nowhere but the repair, minutes later."
+        wanted = f"a webhook to {url}" if url else "a webhook to the webhook function"
+        return [Observation("webhook.configured", where, found, Verdict.FAIL, wanted, why)]
+    name = text(webhook, "name") or which.webhook_id
+    observations = [Observation("webhook.configured", where, name), _events(which), _format(which)]
+    goes_to = text(webhook, "webhook_url")
+    if url and not same_url(goes_to, url):
+        why = "The webhook function never hears of these calls."
+        observations.append(Observation("webhook.url", f"the URL of {name}", goes_to, Verdict.FAIL, url, why))
+    elif url:
+        observations.append(Observation("webhook.url", f"the URL of {name}", goes_to))
+    return observations
+
+
+def _events(which: Assigned) -> Observation:
+    where = f"{which.where}.events"
+    listed = at(which.options, "events")
+    events = [str(event) for event in listed] if isinstance(listed, list) else [TRANSCRIPT]  # unset means transcripts
+    found = ", ".join(events) or "empty"
+    if TRANSCRIPT not in events:
+        why = "The one event that tells how a call went is not sent."
+        return Observation("webhook.events", where, found, Verdict.FAIL, f"also {TRANSCRIPT}", why)
+    if "audio" in events or which.options.get("send_audio") is True:
+        why = (
+            "An audio webhook can be larger than a cloud function may receive, and never comes twice: use FETCH_AUDIO."
+        )
+        return Observation("webhook.events", where, found, Verdict.WARN, "without audio", why)
+    return Observation("webhook.events", where, found)
+
+
+def _format(which: Assigned) -> Observation:
+    where = f"{which.where}.transcript_format"
+    kind = text(which.options, "transcript_format") or "json"
+    if kind != "json":
+        why = "It can only be archived; the call's record then waits for the repair."
+        return Observation("webhook.format", where, kind, Verdict.WARN, "json", why)
+    if which.options.get("exclude_transcript") is True:
+        why = "Records then have no words."
+        where = f"{which.where}.exclude_transcript"
+        return Observation("webhook.format", where, "true", Verdict.WARN, "false", why)
+    return Observation("webhook.format", where, "json, transcript included")
+
+
+def observe_delivery(webhook: Document, now: float) -> list[Observation]:
+    """How the webhook itself stands, whoever uses it. `now`: Unix seconds."""
+    name = text(webhook, "name") or text(webhook, "webhook_id")
+    return [_enabled(webhook, name), _retries(webhook, name), _signed(webhook, name), _failures(webhook, name, now)]
+
+
+def _enabled(webhook: Document, name: str) -> Observation:
+    if webhook.get("is_auto_disabled") is True:
+        why = "ElevenLabs gave up after ten failures in a row; mend what failed, then switch it on again."
+        found = (
+            f"switched off by ElevenLabs, last answer {text(webhook, 'most_recent_failure_error_code') or 'unknown'}"
+        )
+        return Observation("webhook.auto_disabled", name, found, Verdict.FAIL, "enabled", why)
+    if webhook.get("is_disabled") is True:
+        return Observation("webhook.enabled", name, "disabled", Verdict.FAIL, "enabled", "Nothing is sent.")
+    return Observation("webhook.enabled", name, "enabled")
+
+
+def retries(webhook: Document) -> bool | None:
+    """None where the API doesn't tell: the published answer has no such field, though it can be set."""
+    value = webhook.get("retry_enabled")
+    return value if isinstance(value, bool) else None
+
+
+def _retries(webhook: Document, name: str) -> Observation:
+    why = "A webhook that comes while the function is away for a moment is lost; the repair fetches it minutes later."
+    match retries(webhook):
+        case True:
+            return Observation("webhook.retries", f"retries of {name}", "on")
+        case False:
+            return Observation("webhook.retries", f"retries of {name}", "off", Verdict.WARN, "on", why)
+    found = "not told by the API; they are off unless somebody switched them on"
+    return Observation("webhook.retries", f"retries of {name}", found, Verdict.SKIPPED, "on", why)
+
+
+def _signed(webhook: Document, name: str) -> Observation:
+    kind = text(webhook, "auth_type")
+    if kind not in {"hmac", ""}:
+        why = "The webhook function takes what is signed with the secret and nothing else."
+        return Observation("webhook.auth", f"authentication of {name}", kind, Verdict.FAIL, "hmac", why)
+    return Observation("webhook.auth", f"authentication of {name}", "hmac")
+
+
+def _failures(webhook: Document, name: str, now: float) -> Observation:
+    where = f"deliveries of {name}"
+    at_unix = number(webhook, "most_recent_failure_timestamp")
+    if at_unix is not None and now - at_unix < _RECENT_S:
+        code = text(webhook, "most_recent_failure_error_code") or "no status"
+        found = f"failed {max(0.0, now - at_unix) / 3600:.1f} h ago with {code}"
+        return Observation(
+            "webhook.failures", where, found, Verdict.WARN, "none for a day", "That call's webhook is lost."
+        )
+    return Observation("webhook.failures", where, "without a failure for a day")
+
+
+def same_url(one: str, other: str) -> bool:
+    """But for a slash at the end."""
+    return one.rstrip("/") == other.rstrip("/")
