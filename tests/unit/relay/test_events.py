@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -130,10 +131,66 @@ def test_a_receiver_that_hangs_costs_no_more_than_its_tries(caplog):
         async with receiving(*[hang] * 100) as (events, receiver):
             assert await events.submit(ended()) == {}
             assert asyncio.get_running_loop().time() < 80
-            assert len(receiver.requests) >= 4
+            assert len(receiver.requests) == 2
 
     virtual_time.run(story())
     assert "TimeoutError" in undelivered(caplog)[0].getMessage()
+
+
+@pytest.mark.parametrize("takes_s", [9, 15, 30])
+def test_a_receiver_that_is_slow_is_waited_for(caplog, takes_s):
+    """The relay gave up after 10 s, the functions may take 30: the event was stored at every try, sent again, and in
+    the end reported as lost."""
+
+    async def story():
+        async def slowly(request):
+            await asyncio.sleep(takes_s)
+            return web.json_response({"status": "ok"})
+
+        async with receiving(*[slowly] * 10) as (events, receiver):
+            assert await events.submit(ended()) == {"status": "ok"}
+            assert len(receiver.requests) == 1
+
+    virtual_time.run(story())
+    assert not undelivered(caplog)
+
+
+@pytest.mark.parametrize("off_s", [-7200, 3600])
+def test_a_wrong_clock_signs_by_the_receivers(caplog, monkeypatch, off_s):
+    """With its clock an hour ahead, or two behind, every event was refused for a minute and then given up."""
+    monkeypatch.setattr("relay.events.time", lambda: time.time() + off_s)
+
+    async def story():
+        async def judge(request):
+            verdict = verify(await request.read(), request.headers["Relay-Signature"], [SECRET])
+            return web.Response(status=200 if verdict is Verdict.VALID else 401)
+
+        async with receiving(*[judge] * 100) as (events, receiver):
+            await events.submit(ended())
+            assert len(receiver.requests) == 2
+            await events.submit(ended())
+            assert len(receiver.requests) == 3
+
+    virtual_time.run(story())
+    assert not undelivered(caplog)
+    (line,) = [record for record in caplog.records if getattr(record, "event", "") == "clock_wrong"]
+    assert line.off_s == pytest.approx(off_s, abs=3)
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Mon, 23 Nov 2099 10:00:00 GMT", "Mon, 23 Nov 1999 10:00:00 GMT"])
+def test_a_date_beyond_belief_changes_nothing(date):
+    """A receiver that does not know the day is not to make us sign for another one."""
+
+    async def story():
+        async def refuse(request):
+            return web.Response(status=401, headers={"Date": date})
+
+        async with receiving(refuse, refuse) as (events, receiver):
+            await events.submit(ended())
+            for _, signature, body in receiver.requests:
+                assert verify(body, signature, [SECRET]) is Verdict.VALID
+
+    virtual_time.run(story())
 
 
 def test_what_can_not_be_delivered_is_logged_whole_with_its_numbers_masked(caplog):
