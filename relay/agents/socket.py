@@ -13,7 +13,7 @@ from relay.agents.seam import AgentError
 OPEN_TIMEOUT: Final = 4.0
 CLOSE_TIMEOUT: Final = 2.0
 # A vendor that vanished without a FIN: after so long a silence a WebSocket ping, and half as long for the answer. Nine
-# seconds in all: less, and a network that stands still for five, as networks do, would cost the caller the conversation.
+# seconds in all: with less, a network that stands still for five, as networks do, would cost the caller the agent.
 HEARTBEAT: Final = 6.0
 MAX_MESSAGE: Final = 16 * 1024 * 1024  # ElevenLabs' own SDK allows as much (elevenlabs.md A1.1)
 
