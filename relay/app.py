@@ -19,7 +19,7 @@ from relay.agents.vendor import VendorContext
 from relay.call import Call, Services
 from relay.control import AmbienceChange
 from relay.events import Events, FolderDestination, HttpDestination
-from relay.line import Line, await_start
+from relay.line import UNSENT_LIMIT, Line, await_start
 from relay.logs import LineLimit, log
 from relay.metrics import CONTENT_TYPE, Metrics
 from relay.records import EndReason
@@ -152,7 +152,11 @@ class Relay:
         if isinstance(verdict, Refusal):
             return self._refuse(verdict)
         ws: web.WebSocketResponse[Literal[False]] = web.WebSocketResponse(
-            compress=False, max_msg_size=exotel.MAX_MESSAGE, decode_text=False, timeout=2.0
+            compress=False,
+            max_msg_size=exotel.MAX_MESSAGE,
+            decode_text=False,
+            timeout=2.0,
+            writer_limit=UNSENT_LIMIT,
         )
         if not ws.can_prepare(request):
             return web.json_response({"url": self._socket_url(request)}, headers={"Cache-Control": "no-store"})

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from typing import Final, Literal
 
 from aiohttp import WSMsgType, web
@@ -10,6 +11,10 @@ from relay import exotel
 from relay.logs import CallLog
 
 _CLOSE_TIMEOUT: Final = 2.0
+# What waits in our buffers is heard late. The kernel's grow to megabytes, minutes of sound; with these a line that does
+# not read is noticed after two or three seconds.
+SEND_BUFFER: Final = 32 * 1024  # the kernel takes twice as much, for its own needs, too
+UNSENT_LIMIT: Final = 4 * 1024
 
 LineEvent = exotel.Connected | exotel.Start | exotel.Media | exotel.Dtmf | exotel.Mark | exotel.Clear | exotel.Stop
 
@@ -21,6 +26,9 @@ class Line:
         self._ws = ws
         self._transport = transport
         self._loop = asyncio.get_running_loop()
+        if transport is not None:
+            transport.set_write_buffer_limits(high=UNSENT_LIMIT)
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self._sending_since: float | None = None
         self.heard_from_at = self._loop.time()
         self.log = CallLog("", "")
