@@ -14,6 +14,7 @@ from relay.records import Quality
 MARK_GRACE: Final = 2.0  # how long after the sound an echo of its mark may come (exotel.md 1.9)
 _JITTER: Final = 0.5  # the line plays later than our clock thinks, by what the network took
 _WIRE_MARGIN: Final = 0.03  # what is left for the network when a frame was waited for
+_BACKLOG: Final = 1.0  # a mark echoed so late: a network that stood still has given the line more than it needs
 _GAP_MIN: Final = 0.001
 _GAP_MAX: Final = 1.0  # an agent silent for longer has paused, and the caller hears a pause, not a hole
 
@@ -55,6 +56,8 @@ class Pacer:
         self._endless = False  # what was sent last has ambience, which must not break off
         self._sent: dict[str, int] = {}
         self._marks: deque[str] = deque()
+        self._mark_due = 0.0  # when the last of them is passed if the line plays in time
+        self._caught_up = True
         self._echoed = asyncio.Event()
         self._speech_until = 0.0
         self.first_speech_at: float | None = None
@@ -98,6 +101,21 @@ class Pacer:
             if utterance == name:
                 break
         self._echoed.set()
+        if not self._marks:
+            self._catch_up(self._loop.time() - self._mark_due)
+
+    def _catch_up(self, late: float) -> None:
+        """All speech has been heard, `late` seconds after its time.
+
+        What the line still holds is ambience. Played to its end, as ambience never ends, it would delay whatever the
+        agent says from now on: drop it. Once is enough, for a line that is late by nature.
+        """
+        if late <= _BACKLOG:
+            self._caught_up = True
+        elif self._caught_up and self._endless and not self._playout.queued_samples and not self._open_utterance:
+            self._caught_up = False
+            self._clear_wanted_at = self._loop.time()
+            self.wake()
 
     async def played_out(self) -> None:
         """Wait until the caller has heard all speech so far: by the echo of its mark, or by the clock.
@@ -209,6 +227,7 @@ class Pacer:
             if utterance == self._open_utterance:
                 self._open_utterance = ""
             self._speech_until = max(self._speech_until, self._loop.time())  # its echo can't be expected before
+            self._mark_due = max(self._clock.dry_at, self._loop.time())
             await self._line.send(self._encoder.mark(utterance))
 
     def _note_sent(self, frame: Frame, now: float) -> None:

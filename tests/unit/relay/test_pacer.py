@@ -12,7 +12,7 @@ from relay.audio.playout import Playout
 from relay.pacer import MARK_GRACE, Pacer
 from relay.records import Quality
 from sim import virtual_time
-from tests.unit.relay.taped_line import TapedLine
+from tests.unit.relay.taped_line import Played, TapedLine
 from tests.unit.relay.tone import noise
 
 RATE = 8000
@@ -639,3 +639,54 @@ def test_the_end_of_an_utterance_that_is_told_late():
     desk = at_desk(story)
     assert desk.line.marks == [(4.0, "u1")]
     assert desk.heard == [("u1", 500, False)]
+
+
+# --- a line that was given too much ---
+
+
+@pytest.mark.parametrize(("behind", "clears"), [(5.0, 1), (0.9, 0)])
+def test_a_line_that_got_a_burst_is_not_late_for_ever(behind, clears):
+    """The network stood still for five seconds and then delivered all at once. As ambience never ends, the line played
+    everything five seconds late from then on: the agent's answers, too, until somebody interrupted."""
+
+    async def story(desk):
+        desk.say("u1", speech(3))
+        await until(1)
+        late = Played(now(), desk.line.dry_at, bytes(2 * round(behind * RATE)), RATE)
+        desk.line.frames.append(late)  # what came late has to be played as well
+        await until(12)
+        desk.say("u2", speech(1, seed=2))
+        await until(20)
+
+    desk = at_desk(story, ambience=0.3)
+    assert len(desk.line.clears) == clears
+    lag = desk.line.frames[-1].start - desk.line.frames[-1].sent_at
+    assert lag <= (behind if not clears else 0) + 2 * FRAME_S
+    assert [utterance for utterance, _, interrupted in desk.heard if not interrupted] == ["u1", "u2"]
+
+
+def test_a_line_that_is_late_by_nature_is_cleared_once():
+    """One that plays every mark two seconds late, whatever is done, hears no jump in its ambience at each sentence."""
+
+    async def story(desk):
+        for n in range(4):
+            desk.say(f"u{n}", speech(1, seed=n))
+            await asyncio.sleep(6)
+
+    desk = at_desk(story, ambience=0.3, latency=1.0)
+    assert len(desk.line.clears) == 1
+
+
+def test_nothing_is_dropped_while_there_is_speech_to_come():
+    """The mark of the first sentence is late, the second is already on the line: its last word must be heard."""
+
+    async def story(desk):
+        desk.say("u1", speech(1))
+        await until(0.5)
+        desk.line.frames.append(Played(now(), desk.line.dry_at, bytes(2 * 3 * RATE), RATE))
+        desk.say("u2", speech(6, seed=2))
+        await until(30)
+
+    desk = at_desk(story, ambience=0.3)
+    assert [utterance for utterance, _, interrupted in desk.heard if not interrupted] == ["u1", "u2"]
+    assert min(desk.line.clears) >= desk.line.marks[-1][0]
