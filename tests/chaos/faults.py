@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 from msgspec import structs
@@ -13,6 +14,7 @@ from tests.chaos.world import TALKS, Answerer, ChaosWorld
 
 MID_SENTENCE_S = 2.5
 """So long after the calls were placed the agents are greeting."""
+WINDOW_BYTES = 16 * 1024
 STAYS, HANDED_OVER, LOST = "caller_hung_up", "agent_failed", "line_lost"
 Act = Callable[[ChaosWorld], Awaitable[None]]
 
@@ -28,6 +30,8 @@ class Fault:
     agents: tuple[str, ...] = ("shaky",)
     at_s: float = MID_SENTENCE_S
     call_s: float = 16.0
+    streams: int = 1
+    """How often the line of a shaken call connects, one time after the other."""
     script: AgentScript = TALKS
     """The agent behind the proxy."""
 
@@ -103,6 +107,18 @@ async def line_stall(world: ChaosWorld) -> None:
     world.line.stalled = False
 
 
+async def line_reads_nothing(world: ChaosWorld) -> None:
+    world.line.window_bytes = WINDOW_BYTES
+    await _mid_sentence()
+    world.line.deaf = True
+
+
+async def line_reads_late(world: ChaosWorld) -> None:
+    await line_reads_nothing(world)
+    await asyncio.sleep(5)
+    world.line.deaf = False
+
+
 async def line_slow(world: ChaosWorld) -> None:
     world.line.latency_s, world.line.jitter_s = 0.15, 0.05
 
@@ -122,7 +138,7 @@ async def functions_unavailable(world: ChaosWorld) -> None:
 
 async def functions_slow(world: ChaosWorld) -> None:
     async def slow(request: web.Request, answer: Answerer) -> web.StreamResponse:
-        await asyncio.sleep(10)
+        await asyncio.sleep(20)
         return await answer(request)
 
     world.answers += [slow] * 20
@@ -164,13 +180,22 @@ async def out_of_space(world: ChaosWorld) -> None:
     world.store.full = False
 
 
+def clock_jumps(hours: int) -> Act:
+    async def jump(world: ChaosWorld) -> None:
+        await _mid_sentence()
+        world.clock_off_s = hours * 3600
+
+    return jump
+
+
 CLOSE_CODES = (1001, 1002, 1008, 1011, 3000, 4300)
+"""Of elevenlabs.md A3.6, and the one of a server that restarts. 1006 is no frame at all: the reset and the FIN."""
 
 
-def closes_with(code: int) -> Fault:
+def closes_with(code: int, **more: Any) -> Fault:
     """An agent that hangs up in the middle of its greeting and says why."""
     script = structs.replace(TALKS, fault=AgentFault(after_s=MID_SENTENCE_S - 0.5, code=code, reason="planted"))
-    return Fault(f"closes with {code}", "agent", nothing, agents=FAILS_OVER, script=script)
+    return Fault(f"closes with {code}", "agent", nothing, script=script, **{"agents": FAILS_OVER, **more})
 
 
 FAULTS = (
@@ -182,17 +207,23 @@ FAULTS = (
     Fault("500 ms latency, 200 ms jitter", "agent", slow_network, at_s=0),
     Fault("40 kB/s", "agent", narrow_network, at_s=0),
     Fault("stalls for 5 s", "agent", stall),
+    closes_with(1000, agents=("shaky",), ends="agent_ended"),
     *map(closes_with, CLOSE_CODES),
     Fault("reset without stop", "line", line_reset, ends=LOST),
     Fault("FIN without stop", "line", line_finished, ends=LOST),
     Fault("half-open, no FIN", "line", line_half_open, ends="line_stalled", call_s=30),
     Fault("stalls for 5 s", "line", line_stall),
+    Fault("reads nothing for 5 s", "line", line_reads_late),
+    Fault("stops reading", "line", line_reads_nothing, ends="line_stalled", call_s=30),
+    Fault("reset, comes back", "line", line_reset, agents=("shaky", "shaky"), at_s=0, streams=2),
     Fault("150 ms latency, 50 ms jitter", "line", line_slow, at_s=0),
     Fault("down for a minute", "functions", functions_down, at_s=0),
     Fault("503 for the first tries", "functions", functions_unavailable, at_s=0),
-    Fault("answer after 10 s", "functions", functions_slow, at_s=0),
+    Fault("answer after 20 s", "functions", functions_slow, at_s=0),
     Fault("die before storing", "functions", functions_die_before_storing, at_s=0),
     Fault("die after storing", "functions", functions_die_after_storing, at_s=0),
+    Fault("its clock jumps an hour ahead", "relay", clock_jumps(1), at_s=0),
+    Fault("its clock jumps an hour back", "relay", clock_jumps(-1), at_s=0),
     Fault("conflicts", "store", conflicts, at_s=0),
     Fault("throttling", "store", throttling, at_s=0),
     Fault("reads find nothing", "store", not_found, at_s=0),

@@ -1,6 +1,9 @@
 """Plays a fault over a number of calls and says what came of it, as data and as a row of the table."""
 
 import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from relay.logs import log
 from sim.exotel import CallResult
 from sim.heard import find_line
 from tests.chaos.faults import STAYS, Fault
@@ -32,12 +36,15 @@ class Report:
     steady_late_ms: float
     lost_events: tuple[str, ...]
     lost_records: tuple[str, ...]
+    false_alarms: int
+    """Events that the relay reported as lost; none is."""
 
     @property
     def good(self) -> bool:
         """Whether the fault did no more harm than it may."""
         as_expected = set(self.ends) == {self.fault.ends} and set(self.agents) == {self.fault.agents}
-        return as_expected and self.steady_same and not self.lost_events and not self.lost_records
+        lost = self.lost_events or self.lost_records or self.false_alarms
+        return as_expected and self.steady_same and not lost
 
     def row(self) -> str:
         """One line of the Markdown table."""
@@ -61,23 +68,47 @@ HEAD = (
 
 async def play(fault: Fault, folder: Path, calls: int, calm: list[CallResult] | None = None) -> Report:
     """`calls`: half through the proxies, half beside them. `calm`: the same calls without a fault."""
+    alarms = _Alarms()
     async with chaos_world(folder, script=fault.script) as world:
         acting = asyncio.create_task(fault.act(world))
         await asyncio.sleep(0)
-        shaken, steady = await _place(world, calls, fault.call_s)
-        await acting
-        await world.settled()
+        with alarms.heard():
+            shaken, steady = await _place(world, calls, fault.call_s, fault.streams)
+            await acting
+            await world.settled()
         world.store.throttled = world.store.conflicts = world.store.missing = 0
         await asyncio.to_thread(world.sweep, later_s=900)  # what the schedule does anyway
-        return _report(fault, world, shaken, steady, calm)
+        return _report(fault, world, shaken, steady, calm, alarms.count)
 
 
-async def _place(world: ChaosWorld, calls: int, call_s: float) -> tuple[list[CallResult], list[CallResult]]:
+class _Alarms(logging.Handler):
+    """Counts the events that the relay gives up."""
+
+    count = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += getattr(record, "event", "") == "event_undelivered"
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        log.addHandler(self)
+        try:
+            yield
+        finally:
+            log.removeHandler(self)
+
+
+async def _place(
+    world: ChaosWorld, calls: int, call_s: float, streams: int = 1
+) -> tuple[list[CallResult], list[CallResult]]:
     """All calls within a second."""
 
     async def one(number: int) -> CallResult:
         await asyncio.sleep(number / calls)
-        return await world.call(f"call-{number}", shaken=number % 2 == 0, script=asks(call_s))
+        shaken = number % 2 == 0
+        for _ in range(streams if shaken else 1):
+            result = await world.call(f"call-{number}", shaken=shaken, script=asks(call_s))
+        return result
 
     results = await asyncio.gather(*(one(number) for number in range(calls)))
     return results[::2], results[1::2]
@@ -97,10 +128,12 @@ def _report(
     shaken: list[CallResult],
     steady: list[CallResult],
     calm: list[CallResult] | None,
+    alarms: int,
 ) -> Report:
     records = [world.record(result.call_sid) for result in shaken]
     everyone = [*shaken, *steady]
-    wanted = ["call.ended", "call.started"]
+    streams = {result.call_sid: fault.streams for result in shaken} | {result.call_sid: 1 for result in steady}
+    wanted = {call_sid: ["call.ended"] * times + ["call.started"] * times for call_sid, times in streams.items()}
     return Report(
         fault,
         len(everyone),
@@ -111,8 +144,9 @@ def _report(
         holes_s=max(sum(gap.length_s for gap in result.gaps) for result in shaken),
         steady_same=calm is not None and all(map(_same, steady, calm)),
         steady_late_ms=max((_late_ms(one, two) for one, two in zip(steady, calm or (), strict=False)), default=0.0),
-        lost_events=tuple(one.call_sid for one in everyone if world.events(one.call_sid) != wanted),
+        lost_events=tuple(one.call_sid for one in everyone if world.events(one.call_sid) != wanted[one.call_sid]),
         lost_records=tuple(one.call_sid for one in everyone if not world.record(one.call_sid).get("ended_at")),
+        false_alarms=alarms,
     )
 
 

@@ -1,11 +1,9 @@
 """Every fault of faults.py over two calls, one of which it does not concern; `make chaos` plays them over 100."""
 
 import asyncio
-import time
 
 import pytest
 
-from functions.common import signature
 from sim import virtual_time
 from tests.chaos.faults import FAULTS
 from tests.chaos.run import calm_calls, play
@@ -30,6 +28,7 @@ async def test_a_fault_harms_nobody_else_and_loses_nothing(tmp_path, calm, fault
     assert report.steady_same
     assert not report.lost_events
     assert not report.lost_records
+    assert not report.false_alarms
 
 
 @virtual
@@ -48,19 +47,3 @@ async def test_a_line_that_comes_back_is_the_same_call(tmp_path):
         assert record["end_reason"] == "caller_hung_up"
         assert record["stream_sid"] == world.results["again"].stream_sid
         assert len(record["agents"]) == 2
-
-
-@virtual
-async def test_only_the_relays_clock_jumps(tmp_path, monkeypatch):
-    """Signatures two hours old are answered 401 and tried again for a minute: accepted once the clock is right.
-
-    The call itself follows the monotonic clock, whatever the time of day does.
-    """
-    right = signature.sign
-    async with chaos_world(tmp_path) as world:
-        monkeypatch.setattr("relay.events.sign", lambda body, secret: right(body, secret, time.time() - 7200))
-        await world.call("late", shaken=False, script=asks(4))
-        assert not (tmp_path / "calls" / "late").exists()
-        monkeypatch.setattr("relay.events.sign", right)
-        await world.settled()
-        assert world.events("late") == ["call.ended", "call.started"]

@@ -6,6 +6,7 @@ notice.
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -69,6 +70,8 @@ class ChaosWorld:
     answers: list[Callable[[web.Request, Answerer], Awaitable[web.StreamResponse]]] = field(default_factory=list)
     """What the functions do with their next requests instead of answering them, one a request."""
     results: dict[str, CallResult] = field(default_factory=dict)
+    clock_off_s: float = 0.0
+    """How wrong the relay's time of day is."""
 
     async def call(self, name: str, *, shaken: bool, **plan: Any) -> CallResult:
         """One call, through the proxies or beside them."""
@@ -90,8 +93,6 @@ class ChaosWorld:
 
     def sweep(self, *, later_s: float = 0.0) -> None:
         """What the schedule does, `later_s` from now."""
-        import time
-
         settings = WebhookSettings.from_env(self.environment)
         WebhookApp(settings, self.store, lambda: time.time() + later_s).sweep()
 
@@ -155,7 +156,7 @@ async def chaos_world(folder: Path, *, script: AgentScript = TALKS, **settings: 
         )
         relay_url = await stack.enter_async_context(listening(relay_app))
         to_relay = await stack.enter_async_context(FaultProxy(relay_url))
-        yield ChaosWorld(
+        world = ChaosWorld(
             relay_app[RELAY],
             relay_url,
             to_relay,
@@ -167,3 +168,5 @@ async def chaos_world(folder: Path, *, script: AgentScript = TALKS, **settings: 
             environment,
             answers,
         )
+        with patch("relay.events.time", lambda: time.time() + world.clock_off_s):
+            yield world

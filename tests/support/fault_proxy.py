@@ -6,6 +6,8 @@ Faults are switched by setting attributes, at any moment, and hold for every con
     bytes_per_s           bandwidth, each way and connection; 0 for no limit
     stalled               nothing moves, in either direction, until it is False again
     refusing              new connections are reset at once
+    deaf                  nothing is read from the target any more, so that the target's own buffers fill up; what it
+                          is sent still arrives. Set `window_bytes` first: what the network may hold until then
 
 `cut(fin=…)` ends all connections, with a FIN or a reset; `half_open()` leaves them to their peers and never says a word
 again, as a machine that lost its power does.
@@ -32,10 +34,13 @@ class FaultProxy:
         self._connections: set[_Connection] = set()
         self._moving = asyncio.Event()
         self._moving.set()
+        self._reading = asyncio.Event()
+        self._reading.set()
         self.latency_s = 0.0
         self.jitter_s = 0.0
         self.bytes_per_s = 0.0
         self.refusing = False
+        self.window_bytes = 0
         self.opened = 0
 
     async def __aenter__(self) -> Self:
@@ -47,6 +52,7 @@ class FaultProxy:
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
         self._moving.set()
+        self._reading.set()
         for connection in list(self._connections):
             connection.end(fin=False)
         while self._connections:  # noqa: ASYNC110 - each leaves the set as it ends
@@ -58,10 +64,15 @@ class FaultProxy:
 
     @stalled.setter
     def stalled(self, value: bool) -> None:
-        if value:
-            self._moving.clear()
-        else:
-            self._moving.set()
+        _switch(self._moving, not value)
+
+    @property
+    def deaf(self) -> bool:
+        return not self._reading.is_set()
+
+    @deaf.setter
+    def deaf(self, value: bool) -> None:
+        _switch(self._reading, not value)
 
     def cut(self, *, fin: bool) -> None:
         """End every connection that is open now."""
@@ -79,22 +90,42 @@ class FaultProxy:
             return
         self.opened += 1
         try:
-            there = await asyncio.open_connection(*self._target)
+            there = await self._connect()
         except OSError:
             _reset(writer)
             return
         connection = _Connection((reader, writer), there)
         self._connections.add(connection)
         try:
-            await asyncio.gather(self._pump(connection, reader, there[1]), self._pump(connection, there[0], writer))
+            await asyncio.gather(
+                self._pump(connection, reader, there[1]), self._pump(connection, there[0], writer, self._reading)
+            )
         finally:
             connection.end(fin=True)
             self._connections.discard(connection)
 
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        there = socket.socket()
+        there.setblocking(False)
+        limit = 64 * 1024
+        if self.window_bytes:  # before connecting, or the kernel has promised more
+            there.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.window_bytes)
+            limit = 1024  # a stream reads twice its limit ahead
+        try:
+            await asyncio.get_running_loop().sock_connect(there, self._target)
+            return await asyncio.open_connection(sock=there, limit=limit)
+        except OSError:
+            there.close()
+            raise
+
     async def _pump(
-        self, connection: "_Connection", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        connection: "_Connection",
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        reading: asyncio.Event | None = None,
     ) -> None:
-        """One direction: read at once, hand on when it is due."""
+        """One direction: read at once, unless `reading` says no; hand on when it is due."""
         loop = asyncio.get_running_loop()
         due = 0.0
         queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(256)
@@ -119,7 +150,12 @@ class FaultProxy:
 
         delivery = asyncio.create_task(deliver())
         try:
-            while data := await reader.read(_READ):
+            while True:
+                if reading is not None:
+                    await reading.wait()
+                data = await reader.read(_READ)
+                if not data:
+                    break
                 late = self.latency_s + self._random.uniform(-self.jitter_s, self.jitter_s)
                 sending = len(data) / self.bytes_per_s if self.bytes_per_s else 0.0
                 due = max(due, loop.time() + max(0.0, late)) + sending
@@ -146,6 +182,13 @@ class _Connection:
                 writer.close()
             else:
                 _reset(writer)
+
+
+def _switch(event: asyncio.Event, on: bool) -> None:
+    if on:
+        event.set()
+    else:
+        event.clear()
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
