@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
+
+from console.doctor.network import Network
 
 
 @dataclass(frozen=True)
@@ -24,3 +26,9 @@ class Subject:
     """Where the vendor posts its post-call webhook."""
     now: Callable[[], float] = time.time
     """Seconds since the epoch by this machine's clock."""
+    network: Network = field(default_factory=Network)
+    """For what is looked at below HTTP: names, certificates, protocols."""
+    place_call: bool = True
+    """Whether a test call may be placed: it reaches the default agent, and its vendor charges for the seconds."""
+    long_call_s: float = 0.0
+    """How long a call must live for no limit on the way to be suspected; 0 leaves this out."""

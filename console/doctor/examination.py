@@ -1,0 +1,83 @@
+"""All parts at once, their findings in order, without a secret in them."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from yarl import URL
+
+from console.doctor import clock, elevenlabs, exotel, functions, relay, settings, store, webhook
+from console.doctor.finding import Finding, Part, Verdict
+from console.doctor.relay_address import RelayAddress
+from console.doctor.subject import Subject
+from functions.common.phone import mask_within
+
+log = logging.getLogger(__name__)
+
+PARTS: Mapping[str, Part] = {
+    "settings": settings.examine,
+    "relay": relay.examine,
+    "functions": functions.examine,
+    "store": store.examine,
+    "clock": clock.examine,
+    "elevenlabs": elevenlabs.examine,
+    "webhook": webhook.examine,
+    "exotel": exotel.examine,
+}
+"""What --only calls it → the part, in the order of the report."""
+
+_SECRET_NAMES = ("TOKEN", "SECRET", "KEY", "AUTH", "PASSWORD")
+_SHORTEST = 4  # shorter ones are words of any sentence
+_HIDDEN = "(hidden)"
+
+
+async def examined(subject: Subject, parts: Mapping[str, Part] = PARTS) -> AsyncIterator[Finding]:
+    """The parts run side by side; what each finds comes as it is known, but not before the parts ahead are through."""
+    secrets = known_secrets(subject)
+    queues: dict[str, asyncio.Queue[Finding | None]] = {name: asyncio.Queue() for name in parts}
+    async with asyncio.TaskGroup() as group:
+        for name, part in parts.items():
+            group.create_task(_follow(name, part, subject, queues[name]))
+        for queue in queues.values():
+            while (finding := await queue.get()) is not None:
+                yield without(finding, secrets)
+
+
+async def _follow(name: str, part: Part, subject: Subject, queue: asyncio.Queue[Finding | None]) -> None:
+    try:
+        async for finding in part(subject):
+            queue.put_nowait(finding)
+    except Exception as error:  # a part that breaks must not take the others' findings with it
+        log.debug("%s broke off", name, exc_info=True)
+        said = mask_within(f"{type(error).__name__}: {error}"[:300])
+        advice = "A mistake in the doctor itself: --verbose shows where. Please report it."
+        queue.put_nowait(Finding(f"{name}.broke_off", Verdict.FAIL, f"the checks of {name} broke off ({said})", advice))
+    finally:
+        queue.put_nowait(None)
+
+
+def known_secrets(subject: Subject) -> list[str]:
+    """Everything that must not be printed: by the names of the settings, and from the addresses. Longest first."""
+    found = {
+        word
+        for name, value in subject.environ.items()
+        if any(part in name.upper() for part in _SECRET_NAMES)
+        for word in (value, *value.split(","), value.partition(":")[2])
+    }
+    for url in (subject.relay_url, subject.connect_url, subject.passthru_url, subject.webhook_url):
+        with suppress(ValueError):
+            parsed = URL(url)
+            found |= {parsed.password or "", parsed.raw_password or "", *parsed.query.values()}
+    with suppress(ValueError):
+        found.add(RelayAddress.parse(subject.relay_url).token)
+    return sorted({word.strip() for word in found if len(word.strip()) >= _SHORTEST}, key=len, reverse=True)
+
+
+def without(finding: Finding, secrets: Iterable[str]) -> Finding:
+    """The last line of defence: whatever a part, a library or a server wrote, no secret leaves."""
+    found, advice = finding.found, finding.advice
+    for secret in secrets:
+        found, advice = found.replace(secret, _HIDDEN), advice.replace(secret, _HIDDEN)
+    return replace(finding, found=found, advice=advice)

@@ -1,0 +1,121 @@
+"""How the doctor reaches the outside, and what it says when that fails: never with an address, so without tokens."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import aiohttp
+from yarl import URL
+
+LONGEST_BODY = 64 * 1024
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def system_addresses(host: str) -> Sequence[str]:
+    """The IP addresses of `host`, by the operating system. Raises OSError."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+async def system_connect(host: str, port: int, tls: ssl.SSLContext | None) -> Streams:
+    """A TCP connection, with TLS under the name of `host` where a context is given. Raises OSError."""
+    return await asyncio.open_connection(host, port, ssl=tls)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What the session does not show: addresses, handshakes. A test brings its own name service and authorities."""
+
+    addresses: Callable[[str], Awaitable[Sequence[str]]] = system_addresses
+    connect: Callable[[str, int, ssl.SSLContext | None], Awaitable[Streams]] = system_connect
+    trust: Callable[[], ssl.SSLContext] = ssl.create_default_context
+    """A new context a call, since what is offered in a handshake is set on the context."""
+
+
+class NoAnswerError(Exception):
+    """No HTTP answer came; the text goes on where a sentence has named who was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer. `body`: at most its first LONGEST_BODY bytes; `took_s` until the head and the body were there."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    took_s: float = 0.0
+
+    @property
+    def refused(self) -> bool:
+        """As who asks without the right token is to be answered."""
+        return self.status in {401, 403}
+
+    @property
+    def redirects(self) -> str:
+        """The host that the answer points to, empty when it is no redirect."""
+        if self.status not in {301, 302, 303, 307, 308} or not (location := self.headers.get("Location", "")):
+            return ""
+        try:
+            target = URL(location)
+        except ValueError:
+            return "somewhere else"
+        return f"{target.scheme}://{target.host}" if target.host else "another path"
+
+
+async def ask(
+    session: aiohttp.ClientSession,
+    url: URL,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    patience_s: float = 10.0,
+) -> Answer:
+    """One request, redirects not followed. The body of an upgraded connection is not read. Raises NoAnswerError."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    try:
+        async with asyncio.timeout(patience_s):
+            async with session.request(method, url, headers=headers, data=body, allow_redirects=False) as response:
+                content = b"" if response.status == 101 else await response.content.read(LONGEST_BODY)
+                took_s = loop.time() - began
+                if response.status == 101:
+                    response.close()
+                return Answer(response.status, response.headers, content, took_s)
+    except TimeoutError:
+        raise NoAnswerError(f"gave no answer within {patience_s:g} s") from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise NoAnswerError(trouble(error)) from error
+
+
+def trouble(error: Exception) -> str:
+    """Why nothing came, to go on after a subject: "relay.example.com does not resolve"."""
+    match error:
+        case TimeoutError():
+            return "gave no answer in time"
+        case aiohttp.ClientConnectorCertificateError():
+            return f"has a certificate that is refused: {error.certificate_error}"
+        case aiohttp.ClientConnectorDNSError() | socket.gaierror():
+            return "does not resolve"
+        case aiohttp.ClientConnectorError():
+            return f"can't be connected to: {error.os_error.strerror or error.os_error}"
+        case aiohttp.ServerDisconnectedError() | ConnectionResetError() | asyncio.IncompleteReadError():
+            return "closed the connection without an answer"
+        case aiohttp.ClientResponseError():
+            return "answered something that is not HTTP/1.1"
+        case OSError():
+            return f"can't be reached: {error.strerror or type(error).__name__}"
+        case _:
+            return f"gave no answer: {type(error).__name__}"
+
+
+def shown(url: str) -> str:
+    """Scheme and host: all of an address that may be printed."""
+    try:
+        parsed = URL(url)
+    except ValueError:
+        return "an address that can't be read"
+    return f"{parsed.scheme}://{parsed.host}" + (f":{parsed.explicit_port}" if parsed.explicit_port else "")

@@ -1,0 +1,34 @@
+"""The relay's public name, from DNS to a call: everything between Exotel and the agent."""
+
+from collections.abc import AsyncIterator
+
+from console.doctor.finding import Finding
+from console.doctor.relay_address import check_address
+from console.doctor.relay_call import check_call, check_long_call
+from console.doctor.relay_door import check_dynamic_url, check_health, check_ready, check_token, check_upgrade
+from console.doctor.relay_name import check_name, check_tls
+from console.doctor.stages import Stage, in_turn, skipped
+from console.doctor.subject import Subject
+
+_REACHED = ("relay.dns", "relay.tls", "relay.http1")
+
+STAGES = (
+    Stage(("relay.address",), check_address),
+    Stage(("relay.dns",), check_name, ("relay.address",)),
+    Stage(("relay.tls", "relay.certificate", "relay.http1"), check_tls, ("relay.dns",)),
+    Stage(("relay.health",), check_health, _REACHED),
+    Stage(("relay.ready",), check_ready, _REACHED),
+    Stage(("relay.upgrade",), check_upgrade, _REACHED),
+    Stage(("relay.token",), check_token, ("relay.upgrade",)),
+    Stage(("relay.dynamic_url",), check_dynamic_url, _REACHED),
+    Stage(("relay.call", "relay.paced"), check_call, ("relay.upgrade",)),
+    Stage(("relay.idle",), check_long_call, ("relay.call",)),
+)
+
+
+def examine(subject: Subject) -> AsyncIterator[Finding]:
+    """See STAGES."""
+    if not subject.relay_url:
+        checks = [check for stage in STAGES for check in stage.checks]
+        return skipped(checks, "the relay's address is not known: give --relay wss://…")
+    return in_turn(STAGES, subject)

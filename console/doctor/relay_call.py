@@ -1,0 +1,146 @@
+"""A little call: whether sound comes back through everything on the way, on the beat, and for long enough."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import aiohttp
+
+from console.doctor.finding import Finding, Verdict
+from console.doctor.network import trouble
+from console.doctor.relay_address import RelayAddress
+from console.doctor.subject import Subject
+from sim.caller import SILENT, Doing
+from sim.exotel import HANDSHAKE_S
+from sim.exotel_rules import Rule
+from sim.exotel_stream import LineFaults, LineRules, Spelling, Stream, StreamStart
+from sim.sound import Pcm
+from sim.timeline import Timeline
+
+LISTEN_S = 3.0
+PATIENCE_S = 8.0
+LONG_CALL_S = 65.0
+MAX_AHEAD_S = 0.5
+"""Sound that waits for the caller: the relay's lead is one frame of 100 or 200 ms, the rest is for the network."""
+_HOLES_S = 0.3
+_RATE_HZ = 8000
+_NORMAL_CLOSE = 1000
+
+
+@dataclass(slots=True)
+class Listener:
+    """Says nothing, and hangs up `listen_s` after the first sound, at the latest after `patience_s`."""
+
+    listen_s: float
+    patience_s: float
+    first_ms: float | None = field(default=None, init=False)
+
+    def frame(self, at_ms: float, heard: Pcm, size: int) -> Doing:
+        """See sim.caller.Caller."""
+        if self.first_ms is None and heard.any():
+            self.first_ms = at_ms
+        enough = self.first_ms is not None and at_ms - self.first_ms >= self.listen_s * 1000
+        return Doing(hang_up=True) if enough or at_ms >= self.patience_s * 1000 else SILENT
+
+
+async def check_call(subject: Subject) -> AsyncIterator[Finding]:
+    """`relay.call`, `relay.paced`: sound comes back, and not in lumps."""
+    if not subject.place_call:
+        for check in ("relay.call", "relay.paced"):
+            yield Finding(check, Verdict.SKIPPED, "no call was to be placed (--no-call)")
+        return
+    listener = Listener(LISTEN_S, PATIENCE_S)
+    try:
+        stream = await place_call(subject, listener)
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        advice = "See the relay's log for this minute."
+        yield Finding("relay.call", Verdict.FAIL, f"the test call's socket {trouble(error)}", advice)
+        return
+    if listener.first_ms is None:
+        yield _silent(stream)
+        return
+    first = f"after {listener.first_ms / 1000:.1f} s"
+    if stream.ended_by == "bot":
+        found = f"sound came {first}, but the call was ended {stream.duration_s:.1f} s after it began"
+        advice = f"Look for {stream.start.call_sid} in the relay's log: end_reason says why."
+        yield Finding("relay.call", Verdict.FAIL, found, advice)
+    else:
+        yield Finding(
+            "relay.call", Verdict.PASS, f"a test call ({stream.start.call_sid}) was answered with sound {first}"
+        )
+    yield _pacing(stream)
+
+
+async def check_long_call(subject: Subject) -> AsyncIterator[Finding]:
+    """`relay.idle`: nothing on the way cuts a call after a minute."""
+    check = "relay.idle"
+    if not subject.place_call or not subject.long_call_s:
+        option = "add --slow" if subject.place_call else "leave out --no-call"
+        found = f"whether a call is cut after a minute was not tried, it takes one of {LONG_CALL_S:g} s: {option}"
+        yield Finding(check, Verdict.SKIPPED, found)
+        return
+    try:
+        stream = await place_call(subject, Listener(subject.long_call_s, subject.long_call_s))
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        yield Finding(check, Verdict.FAIL, f"the long test call's socket {trouble(error)}", "See the relay's log.")
+        return
+    lived_s = stream.duration_s
+    if stream.ended_by != "bot":
+        yield Finding(check, Verdict.PASS, f"a call of {lived_s:.0f} s was not cut")
+    elif stream.close_code == _NORMAL_CLOSE:
+        advice = f"Not a limit on the way: look for {stream.start.call_sid} in the relay's log, end_reason says why."
+        yield Finding(check, Verdict.WARN, f"the relay ended the long test call itself after {lived_s:.0f} s", advice)
+    else:
+        advice = "Raise the idle and request timeouts of what is in front of the relay to 3,600 s (ALB: idle_timeout)."
+        yield Finding(check, Verdict.FAIL, f"the call was cut after {lived_s:.1f} s without a word", advice)
+
+
+async def place_call(subject: Subject, listener: Listener) -> Stream:
+    """One call over the media socket as Exotel would hold it. Raises TimeoutError, aiohttp.ClientError or OSError."""
+    address = RelayAddress.parse(subject.relay_url)
+    call_sid = f"doctor-{uuid4().hex[:12]}"
+    # no number: nobody calls, and the agent's tools shall not look anybody up
+    start = StreamStart(uuid4().hex, call_sid, "doctor", from_="doctor", to="doctor", rate_hz=_RATE_HZ)
+    stream = Stream(
+        start,
+        listener,
+        timeline=Timeline(),
+        spelling=Spelling(),
+        rules=LineRules(max_ahead_s=MAX_AHEAD_S),
+        faults=LineFaults(),
+        max_s=max(listener.patience_s, listener.listen_s) + 1,
+    )
+    async with asyncio.timeout(HANDSHAKE_S):
+        socket = await subject.session.ws_connect(address.socket, headers=address.headers, max_msg_size=0)
+    async with socket:
+        await stream.run(socket)
+    return stream
+
+
+def _silent(stream: Stream) -> Finding:
+    if stream.ended_by == "bot":
+        found = f"the test call was ended {stream.duration_s:.1f} s after it began, without a sound"
+        advice = f"Look for {stream.start.call_sid} in the relay's log: mostly the agent can't be had (see agent.*)."
+    else:
+        found = f"no sound came back within {PATIENCE_S:g} s"
+        advice = (
+            "A proxy on the way may hold the sound back: switch its buffering off. Or the agent waits for the caller "
+            "to speak and no ambience is set: give it a first message."
+        )
+    return Finding("relay.call", Verdict.FAIL, found, advice)
+
+
+def _pacing(stream: Stream) -> Finding:
+    """Late for the whole line is one thing; sound that comes in lumps was held back by somebody."""
+    check = "relay.paced"
+    holes_s = sum(gap.length_s for gap in stream.playout.gaps if not gap.after_clear)
+    if any(violation.rule is Rule.BURST for violation in stream.book.violations):
+        found = f"the sound comes in lumps: {stream.ahead_max_s:.1f} s of it were waiting to be played"
+        advice = "A proxy on the way buffers: switch its response buffering off for the media path."
+        return Finding(check, Verdict.FAIL, found, advice)
+    if holes_s > _HOLES_S:
+        found = f"the sound had holes of {holes_s:.1f} s together"
+        advice = "Without an ambience these are pauses of the agent; with one, the way from the relay to here is bad."
+        return Finding(check, Verdict.WARN, found, advice)
+    return Finding(check, Verdict.PASS, f"the sound comes on the beat, at most {stream.ahead_max_s:.1f} s ahead")

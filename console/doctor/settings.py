@@ -1,0 +1,216 @@
+"""The settings of relay and functions: read as they read them, and held against each other and the addresses."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import replace
+
+from yarl import URL
+
+from console.doctor.finding import Finding, Verdict
+from console.doctor.relay_address import RelayAddress
+from console.doctor.subject import Subject
+from functions.common.env import Env, SettingError
+from functions.common.phone import mask, mask_within
+from functions.common.settings import targets
+from functions.transfer.settings import Settings as TransferSettings
+from functions.webhook.settings import Settings as WebhookSettings
+from relay.app import Relay
+from relay.audio.files import SoundFileError
+from relay.settings import Settings as RelaySettings
+
+SHORTEST_SECRET = 16
+SECRETS = ("MEDIA_TOKEN", "CONTROL_TOKEN", "EXOTEL_TOKEN", "EVENTS_SECRET", "ELEVENLABS_WEBHOOK_SECRET")
+_BASIC = ("MEDIA_BASIC_AUTH", "EXOTEL_BASIC_AUTH")
+_NUMBERS = ("TRANSFER_TARGETS", "TRANSFER_TEAM_1_NUMBER", "TRANSFER_TEAM_2_NUMBER")
+# A part is here when one of these is: none of its other settings says for whom it is meant.
+_OF_RELAY = ("ELEVENLABS_AGENT_ID", "AGENTS_FILE", "MEDIA_TOKEN", "MEDIA_BASIC_AUTH", "EVENTS_URL", "CONTROL_TOKEN")
+_OF_FUNCTIONS = ("EXOTEL_TOKEN", "EXOTEL_BASIC_AUTH", "ELEVENLABS_WEBHOOK_SECRET", *_NUMBERS)
+_PLACEHOLDER = "set-by-the-doctor"
+_NEW_SECRET = "Make a new one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+_NO_RELAY = "no setting of the relay is here: set ELEVENLABS_AGENT_ID or AGENTS_FILE, and what else it runs with"
+_NO_FUNCTIONS = "no setting of the functions is here: set EXOTEL_TOKEN, and what else they run with"
+
+
+async def examine(subject: Subject) -> AsyncIterator[Finding]:
+    """`settings.…`: one finding for each setting that is wrong."""
+    for check in (_relay, _functions):
+        for finding in check(subject.environ):
+            yield finding
+    # reads and converts sound files, for every rate of the line
+    for finding in await asyncio.to_thread(lambda: list(_agents_and_sounds(subject.environ))):
+        yield finding
+    for look in (_targets, _secrets, _media_auth, _addresses):
+        for finding in look(subject):
+            yield finding
+
+
+def all_wrong(read: Callable[[Mapping[str, str]], object], environ: Mapping[str, str]) -> list[SettingError]:
+    """Everything that `read` complains about; it stops at the first, so that one is mended and it is asked again."""
+    wrong: dict[str, SettingError] = {}
+    given = dict(environ)
+    while True:
+        try:
+            read(given)
+        except SettingError as error:
+            if error.name not in wrong and not (error.name == "TRANSFER_ON_FAILURE" and wrong.keys() & set(_NUMBERS)):
+                wrong[error.name] = error
+            # left out it is as if never set; what must be set gets some value
+            given[error.name] = "" if given.get(error.name) else _PLACEHOLDER
+        else:
+            return list(wrong.values())
+
+
+def _relay(environ: Mapping[str, str]) -> Iterator[Finding]:
+    if not _has(environ, _OF_RELAY):
+        yield Finding("settings.relay", Verdict.SKIPPED, _NO_RELAY)
+        return
+    wrong = all_wrong(RelaySettings.from_env, _of_relay(environ))
+    yield from (_mistake("settings.relay", error) for error in wrong)
+    if not wrong:
+        yield Finding("settings.relay", Verdict.PASS, "the relay can start with its settings")
+
+
+def _functions(environ: Mapping[str, str]) -> Iterator[Finding]:
+    if not _has(environ, _OF_FUNCTIONS):
+        yield Finding("settings.functions", Verdict.SKIPPED, _NO_FUNCTIONS)
+        return
+    both = all_wrong(WebhookSettings.from_env, environ) + all_wrong(TransferSettings.from_env, environ)
+    wrong = {error.name: error for error in both if error.name not in _NUMBERS}  # see settings.targets
+    yield from (_mistake("settings.functions", error) for error in wrong.values())
+    if not wrong:
+        yield Finding("settings.functions", Verdict.PASS, "the functions can start with their settings")
+
+
+def _agents_and_sounds(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """The agents are made and the sounds read as the relay does at its start; blocking."""
+    if not _has(environ, _OF_RELAY):
+        yield Finding("settings.agents", Verdict.SKIPPED, _NO_RELAY)
+        yield Finding("settings.sounds", Verdict.SKIPPED, _NO_RELAY)
+        return
+    usable = _of_relay(environ)
+    for error in all_wrong(RelaySettings.from_env, usable):
+        usable[error.name] = "" if usable.get(error.name) else _PLACEHOLDER
+    settings = RelaySettings.from_env(usable)
+    unheard = None
+    try:
+        relay = Relay(settings)
+    except SettingError as error:
+        yield _mistake("settings.agents", error)
+        settings = replace(settings, agents_file="", elevenlabs_agent_id=_PLACEHOLDER)
+        try:
+            Relay(settings)
+        except SoundFileError as sound_error:
+            unheard = sound_error
+    except SoundFileError as error:
+        unheard = error
+        yield Finding("settings.agents", Verdict.PASS, "the agents can be used")
+    else:
+        names = ", ".join(f"{agent.alias} ({agent.vendor})" for agent in relay.roster)
+        yield Finding("settings.agents", Verdict.PASS, f"the agents can be used: {names}")
+    if unheard:
+        yield Finding(
+            "settings.sounds", Verdict.FAIL, str(unheard), "Mend or replace the file; the relay does not start."
+        )
+    else:
+        sound = settings.ambience or "no ambience is set"
+        yield Finding("settings.sounds", Verdict.PASS, f"the sounds can be read and converted ({sound})")
+
+
+def _targets(subject: Subject) -> Iterator[Finding]:
+    check = "settings.targets"
+    if wrong := all_wrong(lambda environ: targets(Env(environ)), subject.environ):
+        yield from (_mistake(check, error) for error in wrong)
+    elif found := targets(Env(subject.environ)):
+        listed = "; ".join(f"{name}: {', '.join(map(mask, numbers))}" for name, numbers in found.items())
+        yield Finding(check, Verdict.PASS, f"callers can be handed to {listed}")
+    else:
+        missing = "nobody is set whom callers could be handed to: set TRANSFER_TARGETS if they are to be"
+        yield Finding(check, Verdict.SKIPPED, missing)
+
+
+def _secrets(subject: Subject) -> Iterator[Finding]:
+    """`settings.secrets`: long enough not to be guessed."""
+    env = Env(subject.environ)
+    known = [(name, word) for name in SECRETS for word in env.words(name)]
+    known += [(name, env.text(name).partition(":")[2]) for name in _BASIC if env.text(name)]
+    short = list(dict.fromkeys(name for name, secret in known if len(secret) < SHORTEST_SECRET))
+    for name in short:
+        found = f"{name} is shorter than {SHORTEST_SECRET} characters"
+        yield Finding("settings.secrets", Verdict.WARN, found, _NEW_SECRET)
+    if not known:
+        yield Finding("settings.secrets", Verdict.SKIPPED, f"none is set here: {', '.join(SECRETS)}")
+    elif not short:
+        names = ", ".join(dict.fromkeys(name for name, _ in known))
+        yield Finding("settings.secrets", Verdict.PASS, f"long enough: {names}")
+
+
+def _media_auth(subject: Subject) -> Iterator[Finding]:
+    """`settings.media_auth`: a relay that the world can reach asks who is there."""
+    check, env = "settings.media_auth", Env(subject.environ)
+    address = _address(subject)
+    guarded = env.text("MEDIA_TOKEN", "MEDIA_BASIC_AUTH") or (address and (address.token or address.authorization))
+    public = env.text("PUBLIC_URL").startswith("wss://") or (address is not None and address.secure)
+    if guarded:
+        yield Finding(check, Verdict.PASS, "the media socket asks for a token or a password")
+    elif public:
+        advice = "Set MEDIA_TOKEN at the relay, and paste wss://HOST/media/TOKEN. " + _NEW_SECRET
+        yield Finding(check, Verdict.FAIL, "the relay is public and asks for neither token nor password", advice)
+    else:
+        yield Finding(
+            check, Verdict.SKIPPED, "no public address is known, and neither MEDIA_TOKEN nor MEDIA_BASIC_AUTH"
+        )
+
+
+def _addresses(subject: Subject) -> Iterator[Finding]:
+    """`settings.addresses`: the secrets in them are those of the settings."""
+    check, env = "settings.addresses", Env(subject.environ)
+    address = _address(subject)
+    pairs = [
+        ("the relay's address", address.token if address else "", env.text("MEDIA_TOKEN"), "MEDIA_TOKEN"),
+        *(
+            (f"the {name} URL", _query_token(url), env.text("EXOTEL_TOKEN"), "EXOTEL_TOKEN")
+            for name, url in (("Connect", subject.connect_url), ("Passthru", subject.passthru_url))
+        ),
+    ]
+    compared = [
+        (name, token in env.words(variable), variable) for name, token, value, variable in pairs if token and value
+    ]
+    for name, same, variable in compared:
+        if not same:
+            advice = f"Paste the address with the token of {variable}, or set {variable} to that of the address."
+            yield Finding(check, Verdict.FAIL, f"{name} has another token than {variable}", advice)
+    if not compared:
+        yield Finding(check, Verdict.SKIPPED, "no address and its setting are both known here")
+    elif all(same for _, same, _ in compared):
+        yield Finding(
+            check, Verdict.PASS, f"the tokens are those of the settings in {', '.join(name for name, *_ in compared)}"
+        )
+
+
+def _address(subject: Subject) -> RelayAddress | None:
+    try:
+        return RelayAddress.parse(subject.relay_url)
+    except ValueError:
+        return None  # relay.address says what is wrong with it
+
+
+def _query_token(url: str) -> str:
+    return URL(url).query.get("token", "")
+
+
+def _has(environ: Mapping[str, str], names: tuple[str, ...]) -> bool:
+    return any(environ.get(name, "").strip() for name in names)
+
+
+def _of_relay(environ: Mapping[str, str]) -> dict[str, str]:
+    """STORE may be the functions' bucket: the relay keeps folders only, and none when it posts its events."""
+    return {name: value for name, value in environ.items() if name != "STORE" or value.startswith("file:")}
+
+
+def _mistake(check: str, error: SettingError) -> Finding:
+    """The error's own line; its value may hold a whole number."""
+    said, separator, expected = str(error).rpartition(": expected ")
+    advice = (
+        f"Set it to {error.expected}." if not error.expected.startswith("agents.") else f"Expected {error.expected}."
+    )
+    return Finding(check, Verdict.FAIL, mask_within(said) + separator + expected, advice)
