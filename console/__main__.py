@@ -8,6 +8,7 @@ from collections.abc import Mapping
 COMMANDS: Mapping[str, tuple[str, str]] = {
     # name: (module with `add_arguments(parser)` and `run(options) -> int`, one line of help)
     "softphone": ("console.softphone.command", "be the caller: a phone in the browser, in front of any relay"),
+    "doctor": ("console.doctor.command", "check everything before the first call: each finding with what to do"),
     "calls": ("console.calls.command", "look at calls: search, transcript beside the sound, trends, export"),
 }
 

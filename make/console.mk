@@ -8,6 +8,11 @@ softphone: $(VENV)/.installed-relay ## be the caller: a phone in the browser; UR
 calls: $(VENV)/.installed-console ## look at calls in the browser; STORE=s3://… for those in a bucket
 	@$(CONSOLE) calls $(STORE)
 
+# Addresses: from a deployment, or as options in ARGS="--relay wss://… --connect https://…".
+.PHONY: doctor
+doctor: $(VENV)/.installed-console ## check everything before the first call; DEPLOYMENT=aws|gcp|local, ARGS="--no-call --json"
+	@$(CONSOLE) doctor $(if $(DEPLOYMENT),--deployment $(DEPLOYMENT)) $(ARGS)
+
 # A browser for the tests of the console's pages, where we may install one; elsewhere the tests say that it is missing.
 .PHONY: tools-console
 tools-console:

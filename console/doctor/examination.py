@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -28,7 +29,7 @@ PARTS: Mapping[str, Part] = {
 }
 """What --only calls it → the part, in the order of the report."""
 
-_SECRET_NAMES = ("TOKEN", "SECRET", "KEY", "AUTH", "PASSWORD")
+_SECRET = re.compile(r"(TOKEN|SECRET|KEY|AUTH|PASSWORD)S?$")
 _SHORTEST = 4  # shorter ones are words of any sentence
 _HIDDEN = "(hidden)"
 
@@ -63,7 +64,7 @@ def known_secrets(subject: Subject) -> list[str]:
     found = {
         word
         for name, value in subject.environ.items()
-        if any(part in name.upper() for part in _SECRET_NAMES)
+        if _SECRET.search(name)
         for word in (value, *value.split(","), value.partition(":")[2])
     }
     for url in (subject.relay_url, subject.connect_url, subject.passthru_url, subject.webhook_url):

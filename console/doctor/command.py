@@ -1,0 +1,100 @@
+"""`console doctor`: checks before the first call, each with what to do about it."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Mapping
+
+import aiohttp
+
+from console.doctor.examination import PARTS, examined
+from console.doctor.finding import Finding, Verdict
+from console.doctor.places import DEPLOYMENTS, PlaceError, Places, from_environment, of_deployment
+from console.doctor.relay_call import LONG_CALL_S
+from console.doctor.report import Lines, as_json
+from console.doctor.subject import Subject
+from scripts.deployment import ROOT, Problems, settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """See --help."""
+    parser.add_argument("--relay", default="", metavar="URL", help="wss://… of the Voicebot applet (VOICEBOT_URL)")
+    parser.add_argument("--connect", default="", metavar="URL", help="of the Connect applet (CONNECT_URL)")
+    parser.add_argument("--passthru", default="", metavar="URL", help="of the Passthru applet (PASSTHRU_URL)")
+    parser.add_argument("--webhook", default="", metavar="URL", help="the vendor's post-call webhook (WEBHOOK_URL)")
+    parser.add_argument(
+        "--deployment",
+        choices=DEPLOYMENTS,
+        help="take the addresses from Terraform's outputs for this cloud, or from `make run` on this machine (local)",
+    )
+    parser.add_argument(
+        "--only", type=_parts, default=tuple(PARTS), metavar="PART,…", help=f"of {', '.join(PARTS)}; default: all"
+    )
+    parser.add_argument(
+        "--no-call",
+        dest="call",
+        action="store_false",
+        help="place no test call; it reaches the default agent for about 4 s, which its vendor charges",
+    )
+    parser.add_argument(
+        "--slow", action="store_true", help=f"also hold a call for {LONG_CALL_S:g} s, to see if it is cut"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object, for pipelines (docs/console.md)")
+    parser.add_argument("--verbose", action="store_true", help="log what goes wrong inside the doctor")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit status 1 when a check failed, 2 when it can't be known where to look."""
+    logging.basicConfig(level=logging.DEBUG if options.verbose else logging.CRITICAL, stream=sys.stderr)
+    logging.getLogger("asyncio").setLevel(logging.INFO)
+    given = Places(options.relay, options.connect, options.passthru, options.webhook)
+    try:
+        environ = settings(os.environ, ROOT / ".env")
+        deployed, known = of_deployment(options.deployment, environ) if options.deployment else (Places(), {})
+    except Problems as problems:
+        for line in problems.lines:
+            print(f"doctor: {line}", file=sys.stderr)
+        return 2
+    except PlaceError as error:
+        print(f"doctor: {error}", file=sys.stderr)
+        return 2
+    places = given.over(deployed).over(from_environment(environ))
+    findings = asyncio.run(_examine({**environ, **known}, places, options))
+    return 1 if any(finding.verdict is Verdict.FAIL for finding in findings) else 0
+
+
+async def _examine(environ: Mapping[str, str], places: Places, options: argparse.Namespace) -> list[Finding]:
+    lines = Lines(sys.stdout, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+    findings = []
+    # a connection for each request: what is kept open is neither measured nor met by Exotel
+    connector = aiohttp.TCPConnector(force_close=True)
+    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None)) as session:
+        subject = Subject(
+            environ,
+            session,
+            relay_url=places.relay_url,
+            connect_url=places.connect_url,
+            passthru_url=places.passthru_url,
+            webhook_url=places.webhook_url,
+            place_call=options.call,
+            long_call_s=LONG_CALL_S if options.slow else 0,
+        )
+        parts = {name: part for name, part in PARTS.items() if name in options.only}
+        async for finding in examined(subject, parts):
+            findings.append(finding)
+            if not options.json:
+                lines.add(finding)
+    if options.json:
+        print(as_json(findings, subject.now()))
+    else:
+        lines.end(findings)
+    return findings
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if unknown := [name for name in names if name not in PARTS]:
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: expected some of {', '.join(PARTS)}")
+    return names or tuple(PARTS)

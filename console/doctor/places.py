@@ -1,0 +1,107 @@
+"""Where the parts to be examined are: from options, the environment, or what a deployment says of itself."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from yarl import URL
+
+from console.doctor.functions import EVENTS_PATH
+from console.doctor.relay_address import RelayAddress
+from scripts.deployment import ROOT, StepError
+from scripts.terraform import Terraform
+
+CLOUDS = {"aws": ("infra/terraform/aws", "s3"), "gcp": ("infra/terraform/gcp", "gs")}
+LOCAL = "local"
+DEPLOYMENTS = (*CLOUDS, LOCAL)
+VARIABLES = {
+    "relay_url": "VOICEBOT_URL",
+    "connect_url": "CONNECT_URL",
+    "passthru_url": "PASSTHRU_URL",
+    "webhook_url": "WEBHOOK_URL",
+}
+
+
+class PlaceError(Exception):
+    """A place that can't be known; one line, with what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Addresses as they are pasted, and the settings that belong to them. What is not known is ""."""
+
+    relay_url: str = ""
+    connect_url: str = ""
+    passthru_url: str = ""
+    webhook_url: str = ""
+
+    def over(self, other: "Places") -> "Places":
+        """These, where they are known, else the others."""
+        return Places(**{name: getattr(self, name) or getattr(other, name) for name in VARIABLES})
+
+
+def from_environment(environ: Mapping[str, str]) -> Places:
+    """Those of VARIABLES; else made of PUBLIC_URL and FUNCTIONS_PUBLIC_URL with their tokens, as `make run` prints."""
+    given = Places(**{name: environ.get(variable, "").strip() for name, variable in VARIABLES.items()})
+    return given.over(_of_hosts(environ, environ.get("PUBLIC_URL", ""), environ.get("FUNCTIONS_PUBLIC_URL", "")))
+
+
+def of_deployment(name: str, environ: Mapping[str, str], root: Path = ROOT) -> tuple[Places, dict[str, str]]:
+    """One of DEPLOYMENTS; with the settings it has that can be known here. Raises PlaceError."""
+    return _of_this_machine(environ, root) if name == LOCAL else _of_cloud(name, root)
+
+
+def _of_cloud(cloud: str, root: Path) -> tuple[Places, dict[str, str]]:
+    files, scheme = CLOUDS[cloud]
+    try:
+        outputs = Terraform({}, root / files).outputs()
+    except (StepError, OSError, ValueError) as error:
+        raise PlaceError(f"{files}: terraform's outputs can't be read ({error}); run make plan-{cloud} first") from None
+    try:
+        places = Places(
+            relay_url=outputs["voicebot_url"],
+            connect_url=outputs["connect_primary_url"],
+            passthru_url=outputs["passthru_url"],
+            webhook_url=outputs["elevenlabs_webhook_url"],
+        )
+        bucket = outputs["records_bucket"]
+    except KeyError:
+        raise PlaceError(f"{files}: nothing is deployed from here; make deploy-{cloud} does it") from None
+    # the tokens are made by the deployment, and known from its addresses only
+    known = {
+        "MEDIA_TOKEN": RelayAddress.parse(places.relay_url).token,
+        "EXOTEL_TOKEN": URL(places.connect_url).query.get("token", ""),
+        "EVENTS_URL": str(URL(places.webhook_url).with_path(EVENTS_PATH)),
+        "STORE": f"{scheme}://{bucket}",
+    }
+    return places, known
+
+
+def _of_this_machine(environ: Mapping[str, str], root: Path) -> tuple[Places, dict[str, str]]:
+    """What `make run` runs here, with the tokens it has made and kept."""
+    data = root / "data"
+    try:
+        kept: dict[str, str] = json.loads((data / "secrets.json").read_text())
+    except (OSError, ValueError):
+        raise PlaceError("data/secrets.json is not there: make run makes it at its first start") from None
+    port, functions_port = environ.get("PORT") or "8080", environ.get("FUNCTIONS_PORT") or "8081"
+    functions_url = f"http://127.0.0.1:{functions_port}"
+    known = {**kept, "STORE": f"file:{data}", "EVENTS_URL": f"{functions_url}{EVENTS_PATH}"}
+    return _of_hosts({**known, **environ}, f"ws://127.0.0.1:{port}", functions_url), known
+
+
+def _of_hosts(environ: Mapping[str, str], relay: str, functions: str) -> Places:
+    places = Places()
+    if relay := relay.strip().rstrip("/"):
+        token = environ.get("MEDIA_TOKEN", "").strip()
+        places = replace(places, relay_url=f"{relay}/media" + (f"/{token}" if token else ""))
+    if functions := functions.strip().rstrip("/"):
+        query = f"?token={token}" if (token := environ.get("EXOTEL_TOKEN", "").partition(",")[0].strip()) else ""
+        places = replace(
+            places,
+            connect_url=f"{functions}/exotel/connect{query}",
+            passthru_url=f"{functions}/exotel/passthru{query}",
+            webhook_url=f"{functions}/webhook/post-call",
+        )
+    return places
