@@ -1,5 +1,7 @@
 """A fake ElevenLabs: the REST calls a relay and its functions use, the agents' socket, the post-call webhook.
 
+What sets agents up is in `workspace` (sim.elevenlabs_rest): scripted agents appear there, and those made there answer.
+
 Serve `FakeElevenLabs(...).app()` anywhere and point `ELEVENLABS_BASE_URL` at it.
 """
 
@@ -16,7 +18,9 @@ from aiohttp import web
 from sim.agent_script import AgentScript
 from sim.conversation import Conversation
 from sim.conversation_record import ConversationRecord
+from sim.elevenlabs_rest import Workspace
 from sim.post_call import Delivery, Webhook, call_audio, conversation_model, deliver
+from sim.refusal import refusal
 from sim.sound import AudioFormat
 from sim.speech import spoken
 from sim.timeline import Timeline
@@ -47,6 +51,7 @@ class FakeElevenLabs:
         self.conversations: list[ConversationRecord] = []
         self.deliveries: list[Delivery] = []
         self.timeline = timeline or Timeline()
+        self.workspace = Workspace()
         self._agents = agents
         self._api_key = api_key
         self._webhook = webhook
@@ -54,9 +59,11 @@ class FakeElevenLabs:
         self._running = 0
         self._changed = asyncio.Event()
         self._delivering: set[asyncio.Task[None]] = set()
-        for script in agents.values():  # converted now, so that no call waits for it
+        for agent_id, script in agents.items():
+            if agent_id != "*":
+                self.workspace.add_script(agent_id, script)
             for name in script.lines_to_say():
-                spoken(name, AudioFormat(script.output_format).rate_hz)
+                spoken(name, AudioFormat(script.output_format).rate_hz)  # converted now, so that no call waits for it
 
     def app(self) -> web.Application:
         """A new application; the conversations of all of them end up in `conversations`."""
@@ -68,6 +75,7 @@ class FakeElevenLabs:
                 web.get("/v1/convai/conversations", self._list),
                 web.get("/v1/convai/conversations/{id}", self._get),
                 web.get("/v1/convai/conversations/{id}/audio", self._get_audio),
+                *self.workspace.routes(self._demand_key),
             ]
         )
         app.cleanup_ctx.append(self._deliver_while_serving)
@@ -94,7 +102,7 @@ class FakeElevenLabs:
         agent_id = request.query.get("agent_id", "")
         script = self._script(agent_id)
         if script.upgrade_status != 101:
-            raise _refusal(script.upgrade_status, "refused")
+            raise refusal(script.upgrade_status, "refused")
         authorization = self._authorization(request, agent_id)
         if not authorization and script.private:
             # The code for a bad signature is not published; 1008 is the class it belongs to.
@@ -111,8 +119,9 @@ class FakeElevenLabs:
         finally:
             self._running -= 1
             self._changed.set()
-            if self._webhook and record.metadata_at is not None:
-                task = asyncio.create_task(deliver(self._session, self._webhook, record, self._delivered))
+            webhook = self._webhook or self.workspace.webhook_of(agent_id)
+            if webhook and record.metadata_at is not None:
+                task = asyncio.create_task(deliver(self._session, webhook, record, self._delivered))
                 self._delivering.add(task)
                 task.add_done_callback(self._delivery_over)
 
@@ -141,11 +150,11 @@ class FakeElevenLabs:
         self._demand_key(request)
         agent_id = request.query.get("agent_id", "")
         if not agent_id:
-            raise _refusal(422, [{"loc": ["query", "agent_id"], "msg": "Field required", "type": "missing"}])
+            raise refusal(422, [{"loc": ["query", "agent_id"], "msg": "Field required", "type": "missing"}])
         script = self._script(agent_id)
         await asyncio.sleep(script.signed_url_after_s)
         if script.signed_url_status != 200:
-            raise _refusal(script.signed_url_status, "refused")
+            raise refusal(script.signed_url_status, "refused")
         token = secrets.token_urlsafe(24)
         single_use = request.query.get("include_conversation_id", "").lower() == "true"
         expires_at = asyncio.get_running_loop().time() + SIGNED_URL_LIFETIME_S
@@ -179,7 +188,7 @@ class FakeElevenLabs:
         for record in self.conversations:
             if record.conversation_id == request.match_info["id"]:
                 return record
-        raise _refusal(404, {"status": "conversation_not_found", "message": "No such conversation."})
+        raise refusal(404, {"status": "conversation_not_found", "message": "No such conversation."})
 
     def _summary(self, record: ConversationRecord) -> dict[str, Any]:
         model = conversation_model(record, _status(record))
@@ -194,9 +203,9 @@ class FakeElevenLabs:
         }
 
     def _script(self, agent_id: str) -> AgentScript:
-        script = self._agents.get(agent_id, self._agents.get("*"))
+        script = self._agents.get(agent_id) or self.workspace.script(agent_id) or self._agents.get("*")
         if script is None:
-            raise _refusal(404, {"status": "agent_not_found", "message": f"No agent {agent_id!r}."})
+            raise refusal(404, {"status": "agent_not_found", "message": f"No agent {agent_id!r}."})
         return script
 
     def _has_key(self, request: web.Request) -> bool:
@@ -204,17 +213,7 @@ class FakeElevenLabs:
 
     def _demand_key(self, request: web.Request) -> None:
         if self._api_key and not self._has_key(request):
-            raise _refusal(401, {"status": "invalid_api_key", "message": "Invalid API key"})
-
-
-def _refusal(status: int, detail: Any) -> web.HTTPException:
-    """An HTTP error with the body the API gives."""
-
-    class Refusal(web.HTTPException):
-        status_code = status
-
-    body = web.json_response({"detail": detail}).text
-    return Refusal(text=body, content_type="application/json")
+            raise refusal(401, {"status": "invalid_api_key", "message": "Invalid API key"})
 
 
 def _status(record: ConversationRecord) -> str:
