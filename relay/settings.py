@@ -78,11 +78,11 @@ class Settings:
             ambience_volume=env.number("BACKGROUND_SOUND_VOLUME", "BG_SOUND_VOLUME", default=0.3, low=0, high=1),
             fallback_speech=env.text("FALLBACK_SPEECH_FILE"),
             chunk_size=env.integer("CHUNK_SIZE", default=1600, low=FRAME_UNIT, high=MAX_PAYLOAD),
-            media_token=env.text("MEDIA_TOKEN"),
+            media_token=env.secret("MEDIA_TOKEN"),
             media_basic_auth=env.text("MEDIA_BASIC_AUTH"),
-            control_token=env.text("CONTROL_TOKEN"),
+            control_token=env.secret("CONTROL_TOKEN"),
             events_url=env.text("EVENTS_URL"),
-            events_secret=next(iter(env.words("EVENTS_SECRET")), ""),  # the first signs, all verify: for rotation
+            events_secret=next(iter(env.secrets("EVENTS_SECRET")), ""),  # the first signs, all verify: for rotation
             store=_folder(env),
             max_calls=env.integer("MAX_CALLS", default=200, low=1, high=10_000),
             max_call_s=env.number("MAX_CALL_SECONDS", default=3540, low=1, high=14_400),

@@ -10,6 +10,10 @@ Several names mean precedence (the first that is set wins); an empty variable co
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Final
+
+SECRET_LENGTH: Final = 16
+"""Characters of a secret at least: whatever it is made of, guessing over a network does not get through these."""
 
 
 class SettingError(ValueError):
@@ -94,6 +98,15 @@ class Env:
         _, value = self._find(names)
         return tuple(word for part in (value or "").split(",") if (word := part.strip()))
 
+    def secret(self, name: str) -> str:
+        """A secret that whoever runs this chose; empty when it is not set."""
+        _, value = self._find((name,))
+        return "" if value is None else _long_enough(name, value)
+
+    def secrets(self, name: str) -> tuple[str, ...]:
+        """Like `words`, for such secrets."""
+        return tuple(_long_enough(name, word) for word in self.words(name))
+
     def mapping(self, *names: str) -> dict[str, str]:
         """A JSON object of strings."""
         name, value = self._find(names)
@@ -113,3 +126,10 @@ class Env:
             if value := self._environ.get(name, "").strip():
                 return name, value
         return names[0], None
+
+
+def _long_enough(name: str, secret: str) -> str:
+    if len(secret) < SECRET_LENGTH:
+        expected = f"{SECRET_LENGTH} characters or more, such as `openssl rand -hex 24` prints"
+        raise SettingError(name, secret, expected, secret=True)
+    return secret

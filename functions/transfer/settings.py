@@ -51,7 +51,7 @@ class Settings:
         env = Env(environ)
         found = targets(env)
         settings = cls(
-            tokens=env.words("EXOTEL_TOKEN"),
+            tokens=env.secrets("EXOTEL_TOKEN"),
             basic_auth=env.text("EXOTEL_BASIC_AUTH"),
             targets=found,
             request_s=env.number("TRANSFER_REQUEST_SECONDS", default=4, low=0, high=25),

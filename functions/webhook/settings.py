@@ -42,7 +42,7 @@ class Settings:
         region = env.choice("ELEVENLABS_REGION", default="default", choices=tuple(REST_HOSTS))
         spellings = _SPELLINGS | env.mapping("TRANSFER_VALUES")
         return cls(
-            events_secrets=env.words("EVENTS_SECRET"),
+            events_secrets=env.secrets("EVENTS_SECRET"),
             webhook_secrets=env.words("ELEVENLABS_WEBHOOK_SECRET"),
             webhook_max_age_s=env.number("WEBHOOK_MAX_AGE_SECONDS", default=1800, low=1, high=86_400),
             api_key=env.text("ELEVENLABS_API_KEY"),

@@ -16,6 +16,8 @@ from sim.processes import free_port
 from sim.serving import serving
 from tests.support.relay_world import API_KEY, GREETING
 
+TOKEN = "a-token-of-nobody"
+
 
 def test_tokens_are_made_once_and_kept_private(tmp_path):
     """The URLs pasted into Exotel must survive a restart."""
@@ -39,17 +41,17 @@ async def test_two_variables_are_enough_for_a_call(tmp_path):
             "PORT": str(port),
             "FUNCTIONS_PORT": str(functions_port),
             "STORE": f"file:{tmp_path}",
-            "MEDIA_TOKEN": "t0ken",
-            "EVENTS_SECRET": "s",
-            "EXOTEL_TOKEN": "e",
+            "MEDIA_TOKEN": TOKEN,
+            "EVENTS_SECRET": "s" * 24,
+            "EXOTEL_TOKEN": "e" * 24,
         }
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "scripts.run_local", env=environ, stdout=asyncio.subprocess.PIPE
         )
         try:
-            assert "/media/t0ken" in (await _until_ready(process, port, functions_port))
+            assert f"/media/{TOKEN}" in (await _until_ready(process, port, functions_port))
             script = (Step(when=When.AGENT_FINISHED, ms=300, hang_up=True),)
-            result = await FakeExotel().call(CallPlan(url=f"ws://127.0.0.1:{port}/media/t0ken", script=script))
+            result = await FakeExotel().call(CallPlan(url=f"ws://127.0.0.1:{port}/media/{TOKEN}", script=script))
             assert result.ended_by == "caller"
             assert Path(tmp_path / "logs" / f"{result.call_sid}.json").exists()
             process.send_signal(signal.SIGINT)

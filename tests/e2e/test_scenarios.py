@@ -52,7 +52,7 @@ async def test_demo_plays_the_late_webhook_with_real_processes(tmp_path):
     ("relay", "status", "said"),
     [
         ('CHUNK_SIZE = "100"', 2, "relay ended with status 2"),
-        ('MEDIA_TOKEN = "t0ken"', 1, "3009 failed to establish ws conn: status 401"),
+        ('MEDIA_TOKEN = "a-token-of-nobody"', 1, "3009 failed to establish ws conn: status 401"),
     ],
     ids=["the relay does not start", "the relay does not let the call in"],
 )

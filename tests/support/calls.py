@@ -14,9 +14,9 @@ from functions.webhook.settings import Settings as WebhookSettings
 NOW = 1_795_428_000.0  # 2026-11-23T10:00:00Z
 STARTED = NOW - 120
 ENDED = NOW - 5
-EVENTS_SECRET = "relay-secret"
+EVENTS_SECRET = "relay-secret-of-nobody"
 WEBHOOK_SECRET = "wsec_test"
-TOKEN = "exotel-token"
+TOKEN = "exotel-token-of-nobody"
 CALL = "b7a90e4c51d24f6a93be7c0d8f12197k"
 STREAM = "6f1d0c2b9a7e4d35b8c1e0f2a3d418bl"
 CONVERSATION = "conv_01"

@@ -21,7 +21,7 @@ from sim.exotel import CallPlan, CallResult, FakeExotel
 from sim.serving import serving
 
 API_KEY = "sk_test"
-EVENTS_SECRET = "events-secret"
+EVENTS_SECRET = "events-secret-of-nobody"
 GREETING = AgentScript(
     replies=(Reply(on="start", say=("agent_greeting",)),), input_format="pcm_8000", output_format="pcm_8000"
 )

@@ -70,7 +70,7 @@ def test_the_local_server_needs_no_cloud_library(tmp_path):
         "requests",
         "urllib3",
     ]
-    settings = {"EXOTEL_TOKEN": "t", "STORE": f"file:{tmp_path}"}
+    settings = {"EXOTEL_TOKEN": "t" * 16, "STORE": f"file:{tmp_path}"}
     code = f"""
 import sys
 sys.modules.update(dict.fromkeys({clouds}))

@@ -68,3 +68,14 @@ def test_what_is_required_says_what_to_put_there():
 
 def test_a_secret_is_not_shown():
     assert "hunter2" not in str(SettingError("PASSWORD", "hunter2", "something longer", secret=True))
+
+
+def test_a_secret_that_can_be_guessed_stops_the_start():
+    """`EXOTEL_TOKEN=test` was taken: sixteen characters are asked for, and the refusal does not say the word."""
+    long = "x" * 16
+    assert Env({"T": long}).secret("T") == long
+    assert Env({}).secret("T") == ""
+    assert Env({"S": f"{long}, {long}"}).secrets("S") == (long, long)
+    for wrong in (lambda: Env({"T": "hunter2"}).secret("T"), lambda: Env({"T": f"{long}, hunter2"}).secrets("T")):
+        with pytest.raises(SettingError, match=r"^T=\(hidden\): expected 16 characters or more"):
+            wrong()

@@ -92,7 +92,7 @@ def test_without_a_secret_nobody_gets_in(store, caplog):
 
 
 def test_either_secret_is_good_during_a_rotation(store):
-    app = calls.webhook_app(store, EVENTS_SECRET=f"new, {calls.EVENTS_SECRET}")
+    app = calls.webhook_app(store, EVENTS_SECRET=f"the-new-relay-secret, {calls.EVENTS_SECRET}")
     assert app.handle(calls.signed_event(calls.started())).status == 200
 
 

@@ -12,6 +12,7 @@ from relay.settings import Settings
 
 CONTRACT = (Path(__file__).parents[3] / "docs" / "contracts.md").read_text()
 LEAST = {"ELEVENLABS_AGENT_ID": "agent_1"}
+NEW, OLD = "the-new-events-secret", "the-old-events-secret"
 SECRETS = ["ELEVENLABS_API_KEY", "MEDIA_TOKEN", "MEDIA_BASIC_AUTH", "CONTROL_TOKEN", "EVENTS_SECRET"]
 
 
@@ -62,8 +63,8 @@ def test_the_defaults_are_those_of_the_contract():
         ({"STORE": "file:/var/calls"}, "store", Path("/var/calls")),
         ({"PUBLIC_URL": "wss://bridge.example.in/"}, "public_url", "wss://bridge.example.in"),
         ({"MEDIA_BASIC_AUTH": "user:pass:word"}, "media_basic_auth", "user:pass:word"),
-        ({"EVENTS_URL": "https://x/relay/events", "EVENTS_SECRET": "a"}, "events_url", "https://x/relay/events"),
-        ({"EVENTS_SECRET": "new, old"}, "events_secret", "new"),
+        ({"EVENTS_URL": "https://x/relay/events", "EVENTS_SECRET": "a" * 16}, "events_url", "https://x/relay/events"),
+        ({"EVENTS_SECRET": f"{NEW}, {OLD}"}, "events_secret", NEW),
         ({"ELEVENLABS_BASE_URL": "http://localhost:9000"}, "elevenlabs_base_url", "http://localhost:9000"),
         ({"ELEVENLABS_BASE_URL": "wss://proxy.example"}, "elevenlabs_base_url", "wss://proxy.example"),
     ],
@@ -125,7 +126,14 @@ def test_with_an_agents_file_no_agent_need_be_named():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("MEDIA_BASIC_AUTH", "s3cret-without-colon"), ("MEDIA_TOKEN", "s3cret/with/slashes")]
+    ("name", "value"),
+    [
+        ("MEDIA_BASIC_AUTH", "s3cret-without-colon"),
+        ("MEDIA_TOKEN", "s3cret/with/slashes"),
+        ("MEDIA_TOKEN", "fifteen-letters"),
+        ("CONTROL_TOKEN", "s3cret"),
+        ("EVENTS_SECRET", f"{NEW}, s3cret"),
+    ],
 )
 def test_a_mistake_in_a_secret_does_not_show_it(name, value):
     with pytest.raises(SettingError) as caught:
