@@ -24,6 +24,7 @@ from sim.serving import serving
 from tests.chaos.world import TALKS
 from tests.support.processes import BARE, free_port, server
 
+FRAME_S = 0.1
 pytestmark = pytest.mark.timeout(120)
 
 
@@ -127,6 +128,29 @@ async def test_a_relay_that_stands_still_goes_on(tmp_path):
             assert found["end_reason"] == "caller_hung_up"
             assert found["quality"]["gaps"] >= 1
             assert found["quality"]["gap_ms"] >= 1000
+            assert not result.violations
+
+
+async def test_a_relay_that_is_starved_keeps_time(tmp_path):
+    """Others take its core for 300 ms, ten times over: every hole is counted, nothing is sent in a burst to make up for
+    one, and what was sent and what was missing are together as long as the call."""
+    async with stack(tmp_path) as (relay, _, _):
+        calls = [call(relay, f"call-{n}", 7.5) for n in range(3)]
+        await until(lambda: all(record(tmp_path, f"call-{n}") for n in range(3)))
+        for _ in range(10):
+            relay.process.send_signal(signal.SIGSTOP)
+            await asyncio.sleep(0.3)
+            relay.process.send_signal(signal.SIGCONT)
+            await asyncio.sleep(0.2)
+        results = await asyncio.gather(*calls)
+        for n, result in enumerate(results):
+            await until(lambda n=n: record(tmp_path, f"call-{n}").get("ended_at"))
+            found = record(tmp_path, f"call-{n}")
+            assert found["end_reason"] == "caller_hung_up"
+            assert found["quality"]["gaps"] >= 5
+            sent_s, missing_s = found["quality"]["frames_out"] * FRAME_S, found["quality"]["gap_ms"] / 1000
+            assert sent_s + missing_s == pytest.approx(found["duration_s"], abs=4 * FRAME_S)
+            assert result.ahead_max_s < 4 * FRAME_S
             assert not result.violations
 
 
