@@ -30,7 +30,8 @@ def shaped_noise(curve_hz_db: list[tuple[float, float]]) -> Sound:
     spectrum = 10 ** (db / 20) * np.exp(2j * np.pi * rng.random(hz.size))
     spectrum[0] = 0
     noise = np.fft.irfft(spectrum, SAMPLES)
-    return noise / np.sqrt(np.mean(noise**2))
+    unit: Sound = noise / np.sqrt(np.mean(noise**2))
+    return unit
 
 
 def room(sound: Sound, seconds: float, low_pass_hz: float, direct: float) -> Sound:
@@ -146,15 +147,16 @@ def paper() -> Sound:
 def level(sound: Sound, db: float, *, peak: bool = False) -> Sound:
     """`sound` at `db` relative to full scale: its RMS, or its peak."""
     reference = np.abs(sound).max() if peak else np.sqrt(np.mean(sound**2))
-    return sound * 10 ** (db / 20) / reference
+    levelled: Sound = sound * 10 ** (db / 20) / reference
+    return levelled
 
 
 def main() -> None:
     air = shaped_noise([(25, -30), (60, -6), (120, 0), (300, -2), (700, -9), (2000, -21), (5000, -35), (8000, -46)])
     turn = 2 * np.pi * np.arange(SAMPLES) / SAMPLES  # whole turns a loop: periodic like the rest
     air *= 1 + 0.06 * np.sin(3 * turn) + 0.04 * np.sin(7 * turn + 1)
-    far = room(sum(voice(hz) for hz in (105, 122, 178, 205)), 0.55, 1500, direct=0.1)
-    near = room(sum(voice(hz) for hz in (131, 192)), 0.4, 2100, direct=0.3)
+    far = room(sum((voice(hz) for hz in (105, 122, 178, 205)), np.zeros(SAMPLES)), 0.55, 1500, direct=0.1)
+    near = room(sum((voice(hz) for hz in (131, 192)), np.zeros(SAMPLES)), 0.4, 2100, direct=0.3)
     office = (
         level(air, -34)
         + level(far, -33)

@@ -35,7 +35,8 @@ def loudness(sound: NDArray[np.float64]) -> NDArray[np.float64]:
     """RMS of each 20 ms."""
     size = RATE_HZ // 50
     frames = sound[: sound.size // size * size].reshape(-1, size)
-    return np.sqrt(np.mean(frames**2, axis=1))
+    levels: NDArray[np.float64] = np.sqrt(np.mean(frames**2, axis=1))
+    return levels
 
 
 def prepare(sound: NDArray[np.float64], rate_hz: int) -> NDArray[np.int16]:
@@ -51,7 +52,8 @@ def prepare(sound: NDArray[np.float64], rate_hz: int) -> NDArray[np.int16]:
     levels = loudness(sound)
     speech = np.sqrt(np.mean(levels[levels >= np.median(levels)] ** 2))
     gain = min(10 ** (LEVEL_DB / 20) / speech, 10 ** (PEAK_DB / 20) / np.abs(sound).max())
-    return np.round(sound * gain * 32767).astype("<i2")
+    samples: NDArray[np.int16] = np.round(sound * gain * 32767).astype("<i2")
+    return samples
 
 
 def main() -> None:
