@@ -141,13 +141,18 @@ def _report(
         agents=tuple(tuple(agent["alias"] for agent in record.get("agents") or ()) for record in records),
         heard=_lines_of(shaken[0]),
         normal_after_s=max(map(partial(_normal_after, fault), shaken, records)),
-        holes_s=max(sum(gap.length_s for gap in result.gaps) for result in shaken),
+        holes_s=max(map(_silence_s, shaken)),
         steady_same=calm is not None and all(map(_same, steady, calm)),
         steady_late_ms=max((_late_ms(one, two) for one, two in zip(steady, calm or (), strict=False)), default=0.0),
         lost_events=tuple(one.call_sid for one in everyone if world.events(one.call_sid) != wanted[one.call_sid]),
         lost_records=tuple(one.call_sid for one in everyone if not world.record(one.call_sid).get("ended_at")),
         false_alarms=alarms,
     )
+
+
+def _silence_s(result: CallResult) -> float:
+    """A hole whose end a `clear` has taken away is told twice, the second time with its whole length."""
+    return sum({gap.at_s: gap.length_s for gap in result.gaps}.values())
 
 
 def _lines_of(result: CallResult) -> tuple[str, ...]:

@@ -110,6 +110,8 @@ class FaultProxy:
         limit = 64 * 1024
         if self.window_bytes:  # before connecting, or the kernel has promised more
             there.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.window_bytes)
+            # with the segments of the loopback interface, larger than the window, it would open again by a timer only
+            there.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
             limit = 1024  # a stream reads twice its limit ahead
         try:
             await asyncio.get_running_loop().sock_connect(there, self._target)
