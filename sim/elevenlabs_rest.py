@@ -60,7 +60,7 @@ def new_agent(name: str) -> Document:
             },
             "tts": {
                 "model_id": "eleven_flash_v2",
-                "voice_id": "cjVigY5qzO86Huf0OWal",
+                "voice_id": "voice_default",
                 "agent_output_audio_format": "pcm_16000",
             },
             "turn": {"turn_timeout": 7.0},

@@ -12,7 +12,7 @@ from console.doctor.network import Answer, NoAnswerError, ask
 from console.doctor.subject import Subject
 from console.elevenlabs.client import Api, ApiError
 from console.elevenlabs.configured import Configured, by_workspace, configured_agents
-from console.elevenlabs.observation import as_finding
+from console.elevenlabs.observation import Observation, as_finding
 from console.elevenlabs.webhook import assigned, observe_assignment, observe_delivery
 from functions.common.documents import Document, encode, text
 from functions.common.env import Env, SettingError
@@ -28,7 +28,6 @@ SAMPLE: Final = encode(
 """Harmless: a type that makes no record; and always the same bytes, so that the archive has them only once."""
 
 _PATH: Final = "/webhook/post-call"
-_REMEDY: Final = "`console setup elevenlabs --agent {agent} --webhook-url {url}` does it, after asking."
 
 
 async def examine(subject: Subject) -> AsyncIterator[Finding]:
@@ -71,15 +70,20 @@ async def _workspace(api: Api, members: list[Configured], subject: Subject) -> A
             continue
         which = assigned(agent, settings)
         webhook = by_id.get(which.webhook_id)
-        remedy = _REMEDY.format(agent=one.alias, url=subject.webhook_url or "URL")
         for observation in observe_assignment(which, webhook, subject.webhook_url):
-            yield as_finding(observation, one.alias, remedy)
+            yield as_finding(observation, one.alias, _remedy(observation, one, subject.webhook_url))
         if webhook is not None:
             used[which.webhook_id] = webhook
     for webhook in used.values():
-        remedy = _REMEDY.format(agent=members[0].alias, url=text(webhook, "webhook_url"))
         for observation in observe_delivery(webhook, subject.now()):
-            yield as_finding(observation, "", remedy)
+            yield as_finding(observation, "", _remedy(observation, members[0], text(webhook, "webhook_url")))
+
+
+def _remedy(observation: Observation, one: Configured, url: str) -> str:
+    if observation.mend is None:
+        return "This is yours to look into, at ElevenLabs."
+    blind = " --retries" if observation.verdict is Verdict.SKIPPED else ""
+    return f"`console setup elevenlabs --agent {one.alias} --webhook-url {url or 'URL'}{blind}` does it, after asking."
 
 
 async def _at_the_function(subject: Subject) -> AsyncIterator[Finding]:

@@ -1,7 +1,7 @@
 """Which agents of ElevenLabs the relay is configured for, read from the settings as the relay reads them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from functions.common.elevenlabs import REST_HOSTS
 from functions.common.env import Env, SettingError
@@ -102,11 +102,6 @@ def elsewhere(environ: Mapping[str, str], agent_id: str) -> Configured:
     """An agent that no entry names, in the workspace of the environment's key."""
     settings = _settings(environ)
     return Configured(agent_id, resolve(AgentSpec(agent_id, VENDOR, agent_id), settings))
-
-
-def with_id(one: Configured, agent_id: str) -> Configured:
-    """The same workspace, another agent."""
-    return Configured(agent_id, replace(one.agent, agent_id=agent_id))
 
 
 def _settings(environ: Mapping[str, str]) -> Settings:

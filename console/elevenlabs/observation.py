@@ -1,6 +1,7 @@
 """What is there, what is wanted, and how to get from one to the other; no I/O."""
 
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any
 
 from console.doctor.finding import Finding, Verdict
@@ -25,6 +26,20 @@ class PutTool:
     in_shape: bool = False
 
 
+class WebhookWork(Enum):
+    """What has to be done about the webhook."""
+
+    ASSIGN = auto()
+    """Take one to the right URL, or make it, and have the agent's conversations sent there."""
+    OPTIONS = auto()
+    """Have the right things sent."""
+    ENABLE = auto()
+    RETRIES = auto()
+
+
+Mend = Put | PutTool | WebhookWork
+
+
 @dataclass(frozen=True)
 class Observation:
     """One thing looked at. `verdict` pass: it is as wanted, and `wanted`, `why` and `mend` are empty."""
@@ -38,7 +53,7 @@ class Observation:
     wanted: str = ""
     why: str = ""
     """One sentence."""
-    mend: Put | PutTool | None = None
+    mend: Mend | None = None
     """None: nothing to do, or for a person to decide."""
 
 

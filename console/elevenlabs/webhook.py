@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from console.doctor.finding import Verdict
-from console.elevenlabs.observation import Observation
+from console.elevenlabs.observation import Observation, WebhookWork
 from functions.common.documents import Document, at, mapping, number, text
 
 AT_AGENT: Final = ("platform_settings", "workspace_overrides", "webhooks")
@@ -32,6 +32,8 @@ def assigned(agent: Document, settings: Document) -> Assigned:
     if text(own, "post_call_webhook_id"):
         return Assigned(text(own, "post_call_webhook_id"), ".".join(AT_AGENT), own)
     common = mapping(settings, "webhooks")
+    if not text(common, "post_call_webhook_id"):
+        return Assigned("", ".".join(AT_AGENT), own)
     return Assigned(text(common, "post_call_webhook_id"), "the workspace's webhooks", common)
 
 
@@ -45,13 +47,16 @@ def observe_assignment(which: Assigned, webhook: Document | None, url: str) -> l
         found = f"{which.webhook_id}, which does not exist" if which.webhook_id else "not set"
         why = "Transcripts and transfers decided after the call come from nowhere but the repair, minutes later."
         wanted = f"a webhook to {url}" if url else "a webhook to the webhook function"
-        return [Observation("webhook.configured", where, found, Verdict.FAIL, wanted, why)]
+        return [Observation("webhook.configured", where, found, Verdict.FAIL, wanted, why, WebhookWork.ASSIGN)]
     name = text(webhook, "name") or which.webhook_id
     observations = [Observation("webhook.configured", where, name), _events(which), _format(which)]
     goes_to = text(webhook, "webhook_url")
     if url and not same_url(goes_to, url):
         why = "The webhook function never hears of these calls."
-        observations.append(Observation("webhook.url", f"the URL of {name}", goes_to, Verdict.FAIL, url, why))
+        wanted = url if which.is_agents_own else f"{url}, for this agent alone"
+        observations.append(
+            Observation("webhook.url", f"the URL of {name}", goes_to, Verdict.FAIL, wanted, why, WebhookWork.ASSIGN)
+        )
     elif url:
         observations.append(Observation("webhook.url", f"the URL of {name}", goes_to))
     return observations
@@ -64,7 +69,7 @@ def _events(which: Assigned) -> Observation:
     found = ", ".join(events) or "empty"
     if TRANSCRIPT not in events:
         why = "The one event that tells how a call went is not sent."
-        return Observation("webhook.events", where, found, Verdict.FAIL, f"also {TRANSCRIPT}", why)
+        return Observation("webhook.events", where, found, Verdict.FAIL, f"also {TRANSCRIPT}", why, WebhookWork.OPTIONS)
     if "audio" in events or which.options.get("send_audio") is True:
         why = (
             "An audio webhook can be larger than a cloud function may receive, and never comes twice: use FETCH_AUDIO."
@@ -78,11 +83,11 @@ def _format(which: Assigned) -> Observation:
     kind = text(which.options, "transcript_format") or "json"
     if kind != "json":
         why = "It can only be archived; the call's record then waits for the repair."
-        return Observation("webhook.format", where, kind, Verdict.WARN, "json", why)
+        return Observation("webhook.format", where, kind, Verdict.WARN, "json", why, WebhookWork.OPTIONS)
     if which.options.get("exclude_transcript") is True:
         why = "Records then have no words."
         where = f"{which.where}.exclude_transcript"
-        return Observation("webhook.format", where, "true", Verdict.WARN, "false", why)
+        return Observation("webhook.format", where, "true", Verdict.WARN, "false", why, WebhookWork.OPTIONS)
     return Observation("webhook.format", where, "json, transcript included")
 
 
@@ -98,9 +103,11 @@ def _enabled(webhook: Document, name: str) -> Observation:
         found = (
             f"switched off by ElevenLabs, last answer {text(webhook, 'most_recent_failure_error_code') or 'unknown'}"
         )
-        return Observation("webhook.auto_disabled", name, found, Verdict.FAIL, "enabled", why)
+        return Observation("webhook.auto_disabled", name, found, Verdict.FAIL, "enabled", why, WebhookWork.ENABLE)
     if webhook.get("is_disabled") is True:
-        return Observation("webhook.enabled", name, "disabled", Verdict.FAIL, "enabled", "Nothing is sent.")
+        return Observation(
+            "webhook.enabled", name, "disabled", Verdict.FAIL, "enabled", "Nothing is sent.", WebhookWork.ENABLE
+        )
     return Observation("webhook.enabled", name, "enabled")
 
 
@@ -116,16 +123,20 @@ def _retries(webhook: Document, name: str) -> Observation:
         case True:
             return Observation("webhook.retries", f"retries of {name}", "on")
         case False:
-            return Observation("webhook.retries", f"retries of {name}", "off", Verdict.WARN, "on", why)
+            return Observation(
+                "webhook.retries", f"retries of {name}", "off", Verdict.WARN, "on", why, WebhookWork.RETRIES
+            )
     found = "not told by the API; they are off unless somebody switched them on"
-    return Observation("webhook.retries", f"retries of {name}", found, Verdict.SKIPPED, "on", why)
+    return Observation("webhook.retries", f"retries of {name}", found, Verdict.SKIPPED, "on", why, WebhookWork.RETRIES)
 
 
 def _signed(webhook: Document, name: str) -> Observation:
     kind = text(webhook, "auth_type")
     if kind not in {"hmac", ""}:
         why = "The webhook function takes what is signed with the secret and nothing else."
-        return Observation("webhook.auth", f"authentication of {name}", kind, Verdict.FAIL, "hmac", why)
+        return Observation(
+            "webhook.auth", f"authentication of {name}", kind, Verdict.FAIL, "hmac", why, WebhookWork.ASSIGN
+        )
     return Observation("webhook.auth", f"authentication of {name}", "hmac")
 
 

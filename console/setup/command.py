@@ -1,0 +1,63 @@
+"""`console setup elevenlabs`: make an agent what the relay needs, after showing the difference and asking."""
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from console.elevenlabs.client import ApiError
+from console.setup.elevenlabs import FAILED, SetupError, Terminal, set_up
+from console.setup.newcomer import FIRST_MESSAGE
+from functions.common.env import SettingError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """See --help."""
+    parser.add_argument("vendor", choices=["elevenlabs"], help="whose agent")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--agent", default="", metavar="ALIAS|ID", help="of AGENTS_FILE, or an id (default: the relay's default agent)"
+    )
+    which.add_argument(
+        "--create", default="", metavar="NAME", help="make a new agent; one of this name is brought up to date"
+    )
+    parser.add_argument(
+        "--webhook-url", default="", metavar="URL", help="of the webhook function: https://…/webhook/post-call"
+    )
+    parser.add_argument(
+        "--secret-file", type=Path, metavar="FILE", help="where a new webhook's secret is kept, readable by you only"
+    )
+    parser.add_argument(
+        "--line-rate", type=int, choices=(8000, 16000, 24000), default=8000, help="of Exotel's applet, in Hz"
+    )
+    parser.add_argument("--private", action="store_true", help="only holders of the API key may open a conversation")
+    parser.add_argument(
+        "--retries", action="store_true", help="switch the webhook's retries on even where they can't be seen"
+    )
+    parser.add_argument(
+        "--leave",
+        action="append",
+        default=[],
+        metavar="CHECK",
+        help="leave this as it is, for instance agent.max_duration",
+    )
+    parser.add_argument("--prompt-file", type=Path, metavar="FILE", help="of a new agent (default: a receptionist's)")
+    parser.add_argument(
+        "--first-message", default=FIRST_MESSAGE, metavar="TEXT", help="of a new agent (default: %(default)s)"
+    )
+    parser.add_argument("--language", default="en", metavar="CODE", help="of a new agent (default: %(default)s)")
+    parser.add_argument(
+        "--voice", default="", metavar="ID", help="of a new agent (default: the one ElevenLabs chooses)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only show the difference")
+    parser.add_argument("--yes", action="store_true", help="don't ask")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit status 1: the answer was no; 2: it could not be done, or not all of it."""
+    try:
+        return asyncio.run(set_up(options, os.environ, Terminal.of_process()))
+    except (SetupError, SettingError, ApiError, OSError) as error:
+        print(f"setup: {error}", file=sys.stderr)
+        return FAILED
