@@ -9,6 +9,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     # name: (module with `add_arguments(parser)` and `run(options) -> int`, one line of help)
     "softphone": ("console.softphone.command", "be the caller: a phone in the browser, in front of any relay"),
     "doctor": ("console.doctor.command", "check everything before the first call: each finding with what to do"),
+    "setup": ("console.setup.command", "make an agent of ElevenLabs what the relay needs, after asking"),
+    "call": ("console.call_out.command", "call somebody, or a list: each number once, with outcomes"),
     "calls": ("console.calls.command", "look at calls: search, transcript beside the sound, trends, export"),
 }
 
