@@ -13,6 +13,10 @@ calls: $(VENV)/.installed-console ## look at calls in the browser; STORE=s3://�
 doctor: $(VENV)/.installed-console ## check everything before the first call; DEPLOYMENT=aws|gcp|local, ARGS="--no-call --json"
 	@$(CONSOLE) doctor $(if $(DEPLOYMENT),--deployment $(DEPLOYMENT)) $(ARGS)
 
+.PHONY: call
+call: $(VENV)/.installed-demo ## call out: make call TO=+91… or LIST=people.csv, more in ARGS="--dry-run …" (docs/console.md)
+	@$(CONSOLE) call $(TO) $(if $(LIST),--list $(LIST)) $(ARGS)
+
 # A browser for the tests of the console's pages, where we may install one; elsewhere the tests say that it is missing.
 .PHONY: tools-console
 tools-console:

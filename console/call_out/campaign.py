@@ -1,0 +1,341 @@
+"""Calls a list: each number once, in its hours, at a pace, while there is room, with a journal of all of it.
+
+take up    what an earlier run left: placed calls are followed, unknown ones are looked for, ended ones are done
+place      hours → a free place → a stream left → the pace → intent on disk → the order goes out
+follow     ask for the call until it has ended
+stop       no more orders; those that are out are waited for, calls that run are followed for a moment longer
+"""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from console.call_out.hours import Hours
+from console.call_out.journal import Journal, State, Story
+from console.call_out.outcome import OF_STATUS, Outcome, Result
+from console.call_out.people import INDIA, Callee
+from console.call_out.room import Room
+from console.exotel.client import ExotelClient
+from console.exotel.errors import ExotelError, Refused, Throttled, Unanswered, Unreachable
+from console.exotel.facts import CallFacts
+from console.exotel.order import MAX_TIME_LIMIT_S, Order
+from console.exotel.pace import Pace
+
+FIRST_POLL_S, POLL_S = 2.0, 10.0
+POLLS_A_MINUTE = 90  # of the account's 200 requests a minute
+RING_S = 120.0
+SETTLE_S = 180.0  # figures settle about two minutes after a call's end (exotel.md 4.5)
+BACK_OFF_S = (5.0, 15.0, 30.0, 60.0)
+ORDERS_AT_ONCE = 3  # as many become unknown when Exotel stops answering
+FAILURES_IN_A_ROW = 3
+UNREACHABLE_IN_A_ROW = 6
+STOP_PATIENCE_S = 10.0
+FOR_ALL = {401: "credentials", 402: "credit", 403: "permission"}
+"""Refusals that every other number would meet, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`a_minute`: orders; `hours` None for any time; `waits`: for the hours, instead of stopping."""
+
+    a_minute: float = 30.0
+    concurrent: int = 10
+    hours: Hours | None = None
+    waits: bool = True
+    retry_unknown: bool = False
+
+
+class Watch(Protocol):
+    """Who looks on."""
+
+    def note(self, sentence: str) -> None:
+        """Something that concerns the whole list."""
+
+    def changed(self, result: Result) -> None:
+        """Something became of a number."""
+
+
+class Campaign:
+    """One run over a list. `orders`: number → what to place; `now`: seconds since the epoch."""
+
+    def __init__(
+        self,
+        client: ExotelClient,
+        journal: Journal,
+        people: Sequence[Callee],
+        orders: Mapping[str, Order],
+        *,
+        limits: Limits,
+        watch: Watch,
+        now: Callable[[], float],
+        do_not_call: frozenset[str] = frozenset(),
+    ) -> None:
+        self._client = client
+        self._journal = journal
+        self._people = people
+        self._orders = orders
+        self._limits = limits
+        self._watch = watch
+        self._now = now
+        self._do_not_call = do_not_call
+        self._pace = Pace(limits.a_minute)
+        self._room = Room(client, watch.note)
+        self._queue: deque[Callee] = deque()
+        self._ordering: set[asyncio.Task[None]] = set()
+        self._following: set[asyncio.Task[None]] = set()
+        self._no_more = asyncio.Event()
+        self._leave = asyncio.Event()
+        self._moved = asyncio.Event()
+        self._failures = self._back_offs = 0
+        self.results: dict[str, Result] = {one.number: Result(one, Outcome.NOT_CALLED) for one in people}
+        self.stopped_because = ""
+
+    def leave(self) -> None:
+        """Place no more calls, and let `run` return soon: what still rings is followed by the next run."""
+        self._give_up("interrupted")
+        self._leave.set()
+
+    def _give_up(self, because: str) -> None:
+        """Place no more calls; those that were placed are followed to their end."""
+        self.stopped_because = self.stopped_because or because
+        self._no_more.set()
+
+    async def run(self) -> Sequence[Result]:
+        """Results in the list's order, once every call has ended or nothing more can be done about it."""
+        try:
+            await _unless(self._no_more, self._take_up())
+            await _unless(self._no_more, self._place_all())
+            # An order that is out may have placed a call: its answer is waited for even now.
+            while self._ordering:
+                await asyncio.wait(self._ordering)
+            await _unless(self._leave, self._all_followed())
+            if self._following:
+                await asyncio.wait(self._following, timeout=STOP_PATIENCE_S)
+            await _unless(self._leave, self._find_unknown())
+        finally:
+            for task in (*self._ordering, *self._following):
+                task.cancel()
+            await asyncio.gather(*self._ordering, *self._following, return_exceptions=True)
+        return [self.results[one.number] for one in self._people]
+
+    # --- take up ------------------------------------------------------------------------------------------------
+
+    async def _take_up(self) -> None:
+        unknown: list[tuple[Callee, Story]] = []
+        for one in self._people:
+            story = self._journal.story(one.number)
+            if story.state is State.ENDED:
+                self._became(one, Outcome(story.outcome), story)
+            elif story.state is State.PLACED:
+                self._follow(one, story)
+            elif one.number in self._do_not_call:
+                self._became(one, Outcome.DO_NOT_CALL)
+            elif story.state is State.NEW or self._limits.retry_unknown:
+                self._queue.append(one)
+            else:
+                self._became(one, Outcome.UNKNOWN, story)
+                unknown.append((one, story))
+        for one, story in unknown:
+            if await self._look_for(one, story):
+                self._queue.append(one)
+
+    async def _look_for(self, one: Callee, story: Story) -> bool:
+        """A number of which an earlier run left an intent and nothing more. True: no call was placed, so it may be."""
+        since = datetime.fromtimestamp(story.intended_at, UTC)
+        try:
+            calls = await self._client.calls_to(one.number, since - timedelta(minutes=2), since + timedelta(minutes=15))
+        except ExotelError as error:
+            self._became(one, Outcome.UNKNOWN, story, f"could not be looked for: {error}")
+            return False
+        if found := next((call for call in calls if _may_be_ours(call, story.mark)), None):
+            self._journal.note(story.mark, "placed", at=self._now(), call_sid=found.sid)
+            self._follow(one, self._journal.story(one.number))
+            return False
+        # Exotel lists calls only once they have ended: until the longest one would have, absence proves nothing.
+        known_at = _longest_end(story)
+        if self._now() < known_at:
+            when = datetime.fromtimestamp(known_at, one.zone or INDIA).strftime("%d %b %H:%M")
+            self._became(one, Outcome.UNKNOWN, story, f"no ended call is found; whether one runs is known at {when}")
+            return False
+        self._journal.note(story.mark, "absent", at=self._now())
+        return True
+
+    async def _find_unknown(self) -> None:
+        """Orders of this run whose answer was lost: their calls have ended by now, most of them."""
+        for one in self._people:
+            story = self._journal.story(one.number)
+            if self.results[one.number].outcome is Outcome.UNKNOWN and story.state is State.UNKNOWN:
+                await self._look_for(one, story)
+        await self._all_followed()
+
+    # --- place --------------------------------------------------------------------------------------------------
+
+    async def _place_all(self) -> None:
+        while self._queue or self._ordering:
+            self._moved.clear()
+            if not self._queue or self._is_full():
+                await self._moved.wait()
+            elif not (opens_in := min(map(self._opens_in, {one.zone for one in self._queue}))):
+                await self._room.wait()
+                await self._pace.turn()
+                self._order_next()
+            elif self._limits.waits:
+                self._watch.note(f"Outside calling hours: waiting for {_hours_and_minutes(opens_in)}.")
+                await asyncio.sleep(opens_in)
+            else:
+                self._give_up("outside calling hours")
+                return
+
+    def _is_full(self) -> bool:
+        calls = len(self._ordering) + len(self._following)
+        return calls >= self._limits.concurrent or len(self._ordering) >= ORDERS_AT_ONCE
+
+    def _opens_in(self, zone: ZoneInfo | None) -> float:
+        if self._limits.hours is None or zone is None:
+            return 0.0
+        return self._limits.hours.opens_in(self._now(), zone)
+
+    def _order_next(self) -> None:
+        """The first in the queue whom it is time to call; nobody, if the hours ended while we waited for our turn."""
+        is_open = {zone: not self._opens_in(zone) for zone in {one.zone for one in self._queue}}
+        one = next((one for one in self._queue if is_open[one.zone]), None)
+        if one is not None:
+            self._queue.remove(one)
+            mark = secrets.token_hex(4)
+            self._room.placed(mark)
+            self._spawn(self._ordering, self._order(one, mark))
+
+    async def _order(self, one: Callee, mark: str) -> None:
+        order = self._orders[one.number]
+        marked = replace(order, custom_field=f"{order.custom_field} #{mark}".strip())
+        self._journal.intend(one.number, mark, at=self._now(), time_limit_s=order.time_limit_s)
+        try:
+            call = await self._client.place(marked)
+        except (Throttled, Unreachable) as error:
+            self._not_now(one, mark, error)
+        except Refused as error:
+            self._refused(one, mark, error)
+        except Unanswered as error:
+            self._journal.note(mark, "unknown", at=self._now(), why=str(error))
+            self._became(one, Outcome.UNKNOWN, self._journal.story(one.number), str(error))
+            self._failed(str(error))
+        else:
+            self._failures = self._back_offs = 0
+            self._journal.note(mark, "placed", at=self._now(), call_sid=call.sid)
+            self._follow(one, self._journal.story(one.number))
+
+    def _not_now(self, one: Callee, mark: str, error: Throttled | Unreachable) -> None:
+        """Nothing was placed, and that had nothing to do with the number: it stays first in the queue."""
+        self._journal.note(mark, "not_placed", at=self._now(), why=str(error))
+        self._room.over(mark)
+        self._queue.appendleft(one)
+        wait_s = BACK_OFF_S[min(self._back_offs, len(BACK_OFF_S) - 1)]
+        self._back_offs += 1
+        if isinstance(error, Throttled):
+            wait_s = max(wait_s, error.retry_after_s or 0.0)  # waiting helps, so this never ends the list
+        else:
+            self._failed(str(error), UNREACHABLE_IN_A_ROW)
+        self._watch.note(f"{error}. Waiting for {wait_s:.0f} s.")
+        self._pace.pause(wait_s)
+
+    def _refused(self, one: Callee, mark: str, error: Refused) -> None:
+        self._journal.note(mark, "not_placed", at=self._now(), why=str(error))
+        self._room.over(mark)
+        self._became(one, Outcome.REFUSED, detail=str(error))
+        if error.status in FOR_ALL:
+            self._give_up(f"{error}: that is about the account's {FOR_ALL[error.status]}, not about the number")
+        else:
+            self._failed(str(error))
+
+    def _failed(self, why: str, bearable: int = FAILURES_IN_A_ROW) -> None:
+        """After a few in a row the fault is not the numbers', and going on would only make more of them unknown."""
+        self._failures += 1
+        if self._failures >= bearable:
+            self._give_up(f"{self._failures} orders in a row went wrong, the last one so: {why}")
+
+    # --- follow -------------------------------------------------------------------------------------------------
+
+    def _follow(self, one: Callee, story: Story) -> None:
+        self._became(one, Outcome.OPEN, story)
+        self._spawn(self._following, self._to_its_end(one, story))
+
+    async def _to_its_end(self, one: Callee, story: Story) -> None:
+        pause_s = 0.0
+        while self._now() < _longest_end(story):
+            pause_s = min(POLL_S, pause_s + FIRST_POLL_S)
+            await asyncio.sleep(max(pause_s, len(self._following) * 60 / POLLS_A_MINUTE))
+            try:
+                call = await self._client.call(story.call_sid)
+            except ExotelError:
+                continue  # the call does not depend on our asking
+            if call.status.is_end:
+                outcome = OF_STATUS[call.status]
+                duration_s = call.duration_s if outcome is Outcome.ANSWERED else 0
+                self._journal.note(story.mark, "ended", at=self._now(), outcome=outcome, duration_s=duration_s)
+                self._became(one, outcome, self._journal.story(one.number))
+                break
+        else:
+            self._became(one, Outcome.OPEN, story, "Exotel never said that it ended")
+        self._room.over(story.mark)
+
+    async def _all_followed(self) -> None:
+        while self._following:
+            await asyncio.wait(self._following)
+
+    # --- both ---------------------------------------------------------------------------------------------------
+
+    def _became(self, one: Callee, outcome: Outcome, story: Story | None = None, detail: str = "") -> None:
+        result = Result(one, outcome, story.duration_s if story else 0, story.call_sid if story else "", detail)
+        self.results[one.number] = result
+        self._watch.changed(result)
+
+    def _spawn(self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        tasks.add(task)
+
+        def done(_: asyncio.Task[None]) -> None:
+            tasks.discard(task)
+            self._moved.set()
+            if not task.cancelled() and (error := task.exception()):
+                # A journal that can't be written, or our own mistake: nothing may be placed any more.
+                self._give_up(f"{type(error).__name__}: {error}")
+
+        task.add_done_callback(done)
+
+
+async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` to its end or until `event`."""
+    if event.is_set():
+        work.close()
+        return
+    task, happened = asyncio.create_task(work), asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({task, happened}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        task.cancel()  # does nothing to one that is done
+        happened.cancel()
+    [failed] = await asyncio.gather(task, return_exceptions=True)
+    if isinstance(failed, Exception):
+        raise failed
+
+
+def _may_be_ours(call: CallFacts, mark: str) -> bool:
+    """Whose custom field is not shown may be ours: better one call too few than one too many."""
+    if call.direction and not call.direction.startswith("outbound"):
+        return False
+    return not call.custom_field or f"#{mark}" in call.custom_field
+
+
+def _longest_end(story: Story) -> float:
+    """When the longest call that this intent may have placed has ended and is listed; seconds since the epoch."""
+    return story.intended_at + RING_S + (story.time_limit_s or MAX_TIME_LIMIT_S) + SETTLE_S
+
+
+def _hours_and_minutes(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

@@ -1,0 +1,263 @@
+"""`console call +91…` and `console call --list people.csv`: calls to people, taken by your agent through your relay."""
+
+import argparse
+import asyncio
+import itertools
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import aiohttp
+from rich.console import Console
+from yarl import URL
+
+from console.call_out.campaign import Campaign, Limits
+from console.call_out.hours import Hours
+from console.call_out.journal import JournalError, State, open_journal, read_journal
+from console.call_out.outcome import Outcome, Result
+from console.call_out.people import Callee, Reading, number_of, read_do_not_call, read_list, zone, zone_of
+from console.call_out.screen import Screen, write_results
+from console.exotel.account import Account
+from console.exotel.client import ExotelClient
+from console.exotel.order import MAX_CUSTOM_FIELD, MAX_TIME_LIMIT_S, Order, stream_url
+from console.exotel.pace import Pace, per_minute
+from console.softphone.sentences import bare
+from functions.common.env import Env, SettingError
+from functions.common.phone import mask
+
+DONE, NEEDS_YOU, WRONG_INPUT, STOPPED, INTERRUPTED = 0, 1, 2, 3, 130
+MARK_CHARACTERS = len(" #0123abcd")
+HEADROOM = 0.9
+LIST_HOURS = "09:00-21:00"
+EXITS = """exit status: 0 every number has an outcome; 1 some number needs you (unknown, refused, still open);
+2 something is wrong with what was given, nobody was called; 3 stopped before the end of the list, the same command goes
+on; 130 interrupted, the same command goes on. For a single number: 0 answered, 1 not answered."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """See --help."""
+    parser.epilog = EXITS
+    who = parser.add_mutually_exclusive_group(required=True)
+    who.add_argument("number", nargs="?", help="whom to call, in any Indian spelling or as + and a country's code")
+    who.add_argument("--list", type=Path, metavar="CSV", help="whom to call: a CSV with a column number")
+    call = parser.add_argument_group("the call")
+    call.add_argument("--from", dest="caller_id", metavar="EXOPHONE", help="what is shown (default: EXOTEL_CALLER_ID)")
+    call.add_argument("--stream-url", metavar="wss://…", help="your relay, token included (default: EXOTEL_STREAM_URL)")
+    call.add_argument("--record", action="store_true", help="have Exotel record it")
+    call.add_argument("--field", default="", metavar="TEXT", help="Exotel's CustomField; a column custom_field wins")
+    call.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="parameter for the agent")
+    call.add_argument("--status-callback", default="", metavar="URL", help="whom Exotel tells about answer and end")
+    call.add_argument("--time-limit", type=int, default=0, metavar="SECONDS", help="then Exotel ends the call")
+    several = parser.add_argument_group("a list")
+    several.add_argument("--rate", default="30/min", metavar="N/min", help="calls placed (default: 30/min)")
+    several.add_argument("--account-limit", default="200/min", metavar="N/min", help="of Exotel's API for the account")
+    several.add_argument("--concurrent", type=int, default=10, metavar="N", help="calls at once (default: 10)")
+    several.add_argument("--hours", metavar="HH:MM-HH:MM", help=f"on the callee's clock (a list: {LIST_HOURS})")
+    several.add_argument("--timezone", metavar="ZONE", help="the callees' (default: India's for +91)")
+    several.add_argument("--outside-hours", choices=("wait", "stop"), default="wait", help="(default: wait)")
+    several.add_argument("--dnc", type=Path, metavar="CSV", help="numbers that are never called")
+    several.add_argument("--columns", metavar="A,B", help="columns that are parameters (default: all others)")
+    several.add_argument("--skip-bad", action="store_true", help="call the others when rows can't be used")
+    several.add_argument("--journal", type=Path, metavar="FILE", help="what was done (a list: CSV.calls.jsonl)")
+    several.add_argument(
+        "--retry-unknown", action="store_true", help="call numbers of which it is not known if they were"
+    )
+    parser.add_argument("--results", type=Path, metavar="CSV", help="write what became of each number")
+    parser.add_argument("--show-numbers", action="store_true", help="whole numbers on the screen")
+    parser.add_argument("--dry-run", action="store_true", help="check everything, call nobody, ask Exotel nothing")
+
+
+def run(options: argparse.Namespace) -> int:
+    """See the exit statuses in --help."""
+    console = Console()
+    try:
+        people, orders = _everybody(options, console)
+        limits = _limits(options)
+        do_not_call = read_do_not_call(options.dnc) if options.dnc else frozenset()
+        options.journal = options.journal or (options.list and Path(f"{options.list}.calls.jsonl"))
+        if options.dry_run:
+            return _rehearse(options, console, people, orders, limits, do_not_call)
+        account = Account.from_env(os.environ)
+        return asyncio.run(_call(options, console, account, people, orders, limits, do_not_call))
+    except (SettingError, JournalError, ValueError, OSError) as error:
+        print(f"call: {error}", file=sys.stderr)
+        return WRONG_INPUT
+
+
+async def _call(
+    options: argparse.Namespace,
+    console: Console,
+    account: Account,
+    people: Sequence[Callee],
+    orders: Mapping[str, Order],
+    limits: Limits,
+    do_not_call: frozenset[str],
+) -> int:
+    pace = Pace(per_minute(options.account_limit) * HEADROOM)
+    with open_journal(options.journal) as journal:
+        screen = Screen(console, len(people), now=time.time, show_numbers=options.show_numbers)
+        async with aiohttp.ClientSession() as session:
+            campaign = Campaign(
+                ExotelClient(session, account, pace),
+                journal,
+                people,
+                orders,
+                limits=limits,
+                watch=screen,
+                now=time.time,
+                do_not_call=do_not_call,
+            )
+            with screen:
+                results = await _until_interrupted(campaign, screen)
+        screen.table(results)
+    if options.results:
+        write_results(options.results, results)
+    return _status(campaign, results, console)
+
+
+async def _until_interrupted(campaign: Campaign, screen: Screen) -> Sequence[Result]:
+    """Ctrl-C once stops orderly, twice at once; the journal is good either way."""
+    loop = asyncio.get_running_loop()
+    running = asyncio.create_task(campaign.run())
+    times = itertools.count(1)
+
+    def interrupted() -> None:
+        if next(times) > 1:
+            running.cancel()
+            return
+        screen.note("Interrupted: no more calls are placed. Waiting for answers; once more to leave at once.")
+        campaign.leave()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupted)
+    try:
+        return await running
+    except asyncio.CancelledError:
+        return list(campaign.results.values())
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _status(campaign: Campaign, results: Sequence[Result], console: Console) -> int:
+    because = campaign.stopped_because
+    if because == "interrupted":
+        console.print("\nInterrupted. The same command goes on where this left off; nobody is called twice.")
+        return INTERRUPTED
+    if because:
+        print(f"call: stopped: {because}", file=sys.stderr)
+    if len(results) == 1:
+        return DONE if results[0].outcome is Outcome.ANSWERED else NEEDS_YOU
+    if any(one.outcome in {Outcome.UNKNOWN, Outcome.REFUSED, Outcome.OPEN} for one in results):
+        return NEEDS_YOU
+    return STOPPED if any(one.outcome is Outcome.NOT_CALLED for one in results) else DONE
+
+
+def _everybody(options: argparse.Namespace, console: Console) -> tuple[Sequence[Callee], Mapping[str, Order]]:
+    """Whom to call and what to order for each. Raises ValueError."""
+    orders: dict[str, Order] = {}
+    template = _template(options)
+    common = dict(_pair(text) for text in options.param)
+
+    def check(one: Callee) -> None:
+        if one.zone is None and options.hours:
+            raise ValueError("whose clock do the hours follow? Give --timezone, or the row a timezone")
+        field = one.custom_field or options.field
+        if len(field) > MAX_CUSTOM_FIELD - MARK_CHARACTERS:
+            raise ValueError(f"custom_field has {len(field)} characters: {MAX_CUSTOM_FIELD - MARK_CHARACTERS} fit")
+        url = stream_url(template.stream_url, {**common, **one.parameters})
+        orders.setdefault(one.number, replace(template, number=one.number, stream_url=url, custom_field=field))
+
+    default_zone = zone(options.timezone) if options.timezone else None
+    if options.list is None:
+        number = number_of(options.number)
+        one = Callee(number, zone=zone_of(number, "", default_zone))
+        check(one)
+        return [one], orders
+    options.hours = options.hours or LIST_HOURS
+    only = [name.strip() for name in options.columns.split(",") if name.strip()] if options.columns else None
+    reading = read_list(options.list, only=only, default_zone=default_zone, check=check)
+    _report(reading, options, console)
+    return reading.callees, orders
+
+
+def _template(options: argparse.Namespace) -> Order:
+    """What all orders have in common. Raises ValueError."""
+    env = Env(os.environ)
+    caller = options.caller_id or env.required("EXOTEL_CALLER_ID", "the ExoPhone to call from, or --from")
+    address = options.stream_url or env.required("EXOTEL_STREAM_URL", "the relay's wss:// URL, or --stream-url")
+    try:
+        caller_id = number_of(caller)
+    except ValueError as error:
+        raise ValueError(f"--from ({mask(caller)}): {error}") from None
+    stream_url(address, {})
+    if not 0 <= options.time_limit <= MAX_TIME_LIMIT_S:
+        raise ValueError(f"--time-limit {options.time_limit}: expected 1 to {MAX_TIME_LIMIT_S} seconds")
+    if options.status_callback and URL(options.status_callback).scheme not in {"http", "https"}:
+        raise ValueError("--status-callback: expected an http:// or https:// URL")
+    return Order("", caller_id, address, "", options.record, options.status_callback, options.time_limit)
+
+
+def _limits(options: argparse.Namespace) -> Limits:
+    a_minute, most = per_minute(options.rate), per_minute(options.account_limit)
+    if a_minute > most:
+        raise ValueError(f"--rate {options.rate} is more than the account may ask ({options.account_limit})")
+    if options.concurrent < 1:
+        raise ValueError(f"--concurrent {options.concurrent}: expected 1 or more")
+    hours = Hours.parse(options.hours) if options.hours else None
+    return Limits(a_minute, options.concurrent, hours, options.outside_hours == "wait", options.retry_unknown)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ValueError(f"--param {text!r}: expected NAME=VALUE")
+    return name, value
+
+
+def _report(reading: Reading, options: argparse.Namespace, console: Console) -> None:
+    """What was wrong with the list. Raises ValueError when that must be mended first."""
+    for bad in reading.bad:
+        print(f"call: {options.list}, line {bad.line}: {bad.why}", file=sys.stderr)
+    if reading.bad and not options.skip_bad:
+        raise ValueError(f"{len(reading.bad)} rows can't be used: mend them, or go on without them by --skip-bad")
+    for line, first in reading.repeated.items():
+        console.print(f"Line {line} has the number of line {first} again: called once.", highlight=False)
+    if not reading.callees:
+        raise ValueError(f"{options.list} has nobody to call")
+
+
+def _rehearse(
+    options: argparse.Namespace,
+    console: Console,
+    people: Sequence[Callee],
+    orders: Mapping[str, Order],
+    limits: Limits,
+    do_not_call: frozenset[str],
+) -> int:
+    """--dry-run: what would be done, as far as that is known without asking Exotel."""
+    journal = read_journal(options.journal)
+    states = {one.number: journal.story(one.number).state for one in people}
+    new = [one for one in people if states[one.number] is State.NEW and one.number not in do_not_call]
+    for one in new[:10]:
+        order = orders[one.number]
+        written = order.number if options.show_numbers else mask(order.number)
+        names = ", ".join(one.parameters) or "none"
+        console.print(f"would call {written}; its own parameters: {names}", highlight=False)
+    if len(new) > 10:
+        console.print(f"… and {len(new) - 10} more")
+    order = orders[people[0].number]
+    console.print(
+        f"From {mask(order.caller_id)} to {bare(URL(order.stream_url))}, at {limits.a_minute:g} a minute: "
+        f"at least {max(1, round(len(new) / limits.a_minute))} minutes, {options.hours or 'any hour'}.",
+        highlight=False,
+    )
+    ended = sum(state is State.ENDED for state in states.values())
+    unknown = sum(state in {State.UNKNOWN, State.PLACED} for state in states.values())
+    kept = sum(one.number in do_not_call for one in people)
+    console.print(f"{len(new)} to call, {ended} called before, {unknown} to look for first, {kept} not to be called.")
+    return DONE

@@ -1,0 +1,60 @@
+"""Whether the account has a stream left: above its limit people pick up and hear nothing (exotel.md 1.14)."""
+
+import asyncio
+from collections.abc import Callable
+
+from console.exotel.client import ExotelClient
+from console.exotel.errors import ExotelError
+
+LOOK_EVERY_S = 10.0
+RINGING_S = 60.0  # a call that was placed longer ago than this is a stream by now, or over
+
+
+class Room:
+    """`note` is told once when it gets full, and when Exotel does not say. Times are the event loop's."""
+
+    def __init__(self, client: ExotelClient, note: Callable[[str], None]) -> None:
+        self._client = client
+        self._note = note
+        self._looked_at = -LOOK_EVERY_S
+        self._taken = self._limit = 0
+        self._complained = False
+        self._placed: dict[str, float] = {}
+
+    def placed(self, mark: str) -> None:
+        """A call of ours is on its way."""
+        self._placed[mark] = asyncio.get_running_loop().time()
+
+    def over(self, mark: str) -> None:
+        """It has ended, or was not placed after all."""
+        self._placed.pop(mark, None)
+
+    async def wait(self) -> None:
+        """Until one more call fits. Where the limit can't be learned it does not hold anybody back."""
+        told = False
+        while True:
+            await self._look()
+            # A call that rings is no stream yet, so those that may still ring count on top. Some count twice: better
+            # a minute late than put through to nobody.
+            ringing = sum(at > self._looked_at - RINGING_S for at in self._placed.values())
+            if not self._limit or self._taken + ringing < self._limit:
+                return
+            if not told:
+                self._note(f"{self._taken} of {self._limit} streams are in use: waiting for one.")
+                told = True
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._looked_at < LOOK_EVERY_S:
+            return
+        self._looked_at = loop.time()
+        try:
+            streams = await self._client.streams()
+        except ExotelError as error:
+            self._limit = 0
+            if not self._complained:
+                self._note(f"How many streams are in use can't be learned ({error}): only --concurrent limits calls.")
+                self._complained = True
+            return
+        self._taken, self._limit = streams.active, streams.limit
