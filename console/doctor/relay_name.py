@@ -122,9 +122,14 @@ def _refusal(host: str, error: Exception) -> Finding:
     if isinstance(error, ssl.SSLCertVerificationError):
         advice = _ADVICE.get(error.verify_code, "Get a certificate for this name from a public authority.")
         found = f"{host}: its certificate is refused: {error.verify_message}"
-    elif isinstance(error, ssl.SSLError) and "VERSION" in (error.reason or "") or _unsupported(error):
+    elif isinstance(error, ssl.SSLError) and (error.reason or "").endswith(
+        ("PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL")
+    ):
         advice = "Let the balancer speak TLS 1.2 and 1.3."
         found = f"{host} speaks no TLS version from 1.2 on"
+    elif isinstance(error, ConnectionResetError):  # some hang up on a version they don't know without saying so
+        advice = "Let the balancer speak TLS 1.2 and 1.3 on this port."
+        found = f"{host} hangs up during the TLS handshake"
     elif isinstance(error, ssl.SSLError):
         advice = "Is TLS what this port speaks?"
         found = f"{host}: no TLS handshake: {(error.reason or 'it failed').replace('_', ' ').lower()}"
@@ -132,10 +137,6 @@ def _refusal(host: str, error: Exception) -> Finding:
         advice = "Is the balancer up, and does its firewall let the world in on this port?"
         found = f"{host} {trouble(error)}"
     return Finding("relay.tls", Verdict.FAIL, found, advice)
-
-
-def _unsupported(error: Exception) -> bool:
-    return isinstance(error, ssl.SSLError) and error.reason == "UNSUPPORTED_PROTOCOL"
 
 
 def _expiry(certificate: dict[str, Any], now: float) -> Finding:

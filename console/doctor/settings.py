@@ -9,7 +9,7 @@ from yarl import URL
 from console.doctor.finding import Finding, Verdict
 from console.doctor.relay_address import RelayAddress
 from console.doctor.subject import Subject
-from functions.common.env import Env, SettingError
+from functions.common.env import SECRET_LENGTH, Env, SettingError
 from functions.common.phone import mask, mask_within
 from functions.common.settings import targets
 from functions.transfer.settings import Settings as TransferSettings
@@ -18,8 +18,8 @@ from relay.app import Relay
 from relay.audio.files import SoundFileError
 from relay.settings import Settings as RelaySettings
 
-SHORTEST_SECRET = 16
 SECRETS = ("MEDIA_TOKEN", "CONTROL_TOKEN", "EXOTEL_TOKEN", "EVENTS_SECRET", "ELEVENLABS_WEBHOOK_SECRET")
+_REFUSED_WHEN_SHORT = SECRETS[:4]
 _BASIC = ("MEDIA_BASIC_AUTH", "EXOTEL_BASIC_AUTH")
 _NUMBERS = ("TRANSFER_TARGETS", "TRANSFER_TEAM_1_NUMBER", "TRANSFER_TEAM_2_NUMBER")
 # A part is here when one of these is: none of its other settings says for whom it is meant.
@@ -129,18 +129,19 @@ def _targets(subject: Subject) -> Iterator[Finding]:
 
 
 def _secrets(subject: Subject) -> Iterator[Finding]:
-    """`settings.secrets`: long enough not to be guessed."""
+    """`settings.secrets`: long enough not to be guessed. Most of them are refused by the settings themselves."""
     env = Env(subject.environ)
     known = [(name, word) for name in SECRETS for word in env.words(name)]
     known += [(name, env.text(name).partition(":")[2]) for name in _BASIC if env.text(name)]
-    short = list(dict.fromkeys(name for name, secret in known if len(secret) < SHORTEST_SECRET))
+    weak = dict.fromkeys(name for name, secret in known if len(secret) < SECRET_LENGTH)
+    short = [name for name in weak if name not in _REFUSED_WHEN_SHORT]
     for name in short:
-        found = f"{name} is shorter than {SHORTEST_SECRET} characters"
+        found = f"{name} is shorter than {SECRET_LENGTH} characters"
         yield Finding("settings.secrets", Verdict.WARN, found, _NEW_SECRET)
     if not known:
         yield Finding("settings.secrets", Verdict.SKIPPED, f"none is set here: {', '.join(SECRETS)}")
     elif not short:
-        names = ", ".join(dict.fromkeys(name for name, _ in known))
+        names = ", ".join(dict.fromkeys(name for name, _ in known if name not in weak)) or "those that are not refused"
         yield Finding("settings.secrets", Verdict.PASS, f"long enough: {names}")
 
 
