@@ -104,6 +104,8 @@ class Workspace:
         self.troubles: list[Trouble] = []
         self.asked: list[tuple[str, str]] = []
         """Method and path of every request."""
+        self.meddle: Callable[[Document], None] = lambda agent: None
+        """What else happens to an agent when it is changed."""
         self._demand_key: Callable[[web.Request], None] = lambda request: None
 
     def routes(self, demand_key: Callable[[web.Request], None]) -> list[web.RouteDef]:
@@ -200,6 +202,7 @@ class Workspace:
         body = await _body(request, AgentPatch)
         agent = _merged(before, body, ())
         self._check(agent, body)
+        self.meddle(agent)
         self.agents[agent_id] = agent
         return web.json_response(self._shown(agent_id, agent))
 

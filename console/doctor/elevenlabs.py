@@ -1,12 +1,16 @@
 """Is the key good, is every agent there, and is each set up as the relay needs it?"""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Final
 
+from yarl import URL
+
 from console.doctor.finding import Finding, Verdict
+from console.doctor.relay_address import RATES
 from console.doctor.subject import Subject
 from console.elevenlabs.client import Api, ApiError, Trouble
-from console.elevenlabs.configured import Configured, Wishes, by_workspace, configured_agents
+from console.elevenlabs.configured import DEFAULT_LINE_HZ, Configured, Wishes, by_workspace, configured_agents
 from console.elevenlabs.observation import Observation, as_finding
 from console.elevenlabs.tools import observe_tools
 from console.elevenlabs.wanted import observe
@@ -52,8 +56,12 @@ def workspace_finding(error: ApiError) -> Finding | None:
 async def examine(subject: Subject) -> AsyncIterator[Finding]:
     """Findings `elevenlabs.…` of each workspace, then `agent.…` of each agent."""
     try:
-        agents, wishes = configured_agents(subject.environ), Wishes.from_env(subject.environ)
+        agents = configured_agents(subject.environ)
+        wishes = Wishes.from_env(subject.environ, _line_hz(subject.relay_url))
     except SettingError as error:
+        if error.name == "ELEVENLABS_AGENT_ID":  # there are no settings here; where there are some, settings.relay fails
+            yield Finding("elevenlabs.settings", Verdict.SKIPPED, str(error))
+            return
         yield Finding("elevenlabs.settings", Verdict.FAIL, str(error), "Set it as the relay's settings have it.")
         return
     if not agents:
@@ -108,14 +116,24 @@ async def _agent(
     if tools is not None:
         observations += observe_tools(agent, tools, wishes)
     for observation in observations:
-        yield as_finding(observation, one.alias, _remedy(observation, one))
+        yield as_finding(observation, one.alias, _remedy(observation, one, wishes))
     yield await _signed_url(api, one)
 
 
-def _remedy(observation: Observation, one: Configured) -> str:
+def _remedy(observation: Observation, one: Configured, wishes: Wishes) -> str:
     if observation.mend is None:
         return "This is yours to decide, at ElevenLabs."
-    return f"`console setup elevenlabs --agent {one.alias}` does it, after asking."
+    rate = "" if wishes.line_hz == DEFAULT_LINE_HZ else f" --line-rate {wishes.line_hz}"
+    return f"`console setup elevenlabs --agent {one.alias}{rate}` does it, after asking."
+
+
+def _line_hz(relay_url: str) -> int:
+    """What the applet's address asks for; Exotel's own choice where it asks for nothing."""
+    with suppress(ValueError):
+        query = URL(relay_url).query
+        rate = query.get("sample-rate") or query.get("sample_rate")
+        return int(rate) if rate in RATES else DEFAULT_LINE_HZ
+    return DEFAULT_LINE_HZ
 
 
 async def _signed_url(api: Api, one: Configured) -> Finding:

@@ -151,11 +151,11 @@ class Api:
                 return await self._once(method, path, body, query or {}, what)
             except _AgainError as again:
                 worth_it = again.error.trouble is Trouble.RATE or method != "POST"  # a second POST may make two
-                pause_s = again.after_s or pause_s
-                if not worth_it or waited_s + pause_s > self._patience_s:
+                wait_s = again.after_s or pause_s
+                if not worth_it or waited_s + wait_s > self._patience_s:
                     raise again.error from None
-            await self._sleep(pause_s)
-            waited_s, pause_s = waited_s + pause_s, pause_s * 2
+            await self._sleep(wait_s)
+            waited_s, pause_s = waited_s + wait_s, pause_s * 2
 
     async def _once(
         self, method: str, path: str, body: Document | None, query: Mapping[str, str], what: str

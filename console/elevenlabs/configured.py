@@ -12,6 +12,7 @@ from relay.agents.roster import AgentSpec, Roster
 from relay.settings import Settings
 
 VENDOR = "elevenlabs"
+DEFAULT_LINE_HZ = 8000
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Configured:
 class Wishes:
     """What the rest of the installation expects of an agent."""
 
-    line_hz: int = 8000
+    line_hz: int = DEFAULT_LINE_HZ
     max_call_s: float = 3540
     """When the relay ends a call (`MAX_CALL_SECONDS`)."""
     transfer_field: str = "should_transfer"
@@ -41,7 +42,7 @@ class Wishes:
     fetch_audio: bool = False
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str], line_hz: int = 8000) -> "Wishes":
+    def from_env(cls, environ: Mapping[str, str], line_hz: int = DEFAULT_LINE_HZ) -> "Wishes":
         """Raises SettingError."""
         env = Env(environ)
         return cls(
