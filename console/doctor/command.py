@@ -4,8 +4,10 @@ import argparse
 import asyncio
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import aiohttp
 
@@ -41,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--slow", action="store_true", help=f"also hold a call for {LONG_CALL_S:g} s, to see if it is cut"
     )
+    parser.add_argument("--env-file", type=Path, default=ROOT / ".env", help="of further settings (default: .env)")
     parser.add_argument("--json", action="store_true", help="one JSON object, for pipelines (docs/console.md)")
     parser.add_argument("--verbose", action="store_true", help="log what goes wrong inside the doctor")
 
@@ -51,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     logging.getLogger("asyncio").setLevel(logging.INFO)
     given = Places(options.relay, options.connect, options.passthru, options.webhook)
     try:
-        environ = settings(os.environ, ROOT / ".env")
+        environ = settings(os.environ, options.env_file)
         deployed, known = of_deployment(options.deployment, environ) if options.deployment else (Places(), {})
     except Problems as problems:
         for line in problems.lines:
@@ -66,7 +69,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _examine(environ: Mapping[str, str], places: Places, options: argparse.Namespace) -> list[Finding]:
-    lines = Lines(sys.stdout, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else 0
+    lines = Lines(sys.stdout, colour=terminal and not os.environ.get("NO_COLOR"), width=width)
     findings = []
     # a connection for each request: what is kept open is neither measured nor met by Exotel
     connector = aiohttp.TCPConnector(force_close=True)

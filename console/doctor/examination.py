@@ -11,7 +11,7 @@ from yarl import URL
 
 from console.doctor import clock, elevenlabs, exotel, functions, relay, settings, store, webhook
 from console.doctor.finding import Finding, Part, Verdict
-from console.doctor.relay_address import RelayAddress
+from console.doctor.relay_address import SECRET_NAMES, RelayAddress
 from console.doctor.subject import Subject
 from functions.common.phone import mask_within
 
@@ -70,7 +70,8 @@ def known_secrets(subject: Subject) -> list[str]:
     for url in (subject.relay_url, subject.connect_url, subject.passthru_url, subject.webhook_url):
         with suppress(ValueError):
             parsed = URL(url)
-            found |= {parsed.password or "", parsed.raw_password or "", *parsed.query.values()}
+            found |= {parsed.password or "", parsed.raw_password or ""}
+            found |= {value for name, value in parsed.query.items() if name.lower() in SECRET_NAMES}
     with suppress(ValueError):
         found.add(RelayAddress.parse(subject.relay_url).token)
     return sorted({word.strip() for word in found if len(word.strip()) >= _SHORTEST}, key=len, reverse=True)

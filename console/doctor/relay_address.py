@@ -13,7 +13,7 @@ from sim.exotel import MAX_CUSTOM_PARAMETERS, MAX_QUERY_CHARACTERS
 
 RATES = ("8000", "16000", "24000")
 _SOCKET_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
-_SECRET_NAMES = frozenset({"token", "key", "secret", "password"})
+SECRET_NAMES = frozenset({"token", "key", "secret", "password"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def _query_problems(url: URL) -> list[tuple[str, str]]:
         )
     if (rate := url.query.get("sample-rate", RATES[0])) not in RATES:
         problems.append((f"sample-rate={rate[:20]}", f"Exotel takes {', '.join(RATES)}."))
-    if secrets := _SECRET_NAMES & {key.lower() for key in parameters}:
+    if secrets := SECRET_NAMES & {key.lower() for key in parameters}:
         problems.append(
             (
                 f"the query carries the secret {sorted(secrets)[0]!r}",

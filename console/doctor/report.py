@@ -1,6 +1,7 @@
 """The findings for a person, line by line as they come, or for a pipeline as one JSON object."""
 
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,17 +14,21 @@ JSON_FORMAT = 1
 
 _COLOURS = {Verdict.PASS: "32", Verdict.WARN: "33", Verdict.FAIL: "1;31", Verdict.SKIPPED: "2"}
 _WORDS = {Verdict.PASS: "pass", Verdict.WARN: "WARN", Verdict.FAIL: "FAIL", Verdict.SKIPPED: "skip"}
-_CHECK_WIDTH = 25
+_CHECK_WIDTH = 26
 _INDENT = " " * (8 + _CHECK_WIDTH)
+_NARROWEST = 40
 
 
 class Lines:
     """The report for a person. Checks in a row that were skipped for one reason share a line."""
 
-    def __init__(self, out: TextIO, *, colour: bool) -> None:
+    def __init__(self, out: TextIO, *, colour: bool, width: int = 0) -> None:
+        """`width`: of the terminal, in characters; 0 leaves lines as long as they are."""
         self._out = out
         self._colour = colour
+        self._text_width = max(_NARROWEST, width - len(_INDENT)) if width else 0
         self._skipped: list[Finding] = []
+        self._group = ""
 
     def add(self, finding: Finding) -> None:
         """The next finding."""
@@ -50,12 +55,24 @@ class Lines:
         self._tell(skipped[0], f"{skipped[0].check}{more}")
 
     def _tell(self, finding: Finding, name: str) -> None:
+        group = finding.check.partition(".")[0]
+        if self._group not in {"", group}:
+            self._write("")
+        self._group = group
         word = self._coloured(finding.verdict, _WORDS[finding.verdict])
         # a name too long for its column gets a line of its own
-        head = f"  {word}  {name:<{_CHECK_WIDTH}}" if len(name) <= _CHECK_WIDTH else f"  {word}  {name}\n{_INDENT}"
-        self._write(f"{head}{finding.found}")
+        head = f"  {word}  {name:<{_CHECK_WIDTH}}" if len(name) < _CHECK_WIDTH else f"  {word}  {name}\n{_INDENT}"
+        self._write(head + self._wrapped(finding.found))
         if finding.advice:
-            self._write(f"{_INDENT}{self._coloured(finding.verdict, '→')} {finding.advice}")
+            self._write(f"{_INDENT}{self._coloured(finding.verdict, '→')} {self._wrapped(finding.advice, '  ')}")
+
+    def _wrapped(self, text: str, indent: str = "") -> str:
+        """Broken between words only: what is to be pasted stays whole."""
+        if not self._text_width:
+            return text
+        width = self._text_width - len(indent)
+        lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+        return f"\n{_INDENT}{indent}".join(lines)
 
     def _coloured(self, verdict: Verdict, text: str) -> str:
         return f"\x1b[{_COLOURS[verdict]}m{text}\x1b[0m" if self._colour else text

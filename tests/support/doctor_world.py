@@ -207,7 +207,7 @@ async def _listening(served: web.AppRunner, *sites: tuple[int, ssl.SSLContext | 
 
 
 def _trust() -> ssl.SSLContext:
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority().configure_trust(context)
     return context
 
