@@ -260,11 +260,12 @@ class Agent(ServerPeer):
 class Load:
     """All calls of one run."""
 
-    def __init__(self, audio: str, samples: Samples) -> None:
-        """`audio`: the agents' format, `pcm_8000`, `pcm_16000` … or `ulaw_8000`."""
+    def __init__(self, audio: str, samples: Samples, *, name: str = "bench") -> None:
+        """`audio`: the agents' format, `pcm_8000`, `pcm_16000` … or `ulaw_8000`; `name`: what call_sids begin with."""
         encoding, _, rate_hz = audio.partition("_")
         voice = np.full(round(CHUNK_S * int(rate_hz)), _VOICE_LEVEL, dtype=np.int16)
         self.audio = audio
+        self._name = name
         self.ulaw = encoding == "ulaw"
         self.chunk = binascii.b2a_base64(pcm.ulaw_encode(voice) if self.ulaw else voice.tobytes(), newline=False)
         self.samples = samples
@@ -296,7 +297,7 @@ class Load:
         began = loop.time()
         for number in range(count):
             await asyncio.sleep(max(0.0, began + within_s * number / count - loop.time()))
-            call = Call(f"bench{len(self.calls):05d}")
+            call = Call(f"{self._name}{len(self.calls):05d}")
             self.calls[call.call_sid] = call
             _, line = await loop.create_connection(lambda call=call: Line(path, call, self), "127.0.0.1", port)
             async with asyncio.timeout(10):

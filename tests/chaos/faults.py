@@ -35,6 +35,9 @@ class Fault:
     script: AgentScript = TALKS
     """The agent behind the proxy."""
 
+    def __str__(self) -> str:
+        return f"{self.where}: {self.name}"
+
 
 FAILS_OVER = ("shaky", "backup")
 

@@ -17,7 +17,7 @@ def calm(tmp_path_factory):
     return virtual_time.run(calm_calls(tmp_path_factory.mktemp("calm"), 2))
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.where}: {fault.name}")
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
 @virtual
 async def test_a_fault_harms_nobody_else_and_loses_nothing(tmp_path, calm, fault):
     """The shaken call ends as it should, with the agents it should have had; the call beside it is the same to the

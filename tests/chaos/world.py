@@ -52,6 +52,7 @@ def asks(call_s: float) -> tuple[Step, ...]:
 
 
 Answerer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Answer = Callable[[web.Request, Answerer], Awaitable[web.StreamResponse]]
 
 
 @dataclass
@@ -67,7 +68,7 @@ class ChaosWorld:
     agents: FakeElevenLabs
     folder: Path
     environment: dict[str, str]
-    answers: list[Callable[[web.Request, Answerer], Awaitable[web.StreamResponse]]] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
     """What the functions do with their next requests instead of answering them, one a request."""
     results: dict[str, CallResult] = field(default_factory=dict)
     clock_off_s: float = 0.0
@@ -104,6 +105,32 @@ class ChaosWorld:
         await self.agents.settled(timeout=300)
 
 
+def functions_environment(folder: Path) -> dict[str, str]:
+    """The settings of the functions."""
+    return {
+        "STORE": f"file:{folder}",
+        "EVENTS_SECRET": EVENTS_SECRET,
+        "ELEVENLABS_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "EXOTEL_TOKEN": EXOTEL_TOKEN,
+        "SWEEP_EVERY_SECONDS": "0",
+    }
+
+
+def faulty_functions(environment: dict[str, str], store: FaultyStore, answers: list[Answer]) -> web.Application:
+    """Both functions over `store`; the next events get the next of `answers`."""
+
+    @web.middleware
+    async def misbehave(request: web.Request, handler: Answerer) -> web.StreamResponse:
+        if answers and request.path == "/relay/events":
+            return await answers.pop(0)(request, handler)
+        return await handler(request)
+
+    with patch("functions.local.store", lambda env: store):
+        functions = functions_application(environment)
+    functions.middlewares.append(misbehave)
+    return functions
+
+
 @asynccontextmanager
 async def chaos_world(folder: Path, *, script: AgentScript = TALKS, **settings: str) -> AsyncIterator[ChaosWorld]:
     """`script`: the agent behind the proxy."""
@@ -116,24 +143,9 @@ async def chaos_world(folder: Path, *, script: AgentScript = TALKS, **settings: 
     store = FaultyStore(FolderStore(str(folder)))
     async with AsyncExitStack() as stack:
         agents_url = await stack.enter_async_context(serving(agents.app()))
-        environment = {
-            "STORE": f"file:{folder}",
-            "EVENTS_SECRET": EVENTS_SECRET,
-            "ELEVENLABS_WEBHOOK_SECRET": WEBHOOK_SECRET,
-            "EXOTEL_TOKEN": EXOTEL_TOKEN,
-            "SWEEP_EVERY_SECONDS": "0",
-        }
-        answers: list[Any] = []
-
-        @web.middleware
-        async def misbehave(request: web.Request, handler: Answerer) -> web.StreamResponse:
-            if answers and request.path == "/relay/events":
-                return await answers.pop(0)(request, handler)
-            return await handler(request)
-
-        with patch("functions.local.store", lambda env: store):
-            functions = functions_application(environment)
-        functions.middlewares.append(misbehave)
+        environment = functions_environment(folder)
+        answers: list[Answer] = []
+        functions = faulty_functions(environment, store, answers)
         await stack.enter_async_context(serving(functions, port=functions_port))
         to_agent = await stack.enter_async_context(FaultProxy(agents_url))
         to_functions = await stack.enter_async_context(FaultProxy(direct))

@@ -146,7 +146,7 @@ class FaultProxy:
                     with suppress(OSError, RuntimeError):
                         writer.write_eof()
                     return
-                with suppress(ConnectionError):  # its reader is told, too
+                with suppress(ConnectionError, RuntimeError):  # closed: its reader is told, too
                     writer.write(data)
                     await writer.drain()
 

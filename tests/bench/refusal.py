@@ -1,0 +1,112 @@
+"""`python -m tests.bench.refusal [CALLS]`: how fast a full relay says no, and what that costs the calls it carries."""
+
+import asyncio
+import gc
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+
+import uvloop
+
+from tests.bench.figures import Samples, percentile
+from tests.bench.load import CYCLE_S, Load
+from tests.bench.process import Subject, free_port, take_load_core
+
+CALLS = 200
+REFUSALS_PER_S = 50
+WINDOW_S = 15.0
+_SETTLE_S = 2.0
+_UPGRADE = (
+    b"GET /media HTTP/1.1\r\nHost: relay\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+async def refused(port: int) -> float:
+    """Seconds from connecting to the whole 503. Raises AssertionError for any other answer."""
+    began = perf_counter()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(_UPGRADE)
+        answer = await reader.read()
+    finally:
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 503"), answer[:80]
+    return perf_counter() - began
+
+
+async def knock(port: int, seconds: float) -> list[float]:
+    """Ask for a call REFUSALS_PER_S times a second, without waiting for the answers."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    asked = []
+    for number in range(round(seconds * REFUSALS_PER_S)):
+        await asyncio.sleep(max(0.0, began + number / REFUSALS_PER_S - loop.time()))
+        asked.append(asyncio.create_task(refused(port)))
+    return await asyncio.gather(*asked)
+
+
+async def measure(calls: int, folder: Path) -> tuple[Samples, Samples, list[float]]:
+    """The calls' figures while nobody knocks, and while somebody does; how long refusals took."""
+    load, port = Load("pcm_8000", Samples()), free_port()
+    environ = {
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "ELEVENLABS_AGENT_ID": "bench",
+        "ELEVENLABS_BASE_URL": f"http://localhost:{await load.listen(None)}",
+        "BACKGROUND_SOUND_FILE": "office",
+        "STORE": f"file:{folder}/data",
+        "MAX_CALLS": str(calls),
+        "DRAIN_SECONDS": "0",
+        "LOG_LEVEL": "WARNING",
+    }
+    relay = Subject([sys.executable, "-m", "relay"], environ, port, folder / "relay.log")
+    try:
+        await relay.ready()
+        await load.place(calls, port, "/media", within_s=max(CYCLE_S, calls / 50))
+        await asyncio.sleep(_SETTLE_S)
+        gc.freeze()  # the load's own collector must not look like the relay's latency
+        quiet = load.samples = Samples(recording=True)
+        await asyncio.sleep(WINDOW_S)
+        full = load.samples = Samples(recording=True)
+        took = await knock(port, WINDOW_S)
+        full.recording = False
+        await load.hang_up()
+    finally:
+        gc.unfreeze()
+        await load.close()
+        await relay.stop()
+    return quiet, full, took
+
+
+def table(quiet: Samples, full: Samples, took: Sequence[float]) -> str:
+    """Markdown."""
+    refusals = f"{percentile(took, 50)} / {percentile(took, 99)} / {max(took) * 1000:.1f}"
+    rows = [
+        _row("nobody refused", quiet, ""),
+        _row(f"{REFUSALS_PER_S} a second refused", full, refusals),
+    ]
+    head = "| | 503 after p50 / p99 / max ms | caller → agent p99 ms | agent → heard p99 ms | `clear` p99 ms | holes |"
+    return "\n".join([head, "|---|--:|--:|--:|--:|--:|", *rows])
+
+
+def _row(name: str, samples: Samples, refusals: str) -> str:
+    uplink, heard, clear = (percentile(kind, 99) for kind in (samples.uplink, samples.heard, samples.clear))
+    return f"| {name} | {refusals} | {uplink} | {heard} | {clear} | {len(samples.holes)} |"
+
+
+def main() -> None:
+    """Measure and print."""
+    calls = int(sys.argv[1]) if len(sys.argv) > 1 else CALLS
+    take_load_core()
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
+    ):
+        print(table(*loop.run(measure(calls, Path(folder)))))
+
+
+if __name__ == "__main__":
+    main()
