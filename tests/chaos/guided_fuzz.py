@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.guided_fuzz [RUNS]`: the readers of fuzz.py, with inputs that atheris steers into new branches.
+"""`python -m tests.chaos.guided_fuzz [RUNS]`: the readers of fuzz.py, with inputs that atheris steers to new lines.
 
 Where fuzz.py has breadth, this has depth: it sees which lines an input has reached. Needs the environment of
 requirements/fuzz.txt. Every reader has a process of its own, because the fuzzer ends its process.

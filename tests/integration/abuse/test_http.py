@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 
 import pytest
 
@@ -204,11 +205,21 @@ async def test_an_answer_ends_its_connection(tmp_path):
         await wire.cut()
 
 
+@pytest.fixture
+def many_descriptors():
+    """Both ends of a thousand connections are in this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("many_descriptors")
 @virtual
 async def test_a_thousand_half_open_connections_take_no_place(tmp_path):
     """They say nothing: no call is refused because of them, and after a while they are gone."""
     async with relay_world(tmp_path, settings={"max_calls": 5}) as world:
-        idle = [await Wire.open(world.url) for _ in range(400)]
+        idle = [await Wire.open(world.url) for _ in range(1000)]
         async with await Wire.open(world.url) as wire:
             assert (await wire.upgrade()).status == 101
             wire.send(frame(TEXT, start()))
