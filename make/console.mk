@@ -17,6 +17,12 @@ doctor: $(VENV)/.installed-console ## check everything before the first call; DE
 call: $(VENV)/.installed-demo ## call out: make call TO=+91… or LIST=people.csv, more in ARGS="--dry-run …" (docs/console.md)
 	@$(CONSOLE) call $(TO) $(if $(LIST),--list $(LIST)) $(ARGS)
 
+# The key stands in .env. WEBHOOK=https://… or DEPLOYMENT=aws|gcp: where the webhook goes.
+.PHONY: setup-elevenlabs
+setup-elevenlabs: $(VENV)/.installed-relay ## make your agent what the relay needs, after asking; AGENT=…, or CREATE=name for a new one
+	@$(CONSOLE) setup elevenlabs $(if $(AGENT),--agent $(AGENT)) $(if $(CREATE),--create "$(CREATE)") \
+	  $(if $(WEBHOOK),--webhook-url $(WEBHOOK)) $(if $(DEPLOYMENT),--deployment $(DEPLOYMENT)) $(ARGS)
+
 # A browser for the tests of the console's pages, where we may install one; elsewhere the tests say that it is missing.
 .PHONY: tools-console
 tools-console:

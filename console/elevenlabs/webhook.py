@@ -9,6 +9,17 @@ from functions.common.documents import Document, at, mapping, number, text
 
 AT_AGENT: Final = ("platform_settings", "workspace_overrides", "webhooks")
 TRANSCRIPT: Final = "transcript"
+CHECKS: Final = (
+    "webhook.configured",
+    "webhook.url",
+    "webhook.events",
+    "webhook.format",
+    "webhook.enabled",
+    "webhook.auto_disabled",
+    "webhook.retries",
+    "webhook.auth",
+    "webhook.failures",
+)
 _RECENT_S: Final = 86_400
 
 

@@ -6,10 +6,15 @@ import os
 import sys
 from pathlib import Path
 
+from yarl import URL
+
+from console.doctor.places import CLOUDS, PlaceError, of_deployment
 from console.elevenlabs.client import ApiError
 from console.setup.elevenlabs import FAILED, SetupError, Terminal, set_up
 from console.setup.newcomer import FIRST_MESSAGE
+from console.setup.plan import known_checks
 from functions.common.env import SettingError
+from scripts.deployment import ROOT, Problems, settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,9 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--create", default="", metavar="NAME", help="make a new agent; one of this name is brought up to date"
     )
-    parser.add_argument(
-        "--webhook-url", default="", metavar="URL", help="of the webhook function: https://…/webhook/post-call"
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--webhook-url",
+        type=_webhook_url,
+        default="",
+        metavar="URL",
+        help="of the webhook function: https://…/webhook/post-call",
     )
+    where.add_argument("--deployment", choices=tuple(CLOUDS), help="take it from Terraform's outputs for this cloud")
     parser.add_argument(
         "--secret-file", type=Path, metavar="FILE", help="where a new webhook's secret is kept, readable by you only"
     )
@@ -37,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--leave",
+        type=_check,
         action="append",
         default=[],
         metavar="CHECK",
@@ -50,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--voice", default="", metavar="ID", help="of a new agent (default: the one ElevenLabs chooses)"
     )
+    parser.add_argument("--env-file", type=Path, default=ROOT / ".env", help="of further settings (default: .env)")
     parser.add_argument("--dry-run", action="store_true", help="only show the difference")
     parser.add_argument("--yes", action="store_true", help="don't ask")
 
@@ -57,7 +70,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Exit status 1: the answer was no; 2: it could not be done, or not all of it."""
     try:
-        return asyncio.run(set_up(options, os.environ, Terminal.of_process()))
-    except (SetupError, SettingError, ApiError, OSError) as error:
-        print(f"setup: {error}", file=sys.stderr)
+        environ = settings(os.environ, options.env_file)
+        if options.deployment:
+            options.webhook_url = of_deployment(options.deployment, environ)[0].webhook_url
+        return asyncio.run(set_up(options, environ, Terminal.of_process()))
+    except (SetupError, SettingError, ApiError, PlaceError, Problems, OSError) as error:
+        for line in str(error).splitlines():
+            print(f"setup: {line}", file=sys.stderr)
         return FAILED
+
+
+def _webhook_url(text: str) -> str:
+    url = URL(text)  # its ValueError is argparse's to report
+    secure = url.scheme == "https" or url.host in {"127.0.0.1", "localhost"}
+    if text and not (url.host and secure):
+        raise argparse.ArgumentTypeError(f"{text!r}: ElevenLabs posts to https://… and nothing else")
+    return text
+
+
+def _check(text: str) -> str:
+    if text not in known_checks():
+        raise argparse.ArgumentTypeError(f"{text!r}: expected one of {', '.join(known_checks())}")
+    return text

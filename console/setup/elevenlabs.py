@@ -56,10 +56,10 @@ async def set_up(options: argparse.Namespace, environ: Mapping[str, str], termin
     one = elsewhere(environ, "") if options.create else chosen_agent(environ, options.agent)
     if not one.agent.api_key:
         raise SettingError("ELEVENLABS_API_KEY", None, "a key of the agent's workspace")
+    newcomer = _newcomer(options) if options.create else None
     async with aiohttp.ClientSession() as session:
         api = Api(session, one.agent.rest_url, one.agent.api_key)
         agent_id = await _id_of(options.create, api) if options.create else one.agent.agent_id
-        newcomer = None if agent_id else _newcomer(options)
         plan = make_plan(await _look(api, agent_id, newcomer, wanted), wanted, time.time())
         terminal.say(f"{api.base}, {f'agent {agent_id}' if agent_id else f'new agent {options.create}'}\n")
         if agent_id and not plan.changes:
@@ -99,7 +99,7 @@ def _newcomer(options: argparse.Namespace) -> Newcomer:
 
 
 async def _look(api: Api, agent_id: str, newcomer: Newcomer | None, wanted: Wanted) -> Situation:
-    agent = newcomer.document() if newcomer else await api.agent(agent_id)
+    agent = newcomer.document() if newcomer and not agent_id else await api.agent(agent_id)
     tools = await api.tools()
     try:
         return Situation(agent_id, agent, tools, await api.settings(), await api.webhooks())

@@ -10,6 +10,7 @@ from console.elevenlabs.tools import TOOL_IDS, observe_tools, with_tool_ids
 from console.elevenlabs.wanted import observe
 from console.elevenlabs.webhook import (
     AT_AGENT,
+    CHECKS,
     TRANSCRIPT,
     assigned,
     observe_assignment,
@@ -84,6 +85,12 @@ class Plan:
             # the whole section, since it is not published whether a PATCH merges inside of it
             puts.append(Put(AT_AGENT[:-1], {**mapping(agent, *AT_AGENT[:-1]), AT_AGENT[-1]: options}))
         return puts
+
+
+def known_checks() -> list[str]:
+    """What may be left as it is."""
+    of_the_agent = [*observe({}, Wishes()), *observe_tools({}, [], Wishes())]
+    return [*(one.check for one in of_the_agent), *CHECKS]
 
 
 def make_plan(situation: Situation, wanted: Wanted, now: float) -> Plan:
