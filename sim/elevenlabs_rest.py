@@ -310,7 +310,7 @@ async def _body(request: web.Request, shape: type[msgspec.Struct]) -> Document:
         msgspec.convert(body, shape)
     except msgspec.ValidationError as error:
         said, _, place = str(error).partition(" - at `$.")
-        raise _unprocessable(["body", *place.rstrip("`").split(".")], said) from None
+        raise _unprocessable(["body", *filter(None, place.rstrip("`").split("."))], said) from None
     except msgspec.DecodeError as error:
         raise _unprocessable(["body"], str(error)) from None
     document: Document = body
