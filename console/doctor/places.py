@@ -85,10 +85,16 @@ def _of_this_machine(environ: Mapping[str, str], root: Path) -> tuple[Places, di
         kept: dict[str, str] = json.loads((data / "secrets.json").read_text())
     except (OSError, ValueError):
         raise PlaceError("data/secrets.json is not there: make run makes it at its first start") from None
-    port, functions_port = environ.get("PORT") or "8080", environ.get("FUNCTIONS_PORT") or "8081"
-    functions_url = f"http://127.0.0.1:{functions_port}"
+    here = "127.0.0.1"
+    relay_url = f"ws://{here}:{environ.get('PORT') or environ.get('BRIDGE_PORT') or 8080}"
+    functions_url = f"http://{here}:{environ.get('FUNCTIONS_PORT') or 8081}"
     known = {**kept, "STORE": f"file:{data}", "EVENTS_URL": f"{functions_url}{EVENTS_PATH}"}
-    return _of_hosts({**known, **environ}, f"ws://127.0.0.1:{port}", functions_url), known
+    known |= {name: environ[name] for name in known if environ.get(name)}
+    return _of_hosts(
+        {**environ, **known},
+        environ.get("PUBLIC_URL") or relay_url,
+        environ.get("FUNCTIONS_PUBLIC_URL") or functions_url,
+    ), known
 
 
 def _of_hosts(environ: Mapping[str, str], relay: str, functions: str) -> Places:

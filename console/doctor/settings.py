@@ -137,7 +137,8 @@ def _secrets(subject: Subject) -> Iterator[Finding]:
     short = [name for name in weak if name not in _REFUSED_WHEN_SHORT]
     for name in short:
         found = f"{name} is shorter than {SECRET_LENGTH} characters"
-        yield Finding("settings.secrets", Verdict.WARN, found, _NEW_SECRET)
+        advice = "Copy it whole from ElevenLabs (wsec_…)." if name == "ELEVENLABS_WEBHOOK_SECRET" else _NEW_SECRET
+        yield Finding("settings.secrets", Verdict.WARN, found, advice)
     if not known:
         yield Finding("settings.secrets", Verdict.SKIPPED, f"none is set here: {', '.join(SECRETS)}")
     elif not short:
@@ -209,9 +210,6 @@ def _of_relay(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _mistake(check: str, error: SettingError) -> Finding:
-    """The error's own line; its value may hold a whole number."""
-    said, separator, expected = str(error).rpartition(": expected ")
-    advice = (
-        f"Set it to {error.expected}." if not error.expected.startswith("agents.") else f"Expected {error.expected}."
-    )
-    return Finding(check, Verdict.FAIL, mask_within(said) + separator + expected, advice)
+    """The error's own line in two; its value may hold a whole number."""
+    said = str(error).removesuffix(f": expected {error.expected}")
+    return Finding(check, Verdict.FAIL, mask_within(said), f"Expected: {error.expected}.")

@@ -11,6 +11,7 @@ import json
 import socket
 import ssl
 import time
+import warnings
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -71,8 +72,10 @@ def certificate(
     with trustme.Blob(issued.private_key_pem.bytes() + b"".join(pem.bytes() for pem in sent)).tempfile() as both:
         context.load_cert_chain(both)
     if newest:
-        context.minimum_version = ssl.TLSVersion.TLSv1
-        context.maximum_version = newest
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # that is what is planted
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = newest
         context.set_ciphers("DEFAULT@SECLEVEL=0")
     return context
 

@@ -1,0 +1,107 @@
+"""`console doctor`, as it is typed: exit status, what is printed, and where it takes its addresses from."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from console.__main__ import main
+from console.doctor.examination import PARTS
+from console.doctor.finding import Finding, Verdict
+from sim.processes import ROOT, free_port
+
+
+@pytest.fixture
+def doctor(tmp_path, monkeypatch):
+    """Run it with nothing but the given variables; its exit status."""
+
+    def run(*arguments, **environ):
+        with monkeypatch.context() as patch:
+            for name in list(os.environ):
+                patch.delenv(name)
+            for name, value in {"PATH": "/usr/bin:/bin", **environ}.items():
+                patch.setenv(name, value)
+            return main(["doctor", "--env-file", str(tmp_path / ".env"), *arguments])
+
+    return run
+
+
+def test_with_nothing_given_nothing_fails_and_everything_says_what_it_needs(doctor, capsys):
+    assert doctor() == 0
+    printed = capsys.readouterr().out
+    assert "relay.address … idle" in printed
+    assert "give --relay wss://…" in printed
+    assert printed.splitlines()[-1].endswith(" skipped")
+    assert "pass" not in printed.splitlines()[-1]
+
+
+def test_a_failed_check_is_status_1(doctor, capsys):
+    assert doctor("--only", "relay", "--relay", f"ws://127.0.0.1:{free_port()}/media/token-of-nobody") == 1
+    printed = capsys.readouterr().out
+    assert "FAIL  relay.health" in printed
+    assert "token-of-nobody" not in printed
+
+
+def test_a_warning_is_none(doctor, capsys):
+    environ = {"EXOTEL_TOKEN": "exotel-token-of-nobody", "ELEVENLABS_WEBHOOK_SECRET": "wsec_1"}
+    assert doctor("--only", "settings", **environ) == 0
+    assert "WARN  settings.secrets" in capsys.readouterr().out
+
+
+def test_json_is_all_that_is_printed(doctor, capsys):
+    assert doctor("--json", "--only", "store,clock") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert {one["check"].partition(".")[0] for one in document["findings"]} == {"store", "clock"}
+    assert document["counts"] == {"pass": 0, "warn": 0, "fail": 0, "skipped": len(document["findings"])}
+
+
+@pytest.mark.parametrize("arguments", [["--only", "relay,nonsense"], ["--deployment", "azure"], ["--frobnicate"]])
+def test_what_is_not_understood_is_status_2(doctor, arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        doctor(*arguments)
+    assert ended.value.code == 2
+    assert arguments[-1].rpartition(",")[2] in capsys.readouterr().err
+
+
+def test_a_deployment_that_is_not_there_is_status_2(doctor, capsys):
+    assert doctor("--deployment", "aws") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("doctor: infra/terraform/aws: terraform's outputs can't be read")
+
+
+def test_a_file_of_settings_that_is_none_is_status_2(doctor, tmp_path, capsys):
+    (tmp_path / ".env").write_text("just words\n")
+    assert doctor() == 2
+    assert capsys.readouterr().err == "doctor: .env, line 1: expected NAME=VALUE\n"
+
+
+def test_options_win_over_variables_and_both_over_nothing(doctor, monkeypatch, capsys):
+    seen = []
+
+    async def look(subject):
+        seen.append((subject.relay_url, subject.connect_url, subject.place_call, subject.long_call_s))
+        yield Finding("a.b", Verdict.PASS, "found")
+
+    monkeypatch.setitem(PARTS, "relay", look)
+    arguments = ("--only", "relay", "--relay", "wss://a/media/x", "--no-call", "--slow")
+    assert doctor(*arguments, VOICEBOT_URL="wss://b/media/y", CONNECT_URL="https://c/") == 0
+    assert seen == [("wss://a/media/x", "https://c/", False, 65.0)]
+
+
+def test_a_part_that_breaks_is_a_line_and_no_traceback(doctor, monkeypatch, capsys):
+    async def broken(subject):
+        yield Finding("a.b", Verdict.PASS, "found")
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setitem(PARTS, "relay", broken)
+    assert doctor("--only", "relay") == 1
+    printed = capsys.readouterr()
+    assert "relay.broke_off" in printed.out
+    assert "Traceback" not in printed.out + printed.err
+
+
+def test_make_doctor_hands_on_what_it_is_given():
+    command = ["make", "-n", "doctor", "DEPLOYMENT=aws", "ARGS=--no-call --json"]
+    printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert "-m console doctor --deployment aws --no-call --json" in printed
