@@ -12,6 +12,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "setup": ("console.setup.command", "make an agent of ElevenLabs what the relay needs, after asking"),
     "call": ("console.call_out.command", "call somebody, or a list: each number once, with outcomes"),
     "calls": ("console.calls.command", "look at calls: search, transcript beside the sound, trends, export"),
+    "plan": ("console.plan.command", "plan ahead: relays, sessions, and what a month costs on each cloud"),
 }
 
 

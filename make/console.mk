@@ -23,6 +23,12 @@ setup-elevenlabs: $(VENV)/.installed-relay ## make your agent what the relay nee
 	@$(CONSOLE) setup elevenlabs $(if $(AGENT),--agent $(AGENT)) $(if $(CREATE),--create "$(CREATE)") \
 	  $(if $(WEBHOOK),--webhook-url $(WEBHOOK)) $(if $(DEPLOYMENT),--deployment $(DEPLOYMENT)) $(ARGS)
 
+.PHONY: plan
+CALLS ?= 200
+MINUTES ?= 50000
+plan: $(VENV)/.installed-demo ## relays, sessions and monthly cost for a load: CALLS=200 MINUTES=50000, more in ARGS="--plot plan.png …"
+	@$(CONSOLE) plan --calls $(CALLS) --minutes $(MINUTES) $(ARGS)
+
 # A browser for the tests of the console's pages, where we may install one; elsewhere the tests say that it is missing.
 .PHONY: tools-console
 tools-console:

@@ -1,0 +1,170 @@
+"""What a month costs on each cloud, by part: what infra/terraform/{aws,gcp} builds, and nothing else.
+
+Every line shows its arithmetic, and lines are rounded to cents before they are summed, so the table adds up. The same
+arithmetic stands in docs/aws.md and docs/gcp.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from console.plan.load import GIB, HOURS, Load, Measured
+from console.plan.prices import Price, Prices
+from console.plan.sizing import Sizing, Unit, added_hours, size
+
+REQUESTS_A_CALL, REQUEST_S, LAMBDA_GIB = 8, 0.3, 0.5
+WRITES_A_CALL, KEPT_BYTES, KEPT_MONTHS = 25, 50_000, 12
+LOG_BYTES = 30_000
+AWS_SECRETS, AWS_METRICS, AWS_ALARMS, IMAGE_GIB = 7, 9, 13, 2
+"""Metrics and alarms beyond the ten of each that are free (docs/aws.md)."""
+GCP_ALARMS, WARM_GIB = 11, 0.5
+QUARTER, FIVE_MINUTES = 1 / 4, 1 / 12
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the bill, in dollars a month."""
+
+    part: str
+    what: str
+    arithmetic: str
+    usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A cloud's relays and bill."""
+
+    cloud: str
+    sizing: Sizing
+    items: Sequence[Item]
+
+    @property
+    def usd(self) -> float:
+        """A month, summed as shown."""
+        return round(sum(item.usd for item in self.items), 2)
+
+    def by_part(self) -> dict[str, float]:
+        """Part → dollars a month."""
+        parts: dict[str, float] = {}
+        for item in self.items:
+            parts[item.part] = round(parts.get(item.part, 0.0) + item.usd, 2)
+        return parts
+
+
+class _Bill:
+    """Collects items; with the free tier what is free once an account is taken off."""
+
+    def __init__(self, prices: Prices, section: str, load: Load) -> None:
+        self.items: list[Item] = []
+        self._prices = prices
+        self._section = section
+        self._free = load.free_tier
+
+    def add(self, part: str, what: str, units: float, name: str, formula: str) -> None:
+        """`formula` says how the units came about."""
+        self.add_price(part, what, units, self._prices.of(self._section, name), formula)
+
+    def add_price(self, part: str, what: str, units: float, price: Price, formula: str) -> None:
+        free = min(units, price.free) if self._free else 0.0
+        less = f" less {free:,.6g} free" if free else ""
+        self.items.append(
+            Item(part, what, f"({formula}{less}) × {price.value:.10g}", round((units - free) * price.value, 2))
+        )
+
+
+def aws_unit(cpu: int = 512, memory_mib: int = 1024) -> Unit:
+    """As infra/terraform/aws builds it: 200 calls a vCPU, another task at 60 % of them, two at least."""
+    return Unit("AWS task", cpu / 1024, memory_mib, cpu * 200 // 1024, least=2, zones=2, add_at=0.6)
+
+
+def gcp_unit(memory_mib: int = 1024) -> Unit:
+    """As infra/terraform/gcp builds it: one vCPU, 200 calls, another instance when all are full, one at least."""
+    return Unit("Google Cloud instance", 1.0, memory_mib, 200, least=1, zones=1, add_at=1.0)
+
+
+def plan_aws(load: Load, measured: Measured, prices: Prices, unit: Unit | None = None) -> Plan:
+    """Fargate in two zones behind a load balancer and, without a domain, CloudFront; Lambda; S3."""
+    sizing = size(unit or aws_unit(), load, measured)
+    vcpu, gib, least = sizing.unit.vcpu, sizing.unit.memory_mib / 1024, sizing.unit.least
+    # Tasks go one by one: after a quarter of an hour with little to do, then every five minutes.
+    added = added_hours(sizing, load, QUARTER + FIVE_MINUTES * max(0, sizing.added - 1) / 2)
+    out, back = _gib(load, measured.out_bytes(load)), _gib(load, measured.from_line)
+    through = _gib(load, measured.to_line + measured.from_line)
+    bill = _Bill(prices, "aws", load)
+    always, extra = f"{least} × {HOURS} × ", f"{added:,.1f} × "
+    bill.add("relay", "CPU of the tasks that always run", least * HOURS * vcpu, "fargate_vcpu", f"{always}{vcpu:g}")
+    bill.add("relay", "their memory", least * HOURS * gib, "fargate_gib", f"{always}{gib:g}")
+    if sizing.added:
+        bill.add("relay", "CPU of the tasks of busy hours", added * vcpu, "fargate_vcpu", f"{extra}{vcpu:g}")
+        bill.add("relay", "their memory", added * gib, "fargate_gib", f"{extra}{gib:g}")
+    addresses = (least + sizing.unit.zones) * HOURS + added
+    bill.add("relay", "public addresses of tasks and balancer", addresses, "address", f"{addresses:,.0f}")
+    bill.add("balancer", "load balancer", HOURS, "balancer", f"{HOURS}")
+    bill.add("balancer", "its units, one a GiB", through, "balancer_unit", f"{through:,.2f}")
+    if load.domain:
+        bill.add("balancer", "zone of the domain", 1, "dns_zone", "1")
+    else:
+        bill.add("balancer", "callers' sound, CloudFront to us", back, "cloudfront_origin", f"{back:,.2f}")
+    bill.add("traffic", "sound to Exotel and to the agent", out, "internet", f"{out:,.2f}")
+    requests = load.calls_a_month * REQUESTS_A_CALL
+    bill.add("functions", "requests to the API", requests, "api_request", f"{requests:,.0f}")
+    bill.add("functions", "requests to the Lambdas", requests, "lambda_request", f"{requests:,.0f}")
+    worked = requests * REQUEST_S * LAMBDA_GIB
+    formula = f"{requests:,.0f} × {REQUEST_S:g} × {LAMBDA_GIB:g}"
+    bill.add("functions", "work of the Lambdas", worked, "lambda_gib_second", formula)
+    _storage(bill, load)
+    bill.add("storage", "images", IMAGE_GIB, "image_gib", f"{IMAGE_GIB}")
+    bill.add("logs", "metrics beyond ten", AWS_METRICS, "metric", f"{AWS_METRICS}")
+    bill.add("logs", "alarms beyond ten", AWS_ALARMS, "alarm", f"{AWS_ALARMS}")
+    bill.add("secrets", "secrets", AWS_SECRETS, "secret", f"{AWS_SECRETS}")
+    return Plan("aws", sizing, [*bill.items, *_minutes(prices, load)])
+
+
+def plan_gcp(load: Load, measured: Measured, prices: Prices, unit: Unit | None = None) -> Plan:
+    """Cloud Run, billed by the instance; Cloud Functions, one of them kept warm; Cloud Storage."""
+    sizing = size(unit or gcp_unit(), load, measured)
+    vcpu, gib, least = sizing.unit.vcpu, sizing.unit.memory_mib / 1024, sizing.unit.least
+    added = added_hours(sizing, load, QUARTER)
+    seconds = (least * HOURS + added) * 3600
+    month = HOURS * 3600
+    out = _gib(load, measured.out_bytes(load))
+    bill = _Bill(prices, "gcp", load)
+    bill.add("relay", "CPU of the instances", seconds * vcpu, "run_vcpu", f"{seconds:,.0f} × {vcpu:g}")
+    bill.add("relay", "their memory", seconds * gib, "run_gib", f"{seconds:,.0f} × {gib:g}")
+    if load.domain:
+        bill.add("balancer", "rule of the domain's balancer", HOURS, "balancer_rule", f"{HOURS}")
+    bill.add("traffic", "sound to Exotel and to the agent", out, "internet", f"{out:,.2f}")
+    bill.add("functions", "CPU of the transfer function kept warm", month, "warm_vcpu", f"{month:,}")
+    bill.add("functions", "its memory", month * WARM_GIB, "warm_gib", f"{month:,} × {WARM_GIB:g}")
+    requests = load.calls_a_month * REQUESTS_A_CALL
+    formula = f"{requests:,.0f} × {REQUEST_S:g}"
+    bill.add("functions", "work of the functions", requests * REQUEST_S, "function_second", formula)
+    _storage(bill, load)
+    bill.add("storage", "images and archives", IMAGE_GIB, "image_gib", f"{IMAGE_GIB}")
+    bill.add("logs", "alarms", GCP_ALARMS, "alarm", f"{GCP_ALARMS}")
+    return Plan("gcp", sizing, [*bill.items, *_minutes(prices, load)])
+
+
+def _storage(bill: _Bill, load: Load) -> None:
+    """Bucket and logs are the same on both clouds but for the price."""
+    calls = load.calls_a_month
+    kept = calls * KEPT_BYTES * KEPT_MONTHS / GIB
+    logged = calls * LOG_BYTES / GIB
+    bill.add(
+        "storage", "writes to the bucket", calls * WRITES_A_CALL, "bucket_write", f"{calls:,.0f} × {WRITES_A_CALL}"
+    )
+    bill.add("storage", "what is kept in it", kept, "bucket_gib", f"{kept:,.3f}")
+    bill.add("logs", "log", logged, "log_gib", f"{logged:,.4f}")
+
+
+def _minutes(prices: Prices, load: Load) -> list[Item]:
+    """What the price file says of Exotel's and the vendor's minutes; nothing when it says nothing."""
+    return [
+        Item(name, "minutes", f"{load.minutes:,.0f} × {price.value:.10g}", round(load.minutes * price.value, 2))
+        for name in ("exotel", "agent")
+        if (price := prices.minute(name))
+    ]
+
+
+def _gib(load: Load, bytes_a_minute: float) -> float:
+    return load.minutes * bytes_a_minute / GIB

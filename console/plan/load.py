@@ -1,0 +1,114 @@
+"""The load that is planned for, and what one relay was measured to need."""
+
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+MEASURED = Path(__file__).parent / "measured.toml"
+HOURS = 730
+MAX_CALLS = 100_000
+GIB = 1024**3
+HEADER_BYTES = 74
+"""TCP, IP and TLS around one message: 52 and 22 bytes."""
+RATES = (8000, 16000)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """`calls` at the busiest moment, `minutes` of calls a month. The rest is assumed, each with a switch of its own."""
+
+    calls: int
+    minutes: float
+    tls: bool = True
+    agent_rate: int = 16000
+    call_minutes: float = 3.0
+    headroom: float = 0.2
+    peaks: int = 22
+    domain: bool = False
+    free_tier: bool = False
+
+    def __post_init__(self) -> None:
+        most = self.calls * HOURS * 60
+        checks = {
+            f"--calls: expected 1 to {MAX_CALLS:,} calls at once": 1 <= self.calls <= MAX_CALLS,
+            "--minutes: expected 0 or more minutes a month": 0 <= self.minutes < float("inf"),
+            f"--minutes: {self.calls} calls at once are at most {most:,} minutes a month": self.minutes <= most,
+            f"--agent-rate: expected one of {', '.join(map(str, RATES))}": self.agent_rate in RATES,
+            "--call-minutes: expected more than 0, at most 60": 0 < self.call_minutes <= 60,
+            "--headroom: expected 0 to 90 per cent": 0 <= self.headroom <= 0.9,
+            "--peaks: expected 0 to 1,000 a month": 0 <= self.peaks <= 1000,
+        }
+        for complaint, holds in checks.items():
+            if not holds:
+                raise ValueError(complaint)
+
+    @property
+    def calls_a_month(self) -> float:
+        """How many people called."""
+        return self.minutes / self.call_minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One relay process on one core. Bytes are those of a minute of a call, with all headers."""
+
+    machine: str
+    date: date
+    cpu_ms: dict[int, float]
+    tls_cpu_ms: float
+    idle_mib: float
+    call_kib: float
+    tls_call_kib: float
+    to_line: float
+    to_agent: dict[int, float]
+    from_line: float
+
+    @classmethod
+    def read(cls, path: Path = MEASURED) -> "Measured":
+        """Raises ValueError naming what is wrong with the file."""
+        try:
+            with path.open("rb") as file:
+                table = tomllib.load(file)
+            cpu, memory, wire = table["cpu"], table["memory"], table["wire"]
+            return cls(
+                str(table["machine"]),
+                table["date"],
+                {rate: _positive(cpu[f"rate_{rate}"]) for rate in RATES},
+                _positive(cpu["tls"]),
+                _positive(memory["idle_mib"]),
+                _positive(memory["call_kib"]),
+                _positive(memory["tls_call_kib"]),
+                _on_the_wire(wire["to_line"]),
+                {rate: _on_the_wire(wire[f"to_agent_{rate}"]) for rate in RATES},
+                _on_the_wire(wire["from_line"]),
+            )
+        except OSError as error:
+            raise ValueError(f"{path} can't be read: {error.strerror}") from None
+        except KeyError as error:
+            raise ValueError(f"{path}: {error.args[0]} is missing") from None
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}: {error}") from None
+
+    def cpu_ms_of(self, load: Load) -> float:
+        """Milliseconds of CPU for a second of one call."""
+        return self.cpu_ms[load.agent_rate] + (self.tls_cpu_ms if load.tls else 0.0)
+
+    def call_kib_of(self, load: Load) -> float:
+        """Memory of one call."""
+        return self.tls_call_kib if load.tls else self.call_kib
+
+    def out_bytes(self, load: Load) -> float:
+        """To Exotel and to the agent, a minute."""
+        return self.to_line + self.to_agent[load.agent_rate]
+
+
+def _positive(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise ValueError(f"{value!r}: expected a number above 0")
+    return float(value)
+
+
+def _on_the_wire(given: Any) -> float:
+    return _positive(given["bytes"]) + _positive(given["messages"]) * HEADER_BYTES

@@ -1,0 +1,115 @@
+"""The price file: every price with its unit, region, date and source, and whether anybody checked it."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+DEFAULT = Path(__file__).parent / "prices.toml"
+OWN = ("exotel", "agent")
+"""Sections that are empty until somebody fills in what they pay: `minute` alone."""
+_NOTES = {"region": str, "date": date, "source": str, "verified": bool}
+_KEYS = {"value", "unit", "free", *_NOTES}
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for a `unit`; the first `free` units of a month cost nothing, once an account."""
+
+    value: float
+    unit: str
+    region: str
+    date: date
+    source: str
+    verified: bool
+    free: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Section (aws, gcp, exotel, agent) → name → price."""
+
+    sections: Mapping[str, Mapping[str, Price]]
+
+    def of(self, section: str, name: str) -> Price:
+        """A price that the planner needs."""
+        return self.sections[section][name]
+
+    def minute(self, section: str) -> Price | None:
+        """What Exotel or the agent's vendor takes for a minute, if the file says so."""
+        return self.sections.get(section, {}).get("minute")
+
+    def all(self) -> Iterator[tuple[str, Price]]:
+        """(`section.name`, price)."""
+        for section, prices in self.sections.items():
+            for name, price in prices.items():
+                yield f"{section}.{name}", price
+
+
+def load(path: Path | None = None) -> Prices:
+    """The prices that come with this, those of `path` instead where it has any. Raises ValueError naming the price."""
+    ours = _read(DEFAULT)
+    sections = {name: _section(DEFAULT, name, table, {}) for name, table in ours.items()}
+    for name, table in (_read(path) if path else {}).items():
+        known = sections.get(name, {})
+        if name not in sections and name not in OWN:
+            raise ValueError(f"{path}: [{name}] is not known: expected {', '.join((*sections, *OWN))}")
+        assert path is not None
+        notes = {key: ours.get(name, {}).get(key) for key in _NOTES}
+        given = _section(path, name, table, {key: value for key, value in notes.items() if value is not None})
+        expected = known or ("minute",)
+        if unknown := sorted(set(given) - set(expected)):
+            raise ValueError(f"{path}: {name}.{unknown[0]} is not known: expected {', '.join(expected)}")
+        sections[name] = {**known, **given}
+    return Prices(sections)
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise ValueError(f"{path} can't be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _section(path: Path, name: str, table: object, inherited: Mapping[str, Any]) -> dict[str, Price]:
+    """`[name]` may give region, date, source and verified for all of `[name.prices]`; a price may give its own."""
+    if not isinstance(table, dict):
+        raise ValueError(f"{path}: {name}: expected a table")
+    if unknown := sorted(set(table) - {"prices", *_NOTES}):
+        raise ValueError(f"{path}: {name}.{unknown[0]} is not known: expected prices, {', '.join(_NOTES)}")
+    # Another number with our date and source on it would be a lie.
+    notes = {**inherited, **({"source": str(path), "verified": False} if inherited else {})}
+    notes |= {key: value for key, value in table.items() if key in _NOTES}
+    prices = table.get("prices", {})
+    if not isinstance(prices, dict):
+        raise ValueError(f"{path}: {name}.prices: expected a table")
+    return {key: _price(f"{path}: {name}.{key}", price, notes) for key, price in prices.items()}
+
+
+def _price(where: str, given: object, notes: Mapping[str, Any]) -> Price:
+    if not isinstance(given, dict):
+        raise ValueError(f'{where}: expected {{ value = 0.01, unit = "…" }}')
+    if unknown := sorted(set(given) - _KEYS):
+        raise ValueError(f"{where}: {unknown[0]} is not known: expected {', '.join(sorted(_KEYS))}")
+    whole = {"verified": False, "region": "", "source": "", "free": 0, **notes, **given}
+    for key in ("value", "free"):
+        amount = whole.get(key)
+        if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount < 1e9:
+            raise ValueError(f"{where}: {key} = {amount!r}: expected a number of dollars or units, 0 or more")
+    for key, kind in {"unit": str, **_NOTES}.items():
+        if not isinstance(whole.get(key), kind):
+            raise ValueError(f"{where}: {key} = {whole.get(key)!r}: expected a {kind.__name__}")
+    return Price(
+        float(whole["value"]),
+        whole["unit"],
+        whole["region"],
+        whole["date"],
+        whole["source"],
+        whole["verified"],
+        float(whole["free"]),
+    )

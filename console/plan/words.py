@@ -1,0 +1,91 @@
+"""A plan in words: what it assumes, and what one should know about it."""
+
+from collections.abc import Sequence
+
+from console.plan import cost
+from console.plan.cost import Plan
+from console.plan.load import HEADER_BYTES, Load, Measured
+from console.plan.prices import Prices
+from console.plan.sizing import Sizing
+
+SPARE_SESSIONS = 0.05
+MAX_RELAYS = 10  # relay_max_tasks and relay_max_instances of the Terraform roots
+NAMES = {"aws": "AWS", "gcp": "Google Cloud"}
+SETTINGS = {"aws": ("relay_min_tasks", "relay_max_tasks"), "gcp": ("relay_min_instances", "relay_max_instances")}
+
+
+def agent_sessions(load: Load) -> int:
+    """Conversations at once at the vendor: while a fallback takes over, or Exotel tries again, a call has two."""
+    return load.calls + -int(-load.calls * SPARE_SESSIONS // 1)
+
+
+def egress_mbit(load: Load, measured: Measured) -> float:
+    """Megabits a second that leave all relays at the peak."""
+    return load.calls * measured.out_bytes(load) * 8 / 60 / 1e6
+
+
+def assumptions(load: Load, measured: Measured, prices: Prices) -> Sequence[str]:
+    """One line each; a switch in brackets where there is one."""
+    agent = "the line's own 8 kHz" if load.agent_rate == 8000 else "16 kHz, resampled"
+    lines = [
+        f"Relay: {measured.cpu_ms_of(load):.2f} ms of CPU a call-second, {measured.call_kib_of(load):.0f} KiB a call, "
+        f"measured on {measured.machine}, {measured.date}; a cloud's vCPU is taken for that core (--measured).",
+        f"The agent speaks {agent} (--agent-rate), {'with' if load.tls else 'without'} TLS (--tls).",
+        f"{load.headroom:.0%} of CPU and memory stays free (--headroom).",
+        f"Sound: {measured.out_bytes(load) / 1e6:.2f} MB a minute out, {measured.from_line / 1e6:.2f} MB in, with "
+        f"{HEADER_BYTES} bytes of headers a message; an ambience that always sounds.",
+        f"A call lasts {load.call_minutes:g} minutes (--call-minutes) and makes {cost.REQUESTS_A_CALL} requests of "
+        f"{cost.REQUEST_S:g} s, {cost.WRITES_A_CALL} writes, {cost.LOG_BYTES // 1000} kB of log and "
+        f"{cost.KEPT_BYTES // 1000} kB kept for {cost.KEPT_MONTHS} months.",
+        f"{load.peaks} peaks a month (--peaks), after each of which added relays run on for a while; the minutes fall "
+        "where they cost most, so compute is an upper bound.",
+        "A deploy runs old and new relays side by side for up to an hour: that hour is not counted.",
+        "What an account gets free each month is taken off once (--no-free-tier)."
+        if load.free_tier
+        else "What an account gets free each month is not taken off (--free-tier), but for ten metrics and ten alarms.",
+        "A domain of your own." if load.domain else "No domain: the clouds' own names (--domain).",
+    ]
+    if sentence := unverified(prices):
+        lines.append(f"UNVERIFIED PRICES: {sentence} Put yours into a file (--prices).")
+    missing = [name for name in ("exotel", "agent") if prices.minute(name) is None]
+    if missing:
+        lines.append(f"Not in it: the minutes of {' and '.join(missing)}; give their price by --prices to have them.")
+    return lines
+
+
+def unverified(prices: Prices) -> str:
+    """How many prices nobody checked; empty when all were."""
+    dates = [price.date for _, price in prices.all() if not price.verified]
+    if not dates:
+        return ""
+    return f"{len(dates)} of {len(list(prices.all()))} prices are as known on {max(dates)}, checked against no bill."
+
+
+def advice(plan: Plan, load: Load) -> Sequence[str]:
+    """What to set, and what to know, for this load on this cloud."""
+    sizing, lines = plan.sizing, []
+    least, most = SETTINGS[plan.cloud]
+    if sizing.carries < sizing.unit.max_calls:
+        why = "CPU" if sizing.by_cpu <= sizing.by_memory else "memory"
+        lines.append(
+            f"Set relay_max_calls = {sizing.carries}: with {sizing.unit.max_calls}, the default, a full relay would "
+            f"have less {why} to spare than wanted."
+        )
+    if sizing.relays > MAX_RELAYS:
+        lines.append(f"Set {most} = {sizing.relays}: the default is {MAX_RELAYS}.")
+    lines.append(_loss(plan.cloud, sizing, load, least))
+    return lines
+
+
+def _loss(cloud: str, sizing: Sizing, load: Load, least: str) -> str:
+    if cloud == "gcp":
+        return (
+            f"An instance that is lost takes its calls with it, up to {min(load.calls, sizing.carries)}; Cloud Run "
+            f"starts another in some zone. {least} = 2 halves that, and doubles what always runs."
+        )
+    if sizing.left_after_loss >= load.calls:
+        return f"If a zone is lost at the peak, what is left carries all {load.calls} calls that come again."
+    return (
+        f"If a zone is lost at the peak, what is left carries {sizing.left_after_loss} of {load.calls} calls that come "
+        f"again, until ECS has replaced the tasks; {least} = {sizing.for_zone} carries all."
+    )
