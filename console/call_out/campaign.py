@@ -26,6 +26,8 @@ from console.exotel.facts import CallFacts
 from console.exotel.order import MAX_TIME_LIMIT_S, Order
 from console.exotel.pace import Pace
 
+MARK_CHARACTERS = len(" #0123abcd")
+"""Of Exotel's CustomField: how a call is recognised whose order was never answered."""
 FIRST_POLL_S, POLL_S = 2.0, 10.0
 POLLS_A_MINUTE = 90  # of the account's 200 requests a minute
 RING_S = 120.0

@@ -8,7 +8,6 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -16,23 +15,22 @@ from rich.console import Console
 from yarl import URL
 
 from console.call_out.campaign import Campaign, Limits
-from console.call_out.hours import Hours
-from console.call_out.journal import JournalError, State, open_journal, read_journal
+from console.call_out.journal import State, open_journal, read_journal
 from console.call_out.outcome import Outcome, Result
-from console.call_out.people import Callee, Reading, number_of, read_do_not_call, read_list, zone, zone_of
+from console.call_out.people import Callee, read_do_not_call
+from console.call_out.request import LIST_HOURS, everybody, limits_of
 from console.call_out.screen import Screen, write_results
 from console.exotel.account import Account
 from console.exotel.client import ExotelClient
-from console.exotel.order import MAX_CUSTOM_FIELD, MAX_TIME_LIMIT_S, Order, stream_url
+from console.exotel.order import Order
 from console.exotel.pace import Pace, per_minute
 from console.softphone.sentences import bare
-from functions.common.env import Env, SettingError
 from functions.common.phone import mask
+from scripts.deployment import Problems, settings
+from sim.processes import ROOT
 
 DONE, NEEDS_YOU, WRONG_INPUT, STOPPED, INTERRUPTED = 0, 1, 2, 3, 130
-MARK_CHARACTERS = len(" #0123abcd")
 HEADROOM = 0.9
-LIST_HOURS = "09:00-21:00"
 EXITS = """exit status: 0 every number has an outcome; 1 some number needs you (unknown, refused, still open);
 2 something is wrong with what was given, nobody was called; 3 stopped before the end of the list, the same command goes
 on; 130 interrupted, the same command goes on. For a single number: 0 answered, 1 not answered."""
@@ -66,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     several.add_argument(
         "--retry-unknown", action="store_true", help="call numbers of which it is not known if they were"
     )
+    parser.add_argument("--env-file", type=Path, default=ROOT / ".env", help="of further settings (default: .env)")
     parser.add_argument("--results", type=Path, metavar="CSV", help="write what became of each number")
     parser.add_argument("--show-numbers", action="store_true", help="whole numbers on the screen")
     parser.add_argument("--dry-run", action="store_true", help="check everything, call nobody, ask Exotel nothing")
@@ -75,15 +74,16 @@ def run(options: argparse.Namespace) -> int:
     """See the exit statuses in --help."""
     console = Console()
     try:
-        people, orders = _everybody(options, console)
-        limits = _limits(options)
+        environ = settings(os.environ, options.env_file)
+        people, orders = everybody(options, environ, console)
+        limits = limits_of(options)
         do_not_call = read_do_not_call(options.dnc) if options.dnc else frozenset()
         options.journal = options.journal or (options.list and Path(f"{options.list}.calls.jsonl"))
         if options.dry_run:
             return _rehearse(options, console, people, orders, limits, do_not_call)
-        account = Account.from_env(os.environ)
+        account = Account.from_env(environ)
         return asyncio.run(_call(options, console, account, people, orders, limits, do_not_call))
-    except (SettingError, JournalError, ValueError, OSError) as error:
+    except (Problems, ValueError, OSError) as error:
         print(f"call: {error}", file=sys.stderr)
         return WRONG_INPUT
 
@@ -155,80 +155,6 @@ def _status(campaign: Campaign, results: Sequence[Result], console: Console) -> 
     if any(one.outcome in {Outcome.UNKNOWN, Outcome.REFUSED, Outcome.OPEN} for one in results):
         return NEEDS_YOU
     return STOPPED if any(one.outcome is Outcome.NOT_CALLED for one in results) else DONE
-
-
-def _everybody(options: argparse.Namespace, console: Console) -> tuple[Sequence[Callee], Mapping[str, Order]]:
-    """Whom to call and what to order for each. Raises ValueError."""
-    orders: dict[str, Order] = {}
-    template = _template(options)
-    common = dict(_pair(text) for text in options.param)
-
-    def check(one: Callee) -> None:
-        if one.zone is None and options.hours:
-            raise ValueError("whose clock do the hours follow? Give --timezone, or the row a timezone")
-        field = one.custom_field or options.field
-        if len(field) > MAX_CUSTOM_FIELD - MARK_CHARACTERS:
-            raise ValueError(f"custom_field has {len(field)} characters: {MAX_CUSTOM_FIELD - MARK_CHARACTERS} fit")
-        url = stream_url(template.stream_url, {**common, **one.parameters})
-        orders.setdefault(one.number, replace(template, number=one.number, stream_url=url, custom_field=field))
-
-    default_zone = zone(options.timezone) if options.timezone else None
-    if options.list is None:
-        number = number_of(options.number)
-        one = Callee(number, zone=zone_of(number, "", default_zone))
-        check(one)
-        return [one], orders
-    options.hours = options.hours or LIST_HOURS
-    only = [name.strip() for name in options.columns.split(",") if name.strip()] if options.columns else None
-    reading = read_list(options.list, only=only, default_zone=default_zone, check=check)
-    _report(reading, options, console)
-    return reading.callees, orders
-
-
-def _template(options: argparse.Namespace) -> Order:
-    """What all orders have in common. Raises ValueError."""
-    env = Env(os.environ)
-    caller = options.caller_id or env.required("EXOTEL_CALLER_ID", "the ExoPhone to call from, or --from")
-    address = options.stream_url or env.required("EXOTEL_STREAM_URL", "the relay's wss:// URL, or --stream-url")
-    try:
-        caller_id = number_of(caller)
-    except ValueError as error:
-        raise ValueError(f"--from ({mask(caller)}): {error}") from None
-    stream_url(address, {})
-    if not 0 <= options.time_limit <= MAX_TIME_LIMIT_S:
-        raise ValueError(f"--time-limit {options.time_limit}: expected 1 to {MAX_TIME_LIMIT_S} seconds")
-    if options.status_callback and URL(options.status_callback).scheme not in {"http", "https"}:
-        raise ValueError("--status-callback: expected an http:// or https:// URL")
-    return Order("", caller_id, address, "", options.record, options.status_callback, options.time_limit)
-
-
-def _limits(options: argparse.Namespace) -> Limits:
-    a_minute, most = per_minute(options.rate), per_minute(options.account_limit)
-    if a_minute > most:
-        raise ValueError(f"--rate {options.rate} is more than the account may ask ({options.account_limit})")
-    if options.concurrent < 1:
-        raise ValueError(f"--concurrent {options.concurrent}: expected 1 or more")
-    hours = Hours.parse(options.hours) if options.hours else None
-    return Limits(a_minute, options.concurrent, hours, options.outside_hours == "wait", options.retry_unknown)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise ValueError(f"--param {text!r}: expected NAME=VALUE")
-    return name, value
-
-
-def _report(reading: Reading, options: argparse.Namespace, console: Console) -> None:
-    """What was wrong with the list. Raises ValueError when that must be mended first."""
-    for bad in reading.bad:
-        print(f"call: {options.list}, line {bad.line}: {bad.why}", file=sys.stderr)
-    if reading.bad and not options.skip_bad:
-        raise ValueError(f"{len(reading.bad)} rows can't be used: mend them, or go on without them by --skip-bad")
-    for line, first in reading.repeated.items():
-        console.print(f"Line {line} has the number of line {first} again: called once.", highlight=False)
-    if not reading.callees:
-        raise ValueError(f"{options.list} has nobody to call")
 
 
 def _rehearse(

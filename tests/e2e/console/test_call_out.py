@@ -30,8 +30,9 @@ async def test_a_person_is_called_hears_the_agent_and_there_is_a_record(tmp_path
             "EXOTEL_CALLER_ID": "08047100002",
             "EXOTEL_STREAM_URL": f"{world.media_url}/{'t' * 24}?sample-rate=8000",
         }
+        typed = ("98765 00001", "--param", "name=Asha", "--record", "--env-file", os.devnull)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "console", "call", "98765 00001", "--param", "name=Asha", "--record",
+            sys.executable, "-m", "console", "call", *typed,
             cwd=ROOT, env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         try:

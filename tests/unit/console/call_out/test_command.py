@@ -29,9 +29,10 @@ ALWAYS = ("--hours", "00:00-24:00")
 
 
 @pytest.fixture
-def settings(monkeypatch):
+def settings(monkeypatch, tmp_path):
     for name, value in {**SETTINGS, "EXOTEL_BASE_URL": "http://127.0.0.1:9"}.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr("console.call_out.command.ROOT", tmp_path)  # whoever develops this may have a .env
 
 
 @pytest.fixture
@@ -75,6 +76,16 @@ def test_a_setting_that_is_missing_is_named(settings, monkeypatch, capsys, name)
     assert capsys.readouterr().err.startswith(f"call: {name} is not set: expected ")
 
 
+def test_settings_may_stand_in_a_file(settings, monkeypatch, tmp_path, capsys):
+    monkeypatch.delenv("EXOTEL_CALLER_ID")
+    file = tmp_path / ".env"
+    file.write_text("EXOTEL_CALLER_ID=08047100002\n")
+    assert main(["call", ASHA, "--dry-run", "--env-file", str(file)]) == 0
+    file.write_text("what is this\n")
+    assert main(["call", ASHA, "--dry-run", "--env-file", str(file)]) == 2
+    assert "call: .env, line 1: expected NAME=VALUE" in capsys.readouterr().err
+
+
 def test_bad_rows_are_all_named_before_anybody_is_called(settings, people, capsys):
     with people.open("a") as file:
         file.write("12345,Bad\n+6561234567,Lee\n" + f"9876500003,{'x' * 300}\n")
@@ -116,7 +127,7 @@ async def exotel(**changed):
 async def typed(environ, *arguments, interrupt_after=""):
     """(exit status, what was printed); a SIGINT once `interrupt_after` was."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "console", "call", *arguments, cwd=ROOT, env=environ,
+        sys.executable, "-m", "console", "call", "--env-file", os.devnull, *arguments, cwd=ROOT, env=environ,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     try:

@@ -1,0 +1,96 @@
+"""What was asked for on the command line, checked whole before anything is done."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from rich.console import Console
+from yarl import URL
+
+from console.call_out.campaign import MARK_CHARACTERS, Limits
+from console.call_out.hours import Hours
+from console.call_out.people import Callee, Reading, number_of, read_list, zone, zone_of
+from console.exotel.order import MAX_CUSTOM_FIELD, MAX_TIME_LIMIT_S, Order, stream_url
+from console.exotel.pace import per_minute
+from functions.common.env import Env
+from functions.common.phone import mask
+
+LIST_HOURS = "09:00-21:00"
+
+
+def everybody(
+    options: argparse.Namespace, environ: Mapping[str, str], console: Console
+) -> tuple[Sequence[Callee], Mapping[str, Order]]:
+    """Whom to call, and number → what to order. Raises ValueError."""
+    orders: dict[str, Order] = {}
+    template = _template(options, environ)
+    common = dict(_pair(text) for text in options.param)
+
+    def check(one: Callee) -> None:
+        if one.zone is None and options.hours:
+            raise ValueError("whose clock do the hours follow? Give --timezone, or the row a timezone")
+        field = one.custom_field or options.field
+        if len(field) > MAX_CUSTOM_FIELD - MARK_CHARACTERS:
+            raise ValueError(f"custom_field has {len(field)} characters: {MAX_CUSTOM_FIELD - MARK_CHARACTERS} fit")
+        url = stream_url(template.stream_url, {**common, **one.parameters})
+        orders.setdefault(one.number, replace(template, number=one.number, stream_url=url, custom_field=field))
+
+    default_zone = zone(options.timezone) if options.timezone else None
+    if options.list is None:
+        number = number_of(options.number)
+        one = Callee(number, zone=zone_of(number, "", default_zone))
+        check(one)
+        return [one], orders
+    options.hours = options.hours or LIST_HOURS
+    only = [name.strip() for name in options.columns.split(",") if name.strip()] if options.columns else None
+    reading = read_list(options.list, only=only, default_zone=default_zone, check=check)
+    _report(reading, options, console)
+    return reading.callees, orders
+
+
+def _template(options: argparse.Namespace, environ: Mapping[str, str]) -> Order:
+    """What all orders have in common. Raises ValueError."""
+    env = Env(environ)
+    caller = options.caller_id or env.required("EXOTEL_CALLER_ID", "the ExoPhone to call from, or --from")
+    address = options.stream_url or env.required("EXOTEL_STREAM_URL", "the relay's wss:// URL, or --stream-url")
+    try:
+        caller_id = number_of(caller)
+    except ValueError as error:
+        raise ValueError(f"--from ({mask(caller)}): {error}") from None
+    stream_url(address, {})
+    if not 0 <= options.time_limit <= MAX_TIME_LIMIT_S:
+        raise ValueError(f"--time-limit {options.time_limit}: expected 1 to {MAX_TIME_LIMIT_S} seconds")
+    if options.status_callback and URL(options.status_callback).scheme not in {"http", "https"}:
+        raise ValueError("--status-callback: expected an http:// or https:// URL")
+    return Order("", caller_id, address, "", options.record, options.status_callback, options.time_limit)
+
+
+def limits_of(options: argparse.Namespace) -> Limits:
+    """Raises ValueError."""
+    a_minute, most = per_minute(options.rate), per_minute(options.account_limit)
+    if a_minute > most:
+        raise ValueError(f"--rate {options.rate} is more than the account may ask ({options.account_limit})")
+    if options.concurrent < 1:
+        raise ValueError(f"--concurrent {options.concurrent}: expected 1 or more")
+    hours = Hours.parse(options.hours) if options.hours else None
+    return Limits(a_minute, options.concurrent, hours, options.outside_hours == "wait", options.retry_unknown)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ValueError(f"--param {text!r}: expected NAME=VALUE")
+    return name, value
+
+
+def _report(reading: Reading, options: argparse.Namespace, console: Console) -> None:
+    """What was wrong with the list. Raises ValueError when that must be mended first."""
+    errors = Console(stderr=True, highlight=False)
+    for bad in reading.bad:
+        errors.print(f"call: {options.list}, line {bad.line}: {bad.why}", markup=False, soft_wrap=True)
+    if reading.bad and not options.skip_bad:
+        raise ValueError(f"{len(reading.bad)} rows can't be used: mend them, or go on without them by --skip-bad")
+    for line, first in reading.repeated.items():
+        console.print(f"Line {line} has the number of line {first} again: called once.", highlight=False)
+    if not reading.callees:
+        raise ValueError(f"{options.list} has nobody to call")
