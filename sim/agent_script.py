@@ -8,7 +8,7 @@ import msgspec
 
 DEFAULT_EVENTS = frozenset(
     {"audio", "interruption", "agent_response", "agent_response_correction", "user_transcript", "client_tool_call"}
-    | {"agent_tool_response", "agent_response_complete", "ping", "conversation_initiation_metadata"}
+    | {"agent_tool_response", "agent_response_complete", "client_error", "ping", "conversation_initiation_metadata"}
 )
 """The set recommended for a telephone relay (elevenlabs.md A2.4)."""
 

@@ -14,6 +14,7 @@ from console.elevenlabs.configured import DEFAULT_LINE_HZ, Configured, Wishes, b
 from console.elevenlabs.observation import Observation, as_finding
 from console.elevenlabs.tools import observe_tools
 from console.elevenlabs.wanted import observe
+from functions.common.documents import Document
 from functions.common.elevenlabs import REST_HOSTS
 from functions.common.env import SettingError
 
@@ -30,6 +31,10 @@ _WORKSPACE: Final = {
     Trouble.REGION: (
         "elevenlabs.region",
         f"Set ELEVENLABS_REGION to the region of the key's workspace (one of {_REGIONS}), or take that region's key.",
+    ),
+    Trouble.PERMISSION: (
+        "elevenlabs.permissions",
+        "Give the key permission to read ElevenLabs Agents (convai_read; for the set-up convai_write).",
     ),
     Trouble.ADDRESS: (
         "elevenlabs.address",
@@ -59,7 +64,7 @@ async def examine(subject: Subject) -> AsyncIterator[Finding]:
         agents = configured_agents(subject.environ)
         wishes = Wishes.from_env(subject.environ, _line_hz(subject.relay_url))
     except SettingError as error:
-        if error.name == "ELEVENLABS_AGENT_ID":  # there are no settings here; where there are some, settings.relay fails
+        if error.name == "ELEVENLABS_AGENT_ID" and not subject.environ.get("ELEVENLABS_API_KEY"):  # nothing is set here
             yield Finding("elevenlabs.settings", Verdict.SKIPPED, str(error))
             return
         yield Finding("elevenlabs.settings", Verdict.FAIL, str(error), "Set it as the relay's settings have it.")
@@ -78,25 +83,20 @@ async def _workspace(api: Api, key: str, members: list[Configured], wishes: Wish
         advice = "Set ELEVENLABS_API_KEY; without one an agent has to be public, and lost webhooks stay lost."
         yield Finding("elevenlabs.key", Verdict.WARN, found, advice)
         return
-    tools: list[dict[str, object]] | None = None
     try:
         tools = await api.tools()
     except ApiError as error:
-        if finding := workspace_finding(error):
-            yield finding
-            return
-        advice = "Give the key permission to read ElevenLabs Agents (convai_read), then run the doctor again."
-        yield Finding("elevenlabs.permissions", Verdict.FAIL, str(error), advice)
-    else:
-        yield Finding("elevenlabs.key", Verdict.PASS, f"{api.base} accepts the key")
+        yield workspace_finding(error) or Finding(
+            "elevenlabs.reachable", Verdict.FAIL, str(error), "Is it ElevenLabs that answers at ELEVENLABS_BASE_URL?"
+        )
+        return
+    yield Finding("elevenlabs.key", Verdict.PASS, f"{api.base} accepts the key")
     for one in members:
         async for finding in _agent(api, one, tools, wishes):
             yield finding
 
 
-async def _agent(
-    api: Api, one: Configured, tools: list[dict[str, object]] | None, wishes: Wishes
-) -> AsyncIterator[Finding]:
+async def _agent(api: Api, one: Configured, tools: list[Document], wishes: Wishes) -> AsyncIterator[Finding]:
     if not one.agent.agent_id:
         advice = "Put the agent's id (agent_…) into AGENTS_FILE or ELEVENLABS_AGENT_ID."
         yield Finding("agent.exists", Verdict.FAIL, f"{one.alias} has no id", advice)
@@ -112,10 +112,7 @@ async def _agent(
         )
         return
     yield Finding("agent.exists", Verdict.PASS, f"{one.name} is there")
-    observations: list[Observation] = observe(agent, wishes)
-    if tools is not None:
-        observations += observe_tools(agent, tools, wishes)
-    for observation in observations:
+    for observation in (*observe(agent, wishes), *observe_tools(agent, tools, wishes)):
         yield as_finding(observation, one.alias, _remedy(observation, one, wishes))
     yield await _signed_url(api, one)
 

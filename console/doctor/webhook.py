@@ -6,11 +6,11 @@ from typing import Final
 
 from yarl import URL
 
-from console.doctor.elevenlabs import PATIENCE_S, workspace_finding
+from console.doctor.elevenlabs import PATIENCE_S
 from console.doctor.finding import Finding, Verdict
 from console.doctor.network import Answer, NoAnswerError, ask
 from console.doctor.subject import Subject
-from console.elevenlabs.client import Api, ApiError
+from console.elevenlabs.client import Api, ApiError, Trouble
 from console.elevenlabs.configured import Configured, by_workspace, configured_agents
 from console.elevenlabs.observation import Observation, as_finding
 from console.elevenlabs.webhook import assigned, observe_assignment, observe_delivery
@@ -57,7 +57,7 @@ async def _workspace(api: Api, members: list[Configured], subject: Subject) -> A
         settings, webhooks = await api.settings(), await api.webhooks()
     except ApiError as error:
         # a bad key is the other part's to report
-        needs = "" if workspace_finding(error) else "; only an administrator's key can read webhooks"
+        needs = "; only an administrator's key can read webhooks" if error.trouble is Trouble.PERMISSION else ""
         yield Finding("webhook.configured", Verdict.SKIPPED, f"{error}{needs}")
         return
     by_id = {text(webhook, "webhook_id"): webhook for webhook in webhooks}

@@ -40,6 +40,8 @@ class Wishes:
     targets: tuple[str, ...] = ()
     """Names a transfer may go to; none: they are not known here."""
     fetch_audio: bool = False
+    private: bool = False
+    """Whether an agent that anybody may talk to is to be closed; only a person can know who else uses it."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], line_hz: int = DEFAULT_LINE_HZ) -> "Wishes":

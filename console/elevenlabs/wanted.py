@@ -168,7 +168,7 @@ def _auth(agent: Document, wishes: Wishes) -> Observation:
     if place.value is True:
         return place.fine("true: only who has the API key can open a conversation")
     why = "Whoever learns the agent's id can talk to it at your cost. A widget on a web site may need it so."
-    return place.differs("false", "true", why)
+    return place.differs("false", "true", why, put=True if wishes.private else None)
 
 
 def _allowlist(agent: Document, wishes: Wishes) -> Observation:

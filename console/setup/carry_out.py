@@ -23,7 +23,7 @@ class UnfinishedError(Exception):
 
 @dataclass
 class Made:
-    """Ids of the agent and of what it refers to, as far as they are known."""
+    """Ids of the agent and of what it is given, as far as they are known."""
 
     agent_id: str
     webhook_id: str
@@ -55,7 +55,7 @@ def _steps(plan: Plan, keep_secret: KeepSecret) -> list[_Step]:
         steps += _webhook(plan.webhook, keep_secret)
     if not plan.situation.agent_id:
         steps.append(_new_agent(plan))
-    elif plan.puts(["tool"] if plan.tools else [], ""):
+    elif plan.changes_agent:
         steps.append(_agent(plan))
     return steps
 
@@ -67,7 +67,8 @@ def _tool(tool: PutTool) -> _Step:
         tool_id = tool.tool_id or await api.create_tool(tool.config)
         if tool.tool_id and not tool.in_shape:
             await api.replace_tool(tool.tool_id, tool.config)
-        made.tool_ids.append(tool_id)
+        if not tool.attached:
+            made.tool_ids.append(tool_id)
 
     what = "create" if not tool.tool_id else "take" if tool.in_shape else "change"
     return _Step(f"{what} the tool {name}", run)

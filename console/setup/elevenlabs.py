@@ -51,8 +51,8 @@ class Terminal:
 
 async def set_up(options: argparse.Namespace, environ: Mapping[str, str], terminal: Terminal) -> int:
     """Exit status. Raises SetupError, SettingError, ApiError or OSError while nothing has been changed yet."""
-    wishes = Wishes.from_env(environ, options.line_rate)
-    wanted = Wanted(wishes, options.webhook_url, options.private, options.retries, options.leave)
+    wishes = replace(Wishes.from_env(environ, options.line_rate), private=options.private)
+    wanted = Wanted(wishes, options.webhook_url, options.retries, options.leave)
     one = elsewhere(environ, "") if options.create else chosen_agent(environ, options.agent)
     if not one.agent.api_key:
         raise SettingError("ELEVENLABS_API_KEY", None, "a key of the agent's workspace")
@@ -62,6 +62,8 @@ async def set_up(options: argparse.Namespace, environ: Mapping[str, str], termin
         agent_id = await _id_of(options.create, api) if options.create else one.agent.agent_id
         plan = make_plan(await _look(api, agent_id, newcomer, wanted), wanted, time.time())
         terminal.say(f"{api.base}, {f'agent {agent_id}' if agent_id else f'new agent {options.create}'}\n")
+        if agent_id and options.create:
+            terminal.say(f"{options.create} is there already: its prompt, its first words, language and voice stay.\n")
         if agent_id and not plan.changes:
             terminal.say("Nothing to do.\n")
             terminal.say(describe(plan))
@@ -116,7 +118,10 @@ def _agreed(options: argparse.Namespace, terminal: Terminal) -> bool:
         return True
     if terminal.ask is None:
         raise SetupError("nobody is there to say yes: look at it with --dry-run, then give --yes")
-    return terminal.ask("Do this? [y/N] ").strip().lower() in {"y", "yes"}
+    try:
+        return terminal.ask("Do this? [y/N] ").strip().lower() in {"y", "yes"}
+    except EOFError:  # Ctrl-D
+        return False
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """From what is there to what has to be done; no I/O."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from console.doctor.finding import Verdict
 from console.elevenlabs.configured import Wishes
@@ -38,7 +38,6 @@ class Wanted:
 
     wishes: Wishes
     webhook_url: str = ""
-    private: bool = False
     retries: bool = False
     """Switch the webhook's retries on even where the API doesn't tell whether they are."""
     leave: Collection[str] = ()
@@ -71,11 +70,18 @@ class Plan:
         return [one.mend for one in self.changes if isinstance(one.mend, PutTool)]
 
     @property
+    def changes_agent(self) -> bool:
+        """And not only what it refers to."""
+        attaches = any(not tool.attached for tool in self.tools)
+        assigns = self.webhook is not None and self.webhook.options is not None
+        return attaches or assigns or any(isinstance(one.mend, Put) for one in self.changes)
+
+    @property
     def creates_webhook(self) -> bool:
         return self.webhook is not None and not self.webhook.webhook_id
 
     def puts(self, tool_ids: list[str], webhook_id: str) -> list[Put]:
-        """Everything to set in the agent, now that the ids of what it refers to are known."""
+        """Everything to set in the agent, now that the ids of what it is to refer to are known."""
         agent = self.situation.agent
         puts = [one.mend for one in self.changes if isinstance(one.mend, Put)]
         if tool_ids:
@@ -100,8 +106,6 @@ def make_plan(situation: Situation, wanted: Wanted, now: float) -> Plan:
         *observe_tools(situation.agent, situation.tools, wanted.wishes),
         *_observe_webhook(situation, wanted, now),
     ]
-    if wanted.private:
-        observations = [_made_private(one) for one in observations]
     differing = [one for one in observations if one.verdict is not Verdict.PASS]
     changes = tuple(one for one in differing if _doable(one, wanted))
     left = tuple(one for one in differing if one not in changes)
@@ -123,12 +127,6 @@ def _differing(one: object, other: object, path: tuple[str, ...]) -> list[tuple[
         keys = dict.fromkeys((*one, *other))
         return [found for key in keys for found in _differing(one.get(key), other.get(key), (*path, key))]
     return [] if one == other else [path]
-
-
-def _made_private(observation: Observation) -> Observation:
-    if observation.check != "agent.auth" or observation.verdict is Verdict.PASS:
-        return observation
-    return replace(observation, mend=Put(tuple(observation.where.split(".")), True))
 
 
 def _doable(observation: Observation, wanted: Wanted) -> bool:

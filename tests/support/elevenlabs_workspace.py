@@ -65,15 +65,17 @@ class World:
         (found,) = self.workspace.webhooks.values()
         return found
 
-    async def setup(self, *arguments: str, answer: str | None = "y", shows_secrets: bool = True) -> tuple[int, str]:
-        """Exit status and output of `console setup elevenlabs …`. `answer` None: nobody is there."""
+    async def setup(self, *arguments: str, answer: Any = "y", shows_secrets: bool = True) -> tuple[int, str]:
+        """Exit status and output of `console setup elevenlabs …`. `answer` None: nobody is there; EOFError: Ctrl-D."""
         parser = argparse.ArgumentParser()
         command.add_arguments(parser)
         out = io.StringIO()
 
         def ask(question: str) -> str:
             self.questions.append(question)
-            assert answer is not None
+            if answer is EOFError:
+                raise EOFError
+            assert isinstance(answer, str)
             return answer
 
         terminal = Terminal(out, ask if answer is not None else None, shows_secrets)

@@ -8,7 +8,7 @@ from console.doctor import elevenlabs
 from console.setup.plan import known_checks
 
 DOCS = Path(console.__file__).parents[1] / "docs" / "console.md"
-OTHERS = {"elevenlabs.settings", "elevenlabs.permissions", "agent.exists", "agent.signed_url"} | {
+OTHERS = {"elevenlabs.settings", "agent.exists", "agent.signed_url"} | {
     f"webhook.{name}" for name in ("secret", "accepts", "refuses")
 }
 

@@ -40,6 +40,7 @@ async def test_a_new_agent_is_made_and_the_doctor_has_nothing_to_say():
         again, output = await world.setup("--create", "Reception", "--webhook-url", world.webhook_url)
         assert again == DONE
         assert "Nothing to do" in output
+        assert "Reception is there already" in output
         assert len(world.workspace.agents) == 2
         assert len(world.workspace.webhooks) == 1
 
@@ -132,6 +133,14 @@ async def test_no_is_no():
 
 
 @virtual
+async def test_hanging_up_on_the_question_is_no_too():
+    async with elevenlabs_world() as world:
+        status, output = await world.setup(answer=EOFError)
+        assert status == REFUSED
+        assert changes(world) == []
+
+
+@virtual
 async def test_where_nobody_can_answer_yes_must_be_given():
     async with elevenlabs_world() as world:
         with pytest.raises(SetupError, match="--yes"):
@@ -145,7 +154,7 @@ async def test_a_dry_run_only_shows():
     async with elevenlabs_world() as world:
         status, output = await world.setup("--webhook-url", world.webhook_url, "--dry-run", answer=None)
         assert status == DONE
-        assert "agent.client_events" in output
+        assert "agent.input_format" in output
         assert world.webhook_url in output
         assert changes(world) == []
 
@@ -340,6 +349,7 @@ async def test_a_tool_out_of_shape_is_changed_in_place():
         assert (await world.setup())[0] == DONE
         assert world.tool("transfer_to_human")["expects_response"] is True
         assert list(world.workspace.tools) == list(before)
+        assert [path for _, path in changes(world)] == [f"/v1/convai/tools/{next(iter(before))}"]
 
 
 @virtual
