@@ -21,3 +21,12 @@ build/sbom/%.cdx.json: requirements/%.txt pyproject.toml .cache/supply/bin/pytho
 	.cache/supply/bin/cyclonedx-py requirements $< --pyproject pyproject.toml --output-reproducible -o $@
 
 package: sbom
+
+ENGINE ?= docker
+
+.PHONY: image
+image: ## the relay's image, and beside it build/sbom/image.cdx.json: all that is in it, Debian's libraries, too
+	$(ENGINE) build --file relay/Dockerfile --tag relay .
+	@mkdir -p build/sbom
+	$(ENGINE) run --rm --entrypoint python relay -c 'print(open("/usr/share/sbom/relay.cdx.json").read())' > build/sbom/image.cdx.json.new
+	mv build/sbom/image.cdx.json.new build/sbom/image.cdx.json

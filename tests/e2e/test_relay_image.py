@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, CallResult, FakeExotel
 from sim.serving import serving
 from tests.support.container import Container, Engine, engine
-from tests.support.processes import free_port
+from tests.support.processes import ROOT, free_port
 from tests.support.relay_world import API_KEY, EVENTS_SECRET, EventSink
 
 # infra/terraform/aws: relay_cpu 512, relay_memory 1024, and the container definition's limits
@@ -42,18 +43,36 @@ def image() -> str:
 
 def test_the_image_holds_the_relay_and_nothing_to_build_with(image: str):
     inside = """
-import json, os, pathlib, shutil, sys
+import json, os, pathlib, ssl
+root = pathlib.Path("/")
 files = sorted(str(path) for path in pathlib.Path(".").rglob("*.py"))
-tools = [tool for tool in ("gcc", "cc", "make", "git") if shutil.which(tool)]
-print(json.dumps({"uid": os.getuid(), "files": files, "tools": tools, "pip": os.path.exists(sys.prefix + "/bin/pip")}))
+seen = [path for path in root.rglob("*") if not path.is_relative_to("/proc") and not path.is_relative_to("/sys")]
+programs = {path.name for path in seen if path.is_file() and os.access(path, os.X_OK) and ".so" not in path.name}
+bill = (root / "usr/share/sbom/relay.cdx.json").read_text()
+certificates = ssl.create_default_context().get_ca_certs() or os.listdir(ssl.get_default_verify_paths().capath)
+found = {"uid": os.getuid(), "files": files, "programs": sorted(programs), "certificates": len(certificates)}
+print(json.dumps({**found, "bill": json.loads(bill)}))
 """
     found = json.loads(engine().output(image, "python", "-c", inside, options=FARGATE))
     assert found["uid"] == 10001
-    assert (found["tools"], found["pip"]) == ([], False)
+    assert [name for name in found["programs"] if not re.fullmatch(r"python[\d.]*|\w+\.py", name)] == []
+    assert found["certificates"] > 50
+    _check_bill(found["bill"])
     assert "relay/__main__.py" in found["files"]
     assert all(
         name.startswith(("relay/", "functions/common/")) or name == "functions/__init__.py" for name in found["files"]
     )
+
+
+def _check_bill(bill: dict) -> None:
+    """What requirements/relay.txt pins is in it, each with its version; so are Python and what comes from Debian."""
+    assert bill["bomFormat"] == "CycloneDX"
+    listed = {component["name"]: component for component in bill["components"]}
+    lines = (ROOT / "requirements" / "relay.txt").read_text().splitlines()
+    pinned = dict(line.split(" ")[0].split("==") for line in lines if "==" in line and ";" not in line)
+    assert pinned == {name: listed[name]["version"] for name in pinned}
+    assert {"python", "libc6", "ca-certificates"} <= set(listed)
+    assert all(component["purl"].startswith("pkg:") for component in bill["components"])
 
 
 def test_a_wrong_setting_stops_the_container_with_one_line(image: str):
