@@ -8,7 +8,11 @@ SHIPPED := relay functions-aws functions-gcp
 
 .PHONY: audit licences sbom
 audit: .cache/supply/bin/python ## known holes in what is deployed; a library that can't be looked up fails, too
-	for name in $(SHIPPED); do .cache/supply/bin/pip-audit --strict --disable-pip --progress-spinner off -r requirements/$$name.txt; done
+	for name in $(SHIPPED); do \
+	  .cache/supply/bin/pip-audit --strict --disable-pip --progress-spinner off -r requirements/$$name.txt || { \
+	    echo "make audit: requirements/$$name.txt was not found clean. Either the lines above name a known hole, or the database could not" \
+	      "be asked: it is the public Python Package Index itself, a mirror of it does not do. Nothing is audited until this passes."; exit 1; }; \
+	done
 
 licences: .cache/supply/bin/python $(VENV)/.installed-dev ## the licences of what is deployed: docs/licences.md
 	$(PYTHON) scripts/licences.py .cache/supply/bin/pip-licenses $(BIN)/python $(SHIPPED:%=requirements/%.txt) > docs/licences.md.new

@@ -97,8 +97,10 @@ async def test_three_hundred_calls_leave_nothing_behind(tmp_path):
 @pytest.mark.chaos
 @pytest.mark.timeout(3000)
 async def test_twenty_thousand_calls_one_after_another(tmp_path):
-    """The hour-long soak, compressed: a real relay has no more memory after the twentieth thousand than after the fifth,
-    and no more descriptors, once the connections that are kept for the next event have been let go, than at its start."""
+    """The hour-long soak, compressed: a real relay has no more memory after the twentieth thousand than after the fifth.
+
+    Nor more descriptors than at its start, once the connections that it keeps for the next event have been let go.
+    """
     async with stack(tmp_path, MAX_CALLS="200", LOG_LEVEL="ERROR") as (relay, _, agents):
         url = relay.url.replace("http", "ws", 1) + "/media"
         began, at_rest = time.monotonic(), _descriptors(relay.process.pid)
