@@ -57,6 +57,13 @@ class Literally(Shape, frozen=True):
     type: Kind
     description: str
     enum: list[str] | None = None
+    name: str | None = None
+    llm: str | None = None
+    is_system_provided: bool | None = None
+    dynamic_variable: str | None = None
+    allowed_values: Any = None
+    constant_value: Any = None
+    is_omitted: bool | None = None
 
 
 class Parameters(Shape, frozen=True):
@@ -99,6 +106,15 @@ class SystemTool(Shape, frozen=True, tag_field="type", tag="system"):
     name: str
     params: dict[str, Any]
     description: str = ""
+    response_timeout_secs: int | None = None
+    interruption_mode: Any = None
+    disable_interruptions: bool | None = None
+    pre_tool_speech: Any = None
+    force_pre_tool_speech: bool | None = None
+    tool_call_sound: Any = None
+    tool_call_sound_behavior: Any = None
+    tool_error_handling_mode: Any = None
+    assignments: Any = None
 
 
 class Prompt(Shape, frozen=True):

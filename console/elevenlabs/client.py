@@ -77,7 +77,7 @@ class Api:
 
     async def create_agent(self, body: Document) -> str:
         """The new agent's id."""
-        return text(await self._ask("POST", "/v1/convai/agents/create", body, what="the new agent"), "agent_id")
+        return await self._make("/v1/convai/agents/create", body, "agent_id", what="the new agent")
 
     async def patch_agent(self, agent_id: str, body: Document) -> None:
         """Only what `body` holds is changed, but a list or a map in it replaces the one that was."""
@@ -91,7 +91,7 @@ class Api:
     async def create_tool(self, config: Document) -> str:
         """The new tool's id."""
         what = f"the tool {text(config, 'name')}"
-        return text(await self._ask("POST", "/v1/convai/tools", {"tool_config": config}, what=what), "id")
+        return await self._make("/v1/convai/tools", {"tool_config": config}, "id", what=what)
 
     async def replace_tool(self, tool_id: str, config: Document) -> None:
         """`config` takes the place of the tool's whole configuration."""
@@ -110,7 +110,13 @@ class Api:
         """Id and secret; the secret can't be had again."""
         settings = {"auth_type": "hmac", "name": name, "webhook_url": url}
         made = await self._ask("POST", "/v1/workspace/webhooks", {"settings": settings}, what="the new webhook")
-        return text(made, "webhook_id"), text(made, "webhook_secret")
+        webhook_id, secret = text(made, "webhook_id"), text(made, "webhook_secret")
+        if not webhook_id or not secret:
+            sentence = (
+                f"{self.base} gave no secret for the webhook {webhook_id or name}: delete it there, and try again"
+            )
+            raise ApiError(Trouble.SERVER, sentence)
+        return webhook_id, secret
 
     async def enable_webhook(self, webhook_id: str, name: str) -> None:
         """Switch it on, and its retries."""
@@ -123,6 +129,13 @@ class Api:
         path = "/v1/convai/conversation/get-signed-url"
         answer = await self._ask("GET", path, query={"agent_id": agent_id}, what=f"agent {agent_id}")
         return text(answer, "signed_url")
+
+    async def _make(self, path: str, body: Document, name: str, *, what: str) -> str:
+        """The new thing's id."""
+        made = text(await self._ask("POST", path, body, what=what), name)
+        if not made:
+            raise ApiError(Trouble.SERVER, f"{self.base} gave no id for {what}: look whether it is there")
+        return made
 
     async def _pages(self, path: str, name: str, query: Mapping[str, str]) -> list[Document]:
         found: list[Document] = []

@@ -81,6 +81,10 @@ async def set_up(options: argparse.Namespace, environ: Mapping[str, str], termin
                 terminal.say(f"failed: {error}\nnot done: {', '.join(error.undone)}")
                 terminal.say("Run the same command again: it goes on from here.")
                 return FAILED
+        if not agent_id:
+            terminal.say(
+                f"Give the relay ELEVENLABS_AGENT_ID={made.agent_id}, or an entry of AGENTS_FILE with this id."
+            )
         return await _look_again(api, plan, made, wanted, terminal)
 
 
@@ -94,7 +98,7 @@ async def _id_of(name: str, api: Api) -> str:
 
 def _newcomer(options: argparse.Namespace) -> Newcomer:
     try:
-        prompt = options.prompt_file.read_text() if options.prompt_file else PROMPT
+        prompt = options.prompt_file.read_text(encoding="utf-8") if options.prompt_file else PROMPT
     except UnicodeDecodeError:
         raise SetupError(f"{options.prompt_file} is not a text in UTF-8") from None
     return Newcomer(options.create, prompt, options.first_message, options.language, options.voice)
@@ -171,6 +175,4 @@ async def _look_again(api: Api, plan: Plan, made: Made, wanted: Wanted, terminal
     if still:
         return FAILED
     terminal.say(f"\nAgent {made.agent_id} ({text(situation.agent, 'name')}) is set up.")
-    if not plan.situation.agent_id:
-        terminal.say(f"Give the relay ELEVENLABS_AGENT_ID={made.agent_id}, or an entry of AGENTS_FILE with this id.")
     return DONE

@@ -158,9 +158,7 @@ def _webhook_plan(situation: Situation, wanted: Wanted, changes: tuple[Observati
     if WebhookWork.ASSIGN in works:
         same = [one for one in situation.webhooks or () if same_url(text(one, "webhook_url"), wanted.webhook_url)]
         webhook = next((one for one in same if text(one, "auth_type") in {"hmac", ""}), {})
-        options: Document | None = _options(
-            {**which.options, "post_call_webhook_id": None} if which.is_agents_own else {}
-        )
+        options: Document | None = _options(which.options if which.is_agents_own else {})
         # also where the API doesn't tell about retries: so that a run that was cut short is finished by the next
         enable = webhook.get("is_disabled") is not False or retries(webhook) is not True
     elif works:
@@ -179,10 +177,10 @@ def _webhook(situation: Situation, webhook_id: str) -> Document | None:
 
 
 def _options(there: Document) -> Document:
-    """What is set, without what keeps transcripts from coming."""
+    """What is set, without what keeps transcripts from coming, and without the webhook itself."""
     listed = at(there, "events")
     events = [str(event) for event in listed] if isinstance(listed, list) else []
-    kept = {key: value for key, value in there.items() if value is not None}
+    kept = {key: value for key, value in there.items() if value is not None and key != "post_call_webhook_id"}
     if "transcript_format" in kept:
         kept["transcript_format"] = "json"
     if "exclude_transcript" in kept:

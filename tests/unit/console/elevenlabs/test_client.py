@@ -106,6 +106,17 @@ async def test_an_answer_that_is_not_theirs(body):
 
 
 @virtual
+async def test_what_is_made_has_an_id_and_a_webhook_its_secret():
+    async with answering((200, {}), (200, {"id": None}), (200, {"webhook_id": "w_1"})) as (api, *_):
+        with pytest.raises(ApiError, match="no id for the new agent"):
+            await api.create_agent({})
+        with pytest.raises(ApiError, match="no id for the tool t"):
+            await api.create_tool({"name": "t"})
+        with pytest.raises(ApiError, match="no secret for the webhook w_1"):
+            await api.create_webhook("calls", "https://a.example.com")
+
+
+@virtual
 async def test_nobody_there():
     async with aiohttp.ClientSession() as session:
         with pytest.raises(ApiError) as refused:
