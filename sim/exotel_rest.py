@@ -100,13 +100,13 @@ class FakeExotelRest:
     def __post_init__(self) -> None:
         self.calls: list[RestCall] = []
         self.requests: list[tuple[datetime, str, str]] = []
-        self._planted: dict[str, list[Fault]] = {}
+        self._planted: dict[str, list[Fault | None]] = {}
         self._ringing: set[asyncio.Task[None]] = set()
 
     # --- what a test does ---------------------------------------------------------------------------------------
 
-    def plant(self, what: str, *faults: Fault) -> None:
-        """The next requests for `what` (connect, call, calls, streams, balance, numbers) meet these, one each."""
+    def plant(self, what: str, *faults: Fault | None) -> None:
+        """The next requests for `what` (connect, call, calls, streams, balance, numbers) meet these; None is none."""
         self._planted.setdefault(what, []).extend(faults)
 
     @property
@@ -208,7 +208,7 @@ class FakeExotelRest:
         one = {key: values[0] for key, values in form.items()}
         url = URL(one["StreamUrl"])
         checks = {
-            "From is not a number to dial": bool(_E164.fullmatch(one["From"])),
+            f"From is not a number to dial: {one['From']}": bool(_E164.fullmatch(one["From"])),
             "CallerId is not an ExoPhone of this account": one["CallerId"]
             in {str(phone["phone_number"]) for phone in self.numbers},
             "StreamUrl must be ws or wss and shorter than 600 characters": url.scheme in {"ws", "wss"}

@@ -7,6 +7,7 @@ stop       no more orders; those that are out are waited for, calls that run are
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -183,7 +184,9 @@ class Campaign:
             if not self._queue or self._is_full():
                 await self._moved.wait()
             elif not (opens_in := min(map(self._opens_in, {one.zone for one in self._queue}))):
-                await self._room.wait()
+                if not await self._room.wait():
+                    self._give_up("the account may have no streams at all: ask Exotel to enable AgentStream")
+                    return
                 await self._pace.turn()
                 self._order_next()
             elif self._limits.waits:
@@ -268,22 +271,26 @@ class Campaign:
 
     async def _to_its_end(self, one: Callee, story: Story) -> None:
         pause_s = 0.0
-        while self._now() < _longest_end(story):
+        while True:
             pause_s = min(POLL_S, pause_s + FIRST_POLL_S)
             await asyncio.sleep(max(pause_s, len(self._following) * 60 / POLLS_A_MINUTE))
-            try:
+            call: CallFacts | None = None
+            with contextlib.suppress(ExotelError):  # the call does not depend on our asking
                 call = await self._client.call(story.call_sid)
-            except ExotelError:
-                continue  # the call does not depend on our asking
-            if call.status.is_end:
-                outcome = OF_STATUS[call.status]
-                duration_s = call.duration_s if outcome is Outcome.ANSWERED else 0
-                self._journal.note(story.mark, "ended", at=self._now(), outcome=outcome, duration_s=duration_s)
-                self._became(one, outcome, self._journal.story(one.number))
+            if call and call.status.is_end:
+                self._ended(one, story, call)
                 break
-        else:
-            self._became(one, Outcome.OPEN, story, "Exotel never said that it ended")
+            # Asked at least once: an earlier run's call may be long over.
+            if self._now() >= _longest_end(story):
+                self._became(one, Outcome.OPEN, story, "Exotel does not say that it ended")
+                break
         self._room.over(story.mark)
+
+    def _ended(self, one: Callee, story: Story, call: CallFacts) -> None:
+        outcome = OF_STATUS[call.status]
+        duration_s = call.duration_s if outcome is Outcome.ANSWERED else 0
+        self._journal.note(story.mark, "ended", at=self._now(), outcome=outcome, duration_s=duration_s)
+        self._became(one, outcome, self._journal.story(one.number))
 
     async def _all_followed(self) -> None:
         while self._following:

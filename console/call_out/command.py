@@ -75,6 +75,8 @@ def run(options: argparse.Namespace) -> int:
     console = Console()
     try:
         environ = settings(os.environ, options.env_file)
+        if options.results and not options.results.parent.is_dir():
+            raise ValueError(f"--results {options.results}: there is no such folder")
         people, orders = everybody(options, environ, console)
         limits = limits_of(options)
         do_not_call = read_do_not_call(options.dnc) if options.dnc else frozenset()

@@ -17,7 +17,8 @@ class Room:
         self._client = client
         self._note = note
         self._looked_at = -LOOK_EVERY_S
-        self._taken = self._limit = 0
+        self._taken = 0
+        self._limit: int | None = None
         self._complained = False
         self._placed: dict[str, float] = {}
 
@@ -29,16 +30,18 @@ class Room:
         """It has ended, or was not placed after all."""
         self._placed.pop(mark, None)
 
-    async def wait(self) -> None:
-        """Until one more call fits. Where the limit can't be learned it does not hold anybody back."""
+    async def wait(self) -> bool:
+        """Until one more call fits; False when none ever will. A limit that can't be learned holds nobody back."""
         told = False
         while True:
             await self._look()
             # A call that rings is no stream yet, so those that may still ring count on top. Some count twice: better
             # a minute late than put through to nobody.
             ringing = sum(at > self._looked_at - RINGING_S for at in self._placed.values())
-            if not self._limit or self._taken + ringing < self._limit:
-                return
+            if self._limit is None or self._taken + ringing < self._limit:
+                return True
+            if not self._limit:
+                return False
             if not told:
                 self._note(f"{self._taken} of {self._limit} streams are in use: waiting for one.")
                 told = True
@@ -52,7 +55,7 @@ class Room:
         try:
             streams = await self._client.streams()
         except ExotelError as error:
-            self._limit = 0
+            self._limit = None
             if not self._complained:
                 self._note(f"How many streams are in use can't be learned ({error}): only --concurrent limits calls.")
                 self._complained = True

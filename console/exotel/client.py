@@ -16,6 +16,7 @@ from console.exotel.errors import ExotelError, Refused, Throttled, Unanswered, U
 from console.exotel.facts import Balance, CallFacts, ExoPhone, Streams
 from console.exotel.order import Order
 from console.exotel.pace import Pace
+from functions.common.phone import mask_within
 
 IST = timezone(timedelta(hours=5, minutes=30))  # Exotel's times are IST without saying so
 PATIENCE = aiohttp.ClientTimeout(total=30, sock_connect=10)
@@ -118,7 +119,7 @@ def _read(read: Callable[[], T]) -> T:
 
 def _error(response: aiohttp.ClientResponse, body: bytes) -> ExotelError:
     try:
-        said = answer.complaint(answer.parse(body, response.content_type))
+        said = mask_within(answer.complaint(answer.parse(body, response.content_type)))
     except ValueError:
         said = ""
     message = f"Exotel answered {response.status}{f': {said}' if said else ''}"

@@ -3,10 +3,14 @@
 import asyncio
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 import aiohttp
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from console.call_out.campaign import Campaign, Limits
 from console.call_out.hours import Hours
@@ -261,6 +265,40 @@ def test_interrupted_at_any_time_the_same_command_goes_on(tmp_path, after_s):
     run()
 
 
+FAULTS = [fault for fault in Fault if fault not in {Fault.WRONG_KEY, Fault.NO_MONEY, Fault.NOT_ENABLED}]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    orders=st.lists(st.sampled_from([None, *FAULTS]), max_size=12),
+    looks=st.lists(st.sampled_from(FAULTS[:8]), max_size=6),
+    interruptions=st.lists(st.floats(0, 120), max_size=3),
+    shown=st.booleans(),
+)
+def test_whatever_goes_wrong_in_whatever_order_all_are_called_and_nobody_twice(orders, looks, interruptions, shown):
+    @virtual
+    async def run():
+        with TemporaryDirectory() as folder:
+            async with World(Path(folder), count=6, custom_field_in_details=shown) as world:
+                world.rest.plant("connect", *orders)
+                for what in ("call", "calls", "streams"):
+                    world.rest.plant(what, *looks)
+                for after_s in interruptions:
+                    async with world.campaign(concurrent=4) as campaign:
+                        running = asyncio.create_task(campaign.run())
+                        await asyncio.wait({running}, timeout=after_s)
+                        campaign.leave()
+                        await running
+                for _ in range(20):
+                    await asyncio.sleep(3600)  # until what is unknown can be known
+                    if set(await world.run()) == {"answered"}:
+                        break
+                else:
+                    pytest.fail(f"{[result.outcome for result in world.results]} {world.because}")
+
+    run()
+
+
 @in_world(count=3)
 async def test_a_second_run_beside_the_first_is_refused(world):
     async with world.campaign():
@@ -274,6 +312,12 @@ async def test_never_more_streams_than_the_account_has(world):
     assert await world.run(a_minute=60, concurrent=12) == ["answered"] * 12
     assert not any(call.throttled for call in world.rest.calls)
     assert any("4 streams are in use" in note for note in world.watch.notes)
+
+
+@in_world(count=2, stream_limit=0)
+async def test_an_account_without_streams_calls_nobody(world):
+    assert await world.run() == ["not-called"] * 2
+    assert "no streams at all" in world.because
 
 
 @in_world(count=2)
@@ -377,10 +421,22 @@ async def test_polls_may_fail_as_long_as_they_like(world):
     assert await world.run() == ["answered"]
 
 
+@in_world(count=1)
+async def test_a_call_of_an_earlier_run_is_asked_for_however_late(world):
+    """It stayed open for ever once the longest call would have been over: nothing was asked any more."""
+    async with world.campaign() as campaign:
+        running = asyncio.create_task(campaign.run())
+        await asyncio.sleep(1)
+        campaign.leave()
+        assert [result.outcome for result in await running] == [Outcome.OPEN]
+    await asyncio.sleep(86_400)
+    assert await world.run() == ["answered"]
+
+
 @in_world(count=1, people={number(0): Person(applets.Outcome.ANSWERED, ring_s=1, talk_s=10_000)})
 async def test_a_call_whose_end_is_never_told_stays_open_for_the_next_run(world):
     assert await world.run() == ["open"]
-    assert world.results[0].detail == "Exotel never said that it ended"
+    assert world.results[0].detail == "Exotel does not say that it ended"
     with open_journal(world.path) as journal:
         assert journal.story(number(0)).state is State.PLACED
 

@@ -58,6 +58,7 @@ def people(tmp_path):
         ([ASHA, "--timezone", "India"], "call: 'India' is not a time zone"),
         ([LEE, "--hours", "09:00-21:00"], "call: whose clock do the hours follow?"),
         ([ASHA, "--dnc", "{folder}/none.csv"], "call: {folder}/none.csv can't be read"),
+        ([ASHA, "--results", "{folder}/no/out.csv"], "call: --results {folder}/no/out.csv: there is no such folder"),
         ([ASHA, "--status-callback", "example.com"], "call: --status-callback: expected an http"),
         (["--list", "{folder}/none.csv"], "call: {folder}/none.csv can't be read"),
     ],

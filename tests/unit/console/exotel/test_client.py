@@ -141,6 +141,7 @@ def test_the_fake_refuses_what_exotel_would_not_take(changed, says):
             with pytest.raises(Refused, match=says) as raised:
                 await client.place(order(**changed))
         assert raised.value.status == 400
+        assert "98765" not in str(raised.value)  # what Exotel says of a number is masked
 
     run()
 
