@@ -5,5 +5,5 @@ plan-aws: package $(VENV)/.installed-functions-aws ## what a deploy to AWS would
 deploy-aws: package $(VENV)/.installed-functions-aws ## deploy to AWS and say what to paste where (docs/aws.md)
 	$(BIN)/python -m scripts.deploy_aws deploy
 
-destroy-aws: $(VENV)/.installed-functions-aws ## take everything down again; refuses while there are records (docs/aws.md)
+destroy-aws: $(VENV)/.installed-relay $(VENV)/.installed-functions-aws ## take everything down again; refuses while there are records (docs/aws.md)
 	$(BIN)/python -m scripts.deploy_aws destroy

@@ -1,12 +1,17 @@
 """Whether a deployment answers from outside as it should: the last step of a deploy, on either cloud."""
 
-import base64
+import asyncio
 import http.client
-import secrets
 import ssl
 import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
+
+import aiohttp
+
+from console.doctor import functions, relay_door
+from console.doctor.finding import Part, Verdict
+from console.doctor.subject import Subject
 
 TIMEOUT_S = 15.0
 
@@ -54,48 +59,23 @@ def wait_until_ready(
 
 def check_upgrade(voicebot_url: str) -> None:
     """That the URL pasted into Exotel becomes a WebSocket, and does not without its token. Raises CheckError."""
-    host = urlsplit(voicebot_url).netloc
-    if (status := _upgrade(voicebot_url)) != 101:
-        raise CheckError(
-            f"{host}: the media socket's upgrade was answered {status}, expected 101 (Switching Protocols)"
-        )
-    wrong = voicebot_url.rsplit("/", 1)[0] + "/" + secrets.token_urlsafe(16)
-    if (status := _upgrade(wrong)) != 401:
-        raise CheckError(
-            f"{host}: a wrong media token was answered {status}, expected 401: strangers can use your agent"
-        )
+    _pass((relay_door.check_upgrade, relay_door.check_token), relay_url=voicebot_url)
 
 
 def check_refusals(webhook_url: str, connect_url: str) -> None:
     """That the functions are public, and answer nobody without signature or token. Raises CheckError."""
-    for name, url, method in (
-        ("webhook", webhook_url, "POST"),
-        ("transfer", connect_url.split("?")[0] + "?CallSid=deploycheck", "GET"),
-    ):
-        try:
-            status = status_of(url, method)
-        except OSError as error:
-            raise CheckError(f"the {name} function does not answer: {error}") from error
-        if status == 403:
-            raise CheckError(
-                f"the cloud itself refuses the world at the {name} function (403): is public access forbidden?"
-            )
-        if status != 401:
-            raise CheckError(
-                f"the {name} function answered {status} to a request without proof of its sender, expected 401"
-            )
+    _pass((functions.check_webhook, functions.check_connect_token), webhook_url=webhook_url, connect_url=connect_url)
 
 
-def _upgrade(url: str) -> int:
-    try:
-        return status_of(
-            url,
-            headers={
-                "Connection": "Upgrade",
-                "Upgrade": "websocket",
-                "Sec-WebSocket-Version": "13",
-                "Sec-WebSocket-Key": base64.b64encode(secrets.token_bytes(16)).decode(),
-            },
-        )
-    except OSError as error:
-        raise CheckError(f"{urlsplit(url).netloc}: no answer to the media socket's upgrade: {error}") from error
+def _pass(checks: tuple[Part, ...], *, relay_url: str = "", connect_url: str = "", webhook_url: str = "") -> None:
+    """Some of the checks that `console doctor` makes; the first that fails is the error."""
+
+    async def examine() -> None:
+        async with aiohttp.ClientSession() as session:
+            subject = Subject({}, session, relay_url, connect_url, webhook_url=webhook_url)
+            for check in checks:
+                async for finding in check(subject):
+                    if finding.verdict is Verdict.FAIL:
+                        raise CheckError(f"{finding.found}. {finding.advice}")
+
+    asyncio.run(examine())

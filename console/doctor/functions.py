@@ -168,10 +168,9 @@ async def _stays_shut(subject: Subject, check: str, name: str, url: URL) -> Find
             answer = await _as_exotel(subject, stranger, {})
         except NoAnswerError as error:
             return Finding(check, Verdict.FAIL, f"asked with {what}, the {name} URL {error}", "See the function's log.")
-        if not answer.refused:
+        if answer.status != 401:
             found = f"asked with {what}, the {name} URL answered {answer.status}, expected 401"
-            advice = "Whoever finds the address learns whom you call: set EXOTEL_TOKEN at the function."
-            return Finding(check, Verdict.FAIL, found, advice)
+            return Finding(check, Verdict.FAIL, found, _stranger_advice(answer, "learns whom you call"))
     return Finding(check, Verdict.PASS, f"the {name} URL stays shut with no token and with a wrong one")
 
 
@@ -184,16 +183,18 @@ async def _refuses(subject: Subject, check: str, name: str, url: URL, headers: M
     if answer.status == 401:
         return Finding(check, Verdict.PASS, f"{name} refuses {what} (401 after {answer.took_s * 1000:.0f} ms)")
     found = f"{name} answered {answer.status} to {what}, expected 401"
+    return Finding(check, Verdict.FAIL, found, _stranger_advice(answer, "could write records"))
+
+
+def _stranger_advice(answer: Answer, danger: str) -> str:
+    """What to do about an answer other than 401 to somebody who proved nothing."""
     match answer.status:
-        case 200:
-            advice = "Anybody could write records: set the secret at the webhook function."
+        case 200 | 302:
+            return f"Whoever finds the address {danger}: set the function's token or secret."
         case 403:
-            advice = (
-                "The cloud itself refuses the world here: allow public access; the function checks signatures itself."
-            )
+            return "The cloud itself refuses the world here: allow public access; the function sees who asks by itself."
         case _:
-            advice = _FOREIGN
-    return Finding(check, Verdict.FAIL, found, advice)
+            return _FOREIGN
 
 
 def _unusable(name: str, answer: Answer) -> tuple[str, str] | None:

@@ -240,7 +240,7 @@ def cold_function(url: str) -> web.Application:
     return app
 
 
-async def test_checks_from_outside_pass(deployed: tuple[Deployed, Mapping[str, Served]]):
+def test_checks_from_outside_pass(deployed: tuple[Deployed, Mapping[str, Served]]):
     """The last step of `make deploy-gcp`, against the real relay and functions."""
     deployment, _ = deployed
     outputs = {name: deployment.here(value) for name, value in deployment.outputs.items()}

@@ -1,5 +1,7 @@
 """The checks of a deploy's last step, against a server that answers what the test says."""
 
+import base64
+import hashlib
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,6 +36,11 @@ def deployment():
                 statuses = told.statuses[path]
                 status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
             self.send_response(status)
+            if status == 101:
+                key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
+                self.send_header("Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(key.encode()).digest()).decode())
+                self.send_header("Upgrade", "websocket")
+                self.send_header("Connection", "Upgrade")
             self.end_headers()
 
         do_GET = do_POST = answer  # noqa: N815  # http.server finds its methods by these names
@@ -83,14 +90,14 @@ def test_the_socket_opens_with_its_token_only(deployment):
 def test_an_upgrade_that_is_no_upgrade(deployment):
     """A front end that answers 403 to upgrades (App Runner does) looks healthy to every other check."""
     deployment.with_token = 403
-    with pytest.raises(CheckError, match="upgrade was answered 403, expected 101") as refused:
+    with pytest.raises(CheckError, match="upgrade was answered 403 by BaseHTTP, expected 101") as refused:
         check_upgrade(socket_url(deployment))
     assert TOKEN not in str(refused.value)
 
 
 def test_a_socket_that_opens_for_everybody(deployment):
     deployment.without = 101
-    with pytest.raises(CheckError, match="strangers can use your agent"):
+    with pytest.raises(CheckError, match="Anybody can talk to your agent"):
         check_upgrade(socket_url(deployment))
 
 
@@ -102,9 +109,9 @@ def test_functions_turn_strangers_away(deployment):
 @pytest.mark.parametrize(
     ("path", "status", "line"),
     [
-        ("/webhook/post-call", 200, "the webhook function answered 200 to a request without proof"),
-        ("/exotel/connect", 500, "the transfer function answered 500"),
-        ("/exotel/connect", 403, "is public access forbidden?"),
+        ("/webhook/post-call", 200, "the webhook answered 200 to an unsigned body"),
+        ("/exotel/connect", 500, "the Connect URL answered 500, expected 401"),
+        ("/exotel/connect", 403, "allow public access"),
     ],
 )
 def test_functions_that_answer_wrongly(deployment, path, status, line):

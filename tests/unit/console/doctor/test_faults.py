@@ -398,7 +398,7 @@ FAULTS = {
     ),
     "a passthru for everybody": Fault(functions(answering(PASSTHRU, 200)), "functions.passthru_token", "expected 401"),
     "a webhook for everybody": Fault(
-        functions(answering("/webhook/post-call", 200)), "functions.webhook", "Anybody could write"
+        functions(answering("/webhook/post-call", 200)), "functions.webhook", "could write records"
     ),
     "a webhook that is not public": Fault(
         functions(answering("/webhook/post-call", 403)), "functions.webhook", "allow public access"
@@ -409,7 +409,7 @@ FAULTS = {
     "events of everybody": Fault(
         functions(answering("/relay/events", 200)),
         "functions.events",
-        "Anybody could write",
+        "could write records",
         also=skipped("functions.events_secret"),
     ),
     "two secrets for one thing": Fault(
