@@ -17,6 +17,7 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 from yarl import URL
 
+from functions.common.phone import to_e164
 from sim.applets import IST, NOBODY, Outcome, Person
 from sim.caller import Step
 from sim.exotel import CallPlan, CallResult, FakeExotel, new_sid
@@ -209,7 +210,7 @@ class FakeExotelRest:
         url = URL(one["StreamUrl"])
         checks = {
             f"From is not a number to dial: {one['From']}": bool(_E164.fullmatch(one["From"])),
-            "CallerId is not an ExoPhone of this account": one["CallerId"]
+            "CallerId is not an ExoPhone of this account": to_e164(one["CallerId"])
             in {str(phone["phone_number"]) for phone in self.numbers},
             "StreamUrl must be ws or wss and shorter than 600 characters": url.scheme in {"ws", "wss"}
             and len(one["StreamUrl"]) < MAX_STREAM_URL,

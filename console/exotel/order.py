@@ -30,7 +30,8 @@ class Order:
         pairs = [
             # The number to dial, not the caller id: with the two swapped the ExoPhone would call itself.
             ("From", self.number),
-            ("CallerId", self.caller_id),
+            # ExoPhones are written the national way (exotel.md 6).
+            ("CallerId", f"0{self.caller_id[3:]}" if self.caller_id.startswith("+91") else self.caller_id),
             ("StreamUrl", self.stream_url),
             ("StreamType", "bidirectional"),
         ]

@@ -81,6 +81,7 @@ async def test_a_call_is_placed_followed_and_found_afterwards():
     form = rest.calls[0].form
     assert form["StatusCallbackEvents[]"] == ["answered", "terminal"]
     assert form["From"] == [ASHA]
+    assert form["CallerId"] == ["08047100002"]
 
 
 @pytest.mark.parametrize(
