@@ -4,5 +4,6 @@ ifdef AGENT
 	$(BIN)/python -m tests.bench.agents $(filter-out all,$(AGENT))
 else
 	$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
+	$(BIN)/python -m tests.bench.refusal
 	$(BIN)/python -m tests.bench.resampling
 endif

@@ -32,6 +32,8 @@ class Fault:
     call_s: float = 16.0
     streams: int = 1
     """How often the line of a shaken call connects, one time after the other."""
+    normal_s: float = 6.0
+    """So long, at most, until a caller hears an agent again or the line is handed over."""
     script: AgentScript = TALKS
     """The agent behind the proxy."""
 
@@ -69,6 +71,7 @@ async def finished(world: ChaosWorld) -> None:
 
 
 async def half_open(world: ChaosWorld) -> None:
+    """It took fifteen seconds to notice."""
     await _mid_sentence()
     world.agent.half_open()
 
@@ -111,6 +114,7 @@ async def line_stall(world: ChaosWorld) -> None:
 
 
 async def line_reads_nothing(world: ChaosWorld) -> None:
+    """The kernel's buffers took minutes of sound: nobody noticed, and who read again got it all at once."""
     world.line.window_bytes = WINDOW_BYTES
     await _mid_sentence()
     world.line.deaf = True
@@ -206,7 +210,7 @@ FAULTS = (
     Fault("silent after connect", "agent", silent, agents=FAILS_OVER, at_s=0),
     Fault("reset mid-sentence", "agent", reset, agents=FAILS_OVER),
     Fault("FIN mid-sentence", "agent", finished, agents=FAILS_OVER),
-    Fault("half-open, no FIN", "agent", half_open, agents=FAILS_OVER, call_s=30),
+    Fault("half-open, no FIN", "agent", half_open, agents=FAILS_OVER, call_s=30, normal_s=10),
     Fault("500 ms latency, 200 ms jitter", "agent", slow_network, at_s=0),
     Fault("40 kB/s", "agent", narrow_network, at_s=0),
     Fault("stalls for 5 s", "agent", stall),
@@ -214,10 +218,10 @@ FAULTS = (
     *map(closes_with, CLOSE_CODES),
     Fault("reset without stop", "line", line_reset, ends=LOST),
     Fault("FIN without stop", "line", line_finished, ends=LOST),
-    Fault("half-open, no FIN", "line", line_half_open, ends="line_stalled", call_s=30),
-    Fault("stalls for 5 s", "line", line_stall),
-    Fault("reads nothing for 5 s", "line", line_reads_late),
-    Fault("stops reading", "line", line_reads_nothing, ends="line_stalled", call_s=30),
+    Fault("half-open, no FIN", "line", line_half_open, ends="line_stalled", call_s=30, normal_s=16),
+    Fault("stalls for 5 s", "line", line_stall, normal_s=11),
+    Fault("reads nothing for 5 s", "line", line_reads_late, normal_s=11),
+    Fault("stops reading", "line", line_reads_nothing, ends="line_stalled", call_s=30, normal_s=13),
     Fault("reset, comes back", "line", line_reset, agents=("shaky", "shaky"), at_s=0, streams=2),
     Fault("150 ms latency, 50 ms jitter", "line", line_slow, at_s=0),
     Fault("down for a minute", "functions", functions_down, at_s=0),

@@ -44,7 +44,7 @@ class Report:
         """Whether the fault did no more harm than it may."""
         as_expected = set(self.ends) == {self.fault.ends} and set(self.agents) == {self.fault.agents}
         lost = self.lost_events or self.lost_records or self.false_alarms
-        return as_expected and self.steady_same and not lost
+        return as_expected and self.normal_after_s <= self.fault.normal_s and self.steady_same and not lost
 
     def row(self) -> str:
         """One line of the Markdown table."""

@@ -25,6 +25,7 @@ async def test_a_fault_harms_nobody_else_and_loses_nothing(tmp_path, calm, fault
     report = await play(fault, tmp_path, 2, calm)
     assert set(report.ends) == {fault.ends}
     assert set(report.agents) == {fault.agents}
+    assert report.normal_after_s <= fault.normal_s
     assert report.steady_same
     assert not report.lost_events
     assert not report.lost_records
