@@ -125,7 +125,8 @@ def deploy(terraform: Terraform, given: Mapping[str, str]) -> None:
         public_checks.check_upgrade(outputs["voicebot_url"])
         public_checks.check_refusals(outputs["elevenlabs_webhook_url"], outputs["connect_primary_url"])
     finally:  # a new name may take longer than our patience; what is to be pasted is known now
-        print(deployment.paste_list(outputs, webhook_secret_set=bool(variables["elevenlabs_webhook_secret"])))
+        webhook_secret_set = bool(variables["elevenlabs_webhook_secret"])
+        print(deployment.paste_list(outputs, cloud="aws", webhook_secret_set=webhook_secret_set))
 
 
 def destroy(terraform: Terraform, given: Mapping[str, str]) -> None:

@@ -191,7 +191,8 @@ def deploy(terraform: Terraform, given: Mapping[str, str]) -> None:
     push_image(project, tag, engine)
     terraform.run("apply", "-auto-approve")
     outputs = terraform.outputs()
-    print(deployment.paste_list(outputs, webhook_secret_set=bool(variables["elevenlabs_webhook_secret"])))
+    webhook_secret_set = bool(variables["elevenlabs_webhook_secret"])
+    print(deployment.paste_list(outputs, cloud="gcp", webhook_secret_set=webhook_secret_set))
     check(outputs, variables)
 
 

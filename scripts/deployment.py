@@ -177,8 +177,8 @@ def wait_for(what: str, done: Callable[[], str], patience_s: float, pause_s: flo
         time.sleep(pause_s)
 
 
-def paste_list(outputs: Mapping[str, str], *, webhook_secret_set: bool) -> str:
-    """What to paste where, numbered; `outputs` as both clouds name them."""
+def paste_list(outputs: Mapping[str, str], *, cloud: str, webhook_secret_set: bool) -> str:
+    """What to paste where, numbered, and what comes then; `outputs` as both clouds name them, `cloud` is aws or gcp."""
     steps = [
         ("Exotel, Voicebot applet, URL", outputs["voicebot_url"]),
         ("Exotel, Passthru applet behind it, URL", outputs["passthru_url"]),
@@ -192,7 +192,12 @@ def paste_list(outputs: Mapping[str, str], *, webhook_secret_set: bool) -> str:
     if not webhook_secret_set:
         steps.append(("ELEVENLABS_WEBHOOK_SECRET, then deploy again", "the secret that ElevenLabs shows once (wsec_…)"))
     lines = [f"{number}. {where}:\n   {what}" for number, (where, what) in enumerate(steps, start=1)]
-    return "\n".join(["", "Paste these:", *lines, "", f"Dashboard: {outputs['dashboard_url']}"])
+    commands = [
+        f"ElevenLabs' side by command: make setup-elevenlabs DEPLOYMENT={cloud}",
+        f"Check it all:               make doctor DEPLOYMENT={cloud}",
+        f"Dashboard:                  {outputs['dashboard_url']}",
+    ]
+    return "\n".join(["", "Paste these:", *lines, "", *commands])
 
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:

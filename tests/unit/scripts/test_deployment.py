@@ -130,8 +130,9 @@ def test_the_list_says_what_to_paste_where():
         "elevenlabs_webhook_url": "https://a/webhook/post-call",
         "dashboard_url": "https://d",
     }
-    fresh = paste_list(outputs, webhook_secret_set=False)
+    fresh = paste_list(outputs, cloud="aws", webhook_secret_set=False)
     for url in outputs.values():
         assert url in fresh
     assert "6. ELEVENLABS_WEBHOOK_SECRET" in fresh
-    assert "ELEVENLABS_WEBHOOK_SECRET" not in paste_list(outputs, webhook_secret_set=True)
+    assert "ELEVENLABS_WEBHOOK_SECRET" not in paste_list(outputs, cloud="aws", webhook_secret_set=True)
+    assert "make doctor DEPLOYMENT=gcp" in paste_list(outputs, cloud="gcp", webhook_secret_set=True)
