@@ -285,7 +285,7 @@ class FakeExotelRest:
             if self.dials:
                 call.media = await self._put_through(call)
             else:
-                await asyncio.sleep(person.talk_s)
+                await asyncio.sleep(min(person.talk_s, _time_limit_s(call)))
             call.talked_s = asyncio.get_running_loop().time() - before
             call.status = "completed"
         call.ended = self.now()
@@ -298,7 +298,7 @@ class FakeExotelRest:
             to=call.number,
             call_sid=call.sid,
             account_sid=self.sid,
-            max_s=float(call.form.get("TimeLimit", ["3600"])[0]),
+            max_s=min(3600.0, _time_limit_s(call)),
         )
         return await FakeExotel(timeline=self.timeline).call(plan)
 
@@ -321,6 +321,10 @@ class FakeExotelRest:
         if self.custom_field_in_details:
             described["CustomField"] = call.form.get("CustomField", [None])[0]
         return described
+
+
+def _time_limit_s(call: RestCall) -> float:
+    return float(call.form.get("TimeLimit", [str(MAX_TIME_LIMIT_S)])[0])
 
 
 def _answer(request: web.Request, body: Mapping[str, Any], status: int = 200) -> web.Response:

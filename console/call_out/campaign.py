@@ -33,13 +33,18 @@ FIRST_POLL_S, POLL_S = 2.0, 10.0
 POLLS_A_MINUTE = 90  # of the account's 200 requests a minute
 RING_S = 120.0
 SETTLE_S = 180.0  # figures settle about two minutes after a call's end (exotel.md 4.5)
+LOOK_AT_CLOCK_S = 60.0
 BACK_OFF_S = (5.0, 15.0, 30.0, 60.0)
 ORDERS_AT_ONCE = 3  # as many become unknown when Exotel stops answering
 FAILURES_IN_A_ROW = 3
 UNREACHABLE_IN_A_ROW = 6
 STOP_PATIENCE_S = 10.0
-FOR_ALL = {401: "credentials", 402: "credit", 403: "permission"}
-"""Refusals that every other number would meet, too."""
+FOR_ALL = {
+    401: "take key and token anew from the dashboard",
+    402: "recharge the account",
+    403: "ask Exotel's support whether Connect Voice AI is switched on",
+}
+"""Refusals that every other number would meet, too, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +177,15 @@ class Campaign:
         """Orders of this run whose answer was lost: their calls have ended by now, most of them."""
         for one in self._people:
             story = self._journal.story(one.number)
-            if self.results[one.number].outcome is Outcome.UNKNOWN and story.state is State.UNKNOWN:
-                await self._look_for(one, story)
+            unknown = self.results[one.number].outcome is Outcome.UNKNOWN and story.state is State.UNKNOWN
+            if unknown and await self._look_for(one, story):
+                self._became(one, Outcome.NOT_CALLED, detail="no call was placed after all")
         await self._all_followed()
 
     # --- place --------------------------------------------------------------------------------------------------
 
     async def _place_all(self) -> None:
+        told = False
         while self._queue or self._ordering:
             self._moved.clear()
             if not self._queue or self._is_full():
@@ -189,9 +196,13 @@ class Campaign:
                     return
                 await self._pace.turn()
                 self._order_next()
+                told = False
             elif self._limits.waits:
-                self._watch.note(f"Outside calling hours: waiting for {_hours_and_minutes(opens_in)}.")
-                await asyncio.sleep(opens_in)
+                if not told:
+                    self._watch.note(f"Outside calling hours: waiting for {_hours_and_minutes(opens_in)}.")
+                told = True
+                # Not all of it at once: a laptop that is closed stops the loop's clock, not the day.
+                await asyncio.sleep(min(opens_in, LOOK_AT_CLOCK_S))
             else:
                 self._give_up("outside calling hours")
                 return
@@ -253,7 +264,7 @@ class Campaign:
         self._room.over(mark)
         self._became(one, Outcome.REFUSED, detail=str(error))
         if error.status in FOR_ALL:
-            self._give_up(f"{error}: that is about the account's {FOR_ALL[error.status]}, not about the number")
+            self._give_up(f"{error}. That is about the account, not the number: {FOR_ALL[error.status]}")
         else:
             self._failed(str(error))
 

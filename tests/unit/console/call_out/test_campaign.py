@@ -351,6 +351,27 @@ async def test_outside_calling_hours_it_waits_and_says_so(world):
     assert world.rest.calls[0].created >= EPOCH + timedelta(minutes=90)
 
 
+@in_world(count=1)
+async def test_a_laptop_that_sleeps_does_not_oversleep_the_hours(world):
+    """The loop's clock stands still while a laptop is closed, the day does not: it is opened after the hours began."""
+    opened = []
+    async with world.campaign(hours=Hours.parse("13:00-21:00")) as campaign:
+        campaign._now = lambda: wall_clock() + (7200 if opened else 0)
+        running = asyncio.create_task(campaign.run())
+        await asyncio.sleep(600)
+        opened.append(True)
+        await running
+    assert (world.rest.calls[0].created - EPOCH).total_seconds() < 700
+
+
+@in_world(count=2)
+async def test_an_order_of_which_nothing_came_may_be_known_before_the_run_is_over(world):
+    world.rest.plant("connect", Fault.SILENT)
+    assert await world.run(time_limit_s=30, a_minute=0.1) == ["not-called", "answered"]
+    assert world.results[0].detail == "no call was placed after all"
+    assert await world.run(time_limit_s=30) == ["answered", "answered"]
+
+
 @in_world(count=20)
 async def test_at_the_end_of_the_hours_the_rest_is_left_for_the_next_day(world):
     """It is 11:30, the hours end at 11:31: at 10 a minute about ten are called."""
@@ -435,6 +456,7 @@ async def test_a_call_of_an_earlier_run_is_asked_for_however_late(world):
 
 @in_world(count=1, people={number(0): Person(applets.Outcome.ANSWERED, ring_s=1, talk_s=10_000)})
 async def test_a_call_whose_end_is_never_told_stays_open_for_the_next_run(world):
+    world.rest.plant("call", *[Fault.AWAY] * 1000)
     assert await world.run() == ["open"]
     assert world.results[0].detail == "Exotel does not say that it ended"
     with open_journal(world.path) as journal:
