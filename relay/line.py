@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+from contextlib import suppress
 from typing import Final, Literal
 
 from aiohttp import WSMsgType, web
@@ -27,8 +28,7 @@ class Line:
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         if transport is not None:
-            transport.set_write_buffer_limits(high=UNSENT_LIMIT)
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+            _limit_buffers(transport)
         self._sending_since: float | None = None
         self.heard_from_at = self._loop.time()
         self.log = CallLog("", "")
@@ -84,6 +84,12 @@ class Line:
         except (TimeoutError, ConnectionError):
             if self._transport is not None:
                 self._transport.abort()
+
+
+def _limit_buffers(transport: asyncio.Transport) -> None:
+    with suppress(OSError, RuntimeError):  # the connection is gone already: `receive` tells
+        transport.set_write_buffer_limits(high=UNSENT_LIMIT)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
 async def await_start(line: Line, timeout_s: float) -> exotel.Start | None:
