@@ -36,9 +36,12 @@ async def check_connect(subject: Subject) -> AsyncIterator[Finding]:
         return
     if problem := _unusable("Connect", answer):
         yield Finding(check, Verdict.FAIL, *problem)
-    elif answer.status != 200 or _numbers(answer) is None:
+    elif answer.status != 200 or (numbers := _numbers(answer)) is None:
         found = f"the Connect URL answered {answer.status} without a list of numbers, for a call that nobody knows"
         yield Finding(check, Verdict.FAIL, found, "Exotel would dial nobody. See the function's log.")
+    elif numbers:
+        found = f"the Connect URL names {len(numbers)} numbers to dial for a call that nobody knows"
+        yield Finding(check, Verdict.WARN, found, "Our function names none. " + _FOREIGN)
     elif answer.took_s > CONNECT_PATIENCE_S - _MARGIN_S:
         found = f"the Connect URL took {answer.took_s:.1f} s; Exotel waits {CONNECT_PATIENCE_S:g} s"
         yield Finding(check, Verdict.WARN, found, "Lower TRANSFER_REQUEST_SECONDS.")

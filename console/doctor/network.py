@@ -80,7 +80,7 @@ async def ask(
     try:
         async with asyncio.timeout(patience_s):
             async with session.request(method, url, headers=headers, data=body, allow_redirects=False) as response:
-                content = b"" if response.status == 101 else await response.content.read(LONGEST_BODY)
+                content = b"" if response.status == 101 else await _beginning(response.content)
                 took_s = loop.time() - began
                 if response.status == 101:
                     response.close()
@@ -89,6 +89,13 @@ async def ask(
         raise NoAnswerError(f"gave no answer within {patience_s:g} s") from None
     except (aiohttp.ClientError, OSError) as error:
         raise NoAnswerError(trouble(error)) from error
+
+
+async def _beginning(body: aiohttp.StreamReader) -> bytes:
+    content = b""
+    while len(content) < LONGEST_BODY and (more := await body.read(LONGEST_BODY - len(content))):
+        content += more
+    return content
 
 
 def trouble(error: Exception) -> str:
@@ -104,6 +111,8 @@ def trouble(error: Exception) -> str:
             return f"can't be connected to: {error.os_error.strerror or error.os_error}"
         case aiohttp.ServerDisconnectedError() | ConnectionResetError() | asyncio.IncompleteReadError():
             return "closed the connection without an answer"
+        case aiohttp.WSServerHandshakeError():
+            return f"was refused ({error.status})"
         case aiohttp.ClientResponseError():
             return "answered something that is not HTTP/1.1"
         case OSError():

@@ -72,7 +72,6 @@ def _of_cloud(cloud: str, root: Path) -> tuple[Places, dict[str, str]]:
     known = {
         "MEDIA_TOKEN": RelayAddress.parse(places.relay_url).token,
         "EXOTEL_TOKEN": URL(places.connect_url).query.get("token", ""),
-        "EVENTS_URL": str(URL(places.webhook_url).with_path(EVENTS_PATH)),
         "STORE": f"{scheme}://{bucket}",
     }
     return places, known

@@ -15,6 +15,7 @@ from console.doctor.subject import Subject
 
 EXPIRY_WARNING_DAYS = 14
 _PATIENCE_S = 10.0
+_ANSWER_S = 4.0
 _DAY_S = 86_400.0
 _HTTP1, _HTTP2 = "http/1.1", "h2"
 # X509_V_ERR_… of OpenSSL, as ssl.SSLCertVerificationError.verify_code has them, and what each usually means.
@@ -31,11 +32,12 @@ _ADVICE = {
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """How TLS came about. `http1`: whether a request in HTTP/1.1 was answered in HTTP/1.1."""
+    """How TLS came about. `http2`: agreed on; `http1`: whether a request in HTTP/1.1 was answered in HTTP/1.1."""
 
     version: str
     certificate: dict[str, Any]
     http1: bool
+    http2: bool
 
 
 async def check_name(subject: Subject) -> AsyncIterator[Finding]:
@@ -78,9 +80,12 @@ async def check_tls(subject: Subject) -> AsyncIterator[Finding]:
     yield _expiry(met.certificate, subject.now())
     if met.http1:
         yield Finding("relay.http1", Verdict.PASS, f"{host} speaks HTTP/1.1, which the upgrade needs")
-    else:
+    elif met.http2:
         advice = "Exotel upgrades over HTTP/1.1: allow it, and switch HTTP/2 end to end off at the balancer."
         yield Finding("relay.http1", Verdict.FAIL, f"{host} speaks HTTP/2 only", advice)
+    else:
+        advice = "Is it the relay's balancer that listens on this port?"
+        yield Finding("relay.http1", Verdict.FAIL, f"{host} does not answer a request in HTTP/1.1", advice)
 
 
 async def _meet(subject: Subject, address: RelayAddress) -> Handshake:
@@ -103,18 +108,21 @@ async def _shake(subject: Subject, address: RelayAddress, offered: Sequence[str]
     reader, writer = await subject.network.connect(address.socket.host or "", address.port, context)
     try:
         tls = writer.get_extra_info("ssl_object")
-        http1 = False
-        if tls.selected_alpn_protocol() != _HTTP2:
-            writer.write(
-                f"GET /health HTTP/1.1\r\nHost: {address.socket.authority}\r\nConnection: close\r\n\r\n".encode()
-            )
-            with suppress(asyncio.IncompleteReadError, ConnectionError):
-                http1 = (await reader.readexactly(7)) == b"HTTP/1."
-        return Handshake(tls.version(), writer.get_extra_info("peercert"), http1)
+        http2 = tls.selected_alpn_protocol() == _HTTP2
+        http1 = not http2 and await _speaks_http1(reader, writer, address.socket.authority)
+        return Handshake(tls.version(), writer.get_extra_info("peercert"), http1, http2)
     finally:
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
+
+
+async def _speaks_http1(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str) -> bool:
+    writer.write(f"GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    with suppress(asyncio.IncompleteReadError, ConnectionError, TimeoutError):
+        async with asyncio.timeout(_ANSWER_S):
+            return await reader.readexactly(7) == b"HTTP/1."
+    return False
 
 
 def _refusal(host: str, error: Exception) -> Finding:

@@ -53,6 +53,7 @@ STUCK = Balancer(delay_s=30.0)
 BUFFERS = Balancer(hold_s=2.0)
 IDLE_LIMIT = Balancer(quiet_s=60.0)
 LIFE_LIMIT = Balancer(life_s=60.0)
+NO_HTTP = Balancer(greeting=b"220 mail.example.com ESMTP\r\n")
 # RFC 9113: an empty SETTINGS frame is what a server says first
 HTTP2_ONLY = Balancer(alpn=("h2",), greeting=b"\x00\x00\x00\x04\x00\x00\x00\x00\x00")
 

@@ -70,6 +70,28 @@ def test_a_deployment_that_is_not_there_is_status_2(doctor, capsys):
     assert line.startswith("doctor: infra/terraform/aws: terraform's outputs can't be read")
 
 
+def test_a_deployment_is_asked_and_its_settings_can_be_used(doctor, tmp_path, capsys):
+    """Its events' secret is known to nobody here: the relay's settings were refused for the lack of it."""
+    outputs = {
+        "voicebot_url": "wss://relay.example.com/media/media-token-of-nobody",
+        "connect_primary_url": "https://functions.example.com/exotel/connect?token=exotel-token-of-nobody",
+        "passthru_url": "https://functions.example.com/exotel/passthru?token=exotel-token-of-nobody",
+        "elevenlabs_webhook_url": "https://webhook.example.com/webhook/post-call",
+        "records_bucket": "acme-records",
+    }
+    terraform = tmp_path / "terraform"
+    terraform.write_text(
+        f"#!/bin/sh\necho '{json.dumps({name: {'value': value} for name, value in outputs.items()})}'\n"
+    )
+    terraform.chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin", "ELEVENLABS_AGENT_ID": "agent_0"}
+    assert doctor("--deployment", "aws", "--only", "settings", **environ) == 0
+    printed = capsys.readouterr().out
+    for check in ("relay", "functions", "media_auth", "addresses"):
+        assert f"pass  settings.{check}" in printed
+    assert "of-nobody" not in printed
+
+
 def test_a_file_of_settings_that_is_none_is_status_2(doctor, tmp_path, capsys):
     (tmp_path / ".env").write_text("just words\n")
     assert doctor() == 2

@@ -21,7 +21,16 @@ from sim.agent_script import AgentScript, FaultKind
 from sim.agent_script import Fault as AgentFault
 from tests.support import balancers
 from tests.support.balancers import Balancer
-from tests.support.doctor_world import EVERY_SECRET, HEALTHY, MEDIA_TOKEN, RELAY_HOST, Day, certificate, examined_on
+from tests.support.doctor_world import (
+    EVERY_SECRET,
+    EXOTEL_TOKEN,
+    HEALTHY,
+    MEDIA_TOKEN,
+    RELAY_HOST,
+    Day,
+    certificate,
+    examined_on,
+)
 
 HEALTHY_DAY = {
     **dict.fromkeys(
@@ -72,6 +81,17 @@ def answering(path: str, status: int, text: str = "", after_s: float = 0.0, **he
             return await handler(request)
         await asyncio.sleep(after_s)
         return web.Response(status=status, text=text, headers=headers)
+
+    return tamper
+
+
+def by_token(path: str, text: str):
+    """A middleware that answers one path by itself where the token is right."""
+
+    async def tamper(request: web.Request, handler: Any) -> web.StreamResponse:
+        if request.path == path and request.query.get("token") == EXOTEL_TOKEN:
+            return web.Response(text=text)
+        return await handler(request)
 
     return tamper
 
@@ -273,6 +293,9 @@ FAULTS = {
     "HTTP/2 only": Fault(
         in_front(balancers.HTTP2_ONLY), "relay.http1", "HTTP/2 only", also={**UNREACHED, **skipped("clock.relay")}
     ),
+    "no HTTP at all": Fault(
+        in_front(balancers.NO_HTTP), "relay.http1", "does not answer", also={**UNREACHED, **skipped("clock.relay")}
+    ),
     # the door
     "not healthy": Fault(Day(relay_tamper=answering("/health", 404)), "relay.health", "404"),
     "draining": Fault(Day(relay_state=drain), "relay.ready", "draining", also={"relay.upgrade": "fail", **NO_UPGRADE}),
@@ -381,6 +404,12 @@ FAULTS = {
     ),
     "a connect that is not public": Fault(
         functions(answering(CONNECT, 403)), "functions.connect", "allow public access", also=NO_CONNECT
+    ),
+    "a connect that is somebody else's": Fault(
+        functions(by_token(CONNECT, '{"destination": {"numbers": ["+919876500010"]}}')),
+        "functions.connect",
+        "names 1 numbers",
+        "warn",
     ),
     "a connect for everybody": Fault(
         functions(answering(CONNECT, 200, NOBODY)), "functions.connect_token", "learns whom you call"

@@ -46,7 +46,6 @@ def test_a_deployment_says_where_everything_is(terraform, cloud, scheme):
     assert known == {
         "MEDIA_TOKEN": "media-token-of-nobody",
         "EXOTEL_TOKEN": "exotel-token-of-nobody",
-        "EVENTS_URL": "https://webhook.example.com/relay/events",
         "STORE": f"{scheme}://acme-records",
     }
 
