@@ -6,7 +6,6 @@ sim/exotel.py, or (`dials=False`) just talks for a while. What may go wrong is p
 
 import asyncio
 import base64
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,32 +14,14 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from aiohttp import web
-from yarl import URL
 
-from functions.common.phone import to_e164
 from sim.applets import IST, NOBODY, Outcome, Person
 from sim.caller import Step
 from sim.exotel import CallPlan, CallResult, FakeExotel, new_sid
+from sim.exotel_order import FORMS, complaint, time_limit_s
 from sim.timeline import Timeline
 
-MAX_STREAM_URL, MAX_CUSTOM_FIELD, MAX_STREAM_NAME, MAX_TIME_LIMIT_S = 600, 128, 32, 14_400
 PAGE_SIZE = 50
-_E164 = re.compile(r"\+[1-9]\d{7,14}")
-_FORM = {"application/x-www-form-urlencoded", "multipart/form-data"}
-_ORDER_KEYS = {
-    "From",
-    "CallerId",
-    "StreamUrl",
-    "StreamType",
-    "Record",
-    "RecordingChannels",
-    "TimeLimit",
-    "CustomField",
-    "StatusCallback",
-    "StatusCallbackEvents[]",
-    "StreamName",
-}
-_EVENTS = {"answered", "terminal", "ringing"}
 
 
 class Fault(Enum):
@@ -183,47 +164,20 @@ class FakeExotelRest:
         return web.Response(status=504)
 
     async def _connect(self, request: web.Request) -> web.Response:
-        if request.content_type not in _FORM:
+        if request.content_type not in FORMS:
             return _rejection(request, 400, f"{request.content_type}: expected a form")
         data = await request.post()
         form: dict[str, list[str]] = {}
         for key, value in data.items():
             form.setdefault(key, []).append(str(value))
-        if wrong := self._wrong_order(form):
-            return _rejection(request, *wrong)
+        if wrong := complaint(form, {str(phone["phone_number"]) for phone in self.numbers}):
+            return _rejection(request, 400, wrong)
         call = RestCall(new_sid(), form, self.now())
         self.calls.append(call)
         task = asyncio.create_task(self._ring(call))
         self._ringing.add(task)
         task.add_done_callback(self._ringing.discard)
         return _answer(request, {"Call": self._described(call)})
-
-    def _wrong_order(self, form: Mapping[str, Sequence[str]]) -> tuple[int, str] | None:
-        """The rules of exotel.md 4.2; a number is refused where Exotel would dial somebody else or nobody."""
-        if unknown := sorted(set(form) - _ORDER_KEYS):
-            return 400, f"Unknown parameter {unknown[0]}"
-        if twice := [key for key, values in form.items() if len(values) > 1 and not key.endswith("[]")]:
-            return 400, f"{twice[0]} is given twice"
-        if missing := [key for key in ("From", "CallerId", "StreamUrl", "StreamType") if not form.get(key)]:
-            return 400, f"Mandatory parameter {missing[0]} is missing"
-        one = {key: values[0] for key, values in form.items()}
-        url = URL(one["StreamUrl"])
-        checks = {
-            f"From is not a number to dial: {one['From']}": bool(_E164.fullmatch(one["From"])),
-            "CallerId is not an ExoPhone of this account": to_e164(one["CallerId"])
-            in {str(phone["phone_number"]) for phone in self.numbers},
-            "StreamUrl must be ws or wss and shorter than 600 characters": url.scheme in {"ws", "wss"}
-            and len(one["StreamUrl"]) < MAX_STREAM_URL,
-            "StreamType must be bidirectional": one["StreamType"] == "bidirectional",
-            "CustomField is too long": len(one.get("CustomField", "")) <= MAX_CUSTOM_FIELD,
-            "StreamName is too long": len(one.get("StreamName", "")) <= MAX_STREAM_NAME,
-            "TimeLimit must be up to 14400": one.get("TimeLimit", "1").isdigit()
-            and 0 < int(one.get("TimeLimit", "1")) <= MAX_TIME_LIMIT_S,
-            "Record must be true or false": one.get("Record", "true") in {"true", "false"},
-            "RecordingChannels must be single or dual": one.get("RecordingChannels", "single") in {"single", "dual"},
-            "StatusCallbackEvents must be single events": set(form.get("StatusCallbackEvents[]", ())) <= _EVENTS,
-        }
-        return next(((400, complaint) for complaint, holds in checks.items() if not holds), None)
 
     async def _call(self, request: web.Request) -> web.Response:
         sid = request.match_info["call"].removesuffix(".json")
@@ -285,7 +239,7 @@ class FakeExotelRest:
             if self.dials:
                 call.media = await self._put_through(call)
             else:
-                await asyncio.sleep(min(person.talk_s, _time_limit_s(call)))
+                await asyncio.sleep(min(person.talk_s, time_limit_s(call.form)))
             call.talked_s = asyncio.get_running_loop().time() - before
             call.status = "completed"
         call.ended = self.now()
@@ -298,7 +252,7 @@ class FakeExotelRest:
             to=call.number,
             call_sid=call.sid,
             account_sid=self.sid,
-            max_s=min(3600.0, _time_limit_s(call)),
+            max_s=min(3600.0, time_limit_s(call.form)),
         )
         return await FakeExotel(timeline=self.timeline).call(plan)
 
@@ -321,10 +275,6 @@ class FakeExotelRest:
         if self.custom_field_in_details:
             described["CustomField"] = call.form.get("CustomField", [None])[0]
         return described
-
-
-def _time_limit_s(call: RestCall) -> float:
-    return float(call.form.get("TimeLimit", [str(MAX_TIME_LIMIT_S)])[0])
 
 
 def _answer(request: web.Request, body: Mapping[str, Any], status: int = 200) -> web.Response:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from console.call_out.campaign import Campaign, Limits
@@ -268,7 +268,6 @@ def test_interrupted_at_any_time_the_same_command_goes_on(tmp_path, after_s):
 FAULTS = [fault for fault in Fault if fault not in {Fault.WRONG_KEY, Fault.NO_MONEY, Fault.NOT_ENABLED}]
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     orders=st.lists(st.sampled_from([None, *FAULTS]), max_size=12),
     looks=st.lists(st.sampled_from(FAULTS[:8]), max_size=6),
