@@ -34,6 +34,7 @@ def complaint(form: Form, exophones: Collection[str]) -> str:
     if missing := [key for key in _MANDATORY if not form.get(key)]:
         return f"Mandatory parameter {missing[0]} is missing"
     one = {key: values[0] for key, values in form.items()}
+    limit = one.get("TimeLimit", "1")
     checks = {
         f"From is not a number to dial: {one['From']}": bool(_E164.fullmatch(one["From"])),
         "CallerId is not an ExoPhone of this account": to_e164(one["CallerId"]) in exophones,
