@@ -184,9 +184,8 @@ def _addresses(subject: Subject) -> Iterator[Finding]:
     if not compared:
         yield Finding(check, Verdict.SKIPPED, "no address and its setting are both known here")
     elif all(same for _, same, _ in compared):
-        yield Finding(
-            check, Verdict.PASS, f"the tokens are those of the settings in {', '.join(name for name, *_ in compared)}"
-        )
+        names = ", ".join(name for name, *_ in compared)
+        yield Finding(check, Verdict.PASS, f"these have the tokens of the settings: {names}")
 
 
 def _address(subject: Subject) -> RelayAddress | None:

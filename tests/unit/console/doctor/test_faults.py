@@ -19,6 +19,7 @@ from functions.common.store import Stored, StoreError, open_store
 from sim import virtual_time
 from sim.agent_script import AgentScript, FaultKind
 from sim.agent_script import Fault as AgentFault
+from sim.processes import ROOT
 from tests.support import balancers
 from tests.support.balancers import Balancer
 from tests.support.doctor_world import (
@@ -524,6 +525,11 @@ def test_a_healthy_day_with_a_long_call(tmp_path):
 def test_no_call_is_placed_when_none_is_wanted(tmp_path):
     found = verdicts(virtual_time.run(examined_on(replace(HEALTHY, place_call=False, long_call_s=65.0), tmp_path)))
     assert found == HEALTHY_DAY | NO_CALL
+
+
+def test_every_check_is_in_the_documentation():
+    text = (ROOT / "docs" / "console.md").read_text()
+    assert not [check for check in HEALTHY_DAY if f"`{check}`" not in text]
 
 
 def test_every_check_has_its_fault():
