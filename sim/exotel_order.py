@@ -43,8 +43,7 @@ def complaint(form: Form, exophones: Collection[str]) -> str:
         "StreamType must be bidirectional": one["StreamType"] == "bidirectional",
         "CustomField is too long": len(one.get("CustomField", "")) <= MAX_CUSTOM_FIELD,
         "StreamName is too long": len(one.get("StreamName", "")) <= MAX_STREAM_NAME,
-        "TimeLimit must be up to 14400": one.get("TimeLimit", "1").isdigit()
-        and 0 < time_limit_s(form) <= MAX_TIME_LIMIT_S,
+        "TimeLimit must be up to 14400": limit.isdigit() and 0 < int(limit) <= MAX_TIME_LIMIT_S,
         "Record must be true or false": one.get("Record", "true") in {"true", "false"},
         "RecordingChannels must be single or dual": one.get("RecordingChannels", "single") in {"single", "dual"},
         "StatusCallbackEvents must be single events": set(form.get("StatusCallbackEvents[]", ())) <= _EVENTS,
