@@ -52,10 +52,11 @@ def run(options: argparse.Namespace) -> int:
     """Exit status 1 when a check failed, 2 when it can't be known where to look."""
     logging.basicConfig(level=logging.DEBUG if options.verbose else logging.CRITICAL, stream=sys.stderr)
     logging.getLogger("asyncio").setLevel(logging.INFO)
-    given = Places(options.relay, options.connect, options.passthru, options.webhook)
     try:
+        given = Places(options.relay, options.connect, options.passthru, options.webhook)
         environ = settings(os.environ, options.env_file)
         deployed, known = of_deployment(options.deployment, environ) if options.deployment else (Places(), {})
+        places = given.over(deployed).over(from_environment(environ))
     except Problems as problems:
         for line in problems.lines:
             print(f"doctor: {line}", file=sys.stderr)
@@ -63,7 +64,6 @@ def run(options: argparse.Namespace) -> int:
     except PlaceError as error:
         print(f"doctor: {error}", file=sys.stderr)
         return 2
-    places = given.over(deployed).over(from_environment(environ))
     findings = asyncio.run(_examine({**environ, **known}, places, options))
     return 1 if any(finding.verdict is Verdict.FAIL for finding in findings) else 0
 

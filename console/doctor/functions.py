@@ -20,8 +20,7 @@ from sim.applets import CONNECT_PATIENCE_S, CallFacts
 EVENTS_PATH, WEBHOOK_PATH = "/relay/events", "/webhook/post-call"
 _MARGIN_S = 0.5
 _PASSTHRU_S = 1.0
-# Not an id, so that nothing is kept under it: the answer is the one for a call of which nobody knows anything.
-_NO_CALL = CallFacts("doctor check", "doctor", "doctor", "0", datetime.now(UTC), {})
+_NO_CALL = "doctor check"  # not an id, so that nothing is kept under it: the answer is that for an unknown call
 _FOREIGN = "Does the address lead to our function? Compare it with what the deploy printed."
 
 
@@ -158,7 +157,8 @@ async def examine(subject: Subject) -> AsyncIterator[Finding]:
 
 async def _as_exotel(subject: Subject, url: URL, headers: Mapping[str, str]) -> Answer:
     """GET with the applet's own query kept and Exotel's added (exotel.md 3.1). Raises NoAnswerError."""
-    target = url.extend_query(_NO_CALL.query())
+    facts = CallFacts(_NO_CALL, "doctor", "doctor", flow_id="0", started=datetime.now(UTC), stream={})
+    target = url.extend_query(facts.query())
     return await ask(subject.session, target, headers=headers, patience_s=CONNECT_PATIENCE_S)
 
 

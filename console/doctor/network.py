@@ -111,6 +111,8 @@ def trouble(error: Exception) -> str:
             return f"can't be connected to: {error.os_error.strerror or error.os_error}"
         case aiohttp.ServerDisconnectedError() | ConnectionResetError() | asyncio.IncompleteReadError():
             return "closed the connection without an answer"
+        case aiohttp.InvalidURL():
+            return "has no address that can be asked"
         case aiohttp.WSServerHandshakeError():
             return f"was refused ({error.status})"
         case aiohttp.ClientResponseError():

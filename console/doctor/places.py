@@ -36,6 +36,17 @@ class Places:
     passthru_url: str = ""
     webhook_url: str = ""
 
+    def __post_init__(self) -> None:
+        """Raises PlaceError for what is no address, without showing it. The relay's is a check of its own."""
+        for name in ("connect_url", "passthru_url", "webhook_url"):
+            try:
+                url = URL(getattr(self, name))
+            except ValueError:
+                url = URL("unreadable:")
+            if url != URL() and not (url.scheme in {"http", "https"} and url.host):
+                option = f"--{name.removesuffix('_url')}"
+                raise PlaceError(f"{option} or {VARIABLES[name]}: expected an https:// address")
+
     def over(self, other: "Places") -> "Places":
         """These, where they are known, else the others."""
         return Places(**{name: getattr(self, name) or getattr(other, name) for name in VARIABLES})

@@ -99,9 +99,10 @@ def not_upgraded(answer: Answer, host: str) -> tuple[str, str]:
 async def check_token(subject: Subject) -> AsyncIterator[Finding]:
     """`relay.token`: who does not know the secret must not reach the agent."""
     check, address = "relay.token", RelayAddress.parse(subject.relay_url)
-    strangers: list[tuple[str, URL, dict[str, str]]] = [("no token", address.with_token(""), {})]
+    bare = address.with_token("")  # either of token and password would let us in
+    strangers: list[tuple[str, URL, dict[str, str]]] = [("no token", bare, {})]
     if address.authorization:
-        strangers = [("no password", address.http, {}), ("a wrong password", address.http, _wrong_password())]
+        strangers = [("no password", bare, {}), ("a wrong password", bare, _wrong_password())]
     if address.token:
         strangers.append(("a wrong token", address.with_token(f"doctor-{secrets.token_urlsafe(12)}"), {}))
     for what, url, headers in strangers:
@@ -126,7 +127,7 @@ async def check_dynamic_url(subject: Subject) -> AsyncIterator[Finding]:
     """`relay.dynamic_url`: what an `https://` address in the applet is answered (exotel.md 1.12)."""
     check, address = "relay.dynamic_url", RelayAddress.parse(subject.relay_url)
     severity = Verdict.FAIL if address.dynamic else Verdict.WARN  # a wss:// address is never asked this way
-    advice = "Set PUBLIC_URL=wss://HOST at the relay; behind it, a proxy must pass the Host and X-Forwarded-Proto."
+    advice = "Set PUBLIC_URL=wss://HOST at the relay, or have the proxy pass on Host and X-Forwarded-Proto."
     try:
         answer = await ask(subject.session, address.http, headers=address.headers)
     except NoAnswerError as error:

@@ -18,14 +18,16 @@ _PATIENCE_S = 10.0
 _ANSWER_S = 4.0
 _DAY_S = 86_400.0
 _HTTP1, _HTTP2 = "http/1.1", "h2"
+_PUBLIC = "Exotel trusts public authorities only: get a certificate from one, such as Let's Encrypt."
+_WHOLE = "Serve the whole chain (fullchain.pem): the intermediate is missing, or the authority is not a public one."
 # X509_V_ERR_… of OpenSSL, as ssl.SSLCertVerificationError.verify_code has them, and what each usually means.
 _ADVICE = {
     9: "This machine's clock is wrong, or the certificate was made for later.",
     10: "Renew it, and see why the renewal did not come by itself.",
-    18: "Exotel trusts public authorities only: get a certificate from one, such as Let's Encrypt.",
-    19: "Exotel trusts public authorities only: get a certificate from one, such as Let's Encrypt.",
-    20: "Serve the whole chain (fullchain.pem): the intermediate is missing, or the authority is not a public one.",
-    21: "Serve the whole chain (fullchain.pem): the intermediate is missing, or the authority is not a public one.",
+    18: _PUBLIC,
+    19: _PUBLIC,
+    20: _WHOLE,
+    21: _WHOLE,
     62: "It is for another name: get one for this name, or paste the name it is for.",
 }
 
@@ -55,7 +57,7 @@ async def check_name(subject: Subject) -> AsyncIterator[Finding]:
     if private and address.secure:
         found = f"{host} resolves to {', '.join(private)}, which the internet can't reach"
         yield Finding(check, Verdict.FAIL, found, "Point the name at the balancer's public address.")
-    elif not any(":" not in one for one in addresses):
+    elif all(":" in one for one in addresses):
         advice = "Add an A record: whether Exotel calls over IPv6 is not known."
         yield Finding(check, Verdict.WARN, f"{host} has IPv6 addresses only ({listed})", advice)
     else:

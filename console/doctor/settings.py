@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from yarl import URL
 
@@ -18,8 +19,8 @@ from relay.app import Relay
 from relay.audio.files import SoundFileError
 from relay.settings import Settings as RelaySettings
 
-SECRETS = ("MEDIA_TOKEN", "CONTROL_TOKEN", "EXOTEL_TOKEN", "EVENTS_SECRET", "ELEVENLABS_WEBHOOK_SECRET")
-_REFUSED_WHEN_SHORT = SECRETS[:4]
+_REFUSED_WHEN_SHORT = ("MEDIA_TOKEN", "CONTROL_TOKEN", "EXOTEL_TOKEN", "EVENTS_SECRET")
+SECRETS = (*_REFUSED_WHEN_SHORT, "ELEVENLABS_WEBHOOK_SECRET")
 _BASIC = ("MEDIA_BASIC_AUTH", "EXOTEL_BASIC_AUTH")
 _NUMBERS = ("TRANSFER_TARGETS", "TRANSFER_TEAM_1_NUMBER", "TRANSFER_TEAM_2_NUMBER")
 # A part is here when one of these is: none of its other settings says for whom it is meant.
@@ -29,6 +30,8 @@ _PLACEHOLDER = "set-by-the-doctor"
 _NEW_SECRET = "Make a new one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
 _NO_RELAY = "no setting of the relay is here: set ELEVENLABS_AGENT_ID or AGENTS_FILE, and what else it runs with"
 _NO_FUNCTIONS = "no setting of the functions is here: set EXOTEL_TOKEN, and what else they run with"
+
+T = TypeVar("T")
 
 
 async def examine(subject: Subject) -> AsyncIterator[Finding]:
@@ -44,29 +47,31 @@ async def examine(subject: Subject) -> AsyncIterator[Finding]:
             yield finding
 
 
-def all_wrong(read: Callable[[Mapping[str, str]], object], environ: Mapping[str, str]) -> list[SettingError]:
-    """Everything that `read` complains about; it stops at the first, so that one is mended and it is asked again."""
+def read_all(read: Callable[[Mapping[str, str]], T], environ: Mapping[str, str]) -> tuple[T, list[SettingError]]:
+    """Everything that `read` complains about: it stops at the first, so that one is mended and it is asked again.
+
+    And what it makes of the settings once all are mended.
+    """
     wrong: dict[str, SettingError] = {}
     given = dict(environ)
     while True:
         try:
-            read(given)
+            return read(given), list(wrong.values())
         except SettingError as error:
             if error.name not in wrong and not (error.name == "TRANSFER_ON_FAILURE" and wrong.keys() & set(_NUMBERS)):
                 wrong[error.name] = error
             # left out it is as if never set; what must be set gets some value
             given[error.name] = "" if given.get(error.name) else _PLACEHOLDER
-        else:
-            return list(wrong.values())
 
 
 def _relay(environ: Mapping[str, str]) -> Iterator[Finding]:
     if not _has(environ, _OF_RELAY):
         yield Finding("settings.relay", Verdict.SKIPPED, _NO_RELAY)
         return
-    wrong = all_wrong(RelaySettings.from_env, _of_relay(environ))
-    yield from (_mistake("settings.relay", error) for error in wrong)
-    if not wrong:
+    _, wrong = read_all(RelaySettings.from_env, _of_relay(environ))
+    if wrong:
+        yield from (_mistake("settings.relay", error) for error in wrong)
+    else:
         yield Finding("settings.relay", Verdict.PASS, "the relay can start with its settings")
 
 
@@ -74,10 +79,10 @@ def _functions(environ: Mapping[str, str]) -> Iterator[Finding]:
     if not _has(environ, _OF_FUNCTIONS):
         yield Finding("settings.functions", Verdict.SKIPPED, _NO_FUNCTIONS)
         return
-    both = all_wrong(WebhookSettings.from_env, environ) + all_wrong(TransferSettings.from_env, environ)
-    wrong = {error.name: error for error in both if error.name not in _NUMBERS}  # see settings.targets
-    yield from (_mistake("settings.functions", error) for error in wrong.values())
-    if not wrong:
+    both = [*read_all(WebhookSettings.from_env, environ)[1], *read_all(TransferSettings.from_env, environ)[1]]
+    if wrong := {error.name: error for error in both if error.name not in _NUMBERS}:  # those are settings.targets
+        yield from (_mistake("settings.functions", error) for error in wrong.values())
+    else:
         yield Finding("settings.functions", Verdict.PASS, "the functions can start with their settings")
 
 
@@ -87,40 +92,36 @@ def _agents_and_sounds(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("settings.agents", Verdict.SKIPPED, _NO_RELAY)
         yield Finding("settings.sounds", Verdict.SKIPPED, _NO_RELAY)
         return
-    usable = _of_relay(environ)
-    for error in all_wrong(RelaySettings.from_env, usable):
-        usable[error.name] = "" if usable.get(error.name) else _PLACEHOLDER
-    settings = RelaySettings.from_env(usable)
-    unheard = None
-    try:
-        relay = Relay(settings)
-    except SettingError as error:
-        yield _mistake("settings.agents", error)
-        settings = replace(settings, agents_file="", elevenlabs_agent_id=_PLACEHOLDER)
-        try:
-            Relay(settings)
-        except SoundFileError as sound_error:
-            unheard = sound_error
-    except SoundFileError as error:
-        unheard = error
-        yield Finding("settings.agents", Verdict.PASS, "the agents can be used")
-    else:
-        names = ", ".join(f"{agent.alias} ({agent.vendor})" for agent in relay.roster)
-        yield Finding("settings.agents", Verdict.PASS, f"the agents can be used: {names}")
-    if unheard:
-        yield Finding(
-            "settings.sounds", Verdict.FAIL, str(unheard), "Mend or replace the file; the relay does not start."
-        )
+    settings, _ = read_all(RelaySettings.from_env, _of_relay(environ))
+    made = _made(settings)
+    if isinstance(made, SettingError):
+        yield _mistake("settings.agents", made)
+        # without the agents, to read the sounds
+        made = _made(replace(settings, agents_file="", elevenlabs_agent_id=_PLACEHOLDER))
+    else:  # the agents come first: a relay that stumbles over a sound has them
+        listed = ", ".join(f"{one.alias} ({one.vendor})" for one in made.roster) if isinstance(made, Relay) else "all"
+        yield Finding("settings.agents", Verdict.PASS, f"the agents can be used: {listed}")
+    if isinstance(made, SoundFileError):
+        yield Finding("settings.sounds", Verdict.FAIL, str(made), "Mend or replace the file; the relay does not start.")
     else:
         sound = settings.ambience or "no ambience is set"
         yield Finding("settings.sounds", Verdict.PASS, f"the sounds can be read and converted ({sound})")
 
 
+def _made(settings: RelaySettings) -> Relay | SettingError | SoundFileError:
+    """A relay, or why there can be none."""
+    try:
+        return Relay(settings)
+    except (SettingError, SoundFileError) as error:
+        return error
+
+
 def _targets(subject: Subject) -> Iterator[Finding]:
     check = "settings.targets"
-    if wrong := all_wrong(lambda environ: targets(Env(environ)), subject.environ):
+    found, wrong = read_all(lambda environ: targets(Env(environ)), subject.environ)
+    if wrong:
         yield from (_mistake(check, error) for error in wrong)
-    elif found := targets(Env(subject.environ)):
+    elif found:
         listed = "; ".join(f"{name}: {', '.join(map(mask, numbers))}" for name, numbers in found.items())
         yield Finding(check, Verdict.PASS, f"callers can be handed to {listed}")
     else:

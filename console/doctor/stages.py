@@ -9,7 +9,7 @@ from console.doctor.subject import Subject
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`look` yields findings of `checks` only; one that failed ends it early. It is not run when one of `needs` failed
+    """`look` yields findings of `checks` only, and may end at one that failed. It is not run when one of `needs` failed
     or could not be told."""
 
     checks: tuple[str, ...]

@@ -92,6 +92,12 @@ def test_a_deployment_is_asked_and_its_settings_can_be_used(doctor, tmp_path, ca
     assert "of-nobody" not in printed
 
 
+@pytest.mark.parametrize("address", ["functions.example.com/connect?token=T0KEN", "https://[T0KEN", "wss://x/T0KEN"])
+def test_what_is_no_address_is_status_2_and_not_shown(doctor, address, capsys):
+    assert doctor("--connect", address) == 2
+    assert capsys.readouterr().err == "doctor: --connect or CONNECT_URL: expected an https:// address\n"
+
+
 def test_a_file_of_settings_that_is_none_is_status_2(doctor, tmp_path, capsys):
     (tmp_path / ".env").write_text("just words\n")
     assert doctor() == 2

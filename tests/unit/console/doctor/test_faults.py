@@ -517,6 +517,21 @@ def test_a_healthy_day(tmp_path):
     assert verdicts(virtual_time.run(examined_on(HEALTHY, tmp_path))) == HEALTHY_DAY
 
 
+@pytest.mark.parametrize("token", [None, MEDIA_TOKEN])
+def test_a_healthy_day_with_a_password(tmp_path, token):
+    """With a token as well: who left the password out was let in by the token that the doctor had left in the path."""
+    day = Day(
+        relay={"MEDIA_TOKEN": token, "MEDIA_BASIC_AUTH": "exotel:password-of-nobody"},
+        given={"MEDIA_TOKEN": token, "MEDIA_BASIC_AUTH": "exotel:password-of-nobody"},
+        relay_url=lambda url: url.replace("wss://", "wss://exotel:password-of-nobody@").replace(
+            f"/{MEDIA_TOKEN}", f"/{token}" if token else ""
+        ),
+    )
+    findings = virtual_time.run(examined_on(day, tmp_path))
+    assert verdicts(findings) == HEALTHY_DAY
+    assert "password-of-nobody" not in " ".join(f"{one.found} {one.advice}" for one in findings)
+
+
 def test_a_healthy_day_with_a_long_call(tmp_path):
     found = verdicts(virtual_time.run(examined_on(replace(HEALTHY, long_call_s=65.0), tmp_path)))
     assert found == HEALTHY_DAY | {"relay.idle": "pass"}

@@ -3,7 +3,7 @@
 import aiohttp
 
 from console.doctor.finding import Verdict
-from console.doctor.settings import all_wrong, examine
+from console.doctor.settings import examine, read_all
 from console.doctor.subject import Subject
 from functions.transfer.settings import Settings as TransferSettings
 from relay.settings import Settings as RelaySettings
@@ -11,7 +11,7 @@ from tests.support.virtual import virtual
 
 
 def names(read, **environ):
-    return [error.name for error in all_wrong(read, environ)]
+    return [error.name for error in read_all(read, environ)[1]]
 
 
 def test_all_of_several_mistakes_are_found():
@@ -33,6 +33,15 @@ def test_what_follows_from_a_mistake_is_none():
 def test_a_secret_that_is_missing_hides_no_other_mistake():
     assert names(TransferSettings.from_env, CONNECT_RECORD="maybe") == ["CONNECT_RECORD", "EXOTEL_TOKEN"]
     assert names(TransferSettings.from_env, EXOTEL_TOKEN="short") == ["EXOTEL_TOKEN"]
+
+
+@virtual
+async def test_a_secret_that_is_too_short_and_needed_is_one_mistake():
+    """Taken away for being short it was missed for being needed, and the part broke off."""
+    environ = {"ELEVENLABS_AGENT_ID": "a", "EVENTS_URL": "https://f/relay/events", "EVENTS_SECRET": "short"}
+    async with aiohttp.ClientSession() as session:
+        failed = [one async for one in examine(Subject(environ, session)) if one.verdict is Verdict.FAIL]
+    assert [one.check for one in failed] == ["settings.relay"]
 
 
 @virtual
