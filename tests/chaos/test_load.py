@@ -6,7 +6,9 @@ import os
 import re
 import time
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import aiohttp
 import pytest
@@ -100,9 +102,10 @@ async def test_three_hundred_calls_leave_nothing_behind(tmp_path):
 @pytest.mark.chaos
 @pytest.mark.timeout(3000)
 async def test_twenty_thousand_calls_one_after_another(tmp_path):
-    """The hour-long soak, compressed: a real relay has no more memory after the last thousand than after the fifth.
+    """The hour-long soak, compressed: in a real relay no call leaves anything behind.
 
-    Nor more descriptors than at its start, once the connections that it keeps for the next event have been let go.
+    Memory grows in steps with the most that has gone on at one time, but not from one thousand calls to the next.
+    Descriptors are as many as at the start, once the connections that are kept for the next event have been let go.
     """
     async with stack(tmp_path, MAX_CALLS="200", LOG_LEVEL="ERROR") as (relay, _, agents):
         url = relay.url.replace("http", "ws", 1) + "/media"
@@ -126,7 +129,9 @@ async def test_twenty_thousand_calls_one_after_another(tmp_path):
             ["| Calls | Memory, MB | Descriptors |", "|--:|--:|--:|", *rows[ROUNDS // 4 - 1 :: ROUNDS // 4]]
         )
         publish("make chaos, soak", f"{head}\n\n{table}\n{rows[-1]}", "docs/faults.md")
-        assert figures[-1][0] < figures[ROUNDS // 4 - 1][0] + 3
+        memory = [mb for mb, _ in figures[ROUNDS // 4 - 1 :]]
+        assert median(later - earlier for earlier, later in pairwise(memory)) < 0.1
+        assert memory[-1] < memory[0] + 10
 
 
 def _descriptors(pid: int) -> int:
