@@ -6,12 +6,13 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import aiohttp
 
-from console.doctor.examination import PARTS, examined
+from console.doctor.examination import PARTS, examined, hide, known_secrets, log
 from console.doctor.finding import Finding, Verdict
 from console.doctor.places import DEPLOYMENTS, PlaceError, Places, from_environment, of_deployment
 from console.doctor.relay_call import LONG_CALL_S
@@ -50,8 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Exit status 1 when a check failed, 2 when it can't be known where to look."""
-    logging.basicConfig(level=logging.DEBUG if options.verbose else logging.CRITICAL, stream=sys.stderr)
-    logging.getLogger("asyncio").setLevel(logging.INFO)
+    logging.basicConfig(level=logging.CRITICAL)  # what other modules have to say is in the findings
     try:
         given = Places(options.relay, options.connect, options.passthru, options.webhook)
         environ = settings(os.environ, options.env_file)
@@ -87,15 +87,40 @@ async def _examine(environ: Mapping[str, str], places: Places, options: argparse
             long_call_s=LONG_CALL_S if options.slow else 0,
         )
         parts = {name: part for name, part in PARTS.items() if name in options.only}
-        async for finding in examined(subject, parts):
-            findings.append(finding)
-            if not options.json:
-                lines.add(finding)
+        with _logging(known_secrets(subject)) if options.verbose else nullcontext():
+            async for finding in examined(subject, parts):
+                findings.append(finding)
+                if not options.json:
+                    lines.add(finding)
     if options.json:
         print(as_json(findings, subject.now()))
     else:
         lines.end(findings)
     return findings
+
+
+class _Discreet(logging.Formatter):
+    """Tracebacks hold addresses, and addresses hold tokens."""
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        super().__init__("doctor: %(message)s")
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        return hide(super().format(record), self._secrets)
+
+
+@contextmanager
+def _logging(secrets: Sequence[str]) -> Iterator[None]:
+    """What the doctor logs, and no library: botocore would log its credentials."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Discreet(secrets))
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
 
 
 def _parts(text: str) -> tuple[str, ...]:

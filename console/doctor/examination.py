@@ -43,7 +43,7 @@ async def examined(subject: Subject, parts: Mapping[str, Part] = PARTS) -> Async
             group.create_task(_follow(name, part, subject, queues[name]))
         for queue in queues.values():
             while (finding := await queue.get()) is not None:
-                yield without(finding, secrets)
+                yield replace(finding, found=hide(finding.found, secrets), advice=hide(finding.advice, secrets))
 
 
 async def _follow(name: str, part: Part, subject: Subject, queue: asyncio.Queue[Finding | None]) -> None:
@@ -77,9 +77,8 @@ def known_secrets(subject: Subject) -> list[str]:
     return sorted({word.strip() for word in found if len(word.strip()) >= _SHORTEST}, key=len, reverse=True)
 
 
-def without(finding: Finding, secrets: Iterable[str]) -> Finding:
+def hide(text: str, secrets: Iterable[str]) -> str:
     """The last line of defence: whatever a part, a library or a server wrote, no secret leaves."""
-    found, advice = finding.found, finding.advice
     for secret in secrets:
-        found, advice = found.replace(secret, _HIDDEN), advice.replace(secret, _HIDDEN)
-    return replace(finding, found=found, advice=advice)
+        text = text.replace(secret, _HIDDEN)
+    return text

@@ -1,6 +1,6 @@
 """The functions under their public addresses, asked as Exotel, the vendor and the relay ask them (exotel.md 2, 3).
 
-Nothing of it leaves a trace in the store: the requests name no call that could be kept, or bring no valid signature.
+Nothing of it leaves a trace in the store: no request names a call that could be kept.
 """
 
 import json

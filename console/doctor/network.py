@@ -121,12 +121,3 @@ def trouble(error: Exception) -> str:
             return f"can't be reached: {error.strerror or type(error).__name__}"
         case _:
             return f"gave no answer: {type(error).__name__}"
-
-
-def shown(url: str) -> str:
-    """Scheme and host: all of an address that may be printed."""
-    try:
-        parsed = URL(url)
-    except ValueError:
-        return "an address that can't be read"
-    return f"{parsed.scheme}://{parsed.host}" + (f":{parsed.explicit_port}" if parsed.explicit_port else "")

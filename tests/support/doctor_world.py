@@ -182,7 +182,7 @@ def _environment(folder: Path, relay_port: int, functions_url: str) -> dict[str,
         "EVENTS_SECRET": EVENTS_SECRET,
         "EXOTEL_TOKEN": EXOTEL_TOKEN,
         "TRANSFER_TARGETS": json.dumps({"support": "+919876500010"}),
-        "TRANSFER_REQUEST_SECONDS": "0.2",  # waited for in a thread, where time is real
+        "TRANSFER_REQUEST_SECONDS": "0.05",  # waited for in a thread, where time is real
         "SWEEP_EVERY_SECONDS": "0",
         "PUBLIC_URL": f"wss://{RELAY_HOST}:{relay_port}",
         "STORE": f"file:{folder / 'store'}",

@@ -129,6 +129,18 @@ def test_a_part_that_breaks_is_a_line_and_no_traceback(doctor, monkeypatch, caps
     assert "Traceback" not in printed.out + printed.err
 
 
+def test_verbose_shows_where_a_part_broke_and_no_token(doctor, monkeypatch, capsys):
+    async def broken(subject):
+        yield Finding("a.b", Verdict.PASS, "found")
+        raise RuntimeError(f"can't make anything of {subject.relay_url}")
+
+    monkeypatch.setitem(PARTS, "relay", broken)
+    assert doctor("--only", "relay", "--relay", "wss://r/media/token-of-nobody", "--verbose") == 1
+    printed = capsys.readouterr()
+    assert "in broken" in printed.err
+    assert "token-of-nobody" not in printed.out + printed.err
+
+
 def test_make_doctor_hands_on_what_it_is_given():
     command = ["make", "-n", "doctor", "DEPLOYMENT=aws", "ARGS=--no-call --json"]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout

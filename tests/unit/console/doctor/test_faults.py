@@ -64,14 +64,15 @@ NO_NAME = {**skipped("relay.tls", "relay.certificate", "relay.http1"), **UNREACH
 
 @dataclass(frozen=True)
 class Fault:
-    """`check` must come out as `verdict`, and its sentence or advice have `says`; `also`: what follows from it."""
+    """`check` must come out as `verdict`, and its sentence or advice have `says`; `also`: what follows from it.
+    `patch`: of the module that looks at the store."""
 
     day: Day
     check: str
     says: str
     verdict: str = "fail"
     also: dict[str, str] = field(default_factory=dict)
-    store: Any = None
+    patch: dict[str, Any] = field(default_factory=dict)
 
 
 def answering(path: str, status: int, text: str = "", after_s: float = 0.0, **headers: str):
@@ -167,24 +168,6 @@ class LosesWrites(Store):
 class Refuses(Store):
     def create(self, key: str, body: bytes) -> bool:
         raise StoreError("STORE=s3://records: access denied; needs s3:PutObject on this bucket")
-
-
-class FarAway(Store):
-    def create(self, key: str, body: bytes) -> bool:
-        time.sleep(0.35)
-        return self._store.create(key, body)
-
-    swap = read = None
-
-    def __getattribute__(self, name: str) -> Any:
-        if name not in {"swap", "read"}:
-            return super().__getattribute__(name)
-
-        def later(*given: Any) -> Any:
-            time.sleep(0.35)
-            return getattr(self._store, name)(*given)
-
-        return later
 
 
 class SomebodyElses(Store):
@@ -458,24 +441,36 @@ FAULTS = {
         "store.create",
         "s3:PutObject",
         also=skipped("store.swap", "store.speed", "store.layout"),
-        store=Refuses,
+        patch={"open_store": Refuses},
     ),
     "a store that creates twice": Fault(
         HEALTHY,
         "store.create",
         "If-None-Match",
         also=skipped("store.swap", "store.speed", "store.layout"),
-        store=ForgetsToLook,
+        patch={"open_store": ForgetsToLook},
     ),
     "a store that swaps blindly": Fault(
-        HEALTHY, "store.swap", "If-Match", also=skipped("store.speed", "store.layout"), store=ForgetsVersions
+        HEALTHY,
+        "store.swap",
+        "If-Match",
+        also=skipped("store.speed", "store.layout"),
+        patch={"open_store": ForgetsVersions},
     ),
     "a store that forgets": Fault(
-        HEALTHY, "store.swap", "a moment later", also=skipped("store.speed", "store.layout"), store=LosesWrites
+        HEALTHY,
+        "store.swap",
+        "a moment later",
+        also=skipped("store.speed", "store.layout"),
+        patch={"open_store": LosesWrites},
     ),
-    "a store far away": Fault(HEALTHY, "store.speed", "one region", "warn", store=FarAway),
-    "somebody else's store": Fault(HEALTHY, "store.layout", "prefix in STORE", "warn", store=SomebodyElses),
-    "records of another version": Fault(HEALTHY, "store.layout", "schema 2", "warn", store=OfAnotherVersion),
+    "a store far away": Fault(HEALTHY, "store.speed", "one region", "warn", patch={"SLOW_S": 0.0}),
+    "somebody else's store": Fault(
+        HEALTHY, "store.layout", "prefix in STORE", "warn", patch={"open_store": SomebodyElses}
+    ),
+    "records of another version": Fault(
+        HEALTHY, "store.layout", "schema 2", "warn", patch={"open_store": OfAnotherVersion}
+    ),
     # clock
     "a clock that is fast": Fault(
         Day(now=lambda: time.time() + 30),
@@ -501,8 +496,8 @@ def verdicts(findings):
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_named_and_nothing_else_is_blamed(name, tmp_path, monkeypatch):
     fault = FAULTS[name]
-    if fault.store:
-        monkeypatch.setattr(console.doctor.store, "open_store", fault.store)
+    for what, replacement in fault.patch.items():
+        monkeypatch.setattr(console.doctor.store, what, replacement)
     findings = virtual_time.run(examined_on(fault.day, tmp_path))
     long = {"relay.idle": "pass"} if fault.day.long_call_s else {}
     assert verdicts(findings) == HEALTHY_DAY | long | fault.also | {fault.check: fault.verdict}
@@ -540,6 +535,11 @@ def test_a_healthy_day_with_a_long_call(tmp_path):
 def test_no_call_is_placed_when_none_is_wanted(tmp_path):
     found = verdicts(virtual_time.run(examined_on(replace(HEALTHY, place_call=False, long_call_s=65.0), tmp_path)))
     assert found == HEALTHY_DAY | NO_CALL
+
+
+def test_nothing_is_left_in_the_store_without_a_call(tmp_path):
+    virtual_time.run(examined_on(replace(HEALTHY, place_call=False), tmp_path))
+    assert list(open_store(f"file:{tmp_path / 'store'}").keys("")) == []
 
 
 def test_every_check_is_in_the_documentation():
