@@ -68,7 +68,7 @@ async def check_call(subject: Subject) -> AsyncIterator[Finding]:
     else:
         found = f"a test call of {stream.duration_s:.0f} s ({stream.start.call_sid}) was answered with sound {first}"
         yield Finding("relay.call", Verdict.PASS, found)
-    yield _pacing(stream)
+    yield judge_pacing(stream)
 
 
 async def check_long_call(subject: Subject) -> AsyncIterator[Finding]:
@@ -130,7 +130,7 @@ def _silent(stream: Stream) -> Finding:
     return Finding("relay.call", Verdict.FAIL, found, advice)
 
 
-def _pacing(stream: Stream) -> Finding:
+def judge_pacing(stream: Stream) -> Finding:
     """Late for the whole line is one thing; sound that comes in lumps was held back by somebody."""
     check = "relay.paced"
     holes_s = sum(gap.length_s for gap in stream.playout.gaps if not gap.after_clear)

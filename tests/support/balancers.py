@@ -44,6 +44,7 @@ REDIRECTS = Balancer(_to_upgrades("301 Moved Permanently", "location: https://ww
 FORBIDS = Balancer(_to_upgrades("403 Forbidden", "server: awselb/2.0"))
 KNOWS_NO_PATH = Balancer(_to_upgrades("404 Not Found", "server: nginx"))
 HAS_NO_RELAY = Balancer(_to_upgrades("502 Bad Gateway", "server: awselb/2.0"))
+HAS_HAD_ENOUGH = Balancer(_to_upgrades("429 Too Many Requests", "server: cloudflare"))
 ADMITS_BY_ITSELF = Balancer(
     _to_upgrades("101 Switching Protocols", "upgrade: websocket", "connection: upgrade", "sec-websocket-accept: x")
 )

@@ -2,7 +2,9 @@
 
 import json
 import os
+import pty
 import subprocess
+import sys
 
 import pytest
 
@@ -145,3 +147,16 @@ def test_make_doctor_hands_on_what_it_is_given():
     command = ["make", "-n", "doctor", "DEPLOYMENT=aws", "ARGS=--no-call --json"]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     assert "-m console doctor --deployment aws --no-call --json" in printed
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_colour_is_for_terminals_that_want_it(no_color, coloured, tmp_path):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "console", "doctor", "--only", "clock", "--env-file", str(tmp_path / ".env")]
+    environ = {"PATH": "/usr/bin:/bin", "NO_COLOR": no_color, "TERM": "xterm"}
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        subprocess.run(command, cwd=ROOT, env=environ, stdout=theirs, check=True, timeout=60)
+        os.close(theirs)
+        printed = terminal.read(4000)
+    assert b"clock.relay" in printed
+    assert (b"\x1b[" in printed) is coloured

@@ -107,6 +107,40 @@ def late(path: str, by_s: float):
     return tamper
 
 
+def refusing_from(number: int):
+    """The relay takes so many sockets less one, and no more."""
+    opened = 0
+
+    async def tamper(request: web.Request, handler: Any) -> web.StreamResponse:
+        nonlocal opened
+        if "Upgrade" in request.headers and MEDIA_TOKEN in request.path:
+            opened += 1
+            if opened >= number:
+                return web.Response(status=503)
+        return await handler(request)
+
+    return tamper
+
+
+async def dumb_to_strangers(request: web.Request, handler: Any) -> web.StreamResponse:
+    response = await handler(request)
+    if response.status == 401:
+        await asyncio.sleep(20)
+    return response
+
+
+async def stumbling_over_events(request: web.Request, handler: Any) -> web.StreamResponse:
+    response = await handler(request)
+    return web.Response(status=500) if response.status == 400 else response
+
+
+async def without_a_clock(request: web.Request, handler: Any) -> web.StreamResponse:
+    response = await handler(request)
+    if not isinstance(response, web.WebSocketResponse):
+        response.headers["Date"] = "yesterday"
+    return response
+
+
 def dated(seconds_ago: float):
     """A server whose clock is slow."""
 
@@ -304,6 +338,9 @@ FAULTS = {
         "no answer within 10 s",
         also=NO_UPGRADE,
     ),
+    "a balancer that has had enough": Fault(
+        in_front(balancers.HAS_HAD_ENOUGH), "relay.upgrade", "Only 101 opens", also=NO_UPGRADE
+    ),
     "another token at the relay": Fault(
         Day(relay={"MEDIA_TOKEN": "quite-another-media-token"}),
         "relay.upgrade",
@@ -321,6 +358,7 @@ FAULTS = {
         "relay.token",
         "opens with no token",
     ),
+    "a wrong token is not answered": Fault(Day(relay_tamper=dumb_to_strangers), "relay.token", "no answer within 10 s"),
     "a wrong token is answered as a wrong page": Fault(
         Day(relay_tamper=wrong_token_is_no_page), "relay.token", "Expected 401"
     ),
@@ -350,6 +388,15 @@ FAULTS = {
         "relay.call",
         "a first message",
         also=skipped("relay.paced", "relay.idle"),
+    ),
+    "a relay for one call": Fault(
+        Day(relay_tamper=refusing_from(2)), "relay.call", "was refused (503)", also=skipped("relay.paced", "relay.idle")
+    ),
+    "a relay for two calls": Fault(
+        Day(relay_tamper=refusing_from(3), long_call_s=10.0), "relay.idle", "was refused (503)"
+    ),
+    "a relay that ends calls itself": Fault(
+        Day(relay={"MAX_CALL_SECONDS": "20"}, long_call_s=65.0), "relay.idle", "itself after 20 s", "warn"
     ),
     "a proxy that buffers": Fault(in_front(balancers.BUFFERS), "relay.paced", "buffers"),
     "an idle limit of a minute": Fault(
@@ -410,6 +457,18 @@ FAULTS = {
         functions(late(PASSTHRU, 9)), "functions.passthru", "within 5 s", also=NO_PASSTHRU
     ),
     "a passthru for everybody": Fault(functions(answering(PASSTHRU, 200)), "functions.passthru_token", "expected 401"),
+    "functions that do not answer strangers": Fault(
+        functions(dumb_to_strangers),
+        "functions.connect_token",
+        "asked with no token, the Connect URL gave no answer",
+        also={
+            "functions.passthru_token": "fail",
+            "functions.webhook": "fail",
+            "functions.events": "fail",
+            **skipped("functions.events_secret"),
+            "clock.functions": "pass",
+        },
+    ),
     "a webhook for everybody": Fault(
         functions(answering("/webhook/post-call", 200)), "functions.webhook", "could write records"
     ),
@@ -424,6 +483,13 @@ FAULTS = {
         "functions.events",
         "could write records",
         also=skipped("functions.events_secret"),
+    ),
+    "events that can't be kept": Fault(functions(stumbling_over_events), "functions.events_secret", "expected 400"),
+    "an events' secret that is not here": Fault(
+        Day(given={"EVENTS_SECRET": None, "EVENTS_URL": None}),
+        "functions.events_secret",
+        "nothing can be signed",
+        "skipped",
     ),
     "two secrets for one thing": Fault(
         Day(given={"EVENTS_SECRET": "quite-another-events-secret"}), "functions.events_secret", "same EVENTS_SECRET"
@@ -480,6 +546,7 @@ FAULTS = {
         also={"clock.relay": "warn", "clock.functions": "warn"},
     ),
     "a relay's clock that is slow": Fault(Day(relay_tamper=dated(120)), "clock.relay", "120 s ahead of"),
+    "a relay without a clock": Fault(Day(relay_tamper=without_a_clock), "clock.relay", "no Date", "skipped"),
     "a functions' clock that is slow": Fault(Day(functions_tamper=dated(20)), "clock.functions", "NTP", "warn"),
 }
 
