@@ -67,3 +67,10 @@ def test_an_unreadable_record_is_told_of(tmp_path):
     (tmp_path / "logs" / "c1.json").write_text("{")
     (finding,) = [one for one in look(f"file:{tmp_path}") if one.check == "store.layout"]
     assert (finding.verdict.value, finding.found) == ("warn", "logs/c1.json has schema unreadable, expected 1")
+
+
+def test_the_tokens_of_this_machine_are_no_foreign_object(tmp_path):
+    """`make run` keeps them in the folder of its store, and the doctor asked whether that was the right store."""
+    (tmp_path / "secrets.json").write_text("{}")
+    (finding,) = [one for one in look(f"file:{tmp_path}") if one.check == "store.layout"]
+    assert (finding.verdict, finding.found) == (Verdict.PASS, "the store holds no record yet")
