@@ -73,4 +73,4 @@ def test_the_tokens_of_this_machine_are_no_foreign_object(tmp_path):
     """`make run` keeps them in the folder of its store, and the doctor asked whether that was the right store."""
     (tmp_path / "secrets.json").write_text("{}")
     (finding,) = [one for one in look(f"file:{tmp_path}") if one.check == "store.layout"]
-    assert (finding.verdict, finding.found) == (Verdict.PASS, "the store holds no record yet")
+    assert (finding.verdict.value, finding.found) == ("pass", "the store holds no record yet")
