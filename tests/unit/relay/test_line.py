@@ -2,11 +2,14 @@
 
 import asyncio
 import socket
+from types import SimpleNamespace
 
 import pytest
 import uvloop
+from aiohttp import WSMsgType
 
 from relay.line import SEND_BUFFER, UNSENT_LIMIT, Line
+from sim import virtual_time
 
 
 class Relay(asyncio.Protocol):
@@ -45,3 +48,35 @@ def test_buffers_are_small_and_a_line_that_is_gone_is_no_defect(loop_factory):
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(story())
+
+
+class Backlog:
+    """A socket on which everything has come already."""
+
+    def __init__(self, messages: int) -> None:
+        self.messages = [SimpleNamespace(type=WSMsgType.TEXT, data=b'{"event":"clear"}')] * messages
+
+    async def receive(self):
+        return self.messages.pop() if self.messages else SimpleNamespace(type=WSMsgType.CLOSED)
+
+
+def test_a_line_with_a_backlog_takes_turns():
+    """Fifty lines whose network had stood still for five seconds came back at once: each was read to its end before
+    anybody else had a turn, and the calls beside them had holes."""
+
+    async def story():
+        line, turns = Line(Backlog(250), None), 0
+
+        async def another_call():
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        other = asyncio.create_task(another_call())
+        while await line.receive() is not None:
+            pass
+        other.cancel()
+        return turns
+
+    assert virtual_time.run(story()) >= 50
