@@ -16,7 +16,6 @@ _CLOSE_TIMEOUT: Final = 2.0
 # not read is noticed after two or three seconds.
 SEND_BUFFER: Final = 32 * 1024  # the kernel takes twice as much, for its own needs, too
 UNSENT_LIMIT: Final = 4 * 1024
-_IN_A_ROW: Final = 4  # messages of a line that are read before the other calls have their turn
 _AT_ONCE: Final = 0.001  # a line sends a message every 20 ms: what comes so close together has been waiting
 
 LineEvent = exotel.Connected | exotel.Start | exotel.Media | exotel.Dtmf | exotel.Mark | exotel.Clear | exotel.Stop
@@ -33,7 +32,6 @@ class Line:
             _limit_buffers(transport)
         self._sending_since: float | None = None
         self.heard_from_at = self._loop.time()
-        self._in_a_row = 0
         self.log = CallLog("", "")
         self.malformed = 0
         self.unknown_events = 0
@@ -61,12 +59,9 @@ class Line:
                 return event
 
     async def _take_turns(self) -> None:
-        """Let others run now and then: with messages waiting `receive` comes back without a pause."""
-        now = self._loop.time()
-        self._in_a_row = self._in_a_row + 1 if now - self.heard_from_at < _AT_ONCE else 0
-        self.heard_from_at = now
-        if self._in_a_row == _IN_A_ROW:
-            self._in_a_row = 0
+        """With messages waiting `receive` comes back without a pause: let the other calls run in between."""
+        before, self.heard_from_at = self.heard_from_at, self._loop.time()
+        if self.heard_from_at - before < _AT_ONCE:
             await asyncio.sleep(0)
 
     async def send(self, message: bytes) -> None:
@@ -99,7 +94,7 @@ class Line:
 
 
 def _limit_buffers(transport: asyncio.Transport) -> None:
-    with suppress(OSError, RuntimeError):  # the connection is gone already: `receive` tells
+    with suppress(OSError, RuntimeError, ValueError):  # the connection is gone already: `receive` tells
         transport.set_write_buffer_limits(high=UNSENT_LIMIT)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 

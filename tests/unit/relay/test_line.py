@@ -79,4 +79,4 @@ def test_a_line_with_a_backlog_takes_turns():
         other.cancel()
         return turns
 
-    assert virtual_time.run(story()) >= 50
+    assert virtual_time.run(story()) >= 240
