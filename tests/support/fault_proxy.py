@@ -197,6 +197,6 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     """A RST instead of a FIN."""
     transport_socket = writer.get_extra_info("socket")
     if transport_socket is not None:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # closed already
             transport_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
