@@ -167,8 +167,8 @@ def _normal_after(fault: Fault, result: CallResult, record: dict[str, Any]) -> f
     begins = [line.at_s for name in LINES if (line := find_line(result.heard, result.rate_hz, name))]
     later = [at_s for at_s in begins if at_s > fault.at_s]
     first_ms = record["quality"]["first_audio_ms"]
-    if not begins and first_ms is not None:  # words with holes in them, from a bad network: heard, but hard to make out
-        later = [first_ms / 1000]
+    if fault.at_s == 0 and first_ms is not None:  # a bad network leaves holes in words: heard, but not made out here
+        later.append(first_ms / 1000)
     return min([*later, result.duration_s]) - fault.at_s
 
 
