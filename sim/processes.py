@@ -14,7 +14,9 @@ import aiohttp
 ROOT = Path(__file__).parent.parent
 START_PATIENCE_S = 30.0
 STOP_PATIENCE_S = 15.0
-_PORTS = range(20_000, 30_000)
+_PORTS = range(10_000, 32_000)
+_PROCESSES = 8  # that look for ports at the same time, and whose ids are likely to follow one another
+_given: set[int] = set()
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
 
 
@@ -23,17 +25,19 @@ class StartError(RuntimeError):
 
 
 def free_port() -> int:
-    """A port on the loopback interface that nobody uses at this moment.
+    """A port on the loopback interface that nobody uses at this moment, and that was not given out here before.
 
     From below the range that the system itself gives out: a port of that range may be some client's by the time a
-    server wants it.
+    server wants it. Processes side by side choose from different ones, for it takes a moment until a port is used.
     """
-    for port in random.SystemRandom().sample(_PORTS, k=100):
+    ours = [port for port in _PORTS[os.getpid() % _PROCESSES :: _PROCESSES] if port not in _given]
+    for port in random.SystemRandom().sample(ours, k=min(100, len(ours))):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _given.add(port)
             return port
     raise StartError("no free port found on 127.0.0.1")
 
