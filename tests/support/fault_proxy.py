@@ -164,7 +164,7 @@ class FaultProxy:
                 await queue.put((due, data))
             await queue.put((max(due, loop.time()), b""))
             await delivery
-        except (ConnectionError, asyncio.CancelledError):
+        except (OSError, asyncio.CancelledError):
             connection.end(fin=False)
         finally:
             delivery.cancel()
