@@ -100,7 +100,7 @@ def test_a_re_serialised_body_does_not_verify(app):
         ('{"type": "ä"}'.encode("latin-1"), {}, "not JSON"),
         (b'["a list"]', {}, "a JSON object is wanted"),
         (b'{"type": "x"}', {"Content-Encoding": "gzip"}, "Content-Encoding is gzip, but the body is not"),
-        (gzip.compress(b'{"type": "x"}' * 99)[:30], {"Content-Encoding": "gzip"}, "cut off"),
+        (gzip.compress(b'{"type": "x"}' * 99, mtime=0)[:30], {"Content-Encoding": "gzip"}, "cut off"),
         (b'{"type": "x"}', {"Content-Encoding": "br"}, "'br' is not known"),
         (b'{"type":"post_call_transcription","data":{}}', {}, "data.conversation_id is missing"),
         (b'{"type":"post_call_transcription","data":{"conversation_id":"../x"}}', {}, "not an id"),
