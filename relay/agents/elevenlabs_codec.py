@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from relay.agents.seam import (
+    UNREADABLE,
     AgentCorrection,
     AgentText,
     CallerText,
@@ -15,6 +16,7 @@ from relay.agents.seam import (
     Notice,
     ToolCall,
     UtteranceDone,
+    malformed,
 )
 from relay.audio.convert import AudioFormat, Encoding
 
@@ -93,16 +95,8 @@ def decode(text: bytes) -> Decoded | None:
         message = _decode_json(text)
         reader = _READERS.get(message["type"])
         return reader(message) if reader else None
-    except (
-        msgspec.DecodeError,
-        UnicodeDecodeError,
-        RecursionError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-    ) as error:
-        return Notice("malformed", f"{type(error).__name__}: {error}"[:200])
+    except UNREADABLE as error:
+        return malformed(error)
 
 
 def _metadata(message: Mapping[str, Any]) -> Metadata:

@@ -6,7 +6,9 @@ connects it, streams to it and reads its events until it ends; then it is closed
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
+
+import msgspec
 
 from relay.audio.convert import AudioFormat
 
@@ -138,6 +140,15 @@ class Notice:
 
     kind: str
     text: str
+
+
+UNREADABLE: Final = (msgspec.DecodeError, RecursionError, ValueError, TypeError, LookupError, AttributeError)
+"""What reading a vendor's message may raise, whatever is in it."""
+
+
+def malformed(error: Exception) -> Notice:
+    """For the log: a message that could not be read."""
+    return Notice("malformed", f"{type(error).__name__}: {error}"[:200])
 
 
 @dataclass(frozen=True, slots=True)

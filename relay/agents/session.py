@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 import aiohttp
 import msgspec
 
-from relay.agents.seam import AgentError, AgentEvent, Audio, Ended, Notice
+from relay.agents.seam import UNREADABLE, AgentError, AgentEvent, Audio, Ended, Notice, malformed
 from relay.agents.socket import AgentSocket, Closed
 from relay.audio.convert import AudioFormat
 
@@ -38,17 +38,8 @@ def read(text: bytes, reader: Callable[[dict[str, Any]], Iterable[Any]]) -> list
     try:
         for decoded in reader(_decode_json(text)):
             found.append(decoded)  # noqa: PERF402 - keeps what came before an error
-    except (
-        msgspec.DecodeError,
-        UnicodeDecodeError,
-        RecursionError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        IndexError,
-    ) as error:
-        found.append(Notice("malformed", f"{type(error).__name__}: {error}"[:200]))
+    except UNREADABLE as error:
+        found.append(malformed(error))
     return found
 
 
