@@ -127,8 +127,7 @@ def _remedy(observation: Observation, one: Configured, wishes: Wishes) -> str:
 def _line_hz(relay_url: str) -> int:
     """What the applet's address asks for; Exotel's own choice where it asks for nothing."""
     with suppress(ValueError):
-        query = URL(relay_url).query
-        rate = query.get("sample-rate") or query.get("sample_rate")
+        rate = URL(relay_url).query.get("sample-rate", "")
         return int(rate) if rate in RATES else DEFAULT_LINE_HZ
     return DEFAULT_LINE_HZ
 

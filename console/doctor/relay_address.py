@@ -9,9 +9,10 @@ from yarl import URL
 from console.doctor.finding import Finding, Verdict
 from console.doctor.subject import Subject
 from relay.app import MEDIA_PATHS
+from relay.exotel import LINE_RATES
 from sim.exotel import MAX_CUSTOM_PARAMETERS, MAX_QUERY_CHARACTERS
 
-RATES = ("8000", "16000", "24000")
+RATES = tuple(map(str, sorted(LINE_RATES)))
 _SOCKET_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 SECRET_NAMES = frozenset({"token", "key", "secret", "password"})
 
