@@ -20,7 +20,7 @@ class Unreachable(ExotelError):  # noqa: N818 - reads as the fact it is
     """Nothing was sent."""
 
 
-class Refused(ExotelError):  # noqa: N818
+class Refused(ExotelError):  # noqa: N818 - as above
     """Exotel said no."""
 
 
@@ -32,5 +32,5 @@ class Throttled(Refused):
         self.retry_after_s = retry_after_s
 
 
-class Unanswered(ExotelError):  # noqa: N818
+class Unanswered(ExotelError):  # noqa: N818 - as above
     """The request went out; nobody knows what it did."""

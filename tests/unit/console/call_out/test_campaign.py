@@ -234,7 +234,7 @@ def test_a_process_may_die_at_any_write(tmp_path, monkeypatch, before):
                 monkeypatch.setattr(Journal, "_write", dies)
                 dead = asyncio.create_task(world.run())
                 dead.add_done_callback(lambda task: task.cancelled() or task.exception())
-                while len(written) < death:  # noqa: ASYNC110
+                while len(written) < death:  # noqa: ASYNC110 - virtual time
                     await asyncio.sleep(0.1)
                 dead.cancel()
                 await asyncio.gather(dead, return_exceptions=True)
