@@ -34,6 +34,8 @@ export function filters(view, parameters, status, fields) {
   };
   for (const [name, [label, counts, word]] of Object.entries(selects)) {
     const options = counts.map(([value, count]) => [value || "-", `${word(value)} (${count})`]);
+    const set = parameters.get(name);
+    if (set && !options.some(([value]) => value === set)) options.push([set, `${word(set)} (0)`]); // from a bookmark
     controls[name] = () => make("label", {}, label, select(name, [["", "all"], ...options], parameters.get(name) ?? ""));
   }
   function bound(name, label) {
@@ -44,8 +46,15 @@ export function filters(view, parameters, status, fields) {
   const open = matchMedia("(min-width: 861px)").matches || chosen(parameters).size > 0;
   const more = make("details", { open }, make("summary", {}, "Filters and order"), make("div", { class: "fields" }, others));
   const form = make("form", { class: "filters card", role: "search" }, first, more);
+  let drawn = new FormData(form);
+  // While the answer to a newer address is on its way, the form shows an older one: only what somebody changes in it
+  // counts, the rest is as the address says.
   const go = () => {
-    const query = chosen(new URLSearchParams([...new FormData(form)].filter(([, value]) => value && value !== "newest")));
+    const address = new URLSearchParams(location.hash.split("?")[1]);
+    const now = new FormData(form);
+    const wanted = [...now].map(([name, value]) => [name, value === drawn.get(name) ? (address.get(name) ?? "") : value]);
+    drawn = now;
+    const query = chosen(new URLSearchParams(wanted.filter(([, value]) => value && value !== "newest")));
     location.hash = `#/${view}${query.size ? `?${query}` : ""}`;
   };
   form.addEventListener("change", go);

@@ -76,6 +76,30 @@ async def test_calls_are_found_heard_compared_and_exported(tmp_path):
             assert watched.complaints == []
 
 
+async def test_a_filter_is_added_to_the_address_and_not_to_the_page_that_it_replaces(tmp_path):
+    """A click on List, then a filter before the list is there: the words of the search that was left came back."""
+    async with explorer(tmp_path) as (url, _, _), chromium() as browser, opened(browser, url) as watched:
+        page = watched.page
+        await page.get_by_text(f"{CALLS + 2:,} calls").first.wait_for()
+        await page.goto(f"{url}#/calls?text=saturday&agent=gone")
+        await page.get_by_text("No call matches these filters.").wait_for()
+        agent = page.get_by_role("combobox", name="Agent")
+        assert await agent.locator("option:checked").inner_text() == "gone (0)"
+        await agent.select_option("billing")
+        await page.get_by_role("row").nth(1).wait_for()
+        held = asyncio.Queue()
+        await page.route(f"{url}api/calls?", held.put)
+        await page.get_by_role("link", name="List").click()
+        the_list = await asyncio.wait_for(held.get(), 20)
+        await page.get_by_role("combobox", name="Records").select_option("1")
+        await page.get_by_text("The record is damaged").wait_for()
+        assert page.url == f"{url}#/calls?unreadable=1"
+        async with page.expect_event("requestfinished"):
+            await the_list.continue_()
+        assert await page.get_by_role("row").count() == 2, "the late answer replaced the later one"
+        assert watched.complaints == []
+
+
 async def the_list(page, folder):
     await page.get_by_text(f"{CALLS + 2:,} calls").first.wait_for()  # it is being indexed while we look
     await page.get_by_role("link", name="22 Nov, 19:35").wait_for()
