@@ -17,7 +17,6 @@ from sim.applets import Applet, Connect, Passthru, Person
 from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, CallResult, FakeExotel
 from sim.live import LiveView
-from sim.outcome import MACHINE_LATE_S
 from sim.post_call import Webhook
 from sim.run import agent_scripts
 from sim.scenario import ScenarioError, load, names
@@ -104,7 +103,7 @@ def _tell(console: Console, result: CallResult) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    if result.late_max_s > MACHINE_LATE_S:
+    if result.machine_was_late:
         console.print(f"  this machine was itself late by {result.late_max_s:.2f} s: gaps may be its own")
     for violation in result.violations[:10]:
         console.print(f"  at {violation.at_s:.2f} s: {violation.rule}: {escape(violation.detail)}", soft_wrap=True)

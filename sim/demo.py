@@ -18,7 +18,7 @@ from rich.table import Table
 
 from sim.elevenlabs import FakeElevenLabs
 from sim.live import LiveView
-from sim.outcome import MACHINE_LATE_S, Outcome
+from sim.outcome import Outcome
 from sim.picture import draw, figure_rows
 from sim.processes import ROOT, StartError, child, free_port
 from sim.run import (
@@ -100,7 +100,7 @@ def report(console: Console, outcome: Outcome, traces: Traces) -> None:
         *(("log", log) for log in traces.logs),
     ):
         console.print(f"  {escape(str(path))}  [dim]{name}[/]", soft_wrap=True, highlight=False)
-    if outcome.call.late_max_s > MACHINE_LATE_S:
+    if outcome.call.machine_was_late:
         late = f"This machine was itself late by {outcome.call.late_max_s:.2f} s: holes in the sound may be its own."
         console.print(f"\n[yellow]{late}[/]", soft_wrap=True)
     if outcome.passed:

@@ -25,6 +25,7 @@ from sim.timeline import Timeline
 HANDSHAKE_S = 10.0
 MAX_CUSTOM_PARAMETERS = 3
 MAX_QUERY_CHARACTERS = 256
+MACHINE_LATE_S = 0.05
 
 
 def new_sid() -> str:
@@ -82,6 +83,11 @@ class CallResult:
     late_max_s: float
     violations: tuple[Violation, ...]
     flow: FlowResult
+
+    @property
+    def machine_was_late(self) -> bool:
+        """Holes in the sound may come from this process having been late, not from the relay."""
+        return self.late_max_s > MACHINE_LATE_S
 
 
 class FakeExotel:

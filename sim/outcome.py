@@ -11,9 +11,6 @@ from sim.heard import HeardLine, find_line
 from sim.scenario import Scenario
 from sim.timeline import Happening
 
-MACHINE_LATE_S = 0.05
-"""From here on holes in the sound may come from this process having been late, not from the relay."""
-
 
 @dataclass(frozen=True, slots=True)
 class Figures:
@@ -141,7 +138,7 @@ def _failures(
         same("close code", call.close_code, 1000)
     same("conversations", len(conversations), expect.conversations)
     same("agent made out", [turn.line for turn in turns if turn.role == "user" and turn.line], [*expect.agent_heard])
-    if call.late_max_s <= MACHINE_LATE_S:
+    if not call.machine_was_late:
         same("heard whole", [one.name for one in lines if one.is_whole], [*expect.heard])
         same("heard cut off", [one.name for one in lines if not one.is_whole], [*expect.cut])
         if expect.gaps != "any":

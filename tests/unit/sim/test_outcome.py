@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from sim import virtual_time
+from sim.bots import DEMOS, failures
 from sim.elevenlabs import FakeElevenLabs
 from sim.live import LiveView
 from sim.outcome import judge
@@ -74,8 +75,8 @@ def test_each_expectation_can_fail(outcome, expect, failure):
 
 
 def test_lines_and_gaps_can_fail_too(outcome):
-    failures = judged(outcome, heard=(), agent_heard=(), gaps=0).failures
-    assert [failure.partition(":")[0] for failure in failures] == ["agent made out", "heard whole", "gaps"]
+    found = judged(outcome, heard=(), agent_heard=(), gaps=0).failures
+    assert [failure.partition(":")[0] for failure in found] == ["agent made out", "heard whole", "gaps"]
 
 
 def test_a_machine_that_was_late_is_not_the_relay_s_fault(outcome):
@@ -86,6 +87,11 @@ def test_a_machine_that_was_late_is_not_the_relay_s_fault(outcome):
     )
     scenario = msgspec.structs.replace(outcome.scenario, expect=expect)
     assert judge(scenario, late, outcome.conversations, RECORD, ()).failures == ()
+    demo = dataclasses.replace(DEMOS[0], hears=("agent_clinics",), end_reason="agent_ended")
+    assert failures(demo, late, RECORD) == []
+    assert failures(demo, outcome.call, RECORD) == ["agent_clinics was not heard whole"]
+    demo = dataclasses.replace(demo, hears=("caller_complaint",))
+    assert failures(demo, late, RECORD) == ["caller_complaint was not heard whole"]
 
 
 def test_the_figures(outcome):
