@@ -2,17 +2,12 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 import numpy as np
 import samplerate
 
 from relay.audio import pcm
-
-# libsamplerate's fastest sinc: 97 dB of signal to noise and 2.4 ms of delay at telephone rates. soxr's streams, which
-# cost a third of the CPU, hold the sound back for 15 to 118 ms (tests/bench/resampling.py shows both).
-_QUALITY: Final = "sinc_fastest"
-_FILTER_SAMPLES: Final = 48  # more than that filter looks ahead, in samples of the lower of the two rates
+from relay.audio.resample import Resampler
 
 
 class Encoding(StrEnum):
@@ -58,12 +53,9 @@ class Converter:
     def __init__(self, source: AudioFormat, target: AudioFormat) -> None:
         self._source = source
         self._target = target
-        self._ratio = target.rate_hz / source.rate_hz
-        self._resampler = samplerate.Resampler(_QUALITY, 1) if self._ratio != 1 else None
+        self._resampler = Resampler(source.rate_hz, target.rate_hz) if source.rate_hz != target.rate_hz else None
         self._passes = source == target
         self._half_sample = b""
-        self._taken = 0
-        self._given = 0
 
     def convert(self, data: bytes, *, last: bool = False) -> bytes:
         """The sound of `data` in the target format; `last` also hands out what the filter still holds.
@@ -81,27 +73,11 @@ class Converter:
             return data
         sound = pcm.samples(data) if self._source.encoding is Encoding.PCM else pcm.ulaw_decode(data)
         if self._resampler is not None:
-            sound = self._resample(sound, last)
+            sound = self._resampler.process(sound, last=last)
         return pcm.ulaw_encode(sound) if self._target.encoding is Encoding.ULAW else sound.tobytes()
 
     def reset(self) -> None:
         """Forget the sound so far: it was flushed, and its tail must not ring into what comes next."""
         self._half_sample = b""
-        self._taken = self._given = 0
         if self._resampler is not None:
             self._resampler.reset()
-
-    def _resample(self, sound: pcm.Samples, last: bool) -> pcm.Samples:
-        assert self._resampler is not None
-        self._taken += len(sound)
-        if last:
-            # an end of input by itself would give nothing: the binding makes room only for what is put in
-            sound = np.concatenate([sound, np.zeros(int(_FILTER_SAMPLES / min(1, self._ratio)), dtype=np.int16)])
-        out = self._resampler.process(sound.astype(np.float32), self._ratio)
-        self._given += len(out)
-        if last:
-            excess = self._given - round(self._taken * self._ratio)
-            out = out[: len(out) - max(0, excess)]
-            self.reset()
-        # libsamplerate works on any scale, so samples keep theirs; only ringing can leave the 16-bit range
-        return pcm.saturate(np.rint(out))

@@ -1,7 +1,7 @@
 """`python -m tests.bench.resampling`: what each way to resample a live call costs, delays and does to the sound.
 
 Every resampler is fed 20 ms at a time, as calls are, in both directions between 8 and 16 kHz. It backs the choice in
-relay/audio/convert.py.
+relay/audio/resample.py.
 
 - CPU: milliseconds per second of sound, best of five (the machine's other work can only add).
 - lag: how much later a sound comes out than a wire would bring it: where a click lands in the output, plus what the
@@ -21,6 +21,7 @@ import numpy as np
 import samplerate
 import soxr
 
+from relay.audio import resample
 from tests.bench.figures import FRAME_IN_S
 
 Process = Callable[[np.ndarray], np.ndarray]
@@ -36,6 +37,11 @@ class Resampler:
 
     name: str
     make: Callable[[int, int], Process]
+
+
+def _in_use(source_hz: int, target_hz: int) -> Process:
+    resampler = resample.Resampler(source_hz, target_hz)
+    return lambda chunk: resampler.process(np.rint(chunk * 32768).astype(np.int16)).astype(np.float32) / 32768
 
 
 def _libsamplerate(quality: str) -> Resampler:
@@ -54,6 +60,7 @@ def _soxr(quality: str, *, vr: bool = False) -> Resampler:
 
 
 RESAMPLERS = (
+    Resampler("relay.audio.resample", _in_use),
     _libsamplerate("sinc_fastest"),
     _libsamplerate("sinc_medium"),
     _soxr("QQ"),
