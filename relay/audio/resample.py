@@ -1,8 +1,8 @@
 """Live sound at another rate: a windowed sinc, held in as many phases as the two rates need (polyphase FIR).
 
 A library was used before. Of those measured (tests/bench/resampling.py) soxr's streams hold the sound back for up to
-118 ms; libsamplerate's quickest sinc is as late as this one, but takes 9 dB off the top of the telephone band, four
-times the CPU, and 118 KB for each direction of a call.
+118 ms; libsamplerate's quickest sinc is as late as this one, but takes 9 dB off the top of the telephone band, twice
+the CPU, and some 70 KB more for each direction of a call.
 """
 
 from functools import lru_cache

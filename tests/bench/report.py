@@ -85,7 +85,8 @@ def plot(rows: list[Row], path: Path) -> None:
             cost.axhline(TARGET_CPU_MS[tls], color=color, linestyle=":", linewidth=1)
         delay.axhline(TARGET_UPLINK_P99, color="grey", linestyle=":", linewidth=1)
         memory.axhline(TARGET_MEMORY_KB, color="grey", linestyle=":", linewidth=1)
-        cost.legend(frameon=True)
+        if cost.lines[2:]:  # more than the two targets
+            cost.legend(frameon=True)
         figure.savefig(path, dpi=120)
 
 
