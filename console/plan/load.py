@@ -13,6 +13,8 @@ GIB = 1024**3
 HEADER_BYTES = 74
 """TCP, IP and TLS around one message: 52 and 22 bytes."""
 RATES = (8000, 16000)
+KINDS = tuple(f"{way}_{rate}" for way in ("plain", "tls") for rate in RATES)
+"""Of calls: the way to the agent, and the agent's rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ class Load:
                 raise ValueError(complaint)
 
     @property
+    def kind(self) -> str:
+        """One of KINDS."""
+        return f"{'tls' if self.tls else 'plain'}_{self.agent_rate}"
+
+    @property
     def calls_a_month(self) -> float:
         """How many people called."""
         return self.minutes / self.call_minutes
@@ -52,15 +59,13 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One relay process on one core. Bytes are those of a minute of a call, with all headers."""
+    """One relay process on one core, a call by its kind. Bytes are those of a minute of a call, with all headers."""
 
     machine: str
     date: date
-    cpu_ms: dict[int, float]
-    tls_cpu_ms: float
+    cpu_ms: dict[str, float]
+    call_kib: dict[str, float]
     idle_mib: float
-    call_kib: float
-    tls_call_kib: float
     to_line: float
     to_agent: dict[int, float]
     from_line: float
@@ -71,15 +76,13 @@ class Measured:
         try:
             with path.open("rb") as file:
                 table = tomllib.load(file)
-            cpu, memory, wire = table["cpu"], table["memory"], table["wire"]
+            wire, calls = table["wire"], {kind: table["call"][kind] for kind in KINDS}
             return cls(
                 str(table["machine"]),
                 table["date"],
-                {rate: _positive(cpu[f"rate_{rate}"]) for rate in RATES},
-                _positive(cpu["tls"]),
-                _positive(memory["idle_mib"]),
-                _positive(memory["call_kib"]),
-                _positive(memory["tls_call_kib"]),
+                {kind: _positive(call["cpu_ms"]) for kind, call in calls.items()},
+                {kind: _positive(call["kib"]) for kind, call in calls.items()},
+                _positive(table["process"]["idle_mib"]),
                 _on_the_wire(wire["to_line"]),
                 {rate: _on_the_wire(wire[f"to_agent_{rate}"]) for rate in RATES},
                 _on_the_wire(wire["from_line"]),
@@ -93,11 +96,11 @@ class Measured:
 
     def cpu_ms_of(self, load: Load) -> float:
         """Milliseconds of CPU for a second of one call."""
-        return self.cpu_ms[load.agent_rate] + (self.tls_cpu_ms if load.tls else 0.0)
+        return self.cpu_ms[load.kind]
 
     def call_kib_of(self, load: Load) -> float:
         """Memory of one call."""
-        return self.tls_call_kib if load.tls else self.call_kib
+        return self.call_kib[load.kind]
 
     def out_bytes(self, load: Load) -> float:
         """To Exotel and to the agent, a minute."""

@@ -7,7 +7,7 @@ relay/audio/resample.py.
 - CPU: milliseconds per second of sound, best of five (the machine's other work can only add).
 - lag: how much later a sound comes out than a wire would bring it: where a click lands in the output, plus what the
   resampler still holds back when the moment to play it has come. Typical and worst over two seconds.
-- SNR: of a 1 kHz tone, all that is not the tone counted as noise and distortion. 16 bits allow some 92 dB at this level.
+- SNR: of a 1 kHz tone, all that is not the tone counted as noise and distortion. 16 bits allow some 92 dB here.
 - passband: gain of a 3.4 kHz tone, the upper end of the telephone band.
 - rejection: of what must not be there: going down, a 5 kHz tone folded to 3 kHz; going up, the image of 3 kHz at 5 kHz.
 """

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from console.plan.load import Measured
 from console.plan.prices import load
 
 LOAD = ["--calls", "200", "--minutes", "50000"]
+SLOWER_MACHINE = Path(__file__).parent / "slower_machine.toml"
 
 
 def planned(capsys, *arguments):
@@ -47,15 +49,17 @@ def test_json_adds_up(capsys):
 
 
 def test_switches(capsys):
-    plain = planned(capsys)["clouds"]["aws"]
-    at_8k = planned(capsys, "--agent-rate", "8000")["clouds"]["aws"]
-    assert at_8k["relays"] < plain["relays"]
-    whole = planned(capsys, "--aws-cpu", "1024")["clouds"]["aws"]
+    def on_aws(*arguments):
+        return planned(capsys, "--measured", str(SLOWER_MACHINE), *arguments)["clouds"]["aws"]
+
+    plain = on_aws()
+    assert plain["calls_a_relay"] < planned(capsys)["clouds"]["aws"]["calls_a_relay"]
+    assert on_aws("--agent-rate", "8000")["relays"] < plain["relays"]
+    whole = on_aws("--aws-cpu", "1024")
     assert whole["memory_mib"] >= plain["memory_mib"]
     assert whole["calls_a_relay"] == 161
-    no_tls = planned(capsys, "--no-tls")["clouds"]["aws"]
-    assert no_tls["calls_a_relay"] > plain["calls_a_relay"]
-    assert planned(capsys, "--headroom", "50")["clouds"]["aws"]["calls_a_relay"] == 50
+    assert on_aws("--no-tls")["calls_a_relay"] > plain["calls_a_relay"]
+    assert on_aws("--headroom", "50")["calls_a_relay"] == 50
 
 
 def test_prices_of_ones_own_replace_ours_and_bring_their_own_date(capsys, tmp_path):
@@ -124,14 +128,17 @@ def test_what_can_not_be_planned_with_is_one_line(tmp_path, capsys, arguments, s
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("machine = 1\n", "cpu is missing"),
-        ("nonsense", "Expected"),
-        ("[cpu]\n[memory]\n[wire]\n", "machine is missing"),
+        (lambda whole: "machine = 1\n", "wire is missing"),
+        (lambda whole: "nonsense", "Expected"),
+        (lambda whole: whole.replace("tls_16000", "tls_1600"), "tls_16000 is missing"),
+        (lambda whole: whole.replace("machine", "where"), "machine is missing"),
+        (lambda whole: whole.replace("4.95", "-4.95"), "-4.95: expected a number above 0"),
+        (lambda whole: whole.replace("kib = 55", "kib = true"), "True: expected a number above 0"),
     ],
 )
 def test_measured_figures_that_are_wrong_are_named(tmp_path, text, says):
     path = tmp_path / "measured.toml"
-    path.write_text(text)
+    path.write_text(text(SLOWER_MACHINE.read_text()))
     with pytest.raises(ValueError, match=says):
         Measured.read(path)
 
