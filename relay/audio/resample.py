@@ -52,7 +52,8 @@ class Resampler:
         count = max(0, ceil((windows * self._up - self._at) / self._down))
         out = self._at_places(held, count)
         end = self._at + count * self._down
-        self._held, self._at = held[end // self._up :], end % self._up
+        # copied: a view would keep all of a burst in memory until the next chunk
+        self._held, self._at = held[end // self._up :].copy(), end % self._up
         if last:
             self.reset()
         return pcm.saturate(np.rint(out / _ONE))

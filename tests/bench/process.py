@@ -11,6 +11,9 @@ from pathlib import Path
 
 from sim.processes import free_port as free_port
 
+_DOCKERFILE = Path(__file__).resolve().parents[2] / "relay" / "Dockerfile"
+# As the image sets it.
+AS_DEPLOYED = dict(re.findall(r"^ENV (MALLOC_\w+)=(\S+)$", _DOCKERFILE.read_text(), re.MULTILINE))
 RELAY_CORE, LOAD_CORE = 0, 1
 _START_LIMIT = 20.0
 _STOP_LIMIT = 20.0
@@ -25,7 +28,7 @@ class Subject:
         self._log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                arguments, env={**os.environ, **environ}, stdout=output, stderr=subprocess.STDOUT
+                arguments, env={**os.environ, **AS_DEPLOYED, **environ}, stdout=output, stderr=subprocess.STDOUT
             )
         if os.cpu_count() != 1:
             os.sched_setaffinity(self._process.pid, {RELAY_CORE})

@@ -79,3 +79,11 @@ def test_calls_share_one_filter_that_nobody_can_change():
     assert one._taps is other._taps
     with pytest.raises(ValueError, match="read-only"):
         one._taps[0, 0] = 1
+
+
+def test_of_a_burst_only_what_the_filter_still_needs_is_kept():
+    """A minute of speech in one message stayed in memory, at eight bytes a sample, until the agent spoke again."""
+    resampler = Resampler(16000, 8000)
+    resampler.process(noise(60 * 16000))
+    assert resampler._held.base is None
+    assert len(resampler._held) < resampler._window
