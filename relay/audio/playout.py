@@ -64,6 +64,7 @@ class Playout:
         self.ambience = ambience
         self._queue: deque[_Utterance] = deque()
         self._queued = 0
+        self._running = ""  # the utterance that filled the frame before to its end
 
     @property
     def queued_samples(self) -> int:
@@ -107,6 +108,7 @@ class Playout:
         cut = tuple(entry.name for entry in self._queue if entry.chunks)
         self._queue.clear()
         self._queued = 0
+        self._running = ""
         return cut
 
     def readiness(self, count: int) -> Readiness:
@@ -121,7 +123,11 @@ class Playout:
         return Readiness.FULL
 
     def pull(self, count: int) -> Frame:
-        """The next `count` samples: speech, padded with silence where there is too little, over the ambience."""
+        """The next `count` samples: speech, padded with silence where there is too little, over the ambience.
+
+        The first words of an utterance are padded in front of them when more will follow: an agent that speaks in real
+        time would otherwise be heard with a hole after its first syllable.
+        """
         parts, spans, ended = self._take_speech(count)
         if self.ambience is None or self.ambience.silent:
             if not parts:
@@ -156,6 +162,12 @@ class Playout:
         while self._queue and self._queue[0].complete and not self._queue[0].chunks:
             ended.append(self._queue.popleft().name)
         self._queued -= filled
+        missing = count - filled
+        if missing and self._queue and spans and spans[0].utterance != self._running:  # more of the last one will come
+            parts.insert(0, bytes(missing * pcm.SAMPLE_BYTES))
+            spans = [Span(span.utterance, span.offset + missing, span.samples) for span in spans]
+            missing = 0
+        self._running = spans[-1].utterance if spans and not missing else ""
         return parts, tuple(spans), tuple(ended)
 
     @staticmethod

@@ -193,7 +193,25 @@ def test_part_of_a_frame_waits_most_of_a_frame_for_the_rest():
 
     desk = at_desk(story)
     assert desk.line.sent_at[1:] == EXACT([5 + FRAME_S - MARGIN_S])
-    assert desk.line.frames[1].pcm == speech(0.03) + bytes(FRAME_BYTES - len(speech(0.03)))
+    assert desk.line.frames[1].pcm == bytes(FRAME_BYTES - len(speech(0.03))) + speech(0.03)
+
+
+@pytest.mark.parametrize("begins_at", [5 + step / 100 for step in range(10)])
+def test_an_agent_that_speaks_in_real_time_is_heard_without_a_hole_over_ambience(begins_at):
+    """20 ms every 20 ms: the frame in which it begins can't be full, and was padded behind its first syllable."""
+
+    async def story(desk):
+        for number in range(100):
+            await until(begins_at + number * 0.02)
+            desk.say("u1", speech(2.0)[number * 320 : (number + 1) * 320], complete=number == 99)
+        await until(8)
+
+    desk = at_desk(story, ambience=1.0)
+    heard = desk.line.heard().astype(int)
+    spoken = heard - AmbienceTrack(desk.endless, 1.0).take(len(heard))
+    first = np.flatnonzero(spoken)[0]
+    assert (spoken[first : first + 16_000] == np.frombuffer(speech(2.0), np.int16)).all()
+    assert first / RATE - begins_at <= 2 * FRAME_S + 1e-9
 
 
 def test_the_rest_that_comes_in_time_leaves_no_hole_in_the_word():

@@ -101,9 +101,52 @@ def test_an_open_end_is_padded_only_when_asked_for():
     playout = Playout()
     playout.say("u1", speech(10))
     assert playout.readiness(FRAME) is Readiness.PARTIAL
+    playout.say("u1", speech(FRAME))
+    assert playout.pull(FRAME).pcm == speech(10) + speech(FRAME)[: 2 * (FRAME - 10)]
     frame = playout.pull(FRAME)
-    assert frame.pcm == speech(10) + bytes(2 * (FRAME - 10))
+    assert frame.pcm == speech(FRAME)[2 * (FRAME - 10) :] + bytes(2 * (FRAME - 10))
+    assert frame.spans == (Span("u1", 0, 10),)
     assert frame.ended == ()
+
+
+@pytest.mark.parametrize("ambience", [None, office], ids=["alone", "over ambience"])
+def test_the_first_words_are_padded_in_front_so_that_what_follows_joins_them(ambience):
+    """An agent that spoke in real time was heard with a hole after its first syllable, to the end of the frame."""
+    playout = Playout(ambience and ambience())
+    alone = ambience().take(2 * FRAME).astype(int) if ambience else np.zeros(2 * FRAME, int)
+    playout.say("u1", speech(10))
+    first = playout.pull(FRAME)
+    playout.say("u1", speech(FRAME, seed=2))
+    second = playout.pull(FRAME)
+    assert first.spans == (Span("u1", FRAME - 10, 10),)
+    assert second.spans == (Span("u1", 0, FRAME),)
+    spoken = [np.zeros(FRAME - 10, int), noise(10), noise(FRAME, seed=2)]
+    assert (np.concatenate([numbers(first), numbers(second)]) == np.concatenate(spoken) + alone).all()
+
+
+def test_after_a_hole_the_words_that_go_on_join_each_other_again():
+    playout = Playout()
+    playout.say("u1", speech(FRAME + 10))
+    playout.pull(FRAME)
+    assert playout.pull(FRAME).spans == (Span("u1", 0, 10),)  # the agent is late: here is the hole
+    playout.say("u1", speech(20))
+    assert playout.pull(FRAME).spans == (Span("u1", FRAME - 20, 20),)
+
+
+def test_the_tail_of_an_utterance_follows_what_came_before():
+    playout = Playout()
+    playout.say("u1", speech(10))
+    playout.complete("u1")
+    assert playout.pull(FRAME).spans == (Span("u1", 0, 10),)
+
+
+def test_first_words_after_a_flush_are_first_words():
+    playout = Playout()
+    playout.say("u1", speech(2 * FRAME))
+    playout.pull(FRAME)
+    playout.flush()
+    playout.say("u1", speech(10))
+    assert playout.pull(FRAME).spans == (Span("u1", FRAME - 10, 10),)
 
 
 @pytest.mark.parametrize("names", [("u1",), ("u1", "u2"), ("u1", "u2", "u3")])
@@ -253,6 +296,7 @@ class PlayoutMachine(RuleBasedStateMachine):
         self.playout = Playout(office(volume=1.0))
         self.place = 1600 - 400  # where `office` has got to, counted from the end of the seam
         self.waiting: list[NaiveUtterance] = []
+        self.running = ""
         self.named = 0
 
     @rule(count=st.integers(0, 300), fresh=st.booleans())
@@ -283,6 +327,7 @@ class PlayoutMachine(RuleBasedStateMachine):
     def flush(self):
         assert self.playout.flush() == tuple(utterance.name for utterance in self.waiting if utterance.samples)
         self.waiting = []
+        self.running = ""
 
     @rule(count=st.integers(1, 400))
     def pull(self, count):
@@ -296,12 +341,18 @@ class PlayoutMachine(RuleBasedStateMachine):
                 break
             ended.append(first.name)
             self.waiting.pop(0)
+        silence = count - len(heard)
+        begins = bool(owners and self.waiting) and owners[0] != self.running
+        heard = [0] * silence + heard if begins else heard + [0] * silence
+        self.running = owners[-1] if owners and (begins or not silence) else ""
         ambience = self.background[self.place : self.place + count].astype(int)
         self.place += count
         frame = self.playout.pull(count)
-        assert numbers(frame).tolist() == (ambience + np.array(heard + [0] * (count - len(heard)))).tolist()
+        assert numbers(frame).tolist() == (ambience + np.array(heard)).tolist()
         assert [span.utterance for span in frame.spans for _ in range(span.samples)] == owners
-        assert [span.offset for span in frame.spans] == [owners.index(span.utterance) for span in frame.spans]
+        assert [span.offset for span in frame.spans] == [
+            owners.index(span.utterance) + (silence if begins else 0) for span in frame.spans
+        ]
         assert list(frame.ended) == ended
 
     @invariant()
