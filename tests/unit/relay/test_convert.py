@@ -76,8 +76,8 @@ def test_the_sound_comes_out_as_long_as_it_went_in(pair):
 def test_the_last_chunk_hands_out_what_the_filter_holds(pair):
     """The flush used to give nothing.
 
-    The library makes room for as many samples as the chunk is long, and an empty chunk has room for none: the last
-    two milliseconds of each utterance were thrown away with the filter's state.
+    The library of that time made room for as many samples as the chunk was long, and an empty chunk had room for none:
+    the last two milliseconds of each utterance were thrown away with the filter's state.
     """
     source, target = pair
     sound = as_bytes(noise(source.rate_hz // 4), source)
