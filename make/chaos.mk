@@ -1,5 +1,5 @@
 .PHONY: chaos
-chaos: $(VENV)/.installed-dev .cache/fuzz/bin/st ## faults over 100 calls, a soak of 20,000, twenty million fuzzed inputs; three quarters of an hour; docs/faults.md
+chaos: $(VENV)/.installed-dev .cache/fuzz/bin/st ## faults over 100 calls, a soak of 20,000, twenty million fuzzed inputs; half an hour to three quarters; docs/faults.md
 	$(BIN)/python -m tests.chaos
 	$(BIN)/python -m tests.chaos.live
 	$(BIN)/python -m tests.chaos.fuzz
