@@ -113,7 +113,7 @@ def _waveform(axes: Axes, pcm: Pcm, rate_hz: int, start: float, end: float, colo
 
 def _events(axes: Axes, outcome: Outcome, end_s: float) -> None:
     """What happened, as labelled points; a label that would touch another goes to the next row."""
-    taken: list[list[tuple[float, float]]] = [[] for _ in range(5)]
+    taken: list[list[tuple[float, float]]] = [[] for _ in range(6)]
     for one in outcome.happenings:
         text, color = _label(one.who, one.what, one.detail)
         if not text:
@@ -124,7 +124,7 @@ def _events(axes: Axes, outcome: Outcome, end_s: float) -> None:
         side, left = ("left", at_s) if at_s + width < end_s else ("right", at_s - width)
         row = next((row for row, spans in enumerate(taken) if _is_free(spans, left, left + width)), len(taken) - 1)
         taken[row].append((left, left + width))
-        height = 4.4 - row
+        height = 4.5 - 0.87 * row
         axes.plot([at_s, at_s], [height, 5.2], color=color, linewidth=0.7, alpha=0.6)
         axes.plot([at_s], [height], "o", color=color, markersize=4)
         gap = end_s * (0.004 if side == "left" else -0.004)
