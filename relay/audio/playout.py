@@ -125,8 +125,8 @@ class Playout:
     def pull(self, count: int) -> Frame:
         """The next `count` samples: speech, padded with silence where there is too little, over the ambience.
 
-        The first words of an utterance are padded in front of them when more will follow: an agent that speaks in real
-        time would otherwise be heard with a hole after its first syllable.
+        Where more of an utterance will follow, its first words are padded in front: an agent that speaks in real time
+        would otherwise be heard with a hole after its first syllable.
         """
         parts, spans, ended = self._take_speech(count)
         if self.ambience is None or self.ambience.silent:
@@ -146,9 +146,10 @@ class Playout:
         parts: list[bytes] = []
         spans: list[Span] = []
         ended: list[str] = []
-        filled = 0
+        filled = begins = 0
         while self._queue and filled < count:
             utterance = self._queue[0]
+            begins = len(parts)
             taken = self._take_from(utterance, count - filled, parts)
             if taken:
                 spans.append(Span(utterance.name, filled, taken))
@@ -163,11 +164,12 @@ class Playout:
             ended.append(self._queue.popleft().name)
         self._queued -= filled
         missing = count - filled
-        if missing and self._queue and spans and spans[0].utterance != self._running:  # more of the last one will come
-            parts.insert(0, bytes(missing * pcm.SAMPLE_BYTES))
-            spans = [Span(span.utterance, span.offset + missing, span.samples) for span in spans]
+        last = spans[-1] if spans else None
+        if last and missing and self._queue and self._queue[0].name == last.utterance != self._running:
+            parts.insert(begins, bytes(missing * pcm.SAMPLE_BYTES))
+            spans[-1] = Span(last.utterance, last.offset + missing, last.samples)
             missing = 0
-        self._running = spans[-1].utterance if spans and not missing else ""
+        self._running = last.utterance if last and not missing else ""
         return parts, tuple(spans), tuple(ended)
 
     @staticmethod

@@ -140,6 +140,25 @@ def test_the_tail_of_an_utterance_follows_what_came_before():
     assert playout.pull(FRAME).spans == (Span("u1", 0, 10),)
 
 
+def test_only_the_words_that_begin_are_held_back():
+    """What is complete follows what came before, and the silence is between the two."""
+    playout = Playout()
+    playout.say("u1", speech(FRAME + 30))
+    playout.pull(FRAME)
+    playout.say("u2", speech(10, seed=2))
+    frame = playout.pull(FRAME)
+    assert frame.pcm == speech(FRAME + 30)[2 * FRAME :] + bytes(2 * (FRAME - 40)) + speech(10, seed=2)
+    assert frame.spans == (Span("u1", 0, 30), Span("u2", FRAME - 10, 10))
+    assert frame.ended == ("u1",)
+
+
+def test_an_utterance_without_sound_yet_holds_back_nothing_before_it():
+    playout = Playout()
+    playout.say("u1", speech(10))
+    playout.say("u2", b"")
+    assert playout.pull(FRAME).spans == (Span("u1", 0, 10),)
+
+
 def test_first_words_after_a_flush_are_first_words():
     playout = Playout()
     playout.say("u1", speech(2 * FRAME))
@@ -342,8 +361,10 @@ class PlayoutMachine(RuleBasedStateMachine):
             ended.append(first.name)
             self.waiting.pop(0)
         silence = count - len(heard)
-        begins = bool(owners and self.waiting) and owners[0] != self.running
-        heard = [0] * silence + heard if begins else heard + [0] * silence
+        opens = owners[-1] if owners and self.waiting and self.waiting[0].name == owners[-1] else ""
+        begins = bool(opens) and opens != self.running
+        at = owners.index(opens) if begins else len(owners)
+        heard[at:at] = [0] * silence
         self.running = owners[-1] if owners and (begins or not silence) else ""
         ambience = self.background[self.place : self.place + count].astype(int)
         self.place += count
@@ -351,7 +372,8 @@ class PlayoutMachine(RuleBasedStateMachine):
         assert numbers(frame).tolist() == (ambience + np.array(heard)).tolist()
         assert [span.utterance for span in frame.spans for _ in range(span.samples)] == owners
         assert [span.offset for span in frame.spans] == [
-            owners.index(span.utterance) + (silence if begins else 0) for span in frame.spans
+            owners.index(span.utterance) + (silence if begins and span.utterance == opens else 0)
+            for span in frame.spans
         ]
         assert list(frame.ended) == ended
 
