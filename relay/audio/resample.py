@@ -22,11 +22,11 @@ _PASSBAND: Final = 0.85
 # Taps are whole numbers of this unit: sums of products with samples are exact, in any order, on any machine, and so the
 # same however the sound was cut into chunks.
 _ONE: Final = 2.0**22
-_FEW_PHASES: Final = 3
+_FEW_PHASES: Final = 3  # so many are quickest one by one; of more, each output's samples and taps are gathered
 
 
 class Resampler:
-    """One direction of one call: samples at `source_hz` in, samples at `target_hz` out, state kept between chunks."""
+    """One direction of one call: mono samples at `source_hz` in, at `target_hz` out, state kept between chunks."""
 
     def __init__(self, source_hz: int, target_hz: int) -> None:
         common = gcd(source_hz, target_hz)
@@ -41,9 +41,9 @@ class Resampler:
         self._at = 0
 
     def process(self, sound: pcm.Samples, *, last: bool = False) -> pcm.Samples:
-        """The sound so far, but for what still needs the samples that follow; `last` hands that out too, and resets.
+        """Any number of samples, and those of the result that need none which follow; `last` gives all, and resets.
 
-        After `last` every n samples of an utterance have given n * target / source, rounded up.
+        After `last` the n samples of an utterance have given n * target / source, rounded up.
         """
         after = np.zeros(self._window // 2 if last else 0)
         held = np.concatenate([self._held, sound, after])
@@ -63,7 +63,9 @@ class Resampler:
             return np.empty(0)
         if self._up > _FEW_PHASES:  # as from 22,050 to 8,000 Hz: 160 phases
             starts, phases = np.divmod(self._at + self._down * np.arange(count), self._up)
-            return np.einsum("ij,ij->i", sliding_window_view(held, self._window)[starts], self._taps[phases])  # type: ignore[no-any-return]
+            windows = sliding_window_view(held, self._window)[starts]
+            sums: NDArray[np.float64] = np.einsum("ij,ij->i", windows, self._taps[phases])
+            return sums
         out = np.empty(count)
         for first in range(min(self._up, count)):
             start, phase = divmod(self._at + first * self._down, self._up)

@@ -12,8 +12,8 @@ from pathlib import Path
 from sim.processes import free_port as free_port
 
 _DOCKERFILE = Path(__file__).resolve().parents[2] / "relay" / "Dockerfile"
-# As the image sets it.
 AS_DEPLOYED = dict(re.findall(r"^ENV (MALLOC_\w+)=(\S+)$", _DOCKERFILE.read_text(), re.MULTILINE))
+"""What the image sets that decides about memory."""
 RELAY_CORE, LOAD_CORE = 0, 1
 _START_LIMIT = 20.0
 _STOP_LIMIT = 20.0

@@ -1,8 +1,7 @@
 """`python -m tests.bench.resampling`: what each way to resample a live call costs, delays and does to the sound.
 
-Every resampler is fed 20 ms of 16-bit samples at a time, as calls are, in both directions between 8 and 16 kHz, and
-has to give 16-bit samples. It backs the choice in
-relay/audio/resample.py.
+Every resampler is fed 20 ms of 16-bit samples at a time, as calls are, in both directions between 8 and 16 kHz, and has
+to give 16-bit samples. It backs the choice in relay/audio/resample.py.
 
 - CPU: milliseconds per second of sound, best of five (the machine's other work can only add).
 - lag: how much later a sound comes out than a wire would bring it: where a click lands in the output, plus what the

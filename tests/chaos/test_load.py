@@ -96,7 +96,8 @@ async def test_three_hundred_calls_leave_nothing_behind(tmp_path):
         assert objects_later["Call"] == 0
         assert objects_later.total() <= objects.total() + 20
         assert tasks_later <= tasks
-        assert descriptors_later <= descriptors + 20  # the tests before this one share the process
+        # one for each call would be 200 more; the tests before this one share the process, and leave some to chance
+        assert descriptors_later <= descriptors + 20
 
 
 @pytest.mark.chaos

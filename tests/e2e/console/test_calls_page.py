@@ -90,12 +90,12 @@ async def test_a_filter_is_added_to_the_address_and_not_to_the_page_that_it_repl
         held = asyncio.Queue()
         await page.route(f"{url}api/calls?", held.put)
         await page.get_by_role("link", name="List").click()
-        the_list = await asyncio.wait_for(held.get(), 20)
+        late_answer = await asyncio.wait_for(held.get(), 20)
         await page.get_by_role("combobox", name="Records").select_option("1")
         await page.get_by_text("The record is damaged").wait_for()
         assert page.url == f"{url}#/calls?unreadable=1"
         async with page.expect_event("requestfinished"):
-            await the_list.continue_()
+            await late_answer.continue_()
         assert await page.get_by_role("row").count() == 2, "the late answer replaced the later one"
         assert watched.complaints == []
 

@@ -126,7 +126,7 @@ def test_what_can_not_be_planned_with_is_one_line(tmp_path, capsys, arguments, s
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("change", "says"),
     [
         (lambda whole: "machine = 1\n", "wire is missing"),
         (lambda whole: "nonsense", "Expected"),
@@ -136,9 +136,9 @@ def test_what_can_not_be_planned_with_is_one_line(tmp_path, capsys, arguments, s
         (lambda whole: whole.replace("kib = 55", "kib = true"), "True: expected a number above 0"),
     ],
 )
-def test_measured_figures_that_are_wrong_are_named(tmp_path, text, says):
+def test_measured_figures_that_are_wrong_are_named(tmp_path, change, says):
     path = tmp_path / "measured.toml"
-    path.write_text(text(SLOWER_MACHINE.read_text()))
+    path.write_text(change(SLOWER_MACHINE.read_text()))
     with pytest.raises(ValueError, match=says):
         Measured.read(path)
 
