@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from console.doctor import functions, relay_door
-from console.doctor.finding import Part, Verdict
-from console.doctor.subject import Subject
+from console.checks import functions, relay_door
+from console.checks.finding import Part, Verdict
+from console.checks.subject import Subject
 
 TIMEOUT_S = 15.0
 

@@ -20,11 +20,11 @@ from console.call_out.outcome import Outcome, Result
 from console.call_out.people import Callee, read_do_not_call
 from console.call_out.request import LIST_HOURS, everybody, limits_of
 from console.call_out.screen import Screen, write_results
+from console.checks.shown import bare
 from console.exotel.account import Account
 from console.exotel.client import ExotelClient
 from console.exotel.order import Order
 from console.exotel.pace import Pace, per_minute
-from console.softphone.sentences import bare
 from functions.common.phone import mask
 from scripts.deployment import Problems, settings
 from sim.processes import ROOT

@@ -14,7 +14,7 @@ from console.calls.index import Index
 from console.calls.refresh import Refresh
 from console.calls.sound import Sounds
 from console.calls.source import open_source
-from console.local_page import open_page, until_interrupted
+from console.web.local_page import open_page, until_interrupted
 from functions.common.store import StoreError
 from sim.processes import ROOT
 

@@ -5,10 +5,10 @@ from email.utils import parsedate_to_datetime
 
 from yarl import URL
 
-from console.doctor.finding import Finding, Verdict
-from console.doctor.network import NoAnswerError, ask
-from console.doctor.relay_address import RelayAddress
-from console.doctor.subject import Subject
+from console.checks.finding import Finding, Verdict
+from console.checks.network import NoAnswerError, ask
+from console.checks.relay_address import RelayAddress
+from console.checks.subject import Subject
 from functions.common.elevenlabs import rest_base
 
 WARN_S, FAIL_S = 5.0, 60.0

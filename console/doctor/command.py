@@ -12,12 +12,12 @@ from pathlib import Path
 
 import aiohttp
 
+from console.checks.finding import Finding, Verdict
+from console.checks.places import DEPLOYMENTS, PlaceError, Places, from_environment, of_deployment
+from console.checks.subject import Subject
 from console.doctor.examination import PARTS, examined, hide, known_secrets, log
-from console.doctor.finding import Finding, Verdict
-from console.doctor.places import DEPLOYMENTS, PlaceError, Places, from_environment, of_deployment
 from console.doctor.relay_call import LONG_CALL_S
 from console.doctor.report import Lines, as_json
-from console.doctor.subject import Subject
 from scripts.deployment import ROOT, Problems, settings
 
 

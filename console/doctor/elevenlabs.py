@@ -6,9 +6,9 @@ from typing import Final
 
 from yarl import URL
 
-from console.doctor.finding import Finding, Verdict
-from console.doctor.relay_address import RATES
-from console.doctor.subject import Subject
+from console.checks.finding import Finding, Verdict
+from console.checks.relay_address import RATES
+from console.checks.subject import Subject
 from console.elevenlabs.client import Api, ApiError, Trouble
 from console.elevenlabs.configured import DEFAULT_LINE_HZ, Configured, Wishes, by_workspace, configured_agents
 from console.elevenlabs.observation import Observation, as_finding

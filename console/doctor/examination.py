@@ -9,10 +9,11 @@ from dataclasses import replace
 
 from yarl import URL
 
-from console.doctor import clock, elevenlabs, exotel, functions, relay, settings, store, webhook
-from console.doctor.finding import Finding, Part, Verdict
-from console.doctor.relay_address import SECRET_NAMES, RelayAddress
-from console.doctor.subject import Subject
+from console.checks import functions
+from console.checks.finding import Finding, Part, Verdict
+from console.checks.relay_address import SECRET_NAMES, RelayAddress
+from console.checks.subject import Subject
+from console.doctor import clock, elevenlabs, exotel, relay, settings, store, webhook
 from functions.common.phone import mask_within
 
 log = logging.getLogger(__name__)

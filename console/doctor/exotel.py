@@ -6,8 +6,8 @@ What the API does not tell (which applet a flow has and what is pasted into it, 
 
 from collections.abc import AsyncIterator
 
-from console.doctor.finding import Finding, Verdict
-from console.doctor.subject import Subject
+from console.checks.finding import Finding, Verdict
+from console.checks.subject import Subject
 from console.exotel.account import MUMBAI, SINGAPORE, Account, is_set_up
 from console.exotel.client import ExotelClient
 from console.exotel.errors import ExotelError, Refused, Throttled

@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator
 
-from console.doctor.finding import Finding
-from console.doctor.relay_address import check_address
+from console.checks.finding import Finding
+from console.checks.relay_address import check_address
+from console.checks.relay_door import check_dynamic_url, check_health, check_ready, check_token, check_upgrade
+from console.checks.stages import Stage, in_turn, skipped
+from console.checks.subject import Subject
 from console.doctor.relay_call import check_call, check_long_call
-from console.doctor.relay_door import check_dynamic_url, check_health, check_ready, check_token, check_upgrade
 from console.doctor.relay_name import check_name, check_tls
-from console.doctor.stages import Stage, in_turn, skipped
-from console.doctor.subject import Subject
 
 _REACHED = ("relay.dns", "relay.tls", "relay.http1")
 

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import aiohttp
 
-from console.doctor.finding import Finding, Verdict
-from console.doctor.network import trouble
-from console.doctor.relay_address import RelayAddress
-from console.doctor.subject import Subject
+from console.checks.finding import Finding, Verdict
+from console.checks.network import trouble
+from console.checks.relay_address import RelayAddress
+from console.checks.subject import Subject
 from sim.caller import SILENT, Doing
 from sim.exotel import HANDSHAKE_S
 from sim.exotel_rules import Rule

@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from console.doctor.finding import Finding, Verdict
-from console.doctor.network import trouble
-from console.doctor.relay_address import RelayAddress
-from console.doctor.subject import Subject
+from console.checks.finding import Finding, Verdict
+from console.checks.network import trouble
+from console.checks.relay_address import RelayAddress
+from console.checks.subject import Subject
 
 EXPIRY_WARNING_DAYS = 14
 _PATIENCE_S = 10.0

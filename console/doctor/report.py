@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TextIO
 
-from console.doctor.finding import Finding, Verdict
+from console.checks.finding import Finding, Verdict
 
 JSON_FORMAT = 1
 """Counted up when a key changes its meaning or goes; new ones may come at any time."""

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from yarl import URL
 
-from console.doctor.finding import Finding, Verdict
-from console.doctor.relay_address import RelayAddress
-from console.doctor.subject import Subject
+from console.checks.finding import Finding, Verdict
+from console.checks.relay_address import RelayAddress
+from console.checks.subject import Subject
 from functions.common.env import SECRET_LENGTH, Env, SettingError
 from functions.common.phone import mask, mask_within
 from functions.common.settings import targets

@@ -11,9 +11,9 @@ from itertools import islice
 from typing import TypeVar
 from uuid import uuid4
 
-from console.doctor.finding import Finding, Verdict
-from console.doctor.stages import skipped
-from console.doctor.subject import Subject
+from console.checks.finding import Finding, Verdict
+from console.checks.stages import skipped
+from console.checks.subject import Subject
 from functions.common.store import Store, StoreError, open_store
 
 CHECKS = ("store.reachable", "store.create", "store.swap", "store.speed", "store.layout")

@@ -6,10 +6,10 @@ from typing import Final
 
 from yarl import URL
 
+from console.checks.finding import Finding, Verdict
+from console.checks.network import Answer, NoAnswerError, ask
+from console.checks.subject import Subject
 from console.doctor.elevenlabs import PATIENCE_S
-from console.doctor.finding import Finding, Verdict
-from console.doctor.network import Answer, NoAnswerError, ask
-from console.doctor.subject import Subject
 from console.elevenlabs.client import Api, ApiError, Trouble
 from console.elevenlabs.configured import Configured, by_workspace, configured_agents
 from console.elevenlabs.observation import Observation, as_finding

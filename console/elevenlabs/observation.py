@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
-from console.doctor.finding import Finding, Verdict
+from console.checks.finding import Finding, Verdict
 from functions.common.documents import Document, at
 
 

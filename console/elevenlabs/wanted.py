@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from console.doctor.finding import Verdict
+from console.checks.finding import Verdict
 from console.elevenlabs.configured import Wishes
 from console.elevenlabs.observation import Observation, Place
 from functions.common.documents import Document, mapping, number, objects

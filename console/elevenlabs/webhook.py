@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from console.doctor.finding import Verdict
+from console.checks.finding import Verdict
 from console.elevenlabs.observation import Observation, WebhookWork
 from functions.common.documents import Document, at, mapping, number, text
 

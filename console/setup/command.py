@@ -8,7 +8,7 @@ from pathlib import Path
 
 from yarl import URL
 
-from console.doctor.places import CLOUDS, PlaceError, of_deployment
+from console.checks.places import CLOUDS, PlaceError, of_deployment
 from console.elevenlabs.client import ApiError
 from console.setup.elevenlabs import FAILED, SetupError, Terminal, set_up
 from console.setup.newcomer import FIRST_MESSAGE

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from console.doctor.finding import Verdict
+from console.checks.finding import Verdict
 from console.elevenlabs.configured import Wishes
 from console.elevenlabs.observation import Observation, Put, PutTool, WebhookWork, patched
 from console.elevenlabs.tools import TOOL_IDS, observe_tools, with_tool_ids

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from aiohttp import WSMsgType, web
 
+from console.checks.shown import bare
 from console.softphone import sentences
 from console.softphone.address import Address
 from console.softphone.call import Ended, NotConnectedError, PhoneCall
@@ -84,7 +85,7 @@ class _Page:
         self.tell(
             {
                 "is": "hello",
-                "address": sentences.bare(address.url),
+                "address": bare(address.url),
                 "at_home": self._phone.at_home,
                 "rate_hz": address.rate_hz,
             }

@@ -6,11 +6,11 @@ import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from console.local_page import open_page, until_interrupted
-from console.softphone import sentences
+from console.checks.shown import bare
 from console.softphone.address import Address
 from console.softphone.app import PAGE, Softphone
 from console.softphone.home import at_home, captioned
+from console.web.local_page import open_page, until_interrupted
 from sim.processes import ROOT, StartError
 
 
@@ -51,5 +51,5 @@ async def _serve(options: argparse.Namespace) -> None:
         if home:
             await stack.enter_async_context(captioned(home, phone.caption))
         page = await stack.enter_async_context(open_page(PAGE, phone.routes(), port=options.port))
-        print(f"\nThe phone is at {page}\nIt calls {sentences.bare(address.url)}; Ctrl-C ends it.", flush=True)
+        print(f"\nThe phone is at {page}\nIt calls {bare(address.url)}; Ctrl-C ends it.", flush=True)
         await until_interrupted(page, browser=options.browser)

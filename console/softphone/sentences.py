@@ -22,13 +22,6 @@ _REDIRECT = (
 )
 
 
-def bare(url: URL) -> str:
-    """An address that may be shown: without password, token or query. Everything behind /media may be a token."""
-    kept = [part for part in url.parts[1:] if part in {"media", "v1", "convai", "conversation", "exotel"}]
-    hidden = "/…" if len(kept) < len([part for part in url.parts[1:] if part]) else ""
-    return f"{url.scheme}://{url.host}{'' if url.is_default_port() else f':{url.port}'}/{'/'.join(kept)}{hidden}"
-
-
 def no_connection(error: Exception, url: URL) -> str:
     """Why the media socket could not be opened."""
     place = f"{url.host}:{url.port}"

@@ -24,10 +24,10 @@ import numpy as np
 import trustme
 from aiohttp import web
 
+from console.checks.finding import Finding
+from console.checks.network import Network
+from console.checks.subject import Subject
 from console.doctor.examination import PARTS, examined
-from console.doctor.finding import Finding
-from console.doctor.network import Network
-from console.doctor.subject import Subject
 from functions.local import application as functions_application
 from relay.app import RELAY, Relay, create_app
 from relay.server import runner

@@ -10,9 +10,9 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from console.checks.finding import Finding, Verdict
+from console.checks.subject import Subject
 from console.doctor import elevenlabs, webhook
-from console.doctor.finding import Finding, Verdict
-from console.doctor.subject import Subject
 from console.setup import command
 from console.setup.elevenlabs import Terminal, set_up
 from functions.common.http import request as to_request

@@ -13,7 +13,7 @@ from console.calls.search import Filter, Order, choices, count, page
 from console.calls.sound import Sounds
 from console.calls.source import open_source
 from console.calls.trends import trends
-from console.local_page import open_page
+from console.web.local_page import open_page
 from tests.support.browser import chromium, needs_chromium, opened
 from tests.support.many_calls import records, write_records
 

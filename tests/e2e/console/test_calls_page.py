@@ -10,7 +10,7 @@ from console.calls.index import Index
 from console.calls.refresh import Refresh
 from console.calls.sound import Sounds
 from console.calls.source import open_source
-from console.local_page import open_page
+from console.web.local_page import open_page
 from tests.support.browser import PHONE, barriers, chromium, holds, needs_chromium, opened, picture
 from tests.support.call_to_hear import call_to_hear
 from tests.support.many_calls import records, write_records

@@ -5,10 +5,10 @@ import wave
 
 import numpy as np
 
-from console.local_page import open_page
 from console.softphone.address import Address
 from console.softphone.app import PAGE, Softphone
 from console.softphone.home import at_home, captioned
+from console.web.local_page import open_page
 from sim.heard import find_line
 from sim.speech import spoken, write_wav
 from tests.support.browser import PHONE, barriers, chromium, holds, needs_chromium, opened, picture

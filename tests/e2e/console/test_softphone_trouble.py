@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from console.local_page import open_page
 from console.softphone.address import Address
 from console.softphone.app import PAGE, Softphone
+from console.web.local_page import open_page
 from sim.serving import serving
 from tests.support.browser import barriers, chromium, needs_chromium, opened
 from tests.support.relay_world import relay_world

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from console.__main__ import main
+from console.checks.finding import Finding, Verdict
 from console.doctor.examination import PARTS
-from console.doctor.finding import Finding, Verdict
 from sim.processes import ROOT, free_port
 
 

@@ -7,9 +7,9 @@ import re
 import aiohttp
 import pytest
 
+from console.checks.finding import Finding, Verdict
+from console.checks.subject import Subject
 from console.doctor.examination import PARTS, examined
-from console.doctor.finding import Finding, Verdict
-from console.doctor.subject import Subject
 from tests.support.virtual import virtual
 
 

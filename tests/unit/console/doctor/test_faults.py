@@ -14,7 +14,7 @@ from aiohttp import web
 from yarl import URL
 
 import console.doctor.store
-from console.doctor.finding import Verdict
+from console.checks.finding import Verdict
 from functions.common.store import Stored, StoreError, open_store
 from sim import virtual_time
 from sim.agent_script import AgentScript, FaultKind

@@ -9,9 +9,9 @@ import threading
 import aiohttp
 import pytest
 
-from console.doctor.network import Network
+from console.checks.network import Network
+from console.checks.subject import Subject
 from console.doctor.relay_name import check_tls
-from console.doctor.subject import Subject
 from tests.support.doctor_world import RELAY_HOST, authority, certificate
 
 

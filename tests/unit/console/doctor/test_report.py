@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from console.doctor.finding import Finding, Verdict
+from console.checks.finding import Finding, Verdict
 from console.doctor.report import Lines, as_json
 
 FINDINGS = [

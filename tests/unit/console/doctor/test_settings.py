@@ -2,9 +2,9 @@
 
 import aiohttp
 
-from console.doctor.finding import Verdict
+from console.checks.finding import Verdict
+from console.checks.subject import Subject
 from console.doctor.settings import examine, read_all
-from console.doctor.subject import Subject
 from functions.transfer.settings import Settings as TransferSettings
 from relay.settings import Settings as RelaySettings
 from tests.support.virtual import virtual

@@ -5,7 +5,7 @@ import time
 import msgspec
 import pytest
 
-from console.doctor.finding import Verdict
+from console.checks.finding import Verdict
 from functions.common.documents import encode
 from sim.elevenlabs_rest import Trouble
 from tests.support.elevenlabs_workspace import AGENT_ID, amiss, elevenlabs_world, make_good

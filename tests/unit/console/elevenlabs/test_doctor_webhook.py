@@ -3,7 +3,7 @@
 import pytest
 from aiohttp import web
 
-from console.doctor.finding import Verdict
+from console.checks.finding import Verdict
 from sim.serving import serving
 from tests.support.elevenlabs_workspace import amiss, elevenlabs_world, make_good
 from tests.support.virtual import virtual

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from console.doctor.finding import Verdict
+from console.checks.finding import Verdict
 from console.elevenlabs.client import ApiError
 from console.setup.elevenlabs import DONE, FAILED, REFUSED, SetupError
 from functions.common.env import SettingError

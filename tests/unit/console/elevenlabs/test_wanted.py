@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.doctor.finding import Verdict
+from console.checks.finding import Verdict
 from console.elevenlabs.configured import Wishes, chosen_agent, configured_agents
 from console.elevenlabs.observation import Put, patched
 from console.elevenlabs.tools import observe_tools

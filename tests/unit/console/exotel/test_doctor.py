@@ -3,9 +3,9 @@
 import aiohttp
 import pytest
 
+from console.checks.finding import Verdict
+from console.checks.subject import Subject
 from console.doctor.exotel import examine
-from console.doctor.finding import Verdict
-from console.doctor.subject import Subject
 from sim.exotel_rest import FakeExotelRest, Fault
 from sim.serving import serving
 from tests.support.virtual import virtual

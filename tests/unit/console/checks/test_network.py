@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from console.doctor.network import LONGEST_BODY, NoAnswerError, ask, system_addresses
+from console.checks.network import LONGEST_BODY, NoAnswerError, ask, system_addresses
 from sim.processes import free_port
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from yarl import URL
 
-from console.doctor.functions import EVENTS_PATH
-from console.doctor.relay_address import RelayAddress
+from console.checks.functions import EVENTS_PATH
+from console.checks.relay_address import RelayAddress
 from scripts.deployment import ROOT, StepError
 from scripts.terraform import Terraform
 

@@ -8,10 +8,10 @@ from hashlib import sha1
 
 from yarl import URL
 
-from console.doctor.finding import Finding, Verdict
-from console.doctor.network import Answer, NoAnswerError, ask
-from console.doctor.relay_address import RelayAddress
-from console.doctor.subject import Subject
+from console.checks.finding import Finding, Verdict
+from console.checks.network import Answer, NoAnswerError, ask
+from console.checks.relay_address import RelayAddress
+from console.checks.subject import Subject
 from sim.exotel import HANDSHAKE_S
 
 _SLOW_S = 3.0

@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from console.doctor.finding import Finding, Part, Verdict
-from console.doctor.subject import Subject
+from console.checks.finding import Finding, Part, Verdict
+from console.checks.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from sim.serving import serving
 
-SHARED = Path(__file__).parent / "web"
+SHARED = Path(__file__).parent / "kit"
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; object-src 'none'; "

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from console.doctor.places import PlaceError, Places, from_environment, of_deployment
+from console.checks.places import PlaceError, Places, from_environment, of_deployment
 
 OUTPUTS = {
     "voicebot_url": "wss://relay.example.com/media/media-token-of-nobody",

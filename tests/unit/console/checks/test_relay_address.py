@@ -3,9 +3,9 @@
 import aiohttp
 import pytest
 
-from console.doctor.finding import Verdict
-from console.doctor.relay_address import RelayAddress, check_address
-from console.doctor.subject import Subject
+from console.checks.finding import Verdict
+from console.checks.relay_address import RelayAddress, check_address
+from console.checks.subject import Subject
 from tests.support.virtual import virtual
 
 PARTS = {

@@ -4,6 +4,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from console.checks.shown import bare
 from console.softphone import sentences
 from console.softphone.address import Address
 from console.softphone.call import NotConnectedError, PhoneCall
@@ -50,7 +51,7 @@ def test_what_exotel_would_not_take_is_refused_with_a_reason(text, says):
     ],
 )
 def test_an_address_is_shown_without_its_secrets(url, shown):
-    assert sentences.bare(URL(url)) == shown
+    assert bare(URL(url)) == shown
 
 
 async def refusal(url):

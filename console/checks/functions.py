@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 from yarl import URL
 
-from console.doctor.finding import Finding, Verdict
-from console.doctor.network import Answer, NoAnswerError, ask
-from console.doctor.stages import Stage, in_turn, skipped
-from console.doctor.subject import Subject
+from console.checks.finding import Finding, Verdict
+from console.checks.network import Answer, NoAnswerError, ask
+from console.checks.stages import Stage, in_turn, skipped
+from console.checks.subject import Subject
 from functions.common.signature import RELAY_HEADER, sign
 from sim.applets import CONNECT_PATIENCE_S, CallFacts
 

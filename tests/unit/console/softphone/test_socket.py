@@ -5,9 +5,9 @@ import json
 import aiohttp
 import pytest
 
-from console.local_page import open_page
 from console.softphone.address import Address
 from console.softphone.app import PAGE, Softphone
+from console.web.local_page import open_page
 from tests.support.relay_world import relay_world
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from console.doctor.network import Network
+from console.checks.network import Network
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from console.doctor.subject import Subject
+from console.checks.subject import Subject
 
 
 class Verdict(StrEnum):

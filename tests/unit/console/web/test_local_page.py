@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from console.local_page import open_page
+from console.web.local_page import open_page
 
 SECRET = "what the page shows"
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from aiohttp import encode_basic_auth
 from yarl import URL
 
-from console.doctor.finding import Finding, Verdict
-from console.doctor.subject import Subject
+from console.checks.finding import Finding, Verdict
+from console.checks.subject import Subject
 from relay.app import MEDIA_PATHS
 from relay.exotel import LINE_RATES
 from sim.exotel import MAX_CUSTOM_PARAMETERS, MAX_QUERY_CHARACTERS

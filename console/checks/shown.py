@@ -1,0 +1,12 @@
+"""How an address is shown to a person: without what opens it."""
+
+from yarl import URL
+
+_OURS = frozenset({"media", "v1", "convai", "conversation", "exotel"})
+
+
+def bare(url: URL) -> str:
+    """An address that may be shown: without password, token or query. Everything behind /media may be a token."""
+    kept = [part for part in url.parts[1:] if part in _OURS]
+    hidden = "/…" if len(kept) < len([part for part in url.parts[1:] if part]) else ""
+    return f"{url.scheme}://{url.host}{'' if url.is_default_port() else f':{url.port}'}/{'/'.join(kept)}{hidden}"
