@@ -14,8 +14,8 @@ from contextlib import suppress
 
 from aiohttp import web
 
+from common.env import Env, SettingError
 from functions.common import log
-from functions.common.env import Env, SettingError
 from functions.common.http import request as to_request
 from functions.common.routes import serve
 from functions.common.settings import log_level, store

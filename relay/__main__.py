@@ -8,7 +8,7 @@ import sys
 import uvloop
 from aiohttp import web
 
-from functions.common.env import SettingError
+from common.env import SettingError
 from relay.app import RELAY, create_app
 from relay.audio.files import SoundFileError
 from relay.logs import configure, log

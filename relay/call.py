@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from functions.common.phone import mask
+from common.phone import mask
 from relay import exotel
 from relay.agents.roster import AgentSpec, Roster
 from relay.agents.seam import AgentSession, CallInfo

@@ -11,9 +11,9 @@ from typing import Any, Final, Protocol
 import aiohttp
 import msgspec
 
-from functions.common import layout
-from functions.common.phone import mask
-from functions.common.signature import RELAY_HEADER, sign
+from common import layout
+from common.phone import mask
+from common.signature import RELAY_HEADER, sign
 from relay.logs import log
 from relay.records import record_of
 

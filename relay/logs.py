@@ -5,10 +5,11 @@ import logging
 import sys
 import time
 from collections.abc import Callable, MutableMapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
+
+from common.log_line import head
 
 _encode: Final = msgspec.json.Encoder(enc_hook=str).encode
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -21,12 +22,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of JSON."""
-        line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "severity": record.levelname,
-            "event": getattr(record, "event", record.name),
-            "message": record.getMessage(),
-        }
+        line = head(record)
         line.update((key, value) for key, value in vars(record).items() if key not in _STANDARD and key != "event")
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from functions.common.phone import to_e164
+from common.phone import to_e164
 from relay.agents.roster import AgentSpec
 from relay.transcript import timestamp
 

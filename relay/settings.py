@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from functions.common.elevenlabs import REST_HOSTS
-from functions.common.env import Env, SettingError
+from common.elevenlabs import REST_HOSTS
+from common.env import Env, SettingError
 from relay.exotel import FRAME_UNIT, MAX_PAYLOAD
 
 _BASES: Final = ("https://", "http://", "wss://", "ws://")

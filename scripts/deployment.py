@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from functions.common.phone import to_e164
+from common.phone import to_e164
 
 ROOT = Path(__file__).resolve().parents[1]
 

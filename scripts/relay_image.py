@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 DOCKERFILE = "relay/Dockerfile"
 # What .dockerignore lets through, and relay/Dockerfile copies.
-CONTENT = ("functions/__init__.py", "functions/common", "relay", "requirements/relay.txt", "scripts/image_root.py")
+CONTENT = ("common", "relay", "requirements/relay.txt", "scripts/image_root.py")
 
 
 def files(root: Path = ROOT) -> Iterator[Path]:

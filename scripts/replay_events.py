@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from functions.common.env import Env, SettingError
-from functions.common.signature import RELAY_HEADER, sign
+from common.env import Env, SettingError
+from common.signature import RELAY_HEADER, sign
 
 TIMEOUT_S = 30.0
 

@@ -15,7 +15,7 @@ import signal
 import sys
 from pathlib import Path
 
-from functions.common.env import Env, SettingError
+from common.env import Env, SettingError
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "data"

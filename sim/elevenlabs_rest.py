@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from functions.common.documents import Document, mapping, text
+from common.documents import Document, mapping, text
 from sim.agent_script import AgentScript, Reply
 from sim.elevenlabs_shapes import AgentPatch, NewAgent, NewWebhook, ToolBody, WebhookPatch
 from sim.post_call import Webhook

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from yarl import URL
 
-from functions.common.phone import to_e164
+from common.phone import to_e164
 
 MAX_STREAM_URL, MAX_CUSTOM_FIELD, MAX_STREAM_NAME, MAX_TIME_LIMIT_S = 600, 128, 32, 14_400
 FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})

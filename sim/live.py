@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from functions.common.phone import mask
+from common.phone import mask
 from sim.caller import SPEECH_DB, Doing
 from sim.sound import SILENCE_DB, Pcm, level_db
 from sim.speech import line

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
-from functions.common.phone import mask
+from common.phone import mask
 from sim.outcome import Outcome
 from sim.sound import Pcm
 from sim.speech import line, spoken

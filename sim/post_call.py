@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from functions.common.signature import ELEVENLABS_HEADER, sign
+from common.signature import ELEVENLABS_HEADER, sign
 from sim.conversation_record import ConversationRecord
 from sim.sound import AudioFormat
 

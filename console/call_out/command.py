@@ -14,6 +14,7 @@ import aiohttp
 from rich.console import Console
 from yarl import URL
 
+from common.phone import mask
 from console.call_out.campaign import Campaign, Limits
 from console.call_out.journal import State, open_journal, read_journal
 from console.call_out.outcome import Outcome, Result
@@ -25,7 +26,6 @@ from console.exotel.account import Account
 from console.exotel.client import ExotelClient
 from console.exotel.order import Order
 from console.exotel.pace import Pace, per_minute
-from functions.common.phone import mask
 from scripts.deployment import Problems, settings
 from sim.processes import ROOT
 

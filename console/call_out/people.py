@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from functions.common.phone import to_e164
+from common.phone import to_e164
 
 NUMBER, CUSTOM_FIELD, TIMEZONE = "number", "custom_field", "timezone"
 INDIA = ZoneInfo("Asia/Kolkata")

@@ -7,13 +7,13 @@ from dataclasses import replace
 from rich.console import Console
 from yarl import URL
 
+from common.env import Env
+from common.phone import mask
 from console.call_out.campaign import MARK_CHARACTERS, Limits
 from console.call_out.hours import Hours
 from console.call_out.people import Callee, Reading, number_of, read_list, zone, zone_of
 from console.exotel.order import MAX_CUSTOM_FIELD, MAX_TIME_LIMIT_S, Order, stream_url
 from console.exotel.pace import per_minute
-from functions.common.env import Env
-from functions.common.phone import mask
 
 LIST_HOURS = "09:00-21:00"
 

@@ -14,8 +14,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from common.phone import mask
 from console.call_out.outcome import Outcome, Result
-from functions.common.phone import mask
 
 COLORS = {
     Outcome.ANSWERED: "green",

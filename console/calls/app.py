@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from common.layout import is_id
 from console.calls.export import comma_separated, json_lines
 from console.calls.index import Index
 from console.calls.refresh import Refresh
@@ -17,7 +18,6 @@ from console.calls.sound import SUFFIXES, Sounds, waveform
 from console.calls.source import Source
 from console.calls.trends import trends
 from console.calls.view import sound_offset_ms, view
-from functions.common.layout import is_id
 from functions.common.store import StoreError
 
 PAGE: Final = Path(__file__).parent / "page"

@@ -7,10 +7,10 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
+from common.documents import Document, decode, mapping, objects, text
 from console.calls.masking import mask_all
 from console.calls.search import Filter
 from console.calls.source import Source
-from functions.common.documents import Document, decode, mapping, objects, text
 
 _COLUMNS = (
     "call_sid",

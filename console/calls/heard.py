@@ -6,7 +6,7 @@ was. So words are laid out over time at the pace of this call's other turns, let
 
 from dataclasses import dataclass
 
-from functions.common.documents import Document, number, objects, text
+from common.documents import Document, number, objects, text
 
 USUAL_MS_A_LETTER = 65.0
 """Of speech at 150 to 160 words a minute, spaces counted: where a call has no whole turn to measure."""

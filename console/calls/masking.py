@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from functions.common.phone import mask
+from common.phone import mask
 
 _NUMBER = re.compile(r"(?<!\w)\+?\d(?:[ ().-]{0,2}\d){6,15}(?!\w)")
 _IDS = frozenset({"call_sid", "stream_sid", "conversation_id", "event_id", "id", "agent_id"})

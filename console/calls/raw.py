@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from common import layout
+from common.documents import Document, decode, number, objects, text
+from common.times import to_unix
 from console.calls.source import Source
-from functions.common import layout
-from functions.common.documents import Document, decode, number, objects, text
-from functions.common.times import to_unix
 
 READERS = 8
 

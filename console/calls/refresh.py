@@ -9,10 +9,10 @@ from itertools import islice
 from time import time
 from typing import Any
 
+from common.layout import record
 from console.calls.index import Index
 from console.calls.rows import row_of
 from console.calls.source import Source
-from functions.common.layout import record
 from functions.common.store import StoreError
 
 BATCH = 500

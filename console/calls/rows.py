@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from common.documents import decode, number, objects, text
+from common.phone import mask, to_e164
+from common.times import to_unix
 from console.calls.masking import mask_text
-from functions.common.documents import decode, number, objects, text
-from functions.common.phone import mask, to_e164
-from functions.common.times import to_unix
 
 SCHEMA = 1
 TITLE_LENGTH = 140

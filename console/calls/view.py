@@ -3,15 +3,15 @@
 from dataclasses import asdict
 from typing import Any
 
+from common import layout
+from common.documents import Document, decode, number, objects, text
+from common.layout import is_id
+from common.times import to_unix
 from console.calls.heard import heard_words, meant_by, pace
 from console.calls.masking import mask_all
 from console.calls.raw import RawPiece, pieces_of, tool_calls
 from console.calls.rows import row_of
 from console.calls.source import Source
-from functions.common import layout
-from functions.common.documents import Document, decode, number, objects, text
-from functions.common.layout import is_id
-from functions.common.times import to_unix
 
 
 def view(source: Source, call_sid: str, *, numbers: bool) -> dict[str, Any] | None:

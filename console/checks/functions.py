@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 
 from yarl import URL
 
+from common.signature import RELAY_HEADER, sign
 from console.checks.finding import Finding, Verdict
 from console.checks.network import Answer, NoAnswerError, ask
 from console.checks.stages import Stage, in_turn, skipped
 from console.checks.subject import Subject
-from functions.common.signature import RELAY_HEADER, sign
 from sim.applets import CONNECT_PATIENCE_S, CallFacts
 
 EVENTS_PATH, WEBHOOK_PATH = "/relay/events", "/webhook/post-call"

@@ -5,11 +5,11 @@ from email.utils import parsedate_to_datetime
 
 from yarl import URL
 
+from common.elevenlabs import rest_base
 from console.checks.finding import Finding, Verdict
 from console.checks.network import NoAnswerError, ask
 from console.checks.relay_address import RelayAddress
 from console.checks.subject import Subject
-from functions.common.elevenlabs import rest_base
 
 WARN_S, FAIL_S = 5.0, 60.0
 _ADVICE = (

@@ -6,6 +6,9 @@ from typing import Final
 
 from yarl import URL
 
+from common.documents import Document
+from common.elevenlabs import REST_HOSTS
+from common.env import SettingError
 from console.checks.finding import Finding, Verdict
 from console.checks.relay_address import RATES
 from console.checks.subject import Subject
@@ -14,9 +17,6 @@ from console.elevenlabs.configured import DEFAULT_LINE_HZ, Configured, Wishes, b
 from console.elevenlabs.observation import Observation, as_finding
 from console.elevenlabs.tools import observe_tools
 from console.elevenlabs.wanted import observe
-from functions.common.documents import Document
-from functions.common.elevenlabs import REST_HOSTS
-from functions.common.env import SettingError
 
 PATIENCE_S: Final = 15.0
 _REGIONS: Final = ", ".join(REST_HOSTS)

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from yarl import URL
 
+from common.phone import mask_within
 from console.checks import functions
 from console.checks.finding import Finding, Part, Verdict
 from console.checks.relay_address import SECRET_NAMES, RelayAddress
 from console.checks.subject import Subject
 from console.doctor import clock, elevenlabs, exotel, relay, settings, store, webhook
-from functions.common.phone import mask_within
 
 log = logging.getLogger(__name__)
 

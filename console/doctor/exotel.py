@@ -6,14 +6,14 @@ What the API does not tell (which applet a flow has and what is pasted into it, 
 
 from collections.abc import AsyncIterator
 
+from common.env import Env, SettingError
+from common.phone import mask, to_e164
 from console.checks.finding import Finding, Verdict
 from console.checks.subject import Subject
 from console.exotel.account import MUMBAI, SINGAPORE, Account, is_set_up
 from console.exotel.client import ExotelClient
 from console.exotel.errors import ExotelError, Refused, Throttled
 from console.exotel.facts import ExoPhone, Streams
-from functions.common.env import Env, SettingError
-from functions.common.phone import mask, to_e164
 
 SETTINGS_PAGE = "Exotel's dashboard, Settings, API settings"
 

@@ -7,11 +7,11 @@ from typing import TypeVar
 
 from yarl import URL
 
+from common.env import SECRET_LENGTH, Env, SettingError
+from common.phone import mask, mask_within
 from console.checks.finding import Finding, Verdict
 from console.checks.relay_address import RelayAddress
 from console.checks.subject import Subject
-from functions.common.env import SECRET_LENGTH, Env, SettingError
-from functions.common.phone import mask, mask_within
 from functions.common.settings import targets
 from functions.transfer.settings import Settings as TransferSettings
 from functions.webhook.settings import Settings as WebhookSettings

@@ -6,6 +6,9 @@ from typing import Final
 
 from yarl import URL
 
+from common.documents import Document, encode, text
+from common.env import Env, SettingError
+from common.signature import ELEVENLABS_HEADER, sign
 from console.checks.finding import Finding, Verdict
 from console.checks.network import Answer, NoAnswerError, ask
 from console.checks.subject import Subject
@@ -14,9 +17,6 @@ from console.elevenlabs.client import Api, ApiError, Trouble
 from console.elevenlabs.configured import Configured, by_workspace, configured_agents
 from console.elevenlabs.observation import Observation, as_finding
 from console.elevenlabs.webhook import assigned, observe_assignment, observe_delivery
-from functions.common.documents import Document, encode, text
-from functions.common.env import Env, SettingError
-from functions.common.signature import ELEVENLABS_HEADER, sign
 
 SAMPLE: Final = encode(
     {

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from functions.common.documents import Document, at, decode, encode, objects, text
+from common.documents import Document, at, decode, encode, objects, text
 
 _REQUEST_S: Final = 20.0
 _PATIENCE_S: Final = 45.0

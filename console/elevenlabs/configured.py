@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from functions.common.elevenlabs import REST_HOSTS
-from functions.common.env import Env, SettingError
+from common.elevenlabs import REST_HOSTS
+from common.env import Env, SettingError
 from functions.common.settings import targets
 from relay.agents import VENDORS
 from relay.agents.elevenlabs import ElevenLabsAgent, resolve

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
+from common.documents import Document, at
 from console.checks.finding import Finding, Verdict
-from functions.common.documents import Document, at
 
 
 @dataclass(frozen=True)

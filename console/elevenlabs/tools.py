@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from common.documents import Document, at, mapping, objects, text
 from console.checks.finding import Verdict
 from console.elevenlabs.configured import Wishes
 from console.elevenlabs.observation import Observation, PutTool
-from functions.common.documents import Document, at, mapping, objects, text
 from functions.common.settings import spelling
 from relay.agents.tool_descriptions import AMBIENCE, TRANSFER, ToolName, describe
 

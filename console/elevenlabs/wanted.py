@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from common.documents import Document, mapping, number, objects
 from console.checks.finding import Verdict
 from console.elevenlabs.configured import Wishes
 from console.elevenlabs.observation import Observation, Place
-from functions.common.documents import Document, mapping, number, objects
 from relay.agents.elevenlabs_codec import FORMATS
 from relay.agents.seam import CallInfo
 from relay.agents.tool_descriptions import END_CALL

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+from common.documents import Document, at, mapping, number, text
 from console.checks.finding import Verdict
 from console.elevenlabs.observation import Observation, WebhookWork
-from functions.common.documents import Document, at, mapping, number, text
 
 AT_AGENT: Final = ("platform_settings", "workspace_overrides", "webhooks")
 TRANSCRIPT: Final = "transcript"

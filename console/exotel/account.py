@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from yarl import URL
 
-from functions.common.env import Env, SettingError
+from common.env import Env, SettingError
 
 CREDENTIALS = ("EXOTEL_SID", "EXOTEL_API_KEY", "EXOTEL_API_TOKEN")
 MUMBAI, SINGAPORE = "api.in.exotel.com", "api.exotel.com"

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from common.phone import mask_within
 from console.exotel import answer
 from console.exotel.account import Account
 from console.exotel.errors import ExotelError, Refused, Throttled, Unanswered, Unreachable
 from console.exotel.facts import Balance, CallFacts, ExoPhone, Streams
 from console.exotel.order import Order
 from console.exotel.pace import Pace
-from functions.common.phone import mask_within
 
 IST = timezone(timedelta(hours=5, minutes=30))  # Exotel's times are IST without saying so
 PATIENCE = aiohttp.ClientTimeout(total=30, sock_connect=10)

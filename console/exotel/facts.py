@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from common.phone import to_e164
 from console.exotel import answer
-from functions.common.phone import to_e164
 
 
 class CallStatus(StrEnum):

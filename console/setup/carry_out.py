@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from common.documents import text
 from console.elevenlabs.client import Api, ApiError
 from console.elevenlabs.observation import PutTool, patched
 from console.setup.plan import Plan, WebhookPlan
-from functions.common.documents import text
 
 Say = Callable[[str], None]
 KeepSecret = Callable[[str], None]

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from yarl import URL
 
+from common.env import SettingError
 from console.checks.places import CLOUDS, PlaceError, of_deployment
 from console.elevenlabs.client import ApiError
 from console.setup.elevenlabs import FAILED, SetupError, Terminal, set_up
 from console.setup.newcomer import FIRST_MESSAGE
 from console.setup.plan import known_checks
-from functions.common.env import SettingError
 from scripts.deployment import ROOT, Problems, settings
 
 

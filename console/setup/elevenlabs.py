@@ -12,14 +12,14 @@ from typing import Final, TextIO
 
 import aiohttp
 
+from common.documents import text
+from common.env import SettingError
 from console.elevenlabs.client import Api, ApiError, Trouble
 from console.elevenlabs.configured import Wishes, chosen_agent, elsewhere
 from console.setup.carry_out import KeepSecret, Made, UnfinishedError, carry_out
 from console.setup.newcomer import PROMPT, Newcomer
 from console.setup.plan import Plan, Situation, Wanted, make_plan, side_effects
 from console.setup.wording import describe
-from functions.common.documents import text
-from functions.common.env import SettingError
 
 DONE: Final = 0
 REFUSED: Final = 1

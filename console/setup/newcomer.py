@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from functions.common.documents import Document
+from common.documents import Document
 
 PROMPT: Final = """\
 You answer the telephone of {{called_number}} as a friendly assistant. The caller's number is {{caller_number}}.

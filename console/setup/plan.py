@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from common.documents import Document, at, mapping, text
 from console.checks.finding import Verdict
 from console.elevenlabs.configured import Wishes
 from console.elevenlabs.observation import Observation, Put, PutTool, WebhookWork, patched
@@ -18,7 +19,6 @@ from console.elevenlabs.webhook import (
     retries,
     same_url,
 )
-from functions.common.documents import Document, at, mapping, text
 
 
 @dataclass(frozen=True)

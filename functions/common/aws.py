@@ -19,10 +19,10 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from common.phone import mask_within
 from functions.common import log
 from functions.common.http import Request, Response, request
 from functions.common.log import LOGGER
-from functions.common.phone import mask_within
 
 App = TypeVar("App")
 Event = dict[str, Any]

@@ -4,13 +4,13 @@ Nothing in a record is ever updated. It is computed anew from all pieces there a
 which they came, on how often, or on who crashed in between.
 """
 
-from functions.common import layout
-from functions.common.documents import Document, encode, number, objects, pretty, text
-from functions.common.phone import to_e164
+from common import layout
+from common.documents import Document, encode, number, objects, pretty, text
+from common.phone import to_e164
+from common.times import rfc3339, to_unix
 from functions.common.pieces import Pieces, gather
 from functions.common.store import Store, StoreError
 from functions.common.streams import Stream, main_stream, streams_of
-from functions.common.times import rfc3339, to_unix
 from functions.common.transcript import merged, with_offsets
 from functions.common.transfers import transfer_of
 

@@ -6,7 +6,7 @@ from email import message_from_bytes
 from email.policy import HTTP
 from urllib.parse import parse_qsl
 
-from functions.common.documents import Document, decode, encode
+from common.documents import Document, decode, encode
 
 JSON = {"content-type": "application/json", "cache-control": "no-store"}
 

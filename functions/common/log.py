@@ -10,8 +10,8 @@ import logging
 import sys
 from typing import Any
 
-from functions.common.phone import mask_within
-from functions.common.times import rfc3339
+from common.log_line import head
+from common.phone import mask_within
 
 LOGGER = logging.getLogger("functions")
 
@@ -25,13 +25,7 @@ class JsonLines(logging.Formatter):
 
 def line(record: logging.LogRecord, describe: Any) -> dict[str, Any]:
     """The object to be written for `record`; `describe` turns exception info into text."""
-    entry: dict[str, Any] = {
-        "time": rfc3339(record.created),
-        "severity": "WARNING" if record.levelname == "WARN" else record.levelname,
-        "event": getattr(record, "event", record.name),
-        "message": record.getMessage(),
-        **getattr(record, "fields", {}),
-    }
+    entry = {**head(record), **getattr(record, "fields", {})}
     if record.exc_info:
         entry["exception"] = mask_within(describe(record.exc_info))
     return entry

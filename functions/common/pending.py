@@ -8,8 +8,8 @@ later. The wait grows with every attempt, and after a day there are no more.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from functions.common import layout
-from functions.common.documents import Document, decode, encode, number
+from common import layout
+from common.documents import Document, decode, encode, number
 from functions.common.store import Store, Stored
 
 LONGEST_S = 86_400

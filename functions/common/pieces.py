@@ -13,8 +13,8 @@ conversations/{id}/             what the vendor said of a conversation: webhook-
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
 
-from functions.common import layout
-from functions.common.documents import Document, decode, objects, text
+from common import layout
+from common.documents import Document, decode, objects, text
 from functions.common.store import Store
 
 

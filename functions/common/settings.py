@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from functions.common.env import Env, SettingError
-from functions.common.phone import to_e164
+from common.env import Env, SettingError
+from common.phone import to_e164
 from functions.common.store import Store, StoreError, open_store
 
 Targets = Mapping[str, tuple[str, ...]]

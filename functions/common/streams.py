@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from functions.common.documents import Document, objects, text
+from common.documents import Document, objects, text
+from common.times import to_unix
 from functions.common.pieces import Pieces
-from functions.common.times import to_unix
 
 
 @dataclass(frozen=True, slots=True)

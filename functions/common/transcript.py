@@ -8,8 +8,8 @@ the relay's times for the turns that are the same.
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 
-from functions.common.documents import Document, number, text
-from functions.common.times import rfc3339, to_unix
+from common.documents import Document, number, text
+from common.times import rfc3339, to_unix
 
 _KEY_LENGTH = 24  # enough to tell turns apart, short enough to survive a cut-off end
 

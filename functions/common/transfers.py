@@ -11,7 +11,7 @@ late (ringing after answered) or illegal (dialling a number nobody gave) changes
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
-from functions.common.documents import Document, mapping, objects, text
+from common.documents import Document, mapping, objects, text
 from functions.common.pieces import Pieces
 from functions.common.streams import Stream, main_stream
 

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote
 
-from functions.common.documents import Document
+from common.documents import Document
 from functions.common.http import Request
 from functions.common.transfers import Want
 from functions.transfer.settings import Settings

@@ -6,9 +6,10 @@ import hmac
 import time
 from collections.abc import Callable
 
-from functions.common import layout, log
+from common import layout
+from common.documents import Document, encode, text
+from functions.common import log
 from functions.common.calls import write_record
-from functions.common.documents import Document, encode, text
 from functions.common.http import Request, Response, answer
 from functions.common.pending import mark_call
 from functions.common.pieces import gather

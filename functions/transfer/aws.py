@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from common.env import Env
 from functions.common.aws import Event, LambdaFunction, to_request, to_result
-from functions.common.env import Env
 from functions.common.settings import store
 from functions.transfer.app import TransferApp
 from functions.transfer.settings import Settings

@@ -5,12 +5,12 @@ Two calls from one number must never be taken for each other, so where more than
 
 from collections.abc import Iterator
 
-from functions.common import layout
-from functions.common.documents import Document, decode, encode, text
+from common import layout
+from common.documents import Document, decode, encode, text
+from common.times import to_unix
 from functions.common.pieces import gather, linked_call
 from functions.common.store import Store
 from functions.common.streams import main_stream
-from functions.common.times import to_unix
 
 _DAY_S = 86_400
 _JUST_ENDED_S = 300

@@ -12,13 +12,14 @@ Nothing is used up by an answer. Whoever asks again gets the same one, or the ne
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from functions.common import layout, log
-from functions.common.documents import Document, encode, number
+from common import layout
+from common.documents import Document, encode, number
+from common.times import from_exotel
+from functions.common import log
 from functions.common.http import Request, Response, answer
 from functions.common.pending import mark_call
 from functions.common.pieces import Pieces, gather
 from functions.common.store import Store
-from functions.common.times import from_exotel
 from functions.common.transfers import OUTCOMES, TransferState, Verdict, Want, attempts_of, decide
 from functions.transfer import exotel
 from functions.transfer.answer import NOBODY, connect_answer

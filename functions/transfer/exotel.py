@@ -6,10 +6,10 @@ differs between two deliveries of the same news, so that the second one is recog
 
 from collections.abc import Mapping
 
-from functions.common.documents import Document, decode, number, text
+from common.documents import Document, decode, number, text
+from common.layout import is_id
+from common.phone import to_e164
 from functions.common.http import Request
-from functions.common.layout import is_id
-from functions.common.phone import to_e164
 from functions.common.transfers import TransferState
 
 _EVENTS = {

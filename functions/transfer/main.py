@@ -6,7 +6,7 @@ from functools import cache
 import flask
 import functions_framework
 
-from functions.common.env import Env
+from common.env import Env
 from functions.common.gcp import to_flask, to_request
 from functions.common.log import set_up
 from functions.common.settings import log_level, store

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from functions.common.env import Env, SettingError
-from functions.common.phone import to_e164
+from common.env import Env, SettingError
+from common.phone import to_e164
 from functions.common.settings import Targets, find_target, targets
 
 # Exotel's limits (exotel.md 3.2). A larger setting is cut to them: an answer over a limit would dial nobody.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from functions.common.documents import Document, decode, objects, text
+from common.documents import Document, decode, objects, text
 from functions.common.fetch import Answer, Fetch, FetchError
 
 _FINAL = frozenset({"done", "failed"})

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from common.env import Env
 from functions.common.aws import Event, LambdaFunction, to_request, to_result
-from functions.common.env import Env
 from functions.common.settings import store
 from functions.webhook.app import WebhookApp
 from functions.webhook.settings import Settings

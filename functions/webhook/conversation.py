@@ -1,9 +1,9 @@
 """What ElevenLabs says of a conversation, in its webhook or by its API (elevenlabs.md A5.2), as one small piece."""
 
-from functions.common.documents import Document, at, mapping, number, objects, text
-from functions.common.layout import is_id
+from common.documents import Document, at, mapping, number, objects, text
+from common.layout import is_id
+from common.times import rfc3339
 from functions.common.settings import Targets, find_target, spelling
-from functions.common.times import rfc3339
 from functions.webhook.settings import Settings
 
 _NO = frozenset({"", "none", "no", "false", "null", "n/a"})

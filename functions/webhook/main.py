@@ -7,7 +7,7 @@ from functools import cache
 import flask
 import functions_framework
 
-from functions.common.env import Env
+from common.env import Env
 from functions.common.gcp import to_flask, to_request
 from functions.common.http import answer
 from functions.common.log import set_up

@@ -16,15 +16,16 @@ import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from functions.common import layout, log
+from common import layout
+from common.documents import Document, decode, encode, mapping, number, text
+from common.phone import mask_within, to_e164
+from common.signature import ELEVENLABS_HEADER, Verdict, verify
+from common.times import rfc3339
+from functions.common import log
 from functions.common.calls import result_end, write_record
-from functions.common.documents import Document, decode, encode, mapping, number, text
 from functions.common.http import Request, Response, answer
-from functions.common.phone import mask_within, to_e164
 from functions.common.pieces import linked_call
-from functions.common.signature import ELEVENLABS_HEADER, Verdict, verify
 from functions.common.store import Store
-from functions.common.times import rfc3339
 from functions.webhook.conversation import call_sid_of, is_conversation, result_of
 from functions.webhook.settings import Settings
 

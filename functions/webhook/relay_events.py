@@ -4,16 +4,17 @@ A request for a human is answered only after it is stored: the relay closes the 
 for the number within the same second (D6).
 """
 
-from functions.common import layout, log
+from common import layout
+from common.documents import Document, decode, encode, mapping, objects, text
+from common.phone import mask_within, to_e164
+from common.signature import RELAY_HEADER, Verdict, verify
+from common.times import to_unix
+from functions.common import log
 from functions.common.calls import write_record
-from functions.common.documents import Document, decode, encode, mapping, objects, text
 from functions.common.http import Request, Response, answer
 from functions.common.pending import mark_call
-from functions.common.phone import mask_within, to_e164
 from functions.common.settings import Targets, find_target
-from functions.common.signature import RELAY_HEADER, Verdict, verify
 from functions.common.store import Store
-from functions.common.times import to_unix
 from functions.webhook.settings import Settings
 
 TRANSFER_REQUESTED = "call.transfer_requested"

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from functions.common import layout, log
+from common import layout
+from common.documents import Document, encode, text
+from common.times import rfc3339, to_unix
+from functions.common import log
 from functions.common.calls import result_end, write_record
-from functions.common.documents import Document, encode, text
 from functions.common.pieces import Pieces, gather
 from functions.common.store import Store
 from functions.common.streams import Stream, streams_of
-from functions.common.times import rfc3339, to_unix
 from functions.webhook.api import ConversationsApi
 from functions.webhook.conversation import call_sid_of, result_of
 from functions.webhook.post_call import add_audio, add_result

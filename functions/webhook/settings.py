@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from functions.common.elevenlabs import REST_HOSTS, rest_base
-from functions.common.env import Env, SettingError
+from common.elevenlabs import REST_HOSTS, rest_base
+from common.env import Env, SettingError
 from functions.common.settings import Targets, spelling, targets
 
 # How the original bridge let an agent spell its two teams.

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from functions.common import layout, log
-from functions.common.documents import decode, encode, mapping, number, text
+from common import layout
+from common.documents import decode, encode, mapping, number, text
+from functions.common import log
 from functions.common.fetch import Fetch, FetchError
 from functions.common.pending import Claim, claims
 from functions.common.store import Store, StoreError

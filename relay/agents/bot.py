@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final
 import aiohttp
 import msgspec
 
-from functions.common.env import Env, SettingError
+from common.env import Env, SettingError
 from relay.agents.local import LocalSession
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import (

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
-from functions.common.elevenlabs import REST_HOSTS, rest_base
-from functions.common.env import Env, SettingError
+from common.elevenlabs import REST_HOSTS, rest_base
+from common.env import Env, SettingError
 from relay.agents.elevenlabs_codec import (
     FORMATS,
     AudioChunk,

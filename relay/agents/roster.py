@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from functions.common.env import SettingError
+from common.env import SettingError
 
 
 @dataclass(frozen=True, slots=True)

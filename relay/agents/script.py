@@ -30,7 +30,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from functions.common.env import SettingError
+from common.env import SettingError
 from relay.agents.local import LocalSession
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import AgentText, CallerText, CallInfo, Ended, Formats, Interruption, UtteranceDone

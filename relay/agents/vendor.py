@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import aiohttp
 import msgspec
 
-from functions.common.env import Env, SettingError
+from common.env import Env, SettingError
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import AgentSession, CallInfo
 from relay.agents.tool_descriptions import ALL_TOOLS, ToolName

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from functions.common.documents import decode as decode_document
+from common.documents import decode as decode_document
+from common.phone import mask_within, to_e164
+from common.signature import Verdict, verify
+from common.times import to_unix
 from functions.common.http import request
-from functions.common.phone import mask_within, to_e164
-from functions.common.signature import Verdict, verify
-from functions.common.times import to_unix
 from relay import exotel
 from relay.agents import deepgram, elevenlabs, gemini_codec, openai
 

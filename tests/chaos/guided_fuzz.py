@@ -25,7 +25,7 @@ def fuzz_one(reader: str, runs: int) -> None:
     """Does not return: exits with 0, or with the fuzzer's status after it has printed what raised."""
     import atheris  # type: ignore[import-not-found]
 
-    with atheris.instrument_imports(include=["relay", "functions"]):
+    with atheris.instrument_imports(include=["common", "relay", "functions"]):
         from tests.chaos.fuzz import CORPUS, READERS
     read = READERS[reader]
     with tempfile.TemporaryDirectory() as folder:

@@ -8,9 +8,9 @@ import sys
 
 from aiohttp import web
 
+from common.signature import ELEVENLABS_HEADER, RELAY_HEADER, sign
 from functions.common.http import request as to_request
 from functions.common.routes import serve
-from functions.common.signature import ELEVENLABS_HEADER, RELAY_HEADER, sign
 from functions.common.store.folder import FolderStore
 from functions.transfer.app import TransferApp
 from functions.transfer.settings import Settings as TransferSettings

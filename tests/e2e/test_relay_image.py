@@ -59,9 +59,7 @@ print(json.dumps({**found, "bill": json.loads(bill)}))
     assert found["certificates"] > 50
     _check_bill(found["bill"])
     assert "relay/__main__.py" in found["files"]
-    assert all(
-        name.startswith(("relay/", "functions/common/")) or name == "functions/__init__.py" for name in found["files"]
-    )
+    assert all(name.startswith(("relay/", "common/")) for name in found["files"])
 
 
 def _check_bill(bill: dict) -> None:

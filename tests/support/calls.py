@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
+from common.signature import ELEVENLABS_HEADER, RELAY_HEADER, sign
+from common.times import rfc3339
 from functions.common.http import Request, Response, request
-from functions.common.signature import ELEVENLABS_HEADER, RELAY_HEADER, sign
-from functions.common.times import rfc3339
 from functions.transfer.app import TransferApp
 from functions.transfer.settings import Settings as TransferSettings
 from functions.webhook.app import WebhookApp

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from functions.common.documents import decode
+from common.documents import decode
 from functions.common.http import Request
 
 

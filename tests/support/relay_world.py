@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from functions.common.signature import RELAY_HEADER, Verdict, verify
+from common.signature import RELAY_HEADER, Verdict, verify
 from relay.app import RELAY, Relay, create_app
 from relay.server import runner
 from relay.settings import Settings

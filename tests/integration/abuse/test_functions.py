@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from common.signature import ELEVENLABS_HEADER, RELAY_HEADER, sign
 from functions.common.http import request
-from functions.common.signature import ELEVENLABS_HEADER, RELAY_HEADER, sign
 from functions.local import application
 from sim.serving import serving
 from tests.integration.abuse.wire import Wire

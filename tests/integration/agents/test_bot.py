@@ -7,7 +7,7 @@ import types
 import numpy as np
 import pytest
 
-from functions.common.env import SettingError
+from common.env import SettingError
 from relay.agents.bot import Bot
 from relay.app import create_app
 from relay.settings import Settings

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import numpy as np
 import pytest
 
-from functions.common.env import SettingError
+from common.env import SettingError
 from relay.app import create_app
 from relay.settings import Settings
 from sim.agent_script import AgentScript, Reply, ToolUse

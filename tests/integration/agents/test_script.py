@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.common.env import SettingError
+from common.env import SettingError
 from relay.app import create_app
 from relay.audio.files import SoundFileError
 from relay.settings import Settings

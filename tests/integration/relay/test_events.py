@@ -5,7 +5,7 @@ import logging
 
 from msgspec import structs
 
-from functions.common.signature import Verdict
+from common.signature import Verdict
 from sim.agent_script import AgentScript, Reply, ToolUse
 from sim.caller import Step, When
 from tests.support.relay_world import GREETING, relay_world

@@ -1,8 +1,8 @@
 """The record: what it says in each situation. That no order changes it, `test_exactly_once` shows."""
 
+from common.times import rfc3339
 from functions.common.calls import fold
 from functions.common.pieces import Pieces
-from functions.common.times import rfc3339
 from tests.support import calls
 from tests.support.calls import STARTED, turn
 from tests.support.memory_store import MemoryStore

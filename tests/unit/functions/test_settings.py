@@ -1,6 +1,6 @@
 import pytest
 
-from functions.common.env import Env, SettingError
+from common.env import Env, SettingError
 from functions.common.settings import find_target, targets
 from functions.transfer.settings import Settings as TransferSettings
 from functions.webhook.settings import Settings as WebhookSettings

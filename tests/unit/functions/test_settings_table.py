@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.common.env import Env
+from common.env import Env
 from functions.common.settings import log_level, store
 from functions.transfer.settings import Settings as TransferSettings
 from functions.webhook.settings import Settings as WebhookSettings

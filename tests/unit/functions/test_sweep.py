@@ -5,8 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from common.times import rfc3339
 from functions.common.fetch import Answer, FetchError
-from functions.common.times import rfc3339
 from tests.support import calls
 from tests.support.memory_store import MemoryStore
 

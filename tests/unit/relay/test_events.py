@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from functions.common.signature import Verdict, verify
+from common.signature import Verdict, verify
 from relay.events import DeliveryError, Events, FolderDestination, HttpDestination
 from sim import virtual_time
 from tests.unit.relay.test_records import ended, facts

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.common.env import SettingError
+from common.env import SettingError
 from relay.agents.roster import AgentSpec, Roster
 
 VENDORS = {"elevenlabs": None, "echo": None}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.common.env import SettingError
+from common.env import SettingError
 from relay.settings import Settings
 
 CONTRACT = (Path(__file__).parents[3] / "docs" / "contracts.md").read_text()

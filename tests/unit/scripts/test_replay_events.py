@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from functions.common.signature import RELAY_HEADER, Verdict, verify
+from common.signature import RELAY_HEADER, Verdict, verify
 from scripts.replay_events import main, undelivered
 
 EVENT = {"type": "call.ended", "event_id": "a" * 32, "call_sid": "call1"}

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from functions.common.signature import Verdict, verify
+from common.signature import Verdict, verify
 from sim.agent_script import AgentScript, Reply
 from sim.elevenlabs import FakeElevenLabs
 from sim.post_call import Webhook

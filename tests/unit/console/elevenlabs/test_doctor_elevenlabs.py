@@ -5,8 +5,8 @@ import time
 import msgspec
 import pytest
 
+from common.documents import encode
 from console.checks.finding import Verdict
-from functions.common.documents import encode
 from sim.elevenlabs_rest import Trouble
 from tests.support.elevenlabs_workspace import AGENT_ID, amiss, elevenlabs_world, make_good
 from tests.support.virtual import virtual

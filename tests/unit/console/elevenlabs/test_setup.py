@@ -5,10 +5,10 @@ import stat
 
 import pytest
 
+from common.env import SettingError
 from console.checks.finding import Verdict
 from console.elevenlabs.client import ApiError
 from console.setup.elevenlabs import DONE, FAILED, REFUSED, SetupError
-from functions.common.env import SettingError
 from sim.elevenlabs_rest import Trouble
 from tests.support.elevenlabs_workspace import AGENT_ID, amiss, elevenlabs_world, make_good
 from tests.support.virtual import virtual

@@ -2,6 +2,7 @@
 
 import pytest
 
+from common.env import SettingError
 from console.checks.finding import Verdict
 from console.elevenlabs.configured import Wishes, chosen_agent, configured_agents
 from console.elevenlabs.observation import Put, patched
@@ -9,7 +10,6 @@ from console.elevenlabs.tools import observe_tools
 from console.elevenlabs.wanted import EVENTS, observe
 from console.elevenlabs.webhook import assigned, observe_assignment
 from console.setup.newcomer import Newcomer
-from functions.common.env import SettingError
 from relay.agents import elevenlabs_codec
 from sim.elevenlabs_rest import new_agent
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import pytest
 
+from common.env import SettingError
 from console.exotel import answer
 from console.exotel.account import Account
 from console.exotel.client import ExotelClient
@@ -13,7 +14,6 @@ from console.exotel.errors import Refused, Throttled, Unanswered, Unreachable
 from console.exotel.facts import CallFacts, CallStatus, Streams
 from console.exotel.order import Order, stream_url
 from console.exotel.pace import Pace, per_minute
-from functions.common.env import SettingError
 from sim.applets import Outcome, Person
 from sim.exotel_rest import FakeExotelRest, Fault
 from sim.serving import serving

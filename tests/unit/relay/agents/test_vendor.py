@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from functions.common.env import SettingError
+from common.env import SettingError
 from relay.agents import VENDORS
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import Said

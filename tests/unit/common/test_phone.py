@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.common.phone import mask, to_e164
+from common.phone import mask, to_e164
 
 NATIONAL = st.from_regex(r"[1-9][0-9]{9}", fullmatch=True).filter(lambda number: not number.startswith("1800"))
 SPELLINGS = st.sampled_from(["{}", "0{}", "91{}", "+91{}", "091{}", "0091{}", "+91 {} ", "(+91)-{}"])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.common import documents
+from common import documents
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

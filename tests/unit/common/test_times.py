@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.common.times import from_exotel, rfc3339, to_unix
+from common.times import from_exotel, rfc3339, to_unix
 
 
 @given(st.integers(0, 4_000_000_000_000))

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.common.signature import Verdict, sign, verify
+from common.signature import Verdict, sign, verify
 
 NOW = 1_795_428_000
 SECRETS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)

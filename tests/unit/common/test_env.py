@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.common.env import Env, SettingError
+from common.env import Env, SettingError
 
 
 def test_the_first_name_that_is_set_wins_and_empty_is_unset():

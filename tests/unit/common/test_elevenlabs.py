@@ -1,6 +1,6 @@
 import pytest
 
-from functions.common.elevenlabs import rest_base
+from common.elevenlabs import rest_base
 
 
 @pytest.mark.parametrize(
