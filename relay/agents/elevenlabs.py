@@ -133,6 +133,10 @@ class ElevenLabsSession:
     async def interrupted(self, utterance: str, heard_ms: int) -> None:
         """Nothing to tell: the server decides alone what was heard (elevenlabs.md A2.2)."""
 
+    async def ask_again(self) -> bool:
+        """This vendor has no way to be asked."""
+        return False
+
     async def events(self) -> AsyncIterator[AgentEvent]:
         """Everything until the end of the conversation."""
         assert self._socket is not None

@@ -46,6 +46,10 @@ class LocalSession:
     async def interrupted(self, utterance: str, heard_ms: int) -> None:
         """Not of interest."""
 
+    async def ask_again(self) -> bool:
+        """Nothing to ask for: its turns don't fail by themselves."""
+        return False
+
     async def events(self) -> AsyncIterator[AgentEvent]:
         """Everything until the end."""
         while True:

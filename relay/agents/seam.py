@@ -2,6 +2,22 @@
 
 An `AgentSession` is one conversation. The call makes it, may let it `prepare` while the line is still starting,
 connects it, streams to it and reads its events until it ends; then it is closed and never used again.
+
+What a session has to see to, whatever its vendor does:
+
+- Nothing but `prepare`, `connect`, `give_up` and `close` is called before `connect` has returned: keys, tool answers
+  and sound wait in the call. So `connect` returns only when the vendor takes all of them.
+- An event is final when it is handed out, with one exception: a `ToolCall` with `settled=False` is an announcement.
+  What can't be undone (`end_call`, `transfer_to_human`) is done only once `TurnDone` has confirmed it, or nothing has
+  contradicted it until the agent's words were heard. `ToolCancelled` takes it back.
+- `end_call` is a ToolCall like any other. The session goes on reading and says no `Ended` for it: the call lets the
+  caller hear the goodbye, answers the tool with an error if the caller cuts in, and else closes the session.
+  Only a vendor that hangs up by itself ends with `Ended`.
+- The caller who has finished speaking waits for an answer from the last `CallerHeard`, `CallerTurn` or `CallerText` on:
+  say one of them as soon as the vendor gives a sign, because `answer_seconds` counts from it. Audio, a ToolCall,
+  `Working` and `TurnDone` are answers.
+- A turn that the vendor reports as failed is a `TurnFailed`: the call asks again once and then takes the next agent.
+- An error in a task or callback of the session's own ends with `Ended(by_agent=False, reason="defect")`.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -126,12 +142,55 @@ class CallerText:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerHeard:
+    """A sign that the vendor hears the caller speak or has noticed the end of it: the caller waits for an answer now.
+
+    For vendors whose CallerTurn and CallerText come only with the answer; may come often.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCall:
-    """The agent wants something done by us; every call must be answered with `answer_tool`."""
+    """The agent wants something done by us; every call is answered with `answer_tool`, unless it is cancelled.
+
+    `settled`: the vendor won't take it back. False for one that is announced while its turn may still be cancelled.
+    """
 
     call_id: str
     name: str
     parameters: Mapping[str, object]
+    settled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCancelled:
+    """The result is not wanted any more, and what has not been done yet is not to be done. No answer is sent."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDone:
+    """The agent's turn is complete and stands: what it announced is settled. Also for a turn without sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnFailed:
+    """The vendor could not make this turn: `reason` is a short word for metrics, `detail` what the vendor gave.
+
+    Not for a turn that was cancelled because the caller spoke.
+    """
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """The vendor runs a tool of its own, `done`: it has finished. Meanwhile the agent may be silent."""
+
+    tool: str
+    done: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +230,12 @@ AgentEvent = (
     | AgentCorrection
     | CallerTurn
     | CallerText
+    | CallerHeard
     | ToolCall
+    | ToolCancelled
+    | TurnDone
+    | TurnFailed
+    | Working
     | Notice
     | Ended
 )
@@ -207,8 +271,11 @@ class AgentSession(Protocol):
     async def interrupted(self, utterance: str, heard_ms: int) -> None:
         """After an Interruption: the utterance that was playing was heard this far. For vendors that want to know."""
 
+    async def ask_again(self) -> bool:
+        """After a TurnFailed: ask for the same turn once more. False: this vendor has no way to be asked."""
+
     def events(self) -> AsyncIterator[AgentEvent]:
-        """Events until and including `Ended`."""
+        """Events until and including `Ended`. Must be read without pause: reading answers the vendor's pings."""
 
     async def give_up(self, reason: str) -> None:
         """Treat the agent as dead: `events` ends with an `Ended` that names `reason`."""

@@ -78,6 +78,10 @@ class SocketSession:
     async def interrupted(self, utterance: str, heard_ms: int) -> None:
         """Nothing to tell the vendor."""
 
+    async def ask_again(self) -> bool:
+        """This vendor has no way to be asked."""
+        return False
+
     async def events(self) -> AsyncIterator[AgentEvent]:
         """Everything until the end of the conversation."""
         while True:
