@@ -22,11 +22,12 @@ from console.call_out.people import Callee, read_do_not_call
 from console.call_out.request import LIST_HOURS, everybody, limits_of
 from console.call_out.screen import Screen, write_results
 from console.checks.shown import bare
+from console.deployment.settings import settings
+from console.deployment.steps import Problems
 from console.exotel.account import Account
 from console.exotel.client import ExotelClient
 from console.exotel.order import Order
 from console.exotel.pace import Pace, per_minute
-from scripts.deployment import Problems, settings
 from sim.processes import ROOT
 
 DONE, NEEDS_YOU, WRONG_INPUT, STOPPED, INTERRUPTED = 0, 1, 2, 3, 130

@@ -9,8 +9,8 @@ from yarl import URL
 
 from console.checks.functions import EVENTS_PATH
 from console.checks.relay_address import RelayAddress
-from scripts.deployment import ROOT, StepError
-from scripts.terraform import Terraform
+from console.deployment.steps import ROOT, StepError
+from console.deployment.terraform import Terraform
 
 CLOUDS = {"aws": ("infra/terraform/aws", "s3"), "gcp": ("infra/terraform/gcp", "gs")}
 LOCAL = "local"

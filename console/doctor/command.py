@@ -15,10 +15,11 @@ import aiohttp
 from console.checks.finding import Finding, Verdict
 from console.checks.places import DEPLOYMENTS, PlaceError, Places, from_environment, of_deployment
 from console.checks.subject import Subject
+from console.deployment.settings import settings
+from console.deployment.steps import ROOT, Problems
 from console.doctor.examination import PARTS, examined, hide, known_secrets, log
 from console.doctor.relay_call import LONG_CALL_S
 from console.doctor.report import Lines, as_json
-from scripts.deployment import ROOT, Problems, settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

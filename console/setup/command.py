@@ -10,11 +10,12 @@ from yarl import URL
 
 from common.env import SettingError
 from console.checks.places import CLOUDS, PlaceError, of_deployment
+from console.deployment.settings import settings
+from console.deployment.steps import ROOT, Problems
 from console.elevenlabs.client import ApiError
 from console.setup.elevenlabs import FAILED, SetupError, Terminal, set_up
 from console.setup.newcomer import FIRST_MESSAGE
 from console.setup.plan import known_checks
-from scripts.deployment import ROOT, Problems, settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,7 +18,7 @@ AWS_ONLY = {
     "zone_count": "Cloud Run spreads over a region's zones by itself",
     "architecture": "Cloud Run runs x86_64 only",
     "access_logs": "Cloud Run logs every request",
-    "secrets_version": "AWS makes the tokens inside Terraform, for Google Cloud deploy_gcp.py does",
+    "secrets_version": "AWS makes the tokens inside Terraform, for Google Cloud the deploy command does",
     "webhook_reserved_concurrency": "Lambda's own notion; here function_max_instances",
     "transfer_reserved_concurrency": "Lambda's own notion; here function_max_instances",
     "api_rate_limit": "the API Gateway's; here function_max_instances bounds what a flood costs",

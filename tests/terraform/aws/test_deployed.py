@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scripts.deployment import Problems
-from scripts.terraform import Terraform
+from console.deployment.steps import Problems
+from console.deployment.terraform import Terraform
 from tests.support.terraform import changes
 from tests.terraform.aws.conftest import PATIENCE_S, Installation
 from tests.terraform.aws.policy import RULES, violations

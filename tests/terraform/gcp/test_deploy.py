@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import deploy_gcp, deployment, public_checks, relay_image
+from console.deployment import gcp, public_checks, relay_image
+from console.deployment.steps import ROOT, Problems
 from tests.terraform.gcp import fake_gcloud
 from tests.terraform.gcp.workspace import Workspace
 
@@ -52,7 +53,7 @@ class World:
         for name, value in {**SETTINGS, **(workspace.standin or {}), "PATH": f"{commands}:/usr/bin:/bin"}.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("TF_VAR_package_directory", "tests/packages")
-        monkeypatch.setattr(deploy_gcp, "sleep", self.pauses.append)
+        monkeypatch.setattr(gcp, "sleep", self.pauses.append)
         monkeypatch.setattr(public_checks, "wait_until_ready", lambda url, **_: self.checked.append(url))
         monkeypatch.setattr(public_checks, "check_upgrade", self._check)
         monkeypatch.setattr(
@@ -66,7 +67,7 @@ class World:
 
     def run(self, command: str) -> int:
         self.prepare()
-        status = deploy_gcp.main([command], self.workspace.directory, self.folder / "no.env")
+        status = gcp.main([command], self.workspace.directory, self.folder / "no.env")
         self.there = json.loads((self.folder / "there.json").read_text())
         return status
 
@@ -152,21 +153,21 @@ def test_plan_creates_nothing(world: World, capfd: pytest.CaptureFixture[str]):
 
 def test_tokens_are_renewed_only_by_name(world: World):
     world.there["secrets_api"] = True
-    world.there["secrets"] = {f"voice-bridge-{name.replace('_', '-')}": f"old {name}" for name in deploy_gcp.TOKENS}
+    world.there["secrets"] = {f"voice-bridge-{name.replace('_', '-')}": f"old {name}" for name in gcp.TOKENS}
     world.prepare()
-    project = deploy_gcp.Project("acme-voice", "asia-south1", "voice-bridge")
-    kept = {f"TF_VAR_{name}": f"old {name}" for name in deploy_gcp.TOKENS}
-    assert deploy_gcp.tokens(project) == kept
-    renewed = deploy_gcp.tokens(project, deploy_gcp.renewed_tokens("media_token, control_token"))
+    project = gcp.Project("acme-voice", "asia-south1", "voice-bridge")
+    kept = {f"TF_VAR_{name}": f"old {name}" for name in gcp.TOKENS}
+    assert gcp.tokens(project) == kept
+    renewed = gcp.tokens(project, gcp.renewed_tokens("media_token, control_token"))
     assert {name for name in kept if renewed[name] != kept[name]} == {"TF_VAR_media_token", "TF_VAR_control_token"}
-    with pytest.raises(deployment.Problems, match="no token is called api_key"):
-        deploy_gcp.renewed_tokens("api_key")
+    with pytest.raises(Problems, match="no token is called api_key"):
+        gcp.renewed_tokens("api_key")
 
 
 def test_docker_builds_where_it_is_asked_to(world: World):
     world.prepare()
-    project = deploy_gcp.Project("acme-voice", "asia-south1", "voice-bridge")
-    deploy_gcp.push_image(project, "0123abcd", "docker")
+    project = gcp.Project("acme-voice", "asia-south1", "voice-bridge")
+    gcp.push_image(project, "0123abcd", "docker")
     assert world.calls("gcloud", "builds") == []
     (build,) = world.calls("docker", "build")
     assert build[build.index("--platform") + 1] == "linux/amd64"
@@ -258,7 +259,7 @@ def test_archive_holds_what_the_dockerfile_copies(tmp_path: Path):
     with tarfile.open(tmp_path / "source.tgz") as tar:
         names = tar.getnames()
     assert sorted(names) == sorted(file.as_posix() for file in relay_image.files())
-    dockerfile = (relay_image.ROOT / relay_image.DOCKERFILE).read_text()
+    dockerfile = (ROOT / relay_image.DOCKERFILE).read_text()
     for line in dockerfile.splitlines():
         if line.startswith("COPY ") and "--from" not in line:
             source = line.split()[1]

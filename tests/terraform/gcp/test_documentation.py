@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from scripts.deploy_gcp import NAMES, TOKENS
+from console.deployment.gcp import NAMES, TOKENS
 from tests.terraform.gcp.workspace import ROOT
 from tests.terraform.hcl import blocks, text
 

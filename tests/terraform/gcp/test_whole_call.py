@@ -14,8 +14,8 @@ import pytest
 from aiohttp import web
 from google.api_core.exceptions import NotFound
 
+from console.deployment import public_checks
 from relay.settings import Settings as RelaySettings
-from scripts import public_checks
 from sim.applets import Connect, Passthru
 from sim.caller import ScriptedCaller
 from sim.elevenlabs import FakeElevenLabs

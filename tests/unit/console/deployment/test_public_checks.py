@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from scripts.public_checks import CheckError, check_refusals, check_upgrade, status_of, wait_until_ready
+from console.deployment.public_checks import CheckError, check_refusals, check_upgrade, status_of, wait_until_ready
 
 TOKEN = "right_token"
 

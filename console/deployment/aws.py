@@ -1,4 +1,4 @@
-"""make plan-aws, deploy-aws, destroy-aws (docs/aws.md): `python -m scripts.deploy_aws plan|deploy|destroy`."""
+"""A deployment to AWS (docs/aws.md): plan, deploy, destroy."""
 
 import base64
 import os
@@ -11,13 +11,13 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scripts import deployment, public_checks, relay_image
-from scripts.deployment import ROOT, Problems, StepError
-from scripts.public_checks import CheckError
-from scripts.terraform import Terraform
+from console.deployment import paste, public_checks, relay_image, settings, steps
+from console.deployment.public_checks import CheckError
+from console.deployment.steps import ROOT, Problems, StepError
+from console.deployment.terraform import Terraform
 
 FILES = "infra/terraform/aws"
-NAMES = {**deployment.SETTINGS, "HOSTED_ZONE_ID": "hosted_zone_id", "AWS_REGION": "region"}
+NAMES = {**settings.SETTINGS, "HOSTED_ZONE_ID": "hosted_zone_id", "AWS_REGION": "region"}
 PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 RUNNING_PATIENCE_S = 900.0
 PUBLIC_PATIENCE_S = 900.0  # a new name in DNS, and CloudFront, take their time
@@ -28,9 +28,7 @@ PUBLIC_PATIENCE_S = 900.0  # a new name in DNS, and CloudFront, take their time
 
 def check_tools(*engine: str) -> None:
     """Terraform, credentials, and the engine where images are to be built. Raises Problems, a line each."""
-    lines = deployment.missing_tools(
-        {"terraform": ["terraform", "version"]} | {name: [name, "info"] for name in engine}
-    )
+    lines = steps.missing_tools({"terraform": ["terraform", "version"]} | {name: [name, "info"] for name in engine})
     try:
         boto3.client("sts", region_name="us-east-1").get_caller_identity()
     except (BotoCoreError, ClientError) as error:
@@ -65,11 +63,11 @@ def push_image(engine: str, repository: str, tag: str, architecture: str, region
         return
     image = f"{repository}:{tag}"
     build = [engine, "build", "--platform", PLATFORMS[architecture], "--file", "relay/Dockerfile", "--tag", image, "."]
-    deployment.run(build)
+    steps.run(build)
     token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
     user, _, password = base64.b64decode(token).decode().partition(":")
-    deployment.run([engine, "login", "--username", user, "--password-stdin", registry], text=password)
-    deployment.run([engine, "push", image])
+    steps.run([engine, "login", "--username", user, "--password-stdin", registry], text=password)
+    steps.run([engine, "push", image])
 
 
 def service_state(ecs: Any, elbv2: Any, outputs: Mapping[str, str], tag: str) -> str:
@@ -119,14 +117,20 @@ def deploy(terraform: Terraform, given: Mapping[str, str]) -> None:
     terraform.run("apply", "-auto-approve")
     outputs = terraform.outputs()
     ecs, elbv2 = boto3.client("ecs", region_name=region), boto3.client("elbv2", region_name=region)
-    deployment.wait_for("the relay", lambda: service_state(ecs, elbv2, outputs, tag), RUNNING_PATIENCE_S)
+    steps.wait_for("the relay", lambda: service_state(ecs, elbv2, outputs, tag), RUNNING_PATIENCE_S)
     try:
-        public_checks.wait_until_ready(outputs["relay_url"], patience_s=PUBLIC_PATIENCE_S)
-        public_checks.check_upgrade(outputs["voicebot_url"])
-        public_checks.check_refusals(outputs["elevenlabs_webhook_url"], outputs["connect_primary_url"])
+        check(outputs)
     finally:  # a new name may take longer than our patience; what is to be pasted is known now
         webhook_secret_set = bool(variables["elevenlabs_webhook_secret"])
-        print(deployment.paste_list(outputs, cloud="aws", webhook_secret_set=webhook_secret_set))
+        print(paste.paste_list(outputs, cloud="aws", webhook_secret_set=webhook_secret_set))
+
+
+def check(outputs: Mapping[str, str]) -> None:
+    """That the deployment answers the world, and only those it should. Raises CheckError."""
+    public_checks.wait_until_ready(outputs["relay_url"], patience_s=PUBLIC_PATIENCE_S)
+    public_checks.check_upgrade(outputs["voicebot_url"])
+    public_checks.check_refusals(outputs["elevenlabs_webhook_url"], outputs["connect_primary_url"])
+    print("The media socket opens under its public name, and the functions turn strangers away.")
 
 
 def destroy(terraform: Terraform, given: Mapping[str, str]) -> None:
@@ -147,8 +151,8 @@ def destroy(terraform: Terraform, given: Mapping[str, str]) -> None:
 def main(arguments: list[str], root: Path = ROOT) -> int:
     """Exit status 2 when something is wrong before the start, 1 when a step failed: then mend it and run again."""
     try:
-        given = deployment.settings(os.environ, root / ".env")
-        variables = deployment.terraform_variables(given, NAMES) | {"TF_VAR_relay_image_tag": relay_image.tag()}
+        given = settings.settings(os.environ, root / ".env")
+        variables = settings.terraform_variables(given, NAMES) | {"TF_VAR_relay_image_tag": relay_image.tag()}
         terraform = Terraform(variables, root / FILES)
         match arguments:
             case ["plan"]:
@@ -157,10 +161,14 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
                 terraform.plan(show=True)
             case ["deploy"]:
                 deploy(terraform, given)
+            case ["check"]:
+                check_tools()
+                terraform.initialise(backend(given))
+                check(terraform.outputs())
             case ["destroy"]:
                 destroy(terraform, given)
             case _:
-                raise Problems(["expected one of plan, deploy and destroy"])
+                raise Problems(["expected one of plan, deploy, check and destroy"])
     except Problems as problems:
         for line in problems.lines:
             print(f"deploy-aws: {line}", file=sys.stderr)

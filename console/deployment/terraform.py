@@ -1,6 +1,7 @@
-"""Terraform, driven by the deploy scripts: state, variables, plan, outputs."""
+"""Terraform, driven by the deploy command: state, variables, plan, outputs."""
 
 import json
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -8,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts import deployment
-from scripts.deployment import Problems, StepError
+from console.deployment import steps
+from console.deployment.settings import SETTINGS
+from console.deployment.steps import Problems, StepError
+
+_VARIABLE = re.compile(r'input variable "(\w+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +29,11 @@ class Terraform:
 
     def run(self, *arguments: str) -> None:
         """For the person to see. Raises StepError."""
-        deployment.run(["terraform", *arguments], cwd=self.files, environ=deployment.environment(self.variables))
+        steps.run(["terraform", *arguments], cwd=self.files, environ=steps.environment(self.variables))
 
     def read(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """What it said, its warnings apart from its answer."""
-        environ = deployment.environment(self.variables)
+        environ = steps.environment(self.variables)
         command = ["terraform", *arguments]
         return subprocess.run(command, cwd=self.files, env=environ, capture_output=True, text=True, check=False)
 
@@ -61,8 +65,32 @@ class Terraform:
             file = f"{folder}/plan"
             done = self.read("plan", "-json", f"-out={file}")
             if done.returncode:
-                raise Problems(deployment.planned_problems(done.stdout) or [f"terraform plan: {done.stderr.strip()}"])
+                raise Problems(planned_problems(done.stdout) or [f"terraform plan: {done.stderr.strip()}"])
             if show:
                 self.run("show", file)
             variables = self.json("show", "-json", file)["variables"]
             return {name: variable["value"] for name, variable in variables.items()}
+
+
+def planned_problems(output: str) -> list[str]:
+    """The errors in what `terraform plan -json` printed, a line each."""
+    lines = []
+    for line in output.splitlines():
+        try:
+            message = json.loads(line)
+        except ValueError:
+            continue
+        diagnostic = message.get("diagnostic", {}) if isinstance(message, dict) else {}
+        if diagnostic.get("severity") == "error":
+            lines.append(_one_line(diagnostic))
+    return list(dict.fromkeys(lines))
+
+
+def _one_line(diagnostic: Mapping[str, str]) -> str:
+    summary, detail = diagnostic["summary"], " ".join(diagnostic.get("detail", "").split("\n\n")[0].split())
+    if summary == "No value for required variable" and (named := _VARIABLE.search(detail)):
+        setting = {variable: name for name, variable in SETTINGS.items()}.get(named[1], f"TF_VAR_{named[1]}")
+        return f"{setting} is not set, neither in the environment nor in .env"
+    if summary == "Invalid value for variable" and detail:
+        return detail  # our own message, which names the variable
+    return ": ".join(part for part in (summary, detail) if part)

@@ -5,7 +5,8 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from console.deployment.steps import ROOT
+
 DOCKERFILE = "relay/Dockerfile"
 # What .dockerignore lets through, and relay/Dockerfile copies.
 CONTENT = ("common", "relay", "requirements/relay.txt", "scripts/image_root.py")

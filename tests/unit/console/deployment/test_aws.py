@@ -10,8 +10,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from scripts import deploy_aws, public_checks
-from scripts.deployment import Problems, StepError
+from console.deployment import aws, public_checks
+from console.deployment.steps import Problems, StepError
 
 REPOSITORY = "123456789012.dkr.ecr.ap-south-1.amazonaws.com/voice-bridge-relay"
 BUCKET = "voice-bridge-records-123456789012-ap-south-1"
@@ -55,7 +55,7 @@ class Desk:
     def __init__(self, folder: Path, root: Path) -> None:
         self.folder = folder
         self.root = root
-        self.files = root / deploy_aws.FILES
+        self.files = root / aws.FILES
         self.say("output.json", {name: {"value": value} for name, value in OUTPUTS.items()})
         self.say("plan.json", {"variables": {name: {"value": value} for name, value in VARIABLES.items()}})
         self.say("state.json", STATE)
@@ -67,7 +67,7 @@ class Desk:
             file.chmod(0o755)
 
     def make(self, *arguments: str) -> int:
-        return deploy_aws.main(list(arguments), self.root)
+        return aws.main(list(arguments), self.root)
 
     def say(self, name: str, document: Any) -> None:
         (self.folder / name).write_text(json.dumps(document))
@@ -82,7 +82,7 @@ class Desk:
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     folder, root = tmp_path / "bin", tmp_path / "repo"
     folder.mkdir()
-    (root / deploy_aws.FILES).mkdir(parents=True)
+    (root / aws.FILES).mkdir(parents=True)
     for name in [name for name in os.environ if name.startswith(("AWS_", "TF_VAR_", "ELEVENLABS_", "TRANSFER_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
@@ -146,22 +146,22 @@ def test_each_missing_tool_has_its_line(desk: Desk, monkeypatch, capsys, command
 
 def test_credentials_that_are_not_there(desk: Desk, monkeypatch):
     def nobody(*_: Any, **__: Any) -> Any:
-        raise deploy_aws.BotoCoreError
+        raise aws.BotoCoreError
 
     monkeypatch.setattr(boto3, "client", nobody)
     with pytest.raises(Problems, match="^AWS credentials: .*set AWS_PROFILE"):
-        deploy_aws.check_tools("docker")
+        aws.check_tools("docker")
 
 
 @pytest.mark.parametrize("arguments", [[], ["apply"], ["deploy", "now"]])
 def test_an_unknown_command(desk: Desk, arguments, capsys):
     assert desk.make(*arguments) == 2
-    assert capsys.readouterr().err == "deploy-aws: expected one of plan, deploy and destroy\n"
+    assert capsys.readouterr().err == "deploy-aws: expected one of plan, deploy, check and destroy\n"
 
 
 def test_the_state_is_a_file_or_in_a_bucket():
-    assert deploy_aws.backend({"AWS_REGION": "eu-west-1"}) == {}
-    assert deploy_aws.backend({"STATE_BUCKET": "acme-state", "AWS_REGION": "eu-west-1"}) == {
+    assert aws.backend({"AWS_REGION": "eu-west-1"}) == {}
+    assert aws.backend({"STATE_BUCKET": "acme-state", "AWS_REGION": "eu-west-1"}) == {
         "bucket": "acme-state",
         "key": "voice-bridge/terraform.tfstate",
         "region": "eu-west-1",
@@ -174,7 +174,7 @@ def test_the_state_is_a_file_or_in_a_bucket():
 
 
 def test_the_image_is_built_for_the_tasks_and_pushed(desk: Desk, ecr):
-    deploy_aws.push_image("docker", REPOSITORY, "0123abcd", "arm64", "ap-south-1")
+    aws.push_image("docker", REPOSITORY, "0123abcd", "arm64", "ap-south-1")
     build, login, push = desk.calls()
     assert build.startswith("docker build --platform linux/arm64 --file relay/Dockerfile --tag")
     assert build.endswith(f"{REPOSITORY}:0123abcd .")
@@ -185,7 +185,7 @@ def test_the_image_is_built_for_the_tasks_and_pushed(desk: Desk, ecr):
 
 def test_an_image_that_is_there_is_not_built_again(desk: Desk, ecr, capsys):
     ecr.put_image(repositoryName="voice-bridge-relay", imageManifest=MANIFEST, imageTag="0123abcd")
-    deploy_aws.push_image("docker", REPOSITORY, "0123abcd", "x86_64", "ap-south-1")
+    aws.push_image("docker", REPOSITORY, "0123abcd", "x86_64", "ap-south-1")
     assert desk.calls() == []
     assert "there already" in capsys.readouterr().out
 
@@ -234,7 +234,7 @@ class Balancer:
 def test_a_deploy_is_through_when_the_new_tasks_are_healthy():
     """The old ones may stay for an hour, protected and draining: nobody waits for them."""
     balancer = Balancer("healthy", "healthy", "draining", "draining")
-    assert deploy_aws.service_state(Ecs(), balancer, OUTPUTS, "0123abcd") == ""
+    assert aws.service_state(Ecs(), balancer, OUTPUTS, "0123abcd") == ""
 
 
 @pytest.mark.parametrize(
@@ -245,17 +245,17 @@ def test_a_deploy_is_through_when_the_new_tasks_are_healthy():
     ],
 )
 def test_how_far_a_deploy_is(ecs, balancer, state):
-    assert deploy_aws.service_state(ecs, balancer, OUTPUTS, "0123abcd") == state
+    assert aws.service_state(ecs, balancer, OUTPUTS, "0123abcd") == state
 
 
 @pytest.mark.parametrize("ecs", [Ecs(rollout="FAILED"), Ecs(image="the-one-before")])
 def test_a_deploy_that_was_rolled_back_ends_with_what_ecs_says(ecs):
     with pytest.raises(StepError, match="ECS .*event 0; event 1; event 2$"):
-        deploy_aws.service_state(ecs, Balancer("healthy", "healthy"), OUTPUTS, "0123abcd")
+        aws.service_state(ecs, Balancer("healthy", "healthy"), OUTPUTS, "0123abcd")
 
 
 def test_a_deploy_from_beginning_to_end(desk: Desk, ecr, monkeypatch, capsys):
-    monkeypatch.setattr(deploy_aws, "service_state", lambda *_: "")
+    monkeypatch.setattr(aws, "service_state", lambda *_: "")
     checked: list[str] = []
     for check in ("wait_until_ready", "check_upgrade", "check_refusals"):
         monkeypatch.setattr(public_checks, check, lambda *_, check=check, **__: checked.append(check))
@@ -277,7 +277,7 @@ def test_what_is_to_be_pasted_is_said_even_when_the_name_does_not_answer_yet(des
     def never(*_: Any, **__: Any) -> None:
         raise public_checks.CheckError("https://n/ready did not answer 200")
 
-    monkeypatch.setattr(deploy_aws, "service_state", lambda *_: "")
+    monkeypatch.setattr(aws, "service_state", lambda *_: "")
     monkeypatch.setattr(public_checks, "wait_until_ready", never)
     assert desk.make("deploy") == 1
     said = capsys.readouterr()

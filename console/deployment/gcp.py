@@ -1,4 +1,4 @@
-"""make plan-gcp, deploy-gcp, destroy-gcp (docs/gcp.md): `python -m scripts.deploy_gcp plan|deploy|check|destroy`."""
+"""A deployment to Google Cloud (docs/gcp.md): plan, deploy, check, destroy."""
 
 import json
 import os
@@ -12,13 +12,13 @@ from pathlib import Path
 from time import sleep
 from typing import Any
 
-from scripts import deployment, public_checks, relay_image
-from scripts.deployment import ROOT, Problems, StepError
-from scripts.public_checks import CheckError
-from scripts.terraform import Terraform
+from console.deployment import paste, public_checks, relay_image, settings, steps
+from console.deployment.public_checks import CheckError
+from console.deployment.steps import ROOT, Problems, StepError
+from console.deployment.terraform import Terraform
 
 FILES = ROOT / "infra/terraform/gcp"
-NAMES = {**deployment.SETTINGS, "GCP_PROJECT": "project", "GCP_REGION": "region", "DNS_ZONE": "dns_zone"}
+NAMES = {**settings.SETTINGS, "GCP_PROJECT": "project", "GCP_REGION": "region", "DNS_ZONE": "dns_zone"}
 # Terraform variable → its secret. Made once and read back ever after, so that the pasted URLs stay valid.
 TOKENS = {name: name.replace("_", "-") for name in ("media_token", "exotel_token", "control_token", "events_secret")}
 # What building an image needs; applied before the service that runs it.
@@ -65,7 +65,7 @@ def gcloud(*arguments: str) -> subprocess.CompletedProcess[str]:
 def access_token(engine: str) -> str:
     """gcloud's, which Terraform takes as well: one login for both. Raises Problems, a line each."""
     tools = {"terraform": ["terraform", "version"], "gcloud": ["gcloud", "version"]}
-    lines = deployment.missing_tools(tools | ({engine: [engine, "info"]} if engine else {}))
+    lines = steps.missing_tools(tools | ({engine: [engine, "info"]} if engine else {}))
     if lines:
         raise Problems(lines)
     token = gcloud("auth", "print-access-token")
@@ -125,7 +125,7 @@ def tokens(project: Project, renewed: Collection[str] = ()) -> dict[str, str]:
 def enable_apis(project: Project) -> None:
     """Those that Terraform, and reading the tokens, need themselves; the rest Terraform switches on."""
     apis = [f"{api}.googleapis.com" for api in ("serviceusage", "cloudresourcemanager", "secretmanager")]
-    deployment.run(["gcloud", "services", "enable", *apis, f"--project={project.id}"])
+    steps.run(["gcloud", "services", "enable", *apis, f"--project={project.id}"])
 
 
 def push_image(project: Project, tag: str, engine: str) -> None:
@@ -134,12 +134,10 @@ def push_image(project: Project, tag: str, engine: str) -> None:
     if not gcloud("artifacts", "docker", "images", "describe", image).returncode:
         print(f"Image {tag}: there already")
     elif engine:
-        deployment.run(
-            [engine, "build", "--platform", "linux/amd64", "--file", relay_image.DOCKERFILE, "--tag", image, "."]
-        )
+        steps.run([engine, "build", "--platform", "linux/amd64", "--file", relay_image.DOCKERFILE, "--tag", image, "."])
         login = ["login", "--username", "oauth2accesstoken", "--password-stdin", project.images.split("/")[0]]
-        deployment.run([engine, *login], text=access_token(engine))
-        deployment.run([engine, "push", image])
+        steps.run([engine, *login], text=access_token(engine))
+        steps.run([engine, "push", image])
     else:
         _build_in_cloud(project, image)
 
@@ -163,7 +161,7 @@ def _build_in_cloud(project: Project, image: str) -> None:
         submit = ["gcloud", "builds", "submit", str(source), f"--config={config}", *where]
         for again in (True, True, False):
             try:
-                deployment.run(submit)
+                steps.run(submit)
                 return
             except StepError:
                 if not again:
@@ -192,7 +190,7 @@ def deploy(terraform: Terraform, given: Mapping[str, str]) -> None:
     terraform.run("apply", "-auto-approve")
     outputs = terraform.outputs()
     webhook_secret_set = bool(variables["elevenlabs_webhook_secret"])
-    print(deployment.paste_list(outputs, cloud="gcp", webhook_secret_set=webhook_secret_set))
+    print(paste.paste_list(outputs, cloud="gcp", webhook_secret_set=webhook_secret_set))
     check(outputs, variables)
 
 
@@ -226,8 +224,8 @@ def destroy(terraform: Terraform, given: Mapping[str, str]) -> None:
 def main(arguments: list[str], files: Path = FILES, env_file: Path = ROOT / ".env") -> int:
     """Exit status 2 when something is wrong before the start, 1 when a step failed: then mend it and run again."""
     try:
-        given = deployment.settings(os.environ, env_file)
-        variables = deployment.terraform_variables(given, NAMES) | {"TF_VAR_relay_image_tag": relay_image.tag()}
+        given = settings.settings(os.environ, env_file)
+        variables = settings.terraform_variables(given, NAMES) | {"TF_VAR_relay_image_tag": relay_image.tag()}
         if arguments not in (["plan"], ["deploy"], ["check"], ["destroy"]):
             raise Problems(["expected one of plan, deploy, check and destroy"])
         credentials = {"GOOGLE_OAUTH_ACCESS_TOKEN": access_token(given.get("ENGINE", ""))}

@@ -5,16 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.deployment import (
-    Problems,
-    StepError,
-    missing_tools,
-    paste_list,
-    planned_problems,
-    settings,
-    terraform_variables,
-    wait_for,
-)
+from console.deployment.paste import paste_list
+from console.deployment.settings import settings, terraform_variables
+from console.deployment.steps import Problems, StepError, missing_tools, wait_for
+from console.deployment.terraform import planned_problems
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path):

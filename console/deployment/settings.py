@@ -1,0 +1,82 @@
+"""Settings of a deployment: `.env` and the environment, and the Terraform variables they become."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from common.phone import to_e164
+from console.deployment.steps import Problems
+
+# Settings under the names they have everywhere else in the product → the Terraform variable they become.
+SETTINGS = {
+    "ELEVENLABS_AGENT_ID": "elevenlabs_agent_id",
+    "ELEVENLABS_API_KEY": "elevenlabs_api_key",
+    "ELEVENLABS_REGION": "elevenlabs_region",
+    "ELEVENLABS_WEBHOOK_SECRET": "elevenlabs_webhook_secret",
+    "TRANSFER_TARGETS": "transfer_targets",
+    "TRANSFER_TEAM_1_NUMBER": "transfer_team_1_number",
+    "TRANSFER_TEAM_2_NUMBER": "transfer_team_2_number",
+    "DOMAIN_NAME": "domain_name",
+    "ALARM_EMAIL": "alarm_email",
+}
+
+
+def settings(environ: Mapping[str, str], file: Path) -> dict[str, str]:
+    """`.env` and the environment, which wins. Raises Problems for a line of the file that is not NAME=VALUE."""
+    found: dict[str, str] = {}
+    wrong = []
+    for number, line in enumerate(file.read_text().splitlines() if file.exists() else [], start=1):
+        text = line.strip().removeprefix("export ")
+        if not text or text.startswith("#"):
+            continue
+        name, separator, value = text.partition("=")
+        if not separator or not name.strip().isidentifier():
+            wrong.append(f"{file.name}, line {number}: expected NAME=VALUE")
+            continue
+        value = value.strip()
+        quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
+        found[name.strip()] = value[1:-1] if quoted else value
+    if wrong:
+        raise Problems(wrong)
+    return found | dict(environ)
+
+
+def terraform_variables(given: Mapping[str, str], names: Mapping[str, str] = SETTINGS) -> dict[str, str]:
+    """`TF_VAR_…` for the settings that are set. Numbers of any Indian spelling become E.164; Raises Problems.
+
+    Everything else about a value is checked by Terraform's own validation, in one place.
+    """
+    variables: dict[str, str] = {}
+    wrong = []
+    for name, variable in names.items():
+        value = given.get(name, "").strip()
+        if not value:
+            continue
+        try:
+            variables[f"TF_VAR_{variable}"] = _normal(name, value)
+        except ValueError as error:
+            wrong.append(f"{name}: {error}")
+    if wrong:
+        raise Problems(wrong)
+    return variables
+
+
+def _normal(name: str, value: str) -> str:
+    if name == "TRANSFER_TARGETS":
+        try:
+            targets = json.loads(value)
+        except ValueError:
+            targets = None
+        if not isinstance(targets, dict) or not all(isinstance(numbers, str) for numbers in targets.values()):
+            raise ValueError('expected a JSON object of strings such as {"support": "+919876500001"}')
+        return json.dumps({target: _numbers(numbers) for target, numbers in targets.items()})
+    return _numbers(value) if name.startswith("TRANSFER_TEAM_") else value
+
+
+def _numbers(value: str) -> str:
+    """One number or several with commas, each as E.164."""
+    numbers = [(part, to_e164(part)) for part in value.split(",")]
+    for part, number in numbers:
+        if number is None:
+            raise ValueError(f"{part.strip()!r} can't be made E.164: expected a number such as +919876500001")
+    return ",".join(str(number) for _, number in numbers)

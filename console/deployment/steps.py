@@ -1,0 +1,66 @@
+"""Steps of a deployment: commands that are run, tools that must be there, what is waited for, and how steps fail."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Problems(Exception):  # noqa: N818  # several, not one
+    """Things that are wrong, a line each, found before anything was created."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = tuple(lines)
+        super().__init__("\n".join(self.lines))
+
+
+class StepError(Exception):
+    """A step that failed on the way; says what, and what to do."""
+
+
+def run(command: Sequence[str], *, cwd: Path = ROOT, environ: Mapping[str, str] | None = None, text: str = "") -> None:
+    """Run a command that talks to the terminal itself. Raises StepError when it fails."""
+    done = subprocess.run(command, cwd=cwd, env=environ, input=text or None, text=True, check=False)
+    if done.returncode:
+        raise StepError(f"{' '.join(command[:2])} ended with status {done.returncode}")
+
+
+def read(command: Sequence[str], *, cwd: Path = ROOT, environ: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Run a command; its exit status and what it printed."""
+    done = subprocess.run(
+        command, cwd=cwd, env=environ, text=True, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    return done.returncode, done.stdout
+
+
+def environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with `extra`, for Terraform."""
+    return {**os.environ, **extra, "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
+
+
+def missing_tools(commands: Mapping[str, Sequence[str]]) -> list[str]:
+    """A line for each tool that is not there or does not work: name → a command that shows that it works."""
+    lines = []
+    for name, command in commands.items():
+        if shutil.which(command[0]) is None:
+            lines.append(f"{name}: not installed")
+        elif read(command)[0]:
+            lines.append(f"{name}: installed, but `{' '.join(command)}` fails")
+    return lines
+
+
+def wait_for(what: str, done: Callable[[], str], patience_s: float, pause_s: float = 5) -> None:
+    """Ask `done` until it answers "", which means yes; anything else is the state so far. Raises StepError."""
+    give_up_at = time.monotonic() + patience_s
+    said = ""
+    while state := done():
+        if state != said:
+            print(f"waiting: {what}: {state}", flush=True)
+            said = state
+        if time.monotonic() >= give_up_at:
+            raise StepError(f"{what}: still {state} after {patience_s:.0f} s")
+        time.sleep(pause_s)
