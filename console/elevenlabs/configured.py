@@ -7,7 +7,7 @@ from common.elevenlabs import REST_HOSTS
 from common.env import Env, SettingError
 from functions.common.settings import targets
 from relay.agents import VENDORS
-from relay.agents.elevenlabs import ElevenLabsAgent, resolve
+from relay.agents.elevenlabs.options import ElevenLabsAgent, resolve
 from relay.agents.roster import AgentSpec, Roster
 from relay.settings import Settings
 

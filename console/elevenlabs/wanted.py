@@ -8,7 +8,7 @@ from common.documents import Document, mapping, number, objects
 from console.checks.finding import Verdict
 from console.elevenlabs.configured import Wishes
 from console.elevenlabs.observation import Observation, Place
-from relay.agents.elevenlabs_codec import FORMATS
+from relay.agents.elevenlabs.codec import FORMATS
 from relay.agents.seam import CallInfo
 from relay.agents.tool_descriptions import END_CALL
 from relay.audio.convert import AudioFormat, Encoding

@@ -1,4 +1,4 @@
-"""Voice agents: one file a vendor behind one seam, and the registry that knows them all."""
+"""Voice agents: a file or a small folder for each vendor behind one seam, and the registry that knows them all."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -8,8 +8,20 @@ from typing import Any, Final, TypeVar
 import aiohttp
 import msgspec
 
-from relay.agents.seam import UNREADABLE, AgentError, AgentEvent, Audio, Ended, Notice, malformed
+from relay.agents.seam import (
+    UNREADABLE,
+    AgentError,
+    AgentEvent,
+    Audio,
+    CallerText,
+    CallerTurn,
+    Ended,
+    Notice,
+    ToolCall,
+    malformed,
+)
 from relay.agents.socket import AgentSocket, Closed
+from relay.agents.tool_descriptions import END_CALL, parse_arguments
 from relay.audio.convert import AudioFormat
 
 READY_TIMEOUT: Final = 5.0  # waited for with a caller on the line
@@ -22,6 +34,8 @@ encode: Final = msgspec.json.Encoder().encode
 _decode_json: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 Decoded = TypeVar("Decoded")
+Message = dict[str, Any]
+Reader = Callable[[Message], Iterable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +46,23 @@ class Failed:
     text: str
 
 
-def read(text: bytes, reader: Callable[[dict[str, Any]], Iterable[Any]]) -> list[Any]:
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
+    """The model wants a tool. `arguments`: JSON text, as the model wrote it."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCancelled:
+    """The result is not wanted any more."""
+
+    call_id: str
+
+
+def read(text: bytes, reader: Reader) -> list[Any]:
     """What `reader` makes of a JSON message. Never raises: what can't be read is a Notice, after what could be."""
     found: list[Any] = []
     try:
@@ -41,6 +71,11 @@ def read(text: bytes, reader: Callable[[dict[str, Any]], Iterable[Any]]) -> list
     except UNREADABLE as error:
         found.append(malformed(error))
     return found
+
+
+def read_by_type(text: bytes, readers: Mapping[str, Reader]) -> list[Any]:
+    """What the reader of a message's `type` makes of it, nothing for types without one. Never raises."""
+    return read(text, lambda message: reader(message) if (reader := readers.get(message["type"])) else ())
 
 
 class SocketSession:
@@ -53,6 +88,7 @@ class SocketSession:
         self._http = http
         self._socket: AgentSocket | None = None
         self._quiet_at: float | None = None
+        self._functions: dict[str, str] = {}  # names of the calls that wait for our answer
         self._malformed = False
         self._ahead: list[Any] = []  # came in one message with what `connect` was waiting for
 
@@ -63,8 +99,25 @@ class SocketSession:
         raise NotImplementedError
 
     async def _react(self, decoded: Any) -> Iterable[AgentEvent]:
-        """What a decoded message means to the call."""
+        """What a decoded message means to the call: here what it means whoever the vendor is."""
+        match decoded:
+            case FunctionCall() | ToolCall():
+                return await self._use_tool(decoded)
+            case FunctionCancelled(call_id):
+                self._functions.pop(call_id, None)
+            case Failed(reason, text):
+                return (Ended(by_agent=False, reason=reason, detail=text),)
+            case CallerTurn() | CallerText() | Notice():
+                return (decoded,)
+        return ()
+
+    async def _send_result(self, call_id: str, name: str, result: str, *, is_error: bool) -> None:
+        """Say the answer of a tool in the vendor's words."""
         raise NotImplementedError
+
+    def _goodbye(self) -> Iterable[AgentEvent]:
+        """The agent called end_call: what that means at once, besides that the end is near."""
+        return ()
 
     def _unsaid(self) -> Iterable[AgentEvent]:
         """What came in pieces of which the last is not coming any more."""
@@ -74,6 +127,12 @@ class SocketSession:
 
     def prepare(self) -> None:
         """Nothing to begin before the call is known."""
+
+    async def answer_tool(self, call_id: str, result: str, *, is_error: bool) -> None:
+        """Answer a tool, unless the vendor does not wait for it any more."""
+        name = self._functions.pop(call_id, None)
+        if name is not None:
+            await self._send_result(call_id, name, result, is_error=is_error)
 
     async def interrupted(self, utterance: str, heard_ms: int) -> None:
         """Nothing to tell the vendor."""
@@ -155,6 +214,19 @@ class SocketSession:
         if self._quiet_at is not None:
             return ENDED
         return Ended(by_agent=False, reason=f"close_{closed.code}", detail=str(closed))
+
+    async def _use_tool(self, call: FunctionCall | ToolCall) -> Iterable[AgentEvent]:
+        if call.name == END_CALL:
+            self._hang_up()
+            return self._goodbye()
+        self._functions[call.call_id] = call.name
+        if isinstance(call, ToolCall):
+            return (call,)
+        arguments = parse_arguments(call.arguments)
+        if arguments is None:
+            await self.answer_tool(call.call_id, "the arguments must be a JSON object", is_error=True)
+            return ()
+        return (ToolCall(call.call_id, call.name, arguments),)
 
     def _hang_up(self) -> None:
         """The agent called end_call: its last words may still be coming."""

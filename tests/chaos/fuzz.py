@@ -18,7 +18,10 @@ from common.signature import Verdict, verify
 from common.times import to_unix
 from functions.common.http import request
 from relay import exotel
-from relay.agents import deepgram, elevenlabs, gemini_codec, openai
+from relay.agents.deepgram.codec import decode as decode_deepgram
+from relay.agents.elevenlabs.codec import decode as decode_elevenlabs
+from relay.agents.gemini.codec import decode as decode_gemini
+from relay.agents.openai.codec import decode as decode_openai
 
 INPUTS = 10_000_000
 STRANGE = [
@@ -153,10 +156,10 @@ def _number(data: bytes) -> None:
 
 READERS: dict[str, Callable[[bytes], object]] = {
     "exotel": exotel.decode,
-    "elevenlabs": elevenlabs.decode,
-    "openai": openai.decode,
-    "deepgram": deepgram.decode,
-    "gemini": gemini_codec.decode,
+    "elevenlabs": decode_elevenlabs,
+    "openai": decode_openai,
+    "deepgram": decode_deepgram,
+    "gemini": decode_gemini,
     "document": _document,
     "signature": _signature,
     "number": _number,

@@ -16,8 +16,7 @@ from aiohttp.test_utils import TestServer
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from relay.agents.elevenlabs import ElevenLabsAgent, ElevenLabsSession
-from relay.agents.elevenlabs_codec import (
+from relay.agents.elevenlabs.codec import (
     AudioChunk,
     Interrupted,
     LateAudio,
@@ -26,6 +25,8 @@ from relay.agents.elevenlabs_codec import (
     decode,
     initiation,
 )
+from relay.agents.elevenlabs.options import ElevenLabsAgent
+from relay.agents.elevenlabs.session import ElevenLabsSession
 from relay.agents.seam import (
     AgentError,
     AgentText,

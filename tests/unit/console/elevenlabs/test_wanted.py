@@ -10,7 +10,7 @@ from console.elevenlabs.tools import observe_tools
 from console.elevenlabs.wanted import EVENTS, observe
 from console.elevenlabs.webhook import assigned, observe_assignment
 from console.setup.newcomer import Newcomer
-from relay.agents import elevenlabs_codec
+from relay.agents.elevenlabs import codec
 from sim.elevenlabs_rest import new_agent
 
 ONE_TEAM = Wishes()
@@ -28,7 +28,7 @@ def mended(agent, wishes=ONE_TEAM):
 
 def test_exactly_the_events_that_the_relay_reads_are_wanted():
     # two more come unasked: an error of the socket's own, and the queue before the conversation has begun
-    assert set(EVENTS) == set(elevenlabs_codec._READERS) - {"error", "queue_status"}
+    assert set(EVENTS) == set(codec._READERS) - {"error", "queue_status"}
 
 
 def test_mending_leaves_nothing_to_mend_and_all_else_alone():

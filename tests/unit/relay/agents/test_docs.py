@@ -9,11 +9,11 @@ import pytest
 
 from relay.agents import VENDORS
 from relay.agents.bot import Bot
-from relay.agents.deepgram import DeepgramOptions
+from relay.agents.deepgram.options import DeepgramOptions
 from relay.agents.echo import EchoOptions
-from relay.agents.elevenlabs import ElevenLabsOptions
-from relay.agents.gemini_codec import GeminiOptions
-from relay.agents.openai import OpenAIOptions
+from relay.agents.elevenlabs.options import ElevenLabsOptions
+from relay.agents.gemini.options import GeminiOptions
+from relay.agents.openai.options import OpenAIOptions
 from relay.agents.roster import _KINDS
 from relay.agents.script import Step
 from relay.app import create_app

@@ -4,7 +4,9 @@ import base64
 
 import pytest
 
-from relay.agents.openai import OpenAIOptions, OpenAISession, Updated
+from relay.agents.openai.codec import Updated
+from relay.agents.openai.options import OpenAIOptions
+from relay.agents.openai.session import OpenAISession
 from relay.agents.seam import AgentError, AgentText, Audio, Ended, Interruption, Notice, ToolCall, UtteranceDone
 from tests.unit.relay.agents.peer import Peer, events
 

@@ -7,9 +7,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from relay.agents.gemini_codec import (
+from relay.agents.gemini.codec import (
     CallerWords,
-    GeminiOptions,
     GenerationComplete,
     GoAway,
     Handle,
@@ -17,11 +16,11 @@ from relay.agents.gemini_codec import (
     ModelAudio,
     ModelWords,
     SetupComplete,
-    ToolCancelled,
     TurnComplete,
     decode,
     setup,
 )
+from relay.agents.gemini.options import DEFAULT_MODEL, GeminiOptions
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import (
     AgentError,
@@ -35,17 +34,14 @@ from relay.agents.seam import (
     Formats,
     Interruption,
     Notice,
-    ToolCall,
     UtteranceDone,
 )
 from relay.agents.session import ENDED, LATE_SECONDS, SocketSession, encode
 from relay.agents.socket import AgentSocket, Closed
-from relay.agents.tool_descriptions import END_CALL
 from relay.agents.vendor import Agent, api_key, read_options, socket_base
 from relay.audio.convert import AudioFormat, Encoding
 from relay.settings import Settings
 
-DEFAULT_MODEL: Final = "gemini-3.8-live"
 _PATH: Final = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 _HEARD: Final = AudioFormat(Encoding.PCM, 16_000)
 _SPOKEN: Final = AudioFormat(Encoding.PCM, 24_000)
@@ -77,7 +73,6 @@ class GeminiSession(SocketSession):
         self._model_words = ""
         self._caller_words = ""
         self._caller_turn = ""
-        self._tools: dict[str, str] = {}  # names of the calls that wait for our answer
 
     async def connect(self, call: CallInfo) -> Formats:
         """Open a socket, set the conversation up, ask for the first words."""
@@ -99,12 +94,9 @@ class GeminiSession(SocketSession):
         """As text in the caller's stream."""
         await self._say(f"[The caller pressed on the phone's keypad: {keys}]")
 
-    async def answer_tool(self, call_id: str, result: str, *, is_error: bool) -> None:
-        """Answer a function call, unless it was cancelled."""
-        name = self._tools.pop(call_id, None)
-        if name is not None:
-            response = {"id": call_id, "name": name, "response": {"error" if is_error else "result": result}}
-            await self._send({"toolResponse": {"functionResponses": [response]}})
+    async def _send_result(self, call_id: str, name: str, result: str, *, is_error: bool) -> None:
+        response = {"id": call_id, "name": name, "response": {"error" if is_error else "result": result}}
+        await self._send({"toolResponse": {"functionResponses": [response]}})
 
     async def close(self) -> None:
         """Close the socket, and give up moving to another."""
@@ -212,18 +204,14 @@ class GeminiSession(SocketSession):
                 return self._finish()
             case TurnComplete():
                 return self._turn_complete()
-            case ToolCall(call_id, name):
-                return self._tool(decoded, call_id, name)
-            case ToolCancelled(call_id):
-                self._tools.pop(call_id, None)
             case Handle(handle):
                 self._handle = handle or self._handle
             case GoAway(seconds):
                 if self._handle and (self._moving is None or self._moving.done()):
                     self._moving = asyncio.create_task(self._move(seconds))
                 return (Notice("go_away", f"{seconds:g} s left"),)
-            case Notice():
-                return (decoded,)
+            case _:
+                return await super()._react(decoded)
         return ()
 
     def _begin_turn(self) -> tuple[AgentEvent, ...]:
@@ -279,12 +267,8 @@ class GeminiSession(SocketSession):
         turn, self._caller_turn = self._caller_turn, ""
         return (CallerText(text, turn),) if text else ()
 
-    def _tool(self, call: ToolCall, call_id: str, name: str) -> tuple[AgentEvent, ...]:
-        if name == END_CALL:
-            self._hang_up()
-            return (ENDED,) if self._between_turns.is_set() else ()
-        self._tools[call_id] = name
-        return (call,)
+    def _goodbye(self) -> tuple[AgentEvent, ...]:
+        return (ENDED,) if self._between_turns.is_set() else ()
 
 
 def configure(spec: AgentSpec, settings: Settings) -> Agent:

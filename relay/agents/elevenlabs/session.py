@@ -3,16 +3,12 @@
 import asyncio
 import binascii
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
 
 import aiohttp
 import msgspec
 
-from common.elevenlabs import REST_HOSTS, rest_base
-from common.env import Env, SettingError
-from relay.agents.elevenlabs_codec import (
+from relay.agents.elevenlabs.codec import (
     FORMATS,
     AudioChunk,
     Decoded,
@@ -25,6 +21,7 @@ from relay.agents.elevenlabs_codec import (
     decode,
     initiation,
 )
+from relay.agents.elevenlabs.options import ElevenLabsAgent, resolve
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import (
     AgentError,
@@ -38,7 +35,7 @@ from relay.agents.seam import (
     UtteranceDone,
 )
 from relay.agents.socket import AgentSocket, Closed
-from relay.agents.vendor import Agent, read_options
+from relay.agents.vendor import Agent
 from relay.settings import Settings
 
 _SIGNED_URL_TIMEOUT: Final = 4.0  # these are waited for with a caller on the line: half a second is usual
@@ -48,34 +45,6 @@ _GOODBYE_TIMEOUT: Final = 5.0  # after end_call and its last sound the server cl
 
 _decode_json: Final = msgspec.json.Decoder().decode
 _encode_json: Final = msgspec.json.Encoder().encode
-
-
-class ElevenLabsOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Options of an ElevenLabs agent; empty ones are those of the environment. All else is set at ElevenLabs."""
-
-    region: str = ""
-    base_url: str = ""
-    api_key_env: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ElevenLabsAgent:
-    """Where and how to reach one agent."""
-
-    agent_id: str
-    api_key: str = ""
-    region: str = "default"
-    base_url: str = ""
-
-    @property
-    def rest_url(self) -> str:
-        """Base of the REST API."""
-        return rest_base(self.region, self.base_url)
-
-    @property
-    def socket_url(self) -> str:
-        """The socket of a public agent."""
-        return f"ws{self.rest_url.removeprefix('http')}/v1/convai/conversation?agent_id={quote(self.agent_id)}"
 
 
 class ElevenLabsSession:
@@ -266,23 +235,6 @@ class ElevenLabsSession:
     async def _send(self, message: Mapping[str, Any]) -> None:
         assert self._socket is not None
         await self._socket.send(_encode_json(message))
-
-
-def resolve(spec: AgentSpec, settings: Settings) -> ElevenLabsAgent:
-    """Where the agent of this entry is reached, and with which key. Raises SettingError."""
-    options = read_options(spec, ElevenLabsOptions, settings)
-    if options.region and options.region not in REST_HOSTS:
-        place = f"agents.{spec.alias}.options.region"
-        raise SettingError("AGENTS_FILE", settings.agents_file, f"{place} to be one of {', '.join(REST_HOSTS)}")
-    key = settings.elevenlabs_api_key
-    if options.api_key_env:
-        key = Env(settings.environ).required(options.api_key_env, f"the ElevenLabs API key for agent {spec.alias!r}")
-    return ElevenLabsAgent(
-        agent_id=spec.id,
-        api_key=key,
-        region=options.region or settings.elevenlabs_region,
-        base_url=options.base_url or settings.elevenlabs_base_url,
-    )
 
 
 def configure(spec: AgentSpec, settings: Settings) -> Agent:

@@ -3,24 +3,12 @@
 import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from msgspec import Meta
-
+from relay.agents.gemini.options import GeminiOptions
 from relay.agents.seam import CallInfo, ToolCall
-from relay.agents.session import read
+from relay.agents.session import FunctionCancelled, Message, read
 from relay.agents.tool_descriptions import describe
-from relay.agents.vendor import HostedOptions
-
-
-class GeminiOptions(HostedOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Options of a Gemini agent; its `id` is the model."""
-
-    voice: str = "Kore"
-    silence_ms: Annotated[int, Meta(ge=100, le=5000)] = 500
-    prefix_ms: Annotated[int, Meta(ge=0, le=2000)] = 200
-    api_key_env: str = "GEMINI_API_KEY"
-    base_url: str = "https://generativelanguage.googleapis.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +70,6 @@ class TurnComplete:
     """The turn is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCancelled:
-    """The result is not wanted any more."""
-
-    call_id: str
-
-
-Message = dict[str, Any]
-
-
 def decode(text: bytes) -> list[Any]:
     """The events of one server message, in the order in which they are meant. Never raises.
 
@@ -111,7 +89,7 @@ def _read(message: Message) -> Iterator[Any]:
         for function in call["functionCalls"]:
             yield ToolCall(function["id"], function["name"], dict(function.get("args") or {}))
     if cancellation := message.get("toolCallCancellation"):
-        yield from (ToolCancelled(call_id) for call_id in cancellation["ids"])
+        yield from (FunctionCancelled(call_id) for call_id in cancellation["ids"])
     if (away := message.get("goAway")) is not None:
         yield GoAway(float(str(away.get("timeLeft", "0s")).removesuffix("s")))
 

@@ -1,0 +1,144 @@
+"""A conversation with a Deepgram Voice Agent (other-agents.md B2)."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any, Final
+
+import aiohttp
+from aiohttp import WSMsgType
+
+from relay.agents.deepgram.codec import (
+    AgentAudioDone,
+    AgentSays,
+    AgentSpeaks,
+    CallerSpeaks,
+    SettingsApplied,
+    Welcome,
+    decode,
+    settings_message,
+)
+from relay.agents.deepgram.options import DeepgramOptions
+from relay.agents.roster import AgentSpec
+from relay.agents.seam import AgentEvent, AgentText, Audio, CallInfo, Formats, Interruption, UtteranceDone
+from relay.agents.session import ENDED, LATE_SECONDS, SocketSession
+from relay.agents.socket import AgentSocket, Binary
+from relay.agents.vendor import Agent, api_key, read_options, socket_base
+from relay.audio.convert import AudioFormat
+from relay.settings import Settings
+
+KEEP_ALIVE: Final = 8.0  # seconds without audio after which the vendor wants to hear that we are still there
+
+
+class DeepgramSession(SocketSession):
+    """One conversation (see seam.AgentSession). Audio has no ids here: an utterance is a turn that we count."""
+
+    def __init__(self, http: aiohttp.ClientSession, options: DeepgramOptions, key: str) -> None:
+        super().__init__(http)
+        self._options = options
+        self._key = key
+        self._loop = asyncio.get_running_loop()
+        self._line: AudioFormat | None = None
+        self._turn = 0
+        self._in_turn = False
+        self._late_until = 0.0
+        self._sent_at = 0.0
+        self._keep_alive: asyncio.TimerHandle | None = None
+        self._keeping_alive: asyncio.Task[None] | None = None
+
+    async def connect(self, call: CallInfo) -> Formats:
+        """Open, wait to be welcomed, introduce ourselves; no audio before that was accepted."""
+        socket = self._socket = await AgentSocket.open(
+            self._http,
+            f"{socket_base(self._options.base_url)}/v1/agent/converse",
+            headers={"Authorization": f"Token {self._key}"},
+        )
+        self.conversation_id = (await self._await(socket, Welcome, "Welcome")).request_id
+        await self._send(settings_message(self._options, call))
+        await self._await(socket, SettingsApplied, "SettingsApplied")
+        self._line = call.line
+        self._sent_at = self._loop.time()
+        self._watch_silence()
+        return Formats(call.line, call.line)
+
+    async def send_audio(self, data: bytes) -> None:
+        """As a binary message."""
+        assert self._socket is not None
+        self._sent_at = self._loop.time()
+        await self._socket.send(data, WSMsgType.BINARY)
+
+    async def send_keys(self, keys: str) -> None:
+        """As a message of the caller's."""
+        text = f"[The caller pressed on the phone's keypad: {keys}]"
+        await self._send({"type": "InjectUserMessage", "content": text})
+
+    async def _send_result(self, call_id: str, name: str, result: str, *, is_error: bool) -> None:
+        content = f"error: {result}" if is_error else result
+        await self._send({"type": "FunctionCallResponse", "id": call_id, "name": name, "content": content})
+
+    async def close(self) -> None:
+        """Close the socket and stop the timer."""
+        if self._keep_alive is not None:
+            self._keep_alive.cancel()
+        if self._keeping_alive is not None:
+            await asyncio.wait([self._keeping_alive])
+        await super().close()
+
+    def _decode(self, message: bytes) -> list[Any]:
+        return [message] if isinstance(message, Binary) else decode(message)
+
+    async def _react(self, decoded: Any) -> Iterable[AgentEvent]:
+        match decoded:
+            case Binary():
+                return self._audio(decoded)
+            case AgentSays(text):
+                self._begin_turn()
+                return (AgentText(text, str(self._turn)),)
+            case AgentSpeaks():
+                self._begin_turn()
+            case AgentAudioDone():
+                return self._audio_done()
+            case CallerSpeaks():
+                # late sound of the old turn can't be told from new sound: nothing is let through until the agent's
+                # next turn is announced, or so late that it can't be a leftover
+                self._in_turn = False
+                self._late_until = self._loop.time() + LATE_SECONDS
+                return (Interruption(),)
+            case _:
+                return await super()._react(decoded)
+        return ()
+
+    def _begin_turn(self) -> None:
+        self._late_until = 0.0
+        if not self._in_turn:
+            self._in_turn = True
+            self._turn += 1
+
+    def _audio(self, data: bytes) -> tuple[AgentEvent, ...]:
+        assert self._line is not None
+        if self._late_until > self._loop.time():
+            return self._late(len(data), self._line)
+        self._begin_turn()
+        return (Audio(data, str(self._turn)),)
+
+    def _audio_done(self) -> tuple[AgentEvent, ...]:
+        if self._quiet_at is not None:
+            return (ENDED,)
+        if not self._in_turn:
+            return ()
+        self._in_turn = False
+        return (UtteranceDone(str(self._turn)),)
+
+    def _watch_silence(self) -> None:
+        """KeepAlive is for a line from which nothing comes; one that streams silence needs none."""
+        silent_s = self._loop.time() - self._sent_at
+        if silent_s >= KEEP_ALIVE:
+            self._keeping_alive = asyncio.create_task(self._send({"type": "KeepAlive"}))
+            silent_s = 0.0
+        self._keep_alive = self._loop.call_later(KEEP_ALIVE - silent_s, self._watch_silence)
+
+
+def configure(spec: AgentSpec, settings: Settings) -> Agent:
+    """Raises SettingError."""
+    options = read_options(spec, DeepgramOptions, settings)
+    key = api_key(spec, options.api_key_env, settings)
+    return lambda context: DeepgramSession(context.http, options, key)

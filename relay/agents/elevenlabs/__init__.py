@@ -1,0 +1,5 @@
+"""ElevenLabs Agents over their WebSocket (elevenlabs.md, part A)."""
+
+from relay.agents.elevenlabs.session import configure
+
+__all__ = ["configure"]

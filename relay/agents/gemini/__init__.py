@@ -1,0 +1,5 @@
+"""Gemini Live over its WebSocket (other-agents.md B3)."""
+
+from relay.agents.gemini.session import configure
+
+__all__ = ["configure"]

@@ -1,0 +1,19 @@
+"""What a Gemini agent can be told in AGENTS_FILE."""
+
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from relay.agents.vendor import HostedOptions
+
+DEFAULT_MODEL: Final = "gemini-3.8-live"
+
+
+class GeminiOptions(HostedOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of a Gemini agent; its `id` is the model."""
+
+    voice: str = "Kore"
+    silence_ms: Annotated[int, Meta(ge=100, le=5000)] = 500
+    prefix_ms: Annotated[int, Meta(ge=0, le=2000)] = 200
+    api_key_env: str = "GEMINI_API_KEY"
+    base_url: str = "https://generativelanguage.googleapis.com"

@@ -1,0 +1,25 @@
+"""What an OpenAI agent can be told in AGENTS_FILE."""
+
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta
+
+from relay.agents.vendor import HostedOptions
+
+DEFAULT_MODEL: Final = "gpt-realtime-2.1"
+
+
+class OpenAIOptions(HostedOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of an OpenAI agent; its `id` is the model."""
+
+    voice: str = "marin"
+    speed: Annotated[float, Meta(ge=0.25, le=1.5)] = 1.0
+    language: str = ""
+    """Of the caller, as ISO 639-1, for the transcript."""
+    transcription_model: str = "gpt-4o-mini-transcribe"
+    turn_detection: Literal["server_vad", "semantic_vad"] = "server_vad"
+    threshold: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    silence_ms: Annotated[int, Meta(ge=100, le=5000)] = 500
+    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
+    api_key_env: str = "OPENAI_API_KEY"
+    base_url: str = "https://api.openai.com"

@@ -1,0 +1,168 @@
+"""A conversation with OpenAI Realtime (other-agents.md B1)."""
+
+import binascii
+from collections.abc import Iterable
+from typing import Any, Final
+from urllib.parse import quote
+
+import aiohttp
+
+from relay.agents.openai.codec import (
+    TELEPHONE,
+    WIDE,
+    CallerSpeaks,
+    Created,
+    ReplyAudio,
+    ReplyBegan,
+    ReplyDone,
+    ReplyWords,
+    Updated,
+    decode,
+    session_update,
+    text_item,
+)
+from relay.agents.openai.options import DEFAULT_MODEL, OpenAIOptions
+from relay.agents.roster import AgentSpec
+from relay.agents.seam import AgentEvent, AgentText, Audio, CallInfo, Formats, Interruption, UtteranceDone
+from relay.agents.session import ENDED, SocketSession
+from relay.agents.socket import AgentSocket
+from relay.agents.vendor import Agent, api_key, read_options, socket_base
+from relay.settings import Settings
+
+_ITEMS_KEPT: Final = 16  # replies of which we remember how much came; more are never waiting to be heard
+
+
+class OpenAISession(SocketSession):
+    """One conversation (see seam.AgentSession). An utterance is an item of the vendor's."""
+
+    def __init__(self, http: aiohttp.ClientSession, options: OpenAIOptions, model: str, key: str) -> None:
+        super().__init__(http)
+        self._options = options
+        self._url = f"{socket_base(options.base_url)}/v1/realtime?model={quote(model)}"
+        self._key = key
+        self._format = TELEPHONE
+        self._running = ""  # the response being made
+        self._stale: set[str] = set()  # responses that the caller has spoken over
+        self._received: dict[str, int] = {}  # bytes of each item's speech
+        self._words: dict[str, str] = {}  # of items whose text is not complete yet
+        self._reply_wanted = False
+
+    async def connect(self, call: CallInfo) -> Formats:
+        """Open, settle the formats, say what was said before, and ask for the first words."""
+        # on a telephone line μ-law both ways: a table instead of a resampler, and a sixth of the bytes
+        self._format = TELEPHONE if call.line.rate_hz == TELEPHONE.rate_hz else WIDE
+        socket = self._socket = await AgentSocket.open(
+            self._http, self._url, headers={"Authorization": f"Bearer {self._key}"}
+        )
+        self.conversation_id = (await self._await(socket, Created, "session.created")).session_id
+        await self._send(session_update(self._options, call, self._format))
+        await self._await(socket, Updated, "session.updated")
+        if call.said_so_far:
+            await self._send(text_item("system", f"This was said on this call before you took over:\n{call.recap}"))
+        if opening := self._options.opening(call):
+            await self._send({"type": "response.create", "response": {"instructions": opening}})
+        return Formats(self._format, self._format)
+
+    async def send_audio(self, data: bytes) -> None:
+        """Append to the input buffer; the server finds the turns in it."""
+        assert self._socket is not None
+        audio = binascii.b2a_base64(data, newline=False)
+        await self._socket.send(b'{"type":"input_audio_buffer.append","audio":"%b"}' % audio)
+
+    async def send_keys(self, keys: str) -> None:
+        """As a message of the caller's."""
+        await self._send(text_item("user", f"[The caller pressed on the phone's keypad: {keys}]"))
+        await self._reply()
+
+    async def _send_result(self, call_id: str, name: str, result: str, *, is_error: bool) -> None:
+        """The model goes on once all the tools it asked for are answered."""
+        output = f"error: {result}" if is_error else result
+        item = {"type": "function_call_output", "call_id": call_id, "output": output}
+        await self._send({"type": "conversation.item.create", "item": item})
+        await self._reply()
+
+    async def interrupted(self, utterance: str, heard_ms: int) -> None:
+        """Cut the item that was playing to what was heard, and what waited behind it to nothing.
+
+        More milliseconds than the server has sent would be an error (other-agents.md B1).
+        """
+        items = list(self._received)
+        if utterance not in items:
+            return
+        for item_id in items[items.index(utterance) :]:
+            received_ms = int(self._format.duration_ms(self._received.pop(item_id)))
+            cut = {"item_id": item_id, "content_index": 0, "audio_end_ms": min(heard_ms, received_ms)}
+            await self._send({"type": "conversation.item.truncate", **cut})
+            heard_ms = 0
+
+    def _decode(self, message: bytes) -> list[Any]:
+        return decode(message)
+
+    async def _react(self, decoded: Any) -> Iterable[AgentEvent]:
+        match decoded:
+            case ReplyAudio(response_id, item_id, data):
+                return self._audio(response_id, item_id, data)
+            case ReplyWords():
+                return self._text(decoded)
+            case ReplyBegan(response_id):
+                self._running = response_id
+            case CallerSpeaks():
+                return self._spoken_over()
+            case ReplyDone():
+                return await self._reply_done(decoded)
+            case _:
+                return await super()._react(decoded)
+        return ()
+
+    def _audio(self, response_id: str, item_id: str, data: bytes) -> tuple[AgentEvent, ...]:
+        if response_id in self._stale:
+            return self._late(len(data), self._format)
+        if not data:
+            return (UtteranceDone(item_id),)
+        self._received[item_id] = self._received.get(item_id, 0) + len(data)
+        if len(self._received) > _ITEMS_KEPT:
+            del self._received[next(iter(self._received))]
+        return (Audio(data, item_id),)
+
+    def _text(self, words: ReplyWords) -> tuple[AgentEvent, ...]:
+        if words.response_id in self._stale:
+            return ()
+        if not words.whole:
+            self._words[words.item_id] = self._words.get(words.item_id, "") + words.text
+            return ()
+        self._words.pop(words.item_id, None)
+        return (AgentText(words.text.strip(), words.item_id),)
+
+    def _spoken_over(self) -> tuple[AgentEvent, ...]:
+        if self._running:
+            self._stale.add(self._running)
+        return (*self._unsaid(), Interruption())
+
+    def _unsaid(self) -> tuple[AgentEvent, ...]:
+        """The words so far are all there will be of a reply that is cut short."""
+        said = tuple(AgentText(text.strip(), item_id) for item_id, text in self._words.items())
+        self._words.clear()
+        return said
+
+    async def _reply_done(self, done: ReplyDone) -> tuple[AgentEvent, ...]:
+        self._stale.discard(done.response_id)
+        if done.response_id == self._running:
+            self._running = ""
+        if self._quiet_at is not None:
+            return (ENDED,)
+        if self._reply_wanted:
+            await self._reply()
+        return ()
+
+    async def _reply(self) -> None:
+        """Ask for a reply, once nothing stands in its way: there can only be one at a time."""
+        self._reply_wanted = bool(self._running or self._functions)
+        if not self._reply_wanted:
+            await self._send({"type": "response.create"})
+
+
+def configure(spec: AgentSpec, settings: Settings) -> Agent:
+    """Raises SettingError."""
+    options = read_options(spec, OpenAIOptions, settings)
+    key = api_key(spec, options.api_key_env, settings)
+    return lambda context: OpenAISession(context.http, options, spec.id or DEFAULT_MODEL, key)
