@@ -72,7 +72,7 @@ class Pacer:
     def interrupt(self) -> str:
         """Drop what was not played: locally, and on the line by `clear`. Returns the utterance that was playing."""
         now = self._loop.time()
-        cut = set(self._playout.flush()) | self._clock.upcoming(now)
+        cut = self._cut(now)
         playing = self._clock.playing(now) or next(iter(cut), "")
         self._report(cut)  # echoes of cleared marks may still come and mean nothing (exotel.md 1.6)
         self._echoed.set()
@@ -131,7 +131,7 @@ class Pacer:
                 # a mark may have been sent meanwhile, and its echo is the better witness
                 if self._heard_by() <= self._loop.time():
                     self._quality.marks_lost += len(self._marks)
-                    self._report(set())
+                    self._report(())
                     return
 
     def _heard_by(self) -> float:
@@ -144,11 +144,15 @@ class Pacer:
     def settle(self) -> None:
         """The call is over: the clock says what was heard of speech still on its way."""
         self._quality.marks_lost += len(self._marks)
-        self._report({*self._playout.flush(), *self._clock.upcoming(self._loop.time())})
+        self._report(self._cut(self._loop.time()))
 
-    def _report(self, cut: set[str]) -> None:
+    def _cut(self, now: float) -> tuple[str, ...]:
+        """Drop what waits here; the utterances cut short here or on the line, in the order of their playing."""
+        return tuple(dict.fromkeys([*self._clock.upcoming(now), *self._playout.flush()]))
+
+    def _report(self, cut: tuple[str, ...]) -> None:
         """Say by the clock what was heard of all that no echo has confirmed; `cut`: of which there was more."""
-        for utterance in dict.fromkeys([*self._marks, self._open_utterance, *sorted(cut)]):
+        for utterance in dict.fromkeys([*self._marks, self._open_utterance, *cut]):
             if utterance:
                 self._on_heard(utterance, self.heard_ms(utterance), utterance in cut)
         self._marks.clear()

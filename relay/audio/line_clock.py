@@ -61,9 +61,10 @@ class LineClock:
         )
         return self._heard.get(utterance, 0) + playing
 
-    def upcoming(self, now: float) -> set[str]:
-        """Utterances of which the line holds something that it has not begun to play."""
-        return {span.utterance for flight in self._in_flight if flight.start > now for span in flight.frame.spans}
+    def upcoming(self, now: float) -> tuple[str, ...]:
+        """Utterances of which the line holds something that it has not begun to play, the next first."""
+        spans = (span for flight in self._in_flight if flight.start > now for span in flight.frame.spans)
+        return tuple(dict.fromkeys(span.utterance for span in spans))
 
     def playing(self, now: float) -> str:
         """The utterance that the line is playing, empty when it is none."""
@@ -71,10 +72,6 @@ class LineClock:
             if flight.start <= now < flight.end and flight.frame.spans:
                 return flight.frame.spans[-1].utterance
         return ""
-
-    def unheard(self, now: float) -> float:
-        """Seconds of sound that the line still has to play."""
-        return max(0.0, self.dry_at - now)
 
     def _settle(self, now: float) -> None:
         while self._in_flight and self._in_flight[0].end <= now:
