@@ -288,7 +288,8 @@ class Call:
         )
         # stored before the line is closed: what Exotel does next may depend on it
         await self._services.events.post(ended, patience_s=EVENT_PATIENCE)
-        await self._line.close()
+        failed = f" {vendor} {spell.end_reason}" if spell and reason is EndReason.AGENT_FAILED else ""
+        await self._line.close(reason=f"{reason}{failed}")
 
     def _ended_event(self, reason: EndReason, detail: str) -> dict[str, Any]:
         return self.facts.event(

@@ -12,6 +12,7 @@ from relay import exotel
 from relay.logs import CallLog
 
 _CLOSE_TIMEOUT: Final = 2.0
+_CLOSE_REASON: Final = 120  # bytes; a close frame has room for 123
 # What waits in our buffers is heard late. The kernel's grow to megabytes, minutes of sound; with these a line that does
 # not read is noticed after two or three seconds.
 SEND_BUFFER: Final = 32 * 1024  # the kernel takes twice as much, for its own needs, too
@@ -83,11 +84,14 @@ class Line:
         """How the socket was closed: 1006 without a handshake, which is normal after `stop` (exotel.md 1.5)."""
         return self._ws.close_code
 
-    async def close(self, code: int = 1000) -> None:
-        """Hand the call over: with the socket closed Exotel runs its next applet (exotel.md 1.9)."""
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Hand the call over: with the socket closed Exotel runs its next applet (exotel.md 1.9).
+
+        `reason`: for who looks at the close frame, at most 120 bytes; Exotel doesn't.
+        """
         try:
             async with asyncio.timeout(_CLOSE_TIMEOUT):
-                await self._ws.close(code=code)
+                await self._ws.close(code=code, message=reason.encode()[:_CLOSE_REASON])
         except (TimeoutError, ConnectionError):
             if self._transport is not None:
                 self._transport.abort()

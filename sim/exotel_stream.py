@@ -89,6 +89,7 @@ class Stream:
         self.duration_s = 0.0
         self.ended_by = "nobody"
         self.close_code: int | None = None
+        self.close_reason = ""
         self.said_lines: list[tuple[float, str]] = []
         self.clears: list[float] = []
         self.media_messages = 0
@@ -219,6 +220,7 @@ class Stream:
                 self.book.broken(now - self.started_at, Rule.BINARY_FRAME, f"{len(message.data)} bytes")
             elif message.type is not aiohttp.WSMsgType.CONTINUATION:
                 self.close_code = socket.close_code
+                self.close_reason = (message.extra or "") if message.type is aiohttp.WSMsgType.CLOSE else ""
                 return self._end("bot")
 
     def _act(self, now: float, text: str) -> None:

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from aiohttp import WSMsgType, web
 
+from common.documents import decode
 from console.checks.shown import bare
 from console.softphone import sentences
 from console.softphone.address import Address
@@ -24,6 +25,7 @@ PAGE: Final = Path(__file__).parent / "page"
 LEVELS_EVERY: Final = 2  # frames
 OUTBOX: Final = 500  # messages; a page that reads nothing for ten seconds loses sound, not the console its memory
 RECORD_PATIENCE_S: Final = 3.0
+RECORD_CHANCE_S: Final = 1.0  # for a relay that may write elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Softphone:
     from_: str = "09876500001"
     to: str = "08047100002"
     _pages: "set[_Page]" = field(default_factory=set)
+
+    @property
+    def keeps_records(self) -> bool:
+        """Whether the relay's records may be in `store`: it runs on this machine, as that of `make run` does."""
+        return self.at_home or self.address.url.host in {"127.0.0.1", "localhost", "::1"}
 
     def routes(self) -> list[web.RouteDef]:
         """Below the page's own address."""
@@ -177,14 +184,22 @@ class _Page:
     async def _conclude(self, call: PhoneCall, ended: Ended) -> None:
         path = self._phone.store / "audio" / f"{call.call_sid}.wav"
         await asyncio.to_thread(call.save, path)
-        record = await self._record(call.call_sid) if self._phone.at_home else {}
-        sentence = sentences.recorded(record.get("end_reason", "")) or sentences.ended(ended.by, ended.close_code)
+        record = await self._record(call.call_sid) if self._phone.keeps_records else {}
+        told = sentences.conclusion(
+            ended.by,
+            ended.close_code,
+            ended.close_reason,
+            record,
+            agent_heard=call.handset.talk.first_heard,
+            lasted_s=ended.duration_s,
+        )
         self.tell(
             {
                 "is": "ended",
                 "by": ended.by,
-                "trouble": ended.by == "bot" and ended.close_code != 1000,
-                "sentence": sentence,
+                "trouble": told.trouble,
+                "sentence": told.sentence,
+                "advice": told.advice,
                 "at_ms": ended.duration_s * 1000,
                 "wav": f"sound/{path.name}",
                 "kept": str(path),
@@ -193,14 +208,13 @@ class _Page:
         )
 
     async def _record(self, call_sid: str) -> dict[str, Any]:
-        """What the relay at home wrote of the call, a moment after it."""
+        """What a relay on this machine wrote of the call, a moment after it; empty when it writes elsewhere."""
         path = self._phone.store / "logs" / f"{call_sid}.json"
         loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + RECORD_PATIENCE_S
+        give_up_at = loop.time() + (RECORD_PATIENCE_S if self._phone.at_home else RECORD_CHANCE_S)
         while loop.time() < give_up_at:
-            if path.exists():
-                record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-                return record
+            with suppress(OSError, ValueError):  # not there yet, or half written
+                return decode(path.read_bytes())
             await asyncio.sleep(0.05)
         return {}
 

@@ -26,11 +26,12 @@ class NotConnectedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How it ended. `by`: caller, bot or dropped. `close_code`: the relay's, if it closed."""
+    """How it ended. `by`: caller, bot or dropped. `close_code`, `close_reason`: the relay's, if it closed."""
 
     by: str
     close_code: int | None
     duration_s: float
+    close_reason: str = ""
 
 
 class PhoneCall:
@@ -95,7 +96,7 @@ class PhoneCall:
         if self._dropped.is_set():
             return Ended("dropped", None, self._ended_s)
         await running  # an error of ours is an error
-        return Ended(self._stream.ended_by, self._stream.close_code, self._ended_s)
+        return Ended(self._stream.ended_by, self._stream.close_code, self._ended_s, self._stream.close_reason)
 
     def save(self, path: Path) -> None:
         """The call as the line carried it, as WAV: left what the caller said, right what the caller heard."""

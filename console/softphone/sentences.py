@@ -2,9 +2,14 @@
 
 import socket
 import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 from yarl import URL
+
+from console.records.cause import SILENT_S, of_close, of_record
 
 _STATUS = {
     401: "The relay refused the call: the token in its address is wrong or missing. Copy the whole address again, as "
@@ -42,38 +47,59 @@ def no_connection(error: Exception, url: URL) -> str:
     return f"The relay at {place} can't be reached: {error or type(error).__name__}."
 
 
-def ended(by: str, close_code: int | None) -> str:
-    """How a call ended. `by`: caller, bot, dropped."""
-    if by == "caller":
-        return "You hung up."
-    if by == "dropped":
-        return "The line was dropped without a goodbye, as when a phone loses its network."
-    if close_code == 1000:
-        return (
-            "The relay closed the call: the agent said goodbye or handed over. Exotel would go on with the next applet."
-        )
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What the person who called is told at the end. `trouble`: this was not how a call should go."""
+
+    sentence: str
+    advice: str = ""
+    trouble: bool = False
+
+
+def conclusion(
+    by: str, close_code: int | None, close_reason: str, record: Mapping[str, Any], *, agent_heard: bool, lasted_s: float
+) -> Conclusion:
+    """How a call ended. `by`: caller, bot, dropped. `record`: the relay's own, empty where it can't be read.
+
+    A relay closes with 1000 whatever happened, because closing is the hand-over: why it did is in its record, else in
+    the reason of its close frame, and silence of the agent is never taken for a goodbye.
+    """
+    cause = (of_record(dict(record)) if record else None) or of_close(close_reason)
+    if cause is not None and not (by == "dropped" and cause.kind == "line_lost"):
+        return Conclusion(cause.sentence, cause.advice, trouble=True)
+    if by == "bot" and close_code != 1000:
+        return Conclusion(_broken_off(close_code), trouble=True)
+    unheard = not agent_heard and by != "dropped" and (by == "bot" or lasted_s >= SILENT_S)
+    if unheard:
+        who = "The relay closed the call" if by == "bot" else "You hung up"
+        advice = "Look at the relay's log lines of this call, or run make doctor."
+        return Conclusion(f"{who}, and nothing had been heard from the agent.", advice, trouble=True)
+    said = _REASONS.get(str(record.get("end_reason", "")) or close_reason.partition(" ")[0], "")
+    return Conclusion(said or _BY.get(by, _CLOSED))
+
+
+_BY: Mapping[str, str] = {
+    "caller": "You hung up.",
+    "dropped": "The line was dropped without a goodbye, as when a phone loses its network.",
+}
+_CLOSED = "The relay closed the call: the agent said goodbye or handed over. Exotel would go on with the next applet."
+_REASONS: Mapping[str, str] = {
+    "caller_hung_up": "You hung up.",
+    "line_lost": "The relay noticed that the line was gone.",
+    "agent_ended": "The agent said goodbye, and its last words were played out.",
+    "transferred": "The agent handed the call over to a human: Exotel would now dial.",
+    "time_limit": "The call reached MAX_CALL_SECONDS.",
+    "replaced": "Another stream of the same call took over.",
+}
+
+
+def _broken_off(close_code: int | None) -> str:
     if close_code in {1001, 1012}:
         return f"The relay was shut down and ended the call ({close_code}). Exotel would go on with the next applet."
     return (
         "The relay broke off in the middle of the call: it crashed, or the network between it and here did. "
         "Exotel would go on with the next applet."
     )
-
-
-_REASONS = {
-    "caller_hung_up": "You hung up.",
-    "line_lost": "The relay noticed that the line was gone.",
-    "agent_ended": "The agent said goodbye, and its last words were played out.",
-    "transferred": "The agent handed the call over to a human: Exotel would now dial.",
-    "agent_failed": "No agent could be had or kept.",
-    "time_limit": "The call reached MAX_CALL_SECONDS.",
-    "shutdown": "The relay was shut down.",
-}
-
-
-def recorded(end_reason: str) -> str:
-    """What the relay's own record says of the end; empty when it has nothing to add."""
-    return _REASONS.get(end_reason, "")
 
 
 def _cause(error: BaseException | None, kind: type[BaseException]) -> bool:

@@ -35,7 +35,8 @@ class Talk:
     frame_ms: float
     caller: Ear = field(default_factory=lambda: Ear(CALLER_SPEECH_DB))
     agent: Ear = field(default_factory=Ear)
-    _first_heard: bool = False
+    first_heard: bool = False
+    """Whether the agent has been heard at all."""
     _caller_spoke: bool = False
     _cut_in_ms: float | None = None
     _clear_ms: float | None = None
@@ -45,8 +46,8 @@ class Talk:
         self.caller.hear(at_ms, said, self.frame_ms)
         self.agent.hear(at_ms, heard, self.frame_ms)
         found: list[FirstAudio | BargeIn] = []
-        if not self._first_heard and self.agent.speaking_since_ms is not None:
-            self._first_heard = True
+        if not self.first_heard and self.agent.speaking_since_ms is not None:
+            self.first_heard = True
             found.append(FirstAudio(self._onset(self.agent.speaking_since_ms)))
         began = self.caller.speaking_since_ms is not None and not self._caller_spoke
         self._caller_spoke = self.caller.speaking_since_ms is not None

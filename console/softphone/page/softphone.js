@@ -87,7 +87,7 @@ const hear = {
   problem({ sentence }) {
     complain(sentence);
   },
-  ended({ at_ms, sentence, by, trouble, wav, kept, violations }) {
+  ended({ at_ms, sentence, advice, by, trouble, wav, kept, violations }) {
     over("Call ended");
     log(at_ms, by === "bot" ? "agent" : "quiet", "The end", sentence);
     element("after").hidden = false;
@@ -96,7 +96,7 @@ const hear = {
     element("kept-in").textContent = kept;
     element("violations").hidden = !violations.length;
     element("violations").textContent = `The relay broke rules of Exotel's: ${violations.join("; ")}`;
-    if (trouble) complain(sentence);
+    if (trouble) complain(`${sentence} ${advice}`.trim());
   },
 };
 

@@ -31,7 +31,7 @@ def test_every_command_says_what_it_does(capsys):
     [
         (["calls", "file:{folder}/nowhere"], "calls: file:{folder}/nowhere: there is no such folder."),
         (["calls", "bucket"], "calls: 'bucket': expected file:DIR, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX"),
-        (["softphone", "relay", "--store", "{folder}"], "softphone: 'relay': expected an address that begins"),
+        (["softphone", "relay", "--store", "{folder}"], "softphone: expected an address that begins"),
     ],
 )  # fmt: skip
 def test_what_can_not_be_used_is_one_line_and_status_2(tmp_path, capsys, arguments, says):

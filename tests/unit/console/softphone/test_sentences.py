@@ -30,7 +30,7 @@ def test_an_https_address_is_that_of_its_socket():
         ("wss://relay.example.com/media?sample-rate=44100", "speaks 8000 or 16000"),
         ("wss://relay.example.com/media?a=1&b=2&c=3&d=4", "Exotel takes 3"),
         (f"wss://relay.example.com/media?a={'x' * 300}", "Exotel takes 256"),
-        ("wss://relay.example.com:port/media", "not an address"),
+        ("wss://relay.example.com:port/media", "can't be read"),
     ],
 )
 def test_what_exotel_would_not_take_is_refused_with_a_reason(text, says):
@@ -87,16 +87,41 @@ def test_a_redirect_is_not_followed_by_exotel_either():
     assert "redirect (301)" in sentences.no_connection(error, URL("wss://h/media"))
 
 
+def concluded(by, code=None, reason="", record=None, *, heard=True, lasted_s=20.0):
+    return sentences.conclusion(by, code, reason, record or {}, agent_heard=heard, lasted_s=lasted_s)
+
+
 @pytest.mark.parametrize(
-    ("by", "code", "says"),
+    ("arguments", "says", "trouble"),
     [
-        ("caller", None, "You hung up."),
-        ("dropped", None, "dropped without a goodbye"),
-        ("bot", 1000, "closed the call"),
-        ("bot", 1001, "was shut down"),
-        ("bot", 1006, "broke off in the middle of the call"),
-        ("bot", None, "broke off in the middle of the call"),
+        (("caller",), "You hung up.", False),
+        (("dropped",), "dropped without a goodbye", False),
+        (("dropped", None, "", {"end_reason": "line_lost"}), "The relay noticed that the line was gone.", False),
+        (("bot", 1000), "closed the call: the agent said goodbye or handed over", False),
+        (("bot", 1000, "transferred"), "handed the call over to a human", False),
+        (("bot", 1001), "was shut down", True),
+        (("bot", 1006), "broke off in the middle of the call", True),
+        (("bot", None), "broke off in the middle of the call", True),
+        (("bot", 1000, "agent_failed elevenlabs http_401"), "ElevenLabs refused the API key.", True),
+        (("bot", 1000, "", {"end_reason": "agent_failed"}), "No agent could be reached", True),
     ],
 )
-def test_every_end_has_a_sentence(by, code, says):
-    assert says in sentences.ended(by, code)
+def test_every_end_has_a_sentence(arguments, says, trouble):
+    told = concluded(*arguments)
+    assert says in told.sentence
+    assert told.trouble is trouble
+
+
+def test_silence_of_the_agent_is_never_told_as_a_goodbye():
+    """A wrong vendor key closed the call with 1000 before a word: "the agent said goodbye", said the page."""
+    assert concluded("bot", 1000, heard=False).trouble
+    assert "nothing had been heard from the agent" in concluded("bot", 1000, heard=False).sentence
+    assert "nothing had been heard" in concluded("caller", heard=False).sentence
+    assert not concluded("caller", heard=False, lasted_s=1.0).trouble, "hung up before an agent could have spoken"
+
+
+@pytest.mark.parametrize("text", ["wss://[T0KEN/media", "relay/T0KEN", "ftp://relay/media/T0KEN", "wss://r:x/T0KEN"])
+def test_a_malformed_address_is_refused_without_being_shown(text):
+    with pytest.raises(ValueError, match="expected") as caught:
+        Address.parse(text)
+    assert "T0KEN" not in str(caught.value)

@@ -65,3 +65,21 @@ async def test_closing_the_page_hangs_up_and_keeps_the_call(tmp_path):
                 assert (await response.read()).startswith(b"RIFF")
             async with http.get(f"{url}sound/{'0' * 32}.wav") as response:
                 assert response.status == 404
+
+
+@pytest.mark.parametrize("at_home", [True, False])
+async def test_a_wrong_key_is_named_and_is_no_goodbye(tmp_path, at_home):
+    """The relay closes with 1000 as ever: why is in its record, and where that is out of reach in the close frame."""
+    async with relay_world(tmp_path, settings={"elevenlabs_api_key": "sk_of_somebody_else"}) as world:
+        store = tmp_path if at_home else tmp_path / "elsewhere"
+        phone = Softphone(Address.parse(world.media_url), store, at_home=at_home)
+        async with (
+            open_page(PAGE, phone.routes()) as url,
+            aiohttp.ClientSession() as http,
+            http.ws_connect(f"{url}call") as socket,
+        ):
+            await socket.send_str('{"do": "dial", "rate_hz": 8000}')
+            ended = await told(socket, "ended")
+    assert ended["sentence"] == "ElevenLabs refused the API key."
+    assert "ELEVENLABS_API_KEY" in ended["advice"]
+    assert ended["trouble"] is True
