@@ -83,7 +83,7 @@ class Call:
         self.playout = Playout(services.sounds.ambience(spec, rate_hz) if spec else None)
         self._pacer = Pacer(
             line,
-            exotel.Encoder(start.stream_sid, rate_hz),
+            exotel.Encoder(start.stream_sid, rate_hz, start.encoding),
             self.playout,
             rate_hz=rate_hz,
             frame_bytes=services.settings.chunk_size,
@@ -180,6 +180,8 @@ class Call:
             agent=self._spec.alias if self._spec else self._asked_for,
             vendor=self._spec.vendor if self._spec else "none",
             rate_hz=start.rate_hz,
+            encoding=start.encoding,
+            parameters_dropped=start.parameters_dropped,
         )
         if previous is not None:
             previous.end(EndReason.REPLACED, f"stream {start.stream_sid} took over")
@@ -216,7 +218,7 @@ class Call:
 
     async def _listen(self) -> None:
         receive, uplink, quality = self._line.receive, self._uplink, self.quality
-        check = LineCheck(self._rate_hz)
+        check = LineCheck(self._rate_hz, self._start.encoding)
         while True:
             event = await receive()
             match event:

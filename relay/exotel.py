@@ -6,16 +6,32 @@ camelCase, and leaves optional keys out (exotel.md 1.2); all of it is accepted h
 
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
+
+from relay.audio import pcm as sound
 
 LINE_RATES: Final = frozenset({8000, 16000, 24000})
 FRAME_UNIT: Final = 320  # payloads are a multiple of 320 bytes, or the platform waits 20 ms (exotel.md 1.8)
 MAX_PAYLOAD: Final = 99_840  # the largest multiple of 320 under 100,000 bytes (exotel.md 1.8)
 MAX_MESSAGE: Final = 256 * 1024  # text size of an inbound message (exotel.md 1.8)
+MAX_ID: Final = 128  # characters of an id: the longest that can be a key of the store
+_MAX_NUMBER: Final = 128  # a SIP address is longer than any number
+_MAX_PARAMETERS: Final = 32  # the applet takes three, of 256 characters together (exotel.md 1.11)
+_MAX_PARAMETER: Final = 1024
+_BIGGEST: Final = 10**12  # a larger number is neither a rate nor a time
+
+
+class LineEncoding(StrEnum):
+    """How the line writes a sample: two bytes, or one by G.711's laws (exotel.md 1.7)."""
+
+    PCM = "pcm"
+    ULAW = "ulaw"
+    ALAW = "alaw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +44,7 @@ class Start:
     """The call begins. Numbers are as the line writes them, mostly `0XXXXXXXXXX`; any of the texts may be empty.
 
     `rate_hz` is what the line says, one of LINE_RATES or not; 0 when it named something that is no rate.
+    `parameters_dropped`: custom parameters left out, because there were too many or one was too long.
     """
 
     call_sid: str
@@ -37,6 +54,8 @@ class Start:
     to_number: str = ""
     rate_hz: int = 8000
     custom_parameters: Mapping[str, str] = field(default_factory=dict)
+    encoding: LineEncoding = LineEncoding.PCM
+    parameters_dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +114,8 @@ _quote: Final = msgspec.json.Encoder().encode
 _NUMBER: Final = re.compile(r"\s*(\d+)")
 
 
-def decode(text: bytes) -> Event:
-    """One inbound text message as an event. Never raises."""
+def decode(text: bytes, encoding: LineEncoding = LineEncoding.PCM) -> Event:
+    """One inbound text message as an event. `encoding`: what the stream's `start` said of its media. Never raises."""
     try:
         message = _decode_json(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -105,7 +124,7 @@ def decode(text: bytes) -> Event:
         return Malformed("expected a JSON object")
     event = message.get("event")
     if event == "media":  # 50 of these a second and call
-        return _media(message.get("media"))
+        return _media(message.get("media"), encoding)
     reader = _READERS.get(event) if isinstance(event, str) else None
     if reader is None:
         return Unknown(event[:40]) if isinstance(event, str) else Malformed("expected a string under 'event'")
@@ -113,34 +132,61 @@ def decode(text: bytes) -> Event:
     return reader(message, body if isinstance(body, dict) else {})
 
 
-def _media(media: Any) -> Event:
+def _media(media: Any, encoding: LineEncoding) -> Event:
     try:
         pcm = binascii.a2b_base64(media["payload"], strict_mode=True)
     except (TypeError, KeyError, ValueError):
         return Malformed("media: expected base64 under 'media.payload'")
-    if len(pcm) % 2:
+    if encoding is not LineEncoding.PCM:
+        pcm = _TO_PCM[encoding](pcm)
+    elif len(pcm) % 2:
         return Malformed(f"media: expected whole 16-bit samples, got {len(pcm)} bytes")
     return Media(pcm, _integer(media.get("timestamp")))
 
 
 def _start(message: dict[str, Any], start: dict[str, Any]) -> Event:
-    call_sid = _text(start, "call_sid", "callSid")
+    # one generation writes ids and numbers beside `start`, not inside it: the inner ones count
+    said = {**message, **start}
+    call_sid = _text(said, "call_sid", "callSid")
     if not call_sid:
         return Malformed("start: expected a string under 'start.call_sid'")
     stream_sid = _text(message, "stream_sid", "streamSid") or _text(start, "stream_sid", "streamSid")
-    media_format = start.get("media_format", start.get("mediaFormat"))
-    rate = media_format.get("sample_rate", media_format.get("sampleRate")) if isinstance(media_format, dict) else None
-    parameters = start.get("custom_parameters", start.get("customParameters"))
+    if max(len(call_sid), len(stream_sid)) > MAX_ID:
+        return Malformed(f"start: expected ids of {MAX_ID} characters at most")
+    found = said.get("media_format", said.get("mediaFormat"))
+    media_format: dict[str, Any] = found if isinstance(found, dict) else {}
+    encoding, named_rate = _media_type(_text(media_format, "encoding", "content_type", "contentType"))
+    rate = media_format.get("sample_rate", media_format.get("sampleRate", named_rate))
+    parameters, dropped = _parameters(said.get("custom_parameters", said.get("customParameters")))
     return Start(
         call_sid=call_sid,
         stream_sid=stream_sid or call_sid,  # one document's start has none (exotel.md 1.3)
-        account_sid=_text(start, "account_sid", "accountSid"),
-        from_number=_text(start, "from"),
-        to_number=_text(start, "to"),
+        account_sid=_text(said, "account_sid", "accountSid")[:MAX_ID],
+        from_number=_text(said, "from")[:_MAX_NUMBER],
+        to_number=_text(said, "to")[:_MAX_NUMBER],
         # a call at a rate we can't carry begins all the same: it has to be recorded and handed over (design D3)
         rate_hz=8000 if rate is None or rate == "" else _integer(rate) or 0,
-        custom_parameters={key: _text(parameters, key) for key in parameters} if isinstance(parameters, dict) else {},
+        custom_parameters=parameters,
+        encoding=encoding,
+        parameters_dropped=dropped,
     )
+
+
+def _media_type(text: str) -> tuple[LineEncoding, str | None]:
+    """`audio/x-mulaw;rate=8000` as encoding and rate. `base64`, `raw` and words unknown to us are PCM, as seen live."""
+    word, *more = (part.strip().lower() for part in text.split(";"))
+    rate = next((part.partition("=")[2].strip() for part in more if part.startswith("rate")), None)
+    return _ENCODINGS.get(word.removeprefix("audio/").removeprefix("x-"), LineEncoding.PCM), rate
+
+
+def _parameters(source: Any) -> tuple[dict[str, str], int]:
+    """Custom parameters as texts, and how many were left out: whoever opens the socket writes them."""
+    if not isinstance(source, dict):
+        return {}, 0
+    texts = ((key, _text(source, key)) for key in source)
+    fitting = [(key, text) for key, text in texts if len(key) <= _MAX_PARAMETER and len(text) <= _MAX_PARAMETER]
+    kept = dict(fitting[:_MAX_PARAMETERS])
+    return kept, len(source) - len(kept)
 
 
 def _dtmf(message: dict[str, Any], dtmf: dict[str, Any]) -> Event:
@@ -167,24 +213,43 @@ _READERS: Final = {
 }
 
 
+_ENCODINGS: Final = {
+    "mulaw": LineEncoding.ULAW,
+    "mu-law": LineEncoding.ULAW,
+    "ulaw": LineEncoding.ULAW,
+    "u-law": LineEncoding.ULAW,
+    "pcmu": LineEncoding.ULAW,
+    "basic": LineEncoding.ULAW,  # audio/basic (RFC 2046)
+    "alaw": LineEncoding.ALAW,
+    "a-law": LineEncoding.ALAW,
+    "pcma": LineEncoding.ALAW,
+}
+_TO_PCM: Final[Mapping[LineEncoding, Callable[[bytes], bytes]]] = {
+    LineEncoding.ULAW: lambda data: sound.ulaw_decode(data).tobytes(),
+    LineEncoding.ALAW: lambda data: sound.alaw_decode(data).tobytes(),
+}
+_FROM_PCM: Final[Mapping[LineEncoding, Callable[[bytes], bytes]]] = {
+    LineEncoding.ULAW: lambda pcm: sound.ulaw_encode(sound.samples(pcm)),
+    LineEncoding.ALAW: lambda pcm: sound.alaw_encode(sound.samples(pcm)),
+}
+
+
 def _text(source: Mapping[str, Any], *keys: str) -> str:
     for key in keys:
         value = source.get(key)
         if isinstance(value, str):
             return value
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300:
             return str(value)
     return ""
 
 
 def _integer(value: Any) -> int | None:
     """A number that may be text with a unit behind it, such as "8000Hz"."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, float):
-        return int(value) if abs(value) < 1e12 else None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return int(value) if abs(value) < _BIGGEST else None
     found = _NUMBER.match(value) if isinstance(value, str) and len(value) < 20 else None
-    return int(found[1]) if found else None
+    return _integer(int(found[1])) if found else None
 
 
 _MEDIA: Final = (
@@ -198,7 +263,8 @@ class Encoder:
     `sequence_number`, `chunk` and `timestamp` are a harmless superset of what is needed (exotel.md 1.6).
     """
 
-    def __init__(self, stream_sid: str, rate_hz: int) -> None:
+    def __init__(self, stream_sid: str, rate_hz: int, encoding: LineEncoding = LineEncoding.PCM) -> None:
+        self._encode = _FROM_PCM.get(encoding)
         self._bytes_per_ms = rate_hz * 2 // 1000
         self._stream_sid = _quote(stream_sid)
         self._sequence = 0
@@ -206,11 +272,13 @@ class Encoder:
         self._bytes = 0
 
     def media(self, pcm: bytes) -> bytes:
-        """`pcm`: s16le mono at the line's rate, a multiple of FRAME_UNIT bytes."""
+        """`pcm`: s16le mono at the line's rate, a multiple of FRAME_UNIT bytes, whatever the line's encoding."""
         self._sequence += 1
         self._chunk += 1
         timestamp = self._bytes // self._bytes_per_ms
         self._bytes += len(pcm)
+        if self._encode is not None:
+            pcm = self._encode(pcm)
         return _MEDIA % (
             self._sequence,
             self._stream_sid,

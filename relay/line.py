@@ -34,6 +34,7 @@ class Line:
         self._sending_since: float | None = None
         self.heard_from_at = self._loop.time()
         self.log = CallLog("", "")
+        self.encoding = exotel.LineEncoding.PCM  # until `start` says otherwise
         self.malformed = 0
         self.unknown_events = 0
 
@@ -43,7 +44,7 @@ class Line:
             message = await self._ws.receive()
             await self._take_turns()
             if message.type is WSMsgType.TEXT:
-                event = exotel.decode(message.data)
+                event = exotel.decode(message.data, self.encoding)
             elif message.type is WSMsgType.BINARY:
                 event = exotel.Malformed("expected text frames, got a binary one")
             else:
@@ -110,6 +111,7 @@ async def await_start(line: Line, timeout_s: float) -> exotel.Start | None:
             while True:
                 event = await line.receive()
                 if isinstance(event, exotel.Start):
+                    line.encoding = event.encoding
                     return event
                 if event is None or isinstance(event, exotel.Stop):
                     why = "the line closed" if event is None else "stop"

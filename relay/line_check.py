@@ -11,10 +11,12 @@ _TOLERANCE: Final = 0.2
 class LineCheck:
     """Compares how many bytes came with how much time they claim to fill (exotel.md 1.7).
 
-    A leg set up through another API could carry μ-law: half the bytes, and everybody would hear noise.
+    A leg set up through another API could carry μ-law without saying so: half the bytes, and everybody would hear
+    noise. The other way round, a line that says μ-law and sends two bytes a sample fills twice the time.
     """
 
-    def __init__(self, rate_hz: int) -> None:
+    def __init__(self, rate_hz: int, encoding: exotel.LineEncoding = exotel.LineEncoding.PCM) -> None:
+        self._encoding = encoding
         self._bytes_per_ms = rate_hz * 2 / 1000
         self._seen = 0
         self._bytes = 0
@@ -37,4 +39,6 @@ class LineCheck:
         claimed_ms, self._bytes = media.timestamp_ms - self._first_ms, before
         if claimed_ms <= 0 or abs(self._bytes / (claimed_ms * self._bytes_per_ms) - 1) <= _TOLERANCE:
             return ""
-        return f"{self._bytes} bytes for {claimed_ms} ms: expected {claimed_ms * self._bytes_per_ms:.0f} of 16-bit PCM"
+        expected = f"expected {claimed_ms * self._bytes_per_ms:.0f} of 16-bit PCM"
+        named = "" if self._encoding is exotel.LineEncoding.PCM else f", decoded from the {self._encoding} it announced"
+        return f"{self._bytes} bytes for {claimed_ms} ms{named}: {expected}"

@@ -1,5 +1,6 @@
 """What a bot may send on Exotel's media socket, and every way to get it wrong (exotel.md 1.6 to 1.8)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -7,10 +8,44 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from sim.sound import Pcm, base64_decoded
+from sim.sound import Pcm, alaw_decoded, alaw_encoded, base64_decoded, mulaw_decoded, mulaw_encoded
 
 UNIT_BYTES = 320
+"""20 ms of 16-bit sound at 8 kHz. By G.711 they are half as many bytes."""
 MAX_PAYLOAD_BYTES = 99_840
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """How this line writes samples. `sample_bytes`: 2, or 1 by G.711."""
+
+    sample_bytes: int
+    encoded: Callable[[Pcm], bytes]
+    decoded: Callable[[bytes], Pcm]
+
+
+LINEAR = Law(2, lambda pcm: pcm.astype("<i2").tobytes(), lambda data: np.frombuffer(data, "<i2"))
+MU_LAW = Law(1, mulaw_encoded, mulaw_decoded)
+A_LAW = Law(1, alaw_encoded, alaw_decoded)
+_LAWS = {
+    "mulaw": MU_LAW,
+    "audio/x-mulaw": MU_LAW,
+    "pcmu": MU_LAW,
+    "alaw": A_LAW,
+    "audio/x-alaw": A_LAW,
+    "pcma": A_LAW,
+    "base64": LINEAR,
+    "raw": LINEAR,
+    "audio/x-raw": LINEAR,
+}
+
+
+def law_of(word: str) -> Law:
+    """What `media_format.encoding` means on the platform. Raises ValueError for a word it never says."""
+    name = word.partition(";")[0].lower()
+    if name not in _LAWS:
+        raise ValueError(f"encoding {word!r}: expected one of {', '.join(_LAWS)}")
+    return _LAWS[name]
 
 
 class Rule(StrEnum):
@@ -61,10 +96,12 @@ class Clear:
 class RuleBook:
     """Reads a bot's messages for one stream; `violations` grows, `read` returns what the platform would act on."""
 
-    def __init__(self, stream_sid: str, *, min_payload_bytes: int = UNIT_BYTES) -> None:
+    def __init__(self, stream_sid: str, *, min_payload_bytes: int = UNIT_BYTES, law: Law = LINEAR) -> None:
         self.violations: list[Violation] = []
         self._stream_sid = stream_sid
-        self._min_payload_bytes = min_payload_bytes
+        self._law = law
+        self._unit_bytes = UNIT_BYTES * law.sample_bytes // 2
+        self._min_payload_bytes = min_payload_bytes * law.sample_bytes // 2
 
     def broken(self, at_s: float, rule: Rule, detail: str) -> Violation:
         """Note a violation."""
@@ -108,11 +145,13 @@ class RuleBook:
             return self.broken(at_s, Rule.TOO_LARGE, f"{len(data)} bytes, at most {MAX_PAYLOAD_BYTES}")
         if len(data) < self._min_payload_bytes:
             self.broken(at_s, Rule.TOO_SMALL, f"{len(data)} bytes, at least {self._min_payload_bytes}")
-        if len(data) % 2:
+        if len(data) % self._law.sample_bytes:
             self.broken(at_s, Rule.ODD_BYTES, f"{len(data)} bytes")
-        elif len(data) % UNIT_BYTES:
+        elif len(data) % self._unit_bytes:
             self.broken(at_s, Rule.NOT_A_MULTIPLE_OF_320, f"{len(data)} bytes")
-        return Media(np.frombuffer(data.ljust(-(-len(data) // UNIT_BYTES) * UNIT_BYTES, b"\0"), "<i2"))
+        unit = self._unit_bytes
+        silence = self._law.encoded(np.zeros(1, np.int16))[:1]
+        return Media(self._law.decoded(data.ljust(-(-len(data) // unit) * unit, silence)))
 
     def _mark(self, at_s: float, mark: Any) -> Mark | Violation:
         name = mark.get("name") if isinstance(mark, dict) else None

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from sim.caller import Caller
-from sim.exotel_rules import UNIT_BYTES, Clear, Mark, Media, Rule, RuleBook
+from sim.exotel_rules import UNIT_BYTES, Clear, Mark, Media, Rule, RuleBook, law_of
 from sim.line_playout import LinePlayout
 from sim.sound import Pcm
 from sim.timeline import Timeline
@@ -22,11 +22,16 @@ STOP_GRACE_S = 0.06
 
 class Spelling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How this Exotel writes its messages: scalars as numbers instead of strings, camelCase instead of snake_case,
-    the digit of `dtmf` at the top level. All were seen or documented somewhere; a relay must read all (1.2, 1.5)."""
+    the digit of `dtmf` at the top level, or the ids and numbers of `start`. `encoding`: the word in `media_format`; the
+    sound is written as that word says. `unit`: `sample_rate` with its unit. All were seen or documented somewhere; a
+    relay must read all (1.2, 1.5, 1.7)."""
 
     numbers: bool = False
     camel_case: bool = False
     flat_dtmf: bool = False
+    flat_start: bool = False
+    encoding: str = "base64"
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,8 @@ class Stream:
     ) -> None:
         self.start = start
         self.playout = LinePlayout(start.rate_hz, echo_cleared=rules.echo_cleared)
-        self.book = RuleBook(start.stream_sid, min_payload_bytes=rules.min_payload_bytes)
+        self._law = law_of(spelling.encoding)
+        self.book = RuleBook(start.stream_sid, min_payload_bytes=rules.min_payload_bytes, law=self._law)
         self.started_at = 0.0
         self.duration_s = 0.0
         self.ended_by = "nobody"
@@ -105,8 +111,7 @@ class Stream:
         self._sequence = 0
         self._stopped_at: float | None = None
         self._heard_to = 0
-        silence = np.zeros(start.frame_samples, "<i2").tobytes()
-        self._silence = base64.b64encode(silence).decode()
+        self._silence = base64.b64encode(self._law.encoded(np.zeros(start.frame_samples, np.int16))).decode()
 
     async def run(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
         """Returns when the call is over. The caller of this drops the connection: there is no close handshake."""
@@ -255,6 +260,7 @@ class Stream:
     def _start_message(self) -> dict[str, Any]:
         start = self.start
         scalar = int if self._spelling.numbers else str
+        rate = f"{start.rate_hz}{self._spelling.unit}"
         body: dict[str, Any] = {
             "stream_sid": start.stream_sid,
             "call_sid": start.call_sid,
@@ -262,13 +268,16 @@ class Stream:
             "from": start.from_,
             "to": start.to,
             "media_format": {
-                "encoding": "base64",
-                "sample_rate": scalar(start.rate_hz),
+                "encoding": self._spelling.encoding,
+                "sample_rate": rate if self._spelling.unit else scalar(rate),
                 "bit_rate": scalar(start.rate_hz * 16 // 1000) if self._spelling.numbers else "128kbps",
             },
         }
         if start.custom_parameters:  # the key is absent when there are none (exotel.md 1.2)
             body["custom_parameters"] = dict(start.custom_parameters)
+        if self._spelling.flat_start:
+            top = {key: body.pop(key) for key in ("call_sid", "account_sid", "from", "to")}
+            return {"event": "start", **top, "start": body}
         return {"event": "start", "start": body}
 
     def _dtmf(self, digit: str) -> dict[str, Any]:
@@ -280,7 +289,7 @@ class Stream:
     def _media(self, count: int, pcm: Pcm | None) -> str:
         # Written by hand: fifty of these a second and call.
         self._sequence += 1
-        payload = self._silence if pcm is None else base64.b64encode(pcm.tobytes()).decode()
+        payload = self._silence if pcm is None else base64.b64encode(self._law.encoded(pcm)).decode()
         quote = "" if self._spelling.numbers else '"'
         sid = "streamSid" if self._spelling.camel_case else "stream_sid"
         sequence = "sequenceNumber" if self._spelling.camel_case else "sequence_number"

@@ -51,6 +51,42 @@ def mulaw_decoded(data: bytes) -> Pcm:
     return np.where(code & 0x80, -magnitude, magnitude).astype(np.int16)
 
 
+def alaw_encoded(pcm: Pcm) -> bytes:
+    """G.711 A-law, a byte a sample: found among the decision values by search."""
+    return _ALAW_CODES[np.searchsorted(_ALAW_STEPS, pcm.astype(np.int32), side="right")].tobytes()
+
+
+def alaw_decoded(data: bytes) -> Pcm:
+    """The samples of G.711 A-law."""
+    return _ALAW[np.frombuffer(data, np.uint8)]
+
+
+def _alaw_sample(code: int) -> int:
+    """What one code stands for, as the recommendation's table has it: 16 steps of 16, then each segment's doubled."""
+    code ^= 0x55
+    segment, step = code >> 4 & 7, code & 15
+    magnitude = 16 * step + 8 if segment == 0 else (16 * step + 264) << (segment - 1)
+    return magnitude if code & 0x80 else -magnitude
+
+
+def _alaw_decision(code: int) -> int:
+    """The decision value of a code on the side of zero."""
+    segment = (code ^ 0x55) >> 4 & 7
+    half_step = 8 << max(0, segment - 1)
+    sample = _alaw_sample(code)
+    return sample - half_step if sample > 0 else sample + half_step
+
+
+_ALAW = np.array([_alaw_sample(code) for code in range(256)], np.int16)
+_ALAW_CODES = np.argsort(_ALAW).astype(np.uint8)
+_ALAW_STEPS = np.array(
+    [
+        _alaw_decision(int(upper if _ALAW[upper] > 0 else lower))
+        for lower, upper in zip(_ALAW_CODES[:-1], _ALAW_CODES[1:], strict=True)
+    ]
+)
+
+
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
     """One of the formats an ElevenLabs agent may speak (elevenlabs.md A3.1), by its name there: `pcm_16000`."""

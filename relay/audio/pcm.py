@@ -1,4 +1,4 @@
-"""Sound as numbers: 16-bit samples, μ-law by table, mixing that saturates.
+"""Sound as numbers: 16-bit samples, μ-law and A-law by table, mixing that saturates.
 
 Everywhere in the relay `pcm` means signed 16-bit little-endian mono without a header, and a sample count is a count of
 16-bit samples.
@@ -55,8 +55,30 @@ def _linear_to_ulaw() -> NDArray[np.uint8]:
     return code
 
 
+def _alaw_to_linear() -> Samples:
+    """G.711: sign, three bits of exponent, four of mantissa, every second bit inverted; two segments alike."""
+    code = (np.arange(256, dtype=np.uint8) ^ 0x55).astype(np.int32)
+    exponent = (code >> 4) & 7
+    mantissa = ((code & 15) << 4) + 8
+    magnitude = np.where(exponent == 0, mantissa, (mantissa + 256) << np.maximum(exponent - 1, 0))
+    return np.where(code & 0x80, magnitude, -magnitude).astype(np.int16)
+
+
+def _linear_to_alaw() -> NDArray[np.uint8]:
+    """G.711 encoder for every 16-bit value, indexed by the value's bits taken as unsigned."""
+    value = np.arange(65536, dtype=np.uint16).view(np.int16).astype(np.int32)
+    magnitude = np.where(value < 0, -value - 1, value)
+    exponent = np.maximum(np.floor(np.log2(np.maximum(magnitude, 1))).astype(np.int32) - 7, 0)
+    mantissa = (magnitude >> np.where(exponent == 0, 4, exponent + 3)) & 15
+    sign = np.where(value < 0, 0, 0x80)
+    code: NDArray[np.uint8] = ((sign | (exponent << 4) | mantissa) ^ 0x55).astype(np.uint8)
+    return code
+
+
 _FROM_ULAW: Final = _ulaw_to_linear()
 _TO_ULAW: Final = _linear_to_ulaw()
+_FROM_ALAW: Final = _alaw_to_linear()
+_TO_ALAW: Final = _linear_to_alaw()
 
 
 def ulaw_decode(data: bytes) -> Samples:
@@ -67,3 +89,13 @@ def ulaw_decode(data: bytes) -> Samples:
 def ulaw_encode(sound: Samples) -> bytes:
     """Samples as μ-law bytes (one a sample)."""
     return _TO_ULAW[sound.view(np.uint16)].tobytes()
+
+
+def alaw_decode(data: bytes) -> Samples:
+    """A-law bytes (one a sample) as samples."""
+    return _FROM_ALAW[np.frombuffer(data, dtype=np.uint8)]
+
+
+def alaw_encode(sound: Samples) -> bytes:
+    """Samples as A-law bytes (one a sample)."""
+    return _TO_ALAW[sound.view(np.uint16)].tobytes()

@@ -10,6 +10,7 @@ from msgspec import structs
 from sim.agent_script import AgentScript, Fault, FaultKind, Reply, ToolUse
 from sim.caller import Step, When
 from sim.exotel_stream import LineFaults, Spelling
+from sim.sound import alaw_decoded, alaw_encoded, mulaw_decoded, mulaw_encoded
 from sim.speech import spoken
 from tests.support.relay_world import GREETING, relay_world
 from tests.support.virtual import virtual
@@ -64,6 +65,55 @@ async def test_a_line_of_any_rate_keeps_the_pitch(tmp_path, rate_hz):
         likeness = lags.max() / np.sqrt((heard**2).sum() * (original**2).sum())
         assert likeness > 0.97
         assert not result.violations
+
+
+@pytest.mark.parametrize(
+    ("word", "decoded"),
+    [("mulaw", mulaw_decoded), ("audio/x-mulaw;rate=8000", mulaw_decoded), ("PCMU", mulaw_decoded)]
+    + [("alaw", alaw_decoded)],
+)
+@virtual
+async def test_a_line_that_writes_g711_is_heard_and_understood(tmp_path, word, decoded):
+    """Streams of ExoML and the Legs API are mu-law unless asked: taken for PCM both sides heard noise at full level.
+
+    What the caller hears and what the agent gets is the sound itself, as exact as the law can write it.
+    """
+    encoded = mulaw_encoded if decoded is mulaw_decoded else alaw_encoded
+    async with relay_world(tmp_path) as world:
+        script = (
+            Step(when=When.AGENT_FINISHED, ms=2000, say="caller_hours"),
+            Step(when=When.THEN, ms=500, hang_up=True),
+        )
+        result = await world.call(script=script, spelling=Spelling(encoding=word))
+        assert not result.violations
+        line = decoded(encoded(spoken("agent_greeting", 8000)))
+        loud = np.flatnonzero(np.abs(result.heard) > 100)[0] - np.flatnonzero(np.abs(line) > 100)[0]
+        assert np.array_equal(result.heard[loud : loud + len(line)], line)
+        [conversation] = world.agents.conversations
+        received = np.frombuffer(bytes(conversation.received), dtype="<i2")
+        assert len(received) > 8000
+        assert np.array_equal(received, decoded(encoded(result.said))[: len(received)])
+
+
+@virtual
+async def test_a_start_with_its_ids_beside_it_is_a_call(tmp_path):
+    """One generation writes call_sid at the top level only: the call never began."""
+    async with relay_world(tmp_path) as world:
+        result = await world.call(script=HANG_UP_AFTER_GREETING, spelling=Spelling(flat_start=True))
+        record = world.record(result.call_sid)
+        assert (record["end_reason"], record["from"]) == ("caller_hung_up", "+919876500001")
+
+
+@virtual
+async def test_a_time_beyond_all_numbers_does_not_end_the_call(tmp_path):
+    """A `timestamp` of 400 digits raised OverflowError in the look at the first second, and the call was over."""
+    raw = tuple(
+        (0.1 + n / 50, '{"event":"media","media":{"timestamp":%s,"payload":"AAAA"}}' % (n or 1)) for n in range(60)
+    )
+    huge = tuple((at, text.replace('"timestamp":', '"timestamp":' + "9" * 400, 1)) for at, text in raw[50:])
+    async with relay_world(tmp_path) as world:
+        result = await world.call(script=HANG_UP_AFTER_GREETING, faults=LineFaults(raw=raw[:50] + huge))
+        assert world.record(result.call_sid)["end_reason"] == "caller_hung_up"
 
 
 @virtual

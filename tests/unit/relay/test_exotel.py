@@ -4,6 +4,7 @@ import base64
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -130,6 +131,79 @@ def test_a_rate_we_cannot_carry_is_not_taken_for_one_that_we_can(rate):
     assert isinstance(started, Start)
     assert started.call_sid == CALL
     assert started.rate_hz not in exotel.LINE_RATES
+
+
+@pytest.mark.parametrize("size", [129, 120_000])
+@pytest.mark.parametrize("key", ["call_sid", "stream_sid"])
+def test_an_id_that_can_be_no_key_starts_no_call(key, size):
+    """Ids of 120 kB once wrote 720 kB of log: every line of a call carries them."""
+    message = {**LIVE_START, **({key: "x" * size} if key == "stream_sid" else {})}
+    message["start"] = {**LIVE_START["start"], key: "x" * size}
+    assert read(message) == Malformed("start: expected ids of 128 characters at most")
+
+
+def test_custom_parameters_have_a_limit_and_what_is_left_out_is_counted():
+    """The applet takes three; whoever opens the socket can write any number, and each goes to the agent."""
+    many = {f"key{n}": "v" for n in range(40)} | {"long": "x" * 1025}
+    started = start_with(custom_parameters={"tenant": "acme", **many})
+    assert started.custom_parameters["tenant"] == "acme"
+    assert len(started.custom_parameters) == 32
+    assert started.parameters_dropped == 10
+
+
+def test_long_numbers_are_cut():
+    assert len(start_with(**{"from": "9" * 5000}).from_number) == 128
+
+
+@pytest.mark.parametrize(
+    ("word", "encoding"),
+    [
+        ("mulaw", exotel.LineEncoding.ULAW),
+        ("MuLaw", exotel.LineEncoding.ULAW),
+        ("ulaw", exotel.LineEncoding.ULAW),
+        ("audio/x-mulaw", exotel.LineEncoding.ULAW),
+        ("audio/x-mulaw;rate=8000", exotel.LineEncoding.ULAW),
+        ("Audio/PCMU; rate=8000", exotel.LineEncoding.ULAW),
+        ("PCMU", exotel.LineEncoding.ULAW),
+        ("audio/basic", exotel.LineEncoding.ULAW),
+        ("alaw", exotel.LineEncoding.ALAW),
+        ("audio/PCMA", exotel.LineEncoding.ALAW),
+        ("audio/x-alaw;rate=8000", exotel.LineEncoding.ALAW),
+        ("base64", exotel.LineEncoding.PCM),
+        ("raw", exotel.LineEncoding.PCM),
+        ("audio/x-raw", exotel.LineEncoding.PCM),
+        ("audio/L16;rate=16000", exotel.LineEncoding.PCM),
+        ("opus", exotel.LineEncoding.PCM),
+        ("", exotel.LineEncoding.PCM),
+        (None, exotel.LineEncoding.PCM),
+        (5, exotel.LineEncoding.PCM),
+    ],
+)
+def test_the_encoding_is_what_start_says(word, encoding):
+    """Streams of ExoML and of the Legs API default to mu-law: it was once played as PCM, as loud noise."""
+    assert start_with(media_format={"encoding": word, "sample_rate": "8000"}).encoding is encoding
+
+
+@pytest.mark.parametrize(
+    ("media_format", "hz"),
+    [
+        ({"encoding": "audio/x-mulaw;rate=8000"}, 8000),
+        ({"encoding": "audio/L16; rate=16000"}, 16000),
+        ({"encoding": "audio/L16;rate=16000", "sample_rate": "24000"}, 24000),
+        ({"content_type": "audio/L16;rate=16000"}, 16000),
+    ],
+)
+def test_the_rate_may_stand_in_the_media_type(media_format, hz):
+    """`sample_rate` is the authority where both are given."""
+    assert start_with(media_format=media_format).rate_hz == hz
+
+
+def test_ids_and_numbers_beside_start_begin_the_call():
+    top = {"call_sid": CALL, "account_sid": "acmehealth1", "from": "09876500001", "to": "08047100002"}
+    flat = read({"event": "start", "stream_sid": STREAM, **top, "start": {"media_format": {"sample_rate": "16000"}}})
+    assert flat == Start(CALL, STREAM, "acmehealth1", "09876500001", "08047100002", 16000)
+    assert read({"event": "start", "callSid": CALL}).call_sid == CALL
+    assert read({"event": "start", "call_sid": "outer", "start": {"call_sid": CALL}}).call_sid == CALL
 
 
 @pytest.mark.parametrize("parameters", [None, [], "tenant=acme", 5])
@@ -315,7 +389,29 @@ def test_a_deep_message_that_is_whole():
 
 @pytest.mark.parametrize("number", [10**30, -(10**30), 2**63, 2**64, 1e300, -0.0])
 def test_a_huge_time_does_not_cost_the_sound(number):
-    assert media_with("AAAAAAAA", timestamp=number).pcm == bytes(6)
+    """It is no time: such a one once ended the call, when the look at the line's first second computed with it."""
+    media = media_with("AAAAAAAA", timestamp=number)
+    assert media.pcm == bytes(6)
+    assert media.timestamp_ms in (None, 0)
+
+
+@pytest.mark.parametrize("law", [exotel.LineEncoding.ULAW, exotel.LineEncoding.ALAW])
+def test_g711_is_decoded_and_encoded_a_byte_a_sample(law):
+    """What one side's encoder writes the other's decoder reads, and the time in a message is that of the sound."""
+    encoder = Encoder(STREAM, 8000, law)
+    pcm = np.arange(-16000, 16000, 40, dtype="<i2")[:800].tobytes()
+    encoder.media(pcm)
+    message = encoder.media(pcm)
+    body = sent(message)["media"]
+    assert len(base64.b64decode(body["payload"])) == 800
+    assert body["timestamp"] == "100"
+    decoded = np.frombuffer(decode(message, law).pcm, "<i2").astype(int)
+    assert np.abs(decoded - np.frombuffer(pcm, "<i2")).max() < 600
+    assert decode(encoder.media(decoded.astype("<i2").tobytes()), law).pcm == decoded.astype("<i2").tobytes()
+
+
+def test_an_odd_number_of_g711_bytes_is_whole():
+    assert decode(b'{"event":"media","media":{"payload":"////"}}', exotel.LineEncoding.ULAW) == Media(bytes(6))
 
 
 @given(st.binary(max_size=300))

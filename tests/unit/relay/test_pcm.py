@@ -77,6 +77,30 @@ def test_silence_is_silence():
     assert pcm.ulaw_decode(pcm.ULAW_SILENCE).tolist() == [0]
 
 
+# G.711 table 1a: the decision values' middles of each segment, on the 13-bit scale (times eight here)
+ALAW_MAGNITUDES = [8 * (2 * step + 1) for step in range(32)] + [
+    8 * 2**segment * (33 + 2 * step) for segment in range(1, 7) for step in range(16)
+]
+"""As the standard counts: codes 0x80 … 0xFF before every second bit is inverted."""
+
+
+def test_every_alaw_code_decodes_to_the_value_of_the_standard():
+    magnitudes = [2 * magnitude // 2 for magnitude in ALAW_MAGNITUDES]
+    positive = bytes((0x80 | code) ^ 0x55 for code in range(128))
+    negative = bytes(code ^ 0x55 for code in range(128))
+    assert pcm.alaw_decode(positive).tolist() == magnitudes
+    assert pcm.alaw_decode(negative).tolist() == [-magnitude for magnitude in magnitudes]
+
+
+def test_alaw_loses_half_a_step_at_most_and_keeps_the_order():
+    assert pcm.alaw_encode(pcm.alaw_decode(EVERY_CODE)) == EVERY_CODE
+    decoded = pcm.alaw_decode(pcm.alaw_encode(EVERY_SAMPLE)).astype(np.int32)
+    wanted = EVERY_SAMPLE.astype(np.int32)
+    assert (np.diff(decoded) >= 0).all()
+    assert (np.abs(decoded - wanted) <= np.maximum(8, np.abs(wanted) // 32 + 8)).all()
+    assert decoded[-1] == 32256
+
+
 def test_nothing_stays_nothing():
     assert pcm.ulaw_decode(b"").tolist() == []
     assert pcm.ulaw_encode(np.zeros(0, dtype=np.int16)) == b""
