@@ -5,13 +5,13 @@ import os
 import signal
 import sys
 
-import uvloop
 from aiohttp import web
 
 from common.env import SettingError
 from relay.app import RELAY, create_app
 from relay.audio.files import SoundFileError
 from relay.logs import configure, log
+from relay.loop import RelayLoop
 from relay.server import runner
 from relay.settings import Settings
 
@@ -39,7 +39,7 @@ def main() -> int:
     try:
         settings = Settings.from_env(os.environ)
         configure(settings.log_level)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=RelayLoop) as runner:
             runner.run(serve(settings))
     except (SettingError, SoundFileError) as error:
         sys.stderr.write(f"relay: {error}\n")
