@@ -244,10 +244,11 @@ async def cost(name: str, calls: int, window_s: float, log: Path) -> Row:
             await load.place(calls, subject.port, "/media", within_s=max(CYCLE_S, calls / _CALLS_A_SECOND))
             await asyncio.sleep(_SETTLE_S)
             gc.freeze()  # the load's own collector must not look like the relay's latency
-            samples.recording, cpu_before = True, subject.cpu_s()
+            samples.recording, cpu_before, wakeups_before = True, subject.cpu_s(), subject.wakeups()
             began = perf_counter()
             await asyncio.sleep(window_s)
             samples.recording, cpu_s = False, subject.cpu_s() - cpu_before
+            wakeups = subject.wakeups() - wakeups_before
             elapsed = perf_counter() - began
             await load.hang_up()
         finally:
@@ -255,7 +256,7 @@ async def cost(name: str, calls: int, window_s: float, log: Path) -> Row:
             await load.close()
             await subject.stop()
     case = Case(calls, audio=vendor.formats)
-    return row(case, samples, cpu_s=cpu_s, window_s=elapsed, memory_kb=None, loop_lag_ms=None)
+    return row(case, samples, cpu_s=cpu_s, window_s=elapsed, wakeups=wakeups, memory_kb=None, loop_lag_ms=None)
 
 
 async def failover(first: str, second: str, calls: int, log: Path) -> Samples:

@@ -50,6 +50,8 @@ class Samples:
     """How late the generator itself was with a frame."""
     holes: array = field(default_factory=_doubles)
     """Lengths of what was missing for callers who should always hear something."""
+    messages: int = 0
+    """Media and audio messages that the process under test was sent or has sent."""
     lost_frames: int = 0
     failures: list[str] = field(default_factory=list)
 
@@ -62,6 +64,8 @@ class Row:
     cpu_ms: float
     """CPU of the process per second of one call."""
     core_percent: float
+    wakeups: float | None
+    """Times that the process slept and was woken, per message: one system call and more each, whatever it is for."""
     memory_kb: float | None
     uplink_p50: float | None
     uplink_p99: float | None
@@ -90,13 +94,21 @@ def percentile(seconds: Sequence[float], percent: float) -> float | None:
 
 
 def row(
-    case: Case, samples: Samples, *, cpu_s: float, window_s: float, memory_kb: float | None, loop_lag_ms: float | None
+    case: Case,
+    samples: Samples,
+    *,
+    cpu_s: float,
+    window_s: float,
+    wakeups: int,
+    memory_kb: float | None,
+    loop_lag_ms: float | None,
 ) -> Row:
     """Sum up one run."""
     return Row(
         case=case,
         cpu_ms=round(cpu_s / window_s / case.calls * 1000, 3),
         core_percent=round(cpu_s / window_s * 100, 1),
+        wakeups=round(wakeups / samples.messages, 2) if samples.messages else None,
         memory_kb=memory_kb,
         uplink_p50=percentile(samples.uplink, 50),
         uplink_p99=percentile(samples.uplink, 99),

@@ -102,6 +102,7 @@ class Line(ClientPeer):
         payload = _FRAMES[sequence % LEVELS]
         self.send(_MEDIA % (sequence + 2, self._stream_sid, sequence + 1, sequence * 20, payload))
         self.call.sent_at.append(now)
+        self._load.samples.messages += self._load.samples.recording
 
     def hang_up(self) -> None:
         """`stop`, as Exotel says it."""
@@ -117,6 +118,7 @@ class Line(ClientPeer):
     def received(self, text: bytes) -> None:
         now = perf_counter()
         message = _decode(text)
+        self._load.samples.messages += self._load.samples.recording
         if message.event == "media":
             self._media(message.media["payload"], now)
         elif message.event == "mark":
@@ -200,6 +202,7 @@ class Agent(ServerPeer):
 
     def _hear(self, payload: str, now: float) -> None:
         call, samples = self._call, self._load.samples
+        samples.messages += samples.recording
         sequence = sequence_of(payload.encode(), call.arrived, ulaw=self._load.ulaw)
         if samples.recording and sequence < len(call.sent_at):
             samples.lost_frames += sequence - call.arrived
@@ -244,6 +247,7 @@ class Agent(ServerPeer):
             return
         if first:
             self._call.spoke_at = perf_counter()
+        self._load.samples.messages += self._load.samples.recording
         self.say_sound(turn, last=left == 1)
         if left > 1:
             self._loop.call_later(CHUNK_S / BURST, self._chunk, turn, left - 1)

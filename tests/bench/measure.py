@@ -45,10 +45,11 @@ async def measure(
             await asyncio.sleep(_SETTLE_S)
             gc.freeze()  # the load's own collector must not look like the relay's latency
             on_window(subject.pid)
-            samples.recording, cpu_before = True, subject.cpu_s()
+            samples.recording, cpu_before, wakeups_before = True, subject.cpu_s(), subject.wakeups()
             began = asyncio.get_running_loop().time()
             await asyncio.sleep(window_s)
             samples.recording, cpu_s = False, subject.cpu_s() - cpu_before
+            wakeups = subject.wakeups() - wakeups_before
             elapsed = asyncio.get_running_loop().time() - began
             memory_kb = round((subject.memory_kb() - idle_kb) / case.calls) if case.calls >= 50 else None
             loop_lag_ms = None if case.bare else await subject.loop_lag_ms()
@@ -57,7 +58,15 @@ async def measure(
             gc.unfreeze()
             await load.close()
             await subject.stop()
-    return row(case, samples, cpu_s=cpu_s, window_s=elapsed, memory_kb=memory_kb, loop_lag_ms=loop_lag_ms)
+    return row(
+        case,
+        samples,
+        cpu_s=cpu_s,
+        window_s=elapsed,
+        wakeups=wakeups,
+        memory_kb=memory_kb,
+        loop_lag_ms=loop_lag_ms,
+    )
 
 
 def _subject(case: Case, agent_port: int, python: str, scratch: Path, trust: Path | None, log: Path) -> Subject:

@@ -51,6 +51,11 @@ class Subject:
         process_clock = ~self.pid << 3 | 2  # clock_getcpuclockid(3), which Python does not have
         return time.clock_gettime(process_clock)
 
+    def wakeups(self) -> int:
+        """How often it has slept and was woken since it began."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)$", status, re.MULTILINE)[1])
+
     def memory_kb(self) -> int:
         """Its proportional share of resident memory."""
         rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()

@@ -1,6 +1,20 @@
-from tests.bench.process import AS_DEPLOYED
+import sys
+
+from tests.bench.process import AS_DEPLOYED, Subject
 
 
 def test_the_relay_is_measured_with_the_image_s_setting_of_the_allocator():
     """Taken out of relay/Dockerfile, it costs a call over TLS 23 to 47 KB, and no other test would notice."""
     assert AS_DEPLOYED == {"MALLOC_TRIM_THRESHOLD_": "2097152"}
+
+
+def test_a_process_that_sleeps_is_woken_up(tmp_path):
+    script = "import time\nfor _ in range(50): time.sleep(0.001)\nprint('slept', flush=True)\ntime.sleep(60)"
+    subject = Subject([sys.executable, "-c", script], {}, 0, tmp_path / "log")
+    try:
+        while "slept" not in (tmp_path / "log").read_text():
+            assert subject._process.poll() is None
+        assert subject.wakeups() >= 50
+    finally:
+        subject._process.kill()
+        subject._process.wait()

@@ -11,7 +11,8 @@ def measured(case, cpu_s=1.2):
     samples.wire.append(0.05)
     samples.heard.append(0.15)
     samples.clear.append(0.002)
-    return row(case, samples, cpu_s=cpu_s, window_s=2.0, memory_kb=80, loop_lag_ms=2.0)
+    samples.messages = 400
+    return row(case, samples, cpu_s=cpu_s, window_s=2.0, wakeups=100, memory_kb=80, loop_lag_ms=2.0)
 
 
 def test_cpu_is_told_for_one_second_of_one_call():
@@ -32,7 +33,13 @@ def test_what_a_case_does_not_have_is_a_dash_and_no_zero():
     without = replace(measured(Case(10, ambience=False)), memory_kb=None, clear_p99=None)
     cells = [cell.strip() for cell in table([without]).splitlines()[-1].split("|")]
     assert cells[3] == "pcm_8000, no ambience"
-    assert [cells[6], cells[10], cells[11]] == ["–", "–", "–"]
+    assert [cells[7], cells[11], cells[12]] == ["–", "–", "–"]
+
+
+def test_wakeups_are_told_for_one_message():
+    """Ten a message, most of them in vain, went unnoticed for as long as only the CPU was printed."""
+    assert measured(Case(200)).wakeups == 0.25
+    assert table([measured(Case(200))]).splitlines()[-1].split("|")[6].strip() == "0.25"
 
 
 def test_all_three_files_are_written(tmp_path):
