@@ -117,6 +117,7 @@ class Call:
         limit = self._loop.call_later(self._services.settings.max_call_s, self.end, EndReason.TIME_LIMIT, "")
         self._spawn(self._listen())
         self._spawn(self._pacer.run())
+        self._spawn(self._uplink.run())
         self._spawn(self._converse())
         try:
             reason, detail = await asyncio.shield(self._over)
@@ -222,11 +223,11 @@ class Call:
         while True:
             event = await receive()
             match event:
-                case exotel.Media(pcm):
+                case exotel.Media():
                     quality.frames_in += 1
                     if not check.done and (problem := check.look(event)):
                         self.log.happened("line_not_pcm16", problem, level=logging.ERROR)
-                    await uplink.send(pcm)
+                    await uplink.hear(event)
                 case exotel.Mark(name):
                     self._pacer.mark_echoed(name)
                 case exotel.Dtmf(digit):

@@ -60,10 +60,14 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Caller audio. `pcm`: s16le mono at the line's rate, even length. `timestamp_ms`: since the stream began."""
+    """Caller audio. `pcm`: s16le mono at the line's rate, even length. `timestamp_ms`: since the stream began.
+
+    `chunk` counts these messages.
+    """
 
     pcm: bytes
     timestamp_ms: int | None = None
+    chunk: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,7 @@ def _media(media: Any, encoding: LineEncoding) -> Event:
         pcm = _TO_PCM[encoding](pcm)
     elif len(pcm) % 2:
         return Malformed(f"media: expected whole 16-bit samples, got {len(pcm)} bytes")
-    return Media(pcm, _integer(media.get("timestamp")))
+    return Media(pcm, _integer(media.get("timestamp")), _integer(media.get("chunk")))
 
 
 def _start(message: dict[str, Any], start: dict[str, Any]) -> Event:

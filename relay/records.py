@@ -95,6 +95,8 @@ class Quality:
     clear_ms_max: float | None = None
     late_audio_dropped_ms: int = 0
     caller_audio_dropped_ms: int = 0
+    caller_gap_ms: int = 0
+    caller_lost: int = 0
     malformed: int = 0
     unknown_events: int = 0
     dtmf: int = 0

@@ -1,29 +1,51 @@
 """The caller's sound on its way to the agent."""
 
+import asyncio
 from collections import deque
 from typing import Final
 
+from relay import exotel
 from relay.agents.seam import AgentSession
+from relay.audio.caller_track import STALE_SECONDS, CallerTrack
 from relay.audio.convert import AudioFormat, Converter
 from relay.records import Quality
 
-BUFFER_SECONDS: Final = 1.5  # a caller's first words while the agent connects; more would make it answer the past
+BUFFER_SECONDS: Final = STALE_SECONDS  # a caller's first words, kept while the agent connects
+_ON_THE_LATE_SIDE: Final = 0.001  # a timer that fires just before its time would find nothing to do, again and again
 
 
 class Uplink:
-    """Passes sound on as it comes; while there is no agent, keeps the latest of it."""
+    """Passes sound on as it comes, without holes; while there is no agent, keeps the latest of it."""
 
     def __init__(self, line: AudioFormat, quality: Quality) -> None:
         self._line = line
         self._quality = quality
+        self._loop = asyncio.get_running_loop()
+        self._track = CallerTrack(line.rate_hz)
         self._session: AgentSession | None = None
         self._converter: Converter | None = None
         self._kept: deque[bytes] = deque()
         self._kept_bytes = 0
         self._finished = False
 
+    async def hear(self, media: exotel.Media) -> None:
+        """One inbound frame; what is missing before it is filled first."""
+        passed = self._track.arrived(media.pcm, self._loop.time(), media.timestamp_ms, media.chunk)
+        if not passed:
+            self._quality.caller_audio_dropped_ms += round(self._line.duration_ms(len(media.pcm)))
+        for pcm in passed:
+            await self.send(pcm)
+        self._quality.caller_gap_ms, self._quality.caller_lost = self._track.gap_ms, self._track.lost
+
+    async def run(self) -> None:
+        """Until cancelled: while the line sends nothing the agent hears silence, or it would wait for a turn's end."""
+        while True:
+            await asyncio.sleep(max(0.0, self._track.due(self._loop.time()) - self._loop.time()) + _ON_THE_LATE_SIDE)
+            if silence := self._track.waited(self._loop.time()):
+                await self.send(silence)
+
     async def send(self, pcm: bytes) -> None:
-        """One inbound frame, in the line's format."""
+        """Sound that follows what was sent before, in the line's format."""
         if self._session is None:
             if not self._finished:
                 self._keep(pcm)

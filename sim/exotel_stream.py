@@ -45,7 +45,9 @@ class LineRules:
 
 @dataclass(frozen=True, slots=True)
 class LineFaults:
-    """Ways for the line to misbehave; seconds since the socket opened. `raw` are frames to send as they are."""
+    """Ways for the line to misbehave; seconds since the socket opened. `raw` are frames to send as they are.
+
+    `lost`: spans of which no frame of the caller's arrives; their numbers and times are missing, too."""
 
     no_start: bool = False
     stop_before_start_s: float | None = None
@@ -53,6 +55,7 @@ class LineFaults:
     stop_sending_s: float | None = None
     vanish_s: float | None = None
     raw: tuple[tuple[float, str | bytes], ...] = ()
+    lost: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +193,10 @@ class Stream:
                 self.said_lines.append((now_s - frame_s, doing.begins))
                 self._timeline.note("line", "says", doing.begins)
             self._said.append(doing.pcm)
-            if faults.stop_sending_s is None or now_s < faults.stop_sending_s:
-                await socket.send_str(self._media(count, doing.pcm))
+            message = self._media(count, doing.pcm)
+            lost = any(first <= now_s - frame_s / 2 < last for first, last in faults.lost)
+            if not lost and (faults.stop_sending_s is None or now_s < faults.stop_sending_s):
+                await socket.send_str(message)
             for digit in doing.digits:
                 self._timeline.note("line", "presses", digit)
                 await socket.send_str(self._text(self._dtmf(digit)))

@@ -244,7 +244,7 @@ def test_media_in_every_spelling(timestamp, chunk):
         "stream_sid": STREAM,
         "media": {"chunk": chunk, "timestamp": timestamp, "payload": "AAD//wIA", "track": "inbound"},
     }
-    assert read(message) == Media(b"\x00\x00\xff\xff\x02\x00", 200)
+    assert read(message) == Media(b"\x00\x00\xff\xff\x02\x00", 200, None if chunk is None else 11)
 
 
 @pytest.mark.parametrize("timestamp", [None, "soon", [], {}, True])
@@ -461,9 +461,10 @@ def test_no_event_makes_the_codec_raise_or_breaks_its_promises(event, body, besi
             assert type(decoded.rate_hz) is int
             assert all(type(value) is str for value in decoded.custom_parameters.values())
             assert json.loads(Encoder(decoded.stream_sid, 8000).clear())["stream_sid"] == decoded.stream_sid
-        case Media(pcm, timestamp_ms):
+        case Media(pcm, timestamp_ms, chunk):
             assert len(pcm) % 2 == 0
             assert timestamp_ms is None or type(timestamp_ms) is int
+            assert chunk is None or type(chunk) is int
         case Dtmf(text) | Mark(text):
             assert type(text) is str
             assert text
@@ -522,7 +523,7 @@ def test_numbers_of_a_stream_only_ever_rise_and_time_is_that_of_the_sound(rate_h
 
 @given(st.binary(min_size=1, max_size=50).map(lambda data: (data * exotel.FRAME_UNIT)[: exotel.FRAME_UNIT]))
 def test_what_we_encode_we_can_decode(pcm):
-    assert decode(Encoder(STREAM, 8000).media(pcm)) == Media(pcm, 0)
+    assert decode(Encoder(STREAM, 8000).media(pcm)) == Media(pcm, 0, 1)
 
 
 @given(st.text(min_size=1, max_size=40), st.text(min_size=1, max_size=40))

@@ -1,0 +1,136 @@
+"""The caller's sound on a time line without holes: what is missing between two frames, and what stands in for it.
+
+Pure: every method is told the time (seconds of the event loop's clock).
+
+A line says where a frame belongs twice, by `chunk` and by `timestamp`; both may be absent, run ahead, start again or
+repeat themselves. So neither is believed alone: sound is missing only where real time has passed as well. What came is
+passed on as it is, and an agent that counts samples to notice the end of a turn always gets samples to count.
+"""
+
+from collections import deque
+from typing import Final
+
+from relay.audio import concealment, pcm
+
+CONCEALED_SECONDS: Final = 0.06  # a repeated pitch period becomes a hum beyond that
+PATIENCE: Final = 0.3  # a network that stands still for less delivers what it held back, and nothing is missing
+STALE_SECONDS: Final = 1.5  # older words would make the agent answer the past
+_LEAST_MS: Final = 5  # stamps are whole milliseconds
+_REMEMBERED: Final = 3  # frames, to conceal from: 60 ms as lines send them
+
+
+class CallerTrack:
+    """One call's inbound frames. `gap_ms`, `lost`: how much was filled so far, and for how many messages."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._recent: deque[bytes] = deque(maxlen=_REMEMBERED)
+        self._frame = 0  # samples of the frame before
+        self._chunk: int | None = None
+        self._next_ms: float | None = None  # the timestamp that a frame without a gap would have
+        self._in_step = False  # the timestamp before moved on as its sound did
+        self._position = 0  # samples passed on, without those of `_waited`
+        self._waited = 0  # samples of silence given since the frame before
+        self._held_back = 0  # samples that may still come late, in whose place silence was given
+        self._origin: float | None = None  # when the line began, by the frame that was least late
+        self._last_at: float | None = None
+        self.gap_ms = 0
+        self.lost = 0
+
+    def arrived(self, sound: bytes, now: float, timestamp_ms: int | None, chunk: int | None) -> tuple[bytes, ...]:
+        """What to pass on for a frame: `sound` itself, and before it what stands in for frames that are missing.
+
+        Nothing for a frame that a network held back for too long.
+        """
+        samples = len(sound) // pcm.SAMPLE_BYTES
+        if not samples:
+            return ()
+        if self._is_stale(samples, now):
+            self._note(samples, now, timestamp_ms, chunk)
+            return ()
+        end = now - (self._position + samples) / self._rate_hz
+        if self._origin is None:
+            self._origin = end
+        missing = self._missing(timestamp_ms, chunk, (end - self._origin) * 1000) if self._frame else 0
+        if self._waited:
+            self._held_back = max(0, self._waited - missing)
+        fill = self._fill(missing, sound)
+        filled = self._waited + len(fill) // pcm.SAMPLE_BYTES
+        self.gap_ms += round(filled * 1000 / self._rate_hz)
+        self._position += filled + samples
+        self._origin = min(self._origin, now - self._position / self._rate_hz)
+        self._waited = 0
+        self._note(samples, now, timestamp_ms, chunk)
+        self._recent.append(sound)
+        return (fill, sound) if fill else (sound,)
+
+    def waited(self, now: float) -> bytes:
+        """Silence for the time in which nothing came; empty before PATIENCE is over and where it was given already."""
+        if self._last_at is None or now - self._last_at < PATIENCE:
+            return b""
+        # a frame that comes now would fill the time since one frame ago
+        owed = int((now - self._last_at) * self._rate_hz) - self._frame - self._waited
+        count = owed // self._frame * self._frame
+        if count <= 0:
+            return b""
+        first, self._waited = self._waited == 0, self._waited + count
+        return concealment.fade_out(self._before(), count, self._rate_hz).tobytes() if first else bytes(2 * count)
+
+    def due(self, now: float) -> float:
+        """When to ask what was `waited` for."""
+        if self._last_at is None:
+            return now + PATIENCE
+        return self._last_at + max(PATIENCE, (self._waited + 2 * self._frame) / self._rate_hz)
+
+    def _note(self, samples: int, now: float, timestamp_ms: int | None, chunk: int | None) -> None:
+        self._frame, self._last_at, self._chunk = samples, now, chunk
+        self._next_ms = None if timestamp_ms is None else timestamp_ms + samples * 1000 / self._rate_hz
+
+    def _is_stale(self, samples: int, now: float) -> bool:
+        """Whether the frame is one of many held back, and so old that the agent had better not answer it."""
+        if not self._held_back or self._last_at is None:
+            return False
+        if now - self._last_at > samples / self._rate_hz / 2:  # in real time: the line is up to date again
+            self._held_back = 0
+            return False
+        self._held_back = max(0, self._held_back - samples)
+        return self._held_back > STALE_SECONDS * self._rate_hz
+
+    def _missing(self, timestamp_ms: int | None, chunk: int | None, late_ms: float) -> int:
+        """Samples between the frame before and this one, which came `late_ms` after the line's quickest."""
+        frame_ms = self._frame * 1000 / self._rate_hz
+        by_time = None if timestamp_ms is None or self._next_ms is None else timestamp_ms - self._next_ms
+        skipped = None if chunk is None or self._chunk is None or chunk <= self._chunk else chunk - self._chunk - 1
+        was_in_step, self._in_step = self._in_step, by_time is not None and abs(by_time) <= frame_ms / 2
+        claimed = 0.0
+        if skipped:
+            agreed = by_time is not None and abs(by_time - skipped * frame_ms) <= frame_ms / 2
+            claimed = by_time if by_time is not None and agreed else skipped * frame_ms
+        elif by_time is not None and was_in_step:
+            # stamps of the moment of sending scatter; a line that leaves out silence leaves out more than a frame
+            claimed = by_time if by_time >= max(_LEAST_MS, frame_ms * (0.75 if skipped is None else 2)) else 0.0
+        if not 0 < claimed <= late_ms + frame_ms / 2:
+            return 0
+        self._in_step = by_time is not None and claimed == by_time
+        self.lost += skipped or round(claimed / frame_ms)
+        return round(claimed * self._rate_hz / 1000)
+
+    def _fill(self, missing: int, sound: bytes) -> bytes:
+        """What is still to be given before `sound`, so that `missing` samples lie between it and the frame before."""
+        rate = self._rate_hz
+        if self._waited:  # late rather than lost, or nearly all of it given: rise from the silence without a click
+            count = max(missing - self._waited, round(concealment.EDGE_SECONDS * rate))
+            return concealment.fade_in(pcm.samples(sound), count, rate).tobytes()
+        if not missing:
+            return b""
+        before, after = self._before(), pcm.samples(sound)
+        if missing <= CONCEALED_SECONDS * rate:
+            return concealment.conceal(before, after, missing, rate).tobytes()
+        half = missing // 2
+        return (
+            concealment.fade_out(before, half, rate).tobytes()
+            + concealment.fade_in(after, missing - half, rate).tobytes()
+        )
+
+    def _before(self) -> pcm.Samples:
+        return pcm.samples(b"".join(self._recent))
