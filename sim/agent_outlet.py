@@ -10,6 +10,7 @@ from aiohttp import web
 from sim.agent_script import Fault, FaultKind
 from sim.conversation_record import ConversationRecord
 from sim.timeline import Timeline
+from sim.wire import FakeSocket
 
 WRAPPERS = {
     "conversation_initiation_metadata": "conversation_initiation_metadata_event",
@@ -33,7 +34,7 @@ class Outlet:
     """Sends events. Once `stalled` nothing goes out any more, once `deaf` nothing is read either."""
 
     def __init__(self, record: ConversationRecord, timeline: Timeline) -> None:
-        self.socket = web.WebSocketResponse(max_msg_size=16 << 20, timeout=1.0)
+        self.socket = FakeSocket("elevenlabs")
         self.stalled = False
         self.deaf = False
         self._record = record

@@ -20,6 +20,7 @@ from sim.speech import line, spoken
 from sim.timeline import Timeline
 from sim.vendors.record import BrokenRuleError, VendorRecord, VendorViolation
 from sim.vendors.sounds import sound, words
+from sim.wire import FakeSocket
 
 MAX_AHEAD_S = 2.5
 MAX_INPUT_GAP_S = 1.0
@@ -36,7 +37,7 @@ class VendorConversation:
         self.loop = asyncio.get_running_loop()
         self.script = script
         self.record = VendorRecord(script, self.loop.time())
-        self.socket = web.WebSocketResponse(max_msg_size=16 << 20, timeout=1.0)
+        self.socket = FakeSocket(self.name)
         self.number = 0
         """Of the agent's current reply."""
         self._timeline = timeline

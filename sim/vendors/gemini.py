@@ -15,6 +15,7 @@ from sim.timeline import Timeline
 from sim.vendors.conversation import VendorConversation
 from sim.vendors.record import BrokenRuleError
 from sim.vendors.server import FakeVendor
+from sim.wire import FakeSocket
 
 # --- what a client may send; anything else is an error ---
 
@@ -315,7 +316,7 @@ class FakeGemini(FakeVendor):
         return first
 
     async def _go_on(
-        self, known: GeminiConversation, newcomer: GeminiConversation, socket: web.WebSocketResponse
+        self, known: GeminiConversation, newcomer: GeminiConversation, socket: FakeSocket
     ) -> web.StreamResponse:
         known.record.sockets += 1
         known.socket, known.transport = socket, newcomer.transport

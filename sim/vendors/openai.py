@@ -150,6 +150,7 @@ class OpenAIConversation(VendorConversation):
 
     def __init__(self, script: AgentScript, timeline: Timeline) -> None:
         super().__init__(script, timeline)
+        self._events = 0
         self._active = ""
         self._heard = 0
         self._sent: dict[str, float] = {}
@@ -157,10 +158,16 @@ class OpenAIConversation(VendorConversation):
         self._texts: list[str] = []
         self._outputs: list[FunctionOutput] = []
 
+    async def send(self, message: Mapping[str, Any], *, binary: bool = False) -> None:
+        """Every event has an id."""
+        self._events += 1
+        await super().send({"event_id": f"event_{self._events}", **message}, binary=binary)
+
     async def handshake(self) -> bool:
         """`session.created`, the client's settings, `session.updated`."""
         await self.wait_ready()
-        await self.send({"type": "session.created", "session": {"id": "sess_fake", "type": "realtime"}})
+        session = {"id": "sess_fake", "object": "realtime.session", "type": "realtime"}
+        await self.send({"type": "session.created", "session": session})
         message = await self.socket.receive()
         if message.type is not WSMsgType.TEXT:
             return False
@@ -288,7 +295,8 @@ class OpenAIConversation(VendorConversation):
     async def _transcribe(self, item: str, text: str) -> None:
         await asyncio.sleep(TRANSCRIPTION_AFTER_S)
         kind = "conversation.item.input_audio_transcription.completed"
-        await self.send({"type": kind, "item_id": item, "content_index": 0, "transcript": text})
+        usage = {"type": "duration", "seconds": 1.0}
+        await self.send({"type": kind, "item_id": item, "content_index": 0, "transcript": text, "usage": usage})
 
     async def call_tool(self, call_id: str, name: str, parameters: Mapping[str, Any]) -> None:
         response = self._active = f"resp_tool_{call_id}"
@@ -301,11 +309,11 @@ class OpenAIConversation(VendorConversation):
 
     async def tell_failure(self, fault: Fault) -> None:
         error = {"type": "server_error", "code": fault.error_type, "message": fault.reason}
-        await self.send({"type": "error", "event_id": "event_1", "error": error})
+        await self.send({"type": "error", "error": error})
 
     async def tell_broken(self, broken: BrokenRuleError) -> None:
         error = {"type": "invalid_request_error", "code": broken.rule, "message": broken.detail}
-        await self.send({"type": "error", "event_id": "event_1", "error": error})
+        await self.send({"type": "error", "error": error})
 
 
 class FakeOpenAI(FakeVendor):

@@ -1,0 +1,46 @@
+"""Every message that relay and fakes exchange in these tests must be valid in the vendor's own SDK."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from sim.wire import FakeSocket
+from tests.support.sdk_models import PYTHON, SdkModels
+
+_SOUND = re.compile(r'"(data|delta|audio|audio_base_64|user_audio_chunk)":"[A-Za-z0-9+/=]{8,}"')
+_SDKS = ("openai", "deepgram", "gemini", "elevenlabs")
+
+
+@pytest.fixture(scope="session")
+def sdk_models() -> Iterator[SdkModels | None]:
+    """None where the SDKs are not installed; tests/contract says so loudly."""
+    models = SdkModels() if PYTHON.exists() else None
+    yield models
+    if models is not None:
+        models.close()
+
+
+@pytest.fixture(autouse=True)
+def held_to_the_sdks(sdk_models: SdkModels | None) -> Iterator[None]:
+    """Listens in, and asks when the test is over: once for each message, whatever its sound."""
+    said: dict[tuple[str, str, str], None] = {}
+
+    def tap(vendor: str, side: str, message: str | bytes) -> None:
+        if vendor not in _SDKS or (isinstance(message, bytes) and vendor != "gemini"):
+            return  # a binary message is sound, but for Gemini's
+        text = message.decode() if isinstance(message, bytes) else message
+        said[vendor, side, _SOUND.sub(r'"\1":"AAAA"', text)] = None
+
+    FakeSocket.tap = tap
+    yield
+    FakeSocket.tap = None
+    if sdk_models is None:
+        return
+    problems = [
+        f"{vendor}: {side} said {text[:300]}: {problem}"
+        for vendor, side, text in said
+        if (problem := sdk_models.problem(vendor, side, json.loads(text)))
+    ]
+    assert not problems, "\n".join(problems)
