@@ -48,8 +48,13 @@ class Traces:
     logs: tuple[Path, ...]
 
 
-async def perform(scenario: Scenario, folder: Path, view: LiveView) -> Outcome:
-    """Start everything, play the scenario in real time, end everything. Raises StartError."""
+async def perform(
+    scenario: Scenario, folder: Path, view: LiveView, *, relay_code: Path = ROOT, functions_code: Path = ROOT
+) -> Outcome:
+    """Start everything, play the scenario in real time, end everything. Raises StartError.
+
+    Relay and functions run from the code in these folders, so that releases can be played against each other.
+    """
     store = folder / "data"
     store.mkdir(parents=True)
     functions_port = free_port()
@@ -63,13 +68,20 @@ async def perform(scenario: Scenario, folder: Path, view: LiveView) -> Outcome:
             scenario, elevenlabs_url=elevenlabs_url, folder=store, functions_url=functions_url
         )
         await stack.enter_async_context(
-            child("functions.local", environment, port=functions_port, path="/", log=folder / "functions.log")
+            child(
+                "functions.local",
+                environment,
+                port=functions_port,
+                path="/",
+                log=folder / "functions.log",
+                code=functions_code,
+            )
         )
         environment = relay_environment(
             scenario, elevenlabs_url=elevenlabs_url, folder=store, functions_url=functions_url
         )
         relay_url = await stack.enter_async_context(
-            child("relay", environment, port=free_port(), path="/ready", log=folder / "relay.log")
+            child("relay", environment, port=free_port(), path="/ready", log=folder / "relay.log", code=relay_code)
         )
         media_url = relay_url.replace("http://", "ws://") + "/media"
         return await play(scenario, World(media_url, agents, store, functions_url, timeline, view.overhear))

@@ -43,16 +43,19 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def child(module: str, environment: Mapping[str, str], *, port: int, path: str, log: Path) -> AsyncIterator[str]:
+async def child(
+    module: str, environment: Mapping[str, str], *, port: int, path: str, log: Path, code: Path = ROOT
+) -> AsyncIterator[str]:
     """Run `python -m module` until the block ends; yields its base URL once `path` there answers below 500.
 
-    What it prints goes to `log`. Raises StartError if it ends or stays silent instead.
+    What it prints goes to `log`; `code` is the folder that the module is imported from. Raises StartError if the
+    process ends or stays silent instead.
     """
     variables = {name: os.environ[name] for name in INHERITED if name in os.environ}
     variables |= {"HOST": "127.0.0.1", "PORT": str(port), "PYTHONUNBUFFERED": "1", **environment}
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, cwd=ROOT, env=variables, stdout=output, stderr=asyncio.subprocess.STDOUT
+            sys.executable, "-m", module, cwd=code, env=variables, stdout=output, stderr=asyncio.subprocess.STDOUT
         )
         try:
             url = f"http://127.0.0.1:{port}"
