@@ -21,7 +21,7 @@ AWS_ONLY = {
     "secrets_version": "AWS makes the tokens inside Terraform, for Google Cloud the deploy command does",
     "webhook_reserved_concurrency": "Lambda's own notion; here function_max_instances",
     "transfer_reserved_concurrency": "Lambda's own notion; here function_max_instances",
-    "api_rate_limit": "the API Gateway's; here function_max_instances bounds what a flood costs",
+    "api_rate_limit": "the API Gateway's, for each route; here each function has its own instances, bounded by function_max_instances",
     "log_retention_days": "Cloud Logging keeps 30 days in a bucket that belongs to the whole project",
 }
 GCP_ONLY = {
@@ -125,7 +125,10 @@ def test_relay_and_functions_get_the_same_settings():
         "PORT",
         "PUBLIC_URL",
     }  # Lambda's cache; Cloud Run sets PORT itself and passes Host on
-    only_gcp = {"MAX_CALL_SECONDS"}  # Cloud Run's limit; on AWS the relay's own default is right
+    only_gcp = {
+        "MAX_CALL_SECONDS",  # Cloud Run's limit; on AWS the relay's own default is right
+        "THREADS",  # a Lambda has one request at a time
+    }
     setting = re.compile(r"^\s+(?:\{ )?\"?([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+|STORE|PORT)\"?\s+= ", re.M)
     inline = re.compile(r"[{,] ([A-Z][A-Z0-9_]+)\s+= ")
     aws, gcp = (set(setting.findall(text(cloud))) | set(inline.findall(text(cloud))) for cloud in ("aws", "gcp"))

@@ -170,9 +170,21 @@ resource "aws_apigatewayv2_stage" "default" {
   name        = "$default"
   auto_deploy = true
 
+  # What no route asks for is refused by the API itself, and need not be many.
   default_route_settings {
-    throttling_rate_limit  = var.api_rate_limit
-    throttling_burst_limit = var.api_rate_limit * 2
+    throttling_rate_limit  = 1
+    throttling_burst_limit = 10
+  }
+
+  # Each route has tokens of its own: a flood of webhooks takes none of Connect's.
+  dynamic "route_settings" {
+    for_each = local.routes
+
+    content {
+      route_key              = route_settings.key
+      throttling_rate_limit  = var.api_rate_limit
+      throttling_burst_limit = var.api_rate_limit * 2
+    }
   }
 
   access_log_settings {
@@ -190,6 +202,9 @@ resource "aws_apigatewayv2_stage" "default" {
       error          = "$context.integrationErrorMessage"
     })
   }
+
+  # Settings for a route are refused before there is one.
+  depends_on = [aws_apigatewayv2_route.route]
 }
 
 resource "aws_apigatewayv2_integration" "function" {

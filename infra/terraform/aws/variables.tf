@@ -340,7 +340,7 @@ variable "transfer_reserved_concurrency" {
 }
 
 variable "api_rate_limit" {
-  description = "Requests a second that the functions' API takes, all routes together; bursts of twice as many."
+  description = "Requests a second that each route of the functions' API takes; bursts of twice as many."
   type        = number
   default     = 100
 

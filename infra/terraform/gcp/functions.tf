@@ -1,14 +1,15 @@
 locals {
   store = "gs://${google_storage_bucket.records.name}"
 
-  # The sweep is the webhook's source with another entry point, out of the internet's reach.
+  # The sweep is the webhook's source with another entry point, out of the internet's reach. Each function has instances of
+  # its own, and as many threads as an instance gets requests: the framework's default, four, would keep the fifth waiting.
   functions = {
     webhook = {
       package       = "webhook"
       public        = true
-      memory        = "512Mi" # a webhook body may hold minutes of audio
+      memory        = "1Gi" # a webhook body may hold minutes of audio, and each request may have one
       timeout       = 60
-      concurrency   = 20
+      concurrency   = 8
       min_instances = 0
       environment   = local.webhook_environment
     }
@@ -26,7 +27,7 @@ locals {
       public        = true
       memory        = "512Mi"
       timeout       = 15
-      concurrency   = 40 # most of a request is waiting for a decision
+      concurrency   = 40 # most of a request is waiting for a decision; none has a body worth the name
       min_instances = var.transfer_min_instances
       environment   = local.transfer_environment
     }
@@ -99,7 +100,7 @@ resource "google_cloudfunctions2_function" "function" {
     max_instance_count               = each.key == "sweep" ? 1 : var.function_max_instances
     ingress_settings                 = each.value.public ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY"
     all_traffic_on_latest_revision   = true
-    environment_variables            = each.value.environment
+    environment_variables            = merge(each.value.environment, { THREADS = tostring(each.value.concurrency) })
 
     dynamic "secret_environment_variables" {
       for_each = local.part_secrets[each.key]

@@ -198,6 +198,10 @@ def the_way_in_is_the_only_one(resources: Resources) -> Iterator[str]:
         if ingress["security_group_id"] == balancer and ingress["from_port"] == 80 and not ingress["prefix_list_id"]:
             yield f"{address}: others than CloudFront reach the load balancer in plain"
     stage = resources.one("aws_apigatewayv2_stage.default")
+    throttled = {one["route_key"] for one in stage["route_settings"] if one["throttling_rate_limit"]}
+    for route in resources.all("aws_apigatewayv2_route").values():
+        if route["route_key"] not in throttled:
+            yield f"a flood on another route takes the requests of {route['route_key']}"
     if not stage["default_route_settings"][0]["throttling_rate_limit"]:
         yield "the functions' API takes whatever comes"
     if "query" in stage["access_log_settings"][0]["format"].lower():

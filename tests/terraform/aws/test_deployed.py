@@ -172,8 +172,11 @@ def test_the_api_is_throttled_and_logged(stack: Stack):
     api = stack.client("apigatewayv2")
     (one,) = api.get_apis()["Items"]
     (stage,) = api.get_stages(ApiId=one["ApiId"])["Items"]
-    settings = stage["DefaultRouteSettings"]
-    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (100, 200)
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == 1
+    routes = {route["RouteKey"] for route in api.get_routes(ApiId=one["ApiId"])["Items"]}
+    assert set(stage["RouteSettings"]) == routes
+    for settings in stage["RouteSettings"].values():
+        assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (100, 200)
     assert "query" not in stage["AccessLogSettings"]["Format"].lower()
 
 
@@ -319,6 +322,7 @@ LOOSENED: dict[str, list[Loosening]] = {
             "aws_vpc_security_group_ingress_rule.balancer_from_cloudfront[0]", prefix_list_id="", cidr_ipv4="0.0.0.0/0"
         ),
         _inside("aws_apigatewayv2_stage.default", "default_route_settings", throttling_rate_limit=0),
+        _set("aws_apigatewayv2_stage.default", route_settings=[]),
         _inside("aws_apigatewayv2_stage.default", "access_log_settings", format="$context.path?$context.queryString"),
     ],
     "logs_end_and_alarms_ring": [

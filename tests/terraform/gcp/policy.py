@@ -272,3 +272,25 @@ def the_functions_are_given_time(plan: Plan) -> Iterator[str]:
     for address, function in plan.all("google_cloudfunctions2_function").items():
         if not function["service_config"][0]["max_instance_count"]:
             yield f"{address}: nothing bounds what a flood costs"
+
+
+@rule
+def a_thread_for_every_request(plan: Plan) -> Iterator[str]:
+    for address, function in plan.all("google_cloudfunctions2_function").items():
+        config = function["service_config"][0]
+        threads, requests = config["environment_variables"].get("THREADS"), config["max_instance_request_concurrency"]
+        if threads != str(requests):
+            yield f"{address}: {requests} requests an instance and {threads or 4} threads: some wait for the others"
+
+
+@rule
+def request_logs_are_not_kept(plan: Plan) -> Iterator[str]:
+    """They hold whole URLs: the media token, Exotel's token, callers' numbers."""
+    filters = [one["filter"] for one in plan.all("google_logging_project_exclusion").values() if not one["disabled"]]
+    services = [plan.relay["name"], *(one["name"] for one in plan.all("google_cloudfunctions2_function").values())]
+    for service in services:
+        if not any('log_id("run.googleapis.com/requests")' in one and f'"{service}"' in one for one in filters):
+            yield f"{service}: request logs hold tokens"
+    for address, backend in plan.all("google_compute_backend_service").items():
+        if backend["log_config"]:
+            yield f"{address}: the load balancer logs the path of every call"

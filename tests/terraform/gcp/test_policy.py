@@ -142,6 +142,30 @@ LOOSENED = {
         "disable_on_destroy = true",
         "other_things_in_the_project_are_left_alone",
     ),
+    "threads apart": (
+        "functions.tf",
+        "tostring(each.value.concurrency)",
+        '"4"',
+        "a_thread_for_every_request",
+    ),
+    "request logs": (
+        "logs.tf",
+        'log_id(\\"run.googleapis.com/requests\\")',
+        'log_id(\\"run.googleapis.com/stdout\\")',
+        "request_logs_are_not_kept",
+    ),
+    "one service's request logs": (
+        "logs.tf",
+        "for service in local.services :",
+        "for service in slice(local.services, 1, 4) :",
+        "request_logs_are_not_kept",
+    ),
+    "balancer's logs": (
+        "domain.tf",
+        '  protocol              = "HTTPS"',
+        '  protocol = "HTTPS"\n  log_config {\n    enable = true\n  }',
+        "request_logs_are_not_kept",
+    ),
     "short transfer": ("functions.tf", "timeout       = 15", "timeout = 5", "the_functions_are_given_time"),
 }
 
