@@ -21,7 +21,7 @@ AWS_ONLY = {
     "secrets_version": "AWS makes the tokens inside Terraform, for Google Cloud the deploy command does",
     "webhook_reserved_concurrency": "Lambda's own notion; here function_max_instances",
     "transfer_reserved_concurrency": "Lambda's own notion; here function_max_instances",
-    "api_rate_limit": "the API Gateway's, for each route; here each function has its own instances, bounded by function_max_instances",
+    "api_rate_limit": "for each route of the API Gateway; here each function has instances of its own",
     "log_retention_days": "Cloud Logging keeps 30 days in a bucket that belongs to the whole project",
 }
 GCP_ONLY = {
