@@ -10,10 +10,8 @@ Several names mean precedence (the first that is set wins); an empty variable co
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Final
 
-SECRET_LENGTH: Final = 16
-"""Characters of a secret at least: whatever it is made of, guessing over a network does not get through these."""
+from common.credentials import SECRET_LENGTH, BasicAuth
 
 
 class SettingError(ValueError):
@@ -107,6 +105,16 @@ class Env:
         """Like `words`, for such secrets."""
         return tuple(_long_enough(name, word) for word in self.words(name))
 
+    def basic_auth(self, name: str) -> BasicAuth | None:
+        """`user:password`, the password as long as every secret; None when it is not set."""
+        _, value = self._find((name,))
+        if value is None:
+            return None
+        if (credentials := BasicAuth.parse(value)) is None:
+            raise SettingError(name, value, "user:password", secret=True)
+        _long_enough(name, credentials.password, "user:password with a password of ")
+        return credentials
+
     def mapping(self, *names: str) -> dict[str, str]:
         """A JSON object of strings."""
         name, value = self._find(names)
@@ -128,8 +136,8 @@ class Env:
         return names[0], None
 
 
-def _long_enough(name: str, secret: str) -> str:
+def _long_enough(name: str, secret: str, of: str = "") -> str:
     if len(secret) < SECRET_LENGTH:
-        expected = f"{SECRET_LENGTH} characters or more, such as `openssl rand -hex 24` prints"
+        expected = f"{of}{SECRET_LENGTH} characters or more, such as `openssl rand -hex 24` prints"
         raise SettingError(name, secret, expected, secret=True)
     return secret

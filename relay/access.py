@@ -1,14 +1,14 @@
 """Who may open a media socket, and which agent its path asks for (design D9)."""
 
-import binascii
-import hmac
 from dataclasses import dataclass
-from typing import Final
+from ipaddress import ip_address
 
+from aiohttp import web
+
+from common.credentials import bearer_matches, same
+from common.forwarded import proxied, secure
 from relay.agents.roster import Roster
 from relay.settings import Settings
-
-_BASIC: Final = "basic "
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,10 @@ class Refusal:
 
 
 class Gate:
-    """Exotel signs nothing and strips queries, so a call proves itself by a token in the path or by Basic auth."""
+    """Exotel signs nothing and strips queries, so a call proves itself by a token in the path, by Basic auth, or both.
+
+    Where both are set both are needed: a path stands in many a log, so the token alone must not be enough.
+    """
 
     def __init__(self, settings: Settings, roster: Roster) -> None:
         self._token = settings.media_token
@@ -37,35 +40,42 @@ class Gate:
     @property
     def open(self) -> bool:
         """Nothing is asked of anybody: for tests and first steps only."""
-        return not self._token and not self._basic
+        return not self._token and self._basic is None
 
     def judge(self, segments: list[str], authorization: str | None) -> Admission | Refusal:
         """`segments`: what the path has after the route, `[TOKEN[/ALIAS]]`; without a configured token `[ALIAS]`."""
-        by_token = bool(self._token) and bool(segments) and _same(segments[0], self._token)
-        rest = segments[1:] if by_token else segments
-        if not (by_token or self.open or self._knows(authorization)):
+        rest = segments
+        if self._token:
+            if not segments or not same(segments[0], self._token):
+                return Refusal(401, "unauthorized")
+            rest = segments[1:]
+        if self._basic is not None and not self._basic.matches(authorization):
             return Refusal(401, "unauthorized")
         alias = rest[-1] if rest else ""
         if alias and (len(rest) > 1 or self._roster.find(alias) is None):
             return Refusal(404, "unknown_agent")
         return Admission(alias)
 
-    def _knows(self, authorization: str | None) -> bool:
-        if not self._basic or authorization is None or not authorization.lower().startswith(_BASIC):
-            return False
-        try:
-            given = binascii.a2b_base64(authorization[len(_BASIC) :].strip())
-        except ValueError:  # not base64, or not even ASCII
-            return False
-        return hmac.compare_digest(given, self._basic.encode())
+
+def socket_url(request: web.Request, settings: Settings) -> str:
+    """The media socket's address for who asked at the same path; with the password, or it would not open."""
+    base = settings.public_url
+    if not base:
+        scheme = "wss" if secure(request.headers, request.secure) else "ws"
+        base = f"{scheme}://{request.host}"
+    scheme, _, place = base.partition("://")
+    userinfo = settings.media_basic_auth.userinfo if settings.media_basic_auth else ""
+    return f"{scheme}://{userinfo}{place}{request.path}"
 
 
-def bearer_matches(authorization: str | None, token: str) -> bool:
-    """`Authorization: Bearer TOKEN`, compared in constant time."""
-    scheme, _, given = (authorization or "").partition(" ")
-    return bool(token) and scheme.lower() == "bearer" and _same(given.strip(), token)
-
-
-def _same(given: str, expected: str) -> bool:
-    # bytes that are no UTF-8 reach us as surrogates, from headers and from paths
-    return hmac.compare_digest(given.encode(errors="surrogatepass"), expected.encode())
+def may_operate(request: web.Request, settings: Settings) -> bool:
+    """Whether this is one of ours: with METRICS_TOKEN or CONTROL_TOKEN, or from this machine and past no proxy."""
+    authorization = request.headers.get("Authorization")
+    if bearer_matches(authorization, settings.metrics_token) or bearer_matches(authorization, settings.control_token):
+        return True
+    if proxied(request.headers) or request.remote is None:
+        return False
+    try:
+        return ip_address(request.remote).is_loopback
+    except ValueError:
+        return False

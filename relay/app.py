@@ -1,29 +1,27 @@
 """The relay as an aiohttp application: routes, admission, lifecycle."""
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import aiohttp
 from aiohttp import web
 
 from relay import exotel
-from relay.access import Gate, Refusal, bearer_matches
+from relay.access import Gate, Refusal, socket_url
 from relay.agents import VENDORS
 from relay.agents.roster import AgentSpec, Roster
 from relay.agents.seam import AgentSession
 from relay.agents.vendor import VendorContext
 from relay.call import Call, Services
-from relay.control import AmbienceChange
 from relay.events import Events, FolderDestination, HttpDestination
 from relay.line import UNSENT_LIMIT, Line, await_start
 from relay.logs import LineLimit, log
-from relay.metrics import CONTENT_TYPE, Metrics
+from relay.metrics import Metrics
+from relay.operating import Operating
 from relay.records import EndReason
-from relay.server import REQUEST_PATIENCE
 from relay.settings import Settings
 from relay.sounds import Sounds
 from relay.task_protection import TaskProtection
@@ -159,7 +157,7 @@ class Relay:
             writer_limit=UNSENT_LIMIT,
         )
         if not ws.can_prepare(request):
-            return web.json_response({"url": self._socket_url(request)}, headers={"Cache-Control": "no-store"})
+            return web.json_response({"url": socket_url(request, self.settings)}, headers={"Cache-Control": "no-store"})
         if self.draining:
             return self._refuse(Refusal(503, "draining"))
         if self.streams >= self.settings.max_calls:
@@ -220,63 +218,6 @@ class Relay:
         headers = {"WWW-Authenticate": "Basic"} if refusal.status == 401 else {}
         return web.json_response({"error": refusal.reason}, status=refusal.status, headers=headers)
 
-    def _socket_url(self, request: web.Request) -> str:
-        base = self.settings.public_url
-        if not base:
-            secure = request.secure or request.headers.get("X-Forwarded-Proto") == "https"
-            base = f"{'wss' if secure else 'ws'}://{request.host}"
-        return base + request.path
-
-    # --- operating ---
-
-    async def health(self, _: web.Request) -> web.Response:
-        """Alive. Stays 200 while draining."""
-        return web.json_response({"status": "ok", "calls": self.streams})
-
-    async def ready(self, _: web.Request) -> web.Response:
-        """Takes calls: 503 when draining or full."""
-        full = self.streams >= self.settings.max_calls
-        status = "draining" if self.draining else "full" if full else "ready"
-        body = {"status": status, "calls": self.streams, "max_calls": self.settings.max_calls}
-        return web.json_response(body, status=200 if status == "ready" else 503)
-
-    async def prometheus(self, _: web.Request) -> web.Response:
-        """Metrics."""
-        return web.Response(body=self.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
-
-    async def bg_sound(self, request: web.Request) -> web.Response:
-        """The ambience of one call by `call_sid`, or of all calls on this relay (design D10)."""
-        if not self.settings.control_token:
-            return web.json_response({"error": "control is off: set CONTROL_TOKEN"}, status=403)
-        if not bearer_matches(request.headers.get("Authorization"), self.settings.control_token):
-            return web.json_response({"error": "unauthorized"}, status=401, headers={"WWW-Authenticate": "Bearer"})
-        if request.method == "GET":
-            return web.json_response({"active_calls": len(self.calls), "calls": self._ambiences()})
-        try:
-            async with asyncio.timeout(REQUEST_PATIENCE):
-                body = await request.json(loads=json.loads)
-            change = AmbienceChange.parse(body if isinstance(body, dict) else {})
-        except TimeoutError:
-            return web.json_response({"error": f"expected the body within {REQUEST_PATIENCE:g} s"}, status=408)
-        except (ValueError, RecursionError) as error:
-            return web.json_response({"error": f"expected a JSON object: {error}"}, status=400)
-        call_sid = body.get("call_sid")
-        if call_sid is not None and not isinstance(call_sid, str):
-            return web.json_response({"error": "call_sid: expected a string"}, status=400)
-        if call_sid is not None and call_sid not in self.calls:
-            return web.json_response({"error": "no such call on this relay"}, status=404)
-        chosen = [self.calls[call_sid]] if call_sid is not None else list(self.calls.values())
-        for call in chosen:
-            call.change_ambience(change)
-        return web.json_response({"updated_calls": len(chosen)})
-
-    def _ambiences(self) -> dict[str, Any]:
-        return {
-            call_sid: {"enabled": track.enabled, "volume": track.volume} if track else None
-            for call_sid, call in self.calls.items()
-            for track in (call.playout.ambience,)
-        }
-
 
 RELAY: Final = web.AppKey("relay", Relay)
 
@@ -290,15 +231,11 @@ def create_app(settings: Settings) -> web.Application:
     for path in MEDIA_PATHS:
         app.router.add_get(path, relay.media)
         app.router.add_get(path + "/{tail:.*}", relay.media)
-    app.router.add_get("/health", relay.health)
-    app.router.add_get("/ready", relay.ready)
-    app.router.add_get("/metrics", relay.prometheus)
-    app.router.add_route("GET", "/bg-sound", relay.bg_sound)
-    app.router.add_route("POST", "/bg-sound", relay.bg_sound)
+    app.router.add_routes(Operating(relay).routes())
     if relay.gate.open:
         log.log(
             logging.WARNING,
-            "anybody can open the media socket: set MEDIA_TOKEN or MEDIA_BASIC_AUTH",
+            "anybody who can reach the port can open the media socket: set MEDIA_TOKEN or MEDIA_BASIC_AUTH",
             extra={"event": "open_to_anybody"},
         )
     return app

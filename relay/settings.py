@@ -3,9 +3,11 @@
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
+from common.credentials import BasicAuth
 from common.elevenlabs import REST_HOSTS
 from common.env import Env, SettingError
 from relay.exotel import FRAME_UNIT, MAX_PAYLOAD
@@ -41,9 +43,11 @@ class Settings:
     """Bytes of one outbound frame: 100 ms at 8 kHz."""
 
     media_token: str = field(default="", repr=False)
-    media_basic_auth: str = field(default="", repr=False)
-    """`user:password`."""
+    media_basic_auth: BasicAuth | None = None
+    media_open: bool = False
+    """Anybody may open the media socket."""
     control_token: str = field(default="", repr=False)
+    metrics_token: str = field(default="", repr=False)
 
     events_url: str = ""
     events_secret: str = field(default="", repr=False)
@@ -79,8 +83,10 @@ class Settings:
             fallback_speech=env.text("FALLBACK_SPEECH_FILE"),
             chunk_size=env.integer("CHUNK_SIZE", default=1600, low=FRAME_UNIT, high=MAX_PAYLOAD),
             media_token=env.secret("MEDIA_TOKEN"),
-            media_basic_auth=env.text("MEDIA_BASIC_AUTH"),
+            media_basic_auth=env.basic_auth("MEDIA_BASIC_AUTH"),
+            media_open=env.boolean("MEDIA_OPEN", default=False),
             control_token=env.secret("CONTROL_TOKEN"),
+            metrics_token=env.secret("METRICS_TOKEN"),
             events_url=env.text("EVENTS_URL"),
             events_secret=next(iter(env.secrets("EVENTS_SECRET")), ""),  # the first signs, all verify: for rotation
             store=_folder(env),
@@ -102,14 +108,22 @@ class Settings:
             raise SettingError("ELEVENLABS_AGENT_ID", None, "the id of your ElevenLabs agent (or set AGENTS_FILE)")
         if self.elevenlabs_base_url and not self.elevenlabs_base_url.startswith(_BASES):
             raise SettingError("ELEVENLABS_BASE_URL", self.elevenlabs_base_url, "an https:// or wss:// URL")
-        if self.media_basic_auth and ":" not in self.media_basic_auth:
-            raise SettingError("MEDIA_BASIC_AUTH", self.media_basic_auth, "user:password", secret=True)
         if "/" in self.media_token:
             raise SettingError("MEDIA_TOKEN", self.media_token, "one path segment, without a slash", secret=True)
         if self.events_url and not self.events_url.startswith(("https://", "http://")):
             raise SettingError("EVENTS_URL", self.events_url, "an https:// URL")
         if self.events_url and not self.events_secret:
             raise SettingError("EVENTS_SECRET", None, "the secret that signs events for EVENTS_URL")
+        if not (self.media_token or self.media_basic_auth or self.media_open or _is_loopback(self.host)):
+            expected = "a secret for the media socket's address, or MEDIA_BASIC_AUTH (MEDIA_OPEN=1 lets anybody in)"
+            raise SettingError("MEDIA_TOKEN", None, expected)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _websocket_url(env: Env, name: str) -> str:

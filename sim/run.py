@@ -22,7 +22,7 @@ from sim.timeline import Timeline
 FRONT, BACKUP = "agent_front", "agent_backup"
 API_KEY = "sk_of_nobody"
 EVENTS_SECRET = "events-secret-of-nobody"
-WEBHOOK_SECRET = "wsec_of_nobody"
+WEBHOOK_SECRET = "wsec_of_nobody_at_all"
 EXOTEL_TOKEN = "exotel-token-of-nobody"
 RECORD_PATIENCE_S = 10.0
 
@@ -75,6 +75,7 @@ def relay_environment(
     agents_file.write_text('default = "front"\n\n' + "\n".join(tables), encoding="utf-8")
     events = {"EVENTS_URL": f"{functions_url}/relay/events", "EVENTS_SECRET": EVENTS_SECRET} if functions_url else {}
     return {
+        "HOST": "127.0.0.1",
         "AGENTS_FILE": str(agents_file),
         "ELEVENLABS_API_KEY": API_KEY,
         "ELEVENLABS_BASE_URL": elevenlabs_url,

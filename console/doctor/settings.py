@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from yarl import URL
 
-from common.env import SECRET_LENGTH, Env, SettingError
+from common.env import Env, SettingError
 from common.phone import mask, mask_within
 from console.checks.finding import Finding, Verdict
 from console.checks.relay_address import RelayAddress
@@ -19,9 +19,6 @@ from relay.app import Relay
 from relay.audio.files import SoundFileError
 from relay.settings import Settings as RelaySettings
 
-_REFUSED_WHEN_SHORT = ("MEDIA_TOKEN", "CONTROL_TOKEN", "EXOTEL_TOKEN", "EVENTS_SECRET")
-SECRETS = (*_REFUSED_WHEN_SHORT, "ELEVENLABS_WEBHOOK_SECRET")
-_BASIC = ("MEDIA_BASIC_AUTH", "EXOTEL_BASIC_AUTH")
 _NUMBERS = ("TRANSFER_TARGETS", "TRANSFER_TEAM_1_NUMBER", "TRANSFER_TEAM_2_NUMBER")
 # A part is here when one of these is: none of its other settings says for whom it is meant.
 _OF_RELAY = ("ELEVENLABS_AGENT_ID", "AGENTS_FILE", "MEDIA_TOKEN", "MEDIA_BASIC_AUTH", "EVENTS_URL", "CONTROL_TOKEN")
@@ -42,7 +39,7 @@ async def examine(subject: Subject) -> AsyncIterator[Finding]:
     # reads and converts sound files, for every rate of the line
     for finding in await asyncio.to_thread(lambda: list(_agents_and_sounds(subject.environ))):
         yield finding
-    for look in (_targets, _secrets, _media_auth, _addresses):
+    for look in (_targets, _media_auth, _addresses):
         for finding in look(subject):
             yield finding
 
@@ -129,24 +126,6 @@ def _targets(subject: Subject) -> Iterator[Finding]:
         yield Finding(check, Verdict.SKIPPED, missing)
 
 
-def _secrets(subject: Subject) -> Iterator[Finding]:
-    """`settings.secrets`: long enough not to be guessed. Most of them are refused by the settings themselves."""
-    env = Env(subject.environ)
-    known = [(name, word) for name in SECRETS for word in env.words(name)]
-    known += [(name, env.text(name).partition(":")[2]) for name in _BASIC if env.text(name)]
-    weak = dict.fromkeys(name for name, secret in known if len(secret) < SECRET_LENGTH)
-    short = [name for name in weak if name not in _REFUSED_WHEN_SHORT]
-    for name in short:
-        found = f"{name} is shorter than {SECRET_LENGTH} characters"
-        advice = "Copy it whole from ElevenLabs (wsec_…)." if name == "ELEVENLABS_WEBHOOK_SECRET" else _NEW_SECRET
-        yield Finding("settings.secrets", Verdict.WARN, found, advice)
-    if not known:
-        yield Finding("settings.secrets", Verdict.SKIPPED, f"none is set here: {', '.join(SECRETS)}")
-    elif not short:
-        names = ", ".join(dict.fromkeys(name for name, _ in known if name not in weak)) or "those that are not refused"
-        yield Finding("settings.secrets", Verdict.PASS, f"long enough: {names}")
-
-
 def _media_auth(subject: Subject) -> Iterator[Finding]:
     """`settings.media_auth`: a relay that the world can reach asks who is there."""
     check, env = "settings.media_auth", Env(subject.environ)
@@ -205,8 +184,12 @@ def _has(environ: Mapping[str, str], names: tuple[str, ...]) -> bool:
 
 
 def _of_relay(environ: Mapping[str, str]) -> dict[str, str]:
-    """STORE may be the functions' bucket: the relay keeps folders only, and none when it posts its events."""
-    return {name: value for name, value in environ.items() if name != "STORE" or value.startswith("file:")}
+    """STORE may be the functions' bucket: the relay keeps folders only, and none when it posts its events.
+
+    Who may come in is judged by `settings.media_auth`, which knows the relay's address, too.
+    """
+    relay = {name: value for name, value in environ.items() if name != "STORE" or value.startswith("file:")}
+    return {"MEDIA_OPEN": "1", **relay}
 
 
 def _mistake(check: str, error: SettingError) -> Finding:

@@ -4,6 +4,7 @@ import re
 from urllib.parse import quote
 
 from common.documents import Document
+from common.forwarded import secure
 from functions.common.http import Request
 from functions.common.transfers import Want
 from functions.transfer.settings import Settings
@@ -46,12 +47,11 @@ def events_url(settings: Settings, request: Request) -> str:
     host = request.headers.get("host", "")
     if wanted == "off" or not _HOST.fullmatch(host):
         return ""
-    scheme = "http" if request.headers.get("x-forwarded-proto") == "http" else "https"
+    scheme = "https" if secure(request.headers, default=True) else "http"
     path = request.path.removesuffix("/connect") + "/dial-events"
-    if settings.tokens:
-        return f"{scheme}://{host}{path}?token={quote(settings.tokens[0], safe='')}"
-    user, _, password = settings.basic_auth.partition(":")
-    return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{host}{path}"
+    userinfo = settings.basic_auth.userinfo if settings.basic_auth else ""
+    token = f"?token={quote(settings.tokens[0], safe='')}" if settings.tokens else ""
+    return f"{scheme}://{userinfo}{host}{path}{token}"
 
 
 def _music(setting: str) -> Document:

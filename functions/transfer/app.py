@@ -1,12 +1,10 @@
 """The transfer function without a cloud: what Exotel's applets ask while a call is handed to a human."""
 
-import base64
-import binascii
-import hmac
 import time
 from collections.abc import Callable
 
 from common import layout
+from common.credentials import same
 from common.documents import Document, encode, text
 from functions.common import log
 from functions.common.calls import write_record
@@ -60,16 +58,12 @@ class TransferApp:
         return checked
 
     def _may_enter(self, request: Request) -> bool:
-        token = request.query.get("token", "").encode()
-        entered = [hmac.compare_digest(token, valid.encode()) for valid in self._settings.tokens]
-        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-        if self._settings.basic_auth and scheme.lower() == "basic":
-            try:
-                given = base64.b64decode(credentials.strip(), validate=True)
-            except (binascii.Error, ValueError):
-                given = b""
-            entered.append(hmac.compare_digest(given, self._settings.basic_auth.encode()))
-        return any(entered)
+        """With token and password both set, both are needed: a URL's token stands in many a log."""
+        tokens, basic = self._settings.tokens, self._settings.basic_auth
+        given = request.query.get("token", "")
+        by_token = not tokens or any(same(given, valid) for valid in tokens)
+        by_password = basic is None or basic.matches(request.headers.get("authorization"))
+        return by_token and by_password and bool(tokens or basic)
 
     def _connect(self, request: Request) -> Response:
         said = exotel.parameters(request)

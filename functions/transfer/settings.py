@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from common.credentials import BasicAuth
 from common.env import Env, SettingError
 from common.phone import to_e164
 from functions.common.settings import Targets, find_target, targets
@@ -35,10 +36,10 @@ class ConnectFields:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`tokens` and `basic_auth` (`user:password`): either opens the door. `on_failure`: a target's name, or None."""
+    """`tokens` and `basic_auth`: where both are set a request needs both. `on_failure`: a target's name, or None."""
 
     tokens: tuple[str, ...]
-    basic_auth: str
+    basic_auth: BasicAuth | None
     targets: Targets
     request_s: float
     wait_s: float
@@ -52,7 +53,7 @@ class Settings:
         found = targets(env)
         settings = cls(
             tokens=env.secrets("EXOTEL_TOKEN"),
-            basic_auth=env.text("EXOTEL_BASIC_AUTH"),
+            basic_auth=env.basic_auth("EXOTEL_BASIC_AUTH"),
             targets=found,
             request_s=env.number("TRANSFER_REQUEST_SECONDS", default=4, low=0, high=25),
             wait_s=env.number("TRANSFER_WAIT_SECONDS", default=10, low=0, high=60),
@@ -61,8 +62,6 @@ class Settings:
         )
         if not settings.tokens and not settings.basic_auth:
             raise SettingError("EXOTEL_TOKEN", None, "a secret for Exotel's URLs (?token=…), or EXOTEL_BASIC_AUTH")
-        if settings.basic_auth and ":" not in settings.basic_auth:
-            raise SettingError("EXOTEL_BASIC_AUTH", settings.basic_auth, "user:password", secret=True)
         return settings
 
 

@@ -43,7 +43,7 @@ class Settings:
         spellings = _SPELLINGS | env.mapping("TRANSFER_VALUES")
         return cls(
             events_secrets=env.secrets("EVENTS_SECRET"),
-            webhook_secrets=env.words("ELEVENLABS_WEBHOOK_SECRET"),
+            webhook_secrets=env.secrets("ELEVENLABS_WEBHOOK_SECRET"),
             webhook_max_age_s=env.number("WEBHOOK_MAX_AGE_SECONDS", default=1800, low=1, high=86_400),
             api_key=env.text("ELEVENLABS_API_KEY"),
             api_base=rest_base(region, _url(env, "ELEVENLABS_BASE_URL", ("http", "https", "ws", "wss"))),

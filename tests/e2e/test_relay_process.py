@@ -80,6 +80,7 @@ async def test_sigterm_lets_the_running_call_finish(tmp_path):
         ({"CHUNK_SIZE": "1000"}, "relay: CHUNK_SIZE='1000': expected a multiple of 320"),
         ({"PORT": "http"}, "relay: PORT='http': expected a whole number from 0 to 65535"),
         ({"MEDIA_BASIC_AUTH": "nocolon"}, "relay: MEDIA_BASIC_AUTH=(hidden): expected user:password"),
+        ({"HOST": ""}, "relay: MEDIA_TOKEN is not set: expected a secret for the media socket's address"),
         (
             {"ELEVENLABS_AGENT_ID": ""},
             "relay: ELEVENLABS_AGENT_ID is not set: expected the id of your ElevenLabs agent",
@@ -93,7 +94,7 @@ async def test_a_wrong_setting_stops_the_start_with_one_line(environ, line):
         sys.executable,
         "-m",
         "relay",
-        env={**os.environ, "ELEVENLABS_AGENT_ID": "agent_0", **environ},
+        env={**os.environ, "HOST": "127.0.0.1", "ELEVENLABS_AGENT_ID": "agent_0", **environ},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

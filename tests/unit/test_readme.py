@@ -16,7 +16,7 @@ class Noting(dict):
     """An environment that notes what is asked of it."""
 
     def __init__(self):
-        super().__init__(ELEVENLABS_AGENT_ID="agent")
+        super().__init__(ELEVENLABS_AGENT_ID="agent", MEDIA_OPEN="1")
         self.asked = set()
 
     def get(self, name, default=None):

@@ -1,10 +1,13 @@
 """Nothing of a person and nothing of a secret leaves through logs, metrics, refusals or `repr` (design D9)."""
 
+import asyncio
 import logging
 import re
 
 import pytest
+from yarl import URL
 
+from common.credentials import BasicAuth
 from relay.settings import Settings
 from sim.caller import Step, When
 from sim.in_process import in_process
@@ -15,9 +18,10 @@ from tests.support.virtual import virtual
 
 SECRETS = {
     "media_token": "media-token-of-nobody",
-    "media_basic_auth": "exotel:password-of-nobody",
     "control_token": "control-token-of-nobody",
+    "metrics_token": "metrics-token-of-nobody",
 }
+PASSWORD = "password-of-nobody"
 
 
 @pytest.mark.parametrize("name", ["reception", "agent_dies", "dtmf"])
@@ -56,8 +60,52 @@ async def test_the_metrics_name_no_call_and_no_person(tmp_path):
         assert not [word for word in forbidden if word in page]
 
 
+# What a proxy adds makes a stranger of who comes through it, though the connection is one of this machine.
+STRANGER = {"X-Forwarded-For": "203.0.113.9"}
+
+
+@pytest.mark.parametrize("trace", [STRANGER, {"Forwarded": "for=203.0.113.9"}, {"Via": "1.1 edge"}])
 @virtual
-async def test_health_and_refusals_say_no_more_than_needed(tmp_path):
+async def test_a_stranger_learns_whether_the_relay_is_alive_and_nothing_else(tmp_path, trace):
+    async with relay_world(tmp_path, settings=SECRETS | {"max_calls": 1}) as world:
+        assert await world.get("/health", headers=trace) == (200, {"status": "ok"})
+        assert await world.get("/ready", headers=trace) == (200, {"status": "ready"})
+        url = world.media_url + "/" + SECRETS["media_token"]
+        call = asyncio.create_task(world.call(url=url, script=(Step(when=When.AT, ms=1500, hang_up=True),)))
+        await world.until(lambda: world.relay.calls)
+        assert await world.get("/health", headers=trace) == (200, {"status": "ok"})
+        assert await world.get("/ready", headers=trace) == (503, {"status": "not ready"})
+        assert (await world.get("/ready"))[1] == {"status": "full", "calls": 1, "max_calls": 1}
+        await call
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/metrics", "/%6detrics", "/metric%73", "/metrics?x=1", "/./metrics", "/x/../metrics", "//metrics", "/metrics/"],
+)
+@pytest.mark.parametrize("authorization", [None, "Bearer wrong", "Bearer ", "Basic bWV0cmljcy10b2tlbi1vZi1ub2JvZHk="])
+@virtual
+async def test_a_stranger_gets_no_metrics_however_they_are_spelled(tmp_path, path, authorization):
+    """A balancer's rule for /metrics is passed by /%6detrics: the relay itself has to refuse."""
+    headers = STRANGER | ({"Authorization": authorization} if authorization else {})
+    async with (
+        relay_world(tmp_path, settings=SECRETS) as world,
+        world.http.get(URL(world.url + path, encoded=True), headers=headers) as response,
+    ):
+        assert response.status in {401, 404}
+        assert "relay_calls" not in await response.text()
+
+
+@pytest.mark.parametrize("token", ["metrics_token", "control_token"])
+@virtual
+async def test_with_a_token_the_metrics_are_read_from_anywhere(tmp_path, token):
+    async with relay_world(tmp_path, settings=SECRETS) as world:
+        status, page = await world.get("/metrics", headers=STRANGER | {"Authorization": f"Bearer {SECRETS[token]}"})
+        assert (status, "relay_calls " in page) == (200, True)
+
+
+@virtual
+async def test_refusals_say_no_more_than_needed(tmp_path):
     async with relay_world(tmp_path, settings=SECRETS) as world:
         for path in ("/", "/health", "/ready", "/metrics", "/media", "/bg-sound", "/nowhere"):
             _, body = await world.get(path)
@@ -67,8 +115,14 @@ async def test_health_and_refusals_say_no_more_than_needed(tmp_path):
 
 def test_settings_hide_their_secrets():
     """A settings object that is printed in a traceback or by hand tells none of them."""
-    settings = Settings(**SECRETS, elevenlabs_api_key=API_KEY, events_secret=EVENTS_SECRET, environ={"X": "env-secret"})
-    for secret in (*SECRETS.values(), API_KEY, EVENTS_SECRET, "env-secret"):
+    settings = Settings(
+        **SECRETS,
+        media_basic_auth=BasicAuth("exotel", PASSWORD),
+        elevenlabs_api_key=API_KEY,
+        events_secret=EVENTS_SECRET,
+        environ={"X": "env-secret"},
+    )
+    for secret in (*SECRETS.values(), PASSWORD, API_KEY, EVENTS_SECRET, "env-secret"):
         assert secret not in repr(settings)
 
 

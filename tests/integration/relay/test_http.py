@@ -1,11 +1,13 @@
 """The relay's HTTP surface and who may use it."""
 
 import asyncio
+from dataclasses import replace
 
 import aiohttp
 import pytest
 from yarl import URL
 
+from common.credentials import BasicAuth
 from relay.records import EndReason
 from sim.caller import Step, When
 from tests.support.relay_world import GREETING, relay_world
@@ -85,9 +87,48 @@ async def test_the_query_of_old_applet_urls_chooses_the_agent(tmp_path):
         assert conversation.variables["tenant"] == "acme"
 
 
+@pytest.mark.parametrize(
+    ("headers", "scheme"),
+    [
+        ({}, "ws"),
+        ({"X-Forwarded-Proto": "https"}, "wss"),
+        ({"X-Forwarded-Proto": "https,http"}, "wss"),
+        ({"X-Forwarded-Proto": "HTTPS"}, "wss"),
+        ({"X-Forwarded-Proto": "wss, ws"}, "wss"),
+        ({"X-Forwarded-Proto": "http,https"}, "ws"),
+        ({"X-Forwarded-Proto": "ws"}, "ws"),
+        ({"X-Forwarded-Proto": "spdy"}, "ws"),
+        ({"Forwarded": "for=203.0.113.9;proto=https;by=10.0.0.1, proto=http"}, "wss"),
+        ({"Forwarded": 'Proto="HTTPS"'}, "wss"),
+        ({"Forwarded": "proto=http, proto=https"}, "ws"),
+        ({"Forwarded": "for=_hidden"}, "ws"),
+        ({"X-Forwarded-Proto": "https", "Forwarded": "proto=http"}, "wss"),
+    ],
+)
+@virtual
+async def test_the_sockets_url_is_secure_when_the_client_came_by_tls(tmp_path, headers, scheme):
+    """Two proxies write `https,http`, some HTTPS or wss: Exotel was then given a ws:// address, which nobody serves."""
+    async with relay_world(tmp_path) as world:
+        status, body = await world.get("/media", headers=headers)
+        assert (status, body) == (200, {"url": f"{scheme}://{world.url.removeprefix('http://')}/media"})
+
+
+@pytest.mark.parametrize("public_url", ["", "itself"])
+@virtual
+async def test_with_a_password_a_dynamic_url_leads_to_a_call(tmp_path, public_url):
+    """The address that was handed out had no password in it: the socket behind it was refused."""
+    settings = {"media_token": "s3cret", "media_basic_auth": BasicAuth("exotel", "pa:s/s@of nobody")}
+    async with relay_world(tmp_path, settings=settings) as world:
+        if public_url:
+            world.relay.settings = replace(world.relay.settings, public_url=world.url.replace("http", "ws"))
+        asked = world.url.replace("http://", "http://exotel:pa%3As%2Fs%40of%20nobody@") + "/media/s3cret"
+        result = await world.call(url=asked, script=SHORT)
+        assert (result.error, result.ended_by) == ("", "caller")
+
+
 @virtual
 async def test_basic_auth_opens_the_socket(tmp_path):
-    settings = {"media_token": "s3cret", "media_basic_auth": "exotel:pa:ss"}
+    settings = {"media_basic_auth": BasicAuth("exotel", "pa:ss")}
     async with relay_world(tmp_path, settings=settings) as world:
         good = world.media_url.replace("ws://", "ws://exotel:pa%3Ass@")
         assert (await world.call(url=good, script=SHORT)).ended_by == "caller"

@@ -1,5 +1,7 @@
 """D7: the answer to Exotel's Connect applet. Time is the test's own; nobody sleeps."""
 
+import base64
+
 import pytest
 
 from tests.support import calls
@@ -237,12 +239,45 @@ def test_what_is_off_is_left_out(world):
 
 
 def test_with_basic_auth_the_events_url_carries_it():
-    world = World(EXOTEL_TOKEN="", EXOTEL_BASIC_AUTH="exotel:p@ss:word")
+    world = World(EXOTEL_TOKEN="", EXOTEL_BASIC_AUTH="exotel:p@ss:word-of-nobody")
     world.tell(calls.transfer_requested())
     request = calls.connect()
-    headers = {**request.headers, "authorization": "Basic ZXhvdGVsOnBAc3M6d29yZA=="}
+    credentials = base64.b64encode(b"exotel:p@ss:word-of-nobody").decode()
+    headers = {**request.headers, "authorization": f"Basic {credentials}"}
     answer = calls.body_of(world.transfer.handle(type(request)("GET", request.path, {"CallSid": calls.CALL}, headers)))
-    assert answer["dial_passthru_event_url"] == "https://exotel:p%40ss%3Aword@calls.example.in/exotel/dial-events"
+    assert (
+        answer["dial_passthru_event_url"]
+        == "https://exotel:p%40ss%3Aword-of-nobody@calls.example.in/exotel/dial-events"
+    )
+
+
+def test_with_token_and_password_both_are_needed():
+    """A URL's token stands in many a log: where there is a password as well, the token alone must not open."""
+    world = World(EXOTEL_BASIC_AUTH="exotel:right-password-of-nobody")
+    world.tell(calls.transfer_requested())
+    request = calls.connect()
+    password = {"authorization": "Basic " + base64.b64encode(b"exotel:right-password-of-nobody").decode()}
+    tokenless = {"CallSid": calls.CALL}
+    statuses = {
+        (bool(query.get("token")), bool(headers)): world.transfer.handle(
+            type(request)("GET", request.path, query, {**request.headers, **headers})
+        ).status
+        for query in (request.query, tokenless)
+        for headers in (password, {})
+    }
+    assert statuses == {(True, True): 200, (True, False): 401, (False, True): 401, (False, False): 401}
+
+
+@pytest.mark.parametrize(
+    ("proto", "scheme"), [("https,http", "https"), ("HTTPS", "https"), ("http, https", "http"), ("", "https")]
+)
+def test_the_events_url_has_the_clients_scheme(proto, scheme):
+    world = World()
+    world.tell(calls.transfer_requested())
+    request = calls.connect()
+    headers = {**request.headers, "x-forwarded-proto": proto}
+    answer = calls.body_of(world.transfer.handle(type(request)("GET", request.path, request.query, headers)))
+    assert answer["dial_passthru_event_url"].startswith(f"{scheme}://calls.example.in/")
 
 
 def test_playback_may_be_a_sound_and_is_left_out_when_there_is_nothing_to_say():
@@ -297,7 +332,7 @@ def test_a_wrong_token_gets_no_number(world, token):
 
 @pytest.mark.parametrize("header", ["", "Basic", "Basic !!!", "Basic ZXhvdGVsOndyb25n", f"Bearer {calls.TOKEN}"])
 def test_a_wrong_password_does_neither(header):
-    world = World(EXOTEL_TOKEN="", EXOTEL_BASIC_AUTH="exotel:right")
+    world = World(EXOTEL_TOKEN="", EXOTEL_BASIC_AUTH="exotel:right-password-of-nobody")
     world.tell(calls.transfer_requested())
     request = calls.connect()
     got = world.transfer.handle(type(request)("GET", request.path, request.query, {"authorization": header}))

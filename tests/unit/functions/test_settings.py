@@ -39,6 +39,7 @@ def test_nothing_asked_is_the_first_and_the_first_of_none_is_none():
         ("TRANSFER_VALUES", "[]", "a JSON object of strings"),
         ("FETCH_AUDIO", "perhaps", "true or false"),
         ("WEBHOOK_MAX_AGE_SECONDS", "0", "a number from 1 to 86400"),
+        ("ELEVENLABS_WEBHOOK_SECRET", "x", "16 characters or more"),
     ],
 )
 def test_wrong_settings_of_the_webhook_are_named(variable, value, expected):
@@ -52,6 +53,8 @@ def test_wrong_settings_of_the_webhook_are_named(variable, value, expected):
     ("variable", "value", "expected"),
     [
         ("EXOTEL_BASIC_AUTH", "nocolon", "user:password"),
+        ("EXOTEL_BASIC_AUTH", "a:b", "user:password with a password of 16 characters or more"),
+        ("EXOTEL_BASIC_AUTH", ":", "user:password"),
         ("CONNECT_MUSIC_ON_HOLD", "jazz", "operator_tone, default_tone or a URL"),
         ("CONNECT_PLAYBACK", "whisper", "off, summary or a URL"),
         ("CONNECT_OUTGOING_NUMBER", "022", "one of your ExoPhones"),

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.credentials import BasicAuth
 from common.env import SettingError
 from relay.settings import Settings
 
 CONTRACT = (Path(__file__).parents[3] / "docs" / "contracts.md").read_text()
-LEAST = {"ELEVENLABS_AGENT_ID": "agent_1"}
+LEAST = {"ELEVENLABS_AGENT_ID": "agent_1", "MEDIA_OPEN": "1"}
 NEW, OLD = "the-new-events-secret", "the-old-events-secret"
 SECRETS = ["ELEVENLABS_API_KEY", "MEDIA_TOKEN", "MEDIA_BASIC_AUTH", "CONTROL_TOKEN", "EVENTS_SECRET"]
 
@@ -62,7 +63,13 @@ def test_the_defaults_are_those_of_the_contract():
         ({"STORE": "file:./calls"}, "store", Path("calls")),
         ({"STORE": "file:/var/calls"}, "store", Path("/var/calls")),
         ({"PUBLIC_URL": "wss://bridge.example.in/"}, "public_url", "wss://bridge.example.in"),
-        ({"MEDIA_BASIC_AUTH": "user:pass:word"}, "media_basic_auth", "user:pass:word"),
+        (
+            {"MEDIA_BASIC_AUTH": "user:a pass:word of nobody"},
+            "media_basic_auth",
+            BasicAuth("user", "a pass:word of nobody"),
+        ),
+        ({"MEDIA_OPEN": "1"}, "media_open", True),
+        ({"METRICS_TOKEN": "a" * 16}, "metrics_token", "a" * 16),
         ({"EVENTS_URL": "https://x/relay/events", "EVENTS_SECRET": "a" * 16}, "events_url", "https://x/relay/events"),
         ({"EVENTS_SECRET": f"{NEW}, {OLD}"}, "events_secret", NEW),
         ({"ELEVENLABS_BASE_URL": "http://localhost:9000"}, "elevenlabs_base_url", "http://localhost:9000"),
@@ -121,14 +128,41 @@ def test_what_is_missing_is_named(environ, line):
         Settings.from_env(environ)
 
 
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "10.0.0.5", "relay.internal"])
+def test_a_relay_that_others_can_reach_wants_a_secret(host):
+    """It once started with a warning, while the functions refused: anybody could spend the agent's minutes."""
+    with pytest.raises(SettingError, match="^MEDIA_TOKEN is not set: expected a secret for the media socket's address"):
+        Settings.from_env({"ELEVENLABS_AGENT_ID": "agent", "HOST": host})
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"HOST": "127.0.0.1"},
+        {"HOST": "127.8.8.8"},
+        {"HOST": "::1"},
+        {"HOST": "localhost"},
+        {"MEDIA_OPEN": "1"},
+        {"MEDIA_TOKEN": "a" * 16},
+        {"MEDIA_BASIC_AUTH": "exotel:" + "a" * 16},
+    ],
+)
+def test_it_starts_with_one_or_where_only_this_machine_reaches_it(environ):
+    assert Settings.from_env({"ELEVENLABS_AGENT_ID": "agent", **environ})
+
+
 def test_with_an_agents_file_no_agent_need_be_named():
-    assert Settings.from_env({"AGENTS_FILE": "agents.toml"}).agents_file == "agents.toml"
+    assert Settings.from_env({"AGENTS_FILE": "agents.toml", "MEDIA_OPEN": "1"}).agents_file == "agents.toml"
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("MEDIA_BASIC_AUTH", "s3cret-without-colon"),
+        ("MEDIA_BASIC_AUTH", ":"),
+        ("MEDIA_BASIC_AUTH", "a:s3cret"),
+        ("MEDIA_BASIC_AUTH", ":s3cret-without-a-user"),
+        ("METRICS_TOKEN", "s3cret"),
         ("MEDIA_TOKEN", "s3cret/with/slashes"),
         ("MEDIA_TOKEN", "fifteen-letters"),
         ("CONTROL_TOKEN", "s3cret"),
@@ -142,8 +176,8 @@ def test_a_mistake_in_a_secret_does_not_show_it(name, value):
 
 
 def test_secrets_are_not_in_what_is_printed_of_the_settings():
-    settings = read(**{name: f"s3cret:{name}".replace("/", "") for name in SECRETS}, OPENAI_API_KEY="s3cret")
-    assert settings.media_basic_auth == "s3cret:MEDIA_BASIC_AUTH"
+    settings = read(**{name: f"user:s3cret-{name}-of-nobody" for name in SECRETS}, OPENAI_API_KEY="s3cret")
+    assert settings.media_basic_auth == BasicAuth("user", "s3cret-MEDIA_BASIC_AUTH-of-nobody")
     assert "s3cret" not in repr(settings)
     assert "s3cret" not in str(settings)
 

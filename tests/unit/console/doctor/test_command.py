@@ -45,10 +45,10 @@ def test_a_failed_check_is_status_1(doctor, capsys):
     assert "token-of-nobody" not in printed
 
 
-def test_a_warning_is_none(doctor, capsys):
-    environ = {"EXOTEL_TOKEN": "exotel-token-of-nobody", "ELEVENLABS_WEBHOOK_SECRET": "wsec_1"}
-    assert doctor("--only", "settings", **environ) == 0
-    assert "WARN  settings.secrets" in capsys.readouterr().out
+def test_a_warning_is_none(doctor, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("console.doctor.store.SLOW_S", -1)
+    assert doctor("--only", "store", STORE=f"file:{tmp_path}") == 0
+    assert "WARN  store.speed" in capsys.readouterr().out
 
 
 def test_json_is_all_that_is_printed(doctor, capsys):

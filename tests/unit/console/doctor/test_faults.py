@@ -36,7 +36,7 @@ from tests.support.doctor_world import (
 HEALTHY_DAY = {
     **dict.fromkeys(
         (
-            *(f"settings.{name}" for name in ("relay", "functions", "agents", "sounds", "targets", "secrets")),
+            *(f"settings.{name}" for name in ("relay", "functions", "agents", "sounds", "targets")),
             *("settings.media_auth", "settings.addresses"),
             *(f"relay.{name}" for name in ("address", "dns", "tls", "certificate", "http1", "health", "ready")),
             *(f"relay.{name}" for name in ("upgrade", "token", "dynamic_url", "call", "paced")),
@@ -250,12 +250,12 @@ FAULTS = {
         Day(given={"TRANSFER_TARGETS": '{"desk": "18001234567"}'}), "settings.targets", "E.164"
     ),
     "a webhook secret that can be guessed": Fault(
-        Day(given={"ELEVENLABS_WEBHOOK_SECRET": "wsec_1"}), "settings.secrets", "ELEVENLABS_WEBHOOK_SECRET", "warn"
+        Day(given={"ELEVENLABS_WEBHOOK_SECRET": "wsec_1"}), "settings.functions", "ELEVENLABS_WEBHOOK_SECRET"
     ),
     "a relay for everybody": Fault(
         Day(
             given={"MEDIA_TOKEN": None},
-            relay={"MEDIA_TOKEN": None},
+            relay={"MEDIA_TOKEN": None, "MEDIA_OPEN": "1"},
             relay_url=lambda url: url.replace(f"/{MEDIA_TOKEN}", ""),
         ),
         "settings.media_auth",

@@ -16,7 +16,7 @@ def names(read, **environ):
 
 def test_all_of_several_mistakes_are_found():
     wrong = names(RelaySettings.from_env, CHUNK_SIZE="100", PORT="http", MAX_CALLS="0", EVENTS_URL="ftp://events")
-    assert set(wrong) == {"CHUNK_SIZE", "PORT", "MAX_CALLS", "EVENTS_URL", "ELEVENLABS_AGENT_ID"}
+    assert set(wrong) == {"CHUNK_SIZE", "PORT", "MAX_CALLS", "EVENTS_URL", "ELEVENLABS_AGENT_ID", "MEDIA_TOKEN"}
 
 
 def test_what_follows_from_a_mistake_is_none():
