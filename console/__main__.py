@@ -1,12 +1,21 @@
-"""`python -m console COMMAND`: the tools for one's own machine, before and after the real call."""
+"""The tools for one's own machine, before and after the real call.
+
+`voice-bridge COMMAND` where the package is installed, `python -m console COMMAND` in a clone.
+"""
 
 import argparse
 import importlib
 import sys
 from collections.abc import Mapping
+from typing import Final
 
+from common import __version__
+
+PACKAGE: Final = "exotel-agent-bridge"
 COMMANDS: Mapping[str, tuple[str, str]] = {
     # name: (module with `add_arguments(parser)` and `run(options) -> int`, one line of help)
+    "demo": ("console.demo.command", "a whole call on this machine, to see and hear"),
+    "run": ("console.run.command", "relay and functions on this machine, for real calls"),
     "softphone": ("console.softphone.command", "be the caller: a phone in the browser, in front of any relay"),
     "doctor": ("console.doctor.command", "check everything before the first call: each finding with what to do"),
     "setup": ("console.setup.command", "make an agent of ElevenLabs what the relay needs, after asking"),
@@ -15,17 +24,30 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "plan": ("console.plan.command", "plan ahead: relays, sessions, and what a month costs on each cloud"),
     "deploy": ("console.deploy.command", "deploy to AWS or Google Cloud, check a deployment, or take it down"),
 }
+EXTRAS: Final[Mapping[str, str]] = {
+    "demo": "demo",
+    "call": "demo",
+    "plan": "demo",
+    "calls": "console",
+    "doctor": "console",
+}
+"""The extra of the package that brings a command's libraries; for all others it is `relay`."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status of the chosen command; only that command's libraries are imported."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(prog="console", description=(__doc__ or "").partition(":")[2].strip())
+    parser = argparse.ArgumentParser(prog="voice-bridge", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--version", action="version", version=f"{PACKAGE} {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, about) in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=about, description=about)
         if name == next((word for word in arguments if not word.startswith("-")), ""):
-            chosen = importlib.import_module(module)
+            try:
+                chosen = importlib.import_module(module)
+            except ModuleNotFoundError as error:
+                extra = EXTRAS.get(name, "relay")
+                parser.error(f"{name} needs {error.name}: pip install '{PACKAGE}[{extra}]'")
             chosen.add_arguments(subparser)
             subparser.set_defaults(run=chosen.run)
     options = parser.parse_args(arguments)

@@ -1,13 +1,11 @@
-"""`make demo`: a whole call on this machine, heard and seen, with no account anywhere.
+"""A whole call on this machine, heard and seen, with no account anywhere.
 
 Fake ElevenLabs and fake Exotel run in this process, the relay and the functions as real processes beside it, as they
 would be deployed: talking over sockets and HTTP only. Leaves the call's record, its sound and its picture in out/.
 """
 
-import argparse
 import asyncio
 import shutil
-import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +28,7 @@ from sim.run import (
     post_call_webhook,
     relay_environment,
 )
-from sim.scenario import Scenario, ScenarioError, load, names
+from sim.scenario import Scenario, ScenarioError, load
 from sim.serving import serving
 from sim.speech import write_wav
 from sim.timeline import Timeline
@@ -121,16 +119,15 @@ def report(console: Console, outcome: Outcome, traces: Traces) -> None:
         console.print(f"[bold red]not as expected:[/] {escape(failure)}", soft_wrap=True)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Exit status 1 when the scenario did not come out as expected, 2 when it could not be played."""
-    parser = argparse.ArgumentParser(prog="make demo", description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("scenario", nargs="?", default=DEFAULT, help=f"one of {', '.join(names())}, or a .toml file")
-    parser.add_argument("--out", type=Path, default=ROOT / "out", help="folder for what is left behind (default: out/)")
-    options = parser.parse_args(arguments)
+def show(name: str, out: Path) -> int:
+    """Play the scenario of this name or file and leave its traces in a folder below `out`.
+
+    Returns exit status 1 when it did not come out as expected, 2 when it could not be played.
+    """
     console = Console()
     try:
-        scenario = load(options.scenario)
-        folder = options.out / scenario.name
+        scenario = load(name)
+        folder = out.absolute() / scenario.name  # the processes beside us have folders of their own
         shutil.rmtree(folder, ignore_errors=True)
         console.print(f"\n[bold]{scenario.title}[/]  [dim]{scenario.about}[/]\n", soft_wrap=True)
         with LiveView(console) as view:
@@ -143,7 +140,3 @@ def main(arguments: list[str] | None = None) -> int:
         console.print("stopped")
         return 130
     return 0 if outcome.passed else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

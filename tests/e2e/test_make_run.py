@@ -8,7 +8,7 @@ from pathlib import Path
 
 import aiohttp
 
-from scripts.run_local import kept_secrets
+from console.run.local import kept_secrets
 from sim.caller import Step, When
 from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, FakeExotel
@@ -46,7 +46,7 @@ async def test_two_variables_are_enough_for_a_call(tmp_path):
             "EXOTEL_TOKEN": "e" * 24,
         }
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "scripts.run_local", env=environ, stdout=asyncio.subprocess.PIPE
+            sys.executable, "-m", "console", "run", env=environ, stdout=asyncio.subprocess.PIPE
         )
         try:
             assert f"/media/{TOKEN}" in (await _until_ready(process, port, functions_port))

@@ -31,7 +31,7 @@ def test_scenario_in_virtual_time(name, tmp_path):
 async def test_demo_plays_the_late_webhook_with_real_processes(tmp_path):
     """`make demo SCENARIO=transfer_webhook`: the connect request is open while the webhook is still on its way."""
     demo = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "sim.demo", "transfer_webhook", "--out", str(tmp_path),
+        sys.executable, "-m", "console", "demo", "transfer_webhook", "--out", str(tmp_path),
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     async with asyncio.timeout(120):
@@ -60,7 +60,7 @@ async def test_a_demo_that_can_not_be_played_says_why(relay, status, said, tmp_p
     path = tmp_path / "mine.toml"
     path.write_text((SCENARIOS / "greeting_goodbye.toml").read_text() + f"\n[relay]\n{relay}\n")
     demo = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "sim.demo", str(path), "--out", str(tmp_path / "out"),
+        sys.executable, "-m", "console", "demo", str(path), "--out", str(tmp_path / "out"),
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     async with asyncio.timeout(60):

@@ -1,4 +1,4 @@
-"""`make run`: relay and functions on this machine, for real calls or to develop against.
+"""Relay and functions on this machine, for real calls or to develop against.
 
     ELEVENLABS_AGENT_ID=… ELEVENLABS_API_KEY=… make run
 
@@ -15,10 +15,9 @@ import signal
 import sys
 from pathlib import Path
 
-from common.env import Env, SettingError
+from common.env import Env
 
-ROOT = Path(__file__).parent.parent
-DATA = ROOT / "data"
+DATA = Path("data").absolute()
 MADE_HERE = ("MEDIA_TOKEN", "CONTROL_TOKEN", "EVENTS_SECRET", "EXOTEL_TOKEN")
 
 
@@ -35,8 +34,15 @@ def kept_secrets(path: Path) -> dict[str, str]:
 
 
 def environment() -> dict[str, str]:
-    """What both processes run with: the caller's variables, over those made here, over local defaults."""
+    """What both processes run with: the caller's variables, over those made here, over local defaults.
+
+    Raises SettingError for what can't be used.
+    """
     env = Env(os.environ)
+    env.required(
+        "ELEVENLABS_AGENT_ID" if "AGENTS_FILE" not in os.environ else "AGENTS_FILE",
+        "the id of your ElevenLabs agent (`make demo` needs none)",
+    )
     port = env.integer("PORT", "BRIDGE_PORT", default=8080, low=1, high=65535)
     functions_port = env.integer("FUNCTIONS_PORT", default=8081, low=1, high=65535)
     return {
@@ -89,25 +95,4 @@ async def serve(environ: dict[str, str]) -> int:
 
 async def _start(module: str, environ: dict[str, str]) -> asyncio.subprocess.Process:
     # a session of its own: Ctrl-C reaches this process only, which then ends its children in order
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, cwd=ROOT, env=environ, start_new_session=True
-    )
-
-
-def main() -> int:
-    """Exit status 2 for settings that can't be used."""
-    try:
-        Env(os.environ).required(
-            "ELEVENLABS_AGENT_ID" if "AGENTS_FILE" not in os.environ else "AGENTS_FILE",
-            "the id of your ElevenLabs agent (`make demo` needs none)",
-        )
-        environ = environment()
-    except SettingError as error:
-        print(f"run: {error}", file=sys.stderr)
-        return 2
-    print(what_to_paste(environ), flush=True)
-    return asyncio.run(serve(environ))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", module, env=environ, start_new_session=True)
