@@ -1,0 +1,173 @@
+"""How long the caller waited for each of the agent's turns, and whose time it was.
+
+Pure: told what happened and when (seconds of the event loop's clock). A turn answers what came last: the caller's
+speech, keys, or a tool's result. Where both speak at once nobody waited, and there is no answer time.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from relay.audio import pcm
+from relay.audio.voice import BLOCK_SECONDS, SPEECH_DB, VoiceActivity, block_levels
+
+_STILL_SPEAKING: Final = 0.04  # nobody answers so quickly: the two overlap
+_GOES_ON: Final = 0.25  # a caller who speaks so soon after the agent came in was interrupted by it
+_STOPS_WITHIN: Final = 0.3  # an agent that was interrupted may be heard for a moment after the caller's last word
+_NEVER: Final = float("inf")
+
+To = Literal["speech", "keys", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One wait in milliseconds: `agent_ms` until the agent's speech had come, `relay_ms` from there until it was heard.
+
+    `to`: what was answered.
+    """
+
+    to: To
+    agent_ms: int
+    relay_ms: int
+
+    @property
+    def answer_ms(self) -> int:
+        """From the end of what is answered to the first speech heard."""
+        return self.agent_ms + self.relay_ms
+
+
+@dataclass(slots=True)
+class _Utterance:
+    """`quiet`: samples before its speech, which had come by `speech_at`; the line plays it from `on_line_at`."""
+
+    arrived_at: float
+    samples: int = 0
+    quiet: int = 0
+    speech_at: float | None = None
+    on_line_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """An utterance whose first word is heard at `at`; the one before was, at `before`, and ended at `quiet_since`."""
+
+    utterance: str
+    at: float
+    speech_at: float
+    before: float
+    quiet_since: float
+
+
+class Answers:
+    """Of one call. `first_heard_at`: when the caller first hears an agent speak, None before that is known."""
+
+    def __init__(self, voice: VoiceActivity, rate_hz: int) -> None:
+        self._voice = voice
+        self._rate_hz = rate_hz
+        self._block = round(BLOCK_SECONDS * rate_hz)
+        self._utterances: dict[str, _Utterance] = {}
+        self._speaking: _Utterance | None = None  # the last that was heard, from `_heard_at` on
+        self._heard_at = -_NEVER
+        self._cut_at = _NEVER  # when that was silenced
+        self._asked: list[tuple[To, float]] = []
+        self._open: list[_Heard] = []  # it is not known yet whether the caller went on
+        self._found: dict[str, Answer] = {}
+        self.first_heard_at: float | None = None
+
+    # --- what happens ---
+
+    def keys(self, now: float) -> None:
+        """The caller pressed a key."""
+        self._asked.append(("keys", now))
+
+    def tool(self, now: float) -> None:
+        """The agent was given a tool's result."""
+        self._asked.append(("tool", now))
+
+    def arrived(self, utterance: str, sound: bytes, now: float) -> None:
+        """The next part of an utterance has come, pcm at the line's rate."""
+        said = self._utterances.setdefault(utterance, _Utterance(now))
+        samples = len(sound) // pcm.SAMPLE_BYTES
+        said.samples += samples
+        if said.speech_at is None:
+            quiet = self._quiet_samples(pcm.samples(sound))
+            said.quiet += quiet
+            if quiet < samples:
+                # what an agent sends of silence before it speaks is its own time, however fast it is sent
+                said.speech_at = max(now, said.arrived_at + said.quiet / self._rate_hz)
+                self._check(utterance, said)
+
+    def on_line(self, utterance: str, at: float) -> None:
+        """The line plays the first of an utterance `at`, which may be a moment away."""
+        said = self._utterances.setdefault(utterance, _Utterance(at))
+        if said.on_line_at is None:
+            said.on_line_at = at
+            self._check(utterance, said)
+
+    def cut(self, now: float) -> None:
+        """The agent was silenced: what is not heard by now is not heard any more."""
+        self._utterances.clear()
+        self._cut_at = min(self._cut_at, now)
+        self._open = [heard for heard in self._open if heard.at <= now]
+        if self.first_heard_at is not None and self.first_heard_at > now:
+            self.first_heard_at = None
+
+    # --- what is known ---
+
+    def found(self, now: float) -> dict[str, Answer]:
+        """The answers by utterance; whether the caller went on speaking is known a quarter of a second later."""
+        while self._open and now >= self._open[0].at + _GOES_ON:
+            heard = self._open.pop(0)
+            answer = self._answer(heard)
+            if answer is not None:
+                self._found.setdefault(heard.utterance, answer)
+        return self._found
+
+    def _quiet_samples(self, sound: pcm.Samples) -> int:
+        """How many samples come before the first that is speech."""
+        whole = np.pad(sound, (0, -len(sound) % self._block))
+        loud = np.flatnonzero(block_levels(whole, self._rate_hz) >= SPEECH_DB)
+        return int(loud[0]) * self._block if len(loud) else len(sound)
+
+    def _check(self, utterance: str, said: _Utterance) -> None:
+        """Once it has speech and is on the line, it is known when its first word is heard."""
+        if said.speech_at is None or said.on_line_at is None:
+            return
+        at = said.on_line_at + said.quiet / self._rate_hz
+        self.found(at)
+        self._open.append(_Heard(utterance, at, said.speech_at, self._heard_at, self._quiet_since()))
+        self._speaking, self._heard_at, self._cut_at = said, at, _NEVER
+        if self.first_heard_at is None:
+            self.first_heard_at = at
+
+    def _quiet_since(self) -> float:
+        last = self._speaking
+        if last is None or last.on_line_at is None:
+            return -_NEVER
+        return min(last.on_line_at + last.samples / self._rate_hz, self._cut_at)
+
+    def _answer(self, heard: _Heard) -> Answer | None:
+        """What the utterance answers, if anything: what was asked since the agent was last heard."""
+        asked = self._since_asked(heard)
+        if asked is None or self._voice.spoke_between(heard.at, heard.at + _GOES_ON):
+            return None
+        to, since = asked
+        agent_ms = round(max(0.0, heard.speech_at - since) * 1000)
+        return Answer(to, agent_ms, max(0, round((heard.at - since) * 1000) - agent_ms))
+
+    def _since_asked(self, heard: _Heard) -> tuple[To, float] | None:
+        before = [(to, at) for to, at in self._asked if at < heard.at]
+        self._asked = [(to, at) for to, at in self._asked if at >= heard.at]
+        spoken = self._voice.last_end(heard.at)
+        if spoken is not None and spoken < max(heard.before, heard.quiet_since - _STOPS_WITHIN):
+            spoken = None  # that was answered, or was not meant to be
+        if spoken is not None and heard.at - spoken < _STILL_SPEAKING:
+            return None
+        keys = max((at for to, at in before if to == "keys"), default=-_NEVER)
+        if keys > (spoken or -_NEVER):
+            return "keys", max(keys, heard.quiet_since)
+        if spoken is not None:
+            return "speech", spoken
+        tool = max((at for to, at in before if to == "tool"), default=None)
+        return None if tool is None else ("tool", max(tool, heard.quiet_since))

@@ -1,0 +1,211 @@
+"""How long the caller waited, and for whom."""
+
+import numpy as np
+import pytest
+
+from relay.answers import Answer, Answers
+from relay.audio.voice import VoiceActivity
+from tests.unit.relay.tone import sine
+
+RATE = 8000
+SPEECH = sine(200, RATE, 1.0, 6000).tobytes()
+QUIET = bytes(2 * RATE)
+
+
+class Conversation:
+    """Ten seconds on a line: the caller speaks in `spans`, the agent as told."""
+
+    def __init__(self, *spans: tuple[float, float]) -> None:
+        self.voice = VoiceActivity(RATE)
+        sound = np.zeros(10 * RATE, dtype=np.int16)
+        for first, last in spans:
+            sound[round(first * RATE) : round(last * RATE)] = sine(180, RATE, last - first, 5000)
+        for at in range(0, len(sound), 160):
+            self.voice.hear(sound[at : at + 160].tobytes(), (at + 160) / RATE)
+        self.answers = Answers(self.voice, RATE)
+
+    def says(self, utterance: str, arrives: float, heard: float, sound: bytes = SPEECH) -> None:
+        self.answers.arrived(utterance, sound, arrives)
+        self.answers.on_line(utterance, heard)
+
+    @property
+    def found(self) -> dict[str, Answer]:
+        return self.answers.found(float("inf"))
+
+
+def near(answer: Answer, to: str, agent_ms: int, relay_ms: int, within: int = 15) -> bool:
+    assert answer.to == to
+    assert answer.answer_ms == answer.agent_ms + answer.relay_ms
+    return abs(answer.agent_ms - agent_ms) <= within and abs(answer.relay_ms - relay_ms) <= within
+
+
+def test_the_wait_is_split_where_the_agents_first_sound_came():
+    call = Conversation((1.0, 3.0))
+    call.says("u1", 3.6, 3.75)
+    assert near(call.found["u1"], "speech", 600, 150)
+    assert call.answers.first_heard_at == 3.75
+
+
+def test_each_turn_has_its_own():
+    call = Conversation((1.0, 2.0), (5.0, 6.0))
+    call.says("u1", 2.5, 2.6)
+    call.says("u2", 7.0, 7.05)
+    assert near(call.found["u1"], "speech", 500, 100)
+    assert near(call.found["u2"], "speech", 1000, 50)
+
+
+def test_a_greeting_answers_nobody():
+    call = Conversation((5.0, 6.0))
+    call.says("u1", 0.5, 0.6)
+    assert call.found == {}
+    assert call.answers.first_heard_at == 0.6
+
+
+def test_a_second_utterance_behind_the_first_is_not_an_answer_of_its_own():
+    call = Conversation((1.0, 2.0))
+    call.says("u1", 2.5, 2.6)
+    call.says("u2", 2.6, 3.6)
+    assert list(call.found) == ["u1"]
+
+
+def test_a_short_sound_at_once_is_the_answer_and_not_what_follows_it():
+    call = Conversation((1.0, 2.0))
+    call.says("u1", 2.05, 2.06, SPEECH[:2400])
+    call.says("u2", 2.8, 2.9)
+    assert list(call.found) == ["u1"]
+
+
+def test_an_agent_that_speaks_again_after_a_silence_answers_nobody():
+    call = Conversation((1.0, 2.0))
+    call.says("u1", 2.5, 2.6, SPEECH[:1600])
+    call.says("u2", 7.5, 7.6)
+    assert list(call.found) == ["u1"]
+
+
+def test_what_is_said_into_an_agents_turn_and_passed_over_is_not_answered_by_the_next():
+    """A "hm" while the agent speaks on: its next sentence, a second later, did not take a second."""
+    call = Conversation((1.0, 2.0), (3.0, 3.2))
+    call.says("u1", 2.5, 2.6)
+    call.says("u2", 2.6, 3.7)
+    assert list(call.found) == ["u1"]
+
+
+def test_an_interruption_is_answered():
+    call = Conversation((1.0, 2.0), (2.9, 5.0))
+    call.says("u1", 2.5, 2.6, SPEECH * 5)
+    call.answers.cut(3.2)
+    call.says("u2", 5.4, 5.5)
+    assert near(call.found["u2"], "speech", 400, 100)
+
+
+def test_what_was_cut_before_it_was_heard_never_counts():
+    call = Conversation((1.0, 2.0), (2.9, 5.0))
+    call.says("u1", 2.5, 2.6)
+    call.answers.cut(2.55)
+    assert call.answers.first_heard_at is None
+    call.answers.on_line("u1", 2.8)
+    call.says("u2", 5.4, 5.5)
+    assert list(call.found) == ["u2"]
+    assert call.answers.first_heard_at == 5.5
+
+
+@pytest.mark.parametrize("span", [(1.0, 3.2), (3.02, 4.0), (1.0, 3.0)])
+def test_where_both_speak_nobody_waited(span):
+    """The caller is still speaking, has just stopped, or goes on: the agent came in too early."""
+    call = Conversation(span, (3.2, 3.6))
+    call.says("u1", 2.9, 3.02)
+    assert call.found == {}
+
+
+def test_a_caller_who_interrupts_later_was_answered_all_the_same():
+    call = Conversation((1.0, 2.0), (3.0, 4.0))
+    call.says("u1", 2.5, 2.6)
+    assert near(call.found["u1"], "speech", 500, 100)
+
+
+def test_whether_the_caller_goes_on_is_waited_for():
+    call = Conversation((1.0, 2.0))
+    call.says("u1", 2.5, 2.6)
+    assert call.answers.found(2.84) == {}
+    assert list(call.answers.found(2.86)) == ["u1"]
+
+
+def test_the_agents_own_silence_before_it_speaks_is_its_own_time():
+    """Sent in a burst or in real time: 400 ms of quiet in front of the words are 400 ms that the agent took."""
+    burst = Conversation((1.0, 2.0))
+    burst.says("u1", 2.5, 2.6, QUIET[:6400] + SPEECH)
+    assert near(burst.found["u1"], "speech", 900, 100)
+    paced = Conversation((1.0, 2.0))
+    for number in range(20):
+        paced.answers.arrived("u1", QUIET[:320], 2.5 + 0.02 * number)
+        paced.answers.on_line("u1", 2.6)
+    paced.answers.arrived("u1", SPEECH, 2.9)
+    assert near(paced.found["u1"], "speech", 900, 100)
+
+
+def test_pieces_shorter_than_a_block_are_speech_too():
+    call = Conversation((1.0, 2.0))
+    for number in range(50):
+        call.answers.arrived("u1", SPEECH[number * 64 : (number + 1) * 64], 2.5 + 0.004 * number)
+    call.answers.on_line("u1", 2.6)
+    assert near(call.found["u1"], "speech", 500, 100)
+
+
+def test_an_utterance_without_speech_is_no_answer():
+    call = Conversation((1.0, 2.0))
+    call.says("u1", 2.5, 2.6, QUIET)
+    assert call.found == {}
+    assert call.answers.first_heard_at is None
+
+
+def test_keys_are_answered():
+    call = Conversation((1.0, 2.0))
+    call.says("u1", 2.5, 2.6)
+    call.answers.keys(5.0)
+    call.answers.keys(5.4)
+    call.says("u2", 6.0, 6.1)
+    assert near(call.found["u2"], "keys", 600, 100)
+
+
+def test_keys_pressed_while_the_agent_speaks_on_are_answered_after_it():
+    call = Conversation()
+    call.says("u1", 2.5, 2.6)
+    call.answers.keys(3.0)
+    call.says("u2", 3.2, 3.8)
+    assert near(call.found["u2"], "keys", 0, 200)
+
+
+def test_a_tools_result_is_answered_when_the_caller_was_told_to_wait():
+    call = Conversation((1.0, 2.0))
+    call.says("u1", 2.5, 2.6)
+    call.answers.tool(5.0)
+    call.says("u2", 5.7, 5.8)
+    assert near(call.found["u2"], "tool", 700, 100)
+
+
+def test_who_was_not_told_to_wait_waited_for_the_tool_as_well():
+    call = Conversation((1.0, 2.0))
+    call.answers.tool(3.0)
+    call.says("u1", 3.5, 3.6)
+    assert near(call.found["u1"], "speech", 1500, 100)
+
+
+def test_speech_after_keys_is_what_is_answered():
+    call = Conversation((3.0, 4.0))
+    call.answers.keys(2.0)
+    call.says("u1", 4.5, 4.6)
+    assert near(call.found["u1"], "speech", 500, 100)
+
+
+def test_what_was_asked_once_is_answered_once():
+    call = Conversation()
+    call.answers.keys(1.0)
+    call.says("u1", 1.5, 1.6)
+    call.says("u2", 5.5, 5.6)
+    assert list(call.found) == ["u1"]
+
+
+def test_an_answer_on_the_heels_of_the_last_word_came_too_early_to_be_one():
+    call = Conversation((1.0, 3.0))
+    call.says("u1", 2.9, 3.03)
+    assert call.found == {}
