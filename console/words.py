@@ -1,4 +1,6 @@
-"""Words for people: counts with the right plural, and names of states as words."""
+"""Words for people: counts with the right plural, names of states as words, commands that run as they are printed."""
+
+import shlex
 
 
 def counted(number: float, noun: str, plural: str = "") -> str:
@@ -10,3 +12,8 @@ def counted(number: float, noun: str, plural: str = "") -> str:
 def named(word: str) -> str:
     """A value of the product's as words: `no_answer` → `no answer`."""
     return word.replace("_", " ")
+
+
+def make(target: str, **variables: str) -> str:
+    """A command of this repository's, to be pasted into a shell at its root."""
+    return shlex.join(["make", target]) + "".join(f" {name}={shlex.quote(value)}" for name, value in variables.items())

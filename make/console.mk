@@ -20,8 +20,8 @@ call: $(VENV)/.installed-demo ## call out: make call TO=+91… or LIST=people.cs
 # The key stands in .env. WEBHOOK=https://… or DEPLOYMENT=aws|gcp: where the webhook goes.
 .PHONY: setup-elevenlabs
 setup-elevenlabs: $(VENV)/.installed-relay ## make your agent what the relay needs, after asking; AGENT=…, or CREATE=name for a new one
-	@$(CONSOLE) setup elevenlabs $(if $(AGENT),--agent $(AGENT)) $(if $(CREATE),--create "$(CREATE)") \
-	  $(if $(WEBHOOK),--webhook-url $(WEBHOOK)) $(if $(DEPLOYMENT),--deployment $(DEPLOYMENT)) $(ARGS)
+	@$(CONSOLE) setup elevenlabs $(if $(AGENT),--agent "$(AGENT)") $(if $(CREATE),--create "$(CREATE)") \
+	  $(if $(WEBHOOK),--webhook-url "$(WEBHOOK)") $(if $(DEPLOYMENT),--deployment $(DEPLOYMENT)) $(ARGS)
 
 .PHONY: plan
 CALLS ?= 200

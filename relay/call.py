@@ -245,7 +245,7 @@ class Call:
                     return self.end(EndReason.LINE_LOST, f"closed with {self._line.close_code}, without stop")
 
     def _send_keys(self, keys: str) -> None:
-        self.log.happened("keys", f"the caller pressed {len(keys)} keys")
+        self.log.happened("keys", f"the caller pressed {len(keys)} {'key' if len(keys) == 1 else 'keys'}")
         if self._conversation.session is not None:
             self._spawn(self._conversation.session.send_keys(keys))
 

@@ -28,6 +28,7 @@ from console.exotel.account import Account
 from console.exotel.client import ExotelClient
 from console.exotel.order import Order
 from console.exotel.pace import Pace, per_minute
+from console.words import counted
 from sim.processes import ROOT
 
 DONE, NEEDS_YOU, WRONG_INPUT, STOPPED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -182,7 +183,7 @@ def _rehearse(
     order = orders[people[0].number]
     console.print(
         f"From {mask(order.caller_id)} to {bare(URL(order.stream_url))}, at {limits.a_minute:g} a minute: "
-        f"at least {max(1, round(len(new) / limits.a_minute))} minutes, {options.hours or 'any hour'}.",
+        f"at least {counted(max(1, round(len(new) / limits.a_minute)), 'minute')}, {options.hours or 'any hour'}.",
         highlight=False,
     )
     ended = sum(state is State.ENDED for state in states.values())

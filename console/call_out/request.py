@@ -14,6 +14,7 @@ from console.call_out.hours import Hours
 from console.call_out.people import Callee, Reading, number_of, read_list, zone, zone_of
 from console.exotel.order import MAX_CUSTOM_FIELD, MAX_TIME_LIMIT_S, Order, stream_url
 from console.exotel.pace import per_minute
+from console.words import counted
 
 LIST_HOURS = "09:00-21:00"
 
@@ -89,7 +90,9 @@ def _report(reading: Reading, options: argparse.Namespace, console: Console) -> 
     for bad in reading.bad:
         errors.print(f"call: {options.list}, line {bad.line}: {bad.why}", markup=False, soft_wrap=True)
     if reading.bad and not options.skip_bad:
-        raise ValueError(f"{len(reading.bad)} rows can't be used: mend them, or go on without them by --skip-bad")
+        raise ValueError(
+            f"{counted(len(reading.bad), 'row')} can't be used: mend them, or go on without them by --skip-bad"
+        )
     for line, first in reading.repeated.items():
         console.print(f"Line {line} has the number of line {first} again: called once.", highlight=False)
     if not reading.callees:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from console.exotel.client import ExotelClient
 from console.exotel.errors import ExotelError
+from console.words import counted
 
 LOOK_EVERY_S = 10.0
 RINGING_S = 60.0  # a call that was placed longer ago than this is a stream by now, or over
@@ -43,7 +44,7 @@ class Room:
             if not self._limit:
                 return False
             if not told:
-                self._note(f"{self._taken} of {self._limit} streams are in use: waiting for one.")
+                self._note(f"{self._taken} of {counted(self._limit, 'stream')} in use: waiting for one.")
                 told = True
             await asyncio.sleep(LOOK_EVERY_S)
 

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from common.phone import mask
 from console.call_out.outcome import Outcome, Result
+from console.words import counted
 
 COLORS = {
     Outcome.ANSWERED: "green",
@@ -71,7 +72,7 @@ class Screen:
         self._line(f"{escape(self._written(result.callee.number))} [{color}]{says}{talked}[/]{detail}{count}")
         if self._bar:
             calls = sum(outcome is Outcome.OPEN for outcome in self._outcomes.values())
-            self._bar.update(self._task, completed=over, description=f"{calls} calls now")
+            self._bar.update(self._task, completed=over, description=f"{counted(calls, 'call')} now")
 
     def table(self, results: Sequence[Result]) -> None:
         """How often what, and the numbers that need somebody; all of them when they are few."""

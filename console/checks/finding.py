@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from console.checks.network import NoAnswerError
 from console.checks.subject import Subject
 
 
@@ -27,6 +28,8 @@ class Finding:
     """A sentence: what was looked at and what was there."""
     advice: str = ""
     """A sentence: what to do. Never empty where the verdict is warn or fail."""
+    cause: str = ""
+    """What other checks fail of, too, such as a place that nobody answers at: told once, the others are skipped."""
 
     def __post_init__(self) -> None:
         if self.verdict in {Verdict.WARN, Verdict.FAIL} and not self.advice:
@@ -35,3 +38,12 @@ class Finding:
 
 Part = Callable[[Subject], AsyncIterator[Finding]]
 """A group of checks, one module each: yields findings as they are known, and never raises on what it meets outside."""
+
+
+def unanswered(check: str, who: str, error: NoAnswerError, advice: str, verdict: Verdict = Verdict.FAIL) -> Finding:
+    """A finding about `who` did not answer. Where not even a connection came about, this is what there is to mend,
+    whatever else was asked there; else `advice`."""
+    if not error.unreached:
+        return Finding(check, verdict, f"{who} {error}", advice)
+    reach = "Is it running there, and do the name, the port and the firewall let the world in?"
+    return Finding(check, verdict, f"{who} {error}", reach, cause=f"no answer at {error.unreached}")

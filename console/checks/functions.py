@@ -11,16 +11,18 @@ from datetime import UTC, datetime
 from yarl import URL
 
 from common.signature import RELAY_HEADER, sign
-from console.checks.finding import Finding, Verdict
+from console.checks.finding import Finding, Verdict, unanswered
 from console.checks.network import Answer, NoAnswerError, ask
 from console.checks.stages import Stage, in_turn, skipped
 from console.checks.subject import Subject
+from console.words import counted
 from sim.applets import CONNECT_PATIENCE_S, CallFacts
 
 EVENTS_PATH, WEBHOOK_PATH = "/relay/events", "/webhook/post-call"
 _MARGIN_S = 0.5
 _PASSTHRU_S = 1.0
 _NO_CALL = "doctor check"  # not an id, so that nothing is kept under it: the answer is that for an unknown call
+EXOTEL_TOKEN = "EXOTEL_TOKEN"  # a cause: one wrong token is refused under each address
 _FOREIGN = "Does the address lead to our function? Compare it with what the deploy printed."
 
 
@@ -31,7 +33,7 @@ async def check_connect(subject: Subject) -> AsyncIterator[Finding]:
         answer = await _as_exotel(subject, URL(subject.connect_url), {"Exotel-Version": "1.0"})
     except NoAnswerError as error:
         advice = f"Exotel waits {CONNECT_PATIENCE_S:g} s: lower TRANSFER_REQUEST_SECONDS, or see the function's log."
-        yield Finding(check, Verdict.FAIL, f"the Connect URL {error}", advice)
+        yield unanswered(check, "the Connect URL", error, advice)
         return
     if problem := _unusable("Connect", answer):
         yield Finding(check, Verdict.FAIL, *problem)
@@ -39,7 +41,7 @@ async def check_connect(subject: Subject) -> AsyncIterator[Finding]:
         found = f"the Connect URL answered {answer.status} without a list of numbers, for a call that nobody knows"
         yield Finding(check, Verdict.FAIL, found, "Exotel would dial nobody. See the function's log.")
     elif numbers:
-        found = f"the Connect URL names {len(numbers)} numbers to dial for a call that nobody knows"
+        found = f"the Connect URL names {counted(len(numbers), 'number')} to dial for a call that nobody knows"
         yield Finding(check, Verdict.WARN, found, "Our function names none. " + _FOREIGN)
     elif answer.took_s > CONNECT_PATIENCE_S - _MARGIN_S:
         found = f"the Connect URL took {answer.took_s:.1f} s; Exotel waits {CONNECT_PATIENCE_S:g} s"
@@ -60,7 +62,7 @@ async def check_passthru(subject: Subject) -> AsyncIterator[Finding]:
     try:
         answer = await _as_exotel(subject, URL(subject.passthru_url), {})
     except NoAnswerError as error:
-        yield Finding(check, Verdict.FAIL, f"the Passthru URL {error}", "See the function's log.")
+        yield unanswered(check, "the Passthru URL", error, "See the function's log.")
         return
     if answer.status == 302 or answer.redirects:
         found = f"the Passthru URL answered {answer.status} for a call that nobody knows"
@@ -108,7 +110,7 @@ async def check_events_secret(subject: Subject) -> AsyncIterator[Finding]:
     try:
         answer = await ask(subject.session, URL(events_url(subject)), method="POST", headers=headers, body=b"{}")
     except NoAnswerError as error:
-        yield Finding(check, Verdict.FAIL, f"the events URL {error}", "See the webhook function's log.")
+        yield unanswered(check, "the events URL", error, "See the webhook function's log.")
         return
     if answer.refused:
         advice = "Give relay and webhook function the same EVENTS_SECRET (with commas while it is rotated)."
@@ -145,9 +147,13 @@ EVENTS = (
 async def examine(subject: Subject) -> AsyncIterator[Finding]:
     """Each address by itself."""
     for stages, url, missing in (
-        (CONNECT, subject.connect_url, "the Connect URL is not known: give --connect https://…?token=…"),
-        (PASSTHRU, subject.passthru_url, "the Passthru URL is not known: give --passthru https://…?token=…"),
-        (WEBHOOK, subject.webhook_url, "the webhook's URL is not known: give --webhook https://…"),
+        (CONNECT, subject.connect_url, "the Connect URL is not known: make doctor ARGS='--connect https://…?token=…'"),
+        (
+            PASSTHRU,
+            subject.passthru_url,
+            "the Passthru URL is not known: make doctor ARGS='--passthru https://…?token=…'",
+        ),
+        (WEBHOOK, subject.webhook_url, "the webhook's URL is not known: make doctor ARGS='--webhook https://…'"),
         (EVENTS, events_url(subject), "where the relay posts its events is not known: set EVENTS_URL"),
     ):
         checks = [check for stage in stages for check in stage.checks]
@@ -170,7 +176,7 @@ async def _stays_shut(subject: Subject, check: str, name: str, url: URL) -> Find
         try:
             answer = await _as_exotel(subject, stranger, {})
         except NoAnswerError as error:
-            return Finding(check, Verdict.FAIL, f"asked with {what}, the {name} URL {error}", "See the function's log.")
+            return unanswered(check, f"asked with {what}, the {name} URL", error, "See the function's log.")
         if answer.status != 401:
             found = f"asked with {what}, the {name} URL answered {answer.status}, expected 401"
             return Finding(check, Verdict.FAIL, found, _stranger_advice(answer, "learns whom you call"))
@@ -181,8 +187,7 @@ async def _refuses(subject: Subject, check: str, name: str, url: URL, headers: M
     try:
         answer = await ask(subject.session, url, method="POST", headers=headers, body=b"{}")
     except NoAnswerError as error:
-        advice = "Is the webhook function deployed, and public?"
-        return Finding(check, Verdict.FAIL, f"{name} {error}", advice)
+        return unanswered(check, name, error, "Is the webhook function deployed, and public?")
     if answer.status == 401:
         return Finding(check, Verdict.PASS, f"{name} refuses {what} (401 after {answer.took_s * 1000:.0f} ms)")
     found = f"{name} answered {answer.status} to {what}, expected 401"
@@ -200,13 +205,17 @@ def _stranger_advice(answer: Answer, danger: str) -> str:
             return _FOREIGN
 
 
-def _unusable(name: str, answer: Answer) -> tuple[str, str] | None:
-    """What is wrong with an answer that did not come from the application, or did not let us in."""
+def _unusable(name: str, answer: Answer) -> tuple[str, ...] | None:
+    """What is wrong with an answer not from the application, or one that did not let us in: found, advice, cause."""
     if target := answer.redirects:
         return f"the {name} URL answered {answer.status} and points to {target}", "Paste the address it points to."
     match answer.status:
         case 401:
-            return f"the {name} URL refuses its token (401)", "Compare ?token= with EXOTEL_TOKEN of the function."
+            return (
+                f"the {name} URL refuses its token (401)",
+                "Compare ?token= with EXOTEL_TOKEN of the function.",
+                EXOTEL_TOKEN,
+            )
         case 403:
             return f"the {name} URL answered 403", "The cloud itself refuses the world here: allow public access."
         case 404 | 405:

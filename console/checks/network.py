@@ -1,6 +1,7 @@
 """How the doctor reaches the outside, and what it says when that fails: never with an address, so without tokens."""
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -36,7 +37,14 @@ class Network:
 
 
 class NoAnswerError(Exception):
-    """No HTTP answer came; the text goes on where a sentence has named who was asked."""
+    """No HTTP answer came; the text goes on where a sentence has named who was asked.
+
+    `unreached`: the origin that could not even be connected to; empty where a connection came about.
+    """
+
+    def __init__(self, text: str, unreached: str = "") -> None:
+        self.unreached = unreached
+        super().__init__(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +96,8 @@ async def ask(
     except TimeoutError:
         raise NoAnswerError(f"gave no answer within {patience_s:g} s") from None
     except (aiohttp.ClientError, OSError) as error:
-        raise NoAnswerError(trouble(error)) from error
+        unreached = str(url.origin()) if isinstance(error, aiohttp.ClientConnectorError) else ""
+        raise NoAnswerError(trouble(error), unreached) from error
 
 
 async def _beginning(body: aiohttp.StreamReader) -> bytes:
@@ -108,7 +117,7 @@ def trouble(error: Exception) -> str:
         case aiohttp.ClientConnectorDNSError() | socket.gaierror():
             return "does not resolve"
         case aiohttp.ClientConnectorError():
-            return f"can't be connected to: {error.os_error.strerror or error.os_error}"
+            return f"can't be connected to: {_why(error.os_error)}"
         case aiohttp.ServerDisconnectedError() | ConnectionResetError() | asyncio.IncompleteReadError():
             return "closed the connection without an answer"
         case aiohttp.InvalidURL():
@@ -118,6 +127,11 @@ def trouble(error: Exception) -> str:
         case aiohttp.ClientResponseError():
             return "answered something that is not HTTP/1.1"
         case OSError():
-            return f"can't be reached: {error.strerror or type(error).__name__}"
+            return f"can't be reached: {_why(error)}"
         case _:
             return f"gave no answer: {type(error).__name__}"
+
+
+def _why(error: OSError) -> str:
+    """The system's words for it: asyncio's own name the call and the address."""
+    return os.strerror(error.errno).lower() if error.errno else (error.strerror or type(error).__name__)

@@ -68,7 +68,8 @@ def _of_cloud(cloud: str, root: Path) -> tuple[Places, dict[str, str]]:
     try:
         outputs = Terraform({}, root / files).outputs()
     except (StepError, OSError, ValueError) as error:
-        raise PlaceError(f"{files}: terraform's outputs can't be read ({error}); run make plan-{cloud} first") from None
+        why = str(error).removeprefix("terraform output -json: ").partition(": Reason")[0]
+        raise PlaceError(f"{files}: terraform's outputs can't be read ({why}); run make plan-{cloud} first") from None
     try:
         places = Places(
             relay_url=outputs["voicebot_url"],

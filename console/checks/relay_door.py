@@ -8,12 +8,13 @@ from hashlib import sha1
 
 from yarl import URL
 
-from console.checks.finding import Finding, Verdict
+from console.checks.finding import Finding, Verdict, unanswered
 from console.checks.network import Answer, NoAnswerError, ask
 from console.checks.relay_address import RelayAddress
 from console.checks.subject import Subject
 from sim.exotel import HANDSHAKE_S
 
+MEDIA_TOKEN = "MEDIA_TOKEN"  # a cause: the token of the address is not that of the relay
 _SLOW_S = 3.0
 _ACCEPT_KEY = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 
@@ -33,7 +34,7 @@ async def _answers_200(subject: Subject, name: str, advice: str) -> Finding:
     try:
         answer = await ask(subject.session, address.at(f"/{name}"))
     except NoAnswerError as error:
-        return Finding(check, Verdict.FAIL, f"/{name} {error}", advice)
+        return unanswered(check, f"/{name}", error, advice)
     if answer.status == 200:
         return Finding(check, Verdict.PASS, f"/{name} answered 200 after {_ms(answer)}")
     return Finding(check, Verdict.FAIL, f"/{name} answered {_status(answer)}", advice)
@@ -47,11 +48,11 @@ async def check_upgrade(subject: Subject) -> AsyncIterator[Finding]:
         answer = await _upgrade(subject, address.http, address.headers, key)
     except NoAnswerError as error:
         advice = f"Exotel gives up after {HANDSHAKE_S:g} s. See the balancer's log: does it reach the relay?"
-        yield Finding(check, Verdict.FAIL, f"the media socket {error}", advice)
+        yield unanswered(check, "the media socket", error, advice)
         return
     if answer.status != 101:
         found, advice = not_upgraded(answer, address.socket.host or "")
-        yield Finding(check, Verdict.FAIL, found, advice)
+        yield Finding(check, Verdict.FAIL, found, advice, cause=MEDIA_TOKEN if answer.status == 401 else "")
     elif answer.headers.get("Sec-WebSocket-Accept") != _accepted(key):
         advice = "Something on the way answers the upgrade by itself: let it pass to the relay."
         yield Finding(check, Verdict.FAIL, "the upgrade was answered 101 with a wrong Sec-WebSocket-Accept", advice)
@@ -109,7 +110,7 @@ async def check_token(subject: Subject) -> AsyncIterator[Finding]:
         try:
             answer = await _upgrade(subject, url, headers)
         except NoAnswerError as error:
-            yield Finding(check, Verdict.FAIL, f"asked with {what}, the relay {error}", "See the relay's log.")
+            yield unanswered(check, f"asked with {what}, the relay", error, "See the relay's log.")
             return
         if answer.status == 101:
             advice = "Anybody can talk to your agent: set MEDIA_TOKEN or MEDIA_BASIC_AUTH, and paste the new address."
@@ -131,7 +132,7 @@ async def check_dynamic_url(subject: Subject) -> AsyncIterator[Finding]:
     try:
         answer = await ask(subject.session, address.http, headers=address.headers)
     except NoAnswerError as error:
-        yield Finding(check, severity, f"a plain GET {error}", advice)
+        yield unanswered(check, "a plain GET", error, advice, severity)
         return
     url = _object(answer).get("url")
     if answer.status != 200 or not isinstance(url, str):

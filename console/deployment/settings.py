@@ -25,7 +25,8 @@ def settings(environ: Mapping[str, str], file: Path) -> dict[str, str]:
     """`.env` and the environment, which wins. Raises Problems for a line of the file that is not NAME=VALUE."""
     found: dict[str, str] = {}
     wrong = []
-    for number, line in enumerate(file.read_text().splitlines() if file.exists() else [], start=1):
+    text_of_file = file.read_text(encoding="utf-8-sig") if file.exists() else ""
+    for number, line in enumerate(text_of_file.splitlines(), start=1):
         text = line.strip().removeprefix("export ")
         if not text or text.startswith("#"):
             continue

@@ -14,6 +14,8 @@ from console.deployment.settings import SETTINGS
 from console.deployment.steps import Problems, StepError
 
 _VARIABLE = re.compile(r'input variable "(\w+)"')
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_BOX = re.compile(r"^[ \t]*[╷╵│][ \t]?", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Terraform:
         """The answer of a command that answers in JSON. Raises StepError."""
         done = self.read(*arguments)
         if done.returncode:
-            raise StepError(f"terraform {' '.join(arguments)}: {done.stderr.strip()}")
+            raise StepError(f"terraform {' '.join(arguments)}: {said(done.stderr)}")
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
@@ -65,7 +67,7 @@ class Terraform:
             file = f"{folder}/plan"
             done = self.read("plan", "-json", f"-out={file}")
             if done.returncode:
-                raise Problems(planned_problems(done.stdout) or [f"terraform plan: {done.stderr.strip()}"])
+                raise Problems(planned_problems(done.stdout) or [f"terraform plan: {said(done.stderr)}"])
             if show:
                 self.run("show", file)
             variables = self.json("show", "-json", file)["variables"]
@@ -84,6 +86,17 @@ def planned_problems(output: str) -> list[str]:
         if diagnostic.get("severity") == "error":
             lines.append(_one_line(diagnostic))
     return list(dict.fromkeys(lines))
+
+
+def said(stderr: str) -> str:
+    """Terraform's errors without their colours and red boxes, on one line: each its summary and its first paragraph."""
+    plain = _BOX.sub("", _COLOUR.sub("", stderr))
+    errors = []
+    for error in plain.split("Error: ")[1:]:
+        summary, _, detail = error.partition("\n")
+        paragraph = " ".join(detail.strip().split("\n\n")[0].split())
+        errors.append(": ".join(part for part in (summary.strip(), paragraph) if part))
+    return "; ".join(errors) or " ".join(plain.split())
 
 
 def _one_line(diagnostic: Mapping[str, str]) -> str:

@@ -21,6 +21,11 @@ from console.doctor.examination import PARTS, examined, hide, known_secrets, log
 from console.doctor.relay_call import LONG_CALL_S
 from console.doctor.report import Lines, as_json
 
+NOTHING = (
+    "nothing could be checked, so nothing is known to be well: put your settings into .env, give addresses, or "
+    "name a deployment (make doctor DEPLOYMENT=aws, gcp or local)"
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See --help."""
@@ -51,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status 1 when a check failed, 2 when it can't be known where to look."""
+    """Exit status 1 when a check failed, 2 when it can't be known where to look, or there is nothing to look at."""
     logging.basicConfig(level=logging.CRITICAL)  # what other modules have to say is in the findings
     try:
         given = Places(options.relay, options.connect, options.passthru, options.webhook)
@@ -66,7 +71,11 @@ def run(options: argparse.Namespace) -> int:
         print(f"doctor: {error}", file=sys.stderr)
         return 2
     findings = asyncio.run(_examine({**environ, **known}, places, options))
-    return 1 if any(finding.verdict is Verdict.FAIL for finding in findings) else 0
+    verdicts = {finding.verdict for finding in findings}
+    if verdicts <= {Verdict.SKIPPED}:
+        print(f"doctor: {NOTHING}", file=sys.stderr)
+        return 2
+    return 1 if Verdict.FAIL in verdicts else 0
 
 
 async def _examine(environ: Mapping[str, str], places: Places, options: argparse.Namespace) -> list[Finding]:

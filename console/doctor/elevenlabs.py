@@ -17,6 +17,7 @@ from console.elevenlabs.configured import DEFAULT_LINE_HZ, Configured, Wishes, b
 from console.elevenlabs.observation import Observation, as_finding
 from console.elevenlabs.tools import observe_tools
 from console.elevenlabs.wanted import observe
+from console.words import make
 
 PATIENCE_S: Final = 15.0
 _REGIONS: Final = ", ".join(REST_HOSTS)
@@ -120,8 +121,8 @@ async def _agent(api: Api, one: Configured, tools: list[Document], wishes: Wishe
 def _remedy(observation: Observation, one: Configured, wishes: Wishes) -> str:
     if observation.mend is None:
         return "This is yours to decide, at ElevenLabs."
-    rate = "" if wishes.line_hz == DEFAULT_LINE_HZ else f" --line-rate {wishes.line_hz}"
-    return f"`console setup elevenlabs --agent {one.alias}{rate}` does it, after asking."
+    rate = {} if wishes.line_hz == DEFAULT_LINE_HZ else {"ARGS": f"--line-rate {wishes.line_hz}"}
+    return f"`{make('setup-elevenlabs', AGENT=one.alias, **rate)}` does it, after asking."
 
 
 def _line_hz(relay_url: str) -> int:

@@ -36,15 +36,30 @@ _HIDDEN = "(hidden)"
 
 
 async def examined(subject: Subject, parts: Mapping[str, Part] = PARTS) -> AsyncIterator[Finding]:
-    """The parts run side by side; what each finds comes as it is known, but not before the parts ahead are through."""
+    """The parts run side by side; what each finds comes as it is known, but not before the parts ahead are through.
+
+    One cause is told once: what fails of the same later is skipped, and names the check that told it.
+    """
     secrets = known_secrets(subject)
+    causes: dict[str, str] = {}
     queues: dict[str, asyncio.Queue[Finding | None]] = {name: asyncio.Queue() for name in parts}
     async with asyncio.TaskGroup() as group:
         for name, part in parts.items():
             group.create_task(_follow(name, part, subject, queues[name]))
         for queue in queues.values():
             while (finding := await queue.get()) is not None:
-                yield replace(finding, found=hide(finding.found, secrets), advice=hide(finding.advice, secrets))
+                told = _once(finding, causes)
+                yield replace(told, found=hide(told.found, secrets), advice=hide(told.advice, secrets))
+
+
+def _once(finding: Finding, causes: dict[str, str]) -> Finding:
+    """`causes`: those told so far, with the check that told each. A part's own check may tell several of one kind."""
+    if not finding.cause or finding.verdict not in {Verdict.WARN, Verdict.FAIL}:
+        return finding
+    first = causes.setdefault(finding.cause, finding.check)
+    if first == finding.check:
+        return finding
+    return Finding(finding.check, Verdict.SKIPPED, f"can't be told before {first} is mended")
 
 
 async def _follow(name: str, part: Part, subject: Subject, queue: asyncio.Queue[Finding | None]) -> None:
@@ -54,7 +69,7 @@ async def _follow(name: str, part: Part, subject: Subject, queue: asyncio.Queue[
     except Exception as error:  # a part that breaks must not take the others' findings with it
         log.debug("%s broke off", name, exc_info=True)
         said = mask_within(f"{type(error).__name__}: {error}"[:300])
-        advice = "A mistake in the doctor itself: --verbose shows where. Please report it."
+        advice = "A mistake in the doctor itself: make doctor ARGS=--verbose shows where. Please report it."
         queue.put_nowait(Finding(f"{name}.broke_off", Verdict.FAIL, f"the checks of {name} broke off ({said})", advice))
     finally:
         queue.put_nowait(None)

@@ -14,6 +14,7 @@ from console.exotel.account import MUMBAI, SINGAPORE, Account, is_set_up
 from console.exotel.client import ExotelClient
 from console.exotel.errors import ExotelError, Refused, Throttled
 from console.exotel.facts import ExoPhone, Streams
+from console.words import counted
 
 SETTINGS_PAGE = "Exotel's dashboard, Settings, API settings"
 
@@ -83,7 +84,7 @@ def _no_entry(account: Account, error: ExotelError) -> Finding:
 def _streams(streams: Streams, subject: Subject) -> Finding:
     """The account's cap against the relay's: above the cap callers are put through to nobody (exotel.md 1.14)."""
     name = "exotel.streams"
-    found = f"{streams.active} of {streams.limit} streams are in use."
+    found = f"{streams.active} of {counted(streams.limit, 'stream')} in use."
     if streams.limit <= 0:
         return Finding(
             name, Verdict.FAIL, "The account may have no streams at all.", "Ask Exotel to enable AgentStream."
@@ -158,7 +159,7 @@ async def _number(client: ExotelClient, subject: Subject) -> AsyncIterator[Findi
         yield Finding(
             "exotel.number",
             Verdict.FAIL,
-            f"{mask(number)} is not among the account's {len(phones)} numbers.",
+            f"{mask(number)} is not among the account's numbers ({len(phones)}).",
             "Set EXOTEL_CALLER_ID to one of the ExoPhones of this account, or EXOTEL_SID to the account that has it.",
         )
     elif mine.can_speak is False:

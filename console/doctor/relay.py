@@ -30,5 +30,5 @@ def examine(subject: Subject) -> AsyncIterator[Finding]:
     """See STAGES."""
     if not subject.relay_url:
         checks = [check for stage in STAGES for check in stage.checks]
-        return skipped(checks, "the relay's address is not known: give --relay wss://…")
+        return skipped(checks, "the relay's address is not known: make doctor ARGS='--relay wss://…'")
     return in_turn(STAGES, subject)

@@ -75,7 +75,7 @@ async def check_long_call(subject: Subject) -> AsyncIterator[Finding]:
     """`relay.idle`: nothing on the way cuts a call after a minute."""
     check = "relay.idle"
     if not subject.place_call or not subject.long_call_s:
-        option = "add --slow" if subject.place_call else "leave out --no-call"
+        option = "make doctor ARGS=--slow" if subject.place_call else "leave out --no-call"
         found = f"whether a call is cut after a minute was not tried, it takes one of {LONG_CALL_S:g} s: {option}"
         yield Finding(check, Verdict.SKIPPED, found)
         return

@@ -12,6 +12,7 @@ from console.checks.finding import Finding, Verdict
 from console.checks.network import trouble
 from console.checks.relay_address import RelayAddress
 from console.checks.subject import Subject
+from console.words import counted
 
 EXPIRY_WARNING_DAYS = 14
 _PATIENCE_S = 10.0
@@ -151,7 +152,7 @@ def _refusal(host: str, error: Exception) -> Finding:
 
 def _expiry(certificate: dict[str, Any], now: float) -> Finding:
     days = (ssl.cert_time_to_seconds(certificate["notAfter"]) - now) / _DAY_S
-    found = f"the certificate is valid for {days:.0f} more days"
+    found = f"the certificate is valid for {counted(round(days), 'more day')}"
     if days >= EXPIRY_WARNING_DAYS:
         return Finding("relay.certificate", Verdict.PASS, found)
     return Finding("relay.certificate", Verdict.WARN, found, "Renew it: calls fail from the day it expires.")

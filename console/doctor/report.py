@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from console.checks.finding import Finding, Verdict
+from console.words import counted
 
 JSON_FORMAT = 1
 """Counted up when a key changes its meaning or goes; new ones may come at any time."""
@@ -45,7 +46,7 @@ class Lines:
         by_verdict = counts(findings)
         told = [f"{by_verdict[verdict]} {verdict}" for verdict in Verdict if by_verdict[verdict]]
         worst = next((one for one in (Verdict.FAIL, Verdict.WARN, Verdict.PASS) if by_verdict[one]), Verdict.SKIPPED)
-        self._write("\n" + self._coloured(worst, f"{len(findings)} checks: {', '.join(told)}"))
+        self._write("\n" + self._coloured(worst, f"{counted(len(findings), 'check')}: {', '.join(told)}"))
 
     def _tell_skipped(self) -> None:
         skipped, self._skipped = self._skipped, []

@@ -160,7 +160,7 @@ def _addresses(subject: Subject) -> Iterator[Finding]:
     for name, same, variable in compared:
         if not same:
             advice = f"Paste the address with the token of {variable}, or set {variable} to that of the address."
-            yield Finding(check, Verdict.FAIL, f"{name} has another token than {variable}", advice)
+            yield Finding(check, Verdict.FAIL, f"{name} has another token than {variable}", advice, cause=variable)
     if not compared:
         yield Finding(check, Verdict.SKIPPED, "no address and its setting are both known here")
     elif all(same for _, same, _ in compared):
@@ -195,4 +195,6 @@ def _of_relay(environ: Mapping[str, str]) -> dict[str, str]:
 def _mistake(check: str, error: SettingError) -> Finding:
     """The error's own line in two; its value may hold a whole number."""
     said = str(error).removesuffix(f": expected {error.expected}")
-    return Finding(check, Verdict.FAIL, mask_within(said), f"Expected: {error.expected}.")
+    return Finding(
+        check, Verdict.FAIL, mask_within(said), f"Expected: {error.expected}.", cause=f"setting {error.name}"
+    )

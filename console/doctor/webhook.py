@@ -9,7 +9,7 @@ from yarl import URL
 from common.documents import Document, encode, text
 from common.env import Env, SettingError
 from common.signature import ELEVENLABS_HEADER, sign
-from console.checks.finding import Finding, Verdict
+from console.checks.finding import Finding, Verdict, unanswered
 from console.checks.network import Answer, NoAnswerError, ask
 from console.checks.subject import Subject
 from console.doctor.elevenlabs import PATIENCE_S
@@ -17,6 +17,7 @@ from console.elevenlabs.client import Api, ApiError, Trouble
 from console.elevenlabs.configured import Configured, by_workspace, configured_agents
 from console.elevenlabs.observation import Observation, as_finding
 from console.elevenlabs.webhook import assigned, observe_assignment, observe_delivery
+from console.words import make
 
 SAMPLE: Final = encode(
     {
@@ -82,8 +83,9 @@ async def _workspace(api: Api, members: list[Configured], subject: Subject) -> A
 def _remedy(observation: Observation, one: Configured, url: str) -> str:
     if observation.mend is None:
         return "This is yours to look into, at ElevenLabs."
-    blind = " --retries" if observation.verdict is Verdict.SKIPPED else ""
-    return f"`console setup elevenlabs --agent {one.alias} --webhook-url {url or 'URL'}{blind}` does it, after asking."
+    blind = {"ARGS": "--retries"} if observation.verdict is Verdict.SKIPPED else {}
+    command = make("setup-elevenlabs", AGENT=one.alias, WEBHOOK=url or "https://…/webhook/post-call", **blind)
+    return f"`{command}` does it, after asking."
 
 
 async def _at_the_function(subject: Subject) -> AsyncIterator[Finding]:
@@ -152,7 +154,7 @@ async def _forged(subject: Subject) -> Finding:
 
 def _silent(check: str, error: NoAnswerError) -> Finding:
     advice = "Look at the name, the certificate and the firewall: ElevenLabs does not get through either."
-    return Finding(check, Verdict.FAIL, f"the webhook function {error}", advice)
+    return unanswered(check, "the webhook function", error, advice)
 
 
 async def _post(subject: Subject, secret: str) -> Answer:

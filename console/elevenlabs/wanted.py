@@ -8,6 +8,7 @@ from common.documents import Document, mapping, number, objects
 from console.checks.finding import Verdict
 from console.elevenlabs.configured import Wishes
 from console.elevenlabs.observation import Observation, Place
+from console.words import counted
 from relay.agents.elevenlabs.codec import FORMATS
 from relay.agents.seam import CallInfo
 from relay.agents.tool_descriptions import END_CALL
@@ -74,7 +75,7 @@ def _client_events(agent: Document, wishes: Wishes) -> Observation:
     there = [str(event) for event in place.value] if isinstance(place.value, list) else []
     missing = [event for event in EVENTS if event not in there]
     if not missing:
-        return place.fine(f"{len(there)} events, among them all that the relay reads")
+        return place.fine(f"{counted(len(there), 'event')}, among them all that the relay reads")
     verdict = Verdict.FAIL if any(EVENTS[event][1] is Verdict.FAIL for event in missing) else Verdict.WARN
     why = "; ".join(f"without {event} {EVENTS[event][0]}" for event in missing)
     wanted = f"also {', '.join(missing)}"
@@ -214,7 +215,7 @@ def _retention(agent: Document, wishes: Wishes) -> Observation:
     if wishes.fetch_audio and privacy.get("record_voice") is False:
         return place.differs("record_voice false", "record_voice true", "FETCH_AUDIO is on, but there is no audio.")
     days = number(privacy, "retention_days")
-    return place.fine("without a limit" if days is None or days < 0 else f"{days:g} days")
+    return place.fine("without a limit" if days is None or days < 0 else counted(days, "day"))
 
 
 _CHECKS: Final[tuple[Check, ...]] = (

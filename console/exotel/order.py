@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from yarl import URL
 
+from console.words import counted
 from sim.exotel import MAX_CUSTOM_PARAMETERS, MAX_QUERY_CHARACTERS
 
 MAX_STREAM_URL = 600
@@ -63,7 +64,7 @@ def stream_url(address: str, parameters: Mapping[str, str]) -> str:
     url = url.extend_query(parameters)
     own = [key for key in url.query if key not in RATE_KEYS]
     if len(own) > MAX_CUSTOM_PARAMETERS:
-        raise ValueError(f"{len(own)} parameters ({', '.join(own)}): Exotel takes {MAX_CUSTOM_PARAMETERS}")
+        raise ValueError(f"{counted(len(own), 'parameter')} ({', '.join(own)}): Exotel takes {MAX_CUSTOM_PARAMETERS}")
     if (length := len(url.raw_query_string)) > MAX_QUERY_CHARACTERS:
         raise ValueError(f"the parameters take {length} characters as a query: Exotel takes {MAX_QUERY_CHARACTERS}")
     if len(str(url)) >= MAX_STREAM_URL:

@@ -127,7 +127,7 @@ class Connect:
                 self._keep(call_sid, f"answer-{layout.digest(body)}", body)
         log.info(
             "connect_answered",
-            f"{len(numbers)} numbers given" if numbers else "nobody is called",
+            f"numbers given: {len(numbers)}" if numbers else "nobody is called",
             call_sid=call_sid or None,
             outcome="numbers" if numbers else "empty",
             waited_s=round(self.clock() - began_at, 3),

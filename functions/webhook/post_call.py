@@ -58,7 +58,7 @@ def receive(request: Request, store: Store, settings: Settings, now: float) -> R
     )
     if verdict is not Verdict.VALID:
         hint = "" if settings.webhook_secrets else "; ELEVENLABS_WEBHOOK_SECRET is not set"
-        log.warning("webhook_refused", f"a webhook's signature is {verdict}{hint}", reason=verdict)
+        log.warning("webhook_refused", f"a webhook was refused: signature {verdict}{hint}", reason=verdict)
         return answer(401, {"status": "error", "error": "bad signature"})
     name = layout.digest(request.body)
     marker: Document = {

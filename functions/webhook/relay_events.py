@@ -25,7 +25,7 @@ def receive(request: Request, store: Store, settings: Settings, now: float) -> R
     verdict = verify(request.body, request.headers.get(RELAY_HEADER.lower()), settings.events_secrets, now=now)
     if verdict is not Verdict.VALID:
         hint = "" if settings.events_secrets else "; EVENTS_SECRET is not set"
-        log.warning("webhook_refused", f"a relay event's signature is {verdict}{hint}", reason=verdict)
+        log.warning("webhook_refused", f"a relay event was refused: signature {verdict}{hint}", reason=verdict)
         return answer(401, {"status": "error", "error": "bad signature"})
     try:
         event = decode(request.body)

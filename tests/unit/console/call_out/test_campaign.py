@@ -310,7 +310,7 @@ async def test_a_second_run_beside_the_first_is_refused(world):
 async def test_never_more_streams_than_the_account_has(world):
     assert await world.run(a_minute=60, concurrent=12) == ["answered"] * 12
     assert not any(call.throttled for call in world.rest.calls)
-    assert any("4 streams are in use" in note for note in world.watch.notes)
+    assert any("of 4 streams in use" in note for note in world.watch.notes)
 
 
 @in_world(count=2, stream_limit=0)

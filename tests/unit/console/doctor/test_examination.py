@@ -88,3 +88,25 @@ async def test_with_nothing_given_everything_is_skipped_and_says_what_to_set():
     assert {one.verdict.value for one in findings} == {"skipped"}
     for finding in findings:
         assert re.search(r"\b(set|give|known)\b", finding.found), finding
+
+
+@virtual
+async def test_one_cause_is_told_once_and_the_others_name_the_check_that_told_it():
+    """With nobody listening at the functions' address four checks failed, each with other advice for the same thing."""
+    down = "http://127.0.0.1:9"
+    names = {"connect_url": "/exotel/connect", "passthru_url": "/exotel/passthru", "webhook_url": "/webhook/post-call"}
+    findings = await run({"functions": PARTS["functions"]}, **{name: down + path for name, path in names.items()})
+    failed = [one for one in findings if one.verdict is Verdict.FAIL]
+    assert [one.check for one in failed] == ["functions.connect"]
+    assert "connection refused" in failed[0].found
+    assert "Is it running there" in failed[0].advice
+    told = {one.check: one.found for one in findings if one.verdict is Verdict.SKIPPED}
+    for check in ("functions.passthru", "functions.webhook", "functions.events"):
+        assert told[check] == "can't be told before functions.connect is mended"
+
+
+@virtual
+async def test_a_setting_that_two_parts_share_is_told_once():
+    given = {"ELEVENLABS_AGENT_ID": "agent_1", "EXOTEL_TOKEN": "t" * 24, "EVENTS_SECRET": "short"}
+    findings = await run({"settings": PARTS["settings"]}, environ=given)
+    assert [one.check for one in findings if one.verdict is Verdict.FAIL] == ["settings.relay"]

@@ -416,7 +416,7 @@ FAULTS = {
         Day(functions={"EXOTEL_TOKEN": "quite-another-exotel-token"}),
         "functions.connect",
         "EXOTEL_TOKEN",
-        also={"functions.passthru": "fail", **NO_CONNECT, **NO_PASSTHRU},
+        also={"functions.passthru": "skipped", **NO_CONNECT, **NO_PASSTHRU},
     ),
     "a connect that is a page": Fault(
         functions(answering(CONNECT, 200, "<html>")), "functions.connect", "dial nobody", also=NO_CONNECT
@@ -439,7 +439,7 @@ FAULTS = {
     "a connect that is somebody else's": Fault(
         functions(by_token(CONNECT, '{"destination": {"numbers": ["+919876500010"]}}')),
         "functions.connect",
-        "names 1 numbers",
+        "names 1 number",
         "warn",
     ),
     "a connect for everybody": Fault(
