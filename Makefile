@@ -29,10 +29,11 @@ test: $(VENV)/.installed-dev .cache/contract/bin/python ## everything that can b
 	$(BIN)/python -m pytest -m "not bench and not chaos" -n 2 --dist loadgroup --durations 15
 
 .PHONY: lock
-lock: ## pin what requirements/*.in ask for, with hashes; all parts with the versions that the tests run with
+lock: ## pin what requirements/*.in ask for, with hashes, and the image's base; all parts with the versions that the tests run with
 	$(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv
 	for name in dev relay functions-aws functions-gcp demo console supply fuzz contract; do \
 	  .cache/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    $$(test $$name = dev -o $$name = contract || echo "--constraints requirements/dev.txt") requirements/$$name.in -o requirements/$$name.txt; done
+	$(PYTHON) scripts/base_image.py
 
 -include make/*.mk

@@ -7,12 +7,13 @@ SHIPPED := relay functions-aws functions-gcp
 	@touch $@
 
 .PHONY: audit licences sbom
-audit: .cache/supply/bin/python ## known holes in what is deployed; a library that can't be looked up fails, too
+audit: .cache/supply/bin/python build/sbom/image.cdx.json ## known holes in what is deployed, the image's Debian packages, too
 	for name in $(SHIPPED); do \
 	  .cache/supply/bin/pip-audit --strict --disable-pip --progress-spinner off -r requirements/$$name.txt || { \
 	    echo "make audit: requirements/$$name.txt was not found clean. Either the lines above name a known hole, or the database could not" \
 	      "be asked: it is the public Python Package Index itself, a mirror of it does not do. Nothing is audited until this passes."; exit 1; }; \
 	done
+	.cache/supply/bin/python scripts/audit_debian.py build/sbom/image.cdx.json
 
 licences: .cache/supply/bin/python $(VENV)/.installed-dev ## the licences of what is deployed: docs/licences.md
 	$(PYTHON) scripts/licences.py .cache/supply/bin/pip-licenses $(BIN)/python $(SHIPPED:%=requirements/%.txt) > docs/licences.md.new
@@ -27,6 +28,9 @@ build/sbom/%.cdx.json: requirements/%.txt pyproject.toml .cache/supply/bin/pytho
 package: sbom
 
 ENGINE ?= docker
+
+build/sbom/image.cdx.json: relay/Dockerfile requirements/relay.txt
+	$(MAKE) image
 
 .PHONY: image
 image: ## the relay's image, and beside it build/sbom/image.cdx.json: all that is in it, Debian's libraries, too

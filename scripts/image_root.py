@@ -14,6 +14,7 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from importlib.metadata import distributions
 from pathlib import Path
+from urllib.parse import quote
 
 BILL = "usr/share/sbom/relay.cdx.json"
 OF_DEBIAN = [
@@ -51,19 +52,24 @@ def _is_elf(path: Path) -> bool:
         return file.read(4) == b"\x7fELF"
 
 
-def debian_packages(files: set[Path]) -> Iterator[tuple[str, str]]:
-    """Name and version of the packages that `files` came with."""
+def debian_packages(files: set[Path]) -> Iterator[tuple[str, str, str]]:
+    """Name, version and qualifiers for a package URL of the packages that `files` came with."""
+    release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
     places = sorted({str(file.resolve()) for file in files} | {str(file) for file in files})
     owners = subprocess.run(["dpkg", "-S", *places], capture_output=True, text=True, check=False).stdout
     names = sorted({line.split(":")[0] for line in owners.splitlines()} | {"ca-certificates"})
     for name in names:
-        asked = ["dpkg-query", "--show", "--showformat", "${Version}", name]
-        yield name, subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+        # one line even where a package is there for two architectures
+        asked = ["dpkg-query", "--show", "--showformat", "${Version} ${Architecture} ${source:Package}\n", name]
+        said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+        version, architecture, source = said.splitlines()[0].split()
+        yield name, version, f"?arch={architecture}&distro={release['VERSION_CODENAME']}&upstream={source}"
 
 
-def component(kind: str, name: str, version: str) -> dict[str, str]:
-    """An entry of the bill. `kind`: of a package URL."""
-    return {"type": "library", "name": name, "version": version, "purl": f"pkg:{kind}/{name}@{version}"}
+def component(kind: str, name: str, version: str, qualifiers: str = "") -> dict[str, str]:
+    """An entry of the bill. `kind` and `qualifiers`: of a package URL."""
+    purl = f"pkg:{kind}/{name}@{quote(version)}{qualifiers}"
+    return {"type": "library", "name": name, "version": version, "purl": purl}
 
 
 def bill(packages: Path, libraries: set[Path]) -> dict[str, object]:
@@ -80,7 +86,7 @@ def bill(packages: Path, libraries: set[Path]) -> dict[str, object]:
         "components": [
             component("generic", "python", version),
             *(component("pypi", name, found[name]) for name in sorted(found)),
-            *(component("deb/debian", name, of_debian) for name, of_debian in debian_packages(libraries)),
+            *(component("deb/debian", *found) for found in debian_packages(libraries)),
         ],
     }
 

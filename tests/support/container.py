@@ -17,7 +17,7 @@ from tests.support.processes import ROOT
 from tests.support.terraform import cannot_run
 
 TOOLS = ROOT.parent / "shared/tools/container"
-BASE = "python:3.13-slim"  # what relay/Dockerfile starts from
+BASE = "python:3.13-slim"  # what relay/Dockerfile starts from, without the digest, which no stand-in can have
 PODMAN = ("podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs")
 # The limits: what the kernel here lets podman set. No health checks by the engine: podman would need systemd for them.
 ON_HOST = ("--network", "host", "--ulimit", "nofile=20000:20000", "--ulimit", "nproc=20000:20000", "--no-healthcheck")
@@ -25,9 +25,10 @@ ON_HOST = ("--network", "host", "--ulimit", "nofile=20000:20000", "--ulimit", "n
 
 @dataclass(frozen=True)
 class Engine:
-    """How to build, and how to do everything else."""
+    """How to build, and how to do everything else. `base`: an image instead of the one the Dockerfile pins, or ""."""
 
     build_command: tuple[str, ...]
+    base: str
     command: tuple[str, ...]
     prefix: str
     environ: Mapping[str, str]
@@ -35,7 +36,8 @@ class Engine:
     def build(self, tag: str) -> str:
         """Build relay/Dockerfile; the image's name."""
         name = f"{self.prefix}{tag}"
-        self._run([*self.build_command, "--file", "relay/Dockerfile", "--tag", name, "."], timeout_s=300)
+        base = ("--build-arg", f"BASE={self.base}") if self.base else ()
+        self._run([*self.build_command, *base, "--file", "relay/Dockerfile", "--tag", name, "."], timeout_s=300)
         return name
 
     def health_command(self, image: str) -> list[str]:
@@ -104,7 +106,7 @@ def engine() -> Engine:
     """What this machine has; skips, or in CI fails, where there is nothing."""
     environ = dict(os.environ)
     if shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
-        return Engine(("docker", "build"), ("docker",), "", environ)
+        return Engine(("docker", "build"), "", ("docker",), "", environ)
     local_base = TOOLS / "local-base"
     if not local_base.exists() or os.geteuid() != 0:
         cannot_run("no container engine runs here")
@@ -114,4 +116,4 @@ def engine() -> Engine:
     if subprocess.run(has_base, env=environ, capture_output=True, check=False).returncode:
         # installs buildah and podman where they are missing, and makes the base image: about a minute
         subprocess.run([local_base, BASE], check=True, timeout=400, stdout=subprocess.DEVNULL)
-    return Engine(("buildah", "bud", "--layers", "--format", "docker"), PODMAN, "localhost/", environ)
+    return Engine(("buildah", "bud", "--layers", "--format", "docker"), BASE, PODMAN, "localhost/", environ)
