@@ -1,23 +1,50 @@
-"""`console run`: relay and functions on this machine, with all settings from the environment."""
+"""`console run`: relay and functions on this machine, with all settings from the environment and `.env`."""
 
 import argparse
 import asyncio
+import os
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 from common.env import SettingError
-from console.run.local import environment, serve, what_to_paste
+from console.checks.finding import Verdict
+from console.deployment.settings import settings
+from console.deployment.steps import Problems
+from console.run.keys import check_keys
+from console.run.local import environment, serve
+from console.run.paste import missing, what_to_paste
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """None: everything is set as it is in a deployment, by environment variables."""
+    """Everything else is set as it is in a deployment, by environment variables."""
+    parser.add_argument("--env-file", type=Path, default=Path(".env"), help="of further settings (default: .env)")
+    parser.add_argument("--json", action="store_true", help="log lines as JSON on a terminal, too")
 
 
-def run(_: argparse.Namespace) -> int:
-    """Exit status 2 for settings that can't be used, 1 when a part ended by itself."""
+def run(options: argparse.Namespace) -> int:
+    """Exit status 2 for settings that can't be used or a key that is refused, 1 when a part ended by itself."""
+    terminal = sys.stdout.isatty()
     try:
-        environ = environment()
-    except SettingError as error:
-        print(f"run: {error}", file=sys.stderr)
+        environ = environment(settings(os.environ, options.env_file))
+        refused = asyncio.run(_look_at_keys(environ))
+    except (SettingError, Problems) as error:
+        for line in str(error).splitlines():
+            print(f"run: {line}", file=sys.stderr)
+        return 2
+    if refused:
         return 2
     print(what_to_paste(environ), flush=True)
-    return asyncio.run(serve(environ))
+    for sentence in missing(environ):
+        print(f"run: {sentence}", file=sys.stderr)
+    colour = terminal and not os.environ.get("NO_COLOR")
+    return asyncio.run(serve(environ, for_people=terminal and not options.json, colour=colour))
+
+
+async def _look_at_keys(environ: Mapping[str, str]) -> bool:
+    """Whether one is refused; what there is to say of them is said."""
+    findings = await check_keys(environ)
+    for finding in findings:
+        if finding.verdict is not Verdict.PASS:
+            print(f"run: {finding.found}. {finding.advice}", file=sys.stderr)
+    return any(finding.verdict is Verdict.FAIL for finding in findings)

@@ -2,28 +2,33 @@
 
     ELEVENLABS_AGENT_ID=… ELEVENLABS_API_KEY=… make run
 
-Any setting of either part may be set in the environment. Tokens and secrets that are not set are made once and kept in
-data/secrets.json, so that the URLs pasted into Exotel and ElevenLabs stay valid. PUBLIC_URL is where the internet
-reaches the relay (a tunnel's wss:// address), FUNCTIONS_PUBLIC_URL where it reaches the functions.
+Any setting of either part may be set in the environment or in `.env`; the environment wins. Tokens and secrets that are
+not set are made once and kept in data/secrets.json, so that the URLs pasted into Exotel and ElevenLabs stay valid.
+PUBLIC_URL is where the internet reaches the relay (a tunnel's wss:// address), FUNCTIONS_PUBLIC_URL where it reaches
+the functions.
 """
 
 import asyncio
 import json
-import os
 import secrets
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from common.env import Env
+from console.run import lines
 
 DATA = Path("data").absolute()
+LONGEST_LINE = 1 << 20  # bytes
 MADE_HERE = ("MEDIA_TOKEN", "CONTROL_TOKEN", "EVENTS_SECRET", "EXOTEL_TOKEN")
 
 
 def kept_secrets(path: Path) -> dict[str, str]:
     """The tokens of this machine; made at the first run, readable by its user only."""
     kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    if kept and path.stat().st_mode & 0o077:  # a copy, or a restored backup, may have come readable for others
+        path.chmod(0o600)
     missing = {name: secrets.token_urlsafe(24) for name in MADE_HERE if name not in kept}
     if missing:
         kept |= missing
@@ -33,14 +38,14 @@ def kept_secrets(path: Path) -> dict[str, str]:
     return kept
 
 
-def environment() -> dict[str, str]:
-    """What both processes run with: the caller's variables, over those made here, over local defaults.
+def environment(given: Mapping[str, str]) -> dict[str, str]:
+    """What both processes run with: what is given, over what is made here, over local defaults.
 
     Raises SettingError for what can't be used.
     """
-    env = Env(os.environ)
+    env = Env(given)
     env.required(
-        "ELEVENLABS_AGENT_ID" if "AGENTS_FILE" not in os.environ else "AGENTS_FILE",
+        "ELEVENLABS_AGENT_ID" if "AGENTS_FILE" not in given else "AGENTS_FILE",
         "the id of your ElevenLabs agent (`make demo` needs none)",
     )
     port = env.integer("PORT", "BRIDGE_PORT", default=8080, low=1, high=65535)
@@ -50,34 +55,21 @@ def environment() -> dict[str, str]:
         "EVENTS_URL": f"http://127.0.0.1:{functions_port}/relay/events",
         "BACKGROUND_SOUND_FILE": "office",
         **kept_secrets(DATA / "secrets.json"),
-        **os.environ,
+        **given,
         "PORT": str(port),
         "FUNCTIONS_PORT": str(functions_port),
     }
 
 
-def what_to_paste(environ: dict[str, str]) -> str:
-    """The numbered list of where to put what."""
-    relay = environ.get("PUBLIC_URL", "").rstrip("/") or "wss://YOUR-PUBLIC-HOST"
-    functions = environ.get("FUNCTIONS_PUBLIC_URL", "").rstrip("/") or "https://YOUR-FUNCTIONS-HOST"
-    token = environ["EXOTEL_TOKEN"]
-    return f"""
-The relay listens on port {environ["PORT"]}, the functions on port {environ["FUNCTIONS_PORT"]}. Make both reachable
-over TLS (any tunnel will do) and set PUBLIC_URL and FUNCTIONS_PUBLIC_URL to see the finished addresses here.
+async def serve(environ: Mapping[str, str], *, for_people: bool, colour: bool) -> int:
+    """Run both until one ends or a signal comes; the relay drains first, the functions take its last events.
 
-  1. Exotel, Voicebot applet, URL:             {relay}/media/{environ["MEDIA_TOKEN"]}
-  2. Exotel, Connect applet, primary URL:      {functions}/exotel/connect?token={token}
-  3. Exotel, Connect applet, fallback URL:     the same
-  4. Exotel, Passthru applet after each, URL:  {functions}/exotel/passthru?token={token}
-  5. ElevenLabs, post-call webhook:            {functions}/webhook/post-call
-     and its secret into ELEVENLABS_WEBHOOK_SECRET
-"""
-
-
-async def serve(environ: dict[str, str]) -> int:
-    """Run both until one ends or a signal comes; the relay drains first, the functions take its last events."""
-    functions = await _start("functions.local", {**environ, "PORT": environ["FUNCTIONS_PORT"]})
-    relay = await _start("relay", environ)
+    `for_people`: their log lines are told as sentences, else they go to standard output as they are.
+    """
+    functions = await _start("functions.local", {**environ, "PORT": environ["FUNCTIONS_PORT"]}, piped=for_people)
+    relay = await _start("relay", environ, piped=for_people)
+    parts = {"functions": functions, "relay": relay}
+    telling = [asyncio.create_task(_tell(name, part, colour=colour)) for name, part in parts.items()]
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -90,9 +82,35 @@ async def serve(environ: dict[str, str]) -> int:
         await part.wait()
     for wait in waits:
         wait.cancel()
+    await asyncio.wait(telling)
     return status or relay.returncode or 0
 
 
-async def _start(module: str, environ: dict[str, str]) -> asyncio.subprocess.Process:
+async def _start(module: str, environ: Mapping[str, str], *, piped: bool) -> asyncio.subprocess.Process:
     # a session of its own: Ctrl-C reaches this process only, which then ends its children in order
-    return await asyncio.create_subprocess_exec(sys.executable, "-m", module, env=environ, start_new_session=True)
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", module),
+        env={**environ, "PYTHONUNBUFFERED": "1"},
+        start_new_session=True,
+        stdout=asyncio.subprocess.PIPE if piped else None,
+        stderr=asyncio.subprocess.STDOUT if piped else None,
+        limit=LONGEST_LINE,
+    )
+
+
+async def _tell(name: str, part: asyncio.subprocess.Process, *, colour: bool) -> None:
+    """Each line as it comes, until the part has ended; nothing where its lines go their own way."""
+    while part.stdout is not None:
+        try:
+            line = await part.stdout.readline()
+        except ValueError:  # longer than LONGEST_LINE: it is dropped, what follows is told
+            continue
+        if not line:
+            return
+        if told := lines.for_people(name, line.decode(errors="replace").rstrip(), colour=colour):
+            await asyncio.to_thread(_write, f"{told}\n")  # a paused terminal must not stop us from hearing Ctrl-C
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(line)
+    sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pty
 import signal
 import sys
 from pathlib import Path
@@ -75,4 +76,65 @@ async def _until_ready(process, port, functions_port):
                         break
                 except aiohttp.ClientConnectionError:
                     await asyncio.sleep(0.05)
+    return printed.decode()
+
+
+def settings_of(folder, agents_url, key):
+    """A file of settings, as a user would keep it."""
+    file = folder / ".env"
+    file.write_text(
+        f"ELEVENLABS_AGENT_ID=agent_0\nELEVENLABS_API_KEY={key}\nELEVENLABS_BASE_URL={agents_url}\n"
+        f"PORT={free_port()}\nFUNCTIONS_PORT={free_port()}\nSTORE=file:{folder}\n"
+        f"MEDIA_TOKEN={TOKEN}\nEVENTS_SECRET={'s' * 24}\nEXOTEL_TOKEN={'e' * 24}\n"
+    )
+    return file
+
+
+async def test_a_refused_key_of_the_file_stops_the_start_with_one_line(tmp_path):
+    """It was found by the first caller, who heard nothing."""
+    fake = FakeElevenLabs({"agent_0": GREETING}, api_key=API_KEY)
+    async with serving(fake.app()) as agents_url:
+        file = settings_of(tmp_path, agents_url, "sk_of_somebody_else")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "console", "run", "--env-file", str(file)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        async with asyncio.timeout(30):
+            printed, complaints = await process.communicate()
+    assert process.returncode == 2
+    (line,) = complaints.decode().splitlines()
+    assert "does not know this API key" in line
+    assert printed == b""
+
+
+async def test_at_a_terminal_the_lines_are_sentences(tmp_path):
+    """JSON is for programs: whoever types `make run` reads what happens, and what is missing."""
+    fake = FakeElevenLabs({"agent_0": GREETING}, api_key=API_KEY)
+    ours, theirs = pty.openpty()
+    async with serving(fake.app()) as agents_url:
+        file = settings_of(tmp_path, agents_url, API_KEY)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "console", "run", "--env-file", str(file)), stdout=theirs, stderr=theirs
+        )
+        os.close(theirs)
+        try:
+            printed = await asyncio.wait_for(asyncio.to_thread(_read_until, ours, b"  relay  "), 30)
+            process.send_signal(signal.SIGINT)
+            async with asyncio.timeout(20):
+                assert await process.wait() == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+            os.close(ours)
+    assert "No caller can be handed to a person: set TRANSFER_TARGETS" in printed
+    assert "ELEVENLABS_WEBHOOK_SECRET" in printed
+    assert '{"time"' not in printed
+
+
+def _read_until(terminal, mark):
+    printed = b""
+    while mark not in printed:
+        printed += os.read(terminal, 4096)
     return printed.decode()
