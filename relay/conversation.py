@@ -23,8 +23,8 @@ from relay.agents.seam import (
     ToolCall,
     UtteranceDone,
 )
-from relay.audio.convert import Converter
 from relay.audio.playout import Playout
+from relay.downlink import Downlink
 from relay.logs import CallLog
 from relay.metrics import Metrics
 from relay.pacer import Pacer
@@ -72,7 +72,7 @@ class Conversation:
         self._on_tool = on_tool
         self._on_agent = on_agent
         self._loop = asyncio.get_running_loop()
-        self._downlink = Converter(info.line, info.line)
+        self._downlink = Downlink(desk.playout, desk.pacer, info.line)
         self._prefix = ""
         self._spoke = asyncio.Event()
         self._farewell = EndReason.AGENT_ENDED
@@ -183,7 +183,7 @@ class Conversation:
             spell.conversation_id = session.conversation_id
         if self._desk.quality.agent_connect_ms is None:
             self._desk.quality.agent_connect_ms = round((self._loop.time() - began) * 1000)
-        self._downlink = Converter(formats.spoken, info.line)
+        self._downlink.attach(formats.spoken)
         self._desk.log.happened(
             "agent_connected",
             f"agent {spell.agent.alias} hears {formats.heard}, speaks {formats.spoken}",
@@ -205,14 +205,9 @@ class Conversation:
         match event:
             case Audio(data, utterance):
                 self._spoke.set()
-                pcm = self._downlink.convert(data)
-                desk.playout.say(self._prefix + utterance, pcm)
-                desk.pacer.wake()
+                await self._downlink.say(self._prefix + utterance, data)
             case UtteranceDone(utterance):
-                if tail := self._downlink.convert(b"", last=True):
-                    desk.playout.say(self._prefix + utterance, tail)
-                desk.playout.complete(self._prefix + utterance)
-                desk.pacer.wake()
+                self._downlink.done(self._prefix + utterance)
             case Interruption():
                 await self._interrupt(session)
             case AgentText(text, utterance):
@@ -231,7 +226,7 @@ class Conversation:
 
     async def _interrupt(self, session: AgentSession) -> None:
         desk = self._desk
-        self._downlink.reset()
+        self._downlink.cut()
         if not desk.pacer.speaking:
             return  # most vendors report that the caller speaks, whether the agent did or not
         desk.quality.interruptions += 1

@@ -1,6 +1,5 @@
 """The background sound: read once, converted once a rate, shared by every call."""
 
-from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -15,6 +14,8 @@ from relay.exotel import LINE_RATES
 BUILT_IN: Final = "office"
 _SEAM_SECONDS: Final = 0.05
 _RAMP_SECONDS: Final = 0.08  # short enough to feel immediate, long enough not to click
+_VOLUMES: Final = 16  # at which whole loops are kept
+_FORGOTTEN: Final = 50_000  # frames taken since a volume was last used: another may have its place
 
 
 class Loop:
@@ -27,14 +28,44 @@ class Loop:
         head = sound[:seam] * fade_in + sound[-seam:] * fade_in[::-1]  # equal power: the parts are not correlated
         self._sound = np.concatenate([pcm.saturate(head), sound[seam:-seam]])
         self.rate_hz = rate_hz
-        self.scaled = lru_cache(maxsize=16)(self._scaled)
+        self._scaled: dict[float, pcm.Samples] = {}
+        self._used: dict[float, int] = {}
+        self._taken = 0
 
     def __len__(self) -> int:
         return len(self._sound)
 
-    def _scaled(self, gain: float) -> pcm.Samples:
-        """The whole loop at `gain`, kept for the volumes in use: a steady volume then costs no arithmetic at all."""
-        return pcm.scale(self._sound, gain)
+    def take(self, start: int, count: int, gain: float) -> pcm.Samples:
+        """`count` samples from `start` on, round and round, at `gain`.
+
+        The whole loop is kept for the volumes in use: a steady volume then costs no arithmetic at all. When there are
+        more volumes than that, the others are worked out frame by frame; whole loops for them, each thrown away for
+        the next, held up every call.
+        """
+        self._taken += 1
+        whole = self._scaled.get(gain)
+        if whole is None:
+            if not self._make_room():
+                return pcm.scale(self._around(self._sound, start, count), gain)
+            whole = self._scaled[gain] = pcm.scale(self._sound, gain)
+        self._used[gain] = self._taken
+        return self._around(whole, start, count)
+
+    def _make_room(self) -> bool:
+        """Whether another volume may be kept."""
+        if len(self._scaled) < _VOLUMES:
+            return True
+        oldest = min(self._used, key=self._used.__getitem__)
+        if self._taken - self._used[oldest] < _FORGOTTEN:
+            return False
+        del self._scaled[oldest], self._used[oldest]
+        return True
+
+    @staticmethod
+    def _around(sound: pcm.Samples, start: int, count: int) -> pcm.Samples:
+        if start + count <= len(sound):
+            return sound[start : start + count]
+        return np.take(sound, range(start, start + count), mode="wrap")
 
 
 class Ambience:
@@ -82,20 +113,14 @@ class AmbienceTrack:
         """The next `count` samples. A change of volume arrives as a ramp from wherever the gain is now."""
         start, self._cursor = self._cursor, (self._cursor + count) % len(self._loop)
         if self._gain == self._target:
-            return self._around(self._loop.scaled(self._gain), start, count)
+            return self._loop.take(start, count, self._gain)
         step = 1 / (_RAMP_SECONDS * self._loop.rate_hz)
         distance = self._target - self._gain
         ramp = np.minimum(np.arange(1, count + 1, dtype=np.float32) * step, abs(distance))
         gains = self._gain + np.copysign(ramp, distance)
         self._gain = self._target if ramp[-1] >= abs(distance) else float(gains[-1])
-        return pcm.scale(self._around(self._loop.scaled(1.0), start, count), gains)
+        return pcm.scale(self._loop.take(start, count, 1.0), gains)
 
     def rewind(self, count: int) -> None:
         """Go back over `count` samples that were taken but will not be heard: the line dropped them."""
         self._cursor = (self._cursor - count) % len(self._loop)
-
-    @staticmethod
-    def _around(sound: pcm.Samples, start: int, count: int) -> pcm.Samples:
-        if start + count <= len(sound):
-            return sound[start : start + count]
-        return np.take(sound, range(start, start + count), mode="wrap")

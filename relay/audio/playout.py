@@ -79,14 +79,17 @@ class Playout:
     def say(self, utterance: str, sound: bytes) -> None:
         """Queue `sound` (pcm at the line's rate) as the next part of `utterance`.
 
-        A new name closes the utterance before it: agents don't always say that one is complete.
+        A new name closes the utterance before it: agents don't always say that one is complete. An utterance that is
+        still waiting gets what comes for it, wherever it stands.
         """
-        if not self._queue or self._queue[-1].name != utterance:
+        entry = next((entry for entry in reversed(self._queue) if entry.name == utterance), None)
+        if entry is None:
             if self._queue:
                 self._queue[-1].complete = True
-            self._queue.append(_Utterance(utterance))
+            entry = _Utterance(utterance)
+            self._queue.append(entry)
         if sound:
-            self._queue[-1].chunks.append(sound)
+            entry.chunks.append(sound)
             self._queued += len(sound) // pcm.SAMPLE_BYTES
 
     def complete(self, utterance: str) -> None:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.audio import pcm
 from relay.audio.ambience import Ambience, AmbienceTrack, Loop
 from relay.audio.files import SoundFileError
 from relay.exotel import LINE_RATES
@@ -15,6 +16,10 @@ RATE = 8000
 
 def loop(sound=None) -> Loop:
     return Loop(noise(4 * RATE // 2) if sound is None else sound, RATE)
+
+
+def whole(endless: Loop):
+    return endless.take(0, len(endless), 1.0)
 
 
 def steady(track: AmbienceTrack) -> AmbienceTrack:
@@ -42,20 +47,20 @@ def played(track: AmbienceTrack, sizes: list[int]):
 def test_the_seam_is_not_heard(hz):
     """The tone does not fit the loop a whole number of times, so without a crossfade there would be a click."""
     endless = loop(sine(hz, RATE, 1.0))
-    around = np.concatenate([endless.scaled(1.0)] * 3)
+    around = np.concatenate([whole(endless)] * 3)
     inside = largest_step(sine(hz, RATE, 1.0))
     assert largest_step(around) <= inside * 1.45  # equal power: correlated sound may rise by the root of two
     assert np.abs(around).max() <= 10_000 * 1.42
 
 
 def test_the_seam_of_noise_is_as_loud_as_the_rest():
-    endless = loop(noise(2 * RATE)).scaled(1.0).astype(float)
+    endless = whole(loop(noise(2 * RATE))).astype(float)
     seam, rest = endless[:400], endless[400:]
     assert np.sqrt((seam**2).mean()) == pytest.approx(np.sqrt((rest**2).mean()), rel=0.15)
 
 
 def test_a_loud_seam_is_held_at_the_limit():
-    endless = loop(np.full(RATE, 32767, dtype=np.int16)).scaled(1.0)
+    endless = whole(loop(np.full(RATE, 32767, dtype=np.int16)))
     assert endless.min() > 30_000
 
 
@@ -64,7 +69,7 @@ def test_the_loop_is_the_sound_without_the_part_faded_into_its_start():
     endless = loop(sound)
     seam = RATE // 20
     assert len(endless) == len(sound) - seam
-    assert (endless.scaled(1.0)[seam:] == sound[seam:-seam]).all()
+    assert (whole(endless)[seam:] == sound[seam:-seam]).all()
 
 
 def test_one_loop_is_shared_by_all_calls():
@@ -74,12 +79,37 @@ def test_one_loop_is_shared_by_all_calls():
     assert np.shares_memory(steady(first).take(100), steady(second).take(100))
 
 
+def test_more_volumes_than_are_kept_cost_each_frame_its_own_samples_and_no_more(monkeypatch):
+    """With 17 volumes in use the whole loop was scaled for every frame, and thrown away for the next volume's."""
+    scaled = []
+    monkeypatch.setattr(pcm, "scale", lambda sound, gain: scaled.append(len(sound)) or (sound * gain).astype(np.int16))
+    endless = loop()
+    volumes = [number / 100 for number in range(10, 40)]
+    for _ in range(5):
+        for volume in volumes:
+            frame = endless.take(100, 320, volume)
+            assert (frame == (endless._sound[100:420] * volume).astype(np.int16)).all()
+    assert scaled.count(len(endless)) == 16
+    assert sum(scaled) <= 16 * len(endless) + 5 * len(volumes) * 320
+
+
+def test_a_volume_that_nobody_uses_any_more_gives_up_its_place(monkeypatch):
+    monkeypatch.setattr("relay.audio.ambience._FORGOTTEN", 100)
+    endless = loop()
+    for number in range(16):
+        endless.take(0, 10, number / 100)
+    for _ in range(100):
+        endless.take(0, 10, 0.15)
+    first, second = endless.take(0, 10, 0.5), endless.take(0, 10, 0.5)
+    assert np.shares_memory(first, second)
+
+
 @pytest.mark.parametrize("rate_hz", sorted(LINE_RATES))
 def test_every_line_rate_has_the_same_pitch(rate_hz):
     ambience = Ambience(sine(440, 44100, 2.0), 44100)
     endless = ambience.at(rate_hz)
     assert endless.rate_hz == rate_hz
-    assert pitch(endless.scaled(1.0)[rate_hz // 10 :], rate_hz) == pytest.approx(440, abs=0.5)
+    assert pitch(whole(endless)[rate_hz // 10 :], rate_hz) == pytest.approx(440, abs=0.5)
 
 
 # --- files ---
@@ -91,20 +121,20 @@ def test_every_line_rate_has_the_same_pitch(rate_hz):
 def test_any_file_becomes_an_ambience(tmp_path, rate_hz, channels, subtype):
     sound = sine(440, rate_hz, 1.0) / 32768
     path = wav(tmp_path / "a.wav", np.stack([sound] * channels, axis=1), rate_hz, subtype)
-    endless = Ambience.load(str(path)).at(8000).scaled(1.0)
+    endless = whole(Ambience.load(str(path)).at(8000))
     assert pitch(endless[800:], 8000) == pytest.approx(440, abs=0.5)
     assert np.abs(endless[800:]).max() == pytest.approx(10_000, rel=0.05)
 
 
 def test_raw_sound_becomes_an_ambience(tmp_path):
     (tmp_path / "a.pcm").write_bytes(noise(RATE).tobytes())
-    assert (Ambience.load(str(tmp_path / "a.pcm")).at(8000).scaled(1.0)[400:] == noise(RATE)[400:-400]).all()
+    assert (whole(Ambience.load(str(tmp_path / "a.pcm")).at(8000))[400:] == noise(RATE)[400:-400]).all()
 
 
 def test_the_office_comes_with_the_relay():
     office = Ambience.load("office").at(8000)
     assert len(office) > 10 * 8000
-    assert 100 < np.abs(office.scaled(1.0)).max() < 32767
+    assert 100 < np.abs(whole(office)).max() < 32767
 
 
 def test_too_short_an_ambience_is_refused(tmp_path):
@@ -126,7 +156,7 @@ def test_steady_it_is_the_scaled_loop_sample_by_sample(sizes, volume):
     endless = loop(noise(RATE))
     track = steady(AmbienceTrack(endless, volume))
     heard = played(track, sizes)
-    around = np.tile(endless.scaled(1.0), sum(sizes) // len(endless) + 1)[: len(heard)]
+    around = np.tile(whole(endless), sum(sizes) // len(endless) + 1)[: len(heard)]
     assert np.abs(heard - around * volume).max() <= 1
 
 
@@ -141,7 +171,7 @@ def test_frames_of_any_size_give_the_same_sound(sizes, others):
 def test_a_frame_longer_than_the_loop_goes_round_it():
     endless = loop(noise(RATE))
     track = steady(AmbienceTrack(endless, 1.0))
-    assert (track.take(2 * len(endless) + 5) == np.tile(endless.scaled(1.0), 3)[: 2 * len(endless) + 5]).all()
+    assert (track.take(2 * len(endless) + 5) == np.tile(whole(endless), 3)[: 2 * len(endless) + 5]).all()
 
 
 @pytest.mark.parametrize(("start", "end"), [(0.0, 1.0), (1.0, 0.0), (0.2, 0.9), (0.9, 0.2)])
@@ -179,7 +209,7 @@ def test_a_change_in_the_middle_of_a_ramp_goes_on_from_there():
 def test_it_keeps_its_place_whatever_is_changed(steps):
     """Volume, switching and rewinding move nothing but what they are for: each sample is the loop's at its place."""
     endless = loop(noise(RATE))
-    full = endless.scaled(1.0).astype(float)
+    full = whole(endless).astype(float)
     track, place = AmbienceTrack(endless, 0.5), 0
     gain = 0.0
     for count, volume, enabled, back in steps:
@@ -227,4 +257,4 @@ def test_rewinding_over_the_seam():
     endless = loop()
     track = steady(AmbienceTrack(endless, 1.0))
     track.rewind(10)
-    assert (track.take(20) == np.concatenate([endless.scaled(1.0)[-10:], endless.scaled(1.0)[:10]])).all()
+    assert (track.take(20) == np.concatenate([whole(endless)[-10:], whole(endless)[:10]])).all()

@@ -330,6 +330,14 @@ class PlayoutMachine(RuleBasedStateMachine):
         self.playout.say(self.waiting[-1].name, sound.tobytes())
 
     @precondition(lambda self: self.waiting)
+    @rule(count=st.integers(0, 300), index=st.integers(0, 9))
+    def say_more(self, count, index):
+        chosen = self.waiting[index % len(self.waiting)]
+        sound = noise(count, seed=index)
+        chosen.samples += sound.tolist()
+        self.playout.say(chosen.name, sound.tobytes())
+
+    @precondition(lambda self: self.waiting)
     @rule(index=st.integers(0, 9))
     def complete(self, index):
         chosen = self.waiting[index % len(self.waiting)]

@@ -1,0 +1,212 @@
+"""Agent speech on its way into the playout: each utterance keeps its own samples, and none of another's."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from relay.audio import pcm
+from relay.audio.convert import AudioFormat, Converter, Encoding
+from relay.audio.playout import Playout
+from relay.downlink import Downlink
+from sim import virtual_time
+from tests.support.virtual import virtual
+from tests.unit.relay.tone import noise, sine
+
+LINE = AudioFormat(Encoding.PCM, 8000)
+FORMATS = [LINE, AudioFormat(Encoding.PCM, 16000), AudioFormat(Encoding.PCM, 24000), AudioFormat(Encoding.ULAW, 8000)]
+
+
+class Bell:
+    """Takes the pacer's place: hears that there is something new."""
+
+    rung = 0
+
+    def wake(self) -> None:
+        self.rung += 1
+
+
+def sound_of(audio: AudioFormat, seconds: float, seed: int = 1) -> bytes:
+    samples = noise(round(audio.rate_hz * seconds), seed)
+    return pcm.ulaw_encode(samples) if audio.encoding is Encoding.ULAW else samples.tobytes()
+
+
+def on_the_line(sound: bytes, spoken: AudioFormat) -> bytes:
+    return Converter(spoken, LINE).convert(sound, last=True)
+
+
+def heard_of(playout: Playout) -> dict[str, bytes]:
+    """The sound of each utterance, in the order of playing; one that comes again is listed twice."""
+    heard: list[tuple[str, bytes]] = []
+    while playout.queued_samples:
+        frame = playout.pull(1)
+        (span,) = frame.spans
+        if not heard or heard[-1][0] != span.utterance:
+            heard.append((span.utterance, b""))
+        heard[-1] = (span.utterance, heard[-1][1] + frame.pcm)
+    assert len({name for name, _ in heard}) == len(heard), "an utterance was split"
+    return dict(heard)
+
+
+def chunks(sound: bytes, size: int = 333) -> list[bytes]:
+    return [sound[at : at + size] for at in range(0, len(sound), size)]
+
+
+def ready(spoken: AudioFormat, **options) -> tuple[Playout, Downlink]:
+    playout = Playout()
+    downlink = Downlink(playout, Bell(), LINE, **options)
+    downlink.attach(spoken)
+    return playout, downlink
+
+
+@pytest.mark.parametrize("spoken", FORMATS, ids=str)
+@virtual
+async def test_utterances_whose_end_is_never_told_do_not_run_into_each_other(spoken):
+    """Some agents never say that one is complete (elevenlabs.md A3.4). The last two milliseconds of it were heard
+    at the beginning of the next."""
+    playout, downlink = ready(spoken)
+    first, second = sound_of(spoken, 0.1), sound_of(spoken, 0.1, seed=2)
+    for chunk in chunks(first):
+        await downlink.say("u1", chunk)
+    for chunk in chunks(second):
+        await downlink.say("u2", chunk)
+    downlink.done("u2")
+    assert heard_of(playout) == {"u1": on_the_line(first, spoken), "u2": on_the_line(second, spoken)}
+
+
+@pytest.mark.parametrize("spoken", [audio for audio in FORMATS if audio.encoding is Encoding.PCM], ids=str)
+@virtual
+async def test_half_a_sample_is_no_half_of_the_next_utterance(spoken):
+    """With an odd byte left of one utterance, every sample of the next was put together from two: noise at full
+    scale, 40 dB above the voice."""
+    playout, downlink = ready(spoken)
+    voice = sine(300, spoken.rate_hz, 0.2).tobytes()
+    await downlink.say("u1", sound_of(spoken, 0.1) + b"\x7f")
+    await downlink.say("u2", voice)
+    downlink.done("u2")
+    heard = heard_of(playout)
+    assert heard["u2"] == on_the_line(voice, spoken)
+    assert np.abs(pcm.samples(heard["u2"])).max() < 10_500
+
+
+@pytest.mark.parametrize("spoken", FORMATS, ids=str)
+@pytest.mark.parametrize("late", ["done", "sound"])
+@virtual
+async def test_a_late_message_for_an_earlier_utterance_leaves_the_reply_of_now_alone(spoken, late):
+    """`agent_response_complete` of the first came in the middle of the second: that was cut in two, and its filter
+    was flushed in mid-word. Late sound of the first did the same."""
+    playout, downlink = ready(spoken)
+    first, second = sound_of(spoken, 0.1), sound_of(spoken, 0.3, seed=2)
+    await downlink.say("u1", first)
+    for number, chunk in enumerate(chunks(second)):
+        await downlink.say("u2", chunk)
+        if number == 2:
+            if late == "done":
+                downlink.done("u1")
+            else:
+                await downlink.say("u1", sound_of(spoken, 0.05, seed=3))
+    downlink.done("u2")
+    heard = heard_of(playout)
+    assert heard["u2"] == on_the_line(second, spoken)
+    extra = on_the_line(sound_of(spoken, 0.05, seed=3), spoken) if late == "sound" else b""
+    assert heard["u1"] == on_the_line(first, spoken) + extra
+
+
+@virtual
+async def test_late_sound_of_an_utterance_that_was_heard_comes_behind_the_reply_of_now():
+    playout, downlink = ready(LINE)
+    await downlink.say("u1", sound_of(LINE, 0.05))
+    downlink.done("u1")
+    heard_of(playout)
+    second = sound_of(LINE, 0.2, seed=2)
+    await downlink.say("u2", second[:800])
+    await downlink.say("u1", sound_of(LINE, 0.05, seed=3))
+    await downlink.say("u2", second[800:])
+    downlink.done("u2")
+    assert list(heard_of(playout).items()) == [("u2", second), ("u1", sound_of(LINE, 0.05, seed=3))]
+
+
+@virtual
+async def test_an_interrupted_utterance_does_not_ring_into_what_comes_next():
+    spoken = AudioFormat(Encoding.PCM, 16000)
+    playout, downlink = ready(spoken)
+    await downlink.say("u1", sound_of(spoken, 0.1) + b"\x7f")
+    playout.flush()
+    downlink.cut()
+    second = sound_of(spoken, 0.1, seed=2)
+    await downlink.say("u2", second)
+    downlink.done("u2")
+    assert heard_of(playout) == {"u2": on_the_line(second, spoken)}
+
+
+@virtual
+async def test_what_the_agent_before_left_is_not_the_next_one_s():
+    playout, downlink = ready(AudioFormat(Encoding.PCM, 16000))
+    await downlink.say("a1u1", b"\x01\x02\x03")
+    downlink.attach(LINE)
+    await downlink.say("a2u1", sound_of(LINE, 0.1))
+    assert heard_of(playout)["a2u1"] == sound_of(LINE, 0.1)
+
+
+# --- bounds ---
+
+
+@virtual
+async def test_a_burst_lets_the_other_calls_run_in_between():
+    """Half a minute of speech in one message was converted in one go, while 200 callers waited."""
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    spoken = AudioFormat(Encoding.PCM, 16000)
+    playout, downlink = ready(spoken)
+    running = asyncio.create_task(others())
+    sound = sound_of(spoken, 30)
+    await downlink.say("u1", sound)
+    downlink.done("u1")
+    running.cancel()
+    assert turns >= 29
+    assert playout.pull(30 * 8000).pcm == on_the_line(sound, spoken)
+
+
+def test_more_speech_than_the_limit_is_not_taken_until_there_is_room():
+    """An agent that never stops talking filled the memory of the relay. Now its session waits to be read."""
+
+    async def story() -> list[tuple[float, int]]:
+        playout, downlink = ready(LINE, limit_s=5)
+        loop = asyncio.get_running_loop()
+        most = []
+
+        async def line() -> None:
+            while True:
+                await asyncio.sleep(0.1)
+                playout.pull(800)
+
+        playing = asyncio.create_task(line())
+        for number in range(20):
+            await downlink.say("u1", sound_of(LINE, 1, seed=number))
+            most.append((loop.time(), playout.queued_samples))
+        playing.cancel()
+        return most
+
+    taken = virtual_time.run(story())
+    assert max(queued for _, queued in taken) <= 6 * 8000
+    assert taken[4][0] == 0.0
+    assert taken[-1][0] == pytest.approx(15, abs=1.5)
+
+
+@virtual
+async def test_an_interruption_makes_room_at_once():
+    playout, downlink = ready(LINE, limit_s=1.5)
+    await downlink.say("u1", sound_of(LINE, 2))
+    waiting = asyncio.create_task(downlink.say("u2", sound_of(LINE, 0.5)))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    playout.flush()
+    await waiting
+    assert asyncio.get_running_loop().time() <= 1.1
+    assert playout.queued_samples == 4000
