@@ -1,8 +1,11 @@
 # What some tests start besides Python. Installed where that needs nobody's permission; elsewhere those tests are skipped
 # and say so, and fail in CI.
+TOOLS := haproxy caddy
+
 .PHONY: test-tools
 test-tools:
-	@command -v haproxy >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
-	  || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install haproxy >/dev/null; }
+	@for tool in $(TOOLS); do command -v $$tool >/dev/null || missing="$${missing:-} $$tool"; done; \
+	[ -z "$${missing:-}" ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+	  || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $$missing >/dev/null; }
 
 test: test-tools

@@ -102,7 +102,10 @@ class FakeExotel:
         started = datetime.now(UTC)
         # A connector of its own: closing it drops the call's TCP connection without a close frame, as Exotel does.
         connector = aiohttp.TCPConnector(ssl=self._ssl)
-        async with aiohttp.ClientSession() as http, aiohttp.ClientSession(connector=connector) as media:
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._ssl)) as http,
+            aiohttp.ClientSession(connector=connector) as media,
+        ):
             url = URL(plan.url)
             error = ""
             if url.scheme in {"http", "https"}:
@@ -150,7 +153,7 @@ class FakeExotel:
         values = {"CallSid": plan.call_sid, "CallFrom": plan.from_, "CallTo": plan.to, "Direction": "incoming"}
         try:
             async with asyncio.timeout(HANDSHAKE_S):
-                async with http.get(url.update_query(values), allow_redirects=False, ssl=self._ssl) as response:
+                async with http.get(url.update_query(values), allow_redirects=False) as response:
                     if response.status != 200:
                         return url, f"dynamic URL answered {response.status}"
                     answer = await response.json(content_type=None)
