@@ -1,21 +1,32 @@
-"""JSON from outside: decoded strictly, then read leniently, because vendors add, drop and retype fields at will."""
+"""JSON from outside, read leniently: vendors add, drop and retype fields at will, and cut text wherever it is long."""
 
+import json
 import math
+import re
 from typing import Any
 
 import msgspec
 
 Document = dict[str, Any]
 
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_LARGEST_NUMBER = (
+    1e15  # more than any count, length or time we are told; a thousand times as much is still exact enough
+)
+
 
 def decode(body: bytes) -> Document:
-    """The JSON object in `body`. Raises ValueError that says what is wrong with it."""
+    """The JSON object in `body`. Raises ValueError that says what is wrong with it.
+
+    What strict readers refuse and real senders write is read: half a surrogate pair and broken UTF-8 as U+FFFD, `NaN`
+    and numbers out of range as null, control characters in text, a byte order mark.
+    """
     try:
         value = msgspec.json.decode(body)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"not JSON: {error}") from None
+    except (ValueError, RecursionError):
+        value = _decode_leniently(body)
     if not isinstance(value, dict):
-        raise ValueError(f"a JSON object is wanted, not {type(value).__name__}")
+        raise ValueError(f"expected a JSON object, not {type(value).__name__}")
     return value
 
 
@@ -29,6 +40,29 @@ def pretty(value: object) -> bytes:
     return msgspec.json.format(encode(value), indent=2) + b"\n"
 
 
+def _decode_leniently(body: bytes) -> object:
+    try:
+        value = json.loads(
+            body.decode("utf-8-sig", errors="replace"),
+            strict=False,
+            parse_constant=lambda _: None,
+            parse_float=_finite,
+            parse_int=_finite_integer,
+        )
+        return msgspec.json.decode(_LONE_SURROGATE.sub("\ufffd", json.dumps(value, ensure_ascii=False)))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not JSON: {error}") from None
+
+
+def _finite(digits: str) -> float | None:
+    found = float(digits)
+    return found if math.isfinite(found) else None
+
+
+def _finite_integer(digits: str) -> int | None:
+    return int(digits) if len(digits) < 300 else None
+
+
 def text(value: object, *path: str) -> str:
     """The string (or number, as one) at `path`, without surrounding white space; empty when there is none."""
     found = at(value, *path)
@@ -38,12 +72,12 @@ def text(value: object, *path: str) -> str:
 
 
 def number(value: object, *path: str) -> float | None:
-    """The finite number (or numeric string) at `path`."""
+    """The number (or numeric string) at `path`; None also for one that is too large to mean anything."""
     try:
         found = float(text(value, *path))
     except ValueError:
         return None
-    return found if math.isfinite(found) else None
+    return found if abs(found) <= _LARGEST_NUMBER else None
 
 
 def mapping(value: object, *path: str) -> Document:

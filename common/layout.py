@@ -50,8 +50,17 @@ def pending_call(call_sid: str, name: str) -> str:
     return f"pending/calls/{call_sid}/{name}.json"
 
 
+def pending_streams(call_sid: str) -> str:
+    """Prefix of the markers of a call's streams."""
+    return f"pending/calls/{call_sid}/stream-"
+
+
 def pending_webhook(name: str) -> str:
     return f"pending/webhooks/{name}.json"
+
+
+def pending_conversation(conversation_id: str) -> str:
+    return f"pending/conversations/{conversation_id}.json"
 
 
 def audio(call_sid: str, suffix: str = "") -> str:

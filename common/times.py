@@ -1,12 +1,19 @@
 """Times as the parts write them: RFC 3339, UTC, milliseconds (docs/contracts.md), and Exotel's own."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 
 _IST = timezone(timedelta(hours=5, minutes=30))
+_EARLIEST, _LATEST = 946_684_800.0, 4_102_444_800.0  # 2000 and 2100: milliseconds given for seconds are outside
+
+
+def moment(unix: float | None) -> float | None:
+    """`unix` seconds if a call can have been then (2000 to 2100), else None: not every number is a time."""
+    return unix if unix is not None and _EARLIEST <= unix < _LATEST else None
 
 
 def rfc3339(unix: float) -> str:
-    """`unix` seconds as `2026-11-23T10:00:00.000Z`."""
+    """`unix` seconds as `2026-11-23T10:00:00.000Z`. Raises for what `moment` does not let through."""
     return datetime.fromtimestamp(unix, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -16,14 +23,25 @@ def to_unix(text: str | None) -> float | None:
         return None
     try:
         at = datetime.fromisoformat(text)
-        return at.timestamp() if at.tzinfo else None
+        return moment(at.timestamp()) if at.tzinfo else None
     except (ValueError, OverflowError):
         return None
 
 
 def from_exotel(text: str | None) -> float | None:
-    """Unix seconds of Exotel's `2026-11-23 15:30:00`, which is Indian time without saying so (exotel.md 2.1)."""
+    """Unix seconds of a time of Exotel's, which is Indian time without saying so (exotel.md 2.1).
+
+    Documented is `2026-11-23 15:30:00`; what the line sends as `Created` is `Mon, 23 Nov 2026 15:30:00`.
+    """
     try:
-        return datetime.strptime(text or "", "%Y-%m-%d %H:%M:%S").replace(tzinfo=_IST).timestamp()
-    except (ValueError, OverflowError):
+        at = _exotel_time(text or "")
+        return moment((at if at.tzinfo else at.replace(tzinfo=_IST)).timestamp())
+    except (ValueError, TypeError, IndexError, OverflowError):  # what the standard library's reader raises
         return None
+
+
+def _exotel_time(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S")
+    except ValueError:
+        return parsedate_to_datetime(text)

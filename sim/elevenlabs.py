@@ -68,14 +68,16 @@ class FakeElevenLabs:
     def app(self) -> web.Application:
         """A new application; the conversations of all of them end up in `conversations`."""
         app = web.Application()
+        workspace_routes = self.workspace.routes(self._demand_key)  # first: `guarded` asks for the key from then on
+        guarded = self.workspace.guarded
         app.add_routes(
             [
                 web.get("/v1/convai/conversation", self._converse),
                 web.get("/v1/convai/conversation/get-signed-url", self._signed_url),
-                web.get("/v1/convai/conversations", self._list),
-                web.get("/v1/convai/conversations/{id}", self._get),
-                web.get("/v1/convai/conversations/{id}/audio", self._get_audio),
-                *self.workspace.routes(self._demand_key),
+                web.get("/v1/convai/conversations", guarded(self._list)),
+                web.get("/v1/convai/conversations/{id}", guarded(self._get)),
+                web.get("/v1/convai/conversations/{id}/audio", guarded(self._get_audio)),
+                *workspace_routes,
             ]
         )
         app.cleanup_ctx.append(self._deliver_while_serving)
@@ -165,7 +167,6 @@ class FakeElevenLabs:
         return web.json_response({"signed_url": str(url.with_query(query))})
 
     async def _list(self, request: web.Request) -> web.Response:
-        self._demand_key(request)
         query = request.query
         size = min(100, int(query.get("page_size", "30")))
         found = [record for record in reversed(self.conversations) if _matches(record, query)]
@@ -176,12 +177,10 @@ class FakeElevenLabs:
         return web.json_response({"conversations": conversations, "has_more": more, "next_cursor": cursor})
 
     async def _get(self, request: web.Request) -> web.Response:
-        self._demand_key(request)
         record = self._found(request)
         return web.json_response(conversation_model(record, _status(record)))
 
     async def _get_audio(self, request: web.Request) -> web.Response:
-        self._demand_key(request)
         return web.Response(body=call_audio(self._found(request)), content_type="audio/mpeg")
 
     def _found(self, request: web.Request) -> ConversationRecord:

@@ -45,6 +45,8 @@ class Trouble:
     status: int
     detail: Any = "refused"
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    """Sent as it stands instead of `detail`: cut off, a proxy's page, half an emoji."""
 
 
 def new_agent(name: str) -> Document:
@@ -112,17 +114,17 @@ class Workspace:
         """`demand_key` raises for a request without it."""
         self._demand_key = demand_key
         return [
-            web.get("/v1/convai/agents", self._guarded(self._list_agents)),
-            web.post("/v1/convai/agents/create", self._guarded(self._create_agent)),
-            web.get("/v1/convai/agents/{id}", self._guarded(self._get_agent)),
-            web.patch("/v1/convai/agents/{id}", self._guarded(self._patch_agent)),
-            web.get("/v1/convai/tools", self._guarded(self._list_tools)),
-            web.post("/v1/convai/tools", self._guarded(self._create_tool)),
-            web.patch("/v1/convai/tools/{id}", self._guarded(self._patch_tool)),
-            web.get("/v1/convai/settings", self._guarded(self._get_settings)),
-            web.get("/v1/workspace/webhooks", self._guarded(self._list_webhooks)),
-            web.post("/v1/workspace/webhooks", self._guarded(self._create_webhook)),
-            web.patch("/v1/workspace/webhooks/{id}", self._guarded(self._patch_webhook)),
+            web.get("/v1/convai/agents", self.guarded(self._list_agents)),
+            web.post("/v1/convai/agents/create", self.guarded(self._create_agent)),
+            web.get("/v1/convai/agents/{id}", self.guarded(self._get_agent)),
+            web.patch("/v1/convai/agents/{id}", self.guarded(self._patch_agent)),
+            web.get("/v1/convai/tools", self.guarded(self._list_tools)),
+            web.post("/v1/convai/tools", self.guarded(self._create_tool)),
+            web.patch("/v1/convai/tools/{id}", self.guarded(self._patch_tool)),
+            web.get("/v1/convai/settings", self.guarded(self._get_settings)),
+            web.get("/v1/workspace/webhooks", self.guarded(self._list_webhooks)),
+            web.post("/v1/workspace/webhooks", self.guarded(self._create_webhook)),
+            web.patch("/v1/workspace/webhooks/{id}", self.guarded(self._patch_webhook)),
         ]
 
     def add_script(self, agent_id: str, script: AgentScript) -> None:
@@ -159,19 +161,30 @@ class Workspace:
             return None
         return Webhook(webhook["webhook_url"], self.secrets[webhook["webhook_id"]], retry=webhook["retry_enabled"])
 
-    def _guarded(
+    def guarded(
         self, handler: Callable[[web.Request], Awaitable[web.Response]]
     ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """`handler`, asked for with the key, and only where no trouble is due."""
+
         async def answer(request: web.Request) -> web.Response:
             self.asked.append((request.method, request.path))
-            for trouble in self.troubles:
-                if trouble.method == request.method and request.path.startswith(trouble.path):
-                    self.troubles.remove(trouble)
-                    raise refusal(trouble.status, trouble.detail, trouble.headers)
+            trouble = self._trouble_of(request)
+            if trouble and trouble.body is not None:
+                headers = {"Content-Type": "application/json", **trouble.headers}
+                return web.Response(status=trouble.status, body=trouble.body, headers=headers)
+            if trouble:
+                raise refusal(trouble.status, trouble.detail, trouble.headers)
             self._demand_key(request)
             return await handler(request)
 
         return answer
+
+    def _trouble_of(self, request: web.Request) -> Trouble | None:
+        for trouble in self.troubles:
+            if trouble.method == request.method and request.path.startswith(trouble.path):
+                self.troubles.remove(trouble)
+                return trouble
+        return None
 
     # Agents ---------------------------------------------------------------------------------------------------------
 

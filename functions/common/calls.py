@@ -7,7 +7,7 @@ which they came, on how often, or on who crashed in between.
 from common import layout
 from common.documents import Document, encode, number, objects, pretty, text
 from common.phone import to_e164
-from common.times import rfc3339, to_unix
+from common.times import moment, rfc3339, to_unix
 from functions.common.pieces import Pieces, gather
 from functions.common.store import Store, StoreError
 from functions.common.streams import Stream, main_stream, streams_of
@@ -129,7 +129,7 @@ def _ended_at(main: Stream | None, results: list[Document]) -> float | None:
 def result_end(result: Document) -> float | None:
     """Unix seconds at which the vendor says a conversation was over."""
     started_at = to_unix(text(result, "started_at"))
-    return None if started_at is None else started_at + (number(result, "duration_s") or 0.0)
+    return None if started_at is None else moment(started_at + (number(result, "duration_s") or 0.0))
 
 
 def _ending(main: Stream | None, results: list[Document]) -> Document:

@@ -3,6 +3,11 @@
 A marker below `pending/` is created before the work it stands for, and deleted after. To work on one is to move its
 `next_at` into the future by a swap: of two sweeps that try, one succeeds. Should that one die, the marker is due again
 later. The wait grows with every attempt, and after a day there are no more.
+
+    pending/calls/{call_sid}/…          a call to fold, close or complete
+    pending/webhooks/{digest}.json      an archived webhook to take in or forward
+    pending/conversations/{id}.json     a conversation from the vendor's list that nobody told us of
+    pending/listed.json                 how far that list has been looked through
 """
 
 from collections.abc import Iterator
@@ -22,6 +27,11 @@ def mark_call(store: Store, call_sid: str, name: str, now: float, after_s: float
     """Have the sweep look at a call `after_s` from now. Done before the work, so that a crash leaves the marker."""
     marker = {"at": now, "next_at": now + after_s, "attempts": 0, "stream_sid": stream_sid}
     store.create(layout.pending_call(call_sid, name), encode(marker))
+
+
+def mark_conversation(store: Store, conversation_id: str, now: float) -> None:
+    """Have the sweep fetch a conversation."""
+    store.create(layout.pending_conversation(conversation_id), encode({"at": now, "next_at": now, "attempts": 0}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,14 @@ def claims(store: Store, prefix: str, now: float) -> Iterator[Claim]:
         claimed = {**marker, "attempts": attempts + 1, "next_at": now + wait}
         if store.swap(key, encode(claimed), stored.version):
             yield Claim(key, claimed, last=now - (number(marker, "at") or 0) > LONGEST_S)
+
+
+def put_back(store: Store, claim: Claim, now: float) -> None:
+    """The work was not tried: it is due again in the next run, and this attempt does not count."""
+    stored = store.read(claim.key)
+    if stored:
+        marker = {**claim.marker, "attempts": claim.marker["attempts"] - 1, "next_at": now}
+        store.swap(claim.key, encode(marker), stored.version)
 
 
 def _read(store: Store, prefix: str) -> Iterator[tuple[str, Stored]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 
 from common.documents import Document, number, text
-from common.times import rfc3339, to_unix
+from common.times import moment, rfc3339, to_unix
 
 _KEY_LENGTH = 24  # enough to tell turns apart, short enough to survive a cut-off end
 
@@ -20,7 +20,8 @@ def merged(vendor: list[Document], live: list[Document], vendor_start: float) ->
     turns = []
     for position, turn in enumerate(vendor):
         twin = twins.get(position)
-        at = to_unix(text(twin, "at")) or vendor_start + (number(turn, "offset_ms") or 0) / 1000
+        said_at = moment(vendor_start + (number(turn, "offset_ms") or 0) / 1000)
+        at = to_unix(text(twin, "at")) or said_at or vendor_start
         turns.append(
             {
                 "speaker": turn["speaker"],

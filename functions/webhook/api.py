@@ -4,13 +4,18 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from common.documents import Document, decode, objects, text
+from common.layout import is_id
 from functions.common.fetch import Answer, Fetch, FetchError
 
 _FINAL = frozenset({"done", "failed"})
 
 
 class ApiError(Exception):
-    """Asking more now is pointless: the key is refused, we ask too often, or nobody answers."""
+    """This request got no answer that can be used. It says nothing about the next one."""
+
+
+class ApiClosedError(ApiError):
+    """Asking more now is pointless: the key is refused, or we ask too often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,47 +37,54 @@ class ConversationsApi:
     def conversation(self, conversation_id: str) -> tuple[Document, bytes] | None:
         """The finished conversation, parsed and as received; None while it is not finished, or not known."""
         answer = self._get(f"/{quote(conversation_id)}")
-        if answer.status != 200:
+        if answer is None:
             return None
-        document = _parsed(answer)
+        document = _parsed(answer, conversation_id)
+        if (named := text(document, "conversation_id")) != conversation_id:
+            raise ApiError(f"asked for {conversation_id}, the answer is about {named[:150]!r}")
         return (document, answer.body) if text(document, "status") in _FINAL else None
 
     def audio(self, conversation_id: str) -> bytes | None:
         """MP3 of the whole call; None when there is none (yet)."""
         answer = self._get(f"/{quote(conversation_id)}/audio", timeout_s=30)
-        return answer.body if answer.status == 200 else None
+        return answer.body or None if answer else None
 
-    def finished(self, after: float, before: float, cursor: str | None) -> Page:
-        """Finished conversations that started between two Unix times, a page at a time."""
+    def listed(self, after: float, before: float, cursor: str | None) -> Page:
+        """Conversations that started between two Unix times, a page at a time."""
         query = {
             "page_size": "100",
             "call_start_after_unix": str(int(after)),
             "call_start_before_unix": str(int(before)),
         }
         answer = self._get("?" + urlencode(query | ({"cursor": cursor} if cursor else {})))
-        if answer.status != 200:
-            raise ApiError(f"the list of conversations is answered with {answer.status}")
-        document = _parsed(answer)
-        listed = [item for item in objects(document, "conversations") if text(item, "status") in _FINAL]
+        if answer is None:
+            raise ApiError("the list of conversations is answered with 404")
+        document = _parsed(answer, "the list of conversations")
+        if not isinstance(document.get("conversations"), list):
+            raise ApiError("the list of conversations comes without conversations")
+        listed = [text(item, "conversation_id") for item in objects(document, "conversations")]
         following = text(document, "next_cursor") if document.get("has_more") else ""
-        return Page(tuple(text(item, "conversation_id") for item in listed), following or None)
+        return Page(tuple(filter(is_id, listed)), following or None)
 
-    def _get(self, path: str, timeout_s: float = 10) -> Answer:
+    def _get(self, path: str, timeout_s: float = 10) -> Answer | None:
+        """The answer with status 200; None for a 404."""
         try:
             answer = self._fetch("GET", self._base + path, headers={"xi-api-key": self._key}, timeout_s=timeout_s)
         except FetchError as error:
-            raise ApiError(f"{self._base} can't be reached: {error}") from error
-        if answer.status in {401, 403}:
-            raise ApiError(
-                f"{self._base} refuses ELEVENLABS_API_KEY with {answer.status}; is it of the region ELEVENLABS_REGION?"
+            raise ApiError(f"{self._base} gives no answer: {error}") from error
+        if answer.status == 401:
+            raise ApiClosedError(
+                f"{self._base} refuses ELEVENLABS_API_KEY with 401; is it of the region ELEVENLABS_REGION?"
             )
-        if answer.status == 429 or answer.status >= 500:
-            raise ApiError(f"{self._base} answers {answer.status}")
-        return answer
+        if answer.status == 429:
+            raise ApiClosedError(f"{self._base} answers 429: asked too often")
+        if answer.status not in {200, 404}:
+            raise ApiError(f"{self._base}{path.partition('?')[0]} is answered with {answer.status}")
+        return answer if answer.status == 200 else None
 
 
-def _parsed(answer: Answer) -> Document:
+def _parsed(answer: Answer, what: str) -> Document:
     try:
         return decode(answer.body)
     except ValueError as problem:
-        raise ApiError(f"an answer that can't be read: {problem}") from None
+        raise ApiError(f"the answer about {what} can't be read: {problem}") from None

@@ -2,10 +2,13 @@
 
 from common.documents import Document, at, mapping, number, objects, text
 from common.layout import is_id
-from common.times import rfc3339
+from common.times import moment, rfc3339
 from functions.common.settings import Targets, find_target, spelling
 from functions.webhook.settings import Settings
 
+_START = ("metadata", "start_time_unix_secs")
+_DURATION = ("metadata", "call_duration_secs")
+_LONGEST_S = 7 * 86_400
 _NO = frozenset({"", "none", "no", "false", "null", "n/a"})
 _YES = frozenset({"yes", "true"})
 
@@ -17,10 +20,10 @@ def is_conversation(data: Document) -> bool:
 
 def result_of(data: Document, source: str, said_at: float | None, settings: Settings) -> Document:
     """The piece `conversations/{id}/{source}-….json`. `said_at`: Unix seconds of the webhook, None by API."""
-    started_at = number(data, "metadata", "start_time_unix_secs")
-    duration_s = number(data, "metadata", "call_duration_secs")
+    started_at = moment(number(data, *_START))
+    duration_s = _seconds(data, *_DURATION)
     ended_at = None if started_at is None else started_at + (duration_s or 0)
-    stamp = said_at if said_at is not None else ended_at
+    stamp = moment(said_at) or ended_at
     variables = mapping(data, "conversation_initiation_client_data", "dynamic_variables")
     return {
         "source": source,
@@ -38,6 +41,13 @@ def result_of(data: Document, source: str, said_at: float | None, settings: Sett
         "analysis": mapping(data, "analysis") or None,
         "transfer": transfer_of(data, settings),
     }
+
+
+def impossible_times(data: Document) -> list[str]:
+    """What stands in `data` where a time should be and cannot be one: read as if it were not there."""
+    found = [] if at(data, *_START) is None or moment(number(data, *_START)) is not None else [_START]
+    found += [] if at(data, *_DURATION) is None or _seconds(data, *_DURATION) is not None else [_DURATION]
+    return [f"{'.'.join(path)}={at(data, *path)!r:.100} can't be a time" for path in found]
 
 
 def call_sid_of(data: Document) -> str:
@@ -82,10 +92,16 @@ def _collected(data: Document, field: str) -> Document:
 
 
 def _turn(turn: Document) -> Document:
-    seconds = number(turn, "time_in_call_secs") or 0.0
+    seconds = _seconds(turn, "time_in_call_secs") or 0.0
     return {
         "speaker": "caller" if text(turn, "role") == "user" else "agent",
         "text": text(turn, "message"),
         "offset_ms": round(seconds * 1000),
         "interrupted": turn.get("interrupted") is True,
     }
+
+
+def _seconds(value: object, *path: str) -> float | None:
+    """A length of time within a call; None for a number that cannot be one."""
+    seconds = number(value, *path)
+    return seconds if seconds is not None and 0 <= seconds <= _LONGEST_S else None

@@ -26,7 +26,7 @@ from functions.common.calls import result_end, write_record
 from functions.common.http import Request, Response, answer
 from functions.common.pieces import linked_call
 from functions.common.store import Store
-from functions.webhook.conversation import call_sid_of, is_conversation, result_of
+from functions.webhook.conversation import call_sid_of, impossible_times, is_conversation, result_of
 from functions.webhook.settings import Settings
 
 TRANSCRIPTION = "post_call_transcription"
@@ -98,7 +98,7 @@ def take_in(body: bytes, marker: Document, store: Store, settings: Settings) -> 
         document = decode(_plain(body, text(marker, "headers", "content-encoding")))
     except ValueError as problem:
         return _flagged(TakenIn(), str(problem), marker, store)
-    kind, data = text(document, "type"), mapping(document, "data")
+    kind, data = _kind_of(document)
     conversation_id = text(data, "conversation_id")
     taken = TakenIn(type=kind, conversation_id=conversation_id)
     if kind not in {TRANSCRIPTION, AUDIO}:
@@ -111,9 +111,22 @@ def take_in(body: bytes, marker: Document, store: Store, settings: Settings) -> 
         return _flagged(
             taken, "not in the JSON transcript format; kept raw, the sweep fetches it by API", marker, store
         )
+    if impossible := impossible_times(data):
+        _flagged(taken, "; ".join(impossible), marker, store)
     result = result_of(data, "webhook", number(document, "event_timestamp"), settings)
     call_sid = add_result(result, layout.digest(body), call_sid_of(data), store)
     return TakenIn(kind, conversation_id, call_sid, result_end(result))
+
+
+def _kind_of(document: Document) -> tuple[str, Document]:
+    """What kind of webhook this is, and its data. One that does not say is known by what it holds."""
+    data = mapping(document, "data")
+    if kind := text(document, "type"):
+        return kind, data
+    data = data or document
+    if "full_audio" in data:
+        return AUDIO, data
+    return (TRANSCRIPTION if is_conversation(data) else ""), data
 
 
 def add_result(result: Document, name: str, call_sid: str, store: Store) -> str:

@@ -1,19 +1,22 @@
 """What the sweep does about one call: close it when its relay died, fetch what never arrived, fold the record anew."""
 
 from dataclasses import dataclass
+from functools import partial
+from operator import methodcaller
 
 from common import layout
 from common.documents import Document, encode, text
 from common.times import rfc3339, to_unix
 from functions.common import log
 from functions.common.calls import result_end, write_record
-from functions.common.pieces import Pieces, gather
+from functions.common.pieces import Pieces, gather, linked_call
 from functions.common.store import Store
 from functions.common.streams import Stream, streams_of
-from functions.webhook.api import ConversationsApi
-from functions.webhook.conversation import call_sid_of, result_of
+from functions.webhook.api import ApiError, ConversationsApi
+from functions.webhook.conversation import call_sid_of, impossible_times, is_conversation, result_of
 from functions.webhook.post_call import add_audio, add_result
 from functions.webhook.settings import Settings
+from functions.webhook.vendor import Tried, Vendor
 
 # Exotel ends every stream after 60 minutes (exotel.md 1.10); by then a relay that lives has spoken.
 _LONGEST_CALL_S = 3900
@@ -21,50 +24,63 @@ _LONGEST_CALL_S = 3900
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """What was done, and whether anything is left to do."""
+    """What was done. `finished`: nothing is left to do; `tried`: all there was to ask for has been asked for."""
 
     fetched: int
     closed: int
     finished: bool
+    tried: bool
 
 
 def repair_call(
-    call_sid: str, stream_sid: str, store: Store, api: ConversationsApi | None, settings: Settings, now: float
+    call_sid: str, stream_sid: str, store: Store, vendor: Vendor | None, settings: Settings, now: float
 ) -> Repaired:
-    """See to one stream of a call. `api` is None when there is no key to ask with. May raise ApiError."""
+    """See to one stream of a call. `vendor` is None when there is no key to ask with."""
     pieces = gather(store, call_sid)
     stream = next((stream for stream in streams_of(pieces) if stream.stream_sid == stream_sid), None)
     closed = _close(call_sid, stream, pieces, store, settings, now)
     if closed:
         pieces = gather(store, call_sid)
     over_since = _over_since(stream, pieces)
-    fetched, lacking = 0, 0
-    if over_since is not None and over_since + settings.sweep_after_s <= now and api:
+    results: list[Tried] = []
+    sounds: list[Tried] = []
+    if over_since is not None and over_since + settings.sweep_after_s <= now and vendor:
         for conversation_id in sorted(_silent(pieces)):
-            if fetch_result(conversation_id, call_sid, store, api, settings):
-                fetched += 1
-            else:
-                lacking += 1
+            fetch = partial(fetch_result, conversation_id, call_sid, store, settings)
+            results.append(vendor.attempt(fetch, call_sid)[0])
         if settings.fetch_audio:
-            lacking += _fetch_audio(call_sid, gather(store, call_sid), store, api)
+            sounds = _fetch_audio(call_sid, gather(store, call_sid), store, vendor)
     write_record(store, call_sid)
     waiting = stream is not None and (over_since is None or over_since + settings.sweep_after_s > now)
-    return Repaired(fetched, int(closed), finished=not waiting and not lacking)
+    asked = {*results, *sounds}
+    return Repaired(
+        fetched=results.count(Tried.HAD),
+        closed=int(closed),
+        finished=not waiting and asked <= {Tried.HAD},
+        tried=Tried.NOT_TRIED not in asked,
+    )
 
 
-def fetch_result(conversation_id: str, call_sid: str, store: Store, api: ConversationsApi, settings: Settings) -> bool:
-    """Fetch a conversation and take it in as its webhook would have been; False when it is not to be had yet.
+def fetch_result(
+    conversation_id: str, call_sid: str, store: Store, settings: Settings, api: ConversationsApi
+) -> str | None:
+    """Fetch a conversation and take it in as its webhook would have been; None when it is not to be had yet.
 
-    Without a `call_sid`, only a conversation that names one itself is kept: the workspace may have others.
+    Else the CallSid it belongs to: `call_sid`, or the one that the relay or the conversation itself names. It is empty,
+    and nothing is kept, for conversations that are no phone calls of ours: the workspace may have such.
     """
     found = api.conversation(conversation_id)
     if found is None:
-        return False
+        return None
     document, body = found
-    call_sid = call_sid or call_sid_of(document)
+    if not is_conversation(document):
+        raise ApiError(f"the answer about {conversation_id} has neither transcript nor metadata")
+    for problem in impossible_times(document):
+        log.warning("time_impossible", f"{conversation_id}: {problem}")
+    call_sid = call_sid or linked_call(conversation_id, store) or call_sid_of(document)
     if call_sid:
         add_result(result_of(document, "repair", None, settings), layout.digest(body), call_sid, store)
-    return bool(call_sid)
+    return call_sid
 
 
 def _close(call_sid: str, stream: Stream | None, pieces: Pieces, store: Store, settings: Settings, now: float) -> bool:
@@ -101,15 +117,17 @@ def _silent(pieces: Pieces) -> set[str]:
     return set(pieces.conversation_ids) - others - {text(result, "conversation_id") for result in pieces.results}
 
 
-def _fetch_audio(call_sid: str, pieces: Pieces, store: Store, api: ConversationsApi) -> int:
-    """Fetch the sound of the call's conversations; how many are still to come."""
-    lacking = 0
+def _fetch_audio(call_sid: str, pieces: Pieces, store: Store, vendor: Vendor) -> list[Tried]:
+    """Fetch the sound of the call's conversations that is not there yet."""
+
+    tried = []
     for conversation_id in sorted({text(item, "conversation_id") for item in pieces.results if item.get("has_audio")}):
-        if store.read(layout.piece(call_sid, "audio", conversation_id)):
+        fetched = layout.piece(call_sid, "audio", conversation_id)
+        if store.read(fetched):
             continue
-        if audio := api.audio(conversation_id):
+        outcome, audio = vendor.attempt(methodcaller("audio", conversation_id), call_sid)
+        if audio:
             add_audio(audio, call_sid, conversation_id, store)
-            store.create(layout.piece(call_sid, "audio", conversation_id), encode({"bytes": len(audio)}))
-        else:
-            lacking += 1
-    return lacking
+            store.create(fetched, encode({"bytes": len(audio)}))
+        tried.append(outcome)
+    return tried

@@ -4,28 +4,26 @@
     2. calls that are over: closed where the relay died, fetched where no webhook came
     3. once an hour, conversations that nobody ever told us of
 
-Stops when its time is up; what is left is due again next time. Two sweeps at once share the work (`pending`).
+Each of these has a marker below `pending/`, which goes after its own success or after a day, whatever becomes of the
+others. Stops when its time is up; what is left is due again next time. Two sweeps at once share the work (`pending`).
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from common import layout
-from common.documents import decode, encode, mapping, number, text
+from common.documents import encode, mapping, text
 from functions.common import log
 from functions.common.fetch import Fetch, FetchError
-from functions.common.pending import Claim, claims
+from functions.common.pending import Claim, claims, put_back
 from functions.common.store import Store, StoreError
-from functions.webhook.api import ApiError, ConversationsApi
+from functions.webhook.api import ConversationsApi
+from functions.webhook.listing import is_known, look_through
 from functions.webhook.post_call import take_in
 from functions.webhook.repair import fetch_result, repair_call
 from functions.webhook.settings import Settings
-
-_LISTED = "pending/listed.json"
-_LIST_EVERY_S = 3600
-_LIST_BACK_S = 86_400
-_OVERLAP_S = 7200  # a conversation is listed by its start, and may have been going on at the last look
+from functions.webhook.vendor import Outage, Tried, Vendor
 
 
 @dataclass(slots=True)
@@ -47,7 +45,9 @@ class Sweep:
         self._fetch = fetch
         self._clock = clock
         key = settings.api_key
-        self._api = ConversationsApi(settings.api_base, key, fetch) if key else None
+        self._vendor = Vendor(ConversationsApi(settings.api_base, key, fetch)) if key else None
+        self._tickets = Outage()
+        self._bucket = Outage()
         self._folded: set[str] = set()
         self.counts = Counts()
 
@@ -57,8 +57,16 @@ class Sweep:
         self._deadline = started_at + self._settings.sweep_s
         self._each("pending/webhooks/", self._webhook, started_at)
         self._each("pending/calls/", self._call, started_at)
-        if self._api:
-            self._unheard_of(self._api, started_at)
+        if self._vendor:
+            newest = started_at - self._settings.sweep_after_s
+            look_through(self._store, self._vendor, newest, started_at, self._time_is_up)
+            self._each("pending/conversations/", partial(self._conversation, self._vendor), started_at)
+            self.counts.failed += self._vendor.outage.failed
+        self.counts.failed += self._tickets.failed
+        self._report(self._clock() - started_at)
+        return self.counts
+
+    def _report(self, took_s: float) -> None:
         counts = self.counts
         log.info(
             "sweep_done",
@@ -67,41 +75,60 @@ class Sweep:
             closed=counts.closed,
             forwarded=counts.forwarded,
             failed=counts.failed,
-            took_s=round(self._clock() - started_at, 3),
+            took_s=round(took_s, 3),
         )
-        return counts
+
+    def _time_is_up(self) -> bool:
+        return self._clock() > self._deadline
 
     def _each(self, prefix: str, work: Callable[[Claim], None], now: float) -> None:
-        """Work on what is due below `prefix`; one that makes us stumble must not stop the others."""
+        """Work on what is due below `prefix`; one that fails must not stop the others.
+
+        Raises StoreError when the bucket fails three times in a row: then it is not the item's fault.
+        """
         for claim in claims(self._store, prefix, now):
             try:
                 work(claim)
-            except StoreError:
-                raise
+                self._bucket.worked()
+            except StoreError as error:
+                self._bucket.failure()
+                if self._bucket.lasts:
+                    raise
+                self._failed(claim, "store_failed", str(error))
             except Exception:  # noqa: BLE001  # as above
-                self.counts.failed += 1
-                log.error("internal_error", f"{claim.key} can't be worked on", exc_info=True)
-            if self._clock() > self._deadline:
+                self._failed(claim, "internal_error", f"{claim.key} can't be worked on", exc_info=True)
+            if self._time_is_up():
                 return
+
+    def _failed(self, claim: Claim, event: str, message: str, *, exc_info: bool = False) -> None:
+        self.counts.failed += 1
+        log.error(event, message, exc_info=exc_info)
+        if claim.last:
+            self._store.delete(claim.key)
+            log.error("repair_abandoned", f"{claim.key} could not be worked on for a day")
 
     def _webhook(self, claim: Claim) -> None:
         inbox = text(claim.marker, "inbox")
         archived = self._store.read(inbox) if inbox else None
-        finished = forwarded = False
+        finished, forwarded = False, Tried.NOT_YET
         if archived:
             finished = take_in(archived.body, claim.marker, self._store, self._settings).finished
-            forwarded = self._forwarded(claim, inbox, archived.body)
+            forwarded = self._forward(claim, inbox, archived.body)
         # Without its body the marker is all there is: whoever wrote it is still at work, or died and will send again.
-        if (finished and forwarded) or claim.last:
+        if (finished and forwarded is Tried.HAD) or claim.last:
             self._store.delete(claim.key)
-        if claim.last and archived and not forwarded:
+        elif forwarded is Tried.NOT_TRIED:
+            put_back(self._store, claim, self._clock())
+        if claim.last and archived and forwarded is not Tried.HAD:
             log.error("forward_abandoned", f"{inbox} could not be forwarded to TICKET_SERVICE_URL for a day")
 
-    def _forwarded(self, claim: Claim, inbox: str, body: bytes) -> bool:
-        """Whether the ticket service has it, or need not. At least once: a crash right after the post repeats it."""
+    def _forward(self, claim: Claim, inbox: str, body: bytes) -> Tried:
+        """HAD: the ticket service has it, or need not. At least once: a crash right after the post repeats it."""
         done = inbox.removesuffix(".json") + ".forwarded.json"
         if not claim.marker.get("forward") or not self._settings.ticket_url or self._store.read(done):
-            return True
+            return Tried.HAD
+        if self._tickets.lasts:
+            return Tried.NOT_TRIED
         # The original's name of the header; a signature covers the bytes, so they go out as they came in.
         headers = {"content-type": "application/json", **mapping(claim.marker, "headers")}
         try:
@@ -110,12 +137,13 @@ class Sweep:
         except FetchError as error:
             problem = str(error)
         if problem:
-            self.counts.failed += 1
+            self._tickets.failure()
             log.warning("forward_failed", f"{inbox} could not be forwarded to TICKET_SERVICE_URL: {problem}")
-            return False
+            return Tried.NOT_YET
+        self._tickets.worked()
         self._store.create(done, encode({"at": self._clock()}))
         self.counts.forwarded += 1
-        return True
+        return Tried.HAD
 
     def _call(self, claim: Claim) -> None:
         call_sid = claim.key.split("/")[2]
@@ -123,60 +151,27 @@ class Sweep:
         if not stream_sid and call_sid in self._folded:  # a call leaves a handful of markers, one fold serves them all
             self._store.delete(claim.key)
             return
-        try:
-            done = repair_call(call_sid, stream_sid, self._store, self._api, self._settings, self._clock())
-        except ApiError as error:
-            self._api_failed(error)
-            return
+        done = repair_call(call_sid, stream_sid, self._store, self._vendor, self._settings, self._clock())
         self._folded.add(call_sid)
         self.counts.repaired += done.fetched
         self.counts.closed += done.closed
         if done.finished or claim.last:
             self._store.delete(claim.key)
+        elif not done.tried:
+            put_back(self._store, claim, self._clock())
         if claim.last and not done.finished:
             log.error("repair_abandoned", "the agent's vendor has nothing on this call after a day", call_sid=call_sid)
 
-    def _unheard_of(self, api: ConversationsApi, now: float) -> None:
-        """Once an hour, look through the vendor's list for calls whose relay and webhook both failed to tell."""
-        self._store.create(_LISTED, encode({"next_at": 0, "until": now - _LIST_BACK_S}))
-        stored = self._store.read(_LISTED)
-        if stored is None:
-            return
-        state = decode(stored.body)
-        if (number(state, "next_at") or 0) > now:
-            return
-        state["next_at"] = now + _LIST_EVERY_S
-        if not self._store.swap(_LISTED, encode(state), stored.version):
-            return
-        after, before = (number(state, "until") or now) - _OVERLAP_S, now - self._settings.sweep_after_s
-        try:
-            complete = self._look_through(api, after, before)
-        except ApiError as error:
-            self._api_failed(error)
-            return
-        stored = self._store.read(_LISTED)
-        if complete and stored:
-            self._store.swap(_LISTED, encode({**state, "until": before}), stored.version)
-
-    def _look_through(self, api: ConversationsApi, after: float, before: float) -> bool:
-        """Whether the whole list was seen before the time was up."""
-        cursor: str | None = None
-        while True:
-            page = api.finished(after, before, cursor)
-            for conversation_id in filter(layout.is_id, page.conversation_ids):
-                if self._clock() > self._deadline:
-                    return False
-                known = any(
-                    key for key in self._store.keys(layout.conversation(conversation_id)) if key.endswith(".json")
-                )
-                if not known and fetch_result(conversation_id, "", self._store, api, self._settings):
-                    self.counts.repaired += 1
-            cursor = page.cursor
-            if cursor is None:
-                return True
-
-    def _api_failed(self, error: ApiError) -> None:
-        """Not asked again in this run; the markers are due again later."""
-        self._api = None
-        self.counts.failed += 1
-        log.error("repair_failed", str(error))
+    def _conversation(self, vendor: Vendor, claim: Claim) -> None:
+        """One that the vendor's list names and nobody told us of."""
+        conversation_id = claim.key.removesuffix(".json").rpartition("/")[2]
+        tried = Tried.HAD
+        if not is_known(conversation_id, self._store):
+            tried, call_sid = vendor.attempt(partial(fetch_result, conversation_id, "", self._store, self._settings))
+            self.counts.repaired += bool(call_sid)
+        if tried is Tried.HAD or claim.last:
+            self._store.delete(claim.key)
+        elif tried is Tried.NOT_TRIED:
+            put_back(self._store, claim, self._clock())
+        if claim.last and tried is not Tried.HAD:
+            log.error("repair_abandoned", f"{conversation_id} could not be fetched for a day")

@@ -7,6 +7,7 @@ import pytest
 
 from common.times import rfc3339
 from functions.common.fetch import Answer, FetchError
+from functions.common.store import StoreError
 from tests.support import calls
 from tests.support.memory_store import MemoryStore
 
@@ -36,6 +37,8 @@ class World:
             return Answer(self.ticket_status, b"")
         assert headers == {"xi-api-key": "key"}
         self.asked.append(url)
+        if self.api_status == 0:
+            raise FetchError("timed out")
         if self.api_status:
             return Answer(self.api_status, b"")
         parts = urlsplit(url)
@@ -131,16 +134,32 @@ def test_it_is_given_up_after_a_day(world, caplog):
     assert "repair_abandoned" in {record.event for record in caplog.records}
 
 
-@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
-def test_an_api_that_refuses_is_asked_once_a_run(world, status, caplog):
-    for number in range(3):
+@pytest.mark.parametrize(("status", "times"), [(401, 1), (429, 1), (403, 3), (500, 3), (503, 3), (None, 3)])
+def test_an_api_that_refuses_is_not_asked_for_ever(world, status, times, caplog):
+    """401 and 429 are about us, so once is enough; the others may be about one conversation, three of them are not."""
+    for number in range(5):
         call = {"call_sid": f"call-{number}", "stream_sid": f"s{number}", "conversation_id": f"conv_{number}"}
         world.tell(calls.ended(number=number, agents=[], **call))
-    world.api_status = status
-    assert world.sweep(LATER).failed == 1
-    assert len(world.asked) == 1
+    world.api_status = status or 0
+    assert world.sweep(LATER).failed == times
+    assert len(world.asked) == times
+    assert len(world.pending()) == 5
     if status == 401:
         assert "refuses ELEVENLABS_API_KEY with 401" in caplog.text
+
+
+def test_what_was_not_tried_is_tried_in_the_next_run(world):
+    """Three that fail for good must not hold up those behind them, whose turn comes with the same pauses."""
+    for number in range(6):
+        call = {"call_sid": f"call-{number}", "stream_sid": f"s{number}", "conversation_id": f"conv_{number}"}
+        world.tell(calls.ended(number=number, agents=[], **call))
+        if number > 2:
+            found = calls.conversation(conversation_id=f"conv_{number}", call_sid=f"call-{number}")
+            world.conversations[f"conv_{number}"] = found
+        else:
+            world.conversations[f"conv_{number}"] = ["not an object"]
+    assert world.sweep(LATER).repaired == 0
+    assert world.sweep(LATER + 1).repaired == 3
 
 
 def test_a_call_whose_relay_died_is_closed_when_the_vendor_says_it_is_over(world):
@@ -320,3 +339,117 @@ def test_the_many_markers_of_one_call_cost_one_fold(world):
     world.sweep(LATER)
     assert not world.pending()
     assert len([key for key in reads if key.startswith("logs/")]) <= 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {**calls.conversation(), "conversation_id": "conv_other"},
+        {"conversation_id": "conv_01", "status": "done"},
+        {**calls.conversation(), "conversation_id": "../x"},
+    ],
+)
+def test_an_answer_about_something_else_is_not_taken_for_the_call(world, answer):
+    """It would be kept as another call's words, or as an empty account after which nobody asks again."""
+    world.tell(calls.started(), calls.ended())
+    world.conversations["conv_01"] = answer
+    assert world.sweep(LATER).failed == 1
+    assert not [key for key in world.store.objects if key.startswith("conversations/") and key.endswith(".json")]
+    world.conversations["conv_01"] = calls.conversation()
+    assert world.sweep(LATER + 200).repaired == 1
+
+
+def test_a_listed_conversation_that_was_not_tried_has_its_turn_in_the_next_run(world):
+    names = [f"conv_{number}" for number in range(6)]
+    world.pages = [names]
+    for name in names[:3]:
+        world.conversations[name] = ["not an object"]
+    for name in names[3:]:
+        world.conversations[name] = calls.conversation(conversation_id=name, call_sid=f"call-{name}")
+    assert world.sweep(LATER).repaired == 0
+    assert world.sweep(LATER + 1).repaired == 3
+
+
+def test_a_list_too_long_for_one_run_is_gone_on_with_where_it_was_left(world):
+    world.pages = [[f"conv_{number}"] for number in range(4)]
+    for (name,) in world.pages:
+        world.conversations[name] = calls.conversation(conversation_id=name, call_sid=f"call-{name}")
+    fetch = world.fetch
+
+    def slow(*arguments, **more):
+        world.now += 30
+        return fetch(*arguments, **more)
+
+    world.fetch = slow
+    world.sweep(LATER)
+    assert world.query["cursor"] == ["1"]
+    window = world.query["call_start_after_unix"], world.query["call_start_before_unix"]
+    world.sweep(LATER + 300)
+    assert world.query["cursor"] == ["3"]
+    assert (world.query["call_start_after_unix"], world.query["call_start_before_unix"]) == window
+    asked = len(world.asked)
+    for minute in range(10, 50, 10):
+        world.sweep(LATER + 60 * minute)
+    assert "cursor" not in str(world.asked[asked:])  # seen to its end, so not before the next hour
+    assert {key for key in world.store.objects if key.startswith("logs/")} == {
+        f"logs/call-conv_{number}.json" for number in range(4)
+    }
+
+
+def test_a_ticket_service_that_is_down_leaves_time_for_the_calls(world):
+    """With ten seconds of patience for each webhook, the calls behind them would never have their turn."""
+    tickets = {"TICKET_SERVICE_URL": TICKETS}
+    world.ticket_status = None
+    for number in range(9):
+        one = calls.conversation(call_sid=f"call-{number}", conversation_id=f"conv_x{number}")
+        world.app(**tickets).handle(calls.signed_webhook(calls.post_call(one)))
+    assert world.sweep(calls.NOW + 1, **tickets).failed == 3
+    assert len(world.tickets) == 3
+    world.ticket_status = 200
+    assert world.sweep(calls.NOW + 2, **tickets).forwarded == 6  # those that had not been tried
+    assert world.sweep(calls.NOW + 500, **tickets).forwarded == 3
+
+
+def test_a_key_that_the_store_fails_on_concerns_that_key(world, caplog):
+    for number in range(3):
+        call = {"call_sid": f"call-{number}", "stream_sid": f"s{number}", "conversation_id": f"conv_{number}"}
+        world.tell(calls.ended(number=number, agents=[], **call))
+        found = calls.conversation(conversation_id=f"conv_{number}", call_sid=f"call-{number}")
+        world.conversations[f"conv_{number}"] = found
+    swap = world.store.swap
+
+    def contended(key, *arguments):
+        if key == "logs/call-0.json":
+            raise StoreError(f"{key} is written by too many at once")
+        return swap(key, *arguments)
+
+    world.store.swap = contended
+    assert world.sweep(LATER).repaired == 2
+    assert "store_failed" in {record.event for record in caplog.records}
+
+
+def test_a_store_that_is_down_ends_the_run(world):
+    for number in range(5):
+        call = {"call_sid": f"call-{number}", "stream_sid": f"s{number}", "conversation_id": f"conv_{number}"}
+        world.tell(calls.ended(number=number, agents=[], **call))
+
+    def down(*_):
+        raise StoreError("no such bucket")
+
+    world.store.create = down
+    world.conversations = {
+        f"conv_{number}": calls.conversation(conversation_id=f"conv_{number}") for number in range(5)
+    }
+    with pytest.raises(StoreError):
+        world.sweep(LATER)
+    assert len(world.asked) == 3
+
+
+def test_work_that_makes_us_stumble_for_a_day_is_given_up(world, monkeypatch, caplog):
+    """A marker that could never be worked on stayed for ever, and was tried every hour."""
+    world.tell(calls.started(), calls.ended())
+    monkeypatch.setattr("functions.webhook.sweep.repair_call", lambda *_: 1 / 0)
+    for hour in range(30):
+        world.sweep(LATER + 3600 * hour)
+    assert not world.pending()
+    assert "repair_abandoned" in {record.event for record in caplog.records}

@@ -9,6 +9,7 @@ from aiohttp import web
 from common.signature import Verdict, verify
 from sim.agent_script import AgentScript, Reply
 from sim.elevenlabs import FakeElevenLabs
+from sim.elevenlabs_rest import Trouble
 from sim.post_call import Webhook
 from sim.serving import serving
 from tests.support.virtual import virtual
@@ -196,3 +197,17 @@ async def test_the_same_webhook_several_times():
         await converse(session, await signed_url(session))
         await fake.settled()
         assert len(came) == 3
+
+
+@virtual
+async def test_a_conversation_s_answer_can_be_spoilt_once():
+    async with api() as (fake, session):
+        await converse(session, await signed_url(session))
+        path = f"/v1/convai/conversations/{fake.conversations[0].conversation_id}"
+        cut = b'{"transcript":[{"message":"cut \\ud83d"}]}'
+        fake.workspace.troubles = [Trouble("GET", path, 200, body=cut), Trouble("GET", path, 500)]
+        answers = []
+        for _ in range(3):
+            async with session.get(path, headers=KEY) as response:
+                answers.append((response.status, await response.read() == cut))
+        assert answers == [(200, True), (500, False), (200, False)]
