@@ -5,15 +5,22 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relay.audio import pcm
 from relay.audio.convert import at_rate
 from relay.audio.files import SoundFileError, read_mono
 from relay.exotel import LINE_RATES
 
+Gains = NDArray[np.float32]
+
 BUILT_IN: Final = "office"
 _SEAM_SECONDS: Final = 0.05
 _RAMP_SECONDS: Final = 0.08  # short enough to feel immediate, long enough not to click
+LEVEL_DB: Final = -30.0  # of full scale: what any file is brought to, so that a volume means the same for all
+_PEAK: Final = 30_000.0  # … but no further than its peaks allow
+_DUCK_SECONDS: Final = 0.05  # down when the agent speaks: over before its first word is
+_RISE_SECONDS: Final = 0.4  # and up again: slow enough not to be noticed between two sentences
 _VOLUMES: Final = 16  # at which whole loops are kept
 _FORGOTTEN: Final = 50_000  # frames taken since a volume was last used: another may have its place
 
@@ -87,16 +94,33 @@ class Ambience:
         sound, rate_hz = read_mono(Path(name))
         if len(sound) < rate_hz / 2:
             raise SoundFileError(f"ambience {name}: expected at least half a second, got {len(sound) / rate_hz:.2f} s")
-        return cls(sound, rate_hz)
+        return cls(normalised(sound), rate_hz)
+
+
+def normalised(sound: pcm.Samples) -> pcm.Samples:
+    """`sound` with an RMS of LEVEL_DB; quieter where its peaks would not fit. Silence stays silence."""
+    wave = sound.astype(np.float32)
+    rms = float(np.sqrt(np.mean(np.square(wave, dtype=np.float64))))
+    if rms == 0.0:
+        return sound
+    gain = min(32768 * 10 ** (LEVEL_DB / 20) / rms, _PEAK / float(np.abs(wave).max()))
+    return pcm.saturate(np.rint(wave * np.float32(gain)))
 
 
 class AmbienceTrack:
-    """Where one call is in the loop and how loud it hears it. Knows no clock: it is asked for the next samples."""
+    """Where one call is in the loop and how loud it hears it. Knows no clock: it is asked for the next samples.
 
-    def __init__(self, loop: Loop, volume: float, *, enabled: bool = True) -> None:
+    `start`: sample of the loop to begin with. `duck_db`: how much quieter it is while the agent speaks.
+    """
+
+    def __init__(
+        self, loop: Loop, volume: float, *, enabled: bool = True, duck_db: float = 0.0, start: int = 0
+    ) -> None:
         self._loop = loop
-        self._cursor = 0
+        self._cursor = start % len(loop)
         self._gain = 0.0
+        self._ducked = 1.0
+        self._floor = 10 ** (-duck_db / 20)
         self.volume = volume
         self.enabled = enabled
 
@@ -109,18 +133,53 @@ class AmbienceTrack:
     def _target(self) -> float:
         return round(self.volume, 2) if self.enabled else 0.0  # few different gains, so that few loops are kept
 
-    def take(self, count: int) -> pcm.Samples:
-        """The next `count` samples. A change of volume arrives as a ramp from wherever the gain is now."""
+    def take(self, count: int, speech: tuple[int, int] = (0, 0)) -> pcm.Samples:
+        """The next `count` samples, under `speech` from its first sample to before its last.
+
+        A change of volume arrives as a ramp from wherever the gain is now.
+        """
         start, self._cursor = self._cursor, (self._cursor + count) % len(self._loop)
-        if self._gain == self._target:
-            return self._loop.take(start, count, self._gain)
-        step = 1 / (_RAMP_SECONDS * self._loop.rate_hz)
-        distance = self._target - self._gain
-        ramp = np.minimum(np.arange(1, count + 1, dtype=np.float32) * step, abs(distance))
-        gains = self._gain + np.copysign(ramp, distance)
-        self._gain = self._target if ramp[-1] >= abs(distance) else float(gains[-1])
-        return pcm.scale(self._loop.take(start, count, 1.0), gains)
+        gain, ducked = self._gains(count), self._ducking(count, speech)
+        if isinstance(gain, float) and isinstance(ducked, float):
+            return self._loop.take(start, count, round(gain * ducked, 4))
+        return pcm.scale(self._loop.take(start, count, 1.0), gain * ducked)
+
+    def _gains(self, count: int) -> float | Gains:
+        """The volume, or its way to another."""
+        if self._gain != self._target:
+            gains = _glide(self._gain, self._target, 1 / (_RAMP_SECONDS * self._loop.rate_hz), count)
+            self._gain = self._target if gains[-1] == np.float32(self._target) else float(gains[-1])
+            return gains
+        return self._gain
+
+    def _ducking(self, count: int, speech: tuple[int, int]) -> float | Gains:
+        """How much of the volume is left beside the speech, or the way there."""
+        first, last = speech
+        if self._floor == 1.0 or (first == last and self._ducked == 1.0):
+            return 1.0
+        if (first, last) == (0, count) and self._ducked == self._floor:
+            return self._floor
+        depth, rate_hz = 1 - self._floor, self._loop.rate_hz
+        parts = []
+        for target, samples, seconds in (
+            (1.0, first, _RISE_SECONDS),
+            (self._floor, last - first, _DUCK_SECONDS),
+            (1.0, count - last, _RISE_SECONDS),
+        ):
+            if samples:
+                parts.append(_glide(self._ducked, target, depth / (seconds * rate_hz), samples))
+                self._ducked = target if parts[-1][-1] == np.float32(target) else float(parts[-1][-1])
+        return np.concatenate(parts)
 
     def rewind(self, count: int) -> None:
         """Go back over `count` samples that were taken but will not be heard: the line dropped them."""
         self._cursor = (self._cursor - count) % len(self._loop)
+
+
+def _glide(start: float, target: float, step: float, count: int) -> Gains:
+    """`count` gains on the way from `start` to `target`, `step` a sample, and there once it is reached."""
+    distance = target - start
+    way = np.minimum(np.arange(1, count + 1, dtype=np.float32) * np.float32(step), np.float32(abs(distance)))
+    gains: Gains = np.float32(start) + np.copysign(way, np.float32(distance))
+    gains[way == np.float32(abs(distance))] = target
+    return gains

@@ -137,7 +137,9 @@ class Playout:
                 return Frame(b"", spans, ended)
             sound = b"".join(parts)
             return Frame(sound + bytes(count * pcm.SAMPLE_BYTES - len(sound)), spans, ended)
-        background = self.ambience.take(count)
+        background = self.ambience.take(
+            count, (spans[0].offset, spans[-1].offset + spans[-1].samples) if spans else (0, 0)
+        )
         if not parts:
             return Frame(background.tobytes(), spans, ended)
         speech = np.zeros(count, dtype=np.int16)
