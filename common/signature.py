@@ -46,11 +46,9 @@ def verify(
     The window has two sides: `max_age_s` back, because the sender may retry for half an hour, and `max_future_s`
     ahead for clocks that disagree. Never raises; comparison takes the same time for every wrong digest.
     """
-    if not header:
-        return Verdict.MISSING
-    stamp, digests = _parse(header)
+    stamp, digests = _parse(header or "")
     if stamp is None or not digests:
-        return Verdict.MALFORMED
+        return Verdict.MALFORMED if header else Verdict.MISSING
     matched = False
     for secret in secrets:
         expected = _digest(stamp, body, secret)
@@ -58,6 +56,20 @@ def verify(
             matched |= hmac.compare_digest(expected.encode(), digest.encode(errors="surrogatepass"))
     if not matched:
         return Verdict.MISMATCH
+    return _age(stamp, now, max_age_s, max_future_s)
+
+
+def verify_head(
+    header: str | None, *, now: float | None = None, max_age_s: float = 1800, max_future_s: float = 300
+) -> Verdict:
+    """What can be said of `header` before there is a body: VALID means only that it may still turn out so."""
+    stamp, digests = _parse(header or "")
+    if stamp is None or not digests:
+        return Verdict.MALFORMED if header else Verdict.MISSING
+    return _age(stamp, now, max_age_s, max_future_s)
+
+
+def _age(stamp: str, now: float | None, max_age_s: float, max_future_s: float) -> Verdict:
     age = (time.time() if now is None else now) - int(stamp)
     if age > max_age_s:
         return Verdict.TOO_OLD

@@ -2,11 +2,13 @@
 
     PORT (8081) · HOST (127.0.0.1) · SWEEP_EVERY_SECONDS (60; 0: never) · and the settings of both functions
 
-Needs no cloud library unless STORE names a cloud. SIGTERM and SIGINT end it once the requests under way are answered.
+Needs no cloud library unless STORE names a cloud. SIGTERM, SIGINT and SIGHUP end it once the requests under way are
+answered.
 """
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +17,11 @@ from contextlib import suppress
 from aiohttp import web
 
 from common.env import Env, SettingError
+from common.listening import unusable
+from common.proxy import check as check_proxies
 from functions.common import log
+from functions.common.door import Door, refusal, too_large
+from functions.common.http import Request, Response, answer
 from functions.common.http import request as to_request
 from functions.common.routes import serve
 from functions.common.settings import log_level, store
@@ -25,49 +31,137 @@ from functions.transfer.settings import Settings as TransferSettings
 from functions.webhook.app import WebhookApp
 from functions.webhook.settings import Settings as WebhookSettings
 
-# A connect request waits for seconds in its thread (D7), so there must be many; the webhooks need few.
-_THREADS = 64
-_LARGEST_BODY = 64 * 1024 * 1024
-_BODY_PATIENCE = 60.0
+# A connect request waits for seconds in its thread (D7), so there must be many; the webhooks need few, and have their
+# own, so that a flood of them is not what a waiting caller waits for.
+_EXOTEL_THREADS = 64
+_WEBHOOK_THREADS = 4
+_HELD_BYTES = 64 * 1024 * 1024  # of all bodies together
+_BODY_PATIENCE = 30.0
 # Also all the patience there is for a request's head. Longer than the relay keeps a connection in its pool, or now and
 # then we would close one just as it sends the next event.
 _IDLE_PATIENCE = 75.0
+_SHUTDOWN_PATIENCE = 35.0  # as long as the relay waits for an answer
+_LINGER = 2.0
+
+
+class _Bodies:
+    """Reads bodies, each up to its door's limit, all together up to _HELD_BYTES: as they arrive, not as announced."""
+
+    def __init__(self) -> None:
+        self._held = 0
+
+    async def read(self, incoming: web.Request, door: Door) -> bytes | Response:
+        """The body, or why it is not read to its end. Let go of it with `done`."""
+        body = bytearray()
+        try:
+            async with asyncio.timeout(_BODY_PATIENCE):
+                async for chunk in incoming.content.iter_any():
+                    body += chunk
+                    self._held += len(chunk)
+                    if len(body) > door.largest:
+                        return self._dropped(body, too_large(door))
+                    if self._held > _HELD_BYTES:
+                        refused = answer(503, {"status": "error", "error": "too much at once, try again"})
+                        return self._dropped(body, refused)
+        except TimeoutError:
+            late = answer(408, {"status": "error", "error": f"expected the body within {_BODY_PATIENCE:g} s"})
+            return self._dropped(body, late)
+        except BaseException:
+            self.done(body)
+            raise
+        return bytes(body)
+
+    def done(self, body: bytes | bytearray) -> None:
+        """It is needed no more."""
+        self._held -= len(body)
+
+    def _dropped(self, body: bytearray, refused: Response) -> Response:
+        self.done(body)
+        return refused
+
+
+class _Server:
+    """Both apps behind one port."""
+
+    def __init__(self, webhook: WebhookApp, transfer: TransferApp) -> None:
+        self._routes = {**webhook.routes, **transfer.routes}
+        self._doors = {**webhook.doors, **transfer.doors}
+        self._bodies = _Bodies()
+        self.webhook_pool = ThreadPoolExecutor(_WEBHOOK_THREADS, thread_name_prefix="webhook")
+        self._exotel_pool = ThreadPoolExecutor(_EXOTEL_THREADS, thread_name_prefix="exotel")
+        self._pools = {
+            **dict.fromkeys(webhook.routes, self.webhook_pool),
+            **dict.fromkeys(transfer.routes, self._exotel_pool),
+        }
+
+    async def handle(self, incoming: web.Request) -> web.Response:
+        headers = {"X-Forwarded-Proto": incoming.scheme, **incoming.headers}  # behind a proxy, the proxy's word counts
+        head = to_request(incoming.method, incoming.path, incoming.query_string, headers)
+        door = self._doors.get((head.method, head.path))
+        if door is None:
+            return _unread(incoming, serve(self._routes, head))
+        if refused := refusal(self._doors, head):
+            return _unread(incoming, refused)
+        body = await self._bodies.read(incoming, door)
+        if isinstance(body, Response):
+            return _unread(incoming, body)
+        given = Request(head.method, head.path, head.query, head.headers, body)
+        try:
+            pool = self._pools[head.method, head.path]
+            response = await asyncio.get_running_loop().run_in_executor(pool, serve, self._routes, given)
+        finally:
+            self._bodies.done(body)
+        return web.Response(status=response.status, body=response.body, headers=response.headers)
+
+    def close(self) -> None:
+        for pool in (self.webhook_pool, self._exotel_pool):
+            pool.shutdown()
 
 
 def application(environ: Mapping[str, str]) -> web.Application:
-    """The aiohttp application. Raises SettingError."""
+    """The aiohttp application, to be served by `runner`. Raises SettingError."""
     env = Env(environ)
     bucket = store(env)
     webhook = WebhookApp(WebhookSettings.from_env(environ), bucket)
     transfer = TransferApp(TransferSettings.from_env(environ), bucket)
     sweep_every_s = env.number("SWEEP_EVERY_SECONDS", default=60, low=0, high=86_400)
-    routes = {**webhook.routes, **transfer.routes}
-    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="functions")
-
-    async def handle(incoming: web.Request) -> web.Response:
-        headers = {"X-Forwarded-Proto": incoming.scheme, **incoming.headers}  # behind a proxy, the proxy's word counts
-        try:
-            async with asyncio.timeout(_BODY_PATIENCE):
-                body = await incoming.read()
-        except TimeoutError:
-            return web.json_response({"status": "error", "error": "the body did not arrive"}, status=408)
-        given = to_request(incoming.method, incoming.path, incoming.query_string, headers, body)
-        response = await asyncio.get_running_loop().run_in_executor(pool, serve, routes, given)
-        return web.Response(status=response.status, body=response.body, headers=response.headers)
+    check_proxies(environ)
+    server = _Server(webhook, transfer)
 
     async def sweeping(_: web.Application) -> AsyncIterator[None]:
+        pool = server.webhook_pool
         task = asyncio.create_task(_sweep_for_ever(webhook, sweep_every_s, pool)) if sweep_every_s else None
         yield
         if task:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        pool.shutdown()
+        server.close()
 
-    app = web.Application(client_max_size=_LARGEST_BODY)
-    app.router.add_route("*", "/{path:.*}", handle)
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.handle)
     app.cleanup_ctx.append(sweeping)
     return app
+
+
+def runner(app: web.Application) -> web.AppRunner:
+    """Serves `app` with bodies as they came: what is packed is nobody's work before its sender is known."""
+    return web.AppRunner(
+        app,
+        access_log=None,
+        auto_decompress=False,
+        keepalive_timeout=_IDLE_PATIENCE,
+        lingering_time=_LINGER,
+        shutdown_timeout=_SHUTDOWN_PATIENCE,
+    )
+
+
+def _unread(incoming: web.Request, refused: Response) -> web.Response:
+    """The connection ends with a refusal whose body was not read."""
+    response = web.Response(status=refused.status, body=refused.body, headers=refused.headers)
+    if incoming.can_read_body:
+        response.force_close()
+    return response
 
 
 async def _sweep_for_ever(webhook: WebhookApp, every_s: float, pool: ThreadPoolExecutor) -> None:
@@ -81,6 +175,22 @@ async def _sweep_for_ever(webhook: WebhookApp, every_s: float, pool: ThreadPoolE
             log.error("internal_error", "the sweep failed", exc_info=True)
 
 
+async def _serve(app: web.Application, host: str, port: int) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    serving = runner(app)
+    await serving.setup()
+    try:
+        await web.TCPSite(serving, host, port).start()
+    except OSError as error:
+        await serving.cleanup()
+        raise unusable(error, host, port) from error
+    log.info("functions_started", f"webhook and transfer functions on http://{host}:{port}", port=port)
+    await stop.wait()
+    await serving.cleanup()
+
+
 def main() -> int:
     """Serve until told to stop; 2 when a setting is wrong."""
     env = Env(os.environ)
@@ -88,12 +198,10 @@ def main() -> int:
         log.set_up(log_level(env))
         app = application(os.environ)
         port = env.integer("PORT", default=8081, low=1, high=65535)
+        asyncio.run(_serve(app, env.text("HOST", default="127.0.0.1"), port))
     except SettingError as error:
         print(error, file=sys.stderr)  # noqa: T201  # one line for the person who started it
         return 2
-    host = env.text("HOST", default="127.0.0.1")
-    log.info("functions_started", f"webhook and transfer functions on http://{host}:{port}", port=port)
-    web.run_app(app, host=host, port=port, print=None, access_log=None, keepalive_timeout=_IDLE_PATIENCE)
     return 0
 
 

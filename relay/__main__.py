@@ -1,4 +1,4 @@
-"""`python -m relay`: read the settings, serve until SIGTERM, drain, leave."""
+"""`python -m relay`: read the settings, serve until told to stop, drain, leave."""
 
 import asyncio
 import os
@@ -8,6 +8,7 @@ import sys
 from aiohttp import web
 
 from common.env import SettingError
+from common.listening import unusable
 from relay.app import RELAY, create_app
 from relay.audio.files import SoundFileError
 from relay.logs import configure, log
@@ -17,16 +18,18 @@ from relay.settings import Settings
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then drain (see Relay.drain for the sequence)."""
+    """Serve until SIGTERM, SIGINT or SIGHUP, then drain (see Relay.drain for the sequence)."""
     app = create_app(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     serving = runner(app)
     await serving.setup()
-    site = web.TCPSite(serving, settings.host, settings.port, backlog=1024)
-    await site.start()
+    try:
+        await web.TCPSite(serving, settings.host, settings.port, backlog=1024).start()
+    except OSError as error:
+        raise unusable(error, settings.host, settings.port) from error
     port = serving.addresses[0][1]
     log.info("listening on port %d", port, extra={"event": "listening", "port": port})
     await stop.wait()
@@ -44,9 +47,6 @@ def main() -> int:
     except (SettingError, SoundFileError) as error:
         sys.stderr.write(f"relay: {error}\n")
         return 2
-    except OSError as error:
-        sys.stderr.write(f"relay: can't listen: {error}\n")
-        return 1
     return 0
 
 

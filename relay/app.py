@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Final, Literal
 
-import aiohttp
 from aiohttp import web
 
 from relay import exotel
@@ -21,6 +20,7 @@ from relay.line import UNSENT_LIMIT, Line, await_start
 from relay.logs import LineLimit, log
 from relay.metrics import Metrics
 from relay.operating import Operating
+from relay.outgoing import outgoing
 from relay.records import EndReason
 from relay.settings import Settings
 from relay.sounds import Sounds
@@ -63,9 +63,7 @@ class Relay:
     async def lifespan(self, _: web.Application) -> AsyncIterator[None]:
         """Before the first call and after the last."""
         settings = self.settings
-        # one pool for signed URLs, agent sockets and events, so that connections and TLS sessions are reused
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
-        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None)) as http:
+        async with outgoing() as http:
             events = Events(
                 HttpDestination(http, settings.events_url, settings.events_secret)
                 if settings.events_url

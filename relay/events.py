@@ -15,6 +15,7 @@ from common import layout
 from common.phone import mask
 from common.signature import RELAY_HEADER, sign
 from relay.logs import log
+from relay.outgoing import whole
 from relay.records import record_of
 
 _ATTEMPT_TIMEOUT: Final = 35.0  # the functions may take 30: who gives up before they do takes a slow yes for a no
@@ -50,13 +51,16 @@ class HttpDestination:
         self._clock_off_s = 0.0
 
     async def deliver(self, event: Event) -> Mapping[str, Any]:
-        """Raises DeliveryError for anything but 200: 401 too, because a secret may be in rotation."""
+        """Raises DeliveryError for anything but the contract's own answer: 401 too, a secret may be in rotation.
+
+        A 200 that does not say `"status": "ok"` is somebody else's: a login page, a proxy, a redirect's target.
+        """
         body = msgspec.json.encode(event)
         signature = sign(body, self._secret, time() + self._clock_off_s)
         headers = {"Content-Type": "application/json", RELAY_HEADER: signature}
         try:
             async with self._http.post(self._url, data=body, headers=headers, timeout=self._timeout) as response:
-                text = await response.read()
+                text = await whole(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise DeliveryError(f"{type(error).__name__}: {error}") from None
         if response.status == 401:
@@ -64,9 +68,12 @@ class HttpDestination:
         if response.status != 200:
             raise DeliveryError(f"HTTP {response.status}")
         try:
-            return msgspec.json.decode(text, type=dict[str, Any])
+            answer = msgspec.json.decode(text, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError):
-            return {}
+            answer = {}
+        if answer.get("status") != "ok" or not _says_of_transfer(event, answer):
+            raise DeliveryError("HTTP 200, but not the answer of our webhook function (docs/contracts.md)")
+        return answer
 
     def _set_clock(self, date: str) -> None:
         """A signature is refused, too, when our clock is wrong: it is judged by the receiver's, so sign by that one."""
@@ -81,6 +88,14 @@ class HttpDestination:
                 -off_s,
                 extra={"event": "clock_wrong", "off_s": round(-off_s)},
             )
+
+
+def _says_of_transfer(event: Event, answer: Mapping[str, Any]) -> bool:
+    """A request for a human is answered by yes or no; without a word about it nobody has taken it in."""
+    if event["type"] != "call.transfer_requested":
+        return True
+    verdict = answer.get("transfer")
+    return isinstance(verdict, dict) and isinstance(verdict.get("accepted"), bool)
 
 
 class FolderDestination:

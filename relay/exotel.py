@@ -44,7 +44,7 @@ class Start:
     """The call begins. Numbers are as the line writes them, mostly `0XXXXXXXXXX`; any of the texts may be empty.
 
     `rate_hz` is what the line says, one of LINE_RATES or not; 0 when it named something that is no rate.
-    `parameters_dropped`: custom parameters left out, because there were too many or one was too long.
+    `parameters_dropped`: custom parameters left out, because there were too many, or cut, because one was too long.
     """
 
     call_sid: str
@@ -184,13 +184,12 @@ def _media_type(text: str) -> tuple[LineEncoding, str | None]:
 
 
 def _parameters(source: Any) -> tuple[dict[str, str], int]:
-    """Custom parameters as texts, and how many were left out: whoever opens the socket writes them."""
+    """Custom parameters as texts, and how many were left out or cut: whoever opens the socket writes them."""
     if not isinstance(source, dict):
         return {}, 0
-    texts = ((key, _text(source, key)) for key in source)
-    fitting = [(key, text) for key, text in texts if len(key) <= _MAX_PARAMETER and len(text) <= _MAX_PARAMETER]
-    kept = dict(fitting[:_MAX_PARAMETERS])
-    return kept, len(source) - len(kept)
+    texts = {key: _text(source, key) for key in list(source)[:_MAX_PARAMETERS] if len(key) <= _MAX_PARAMETER}
+    cut = sum(len(text) > _MAX_PARAMETER for text in texts.values())
+    return {key: text[:_MAX_PARAMETER] for key, text in texts.items()}, len(source) - len(texts) + cut
 
 
 def _dtmf(message: dict[str, Any], dtmf: dict[str, Any]) -> Event:

@@ -10,6 +10,7 @@ from typing import Final
 from common.credentials import BasicAuth
 from common.elevenlabs import REST_HOSTS
 from common.env import Env, SettingError
+from common.proxy import check as check_proxies
 from relay.exotel import FRAME_UNIT, MAX_PAYLOAD
 
 _BASES: Final = ("https://", "http://", "wss://", "ws://")
@@ -99,6 +100,7 @@ class Settings:
             instance=env.text("HOSTNAME", default=socket.gethostname()),
         )
         settings._check()
+        check_proxies(environ)
         return settings
 
     def _check(self) -> None:

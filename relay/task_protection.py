@@ -6,14 +6,15 @@ itself, so a relay that hangs does not stay for ever, and is renewed while there
 """
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
+import msgspec
 
-log: Final = logging.getLogger("relay")
+from relay.logs import log
+from relay.outgoing import whole
 
 EXPIRES_MINUTES: Final = 60  # as long as a call can last at Exotel; ECS allows 1 to 2,880
 RENEW_S: Final = EXPIRES_MINUTES * 60 / 2
@@ -94,7 +95,7 @@ class TaskProtection:
         try:
             async with self._http.put(self._url, json=body, timeout=REQUEST_TIMEOUT) as answer:
                 # ECS says what it refuses in the body, for instance while a deployment is already taking the task away
-                said = await answer.json(content_type=None)
+                said = msgspec.json.decode(await whole(answer))
                 if answer.status == HTTPStatus.OK and isinstance(said, Mapping) and "protection" in said:
                     return True
                 reason = f"{answer.status} {said}"

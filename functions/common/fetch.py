@@ -1,11 +1,15 @@
 """One HTTP request with a deadline and a size limit, by the standard library: imports fast, and is all we need."""
 
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from http.client import HTTPException
 from typing import Any, Protocol
+
+from common.proxy import proxy_for
 
 
 class FetchError(Exception):
@@ -35,7 +39,6 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-_OPENER = urllib.request.build_opener(_NoRedirects)
 _LARGEST = 256 * 1024 * 1024
 
 
@@ -46,13 +49,19 @@ def fetch(
     try:
         request = urllib.request.Request(url, data=body, headers=dict(headers), method=method)
         try:
-            with _OPENER.open(request, timeout=timeout_s) as answer:
+            with _opener(proxy_for(url, os.environ)).open(request, timeout=timeout_s) as answer:
                 return Answer(answer.status, _whole(answer))
         except urllib.error.HTTPError as answer:
             with answer:
                 return Answer(answer.code, _whole(answer))
     except (OSError, HTTPException, ValueError) as error:
         raise FetchError(str(error) or type(error).__name__) from error
+
+
+@cache
+def _opener(proxy: str | None) -> urllib.request.OpenerDirector:
+    way = urllib.request.ProxyHandler({"http": proxy, "https": proxy} if proxy else {})
+    return urllib.request.build_opener(_NoRedirects, way)
 
 
 def _whole(answer: Any) -> bytes:

@@ -8,6 +8,7 @@ from common.credentials import same
 from common.documents import Document, encode, text
 from functions.common import log
 from functions.common.calls import write_record
+from functions.common.door import Door, Doors
 from functions.common.http import Request, Response, answer
 from functions.common.pending import mark_call
 from functions.common.pieces import gather
@@ -17,6 +18,8 @@ from functions.common.transfers import OUTCOMES, Verdict, decide, transfer_of
 from functions.transfer import exotel
 from functions.transfer.connect import FOLDED_AFTER_S, Connect
 from functions.transfer.settings import Settings
+
+LARGEST_FORM = 64 * 1024  # what Exotel says of a call takes a kilobyte or two
 
 
 class TransferApp:
@@ -41,6 +44,8 @@ class TransferApp:
             ("POST", "/exotel/dial-events"): self._admitted(self._dial_events),
         }
 
+        self.doors: Doors = {route: Door(self._refusal, LARGEST_FORM) for route in self.routes}
+
     def handle(self, request: Request) -> Response:
         """Never raises."""
         return serve(self.routes, request)
@@ -49,13 +54,17 @@ class TransferApp:
         """Exotel signs nothing (D9): without the token or the password there is no answer, and never a number."""
 
         def checked(request: Request) -> Response:
-            if self._may_enter(request):
-                return handler(request)
-            log.warning("exotel_refused", "a request without the right token or password", path=request.path)
-            refusal = answer(401, {"status": "error", "error": "token or password is wrong"})
-            return Response(401, refusal.body, {**refusal.headers, "www-authenticate": 'Basic realm="exotel"'})
+            return self._refusal(request) or handler(request)
 
         return checked
+
+    def _refusal(self, request: Request) -> Response | None:
+        """By the head alone; None for who may enter."""
+        if self._may_enter(request):
+            return None
+        log.warning("exotel_refused", "a request without the right token or password", path=request.path)
+        refusal = answer(401, {"status": "error", "error": "token or password is wrong"})
+        return Response(401, refusal.body, {**refusal.headers, "www-authenticate": 'Basic realm="exotel"'})
 
     def _may_enter(self, request: Request) -> bool:
         """With token and password both set, both are needed: a URL's token stands in many a log."""

@@ -3,13 +3,20 @@
 import time
 from collections.abc import Callable
 
+from common.signature import ELEVENLABS_HEADER, RELAY_HEADER, Verdict, verify_head
+from functions.common import log
+from functions.common.door import Door, Doors, Judge
 from functions.common.fetch import Fetch, fetch
-from functions.common.http import Request, Response
+from functions.common.http import Request, Response, answer
 from functions.common.routes import Routes, serve
 from functions.common.store import Store
 from functions.webhook import post_call, relay_events
 from functions.webhook.settings import Settings
 from functions.webhook.sweep import Counts, Sweep
+
+LARGEST_WEBHOOK = 32 * 1024 * 1024  # a call's audio comes as base64 in JSON; Cloud Functions take as much
+LARGEST_EVENT = 8 * 1024 * 1024
+EVENT_MAX_AGE_S = 1800.0
 
 
 class WebhookApp:
@@ -26,6 +33,25 @@ class WebhookApp:
             ("POST", "/webhook/post-call"): lambda request: post_call.receive(request, store, settings, clock()),
             ("POST", "/relay/events"): lambda request: relay_events.receive(request, store, settings, clock()),
         }
+
+        self.doors: Doors = {
+            ("POST", "/webhook/post-call"): Door(
+                self._signed(ELEVENLABS_HEADER, settings.webhook_max_age_s), LARGEST_WEBHOOK, packed=True
+            ),
+            ("POST", "/relay/events"): Door(self._signed(RELAY_HEADER, EVENT_MAX_AGE_S), LARGEST_EVENT),
+        }
+
+    def _signed(self, header: str, max_age_s: float) -> Judge:
+        """A signature that is missing, unreadable or of another time needs no body to be refused."""
+
+        def judge(head: Request) -> Response | None:
+            verdict = verify_head(head.headers.get(header.lower()), now=self._clock(), max_age_s=max_age_s)
+            if verdict is Verdict.VALID:
+                return None
+            log.warning("webhook_refused", f"the signature of {head.path} is {verdict}", reason=verdict)
+            return answer(401, {"status": "error", "error": "bad signature"})
+
+        return judge
 
     def handle(self, request: Request) -> Response:
         """Never raises."""

@@ -60,7 +60,7 @@ class AgentSocket:
                 )
         except TimeoutError:
             raise AgentError("connect_timeout", f"no WebSocket within {OPEN_TIMEOUT:g} s") from None
-        except aiohttp.WSServerHandshakeError as error:
+        except aiohttp.ClientResponseError as error:  # of the handshake, or a redirect, which is not followed
             raise AgentError(f"http_{error.status}", f"upgrade answered with HTTP {error.status}") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise AgentError("unreachable", f"{type(error).__name__}: {_without_url(error)}") from None

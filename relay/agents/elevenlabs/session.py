@@ -36,6 +36,7 @@ from relay.agents.seam import (
 )
 from relay.agents.socket import AgentSocket, Closed
 from relay.agents.vendor import Agent
+from relay.outgoing import RedirectError, whole
 from relay.settings import Settings
 
 _SIGNED_URL_TIMEOUT: Final = 4.0  # these are waited for with a caller on the line: half a second is usual
@@ -218,7 +219,7 @@ class ElevenLabsSession:
                     url, params={"agent_id": self._agent.agent_id}, headers={"xi-api-key": self._agent.api_key}
                 ) as response,
             ):
-                body = await response.read()
+                body = await whole(response)
                 if response.status != 200:
                     raise AgentError(
                         f"http_{response.status}", f"signed URL refused: HTTP {response.status} {body[:200]!r}"
@@ -226,6 +227,8 @@ class ElevenLabsSession:
                 signed_url = _decode_json(body)["signed_url"]
         except TimeoutError:
             raise AgentError("connect_timeout", f"no signed URL within {_SIGNED_URL_TIMEOUT:g} s") from None
+        except RedirectError as error:
+            raise AgentError(f"http_{error.status}", "signed URL: answered by a redirect, not followed") from None
         except aiohttp.ClientError as error:
             raise AgentError("unreachable", f"signed URL: {type(error).__name__}: {error}") from None
         except (ValueError, KeyError, TypeError) as error:  # ValueError: not JSON, or not even UTF-8

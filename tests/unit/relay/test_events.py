@@ -1,18 +1,19 @@
 """Events reach their receiver, or the log; locally they become files."""
 
 import asyncio
+import gzip
 import json
 import logging
 import time
 from contextlib import asynccontextmanager
 
-import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from common.signature import Verdict, verify
 from relay.events import DeliveryError, Events, FolderDestination, HttpDestination
+from relay.outgoing import outgoing
 from sim import virtual_time
 from tests.unit.relay.test_records import ended, facts
 
@@ -45,7 +46,7 @@ async def receiving(*answers):
     receiver = Receiver(*answers)
     app = web.Application()
     app.router.add_post("/relay/events", receiver.take)
-    async with TestServer(app) as server, aiohttp.ClientSession() as http:
+    async with TestServer(app) as server, outgoing() as http:
         destination = HttpDestination(http, str(server.make_url("/relay/events")), SECRET)
         yield Events(destination), receiver
 
@@ -163,7 +164,7 @@ def test_a_wrong_clock_signs_by_the_receivers(caplog, monkeypatch, off_s):
     async def story():
         async def judge(request):
             verdict = verify(await request.read(), request.headers["Relay-Signature"], [SECRET])
-            return web.Response(status=200 if verdict is Verdict.VALID else 401)
+            return web.json_response({"status": "ok"}, status=200 if verdict is Verdict.VALID else 401)
 
         async with receiving(*[judge] * 100) as (events, receiver):
             await events.submit(ended())
@@ -209,24 +210,100 @@ def test_what_can_not_be_delivered_is_logged_whole_with_its_numbers_masked(caplo
     assert "09876500001" not in json.dumps(line.payload)
 
 
-@pytest.mark.parametrize("body", [b"", b"thanks", b"[]", b"null", b"\xff\xfe", b'{"a":', b'{"a":"\xff"}'])
-def test_an_answer_that_says_nothing_is_still_a_delivery(body):
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"thanks", b"[]", b"null", b"\xff\xfe", b'{"a":', b'{"a":"\xff"}', b'{"status":"error"}', b'{"ok":true}']
+    + [b"<!doctype html><title>Log in</title>"],
+)
+def test_only_the_contracts_own_answer_is_a_delivery(body):
+    """Any page with 200 counted, a proxy's login page, too: the event was lost and nobody was told."""
+
     async def story():
         async def answer(request):
             return web.Response(body=body)
 
         async with receiving(answer) as (events, receiver):
-            assert await events.submit(ended()) == {}
-            assert len(receiver.requests) == 1
+            assert await events.submit(ended()) == {"status": "ok", "duplicate": False}
+            assert len(receiver.requests) == 2
 
     virtual_time.run(story())
+
+
+@pytest.mark.parametrize("transfer", [None, {}, {"accepted": None}, {"accepted": "yes"}, [], "accepted"])
+def test_a_request_for_a_human_wants_a_yes_or_a_no(transfer):
+    """What answered without a word about the transfer was taken for a yes: the caller was promised a human."""
+
+    async def story():
+        async def silent(request):
+            return web.json_response({"status": "ok", "transfer": transfer})
+
+        async def refusing(request):
+            return web.json_response({"status": "ok", "transfer": {"accepted": False, "target": None}})
+
+        asked = facts().event("transfer_requested", transfer={"target": "sales", "reason": "", "summary": ""})
+        async with receiving(silent, refusing) as (events, receiver):
+            assert (await events.submit(asked))["transfer"]["accepted"] is False
+            assert len(receiver.requests) == 2
+
+    virtual_time.run(story())
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(status):
+    """On 307 transcript and signature went to the other host; on 302 its 200 to a GET counted as delivered."""
+    stranger = []
+
+    async def story():
+        async def elsewhere(request):
+            stranger.append(request.method)
+            return web.json_response({"status": "ok", "transfer": {"accepted": True}})
+
+        other = web.Application()
+        other.router.add_route("*", "/{path:.*}", elsewhere)
+        async with TestServer(other) as host:
+
+            async def pointing(request):
+                return web.Response(status=status, headers={"Location": str(host.make_url("/take"))})
+
+            async with receiving(pointing) as (events, receiver):
+                assert await events.submit(ended()) == {"status": "ok", "duplicate": False}
+                assert len(receiver.requests) == 2
+
+    virtual_time.run(story())
+    assert stranger == []
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_an_answer_has_a_bound_and_is_not_unpacked(packed):
+    """One and a half megabytes of gzip became three gigabytes."""
+    taken = []
+
+    async def story():
+        async def large(request):
+            response = web.StreamResponse(headers={"Content-Encoding": "gzip"} if packed else {})
+            await response.prepare(request)
+            chunk = gzip.compress(bytes(1_000_000)) if packed else bytes(64 * 1024)
+            try:
+                for _ in range(1000):
+                    await response.write(chunk)
+                    taken.append(len(chunk))
+            except ConnectionError:
+                pass
+            return response
+
+        async with receiving(large) as (events, receiver):
+            assert await events.submit(ended()) == {"status": "ok", "duplicate": False}
+            assert len(receiver.requests) == 2
+
+    virtual_time.run(story())
+    assert packed or len(taken) < 100
 
 
 def test_waiting_for_an_answer_has_an_end_but_the_delivery_goes_on():
     async def story():
         async def slowly(request):
             await asyncio.sleep(5)
-            return web.json_response({"transfer": {"accepted": True}})
+            return web.json_response({"status": "ok", "transfer": {"accepted": True}})
 
         async with receiving(slowly) as (events, receiver):
             loop = asyncio.get_running_loop()

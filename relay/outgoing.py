@@ -1,0 +1,82 @@
+"""The one client for all that the relay asks of others: the agents' sockets, their REST calls, the events.
+
+Whom we ask is who answers: no redirect is followed, for it would take keys and transcripts to a host that nobody
+configured. No answer is unpacked, and none is read beyond its bound.
+"""
+
+import os
+from typing import Final
+
+import aiohttp
+from aiohttp import hdrs
+from aiohttp.resolver import ThreadedResolver
+from yarl import URL
+
+from common.proxy import proxy_for
+from relay.resolver import LastGoodResolver
+
+LARGEST_ANSWER: Final = 1024 * 1024  # bytes; a signed URL or the answer to an event has a few hundred
+_KEEP_ALIVE: Final = 60.0
+
+
+class AnswerError(aiohttp.ClientPayloadError):
+    """An answer that is not taken: packed, or too large."""
+
+
+class RedirectError(aiohttp.ClientResponseError):
+    """An answer that points elsewhere."""
+
+
+def outgoing() -> aiohttp.ClientSession:
+    """To be closed. One pool, so that connections and TLS sessions are reused; no limit but those of each request."""
+    connector = aiohttp.TCPConnector(
+        limit=0, keepalive_timeout=_KEEP_ALIVE, resolver=LastGoodResolver(ThreadedResolver())
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        timeout=aiohttp.ClientTimeout(total=None),
+        headers={hdrs.ACCEPT_ENCODING: "identity"},
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        middlewares=(_by_the_proxy, _as_it_is),
+    )
+
+
+async def whole(response: aiohttp.ClientResponse, limit: int = LARGEST_ANSWER) -> bytes:
+    """The body. Raises AnswerError when it has more than `limit` bytes, without reading them."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            response.close()
+            raise AnswerError(f"an answer of more than {limit} bytes")
+    return bytes(body)
+
+
+async def _by_the_proxy(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    if request.proxy is None and (found := proxy_for(str(request.url), os.environ)):
+        proxy = URL(found)
+        headers = None
+        if proxy.user is not None:
+            headers = {hdrs.PROXY_AUTHORIZATION: aiohttp.encode_basic_auth(proxy.user, proxy.password or "")}
+        request.update_proxy(proxy.with_user(None), None, headers)
+    return await handler(request)
+
+
+async def _as_it_is(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Refuses redirects and packed answers before anybody reads them."""
+    response = await handler(request)
+    if 300 <= response.status < 400 and hdrs.LOCATION in response.headers:
+        response.close()
+        raise RedirectError(
+            response.request_info,
+            (),
+            status=response.status,
+            message="it points to another address, which is not followed",
+            headers=response.headers,
+        )
+    packed = response.headers.get(hdrs.CONTENT_ENCODING, "identity")
+    if packed.lower() not in {"", "identity"}:
+        response.close()
+        raise AnswerError(f"an answer packed by {packed[:20]!r}, which was not asked for")
+    return response
