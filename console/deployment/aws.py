@@ -112,7 +112,7 @@ def deploy(terraform: Terraform, given: Mapping[str, str]) -> None:
     variables = terraform.plan()
     region = variables["region"]
     # The image must be there before the service that runs it.
-    terraform.run("apply", "-auto-approve", "-target=aws_ecr_repository.relay")
+    terraform.run("apply", "-auto-approve", "-target=module.bridge.aws_ecr_repository.relay")
     push_image(engine, terraform.outputs()["image_repository"], tag, variables["architecture"], region)
     terraform.run("apply", "-auto-approve")
     outputs = terraform.outputs()
@@ -137,14 +137,15 @@ def destroy(terraform: Terraform, given: Mapping[str, str]) -> None:
     """Refuses, before anything is gone, while there are records and DELETE_RECORDS is not yes."""
     check_tools()
     terraform.initialise(backend(given))
-    root = terraform.json("show", "-json").get("values", {}).get("root_module", {})
-    buckets = [one["values"] for one in root.get("resources", []) if one["address"] == "aws_s3_bucket.records"]
+    buckets = [values for address, values in terraform.resources() if address.endswith("aws_s3_bucket.records")]
     for bucket in buckets:
         if not has_records(boto3.client("s3", region_name=bucket["region"]), bucket["bucket"]):
             continue
         if given.get("DELETE_RECORDS") != "yes":
             raise Problems([f"{bucket['bucket']} holds records: save them, or DELETE_RECORDS=yes make destroy-aws"])
-        terraform.run("apply", "-auto-approve", "-target=aws_s3_bucket.records", "-var=delete_records=true")
+        terraform.run(
+            "apply", "-auto-approve", "-target=module.bridge.aws_s3_bucket.records", "-var=delete_records=true"
+        )
     terraform.run("destroy", "-auto-approve")
 
 

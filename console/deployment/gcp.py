@@ -23,12 +23,12 @@ NAMES = {**settings.SETTINGS, "GCP_PROJECT": "project", "GCP_REGION": "region", 
 TOKENS = {name: name.replace("_", "-") for name in ("media_token", "exotel_token", "control_token", "events_secret")}
 # What building an image needs; applied before the service that runs it.
 BEFORE_IMAGE = (
-    "google_project_service.api",
-    "google_artifact_registry_repository.images",
-    "google_artifact_registry_repository_iam_member.build",
-    "google_project_iam_member.build_logs",
-    "google_project_iam_member.build_source",
-    "google_storage_bucket.source",
+    "module.bridge.google_project_service.api",
+    "module.bridge.google_artifact_registry_repository.images",
+    "module.bridge.google_artifact_registry_repository_iam_member.build",
+    "module.bridge.google_project_iam_member.build_logs",
+    "module.bridge.google_project_iam_member.build_source",
+    "module.bridge.google_storage_bucket.source",
 )
 PATIENCE_S = 600.0
 RIGHTS_PAUSE_S = 60.0
@@ -217,7 +217,7 @@ def destroy(terraform: Terraform, given: Mapping[str, str]) -> None:
         if given.get("DELETE_RECORDS") != "yes":
             raise Problems([f"{bucket} holds records: save them, or DELETE_RECORDS=yes make destroy-gcp"])
         terraform = terraform.with_variables({"TF_VAR_delete_records": "true"})
-        terraform.run("apply", "-auto-approve", "-target=google_storage_bucket.records")
+        terraform.run("apply", "-auto-approve", "-target=module.bridge.google_storage_bucket.records")
     terraform.run("destroy", "-auto-approve")
 
 

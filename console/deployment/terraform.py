@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,13 @@ class Terraform:
 
     def outputs(self) -> dict[str, str]:
         return {name: output["value"] for name, output in self.json("output", "-json").items()}
+
+    def resources(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Address and values of everything in the state. Raises StepError."""
+        waiting = [self.json("show", "-json").get("values", {}).get("root_module", {})]
+        for module in waiting:
+            waiting += module.get("child_modules", [])
+            yield from ((one["address"], one["values"]) for one in module.get("resources", []))
 
     def initialise(self, backend: Mapping[str, str]) -> None:
         """The state goes where `backend` says, or to a file beside Terraform's files where it says nothing."""

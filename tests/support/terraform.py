@@ -7,14 +7,14 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ROOT / "infra/terraform/aws"
+FILES = ROOT / "infra/terraform"
 MIRROR = ROOT.parent / "shared/tools/terraform-env"
 
 
@@ -40,12 +40,17 @@ def provider_environment() -> Mapping[str, str]:
 
 
 class Workspace:
-    """Our files in a folder of their own, with the state beside them."""
+    """Root and module in a folder of their own, with the state beside them. `root`: where terraform runs."""
 
-    def __init__(self, folder: Path, variables: Mapping[str, str], environ: Mapping[str, str]) -> None:
-        self.folder = folder / "files"
-        shutil.copytree(FILES, self.folder, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars"))
-        (self.folder / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+    def __init__(
+        self, folder: Path, variables: Mapping[str, str], environ: Mapping[str, str], root: str = "aws"
+    ) -> None:
+        files = folder / "files"
+        for part in ("aws", "modules/aws"):
+            ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars")
+            shutil.copytree(FILES / part, files / part, ignore=ignored, dirs_exist_ok=True)
+        self.folder = files / root
+        (files / "aws/backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
         self.variables = dict(variables)
         self._group = 0
         self.environ = {
@@ -102,16 +107,25 @@ class Workspace:
     def state(self) -> dict[str, dict[str, Any]]:
         """The values of every resource in the state, by address."""
         root = json.loads(self.terraform("show", "-json")).get("values", {}).get("root_module", {})
-        return {one["address"]: one["values"] for one in root.get("resources", []) if one["mode"] == "managed"}
+        return {address: values for address, _, values in resources(root)}
 
     def outputs(self) -> dict[str, str]:
         return {name: one["value"] for name, one in json.loads(self.terraform("output", "-json")).items()}
 
 
+def resources(module: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Address, type and values of every managed resource of a `root_module` and what it calls; addresses as in ours."""
+    for one in module.get("resources", []):
+        if one["mode"] == "managed":
+            yield one["address"].removeprefix("module.bridge."), one["type"], one["values"]
+    for child in module.get("child_modules", []):
+        yield from resources(child)
+
+
 def changes(plan: Mapping[str, Any]) -> dict[str, list[str]]:
     """What a plan would do: address → actions, nothing for what stays as it is."""
     return {
-        one["address"]: one["change"]["actions"]
+        one["address"].removeprefix("module.bridge."): one["change"]["actions"]
         for one in plan.get("resource_changes", [])
         if one["change"]["actions"] not in (["no-op"], ["read"])
     }

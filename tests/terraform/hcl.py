@@ -26,7 +26,7 @@ class Block:
 
 
 def blocks(cloud: str, kind: str) -> dict[str, Block]:
-    """Every block of a kind in infra/terraform/CLOUD, by name."""
+    """Every block of a kind in the root infra/terraform/CLOUD, by name."""
     found = {}
     for path in sorted((INFRA / cloud).glob("*.tf")):
         with path.open() as file:
@@ -37,5 +37,5 @@ def blocks(cloud: str, kind: str) -> dict[str, Block]:
 
 
 def text(cloud: str) -> str:
-    """All files of a cloud, one after the other."""
-    return "\n".join(path.read_text() for path in sorted((INFRA / cloud).glob("*.tf")))
+    """All files of a cloud's module, one after the other."""
+    return "\n".join(path.read_text() for path in sorted((INFRA / "modules" / cloud).glob("*.tf")))

@@ -48,7 +48,9 @@ def test_no_known_weakness(checkov: Path):
 
 def test_planted_weaknesses_are_found(checkov: Path, tmp_path: Path):
     for cloud, (name, right, wrong, _) in PLANTED.items():
-        shutil.copytree(ROOT / "infra/terraform" / cloud, tmp_path / cloud, ignore=shutil.ignore_patterns(".terraform"))
+        shutil.copytree(
+            ROOT / "infra/terraform/modules" / cloud, tmp_path / cloud, ignore=shutil.ignore_patterns(".terraform")
+        )
         file = tmp_path / cloud / name
         assert right in file.read_text()
         file.write_text(file.read_text().replace(right, wrong))

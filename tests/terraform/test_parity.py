@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.terraform.hcl import blocks, text
+from tests.terraform.hcl import INFRA, blocks, text
 
 # Renamed because the thing is called that on the other cloud: AWS → Google Cloud.
 RENAMED = {
@@ -137,9 +137,9 @@ def test_relay_and_functions_get_the_same_settings():
 
 @pytest.mark.parametrize("cloud", ["aws", "gcp"])
 def test_variables_are_typed_described_and_used(cloud: str):
-    files = text(cloud)
+    files = text(cloud) + (INFRA / cloud / "versions.tf").read_text()
     for name, variable in blocks(cloud, "variable").items():
-        assert variable.file == "variables.tf", name
+        assert variable.file in {"variables.tf", "tags.tf"}, name
         assert "type" in variable.body, name
         assert len(variable.body.get("description", "")) > 15, name
         uses = len(re.findall(rf"var\.{name}\b", files))
@@ -157,4 +157,29 @@ def test_outputs_are_described(cloud: str):
 @pytest.mark.parametrize("cloud", ["aws", "gcp"])
 def test_state_is_kept_elsewhere(cloud: str):
     """Partial: where exactly is said at `init`, so nobody's bucket is in the repository."""
-    assert re.search(r'backend "(s3|gcs)" \{\}', text(cloud))
+    assert re.search(r'backend "(s3|gcs)" \{\}', (INFRA / cloud / "versions.tf").read_text())
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_the_root_only_passes_on(cloud: str):
+    """Whoever calls the module from Terraform of their own gets the same thing, and the same words."""
+    root = (INFRA / cloud / "main.tf").read_text()
+    module = INFRA / "modules" / cloud
+    assert (INFRA / cloud / "variables.tf").samefile(module / "variables.tf")
+    names = re.findall(r'^variable "(\w+)"', (module / "variables.tf").read_text(), re.M)
+    assert re.findall(r"^  (\w+) += var\.(\w+)$", root, re.M) == [(name, name) for name in names]
+    outputs = re.findall(r'^output "(\w+)" \{\n  description = (.+)', (module / "outputs.tf").read_text(), re.M)
+    passed = r'^output "(\w+)" \{\n  description = (.+)\n  value       = module\.bridge\.(\w+)'
+    found = re.findall(passed, (INFRA / cloud / "outputs.tf").read_text(), re.M)
+    assert found == [(name, about, name) for name, about in outputs]
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_a_state_from_before_the_module_is_taken_over(cloud: str):
+    """Without these Terraform would destroy everything and make it anew, the bucket first."""
+    moved = re.findall(
+        r"from = ([\w.]+)\n  to   = module\.bridge\.([\w.]+)\n", (INFRA / cloud / "moved.tf").read_text()
+    )
+    assert moved
+    assert all(before == after for before, after in moved)
+    assert {"aws": "aws_s3_bucket.records", "gcp": "google_storage_bucket.records"}[cloud] in dict(moved)

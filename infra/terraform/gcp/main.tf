@@ -1,178 +1,39 @@
-locals {
-  labels   = merge({ project = var.name, managed_by = "terraform" }, var.labels)
-  packages = { for part in ["webhook", "transfer"] : part => "${var.package_directory}/${part}-gcp.zip" }
+# A thin root over modules/gcp: the module, the provider, the state. Terraform of your own calls the module instead.
 
-  apis = toset(concat([
-    "artifactregistry.googleapis.com",
-    "cloudbuild.googleapis.com",
-    "cloudfunctions.googleapis.com",
-    "cloudresourcemanager.googleapis.com",
-    "cloudscheduler.googleapis.com",
-    "iam.googleapis.com",
-    "logging.googleapis.com",
-    "monitoring.googleapis.com",
-    "run.googleapis.com",
-    "secretmanager.googleapis.com",
-    "storage.googleapis.com",
-  ], var.domain_name == "" ? [] : ["compute.googleapis.com"], var.dns_zone == "" ? [] : ["dns.googleapis.com"]))
-}
+module "bridge" {
+  source = "../modules/gcp"
 
-# Everything below waits for the APIs, directly or through what it refers to: the first apply in a new project would
-# otherwise fail at random.
-resource "google_project_service" "api" {
-  for_each = local.apis
-
-  project            = var.project
-  service            = each.value
-  disable_on_destroy = false # something else in the project may use it
-}
-
-# --- Identities: one a part, each with what it needs and no more ---------------------------------------------------
-
-resource "google_service_account" "part" {
-  for_each = {
-    relay     = "Carries calls; reads its own secrets, nothing else"
-    webhook   = "Stores transcripts and events"
-    sweep     = "Fetches what never arrived"
-    transfer  = "Answers Exotel's Connect and Passthru requests"
-    scheduler = "Starts the sweep"
-    build     = "Builds the images of the relay and the functions"
-  }
-
-  account_id   = "${var.name}-${each.key}"
-  display_name = "${var.name} ${each.key}"
-  description  = each.value
-  depends_on   = [google_project_service.api]
-}
-
-# --- Images --------------------------------------------------------------------------------------------------------
-
-resource "google_artifact_registry_repository" "images" {
-  repository_id = var.name
-  location      = var.region
-  format        = "DOCKER"
-  description   = "Images of the relay and the functions"
-
-  docker_config {
-    immutable_tags = false # the functions' builder moves its own tags
-  }
-
-  cleanup_policies {
-    id     = "keep-for-rollback"
-    action = "KEEP"
-    most_recent_versions {
-      keep_count = 10
-    }
-  }
-
-  cleanup_policies {
-    id     = "delete-old"
-    action = "DELETE"
-    condition {
-      older_than = "2592000s"
-    }
-  }
-
-  depends_on = [google_project_service.api]
-}
-
-resource "google_artifact_registry_repository_iam_member" "build" {
-  repository = google_artifact_registry_repository.images.name
-  location   = var.region
-  role       = "roles/artifactregistry.writer"
-  member     = google_service_account.part["build"].member
-}
-
-resource "google_project_iam_member" "build_logs" {
-  project = var.project
-  role    = "roles/logging.logWriter"
-  member  = google_service_account.part["build"].member
-}
-
-# A build reads its source: ours, and the copy that Cloud Functions makes in a bucket of its own. Never the records.
-resource "google_project_iam_member" "build_source" {
-  project = var.project
-  role    = "roles/storage.objectViewer"
-  member  = google_service_account.part["build"].member
-
-  condition {
-    title = "only sources"
-    expression = join(" || ", [
-      for bucket in [google_storage_bucket.source.name, "gcf-v2-sources-", "gcf-v2-uploads-"] :
-      "resource.name.startsWith(\"projects/_/buckets/${bucket}\")"
-    ])
-  }
-}
-
-# --- Buckets -------------------------------------------------------------------------------------------------------
-
-resource "google_storage_bucket" "records" {
-  name                        = "${var.project}-${var.name}-records"
-  location                    = var.region
-  storage_class               = "STANDARD"
-  uniform_bucket_level_access = true
-  public_access_prevention    = "enforced"
-  force_destroy               = var.delete_records
-
-  versioning {
-    enabled = true
-  }
-
-  # With versions and soft delete a record can be had back for 7 + 7 days after its retention, then it is gone.
-  lifecycle_rule {
-    action {
-      type = "Delete"
-    }
-    condition {
-      age        = var.records_retention_days
-      with_state = "LIVE"
-    }
-  }
-
-  lifecycle_rule {
-    action {
-      type = "Delete"
-    }
-    condition {
-      days_since_noncurrent_time = 7
-      with_state                 = "ARCHIVED"
-    }
-  }
-
-  lifecycle_rule {
-    action {
-      type = "AbortIncompleteMultipartUpload"
-    }
-    condition {
-      age = 1
-    }
-  }
-
-  soft_delete_policy {
-    retention_duration_seconds = 604800
-  }
-
-  depends_on = [google_project_service.api]
-}
-
-resource "google_storage_bucket" "source" {
-  #checkov:skip=CKV_GCP_78:an archive is named by its content and made anew from git
-  name                        = "${var.project}-${var.name}-source"
-  location                    = var.region
-  storage_class               = "STANDARD"
-  uniform_bucket_level_access = true
-  public_access_prevention    = "enforced"
-  force_destroy               = true # made anew by every deploy
-
-  lifecycle_rule {
-    action {
-      type = "Delete"
-    }
-    condition {
-      age            = 7
-      matches_prefix = ["build/"] # the relay's source, as Cloud Build gets it
-    }
-  }
-
-  depends_on = [google_project_service.api]
+  project                   = var.project
+  elevenlabs_agent_id       = var.elevenlabs_agent_id
+  elevenlabs_api_key        = var.elevenlabs_api_key
+  transfer_targets          = var.transfer_targets
+  media_token               = var.media_token
+  exotel_token              = var.exotel_token
+  control_token             = var.control_token
+  events_secret             = var.events_secret
+  elevenlabs_webhook_secret = var.elevenlabs_webhook_secret
+  elevenlabs_region         = var.elevenlabs_region
+  transfer_team_1_number    = var.transfer_team_1_number
+  transfer_team_2_number    = var.transfer_team_2_number
+  relay_environment         = var.relay_environment
+  relay_secrets             = var.relay_secrets
+  webhook_environment       = var.webhook_environment
+  transfer_environment      = var.transfer_environment
+  region                    = var.region
+  name                      = var.name
+  domain_name               = var.domain_name
+  dns_zone                  = var.dns_zone
+  relay_image_tag           = var.relay_image_tag
+  relay_cpu                 = var.relay_cpu
+  relay_memory              = var.relay_memory
+  relay_max_calls           = var.relay_max_calls
+  relay_min_instances       = var.relay_min_instances
+  relay_max_instances       = var.relay_max_instances
+  package_directory         = var.package_directory
+  transfer_min_instances    = var.transfer_min_instances
+  function_max_instances    = var.function_max_instances
+  sweep_minutes             = var.sweep_minutes
+  records_retention_days    = var.records_retention_days
+  delete_records            = var.delete_records
+  alarm_email               = var.alarm_email
 }

@@ -16,5 +16,5 @@ terraform {
 provider "google" {
   project        = var.project
   region         = var.region
-  default_labels = local.labels
+  default_labels = merge({ project = var.name, managed_by = "terraform" }, var.labels)
 }

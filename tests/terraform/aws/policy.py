@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from tests.support.terraform import resources
+
 Rule = Callable[["Resources"], Iterator[str]]
 RULES: dict[str, Rule] = {}
 
@@ -18,14 +20,8 @@ class Resources:
     """The planned resources. Plan when everything is applied, or most values are not known yet."""
 
     def __init__(self, plan: Mapping[str, Any]) -> None:
-        planned = plan["planned_values"]["root_module"]
-        everything = [planned, *planned.get("child_modules", [])]
-        self._values = {
-            one["address"]: (one["type"], one["values"])
-            for module in everything
-            for one in module.get("resources", [])
-            if one["mode"] == "managed"
-        }
+        planned = resources(plan["planned_values"]["root_module"])
+        self._values = {address: (kind, values) for address, kind, values in planned}
 
     def all(self, kind: str) -> dict[str, dict[str, Any]]:
         """Address → values of every resource of a type."""

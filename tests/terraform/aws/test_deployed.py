@@ -9,7 +9,7 @@ import pytest
 
 from console.deployment.steps import Problems
 from console.deployment.terraform import Terraform
-from tests.support.terraform import changes
+from tests.support.terraform import changes, resources
 from tests.terraform.aws.conftest import PATIENCE_S, Installation
 from tests.terraform.aws.policy import RULES, violations
 from tests.terraform.aws.stack import SETTINGS, Stack
@@ -339,9 +339,9 @@ def test_loosening_it_is_noticed(plan: dict[str, Any], rule: str, number: int):
     loosened = copy.deepcopy(plan)
 
     def values(address: str) -> dict[str, Any]:
-        resources = loosened["planned_values"]["root_module"]["resources"]
-        found: dict[str, Any]
-        (found,) = [one["values"] for one in resources if one["address"] == address]
+        (found,) = [
+            values for where, _, values in resources(loosened["planned_values"]["root_module"]) if where == address
+        ]
         return found
 
     LOOSENED[rule][number](values)

@@ -1,6 +1,7 @@
 """The AWS files by themselves: well-formed, valid, and their logic with AWS mocked."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -10,18 +11,24 @@ from tests.support.terraform import FILES, Workspace, provider_environment
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     provider_environment()
-    workspace = Workspace(tmp_path_factory.mktemp("files"), {}, {})
-    shutil.copy(FILES / "tests/token_override.tf", workspace.folder)
+    workspace = Workspace(tmp_path_factory.mktemp("files"), {}, {}, root="modules/aws")
+    shutil.copy(FILES / "modules/aws/tests/token_override.tf", workspace.folder)
     workspace.init()
     return workspace
 
 
 def test_the_files_are_formatted(files: Workspace):
-    files.terraform("fmt", "-check", "-diff", "-recursive")
+    files.terraform("fmt", "-check", "-diff", "-recursive", str(FILES))
 
 
-def test_the_files_are_valid(files: Workspace):
+def test_the_module_is_valid(files: Workspace):
     files.terraform("validate")
+
+
+def test_the_root_is_valid(tmp_path: Path):
+    root = Workspace(tmp_path, {}, {})
+    root.init()
+    root.terraform("validate")
 
 
 def test_the_logic_with_aws_mocked(files: Workspace):

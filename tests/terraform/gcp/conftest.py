@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.terraform import cannot_run
-from tests.terraform.gcp.workspace import GCP, ROOT, Workspace
+from tests.terraform.gcp.workspace import FILES, MODULE, ROOT, Workspace
 
 STANDIN = Path(os.environ.get("GOOGLE_PROVIDER_STANDIN", ROOT.parent / "shared/tools/gcp/google_provider_standin.py"))
 # Resources of the same release that the stand-in's own schema leaves out, made by the same tool from the same package.
@@ -53,7 +53,11 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     schema = json.loads(STANDIN.with_name("google_schema.json").read_text())
     schema["resource_schemas"] |= json.loads(FURTHER.read_text())["resource_schemas"]
     # Only what the files use: Terraform asks for the whole schema at each start.
-    used = set(re.findall(r'^resource "(\w+)"', "".join(path.read_text() for path in GCP.glob("*.tf")), re.MULTILINE))
+    used = set(
+        re.findall(
+            r'^resource "(\w+)"', "".join(path.read_text() for path in (FILES / MODULE).glob("*.tf")), re.MULTILINE
+        )
+    )
     schema["resource_schemas"] = {kind: schema["resource_schemas"][kind] for kind in sorted(used)}
     schema["data_source_schemas"] = {}
     for resource, attribute in COMPUTED:
@@ -79,7 +83,7 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 @pytest.fixture(scope="session")
 def initialised(terraform: str, standin: dict[str, str] | None, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A copy of infra/terraform/gcp after `terraform init`; tests take copies of it."""
-    workspace = Workspace.copy_of(GCP, tmp_path_factory.mktemp("initialised"), standin)
+    workspace = Workspace.copy_of(FILES, tmp_path_factory.mktemp("initialised"), standin)
     done = workspace.terraform("init", "-input=false", expect=None)
     if done.returncode != 0:
         cannot_run(
@@ -91,7 +95,7 @@ def initialised(terraform: str, standin: dict[str, str] | None, tmp_path_factory
 @pytest.fixture
 def workspace(initialised: Workspace, tmp_path: Path) -> Workspace:
     """An initialised copy of the files for this test alone."""
-    return Workspace.copy_of(initialised.directory, tmp_path, initialised.standin)
+    return Workspace.copy_of(initialised.files, tmp_path, initialised.standin)
 
 
 @pytest.fixture

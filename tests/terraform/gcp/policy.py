@@ -25,7 +25,7 @@ class Plan:
         self.resources = [
             {
                 "type": change["type"],
-                "address": change["address"],
+                "address": change["address"].removeprefix("module.bridge."),
                 "values": _fill(change["change"]["after"], change["change"]["after_unknown"]),
             }
             for change in document["resource_changes"]

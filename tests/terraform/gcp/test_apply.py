@@ -1,6 +1,6 @@
 """Apply, apply again, change, destroy: what a person's first day with the files looks like."""
 
-from tests.terraform.gcp.workspace import SECRETS, Workspace
+from tests.terraform.gcp.workspace import MODULE, SECRETS, Workspace
 
 EVERYTHING = {
     "domain_name": "calls.example.in",
@@ -41,7 +41,7 @@ def test_a_change_touches_what_it_must(applying: Workspace):
     assert 'google_secret_manager_secret_version.secret["events-secret"]' in pending
     assert not [address for address in pending if "media-token" in address]
 
-    (applying.directory / "tests/packages/transfer-gcp.zip").write_text("other code")
+    (applying.files / MODULE / "tests/packages/transfer-gcp.zip").write_text("other code")
     pending = _pending(applying)
     assert 'google_cloudfunctions2_function.function["transfer"]' in pending
     assert 'google_cloudfunctions2_function.function["webhook"]' not in pending
@@ -72,7 +72,7 @@ def test_a_half_failed_apply_is_run_again(applying: Workspace):
         "-input=false",
         "-auto-approve",
         "-var-file=test.tfvars.json",
-        "-target=google_cloudfunctions2_function.function",
+        "-target=module.bridge.google_cloudfunctions2_function.function",
     )
     applying.apply()
     assert _pending(applying) == {}
@@ -82,7 +82,7 @@ def _pending(workspace: Workspace, **variables: object) -> dict[str, str]:
     """Address → what a plan would do, for everything that it would touch."""
     changes = workspace.plan(**variables)["resource_changes"]
     return {
-        change["address"]: "/".join(change["change"]["actions"])
+        change["address"].removeprefix("module.bridge."): "/".join(change["change"]["actions"])
         for change in changes
         if change["change"]["actions"] not in (["no-op"], ["read"])
     }

@@ -52,7 +52,7 @@ class World:
                 monkeypatch.delenv(name)
         for name, value in {**SETTINGS, **(workspace.standin or {}), "PATH": f"{commands}:/usr/bin:/bin"}.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setenv("TF_VAR_package_directory", "tests/packages")
+        monkeypatch.setenv("TF_VAR_package_directory", "../modules/gcp/tests/packages")
         monkeypatch.setattr(gcp, "sleep", self.pauses.append)
         monkeypatch.setattr(public_checks, "wait_until_ready", lambda url, **_: self.checked.append(url))
         monkeypatch.setattr(public_checks, "check_upgrade", self._check)
@@ -146,7 +146,9 @@ def test_deploy_builds_applies_checks_and_says_what_to_paste(world: World, capfd
 
 def test_plan_creates_nothing(world: World, capfd: pytest.CaptureFixture[str]):
     assert world.run("plan") == 0
-    assert "google_cloud_run_v2_service.relay will be created" in re.sub(r"\x1b\[[0-9;]*m", "", capfd.readouterr().out)
+    assert "module.bridge.google_cloud_run_v2_service.relay will be created" in re.sub(
+        r"\x1b\[[0-9;]*m", "", capfd.readouterr().out
+    )
     assert world.workspace.resources() == []
     assert world.calls("gcloud", "services") == world.calls("gcloud", "builds") == []
 

@@ -176,7 +176,7 @@ def found(initialised: Workspace, tmp_path_factory: pytest.TempPathFactory) -> d
 
     def broken(change: str) -> list[str]:
         file, right, wrong, _ = LOOSENED[change]
-        workspace = Workspace.copy_of(initialised.directory, folder / change, initialised.standin)
+        workspace = Workspace.copy_of(initialised.files, folder / change, initialised.standin)
         workspace.replace(file, right, wrong)
         return list(violations(Plan(workspace.plan(domain_name="calls.example.in"), SECRETS)))
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.terraform.gcp.workspace import GCP, Workspace
+from tests.terraform.gcp.workspace import FILES, MODULE, Workspace
 
 
 def test_formatted(initialised: Workspace):
-    assert initialised.terraform("fmt", "-check", "-recursive", "-diff", str(GCP)).stdout == ""
+    assert initialised.terraform("fmt", "-check", "-recursive", "-diff", str(FILES)).stdout == ""
 
 
 def test_valid(initialised: Workspace):
@@ -15,7 +15,8 @@ def test_valid(initialised: Workspace):
 
 def test_logic(workspace: Workspace):
     """The runs of tests/*.tftest.hcl, with mocked answers."""
-    done = workspace.terraform("test", expect=None)
+    workspace.terraform("init", "-input=false", within=MODULE)
+    done = workspace.terraform("test", expect=None, within=MODULE)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Success!" in done.stdout
     assert ", 0 failed" in done.stdout

@@ -69,7 +69,7 @@ def deployed(
     folder = tmp_path_factory.mktemp("deployed")
     package = [sys.executable, "scripts/package_functions.py", "--cloud", "gcp", "--output", str(folder / "build")]
     subprocess.run(package, cwd=ROOT, check=True, capture_output=True)
-    workspace = Workspace.copy_of(initialised.directory, folder, initialised.standin)
+    workspace = Workspace.copy_of(initialised.files, folder, initialised.standin)
     agents = f"http://127.0.0.1:{agents_port}"
     assert SCENARIO.transfer is not None
     workspace.apply(

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-GCP = ROOT / "infra/terraform/gcp"
+FILES = ROOT / "infra/terraform"
+MODULE = "modules/gcp"
 
 SECRETS = {
     "elevenlabs_api_key": "sk_secret_of_tests_0001",
@@ -21,36 +22,42 @@ VARIABLES = SECRETS | {
     "elevenlabs_agent_id": "agent_of_tests",
     "transfer_targets": {"sales": "+918047100001"},
     "relay_image_tag": "0123abcd",
-    "package_directory": "tests/packages",
+    "package_directory": "../modules/gcp/tests/packages",
 }
 
 
 class Workspace:
-    """Terraform files in a folder of their own, with local state instead of the bucket."""
+    """Root and module in a folder of their own, with local state instead of the bucket. `directory`: the root's."""
 
-    def __init__(self, directory: Path, standin: dict[str, str] | None) -> None:
-        self.directory = directory
+    def __init__(self, files: Path, standin: dict[str, str] | None) -> None:
+        self.files = files
+        self.directory = files / "gcp"
         self.standin = standin
 
     @classmethod
     def copy_of(cls, source: Path, target: Path, standin: dict[str, str] | None) -> "Workspace":
-        directory = target / "files"
-        shutil.copytree(source, directory, ignore=shutil.ignore_patterns("*.tfvars", "*.tfstate*.backup", "plan.bin"))
-        (directory / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
-        return cls(directory, standin)
+        files = target / "files"
+        for part in ("gcp", MODULE):
+            ignored = shutil.ignore_patterns("*.tfvars", "*.tfstate*.backup", "plan.bin")
+            shutil.copytree(source / part, files / part, ignore=ignored)
+        (files / "gcp/backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+        return cls(files, standin)
 
     def replace(self, file: str, old: str, new: str) -> None:
-        """Change one place of one file; the place must be there, or the test would show nothing."""
-        text = (self.directory / file).read_text()
+        """Change one place of one of the module's files; it must be there, or the test would show nothing."""
+        path = self.files / MODULE / file
+        text = path.read_text()
         assert text.count(old) >= 1, f"{old!r} is not in {file}"
-        (self.directory / file).write_text(text.replace(old, new, 1))
+        path.write_text(text.replace(old, new, 1))
 
-    def terraform(self, *arguments: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
-        """Run terraform here; `expect` is the exit code that is right, None for any."""
+    def terraform(
+        self, *arguments: str, expect: int | None = 0, within: str = "gcp"
+    ) -> subprocess.CompletedProcess[str]:
+        """Run terraform in the root, or `within` the module; `expect` is the exit code that is right, None for any."""
         command, *rest = arguments
         done = subprocess.run(
             ["terraform", command, "-no-color", *rest],
-            cwd=self.directory,
+            cwd=self.files / within,
             env={key: value for key, value in os.environ.items() if not key.startswith("TF_VAR_")}
             | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "GOOGLE_OAUTH_ACCESS_TOKEN": "none: tests only plan"}
             | (self.standin or {}),
@@ -77,9 +84,14 @@ class Workspace:
         return {name: output["value"] for name, output in json.loads(self.terraform("output", "-json").stdout).items()}
 
     def resources(self) -> list[dict]:
-        """Every resource in the state, as `terraform show -json` gives it."""
+        """Every resource in the state, as `terraform show -json` gives it, addresses as in the module."""
         state = json.loads(self.terraform("show", "-json").stdout)
-        return state.get("values", {}).get("root_module", {}).get("resources", [])
+        root = state.get("values", {}).get("root_module", {})
+        return [
+            {**resource, "address": resource["address"].removeprefix("module.bridge.")}
+            for module in (root, *root.get("child_modules", []))
+            for resource in module.get("resources", [])
+        ]
 
     def write_variables(self, variables: dict[str, object]) -> None:
         (self.directory / "test.tfvars.json").write_text(json.dumps(VARIABLES | variables))

@@ -33,7 +33,9 @@ VARIABLES = {"region": "ap-south-1", "architecture": "arm64", "elevenlabs_webhoo
 STATE = {
     "values": {
         "root_module": {
-            "resources": [{"address": "aws_s3_bucket.records", "values": {"bucket": BUCKET, "region": "ap-south-1"}}]
+            "resources": [
+                {"address": "module.bridge.aws_s3_bucket.records", "values": {"bucket": BUCKET, "region": "ap-south-1"}}
+            ]
         }
     }
 }
@@ -267,7 +269,7 @@ def test_a_deploy_from_beginning_to_end(desk: Desk, ecr, monkeypatch, capsys):
         *("terraform apply", "terraform output"),
     ]
     targeted, whole = [call for call in desk.calls() if call.startswith("terraform apply")]
-    assert targeted.endswith("-target=aws_ecr_repository.relay")
+    assert targeted.endswith("-target=module.bridge.aws_ecr_repository.relay")
     assert "-target" not in whole
     assert checked == ["wait_until_ready", "check_upgrade", "check_refusals"]
     assert OUTPUTS["voicebot_url"] in capsys.readouterr().out
@@ -320,7 +322,7 @@ def test_destroy_deletes_records_when_told_so(desk: Desk, s3, monkeypatch):
     monkeypatch.setenv("DELETE_RECORDS", "yes")
     assert desk.make("destroy") == 0
     assert desk.calls()[3:] == [
-        "terraform apply -auto-approve -target=aws_s3_bucket.records -var=delete_records=true",
+        "terraform apply -auto-approve -target=module.bridge.aws_s3_bucket.records -var=delete_records=true",
         "terraform destroy -auto-approve",
     ]
 

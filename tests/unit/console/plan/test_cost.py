@@ -132,12 +132,12 @@ def test_units_are_what_terraform_builds():
     assert aws.memory_mib == default("aws", "relay_memory")
     assert aws.least == default("aws", "relay_min_tasks")
     assert aws.zones == default("aws", "zone_count")
-    relay = (ROOT / "infra/terraform/aws/relay.tf").read_text()
+    relay = (ROOT / "infra/terraform/modules/aws/relay.tf").read_text()
     assert aws.add_at == float(re.search(r"calls_out = floor\(local.relay_max_calls \* ([\d.]+)\)", relay)[1])
     assert gcp.vcpu == default("gcp", "relay_cpu")
     assert gcp.memory_mib == default("gcp", "relay_memory")
     assert gcp.least == default("gcp", "relay_min_instances")
-    assert f": {gcp.max_calls}\n" in (ROOT / "infra/terraform/gcp/relay.tf").read_text()
+    assert f": {gcp.max_calls}\n" in (ROOT / "infra/terraform/modules/gcp/relay.tf").read_text()
     assert default("aws", "relay_max_tasks") == default("gcp", "relay_max_instances") == 10
     assert aws.max_calls == 100
 

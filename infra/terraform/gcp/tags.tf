@@ -1,0 +1,5 @@
+variable "labels" {
+  description = "Labels for every resource that can carry them."
+  type        = map(string)
+  default     = {}
+}

@@ -1,0 +1,24 @@
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+locals {
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
+
+  has_domain  = var.domain_name != ""
+  public_name = local.has_domain ? var.domain_name : aws_cloudfront_distribution.relay[0].domain_name
+  media_path  = "/media" # relay route: /media/TOKEN
+
+  relay_port      = 8080
+  relay_max_calls = var.relay_max_calls > 0 ? var.relay_max_calls : floor(var.relay_cpu * 200 / 1024)
+
+  # Exotel ends a call after 60 minutes; nothing on the way may be more impatient than that.
+  longest_call_seconds = 3600
+
+  transfer_environment = merge(
+    length(var.transfer_targets) > 0 ? { TRANSFER_TARGETS = jsonencode(var.transfer_targets) } : {},
+    var.transfer_team_1_number != "" ? { TRANSFER_TEAM_1_NUMBER = var.transfer_team_1_number } : {},
+    var.transfer_team_2_number != "" ? { TRANSFER_TEAM_2_NUMBER = var.transfer_team_2_number } : {},
+  )
+}

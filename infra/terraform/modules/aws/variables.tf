@@ -1,0 +1,397 @@
+# --- The three that have no default -------------------------------------------------------------------------------
+
+variable "elevenlabs_agent_id" {
+  description = "The ElevenLabs agent that answers, as its page shows it (agent_…)."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{8,64}$", var.elevenlabs_agent_id))
+    error_message = "elevenlabs_agent_id: expected an agent's id such as agent_0123456789abcdef, 8 to 64 letters, digits, _ or -."
+  }
+}
+
+variable "elevenlabs_api_key" {
+  description = "API key of the ElevenLabs workspace; goes to Secrets Manager and never into the state."
+  type        = string
+  sensitive   = true
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{16,128}$", var.elevenlabs_api_key))
+    error_message = "elevenlabs_api_key: expected an API key, 16 to 128 letters, digits, _ or -, without spaces or quotes."
+  }
+}
+
+variable "transfer_targets" {
+  description = "Humans a caller can be handed to: name = number in E.164, or several with commas, dialled in order. The first name in the alphabet is the default."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for number in values(var.transfer_targets) : can(regex("^\\+[1-9][0-9]{7,14}(,\\+[1-9][0-9]{7,14})*$", number))])
+    error_message = "transfer_targets: expected every number in E.164 such as +919876500001."
+  }
+  validation {
+    condition     = length(var.transfer_targets) > 0 || var.transfer_team_1_number != "" || var.transfer_team_2_number != ""
+    error_message = "transfer_targets: expected at least one, such as {\"support\": \"+919876500001\"}, or transfer_team_1_number."
+  }
+}
+
+# --- Agent and calls ----------------------------------------------------------------------------------------------
+
+variable "elevenlabs_webhook_secret" {
+  description = "Secret of the post-call webhook (wsec_…), several comma-separated while one is rotated. ElevenLabs shows it once the webhook's URL, an output of the first deploy, is entered there; until then webhooks are refused and the sweep fetches transcripts."
+  type        = string
+  default     = ""
+  sensitive   = true
+
+  validation {
+    condition     = can(regex("^\\S*$", var.elevenlabs_webhook_secret))
+    error_message = "elevenlabs_webhook_secret: expected wsec_…, or several with commas, without spaces or line breaks."
+  }
+}
+
+variable "elevenlabs_region" {
+  description = "Where the ElevenLabs workspace lives."
+  type        = string
+  default     = "default"
+
+  validation {
+    condition     = contains(["default", "us", "eu", "india", "singapore"], var.elevenlabs_region)
+    error_message = "elevenlabs_region: expected default, us, eu, india or singapore."
+  }
+}
+
+variable "transfer_team_1_number" {
+  description = "A target by its old name: the number of team 1, E.164."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(\\+[1-9][0-9]{7,14})?$", var.transfer_team_1_number))
+    error_message = "transfer_team_1_number: expected E.164 such as +919876500001."
+  }
+}
+
+variable "transfer_team_2_number" {
+  description = "A target by its old name: the number of team 2, E.164."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(\\+[1-9][0-9]{7,14})?$", var.transfer_team_2_number))
+    error_message = "transfer_team_2_number: expected E.164 such as +919876500001."
+  }
+}
+
+variable "relay_environment" {
+  description = "Further settings of the relay (docs/contracts.md), for instance { BACKGROUND_SOUND_VOLUME = \"0.2\" }. Never secrets: those go by relay_secrets."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.relay_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH)", name))])
+    error_message = "relay_environment: a secret must not be plain environment; put it in Secrets Manager and its ARN in relay_secrets."
+  }
+}
+
+variable "relay_secrets" {
+  description = "Further secrets of the relay: environment variable = ARN in Secrets Manager, for instance MEDIA_BASIC_AUTH or another vendor's key."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for arn in values(var.relay_secrets) : can(regex("^arn:aws[a-z-]*:secretsmanager:", arn))])
+    error_message = "relay_secrets: expected ARNs of Secrets Manager such as arn:aws:secretsmanager:ap-south-1:123456789012:secret:name."
+  }
+}
+
+variable "webhook_environment" {
+  description = "Further settings of the webhook function (docs/functions.md), for instance { FETCH_AUDIO = \"true\" }. Never secrets."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.webhook_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH)", name))])
+    error_message = "webhook_environment: a secret must not be plain environment."
+  }
+}
+
+variable "transfer_environment" {
+  description = "Further settings of the transfer function (docs/functions.md), for instance { TRANSFER_WAIT_SECONDS = \"8\" }. Never secrets."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.transfer_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH)", name))])
+    error_message = "transfer_environment: a secret must not be plain environment."
+  }
+}
+
+variable "secrets_version" {
+  description = "Raise by one to make new tokens and secrets. The URLs at Exotel change with it: paste them again."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.secrets_version >= 1 && floor(var.secrets_version) == var.secrets_version
+    error_message = "secrets_version: expected a whole number from 1."
+  }
+}
+
+# --- Place and name -----------------------------------------------------------------------------------------------
+
+variable "region" {
+  description = "AWS region. Mumbai is nearest to Exotel and its callers."
+  type        = string
+  default     = "ap-south-1"
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region: expected an AWS region such as ap-south-1."
+  }
+}
+
+variable "name" {
+  description = "Prefix of everything's name; another name makes a second, separate installation in the same account."
+  type        = string
+  default     = "voice-bridge"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.name))
+    error_message = "name: expected 3 to 20 lower-case letters, digits and hyphens, starting with a letter."
+  }
+}
+
+variable "domain_name" {
+  description = "Name for the relay, for instance calls.example.com. Empty: CloudFront's own name and certificate are used."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,63})?$", var.domain_name))
+    error_message = "domain_name: expected a name such as calls.example.com, without https:// and without a path."
+  }
+}
+
+variable "hosted_zone_id" {
+  description = "Route 53 zone that domain_name belongs to."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = (var.hosted_zone_id == "") == (var.domain_name == "")
+    error_message = "hosted_zone_id: expected together with domain_name, and not without it."
+  }
+  validation {
+    condition     = can(regex("^([A-Z0-9]{5,32})?$", var.hosted_zone_id))
+    error_message = "hosted_zone_id: expected a Route 53 zone id such as Z0123456789ABCDEFGHIJ."
+  }
+}
+
+variable "vpc_cidr" {
+  description = "Addresses of the VPC; choose another when it shall be peered."
+  type        = string
+  default     = "10.64.0.0/16"
+
+  validation {
+    condition     = can(cidrhost(var.vpc_cidr, 0)) && can(regex("/(1[6-9]|2[0-2])$", var.vpc_cidr))
+    error_message = "vpc_cidr: expected a network of /16 to /22 such as 10.64.0.0/16."
+  }
+}
+
+variable "zone_count" {
+  description = "Availability zones to spread over."
+  type        = number
+  default     = 2
+
+  validation {
+    condition     = contains([2, 3], var.zone_count)
+    error_message = "zone_count: expected 2 or 3."
+  }
+}
+
+# --- Relay --------------------------------------------------------------------------------------------------------
+
+variable "relay_image_tag" {
+  description = "Tag of the relay's image in the repository that this makes; make deploy-aws derives it from the content."
+  type        = string
+  default     = "none"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$", var.relay_image_tag)) && var.relay_image_tag != "latest"
+    error_message = "relay_image_tag: expected a tag that names one content, so not latest."
+  }
+}
+
+variable "architecture" {
+  description = "x86_64, or arm64, which costs a fifth less and must be built on an arm64 machine or by emulation."
+  type        = string
+  default     = "x86_64"
+
+  validation {
+    condition     = contains(["x86_64", "arm64"], var.architecture)
+    error_message = "architecture: expected x86_64 or arm64."
+  }
+}
+
+variable "relay_cpu" {
+  description = "CPU units of a relay task; 1024 is one vCPU. The relay is one process: more than 1024 helps nobody."
+  type        = number
+  default     = 512
+
+  validation {
+    condition     = contains([256, 512, 1024], var.relay_cpu)
+    error_message = "relay_cpu: expected 256, 512 or 1024."
+  }
+}
+
+variable "relay_memory" {
+  description = "Memory of a relay task, MiB."
+  type        = number
+  default     = 1024
+
+  validation {
+    # Fargate's table: other pairs are refused only when the service starts its first task.
+    condition = contains(
+      {
+        "256"  = [512, 1024, 2048]
+        "512"  = [1024, 2048, 3072, 4096]
+        "1024" = [2048, 3072, 4096, 5120, 6144, 7168, 8192]
+      }[tostring(var.relay_cpu)],
+      var.relay_memory,
+    )
+    error_message = "relay_memory: expected what Fargate has for relay_cpu: 512, 1024 or 2048 with 256; 1024 to 4096 with 512; 2048 to 8192 with 1024."
+  }
+}
+
+variable "relay_max_calls" {
+  description = "Calls one task takes at most; 0 means 200 for each vCPU, what the relay carries with CPU to spare."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.relay_max_calls == 0 || (var.relay_max_calls >= 2 && var.relay_max_calls <= var.relay_cpu * 300 / 1024)
+    error_message = "relay_max_calls: expected 0, or 2 to 300 for each vCPU of relay_cpu."
+  }
+}
+
+variable "relay_min_tasks" {
+  description = "Relay tasks that always run; two, so that a zone can fail."
+  type        = number
+  default     = 2
+
+  validation {
+    condition     = var.relay_min_tasks >= 1 && floor(var.relay_min_tasks) == var.relay_min_tasks
+    error_message = "relay_min_tasks: expected a whole number from 1."
+  }
+}
+
+variable "relay_max_tasks" {
+  description = "Relay tasks at most; bounds the bill."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.relay_max_tasks >= var.relay_min_tasks && floor(var.relay_max_tasks) == var.relay_max_tasks
+    error_message = "relay_max_tasks: expected a whole number, relay_min_tasks or more."
+  }
+}
+
+variable "access_logs" {
+  description = "Keep the load balancer's access logs in the bucket under access-logs/. They hold the request path, and so the media token."
+  type        = bool
+  default     = false
+}
+
+# --- Functions ----------------------------------------------------------------------------------------------------
+
+variable "package_directory" {
+  description = "Folder with the functions' packages that make package writes."
+  type        = string
+  default     = "../../../build"
+}
+
+variable "webhook_reserved_concurrency" {
+  description = "Concurrency set aside for the webhook function, which also bounds it; -1 for none. Accounts start with 10 in all, of which AWS lets nobody reserve the last 10: ask for more first."
+  type        = number
+  default     = -1
+
+  validation {
+    condition     = var.webhook_reserved_concurrency == -1 || var.webhook_reserved_concurrency >= 1
+    error_message = "webhook_reserved_concurrency: expected -1 or a number from 1."
+  }
+}
+
+variable "transfer_reserved_concurrency" {
+  description = "As webhook_reserved_concurrency, for the transfer function."
+  type        = number
+  default     = -1
+
+  validation {
+    condition     = var.transfer_reserved_concurrency == -1 || var.transfer_reserved_concurrency >= 1
+    error_message = "transfer_reserved_concurrency: expected -1 or a number from 1."
+  }
+}
+
+variable "api_rate_limit" {
+  description = "Requests a second that each route of the functions' API takes; bursts of twice as many."
+  type        = number
+  default     = 100
+
+  validation {
+    condition     = var.api_rate_limit >= 1 && var.api_rate_limit <= 5000
+    error_message = "api_rate_limit: expected 1 to 5000."
+  }
+}
+
+variable "sweep_minutes" {
+  description = "How often the sweep looks for calls whose webhook never came."
+  type        = number
+  default     = 15
+
+  validation {
+    condition     = var.sweep_minutes >= 5 && var.sweep_minutes <= 60 && floor(var.sweep_minutes) == var.sweep_minutes
+    error_message = "sweep_minutes: expected a whole number from 5 to 60."
+  }
+}
+
+# --- Keeping and seeing -------------------------------------------------------------------------------------------
+
+variable "records_retention_days" {
+  description = "Days after which records, transcripts and audio are deleted."
+  type        = number
+  default     = 365
+
+  validation {
+    condition     = var.records_retention_days >= 1 && var.records_retention_days <= 3650
+    error_message = "records_retention_days: expected 1 to 3650."
+  }
+}
+
+variable "delete_records" {
+  description = "Let destroy delete a bucket that still holds records."
+  type        = bool
+  default     = false
+}
+
+variable "log_retention_days" {
+  description = "Days that logs are kept."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827], var.log_retention_days)
+    error_message = "log_retention_days: expected one of CloudWatch's values: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096 or 1827."
+  }
+}
+
+variable "alarm_email" {
+  description = "Who gets the alarms; AWS sends a mail to confirm. Empty: subscribe to the topic by other means."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^([^@\\s]+@[^@\\s]+\\.[^@\\s]+)?$", var.alarm_email))
+    error_message = "alarm_email: expected an e-mail address."
+  }
+}

@@ -1,0 +1,10 @@
+terraform {
+  required_version = ">= 1.11" # write-only arguments: secrets never reach the state
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.100, < 7.0"
+    }
+  }
+}

@@ -1,0 +1,374 @@
+# Names are those of modules/aws wherever the thing is the same; tests/terraform/test_parity.py lists the differences.
+
+# --- The four that have no default ---------------------------------------------------------------------------------
+
+variable "project" {
+  description = "Id of the Google Cloud project that everything is made in."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
+    error_message = "project: expected the project's id (6 to 30 lower-case letters, digits and hyphens), not its display name or number."
+  }
+}
+
+variable "elevenlabs_agent_id" {
+  description = "The ElevenLabs agent that answers, as its page shows it (agent_…)."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{8,64}$", var.elevenlabs_agent_id))
+    error_message = "elevenlabs_agent_id: expected an agent's id such as agent_0123456789abcdef, 8 to 64 letters, digits, _ or -."
+  }
+}
+
+variable "elevenlabs_api_key" {
+  description = "API key of the ElevenLabs workspace; goes to Secret Manager and never into the state."
+  type        = string
+  sensitive   = true
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{16,128}$", var.elevenlabs_api_key))
+    error_message = "elevenlabs_api_key: expected an API key, 16 to 128 letters, digits, _ or -, without spaces or quotes."
+  }
+}
+
+variable "transfer_targets" {
+  description = "Humans a caller can be handed to: name = number in E.164, or several with commas, dialled in order. The first name in the alphabet is the default."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for number in values(var.transfer_targets) : can(regex("^\\+[1-9][0-9]{7,14}(,\\+[1-9][0-9]{7,14})*$", number))])
+    error_message = "transfer_targets: expected every number in E.164 such as +919876500001."
+  }
+  validation {
+    condition     = length(var.transfer_targets) > 0 || var.transfer_team_1_number != "" || var.transfer_team_2_number != ""
+    error_message = "transfer_targets: expected at least one, such as {\"support\": \"+919876500001\"}, or transfer_team_1_number."
+  }
+}
+
+# --- Tokens and keys between the parts: `make deploy-gcp` makes them and keeps them in Secret Manager --------------
+# Google's provider makes no random values that stay out of the state, so they come in from outside.
+
+variable "media_token" {
+  description = "Token in the path of the media socket; Exotel signs nothing, so this is what keeps strangers out."
+  type        = string
+  sensitive   = true
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{24,128}$", var.media_token))
+    error_message = "media_token: expected 24 to 128 letters, digits, _ or -, because it is part of a URL."
+  }
+}
+
+variable "exotel_token" {
+  description = "Token in the query of the Connect and Passthru URLs."
+  type        = string
+  sensitive   = true
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{24,128}$", var.exotel_token))
+    error_message = "exotel_token: expected 24 to 128 letters, digits, _ or -, because it is part of a URL."
+  }
+}
+
+variable "control_token" {
+  description = "Bearer token of the relay's /bg-sound."
+  type        = string
+  sensitive   = true
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{24,128}$", var.control_token))
+    error_message = "control_token: expected 24 to 128 letters, digits, _ or -."
+  }
+}
+
+variable "events_secret" {
+  description = "Signs the relay's events to the webhook function."
+  type        = string
+  sensitive   = true
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{24,128}$", var.events_secret))
+    error_message = "events_secret: expected 24 to 128 letters, digits, _ or -."
+  }
+}
+
+# --- Agent and calls -----------------------------------------------------------------------------------------------
+
+variable "elevenlabs_webhook_secret" {
+  description = "Secret of the post-call webhook (wsec_…), several comma-separated while one is rotated. ElevenLabs shows it once the webhook's URL, an output of the first deploy, is entered there; until then webhooks are refused and the sweep fetches transcripts."
+  type        = string
+  default     = ""
+  sensitive   = true
+
+  validation {
+    condition     = can(regex("^\\S*$", var.elevenlabs_webhook_secret))
+    error_message = "elevenlabs_webhook_secret: expected wsec_…, or several with commas, without spaces or line breaks."
+  }
+}
+
+variable "elevenlabs_region" {
+  description = "Where the ElevenLabs workspace lives."
+  type        = string
+  default     = "default"
+
+  validation {
+    condition     = contains(["default", "us", "eu", "india", "singapore"], var.elevenlabs_region)
+    error_message = "elevenlabs_region: expected default, us, eu, india or singapore."
+  }
+}
+
+variable "transfer_team_1_number" {
+  description = "A target by its old name: the number of team 1, E.164."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(\\+[1-9][0-9]{7,14})?$", var.transfer_team_1_number))
+    error_message = "transfer_team_1_number: expected E.164 such as +919876500001."
+  }
+}
+
+variable "transfer_team_2_number" {
+  description = "A target by its old name: the number of team 2, E.164."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(\\+[1-9][0-9]{7,14})?$", var.transfer_team_2_number))
+    error_message = "transfer_team_2_number: expected E.164 such as +919876500001."
+  }
+}
+
+variable "relay_environment" {
+  description = "Further settings of the relay (docs/contracts.md), for instance { BACKGROUND_SOUND_VOLUME = \"0.2\" }. Never secrets: those go by relay_secrets."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.relay_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH)", name))])
+    error_message = "relay_environment: a secret must not be plain environment; put it in Secret Manager and its id in relay_secrets."
+  }
+}
+
+variable "relay_secrets" {
+  description = "Further secrets of the relay: environment variable = id of a secret in this project's Secret Manager, with :VERSION or without (latest), for instance MEDIA_BASIC_AUTH or another vendor's key."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for reference in values(var.relay_secrets) : can(regex("^[A-Za-z0-9_-]{1,255}(:([0-9]+|latest))?$", reference))])
+    error_message = "relay_secrets: expected ids of secrets such as openai-api-key or openai-api-key:3."
+  }
+}
+
+variable "webhook_environment" {
+  description = "Further settings of the webhook function and the sweep (docs/functions.md), for instance { FETCH_AUDIO = \"true\" }. Never secrets."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.webhook_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH)", name))])
+    error_message = "webhook_environment: a secret must not be plain environment."
+  }
+}
+
+variable "transfer_environment" {
+  description = "Further settings of the transfer function (docs/functions.md), for instance { TRANSFER_WAIT_SECONDS = \"8\" }. Never secrets."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.transfer_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH)", name))])
+    error_message = "transfer_environment: a secret must not be plain environment."
+  }
+}
+
+# --- Place and name ------------------------------------------------------------------------------------------------
+
+variable "region" {
+  description = "Google Cloud region. Mumbai is nearest to Exotel and its callers."
+  type        = string
+  default     = "asia-south1"
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "region: expected a region such as asia-south1, without a zone's letter."
+  }
+}
+
+variable "name" {
+  description = "Prefix of everything's name; another name makes a second, separate installation in the same project."
+  type        = string
+  default     = "voice-bridge"
+
+  validation {
+    # A service account's id has at most 30 characters, and the longest is NAME-scheduler.
+    condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.name))
+    error_message = "name: expected 3 to 20 lower-case letters, digits and hyphens, starting with a letter."
+  }
+}
+
+variable "domain_name" {
+  description = "Name for the relay, for instance calls.example.com. Empty: Cloud Run's own name and certificate are used."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,63})?$", var.domain_name))
+    error_message = "domain_name: expected a name such as calls.example.com, without https:// and without a path."
+  }
+}
+
+variable "dns_zone" {
+  description = "Name of the Cloud DNS zone in this project that domain_name belongs to. Empty: make the A record yourself, from the output domain_address."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.dns_zone == "" || var.domain_name != ""
+    error_message = "dns_zone: expected only together with domain_name."
+  }
+}
+
+# --- Relay ---------------------------------------------------------------------------------------------------------
+
+variable "relay_image_tag" {
+  description = "Tag of the relay's image in the repository that this makes; make deploy-gcp derives it from the content."
+  type        = string
+  default     = "none"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$", var.relay_image_tag)) && var.relay_image_tag != "latest"
+    error_message = "relay_image_tag: expected a tag that names one content, so not latest."
+  }
+}
+
+variable "relay_cpu" {
+  description = "CPUs of a relay instance. The relay is one process: a second CPU only takes the network's work off it. Cloud Run gives less than one only to instances that serve one request at a time."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = contains([1, 2], var.relay_cpu)
+    error_message = "relay_cpu: expected 1 or 2."
+  }
+}
+
+variable "relay_memory" {
+  description = "Memory of a relay instance, MiB."
+  type        = number
+  default     = 1024
+
+  validation {
+    condition     = var.relay_memory >= 512 && var.relay_memory <= 8192 && floor(var.relay_memory) == var.relay_memory
+    error_message = "relay_memory: expected 512 (the least of a second-generation instance) to 8192."
+  }
+}
+
+variable "relay_max_calls" {
+  description = "Calls one instance takes at most, and its Cloud Run concurrency; 0 means 200, what the relay carries on one vCPU with CPU to spare."
+  type        = number
+  default     = 0
+
+  validation {
+    # One process, so one CPU is what counts; Cloud Run's own limit is 1,000 requests an instance.
+    condition     = var.relay_max_calls == 0 || (var.relay_max_calls >= 2 && var.relay_max_calls <= 300)
+    error_message = "relay_max_calls: expected 0, or 2 to 300."
+  }
+}
+
+variable "relay_min_instances" {
+  description = "Relay instances that always run; with none the first caller would wait for a container to start."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.relay_min_instances >= 1 && floor(var.relay_min_instances) == var.relay_min_instances
+    error_message = "relay_min_instances: expected a whole number from 1."
+  }
+}
+
+variable "relay_max_instances" {
+  description = "Relay instances at most; bounds the bill."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.relay_max_instances >= var.relay_min_instances && floor(var.relay_max_instances) == var.relay_max_instances
+    error_message = "relay_max_instances: expected a whole number, relay_min_instances or more."
+  }
+}
+
+# --- Functions -----------------------------------------------------------------------------------------------------
+
+variable "package_directory" {
+  description = "Folder with the functions' packages that make package writes."
+  type        = string
+  default     = "../../../build"
+}
+
+variable "transfer_min_instances" {
+  description = "Instances of the transfer function that always run. Exotel waits seconds for its answer, and with 0 a cold start is part of them."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.transfer_min_instances >= 0 && floor(var.transfer_min_instances) == var.transfer_min_instances
+    error_message = "transfer_min_instances: expected a whole number from 0."
+  }
+}
+
+variable "function_max_instances" {
+  description = "Instances of the webhook and of the transfer function at most: what a flood can cost."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.function_max_instances >= 1 && var.function_max_instances >= var.transfer_min_instances
+    error_message = "function_max_instances: expected a number from 1, transfer_min_instances or more."
+  }
+}
+
+variable "sweep_minutes" {
+  description = "How often the sweep looks for calls whose webhook never came."
+  type        = number
+  default     = 15
+
+  validation {
+    condition     = var.sweep_minutes >= 5 && var.sweep_minutes <= 60 && floor(var.sweep_minutes) == var.sweep_minutes
+    error_message = "sweep_minutes: expected a whole number from 5 to 60."
+  }
+}
+
+# --- Keeping and seeing --------------------------------------------------------------------------------------------
+
+variable "records_retention_days" {
+  description = "Days after which records, transcripts and audio are deleted."
+  type        = number
+  default     = 365
+
+  validation {
+    condition     = var.records_retention_days >= 1 && var.records_retention_days <= 3650
+    error_message = "records_retention_days: expected 1 to 3650."
+  }
+}
+
+variable "delete_records" {
+  description = "Let destroy delete a bucket that still holds records."
+  type        = bool
+  default     = false
+}
+
+variable "alarm_email" {
+  description = "Who gets the alarms. Empty: nobody is told, the console lists them."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^([^@\\s]+@[^@\\s]+\\.[^@\\s]+)?$", var.alarm_email))
+    error_message = "alarm_email: expected an e-mail address."
+  }
+}
