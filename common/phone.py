@@ -7,14 +7,18 @@ The same caller is `09876500001` on the socket, `+919876500001` in one callback 
 import re
 
 _NOT_DIGITS = re.compile(r"\D+")
+_LETTERS = re.compile(r"[^\W\d_]|[#*;,]")
 _LONG = re.compile(r"\+?\d{8,15}")
 # Toll-free numbers (1800…) are dialled nationally and have no safe E.164 form; some are ten digits long (exotel.md 6).
 _TOLL_FREE = re.compile(r"^0?1800\d{6,7}$")
 
 
 def to_e164(number: str | None) -> str | None:
-    """`number` in any Indian spelling, or international with `+`, as E.164; None when that can't be done safely."""
-    if not number:
+    """`number` in any Indian spelling, or international with `+`, as E.164; None when that can't be done safely.
+
+    What holds letters is none: of "+44 20 7946 0000 ext 12" the digits alone are somebody else's number.
+    """
+    if not number or _LETTERS.search(number):
         return None
     text = number.strip()
     digits = _NOT_DIGITS.sub("", text)

@@ -31,7 +31,7 @@ EXTRAS: Final[Mapping[str, str]] = {
     "calls": "console",
     "doctor": "console",
 }
-"""The extra of the package that brings a command's libraries; for all others it is `relay`."""
+"""The extra of the package that brings a command's libraries; for all others it is `tools`."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
             try:
                 chosen = importlib.import_module(module)
             except ModuleNotFoundError as error:
-                extra = EXTRAS.get(name, "relay")
+                extra = EXTRAS.get(name, "tools")
                 parser.error(f"{name} needs {error.name}: pip install '{PACKAGE}[{extra}]'")
             chosen.add_arguments(subparser)
             subparser.set_defaults(run=chosen.run)

@@ -2,7 +2,7 @@ URL ?=
 CONSOLE := exec $(BIN)/python -m console
 
 .PHONY: softphone calls
-softphone: $(VENV)/.installed-relay ## be the caller: a phone in the browser; URL=wss://… for a relay that is deployed
+softphone: $(VENV)/.installed-tools ## be the caller: a phone in the browser; URL=wss://… for a relay that is deployed
 	@$(CONSOLE) softphone $(URL)
 
 calls: $(VENV)/.installed-console ## look at calls in the browser; STORE=s3://… for those in a bucket
@@ -19,7 +19,7 @@ call: $(VENV)/.installed-demo ## call out: make call TO=+91… or LIST=people.cs
 
 # The key stands in .env. WEBHOOK=https://… or DEPLOYMENT=aws|gcp: where the webhook goes.
 .PHONY: setup-elevenlabs
-setup-elevenlabs: $(VENV)/.installed-relay ## make your agent what the relay needs, after asking; AGENT=…, or CREATE=name for a new one
+setup-elevenlabs: $(VENV)/.installed-tools ## make your agent what the relay needs, after asking; AGENT=…, or CREATE=name for a new one
 	@$(CONSOLE) setup elevenlabs $(if $(AGENT),--agent "$(AGENT)") $(if $(CREATE),--create "$(CREATE)") \
 	  $(if $(WEBHOOK),--webhook-url "$(WEBHOOK)") $(if $(DEPLOYMENT),--deployment $(DEPLOYMENT)) $(ARGS)
 

@@ -2,13 +2,13 @@
 package-gcp: $(VENV)/.installed-relay
 	$(BIN)/python scripts/package_functions.py --cloud gcp
 
-plan-gcp: package-gcp ## what a deploy to Google Cloud would change; changes nothing
+plan-gcp: package-gcp $(VENV)/.installed-tools ## what a deploy to Google Cloud would change; changes nothing
 	$(BIN)/python -m console deploy gcp plan
 
-deploy-gcp: package-gcp ## deploy to Google Cloud and say what to paste where (docs/gcp.md)
+deploy-gcp: package-gcp $(VENV)/.installed-tools ## deploy to Google Cloud and say what to paste where (docs/gcp.md)
 	$(BIN)/python -m console deploy gcp
 
-destroy-gcp: $(VENV)/.installed-relay ## take everything down again; refuses while there are records (docs/gcp.md)
+destroy-gcp: $(VENV)/.installed-tools ## take everything down again; refuses while there are records (docs/gcp.md)
 	$(BIN)/python -m console deploy gcp destroy
 
 # What tests need to speak for the Google provider where it can't be fetched.

@@ -1,3 +1,3 @@
 .PHONY: run
-run: $(VENV)/.installed-relay ## relay and functions for real calls: set ELEVENLABS_AGENT_ID and ELEVENLABS_API_KEY
+run: $(VENV)/.installed-tools ## relay and functions for real calls: set ELEVENLABS_AGENT_ID and ELEVENLABS_API_KEY
 	@exec $(BIN)/python -m console run

@@ -8,6 +8,7 @@ stop       no more orders; those that are out are waited for, calls that run are
 
 import asyncio
 import contextlib
+import math
 import secrets
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -49,13 +50,15 @@ FOR_ALL = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`a_minute`: orders; `hours` None for any time; `waits`: for the hours, instead of stopping."""
+    """`a_minute`: orders; `hours` None for any time; `waits`: for the hours, instead of stopping; `minutes`: that all
+    calls together may last, each counted in whole minutes, and one that runs as long as it may."""
 
     a_minute: float = 30.0
     concurrent: int = 10
     hours: Hours | None = None
     waits: bool = True
     retry_unknown: bool = False
+    minutes: float = math.inf
 
 
 class Watch(Protocol):
@@ -190,6 +193,11 @@ class Campaign:
             self._moved.clear()
             if not self._queue or self._is_full():
                 await self._moved.wait()
+            elif not self._is_affordable():
+                if not self._ordering and not self._following:
+                    self._give_up(f"MAX_MINUTES={self._limits.minutes:g} would be passed by another call")
+                    return
+                await self._moved.wait()  # a call that ends early gives back what was kept for it
             elif not (opens_in := min(map(self._opens_in, {one.zone for one in self._queue}))):
                 if not await self._room.wait():
                     self._give_up("the account may have no streams at all: ask Exotel to enable AgentStream")
@@ -210,6 +218,16 @@ class Campaign:
     def _is_full(self) -> bool:
         calls = len(self._ordering) + len(self._following)
         return calls >= self._limits.concurrent or len(self._ordering) >= ORDERS_AT_ONCE
+
+    def _is_affordable(self) -> bool:
+        """Whether another call, lasting as long as it may, keeps all calls within the minutes allowed."""
+        if math.isinf(self._limits.minutes):
+            return True
+        longest = max(longest_minutes(order) for order in self._orders.values())
+        unended = (Outcome.OPEN, Outcome.UNKNOWN)
+        running = len(self._ordering) + sum(one.outcome in unended for one in self.results.values())
+        talked = sum(math.ceil(one.duration_s / 60) for one in self.results.values() if one.outcome.is_end)
+        return talked + (running + 1) * longest <= self._limits.minutes
 
     def _opens_in(self, zone: ZoneInfo | None) -> float:
         if self._limits.hours is None or zone is None:
@@ -342,6 +360,11 @@ async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> None
     [failed] = await asyncio.gather(task, return_exceptions=True)
     if isinstance(failed, Exception):
         raise failed
+
+
+def longest_minutes(order: Order) -> int:
+    """How long a call may last: its own limit, else Exotel's."""
+    return math.ceil((order.time_limit_s or MAX_TIME_LIMIT_S) / 60)
 
 
 def _may_be_ours(call: CallFacts, mark: str) -> bool:

@@ -19,7 +19,7 @@ from console.call_out.campaign import Campaign, Limits
 from console.call_out.journal import State, open_journal, read_journal
 from console.call_out.outcome import Outcome, Result
 from console.call_out.people import Callee, read_do_not_call
-from console.call_out.request import LIST_HOURS, everybody, limits_of
+from console.call_out.request import LIST_HOURS, announced, everybody, limits_of
 from console.call_out.screen import Screen, write_results
 from console.checks.shown import bare
 from console.deployment.settings import settings
@@ -52,6 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     call.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="parameter for the agent")
     call.add_argument("--status-callback", default="", metavar="URL", help="whom Exotel tells about answer and end")
     call.add_argument("--time-limit", type=int, default=0, metavar="SECONDS", help="then Exotel ends the call")
+    money = parser.add_argument_group("money")
+    money.add_argument("--countries", metavar="IN,AE", help="that may be dialled (COUNTRIES; default: the caller ID's)")
+    money.add_argument("--max-minutes", type=_minutes, metavar="N", help="of all calls together (MAX_MINUTES)")
+    money.add_argument("--yes", action="store_true", help="don't ask before the first call of a list")
     several = parser.add_argument_group("a list")
     several.add_argument("--rate", default="30/min", metavar="N/min", help="calls placed (default: 30/min)")
     several.add_argument("--account-limit", default="200/min", metavar="N/min", help="of Exotel's API for the account")
@@ -80,16 +84,45 @@ def run(options: argparse.Namespace) -> int:
         if options.results and not options.results.parent.is_dir():
             raise ValueError(f"--results {options.results}: there is no such folder")
         people, orders = everybody(options, environ, console)
-        limits = limits_of(options)
+        limits = limits_of(options, environ, orders)
         do_not_call = read_do_not_call(options.dnc) if options.dnc else frozenset()
         options.journal = options.journal or (options.list and Path(f"{options.list}.calls.jsonl"))
         if options.dry_run:
             return _rehearse(options, console, people, orders, limits, do_not_call)
         account = Account.from_env(environ)
+        new = _new(people, do_not_call, options)
+        if options.list and not _agreed(options, console, announced(new, orders, limits)):
+            return WRONG_INPUT
         return asyncio.run(_call(options, console, account, people, orders, limits, do_not_call))
     except (Problems, ValueError, OSError) as error:
         print(f"call: {error}", file=sys.stderr)
         return WRONG_INPUT
+
+
+def _new(people: Sequence[Callee], do_not_call: frozenset[str], options: argparse.Namespace) -> Sequence[str]:
+    """The numbers that this run is to call, as far as the journal tells."""
+    journal = read_journal(options.journal)
+    return [
+        one.number for one in people if journal.story(one.number).state is State.NEW and one.number not in do_not_call
+    ]
+
+
+def _agreed(options: argparse.Namespace, console: Console, announcement: str) -> bool:
+    """What the list may come to is always told; somebody at a terminal is asked whether that is meant."""
+    console.print(announcement, highlight=False)
+    if options.yes or not sys.stdin.isatty():
+        return True
+    agreed = input("Call them? [y/N] ").strip().lower() in {"y", "yes"}
+    if not agreed:
+        print("call: nobody was called", file=sys.stderr)
+    return agreed
+
+
+def _minutes(text: str) -> float:
+    minutes = float(text)  # its ValueError is argparse's to report
+    if not 1 <= minutes < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
+    return minutes
 
 
 async def _call(
@@ -173,6 +206,8 @@ def _rehearse(
     journal = read_journal(options.journal)
     states = {one.number: journal.story(one.number).state for one in people}
     new = [one for one in people if states[one.number] is State.NEW and one.number not in do_not_call]
+    if new:
+        console.print(announced([one.number for one in new], orders, limits), highlight=False)
     for one in new[:10]:
         order = orders[one.number]
         written = order.number if options.show_numbers else mask(order.number)

@@ -1,6 +1,7 @@
 """What was asked for on the command line, checked whole before anything is done."""
 
 import argparse
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -9,9 +10,10 @@ from yarl import URL
 
 from common.env import Env
 from common.phone import mask
-from console.call_out.campaign import MARK_CHARACTERS, Limits
+from console.call_out.campaign import MARK_CHARACTERS, Limits, longest_minutes
 from console.call_out.hours import Hours
 from console.call_out.people import Callee, Reading, number_of, read_list, zone, zone_of
+from console.dialling import Dialling, by_country
 from console.exotel.order import MAX_CUSTOM_FIELD, MAX_TIME_LIMIT_S, Order, stream_url
 from console.exotel.pace import per_minute
 from console.words import counted
@@ -27,7 +29,11 @@ def everybody(
     template = _template(options, environ)
     common = dict(_pair(text) for text in options.param)
 
+    asked = {"COUNTRIES": options.countries} if options.countries else {}
+    dialling = Dialling.from_env({**environ, **asked}, template.caller_id)
+
     def check(one: Callee) -> None:
+        dialling.check(one.number)
         if one.zone is None and options.hours:
             raise ValueError("whose clock do the hours follow? Give --timezone, or the row a timezone")
         field = one.custom_field or options.field
@@ -66,7 +72,7 @@ def _template(options: argparse.Namespace, environ: Mapping[str, str]) -> Order:
     return Order("", caller_id, address, "", options.record, options.status_callback, options.time_limit)
 
 
-def limits_of(options: argparse.Namespace) -> Limits:
+def limits_of(options: argparse.Namespace, environ: Mapping[str, str], orders: Mapping[str, Order]) -> Limits:
     """Raises ValueError."""
     a_minute, most = per_minute(options.rate), per_minute(options.account_limit)
     if a_minute > most:
@@ -74,7 +80,25 @@ def limits_of(options: argparse.Namespace) -> Limits:
     if options.concurrent < 1:
         raise ValueError(f"--concurrent {options.concurrent}: expected 1 or more")
     hours = Hours.parse(options.hours) if options.hours else None
-    return Limits(a_minute, options.concurrent, hours, options.outside_hours == "wait", options.retry_unknown)
+    minutes = options.max_minutes or Env(environ).number("MAX_MINUTES", default=math.inf, low=1, high=math.inf)
+    longest = max(map(longest_minutes, orders.values()))
+    if minutes < longest:
+        one = f"a single call may last {counted(longest, 'minute')}"
+        raise ValueError(f"MAX_MINUTES={minutes:g}: {one}; give --time-limit SECONDS")
+    waits = options.outside_hours == "wait"
+    return Limits(a_minute, options.concurrent, hours, waits, options.retry_unknown, minutes)
+
+
+def announced(numbers: Sequence[str], orders: Mapping[str, Order], limits: Limits) -> str:
+    """What the calls to `numbers` may come to, before the first of them: by country, and in minutes."""
+    countries = ", ".join(f"{country} {count}" for country, count in by_country(numbers).items())
+    longest = max(map(longest_minutes, orders.values()))
+    most = min(len(numbers) * longest, limits.minutes)
+    ceiling = "" if math.isinf(limits.minutes) else f" (MAX_MINUTES={limits.minutes:g})"
+    return (
+        f"{counted(len(numbers), 'number')} to call: {countries or 'none'}. Each call may last "
+        f"{counted(longest, 'minute')}, all together {counted(most, 'minute')}{ceiling}."
+    )
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -4,8 +4,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from common.env import SettingError
 from common.phone import to_e164
 from console.deployment.steps import Problems
+from console.dialling import Dialling
 
 # Settings under the names they have everywhere else in the product → the Terraform variable they become.
 SETTINGS = {
@@ -49,12 +51,16 @@ def terraform_variables(given: Mapping[str, str], names: Mapping[str, str] = SET
     """
     variables: dict[str, str] = {}
     wrong = []
+    try:
+        dialling = Dialling.from_env(given, to_e164(given.get("EXOTEL_CALLER_ID", "")) or "")
+    except SettingError as error:
+        raise Problems([str(error)]) from None
     for name, variable in names.items():
         value = given.get(name, "").strip()
         if not value:
             continue
         try:
-            variables[f"TF_VAR_{variable}"] = _normal(name, value)
+            variables[f"TF_VAR_{variable}"] = _normal(name, value, dialling)
         except ValueError as error:
             wrong.append(f"{name}: {error}")
     if wrong:
@@ -62,7 +68,7 @@ def terraform_variables(given: Mapping[str, str], names: Mapping[str, str] = SET
     return variables
 
 
-def _normal(name: str, value: str) -> str:
+def _normal(name: str, value: str, dialling: Dialling) -> str:
     if name == "TRANSFER_TARGETS":
         try:
             targets = json.loads(value)
@@ -70,14 +76,18 @@ def _normal(name: str, value: str) -> str:
             targets = None
         if not isinstance(targets, dict) or not all(isinstance(numbers, str) for numbers in targets.values()):
             raise ValueError('expected a JSON object of strings such as {"support": "+919876500001"}')
-        return json.dumps({target: _numbers(numbers) for target, numbers in targets.items()})
-    return _numbers(value) if name.startswith("TRANSFER_TEAM_") else value
+        return json.dumps({target: _numbers(numbers, dialling) for target, numbers in targets.items()})
+    return _numbers(value, dialling) if name.startswith("TRANSFER_TEAM_") else value
 
 
-def _numbers(value: str) -> str:
+def _numbers(value: str, dialling: Dialling) -> str:
     """One number or several with commas, each as E.164."""
     numbers = [(part, to_e164(part)) for part in value.split(",")]
     for part, number in numbers:
         if number is None:
             raise ValueError(f"{part.strip()!r} can't be made E.164: expected a number such as +919876500001")
+        try:
+            dialling.check(number)
+        except ValueError as error:
+            raise ValueError(f"{part.strip()!r} is {error}") from None
     return ",".join(str(number) for _, number in numbers)

@@ -8,10 +8,11 @@ from typing import TypeVar
 from yarl import URL
 
 from common.env import Env, SettingError
-from common.phone import mask, mask_within
+from common.phone import mask, mask_within, to_e164
 from console.checks.finding import Finding, Verdict
 from console.checks.relay_address import RelayAddress
 from console.checks.subject import Subject
+from console.dialling import Dialling, check_all
 from functions.common.settings import targets
 from functions.transfer.settings import Settings as TransferSettings
 from functions.webhook.settings import Settings as WebhookSettings
@@ -118,12 +119,22 @@ def _targets(subject: Subject) -> Iterator[Finding]:
     found, wrong = read_all(lambda environ: targets(Env(environ)), subject.environ)
     if wrong:
         yield from (_mistake(check, error) for error in wrong)
+    elif refused := _refused_targets(subject.environ, found):
+        for sentence in refused:
+            yield Finding(check, Verdict.FAIL, sentence, "Correct TRANSFER_TARGETS, or widen COUNTRIES.")
     elif found:
         listed = "; ".join(f"{name}: {', '.join(map(mask, numbers))}" for name, numbers in found.items())
         yield Finding(check, Verdict.PASS, f"callers can be handed to {listed}")
     else:
         missing = "nobody is set whom callers could be handed to: set TRANSFER_TARGETS if they are to be"
         yield Finding(check, Verdict.SKIPPED, missing)
+
+
+def _refused_targets(environ: Mapping[str, str], found: Mapping[str, tuple[str, ...]]) -> list[str]:
+    try:
+        return check_all(found, Dialling.from_env(environ, to_e164(environ.get("EXOTEL_CALLER_ID", "")) or ""))
+    except SettingError as error:
+        return [str(error)]
 
 
 def _media_auth(subject: Subject) -> Iterator[Finding]:

@@ -16,8 +16,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from common.env import Env
+from common.env import Env, SettingError
+from common.phone import to_e164
+from console.dialling import Dialling, check_all
 from console.run import lines
+from functions.common.settings import targets
 
 DATA = Path("data").absolute()
 LONGEST_LINE = 1 << 20  # bytes
@@ -48,6 +51,9 @@ def environment(given: Mapping[str, str]) -> dict[str, str]:
         "ELEVENLABS_AGENT_ID" if "AGENTS_FILE" not in given else "AGENTS_FILE",
         "the id of your ElevenLabs agent (`make demo` needs none)",
     )
+    wrong = check_all(targets(env), Dialling.from_env(given, to_e164(given.get("EXOTEL_CALLER_ID", "")) or ""))
+    if wrong:
+        raise SettingError("TRANSFER_TARGETS", "…", f"numbers that can be dialled ({wrong[0]})")
     port = env.integer("PORT", "BRIDGE_PORT", default=8080, low=1, high=65535)
     functions_port = env.integer("FUNCTIONS_PORT", default=8081, low=1, high=65535)
     return {

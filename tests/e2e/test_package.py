@@ -16,6 +16,7 @@ EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["option
 REQUIREMENTS = {
     "relay": ["relay"],
     "functions": ["functions-aws", "functions-gcp"],
+    "tools": ["tools"],
     "console": ["console"],
     "demo": ["demo"],
 }

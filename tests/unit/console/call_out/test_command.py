@@ -4,6 +4,7 @@ import asyncio
 import csv
 import json
 import os
+import pty
 import signal
 import sys
 from contextlib import asynccontextmanager
@@ -56,7 +57,11 @@ def people(tmp_path):
         ([ASHA, "--concurrent", "0"], "call: --concurrent 0: expected 1 or more"),
         ([ASHA, "--hours", "9-5"], "call: '9-5': expected calling hours such as 09:00-21:00"),
         ([ASHA, "--timezone", "India"], "call: 'India' is not a time zone"),
-        ([LEE, "--hours", "09:00-21:00"], "call: whose clock do the hours follow?"),
+        ([LEE, "--hours", "09:00-21:00", "--countries", "SG"], "call: whose clock do the hours follow?"),
+        ([LEE], "call: a number of SG; allowed: IN (COUNTRIES=IN,SG would widen it)"),
+        (["+870773111632", "--countries", "IN,SG"], "call: a satellite"),
+        ([ASHA, "--countries", "IN,XX"], "call: COUNTRIES='IN,XX': expected codes of countries"),
+        ([ASHA, "--max-minutes", "10"], "call: MAX_MINUTES=10: a single call may last 240 minutes; give --time-limit"),
         ([ASHA, "--dnc", "{folder}/none.csv"], "call: {folder}/none.csv can't be read"),
         ([ASHA, "--results", "{folder}/no/out.csv"], "call: --results {folder}/no/out.csv: there is no such folder"),
         ([ASHA, "--status-callback", "example.com"], "call: --status-callback: expected an http"),
@@ -105,6 +110,7 @@ def test_a_rehearsal_asks_exotel_nothing_and_hides_numbers_and_token(settings, p
     assert "Line 4 has the number of line 2 again: called once." in printed
     assert "would call ***0001; its own parameters: name" in printed
     assert "to wss://relay.example/media/…" in printed
+    assert "1 number to call: IN 1. Each call may last 240 minutes, all together 240 minutes." in printed
     assert "1 to call, 0 called before, 0 to look for first, 1 not to be called." in printed
     assert "98765" not in printed
     assert not list(tmp_path.glob("*.jsonl"))
@@ -174,6 +180,29 @@ async def test_a_single_number_says_by_its_status_whether_it_was_answered(number
         ended, printed = await typed(environ, number, "--show-numbers")
     assert ended == status
     assert number in printed
+
+
+@pytest.mark.parametrize(("answer", "called"), [("n", 0), ("", 0), ("y", 2)])
+async def test_at_a_terminal_a_list_is_announced_and_asked_about(people, answer, called):
+    """What it may cost is told before the first call: how many numbers of which country, and how many minutes."""
+    ours, theirs = pty.openpty()
+    async with exotel() as (rest, environ):
+        environ |= {"MAX_MINUTES": "15"}
+        command = ("--list", str(people), *ALWAYS, "--rate", "3/s", "--time-limit", "600")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "console", "call", "--env-file", os.devnull, *command),
+            cwd=ROOT, env=environ, stdin=theirs, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        os.close(theirs)
+        os.write(ours, f"{answer}\n".encode())
+        async with asyncio.timeout(60):
+            printed = (await process.communicate())[0].decode()
+        os.close(ours)
+        assert len(rest.calls) == called, printed
+    assert (
+        "2 numbers to call: IN 2. Each call may last 10 minutes, all together 15 minutes (MAX_MINUTES=15)." in printed
+    )
+    assert process.returncode == (0 if called else 2)
 
 
 async def test_wrong_credentials_end_it_with_the_reason(people):
