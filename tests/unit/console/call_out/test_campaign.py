@@ -477,14 +477,9 @@ def test_a_journal_that_can_not_be_written_ends_the_calling(tmp_path, monkeypatc
     run()
 
 
-@virtual
-async def test_no_call_is_placed_that_could_pass_the_minutes_allowed():
+@in_world(count=12)
+async def test_no_call_is_placed_that_could_pass_the_minutes_allowed(world):
     """Calls of a minute, each allowed five: with ten minutes two run at once, and early ends pay for the next ones."""
-    with TemporaryDirectory() as folder:
-        world = World(Path(folder), 12)
-        async with world.campaign(time_limit_s=300, minutes=10) as campaign:
-            results = await campaign.run()
-        outcomes = [one.outcome for one in results]
-        assert outcomes.count(Outcome.ANSWERED) == 6, "six minutes talked, and another call might take five"
-        assert outcomes.count(Outcome.NOT_CALLED) == 6
-        assert "MAX_MINUTES=10" in campaign.stopped_because
+    outcomes = await world.run(time_limit_s=300, minutes=10)
+    assert outcomes == ["answered"] * 6 + ["not-called"] * 6, "after six minutes another call might take five"
+    assert "MAX_MINUTES=10" in world.because
