@@ -5,9 +5,10 @@
 
 import argparse
 import importlib
+import re
 import sys
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NoReturn
 
 from common import __version__
 
@@ -34,10 +35,17 @@ EXTRAS: Final[Mapping[str, str]] = {
 """The extra of the package that brings a command's libraries; for all others it is `tools`."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """Complains about arguments without showing an address among them: addresses hold tokens."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(re.sub(r"[A-Za-z]+://\S+|\S*[?&]token=\S*", "(an address)", message))
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The exit status of the chosen command; only that command's libraries are imported."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(prog="voice-bridge", description=(__doc__ or "").partition("\n")[0])
+    parser = _Parser(prog="voice-bridge", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--version", action="version", version=f"{PACKAGE} {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, about) in COMMANDS.items():

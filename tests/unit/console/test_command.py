@@ -40,6 +40,24 @@ def test_what_can_not_be_used_is_one_line_and_status_2(tmp_path, capsys, argumen
     assert line.startswith(says.format(folder=tmp_path))
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["doctor", "wss://relay.example.com/media/T0KEN"],
+        ["doctor", "--deployment", "https://f.example.com/connect?token=T0KEN"],
+        ["softphone", "wss://relay.example.com/media", "wss://relay.example.com/media/T0KEN"],
+    ],
+)
+def test_an_argument_that_is_not_understood_is_refused_without_its_token(capsys, arguments):
+    """A forgotten --relay: the complaint repeated the address, into whatever keeps the terminal's output."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    complaint = capsys.readouterr().err
+    assert "T0KEN" not in complaint
+    assert "(an address)" in complaint
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_calls_prints_an_address_serves_it_and_ends_when_told(tmp_path, number):
     write_records(tmp_path / "store", 3)
