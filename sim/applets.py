@@ -87,6 +87,8 @@ class Connect:
     fallback_url: str = ""
     people: Mapping[str, Person] = field(default_factory=dict)
     event_method: str = "POST"
+    tells_status: bool = True
+    """Whether DialCallStatus is told; some accounts get CallType and durations alone."""
     if_answered: "Applet | None" = None
     if_nobody: "Applet | None" = None
     if_not_dialled: "Applet | None" = None
@@ -110,11 +112,12 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One number dialled."""
+    """One number dialled. `dialled_s`: how long it was dialled and talked, which is all that DialCallDuration tells."""
 
     number: str
     outcome: Outcome
     talk_s: float
+    dialled_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -146,7 +149,7 @@ class CallFacts:
             "CallFrom": self.from_,
             "CallTo": self.to,
             "Direction": "incoming",
-            "Created": _ist(self.started),
+            "Created": self.started.astimezone(IST).strftime("%a, %d %b %Y %H:%M:%S"),  # as seen live (exotel.md 2.1)
             "DialCallDuration": "0",
             "StartTime": _ist(self.started),
             "EndTime": NO_END_TIME,
@@ -167,6 +170,7 @@ class FlowRunner:
         self._facts = facts
         self._timeline = timeline
         self._last_attempt: Attempt | None = None
+        self._tells_status = True
         self._background: set[asyncio.Task[Any]] = set()
 
     async def run(self, first: Applet | None) -> FlowResult:
@@ -196,6 +200,7 @@ class FlowRunner:
         return None
 
     async def _connect(self, applet: Connect) -> Applet | None:
+        self._tells_status = applet.tells_status
         for _ in range(MAX_FETCHES):
             answer = await self._whom_to_dial(applet)
             numbers = _numbers(answer)
@@ -253,9 +258,11 @@ class FlowRunner:
         def tell(event: str, status: str = "") -> None:
             self._timeline.note("flow", status if event == "Terminal" else event.lower(), number)
             if event_url:
-                values = {**self._facts.query(), "EventType": event, "DialWhomNumber": number, "Status": status}
+                values = {**self._facts.query(), "EventType": event, "DialWhomNumber": number}
+                if applet.tells_status or event != "Terminal":
+                    values["Status"] = status
                 if event == "Terminal":
-                    values |= {"DialCallStatus": status, "DialCallDuration": f"{attempt.talk_s:.0f}"}
+                    values |= self._dial_values()
                 self._later(self._request("dial-events", applet.event_method, event_url, values))
 
         tell("Dial", "queued")
@@ -264,7 +271,8 @@ class FlowRunner:
         in_time = person.ring_s <= ringing_s
         await asyncio.sleep(min(person.ring_s, ringing_s))
         outcome = person.outcome if in_time else Outcome.NO_ANSWER
-        attempt = Attempt(number, outcome, person.talk_s if outcome is Outcome.ANSWERED else 0.0)
+        talk_s = person.talk_s if outcome is Outcome.ANSWERED else 0.0
+        attempt = Attempt(number, outcome, talk_s, min(person.ring_s, ringing_s) + talk_s)
         if outcome is Outcome.ANSWERED:
             self.result.answered_at = asyncio.get_running_loop().time()
             tell("Answered", "in-progress")
@@ -284,7 +292,10 @@ class FlowRunner:
             "DialWhomNumber": last.number,
             "DialCallStatus": last.outcome.value,
             "CallType": "completed" if answered else "incomplete",
+            "DialCallDuration": f"{last.dialled_s:.0f}",
         }
+        if not self._tells_status:
+            del values["DialCallStatus"]
         return values | ({"Legs[0][OnCallDuration]": f"{last.talk_s:.0f}"} if answered else {})
 
     async def _request(

@@ -2,7 +2,7 @@
 
 calls/{call_sid}/events/        relay events as received
                  requests/      a human was asked for: what was asked, which target that is
-                 connect/       answer-*: numbers given to Exotel · first: it began to wait · empty: it waited in vain
+                 connect/       answer-*: numbers given to Exotel · first-*: it began to wait · empty-*: … in vain
                  dial/          how a dialled number fared
                  streams/       how Exotel says a stream ended
                  closed/        streams whose relay died
@@ -25,8 +25,8 @@ class Pieces:
     events: tuple[Document, ...] = ()
     requests: tuple[Document, ...] = ()
     answers: tuple[Document, ...] = ()
-    waited_in_vain: bool = False
-    first_asked: Document | None = None
+    empties: tuple[Document, ...] = ()
+    first_asked: tuple[Document, ...] = ()
     dials: tuple[Document, ...] = ()
     streams: tuple[Document, ...] = ()
     closings: tuple[Document, ...] = ()
@@ -44,19 +44,17 @@ def gather(store: Store, call_sid: str, seen: MutableMapping[str, Document] | No
     seen = {} if seen is None else seen
     prefix = layout.pieces(call_sid)
     kinds: dict[str, list[Document]] = {}
-    named: dict[str, Document] = {}
     conversation_ids: set[str] = set()
     for key, document in _read(store, prefix, seen):
         kind, _, name = key.removeprefix(prefix).partition("/")
         if kind == "conversations":
             conversation_ids.add(name.removesuffix(".json"))
-        elif kind == "connect" and not name.startswith("answer-"):
-            named[name] = document
+        elif kind == "connect":
+            kinds.setdefault(name.removesuffix(".json").partition("-")[0], []).append(document)
         else:
             kinds.setdefault(kind, []).append(document)
     for event in kinds.get("events", ()):
-        mentioned = [event, *objects(event, "agents")]
-        conversation_ids.update(filter(layout.is_id, (text(item, "conversation_id") for item in mentioned)))
+        conversation_ids.update(mentioned(event))
     results = [
         document
         for conversation_id in sorted(conversation_ids)
@@ -66,15 +64,22 @@ def gather(store: Store, call_sid: str, seen: MutableMapping[str, Document] | No
     return Pieces(
         events=tuple(kinds.get("events", ())),
         requests=tuple(kinds.get("requests", ())),
-        answers=tuple(kinds.get("connect", ())),
-        waited_in_vain="empty.json" in named,
-        first_asked=named.get("first.json"),
+        answers=tuple(kinds.get("answer", ())),
+        empties=tuple(kinds.get("empty", ())),
+        first_asked=tuple(kinds.get("first", ())),
         dials=tuple(kinds.get("dial", ())),
         streams=tuple(kinds.get("streams", ())),
         closings=tuple(kinds.get("closed", ())),
         results=tuple(results),
         conversation_ids=frozenset(conversation_ids),
     )
+
+
+def mentioned(event: Document) -> Iterator[str]:
+    """The conversations that a relay event names."""
+    for item in (event, *objects(event, "agents")):
+        if layout.is_id(conversation_id := text(item, "conversation_id")):
+            yield conversation_id
 
 
 def linked_call(conversation_id: str, store: Store) -> str:

@@ -46,6 +46,12 @@ def find_target(targets: Targets, asked: str) -> str | None:
     return next((name for name in targets if spelling(name) == wanted), None)
 
 
+def refusal(asked: str, targets: Targets) -> str:
+    """Why nobody is called: for the agent, and for the record."""
+    names = ", ".join(targets) or "none: set TRANSFER_TARGETS"
+    return f"{asked or 'a default target'!r} is not configured; configured are: {names}"
+
+
 def spelling(name: str) -> str:
     """`Team 1`, `team-1` and `TEAM1` are the same word."""
     return "".join(letter for letter in name.casefold() if letter.isalnum())

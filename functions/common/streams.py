@@ -1,10 +1,10 @@
 """The media streams of a call, from the relay's events. Usually there is one; a handshake retry makes a second."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.documents import Document, objects, text
 from common.times import to_unix
-from functions.common.pieces import Pieces
+from functions.common.pieces import Pieces, mentioned
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,7 @@ class Stream:
     first: Document
     ended: Document | None
     closed: Document | None
+    conversation_ids: frozenset[str] = frozenset()
 
     @property
     def started_at(self) -> float:
@@ -56,7 +57,8 @@ def streams_of(pieces: Pieces) -> list[Stream]:
         ended = max((event for event in events if text(event, "type") == "call.ended"), key=_when, default=None)
         # What call.started says of the start, call.ended says too; a transfer request knows least.
         first = min(events, key=lambda event: (text(event, "type") == "call.transfer_requested", _when(event)))
-        streams.append(Stream(stream_sid, first, ended, closed.get(stream_sid)))
+        conversation_ids = frozenset(one for event in events for one in mentioned(event))
+        streams.append(Stream(stream_sid, first, ended, closed.get(stream_sid), conversation_ids))
     return sorted(streams, key=lambda stream: (stream.started_at, stream.stream_sid))
 
 
@@ -65,6 +67,34 @@ def main_stream(pieces: Pieces) -> Stream | None:
     streams = streams_of(pieces)
     lasting = [stream for stream in streams if stream.end_reason != "replaced"] or streams
     return lasting[-1] if lasting else None
+
+
+def of_stream(pieces: Pieces, stream: Stream | None) -> Pieces:
+    """What concerns `stream`: a flow can lead back to the bot, and then one call has several streams after each other.
+
+    What was asked for on an earlier one was dealt with when that ended. What names no stream, and conversations that no
+    stream of the relay's had, count for any.
+    """
+    others = [other for other in streams_of(pieces) if stream and other.stream_sid != stream.stream_sid]
+    if stream is None or not others:
+        return pieces
+    theirs = frozenset[str]().union(*(other.conversation_ids for other in others)) - stream.conversation_ids
+
+    def ours(items: tuple[Document, ...]) -> tuple[Document, ...]:
+        return tuple(item for item in items if text(item, "stream_sid") in {"", stream.stream_sid})
+
+    return replace(
+        pieces,
+        events=ours(pieces.events),
+        requests=ours(pieces.requests),
+        answers=ours(pieces.answers),
+        empties=ours(pieces.empties),
+        dials=ours(pieces.dials),
+        streams=ours(pieces.streams),
+        closings=ours(pieces.closings),
+        results=tuple(one for one in pieces.results if text(one, "conversation_id") not in theirs),
+        conversation_ids=pieces.conversation_ids - theirs,
+    )
 
 
 def _when(event: Document) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from enum import Enum, StrEnum
 
 from common.documents import Document, mapping, objects, text
 from functions.common.pieces import Pieces
-from functions.common.streams import Stream, main_stream
+from functions.common.streams import Stream, main_stream, of_stream, streams_of
 
 
 class TransferState(StrEnum):
@@ -76,18 +76,24 @@ class Decision:
     failure: str = ""
 
 
-def decide(pieces: Pieces) -> Decision:
-    """UNDECIDED means that somebody who may want a human has not spoken yet: the relay, or the vendor's webhook."""
+def decide(pieces: Pieces, stream_sid: str = "") -> Decision:
+    """About the stream that ended last, or the one that Exotel names, should the relay have told of it.
+
+    UNDECIDED means that somebody who may want a human has not spoken yet: the relay, or the vendor's webhook. A webhook
+    alone settles nothing while the relay has not said how the stream ended: its request may be on the way still.
+    """
+    stream = next((one for one in streams_of(pieces) if one.stream_sid == stream_sid), main_stream(pieces))
+    pieces = of_stream(pieces, stream)
     if want := wanted(pieces):
         return Decision(Verdict.WANTED, want)
-    stream = main_stream(pieces)
     failure = _failure(pieces, stream)
     if stream and stream.end_reason == "caller_hung_up":
         return Decision(Verdict.NOT_WANTED)
     if failure == _NO_STREAM:
         return Decision(Verdict.NOT_WANTED, failure=failure)
     heard_of = {text(result, "conversation_id") for result in pieces.results}
-    if heard_of and heard_of >= pieces.conversation_ids:
+    over = stream is None or bool(stream.end_reason)
+    if heard_of and heard_of >= pieces.conversation_ids and over:
         return Decision(Verdict.NOT_WANTED, failure=failure)
     if stream and stream.ended and not _webhook_expected(pieces, stream, heard_of):
         return Decision(Verdict.NOT_WANTED, failure=failure)
@@ -107,7 +113,15 @@ def wanted(pieces: Pieces) -> Want | None:
 
 
 def transfer_of(pieces: Pieces) -> Document | None:
-    """`transfer` of the record; None when nobody wanted one."""
+    """`transfer` of the record: of the last stream that wanted one; None when nobody did."""
+    streams = streams_of(pieces)
+    if len(streams) < 2:
+        return _transfer_of(pieces)
+    found = (_transfer_of(of_stream(pieces, stream)) for stream in reversed(streams))
+    return next(filter(None, found), None)
+
+
+def _transfer_of(pieces: Pieces) -> Document | None:
     want = wanted(pieces)
     if pieces.answers and (want is None or want.target not in {text(answer, "target") for answer in pieces.answers}):
         # TRANSFER_ON_FAILURE came before, or without, anybody's wish: what happened counts.
@@ -120,7 +134,7 @@ def transfer_of(pieces: Pieces) -> Document | None:
     if refused is None:
         return None
     unknown = Want(text(refused, "asked"), text(refused, "reason"), text(refused, "summary"))
-    return _transfer(TransferState.NONE, unknown, [])
+    return {**_transfer(TransferState.NONE, unknown, []), "refusal": text(refused, "refusal") or "not configured"}
 
 
 def attempts_of(pieces: Pieces) -> list[Document]:
@@ -146,7 +160,7 @@ def attempts_of(pieces: Pieces) -> list[Document]:
 
 def _overall(pieces: Pieces, attempts: list[Document]) -> TransferState:
     if not attempts:
-        return TransferState.FAILED if pieces.waited_in_vain else TransferState.REQUESTED
+        return TransferState.FAILED if pieces.empties else TransferState.REQUESTED
     states = [TransferState(attempt["state"]) for attempt in attempts]
     of_all = [_state(dial) for dial in pieces.dials if not text(dial, "number")]
     for state in (TransferState.ANSWERED, TransferState.RINGING):
@@ -165,6 +179,7 @@ def _transfer(state: TransferState, want: Want, attempts: list[Document]) -> Doc
         "reason": want.reason,
         "summary": want.summary,
         "attempts": attempts,
+        "refusal": None,
     }
 
 

@@ -1,7 +1,7 @@
 """The answer to Exotel's Connect applet (exotel.md 3.2): HTTP 200, JSON, E.164. Anything else dials nobody."""
 
 import re
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from common.documents import Document
 from common.forwarded import secure
@@ -15,7 +15,9 @@ _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d+)?")
 _LONGEST_SUMMARY = 400  # characters; about half a minute of speech before the human hears the caller
 
 
-def connect_answer(numbers: list[str], want: Want, settings: Settings, request: Request) -> Document:
+def connect_answer(
+    numbers: list[str], want: Want, settings: Settings, request: Request, stream_sid: str = ""
+) -> Document:
     """Every documented field that the settings ask for; those that are off are left out."""
     fields = settings.connect
     answer: Document = {
@@ -34,13 +36,16 @@ def connect_answer(numbers: list[str], want: Want, settings: Settings, request: 
         answer["parallel_ringing"] = {"activate": True, "max_parallel_attempts": fields.parallel}
     if playback := _playback(fields.playback, want):
         answer["start_call_playback"] = {"playback_to": fields.playback_to, **playback}
-    if url := events_url(settings, request):
+    if url := events_url(settings, request, stream_sid):
         answer["dial_passthru_event_url"] = url
     return answer
 
 
-def events_url(settings: Settings, request: Request) -> str:
-    """Where Exotel is to report how the dialling goes: here, as it reached us, with the same credentials."""
+def events_url(settings: Settings, request: Request, stream_sid: str = "") -> str:
+    """Where Exotel is to report how the dialling goes: here, as it reached us, with the same credentials.
+
+    With the stream that the dialling belongs to: Exotel does not say it, and a call may have several.
+    """
     wanted = settings.connect.events_url
     if wanted not in {"auto", "off"}:
         return wanted
@@ -50,8 +55,9 @@ def events_url(settings: Settings, request: Request) -> str:
     scheme = "https" if secure(request.headers, default=True) else "http"
     path = request.path.removesuffix("/connect") + "/dial-events"
     userinfo = settings.basic_auth.userinfo if settings.basic_auth else ""
-    token = f"?token={quote(settings.tokens[0], safe='')}" if settings.tokens else ""
-    return f"{scheme}://{userinfo}{host}{path}{token}"
+    query = {"token": settings.tokens[0]} if settings.tokens else {}
+    query |= {"stream_sid": stream_sid} if stream_sid else {}
+    return f"{scheme}://{userinfo}{host}{path}{'?' if query else ''}{urlencode(query, quote_via=quote, safe='')}"
 
 
 def _music(setting: str) -> Document:

@@ -14,6 +14,7 @@ from functions.common.pending import mark_call
 from functions.common.pieces import gather
 from functions.common.routes import Handler, Routes, serve
 from functions.common.store import Store
+from functions.common.streams import main_stream
 from functions.common.transfers import OUTCOMES, Verdict, decide, transfer_of
 from functions.transfer import exotel
 from functions.transfer.connect import FOLDED_AFTER_S, Connect
@@ -92,7 +93,8 @@ class TransferApp:
             self._keep(call_sid, "streams", result)
         if (not result or "dialwhomnumber" in said) and self._store_dial(call_sid, said):
             return answer(200, {"status": "ok"})
-        return answer(302 if self._goes_on(call_sid) else 200, {"status": "ok"})
+        stream_sid = text(result, "stream_sid")
+        return answer(302 if self._goes_on(call_sid, stream_sid) else 200, {"status": "ok"})
 
     def _dial_events(self, request: Request) -> Response:
         said = exotel.parameters(request)
@@ -100,10 +102,10 @@ class TransferApp:
             log.warning("dial_event_unreadable", "a dial event without CallSid or state", names=sorted(said))
         return answer(200, {"status": "ok"})
 
-    def _goes_on(self, call_sid: str) -> bool:
+    def _goes_on(self, call_sid: str, stream_sid: str) -> bool:
         """Undecided goes on too: the Connect applet is where to wait."""
         pieces = gather(self._store, call_sid)
-        decision = decide(pieces)
+        decision = decide(pieces, stream_sid)
         if decision.want:
             return bool(self._settings.targets.get(decision.want.target))
         if decision.failure and self._settings.on_failure:
@@ -115,7 +117,13 @@ class TransferApp:
         result = exotel.dial_result(said)
         if not call_sid or result is None:
             return False
-        if self._keep(call_sid, "dial", result) and result["state"] in OUTCOMES:
+        stream_sid = said.get(
+            "stream_sid", ""
+        )  # from the URL that we gave; else it is about the stream that ended last
+        if not layout.is_id(stream_sid):
+            stream = main_stream(gather(self._store, call_sid))
+            stream_sid = stream.stream_sid if stream else ""
+        if self._keep(call_sid, "dial", {**result, "stream_sid": stream_sid}) and result["state"] in OUTCOMES:
             transfer = transfer_of(gather(self._store, call_sid))
             log.info(
                 "transfer_outcome",

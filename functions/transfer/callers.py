@@ -17,20 +17,23 @@ _JUST_ENDED_S = 300
 _CLOCKS_DIFFER_S = 60
 
 
-def call_of(number: str, store: Store, now: float) -> str:
-    """The CallSid of the one call of `number` that may be waiting for a human right now; empty for none or several."""
+def call_of(number: str, began_at: float, store: Store, now: float) -> str:
+    """The CallSid of the one call of `number` that may be waiting for a human right now; empty for none or several.
+
+    `began_at`: Unix seconds, as Exotel has it; what began before is an earlier call of somebody who redialled.
+    """
     found = {
         call_sid
         for entry in _entries(number, store, now)
-        if layout.is_id(call_sid := text(entry, "call_sid")) and _may_wait(call_sid, store, now)
+        if layout.is_id(call_sid := text(entry, "call_sid")) and _may_wait(call_sid, began_at, store, now)
     }
     return found.pop() if len(found) == 1 else ""
 
 
-def adopt(call_sid: str, number: str, began_at: float | None, store: Store, now: float) -> bool:
+def adopt(call_sid: str, number: str, began_at: float, store: Store, now: float) -> bool:
     """Give `call_sid`, of which nobody told us, the one conversation of `number` that belongs to no call yet.
 
-    The conversation must have begun within the call (`began_at`, Unix seconds, where Exotel says it) and ended just
+    The conversation must have begun within the call (`began_at`, Unix seconds, as Exotel has it) and ended just
     now. Whether it was this call's is settled by who creates the link first; the loser gets nothing.
     """
     fitting = [
@@ -50,19 +53,19 @@ def adopt(call_sid: str, number: str, began_at: float | None, store: Store, now:
     return True
 
 
-def _may_wait(call_sid: str, store: Store, now: float) -> bool:
+def _may_wait(call_sid: str, began_at: float, store: Store, now: float) -> bool:
     stream = main_stream(gather(store, call_sid))
-    if stream is None or stream.end_reason == "caller_hung_up":
+    if stream is None or stream.end_reason == "caller_hung_up" or stream.started_at < began_at - _CLOCKS_DIFFER_S:
         return False
     ended_at = to_unix(text(stream.ended, "ended_at") or text(stream.ended, "at")) if stream.ended else None
     return ended_at is None or ended_at > now - _JUST_ENDED_S
 
 
-def _fits(entry: Document, began_at: float | None, now: float) -> bool:
+def _fits(entry: Document, began_at: float, now: float) -> bool:
     started_at, ended_at = to_unix(text(entry, "started_at")), to_unix(text(entry, "ended_at"))
     if started_at is None or ended_at is None or ended_at < now - _JUST_ENDED_S:
         return False
-    return began_at is None or started_at > began_at - _CLOCKS_DIFFER_S
+    return started_at > began_at - _CLOCKS_DIFFER_S
 
 
 def _entries(number: str, store: Store, now: float) -> Iterator[Document]:

@@ -13,13 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from common import layout
-from common.documents import Document, encode, number
-from common.times import from_exotel
+from common.documents import Document, encode, number, text
 from functions.common import log
 from functions.common.http import Request, Response, answer
 from functions.common.pending import mark_call
 from functions.common.pieces import Pieces, gather
 from functions.common.store import Store
+from functions.common.streams import main_stream, of_stream
 from functions.common.transfers import OUTCOMES, TransferState, Verdict, Want, attempts_of, decide
 from functions.transfer import exotel
 from functions.transfer.answer import NOBODY, connect_answer
@@ -55,22 +55,23 @@ class Connect:
                 return self._final(call_sid, pieces, want, began_at)
             now = self.clock()
             if deadline is None:
-                deadline, may_ask_again = self._patience(call_sid, now)
+                deadline, may_ask_again = self._patience(call_sid, pieces, now)
             if now >= deadline:
-                return self._undecided(call_sid, may_ask_again, began_at)
+                return self._undecided(call_sid, pieces, may_ask_again, began_at)
             self.sleep(min(_LOOK_AGAIN_S, deadline - now))
 
     def _look(self, said: dict[str, str]) -> tuple[str, Pieces]:
         """The call in question and all that is known about it by now."""
-        caller = exotel.caller(said)
-        call_sid = exotel.call_sid(said) or (call_of(caller, self.store, self.clock()) if caller else "")
+        call_sid = exotel.call_sid(said)
+        caller, began_at = exotel.caller(said), exotel.began_at(said)
+        if caller is None or began_at is None:  # without both, the number must not find anything
+            return call_sid, gather(self.store, call_sid, self._seen) if call_sid else Pieces()
+        call_sid = call_sid or call_of(caller, began_at, self.store, self.clock())
         if not call_sid:
             return "", Pieces()
         pieces = gather(self.store, call_sid, self._seen)
-        if not pieces.known and caller:
-            created_at = from_exotel(said.get("created") or said.get("starttime"))
-            if adopt(call_sid, caller, created_at, self.store, self.clock()):
-                pieces = gather(self.store, call_sid, self._seen)
+        if not pieces.known and adopt(call_sid, caller, began_at, self.store, self.clock()):
+            pieces = gather(self.store, call_sid, self._seen)
         return call_sid, pieces
 
     def _want(self, pieces: Pieces) -> tuple[Want | None, bool]:
@@ -82,22 +83,36 @@ class Connect:
             return Want(self.settings.on_failure, decision.failure, ""), False
         return None, decision.verdict is Verdict.UNDECIDED
 
-    def _patience(self, call_sid: str, now: float) -> tuple[float, bool]:
+    def _patience(self, call_sid: str, pieces: Pieces, now: float) -> tuple[float, bool]:
         """Until when this request may wait, and whether Exotel may be sent to ask again.
 
-        The first request of a call is the one that creates `connect/first`; without a CallSid nobody can tell.
+        The first request after a stream is the one that creates `connect/first-…`; without a CallSid nobody can tell.
         """
         limits = self.settings
         if not call_sid:
             return now + min(limits.request_s, limits.wait_s), False
-        first = layout.piece(call_sid, "connect", "first")
-        if self.store.create(first, encode({"at": now})):
-            return now + min(limits.request_s, limits.wait_s), limits.wait_s > limits.request_s
-        pieces = gather(self.store, call_sid, self._seen)
-        began_at = number(pieces.first_asked, "at") or now
+        began_at = self._asked_first(pieces, now)
+        if began_at is None:
+            stream_sid = _ending(pieces)
+            first = layout.piece(call_sid, "connect", f"first-{stream_sid}" if stream_sid else "first")
+            if self.store.create(first, encode({"at": now, "stream_sid": stream_sid})):
+                return now + min(limits.request_s, limits.wait_s), limits.wait_s > limits.request_s
+            began_at = self._asked_first(gather(self.store, call_sid, self._seen), now) or now
         return min(now + limits.request_s, began_at + limits.wait_s), False
 
-    def _undecided(self, call_sid: str, may_ask_again: bool, began_at: float) -> Response:
+    def _asked_first(self, pieces: Pieces, now: float) -> float | None:
+        """When Exotel first asked after this stream. What it asked before the relay told of any stream counts while the
+        wait lasts; the flow cannot have led back to the bot within it."""
+        stream_sid, lasts_s = _ending(pieces), self.settings.wait_s + 2 * self.settings.request_s
+        asked = [
+            at
+            for first in pieces.first_asked
+            if (at := number(first, "at")) is not None
+            and (text(first, "stream_sid") == stream_sid or (not text(first, "stream_sid") and at + lasts_s > now))
+        ]
+        return min(asked, default=None)
+
+    def _undecided(self, call_sid: str, pieces: Pieces, may_ask_again: bool, began_at: float) -> Response:
         waited_s = round(self.clock() - began_at, 3)
         log.info(
             "connect_answered",
@@ -111,18 +126,21 @@ class Connect:
         if may_ask_again:
             return answer(503, {"status": "error", "error": "not decided yet, ask the fallback URL"})
         if call_sid:
-            self._keep(call_sid, "empty", encode({"waited_in_vain": True}))
+            stream_sid = _ending(pieces)
+            name = f"empty-{stream_sid}" if stream_sid else "empty"
+            self._keep(call_sid, name, encode({"waited_in_vain": True, "stream_sid": stream_sid}))
         return answer(200, NOBODY)
 
     def _final(self, call_sid: str, pieces: Pieces, want: Want | None, began_at: float) -> Response:
         numbers: list[str] = []
         if want:
             everyone = list(self.settings.targets.get(want.target, ()))
-            numbers = self._still_to_try(everyone, pieces)
+            numbers = self._still_to_try(everyone, of_stream(pieces, main_stream(pieces)))
             if not everyone:
                 log.error("transfer_target_unknown", f"{want.target!r} is not in TRANSFER_TARGETS", call_sid=call_sid)
             if numbers:
                 given = {"target": want.target, "reason": want.reason, "summary": want.summary}
+                given["stream_sid"] = _ending(pieces)
                 body = encode({**given, "numbers": numbers, "of": everyone})
                 self._keep(call_sid, f"answer-{layout.digest(body)}", body)
         log.info(
@@ -133,7 +151,7 @@ class Connect:
             waited_s=round(self.clock() - began_at, 3),
         )
         if want and numbers:
-            return answer(200, connect_answer(numbers, want, self.settings, self.request))
+            return answer(200, connect_answer(numbers, want, self.settings, self.request, _ending(pieces)))
         return answer(200, NOBODY)
 
     def _keep(self, call_sid: str, name: str, body: bytes) -> None:
@@ -149,3 +167,9 @@ class Connect:
         if TransferState.ANSWERED in states.values():
             return []
         return [one for one in everyone if states.get(one) not in OUTCOMES][:1]
+
+
+def _ending(pieces: Pieces) -> str:
+    """The stream whose end Exotel asks about, empty while the relay has told of none."""
+    stream = main_stream(pieces)
+    return stream.stream_sid if stream else ""

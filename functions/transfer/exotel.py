@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from common.documents import Document, decode, number, text
 from common.layout import is_id
 from common.phone import to_e164
+from common.times import from_exotel
 from functions.common.http import Request
 from functions.common.transfers import TransferState
 
@@ -28,6 +29,7 @@ _STATUSES = {
     "failed": TransferState.FAILED,
     "ringing": TransferState.RINGING,
 }
+_UNANSWERED = frozenset({"incomplete"})  # CallTypes of calls on which nobody talked (exotel.md 2.1)
 _DISCONNECTED_BY = {"caller": "user", "system": "NA"}  # the developer guide's words for the support centre's
 
 
@@ -46,6 +48,11 @@ def call_sid(said: Mapping[str, str]) -> str:
 def caller(said: Mapping[str, str]) -> str | None:
     """The caller's number in E.164."""
     return to_e164(said.get("callfrom") or said.get("from"))
+
+
+def began_at(said: Mapping[str, str]) -> float | None:
+    """Unix seconds at which the call began; None where no time can be read."""
+    return from_exotel(said.get("created")) or from_exotel(said.get("starttime"))
 
 
 def stream_result(said: Mapping[str, str]) -> Document | None:
@@ -76,7 +83,7 @@ def dial_result(said: Mapping[str, str]) -> Document | None:
     return {
         "state": state,
         "number": to_e164(said.get("dialwhomnumber")),
-        "duration_s": talked_s,
+        "duration_s": talked_s if state is TransferState.ANSWERED else None,
         "recording_url": said.get("recordingurl", ""),
     }
 
@@ -85,25 +92,31 @@ def _dial_state(said: Mapping[str, str], talked_s: float | None) -> TransferStat
     event = (said.get("eventtype") or said.get("event") or "").lower()
     status = (said.get("dialcallstatus") or said.get("status") or "").lower()
     state = _EVENTS.get(event) or _STATUSES.get(status) or _STATUSES.get(event)
+    call_type = said.get("calltype", "").lower()
+    if state is TransferState.ANSWERED and call_type in _UNANSWERED:
+        return TransferState.NO_ANSWER  # whatever else it says: nobody talked
     if state:
         return state
     # No status: only the end of a call that dialled somebody says something. A duration alone does not, the stream has
     # one too.
     dialled = "dialwhomnumber" in said or any(name.startswith("legs") for name in said)
-    over = event == "terminal" or (said.get("calltype", "").lower() in {"completed", "incomplete"} and dialled)
-    if not over:
-        return None
-    return TransferState.ANSWERED if talked_s else TransferState.FAILED
+    if dialled and call_type == "completed":
+        return TransferState.NO_ANSWER if talked_s == 0 else TransferState.ANSWERED
+    if dialled and call_type in {"incomplete", "client-hangup"}:
+        return TransferState.ANSWERED if talked_s and call_type not in _UNANSWERED else TransferState.NO_ANSWER
+    if event == "terminal":
+        return TransferState.ANSWERED if talked_s and call_type not in _UNANSWERED else TransferState.FAILED
+    return None
 
 
 def _talked_s(said: Mapping[str, str]) -> float | None:
-    """Seconds of conversation: of the first leg where legs are told, else of the dialled call."""
+    """Seconds of conversation, of the first leg where legs are told. `DialCallDuration` is none: it counts ringing."""
     legs = said.get("legs", "")
     if legs.startswith("["):
         listed = _object(f'{{"legs": {legs}}}').get("legs")
         first = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], dict) else {}
         return number({name.lower(): value for name, value in first.items()}, "oncallduration")
-    for name in ("legs[0][oncallduration]", "dialcallduration", "conversationduration"):
+    for name in ("legs[0][oncallduration]", "conversationduration"):
         if (seconds := number(dict(said), name)) is not None:
             return seconds
     return None

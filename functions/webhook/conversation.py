@@ -3,7 +3,7 @@
 from common.documents import Document, at, mapping, number, objects, text
 from common.layout import is_id
 from common.times import moment, rfc3339
-from functions.common.settings import Targets, find_target, spelling
+from functions.common.settings import Targets, find_target, refusal, spelling
 from functions.webhook.settings import Settings
 
 _START = ("metadata", "start_time_unix_secs")
@@ -63,9 +63,11 @@ def transfer_of(data: Document, settings: Settings) -> Document | None:
     asked = ("yes" if said else "no") if isinstance(said, bool) else text(collected, "value")
     if asked.casefold() in _NO:
         return None
+    target = target_of(asked, settings.targets, settings)
     return {
         "asked": asked,
-        "target": target_of(asked, settings.targets, settings),
+        "target": target,
+        "refusal": None if target else refusal(asked, settings.targets),
         "reason": text(collected, "rationale") or f"{settings.transfer_field}: {asked}",
         "summary": text(data, "analysis", "transcript_summary"),
     }

@@ -13,7 +13,7 @@ from functions.common import log
 from functions.common.calls import write_record
 from functions.common.http import Request, Response, answer
 from functions.common.pending import mark_call
-from functions.common.settings import Targets, find_target
+from functions.common.settings import Targets, find_target, refusal
 from functions.common.store import Store
 from functions.webhook.settings import Settings
 
@@ -76,15 +76,15 @@ def _store_request(event: Document, store: Store, targets: Targets) -> Document:
     """Which target was meant is decided once, now: it must not change when the settings do."""
     asked = text(event, "transfer", "target")
     target = find_target(targets, asked)
-    names = ", ".join(targets) or "none: set TRANSFER_TARGETS"
     request = {
         "event_id": event["event_id"],
+        "stream_sid": event["stream_sid"],
         "at": event["at"],
         "asked": asked,
         "target": target,
         "reason": text(event, "transfer", "reason"),
         "summary": text(event, "transfer", "summary"),
-        "refusal": None if target else f"{asked or 'a default target'!r} is not configured; configured are: {names}",
+        "refusal": None if target else refusal(asked, targets),
     }
     key = layout.piece(text(event, "call_sid"), "requests", text(event, "event_id"))
     if not store.create(key, encode(request)) and (earlier := store.read(key)):

@@ -14,6 +14,7 @@ from functions.webhook.settings import Settings as WebhookSettings
 NOW = 1_795_428_000.0  # 2026-11-23T10:00:00Z
 STARTED = NOW - 120
 ENDED = NOW - 5
+CREATED = "Mon, 23 Nov 2026 15:28:00"  # STARTED as Exotel writes it, in Indian time
 EVENTS_SECRET = "relay-secret-of-nobody"
 WEBHOOK_SECRET = "wsec_of_nobody_at_all"
 TOKEN = "exotel-token-of-nobody"
@@ -192,7 +193,7 @@ def exotel(route: str, *, token: str = TOKEN, method: str = "GET", **said: str) 
 
 
 def connect(**said: str) -> Request:
-    return exotel("connect", **{"CallSid": CALL, "CallFrom": CALLER, "CallTo": EXOPHONE, **said})
+    return exotel("connect", **{"CallSid": CALL, "CallFrom": CALLER, "CallTo": EXOPHONE, "Created": CREATED, **said})
 
 
 def body_of(response: Response) -> dict[str, Any]:

@@ -235,7 +235,10 @@ def test_what_is_off_is_left_out(world):
         "music_on_hold",
         "dial_passthru_event_url",
     }
-    assert answer["dial_passthru_event_url"] == f"https://calls.example.in/exotel/dial-events?token={calls.TOKEN}"
+    assert (
+        answer["dial_passthru_event_url"]
+        == f"https://calls.example.in/exotel/dial-events?token={calls.TOKEN}&stream_sid={calls.STREAM}"
+    )
 
 
 def test_with_basic_auth_the_events_url_carries_it():
@@ -247,7 +250,7 @@ def test_with_basic_auth_the_events_url_carries_it():
     answer = calls.body_of(world.transfer.handle(type(request)("GET", request.path, {"CallSid": calls.CALL}, headers)))
     assert (
         answer["dial_passthru_event_url"]
-        == "https://exotel:p%40ss%3Aword-of-nobody@calls.example.in/exotel/dial-events"
+        == f"https://exotel:p%40ss%3Aword-of-nobody@calls.example.in/exotel/dial-events?stream_sid={calls.STREAM}"
     )
 
 
@@ -301,6 +304,20 @@ def test_the_next_number_after_a_failed_attempt():
     transfer = calls.record_of(world.store)["transfer"]
     assert [attempt["state"] for attempt in transfer["attempts"]] == ["no_answer", "busy"]
     assert transfer["state"] == "busy"
+
+
+def test_a_number_that_only_rang_is_not_taken_for_one_that_answered():
+    """Live, an account was told CallType and DialCallDuration alone: 30 s of ringing counted as a conversation, so the
+    second number was never dialled, and the record said answered."""
+    world = World(CONNECT_FETCH_AFTER_ATTEMPT="true")
+    world.tell(calls.transfer_requested("support"))
+    assert world.numbers() == [calls.SUPPORT]
+    rang = {"CallType": "incomplete", "DialCallDuration": "30"}
+    assert world.numbers(**rang, DialWhomNumber="09876500020") == [calls.SUPPORT_2]
+    rejected = {"CallType": "incomplete", "DialCallDuration": "5", "DialCallStatus": "busy"}
+    assert world.numbers(**rejected, DialWhomNumber="09876500021") == []
+    attempts = calls.record_of(world.store)["transfer"]["attempts"]
+    assert [(one["state"], one["duration_s"]) for one in attempts] == [("no_answer", 0), ("busy", 0)]
 
 
 def test_dial_events_move_on_to_the_next_number_too():

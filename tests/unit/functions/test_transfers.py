@@ -62,7 +62,7 @@ def test_dialling_without_a_transfer_is_ignored():
 
 
 def test_exotel_gave_up_before_anybody_decided():
-    assert transfer(answers=(), waited_in_vain=True)["state"] == "failed"
+    assert transfer(answers=(), empties=({"waited_in_vain": True},))["state"] == "failed"
 
 
 def test_a_single_number_needs_no_name():
@@ -83,6 +83,10 @@ def test_the_last_wish_counts_and_an_accepted_one_before_a_refused():
     assert transfer(requests=(REQUEST, later, refused), answers=())["target"] == "support"
     alone = transfer(requests=(refused,), answers=())
     assert (alone["state"], alone["target"]) == ("none", "billing")
+    assert alone["refusal"] == "not configured"  # kept by an earlier release, which did not say why
+    told = transfer(requests=({**refused, "refusal": "'billing' is not configured"},), answers=())
+    assert told["refusal"] == "'billing' is not configured"
+    assert transfer()["refusal"] is None
 
 
 def test_what_happened_counts_more_than_what_was_wished_for_later():

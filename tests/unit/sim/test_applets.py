@@ -64,8 +64,9 @@ async def test_connect_asks_with_everything_exotel_tells_and_dials():
     assert query["token"] == "t"
     assert (query["CallSid"], query["CallFrom"], query["Direction"]) == ("c1", "09876500001", "incoming")
     assert query["StartTime"] == "2026-09-01 10:00:00", "IST, and it does not say so"
+    assert query["Created"] == "Tue, 01 Sep 2026 10:00:00", "as seen live"
     assert query["EndTime"] == "1970-01-01 05:30:00"
-    assert (result.transfer, result.attempts) == ("answered", [Attempt(FIRST, Outcome.ANSWERED, 30)])
+    assert (result.transfer, result.attempts) == ("answered", [Attempt(FIRST, Outcome.ANSWERED, 30, 32)])
     assert result.violations == []
 
 
@@ -181,7 +182,20 @@ async def test_dial_events(method):
     events = server.at("events")
     assert [event["EventType"] for event in events] == ["Dial", "Ringing", "Answered", "Terminal"]
     assert {(event["token"], event["CallSid"], event["DialWhomNumber"]) for event in events} == {("t", "c1", FIRST)}
-    assert (events[-1]["DialCallStatus"], events[-1]["DialCallDuration"]) == ("completed", "7")
+    assert (events[-1]["DialCallStatus"], events[-1]["DialCallDuration"]) == ("completed", "9"), "ringing counts"
+    assert events[-1]["Legs[0][OnCallDuration]"] == "7"
+
+
+@virtual
+async def test_some_accounts_are_told_durations_alone():
+    """And the only one that is always there, DialCallDuration, counts the ringing."""
+    server = Server(connect=[numbers(FIRST)])
+    people = {FIRST: Person(Outcome.NO_ANSWER, ring_s=25)}
+    async with server.serving() as url:
+        await run(Connect(f"{url}/connect", people=people, tells_status=False, if_nobody=Passthru(f"{url}/n")))
+    said = server.at("n")[0]
+    assert (said["CallType"], said["DialCallDuration"]) == ("incomplete", "25")
+    assert not {"DialCallStatus", "Status", "Legs[0][OnCallDuration]"} & set(said)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
