@@ -70,7 +70,7 @@ class Relay:
                 else FolderDestination(settings.store)
             )
             self.services = Services(settings, self.roster, self.sounds, events, self.metrics, self.calls)
-            self._vendor_context = VendorContext(http, settings, self._open_session)
+            self._vendor_context = VendorContext(http, settings, self._new_session)
             self._protection = TaskProtection(http, settings.ecs_agent_uri)
             watch = asyncio.create_task(self._watch())
             stats = asyncio.create_task(self._report())
@@ -172,7 +172,7 @@ class Relay:
     async def _carry(self, line: Line, wish: str) -> None:
         # most calls get the agent that the URL or the default names: it is prepared before `start` comes
         presumed = self.roster.find(wish or self.roster.default)
-        prepared = self._open_session(presumed.alias) if presumed else None
+        prepared = self._new_session(presumed.alias) if presumed else None
         if prepared is not None:
             prepared.prepare()
         start = await await_start(line, self.settings.start_timeout_s)
@@ -183,20 +183,20 @@ class Relay:
             asked_for = name or self.roster.default
             spec = self.roster.find(asked_for)
 
-            def open_session(agent: AgentSpec) -> AgentSession:
+            def new_session(agent: AgentSpec) -> AgentSession:
                 nonlocal prepared
                 if prepared is not None and agent == presumed:
                     session, prepared = prepared, None
                     return session
-                return self._open_session(agent.alias)
+                return self._new_session(agent.alias)
 
-            call = Call(line, start, self.services, asked_for=asked_for, spec=spec, open_session=open_session)
+            call = Call(line, start, self.services, asked_for=asked_for, spec=spec, new_session=new_session)
             await call.run()
         if prepared is not None:
             await prepared.close()
         await line.close()
 
-    def _open_session(self, alias: str) -> AgentSession:
+    def _new_session(self, alias: str) -> AgentSession:
         return self._agents[alias](self._vendor_context)
 
     def _count(self, change: int) -> None:

@@ -7,31 +7,33 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from common.phone import mask
 from relay import exotel
 from relay.agents.roster import AgentSpec, Roster
 from relay.agents.seam import AgentSession, CallInfo
 from relay.audio.convert import AudioFormat, Encoding
 from relay.audio.playout import Playout
+from relay.call_parts import CallParts
+from relay.call_report import CallReport
 from relay.control import AmbienceChange
-from relay.conversation import Conversation, Desk
+from relay.conversation import Conversation
 from relay.events import Events
+from relay.hand_over import HandOver
 from relay.keypad import Keypad
 from relay.line import Line
 from relay.line_check import LineCheck
 from relay.logs import CallLog
 from relay.metrics import Metrics
+from relay.outbox import Outbox
 from relay.pacer import Pacer
-from relay.records import CallFacts, EndReason, Quality, Transfer
+from relay.records import CallFacts, EndReason, Quality
 from relay.settings import Settings
 from relay.sounds import Sounds
-from relay.tools import ToolResult, Tools
-from relay.transcript import Transcript, timestamp
+from relay.tools import Tools, ambience_tool, transfer_tool
+from relay.transcript import Transcript
 from relay.uplink import Uplink
 
-STALL_LIMIT: Final = 5.0  # seconds for which either side may not take what we send
+STALL_LIMIT: Final = 5.0  # seconds for which the line may not take what we send
 SILENCE_LIMIT: Final = 15.0  # a line sends 50 frames a second, silence included (exotel.md 1.10)
-EVENT_PATIENCE: Final = 2.0  # how long a call waits for its event to be stored (design D6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Call:
         *,
         asked_for: str,
         spec: AgentSpec | None,
-        open_session: Callable[[AgentSpec], AgentSession],
+        new_session: Callable[[AgentSpec], AgentSession],
     ) -> None:
         rate_hz = start.rate_hz if start.rate_hz in exotel.LINE_RATES else 8000
         self._line = line
@@ -68,12 +70,11 @@ class Call:
         self._services = services
         self._asked_for = asked_for
         self._spec = spec
+        self._rate_hz = rate_hz
+        self._format = AudioFormat(Encoding.PCM, rate_hz)
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[tuple[EndReason, str]] = self._loop.create_future()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._began_at = self._loop.time()
-        self._announced = False
-        self._transfer: Transfer | None = None
         self.log = line.log = CallLog(start.call_sid, start.stream_sid)
         self.quality = Quality()
         self.facts = CallFacts(
@@ -81,33 +82,14 @@ class Call:
         )
         self.transcript = Transcript(self.facts.started_at)
         self.playout = Playout(services.sounds.ambience(spec, rate_hz) if spec else None)
-        self._pacer = Pacer(
-            line,
-            exotel.Encoder(start.stream_sid, rate_hz, start.encoding),
-            self.playout,
-            rate_hz=rate_hz,
-            frame_bytes=services.settings.chunk_size,
-            quality=self.quality,
-            on_heard=self._on_heard,
+        self._pacer = self._make_pacer()
+        self._uplink = Uplink(self._format, self.quality, on_defect=self._agent_defect)
+        self._report = self._make_report()
+        self._hand_over = HandOver(
+            self.facts, services.events, self._pacer, spawn=self._spawn, close=self._close_for_transfer
         )
-        line_format = AudioFormat(Encoding.PCM, rate_hz)
-        self._rate_hz = rate_hz
-        self._uplink = Uplink(line_format, self.quality)
+        self._conversation = Conversation(self._parts(), self._call_info(), new_session)
         self._keypad = Keypad(self._send_keys)
-        self._conversation = Conversation(
-            self._desk(),
-            CallInfo(
-                start.call_sid,
-                start.stream_sid,
-                start.from_number,
-                start.to_number,
-                line_format,
-                start.custom_parameters,
-            ),
-            open_session,
-            on_tool=Tools(self._arrange_transfer, self.change_ambience, self.log.happened).answer,
-            on_agent=self._announce,
-        )
 
     # --- from outside ---
 
@@ -117,6 +99,7 @@ class Call:
         limit = self._loop.call_later(self._services.settings.max_call_s, self.end, EndReason.TIME_LIMIT, "")
         self._spawn(self._listen())
         self._spawn(self._pacer.run())
+        self._spawn(self._uplink.run())
         self._spawn(self._uplink.run())
         self._spawn(self._converse())
         try:
@@ -145,75 +128,93 @@ class Call:
 
     def check(self, now: float) -> None:
         """Called every second: is everybody still there?"""
-        session = self._conversation.session
         if self._line.stalled_for(now) > STALL_LIMIT:
             self.end(EndReason.LINE_STALLED, f"the line has not read for {STALL_LIMIT:g} s")
         elif now - self._line.heard_from_at > SILENCE_LIMIT:
             self.end(EndReason.LINE_STALLED, f"the line has sent nothing for {SILENCE_LIMIT:g} s")
-        elif session is not None and session.stalled_for(now) > STALL_LIMIT:
-            self._spawn(session.give_up(f"the agent has not read for {STALL_LIMIT:g} s"))
+        else:
+            self._conversation.check(now)
 
-    # --- beginning ---
+    # --- its parts ---
 
-    def _desk(self) -> Desk:
-        return Desk(
-            self.facts,
+    def _make_pacer(self) -> Pacer:
+        return Pacer(
+            self._line,
+            exotel.Encoder(self._start.stream_sid, self._rate_hz, self._start.encoding),
             self.playout,
-            self._pacer,
-            self._uplink,
+            rate_hz=self._rate_hz,
+            frame_bytes=self._services.settings.chunk_size,
+            quality=self.quality,
+            on_heard=self._on_heard,
+        )
+
+    def _make_report(self) -> CallReport:
+        return CallReport(
+            self.facts,
             self.transcript,
             self.quality,
-            self.log,
-            self._services.metrics,
-            self._spawn,
-            self.end,
+            events=self._services.events,
+            metrics=self._services.metrics,
+            log=self.log,
+            relay=self._services.settings.instance,
+            rate_hz=self._rate_hz,
+            asked_for=self._asked_for,
         )
+
+    def _parts(self) -> CallParts:
+        return CallParts(
+            facts=self.facts,
+            playout=self.playout,
+            pacer=self._pacer,
+            uplink=self._uplink,
+            outbox=Outbox(self.log),
+            tools=Tools([transfer_tool(self._hand_over.request), ambience_tool(self.change_ambience)]),
+            hand_over=self._hand_over,
+            transcript=self.transcript,
+            quality=self.quality,
+            log=self.log,
+            metrics=self._services.metrics,
+            spawn=self._spawn,
+            announce=self._report.announce,
+            end=self.end,
+        )
+
+    def _call_info(self) -> CallInfo:
+        start = self._start
+        return CallInfo(
+            start.call_sid,
+            start.stream_sid,
+            start.from_number,
+            start.to_number,
+            self._format,
+            start.custom_parameters,
+        )
+
+    # --- beginning ---
 
     def _register(self) -> None:
         """A second stream of the same call is Exotel's retry of a handshake: the later one wins (exotel.md 1.10)."""
         calls, start = self._services.calls, self._start
         previous = calls.get(start.call_sid)
         calls[start.call_sid] = self
-        self._services.metrics.started.inc()
-        self.log.happened(
-            "call_started",
-            f"call from {mask(start.from_number)} to {mask(start.to_number)}",
-            agent=self._spec.alias if self._spec else self._asked_for,
-            vendor=self._spec.vendor if self._spec else "none",
-            rate_hz=start.rate_hz,
-            encoding=start.encoding,
-            parameters_dropped=start.parameters_dropped,
-        )
+        self._report.started(start, self._spec)
         if previous is not None:
             previous.end(EndReason.REPLACED, f"stream {start.stream_sid} took over")
 
     async def _converse(self) -> None:
         if self._spec is None:
             known = ", ".join(agent.alias for agent in self._services.roster)
-            detail = f"no agent {self._asked_for[:80]!r}: expected one of {known}"
-            self.log.happened("agent_failed", detail, level=logging.ERROR, reason="unknown_agent")
-            self.end(EndReason.UNKNOWN_AGENT, detail)
+            self._refuse(EndReason.UNKNOWN_AGENT, f"no agent {self._asked_for[:80]!r}: expected one of {known}")
         elif self._start.rate_hz not in exotel.LINE_RATES:
-            detail = f"line at {self._start.rate_hz} Hz: expected one of {sorted(exotel.LINE_RATES)}"
-            self.log.happened("agent_failed", detail, level=logging.ERROR, reason="unsupported_format")
-            self.end(EndReason.UNSUPPORTED_FORMAT, detail)
+            expected = f"expected one of {sorted(exotel.LINE_RATES)}"
+            self._refuse(EndReason.UNSUPPORTED_FORMAT, f"line at {self._start.rate_hz} Hz: {expected}")
         else:
             chain = self._services.roster.chain(self._spec.alias)
-            speech = self._services.sounds.fallback_speech(self._spec, self._rate_hz)
-            await self._conversation.run(chain, speech)
+            await self._conversation.run(chain, self._services.sounds.apology(self._spec, self._rate_hz))
 
-    def _announce(self) -> None:
-        """The first agent has answered or could not be had: the call exists."""
-        if not self._announced:
-            self._announced = True
-            self._services.events.submit(
-                self.facts.event(
-                    "started",
-                    started_at=timestamp(self.facts.started_at),
-                    line={"rate_hz": self._rate_hz},
-                    relay=self._services.settings.instance,
-                )
-            )
+    def _refuse(self, reason: EndReason, detail: str) -> None:
+        self._report.refused(reason, detail)
+        self.end(reason, detail)
 
     # --- the line's side ---
 
@@ -232,8 +233,7 @@ class Call:
                     self._pacer.mark_echoed(name)
                 case exotel.Dtmf(digit):
                     quality.dtmf += 1
-                    session = self._conversation.session
-                    if session is not None and session.wants_each_key:
+                    if self._conversation.wants_each_key:
                         self._send_keys(digit)
                     else:
                         self._keypad.press(digit)
@@ -246,68 +246,30 @@ class Call:
 
     def _send_keys(self, keys: str) -> None:
         self.log.happened("keys", f"the caller pressed {len(keys)} {'key' if len(keys) == 1 else 'keys'}")
-        if self._conversation.session is not None:
-            self._spawn(self._conversation.session.send_keys(keys))
+        self._conversation.send_keys(keys)
+
+    def _agent_defect(self, error: Exception) -> None:
+        self._conversation.defect(error)
 
     def _on_heard(self, utterance: str, heard_ms: int, interrupted: bool) -> None:
         self.transcript.heard(utterance, heard_ms, interrupted=interrupted)
 
-    async def _arrange_transfer(self, transfer: Transfer) -> ToolResult:
-        """The decision is stored before the line is closed, because closing it is the hand-over (design D6)."""
-        answer = await self._services.events.post(
-            self.facts.event("transfer_requested", transfer=transfer.as_json()), patience_s=EVENT_PATIENCE
-        )
-        verdict = (answer or {}).get("transfer") or {}
-        if verdict.get("accepted") is False:
-            return ToolResult(f"transfer refused: {verdict.get('reason')}", is_error=True)
-        self._transfer = transfer
-        self._conversation.say_goodbye()
-        return ToolResult("the transfer is arranged: say a short goodbye, then end the call")
-
     # --- ending ---
+
+    async def _close_for_transfer(self) -> None:
+        await self._conversation.close()
 
     async def _finish(self, reason: EndReason, detail: str) -> None:
         self._pacer.settle()
         if self._pacer.first_speech_at is not None:
-            self.quality.first_audio_ms = round((self._pacer.first_speech_at - self._began_at) * 1000)
+            self.quality.first_audio_ms = round(self.facts.since_start_s(self._pacer.first_speech_at) * 1000)
         self.quality.malformed = self._line.malformed
         self.quality.unknown_events = self._line.unknown_events
         if self._services.calls.get(self._start.call_sid) is self:
             del self._services.calls[self._start.call_sid]
-        self._announce()
-        ended = self._ended_event(reason, detail)
-        spell = self.facts.spells[-1] if self.facts.spells else None
-        vendor = spell.agent.vendor if spell else "none"
-        self._services.metrics.call_ended(vendor, reason, self.quality)
-        self.log.happened(
-            "call_ended",
-            f"call ended: {reason} {detail}".strip(),
-            agent=spell.agent.alias if spell else self._asked_for,
-            vendor=vendor,
-            end_reason=reason,
-            ended_by=reason.ended_by,
-            duration_s=ended["duration_s"],
-            **self.quality.as_json(),
-        )
-        # stored before the line is closed: what Exotel does next may depend on it
-        await self._services.events.post(ended, patience_s=EVENT_PATIENCE)
-        failed = f" {vendor} {spell.end_reason}" if spell and reason is EndReason.AGENT_FAILED else ""
-        await self._line.close(reason=f"{reason}{failed}")
-
-    def _ended_event(self, reason: EndReason, detail: str) -> dict[str, Any]:
-        return self.facts.event(
-            "ended",
-            started_at=timestamp(self.facts.started_at),
-            ended_at=timestamp(self.facts.now()),
-            duration_s=round(self._loop.time() - self._began_at, 3),
-            ended_by=reason.ended_by,
-            end_reason=reason,
-            end_detail=detail,
-            agents=[spell.as_json() for spell in self.facts.spells],
-            transfer=self._transfer.as_json() if self._transfer else None,
-            turns=self.transcript.as_json(),
-            quality=self.quality.as_json(),
-        )
+        await self._report.ended(reason, detail, self._hand_over.transfer)
+        last = self.facts.agents[-1] if self.facts.agents and reason is EndReason.AGENT_FAILED else None
+        await self._line.close(reason=f"{reason} {last.agent.vendor} {last.end_reason}" if last else reason)
 
     # --- tasks ---
 

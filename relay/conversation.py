@@ -1,236 +1,158 @@
-"""The agents of one call, one after another until one says goodbye, and what is said on the way."""
+"""The agents of one call, one after another until one says goodbye."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
 
+from relay.agent_leg import AgentLeg
 from relay.agents.roster import AgentSpec
-from relay.agents.seam import (
-    AgentCorrection,
-    AgentError,
-    AgentEvent,
-    AgentSession,
-    AgentText,
-    Audio,
-    CallerText,
-    CallerTurn,
-    CallInfo,
-    Ended,
-    Interruption,
-    Notice,
-    ToolCall,
-    UtteranceDone,
-)
-from relay.audio.playout import Playout
-from relay.downlink import Downlink
-from relay.logs import CallLog
-from relay.metrics import Metrics
-from relay.pacer import Pacer
-from relay.records import AgentSpell, CallFacts, EndReason, Quality
-from relay.transcript import Transcript
-from relay.uplink import Uplink
+from relay.agents.seam import AgentSession, CallInfo, Ended
+from relay.call_parts import CallParts
+from relay.records import AgentEntry, EndReason
+from relay.sounds import Apology
 
-HAND_OVER_QUIET: Final = 2.0  # after a transfer was arranged: so long a silence means the agent has said its goodbye
-HAND_OVER_LIMIT: Final = 15.0
-
-EndCall = Callable[[EndReason, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What the conversation works with: the parts of its call."""
-
-    facts: CallFacts
-    playout: Playout
-    pacer: Pacer
-    uplink: Uplink
-    transcript: Transcript
-    quality: Quality
-    log: CallLog
-    metrics: Metrics
-    spawn: Callable[[Coroutine[Any, Any, None]], None]
-    end: EndCall
+AT_ONCE: Final = 2.0  # seconds: an agent that refuses sooner may only have been busy
+RETRY_PAUSE: Final = 1.0
+_FOR_GOOD: Final = frozenset(
+    {"http_400", "http_401", "http_403", "http_404", "unsupported_format"}
+)  # asked again as refused
 
 
 class Conversation:
-    """Runs the chain of agents. `on_tool` answers their tool calls, `on_agent` hears of the first outcome."""
+    """Runs the chain of agents; `new_session` makes a session with one of them."""
 
-    def __init__(
-        self,
-        desk: Desk,
-        info: CallInfo,
-        open_session: Callable[[AgentSpec], AgentSession],
-        *,
-        on_tool: Callable[[AgentSession, ToolCall], Coroutine[Any, Any, None]],
-        on_agent: Callable[[], None],
-    ) -> None:
-        self._desk = desk
+    def __init__(self, parts: CallParts, info: CallInfo, new_session: Callable[[AgentSpec], AgentSession]) -> None:
+        self._parts = parts
         self._info = info
-        self._open_session = open_session
-        self._on_tool = on_tool
-        self._on_agent = on_agent
+        self._new_session = new_session
         self._loop = asyncio.get_running_loop()
-        self._downlink = Downlink(desk.playout, desk.pacer, info.line)
-        self._prefix = ""
-        self._spoke = asyncio.Event()
-        self._farewell = EndReason.AGENT_ENDED
-        self.session: AgentSession | None = None
+        self._leg: AgentLeg | None = None
 
-    async def run(self, chain: list[AgentSpec], fallback_speech: bytes) -> None:
+    async def run(self, chain: list[AgentSpec], apology: Apology | None) -> None:
         """Talk to the first agent that can be had; when the last one fails, say so and hand the call over."""
-        detail = ""
+        retry: AgentSpec | None = None
         for spec in chain:
-            ended = await self._talk(spec)
-            if ended.by_agent:
-                await self._last_words()
-                self._desk.end(self._farewell, ended.detail)
+            ended, refused_at_once = await self._talk(spec)
+            if await self._is_over(ended):
                 return
-            detail = f"{spec.alias}: {ended.reason} {ended.detail}".strip()
-        if fallback_speech:
-            self._desk.playout.say("fallback", fallback_speech)
+            if refused_at_once and retry is None and ended.reason not in _FOR_GOOD:
+                retry = spec
+        if retry is not None:
+            await asyncio.sleep(RETRY_PAUSE)
+            ended, _ = await self._talk(retry)
+            if await self._is_over(ended):
+                return
+        await self._give_up(apology)
+
+    async def close(self) -> None:
+        """Nothing more will be said: let the caller hear the rest, then close for the hand-over to a human."""
         await self._last_words()
-        self._desk.end(EndReason.AGENT_FAILED, detail)
+        self._parts.end(EndReason.TRANSFERRED, "")
 
-    def say_goodbye(self) -> None:
-        """A transfer is arranged: whatever ends the conversation now, the call goes to a human.
+    def send_keys(self, keys: str) -> None:
+        """Keys of the caller's, for the agent that has the call or the next one."""
 
-        The agent may still say that it connects the caller; when it has been quiet for a while, the line is closed.
-        """
-        self._farewell = EndReason.TRANSFERRED
-        self._desk.spawn(self._hand_over())
+        async def send(session: AgentSession) -> None:
+            for entry in keys if session.wants_each_key else (keys,):
+                await session.send_keys(entry)
 
-    async def _hand_over(self) -> None:
-        limit = self._loop.time() + HAND_OVER_LIMIT
-        while (patience := min(HAND_OVER_QUIET, limit - self._loop.time())) > 0:
-            self._spoke.clear()
-            try:
-                async with asyncio.timeout(patience):
-                    await self._spoke.wait()
-            except TimeoutError:
-                break
-            await self._desk.pacer.played_out()
+        self._parts.outbox.post(send)
+
+    @property
+    def wants_each_key(self) -> bool:
+        """See AgentSession."""
+        return self._leg is not None and self._leg.session.wants_each_key
+
+    def check(self, now: float) -> None:
+        """Called every second."""
+        if self._leg is not None:
+            self._leg.check(now)
+
+    def defect(self, error: Exception) -> None:
+        """The agent's session raised something while it was used from outside."""
+        if self._leg is not None:
+            self._leg.defect(error)
+
+    async def _is_over(self, ended: Ended) -> bool:
+        """End the call if the agent said goodbye, or dies when a transfer is arranged: that is kept."""
+        if await self._parts.hand_over.arranged():
+            await self.close()
+        elif ended.by_agent:
+            await self._last_words()
+            self._parts.end(EndReason.AGENT_ENDED, ended.detail)
+        else:
+            return False
+        return True
+
+    async def _give_up(self, apology: Apology | None) -> None:
+        parts = self._parts
+        if apology is not None:
+            parts.transcript.agent_says(apology.text, "apology", parts.facts.now())
+            parts.playout.say("apology", apology.pcm)
         await self._last_words()
-        self._desk.end(EndReason.TRANSFERRED, "")
+        last = parts.facts.agents[-1]
+        parts.end(EndReason.AGENT_FAILED, f"{last.agent.alias}: {last.end_reason} {last.end_detail}".strip())
 
     async def _last_words(self) -> None:
-        """Nothing more will be said: let the caller hear the rest."""
-        self._desk.uplink.finish()
-        self._desk.playout.complete_all()
-        self._desk.pacer.wake()
-        await self._desk.pacer.played_out()
+        self._parts.uplink.finish()
+        self._parts.playout.complete_all()
+        self._parts.pacer.wake()
+        await self._parts.pacer.played_out()
 
     # --- one agent ---
 
-    async def _talk(self, spec: AgentSpec) -> Ended:
-        began = self._loop.time()
-        spell = AgentSpell(spec, self._desk.facts.now())
-        self._desk.facts.spells.append(spell)
-        self.session = session = self._open_session(spec)
-        self._prefix = f"a{len(self._desk.facts.spells)}u"
-        ended: Ended | None = None
+    async def _talk(self, spec: AgentSpec) -> tuple[Ended, bool]:
+        """The agent's end, and whether it had refused the call at once."""
+        parts, began = self._parts, self._loop.time()
+        entry = AgentEntry(spec, parts.facts.now())
+        parts.facts.agents.append(entry)
+        info = self._info
+        if len(parts.facts.agents) > 1:
+            info = replace(info, said_so_far=parts.transcript.so_far())
         try:
-            ended = await self._listen(session, spell, began)
-        except AgentError as error:
-            ended = Ended(by_agent=False, reason=error.reason, detail=str(error))
+            session = self._new_session(spec)
+        except Exception as error:  # noqa: BLE001 - a bot's constructor is the user's code
+            broken = Ended(by_agent=False, reason="defect", detail=f"{type(error).__name__}: {error}"[:300])
+            self._note_end(entry, broken)
+            return broken, False
+        leg = self._leg = AgentLeg(parts, session, entry, prefix=f"a{len(parts.facts.agents)}u")
+        try:
+            ended = await leg.run(info)
         finally:
-            self._desk.uplink.detach()
-            self._close_spell(session, spell, ended or Ended(by_agent=False, reason="stopped"))
-            if ended is None or ended.by_agent:
-                await session.close()
-            else:  # a dead agent may take seconds to close, and the caller is waiting for the next one
-                self._desk.spawn(session.close())
-        self._desk.log.happened(
+            self._leg = None
+            parts.quality.late_audio_dropped_ms += round(session.late_audio_ms)
+            if not leg.finished:  # the call is over, whatever the agent was doing
+                entry.ended(parts.facts.now(), "stopped")
+                await self._close_session(session)
+        self._note_end(entry, ended)
+        # a dead agent may take seconds to close, and the caller is waiting for the next one
+        closing = self._close_session(session)
+        if ended.by_agent:
+            await closing
+        else:
+            parts.spawn(closing)
+        return ended, leg.refused and self._loop.time() - began < AT_ONCE
+
+    async def _close_session(self, session: AgentSession) -> None:
+        try:
+            await session.close()
+        except Exception as error:
+            self._parts.log.error("defect", exc_info=error, extra={"event": "defect"})
+
+    def _note_end(self, entry: AgentEntry, ended: Ended) -> None:
+        parts, spec = self._parts, entry.agent
+        entry.ended(parts.facts.now(), ended.reason, ended.detail)
+        parts.log.happened(
             "agent_ended" if ended.by_agent else "agent_failed",
             f"agent {spec.alias} ended: {ended.reason} {ended.detail}".strip(),
             level=logging.INFO if ended.by_agent else logging.WARNING,
             agent=spec.alias,
             vendor=spec.vendor,
             reason=ended.reason,
-            conversation_id=session.conversation_id,
+            conversation_id=entry.conversation_id,
         )
         if not ended.by_agent:
-            self._desk.metrics.agent_failed.labels(spec.vendor, ended.reason).inc()
-            self._on_agent()
-        return ended
-
-    async def _listen(self, session: AgentSession, spell: AgentSpell, began: float) -> Ended:
-        """Everything from connecting to the end; an agent that is not heard in time has failed."""
-        limit = spell.agent.first_audio_s
-        try:
-            async with asyncio.timeout(limit) as patience:
-                await self._connect(session, spell, began)
-                async for event in session.events():
-                    if isinstance(event, Ended):
-                        return event
-                    if isinstance(event, Audio) and patience.when() is not None:
-                        patience.reschedule(None)
-                    await self._react(session, event)
-        except TimeoutError:
-            if not patience.expired():
-                raise
-            return Ended(by_agent=False, reason="no_audio", detail=f"not heard within {limit:g} s")
-        return Ended(by_agent=False, reason="stopped", detail="the session broke off")
-
-    async def _connect(self, session: AgentSession, spell: AgentSpell, began: float) -> None:
-        info = self._info
-        if len(self._desk.facts.spells) > 1:
-            info = replace(info, said_so_far=self._desk.transcript.so_far())
-        try:
-            formats = await session.connect(info)
-        finally:
-            spell.conversation_id = session.conversation_id
-        if self._desk.quality.agent_connect_ms is None:
-            self._desk.quality.agent_connect_ms = round((self._loop.time() - began) * 1000)
-        self._downlink.attach(formats.spoken)
-        self._desk.log.happened(
-            "agent_connected",
-            f"agent {spell.agent.alias} hears {formats.heard}, speaks {formats.spoken}",
-            agent=spell.agent.alias,
-            conversation_id=session.conversation_id,
-        )
-        self._on_agent()
-        await self._desk.uplink.attach(session, formats.heard)
-
-    def _close_spell(self, session: AgentSession, spell: AgentSpell, ended: Ended) -> None:
-        spell.ended_at = self._desk.facts.now()
-        spell.end_reason, spell.end_detail = ended.reason, ended.detail
-        self._desk.quality.late_audio_dropped_ms += round(session.late_audio_ms)
-
-    # --- what the agent says and wants ---
-
-    async def _react(self, session: AgentSession, event: AgentEvent) -> None:
-        desk = self._desk
-        match event:
-            case Audio(data, utterance):
-                self._spoke.set()
-                await self._downlink.say(self._prefix + utterance, data)
-            case UtteranceDone(utterance):
-                self._downlink.done(self._prefix + utterance)
-            case Interruption():
-                await self._interrupt(session)
-            case AgentText(text, utterance):
-                desk.transcript.agent_says(text, self._prefix + utterance, desk.facts.now())
-            case AgentCorrection(text, utterance):
-                desk.transcript.corrected(text, self._prefix + utterance)
-            case CallerTurn(utterance):
-                desk.transcript.caller_spoke(self._prefix + utterance, desk.facts.now())
-            case CallerText(text, utterance):
-                desk.transcript.caller_said(text, desk.facts.now(), self._prefix + utterance if utterance else "")
-            case ToolCall():
-                # in a task of its own: a tool may take its time, the agent's messages go on
-                desk.spawn(self._on_tool(session, event))
-            case Notice(kind, text):
-                desk.log.happened("agent_notice", f"{kind}: {text}", kind=kind)
-
-    async def _interrupt(self, session: AgentSession) -> None:
-        desk = self._desk
-        self._downlink.cut()
-        if not desk.pacer.speaking:
-            return  # most vendors report that the caller speaks, whether the agent did or not
-        desk.quality.interruptions += 1
-        playing = desk.pacer.interrupt()
-        desk.log.happened("interruption", "the caller spoke over the agent", utterance=playing)
-        if playing.startswith(self._prefix):
-            await session.interrupted(playing.removeprefix(self._prefix), desk.pacer.heard_ms(playing))
+            parts.metrics.agent_failed.labels(spec.vendor, ended.reason).inc()
+            parts.announce()

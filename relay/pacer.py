@@ -59,7 +59,7 @@ class Pacer:
         self._mark_due = 0.0  # when the last of them is passed if the line plays in time
         self._caught_up = True
         self._echoed = asyncio.Event()
-        self._speech_until = 0.0
+        self._speech_until = -_JITTER
         self.first_speech_at: float | None = None
 
     # --- what the call asks for ---

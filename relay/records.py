@@ -59,8 +59,8 @@ class Transfer:
 
 
 @dataclass(slots=True)
-class AgentSpell:
-    """One agent's time on the call."""
+class AgentEntry:
+    """One agent's time on the call, as the record has it."""
 
     agent: AgentSpec
     started_at: datetime
@@ -68,6 +68,10 @@ class AgentSpell:
     ended_at: datetime | None = None
     end_reason: str = ""
     end_detail: str = ""
+
+    def ended(self, at: datetime, reason: str, detail: str = "") -> None:
+        """The agent's time is over."""
+        self.ended_at, self.end_reason, self.end_detail = at, reason, detail
 
     def as_json(self) -> dict[str, Any]:
         """An entry of `agents`."""
@@ -92,6 +96,7 @@ class Quality:
     gaps: int = 0
     gap_ms: int = 0
     interruptions: int = 0
+    failed_turns: int = 0
     clear_ms_max: float | None = None
     late_audio_dropped_ms: int = 0
     caller_audio_dropped_ms: int = 0
@@ -118,7 +123,8 @@ class CallFacts:
     started_at: datetime
     clock: Callable[[], float]
     """The event loop's clock: times inside a call don't jump when somebody sets the machine's."""
-    spells: list[AgentSpell] = field(default_factory=list)
+    agents: list[AgentEntry] = field(default_factory=list)
+    """Every agent that the call was given to, in order."""
     _began_at: float = 0.0
 
     def __post_init__(self) -> None:
@@ -126,11 +132,20 @@ class CallFacts:
 
     def now(self) -> datetime:
         """The time of day, as far after `started_at` as the loop's clock says."""
-        return self.started_at + timedelta(seconds=self.clock() - self._began_at)
+        return self.started_at + timedelta(seconds=self.elapsed_s)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since `started_at`."""
+        return self.since_start_s(self.clock())
+
+    def since_start_s(self, time: float) -> float:
+        """`time` of the event loop's clock as seconds since `started_at`."""
+        return time - self._began_at
 
     def event(self, kind: str, **more: Any) -> dict[str, Any]:
         """An event as it is posted; `kind` is `started`, `transfer_requested` or `ended`."""
-        spell = self.spells[-1] if self.spells else None
+        last = self.agents[-1] if self.agents else None
         return {
             "type": f"call.{kind}",
             "event_id": uuid.uuid4().hex,
@@ -139,8 +154,8 @@ class CallFacts:
             "at": timestamp(self.now()),
             "from": self.from_number,
             "to": self.to_number,
-            "agent": agent_json(spell.agent) if spell else None,
-            "conversation_id": spell.conversation_id if spell else None,
+            "agent": agent_json(last.agent) if last else None,
+            "conversation_id": last.conversation_id if last else None,
             **more,
         }
 

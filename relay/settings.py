@@ -38,8 +38,8 @@ class Settings:
     ambience: str = ""
     """A file, `office`, or empty for none."""
     ambience_volume: float = 0.3
-    fallback_speech: str = ""
-    """A sound file for callers whom no agent can take."""
+    fallback_speech: str = "apology"
+    """What callers hear whom no agent can take: a sound file, `apology` (built in) or `none`."""
     chunk_size: int = 1600
     """Bytes of one outbound frame: 100 ms at 8 kHz."""
 
@@ -81,7 +81,7 @@ class Settings:
             elevenlabs_base_url=env.text("ELEVENLABS_BASE_URL"),
             ambience=env.text("BACKGROUND_SOUND_FILE", "BG_SOUND_FILE"),
             ambience_volume=env.number("BACKGROUND_SOUND_VOLUME", "BG_SOUND_VOLUME", default=0.3, low=0, high=1),
-            fallback_speech=env.text("FALLBACK_SPEECH_FILE"),
+            fallback_speech=env.text("FALLBACK_SPEECH_FILE", default="apology"),
             chunk_size=env.integer("CHUNK_SIZE", default=1600, low=FRAME_UNIT, high=MAX_PAYLOAD),
             media_token=env.secret("MEDIA_TOKEN"),
             media_basic_auth=env.basic_auth("MEDIA_BASIC_AUTH"),

@@ -1,14 +1,28 @@
-"""Sound files of this relay: ambiences and spoken fallbacks, read once at start and shared by all calls."""
+"""Sound files of this relay: ambiences and apologies, read once at start and shared by all calls."""
 
+from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
+from typing import Final
 
 from relay.agents.roster import AgentSpec, Roster
 from relay.audio.ambience import Ambience, AmbienceTrack
 from relay.audio.convert import at_rate
 from relay.audio.files import read_mono
-from relay.audio.pcm import Samples
 from relay.exotel import LINE_RATES
 from relay.settings import Settings
+
+APOLOGY: Final = "apology"  # the name of the one that ships with the relay
+NONE: Final = "none"
+APOLOGY_TEXT: Final = "We are sorry. Our assistant is not available at the moment."
+
+
+@dataclass(frozen=True, slots=True)
+class Apology:
+    """What a caller hears whom no agent can take: its words for the record, and pcm at the line's rate."""
+
+    text: str
+    pcm: bytes
 
 
 class Sounds:
@@ -18,8 +32,8 @@ class Sounds:
         self._settings = settings
         names = {settings.ambience, *(agent.ambience or "" for agent in roster)} - {""}
         self._ambiences = {name: Ambience.load(name) for name in names}
-        speeches = {settings.fallback_speech, *(agent.fallback_speech for agent in roster)} - {""}
-        self._speeches = {name: _at_line_rates(Path(name)) for name in speeches}
+        names = {settings.fallback_speech, *(agent.fallback_speech for agent in roster)} - {"", NONE}
+        self._apologies = {name: _load(name) for name in names}
 
     def ambience(self, agent: AgentSpec, rate_hz: int) -> AmbienceTrack | None:
         """A fresh track of the agent's ambience for one call, None when it has none."""
@@ -29,16 +43,20 @@ class Sounds:
         volume = self._settings.ambience_volume if agent.ambience_volume is None else agent.ambience_volume
         return AmbienceTrack(self._ambiences[name].at(rate_hz), volume)
 
-    def fallback_speech(self, agent: AgentSpec, rate_hz: int) -> bytes:
-        """What is said to the caller when no agent is left; pcm at the line's rate, empty when nothing is."""
+    def apology(self, agent: AgentSpec, rate_hz: int) -> Apology | None:
+        """What is said to the caller when no agent is left; None: nothing."""
         name = agent.fallback_speech or self._settings.fallback_speech
-        return self._speeches[name][rate_hz] if name else b""
+        return self._apologies[name][rate_hz] if name in self._apologies else None
 
 
-def _at_line_rates(path: Path) -> dict[int, bytes]:
+def _load(name: str) -> dict[int, Apology]:
+    if name == APOLOGY:
+        with resources.as_file(resources.files("relay.audio") / "assets" / "apology.wav") as path:
+            return _at_line_rates(APOLOGY_TEXT, path)
+    path = Path(name)
+    return _at_line_rates(f"[{path.name}]", path)
+
+
+def _at_line_rates(text: str, path: Path) -> dict[int, Apology]:
     sound, rate_hz = read_mono(path)
-    return {rate: _pcm(sound, rate_hz, rate) for rate in LINE_RATES}
-
-
-def _pcm(sound: Samples, source_hz: int, target_hz: int) -> bytes:
-    return at_rate(sound, source_hz, target_hz).tobytes()
+    return {rate: Apology(text, at_rate(sound, rate_hz, rate).tobytes()) for rate in LINE_RATES}

@@ -1,14 +1,24 @@
-"""Client tools that the relay answers itself, the same on every vendor that has tools."""
+"""The tools that the relay runs for an agent, the same on every vendor that has tools: a table with a row for each."""
 
-import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
-from relay.agents.seam import AgentSession, ToolCall
 from relay.agents.tool_descriptions import AMBIENCE, TRANSFER
 from relay.control import AmbienceChange, InvalidChangeError
 from relay.records import Transfer
+
+
+class DoneWhen(Enum):
+    """When a tool is run. What can't be undone must not be done for a turn that is then taken back."""
+
+    CALLED = auto()
+    """At once: to look something up for nothing harms nobody."""
+    SETTLED = auto()
+    """Once the agent's turn stands."""
+    HEARD = auto()
+    """Once the turn stands and the caller has heard its words; a caller who cuts in stops it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,35 +29,55 @@ class ToolResult:
     is_error: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """One row. `run` gets the parameters as the agent wrote them, of any types; nothing in them may make it raise."""
+
+    name: str
+    run: Callable[[Mapping[str, Any]], Awaitable[ToolResult]]
+    done_when: DoneWhen = DoneWhen.CALLED
+
+
 class Tools:
-    """`transfer(wish)` stores a transfer and says what became of it; `ambience(change)` applies a change."""
+    """The tools of one call, by name."""
 
-    transfer: Callable[[Transfer], Awaitable[ToolResult]]
-    ambience: Callable[[AmbienceChange], None]
-    log: Callable[..., None]
+    def __init__(self, tools: Iterable[Tool]) -> None:
+        self._tools = {tool.name: tool for tool in tools}
 
-    async def answer(self, session: AgentSession, call: ToolCall) -> None:
-        """Do what `call` wants and answer it; a tool we don't have is answered too, so that the agent never waits."""
-        result = await self._run(call.name, call.parameters)
-        self.log(
-            "tool_answered",
-            f"tool {call.name}: {result.text}",
-            level=logging.WARNING if result.is_error else logging.INFO,
-            tool=call.name,
-            is_error=result.is_error,
-        )
-        await session.answer_tool(call.call_id, result.text, is_error=result.is_error)
+    def and_also(self, tool: Tool) -> "Tools":
+        """These, and one more."""
+        return Tools([*self._tools.values(), tool])
 
-    async def _run(self, name: str, parameters: Mapping[str, Any]) -> ToolResult:
-        if name == TRANSFER:
-            return await self.transfer(
-                Transfer(*(str(parameters.get(key) or "") for key in ("target", "reason", "summary")))
-            )
-        if name == AMBIENCE:
-            try:
-                self.ambience(AmbienceChange.parse(parameters))
-            except InvalidChangeError as error:
-                return ToolResult(str(error), is_error=True)
-            return ToolResult("done")
-        return ToolResult(f"no tool {name!r} here: expected {TRANSFER} or {AMBIENCE}", is_error=True)
+    def find(self, name: str) -> Tool:
+        """The tool called `name`; for one we don't have a row that says so: every call is answered, no agent waits."""
+        return self._tools.get(name) or Tool(name=name, run=self._unknown(name))
+
+    def _unknown(self, name: str) -> Callable[[Mapping[str, Any]], Awaitable[ToolResult]]:
+        async def run(_: Mapping[str, Any]) -> ToolResult:
+            known = ", ".join(self._tools)
+            return ToolResult(f"no tool {name[:80]!r} here: expected one of {known}", is_error=True)
+
+        return run
+
+
+def transfer_tool(request: Callable[[Transfer], Awaitable[ToolResult]]) -> Tool:
+    """`request` stores the wish and says what became of it."""
+
+    async def run(parameters: Mapping[str, Any]) -> ToolResult:
+        wish = (str(parameters.get(key) or "") for key in ("target", "reason", "summary"))
+        return await request(Transfer(*wish))
+
+    return Tool(name=TRANSFER, run=run, done_when=DoneWhen.SETTLED)
+
+
+def ambience_tool(change: Callable[[AmbienceChange], None]) -> Tool:
+    """`change` is applied to this call."""
+
+    async def run(parameters: Mapping[str, Any]) -> ToolResult:
+        try:
+            change(AmbienceChange.parse(parameters))
+        except InvalidChangeError as error:
+            return ToolResult(str(error), is_error=True)
+        return ToolResult("done")
+
+    return Tool(name=AMBIENCE, run=run)

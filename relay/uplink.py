@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from relay import exotel
@@ -17,9 +18,13 @@ _ON_THE_LATE_SIDE: Final = 0.001  # a timer that fires just before its time woul
 class Uplink:
     """Passes sound on as it comes, without holes; while there is no agent, keeps the latest of it."""
 
-    def __init__(self, line: AudioFormat, quality: Quality) -> None:
+    def __init__(
+        self, line: AudioFormat, quality: Quality, *, on_defect: Callable[[Exception], None] | None = None
+    ) -> None:
+        """`on_defect` is told what a session raised; it gets no more sound then."""
         self._line = line
         self._quality = quality
+        self._on_defect = on_defect
         self._loop = asyncio.get_running_loop()
         self._track = CallerTrack(line.rate_hz)
         self._session: AgentSession | None = None
@@ -73,8 +78,15 @@ class Uplink:
     async def _pass_on(self, pcm: bytes, session: AgentSession) -> None:
         if self._converter is not None:
             pcm = self._converter.convert(pcm)
-        if pcm:
+        if not pcm:
+            return
+        try:
             await session.send_audio(pcm)
+        except Exception as error:
+            if self._on_defect is None:
+                raise
+            self._session = None
+            self._on_defect(error)
 
     def _keep(self, pcm: bytes) -> None:
         self._kept.append(pcm)

@@ -1,7 +1,10 @@
-"""Speaks the lines of sim/assets/lines.toml into sim/assets/*.wav. The files are committed: run it to change a line.
+"""Speaks the lines of sim/assets/lines.toml into sim/assets/*.wav, and the apology that ships with the relay.
+
+The files are committed: run it to change a line.
 
 Needs flite from Debian (`apt-get install flite`), whose CMU voices may be used for anything. Each line is trimmed,
-brought to 8 kHz, faded at both ends and set to -20 dBFS (the level of its loud half, so pauses don't count).
+brought to 8 kHz (the apology to 16 kHz), faded at both ends and set to -20 dBFS (the level of its loud half, so pauses
+don't count).
 """
 
 import subprocess
@@ -14,7 +17,11 @@ import numpy as np
 import samplerate
 from numpy.typing import NDArray
 
+from relay.sounds import APOLOGY_TEXT
+
 ASSETS = Path(__file__).parent.parent / "sim" / "assets"
+APOLOGY = Path(__file__).parent.parent / "relay" / "audio" / "assets" / "apology.wav"
+APOLOGY_HZ = 16_000
 RATE_HZ = 8000
 LEVEL_DB = -20.0
 PEAK_DB = -1.5
@@ -31,44 +38,48 @@ def speak(text: str, voice: str) -> tuple[NDArray[np.float64], int]:
     return np.frombuffer(frames, "<i2") / 32768.0, rate_hz
 
 
-def loudness(sound: NDArray[np.float64]) -> NDArray[np.float64]:
+def loudness(sound: NDArray[np.float64], rate_hz: int) -> NDArray[np.float64]:
     """RMS of each 20 ms."""
-    size = RATE_HZ // 50
+    size = rate_hz // 50
     frames = sound[: sound.size // size * size].reshape(-1, size)
     levels: NDArray[np.float64] = np.sqrt(np.mean(frames**2, axis=1))
     return levels
 
 
-def prepare(sound: NDArray[np.float64], rate_hz: int) -> NDArray[np.int16]:
-    """`sound` as it is stored: 8 kHz, 40 ms of quiet left at each end, at LEVEL_DB, peaks below PEAK_DB."""
-    sound = np.asarray(samplerate.resample(sound.astype(np.float32), RATE_HZ / rate_hz, "sinc_best"), float)
-    levels = loudness(sound)
+def prepare(sound: NDArray[np.float64], source_hz: int, rate_hz: int) -> NDArray[np.int16]:
+    """`sound` as it is stored: at `rate_hz`, 40 ms of quiet left at each end, at LEVEL_DB, peaks below PEAK_DB."""
+    if rate_hz != source_hz:
+        sound = np.asarray(samplerate.resample(sound.astype(np.float32), rate_hz / source_hz, "sinc_best"), float)
+    levels = loudness(sound, rate_hz)
     loud = np.flatnonzero(levels > levels.max() * 0.03)
-    size = RATE_HZ // 50
-    sound = sound[max(0, (loud[0] - 2) * size) : (loud[-1] + 3) * size]
-    fade = np.linspace(0.0, 1.0, RATE_HZ // 100)
+    size = rate_hz // 50
+    sound = sound[max(0, (loud[0] - 2) * size) : (loud[-1] + 3) * size].copy()
+    fade = np.linspace(0.0, 1.0, rate_hz // 100)
     sound[: fade.size] *= fade
     sound[-fade.size :] *= fade[::-1]
-    levels = loudness(sound)
+    levels = loudness(sound, rate_hz)
     speech = np.sqrt(np.mean(levels[levels >= np.median(levels)] ** 2))
     gain = min(10 ** (LEVEL_DB / 20) / speech, 10 ** (PEAK_DB / 20) / np.abs(sound).max())
     samples: NDArray[np.int16] = np.round(sound * gain * 32767).astype("<i2")
     return samples
 
 
+def write(path: Path, pcm: NDArray[np.int16], rate_hz: int) -> int:
+    """Store `pcm` and say how long and loud it is; returns the file's size."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(pcm.tobytes())
+    print(f"{path.stem:20} {pcm.size / rate_hz:5.1f} s  peak {20 * np.log10(np.abs(pcm).max() / 32768):5.1f} dBFS")
+    return path.stat().st_size
+
+
 def main() -> None:
-    total = 0
+    total = write(APOLOGY, prepare(*speak(APOLOGY_TEXT, VOICES["agent"]), APOLOGY_HZ), APOLOGY_HZ)
     for speaker, lines in tomllib.loads((ASSETS / "lines.toml").read_text()).items():
         for name, text in lines.items():
-            pcm = prepare(*speak(text, VOICES[speaker]))
-            path = ASSETS / f"{name}.wav"
-            with wave.open(str(path), "wb") as file:
-                file.setnchannels(1)
-                file.setsampwidth(2)
-                file.setframerate(RATE_HZ)
-                file.writeframes(pcm.tobytes())
-            total += path.stat().st_size
-            print(f"{name:20} {pcm.size / RATE_HZ:5.1f} s  peak {20 * np.log10(np.abs(pcm).max() / 32768):5.1f} dBFS")
+            total += write(ASSETS / f"{name}.wav", prepare(*speak(text, VOICES[speaker]), RATE_HZ), RATE_HZ)
     print(f"{total / 1e6:.2f} MB")
 
 

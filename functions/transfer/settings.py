@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from common.credentials import BasicAuth
 from common.env import Env, SettingError
@@ -32,6 +33,9 @@ class ConnectFields:
     playback: str
     playback_to: str
     events_url: str
+
+
+_NOBODY: Final = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +70,16 @@ class Settings:
 
 
 def _on_failure(env: Env, targets: Targets) -> str | None:
+    """A caller whose call broke off is not dropped while there is a human to be had, unless that is what is wanted."""
     asked = env.text("TRANSFER_ON_FAILURE")
     if not asked:
+        return next(iter(targets), None)
+    if (name := find_target(targets, asked)) is not None:
+        return name
+    if asked == _NOBODY:
         return None
-    if (name := find_target(targets, asked)) is None:
-        raise SettingError("TRANSFER_ON_FAILURE", asked, "one of the targets: " + (", ".join(targets) or "none is set"))
-    return name
+    known = ", ".join(targets) or "none is set"
+    raise SettingError("TRANSFER_ON_FAILURE", asked, f"one of the targets: {known}; or {_NOBODY} to dial nobody")
 
 
 def _connect_fields(env: Env) -> ConnectFields:

@@ -9,6 +9,7 @@ ambience = "office"                # a file, "office", or "" for none; default: 
 ambience_volume = 0.3              # default: BACKGROUND_SOUND_VOLUME
 fallback = "night"                 # alias to try when this agent can't be had or dies
 first_audio_seconds = 8            # … or has not been heard by then; for agents that speak first. Default: no limit
+answer_seconds = 12                # … or leaves a caller who has spoken without an answer for so long; 0: no limit
 fallback_speech = "sounds/sorry.wav"   # spoken when no agent is left, before the call is handed over
 options = { region = "india" }     # what the vendor's module knows
 """
@@ -17,9 +18,11 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from common.env import SettingError
+
+ANSWER_SECONDS: Final = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class AgentSpec:
     fallback: str = ""
     fallback_speech: str = ""
     first_audio_s: float | None = None
+    answer_s: float = ANSWER_SECONDS
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -101,6 +105,7 @@ _KINDS: Mapping[str, _Kind] = {
     "fallback": _STRING,
     "fallback_speech": _STRING,
     "first_audio_seconds": _NUMBER,
+    "answer_seconds": _NUMBER,
     "options": _TABLE,
 }
 _WORDS: Mapping[_Kind, str] = {_STRING: "string", _NUMBER: "number", _TABLE: "table"}
@@ -124,6 +129,9 @@ def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> A
     patience = table.get("first_audio_seconds")
     if patience is not None and not 0 < patience <= 60:
         raise SettingError("AGENTS_FILE", path, f"agents.{alias}.first_audio_seconds to be more than 0, at most 60")
+    answer = table.get("answer_seconds", ANSWER_SECONDS)
+    if not 0 <= answer <= 300:
+        raise SettingError("AGENTS_FILE", path, f"agents.{alias}.answer_seconds to be from 0 (no limit) to 300")
     return AgentSpec(
         alias=alias,
         vendor=vendor,
@@ -133,5 +141,6 @@ def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> A
         fallback=table.get("fallback", ""),
         fallback_speech=table.get("fallback_speech", ""),
         first_audio_s=None if patience is None else float(patience),
+        answer_s=float(answer),
         options=table.get("options", {}),
     )

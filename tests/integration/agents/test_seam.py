@@ -251,7 +251,8 @@ async def test_starts_slowly(tmp_path, vendor):
 @virtual
 async def test_never_gets_ready(tmp_path, vendor):
     """Connected but silent: given up after five seconds."""
-    async with world(tmp_path, Entry("front", vendor, AgentScript(metadata_after_s=None))) as at:
+    settings = {"fallback_speech": "none"}
+    async with world(tmp_path, Entry("front", vendor, AgentScript(metadata_after_s=None)), settings=settings) as at:
         call = await at.call()
         assert at.record(call)["agents"][0]["end_reason"] == "silent"
         assert 4.9 < call.duration_s < 6.0

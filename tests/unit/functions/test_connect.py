@@ -153,7 +153,14 @@ def test_a_call_that_broke_off_goes_to_the_human_for_that(end_reason):
     assert (transfer["state"], transfer["target"], transfer["reason"]) == ("fetched", "support", end_reason)
 
 
-def test_a_call_that_broke_off_without_such_a_human_is_over(world):
+def test_by_default_that_human_is_the_first_target(world):
+    """Nobody was dialled unless TRANSFER_ON_FAILURE was set, and the caller was dropped without a word."""
+    world.tell(calls.ended("agent_failed", agents=[], conversation_id=None))
+    assert world.numbers() == [calls.SUPPORT, calls.SUPPORT_2]
+
+
+def test_a_call_that_broke_off_is_over_where_nobody_is_to_be_dialled():
+    world = World(TRANSFER_ON_FAILURE="none")
     world.tell(calls.ended("agent_failed", agents=[], conversation_id=None))
     assert world.numbers() == []
     assert world.waited == 0

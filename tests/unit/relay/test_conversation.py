@@ -11,11 +11,16 @@ from relay.agents.seam import Audio, CallInfo, Ended, Formats, UtteranceDone
 from relay.audio.ambience import AmbienceTrack, Loop
 from relay.audio.convert import AudioFormat, Encoding
 from relay.audio.playout import Playout
-from relay.conversation import Conversation, Desk
+from relay.call_parts import CallParts
+from relay.conversation import Conversation
+from relay.events import Events
+from relay.hand_over import HandOver
 from relay.logs import CallLog
 from relay.metrics import Metrics
+from relay.outbox import Outbox
 from relay.pacer import Pacer
 from relay.records import CallFacts, Quality
+from relay.tools import Tools
 from relay.transcript import Transcript
 from relay.uplink import Uplink
 from sim import virtual_time
@@ -48,6 +53,9 @@ class Session:
         yield UtteranceDone("1")
         yield Ended(by_agent=True, reason="ended")
 
+    def stalled_for(self, now: float) -> float:
+        return 0.0
+
     async def close(self) -> None:
         pass
 
@@ -69,22 +77,30 @@ def heard_of(chunks: list[bytes], *, ambience: bool) -> bytes:
             quality=quality,
             on_heard=lambda *news: None,
         )
-        desk = Desk(
-            CallFacts("c", "s", "", "", now, loop.time),
-            playout,
-            pacer,
-            Uplink(LINE, quality),
-            Transcript(now),
-            quality,
-            CallLog("c", "s"),
-            Metrics(),
-            lambda work: tasks.append(asyncio.create_task(work)),
-            lambda reason, detail: over.set(),
+        facts, log = CallFacts("c", "s", "", "", now, loop.time), CallLog("c", "s")
+
+        def spawn(work):
+            tasks.append(asyncio.create_task(work))
+
+        parts = CallParts(
+            facts=facts,
+            playout=playout,
+            pacer=pacer,
+            uplink=Uplink(LINE, quality),
+            outbox=Outbox(log),
+            tools=Tools([]),
+            hand_over=HandOver(facts, Events(None), pacer, spawn=spawn, close=None),
+            transcript=Transcript(now),
+            quality=quality,
+            log=log,
+            metrics=Metrics(),
+            spawn=spawn,
+            announce=lambda: None,
+            end=lambda reason, detail: over.set(),
         )
-        info = CallInfo("c", "s", "", "", LINE)
-        conversation = Conversation(desk, info, lambda spec: Session(chunks), on_tool=None, on_agent=lambda: None)
+        conversation = Conversation(parts, CallInfo("c", "s", "", "", LINE), lambda spec: Session(chunks))
         running = asyncio.create_task(pacer.run())
-        talking = asyncio.create_task(conversation.run([AgentSpec("a", "v", "1")], b""))
+        talking = asyncio.create_task(conversation.run([AgentSpec("a", "v", "1")], None))
         async with asyncio.timeout(60):
             await asyncio.wait([running, talking], return_when=asyncio.FIRST_COMPLETED)
         for task in (running, talking):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from relay.agents.roster import AgentSpec
-from relay.records import SCHEMA, AgentSpell, CallFacts, EndReason, Quality, Transfer, record_of
+from relay.records import SCHEMA, AgentEntry, CallFacts, EndReason, Quality, Transfer, record_of
 from sim import virtual_time
 
 CONTRACT = (Path(__file__).parents[3] / "docs" / "contracts.md").read_text()
@@ -80,8 +80,8 @@ def test_every_event_has_an_id_of_its_own():
 
 def test_an_event_names_the_agent_that_has_the_call():
     call = facts()
-    call.spells.append(AgentSpell(DAY, NOON, "conv_1"))
-    call.spells.append(AgentSpell(AgentSpec("night", "elevenlabs", "agent_2"), NOON))
+    call.agents.append(AgentEntry(DAY, NOON, "conv_1"))
+    call.agents.append(AgentEntry(AgentSpec("night", "elevenlabs", "agent_2"), NOON))
     event = call.event("ended")
     assert event["agent"] == {"alias": "night", "vendor": "elevenlabs", "id": "agent_2"}
     assert event["conversation_id"] is None
@@ -99,8 +99,8 @@ def test_times_of_an_event_follow_the_clock_of_the_loop():
 
 
 def test_an_agents_time_on_the_call():
-    spell = AgentSpell(DAY, NOON)
-    assert spell.as_json() == {
+    entry = AgentEntry(DAY, NOON)
+    assert entry.as_json() == {
         "alias": "day",
         "vendor": "elevenlabs",
         "id": "agent_1",
@@ -110,8 +110,8 @@ def test_an_agents_time_on_the_call():
         "end_reason": "",
         "end_detail": "",
     }
-    spell.ended_at = NOON
-    assert spell.as_json()["ended_at"] == "2026-11-23T12:00:00.000Z"
+    entry.ended_at = NOON
+    assert entry.as_json()["ended_at"] == "2026-11-23T12:00:00.000Z"
 
 
 def test_the_record_of_a_call_has_every_key_of_the_contract():

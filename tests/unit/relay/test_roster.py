@@ -18,6 +18,7 @@ ambience = "office"
 ambience_volume = 0.3
 fallback = "night"
 first_audio_seconds = 8
+answer_seconds = 20
 fallback_speech = "sounds/sorry.wav"
 options = { region = "india" }
 
@@ -44,7 +45,16 @@ def test_everything_that_can_be_said_of_an_agent(read):
     assert roster.default == "reception"
     assert list(roster) == [
         AgentSpec(
-            "reception", "elevenlabs", "agent_1", "office", 0.3, "night", "sounds/sorry.wav", 8.0, {"region": "india"}
+            alias="reception",
+            vendor="elevenlabs",
+            id="agent_1",
+            ambience="office",
+            ambience_volume=0.3,
+            fallback="night",
+            fallback_speech="sounds/sorry.wav",
+            first_audio_s=8.0,
+            answer_s=20.0,
+            options={"region": "india"},
         ),
         AgentSpec("night", "elevenlabs", "agent_2"),
         AgentSpec("test", "echo", ""),

@@ -82,22 +82,35 @@ def test_each_file_is_read_once(street, monkeypatch):
 
 @pytest.mark.parametrize("rate_hz", sorted(LINE_RATES))
 def test_the_spoken_fallback_is_at_the_lines_rate(sorry, rate_hz):
-    speech = np.frombuffer(
-        sounds(spec("day"), fallback_speech=sorry).fallback_speech(spec("day"), rate_hz), dtype=np.int16
-    )
+    apology = sounds(spec("day"), fallback_speech=sorry).apology(spec("day"), rate_hz)
+    speech = np.frombuffer(apology.pcm, dtype=np.int16)
     assert len(speech) == pytest.approx(rate_hz, abs=2)
     assert pitch(speech, rate_hz) == pytest.approx(440, abs=0.5)
+    assert apology.text == "[sorry.wav]"
 
 
 def test_an_agents_own_fallback_wins(sorry, street):
     own = spec("day", fallback_speech=street)
     all_sounds = sounds(own, fallback_speech=sorry)
-    assert all_sounds.fallback_speech(own, 16_000) == noise(16_000).tobytes()
-    assert all_sounds.fallback_speech(spec("night"), 16_000) != noise(16_000).tobytes()
+    assert all_sounds.apology(own, 16_000).pcm == noise(16_000).tobytes()
+    assert all_sounds.apology(spec("night"), 16_000).pcm != noise(16_000).tobytes()
 
 
-def test_without_one_nothing_is_said():
-    assert sounds(spec("day")).fallback_speech(spec("day"), 8000) == b""
+@pytest.mark.parametrize("rate_hz", sorted(LINE_RATES))
+def test_an_apology_ships_with_the_relay(rate_hz):
+    """By default a caller whom no agent could take was dropped in silence."""
+    apology = sounds(spec("day")).apology(spec("day"), rate_hz)
+    speech = np.frombuffer(apology.pcm, dtype=np.int16).astype(float)
+    assert 3.0 < len(speech) / rate_hz < 5.0
+    assert 1000 < np.sqrt(np.mean(speech**2)) < 6000
+    assert apology.text == "We are sorry. Our assistant is not available at the moment."
+
+
+def test_who_wants_no_apology_says_so():
+    assert sounds(spec("day"), fallback_speech="none").apology(spec("day"), 8000) is None
+    quiet = spec("quiet", fallback_speech="none")
+    assert sounds(quiet, spec("day")).apology(quiet, 8000) is None
+    assert sounds(quiet, spec("day")).apology(spec("day"), 8000) is not None
 
 
 @pytest.mark.parametrize("where", ["settings", "agent"])

@@ -1,85 +1,75 @@
-"""The client tools that the relay answers itself; every call gets an answer."""
+"""The table of tools that the relay runs for an agent."""
 
 import asyncio
-import logging
 from typing import Any
 
 import pytest
 
-from relay.agents.seam import ToolCall
 from relay.control import AmbienceChange
 from relay.records import Transfer
-from relay.tools import ToolResult, Tools
+from relay.tools import DoneWhen, ToolResult, Tools, ambience_tool, transfer_tool
 
 
-class Session:
-    """Notes the answers."""
-
-    def __init__(self) -> None:
-        self.answers: list[tuple[str, str, bool]] = []
-
-    async def answer_tool(self, call_id: str, result: str, *, is_error: bool) -> None:
-        self.answers.append((call_id, result, is_error))
-
-
-def answer(name: str, parameters: dict[str, Any], outcome: ToolResult | None = None):
-    session, wishes, changes, lines = Session(), [], [], []
+def run(name: str, parameters: dict[str, Any], outcome: ToolResult | None = None):
+    wishes, changes = [], []
 
     async def transfer(wish: Transfer) -> ToolResult:
         wishes.append(wish)
         return outcome or ToolResult("arranged")
 
-    tools = Tools(transfer, changes.append, lambda *args, **fields: lines.append((args, fields)))
-    asyncio.run(tools.answer(session, ToolCall("t1", name, parameters)))
-    return session.answers, wishes, changes, lines
+    tools = Tools([transfer_tool(transfer), ambience_tool(changes.append)])
+    return asyncio.run(tools.find(name).run(parameters)), wishes, changes
 
 
 def test_a_transfer_is_arranged():
-    answers, wishes, _, _ = answer(
-        "transfer_to_human", {"target": "sales", "reason": "asked for it", "summary": "wants two", "more": 1}
-    )
+    parameters = {"target": "sales", "reason": "asked for it", "summary": "wants two", "more": 1}
+    result, wishes, _ = run("transfer_to_human", parameters)
     assert wishes == [Transfer("sales", "asked for it", "wants two")]
-    assert answers == [("t1", "arranged", False)]
+    assert result == ToolResult("arranged")
 
 
 @pytest.mark.parametrize("parameters", [{}, {"target": None, "reason": None}, {"target": "", "summary": 0}])
 def test_a_transfer_with_nothing_said_goes_to_the_only_target(parameters):
-    _, wishes, _, _ = answer("transfer_to_human", parameters)
+    _, wishes, _ = run("transfer_to_human", parameters)
     assert wishes == [Transfer("", "", "")]
 
 
 def test_what_the_agent_says_with_odd_types_is_text():
-    _, wishes, _, _ = answer("transfer_to_human", {"target": 1, "reason": ["a"], "summary": {"b": 2}})
+    _, wishes, _ = run("transfer_to_human", {"target": 1, "reason": ["a"], "summary": {"b": 2}})
     assert wishes == [Transfer("1", "['a']", "{'b': 2}")]
 
 
 def test_a_transfer_that_is_refused_tells_the_agent():
-    answers, _, _, lines = answer(
-        "transfer_to_human", {"target": "nobody"}, ToolResult("refused: no such", is_error=True)
-    )
-    assert answers == [("t1", "refused: no such", True)]
-    assert lines[0][1]["level"] == logging.WARNING
+    refused = ToolResult("refused: no such", is_error=True)
+    result, _, _ = run("transfer_to_human", {"target": "nobody"}, refused)
+    assert result == refused
 
 
 def test_the_ambience_is_changed():
-    answers, _, changes, lines = answer("control_background_sound", {"enabled": True, "volume": "0.2"})
+    result, _, changes = run("control_background_sound", {"enabled": True, "volume": "0.2"})
     assert changes == [AmbienceChange(True, 0.2)]
-    assert answers == [("t1", "done", False)]
-    assert lines[0][0][0] == "tool_answered"
-    assert (lines[0][1]["tool"], lines[0][1]["is_error"]) == ("control_background_sound", False)
+    assert result == ToolResult("done")
 
 
 def test_a_change_that_makes_no_sense_changes_nothing_and_says_so():
-    answers, _, changes, _ = answer("control_background_sound", {"volume": 11})
+    result, _, changes = run("control_background_sound", {"volume": 11})
     assert changes == []
-    assert answers == [("t1", "volume: expected a number from 0 to 1", True)]
+    assert result == ToolResult("volume: expected a number from 0 to 1", is_error=True)
 
 
-@pytest.mark.parametrize("name", ["", "Transfer_To_Human", "book_a_table", "end_call"])
+@pytest.mark.parametrize("name", ["", "Transfer_To_Human", "book_a_table", "x" * 1000])
 def test_a_tool_we_do_not_have_is_answered_too(name):
     """Or the agent waits for its timeout (elevenlabs.md A2.2)."""
-    answers, wishes, changes, _ = answer(name, {})
+    result, wishes, changes = run(name, {})
     assert (wishes, changes) == ([], [])
-    ((call_id, text, is_error),) = answers
-    assert (call_id, is_error) == ("t1", True)
-    assert "transfer_to_human" in text
+    assert result.is_error
+    assert result.text.endswith("expected one of transfer_to_human, control_background_sound")
+    assert len(result.text) < 200
+
+
+def test_what_can_not_be_undone_waits_for_the_turn():
+    async def nothing(_: Any) -> ToolResult:
+        return ToolResult("")
+
+    assert transfer_tool(nothing).done_when is DoneWhen.SETTLED
+    assert ambience_tool(lambda change: None).done_when is DoneWhen.CALLED

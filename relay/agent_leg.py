@@ -1,0 +1,249 @@
+"""A call's time with one agent, from connecting to its end. What goes wrong in here costs the agent, not the call."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping
+from typing import Any, Final, assert_never
+
+from relay.agents.seam import (
+    AgentCorrection,
+    AgentError,
+    AgentEvent,
+    AgentSession,
+    AgentText,
+    Audio,
+    CallerHeard,
+    CallerText,
+    CallerTurn,
+    CallInfo,
+    Ended,
+    Interruption,
+    Notice,
+    ToolCall,
+    ToolCancelled,
+    TurnDone,
+    TurnFailed,
+    UtteranceDone,
+    Working,
+)
+from relay.agents.tool_descriptions import END_CALL
+from relay.answer_clock import AnswerClock
+from relay.call_parts import CallParts
+from relay.downlink import Downlink
+from relay.records import AgentEntry
+from relay.tool_use import ToolUse
+from relay.tools import DoneWhen, Tool, ToolResult
+
+STALL_LIMIT: Final = 5.0  # seconds for which an agent may not take what we send
+_HUNG_UP: Final = Ended(by_agent=True, reason="ended", detail="end_call")
+
+
+class AgentLeg:
+    """Connects `session`, passes on what it says and wants, and watches that it does. Used once."""
+
+    def __init__(self, parts: CallParts, session: AgentSession, entry: AgentEntry, prefix: str) -> None:
+        agent = entry.agent
+        self.session = session
+        self.refused = False
+        """It never took the call."""
+        self._parts = parts
+        self._entry = entry
+        self._prefix = prefix
+        self._loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[Ended] = self._loop.create_future()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._asked_again = False
+        self._clock = AnswerClock(agent.first_audio_s, agent.answer_s, self._too_late)
+        self._tools = ToolUse(
+            session,
+            parts.tools.and_also(Tool(name=END_CALL, run=self._hang_up, done_when=DoneWhen.HEARD)),
+            pacer=parts.pacer,
+            clock=self._clock,
+            outbox=parts.outbox,
+            log=parts.log,
+            spawn=self._spawn,
+        )
+
+    async def run(self, info: CallInfo) -> Ended:
+        """Until the agent ends the call or has failed. The session is left open: closing it may take seconds."""
+        self._clock.start()
+        self._spawn(self._talk(info))
+        try:
+            return await asyncio.shield(self._over)  # cancelled when the call is over, which is not the agent's end
+        finally:
+            self._clock.stop()
+            self._parts.uplink.detach()
+            await self._stop_tasks()
+
+    def end(self, ended: Ended) -> None:
+        """The agent is done; what is said first counts. One that fails while it hangs up has hung up."""
+        if not self._over.done():
+            self._over.set_result(_HUNG_UP if self._tools.hanging_up else ended)
+
+    @property
+    def finished(self) -> bool:
+        """Whether `end` has been called."""
+        return self._over.done()
+
+    def defect(self, error: BaseException) -> None:
+        """An error nobody thought of, ours or the vendor module's: the next agent takes the call."""
+        self._parts.log.error("defect", exc_info=error, extra={"event": "defect"})
+        detail = f"defect: {type(error).__name__}: {error}"[:300]
+        self.end(Ended(by_agent=False, reason="defect", detail=detail))
+
+    def check(self, now: float) -> None:
+        """Called every second: does the agent still take what it is sent?"""
+        if self.session.stalled_for(now) > STALL_LIMIT:
+            self._spawn(self.session.give_up(f"the agent has not read for {STALL_LIMIT:g} s"))
+
+    # --- connecting and listening ---
+
+    async def _talk(self, info: CallInfo) -> None:
+        try:
+            downlink = await self._connect(info)
+        except AgentError as error:
+            self.refused = True
+            self.end(Ended(by_agent=False, reason=error.reason, detail=str(error)))
+            return
+        self._spawn(self._parts.outbox.deliver(self.session))
+        async for event in self.session.events():
+            await self._react(event, downlink)
+            if self.finished:
+                return
+            await asyncio.sleep(0)  # an agent with much to say at once must not keep other calls waiting
+        self.end(Ended(by_agent=False, reason="stopped", detail="the session broke off"))
+
+    async def _connect(self, info: CallInfo) -> Downlink:
+        began, parts = self._loop.time(), self._parts
+        try:
+            formats = await self.session.connect(info)
+        finally:
+            self._entry.conversation_id = self.session.conversation_id
+        if parts.quality.agent_connect_ms is None:
+            parts.quality.agent_connect_ms = round((self._loop.time() - began) * 1000)
+        parts.log.happened(
+            "agent_connected",
+            f"agent {self._entry.agent.alias} hears {formats.heard}, speaks {formats.spoken}",
+            agent=self._entry.agent.alias,
+            conversation_id=self.session.conversation_id,
+        )
+        parts.announce()
+        await parts.uplink.attach(self.session, formats.heard)
+        downlink = Downlink(parts.playout, parts.pacer, info.line)
+        downlink.attach(formats.spoken)
+        return downlink
+
+    # --- what the agent says and wants ---
+
+    async def _react(self, event: AgentEvent, downlink: Downlink) -> None:
+        transcript, now = self._parts.transcript, self._parts.facts.now
+        match event:
+            case Audio(data, utterance):
+                self._asked_again = False
+                self._clock.agent_heard()
+                self._tools.agent_spoke()
+                self._parts.hand_over.agent_spoke()
+                await downlink.say(self._prefix + utterance, data)
+            case UtteranceDone(utterance):
+                downlink.done(self._prefix + utterance)
+            case Interruption():
+                downlink.cut()
+                self._interrupt()
+            case AgentText(text, utterance):
+                transcript.agent_says(text, self._prefix + utterance, now())
+            case AgentCorrection(text, utterance):
+                transcript.corrected(text, self._prefix + utterance)
+            case CallerTurn(utterance):
+                self._caller_waits()
+                transcript.caller_spoke(self._prefix + utterance, now())
+            case CallerText(text, utterance):
+                if not utterance:  # else it names a turn that the agent may have answered long ago
+                    self._caller_waits()
+                transcript.caller_said(text, now(), self._prefix + utterance if utterance else "")
+            case CallerHeard():
+                self._caller_waits()
+            case ToolCall():
+                self._tools.called(event)
+            case ToolCancelled(call_id):
+                self._tools.cancelled(call_id)
+            case TurnDone():
+                self._tools.turn_done()
+                self._clock.turn_done()
+            case TurnFailed():
+                self._turn_failed(event)
+            case Working(tool, done):
+                (self._clock.tool_done if done else self._clock.tool_started)(f"vendor's {tool}")
+            case Notice(kind, text):
+                self._parts.log.happened("agent_notice", f"{kind}: {text}", kind=kind)
+            case Ended():
+                self.end(event)
+            case _:
+                assert_never(event)
+
+    def _caller_waits(self) -> None:
+        """Words while the agent is still heard are no question: a caller who cuts in is an Interruption first."""
+        if not self._parts.pacer.speaking:
+            self._clock.caller_waits()
+
+    def _interrupt(self) -> None:
+        parts = self._parts
+        self._clock.caller_speaks()
+        self._tools.caller_cut_in()
+        if not parts.pacer.speaking:
+            return  # most vendors report that the caller speaks, whether the agent did or not
+        parts.quality.interruptions += 1
+        playing = parts.pacer.interrupt()
+        parts.log.happened("interruption", "the caller spoke over the agent", utterance=playing)
+        if playing.startswith(self._prefix):
+            utterance, heard_ms = playing.removeprefix(self._prefix), parts.pacer.heard_ms(playing)
+            parts.outbox.post(lambda session: session.interrupted(utterance, heard_ms), session=self.session)
+
+    def _turn_failed(self, failed: TurnFailed) -> None:
+        """The caller waits for a turn that the vendor could not make: ask once more, then try another agent."""
+        self._parts.quality.failed_turns += 1
+        self._parts.log.happened(
+            "agent_turn_failed",
+            f"agent {self._entry.agent.alias} could not make its turn: {failed.reason} {failed.detail}".strip(),
+            level=logging.WARNING,
+            agent=self._entry.agent.alias,
+            vendor=self._entry.agent.vendor,
+            reason=failed.reason,
+        )
+        gone = Ended(by_agent=False, reason=failed.reason, detail=failed.detail)
+        if self._asked_again:
+            self.end(gone)
+            return
+        self._asked_again = True
+        self._clock.caller_waits()
+
+        async def ask(session: AgentSession) -> None:
+            if not await session.ask_again():
+                self.end(gone)
+
+        self._parts.outbox.post(ask, session=self.session)
+
+    # --- ending ---
+
+    def _too_late(self, reason: str, detail: str) -> None:
+        self.end(Ended(by_agent=False, reason=reason, detail=detail))
+
+    async def _hang_up(self, _: Mapping[str, Any]) -> ToolResult:
+        self.end(_HUNG_UP)
+        return ToolResult("done")
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._reap)
+        return task
+
+    def _reap(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.defect(error)
+
+    async def _stop_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)

@@ -1,0 +1,82 @@
+"""How long a caller waits for an agent: until it is first heard, and for each answer after that."""
+
+import asyncio
+from collections.abc import Callable
+
+Late = Callable[[str, str], None]
+"""(reason, detail): the agent has failed."""
+
+
+class AnswerClock:
+    """Calls `late` for an agent that is not heard within `first_audio_s`, or leaves the caller without an answer.
+
+    `answer_s`: from the last sign that the caller has spoken until sound, a tool call or a complete turn. The clock
+    stands while a tool runs. None or 0: no limit.
+    """
+
+    def __init__(self, first_audio_s: float | None, answer_s: float | None, late: Late) -> None:
+        self._first_audio_s = first_audio_s
+        self._answer_s = answer_s
+        self._late = late
+        self._loop = asyncio.get_running_loop()
+        self._first_audio: asyncio.TimerHandle | None = None
+        self._answer: asyncio.TimerHandle | None = None
+        self._tools: set[str] = set()
+        self._waiting = False
+
+    def start(self) -> None:
+        """The agent is being connected."""
+        if limit := self._first_audio_s:
+            detail = f"not heard within {limit:g} s"
+            self._first_audio = self._loop.call_later(limit, self._late, "no_audio", detail)
+
+    def stop(self) -> None:
+        """Nobody waits for this agent any more."""
+        self._cancel_first_audio()
+        self._waiting = False
+        self._rearm()
+
+    def agent_heard(self) -> None:
+        """The agent speaks."""
+        self._cancel_first_audio()
+        self._waiting = False
+        self._rearm()
+
+    def caller_waits(self) -> None:
+        """The caller has said something, and is owed an answer from now on."""
+        self._waiting = True
+        self._rearm()
+
+    def caller_speaks(self) -> None:
+        """The caller has begun to speak: no answer is due before that is over."""
+        self._waiting = False
+        self._rearm()
+
+    def turn_done(self) -> None:
+        """The agent's turn is over. With a tool still running, what follows from the tool is the answer."""
+        if not self._tools:
+            self._waiting = False
+            self._rearm()
+
+    def tool_started(self, name: str) -> None:
+        """A tool runs: the agent can't answer before it has the result."""
+        self._tools.add(name)
+        self._rearm()
+
+    def tool_done(self, name: str) -> None:
+        """The tool has finished; a caller who has heard nothing yet is still waiting."""
+        self._tools.discard(name)
+        self._rearm()
+
+    def _rearm(self) -> None:
+        if self._answer is not None:
+            self._answer.cancel()
+            self._answer = None
+        if self._waiting and not self._tools and (limit := self._answer_s):
+            detail = f"the caller got no answer within {limit:g} s"
+            self._answer = self._loop.call_later(limit, self._late, "no_answer", detail)
+
+    def _cancel_first_audio(self) -> None:
+        if self._first_audio is not None:
+            self._first_audio.cancel()
+            self._first_audio = None

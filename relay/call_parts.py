@@ -1,0 +1,40 @@
+"""What a call's conversation works with."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from relay.audio.playout import Playout
+from relay.hand_over import HandOver
+from relay.logs import CallLog
+from relay.metrics import Metrics
+from relay.outbox import Outbox
+from relay.pacer import Pacer
+from relay.records import CallFacts, EndReason, Quality
+from relay.tools import Tools
+from relay.transcript import Transcript
+from relay.uplink import Uplink
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallParts:
+    """The parts of one call that its agents share.
+
+    `spawn` starts a task of the call's, `announce` says that the first agent has answered or could not be had, `end`
+    ends the call.
+    """
+
+    facts: CallFacts
+    playout: Playout
+    pacer: Pacer
+    uplink: Uplink
+    outbox: Outbox
+    tools: Tools
+    hand_over: HandOver
+    transcript: Transcript
+    quality: Quality
+    log: CallLog
+    metrics: Metrics
+    spawn: Callable[[Coroutine[Any, Any, None]], None]
+    announce: Callable[[], None]
+    end: Callable[[EndReason, str], None]

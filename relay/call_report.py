@@ -1,0 +1,107 @@
+"""What the outside is told of a call: its events, metrics and log lines."""
+
+import logging
+from typing import Any
+
+from common.phone import mask
+from relay import exotel
+from relay.agents.roster import AgentSpec
+from relay.events import Events
+from relay.hand_over import EVENT_PATIENCE
+from relay.logs import CallLog
+from relay.metrics import Metrics
+from relay.records import CallFacts, EndReason, Quality, Transfer
+from relay.transcript import Transcript, timestamp
+
+
+class CallReport:
+    """Says each thing once. `asked_for`: the agent wanted, for a call that has none."""
+
+    def __init__(
+        self,
+        facts: CallFacts,
+        transcript: Transcript,
+        quality: Quality,
+        *,
+        events: Events,
+        metrics: Metrics,
+        log: CallLog,
+        relay: str,
+        rate_hz: int,
+        asked_for: str,
+    ) -> None:
+        self._facts = facts
+        self._transcript = transcript
+        self._quality = quality
+        self._events = events
+        self._metrics = metrics
+        self._log = log
+        self._relay = relay
+        self._rate_hz = rate_hz
+        self._asked_for = asked_for
+        self._announced = False
+
+    def started(self, start: exotel.Start, agent: AgentSpec | None) -> None:
+        """The line's `start` has come."""
+        self._metrics.started.inc()
+        self._log.happened(
+            "call_started",
+            f"call from {mask(start.from_number)} to {mask(start.to_number)}",
+            agent=agent.alias if agent else self._asked_for,
+            vendor=agent.vendor if agent else "none",
+            rate_hz=start.rate_hz,
+            encoding=start.encoding,
+            parameters_dropped=start.parameters_dropped,
+        )
+
+    def announce(self) -> None:
+        """The first agent has answered or could not be had: the call exists."""
+        if not self._announced:
+            self._announced = True
+            self._events.submit(
+                self._facts.event(
+                    "started",
+                    started_at=timestamp(self._facts.started_at),
+                    line={"rate_hz": self._rate_hz},
+                    relay=self._relay,
+                )
+            )
+
+    def refused(self, reason: EndReason, detail: str) -> None:
+        """No agent was even tried."""
+        self._log.happened("agent_failed", detail, level=logging.ERROR, reason=reason.value)
+
+    async def ended(self, reason: EndReason, detail: str, transfer: Transfer | None) -> None:
+        """The stream is over. Returns when that is stored, or on its way: what Exotel does next may depend on it."""
+        self.announce()
+        last = self._facts.agents[-1].agent if self._facts.agents else None
+        vendor = last.vendor if last else "none"
+        event = self._ended_event(reason, detail, transfer)
+        self._metrics.call_ended(vendor, reason, self._quality)
+        self._log.happened(
+            "call_ended",
+            f"call ended: {reason} {detail}".strip(),
+            agent=last.alias if last else self._asked_for,
+            vendor=vendor,
+            end_reason=reason,
+            ended_by=reason.ended_by,
+            duration_s=event["duration_s"],
+            **self._quality.as_json(),
+        )
+        await self._events.post(event, patience_s=EVENT_PATIENCE)
+
+    def _ended_event(self, reason: EndReason, detail: str, transfer: Transfer | None) -> dict[str, Any]:
+        facts = self._facts
+        return facts.event(
+            "ended",
+            started_at=timestamp(facts.started_at),
+            ended_at=timestamp(facts.now()),
+            duration_s=round(facts.elapsed_s, 3),
+            ended_by=reason.ended_by,
+            end_reason=reason,
+            end_detail=detail,
+            agents=[entry.as_json() for entry in facts.agents],
+            transfer=transfer.as_json() if transfer else None,
+            turns=self._transcript.as_json(),
+            quality=self._quality.as_json(),
+        )

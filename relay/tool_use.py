@@ -1,0 +1,138 @@
+"""The tool calls of one agent: run when the time has come, answered once, taken back while that is possible."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
+
+from relay.agents.seam import AgentSession, ToolCall
+from relay.answer_clock import AnswerClock
+from relay.logs import CallLog
+from relay.outbox import Outbox
+from relay.pacer import Pacer
+from relay.tools import DoneWhen, Tool, ToolResult, Tools
+
+SETTLED_AFTER: Final = (
+    1.0  # for vendors that don't say when a turn is over: its words were heard and so long nothing came
+)
+
+_CUT_IN: Final = ToolResult("not done: the caller spoke first. Call it again if it is still wanted", is_error=True)
+
+
+@dataclass(slots=True, eq=False)
+class _Use:
+    call: ToolCall
+    tool: Tool
+    task: "asyncio.Task[None] | None" = None
+    revocable: bool = True
+    """It has not been begun; what has may not be stopped in its middle, unless it can be repeated."""
+
+
+class ToolUse:
+    """Runs the tools of `session`. `spawn` starts a task that ends with the agent's time on the call."""
+
+    def __init__(
+        self,
+        session: AgentSession,
+        tools: Tools,
+        *,
+        pacer: Pacer,
+        clock: AnswerClock,
+        outbox: Outbox,
+        log: CallLog,
+        spawn: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
+    ) -> None:
+        self._session = session
+        self._tools = tools
+        self._pacer = pacer
+        self._clock = clock
+        self._outbox = outbox
+        self._log = log
+        self._spawn = spawn
+        self._loop = asyncio.get_running_loop()
+        self._uses: dict[str, _Use] = {}
+        self._turn_done = asyncio.Event()
+        self._sound_at = 0.0
+        self.hanging_up = False
+        """The turn stands in which the agent said goodbye; only a caller who cuts in keeps the call alive."""
+
+    def called(self, call: ToolCall) -> None:
+        """The agent wants a tool."""
+        if call.call_id in self._uses:
+            return  # said twice: answered once
+        use = self._uses[call.call_id] = _Use(call, self._tools.find(call.name))
+        if use.tool.done_when is not DoneWhen.CALLED:
+            self._turn_done.clear()
+        self._clock.tool_started(call.call_id)
+        use.task = self._spawn(self._run(use))
+
+    def cancelled(self, call_id: str) -> None:
+        """The vendor takes a call back and waits for no answer."""
+        use = self._uses.get(call_id)
+        if use is not None and self._withdraw(use):
+            self._log.happened("tool_cancelled", f"tool {use.call.name} was taken back", tool=use.call.name)
+
+    def caller_cut_in(self) -> None:
+        """The caller spoke over the agent's words, or before its turn stood."""
+        for use in list(self._uses.values()):
+            if use.tool.done_when is not DoneWhen.CALLED and self._withdraw(use):
+                self._answer(use, _CUT_IN)
+
+    def turn_done(self) -> None:
+        """The agent's turn stands."""
+        self._turn_done.set()
+
+    def agent_spoke(self) -> None:
+        """Sound came, so the turn is still going on."""
+        self._sound_at = self._loop.time()
+
+    def _withdraw(self, use: _Use) -> bool:
+        if not use.revocable or use.task is None:
+            return False
+        use.task.cancel()
+        self._done(use)
+        return True
+
+    async def _run(self, use: _Use) -> None:
+        if use.tool.done_when is DoneWhen.SETTLED and not use.call.settled:
+            await self._turn_settled()
+        elif use.tool.done_when is DoneWhen.HEARD:
+            await self._turn_settled()
+            self.hanging_up = True
+            await self._pacer.played_out()
+        use.revocable = use.tool.done_when is DoneWhen.CALLED
+        result = await use.tool.run(use.call.parameters)
+        self._done(use)
+        self._answer(use, result)
+
+    async def _turn_settled(self) -> None:
+        """Until the vendor says that the turn is over, or else until nothing comes any more and all was heard."""
+        while True:
+            began = self._loop.time()
+            try:
+                async with asyncio.timeout(SETTLED_AFTER):
+                    await self._turn_done.wait()
+                return
+            except TimeoutError:
+                if self._sound_at <= began and not self._pacer.speaking:
+                    return
+
+    def _done(self, use: _Use) -> None:
+        self._uses.pop(use.call.call_id, None)
+        self._clock.tool_done(use.call.call_id)
+        if use.tool.done_when is DoneWhen.HEARD:
+            self.hanging_up = False
+
+    def _answer(self, use: _Use, result: ToolResult) -> None:
+        self._log.happened(
+            "tool_answered",
+            f"tool {use.call.name[:80]}: {result.text}",
+            level=logging.WARNING if result.is_error else logging.INFO,
+            tool=use.call.name[:80],
+            is_error=result.is_error,
+        )
+        call_id = use.call.call_id
+        self._outbox.post(
+            lambda session: session.answer_tool(call_id, result.text, is_error=result.is_error), session=self._session
+        )
