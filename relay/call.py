@@ -261,8 +261,8 @@ class Call:
 
     async def _finish(self, reason: EndReason, detail: str) -> None:
         self._pacer.settle()
-        if self._pacer.first_speech_at is not None:
-            self.quality.first_audio_ms = round(self.facts.since_start_s(self._pacer.first_speech_at) * 1000)
+        if self._pacer.first_heard_at is not None:
+            self.quality.first_audio_ms = round(self.facts.since_start_s(self._pacer.first_heard_at) * 1000)
         self.quality.malformed = self._line.malformed
         self.quality.unknown_events = self._line.unknown_events
         if self._services.calls.get(self._start.call_sid) is self:

@@ -60,7 +60,8 @@ class Pacer:
         self._caught_up = True
         self._echoed = asyncio.Event()
         self._speech_until = -_JITTER
-        self.first_speech_at: float | None = None
+        self.first_heard_at: float | None = None
+        """When the caller began to hear the agent, by the line's clock."""
 
     # --- what the call asks for ---
 
@@ -246,8 +247,8 @@ class Pacer:
         for span in frame.spans:
             self._sent[span.utterance] = self._sent.get(span.utterance, 0) + span.samples
         if frame.spans:
-            if self.first_speech_at is None:
-                self.first_speech_at = now
+            if self.first_heard_at is None:
+                self.first_heard_at = self._clock.dry_at - (frame.samples - frame.spans[0].offset) / self._rate_hz
             self._speech_until = self._clock.dry_at
             last = frame.spans[-1].utterance
             self._open_utterance = "" if last in frame.ended else last

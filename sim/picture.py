@@ -231,7 +231,7 @@ def figure_rows(outcome: Outcome) -> list[tuple[str, str]]:
 
     return [
         ("call", f"{figures.duration_s:.1f} s"),
-        ("agent first heard after", ms(figures.first_speech_ms)),
+        ("first words heard after", ms(figures.first_speech_ms)),
         ("agent notices → clear at the line", ms(figures.cut_in_to_clear_ms)),
         ("agent notices → caller hears it stop", ms(figures.cut_in_to_silence_ms)),
         ("holes in the sound", f"{figures.gaps}" + (f" ({figures.gap_ms:,} ms)" if figures.gaps else "")),
