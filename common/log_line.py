@@ -1,9 +1,31 @@
-"""The beginning of a log line, the same in every part (docs/contracts.md): dashboards and alarms read these names."""
+"""A log line, the same in every part (docs/contracts.md): dashboards and alarms read its names.
 
+What a model, a vendor, a line or a stranger chose to write is masked and cut here, once, for every string of a line:
+whoever logs need not think of it, and no line is longer than a log driver leaves whole.
+"""
+
+import json
 import logging
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
+from common.masking import mask_text
 from common.times import rfc3339
+
+MAX_LINE: Final = 8 * 1024
+"""Bytes. Docker's drivers cut a line at 16 KiB, and what they cut is no JSON any more."""
+MAX_TEXT: Final = 2_000
+_CUT_TO: Final = (600, 150, 40)
+_MARGIN: Final = 40
+_MAX_ITEMS: Final = 50
+_MAX_DEPTH: Final = 4
+
+# Ids are not numbers of people, and a line is found by them. `data` is a part of an event, which is to be put together
+# again (event_parts).
+_AS_IT_IS: Final = frozenset(
+    {"time", "severity", "event", "call_sid", "stream_sid", "conversation_id", "event_id", "agent_id", "path"}
+    | {"function_request_id", "sha256", "data", "host"}
+)
 
 
 def head(record: logging.LogRecord) -> dict[str, Any]:
@@ -14,3 +36,53 @@ def head(record: logging.LogRecord) -> dict[str, Any]:
         "event": getattr(record, "event", record.name),
         "message": record.getMessage(),
     }
+
+
+def written(line: Mapping[str, Any]) -> str:
+    """`line` as one line of JSON of MAX_LINE bytes at most, without numbers of people."""
+    text = _encoded(_clean(line, MAX_TEXT))
+    for limit in _CUT_TO:
+        if len(text.encode(errors="surrogatepass")) <= MAX_LINE:
+            return text
+        text = _encoded({**_clean(line, limit), "cut": True})
+    if len(text.encode(errors="surrogatepass")) <= MAX_LINE:
+        return text
+    kept = {key: str(line.get(key, ""))[:200] for key in ("time", "severity", "event", "message", "call_sid")}
+    return _encoded({**_clean(kept, 200), "cut": True})
+
+
+def cleaned(line: Mapping[str, Any]) -> dict[str, Any]:
+    """`line` with its strings masked and cut: for what another library writes."""
+    return _clean(line, MAX_TEXT)
+
+
+def _clean(line: Mapping[str, Any], limit: int) -> dict[str, Any]:
+    return {str(key)[:100]: _value(value, limit, str(key), 0) for key, value in line.items()}
+
+
+def _value(value: Any, limit: int, key: str, depth: int) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping) and depth < _MAX_DEPTH:
+        some = list(value.items())[:_MAX_ITEMS]
+        return {str(name)[:100]: _value(item, limit, str(name), depth + 1) for name, item in some}
+    if isinstance(value, list | tuple | set | frozenset) and depth < _MAX_DEPTH:
+        return [_value(item, limit, key, depth + 1) for item in list(value)[:_MAX_ITEMS]]
+    text = str(value)
+    if key in _AS_IT_IS:
+        return text if len(text) <= MAX_LINE else text[:limit]
+    if len(text) <= limit:
+        return mask_text(text)
+    # cut first, or a long text would cost the event loop its masking; with a margin, so that no number is cut in two
+    if key == "exception":  # its end says what happened
+        return f"({len(text)} characters) …{mask_text(text[-limit - _MARGIN :])[-limit:]}"
+    return f"{mask_text(text[: limit + _MARGIN])[:limit]}… ({len(text)} characters)"
+
+
+def _encoded(line: Mapping[str, Any]) -> str:
+    text = json.dumps(line, ensure_ascii=False, default=str)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # bytes that are no UTF-8 come from headers and file names as surrogates
+        return json.dumps(line, default=str)
+    return text

@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "call": ("console.call_out.command", "call somebody, or a list: each number once, with outcomes"),
     "calls": ("console.calls.command", "look at calls: search, transcript beside the sound, trends, export"),
     "plan": ("console.plan.command", "plan ahead: relays, sessions, and what a month costs on each cloud"),
+    "replay": ("console.replay.command", "deliver events that a relay gave up on, out of its log"),
     "deploy": ("console.deploy.command", "deploy to AWS or Google Cloud, check a deployment, or take it down"),
 }
 EXTRAS: Final[Mapping[str, str]] = {

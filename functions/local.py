@@ -195,7 +195,7 @@ def main() -> int:
     """Serve until told to stop; 2 when a setting is wrong."""
     env = Env(os.environ)
     try:
-        log.set_up(log_level(env))
+        log.set_up(log_level(env), queued=True)
         app = application(os.environ)
         port = env.integer("PORT", default=8081, low=1, high=65535)
         asyncio.run(_serve(app, env.text("HOST", default="127.0.0.1"), port))

@@ -23,6 +23,10 @@ setup-elevenlabs: $(VENV)/.installed-tools ## make your agent what the relay nee
 	@$(CONSOLE) setup elevenlabs $(if $(AGENT),--agent "$(AGENT)") $(if $(CREATE),--create "$(CREATE)") \
 	  $(if $(WEBHOOK),--webhook-url "$(WEBHOOK)") $(if $(DEPLOYMENT),--deployment $(DEPLOYMENT)) $(ARGS)
 
+.PHONY: replay
+replay: $(VENV)/.installed-relay ## deliver events that a relay gave up on: its log on standard input, EVENTS_URL and EVENTS_SECRET
+	@$(CONSOLE) replay
+
 .PHONY: plan
 CALLS ?= 200
 MINUTES ?= 50000

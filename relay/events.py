@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 
 from common import layout
+from common.event_parts import HEAD_EVENT, PART_EVENT, split
 from common.phone import mask
 from common.signature import RELAY_HEADER, sign
 from relay.logs import log
@@ -189,10 +190,15 @@ class Events:
 
 
 def _undelivered(event: Event, problem: str) -> None:
-    """The event goes to the log whole, so that it can be replayed; only the numbers are masked, as in every line."""
-    payload = {**event, "from": mask(event.get("from")), "to": mask(event.get("to"))}
-    log.error(
-        "event could not be delivered: %s",
-        problem,
-        extra={"event": "event_undelivered", "call_sid": event["call_sid"], "payload": payload},
-    )
+    """The event goes to the log whole, so that it can be replayed; only its numbers are masked, as in every line.
+
+    In parts, because drivers cut long lines; and in a short line of its own, which alarms count.
+    """
+    kept = {**event, "from": mask(event.get("from")), "to": mask(event.get("to"))}
+    parts = list(split(kept))
+    for part in parts:
+        fields = {"event": PART_EVENT, "call_sid": event["call_sid"], **part}
+        log.error("part %d of %d of an event", part["part"], part["parts"], extra=fields)
+    fields = {"event": HEAD_EVENT, "call_sid": event["call_sid"], "type": event["type"], "event_id": event["event_id"]}
+    fields |= {"parts": len(parts), "sha256": parts[0]["sha256"], "problem": problem}
+    log.error("event could not be delivered: %s", problem, extra=fields)

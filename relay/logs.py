@@ -1,17 +1,13 @@
 """JSON log lines, one a thing that happened (docs/contracts.md lists those that metrics are made of)."""
 
-import json
 import logging
-import sys
 import time
 from collections.abc import Callable, MutableMapping
 from typing import Any, Final
 
-import msgspec
+from common.log_line import head, written
+from common.log_writer import QueuedHandler
 
-from common.log_line import head
-
-_encode: Final = msgspec.json.Encoder(enc_hook=str).encode
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 log: Final = logging.getLogger("relay")
@@ -21,20 +17,17 @@ class JsonFormatter(logging.Formatter):
     """`time`, `severity`, `event`, `message` and whatever was given as `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line of JSON."""
+        """One line of JSON, masked and cut (common/log_line)."""
         line = head(record)
         line.update((key, value) for key, value in vars(record).items() if key not in _STANDARD and key != "event")
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        try:
-            return _encode(line).decode()
-        except UnicodeEncodeError:  # bytes that are no UTF-8 come from headers and file names as surrogates
-            return json.dumps(line, default=str)
+        return written(line)
 
 
 def configure(level: str) -> None:
-    """Log to standard output; libraries are heard from WARNING on."""
-    handler = logging.StreamHandler(sys.stdout)
+    """Log to standard output, by a thread of its own; libraries are heard from WARNING on."""
+    handler = QueuedHandler.to_stdout()
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     log.setLevel(level)

@@ -6,13 +6,16 @@ python -m sim elevenlabs --port 9090                              serves an agen
 
 import argparse
 import asyncio
+import atexit
 import ssl
 import sys
 from pathlib import Path
+from typing import IO, cast
 
 from rich.console import Console
 from rich.markup import escape
 
+from common.log_writer import LogWriter
 from sim.applets import Applet, Connect, Passthru, Person
 from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, CallResult, FakeExotel
@@ -132,7 +135,10 @@ def main() -> int:
     try:
         if options.command == "exotel":
             return 0 if asyncio.run(place_calls(options, console)) else 1
-        asyncio.run(serve_agents(options, console))
+        # a server among the fakes, too, must not stand still because nobody reads what it prints
+        writer = LogWriter(sys.stdout)
+        atexit.register(writer.drain)
+        asyncio.run(serve_agents(options, Console(file=cast(IO[str], writer))))
     except (ScenarioError, ValueError, OSError) as error:
         console.print(f"sim: {escape(str(error))}", soft_wrap=True)
         return 2

@@ -3,16 +3,11 @@
 import re
 from typing import Any
 
+from common.masking import mask_text
 from common.phone import mask
 
-_NUMBER = re.compile(r"(?<!\w)\+?\d(?:[ ().-]{0,2}\d){6,15}(?!\w)")
-_IDS = frozenset({"call_sid", "stream_sid", "conversation_id", "event_id", "id", "agent_id"})
+_IDS = frozenset({"call_sid", "stream_sid", "conversation_id", "event_id", "id", "agent_id", "key"})
 _TIMES = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:.]+(?:Z|[+-]\d{2}:\d{2})")
-
-
-def mask_text(text: str) -> str:
-    """Every run of seven digits or more, as people write numbers, down to its last four."""
-    return _NUMBER.sub(lambda found: mask(found[0]), text)
 
 
 def mask_all(value: Any, key: str = "") -> Any:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common.documents import decode, number, objects, text
+from common.masking import mask_text
 from common.phone import mask, to_e164
 from common.times import to_unix
-from console.calls.masking import mask_text
 
 SCHEMA = 1
 TITLE_LENGTH = 140

@@ -19,7 +19,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from common.phone import mask_within
+from common.log_line import cleaned
 from functions.common import log
 from functions.common.http import Request, Response, request
 from functions.common.log import LOGGER
@@ -124,8 +124,8 @@ class _Lines(LambdaPowertoolsFormatter):
             "function_request_id": log.get("function_request_id"),
         }
         if "exception" in log:
-            line["exception"] = mask_within(str(log["exception"]))
-        return super().serialize(line)
+            line["exception"] = str(log["exception"])
+        return super().serialize(cleaned(line))
 
 
 class _Counter(logging.Handler):

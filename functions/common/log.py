@@ -2,16 +2,15 @@
 
     log.info("relay_event_received", "call.ended of b7a9 stored", call_sid="b7a9", type="call.ended", duplicate=False)
 
-Numbers go through `phone.mask` before they get here; bodies and secrets never do.
+Every string is masked and cut on its way out (common/log_line); bodies and secrets never get here.
 """
 
-import json
 import logging
 import sys
 from typing import Any
 
-from common.log_line import head
-from common.phone import mask_within
+from common.log_line import head, written
+from common.log_writer import QueuedHandler
 
 LOGGER = logging.getLogger("functions")
 
@@ -20,20 +19,23 @@ class JsonLines(logging.Formatter):
     """`time`, `severity`, `event`, `message`, then the fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return json.dumps(line(record, super().formatException), ensure_ascii=False, default=str)
+        return written(line(record, super().formatException))
 
 
 def line(record: logging.LogRecord, describe: Any) -> dict[str, Any]:
     """The object to be written for `record`; `describe` turns exception info into text."""
     entry = {**head(record), **getattr(record, "fields", {})}
     if record.exc_info:
-        entry["exception"] = mask_within(describe(record.exc_info))
+        entry["exception"] = describe(record.exc_info)
     return entry
 
 
-def set_up(level: str) -> None:
-    """Send our lines, and warnings of the libraries, to standard output."""
-    handler = logging.StreamHandler(sys.stdout)
+def set_up(level: str, *, queued: bool = False) -> None:
+    """Send our lines, and warnings of the libraries, to standard output.
+
+    `queued`: by a thread of its own, for a server that must not stand still; a cloud freezes a function's threads.
+    """
+    handler = QueuedHandler.to_stdout() if queued else logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -51,9 +51,11 @@ class EventSink:
             return web.Response(status=status)
         event = json.loads(body)
         self.events.append(event)
-        return web.json_response(
-            {"status": "ok", "duplicate": False, **({"transfer": self.transfer} if self.transfer else {})}
-        )
+        answer: dict[str, Any] = {"status": "ok", "duplicate": False}
+        if event["type"] == "call.transfer_requested":
+            accepted = {"accepted": True, "target": event["transfer"]["target"], "reason": None}
+            answer["transfer"] = self.transfer or accepted
+        return web.json_response(answer)
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         """Events of one type."""

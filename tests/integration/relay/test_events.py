@@ -6,6 +6,7 @@ import logging
 from msgspec import structs
 
 from common.signature import Verdict
+from console.replay.found import Found
 from sim.agent_script import AgentScript, Reply, ToolUse
 from sim.caller import Step, When
 from tests.support.relay_world import GREETING, relay_world
@@ -111,9 +112,15 @@ async def test_what_can_not_be_delivered_goes_to_the_log_whole(tmp_path, caplog)
             result = await world.call(script=SHORT)
             await world.until(lambda: world.relay.services.events.pending == 0, timeout=120)
         lost = [entry for entry in caplog.records if getattr(entry, "event", "") == "event_undelivered"]
-        assert {entry.payload["type"] for entry in lost} == {"call.started", "call.ended"}
-        assert all(entry.payload["call_sid"] == result.call_sid for entry in lost)
-        assert all(entry.payload["from"] == "***0001" for entry in lost)
+        assert {entry.type for entry in lost} == {"call.started", "call.ended"}
+        assert all(entry.call_sid == result.call_sid for entry in lost)
+        log = "\n".join(json.dumps(vars(entry), default=str) for entry in reversed(caplog.records))
+        found = Found()
+        found.read(log)
+        replayed = list(found.events())
+        assert not found.unreadable
+        assert {event["event_id"] for event in replayed} == {entry.event_id for entry in lost}
+        assert all(event["from"] == "***0001" for event in replayed)
 
 
 @virtual

@@ -16,7 +16,13 @@ def lines(monkeypatch):
     before, level, output = logging.root.handlers[:], log.level, io.StringIO()
     monkeypatch.setattr("sys.stdout", output)
     configure("INFO")
-    yield lambda: [json.loads(line) for line in output.getvalue().splitlines()]
+    (handler,) = logging.root.handlers
+
+    def read():
+        assert handler.writer.drain()
+        return [json.loads(line) for line in output.getvalue().split("\n") if line]
+
+    yield read
     logging.root.handlers[:] = before
     log.setLevel(level)
 

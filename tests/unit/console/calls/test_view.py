@@ -7,9 +7,10 @@ import json
 import numpy as np
 import pytest
 
+from common.masking import mask_text
 from console.calls.export import comma_separated, json_lines
 from console.calls.heard import USUAL_MS_A_LETTER, HeardWords, heard_words, pace
-from console.calls.masking import mask_all, mask_text
+from console.calls.masking import mask_all
 from console.calls.search import Filter
 from console.calls.sound import COLUMNS, Sounds, waveform
 from console.calls.source import FolderSource

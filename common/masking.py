@@ -1,0 +1,51 @@
+"""People's phone numbers out of texts that we did not write: of a model, a vendor, the line, speech recognition.
+
+One function for logs and exports, held to one corpus of spellings (tests/fixtures/numbers.tsv). Digits of any script,
+in groups with spaces, commas, dots, dashes, slashes or brackets between them, or spoken as words, are a number from
+seven digits on; its last four stay. Dates, times, amounts, decimals, addresses and ids stay as they are.
+"""
+
+import re
+from typing import Final
+
+from common.phone import mask
+
+_GAP: Final = r"[ \t\u00a0\u2009\u202f.,()/·•_\-\u2010-\u2015\u2212]"
+_DAY, _MONTH, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:19|20)\d\d"
+_CLOCK: Final = r"(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
+_DATE: Final = rf"(?:{_YEAR}-{_MONTH}-{_DAY}{_CLOCK}|{_DAY}[/.-]{_MONTH}[/.-]{_YEAR})(?!\d)"
+_AMOUNT: Final = r"(?:\d{1,3}(?:,\d{2,3})*,\d{3}|(?<=[₹$€£])\d{1,9}|(?<=[₹$€£] )\d{1,9})(?:\.\d{1,2})?(?![\d,]?\d)"
+_DECIMAL: Final = r"\d{1,6}\.\d{1,3}(?![\d.])"
+_ADDRESS: Final = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?![\d.])(?::\d{1,5}(?!\d))?"
+_UUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_ID: Final = r"(?=\d*[A-Za-z])(?=[A-Za-z]*\d)[0-9A-Za-z]{20,}"
+_NUMBER: Final = rf"\+?\d(?:\d|{_GAP}{{1,3}}(?!{_DATE})\+?\d){{6,}}"
+_FOUND: Final = re.compile(
+    rf"(?P<kept>(?<!\w)(?:{_UUID}|{_ID})|(?<![\d.,])(?:{_DATE}|{_ADDRESS}|{_DECIMAL}))"
+    rf"|(?P<amount>(?<![\d.,]){_AMOUNT})|(?P<number>{_NUMBER})"
+)
+_MOST_OF_AN_AMOUNT: Final = 9  # digits; with ten it may be a number that speech recognition took for a sum
+
+_DIGIT_WORDS: Final = (
+    "zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple|"
+    "शून्य|ज़ीरो|जीरो|एक|दो|तीन|चार|पांच|पाँच|छह|छः|छे|सात|आठ|नौ|डबल|ट्रिपल"
+)
+_SPOKEN: Final = re.compile(
+    rf"(?<!\w)(?:{_DIGIT_WORDS})(?:[\s,.-]{{1,3}}(?:{_DIGIT_WORDS})){{6,}}(?!\w)", re.IGNORECASE
+)
+
+
+def mask_text(text: str) -> str:
+    """`text` with every number of seven digits or more down to its last four; `***` for one in words."""
+    if not any(map(str.isdigit, text)):
+        return _SPOKEN.sub("***", text)
+    return _SPOKEN.sub("***", _FOUND.sub(_masked, text))
+
+
+def _masked(found: re.Match[str]) -> str:
+    if found["kept"]:
+        return found[0]
+    if found["amount"]:
+        whole = found[0].partition(".")[0]
+        return found[0] if sum(map(str.isdigit, whole)) <= _MOST_OF_AN_AMOUNT else mask(found[0])
+    return mask(found[0])

@@ -1,0 +1,76 @@
+"""Every line of every part: masked and cut once, on its way out."""
+
+import json
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.log_line import MAX_LINE, written
+from functions.common.log import JsonLines
+from relay.logs import JsonFormatter
+
+NUMBER = "+91 98765, 43210"
+
+
+@pytest.mark.parametrize("formatter", [JsonFormatter(), JsonLines()], ids=["relay", "functions"])
+def test_a_number_in_any_string_of_a_line_is_masked(formatter):
+    """Seven kinds of lines showed whole numbers when a model, a vendor or a line chose the text."""
+    try:
+        raise ValueError(f"refused: {NUMBER}")
+    except ValueError as error:
+        raised = (type(error), error, error.__traceback__)
+    more = {"reason": f"the caller at {NUMBER}", "turns": [{"text": NUMBER}], "at": "2026-11-29", "port": 9876543210}
+    record = logging.makeLogRecord({"msg": "agent said %s", "args": (NUMBER,), "exc_info": raised, "event": "x"})
+    vars(record).update(more if isinstance(formatter, JsonFormatter) else {"fields": more})
+    line = json.loads(formatter.format(record))
+    assert "98765, 43210" not in json.dumps(line)
+    assert "98765" not in line["message"] + line["exception"] + line["reason"] + line["turns"][0]["text"]
+    assert line["message"] == "agent said ***3210"
+    assert (line["at"], line["port"]) == ("2026-11-29", 9876543210)
+
+
+def test_ids_are_not_taken_for_numbers():
+    ids = {"call_sid": "98765432109876543210", "stream_sid": "1234567890", "event_id": "0" * 32, "event": "x"}
+    assert json.loads(written({**ids, "message": ""}))["call_sid"] == "98765432109876543210"
+
+
+def test_a_long_text_is_cut_and_says_how_long_it_was():
+    """A close reason, an error notice, an id of 120 kB: each was written whole, in every line of its call."""
+    line = json.loads(written({"event": "x", "message": "a" * 120_000}))
+    assert line["message"].endswith("… (120000 characters)")
+    assert len(line["message"]) < 2_100
+
+
+def test_a_traceback_keeps_its_end():
+    line = json.loads(written({"event": "x", "message": "", "exception": "a" * 9_000 + "\nValueError: odd"}))
+    assert line["exception"].endswith("ValueError: odd")
+
+
+def test_no_number_is_cut_in_two_and_so_shown():
+    for shift in range(20):
+        line = json.loads(written({"event": "x", "message": "a" * (1_985 + shift) + " 9876543210 and more words"}))
+        assert "98765" not in line["message"]
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4_000) | st.binary(max_size=50),
+    lambda inner: st.lists(inner, max_size=20) | st.dictionaries(st.text(max_size=200), inner, max_size=20),
+    max_leaves=30,
+)
+
+
+@given(st.dictionaries(st.text(max_size=300), ANY, max_size=12), st.text('नmx\x00\n"\\', max_size=9_000))
+def test_no_line_is_longer_than_a_driver_leaves_whole(fields, message):
+    """Docker's drivers cut at 16 KiB, and what they cut is no JSON: filters and alarms don't see it."""
+    text = written({"time": "t", "severity": "INFO", "event": "x", "message": message, **fields})
+    assert "\n" not in text
+    assert len(text.encode(errors="surrogatepass")) <= MAX_LINE
+    json.loads(text)
+
+
+def test_ten_long_fields_are_one_short_line():
+    line = written({"event": "x", "message": "m", **{f"field{n}": "न" * 5_000 for n in range(10)}})
+    assert len(line.encode()) <= MAX_LINE
+    assert json.loads(line)["cut"] is True
