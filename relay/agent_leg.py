@@ -85,6 +85,11 @@ class AgentLeg:
         """Whether `end` has been called."""
         return self._over.done()
 
+    @property
+    def said_goodbye(self) -> bool:
+        """Whether it was the agent that ended the call."""
+        return self.finished and self._over.result().by_agent
+
     def defect(self, error: BaseException) -> None:
         """An error nobody thought of, ours or the vendor module's: the next agent takes the call."""
         self._parts.log.error("defect", exc_info=error, extra={"event": "defect"})
@@ -143,8 +148,10 @@ class AgentLeg:
                 self._clock.agent_heard()
                 self._tools.agent_spoke()
                 self._parts.hand_over.agent_spoke()
+                transcript.agent_sounds(self._prefix + utterance, downlink.duration_ms(data))
                 await downlink.say(self._prefix + utterance, data)
             case UtteranceDone(utterance):
+                transcript.complete(self._prefix + utterance)
                 downlink.done(self._prefix + utterance)
             case Interruption():
                 downlink.cut()

@@ -117,11 +117,14 @@ class Conversation:
             broken = Ended(by_agent=False, reason="defect", detail=f"{type(error).__name__}: {error}"[:300])
             self._note_end(entry, broken)
             return broken, False
-        leg = self._leg = AgentLeg(parts, session, entry, prefix=f"a{len(parts.facts.agents)}u")
+        prefix = f"a{len(parts.facts.agents)}u"
+        leg = self._leg = AgentLeg(parts, session, entry, prefix)
         try:
             ended = await leg.run(info)
         finally:
             self._leg = None
+            if not leg.said_goodbye:
+                parts.transcript.broke_off(prefix, speaking=parts.pacer.speaking)
             parts.quality.late_audio_dropped_ms += round(session.late_audio_ms)
             if not leg.finished:  # the call is over, whatever the agent was doing
                 entry.ended(parts.facts.now(), "stopped")

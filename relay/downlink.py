@@ -53,6 +53,10 @@ class Downlink:
             self._playout.say(utterance, converter.convert(data[at : at + self._piece], last=last))
             self._pacer.wake()
 
+    def duration_ms(self, data: bytes) -> float:
+        """Length of a piece of the agent's sound."""
+        return self._spoken.duration_ms(len(data))
+
     def done(self, utterance: str) -> None:
         """All of `utterance` has come."""
         if utterance == self._utterance:

@@ -686,3 +686,46 @@ async def test_remarks_are_logged_and_change_nothing(caplog):
     session.put(Ended(by_agent=True, reason="ended", detail="1000"))
     assert await talk.over() == (EndReason.AGENT_ENDED, "1000")
     await talk.stop()
+
+
+@virtual
+async def test_the_next_agent_is_not_told_what_the_caller_never_heard():
+    first, second = Session(), Session()
+    talk = Talk(first, second)
+    first.put(AgentText("Good morning.", "1"), speech(1), UtteranceDone("1"), AgentText("Your code is 4711.", "2"))
+    await asyncio.sleep(3)
+    first.put(DIED)
+    await asyncio.sleep(0.1)
+    assert second.call.recap == "agent: Good morning."
+    assert [turn["heard_ms"] for turn in talk.transcript.as_json()] == [1000, 0]
+    await talk.stop()
+
+
+@virtual
+async def test_the_next_agent_is_told_what_was_cut_off():
+    """The rest of what has come is still played, the words behind it are lost."""
+    first, second = Session(), Session()
+    talk = Talk(first, second)
+    first.put(AgentText("A long story.", "1"), speech(2), DIED)
+    await asyncio.sleep(0.5)
+    assert second.call.recap == "agent: A long story. [cut off]"
+    await asyncio.sleep(5)
+    await talk.stop()
+    talk.pacer.settle()
+    (turn,) = talk.transcript.as_json()
+    assert (turn["interrupted"], turn["heard_ms"]) == (True, 2000)
+
+
+@virtual
+async def test_each_sentence_of_an_utterance_is_heard_as_far_as_its_own_sound():
+    session = Session()
+    talk = Talk(session)
+    session.put(AgentText("One.", "1"), speech(1), AgentText("Two.", "1"), speech(2), UtteranceDone("1"))
+    await asyncio.sleep(1.45)
+    session.put(Interruption())
+    await asyncio.sleep(0.1)
+    assert [(turn["heard_ms"], turn["interrupted"]) for turn in talk.transcript.as_json()] == [
+        (1000, False),
+        (400, True),
+    ]
+    await talk.stop()
