@@ -125,10 +125,19 @@ class FolderDestination:
 
     @staticmethod
     def _put(path: Path, content: Mapping[str, Any]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_private(path.parent)
         part = path.with_name(f".{path.name}.part")
-        part.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2))
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            os.fchmod(file.fileno(), 0o600)  # one that an older relay left behind may be open to all
+            file.write(msgspec.json.format(msgspec.json.encode(content), indent=2))
         os.replace(part, path)
+
+
+def _make_private(folder: Path) -> None:
+    """`folder` and what is missing above it, for nobody else's eyes: people's words and numbers are in it."""
+    missing = [folder, *folder.parents]
+    for one in reversed([one for one in missing if not one.exists()]):
+        one.mkdir(mode=0o700, exist_ok=True)
 
 
 class Events:

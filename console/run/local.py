@@ -77,7 +77,7 @@ async def serve(environ: Mapping[str, str], *, for_people: bool, colour: bool) -
     parts = {"functions": functions, "relay": relay}
     telling = [asyncio.create_task(_tell(name, part, colour=colour)) for name, part in parts.items()]
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     waits = {asyncio.create_task(part.wait()) for part in (functions, relay)} | {asyncio.create_task(stop.wait())}
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -187,6 +187,22 @@ async def out_of_space(world: ChaosWorld) -> None:
     world.store.full = False
 
 
+async def names_fail(world: ChaosWorld) -> None:
+    world.names.addresses = ()
+
+
+async def names_slow(world: ChaosWorld) -> None:
+    world.names.takes_s = 20
+
+
+async def dead_ipv6_first(world: ChaosWorld) -> None:
+    world.names.addresses = ("::1", "127.0.0.1")
+
+
+async def dead_address_first(world: ChaosWorld) -> None:
+    world.names.addresses = ("127.66.66.66", "127.0.0.1")
+
+
 def clock_jumps(hours: int) -> Act:
     async def jump(world: ChaosWorld) -> None:
         await _mid_sentence()
@@ -224,6 +240,10 @@ FAULTS = (
     Fault("stops reading", "line", line_reads_nothing, ends="line_stalled", call_s=30, normal_s=13),
     Fault("reset, comes back", "line", line_reset, agents=("shaky", "shaky"), at_s=0, streams=2),
     Fault("150 ms latency, 50 ms jitter", "line", line_slow, at_s=0),
+    Fault("fail", "names", names_fail, at_s=0),
+    Fault("answer after 20 s", "names", names_slow, at_s=0),
+    Fault("a dead IPv6 address first", "names", dead_ipv6_first, at_s=0),
+    Fault("an old, dead address first", "names", dead_address_first, at_s=0),
     Fault("down for a minute", "functions", functions_down, at_s=0),
     Fault("503 for the first tries", "functions", functions_unavailable, at_s=0),
     Fault("answer after 20 s", "functions", functions_slow, at_s=0),

@@ -11,10 +11,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import AF_INET, AF_INET6, AddressFamily, gaierror
 from typing import Any
 from unittest.mock import patch
 
 from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
 from msgspec import structs
 
 from functions.common.store.folder import FolderStore
@@ -55,9 +57,35 @@ Answerer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Answer = Callable[[web.Request, Answerer], Awaitable[web.StreamResponse]]
 
 
+AGENT_HOST = "agent.test"
+
+
+class NameServer(AbstractResolver):
+    """Knows the shaky agent's name. `addresses` in the answer's order; none: it fails. `takes_s`: how slow it is."""
+
+    def __init__(self) -> None:
+        self.addresses: tuple[str, ...] = ("127.0.0.1",)
+        self.takes_s = 0.0
+
+    async def resolve(self, host: str, port: int = 0, family: AddressFamily = AF_INET) -> list[ResolveResult]:
+        """Raises gaierror for any other name, too."""
+        await asyncio.sleep(self.takes_s)
+        if host != AGENT_HOST or not self.addresses:
+            raise gaierror(-3, "Temporary failure in name resolution")
+        return [
+            ResolveResult(
+                hostname=host, host=address, port=port, family=AF_INET6 if ":" in address else AF_INET, proto=6, flags=0
+            )
+            for address in self.addresses
+        ]
+
+    async def close(self) -> None:
+        """Nothing to do."""
+
+
 @dataclass
 class ChaosWorld:
-    """What a fault may touch. `line`, `agent`, `functions`: the proxies."""
+    """What a fault may touch. `line`, `agent`, `functions`: the proxies; `names` knows the shaky agent's address."""
 
     relay: Relay
     relay_url: str
@@ -68,6 +96,7 @@ class ChaosWorld:
     agents: FakeElevenLabs
     folder: Path
     environment: dict[str, str]
+    names: NameServer
     answers: list[Answer] = field(default_factory=list)
     """What the functions do with their next requests instead of answering them, one a request."""
     results: dict[str, CallResult] = field(default_factory=dict)
@@ -131,6 +160,14 @@ def faulty_functions(environment: dict[str, str], store: FaultyStore, answers: l
     return functions
 
 
+async def _look_up(relay: Relay, url: str) -> None:
+    """The relay had calls before and knows the agent; the client's own memory of ten seconds is over."""
+    http = relay._vendor_context.http
+    async with http.get(url, headers={"Connection": "close"}) as response:
+        assert response.status < 500
+    http.connector.clear_dns_cache()
+
+
 @asynccontextmanager
 async def chaos_world(folder: Path, *, script: AgentScript = TALKS, **settings: str) -> AsyncIterator[ChaosWorld]:
     """`script`: the agent behind the proxy."""
@@ -149,13 +186,17 @@ async def chaos_world(folder: Path, *, script: AgentScript = TALKS, **settings: 
         await stack.enter_async_context(serving(functions, port=functions_port))
         to_agent = await stack.enter_async_context(FaultProxy(agents_url))
         to_functions = await stack.enter_async_context(FaultProxy(direct))
+        shaky_url = to_agent.url.replace("127.0.0.1", AGENT_HOST)
+        names = NameServer()
+        stack.enter_context(patch("relay.outgoing.ThreadedResolver", lambda: names))
         (folder / "agents.toml").write_text(
             f'default = "steady"\n[agents.steady]\nid = "agent_steady"\n[agents.backup]\nid = "agent_backup"\n'
-            f'[agents.shaky]\nid = "agent_shaky"\nfallback = "backup"\noptions = {{ base_url = "{to_agent.url}" }}\n'
+            f'[agents.shaky]\nid = "agent_shaky"\nfallback = "backup"\noptions = {{ base_url = "{shaky_url}" }}\n'
         )
         relay_app = create_app(
             Settings.from_env(
                 {
+                    "HOST": "127.0.0.1",
                     "AGENTS_FILE": str(folder / "agents.toml"),
                     "ELEVENLABS_API_KEY": API_KEY,
                     "ELEVENLABS_BASE_URL": agents_url,
@@ -178,7 +219,9 @@ async def chaos_world(folder: Path, *, script: AgentScript = TALKS, **settings: 
             agents,
             folder,
             environment,
+            names,
             answers,
         )
+        await _look_up(relay_app[RELAY], shaky_url)
         with patch("relay.events.time", lambda: time.time() + world.clock_off_s):
             yield world

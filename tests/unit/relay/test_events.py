@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import logging
+import os
 import time
 from contextlib import asynccontextmanager
 
@@ -409,6 +410,21 @@ def test_a_folder_that_can_not_be_written_is_named(tmp_path):
     (tmp_path / "calls").write_text("in the way")
     with pytest.raises(DeliveryError, match="calls"):
         deliver(tmp_path, ended())
+
+
+def test_what_is_kept_of_a_call_is_for_nobody_elses_eyes(tmp_path):
+    """People's words and numbers were readable for every user of the machine; an older file is closed, too."""
+    folder = tmp_path / "data"
+    before = os.umask(0)
+    try:
+        deliver(folder, ended(call_sid="call-0"))
+        for path in folder.rglob("*.json"):
+            path.chmod(0o644)
+        deliver(folder, facts().event("started"), ended(), ended(call_sid="call-0"))
+    finally:
+        os.umask(before)
+    modes = {path.is_dir(): oct(path.stat().st_mode & 0o777) for path in (folder, *folder.rglob("*"))}
+    assert modes == {True: "0o700", False: "0o600"}
 
 
 def test_an_event_delivered_twice_is_one_file(tmp_path):
