@@ -40,7 +40,7 @@ def test_the_fast_way(local):
     deliver(local.url, calls.signed_event(calls.ended("transferred"), now=now))
     answer = deliver(local.url, calls.connect()).json()
     assert answer["destination"]["numbers"] == [calls.SALES]
-    assert answer["dial_passthru_event_url"] == f"{local.url}/exotel/dial-events?token={calls.TOKEN}"
+    assert answer["dial_passthru_event_url"] == f"{local.url}/exotel/dial-events?token={calls.TOKEN}&stream_sid={calls.STREAM}"
     for state in ("Dial", "Ringing", "Answered"):
         deliver(local.url, calls.exotel("dial-events", CallSid=calls.CALL, EventType=state, DialWhomNumber=calls.SALES))
     deliver(local.url, calls.signed_webhook(calls.post_call(calls.conversation()), now=now))
@@ -57,7 +57,7 @@ def test_the_slow_way(local):
     deliver(local.url, calls.signed_event(calls.ended(), now=now))
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(deliver, local.url, calls.connect())
-        first = Path(local.store._root, "calls", calls.CALL, "connect", "first.json")
+        first = Path(local.store._root, "calls", calls.CALL, "connect", f"first-{calls.STREAM}.json")
         wait_for(first.exists, "the connect request to begin waiting")
         data = calls.conversation("Existing Booking")
         deliver(local.url, calls.signed_webhook(calls.post_call(data), now=now))
