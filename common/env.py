@@ -10,6 +10,7 @@ Several names mean precedence (the first that is set wins); an empty variable co
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from common.credentials import SECRET_LENGTH, BasicAuth
 
@@ -122,7 +123,9 @@ class Env:
             return {}
         expected = 'a JSON object of strings such as {"name": "value"}'
         try:
-            parsed = json.loads(value)
+            parsed = json.loads(value, object_pairs_hook=_each_once)
+        except _TwiceError as twice:
+            raise SettingError(name, value, f"each name once, {twice} stands there twice") from None
         except ValueError:
             raise SettingError(name, value, expected) from None
         if not isinstance(parsed, dict) or not all(isinstance(item, str) for item in parsed.values()):
@@ -134,6 +137,19 @@ class Env:
             if value := self._environ.get(name, "").strip():
                 return name, value
         return names[0], None
+
+
+class _TwiceError(ValueError):
+    """A JSON object names something twice; readers keep the last one without a word."""
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _TwiceError(name)
+        found[name] = value
+    return found
 
 
 def _long_enough(name: str, secret: str, of: str = "") -> str:

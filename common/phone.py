@@ -6,21 +6,24 @@ The same caller is `09876500001` on the socket, `+919876500001` in one callback 
 
 import re
 
-_NOT_DIGITS = re.compile(r"\D+")
+from common.text import ascii_digits
+
+_NOT_DIGITS = re.compile(r"[^0-9]+")
 _LETTERS = re.compile(r"[^\W\d_]|[#*;,]")
 _LONG = re.compile(r"\+?\d{8,15}")
 # Toll-free numbers (1800…) are dialled nationally and have no safe E.164 form; some are ten digits long (exotel.md 6).
-_TOLL_FREE = re.compile(r"^0?1800\d{6,7}$")
+_TOLL_FREE = re.compile(r"^0?1800[0-9]{6,7}$")
 
 
 def to_e164(number: str | None) -> str | None:
     """`number` in any Indian spelling, or international with `+`, as E.164; None when that can't be done safely.
 
-    What holds letters is none: of "+44 20 7946 0000 ext 12" the digits alone are somebody else's number.
+    Digits may be of any script. What holds letters is none: of "+44 20 7946 0000 ext 12" the digits alone are somebody
+    else's number.
     """
     if not number or _LETTERS.search(number):
         return None
-    text = number.strip()
+    text = ascii_digits(number).strip()
     digits = _NOT_DIGITS.sub("", text)
     international = text.startswith("+")
     if digits.startswith("00") and not international:
@@ -28,7 +31,7 @@ def to_e164(number: str | None) -> str | None:
     if not international and _TOLL_FREE.match(digits):
         return None
     if international and not digits.startswith("91"):
-        return f"+{digits}" if 8 <= len(digits) <= 15 and not digits.startswith("0") else None
+        return f"+{digits}" if 9 <= len(digits) <= 15 and not digits.startswith("0") else None
     if len(digits) == 10:
         national = digits
     elif len(digits) == 11 and digits.startswith("0"):
@@ -49,7 +52,7 @@ def mask_within(text: str) -> str:
 
 def mask(number: str | None) -> str:
     """`number` with all but its last four digits hidden: the only form in which a number may be logged."""
-    digits = _NOT_DIGITS.sub("", number or "")
+    digits = _NOT_DIGITS.sub("", ascii_digits(number or ""))
     if not digits:
         return "unknown"
     return f"***{digits[-4:]}" if len(digits) > 4 else "***"

@@ -24,7 +24,7 @@ MAX_CONVERSATION_S = 4500
 MAX_FETCHES = 10
 IST = timezone(timedelta(hours=5, minutes=30))
 NO_END_TIME = "1970-01-01 05:30:00"  # what Exotel sends as EndTime of a call that still runs (exotel.md 2.1)
-_E164 = re.compile(r"\+[1-9]\d{7,14}")
+_E164 = re.compile(r"\+[1-9][0-9]{8,14}")
 _ANSWER_KEYS = {
     "fetch_after_attempt": bool,
     "destination": dict,

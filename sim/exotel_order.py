@@ -9,7 +9,7 @@ from common.phone import to_e164
 
 MAX_STREAM_URL, MAX_CUSTOM_FIELD, MAX_STREAM_NAME, MAX_TIME_LIMIT_S = 600, 128, 32, 14_400
 FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
-_E164 = re.compile(r"\+[1-9]\d{7,14}")
+_E164 = re.compile(r"\+[1-9][0-9]{8,14}")
 _MANDATORY = ("From", "CallerId", "StreamUrl", "StreamType")
 _OPTIONAL = (
     "Record",
@@ -43,7 +43,7 @@ def complaint(form: Form, exophones: Collection[str]) -> str:
         "StreamType must be bidirectional": one["StreamType"] == "bidirectional",
         "CustomField is too long": len(one.get("CustomField", "")) <= MAX_CUSTOM_FIELD,
         "StreamName is too long": len(one.get("StreamName", "")) <= MAX_STREAM_NAME,
-        "TimeLimit must be up to 14400": limit.isdigit() and 0 < int(limit) <= MAX_TIME_LIMIT_S,
+        "TimeLimit must be up to 14400": limit.isascii() and limit.isdigit() and 0 < int(limit) <= MAX_TIME_LIMIT_S,
         "Record must be true or false": one.get("Record", "true") in {"true", "false"},
         "RecordingChannels must be single or dual": one.get("RecordingChannels", "single") in {"single", "dual"},
         "StatusCallbackEvents must be single events": set(form.get("StatusCallbackEvents[]", ())) <= _EVENTS,

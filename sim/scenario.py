@@ -89,11 +89,11 @@ def load(name: str) -> Scenario:
     """The scenario called `name`, or read from a file of your own ending in .toml. Raises ScenarioError."""
     path = Path(name) if name.endswith(".toml") else SCENARIOS / f"{name}.toml"
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         scenario = msgspec.convert({"name": path.stem, **content}, Scenario)
     except FileNotFoundError:
         raise ScenarioError(f"no scenario {name!r}: expected one of {', '.join(names())}, or a .toml file") from None
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise ScenarioError(f"{path.name}: {error}") from None
     unknown = sorted(_lines_used(scenario) - lines().keys())
     if unknown:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.documents import Document, at, mapping, objects, text
+from common.text import spelling
 from console.checks.finding import Verdict
 from console.elevenlabs.configured import Wishes
 from console.elevenlabs.observation import Observation, PutTool
-from functions.common.settings import spelling
 from relay.agents.tool_descriptions import AMBIENCE, TRANSFER, ToolName, describe
 
 _PROMPT: Final = ("conversation_config", "agent", "prompt")

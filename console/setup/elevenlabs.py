@@ -98,7 +98,7 @@ async def _id_of(name: str, api: Api) -> str:
 
 def _newcomer(options: argparse.Namespace) -> Newcomer:
     try:
-        prompt = options.prompt_file.read_text(encoding="utf-8") if options.prompt_file else PROMPT
+        prompt = options.prompt_file.read_text(encoding="utf-8-sig") if options.prompt_file else PROMPT
     except UnicodeDecodeError:
         raise SetupError(f"{options.prompt_file} is not a text in UTF-8") from None
     return Newcomer(options.create, prompt, options.first_message, options.language, options.voice)

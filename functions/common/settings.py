@@ -1,10 +1,11 @@
 """What both functions have to be told: where the bucket is, and who can be called."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from common.env import Env, SettingError
 from common.phone import to_e164
+from common.text import spelling
 from functions.common.store import Store, StoreError, open_store
 
 Targets = Mapping[str, tuple[str, ...]]
@@ -30,12 +31,28 @@ def log_level(env: Env) -> str:
 
 def targets(env: Env) -> Targets:
     """`TRANSFER_TARGETS`, each value one number or several with commas; and the original's two teams, after those."""
-    found = {name: _numbers("TRANSFER_TARGETS", name, value) for name, value in env.mapping("TRANSFER_TARGETS").items()}
+    given = env.mapping("TRANSFER_TARGETS")
+    spelt = distinct("TRANSFER_TARGETS", given)
+    found = {name: _numbers("TRANSFER_TARGETS", name, value) for name, value in given.items()}
     for team in ("team_1", "team_2"):
         variable = f"TRANSFER_{team.upper()}_NUMBER"
-        if value := env.text(variable):
+        if (value := env.text(variable)) and spelling(team) not in spelt:
             found.setdefault(team, _numbers(variable, team, value))
     return MappingProxyType(found)
+
+
+def distinct(variable: str, names: Iterable[str]) -> Mapping[str, str]:
+    """Normal spelling → name. Raises SettingError for names that an agent's words could not tell apart."""
+    spelt: dict[str, str] = {}
+    for name in names:
+        word = spelling(name)
+        if not word:
+            raise SettingError(variable, name, "names with letters or digits")
+        if word in spelt:
+            expected = "names that differ in more than case, spaces, hyphens and underscores"
+            raise SettingError(variable, f"{spelt[word]}, {name}", expected)
+        spelt[word] = name
+    return spelt
 
 
 def find_target(targets: Targets, asked: str) -> str | None:
@@ -50,11 +67,6 @@ def refusal(asked: str, targets: Targets) -> str:
     """Why nobody is called: for the agent, and for the record."""
     names = ", ".join(targets) or "none: set TRANSFER_TARGETS"
     return f"{asked or 'a default target'!r} is not configured; configured are: {names}"
-
-
-def spelling(name: str) -> str:
-    """`Team 1`, `team-1` and `TEAM1` are the same word."""
-    return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 def _numbers(variable: str, name: str, value: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 
 from common.documents import Document, number, text
+from common.text import spelling
 from common.times import moment, rfc3339, to_unix
 
 _KEY_LENGTH = 24  # enough to tell turns apart, short enough to survive a cut-off end
@@ -66,5 +67,4 @@ def _pairs(vendor: list[Document], live: list[Document]) -> Iterator[tuple[int, 
 
 
 def _key(turn: Document) -> tuple[str, str]:
-    words = "".join(letter for letter in text(turn, "text").casefold() if letter.isalnum())
-    return text(turn, "speaker"), words[:_KEY_LENGTH]
+    return text(turn, "speaker"), spelling(text(turn, "text"))[:_KEY_LENGTH]

@@ -11,7 +11,7 @@ from functions.transfer.settings import Settings
 
 NOBODY: Document = {"destination": {"numbers": []}}
 
-_HOST = re.compile(r"[A-Za-z0-9.-]+(:\d+)?")
+_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?")
 _LONGEST_SUMMARY = 400  # characters; about half a minute of speech before the human hears the caller
 
 

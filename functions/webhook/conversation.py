@@ -2,8 +2,9 @@
 
 from common.documents import Document, at, mapping, number, objects, text
 from common.layout import is_id
+from common.text import spelling
 from common.times import moment, rfc3339
-from functions.common.settings import Targets, find_target, refusal, spelling
+from functions.common.settings import Targets, find_target, refusal
 from functions.webhook.settings import Settings
 
 _START = ("metadata", "start_time_unix_secs")

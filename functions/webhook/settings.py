@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from common.elevenlabs import REST_HOSTS, rest_base
 from common.env import Env, SettingError
-from functions.common.settings import Targets, spelling, targets
+from common.text import spelling
+from functions.common.settings import Targets, distinct, targets
 
 # How the original bridge let an agent spell its two teams.
 _SPELLINGS = {
@@ -40,7 +41,8 @@ class Settings:
         """Raises SettingError that names the variable."""
         env = Env(environ)
         region = env.choice("ELEVENLABS_REGION", default="default", choices=tuple(REST_HOSTS))
-        spellings = _SPELLINGS | env.mapping("TRANSFER_VALUES")
+        values = env.mapping("TRANSFER_VALUES")
+        distinct("TRANSFER_VALUES", values)
         return cls(
             events_secrets=env.secrets("EVENTS_SECRET"),
             webhook_secrets=env.secrets("ELEVENLABS_WEBHOOK_SECRET"),
@@ -49,7 +51,7 @@ class Settings:
             api_base=rest_base(region, _url(env, "ELEVENLABS_BASE_URL", ("http", "https", "ws", "wss"))),
             targets=targets(env),
             transfer_field=env.text("TRANSFER_FIELD", default="should_transfer"),
-            transfer_values={spelling(said): name for said, name in spellings.items()},
+            transfer_values={spelling(said): name for said, name in (_SPELLINGS | values).items()},
             ticket_url=_url(env, "TICKET_SERVICE_URL", ("http", "https")),
             sweep_after_s=env.number("SWEEP_AFTER_SECONDS", default=300, low=0, high=86_400),
             sweep_s=env.number("SWEEP_SECONDS", default=45, low=1, high=3600),

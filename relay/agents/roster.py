@@ -73,7 +73,7 @@ class Roster:
     def read(cls, path: str, vendors: Mapping[str, object]) -> "Roster":
         """Read AGENTS_FILE. Raises SettingError that names the entry and what was expected."""
         try:
-            content = tomllib.loads(Path(path).read_text())
+            content = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise SettingError("AGENTS_FILE", path, f"a readable TOML file ({error.strerror})") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -1,5 +1,7 @@
 """Reads sound files that an operator gives us."""
 
+import struct
+from io import BytesIO
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +26,7 @@ def read_mono(path: Path) -> tuple[pcm.Samples, int]:
             data = path.read_bytes()
             sound, rate_hz = pcm.samples(data[: len(data) // 2 * 2]), RAW_RATE_HZ
         else:
-            with path.open("rb") as file:
+            with BytesIO(_with_sizes(path.read_bytes())) as file:
                 # as numbers from -1 to 1: asked for integers, the library would leave those of a float file unscaled
                 channels, rate_hz = soundfile.read(file, dtype="float32", always_2d=True)
             sound = pcm.saturate(np.rint(channels.mean(axis=1) * 32768))
@@ -38,3 +40,23 @@ def read_mono(path: Path) -> tuple[pcm.Samples, int]:
     if rate_hz not in _RATES:
         raise SoundFileError(f"sound file {path}: expected {_RATES[0]} to {_RATES[-1]} samples a second, got {rate_hz}")
     return sound, rate_hz
+
+
+def _with_sizes(content: bytes) -> bytes:
+    """A WAV whose writer never came back to fill in how long the sound is (streamed, or cut off: it says 0) with the
+    sizes that it has; anything else as it is. All ones, the other way to say it, the library understands."""
+    if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
+        return content
+    at = 12
+    while at + 8 <= len(content):
+        name, size = struct.unpack_from("<4sI", content, at)
+        if name == b"data":
+            there = len(content) - at - 8
+            if size or not there:
+                return content
+            filled = bytearray(content)
+            struct.pack_into("<I", filled, 4, len(content) - 8)
+            struct.pack_into("<I", filled, at + 4, there)
+            return bytes(filled)
+        at += 8 + size + size % 2
+    return content

@@ -40,7 +40,10 @@ def test_the_fast_way(local):
     deliver(local.url, calls.signed_event(calls.ended("transferred"), now=now))
     answer = deliver(local.url, calls.connect()).json()
     assert answer["destination"]["numbers"] == [calls.SALES]
-    assert answer["dial_passthru_event_url"] == f"{local.url}/exotel/dial-events?token={calls.TOKEN}&stream_sid={calls.STREAM}"
+    assert (
+        answer["dial_passthru_event_url"]
+        == f"{local.url}/exotel/dial-events?token={calls.TOKEN}&stream_sid={calls.STREAM}"
+    )
     for state in ("Dial", "Ringing", "Answered"):
         deliver(local.url, calls.exotel("dial-events", CallSid=calls.CALL, EventType=state, DialWhomNumber=calls.SALES))
     deliver(local.url, calls.signed_webhook(calls.post_call(calls.conversation()), now=now))

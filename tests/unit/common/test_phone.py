@@ -17,7 +17,7 @@ def test_every_indian_spelling_is_one_number(national, spelling):
 
 @given(st.one_of(st.text(), st.text(alphabet="+0123456789 -()", max_size=20)))
 def test_it_is_e164_or_nothing(text):
-    assert (number := to_e164(text)) is None or re.fullmatch(r"\+[1-9]\d{7,14}", number)
+    assert (number := to_e164(text)) is None or re.fullmatch(r"\+[1-9][0-9]{8,14}", number)
 
 
 @given(NATIONAL, SPELLINGS)
@@ -27,15 +27,39 @@ def test_it_is_its_own_normal_form(national, spelling):
 
 
 @pytest.mark.parametrize(
-    "text", [None, "", "anonymous", "sip:agent@host", "18001234567", "1800123456", "12345", "+0123456789"]
+    "text",
+    [
+        None,
+        "",
+        "anonymous",
+        "sip:agent@host",
+        "18001234567",
+        "1800123456",
+        "12345",
+        "+0123456789",
+        "+12345678",
+        "12345678",
+    ],
 )
 def test_what_has_no_safe_form(text):
+    assert to_e164(text) is None
+
+
+@pytest.mark.parametrize("text", ["+0123456789", "+12345678", "0012345678", "12345678", "+91123456"])
+def test_too_few_digits_or_a_country_of_zero(text):
     assert to_e164(text) is None
 
 
 @pytest.mark.parametrize(("text", "number"), [("+1 415 555 0100", "+14155550100"), ("00442071234567", "+442071234567")])
 def test_other_countries_need_their_code(text, number):
     assert to_e164(text) == number
+
+
+@pytest.mark.parametrize("text", ["९८७६५०००१०", "+91 ९८७६५ ०००१०", "০৯৮৭৬৫০০০১০", "９８７６５０００１０"])
+def test_digits_of_any_script_become_those_that_are_dialled(text):
+    """A target in Devanagari digits passed every check here, and then Exotel refused the whole answer."""
+    assert to_e164(text) == "+919876500010"
+    assert mask(text) == "***0010"
 
 
 @given(st.text(alphabet="+0123456789 ", max_size=20))

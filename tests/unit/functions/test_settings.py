@@ -5,6 +5,7 @@ from functions.common.settings import find_target, targets
 from functions.transfer.settings import Settings as TransferSettings
 from functions.webhook.settings import Settings as WebhookSettings
 from tests.support.calls import ENVIRONMENT
+from tests.support.processes import ROOT
 
 
 def test_targets_may_have_several_numbers_and_the_teams_come_last():
@@ -24,6 +25,24 @@ def test_a_target_is_found_in_any_spelling(asked):
     assert find_target({"sales": (), "team_1": ()}, asked) == "team_1"
 
 
+def test_targets_in_other_scripts_are_not_taken_for_each_other():
+    """The agent asked for मुद्दे and the caller was put through to मदद: only the vowel signs tell them apart."""
+    fixture = (ROOT / "tests/fixtures/targets_brahmic.env").read_text(encoding="utf-8")
+    found = targets(Env({"TRANSFER_TARGETS": fixture.splitlines()[0].partition("=")[2]}))
+    for name in found:
+        assert find_target(found, f" {name} ") == name
+    assert found[find_target(found, "मुद्दे")] == ("+919876500020",)
+
+
+def test_numbers_in_other_digits_are_dialled_in_those_that_exotel_takes():
+    assert targets(Env({"TRANSFER_TARGETS": '{"sales": "९८७६५०००१०"}'})) == {"sales": ("+919876500010",)}
+
+
+def test_a_team_gives_way_to_a_target_of_any_spelling():
+    found = targets(Env({"TRANSFER_TARGETS": '{"Team 1": "+919876500001"}', "TRANSFER_TEAM_1_NUMBER": "09876500002"}))
+    assert found == {"Team 1": ("+919876500001",)}
+
+
 def test_nothing_asked_is_the_first_and_the_first_of_none_is_none():
     assert find_target({"sales": (), "x": ()}, "  ") == "sales"
     assert find_target({}, "") is None
@@ -37,6 +56,15 @@ def test_nothing_asked_is_the_first_and_the_first_of_none_is_none():
         ("TICKET_SERVICE_URL", "ftp://x", "a URL that starts with http:// or https://"),
         ("TRANSFER_TEAM_1_NUMBER", "18001234567", "a number that can be made E.164"),
         ("TRANSFER_VALUES", "[]", "a JSON object of strings"),
+        (
+            "TRANSFER_VALUES",
+            '{"New Booking": "sales", "new-booking": "support"}',
+            "names that differ in more than case",
+        ),
+        ("TRANSFER_TARGETS", '{"Sales": "+919876500010", "sales ": "+919876500020"}', "names that differ in more than"),
+        ("TRANSFER_TARGETS", '{"sales": "+919876500010", "sales": "+919876500020"}', "each name once, sales stands"),
+        ("TRANSFER_TARGETS", '{"!": "+919876500010"}', "names with letters or digits"),
+        ("TRANSFER_TARGETS", '{"sales": "१२३४५६७८"}', "a number that can be made E.164"),
         ("FETCH_AUDIO", "perhaps", "true or false"),
         ("WEBHOOK_MAX_AGE_SECONDS", "0", "a number from 1 to 86400"),
         ("ELEVENLABS_WEBHOOK_SECRET", "x", "16 characters or more"),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.audio.files import RAW_RATE_HZ, SoundFileError, read_mono
+from tests.support.processes import ROOT
 from tests.unit.relay.tone import noise, sine, wav
 
 
@@ -134,3 +135,21 @@ def test_a_damaged_file_is_read_or_refused(tmp_path_factory, data):
     assert sound.dtype == np.int16
     assert len(sound)
     assert 4000 <= rate_hz <= 192_000
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
+def test_a_wav_whose_sizes_were_never_filled_in_is_read(tmp_path, size):
+    """What ffmpeg and recorders write to a pipe: the header says 0 (or all ones), and the sound stands behind it."""
+    content = (ROOT / "tests/fixtures/sizes_zero.wav").read_bytes()
+    path = tmp_path / "sound.wav"
+    path.write_bytes(content.replace(b"data\0\0\0\0", b"data" + size.to_bytes(4, "little")))
+    sound, rate_hz = read_mono(path)
+    assert (len(sound), rate_hz) == (8000, 8000)
+    assert sound.tobytes() == content[44:]
+
+
+def test_a_wav_without_sound_is_still_said_to_be_empty(tmp_path):
+    path = tmp_path / "sound.wav"
+    path.write_bytes((ROOT / "tests/fixtures/sizes_zero.wav").read_bytes()[:44])
+    with pytest.raises(SoundFileError, match="expected sound, got none"):
+        read_mono(path)

@@ -1,11 +1,15 @@
 """AGENTS_FILE: which agents a call may have, and what is said of a file that can't be used."""
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.env import SettingError
 from relay.agents.roster import AgentSpec, Roster
+from tests.support.processes import BARE, ROOT
 
 VENDORS = {"elevenlabs": None, "echo": None}
 FULL = """
@@ -154,3 +158,19 @@ def test_any_file_is_a_roster_or_one_line(tmp_path_factory, entry, default):
     except SettingError:
         return
     assert roster.find(roster.default) is not None
+
+
+def test_a_file_that_an_editor_began_with_a_byte_order_mark_is_read():
+    """Notepad writes one; the parser said "Invalid statement (at line 1, column 1)"."""
+    assert Roster.read(str(ROOT / "tests/fixtures/agents_bom.toml"), VENDORS).default == "a"
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX"])
+def test_the_file_is_utf_8_whatever_the_locale(tmp_path, locale):
+    """Containers have no locale: names in Devanagari came out as garbage, or not at all."""
+    path = tmp_path / "agents.toml"
+    path.write_text('agents."मदद" = { vendor = "echo" }\n', encoding="utf-8")
+    code = f"from relay.agents.roster import Roster; print(ascii(Roster.read({str(path)!r}, {{'echo': None}}).default))"
+    environment = {**BARE, "LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=True)
+    assert ran.stdout.decode().strip() == ascii("मदद")

@@ -229,3 +229,12 @@ async def test_a_passthru_that_does_not_wait_goes_on_at_once():
     async with server.serving() as url:
         result = await run(Passthru(f"{url}/slow", waits=False, if_200=Passthru(f"{url}/next")))
     assert [one.url.rpartition("/")[2] for one in result.exchanges] == ["next", "slow"]
+
+
+@virtual
+async def test_only_latin_digits_are_dialled():
+    server = Server(connect=[numbers("+९१९८७६५०००१०")])
+    async with server.serving() as url:
+        result = await run(Connect(f"{url}/connect"))
+    assert result.transfer == "not_dialled"
+    assert result.violations == ["connect answer: 1 numbers are not E.164"]

@@ -32,6 +32,13 @@ def test_columns_become_parameters_and_every_indian_spelling_is_read(tmp_path):
     assert not reading.bad
 
 
+def test_digits_of_any_script_are_dialled_in_those_that_exotel_takes(tmp_path):
+    """An order with ९८७६५०००१० was placed as it stood, and refused for every row."""
+    reading = read(tmp_path, "number,name\n९८७६५००००१,आशा\n+91 98765 00002,रवि\n")
+    assert [one.number for one in reading.callees] == [ASHA, RAVI]
+    assert [one.parameters["name"] for one in reading.callees] == ["आशा", "रवि"]
+
+
 def test_a_number_that_comes_again_is_called_once(tmp_path):
     reading = read(tmp_path, "number\n9876500001\n9876500002\n+91 98765-00001\n09876500001\n")
     assert [one.number for one in reading.callees] == [ASHA, RAVI]
