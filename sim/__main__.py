@@ -19,6 +19,7 @@ from common.log_writer import LogWriter
 from sim.applets import Applet, Connect, Passthru, Person
 from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, CallResult, FakeExotel
+from sim.exotel_rules import Violation
 from sim.live import LiveView
 from sim.post_call import Webhook
 from sim.run import agent_scripts
@@ -92,7 +93,12 @@ async def place_calls(options: argparse.Namespace, console: Console) -> bool:
         if options.out:
             options.out.mkdir(parents=True, exist_ok=True)
             write_wav(options.out / f"{result.call_sid}.wav", result.rate_hz, result.said, result.heard)
-    return all(result.handshakes and not result.error and not result.violations for result in results)
+    return all(result.handshakes and not result.error and not _broken(result) for result in results)
+
+
+def _broken(result: CallResult) -> list[Violation]:
+    """The rules broken that the platform does not put up with."""
+    return [violation for violation in result.violations if not violation.is_tolerated]
 
 
 def _tell(console: Console, result: CallResult) -> None:
@@ -102,14 +108,16 @@ def _tell(console: Console, result: CallResult) -> None:
     first = "never" if result.first_sound_s is None else f"after {result.first_sound_s * 1000:.0f} ms"
     console.print(
         f"{result.call_sid}: {result.duration_s:.1f} s, {ended}{transfer}; first sound {first}, "
-        f"{len(result.gaps)} gaps ({gap_ms:.0f} ms), {len(result.violations)} rules broken",
+        f"{len(result.gaps)} gaps ({gap_ms:.0f} ms), {len(_broken(result))} rules broken",
         highlight=False,
         soft_wrap=True,
     )
     if result.machine_was_late:
         console.print(f"  this machine was itself late by {result.late_max_s:.2f} s: gaps may be its own")
     for violation in result.violations[:10]:
-        console.print(f"  at {violation.at_s:.2f} s: {violation.rule}: {escape(violation.detail)}", soft_wrap=True)
+        warning = "warning: " if violation.is_tolerated else ""
+        told = f"{warning}{violation.rule}: {escape(violation.detail)}"
+        console.print(f"  at {violation.at_s:.2f} s: {told}", soft_wrap=True)
     for complaint in result.flow.violations:
         console.print(f"  {escape(complaint)}", soft_wrap=True)
 

@@ -30,6 +30,12 @@ class ClientRule(StrEnum):
     RESERVED_VARIABLE = "reserved_variable"
 
 
+TOLERATED = frozenset(
+    {ClientRule.AUDIO_BEFORE_METADATA, ClientRule.TOO_FAST, ClientRule.UNKNOWN_TOOL_CALL, ClientRule.ODD_BYTES}
+)
+"""What ElevenLabs' own SDK and public bridges do and the real server puts up with. Our relay does none of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClientViolation:
     """A rule broken at `at` (loop time)."""
@@ -37,6 +43,11 @@ class ClientViolation:
     at: float
     rule: ClientRule
     detail: str
+
+    @property
+    def is_tolerated(self) -> bool:
+        """The real server puts up with it: worth a warning."""
+        return self.rule in TOLERATED
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,22 +35,27 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ToolUse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A client tool the agent calls after it has spoken, and whether it waits for the result."""
+    """A client tool the agent calls after it has spoken, and whether it waits for the result.
+
+    `early`: announced when the reply begins, and taken back if the caller cuts in, as far as the vendor can do that."""
 
     name: str
     parameters: Mapping[str, Any] = {}
     expects_response: bool = True
+    early: bool = False
 
 
 class Reply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`on` says when: `start`; `heard:LINE`; `unclear` (speech that is none of the lines); `keys:DIGITS`;
-    `tool:NAME` and `tool_failed:NAME` (its result came). Each reply is given once, in order, unless `repeat`."""
+    `tool:NAME` and `tool_failed:NAME` (its result came). Each reply is given once, in order, unless `repeat`.
+    `fails`: nothing is said, because the vendor could not make this turn; it is the vendor's word for why."""
 
     on: str
     say: tuple[str, ...] = ()
     tool: ToolUse | None = None
     end_call: bool = False
     fault: Fault | None = None
+    fails: str = ""
     repeat: bool = False
 
 

@@ -11,6 +11,7 @@ from aiohttp import WSMsgType, web
 from sim.agent_ear import AgentEar, SpeechBegan, SpeechEnded, made_out
 from sim.agent_outlet import Outlet
 from sim.agent_rules import (
+    TOLERATED,
     CallerAudio,
     ClientEvent,
     ClientRule,
@@ -36,12 +37,10 @@ MAX_AHEAD_S = 2.5
 MAX_INPUT_GAP_S = 1.0
 END_CALL_AFTER_S = 0.2
 FATAL_RULES = frozenset(ClientRule) - {
-    ClientRule.TOO_FAST,
     ClientRule.INPUT_GAP,
     ClientRule.PONG_LATE,
     ClientRule.UNKNOWN_PING,
-    ClientRule.UNKNOWN_TOOL_CALL,
-    ClientRule.ODD_BYTES,
+    *TOLERATED,
 }
 """Answered with 1008 `Invalid message received`; the others are only recorded."""
 

@@ -67,6 +67,11 @@ class Rule(StrEnum):
     AFTER_STOP = "after_stop"
 
 
+TOLERATED = frozenset({Rule.WRONG_STREAM_SID, Rule.AFTER_STOP, Rule.BURST})
+"""What bots in the field do, Exotel's own samples among them, and what the platform puts up with: it plays sound of a
+foreign stream_sid, sound that comes seconds ahead, and lets be what comes after `stop`. Our relay does none of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
     """A rule broken at `at_s` (seconds since the stream began)."""
@@ -74,6 +79,11 @@ class Violation:
     at_s: float
     rule: Rule
     detail: str
+
+    @property
+    def is_tolerated(self) -> bool:
+        """The platform puts up with it: worth a warning."""
+        return self.rule in TOLERATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +129,7 @@ class RuleBook:
         # The id is optional on messages from the bot, in either spelling; a wrong one is not (exotel.md 1.6).
         stream_sid = message.get("stream_sid", message.get("streamSid", self._stream_sid))
         if stream_sid != self._stream_sid:
-            return self.broken(at_s, Rule.WRONG_STREAM_SID, f"{stream_sid!r} instead of {self._stream_sid!r}")
+            self.broken(at_s, Rule.WRONG_STREAM_SID, f"{stream_sid!r} instead of {self._stream_sid!r}")
         match message.get("event"):
             case "media":
                 return self._media(at_s, message.get("media"))

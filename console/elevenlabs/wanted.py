@@ -23,12 +23,14 @@ EVENTS: Final = {
     "agent_response_correction": ("transcripts show words that were cut off as said", Verdict.WARN),
     "user_transcript": ("transcripts lack the caller's words", Verdict.WARN),
     "agent_tool_response": ("a goodbye before end_call can be cut short", Verdict.WARN),
+    "agent_tool_request": ("silence while a tool of the agent's own runs is taken for no answer", Verdict.WARN),
+    "mcp_tool_call": ("a tool that waits for approval is never answered", Verdict.WARN),
     "agent_response_complete": ("the end of a reply is not known, so heard milliseconds are estimates", Verdict.WARN),
     "client_error": ("the log does not say why a conversation failed", Verdict.WARN),
     "ping": ("the connection is not watched", Verdict.WARN),
     "conversation_initiation_metadata": ("the formats and the conversation's id are not told", Verdict.WARN),
 }
-"""Every event the relay reads."""
+"""Every event that an agent should send to the relay."""
 
 LONGEST_CALL_S: Final = 3600
 """Exotel cuts a stream after an hour."""

@@ -1,7 +1,7 @@
 """What sessions of all vendors behind one WebSocket have in common."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -12,23 +12,21 @@ from relay.agents.seam import (
     UNREADABLE,
     AgentError,
     AgentEvent,
-    Audio,
+    CallerHeard,
     CallerText,
     CallerTurn,
     Ended,
     Notice,
     ToolCall,
+    ToolCancelled,
+    Working,
     malformed,
 )
 from relay.agents.socket import AgentSocket, Closed
-from relay.agents.tool_descriptions import END_CALL, parse_arguments
+from relay.agents.tool_descriptions import parse_arguments
 from relay.audio.convert import AudioFormat
 
 READY_TIMEOUT: Final = 5.0  # waited for with a caller on the line
-GOODBYE_QUIET: Final = 2.0  # after end_call the vendor says when its last words are through; or else so long a silence
-LATE_SECONDS: Final = 3.0  # sound that comes so long after an interruption can't be a leftover from before it
-
-ENDED: Final = Ended(by_agent=True, reason="ended", detail="end_call")
 
 encode: Final = msgspec.json.Encoder().encode
 _decode_json: Final = msgspec.json.Decoder(dict[str, Any]).decode
@@ -48,18 +46,12 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class FunctionCall:
-    """The model wants a tool. `arguments`: JSON text, as the model wrote it."""
+    """The model wants a tool. `arguments`: JSON text, as the model wrote it. `settled`: see seam.ToolCall."""
 
     call_id: str
     name: str
     arguments: str
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionCancelled:
-    """The result is not wanted any more."""
-
-    call_id: str
+    settled: bool = False
 
 
 def read(text: bytes, reader: Reader) -> list[Any]:
@@ -73,9 +65,21 @@ def read(text: bytes, reader: Reader) -> list[Any]:
     return found
 
 
-def read_by_type(text: bytes, readers: Mapping[str, Reader]) -> list[Any]:
-    """What the reader of a message's `type` makes of it, nothing for types without one. Never raises."""
-    return read(text, lambda message: reader(message) if (reader := readers.get(message["type"])) else ())
+def read_by_type(text: bytes, readers: Mapping[str, Reader], ignored: Mapping[str, str]) -> list[Any]:
+    """What the reader of a message's `type` makes of it, nothing for `ignored` types. Never raises."""
+
+    def by_type(message: Message) -> Iterable[Any]:
+        kind = message["type"]
+        if (reader := readers.get(kind)) is not None:
+            return reader(message)
+        return () if kind in ignored else (unknown(kind),)
+
+    return read(text, by_type)
+
+
+def unknown(name: str) -> Notice:
+    """For the log: the vendor says something that we have never heard of."""
+    return Notice("unknown", f"message {name[:100]!r}")
 
 
 class SocketSession:
@@ -87,9 +91,10 @@ class SocketSession:
         self.wants_each_key = False
         self._http = http
         self._socket: AgentSocket | None = None
-        self._quiet_at: float | None = None
         self._functions: dict[str, str] = {}  # names of the calls that wait for our answer
-        self._malformed = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._defect: BaseException | None = None
+        self._told: set[str] = set()  # what was noticed once and need not be again
         self._ahead: list[Any] = []  # came in one message with what `connect` was waiting for
 
     # --- for the vendor's module to say ---
@@ -103,11 +108,12 @@ class SocketSession:
         match decoded:
             case FunctionCall() | ToolCall():
                 return await self._use_tool(decoded)
-            case FunctionCancelled(call_id):
+            case ToolCancelled(call_id):
                 self._functions.pop(call_id, None)
+                return (decoded,)
             case Failed(reason, text):
                 return (Ended(by_agent=False, reason=reason, detail=text),)
-            case CallerTurn() | CallerText() | Notice():
+            case CallerTurn() | CallerText() | CallerHeard() | Working() | Notice():
                 return (decoded,)
         return ()
 
@@ -115,13 +121,19 @@ class SocketSession:
         """Say the answer of a tool in the vendor's words."""
         raise NotImplementedError
 
-    def _goodbye(self) -> Iterable[AgentEvent]:
-        """The agent called end_call: what that means at once, besides that the end is near."""
-        return ()
-
     def _unsaid(self) -> Iterable[AgentEvent]:
         """What came in pieces of which the last is not coming any more."""
         return ()
+
+    def _closed(self, closed: Closed) -> Ended:
+        """What it means that the vendor closes: a failure, because most don't hang up by themselves."""
+        return Ended(by_agent=False, reason=f"close_{closed.code}", detail=str(closed))
+
+    async def _meanwhile(self, decoded: Any) -> float | None:
+        """Came while `connect` waits for something else. Gives seconds to wait from now on, None for no change."""
+        if isinstance(decoded, Notice) and decoded.kind == "error":
+            raise AgentError("refused", decoded.text)
+        return None
 
     # --- seam.AgentSession ---
 
@@ -144,11 +156,9 @@ class SocketSession:
     async def events(self) -> AsyncIterator[AgentEvent]:
         """Everything until the end of the conversation."""
         while True:
-            try:
-                async with asyncio.timeout_at(self._quiet_at):
-                    message = await self._receive()
-            except TimeoutError:
-                message = Closed(1000, "")
+            message = await self._receive()
+            if self._defect is not None:
+                raise self._defect
             if isinstance(message, Closed):
                 for event in self._unsaid():
                     yield event
@@ -156,11 +166,9 @@ class SocketSession:
                 return
             ahead, self._ahead = self._ahead, []
             for decoded in (*ahead, *self._decode(message)):
-                if isinstance(decoded, Notice) and decoded.kind == "malformed" and self._knows_malformed():
+                if isinstance(decoded, Notice) and self._is_told(decoded):
                     continue
                 for event in await self._react(decoded):
-                    if self._quiet_at is not None and isinstance(event, Audio):
-                        self._hang_up()
                     yield event
                     if isinstance(event, Ended):
                         return
@@ -175,28 +183,51 @@ class SocketSession:
             await self._socket.give_up(reason)
 
     async def close(self) -> None:
-        """Close the socket."""
+        """Stop what runs beside, close the socket."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         if self._socket:
             await self._socket.close()
 
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Run beside reading until it is done or the session is closed. What goes wrong in it, `events` raises."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._reap)
+        return task
+
+    def _reap(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._defect = error
+            self._spawn(self.give_up("defect"))  # wakes up `events`
+
     # --- the socket ---
 
+    @property
+    def _open_socket(self) -> AgentSocket:
+        """Raises AgentError before `connect`, which the call does not do."""
+        if self._socket is None:
+            raise AgentError("not_connected", "nothing can be sent before connect")
+        return self._socket
+
     async def _receive(self) -> bytes | Closed:
-        assert self._socket is not None
-        return await self._socket.receive()
+        return await self._open_socket.receive()
 
     async def _send(self, message: Mapping[str, Any]) -> None:
-        assert self._socket is not None
-        await self._socket.send(encode(message))
+        await self._open_socket.send(encode(message))
 
     async def _await(self, socket: AgentSocket, kind: type[Decoded], name: str) -> Decoded:
         """The first message of `kind` while connecting. Raises AgentError if `name` does not come."""
+        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(READY_TIMEOUT):
+            async with asyncio.timeout(READY_TIMEOUT) as patience:
                 while True:
                     message = await socket.receive()
                     if isinstance(message, Closed):
-                        raise AgentError(f"close_{message.code}", f"refused: {message}")
+                        raise AgentError(f"close_{message.code}", f"refused: {self._closed(message).detail}")
                     found = list(self._decode(message))
                     for place, decoded in enumerate(found):
                         if isinstance(decoded, kind):
@@ -204,39 +235,36 @@ class SocketSession:
                             return decoded
                         if isinstance(decoded, Failed):
                             raise AgentError(decoded.reason, f"refused: {decoded.text}")
-                        if isinstance(decoded, Notice) and decoded.kind == "error":
-                            raise AgentError("refused", decoded.text)
+                        if (seconds := await self._meanwhile(decoded)) is not None:
+                            patience.reschedule(loop.time() + seconds)
         except TimeoutError:
             raise AgentError("silent", f"connected, but no {name} came") from None
 
-    def _closed(self, closed: Closed) -> Ended:
-        """None of these vendors hangs up by itself: a close is a failure, unless the agent had called end_call."""
-        if self._quiet_at is not None:
-            return ENDED
-        return Ended(by_agent=False, reason=f"close_{closed.code}", detail=str(closed))
+    # --- tools and remarks ---
 
     async def _use_tool(self, call: FunctionCall | ToolCall) -> Iterable[AgentEvent]:
-        if call.name == END_CALL:
-            self._hang_up()
-            return self._goodbye()
+        """A call that can't be carried out is answered at once: the model waits for an answer to each."""
         self._functions[call.call_id] = call.name
         if isinstance(call, ToolCall):
             return (call,)
         arguments = parse_arguments(call.arguments)
-        if arguments is None:
-            await self.answer_tool(call.call_id, "the arguments must be a JSON object", is_error=True)
-            return ()
-        return (ToolCall(call.call_id, call.name, arguments),)
+        if call.name and arguments is not None:
+            return (ToolCall(call.call_id, call.name, arguments, settled=call.settled),)
+        problem = "the arguments must be a JSON object" if call.name else "the call names no tool"
+        await self.answer_tool(call.call_id, problem, is_error=True)
+        return (Notice("incomplete", f"tool call {call.name or call.call_id}: {problem}"),)
 
-    def _hang_up(self) -> None:
-        """The agent called end_call: its last words may still be coming."""
-        self._quiet_at = asyncio.get_running_loop().time() + GOODBYE_QUIET
-
-    def _knows_malformed(self) -> bool:
-        """Said once a call, or a vendor that changed its messages would fill the log."""
-        known, self._malformed = self._malformed, True
-        return known
+    def _is_told(self, notice: Notice) -> bool:
+        """What is malformed or not known is said once a call, or a vendor's new messages would fill the log."""
+        if notice.kind not in {"malformed", "unknown"}:
+            return False
+        key = notice.text if notice.kind == "unknown" else notice.kind
+        if key in self._told:
+            return True
+        self._told.add(key)
+        return False
 
     def _late(self, size: int, spoken: AudioFormat) -> tuple[AgentEvent, ...]:
+        """Sound that an interruption has overtaken: counted, not heard."""
         self.late_audio_ms += spoken.duration_ms(size)
         return ()

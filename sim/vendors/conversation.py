@@ -5,7 +5,7 @@ A vendor's fake adds its messages: how it is greeted, how it says these things, 
 
 import asyncio
 import random
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -18,6 +18,7 @@ from sim.conversation_record import Turn
 from sim.sound import AudioFormat
 from sim.speech import line, spoken
 from sim.timeline import Timeline
+from sim.vendors.lenient import read_leniently
 from sim.vendors.record import BrokenRuleError, VendorRecord, VendorViolation
 from sim.vendors.sounds import sound, words
 from sim.wire import FakeSocket
@@ -26,6 +27,7 @@ MAX_AHEAD_S = 2.5
 MAX_INPUT_GAP_S = 1.0
 TOOL_PATIENCE_S = 20.0
 LATE_SAMPLES = 2000
+CROSSED_S = 1.0
 
 
 class VendorConversation:
@@ -51,6 +53,9 @@ class VendorConversation:
         self._speaking: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._tools: dict[str, tuple[str, asyncio.Future[tuple[str, bool]]]] = {}
+        self._early: list[str] = []  # calls of the reply that is being said
+        self._taken_back: dict[str, float] = {}
+        self._failed_on = ""
         self._playing_until = 0.0
         self._too_fast = False
         self._stalled = False
@@ -88,8 +93,16 @@ class VendorConversation:
         """The caller has finished; `text` is what was understood."""
         raise NotImplementedError
 
-    async def call_tool(self, call_id: str, name: str, parameters: Mapping[str, Any]) -> None:
-        """Want a tool."""
+    async def call_tool(self, call_id: str, name: str, parameters: Mapping[str, Any], *, early: bool = False) -> None:
+        """Want a tool; `early`: as part of the reply that is being said."""
+        raise NotImplementedError
+
+    async def take_back(self, call_ids: Sequence[str]) -> bool:
+        """The caller cut in: say that the results of these calls are not wanted any more. False: it can't be said."""
+        return False
+
+    async def say_failure(self, code: str) -> None:
+        """A turn that could not be made."""
         raise NotImplementedError
 
     async def tell_failure(self, fault: Fault) -> None:
@@ -155,6 +168,18 @@ class VendorConversation:
             except BrokenRuleError as broken:
                 await self.broken(broken)
 
+    def read_shape(
+        self, data: str | bytes, kind: Any, *, prepare: Callable[[Any], Any] = lambda message: message
+    ) -> Any:
+        """A message as `kind`; fields that it does not know are a warning. Raises BrokenRuleError."""
+        try:
+            read, unknown = read_leniently(data, kind, prepare=prepare)
+        except msgspec.DecodeError as error:
+            raise BrokenRuleError("wrong_shape", f"{error}: {data[:200]!r}") from None
+        for name in unknown:
+            self._note("unknown_field", name, tolerated=True)
+        return read
+
     def formats(self, heard: str, spoken_format: str) -> None:
         """What was agreed on, by the names of sim.sound.FORMATS."""
         self.record.input_format, self.record.output_format = heard, spoken_format
@@ -209,7 +234,7 @@ class VendorConversation:
 
     async def broken(self, broken: BrokenRuleError) -> None:
         """Note what the client did wrong, and end it if that can't be lived with."""
-        self.record.violations.append(VendorViolation(self.loop.time(), broken.rule, broken.detail))
+        self._note(broken.rule, broken.detail, tolerated=broken.tolerated)
         if broken.fatal:
             await self.tell_broken(broken)
             self.ended("agent", 1008)
@@ -239,12 +264,12 @@ class VendorConversation:
             self._note("input_gap", f"nothing for {now - last:.2f} s")
         if self._ear.seconds - (now - first) > MAX_AHEAD_S and not self._too_fast:
             self._too_fast = True  # said once: every chunk that follows is too fast as well
-            self._note("too_fast", f"{self._ear.seconds - (now - first):.2f} s ahead of real time")
+            self._note("too_fast", f"{self._ear.seconds - (now - first):.2f} s ahead of real time", tolerated=True)
         for event in heard:
             await (self._caller_began() if isinstance(event, SpeechBegan) else self._understand(event))
 
-    def _note(self, rule: str, detail: str) -> None:
-        self.record.violations.append(VendorViolation(self.loop.time(), rule, detail))
+    def _note(self, rule: str, detail: str, *, tolerated: bool = False) -> None:
+        self.record.violations.append(VendorViolation(self.loop.time(), rule, detail, tolerated))
 
     async def _caller_began(self) -> None:
         interrupted = self.is_heard and not self._stalled
@@ -258,6 +283,12 @@ class VendorConversation:
                 turn.interrupted = True
         self._playing_until = min(self._playing_until, self.loop.time())
         await self.caller_began(interrupted=interrupted)
+        early = [call_id for call_id in self._early if call_id in self._tools]
+        if interrupted and early and await self.take_back(early):
+            self._timeline.note("agent", "tool_taken_back", " ".join(early))
+            for call_id in early:
+                self._tools.pop(call_id)[1].cancel()
+                self._taken_back[call_id] = self.loop.time()
         if interrupted and self.script.late_chunk and self._output:
             await self.late_sound(self._output.encoded(spoken("sorry", self._output.rate_hz)[:LATE_SAMPLES]))
 
@@ -301,15 +332,25 @@ class VendorConversation:
             await asyncio.sleep(self.script.reply_after_ms / 1000)
         if reply.fault:
             self.spawn(self.fail(reply.fault))
+        if reply.fails:
+            self._failed_on = reply.on
+            await self.say_failure(reply.fails)
+            return
+        self._early.clear()
+        tool = reply.tool
         if reply.say:
-            await self._say(reply.say)
+            await self._say(reply.say, tool if tool and tool.early else None)
         # tasks of their own: an interruption stops the words, not what follows from them
-        if reply.tool:
-            self.spawn(self._use(reply.tool))
+        if tool and not (reply.say and tool.early):
+            self.spawn(self._use(tool))
         if reply.end_call:
             self.spawn(self._use(ToolUse(name="end_call", expects_response=False)))
 
-    async def _say(self, names: Sequence[str]) -> None:
+    def ask_again(self) -> None:
+        """The client wants the turn that failed once more."""
+        self.react(self._failed_on)
+
+    async def _say(self, names: Sequence[str], tool: ToolUse | None = None) -> None:
         assert self._output is not None
         self.number += 1
         text = " ".join(words(name) for name in names)
@@ -317,6 +358,8 @@ class VendorConversation:
         self.record.turns.append(Turn("agent", text, now, line=" ".join(names)))
         self._timeline.note("agent", "says", text)
         await self.say_begin(text)
+        if tool:
+            self.spawn(self._use(tool))
         rate_hz = self._output.rate_hz
         pcm = np.concatenate([sound(name, rate_hz) for name in names])
         self._playing_until = max(now, self._playing_until)
@@ -338,10 +381,16 @@ class VendorConversation:
         answer: asyncio.Future[tuple[str, bool]] = self.loop.create_future()
         self._tools[call_id] = tool.name, answer
         self._timeline.note("agent", "tool", f"{tool.name} {dict(tool.parameters)}")
-        await self.call_tool(call_id, tool.name, tool.parameters)
+        if tool.early:
+            self._early.append(call_id)
+        await self.call_tool(call_id, tool.name, tool.parameters, early=tool.early)
         try:
             async with asyncio.timeout(TOOL_PATIENCE_S):
                 result, is_error = await answer
+        except asyncio.CancelledError:
+            if answer.cancelled():
+                return  # taken back
+            raise
         except TimeoutError:
             if tool.expects_response:
                 self._note("tool_unanswered", tool.name)
@@ -351,6 +400,8 @@ class VendorConversation:
 
     def tool_answered(self, call_id: str, result: str, *, is_error: bool) -> None:
         """The client's result. Raises BrokenRuleError for a call that does not wait for one."""
+        if self.loop.time() - self._taken_back.get(call_id, -CROSSED_S) < CROSSED_S:
+            return  # it was on its way already when the call was taken back
         name, answer = self._tools.pop(call_id, ("", None))
         if answer is None or answer.done():
             raise BrokenRuleError("unknown_tool_call", call_id, fatal=False)

@@ -1,7 +1,7 @@
 """A fake Deepgram Voice Agent (other-agents.md B2)."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -47,12 +47,29 @@ class Audio(_Strict):
 class Provider(_Strict):
     type: str
     model: str
-    version: str | None = None
+
+
+class Nova(_Strict, tag_field="version", tag="v1"):
+    type: Literal["deepgram"]
+    model: Annotated[str, Meta(pattern="^(?!flux)")]
     language: str | None = None
-    temperature: float | None = None
+
+
+class Flux(_Strict, tag_field="version", tag="v2"):
+    """No language: a hint, and that only where the model hears several."""
+
+    type: Literal["deepgram"]
+    model: Annotated[str, Meta(pattern="^flux-")]
+    language_hints: list[str] | None = None
+    eot_threshold: Annotated[float, Meta(ge=0.5, le=1.0)] | None = None
+    eot_timeout_ms: int | None = None
 
 
 class Listen(_Strict):
+    provider: Nova | Flux
+
+
+class Speak(_Strict):
     provider: Provider
 
 
@@ -60,6 +77,7 @@ class Function(_Strict):
     name: str
     description: str
     parameters: Mapping[str, Any]
+    defer_until_eot: bool = False
 
 
 class Think(_Strict):
@@ -80,7 +98,7 @@ class Context(_Strict):
 class Agent(_Strict):
     listen: Listen
     think: Think
-    speak: Listen
+    speak: Speak
     greeting: str | None = None
     context: Context | None = None
 
@@ -105,7 +123,6 @@ class FunctionCallResponse(_Typed, tag="FunctionCallResponse"):
 
 
 Message = Settings | KeepAlive | InjectUserMessage | FunctionCallResponse
-_decode = msgspec.json.Decoder(Message).decode
 
 
 class DeepgramConversation(VendorConversation):
@@ -152,10 +169,7 @@ class DeepgramConversation(VendorConversation):
     def _read(self, message: WSMessage) -> Message:
         if message.type is WSMsgType.BINARY:
             raise BrokenRuleError("audio_before_ready", f"{len(message.data)} bytes")
-        try:
-            read: Message = _decode(message.data)
-        except msgspec.DecodeError as error:
-            raise BrokenRuleError("wrong_shape", f"{error}: {message.data[:200]}") from None
+        read: Message = self.read_shape(message.data, Message)
         return read
 
     async def take(self, message: WSMessage) -> None:
@@ -206,7 +220,12 @@ class DeepgramConversation(VendorConversation):
         await self.send({"type": "ConversationText", "role": "user", "content": text})
         await self.send({"type": "AgentThinking", "content": "..."})
 
-    async def call_tool(self, call_id: str, name: str, parameters: Mapping[str, Any]) -> None:
+    async def take_back(self, call_ids: Sequence[str]) -> bool:
+        functions = [{"id": call_id, "name": self._names[call_id]} for call_id in call_ids]
+        await self.send({"type": "FunctionCallCancelled", "functions": functions})
+        return True
+
+    async def call_tool(self, call_id: str, name: str, parameters: Mapping[str, Any], *, early: bool = False) -> None:
         self._names[call_id] = name
         arguments = msgspec.json.encode(dict(parameters)).decode()
         function = {"id": call_id, "name": name, "arguments": arguments, "client_side": True}

@@ -2,20 +2,24 @@
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
-from aiohttp import WSMessage, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from msgspec import Meta, Struct
 
 from sim.agent_script import AgentScript
 from sim.sound import base64_decoded
 from sim.timeline import Timeline
 from sim.vendors.conversation import VendorConversation
+from sim.vendors.lenient import camel
 from sim.vendors.record import BrokenRuleError
 from sim.vendors.server import FakeVendor
 from sim.wire import FakeSocket
+
+RESUMED_WITHIN_S = 2.0
+
 
 # --- what a client may send; anything else is an error ---
 
@@ -50,10 +54,17 @@ class Generation(_Strict):
     speech_config: Speech | None = None
 
 
+class ObjectSchema(_Strict):
+    type: Literal["object", "OBJECT"]
+    properties: Annotated[dict[str, Any], Meta(min_length=1)]
+    """An object without any is refused."""
+    required: list[str] = []
+
+
 class Function(_Strict):
     name: str
     description: str
-    parameters: Mapping[str, Any]
+    parameters: ObjectSchema | None = None
 
 
 class Tools(_Strict):
@@ -105,9 +116,9 @@ class RealtimeInput(_Strict):
 
 
 class FunctionResponse(_Strict):
-    id: str
     name: str
     response: Mapping[str, Any]
+    id: str | None = None
 
 
 class ToolResponse(_Strict):
@@ -122,9 +133,6 @@ class Message(_Strict):
     tool_response: ToolResponse | None = None
 
 
-_decode = msgspec.json.Decoder(Message).decode
-
-
 class GeminiConversation(VendorConversation):
     """One conversation. Sound and its transcription travel in one message; every other frame is a binary one."""
 
@@ -134,10 +142,11 @@ class GeminiConversation(VendorConversation):
         super().__init__(script, timeline)
         self.handle = f"handle_{id(self):x}"
         self.say_goodbye_after: tuple[float, float] | None = None
+        self.calls_have_ids = True
+        self.took_back: web.WebSocketResponse | None = None
         self._names: dict[str, str] = {}
         self._frames = 0
         self._text = ""
-        self._turn_open = False
 
     async def send(self, message: Mapping[str, Any], *, binary: bool = False) -> None:
         self._frames += 1
@@ -182,15 +191,13 @@ class GeminiConversation(VendorConversation):
         if left_s:
             await self.send({"goAway": {"timeLeft": f"{left_s:g}s"}})
         await asyncio.sleep(left_s)
+        self.took_back = socket
         await socket.close(code=1011, message=b"Deadline expired before operation could complete.")
 
     def _read(self, message: WSMessage) -> Message:
         if message.type is WSMsgType.BINARY:
             raise BrokenRuleError("binary_frame", f"{len(message.data)} bytes")
-        try:
-            read = _decode(message.data)
-        except msgspec.DecodeError as error:
-            raise BrokenRuleError("wrong_shape", f"{error}: {message.data[:200]}") from None
+        read: Message = self.read_shape(message.data, Message, prepare=camel)
         if sum(part is not None for part in (read.setup, read.realtime_input, read.tool_response)) != 1:
             raise BrokenRuleError("not_one_thing", message.data[:200])
         return read
@@ -201,10 +208,7 @@ class GeminiConversation(VendorConversation):
             raise BrokenRuleError("set_up_twice", "")
         if read.tool_response:
             for answer in read.tool_response.function_responses:
-                if self._names.get(answer.id) != answer.name:
-                    raise BrokenRuleError("wrong_function", f"{answer.id} is not {answer.name}", fatal=False)
-                result = answer.response.get("result", answer.response.get("error"))
-                self.tool_answered(answer.id, str(result), is_error="error" in answer.response)
+                self._answered(answer)
         elif read.realtime_input and read.realtime_input.audio:
             data = base64_decoded(read.realtime_input.audio.data)
             if data is None:
@@ -215,11 +219,19 @@ class GeminiConversation(VendorConversation):
             await self.told_by_caller(read.realtime_input.text)
             if first:
                 self.react("start")
+            elif "last answer failed" in read.realtime_input.text:
+                self.ask_again()
+
+    def _answered(self, answer: FunctionResponse) -> None:
+        call_id = answer.id or next((one for one, name in self._names.items() if name == answer.name), "")
+        if self._names.pop(call_id, None) != answer.name or (answer.id is None) is self.calls_have_ids:
+            raise BrokenRuleError("wrong_function", f"{answer.id} is not {answer.name}", fatal=False)
+        result = answer.response.get("result", answer.response.get("error"))
+        self.tool_answered(call_id, str(result), is_error="error" in answer.response)
 
     # --- what it says ---
 
     async def say_begin(self, text: str) -> None:
-        self._turn_open = True
         self._text = text
 
     async def say_chunk(self, data: bytes) -> None:
@@ -237,7 +249,6 @@ class GeminiConversation(VendorConversation):
 
     async def _complete_turn(self) -> None:
         await asyncio.sleep(max(0.0, self._playing_until - self.loop.time()))
-        self._turn_open = False
         handle = {"newHandle": self.handle, "resumable": True}
         await self.send({"serverContent": {"turnComplete": True}, "sessionResumptionUpdate": handle})
 
@@ -254,23 +265,33 @@ class GeminiConversation(VendorConversation):
         await self.send({"serverContent": {"inputTranscription": {"text": text[:half]}}})
         await self.send({"serverContent": {"inputTranscription": {"text": text[half:]}}})
 
-    async def call_tool(self, call_id: str, name: str, parameters: Mapping[str, Any]) -> None:
+    async def call_tool(self, call_id: str, name: str, parameters: Mapping[str, Any], *, early: bool = False) -> None:
         self._names[call_id] = name
-        call = {"id": call_id, "name": name, "args": dict(parameters)}
+        call: dict[str, Any] = {"name": name, "args": dict(parameters)}
+        if self.calls_have_ids:
+            call["id"] = call_id
         await self.send({"toolCall": {"functionCalls": [call]}})
+
+    async def take_back(self, call_ids: Sequence[str]) -> bool:
+        await self.send({"toolCallCancellation": {"ids": list(call_ids)}})
+        return True
+
+    async def say_failure(self, code: str) -> None:
+        await self.send({"serverContent": {"turnComplete": True, "turnCompleteReason": code}})
 
 
 class FakeGemini(FakeVendor):
     """Serve `app()` and give its URL as the option `base_url`.
 
     `goes_away`: each socket is closed after the first number of seconds and a warning of the second; a second of 0
-    means none. `forgets`: handles are not honoured.
+    means none. `forgets`: handles are not honoured. `calls_have_ids`: tool calls are to be answered by id, or by name.
     """
 
     path = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
     conversation = GeminiConversation
     goes_away: tuple[float, float] | None = None
     forgets = False
+    calls_have_ids = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -284,6 +305,7 @@ class FakeGemini(FakeVendor):
         """A new conversation, or another socket of one that the client names by its handle."""
         conversation = GeminiConversation(self.script, self.timeline)
         conversation.say_goodbye_after = self.goes_away
+        conversation.calls_have_ids = self.calls_have_ids
         await conversation.open(request)
         socket = conversation.socket
         try:
@@ -328,6 +350,9 @@ class FakeGemini(FakeVendor):
         return socket
 
     async def _leave(self, conversation: GeminiConversation, socket: web.WebSocketResponse) -> None:
-        """The conversation ends with its last socket."""
+        """The conversation ends with its last socket; after one that was lost another may come."""
+        lost = conversation.took_back is socket or socket.close_code != WSCloseCode.OK
+        if lost and conversation.socket is socket:
+            await asyncio.sleep(RESUMED_WITHIN_S)
         if conversation.socket is socket:
             await conversation.finish(socket.close_code)

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -64,12 +64,17 @@ class SemanticVad(_Typed, tag="semantic_vad"):
 class Transcription(_Strict):
     model: str
     language: str | None = None
+    languages: list[str] | None = None
+
+
+class NoiseReduction(_Strict):
+    type: Literal["near_field", "far_field"]
 
 
 class AudioIn(_Strict):
     format: Pcm | Pcmu | Pcma
     transcription: Transcription | None = None
-    noise_reduction: Mapping[str, str] | None = None
+    noise_reduction: NoiseReduction | None = None
     turn_detection: ServerVad | SemanticVad | None = None
 
 
@@ -136,11 +141,11 @@ class ResponseOptions(_Strict):
 
 
 class ResponseCreate(_Typed, tag="response.create"):
+    event_id: str | None = None
     response: ResponseOptions | None = None
 
 
 Message = SessionUpdate | Append | ItemCreate | ItemTruncate | ResponseCreate
-_decode = msgspec.json.Decoder(Message).decode
 
 
 class OpenAIConversation(VendorConversation):
@@ -157,6 +162,9 @@ class OpenAIConversation(VendorConversation):
         self._text = ""
         self._texts: list[str] = []
         self._outputs: list[FunctionOutput] = []
+        self._caller_speaks = False
+        self.confirms = ""
+        self.names_calls = True
 
     async def send(self, message: Mapping[str, Any], *, binary: bool = False) -> None:
         """Every event has an id."""
@@ -178,20 +186,21 @@ class OpenAIConversation(VendorConversation):
         given = update.session.audio.input.format
         if type(given) is not type(update.session.audio.output.format):
             raise BrokenRuleError("two_formats", "this fake takes one format both ways")
-        name = {Pcm: "pcm_24000", Pcmu: "ulaw_8000"}.get(type(given))
+        name = self.confirms or {Pcm: "pcm_24000", Pcmu: "ulaw_8000"}.get(type(given))
         if name is None:
             raise BrokenRuleError("a_law", "this fake does not speak A-law")
         self.formats(name, name)
-        await self.send({"type": "session.updated", "session": self.record.setup})
+        confirmed: dict[str, Any] = msgspec.to_builtins(update.session)
+        if self.confirms:
+            form = {"type": "audio/pcmu"} if name == "ulaw_8000" else {"type": "audio/pcm", "rate": 24000}
+            confirmed["audio"]["input"]["format"] = confirmed["audio"]["output"]["format"] = form
+        await self.send({"type": "session.updated", "session": confirmed})
         return True
 
     def _read(self, message: WSMessage) -> Message:
         if message.type is not WSMsgType.TEXT:
             raise BrokenRuleError("binary_frame", f"{len(message.data)} bytes")
-        try:
-            read: Message = _decode(message.data)
-        except msgspec.DecodeError as error:
-            raise BrokenRuleError("wrong_shape", f"{error}: {message.data[:200]}") from None
+        read: Message = self.read_shape(message.data, Message)
         return read
 
     async def take(self, message: WSMessage) -> None:
@@ -209,24 +218,33 @@ class OpenAIConversation(VendorConversation):
                     self._texts.append(told)
             case ItemCreate(item=FunctionOutput() as output):
                 self._outputs.append(output)
-            case ResponseCreate(response=options):
-                await self._create(options.instructions if options else "")
+            case ResponseCreate(event_id=event_id, response=options):
+                await self._create(event_id, options.instructions if options else "")
             case ItemTruncate() as cut:
                 await self._truncate(cut)
             case SessionUpdate():
                 raise BrokenRuleError("configured_twice", "")
 
-    async def _create(self, instructions: str) -> None:
-        """A reply is asked for: to tools' outputs, to texts, or else the first words."""
+    async def _create(self, event_id: str | None, instructions: str) -> None:
+        """A reply is asked for: to tools' outputs, to texts, or else the first words, or those that failed."""
         if self._active:
-            raise BrokenRuleError("conversation_already_has_active_response", self._active, fatal=False)
+            code = "conversation_already_has_active_response"
+            error = {"type": "invalid_request_error", "code": code, "message": self._active, "event_id": event_id}
+            await self.send({"type": "error", "error": error})
+            raise BrokenRuleError(code, self._active, fatal=False)
+        if self._caller_speaks:
+            raise BrokenRuleError("reply_over_the_caller", "response.create while the caller speaks", fatal=False)
         outputs, self._outputs = self._outputs, []
         texts, self._texts = self._texts, []
         for one in outputs:
             self.tool_answered(one.call_id, one.output, is_error=one.output.startswith("error:"))
         for text in texts:
             await self.told_by_caller(text)
-        if not outputs and not texts:
+        if outputs or texts:
+            return
+        if self._failed_on:
+            self.ask_again()
+        else:
             self.record.told.append(instructions)
             self.react("start")
 
@@ -275,6 +293,7 @@ class OpenAIConversation(VendorConversation):
             await self.send({"type": "response.done", "response": {"id": response, "status": status, "output": []}})
 
     async def caller_began(self, *, interrupted: bool) -> None:
+        self._caller_speaks = True
         began = {"audio_start_ms": 0, "item_id": f"item_caller_{self._heard + 1}"}
         await self.send({"type": "input_audio_buffer.speech_started", **began})
 
@@ -286,6 +305,7 @@ class OpenAIConversation(VendorConversation):
 
     async def caller_said(self, text: str) -> None:
         await self._done("cancelled")
+        self._caller_speaks = False
         self._heard += 1
         item = f"item_caller_{self._heard}"
         await self.send({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 0, "item_id": item})
@@ -298,14 +318,34 @@ class OpenAIConversation(VendorConversation):
         usage = {"type": "duration", "seconds": 1.0}
         await self.send({"type": kind, "item_id": item, "content_index": 0, "transcript": text, "usage": usage})
 
-    async def call_tool(self, call_id: str, name: str, parameters: Mapping[str, Any]) -> None:
-        response = self._active = f"resp_tool_{call_id}"
-        await self.send({"type": "response.created", "response": {"id": response, "status": "in_progress"}})
-        arguments = msgspec.json.encode(dict(parameters)).decode()
-        call = {"call_id": call_id, "name": name, "arguments": arguments, "output_index": 0, "item_id": f"fc_{call_id}"}
-        await self.send({"type": "response.function_call_arguments.done", "response_id": response, **call})
-        await asyncio.sleep(TOOL_REPLY_DONE_S)
-        await self._done("completed")
+    async def call_tool(self, call_id: str, name: str, parameters: Mapping[str, Any], *, early: bool = False) -> None:
+        if not early:
+            self._active = f"resp_tool_{call_id}"
+            await self.send({"type": "response.created", "response": {"id": self._active, "status": "in_progress"}})
+        part = {"response_id": self._active, "output_index": 1}
+        item_id, arguments = f"fc_{call_id}", msgspec.json.encode(dict(parameters)).decode()
+        item = {"id": item_id, "type": "function_call", "call_id": call_id, "name": name, "arguments": ""}
+        await self.send({"type": "response.output_item.added", "item": item, **part})
+        call = {"call_id": call_id, "arguments": arguments, "item_id": item_id, **part}
+        call |= {"name": name} if self.names_calls else {}
+        await self.send({"type": "response.function_call_arguments.done", **call})
+        if not early:
+            await asyncio.sleep(TOOL_REPLY_DONE_S)
+            await self._done("completed")
+
+    async def take_back(self, call_ids: Sequence[str]) -> bool:
+        """With the response that wanted them, if it is still being made."""
+        if not self._active:
+            return False
+        await self._done("cancelled")
+        return True
+
+    async def say_failure(self, code: str) -> None:
+        response = {"id": f"resp_failed_{self._events}", "status": "in_progress"}
+        await self.send({"type": "response.created", "response": response})
+        details = {"type": "failed", "error": {"type": "server_error", "code": code, "message": "made up"}}
+        done = {"id": response["id"], "status": "failed", "status_details": details, "output": []}
+        await self.send({"type": "response.done", "response": done})
 
     async def tell_failure(self, fault: Fault) -> None:
         error = {"type": "server_error", "code": fault.error_type, "message": fault.reason}
@@ -317,10 +357,22 @@ class OpenAIConversation(VendorConversation):
 
 
 class FakeOpenAI(FakeVendor):
-    """Serve `app()` and give its URL as the option `base_url`."""
+    """Serve `app()` and give its URL as the option `base_url`.
+
+    `confirms`: the format that a session gets, whatever was asked for. `names_calls`: whether the message that
+    completes a tool call has its name, which `response.output_item.added` has said before.
+    """
 
     path = "/v1/realtime"
     conversation = OpenAIConversation
+    confirms = ""
+    names_calls = True
+
+    def new_conversation(self) -> OpenAIConversation:
+        """With these oddities."""
+        conversation = OpenAIConversation(self.script, self.timeline)
+        conversation.confirms, conversation.names_calls = self.confirms, self.names_calls
+        return conversation
 
     def authorized(self, request: web.Request) -> bool:
         """A bearer key, a model, and nothing of the retired beta."""

@@ -15,6 +15,8 @@ class VendorViolation:
     at: float
     rule: str
     detail: str
+    is_tolerated: bool = False
+    """The vendor puts up with it, and others' software does it: worth a warning. Our relay does none of it."""
 
 
 @dataclass(slots=True)
@@ -50,8 +52,8 @@ class VendorRecord:
 
 
 class BrokenRuleError(Exception):
-    """The client broke a rule and is told so; `fatal` ends the conversation."""
+    """The client broke a rule and is told so; `fatal` ends the conversation, `tolerated` is only worth a warning."""
 
-    def __init__(self, rule: str, detail: str, *, fatal: bool = True) -> None:
-        self.rule, self.detail, self.fatal = rule, detail, fatal
+    def __init__(self, rule: str, detail: str, *, fatal: bool = True, tolerated: bool = False) -> None:
+        self.rule, self.detail, self.fatal, self.tolerated = rule, detail, fatal and not tolerated, tolerated
         super().__init__(f"{rule}: {detail}")

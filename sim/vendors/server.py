@@ -43,6 +43,10 @@ class FakeVendor:
 
     async def begin(self, request: web.Request) -> web.StreamResponse:
         """Hold the conversation."""
-        conversation = self.conversation(self.script, self.timeline)
+        conversation = self.new_conversation()
         self.conversations.append(conversation.record)
         return await conversation.run(request)
+
+    def new_conversation(self) -> VendorConversation:
+        """One that has not begun."""
+        return self.conversation(self.script, self.timeline)

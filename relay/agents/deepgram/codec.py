@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.agents.deepgram.options import DeepgramOptions
-from relay.agents.seam import CallerText, CallInfo, Notice
-from relay.agents.session import Failed, FunctionCall, FunctionCancelled, Message, Reader, read_by_type
-from relay.agents.tool_descriptions import describe
+from relay.agents.seam import CallerHeard, CallerText, CallInfo, Notice, ToolCancelled, Working
+from relay.agents.session import Failed, FunctionCall, Message, Reader, read_by_type
+from relay.agents.tool_descriptions import END_CALL, TRANSFER, describe
 
+_DEFERRED: Final = frozenset({END_CALL, TRANSFER})
+"""Tools that can't be undone: held back until the caller's turn is confirmed."""
 _ROLES: Final = {"caller": "user", "agent": "assistant"}
 
 
@@ -32,6 +34,13 @@ class AgentSays:
 
 
 @dataclass(frozen=True, slots=True)
+class InjectionRefused:
+    """A text of ours came while somebody spoke, and was dropped."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AgentSpeaks:
     """Audio of a new turn follows."""
 
@@ -48,7 +57,7 @@ class CallerSpeaks:
 
 def decode(text: bytes) -> list[Any]:
     """The events of one text message, none for what we have no use for. Never raises."""
-    return read_by_type(text, _READERS)
+    return read_by_type(text, READERS, IGNORED)
 
 
 def _conversation_text(message: Message) -> Iterable[Any]:
@@ -57,40 +66,54 @@ def _conversation_text(message: Message) -> Iterable[Any]:
 
 
 def _functions(message: Message) -> Iterable[Any]:
-    # those that are not client_side the vendor calls by itself
-    return [
-        FunctionCall(function["id"], function["name"], function["arguments"])
-        for function in message["functions"]
-        if function.get("client_side", True)
-    ]
+    for function in message["functions"]:
+        if function.get("client_side", True):
+            yield FunctionCall(function.get("id") or "", function.get("name") or "", function.get("arguments") or "")
+        else:  # the vendor calls it by itself
+            yield Working(str(function.get("name", "")))
 
 
-_READERS: Final[Mapping[str, Reader]] = {
+READERS: Final[Mapping[str, Reader]] = {
     "Welcome": lambda message: (Welcome(message["request_id"]),),
     "SettingsApplied": lambda message: (SettingsApplied(),),
     "ConversationText": _conversation_text,
+    "AgentThinking": lambda message: (CallerHeard(),),
     "AgentStartedSpeaking": lambda message: (AgentSpeaks(),),
     "AgentAudioDone": lambda message: (AgentAudioDone(),),
     "UserStartedSpeaking": lambda message: (CallerSpeaks(),),
     "FunctionCallRequest": _functions,
-    "FunctionCallCancelled": lambda message: [FunctionCancelled(function["id"]) for function in message["functions"]],
-    "InjectionRefused": lambda message: (Notice("injection_refused", str(message.get("message", ""))[:200]),),
+    "FunctionCallResponse": lambda message: (Working(str(message.get("name", "")), done=True),),
+    "FunctionCallCancelled": lambda message: [ToolCancelled(function["id"]) for function in message["functions"]],
+    "InjectionRefused": lambda message: (InjectionRefused(str(message.get("message", ""))[:200]),),
     "Warning": lambda message: (
         Notice("warning", f"{message.get('code', '')} {message.get('description', '')}"[:300]),
     ),
     "Error": lambda message: (Failed(str(message["code"]).lower(), str(message.get("description", ""))[:300]),),
 }
 
+IGNORED: Final[Mapping[str, str]] = {
+    "FrustrationDetected": "only with think_live, which is not configured",
+    "History": "the record is made of ConversationText, as it is said",
+    "LatencyReport": "the relay measures what the caller hears",
+    "ListenUpdated": "answers what we never send",
+    "PromptUpdated": "answers what we never send",
+    "SpeakUpdated": "answers what we never send",
+    "ThinkLiveUpdated": "answers what we never send",
+    "ThinkUpdated": "answers what we never send",
+    "__customFromThinkProvider": "only from a think provider of one's own, which has nobody here to talk to",
+}
+"""What the server says that needs nothing of us, and why."""
+
 
 def settings_message(options: DeepgramOptions, call: CallInfo) -> dict[str, Any]:
     """The first message we send: sound as the line has it, and who the agent is."""
     rate_hz = call.line.rate_hz
     agent: dict[str, Any] = {
-        "listen": {"provider": {"type": "deepgram", "model": options.listen_model, "language": options.language}},
+        "listen": {"provider": _listen(options)},
         "think": {
             "provider": {"type": options.think_provider, "model": options.think_model},
             "prompt": options.instructions(call),
-            "functions": describe(options.tools, options.transfer_targets),
+            "functions": _described(options),
         },
         "speak": {"provider": {"type": "deepgram", "model": options.speak_model}},
     }
@@ -109,3 +132,22 @@ def settings_message(options: DeepgramOptions, call: CallInfo) -> dict[str, Any]
         },
         "agent": agent,
     }
+
+
+def _listen(options: DeepgramOptions) -> dict[str, Any]:
+    provider: dict[str, Any] = {"type": "deepgram", "model": options.listen_model}
+    if not options.is_flux:
+        return {**provider, "version": "v1", "language": options.language}
+    provider["version"] = "v2"
+    if options.listen_model.endswith("-multi"):  # the others hear one language; this one only wants a hint
+        provider["language_hints"] = [options.language]
+    if options.eot_threshold is not None:
+        provider["eot_threshold"] = options.eot_threshold
+    if options.eot_timeout_ms is not None:
+        provider["eot_timeout_ms"] = options.eot_timeout_ms
+    return provider
+
+
+def _described(options: DeepgramOptions) -> list[dict[str, Any]]:
+    tools = describe(options.tools, options.transfer_targets)
+    return [{**tool, "defer_until_eot": True} if tool["name"] in _DEFERRED else tool for tool in tools]

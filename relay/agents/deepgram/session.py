@@ -12,18 +12,30 @@ from relay.agents.deepgram.codec import (
     AgentSays,
     AgentSpeaks,
     CallerSpeaks,
+    InjectionRefused,
     SettingsApplied,
     Welcome,
     decode,
     settings_message,
 )
 from relay.agents.deepgram.options import DeepgramOptions
+from relay.agents.late_sound import TurnGate
 from relay.agents.roster import AgentSpec
-from relay.agents.seam import AgentEvent, AgentText, Audio, CallInfo, Formats, Interruption, UtteranceDone
-from relay.agents.session import ENDED, LATE_SECONDS, SocketSession
+from relay.agents.seam import (
+    AgentEvent,
+    AgentText,
+    Audio,
+    CallInfo,
+    Formats,
+    Interruption,
+    Notice,
+    TurnDone,
+    UtteranceDone,
+)
+from relay.agents.session import SocketSession
 from relay.agents.socket import AgentSocket, Binary
 from relay.agents.vendor import Agent, api_key, read_options, socket_base
-from relay.audio.convert import AudioFormat
+from relay.audio.convert import AudioFormat, Encoding
 from relay.settings import Settings
 
 KEEP_ALIVE: Final = 8.0  # seconds without audio after which the vendor wants to hear that we are still there
@@ -37,13 +49,13 @@ class DeepgramSession(SocketSession):
         self._options = options
         self._key = key
         self._loop = asyncio.get_running_loop()
-        self._line: AudioFormat | None = None
+        self._line = AudioFormat(Encoding.PCM, 8000)
         self._turn = 0
         self._in_turn = False
-        self._late_until = 0.0
+        self._gate = TurnGate()
         self._sent_at = 0.0
-        self._keep_alive: asyncio.TimerHandle | None = None
-        self._keeping_alive: asyncio.Task[None] | None = None
+        self._told_as_caller = ""  # the last text of ours that the vendor may still refuse
+        self._refused: list[str] = []
 
     async def connect(self, call: CallInfo) -> Formats:
         """Open, wait to be welcomed, introduce ourselves; no audio before that was accepted."""
@@ -57,31 +69,25 @@ class DeepgramSession(SocketSession):
         await self._await(socket, SettingsApplied, "SettingsApplied")
         self._line = call.line
         self._sent_at = self._loop.time()
-        self._watch_silence()
+        self._spawn(self._keep_alive())
         return Formats(call.line, call.line)
 
     async def send_audio(self, data: bytes) -> None:
         """As a binary message."""
-        assert self._socket is not None
         self._sent_at = self._loop.time()
-        await self._socket.send(data, WSMsgType.BINARY)
+        await self._open_socket.send(data, WSMsgType.BINARY)
 
     async def send_keys(self, keys: str) -> None:
         """As a message of the caller's."""
-        text = f"[The caller pressed on the phone's keypad: {keys}]"
+        await self._say(f"[The caller pressed on the phone's keypad: {keys}]")
+
+    async def _say(self, text: str) -> None:
+        self._told_as_caller = text
         await self._send({"type": "InjectUserMessage", "content": text})
 
     async def _send_result(self, call_id: str, name: str, result: str, *, is_error: bool) -> None:
         content = f"error: {result}" if is_error else result
         await self._send({"type": "FunctionCallResponse", "id": call_id, "name": name, "content": content})
-
-    async def close(self) -> None:
-        """Close the socket and stop the timer."""
-        if self._keep_alive is not None:
-            self._keep_alive.cancel()
-        if self._keeping_alive is not None:
-            await asyncio.wait([self._keeping_alive])
-        await super().close()
 
     def _decode(self, message: bytes) -> list[Any]:
         return [message] if isinstance(message, Binary) else decode(message)
@@ -96,45 +102,53 @@ class DeepgramSession(SocketSession):
             case AgentSpeaks():
                 self._begin_turn()
             case AgentAudioDone():
-                return self._audio_done()
+                return await self._audio_done()
             case CallerSpeaks():
                 # late sound of the old turn can't be told from new sound: nothing is let through until the agent's
                 # next turn is announced, or so late that it can't be a leftover
                 self._in_turn = False
-                self._late_until = self._loop.time() + LATE_SECONDS
+                self._gate.shut()
                 return (Interruption(),)
+            case InjectionRefused(text):
+                if self._told_as_caller:
+                    self._refused.append(self._told_as_caller)
+                    self._told_as_caller = ""
+                return (Notice("injection_refused", text),)
             case _:
                 return await super()._react(decoded)
         return ()
 
     def _begin_turn(self) -> None:
-        self._late_until = 0.0
+        self._gate.open()
         if not self._in_turn:
             self._in_turn = True
             self._turn += 1
 
     def _audio(self, data: bytes) -> tuple[AgentEvent, ...]:
-        assert self._line is not None
-        if self._late_until > self._loop.time():
+        if self._gate.is_shut:
             return self._late(len(data), self._line)
         self._begin_turn()
         return (Audio(data, str(self._turn)),)
 
-    def _audio_done(self) -> tuple[AgentEvent, ...]:
-        if self._quiet_at is not None:
-            return (ENDED,)
+    async def _audio_done(self) -> tuple[AgentEvent, ...]:
+        """Nobody speaks now: what was refused because somebody did is said once more."""
+        refused, self._refused = self._refused, []
+        for text in refused:
+            await self._say(text)
+            self._told_as_caller = ""
         if not self._in_turn:
             return ()
         self._in_turn = False
-        return (UtteranceDone(str(self._turn)),)
+        return (UtteranceDone(str(self._turn)), TurnDone())
 
-    def _watch_silence(self) -> None:
+    async def _keep_alive(self) -> None:
         """KeepAlive is for a line from which nothing comes; one that streams silence needs none."""
-        silent_s = self._loop.time() - self._sent_at
-        if silent_s >= KEEP_ALIVE:
-            self._keeping_alive = asyncio.create_task(self._send({"type": "KeepAlive"}))
-            silent_s = 0.0
-        self._keep_alive = self._loop.call_later(KEEP_ALIVE - silent_s, self._watch_silence)
+        while True:
+            if (left := self._sent_at + KEEP_ALIVE - self._loop.time()) > 0:
+                await asyncio.sleep(max(left, 0.01))  # a rest too small to be added to the clock would spin
+            else:
+                self._sent_at = self._loop.time()
+                await self._send({"type": "KeepAlive"})
 
 
 def configure(spec: AgentSpec, settings: Settings) -> Agent:

@@ -1,26 +1,26 @@
 """ElevenLabs' messages as a codec: what the server says as events, what we say first, no I/O (elevenlabs.md A2)."""
 
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
 from relay.agents.seam import (
-    UNREADABLE,
     AgentCorrection,
     AgentText,
+    CallerHeard,
     CallerText,
     CallInfo,
     Notice,
     ToolCall,
     UtteranceDone,
-    malformed,
+    Working,
 )
+from relay.agents.session import Message, Reader, read_by_type
 from relay.audio.convert import AudioFormat, Encoding
 
-_decode_json: Final = msgspec.json.Decoder().decode
 _encode_json: Final = msgspec.json.Encoder().encode
 
 FORMATS: Final = {f"pcm_{hz}": AudioFormat(Encoding.PCM, hz) for hz in (8000, 16000, 22050, 24000, 44100, 48000)} | {
@@ -73,100 +73,140 @@ class Queued:
     status: str
 
 
-Decoded = (
-    Metadata
-    | AudioChunk
-    | Interrupted
-    | Ping
-    | HangingUp
-    | Queued
-    | UtteranceDone
-    | AgentText
-    | AgentCorrection
-    | CallerText
-    | ToolCall
-    | Notice
-)
+@dataclass(frozen=True, slots=True)
+class ApprovalWanted:
+    """A tool of an MCP server's that runs only with our consent."""
+
+    call_id: str
+    tool: str
 
 
-def decode(text: bytes) -> Decoded | None:
-    """One server message; None for what we have no use for. Never raises: what can't be read is a Notice."""
-    try:
-        message = _decode_json(text)
-        reader = _READERS.get(message["type"])
-        return reader(message) if reader else None
-    except UNREADABLE as error:
-        return malformed(error)
+@dataclass(frozen=True, slots=True)
+class ToolRefused:
+    """A tool call that can't be carried out as it came: to be answered with `problem`."""
+
+    call_id: str
+    problem: str
 
 
-def _metadata(message: Mapping[str, Any]) -> Metadata:
+def decode(text: bytes) -> list[Any]:
+    """The events of one server message, none for what we have no use for. Never raises."""
+    return read_by_type(text, READERS, IGNORED)
+
+
+def _metadata(message: Message) -> Iterable[Any]:
     event = message["conversation_initiation_metadata_event"]
     # the JavaScript client takes pcm_16000 when the input format is missing (elevenlabs.md A2.3)
     heard = event.get("user_input_audio_format") or "pcm_16000"
     spoken = event.get("agent_output_audio_format") or "pcm_16000"
-    return Metadata(
-        str(event["conversation_id"]), FORMATS.get(heard), FORMATS.get(spoken), f"hears {heard}, speaks {spoken}"
-    )
+    named = f"hears {heard}, speaks {spoken}"
+    return (Metadata(str(event["conversation_id"]), FORMATS.get(heard), FORMATS.get(spoken), named),)
 
 
-def _audio(message: Mapping[str, Any]) -> AudioChunk:
+def _audio(message: Message) -> Iterable[Any]:
     event = message["audio_event"]
     data = binascii.a2b_base64(event.get("audio_base_64") or b"")
-    return AudioChunk(data, int(event["event_id"]), event.get("is_final") is True)
+    return (AudioChunk(data, int(event["event_id"]), event.get("is_final") is True),)
 
 
-def _interruption(message: Mapping[str, Any]) -> Interrupted:
+def _interruption(message: Message) -> Iterable[Any]:
     event_id = (message.get("interruption_event") or {}).get("event_id")
-    return Interrupted(None if event_id is None else int(event_id))
+    return (Interrupted(None if event_id is None else int(event_id)),)
 
 
-def _agent_text(message: Mapping[str, Any]) -> AgentText:
+def _agent_text(message: Message) -> Iterable[Any]:
     event = message["agent_response_event"]
-    return AgentText(str(event["agent_response"]).strip(), str(event.get("event_id", "")))
+    return (AgentText(str(event["agent_response"]).strip(), str(event.get("event_id", ""))),)
 
 
-def _correction(message: Mapping[str, Any]) -> AgentCorrection:
+def _correction(message: Message) -> Iterable[Any]:
     event = message["agent_response_correction_event"]
-    return AgentCorrection(str(event["corrected_agent_response"]).strip(), str(event.get("event_id", "")))
+    return (AgentCorrection(str(event["corrected_agent_response"]).strip(), str(event.get("event_id", ""))),)
 
 
-def _tool_call(message: Mapping[str, Any]) -> ToolCall:
+def _tool_call(message: Message) -> Iterable[Any]:
     call = message["client_tool_call"]
-    parameters = call.get("parameters")
-    return ToolCall(
-        str(call["tool_call_id"]), str(call["tool_name"]), parameters if isinstance(parameters, dict) else {}
-    )
+    call_id, name, parameters = str(call["tool_call_id"]), call.get("tool_name"), call.get("parameters")
+    if not name:
+        return (ToolRefused(call_id, "the call names no tool"),)
+    if parameters is not None and not isinstance(parameters, dict):
+        return (ToolRefused(call_id, "the parameters must be a JSON object"),)
+    return (ToolCall(call_id, str(name), parameters or {}),)
 
 
-def _tool_response(message: Mapping[str, Any]) -> HangingUp | None:
-    response = message["agent_tool_response"]
-    return HangingUp() if response.get("tool_name") == "end_call" and not response.get("is_error") else None
+def _tool_request(message: Message) -> Iterable[Any]:
+    """The agent's own tools, at which it may be silent; ours are announced by client_tool_call."""
+    request = message["agent_tool_request"]
+    return () if request.get("tool_type") in {"client", "system"} else (Working(str(request.get("tool_name", ""))),)
 
 
-def _error(message: Mapping[str, Any]) -> Notice:
+def _tool_response(message: Message) -> Iterable[Any]:
+    response = message.get("agent_tool_response") or message["agent_tool_response_full_payload"]
+    if response.get("tool_name") == "end_call" and not response.get("is_error"):
+        return (HangingUp(),)
+    return (Working(str(response.get("tool_name", "")), done=True),)
+
+
+def _mcp_call(message: Message) -> Iterable[Any]:
+    call = message["mcp_tool_call"]
+    tool = str(call.get("tool_name", ""))
+    match call.get("state"):
+        case "awaiting_approval":
+            return (ApprovalWanted(str(call["tool_call_id"]), tool),)
+        case "loading":
+            return (Working(tool),)
+    return (Working(tool, done=True),)
+
+
+def _error(message: Message) -> Iterable[Any]:
     # `error` and `client_error` are two names of one thing (elevenlabs.md A2.3)
     event = message.get("error_event") or {}
     parts = (event.get(key) for key in ("code", "error_type", "error_name", "message", "reason"))
-    return Notice("error", " ".join(str(part) for part in parts if part)[:300])
+    return (Notice("error", " ".join(str(part) for part in parts if part)[:300]),)
 
 
-_READERS: Final[dict[str, Callable[[Mapping[str, Any]], Decoded | None]]] = {
+READERS: Final[Mapping[str, Reader]] = {
     "conversation_initiation_metadata": _metadata,
     "audio": _audio,
     "interruption": _interruption,
-    "ping": lambda message: Ping(int(message["ping_event"]["event_id"])),
+    "ping": lambda message: (Ping(int(message["ping_event"]["event_id"])),),
     "agent_response": _agent_text,
     "agent_response_correction": _correction,
-    "agent_response_complete": lambda message: UtteranceDone(
-        str((message.get("agent_response_complete_event") or {}).get("event_id", ""))
+    "agent_response_complete": lambda message: (
+        UtteranceDone(str((message.get("agent_response_complete_event") or {}).get("event_id", ""))),
     ),
-    "user_transcript": lambda message: CallerText(str(message["user_transcription_event"]["user_transcript"]).strip()),
+    "user_transcript": lambda message: (
+        CallerText(str(message["user_transcription_event"]["user_transcript"]).strip()),
+    ),
+    "tentative_user_transcript": lambda message: (CallerHeard(),),
     "client_tool_call": _tool_call,
+    "agent_tool_request": _tool_request,
     "agent_tool_response": _tool_response,
-    "queue_status": lambda message: Queued(str((message.get("queue_status_event") or {}).get("status", ""))),
+    "agent_tool_response_full_payload": _tool_response,
+    "mcp_tool_call": _mcp_call,
+    "guardrail_triggered": lambda message: (Notice("guardrail", "the agent's guardrail was triggered"),),
+    "queue_status": lambda message: (Queued(str((message.get("queue_status_event") or {}).get("status", ""))),),
     "error": _error,
     "client_error": _error,
 }
+
+IGNORED: Final[Mapping[str, str]] = {
+    "agent_chat_response_part": "text chat only; agent_response has the whole",
+    "agent_reasoning_response_part": "not said aloud",
+    "agent_response_metadata": "nothing in it that a caller hears",
+    "agent_typing": "text chat only",
+    "asr_initiation_metadata": "speech recognition is the agent's own affair",
+    "context_usage": "tokens are ElevenLabs' own affair",
+    "dtmf_request": "a Voicebot line has no way to send keys to the caller's side",
+    "external_agent_connected": "text chat only",
+    "external_agent_disconnected": "text chat only",
+    "internal_tentative_agent_response": "internal",
+    "internal_turn_probability": "internal",
+    "mcp_connection_status": "a tool that can't be reached says so when it is called",
+    "rich_content": "text chat only",
+    "vad_score": "interruption says what it means",
+}
+"""What the server says that needs nothing of us, and why."""
 
 
 def initiation(call: CallInfo) -> bytes:
@@ -174,33 +214,3 @@ def initiation(call: CallInfo) -> bytes:
     # `system__` names are the vendor's own; sending one ends the conversation before it begins (elevenlabs.md A4)
     variables = {name: value for name, value in call.variables.items() if not name.startswith("system__")}
     return _encode_json({"type": "conversation_initiation_client_data", "dynamic_variables": variables})
-
-
-class LateAudio:
-    """Which audio an interruption has overtaken.
-
-    Ids below the highest interruption are stale. The interrupted id itself is stale only if some of its audio came
-    before: a reply may reuse the id of the interruption that made room for it (elevenlabs.md A2.5).
-    """
-
-    def __init__(self) -> None:
-        self._watermark = -1
-        self._latest = -1
-        self._stale_at_watermark = False
-
-    def interrupted(self, event_id: int | None) -> None:
-        """Note an interruption; without an id it is taken to mean what was heard last.
-
-        One with a lower id than before (the vendor stops its typing sounds that way) makes nothing more stale.
-        """
-        overtaken = self._latest if event_id is None else event_id
-        if overtaken >= self._watermark:
-            self._watermark = overtaken
-            self._stale_at_watermark = self._latest >= overtaken
-
-    def admits(self, event_id: int) -> bool:
-        """Whether audio that arrives now with `event_id` may be played."""
-        if event_id < self._watermark or (event_id == self._watermark and self._stale_at_watermark):
-            return False
-        self._latest = max(self._latest, event_id)
-        return True

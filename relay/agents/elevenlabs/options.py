@@ -18,6 +18,8 @@ class ElevenLabsOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     region: str = ""
     base_url: str = ""
     api_key_env: str = ""
+    approve_mcp_tools: tuple[str, ...] = ()
+    """Tools of MCP servers that wait for approval and get it; `*` stands for all. The others are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,11 @@ class ElevenLabsAgent:
     api_key: str = ""
     region: str = "default"
     base_url: str = ""
+    approve_mcp_tools: tuple[str, ...] = ()
+
+    def approves(self, tool: str) -> bool:
+        """Whether a tool of an MCP server's may run."""
+        return tool in self.approve_mcp_tools or "*" in self.approve_mcp_tools
 
     @property
     def rest_url(self) -> str:
@@ -54,4 +61,5 @@ def resolve(spec: AgentSpec, settings: Settings) -> ElevenLabsAgent:
         api_key=key,
         region=options.region or settings.elevenlabs_region,
         base_url=options.base_url or settings.elevenlabs_base_url,
+        approve_mcp_tools=options.approve_mcp_tools,
     )

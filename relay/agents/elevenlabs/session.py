@@ -1,8 +1,8 @@
-"""ElevenLabs Agents over their WebSocket (elevenlabs.md, part A)."""
+"""A conversation with an ElevenLabs agent (elevenlabs.md, part A)."""
 
 import asyncio
 import binascii
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 import aiohttp
@@ -10,22 +10,25 @@ import msgspec
 
 from relay.agents.elevenlabs.codec import (
     FORMATS,
+    ApprovalWanted,
     AudioChunk,
-    Decoded,
     HangingUp,
     Interrupted,
-    LateAudio,
     Metadata,
     Ping,
     Queued,
+    ToolRefused,
     decode,
     initiation,
 )
 from relay.agents.elevenlabs.options import ElevenLabsAgent, resolve
+from relay.agents.late_sound import EventGate
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import (
+    AgentCorrection,
     AgentError,
     AgentEvent,
+    AgentText,
     Audio,
     CallInfo,
     Ended,
@@ -33,36 +36,31 @@ from relay.agents.seam import (
     Interruption,
     Notice,
     UtteranceDone,
+    Working,
 )
+from relay.agents.session import SocketSession
 from relay.agents.socket import AgentSocket, Closed
 from relay.agents.vendor import Agent
 from relay.outgoing import RedirectError, whole
 from relay.settings import Settings
 
-_SIGNED_URL_TIMEOUT: Final = 4.0  # these are waited for with a caller on the line: half a second is usual
-_METADATA_TIMEOUT: Final = 5.0
+_SIGNED_URL_TIMEOUT: Final = 4.0  # waited for with a caller on the line: half a second is usual
 _QUEUE_TIMEOUT: Final = 60.0  # the agent's queue may hold a caller for a while; the ambience plays meanwhile
 _GOODBYE_TIMEOUT: Final = 5.0  # after end_call and its last sound the server closes; should it forget, we do
 
-_decode_json: Final = msgspec.json.Decoder().decode
-_encode_json: Final = msgspec.json.Encoder().encode
 
-
-class ElevenLabsSession:
-    """One conversation (see seam.AgentSession)."""
+class ElevenLabsSession(SocketSession):
+    """One conversation (see seam.AgentSession). An utterance is a turn of the agent's, by the number it has there."""
 
     def __init__(self, agent: ElevenLabsAgent, http: aiohttp.ClientSession) -> None:
-        self.conversation_id: str | None = None
-        self.late_audio_ms = 0.0
-        self.wants_each_key = False
+        super().__init__(http)
         self._agent = agent
-        self._http = http
-        self._late = LateAudio()
-        self._socket: AgentSocket | None = None
+        self._gate = EventGate()
         self._signed_url: asyncio.Task[str] | None = None
         self._spoken = FORMATS["pcm_16000"]
         self._goodbye_by: float | None = None
         self._last_error = ""
+        self._working: set[str] = set()
 
     def prepare(self) -> None:
         """Fetch the signed URL while the line is still starting: it takes half a second (elevenlabs.md A1.2)."""
@@ -73,9 +71,9 @@ class ElevenLabsSession:
         """Open the socket, introduce the call, wait for the formats."""
         self.prepare()
         url = await self._signed_url if self._signed_url else self._agent.socket_url
-        self._socket = await AgentSocket.open(self._http, url)
-        await self._socket.send(initiation(call))
-        metadata = await self._await_metadata(self._socket)
+        socket = self._socket = await AgentSocket.open(self._http, url)
+        await socket.send(initiation(call))
+        metadata = await self._await(socket, Metadata, "conversation_initiation_metadata")
         self.conversation_id = metadata.conversation_id
         if metadata.heard is None or metadata.spoken is None:
             raise AgentError("unsupported_format", f"agent {metadata.named}: expected one of {', '.join(FORMATS)}")
@@ -87,50 +85,11 @@ class ElevenLabsSession:
 
     async def send_audio(self, data: bytes) -> None:
         """Caller audio; silence counts as audio, sixty seconds without end the conversation."""
-        assert self._socket is not None
-        await self._socket.send(b'{"user_audio_chunk":"%b"}' % binascii.b2a_base64(data, newline=False))
+        await self._open_socket.send(b'{"user_audio_chunk":"%b"}' % binascii.b2a_base64(data, newline=False))
 
     async def send_keys(self, keys: str) -> None:
         """As a message of the caller's: the socket has no event for keys (elevenlabs.md A7.3)."""
         await self._send({"type": "user_message", "text": f"The caller pressed on the phone's keypad: {keys}"})
-
-    async def answer_tool(self, call_id: str, result: str, *, is_error: bool) -> None:
-        """Answer a client tool."""
-        await self._send(
-            {"type": "client_tool_result", "tool_call_id": call_id, "result": result, "is_error": is_error}
-        )
-
-    async def interrupted(self, utterance: str, heard_ms: int) -> None:
-        """Nothing to tell: the server decides alone what was heard (elevenlabs.md A2.2)."""
-
-    async def ask_again(self) -> bool:
-        """This vendor has no way to be asked."""
-        return False
-
-    async def events(self) -> AsyncIterator[AgentEvent]:
-        """Everything until the end of the conversation."""
-        assert self._socket is not None
-        while True:
-            try:
-                async with asyncio.timeout_at(self._goodbye_by):
-                    message = await self._socket.receive()
-            except TimeoutError:
-                yield Ended(by_agent=True, reason="ended", detail="end_call without a close")
-                return
-            if isinstance(message, Closed):
-                yield self._ended(message)
-                return
-            for event in await self._react(decode(message)):
-                yield event
-
-    def stalled_for(self, now: float) -> float:
-        """See AgentSocket."""
-        return self._socket.stalled_for(now) if self._socket else 0.0
-
-    async def give_up(self, reason: str) -> None:
-        """See AgentSocket."""
-        if self._socket:
-            await self._socket.give_up(reason)
 
     async def close(self) -> None:
         """Close the socket, or give up opening it."""
@@ -139,76 +98,92 @@ class ElevenLabsSession:
             await asyncio.wait([self._signed_url])
             if not self._signed_url.cancelled():
                 self._signed_url.exception()  # looked at, so that it isn't reported as never retrieved
-        if self._socket is not None:
-            await self._socket.close()
+        await super().close()
 
-    async def _react(self, decoded: Decoded | None) -> tuple[AgentEvent, ...]:
+    async def _send_result(self, call_id: str, name: str, result: str, *, is_error: bool) -> None:
+        await self._send(
+            {"type": "client_tool_result", "tool_call_id": call_id, "result": result, "is_error": is_error}
+        )
+
+    def _decode(self, message: bytes) -> list[Any]:
+        return decode(message)
+
+    async def _receive(self) -> bytes | Closed:
+        try:
+            async with asyncio.timeout_at(self._goodbye_by):
+                return await super()._receive()
+        except TimeoutError:
+            return Closed(1000, "end_call without a close")
+
+    async def _meanwhile(self, decoded: Any) -> float | None:
         match decoded:
-            case AudioChunk(data, event_id, is_final):
-                if self._goodbye_by is not None:
-                    self._hang_up()
-                return self._audio(data, event_id, is_final)
+            case Queued("waiting"):
+                return _QUEUE_TIMEOUT
+            case Ping() | Notice("error"):
+                await self._react(decoded)
+        return None
+
+    async def _react(self, decoded: Any) -> Iterable[AgentEvent]:
+        match decoded:
+            case AudioChunk():
+                return self._audio(decoded)
             case Ping(event_id):
                 await self._send({"type": "pong", "event_id": event_id})
-                return ()
             case Interrupted(event_id):
-                self._late.interrupted(event_id)
+                self._gate.interrupted(event_id)
                 return (Interruption(),)
             case HangingUp():
                 self._hang_up()
-                return ()
             case Queued(status):
                 return (Notice("queue", status),)
+            case UtteranceDone() | AgentText() | AgentCorrection():
+                return (decoded,)
+            case ToolRefused(call_id, problem):
+                await self._send_result(call_id, "", problem, is_error=True)
+                return (Notice("incomplete", f"tool call {call_id}: {problem}"),)
+            case ApprovalWanted(call_id, tool):
+                return await self._approve(call_id, tool)
+            case Working(tool, done):
+                (self._working.discard if done else self._working.add)(tool)
+                return (decoded,)
             case Notice("error", text):
                 self._last_error = text
                 return (decoded,)
-            case None | Metadata():
-                return ()
             case _:
-                return (decoded,)
+                return await super()._react(decoded)
+        return ()
 
     def _hang_up(self) -> None:
         self._goodbye_by = asyncio.get_running_loop().time() + _GOODBYE_TIMEOUT
 
-    def _audio(self, data: bytes, event_id: int, is_final: bool) -> tuple[AgentEvent, ...]:
-        if not self._late.admits(event_id):
-            self.late_audio_ms += self._spoken.duration_ms(len(data))
-            return ()
-        utterance = str(event_id)
-        events: list[AgentEvent] = [Audio(data, utterance)] if data else []
-        if is_final:
+    def _audio(self, chunk: AudioChunk) -> tuple[AgentEvent, ...]:
+        if self._goodbye_by is not None:
+            self._hang_up()
+        if not self._gate.admits(chunk.event_id):
+            return self._late(len(chunk.data), self._spoken)
+        utterance = str(chunk.event_id)
+        # not every agent is set up to say when its tool is done: one that speaks again is not waiting for it
+        events: list[AgentEvent] = [Working(tool, done=True) for tool in self._working]
+        self._working.clear()
+        if chunk.data:
+            events.append(Audio(chunk.data, utterance))
+        if chunk.is_final:
             events.append(UtteranceDone(utterance))
         return tuple(events)
 
-    def _ended(self, closed: Closed) -> Ended:
+    async def _approve(self, call_id: str, tool: str) -> tuple[AgentEvent, ...]:
+        """Nobody is there to be asked: without an answer the agent would wait for minutes (elevenlabs.md A2.2)."""
+        approved = self._agent.approves(tool)
+        await self._send({"type": "mcp_tool_approval_result", "tool_call_id": call_id, "is_approved": approved})
+        text = f"{tool}: " + ("approved" if approved else "refused, it is not among approve_mcp_tools")
+        return (Notice("mcp_approval", text),)
+
+    def _closed(self, closed: Closed) -> Ended:
         # 1000 is the agent's goodbye or its time limit, everything else a failure (elevenlabs.md A3.6)
         if closed.code == 1000 or self._goodbye_by is not None or "max_duration_exceeded" in self._last_error:
             return Ended(by_agent=True, reason="ended", detail=str(closed))
         detail = f"{closed} ({self._last_error})" if self._last_error else str(closed)
         return Ended(by_agent=False, reason=f"close_{closed.code}", detail=detail)
-
-    async def _await_metadata(self, socket: AgentSocket) -> Metadata:
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(_METADATA_TIMEOUT) as patience:
-                while True:
-                    message = await socket.receive()
-                    if isinstance(message, Closed):
-                        ended = self._ended(message)
-                        raise AgentError(f"close_{message.code}", f"refused: {ended.detail}")
-                    match decode(message):
-                        case Metadata() as metadata:
-                            return metadata
-                        case Queued("waiting"):
-                            patience.reschedule(loop.time() + _QUEUE_TIMEOUT)
-                        case Ping() as ping:
-                            await self._react(ping)
-                        case Notice("error", text):
-                            self._last_error = text
-                        case _:
-                            pass
-        except TimeoutError:
-            raise AgentError("silent", "connected, but no conversation_initiation_metadata came") from None
 
     async def _fetch_signed_url(self) -> str:
         url = f"{self._agent.rest_url}/v1/convai/conversation/get-signed-url"
@@ -224,7 +199,7 @@ class ElevenLabsSession:
                     raise AgentError(
                         f"http_{response.status}", f"signed URL refused: HTTP {response.status} {body[:200]!r}"
                     )
-                signed_url = _decode_json(body)["signed_url"]
+                signed_url = msgspec.json.decode(body)["signed_url"]
         except TimeoutError:
             raise AgentError("connect_timeout", f"no signed URL within {_SIGNED_URL_TIMEOUT:g} s") from None
         except RedirectError as error:
@@ -234,10 +209,6 @@ class ElevenLabsSession:
         except (ValueError, KeyError, TypeError) as error:  # ValueError: not JSON, or not even UTF-8
             raise AgentError("malformed", f"signed URL: expected JSON with signed_url, {error}") from None
         return str(signed_url)
-
-    async def _send(self, message: Mapping[str, Any]) -> None:
-        assert self._socket is not None
-        await self._socket.send(_encode_json(message))
 
 
 def configure(spec: AgentSpec, settings: Settings) -> Agent:

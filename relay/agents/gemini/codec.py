@@ -1,14 +1,16 @@
 """Gemini Live's messages as a codec: what the server says as events, what we say first, no I/O (other-agents.md B3)."""
 
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from relay.agents.gemini.options import GeminiOptions
-from relay.agents.seam import CallInfo, ToolCall
-from relay.agents.session import FunctionCancelled, Message, read
+from relay.agents.seam import CallerHeard, CallInfo, ToolCall, ToolCancelled
+from relay.agents.session import Message, Reader, read, unknown
 from relay.agents.tool_descriptions import describe
+
+DEFAULT_RATE_HZ: Final = 24_000  # of sound whose type names no rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,13 @@ class GenerationComplete:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnReason:
+    """Why the turn that is being completed ended as it did, if there is something to say about it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class TurnComplete:
     """The turn is over."""
 
@@ -79,41 +88,82 @@ def decode(text: bytes) -> list[Any]:
 
 
 def _read(message: Message) -> Iterator[Any]:
-    if (complete := message.get("setupComplete")) is not None:
-        yield SetupComplete(complete.get("sessionId"))
-    if update := message.get("sessionResumptionUpdate"):
-        yield Handle(update.get("newHandle", "") if update.get("resumable") else "")
-    if content := message.get("serverContent"):
-        yield from _content(content)
-    if call := message.get("toolCall"):
-        for function in call["functionCalls"]:
-            yield ToolCall(function["id"], function["name"], dict(function.get("args") or {}))
-    if cancellation := message.get("toolCallCancellation"):
-        yield from (FunctionCancelled(call_id) for call_id in cancellation["ids"])
-    if (away := message.get("goAway")) is not None:
-        yield GoAway(float(str(away.get("timeLeft", "0s")).removesuffix("s")))
+    for name, reader in READERS.items():
+        if (value := message.get(name)) is not None:
+            yield from reader(value)
+    yield from (unknown(name) for name in message if name not in READERS and name not in IGNORED)
 
 
 def _content(content: Message) -> Iterator[Any]:
-    if words := content.get("inputTranscription"):
-        yield CallerWords(words.get("text", ""), words.get("finished") is True)
-    for part in (content.get("modelTurn") or {}).get("parts", ()):
+    for name, reader in CONTENT_READERS.items():
+        if value := content.get(name):
+            yield from reader(value)
+    for name in content:
+        place = f"serverContent.{name}"
+        if name not in CONTENT_READERS and place not in IGNORED:
+            yield unknown(place)
+
+
+def _update(update: Message) -> Iterable[Any]:
+    return (Handle(update.get("newHandle", "") if update.get("resumable") else ""),)
+
+
+def _calls(call: Message) -> Iterable[Any]:
+    for function in call["functionCalls"]:
+        arguments = dict(function.get("args") or {})
+        yield ToolCall(function.get("id") or "", function.get("name") or "", arguments, settled=False)
+
+
+def _away(away: Message) -> Iterable[Any]:
+    return (GoAway(float(str(away.get("timeLeft", "0s")).removesuffix("s"))),)
+
+
+def _sound(turn: Message) -> Iterable[Any]:
+    for part in turn.get("parts", ()):
         if sound := part.get("inlineData"):
             yield ModelAudio(binascii.a2b_base64(sound["data"]), _rate(sound["mimeType"]))
-    if words := content.get("outputTranscription"):
-        yield ModelWords(words.get("text", ""))
-    if content.get("interrupted"):
-        yield Interrupted()
-    if content.get("generationComplete"):
-        yield GenerationComplete()
-    if content.get("turnComplete"):
-        yield TurnComplete()
 
 
 def _rate(mime_type: str) -> int:
-    """`audio/pcm;rate=24000`; 0 for anything else."""
-    kind, _, rate = mime_type.replace(" ", "").partition(";rate=")
-    return int(rate) if kind == "audio/pcm" and rate else 0
+    """`audio/pcm;rate=24000`; 0 for anything but PCM. Further parameters don't matter."""
+    kind, *parameters = mime_type.lower().replace(" ", "").split(";")
+    rate = next((one.removeprefix("rate=") for one in parameters if one.startswith("rate=")), "")
+    if kind != "audio/pcm":
+        return 0
+    return int(rate) if rate else DEFAULT_RATE_HZ
+
+
+READERS: Final[Mapping[str, Reader]] = {
+    "setupComplete": lambda complete: (SetupComplete(complete.get("sessionId")),),
+    "sessionResumptionUpdate": _update,
+    "voiceActivity": lambda activity: (CallerHeard(),) if "END" in str(activity.get("voiceActivityType")) else (),
+    "serverContent": _content,
+    "toolCall": _calls,
+    "toolCallCancellation": lambda cancellation: [ToolCancelled(call_id) for call_id in cancellation["ids"]],
+    "goAway": _away,
+}
+"""By the name of a message's part, in the order in which the parts are meant."""
+
+CONTENT_READERS: Final[Mapping[str, Any]] = {
+    "interimInputTranscription": lambda words: (CallerHeard(),),
+    "inputTranscription": lambda words: (CallerWords(words.get("text", ""), words.get("finished") is True),),
+    "modelTurn": _sound,
+    "outputTranscription": lambda words: (ModelWords(words.get("text", "")),),
+    "interrupted": lambda interrupted: (Interrupted(),),
+    "generationComplete": lambda complete: (GenerationComplete(),),
+    "turnCompleteReason": lambda reason: (TurnReason(str(reason)),),
+    "turnComplete": lambda complete: (TurnComplete(),),
+}
+
+IGNORED: Final[Mapping[str, str]] = {
+    "usageMetadata": "tokens are counted on Google's bill",
+    "voiceActivityDetectionSignal": "older name of voiceActivity",
+    "serverContent.groundingMetadata": "no search tool is configured",
+    "serverContent.urlContextMetadata": "no URL tool is configured",
+    "serverContent.interactionStatus": "turnComplete says it",
+    "serverContent.waitingForInput": "turnComplete says it",
+}
+"""What the server says that needs nothing of us, and why."""
 
 
 def setup(options: GeminiOptions, model: str, call: CallInfo, handle: str = "") -> dict[str, Any]:
@@ -130,7 +180,7 @@ def setup(options: GeminiOptions, model: str, call: CallInfo, handle: str = "") 
                 "speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": options.voice}}},
             },
             "systemInstruction": {"parts": [{"text": instructions}]},
-            "tools": [{"functionDeclarations": describe(options.tools, options.transfer_targets)}],
+            "tools": [{"functionDeclarations": _described(options)}],
             "realtimeInputConfig": {"automaticActivityDetection": detection},
             "inputAudioTranscription": {},
             "outputAudioTranscription": {},
@@ -139,3 +189,12 @@ def setup(options: GeminiOptions, model: str, call: CallInfo, handle: str = "") 
             "contextWindowCompression": {"slidingWindow": {}},
         }
     }
+
+
+def _described(options: GeminiOptions) -> list[dict[str, Any]]:
+    """An object without properties is refused as `parameters`: a tool that takes nothing has none."""
+    tools = describe(options.tools, options.transfer_targets)
+    for tool in tools:
+        if not tool["parameters"]["properties"]:
+            del tool["parameters"]
+    return tools

@@ -15,5 +15,6 @@ class GeminiOptions(HostedOptions, frozen=True, kw_only=True, forbid_unknown_fie
     voice: str = "Kore"
     silence_ms: Annotated[int, Meta(ge=100, le=5000)] = 500
     prefix_ms: Annotated[int, Meta(ge=0, le=2000)] = 200
+    api_version: Annotated[str, Meta(pattern="^v[0-9]+[a-z0-9]*$")] = "v1beta"
     api_key_env: str = "GEMINI_API_KEY"
     base_url: str = "https://generativelanguage.googleapis.com"

@@ -1,6 +1,5 @@
 """Gemini Live over its WebSocket (other-agents.md B3). One conversation may take several sockets, one after another."""
 
-import asyncio
 import binascii
 from collections.abc import Iterable
 from typing import Any, Final
@@ -17,16 +16,19 @@ from relay.agents.gemini.codec import (
     ModelWords,
     SetupComplete,
     TurnComplete,
+    TurnReason,
     decode,
     setup,
 )
 from relay.agents.gemini.options import DEFAULT_MODEL, GeminiOptions
+from relay.agents.gemini.succession import Succession
+from relay.agents.late_sound import TurnGate
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import (
-    AgentError,
     AgentEvent,
     AgentText,
     Audio,
+    CallerHeard,
     CallerText,
     CallerTurn,
     CallInfo,
@@ -34,19 +36,22 @@ from relay.agents.seam import (
     Formats,
     Interruption,
     Notice,
+    ToolCall,
+    TurnDone,
+    TurnFailed,
     UtteranceDone,
 )
-from relay.agents.session import ENDED, LATE_SECONDS, SocketSession, encode
+from relay.agents.session import SocketSession, encode
 from relay.agents.socket import AgentSocket, Closed
 from relay.agents.vendor import Agent, api_key, read_options, socket_base
 from relay.audio.convert import AudioFormat, Encoding
 from relay.settings import Settings
 
-_PATH: Final = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+_PATH: Final = "/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent"
 _HEARD: Final = AudioFormat(Encoding.PCM, 16_000)
 _SPOKEN: Final = AudioFormat(Encoding.PCM, 24_000)
-_MOVE_BEFORE: Final = 5.0  # of the time that goAway leaves, what we keep for moving to the next socket
-_RESUME_PAUSE: Final = 5.0  # a socket that lived for less was not worth resuming: the next agent is better
+_NOT_FAILED: Final = frozenset({"", "NEED_MORE_INPUT", "TURN_COMPLETE_REASON_UNSPECIFIED"})
+_AGAIN: Final = "[Your last answer failed for a technical reason. Answer the caller now.]"
 _GO_ON: Final = "[The connection was interrupted for a moment. Go on where you stopped.]"
 
 
@@ -58,17 +63,12 @@ class GeminiSession(SocketSession):
         self._options = options
         self._model = model
         self._key = key
-        self._loop = asyncio.get_running_loop()
-        self._call: CallInfo | None = None
-        self._handle = ""
-        self._connected_at = 0.0
-        self._moving: asyncio.Task[None] | None = None
-        self._between_turns = asyncio.Event()
-        self._between_turns.set()
-        self._closing: set[asyncio.Task[None]] = set()
-        self._over = False
+        self._sockets = Succession(self._open, self._switched)
         self._turn = 0
-        self._late_until = 0.0
+        self._gate = TurnGate()
+        self._turn_reason = ""
+        self._ids: dict[str, str] = {}  # the vendor's ids of the calls that wait for our answer; some have none
+        self._calls = 0
         self._done = True  # the current turn needs no UtteranceDone any more
         self._model_words = ""
         self._caller_words = ""
@@ -76,16 +76,14 @@ class GeminiSession(SocketSession):
 
     async def connect(self, call: CallInfo) -> Formats:
         """Open a socket, set the conversation up, ask for the first words."""
-        self._call = call
-        self._socket = await self._open()
+        self._socket = await self._sockets.start(call)
         if opening := self._options.opening(call):
             await self._say(f"[The call begins. {opening}]")
         return Formats(_HEARD, _SPOKEN)
 
     async def send_audio(self, data: bytes) -> None:
         """As realtime input."""
-        assert self._socket is not None
-        await self._socket.send(
+        await self._open_socket.send(
             b'{"realtimeInput":{"audio":{"mimeType":"audio/pcm;rate=16000","data":"%b"}}}'
             % binascii.b2a_base64(data, newline=False)
         )
@@ -94,92 +92,49 @@ class GeminiSession(SocketSession):
         """As text in the caller's stream."""
         await self._say(f"[The caller pressed on the phone's keypad: {keys}]")
 
+    async def ask_again(self) -> bool:
+        """Ask for the turn that failed."""
+        await self._say(_AGAIN)
+        return True
+
     async def _send_result(self, call_id: str, name: str, result: str, *, is_error: bool) -> None:
-        response = {"id": call_id, "name": name, "response": {"error" if is_error else "result": result}}
+        response: dict[str, Any] = {"name": name, "response": {"error" if is_error else "result": result}}
+        if vendors_id := self._ids.pop(call_id, ""):
+            response["id"] = vendors_id
         await self._send({"toolResponse": {"functionResponses": [response]}})
 
     async def close(self) -> None:
         """Close the socket, and give up moving to another."""
-        self._over = True
-        if self._moving is not None:
-            self._moving.cancel()
-            await asyncio.wait([self._moving])
         await super().close()
-        if self._closing:
-            await asyncio.wait(self._closing)
+        await self._sockets.close()
 
-    async def _open(self) -> AgentSocket:
-        assert self._call is not None
+    async def _open(self, call: CallInfo, handle: str) -> AgentSocket:
         # the key in a header, not in the URL: URLs end up in errors and logs
         socket = await AgentSocket.open(
-            self._http, socket_base(self._options.base_url) + _PATH, headers={"x-goog-api-key": self._key}
+            self._http,
+            socket_base(self._options.base_url) + _PATH.format(version=self._options.api_version),
+            headers={"x-goog-api-key": self._key},
         )
         try:
-            await socket.send(encode(setup(self._options, self._model, self._call, self._handle)))
+            await socket.send(encode(setup(self._options, self._model, call, handle)))
             complete = await self._await(socket, SetupComplete, "setupComplete")
         except BaseException:
             await socket.close()
             raise
         self.conversation_id = self.conversation_id or complete.session_id
-        self._connected_at = self._loop.time()
         return socket
 
     async def _say(self, text: str) -> None:
         await self._send({"realtimeInput": {"text": text}})
 
-    # --- from one socket to the next ---
-
-    async def _receive(self) -> bytes | Closed:
-        """The next message of whichever socket the conversation is on; a lost one is replaced if that is possible."""
-        while True:
-            socket = self._socket
-            assert socket is not None
-            message = await socket.receive()
-            if not isinstance(message, Closed):
-                return message
-            if self._moving is not None:
-                self._between_turns.set()  # nothing left to wait for
-                await asyncio.wait([self._moving])
-            if socket is not self._socket:
-                continue
-            if not self._resumable(socket):
-                return message
-            try:
-                await self._switch(await self._open())
-            except AgentError as error:
-                return Closed(message.code, f"{message.reason} (not resumed: {error})".strip())
-
-    def _resumable(self, socket: AgentSocket) -> bool:
-        if self._over or socket.given_up or self._quiet_at is not None:
-            return False
-        return bool(self._handle) and self._loop.time() - self._connected_at >= _RESUME_PAUSE
-
-    async def _move(self, seconds: float) -> None:
-        """The vendor wants this socket back: go on with the next one, between two turns if there is time for that.
-
-        The caller's sound goes to the old socket until the new one is ready, so nothing of it is lost.
-        """
-        try:
-            async with asyncio.timeout(max(0.0, seconds - _MOVE_BEFORE)):
-                await self._between_turns.wait()
-        except TimeoutError:
-            pass
-        old = self._socket
-        assert old is not None
-        try:
-            await self._switch(await self._open())
-        except AgentError:
-            return  # the old one serves until it is closed; then resuming is tried once more
-        closing = asyncio.create_task(old.close())
-        self._closing.add(closing)
-        closing.add_done_callback(self._closing.discard)
-
-    async def _switch(self, socket: AgentSocket) -> None:
+    async def _switched(self, socket: AgentSocket) -> None:
         self._socket = socket
-        self._late_until = 0.0
-        self._between_turns.set()
+        self._gate.open()
         if not self._done:  # cut off in the middle of a sentence, whose rest is not coming any more
             await self._say(_GO_ON)
+
+    async def _receive(self) -> bytes | Closed:
+        return await self._sockets.receive()
 
     # --- what comes ---
 
@@ -191,24 +146,27 @@ class GeminiSession(SocketSession):
             case ModelAudio(data, rate_hz):
                 return self._audio(data, rate_hz)
             case ModelWords(text):
-                if self._late_until <= self._loop.time():
+                if not self._gate.is_shut:
                     begun = self._begin_turn()
                     self._model_words += text
                     return begun
             case CallerWords(text, finished):
                 self._caller_words += text
-                return self._caller_text() if finished else ()
+                return self._caller_text() if finished else (CallerHeard(),)
             case Interrupted():
                 return self._interrupted()
             case GenerationComplete():
                 return self._finish()
+            case TurnReason(reason):
+                self._turn_reason = reason
             case TurnComplete():
                 return self._turn_complete()
+            case ToolCall():
+                return await self._call(decoded)
             case Handle(handle):
-                self._handle = handle or self._handle
+                self._sockets.handle = handle or self._sockets.handle
             case GoAway(seconds):
-                if self._handle and (self._moving is None or self._moving.done()):
-                    self._moving = asyncio.create_task(self._move(seconds))
+                self._spawn(self._sockets.move(seconds))
                 return (Notice("go_away", f"{seconds:g} s left"),)
             case _:
                 return await super()._react(decoded)
@@ -216,10 +174,10 @@ class GeminiSession(SocketSession):
 
     def _begin_turn(self) -> tuple[AgentEvent, ...]:
         """The first sign of a turn of the model's: what the caller said to it has its place before it."""
-        if not self._between_turns.is_set():
+        if not self._sockets.between_turns.is_set():
             return ()
         said = self._said()  # of a turn that was cut off
-        self._between_turns.clear()
+        self._sockets.between_turns.clear()
         self._turn += 1
         self._done = False
         self._caller_turn = f"caller{self._turn}"
@@ -229,7 +187,7 @@ class GeminiSession(SocketSession):
         if rate_hz != _SPOKEN.rate_hz:
             detail = f"agent speaks at {rate_hz} Hz: expected {_SPOKEN.rate_hz}"
             return (Ended(by_agent=False, reason="unsupported_format", detail=detail),)
-        if self._late_until > self._loop.time():
+        if self._gate.is_shut:
             return self._late(len(data), _SPOKEN)
         return (*self._begin_turn(), Audio(data, str(self._turn)))
 
@@ -237,7 +195,7 @@ class GeminiSession(SocketSession):
         """Until the turn is complete, or so long after that it can't be a leftover, all sound is stale."""
         said = self._said()
         self._done = True
-        self._late_until = self._loop.time() + LATE_SECONDS
+        self._gate.shut()
         return (*self._caller_text(), *said, Interruption())
 
     def _finish(self) -> tuple[AgentEvent, ...]:
@@ -248,11 +206,16 @@ class GeminiSession(SocketSession):
         return (*said, UtteranceDone(str(self._turn)))
 
     def _turn_complete(self) -> tuple[AgentEvent, ...]:
-        finished = () if self._late_until > self._loop.time() else self._finish()
-        self._late_until = 0.0
-        self._between_turns.set()
-        events = (*self._caller_text(), *finished)
-        return events if self._quiet_at is None else (*events, ENDED)
+        """What the model had announced stands now, unless the caller has spoken over this turn."""
+        reason, self._turn_reason = self._turn_reason, ""
+        silent = self._sockets.between_turns.is_set()  # not a sound and not a word came of it
+        self._sockets.between_turns.set()
+        if self._gate.is_shut:
+            self._gate.open()
+            return self._caller_text()
+        if silent and reason not in _NOT_FAILED and not self._functions:
+            return (*self._caller_text(), TurnFailed(reason.lower(), f"the turn was not made: {reason}"))
+        return (*self._caller_text(), *self._finish(), TurnDone())
 
     def _unsaid(self) -> tuple[AgentEvent, ...]:
         return (*self._caller_text(), *self._said())
@@ -267,8 +230,15 @@ class GeminiSession(SocketSession):
         turn, self._caller_turn = self._caller_turn, ""
         return (CallerText(text, turn),) if text else ()
 
-    def _goodbye(self) -> tuple[AgentEvent, ...]:
-        return (ENDED,) if self._between_turns.is_set() else ()
+    async def _call(self, call: ToolCall) -> Iterable[AgentEvent]:
+        """Some calls come without an id: they are answered by name (other-agents.md B3)."""
+        self._calls += 1
+        call_id = call.call_id or f"{call.name}-{self._calls}"
+        self._ids[call_id] = call.call_id
+        if not call.name:
+            await self._send_result(call_id, "", "the call names no tool", is_error=True)
+            return (Notice("incomplete", f"tool call {call_id}: it names no tool"),)
+        return await self._use_tool(ToolCall(call_id, call.name, call.parameters, settled=call.settled))
 
 
 def configure(spec: AgentSpec, settings: Settings) -> Agent:

@@ -1,36 +1,36 @@
-"""OpenAI Realtime's messages as a codec: what the server says as events, what we say, no I/O (other-agents.md B1)."""
+"""OpenAI Realtime's messages as a codec: what the server says as events, no I/O (other-agents.md B1)."""
 
 import binascii
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from relay.agents.openai.options import OpenAIOptions
-from relay.agents.seam import CallerText, CallerTurn, CallInfo, Notice
+from relay.agents.openai.requests import REPLY_IDS, TELEPHONE, WIDE
+from relay.agents.seam import CallerHeard, CallerText, CallerTurn, Notice
 from relay.agents.session import Failed, FunctionCall, Message, Reader, read_by_type
-from relay.agents.tool_descriptions import describe
 from relay.audio.convert import AudioFormat, Encoding
-
-TELEPHONE: Final = AudioFormat(Encoding.ULAW, 8000)
-WIDE: Final = AudioFormat(Encoding.PCM, 24000)  # PCM is spoken at this rate only
 
 # An error of these kinds leaves nothing to go on with; the others are remarks, two of them not even worth a line.
 _FATAL: Final = frozenset(
     {"insufficient_quota", "invalid_api_key", "account_deactivated", "billing_hard_limit_reached", "session_expired"}
 )
-_HARMLESS: Final = frozenset({"response_cancel_not_active", "conversation_already_has_active_response"})
+_HARMLESS: Final = frozenset({"response_cancel_not_active"})
+_ALREADY_REPLYING: Final = "conversation_already_has_active_response"
 
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The server's first word."""
+    """The server's first word; its id may be missing."""
 
-    session_id: str
+    session_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """Our settings are in force."""
+    """Settings are in force: the formats as the server names them, None where it says nothing."""
+
+    heard: Mapping[str, Any] | None
+    spoken: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +60,53 @@ class ReplyWords:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionNamed:
+    """A function call begins; the message that completes it need not repeat the name."""
+
+    call_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyCall:
+    """A tool that a response wants, unless it is cancelled."""
+
+    response_id: str
+    call: FunctionCall
+
+
+@dataclass(frozen=True, slots=True)
 class CallerSpeaks:
     """The caller began to speak; a running response is being cancelled by the server."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyDone:
-    """A response is over: `completed`, `cancelled`, `failed` or `incomplete`."""
+    """A response is over: `completed`, `cancelled`, `failed` or `incomplete`, and why."""
 
     response_id: str
     status: str
+    reason: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRefused:
+    """A reply that we asked for is not coming; with `busy` because another is being made."""
+
+    busy: bool
+    reason: str
+    detail: str
 
 
 def decode(text: bytes) -> list[Any]:
     """The events of one server message, none for what we have no use for. Never raises."""
-    return read_by_type(text, _READERS)
+    return read_by_type(text, READERS, IGNORED)
+
+
+def _updated(message: Message) -> Iterable[Any]:
+    audio = message["session"].get("audio") or {}
+    return (Updated((audio.get("input") or {}).get("format"), (audio.get("output") or {}).get("format")),)
 
 
 def _audio(message: Message) -> Iterable[Any]:
@@ -88,76 +120,108 @@ def _words(message: Message) -> Iterable[Any]:
     return (ReplyWords(message["response_id"], message["item_id"], text, whole),)
 
 
+def _item(message: Message) -> Iterable[Any]:
+    item = message["item"]
+    if item.get("type") == "function_call" and item.get("call_id") and item.get("name"):
+        yield FunctionNamed(item["call_id"], item["name"])
+
+
+def _call(message: Message) -> Iterable[Any]:
+    call = FunctionCall(message["call_id"], message.get("name") or "", message.get("arguments") or "")
+    return (ReplyCall(message.get("response_id", ""), call),)
+
+
 def _done(message: Message) -> Iterable[Any]:
     response = message["response"]
-    error = (response.get("status_details") or {}).get("error") or {}
-    if response["status"] == "failed":
-        yield _problem(error)
-    yield ReplyDone(response["id"], response["status"])
+    details = response.get("status_details") or {}
+    error = details.get("error") or {}
+    code, text = _described(error)
+    if response["status"] == "failed" and code in _FATAL:
+        yield Failed(code, text)
+    yield ReplyDone(response["id"], response["status"], code or str(details.get("reason") or ""), text)
 
 
 def _error(message: Message) -> Iterable[Any]:
     error = message["error"]
-    return () if error.get("code") in _HARMLESS else (_problem(error),)
+    code, text = _described(error)
+    if code in _FATAL:
+        return (Failed(code, text),)
+    if str(error.get("event_id") or "").startswith(REPLY_IDS):
+        return (ReplyRefused(code == _ALREADY_REPLYING, code, text),)
+    return () if code in _HARMLESS | {_ALREADY_REPLYING} else (Notice("error", text),)
 
 
-def _problem(error: Mapping[str, Any]) -> Failed | Notice:
+def _described(error: Mapping[str, Any]) -> tuple[str, str]:
+    """A short word for an error, and a line."""
     text = " ".join(str(error[key]) for key in ("type", "code", "message", "param") if error.get(key))[:300]
-    code = str(error.get("code") or error.get("type") or "")
-    return Failed(code, text) if code in _FATAL else Notice("error", text)
+    return str(error.get("code") or error.get("type") or ""), text
 
 
-_READERS: Final[Mapping[str, Reader]] = {
-    "session.created": lambda message: (Created(message["session"]["id"]),),
-    "session.updated": lambda message: (Updated(),),
+READERS: Final[Mapping[str, Reader]] = {
+    "session.created": lambda message: (Created(message["session"].get("id")),),
+    "session.updated": _updated,
     "response.created": lambda message: (ReplyBegan(message["response"]["id"]),),
     "response.output_audio.delta": _audio,
     "response.output_audio.done": lambda message: (ReplyAudio(message["response_id"], message["item_id"], b""),),
     "response.output_audio_transcript.delta": _words,
     "response.output_audio_transcript.done": _words,
-    "response.function_call_arguments.done": lambda message: (
-        FunctionCall(message["call_id"], message["name"], message["arguments"]),
-    ),
+    "response.output_item.added": _item,
+    "response.function_call_arguments.done": _call,
     "response.done": _done,
     "input_audio_buffer.speech_started": lambda message: (CallerSpeaks(),),
+    "input_audio_buffer.speech_stopped": lambda message: (CallerHeard(),),
     "input_audio_buffer.committed": lambda message: (CallerTurn(message["item_id"]),),
     "conversation.item.input_audio_transcription.completed": lambda message: (
         CallerText(message["transcript"].strip(), message["item_id"]),
     ),
+    "conversation.item.input_audio_transcription.failed": lambda message: (
+        Notice("no_transcript", _described(message.get("error") or {})[1]),
+    ),
     "error": _error,
 }
 
+IGNORED: Final[Mapping[str, str]] = {
+    "conversation.created": "first word of other servers with these shapes; session.created says the same",
+    "conversation.item.added": "the events of the response and of the input buffer say it in time",
+    "conversation.item.created": "older name of conversation.item.added",
+    "conversation.item.done": "as conversation.item.added",
+    "conversation.item.deleted": "answers what we never send",
+    "conversation.item.retrieved": "answers what we never send",
+    "conversation.item.truncated": "confirms what we said was heard",
+    "conversation.item.input_audio_transcription.delta": "the record keeps whole turns",
+    "conversation.item.input_audio_transcription.segment": "only for diarisation, which is not asked for",
+    "input_audio_buffer.cleared": "answers what we never send",
+    "input_audio_buffer.dtmf_event_received": "keys come from the line, not over SIP",
+    "input_audio_buffer.timeout_triggered": "only with idle_timeout_ms, which is not set",
+    "mcp_list_tools.completed": "no MCP server is configured",
+    "mcp_list_tools.failed": "no MCP server is configured",
+    "mcp_list_tools.in_progress": "no MCP server is configured",
+    "output_audio_buffer.cleared": "WebRTC and SIP only",
+    "output_audio_buffer.started": "WebRTC and SIP only",
+    "output_audio_buffer.stopped": "WebRTC and SIP only",
+    "rate_limits.updated": "a limit that is reached fails a response, which is acted on",
+    "response.content_part.added": "the deltas say it",
+    "response.content_part.done": "the deltas say it",
+    "response.function_call_arguments.delta": "a call is made when its arguments are complete",
+    "response.mcp_call.completed": "no MCP server is configured",
+    "response.mcp_call.failed": "no MCP server is configured",
+    "response.mcp_call.in_progress": "no MCP server is configured",
+    "response.mcp_call_arguments.delta": "no MCP server is configured",
+    "response.mcp_call_arguments.done": "no MCP server is configured",
+    "response.output_item.done": "response.done follows",
+    "response.output_text.delta": "the output is sound only",
+    "response.output_text.done": "the output is sound only",
+}
+"""What the server says that needs nothing of us, and why."""
 
-def session_update(options: OpenAIOptions, call: CallInfo, audio: AudioFormat) -> dict[str, Any]:
-    """The settings of a session, everything said once."""
-    wire_format = {"type": "audio/pcmu"} if audio == TELEPHONE else {"type": "audio/pcm", "rate": audio.rate_hz}
-    transcription = {
-        "model": options.transcription_model,
-        **({"language": options.language} if options.language else {}),
-    }
-    detection: dict[str, object]
-    if options.turn_detection == "server_vad":
-        detection = {"threshold": options.threshold, "silence_duration_ms": options.silence_ms}
-    else:
-        detection = {"eagerness": options.eagerness}
-    turns = {"type": options.turn_detection, **detection, "create_response": True, "interrupt_response": True}
-    tools = [{"type": "function", **tool} for tool in describe(options.tools, options.transfer_targets)]
-    return {
-        "type": "session.update",
-        "session": {
-            "type": "realtime",
-            "instructions": options.instructions(call),
-            "output_modalities": ["audio"],
-            "audio": {
-                "input": {"format": wire_format, "transcription": transcription, "turn_detection": turns},
-                "output": {"format": wire_format, "voice": options.voice, "speed": options.speed},
-            },
-            "tools": tools,
-            "tool_choice": "auto",
-        },
-    }
 
-
-def text_item(role: str, text: str) -> dict[str, Any]:
-    content = [{"type": "input_text", "text": text}]
-    return {"type": "conversation.item.create", "item": {"type": "message", "role": role, "content": content}}
+def format_named(named: Mapping[str, Any] | None, asked: AudioFormat) -> AudioFormat | None:
+    """A format as the server confirms it; what it leaves out is as asked. None: one that we don't know."""
+    if not named:
+        return asked
+    match named.get("type"):
+        case "audio/pcmu":
+            return TELEPHONE
+        case "audio/pcm":
+            return AudioFormat(Encoding.PCM, int(named.get("rate") or WIDE.rate_hz))
+    return None

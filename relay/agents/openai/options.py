@@ -8,6 +8,9 @@ from relay.agents.vendor import HostedOptions
 
 DEFAULT_MODEL: Final = "gpt-realtime-2.1"
 
+LISTED_LANGUAGES: Final = frozenset({"gpt-transcribe", "gpt-live-transcribe"})
+"""Transcription models that take a list of languages; the older ones take one."""
+
 
 class OpenAIOptions(HostedOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of an OpenAI agent; its `id` is the model."""
@@ -16,7 +19,8 @@ class OpenAIOptions(HostedOptions, frozen=True, kw_only=True, forbid_unknown_fie
     speed: Annotated[float, Meta(ge=0.25, le=1.5)] = 1.0
     language: str = ""
     """Of the caller, as ISO 639-1, for the transcript."""
-    transcription_model: str = "gpt-4o-mini-transcribe"
+    transcription_model: str = "gpt-transcribe"
+    noise_reduction: Literal["", "near_field", "far_field"] = ""
     turn_detection: Literal["server_vad", "semantic_vad"] = "server_vad"
     threshold: Annotated[float, Meta(ge=0, le=1)] = 0.5
     silence_ms: Annotated[int, Meta(ge=100, le=5000)] = 500

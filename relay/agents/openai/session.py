@@ -8,23 +8,37 @@ from urllib.parse import quote
 import aiohttp
 
 from relay.agents.openai.codec import (
-    TELEPHONE,
-    WIDE,
     CallerSpeaks,
     Created,
+    FunctionNamed,
     ReplyAudio,
     ReplyBegan,
+    ReplyCall,
     ReplyDone,
+    ReplyRefused,
     ReplyWords,
     Updated,
     decode,
-    session_update,
-    text_item,
+    format_named,
 )
 from relay.agents.openai.options import DEFAULT_MODEL, OpenAIOptions
+from relay.agents.openai.replies import Replies
+from relay.agents.openai.requests import TELEPHONE, WIDE, session_update, text_item
 from relay.agents.roster import AgentSpec
-from relay.agents.seam import AgentEvent, AgentText, Audio, CallInfo, Formats, Interruption, UtteranceDone
-from relay.agents.session import ENDED, SocketSession
+from relay.agents.seam import (
+    AgentError,
+    AgentEvent,
+    AgentText,
+    Audio,
+    CallInfo,
+    Formats,
+    Interruption,
+    ToolCancelled,
+    TurnDone,
+    TurnFailed,
+    UtteranceDone,
+)
+from relay.agents.session import FunctionCall, SocketSession
 from relay.agents.socket import AgentSocket
 from relay.agents.vendor import Agent, api_key, read_options, socket_base
 from relay.settings import Settings
@@ -40,46 +54,50 @@ class OpenAISession(SocketSession):
         self._options = options
         self._url = f"{socket_base(options.base_url)}/v1/realtime?model={quote(model)}"
         self._key = key
-        self._format = TELEPHONE
-        self._running = ""  # the response being made
+        self._spoken = TELEPHONE
+        self._replies = Replies(self._send)
         self._stale: set[str] = set()  # responses that the caller has spoken over
+        self._heard_of: set[str] = set()  # responses of which sound or a tool call came
         self._received: dict[str, int] = {}  # bytes of each item's speech
         self._words: dict[str, str] = {}  # of items whose text is not complete yet
-        self._reply_wanted = False
+        self._names: dict[str, str] = {}  # of function calls that have begun
+        self._announced: dict[str, list[str]] = {}  # function calls of each response
 
     async def connect(self, call: CallInfo) -> Formats:
         """Open, settle the formats, say what was said before, and ask for the first words."""
         # on a telephone line μ-law both ways: a table instead of a resampler, and a sixth of the bytes
-        self._format = TELEPHONE if call.line.rate_hz == TELEPHONE.rate_hz else WIDE
+        asked = TELEPHONE if call.line.rate_hz == TELEPHONE.rate_hz else WIDE
         socket = self._socket = await AgentSocket.open(
             self._http, self._url, headers={"Authorization": f"Bearer {self._key}"}
         )
         self.conversation_id = (await self._await(socket, Created, "session.created")).session_id
-        await self._send(session_update(self._options, call, self._format))
-        await self._await(socket, Updated, "session.updated")
+        await self._send(session_update(self._options, call, asked))
+        updated = await self._await(socket, Updated, "session.updated")
+        # sessions were seen to speak PCM though μ-law had been asked for: what is confirmed counts
+        heard, spoken = format_named(updated.heard, asked), format_named(updated.spoken, asked)
+        if heard is None or spoken is None:
+            raise AgentError("unsupported_format", f"agent hears {updated.heard}, speaks {updated.spoken}")
+        self._spoken = spoken
         if call.said_so_far:
             await self._send(text_item("system", f"This was said on this call before you took over:\n{call.recap}"))
         if opening := self._options.opening(call):
-            await self._send({"type": "response.create", "response": {"instructions": opening}})
-        return Formats(self._format, self._format)
+            await self._replies.want(instructions=opening)
+        return Formats(heard, spoken)
 
     async def send_audio(self, data: bytes) -> None:
         """Append to the input buffer; the server finds the turns in it."""
-        assert self._socket is not None
         audio = binascii.b2a_base64(data, newline=False)
-        await self._socket.send(b'{"type":"input_audio_buffer.append","audio":"%b"}' % audio)
+        await self._open_socket.send(b'{"type":"input_audio_buffer.append","audio":"%b"}' % audio)
 
     async def send_keys(self, keys: str) -> None:
         """As a message of the caller's."""
         await self._send(text_item("user", f"[The caller pressed on the phone's keypad: {keys}]"))
-        await self._reply()
+        await self._replies.want(unanswered=bool(self._functions))
 
-    async def _send_result(self, call_id: str, name: str, result: str, *, is_error: bool) -> None:
-        """The model goes on once all the tools it asked for are answered."""
-        output = f"error: {result}" if is_error else result
-        item = {"type": "function_call_output", "call_id": call_id, "output": output}
-        await self._send({"type": "conversation.item.create", "item": item})
-        await self._reply()
+    async def ask_again(self) -> bool:
+        """Ask for the reply that failed."""
+        await self._replies.want(unanswered=bool(self._functions))
+        return True
 
     async def interrupted(self, utterance: str, heard_ms: int) -> None:
         """Cut the item that was playing to what was heard, and what waited behind it to nothing.
@@ -90,10 +108,17 @@ class OpenAISession(SocketSession):
         if utterance not in items:
             return
         for item_id in items[items.index(utterance) :]:
-            received_ms = int(self._format.duration_ms(self._received.pop(item_id)))
+            received_ms = int(self._spoken.duration_ms(self._received.pop(item_id)))
             cut = {"item_id": item_id, "content_index": 0, "audio_end_ms": min(heard_ms, received_ms)}
             await self._send({"type": "conversation.item.truncate", **cut})
             heard_ms = 0
+
+    async def _send_result(self, call_id: str, name: str, result: str, *, is_error: bool) -> None:
+        """The model goes on once all the tools it asked for are answered."""
+        output = f"error: {result}" if is_error else result
+        item = {"type": "function_call_output", "call_id": call_id, "output": output}
+        await self._send({"type": "conversation.item.create", "item": item})
+        await self._replies.want(unanswered=bool(self._functions))
 
     def _decode(self, message: bytes) -> list[Any]:
         return decode(message)
@@ -105,20 +130,29 @@ class OpenAISession(SocketSession):
             case ReplyWords():
                 return self._text(decoded)
             case ReplyBegan(response_id):
-                self._running = response_id
+                self._replies.began(response_id)
             case CallerSpeaks():
                 return self._spoken_over()
+            case FunctionNamed(call_id, name):
+                self._names[call_id] = name
+            case ReplyCall(response_id, call):
+                return await self._call(response_id, call)
             case ReplyDone():
                 return await self._reply_done(decoded)
+            case ReplyRefused(busy, reason, detail):
+                if not busy:
+                    return (TurnFailed(reason, detail),)
+                await self._replies.refused(unanswered=bool(self._functions))
             case _:
                 return await super()._react(decoded)
         return ()
 
     def _audio(self, response_id: str, item_id: str, data: bytes) -> tuple[AgentEvent, ...]:
         if response_id in self._stale:
-            return self._late(len(data), self._format)
+            return self._late(len(data), self._spoken)
         if not data:
             return (UtteranceDone(item_id),)
+        self._heard_of.add(response_id)
         self._received[item_id] = self._received.get(item_id, 0) + len(data)
         if len(self._received) > _ITEMS_KEPT:
             del self._received[next(iter(self._received))]
@@ -134,8 +168,9 @@ class OpenAISession(SocketSession):
         return (AgentText(words.text.strip(), words.item_id),)
 
     def _spoken_over(self) -> tuple[AgentEvent, ...]:
-        if self._running:
-            self._stale.add(self._running)
+        self._replies.caller_speaks()
+        if self._replies.running:
+            self._stale.add(self._replies.running)
         return (*self._unsaid(), Interruption())
 
     def _unsaid(self) -> tuple[AgentEvent, ...]:
@@ -144,21 +179,27 @@ class OpenAISession(SocketSession):
         self._words.clear()
         return said
 
-    async def _reply_done(self, done: ReplyDone) -> tuple[AgentEvent, ...]:
-        self._stale.discard(done.response_id)
-        if done.response_id == self._running:
-            self._running = ""
-        if self._quiet_at is not None:
-            return (ENDED,)
-        if self._reply_wanted:
-            await self._reply()
-        return ()
+    async def _call(self, response_id: str, call: FunctionCall) -> Iterable[AgentEvent]:
+        self._heard_of.add(response_id)
+        self._announced.setdefault(response_id, []).append(call.call_id)
+        name = self._names.pop(call.call_id, "")
+        return await self._use_tool(FunctionCall(call.call_id, call.name or name, call.arguments))
 
-    async def _reply(self) -> None:
-        """Ask for a reply, once nothing stands in its way: there can only be one at a time."""
-        self._reply_wanted = bool(self._running or self._functions)
-        if not self._reply_wanted:
-            await self._send({"type": "response.create"})
+    async def _reply_done(self, done: ReplyDone) -> tuple[AgentEvent, ...]:
+        """A response that was cancelled or has failed takes the tools back that it had announced."""
+        self._stale.discard(done.response_id)
+        announced = self._announced.pop(done.response_id, [])
+        anything = done.response_id in self._heard_of
+        self._heard_of.discard(done.response_id)
+        events: list[AgentEvent] = []
+        if done.status in {"cancelled", "failed"}:
+            events += [ToolCancelled(call_id) for call_id in announced if self._functions.pop(call_id, None)]
+        if done.status == "failed" or (done.status == "incomplete" and not anything):
+            events.append(TurnFailed(done.reason or done.status, done.detail))
+        elif done.status != "cancelled":
+            events.append(TurnDone())
+        await self._replies.done(done.response_id, unanswered=bool(self._functions))
+        return tuple(events)
 
 
 def configure(spec: AgentSpec, settings: Settings) -> Agent:

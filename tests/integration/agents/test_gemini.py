@@ -2,7 +2,7 @@
 
 import pytest
 
-from sim.agent_script import AgentScript, Fault, FaultKind, Reply
+from sim.agent_script import AgentScript, Fault, FaultKind, Reply, ToolUse
 from sim.caller import Step, When
 from tests.integration.agents.world import Entry, lines_heard, world
 from tests.support.virtual import virtual
@@ -93,3 +93,17 @@ async def test_a_socket_that_dies_at_once_is_not_resumed_for_ever(tmp_path):
         call = await at.call()
         assert at.record(call)["agents"][0]["end_reason"] == "close_1011"
         assert at.seen("front").record.sockets == 1
+
+
+@virtual
+async def test_a_tool_call_without_an_id_is_answered_by_name(tmp_path):
+    transfer = {"reason": "a bill", "summary": "wants to talk about a bill"}
+    script = AgentScript(
+        replies=(Reply(on="start", say=("agent_transfer",), tool=ToolUse("transfer_to_human", transfer)),)
+    )
+    async with world(tmp_path, Entry("front", "gemini", script)) as at:
+        at.fakes["front"].calls_have_ids = False
+        call = await at.call()
+        at.assert_no_violations(call)
+        assert at.record(call)["end_reason"] == "transferred"
+        assert at.seen("front").tool_results[0][0] == "transfer_to_human"

@@ -72,7 +72,7 @@ async def test_a_tools_result_waits_until_the_reply_that_wanted_it_is_over(tmp_p
     async with world(tmp_path, Entry("front", "openai", script)) as at:
         call = await at.call()
         at.assert_no_violations(call)
-        assert at.seen("front").tool_results == [("control_background_sound", "done")]
+        assert at.seen("front").tool_results[0] == ("control_background_sound", "done")
         assert lines_heard(call, ("agent_hours",))[0].is_whole
 
 
@@ -107,3 +107,36 @@ async def test_the_sixty_minute_cap_is_a_failure_that_a_fallback_takes_over(tmp_
         call = await at.call()
         assert at.record(call)["end_reason"] == "agent_ended"
         assert "agent: Good morning" in at.seen("again").history
+
+
+@virtual
+async def test_pcm_after_mu_law_was_asked_for_is_played_as_what_it_is(tmp_path):
+    """Seen in the field: the session speaks PCM at 24 kHz. As μ-law it was noise at seven times the level."""
+    script = AgentScript(
+        replies=(
+            Reply(on="start", say=("agent_greeting",)),
+            Reply(on="heard:caller_hours", say=("agent_hours",), end_call=True),
+        )
+    )
+    async with world(tmp_path, Entry("front", "openai", script)) as at:
+        at.fakes["front"].confirms = "pcm_24000"
+        call = await at.call(script=(Step(when=When.AGENT_FINISHED, ms=500, say="caller_hours"),))
+        at.assert_no_violations(call)
+        heard = lines_heard(call, ("agent_greeting", "agent_hours"))
+        assert [(one.name, one.is_whole) for one in heard] == [("agent_greeting", True), ("agent_hours", True)]
+        assert all(0.95 <= one.gain <= 1.05 for one in heard)
+
+
+@pytest.mark.beyond_the_sdk
+@virtual
+async def test_a_tool_call_whose_name_came_before(tmp_path):
+    """The message that completes it may lack the name, which the SDK's model requires."""
+    transfer = {"reason": "a bill", "summary": "wants to talk about a bill"}
+    script = AgentScript(
+        replies=(Reply(on="start", say=("agent_transfer",), tool=ToolUse("transfer_to_human", transfer)),)
+    )
+    async with world(tmp_path, Entry("front", "openai", script)) as at:
+        at.fakes["front"].names_calls = False
+        call = await at.call()
+        at.assert_no_violations(call)
+        assert at.record(call)["end_reason"] == "transferred"

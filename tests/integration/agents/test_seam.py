@@ -8,6 +8,7 @@ from sim.agent_script import AgentScript, Fault, FaultKind, Reply, ToolUse
 from sim.caller import Step, When
 from sim.sound import AudioFormat, mulaw_decoded, mulaw_encoded
 from sim.speech import spoken
+from sim.vendors import FAKES
 from tests.integration.agents.world import TALKING, Entry, holds, lines_heard, spectrum_likeness, world
 from tests.support.virtual import virtual
 
@@ -171,6 +172,72 @@ async def test_the_agent_switches_its_ambience_off(tmp_path, vendor):
         assert at.seen("front").tool_results[0][1] == "done"
         assert call.heard[:800].any()
         assert not call.heard[-2 * call.rate_hz :].any()
+
+
+@pytest.mark.parametrize("tool", ["end_call", "transfer_to_human"])
+@pytest.mark.parametrize("vendor", FAKES)
+@virtual
+async def test_what_the_caller_cut_into_is_not_carried_out(tmp_path, vendor, tool):
+    """The agent announces a hang-up or a transfer with its goodbye, the caller cuts in: the vendor takes it back.
+
+    Once the caller was hung up on, or connected to somebody they no longer wanted, in the middle of their sentence.
+    """
+    parameters = TRANSFER if tool == "transfer_to_human" else {}
+    script = AgentScript(
+        replies=(
+            Reply(on="start", say=("agent_clinics",), tool=ToolUse(tool, parameters, early=True)),
+            Reply(on="heard:caller_interrupts", say=("agent_saturday",)),
+        ),
+        burst_speed=1.5,
+    )
+    cuts_in = (Step(when=When.AGENT_SPEAKING, ms=2500, say="caller_interrupts"), *HANG_UP)
+    async with world(tmp_path, Entry("front", vendor, script)) as at:
+        call = await at.call(script=cuts_in)
+        at.assert_no_violations(call)
+        record = at.record(call)
+        assert record["end_reason"] == "caller_hung_up"
+        assert record["transfer"] is None
+        assert at.seen("front").tool_results == []  # nobody waits for an answer to what was taken back
+        (saturday,) = [line for line in lines_heard(call, ("agent_saturday",)) if line.is_whole]
+
+
+@pytest.mark.parametrize("vendor", TALKING)
+@virtual
+async def test_a_goodbye_is_heard_to_its_end(tmp_path, vendor):
+    """A hang-up announced while the goodbye is still being made waits for its last word."""
+    script = AgentScript(
+        replies=(Reply(on="start", say=("agent_goodbye",), tool=ToolUse("end_call", {}, early=True)),), burst_speed=1.5
+    )
+    if vendor in {"elevenlabs", "bot"}:  # these hang up by themselves
+        script = AgentScript(replies=(Reply(on="start", say=("agent_goodbye",), end_call=True),))
+    async with world(tmp_path, Entry("front", vendor, script)) as at:
+        call = await at.call()
+        at.assert_no_violations(call)
+        assert at.record(call)["end_reason"] == "agent_ended"
+        (goodbye,) = lines_heard(call, ("agent_goodbye",))
+        assert goodbye.is_whole
+        assert call.duration_s < goodbye.at_s + goodbye.length_ms / 1000 + 2.5
+
+
+@pytest.mark.parametrize(("vendor", "code"), [("openai", "rate_limit_exceeded"), ("gemini", "MALFORMED_FUNCTION_CALL")])
+@pytest.mark.parametrize("times", [1, 2])
+@virtual
+async def test_a_turn_that_fails_is_asked_for_once_more(tmp_path, vendor, code, times):
+    """A rate limit or a fault of the server's: the caller heard nothing any more, for the rest of the call."""
+    fails = Reply(on="heard:caller_hours", fails=code)
+    script = AgentScript(
+        replies=(GREETING, *[fails] * times, Reply(on="heard:caller_hours", say=("agent_hours",), end_call=True))
+    )
+    second = AgentScript(replies=(Reply(on="start", say=("backup_greeting",), end_call=True),))
+    asks = (Step(when=When.AGENT_FINISHED, ms=500, say="caller_hours"),)
+    async with world(tmp_path, Entry("front", vendor, script), Entry("back", "deepgram", second)) as at:
+        call = await at.call(script=asks)
+        at.assert_no_violations(call)
+        record = at.record(call)
+        assert record["end_reason"] == "agent_ended"
+        heard = "agent_hours" if times == 1 else "backup_greeting"
+        assert lines_heard(call, (heard,))[0].is_whole
+        assert len(record["agents"]) == times
 
 
 @pytest.mark.parametrize("vendor", [vendor for vendor in TALKING if vendor != "bot"])

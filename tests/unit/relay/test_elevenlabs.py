@@ -5,7 +5,7 @@ import base64
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from relay.agents.elevenlabs.codec import (
     AudioChunk,
     Interrupted,
-    LateAudio,
     Metadata,
     Ping,
     decode,
@@ -27,6 +26,7 @@ from relay.agents.elevenlabs.codec import (
 )
 from relay.agents.elevenlabs.options import ElevenLabsAgent
 from relay.agents.elevenlabs.session import ElevenLabsSession
+from relay.agents.late_sound import EventGate
 from relay.agents.seam import (
     AgentError,
     AgentText,
@@ -40,45 +40,16 @@ from relay.agents.seam import (
     Said,
     ToolCall,
     UtteranceDone,
+    Working,
 )
 from relay.audio.convert import AudioFormat, Encoding
 from sim import virtual_time
-
-CORPUS = Path(__file__).parents[2] / "fixtures" / "elevenlabs"
-CASES = [
-    pytest.param(case["message"], case["means"], id=f"{file.stem}: {case['about']}")
-    for file in sorted(CORPUS.glob("*.json"))
-    for case in json.loads(file.read_text())
-]
 
 PCM_16 = AudioFormat(Encoding.PCM, 16000)
 CALL = CallInfo("call-1", "stream-1", "09876500001", "08047100002", AudioFormat(Encoding.PCM, 8000), {"flow": "book"})
 
 
 # --- the codec ---
-
-
-def plain(value: Any) -> Any:
-    """A decoded field as the corpus writes it."""
-    if isinstance(value, bytes):
-        return value.hex()
-    return str(value) if isinstance(value, AudioFormat) else value
-
-
-@pytest.mark.parametrize(("message", "means"), CASES)
-def test_the_corpus(message, means):
-    decoded = decode(json.dumps(message).encode())
-    if means is None:
-        assert decoded is None
-        return
-    assert decoded is not None
-    wanted = {("kind" if name == "is" else name): value for name, value in means.items() if name != "kind"}
-    assert type(decoded).__name__ == means["kind"]
-    assert {name: plain(getattr(decoded, name)) for name in wanted} == wanted
-
-
-def test_the_corpus_is_there():
-    assert len(CASES) > 60
 
 
 @pytest.mark.parametrize(
@@ -110,20 +81,24 @@ def test_the_corpus_is_there():
     ids=lambda text: repr(text[:60]),
 )
 def test_what_can_not_be_read_is_noted(text):
-    decoded = decode(text)
-    assert isinstance(decoded, Notice)
-    assert decoded.kind == "malformed"
-    assert len(decoded.text) <= 200
+    (notice,) = decode(text)
+    assert isinstance(notice, Notice)
+    assert notice.kind == "malformed"
+    assert len(notice.text) <= 200
 
 
 ANY_SCALAR = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12)
 ANY_JSON = st.recursive(
     ANY_SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
 )
-TYPES = st.sampled_from(sorted({case.values[0]["type"] for case in CASES}))
-WRAPPERS = st.sampled_from(sorted({key for case in CASES for key in case.values[0] if key != "type"}))
+MESSAGES = [
+    json.loads(case["message"])
+    for case in json.loads((Path(__file__).parents[2] / "fixtures/elevenlabs/messages.json").read_text())
+]
+TYPES = st.sampled_from(sorted({message["type"] for message in MESSAGES}))
+WRAPPERS = st.sampled_from(sorted({key for message in MESSAGES for key in message if key != "type"}))
 FIELDS = st.sampled_from(
-    sorted({key for case in CASES for body in case.values[0].values() if isinstance(body, dict) for key in body})
+    sorted({key for message in MESSAGES for body in message.values() if isinstance(body, dict) for key in body})
 )
 
 
@@ -131,20 +106,21 @@ FIELDS = st.sampled_from(
 @example("audio", {"audio_event": {"audio_base_64": "ąę", "event_id": 1}})
 @example("interruption", {"interruption_event": {"event_id": 1e300}})
 def test_no_message_makes_the_codec_raise(kind, wrappers):
-    match decode(json.dumps({**wrappers, "type": kind}).encode()):
-        case AudioChunk(data, event_id):
-            assert type(data) is bytes
-            assert type(event_id) is int
-        case Ping(event_id):
-            assert type(event_id) is int
-        case Interrupted(event_id):
-            assert event_id is None or type(event_id) is int
-        case ToolCall(call_id, name, parameters):
-            assert type(call_id) is str
-            assert type(name) is str
-            assert isinstance(parameters, dict)
-        case Metadata(conversation_id):
-            assert type(conversation_id) is str
+    for event in decode(json.dumps({**wrappers, "type": kind}).encode()):
+        match event:
+            case AudioChunk(data, event_id):
+                assert type(data) is bytes
+                assert type(event_id) is int
+            case Ping(event_id):
+                assert type(event_id) is int
+            case Interrupted(event_id):
+                assert event_id is None or type(event_id) is int
+            case ToolCall(call_id, name, parameters):
+                assert type(call_id) is str
+                assert type(name) is str
+                assert isinstance(parameters, dict)
+            case Metadata(conversation_id):
+                assert type(conversation_id) is str
 
 
 @given(st.binary(max_size=200))
@@ -189,7 +165,7 @@ def test_nothing_that_has_to_be_allowed_first_is_sent():
 
 def heard(*events: tuple[str, int | None]) -> list[int]:
     """Ids of the audio that may be played, of a run of ("audio", id) and ("interruption", id)."""
-    late, admitted = LateAudio(), []
+    late, admitted = EventGate(), []
     for kind, event_id in events:
         if kind == "interruption":
             late.interrupted(event_id)
@@ -240,7 +216,7 @@ def test_which_audio_an_interruption_has_overtaken(about, events, played):
 @given(st.lists(st.tuples(st.sampled_from(["audio", "interruption"]), st.integers(0, 6)), max_size=30))
 def test_the_rule_of_the_documents(events):
     """Below the highest interruption: never. Above it: always. The same id: not if some of it came before (A2.5)."""
-    late, watermark, latest = LateAudio(), -1, -1
+    late, watermark, latest = EventGate(), -1, -1
     for kind, event_id in events:
         if kind == "interruption":
             late.interrupted(event_id)
@@ -291,7 +267,7 @@ class Server:
             self.news.set()
 
     async def say(self, kind: str, **body: Any) -> None:
-        wrapper = "client_tool_call" if kind == "client_tool_call" else f"{kind}_event"
+        wrapper = kind if kind in {"client_tool_call", "mcp_tool_call", "agent_tool_request"} else f"{kind}_event"
         await self.ws.send_json({"type": kind, wrapper: body})
 
     async def say_metadata(self, heard: str = "pcm_16000", spoken: str = "pcm_16000") -> None:
@@ -736,7 +712,7 @@ def test_a_server_that_forgets_to_close_after_end_call(pinging):
             assert asyncio.get_running_loop().time() < 10
             return events
 
-    assert played(story)[-1] == Ended(by_agent=True, reason="ended", detail="end_call without a close")
+    assert played(story)[-1] == Ended(by_agent=True, reason="ended", detail="1000 end_call without a close")
 
 
 def test_a_ping_is_answered_at_once_whatever_it_estimates():
@@ -787,17 +763,22 @@ def test_a_conversation_in_events():
 def test_tools_keys_and_the_past_reach_the_agent():
     async def talk(server):
         await server.say_metadata()
+        for call_id in ("t1", "t2"):
+            await server.say("client_tool_call", tool_name="x", tool_call_id=call_id, parameters={})
         await server.hear(lambda message: message.get("type") == "user_message")
 
     async def story():
         async with session_with(talk) as (session, server):
             told = (Said("caller", "Hello"), Said("agent", "Good morning."))
             await session.connect(CallInfo("c", "s", "1", "2", PCM_16, said_so_far=told))
-            await session.answer_tool("t1", "done", is_error=False)
-            await session.answer_tool("t2", "no such tool", is_error=True)
-            await session.interrupted("2", 500)
-            await session.send_keys("12#")
-            await everything(session)
+            async for event in session.events():
+                if event == ToolCall("t1", "x", {}):
+                    await session.answer_tool("t1", "done", is_error=False)
+                elif event == ToolCall("t2", "x", {}):
+                    await session.answer_tool("t2", "no such tool", is_error=True)
+                    await session.answer_tool("t2", "twice", is_error=True)
+                    await session.interrupted("2", 500)
+                    await session.send_keys("12#")
             return server
 
     server = played(story)
@@ -809,6 +790,60 @@ def test_tools_keys_and_the_past_reach_the_agent():
         {"type": "client_tool_result", "tool_call_id": "t2", "result": "no such tool", "is_error": True},
     ]
     assert "12#" in server.of_type("user_message")[0]["text"]
+
+
+@pytest.mark.parametrize(("allowed", "approved"), [((), False), (("book",), True), (("*",), True), (("other",), False)])
+def test_an_mcp_tool_that_waits_for_approval_is_answered(allowed, approved):
+    """Nobody on a telephone can click: without an answer the agent was silent for the five minutes it waits."""
+    call = {"service_id": "s", "tool_call_id": "m1", "tool_name": "book", "state": "awaiting_approval"}
+
+    async def talk(server):
+        await server.say_metadata()
+        await server.say("mcp_tool_call", **call)
+        await server.hear(lambda message: message.get("type") == "mcp_tool_approval_result")
+
+    async def story():
+        async with session_with(talk) as (session, server):
+            session._agent = replace(session._agent, approve_mcp_tools=allowed)
+            await session.connect(CALL)
+            return await everything(session), server
+
+    events, server = played(story)
+    answer = {"type": "mcp_tool_approval_result", "tool_call_id": "m1", "is_approved": approved}
+    assert server.of_type("mcp_tool_approval_result") == [answer]
+    assert events[0].kind == "mcp_approval"
+
+
+def test_a_tool_call_that_can_not_be_carried_out_is_answered():
+    """Once such a call was run with no parameters at all, or not answered, and the agent waited."""
+
+    async def talk(server):
+        await server.say_metadata()
+        await server.say("client_tool_call", tool_name="x", tool_call_id="t1", parameters=["a"])
+        await server.say("client_tool_call", tool_call_id="t2", parameters={})
+        await server.hear(lambda message: message.get("tool_call_id") == "t2")
+
+    events, server, _ = conversation(talk)
+    assert [(event.kind, event.text) for event in events[:2]] == [
+        ("incomplete", "tool call t1: the parameters must be a JSON object"),
+        ("incomplete", "tool call t2: the call names no tool"),
+    ]
+    assert [(one["tool_call_id"], one["is_error"]) for one in server.of_type("client_tool_result")] == [
+        ("t1", True),
+        ("t2", True),
+    ]
+
+
+def test_an_agent_that_speaks_again_is_not_at_its_tool_any_more():
+    """Not every agent is set up to say when a tool of its own is done; the wait for an answer stood still for good."""
+
+    async def talk(server):
+        await server.say_metadata()
+        await server.say("agent_tool_request", tool_name="look_up", tool_call_id="t1", tool_type="webhook", event_id=1)
+        await server.say_audio(b"\x01\x00", 2)
+
+    events, _, _ = conversation(talk)
+    assert events[:3] == [Working("look_up"), Working("look_up", done=True), Audio(b"\x01\x00", "2")]
 
 
 def test_giving_up_ends_the_events_with_the_reason():

@@ -261,7 +261,7 @@ async def test_binary_frames_and_broken_messages_are_noticed_and_the_call_goes_o
 
     result = await call(Bot(act), script=HANG_UP_AFTER_1S)
     assert rules(result) == [Rule.BINARY_FRAME, Rule.NOT_JSON, Rule.WRONG_STREAM_SID]
-    assert (result.ended_by, result.media_messages) == ("caller", 1)
+    assert (result.ended_by, result.media_messages) == ("caller", 2)
 
 
 @virtual

@@ -33,8 +33,6 @@ def with_payload(data):
         (message(media={"payload": 5}), Rule.WRONG_TYPE),
         (message(media={"payload": "a b="}), Rule.BAD_BASE64),
         (message(media={"payload": "AAA"}), Rule.BAD_BASE64),
-        (message(stream_sid="another"), Rule.WRONG_STREAM_SID),
-        (message(stream_sid=None), Rule.WRONG_STREAM_SID),
         (with_payload(bytes(MAX_PAYLOAD_BYTES + 320)), Rule.TOO_LARGE),
         (message(event="mark"), Rule.MARK_WITHOUT_NAME),
         (message(event="mark", mark={"name": ""}), Rule.MARK_WITHOUT_NAME),
@@ -47,6 +45,17 @@ def test_what_can_not_be_acted_on(text, rule):
     assert isinstance(found, Violation)
     assert (found.rule, found.at_s) == (rule, 1.5)
     assert book.violations == [found]
+
+
+@pytest.mark.parametrize("stream_sid", ["another", None])
+def test_sound_of_another_stream_is_played_with_a_warning(stream_sid):
+    """The real line plays it; bots in the field send such ids. Once the fake dropped the sound and failed the run."""
+    book = RuleBook(SID)
+    assert isinstance(book.read(1.5, message(stream_sid=stream_sid)), Media)
+    (violation,) = book.violations
+    assert (violation.rule, violation.is_tolerated) == (Rule.WRONG_STREAM_SID, True)
+    book.read(1.5, "{")
+    assert not book.violations[-1].is_tolerated
 
 
 @pytest.mark.parametrize(
@@ -88,4 +97,6 @@ def test_the_stream_sid_is_optional_and_may_be_in_camel_case():
     book = RuleBook(SID)
     assert book.read(0.0, '{"event": "clear"}') == Clear()
     assert book.read(0.0, json.dumps({"event": "clear", "streamSid": SID})) == Clear()
-    assert isinstance(book.read(0.0, '{"event": "clear", "streamSid": "x"}'), Violation)
+    assert not book.violations
+    book.read(0.0, '{"event": "clear", "streamSid": "x"}')
+    assert book.violations[0].rule is Rule.WRONG_STREAM_SID

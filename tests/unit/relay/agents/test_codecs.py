@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sim.vendors import FAKES
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
-VENDORS = tuple(FAKES)
+VENDORS = (*FAKES, "elevenlabs")
 
 
 def corpus(vendor):

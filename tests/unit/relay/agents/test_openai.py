@@ -1,14 +1,31 @@
 """OpenAI's session, message by message."""
 
 import base64
+from dataclasses import replace
+from unittest.mock import AsyncMock, patch
 
 import pytest
 
 from relay.agents.openai.codec import Updated
 from relay.agents.openai.options import OpenAIOptions
+from relay.agents.openai.requests import TELEPHONE, WIDE, session_update
 from relay.agents.openai.session import OpenAISession
-from relay.agents.seam import AgentError, AgentText, Audio, Ended, Interruption, Notice, ToolCall, UtteranceDone
-from tests.unit.relay.agents.peer import Peer, events
+from relay.agents.seam import (
+    AgentError,
+    AgentText,
+    Audio,
+    Formats,
+    Interruption,
+    Notice,
+    ToolCall,
+    ToolCancelled,
+    TurnDone,
+    TurnFailed,
+    UtteranceDone,
+)
+from relay.agents.socket import AgentSocket
+from relay.audio.convert import AudioFormat, Encoding
+from tests.unit.relay.agents.peer import CALL, Peer, events
 
 SPEAKS = {"type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "caller"}
 
@@ -16,6 +33,13 @@ SPEAKS = {"type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "ite
 @pytest.fixture
 async def session():
     return OpenAISession(None, OpenAIOptions(), "some-model", "key")
+
+
+async def connected(peer, call):
+    """A session with `peer`, and the formats they agreed on."""
+    session = OpenAISession(None, OpenAIOptions(), "some-model", "key")
+    with patch.object(AgentSocket, "open", AsyncMock(return_value=peer)):
+        return session, await session.connect(call)
 
 
 def began(number):
@@ -71,7 +95,7 @@ async def test_words_of_a_reply_that_dies_with_its_session_are_kept(session):
 
 async def test_end_of_an_utterance(session):
     found, _ = await events(session, began(1), sound(1), of(1, "output_audio.done"), done(1))
-    assert found[-1] == UtteranceDone("item_1")
+    assert found[-2:] == [UtteranceDone("item_1"), TurnDone()]
 
 
 async def test_truncation_never_claims_more_than_was_sent(session):
@@ -89,27 +113,161 @@ async def test_truncation_never_claims_more_than_was_sent(session):
 
 async def test_two_tools_of_one_reply_are_answered_before_the_next_is_asked_for(session):
     found, peer = await events(session, began(1), tool("call_1"), tool("call_2", arguments='{"size":3}'))
-    assert found == [ToolCall("call_1", "order_pizza", {}), ToolCall("call_2", "order_pizza", {"size": 3})]
+    assert found == [
+        ToolCall("call_1", "order_pizza", {}, settled=False),
+        ToolCall("call_2", "order_pizza", {"size": 3}, settled=False),
+    ]
     await session.answer_tool("call_1", "done", is_error=False)
     await session.answer_tool("call_2", "no dough", is_error=True)
     assert not peer.of("response.create")
-    session._socket = again = Peer(done(1))
-    assert [event async for event in session.events()][:-1] == []
+    found, again = await events(session, done(1))
+    assert found == [TurnDone()]
     outputs = [message["item"]["output"] for message in peer.of("conversation.item.create")]
     assert outputs == ["done", "error: no dough"]
-    assert again.of("response.create") == [{"type": "response.create"}]
+    assert again.of("response.create") == [{"type": "response.create", "event_id": "reply_1"}]
 
 
-async def test_arguments_that_are_no_json_object_are_answered_at_once(session):
-    found, peer = await events(session, tool(arguments="{size: 3"))
-    assert found == []
-    assert peer.told[0]["item"]["output"] == "error: the arguments must be a JSON object"
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        (tool(arguments="{size: 3"), "order_pizza: the arguments must be a JSON object"),
+        (tool(name=""), "call_1: the call names no tool"),
+    ],
+)
+async def test_a_call_that_can_not_be_carried_out_is_answered_at_once(session, call, problem):
+    found, peer = await events(session, call)
+    assert found == [Notice("incomplete", f"tool call {problem}")]
+    assert peer.told[0]["item"]["output"] == f"error: {problem.partition(': ')[2]}"
 
 
-async def test_end_call_ends_it_when_the_reply_is_over(session):
-    found, peer = await events(session, began(1), sound(1), tool(name="end_call"), sound(1), done(1), began(2))
-    assert found == [Audio(bytes(4), "item_1")] * 2 + [Ended(by_agent=True, reason="ended", detail="end_call")]
+async def test_end_call_is_a_tool_like_any_other(session):
+    """Once the session counted to two and hung up, whether the caller had cut into the goodbye or not."""
+    found, peer = await events(session, began(1), sound(1), tool(name="end_call"), sound(1), done(1))
+    assert found == [
+        Audio(bytes(4), "item_1"),
+        ToolCall("call_1", "end_call", {}, settled=False),
+        Audio(bytes(4), "item_1"),
+        TurnDone(),
+    ]
     assert not peer.told
+
+
+async def test_a_tool_of_a_reply_that_the_caller_cut_into_is_taken_back(session):
+    """OpenAI says `arguments.done` for a response that it then cancels: a transfer was carried out all the same."""
+    found, _ = await events(session, began(1), tool(), SPEAKS, done(1, "cancelled"))
+    assert found == [ToolCall("call_1", "order_pizza", {}, settled=False), Interruption(), ToolCancelled("call_1")]
+    session._socket = peer = Peer()
+    await session.answer_tool("call_1", "done", is_error=False)
+    assert not peer.told  # a tool that was quicker than the cancelling: nobody wants its answer
+
+
+async def test_a_name_that_came_when_the_call_began(session):
+    """`function_call_arguments.done` without a name: once the call was malformed, and the model waited for ever."""
+    item = {"id": "fc", "type": "function_call", "call_id": "call_1", "name": "transfer_to_human"}
+    call = tool(arguments='{"reason":"asked"}')
+    del call["name"]
+    found, _ = await events(session, {"type": "response.output_item.added", "item": item}, call)
+    assert found == [ToolCall("call_1", "transfer_to_human", {"reason": "asked"}, settled=False)]
+
+
+@pytest.mark.parametrize(
+    ("response", "failed"),
+    [
+        (
+            {"status": "failed", "status_details": {"error": {"type": "server_error", "code": None, "message": "x"}}},
+            TurnFailed("server_error", "server_error x"),
+        ),
+        ({"status": "incomplete", "status_details": {"reason": "content_filter"}}, TurnFailed("content_filter", "")),
+    ],
+)
+async def test_a_turn_that_failed_is_said_and_can_be_asked_for_again(session, response, failed):
+    """A rate limit or a fault of the server's ended a response: nothing was said any more, for good."""
+    found, _ = await events(session, began(1), {"type": "response.done", "response": {"id": "resp_1", **response}})
+    assert found == [failed]
+    session._socket = peer = Peer()
+    assert await session.ask_again()
+    assert [message["type"] for message in peer.told] == ["response.create"]
+
+
+async def test_a_reply_cut_short_by_its_limit_after_it_was_heard_has_not_failed(session):
+    found, _ = await events(session, began(1), sound(1), done(1, "incomplete"))
+    assert found[-1] == TurnDone()
+
+
+async def test_a_request_for_a_reply_that_is_refused_is_a_failed_turn(session):
+    error = {"type": "invalid_request_error", "code": "invalid_value", "message": "no", "event_id": "reply_1"}
+    found, _ = await events(session, {"type": "error", "error": error})
+    assert found == [TurnFailed("invalid_value", "invalid_request_error invalid_value no")]
+
+
+async def test_a_reply_asked_for_while_another_began_is_asked_for_again_when_that_is_over(session):
+    """The server had just begun one by itself: the result of the tool would have gone unanswered."""
+    await events(session, tool())
+    session._socket = first = Peer()
+    await session.answer_tool("call_1", "done", is_error=False)
+    (asked,) = first.of("response.create")
+    busy = {"code": "conversation_already_has_active_response", "event_id": asked["event_id"]}
+    found, peer = await events(session, began(2), {"type": "error", "error": busy}, done(2))
+    assert found == [TurnDone()]
+    assert len(peer.of("response.create")) == 1
+
+
+async def test_no_reply_is_asked_for_while_the_caller_speaks(session):
+    """It would talk over the caller; the server replies by itself when they have finished, and that answers it all."""
+    await events(session, tool(), SPEAKS)
+    session._socket = peer = Peer()
+    await session.answer_tool("call_1", "done", is_error=False)
+    await session.send_keys("1")
+    assert not peer.of("response.create")
+    _, peer = await events(session, began(2), done(2))
+    assert not peer.of("response.create")
+    session._socket = peer = Peer()
+    await session.send_keys("2")
+    assert len(peer.of("response.create")) == 1
+
+
+@pytest.mark.parametrize(
+    ("line_hz", "confirmed", "spoken"),
+    [
+        (8000, None, TELEPHONE),
+        (8000, {"type": "audio/pcmu"}, TELEPHONE),
+        (8000, {"type": "audio/pcm", "rate": 24000}, WIDE),
+        (8000, {"type": "audio/pcm"}, WIDE),
+        (24000, {"type": "audio/pcmu"}, TELEPHONE),
+    ],
+)
+async def test_formats_are_those_that_the_server_confirms(line_hz, confirmed, spoken):
+    """A session was seen to speak PCM at 24 kHz after μ-law was asked for: played as μ-law that is loud noise."""
+    told = {"format": confirmed} if confirmed else {}
+    updated = {"type": "session.updated", "session": {"audio": {"input": told, "output": told}}}
+    peer = Peer({"type": "session.created", "session": {}}, updated)
+    call = replace(CALL, line=AudioFormat(Encoding.PCM, line_hz))
+    session, formats = await connected(peer, call)
+    assert formats == Formats(spoken, spoken)
+    assert session.conversation_id is None
+    found, _ = await events(session, began(1), SPEAKS, sound(1, 480))
+    assert session.late_audio_ms == spoken.duration_ms(480)
+
+
+async def test_a_format_that_nobody_knows_is_refused():
+    updated = {"type": "session.updated", "session": {"audio": {"output": {"format": {"type": "audio/opus"}}}}}
+    with pytest.raises(AgentError, match="audio/opus"):
+        await connected(Peer({"type": "session.created", "session": {}}, updated), CALL)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("gpt-transcribe", {"model": "gpt-transcribe", "languages": ["hi"]}),
+        ("gpt-4o-transcribe", {"model": "gpt-4o-transcribe", "language": "hi"}),
+    ],
+)
+def test_what_the_caller_speaks_is_said_as_the_transcription_model_takes_it(model, expected):
+    options = OpenAIOptions(language="hi", transcription_model=model, noise_reduction="near_field")
+    heard = session_update(options, CALL, TELEPHONE)["session"]["audio"]["input"]
+    assert heard["transcription"] == expected
+    assert heard["noise_reduction"] == {"type": "near_field"}
+    assert "noise_reduction" not in session_update(OpenAIOptions(), CALL, TELEPHONE)["session"]["audio"]["input"]
 
 
 async def test_a_changed_protocol_does_not_fill_the_log(session):

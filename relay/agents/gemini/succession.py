@@ -1,0 +1,107 @@
+"""The sockets of one conversation with Gemini, one after another: Google takes each back after a while."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from relay.agents.seam import AgentError, CallInfo
+from relay.agents.socket import AgentSocket, Closed
+
+_MOVE_BEFORE: Final = 5.0  # of the time that goAway leaves, what we keep for moving to the next socket
+_RESUME_PAUSE: Final = 5.0  # a socket that lived for less was not worth resuming: the next agent is better
+
+Open = Callable[[CallInfo, str], Awaitable[AgentSocket]]
+Switched = Callable[[AgentSocket], Awaitable[None]]
+
+
+class Succession:
+    """`open_socket` opens one for a call, resuming what a handle names; `switched` is told when it is in use."""
+
+    def __init__(self, open_socket: Open, switched: Switched) -> None:
+        self.handle = ""
+        """With this the conversation can be resumed; empty: not yet."""
+        self.between_turns = asyncio.Event()
+        """The model is not speaking: a good moment to move."""
+        self.between_turns.set()
+        self._open_socket = open_socket
+        self._switched = switched
+        self._loop = asyncio.get_running_loop()
+        self._call: CallInfo | None = None
+        self._socket: AgentSocket | None = None
+        self._left: AgentSocket | None = None
+        self._since = 0.0
+        self._moving: asyncio.Event | None = None
+        self._over = False
+
+    async def start(self, call: CallInfo) -> AgentSocket:
+        """Open the first socket. Raises AgentError."""
+        self._call = call
+        return await self._open(call)
+
+    async def receive(self) -> bytes | Closed:
+        """The next message of whichever socket the conversation is on; a lost one is replaced if that is possible."""
+        while True:
+            socket = self._socket
+            if socket is None:
+                raise AgentError("not_connected", "nothing can be received before connect")
+            message = await socket.receive()
+            if not isinstance(message, Closed):
+                return message
+            if self._moving is not None:
+                self.between_turns.set()  # nothing left to wait for
+                await self._moving.wait()
+            if socket is not self._socket:
+                continue
+            if not self._resumable(socket):
+                return message
+            try:
+                await self._switch()
+            except AgentError as error:
+                return Closed(message.code, f"{message.reason} (not resumed: {error})".strip())
+
+    async def move(self, seconds: float) -> None:
+        """The vendor wants this socket back: go on with the next one, between two turns if there is time for that.
+
+        The caller's sound goes to the old socket until the new one is ready, so nothing of it is lost.
+        """
+        old = self._socket
+        if not self.handle or self._moving is not None or old is None:
+            return
+        self._moving = asyncio.Event()
+        try:
+            try:
+                async with asyncio.timeout(max(0.0, seconds - _MOVE_BEFORE)):
+                    await self.between_turns.wait()
+            except TimeoutError:
+                pass
+            try:
+                await self._switch()
+            except AgentError:
+                return  # the old one serves until it is closed; then resuming is tried once more
+        finally:
+            self._moving.set()
+            self._moving = None
+        self._left = old
+        await old.close()
+
+    async def close(self) -> None:
+        """The conversation is over: no socket is replaced any more."""
+        self._over = True
+        if self._left is not None:
+            await self._left.close()
+
+    def _resumable(self, socket: AgentSocket) -> bool:
+        if self._over or socket.given_up:
+            return False
+        return bool(self.handle) and self._loop.time() - self._since >= _RESUME_PAUSE
+
+    async def _switch(self) -> None:
+        if self._call is not None:
+            socket = await self._open(self._call)
+            self.between_turns.set()
+            await self._switched(socket)
+
+    async def _open(self, call: CallInfo) -> AgentSocket:
+        socket = self._socket = await self._open_socket(call, self.handle)
+        self._since = self._loop.time()
+        return socket

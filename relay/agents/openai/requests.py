@@ -1,0 +1,65 @@
+"""What we say to OpenAI Realtime (other-agents.md B1)."""
+
+from typing import Any, Final
+
+from relay.agents.openai.options import LISTED_LANGUAGES, OpenAIOptions
+from relay.agents.seam import CallInfo
+from relay.agents.tool_descriptions import describe
+from relay.audio.convert import AudioFormat, Encoding
+
+TELEPHONE: Final = AudioFormat(Encoding.ULAW, 8000)
+WIDE: Final = AudioFormat(Encoding.PCM, 24000)  # PCM is spoken at this rate only
+
+REPLY_IDS: Final = "reply_"
+"""Our requests for a reply have event ids that begin so: an error that names one concerns that reply."""
+
+
+def session_update(options: OpenAIOptions, call: CallInfo, audio: AudioFormat) -> dict[str, Any]:
+    """The settings of a session, everything said once."""
+    wire_format = {"type": "audio/pcmu"} if audio == TELEPHONE else {"type": "audio/pcm", "rate": audio.rate_hz}
+    heard: dict[str, Any] = {
+        "format": wire_format,
+        "transcription": _transcription(options),
+        "turn_detection": _turns(options),
+    }
+    if options.noise_reduction:
+        heard["noise_reduction"] = {"type": options.noise_reduction}
+    tools = [{"type": "function", **tool} for tool in describe(options.tools, options.transfer_targets)]
+    return {
+        "type": "session.update",
+        "session": {
+            "type": "realtime",
+            "instructions": options.instructions(call),
+            "output_modalities": ["audio"],
+            "audio": {
+                "input": heard,
+                "output": {"format": wire_format, "voice": options.voice, "speed": options.speed},
+            },
+            "tools": tools,
+            "tool_choice": "auto",
+        },
+    }
+
+
+def _transcription(options: OpenAIOptions) -> dict[str, Any]:
+    transcription: dict[str, Any] = {"model": options.transcription_model}
+    if options.language and options.transcription_model in LISTED_LANGUAGES:
+        transcription["languages"] = [options.language]
+    elif options.language:
+        transcription["language"] = options.language
+    return transcription
+
+
+def _turns(options: OpenAIOptions) -> dict[str, Any]:
+    detection: dict[str, Any]
+    if options.turn_detection == "server_vad":
+        detection = {"threshold": options.threshold, "silence_duration_ms": options.silence_ms}
+    else:
+        detection = {"eagerness": options.eagerness}
+    return {"type": options.turn_detection, **detection, "create_response": True, "interrupt_response": True}
+
+
+def text_item(role: str, text: str) -> dict[str, Any]:
+    """A message to put into the conversation."""
+    content = [{"type": "input_text", "text": text}]
+    return {"type": "conversation.item.create", "item": {"type": "message", "role": role, "content": content}}
