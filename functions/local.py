@@ -33,7 +33,7 @@ from functions.webhook.settings import Settings as WebhookSettings
 
 # A connect request waits for seconds in its thread (D7), so there must be many; the webhooks need few, and have their
 # own, so that a flood of them is not what a waiting caller waits for.
-_EXOTEL_THREADS = 64
+_EXOTEL_THREADS = 128
 _WEBHOOK_THREADS = 4
 _HELD_BYTES = 64 * 1024 * 1024  # of all bodies together
 _BODY_PATIENCE = 30.0

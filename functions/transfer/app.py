@@ -19,6 +19,7 @@ from functions.common.transfers import OUTCOMES, Verdict, decide, transfer_of
 from functions.transfer import exotel
 from functions.transfer.connect import FOLDED_AFTER_S, Connect
 from functions.transfer.settings import Settings
+from functions.transfer.waiting import Waiting
 
 LARGEST_FORM = 64 * 1024  # what Exotel says of a call takes a kilobyte or two
 
@@ -37,6 +38,7 @@ class TransferApp:
         self._store = store
         self._clock = clock
         self._sleep = sleep
+        self._waiting = Waiting()
         self.routes: Routes = {
             ("GET", "/exotel/connect"): self._admitted(self._connect),
             ("GET", "/exotel/passthru"): self._admitted(self._passthru),
@@ -79,7 +81,7 @@ class TransferApp:
         said = exotel.parameters(request)
         if "dialwhomnumber" in said:  # with fetch_after_attempt it tells how the last attempt went
             self._store_dial(exotel.call_sid(said), said)
-        return Connect(request, self._store, self._settings, self._clock, self._sleep).answer()
+        return Connect(request, self._store, self._settings, self._clock, self._sleep, self._waiting).answer()
 
     def _passthru(self, request: Request) -> Response:
         """302 sends the caller on to a human (branch B), 200 does not. Never 404: Exotel may ask for ever."""

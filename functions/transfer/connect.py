@@ -25,10 +25,9 @@ from functions.transfer import exotel
 from functions.transfer.answer import NOBODY, connect_answer
 from functions.transfer.callers import adopt, call_of
 from functions.transfer.settings import Settings
+from functions.transfer.waiting import Waiting
 
 FOLDED_AFTER_S = 300
-
-_LOOK_AGAIN_S = 0.25
 
 
 @dataclass(slots=True)
@@ -40,25 +39,26 @@ class Connect:
     settings: Settings
     clock: Callable[[], float]
     sleep: Callable[[float], None]
+    waiting: Waiting
     _seen: dict[str, Document] = field(default_factory=dict)
 
     def answer(self) -> Response:
         """200 with numbers or without, or 503 for "ask the fallback URL"."""
         said = exotel.parameters(self.request)
         began_at = self.clock()
-        deadline: float | None = None
-        may_ask_again = False
-        while True:
-            call_sid, pieces = self._look(said)
-            want, undecided = self._want(pieces)
-            if want or not undecided:
-                return self._final(call_sid, pieces, want, began_at)
-            now = self.clock()
-            if deadline is None:
-                deadline, may_ask_again = self._patience(call_sid, pieces, now)
-            if now >= deadline:
-                return self._undecided(call_sid, pieces, may_ask_again, began_at)
-            self.sleep(min(_LOOK_AGAIN_S, deadline - now))
+        call_sid, pieces = self._look(said)
+        want, undecided = self._want(pieces)
+        if want or not undecided:
+            return self._final(call_sid, pieces, want, began_at)
+        deadline, may_ask_again = self._patience(call_sid, pieces, self.clock())
+        with self.waiting.one_more():
+            while (now := self.clock()) < deadline:
+                self.sleep(min(self.waiting.pause_s, deadline - now))
+                call_sid, pieces = self._look(said)
+                want, undecided = self._want(pieces)
+                if want or not undecided:
+                    return self._final(call_sid, pieces, want, began_at)
+        return self._undecided(call_sid, pieces, may_ask_again, began_at)
 
     def _look(self, said: dict[str, str]) -> tuple[str, Pieces]:
         """The call in question and all that is known about it by now."""

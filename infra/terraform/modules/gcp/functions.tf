@@ -27,7 +27,7 @@ locals {
       public        = true
       memory        = "512Mi"
       timeout       = 15
-      concurrency   = 40 # most of a request is waiting for a decision; none has a body worth the name
+      concurrency   = 120 # most of a request is waiting for a decision; none has a body worth the name
       min_instances = var.transfer_min_instances
       environment   = local.transfer_environment
     }
