@@ -1,4 +1,4 @@
-"""Waiting has a bounded cost: a hundred callers whose webhooks are late must not take the processor from one decided."""
+"""Waiting has a bounded cost: a hundred whose webhooks are late must not take the processor from one decided."""
 
 from contextlib import ExitStack
 
