@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "calls": ("console.calls.command", "look at calls: search, transcript beside the sound, trends, export"),
     "plan": ("console.plan.command", "plan ahead: relays, sessions, and what a month costs on each cloud"),
     "replay": ("console.replay.command", "deliver events that a relay gave up on, out of its log"),
+    "rehearse": ("console.rehearse.command", "let rehearsed callers try an agent, and judge what they heard"),
     "deploy": ("console.deploy.command", "deploy to AWS or Google Cloud, check a deployment, or take it down"),
 }
 EXTRAS: Final[Mapping[str, str]] = {
@@ -32,6 +33,7 @@ EXTRAS: Final[Mapping[str, str]] = {
     "plan": "demo",
     "calls": "console",
     "doctor": "console",
+    "rehearse": "console",
 }
 """The extra of the package that brings a command's libraries; for all others it is `tools`."""
 

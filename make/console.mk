@@ -27,6 +27,12 @@ setup-elevenlabs: $(VENV)/.installed-tools ## make your agent what the relay nee
 replay: $(VENV)/.installed-relay ## deliver events that a relay gave up on: its log on standard input, EVENTS_URL and EVENTS_SECRET
 	@$(CONSOLE) replay
 
+# Needs a voice: espeak-ng, or what the suite names (docs/rehearse.md).
+.PHONY: rehearse
+SUITE ?= front_desk
+rehearse: $(VENV)/.installed-console ## let rehearsed callers try your agent: SUITE=folder, more in ARGS="--times 5 …" (docs/rehearse.md)
+	@$(CONSOLE) rehearse $(SUITE) $(ARGS)
+
 .PHONY: plan
 CALLS ?= 200
 MINUTES ?= 50000

@@ -1,6 +1,6 @@
 # What some tests start besides Python. Installed where that needs nobody's permission; elsewhere those tests are skipped
 # and say so, and fail in CI.
-TOOLS := haproxy caddy
+TOOLS := haproxy caddy espeak-ng
 
 .PHONY: test-tools
 test-tools:

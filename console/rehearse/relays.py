@@ -1,0 +1,105 @@
+"""The relay that is rehearsed: one of its own in this process, or a deployed one."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from functions.common.store import Store
+from relay.app import RELAY, create_app
+from relay.settings import Settings
+from sim.serving import serving
+
+RECORD_PATIENCE_S: Final = 15.0
+Fetch = Callable[[str], bytes | None]
+
+
+class RelayUnderTest(Protocol):
+    """`media_url`: where calls go. `host`: for the report, without a token."""
+
+    media_url: str
+    host: str
+
+    def words(self, call_sid: str) -> str:
+        """What the agent has said so far in a running call; empty where that can't be known."""
+
+    async def record(self, call_sid: str) -> Mapping[str, Any]:
+        """The record once the call is over; empty when none comes."""
+
+
+@dataclass
+class LocalRelay:
+    """A real relay with the user's own settings and agents, on the loopback interface of this process."""
+
+    media_url: str
+    folder: Path
+    _app: Any
+    host: str = "a relay in this process"
+
+    def words(self, call_sid: str) -> str:
+        """See RelayUnderTest."""
+        call = self._app[RELAY].calls.get(call_sid)
+        if call is None:
+            return ""
+        return " ".join(turn.text for turn in call.transcript.so_far() if turn.speaker == "agent")
+
+    async def record(self, call_sid: str) -> Mapping[str, Any]:
+        """See RelayUnderTest."""
+        path = self.folder / "logs" / f"{call_sid}.json"
+        return await _patiently(lambda: path.read_bytes() if path.exists() else None)
+
+
+@asynccontextmanager
+async def local(environ: Mapping[str, str], folder: Path) -> AsyncIterator[LocalRelay]:
+    """Start it. Raises SettingError for settings that can't be used."""
+    mine = {
+        **{name: value for name, value in environ.items() if name not in _NOT_HERE},
+        "HOST": "127.0.0.1",
+        "STORE": f"file:{folder}",
+    }
+    app = create_app(Settings.from_env(mine))
+    async with serving(app) as url:
+        yield LocalRelay(url.replace("http://", "ws://") + "/media", folder, app)
+
+
+_NOT_HERE: Final = {"EVENTS_URL", "EVENTS_SECRET", "MEDIA_TOKEN", "MEDIA_BASIC_AUTH", "PUBLIC_URL", "PORT"}
+"""Nobody but this process reaches the relay, and its records stay in the rehearsal's own folder."""
+
+
+@dataclass
+class DeployedRelay:
+    """A relay that runs elsewhere; `store` is where its records end up, None where they can't be read."""
+
+    media_url: str
+    host: str
+    store: Store | None = None
+
+    def words(self, call_sid: str) -> str:
+        """Not known while the call runs."""
+        return ""
+
+    async def record(self, call_sid: str) -> Mapping[str, Any]:
+        """See RelayUnderTest."""
+        store = self.store
+        if store is None:
+            return {}
+        return await _patiently(lambda: _content(store, f"logs/{call_sid}.json"))
+
+
+def _content(store: Store, key: str) -> bytes | None:
+    found = store.read(key)
+    return None if found is None else found.body
+
+
+async def _patiently(read: Callable[[], bytes | None]) -> Mapping[str, Any]:
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + RECORD_PATIENCE_S
+    while True:
+        content = await asyncio.to_thread(read)
+        document: Any = json.loads(content) if content else {}
+        if isinstance(document, dict) and (document.get("ended_at") or loop.time() >= give_up_at):
+            return document
+        await asyncio.sleep(0.25)

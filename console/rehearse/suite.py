@@ -1,0 +1,246 @@
+"""A suite of rehearsed callers: a folder with suite.toml and one TOML file for each caller."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from console.rehearse.trigger import Trigger
+from relay import audio
+
+SCRIPTS: Final[Mapping[str, str]] = {
+    "en": "LATIN",
+    "hi": "DEVANAGARI",
+    "mr": "DEVANAGARI",
+    "bn": "BENGALI",
+    "ta": "TAMIL",
+    "te": "TELUGU",
+    "kn": "KANNADA",
+    "ml": "MALAYALAM",
+    "gu": "GUJARATI",
+    "pa": "GURMUKHI",
+}
+"""Languages that `expect.language` can tell apart, by how the Unicode names of their letters begin."""
+LANGUAGES: Final = tuple(SCRIPTS)
+BUILTIN: Final = "builtin:"
+AMBIENCES: Final = Path(audio.__file__).parent / "assets"
+HERE: Final = Path(__file__).parent / "suites"
+Read = TypeVar("Read")
+
+
+class SuiteError(ValueError):
+    """A suite that can't be played; names the file and what is wrong in it."""
+
+
+class Voice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How a text becomes sound: exactly one of `espeak` (a voice of espeak-ng), `command` (with {text} and {file} as
+    words of their own) and `url` (POST {"text", "voice"}, answered with a WAV file). `speed`: words a minute."""
+
+    espeak: str = ""
+    command: tuple[str, ...] = ()
+    url: str = ""
+    key_env: str = ""
+    speed: int = 165
+    pitch: int = 50
+
+
+class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The phone line. `noise`: a WAV file below the suite, or `builtin:NAME` for an ambience of the relay's, `snr_db`
+    under the caller's speech; `echo_ms` and `echo_db`:
+    what the line plays comes back into it so late and at that level; `lost`: seconds [from, to] of which nothing of
+    the caller arrives."""
+
+    rate_hz: int = 8000
+    noise: str = ""
+    snr_db: float = 15.0
+    echo_ms: float = 0.0
+    echo_db: float = -12.0
+    lost: tuple[tuple[float, float], ...] = ()
+
+
+class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One thing the caller does. `say`: words, or `file:NAME.wav` below the suite. `back_channel`: a "yes, yes" that is
+    meant as encouragement and must not stop the agent."""
+
+    when: str = "agent finished"
+    say: str = ""
+    press: str = ""
+    hang_up: bool = False
+    back_channel: bool = False
+
+    @property
+    def trigger(self) -> Trigger:
+        """`when`, read."""
+        return Trigger.parse(self.when)
+
+
+class Goal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A caller played by a language model (REHEARSE_MODEL_URL). `facts` are what it may tell when asked; it hangs up
+    when it has what it `wants`, after `turns` turns, or once it has used `tokens` tokens."""
+
+    wants: str
+    persona: str = "an ordinary caller"
+    facts: tuple[str, ...] = ()
+    patience: str = "patient"
+    language: str = "English"
+    turns: int = 12
+    tokens: int = 8000
+
+
+class ToolUsed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A tool that must have been called, with these parameters among others."""
+
+    name: str
+    parameters: Mapping[str, Any] = {}
+
+
+class Expect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What must be true of the call; what is not given is not judged. Times in milliseconds.
+
+    `said`, `never_said`: regular expressions over the agent's words. `figures`: numbers that must be read out, in
+    digits or words. `answer_p95`: from the caller's last sound to the agent's first, heard. `stopped_within`: after
+    the caller cut in. `interruptions`: how often the agent may be stopped; by default as often as the caller cuts in,
+    so that echo, noise or a back-channel that stops it is a failure. `judge`: rules for a language model, which can
+    only add failures.
+    """
+
+    said: tuple[str, ...] = ()
+    never_said: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
+    tools: tuple[ToolUsed, ...] = ()
+    transfer: str | None = None
+    ended_by: str = ""
+    end_reason: str = ""
+    answer_p95: int | None = None
+    longest_silence: int | None = None
+    talk_over: int | None = None
+    stopped_within: int | None = None
+    interruptions: int | None = None
+    language: str = ""
+    cost: float | None = None
+    judge: tuple[str, ...] = ()
+
+
+class CallerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One caller. `name` is the file's. `steps` are taken in order, `reactions` when their time comes, once each."""
+
+    name: str = ""
+    title: str
+    voice: str = ""
+    from_: str = msgspec.field(default="09876500001", name="from")
+    to: str = "08047100002"
+    parameters: Mapping[str, str] = {}
+    agent: str = ""
+    line: Line = Line()
+    steps: tuple[Step, ...] = ()
+    reactions: tuple[Step, ...] = ()
+    goal: Goal | None = None
+    max_seconds: float = 120.0
+    expect: Expect = Expect()
+
+
+class SuiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """suite.toml. `hearing`: `record` (the vendor's transcript), `pocketsphinx` (recognised on this machine, English
+    only), or a command that gets {file} and prints words. `price_per_minute` is used by `expect.cost`."""
+
+    title: str
+    voice: str = ""
+    voices: Mapping[str, Voice] = {}
+    hearing: str | tuple[str, ...] = "record"
+    price_per_minute: float = 0.0
+    currency: str = "USD"
+    expect: Expect = Expect()
+
+
+class Suite(msgspec.Struct, frozen=True, kw_only=True):
+    """A suite as read: its folder, its settings, its callers in the order of their names."""
+
+    folder: Path
+    file: SuiteFile
+    callers: tuple[CallerFile, ...]
+
+    def sound(self, name: str) -> Path:
+        """Where a sound file that the suite names is. Raises SuiteError."""
+        if name.startswith(BUILTIN):
+            found = sorted(AMBIENCES.glob(f"{name.removeprefix(BUILTIN)}.*"))
+            if not found:
+                known = ", ".join(sorted(f"{BUILTIN}{path.stem}" for path in AMBIENCES.iterdir()))
+                raise SuiteError(f"{name!r}: expected one of {known}")
+            return found[0]
+        path = (self.folder / name).resolve()
+        if not path.is_relative_to(self.folder.resolve()) or not path.is_file():
+            raise SuiteError(f"{name!r}: expected a WAV file below {self.folder.name}")
+        return path
+
+    def voice(self, caller: CallerFile) -> Voice:
+        """The voice this caller speaks with."""
+        name = caller.voice or self.file.voice
+        return self.file.voices[name] if name else Voice(espeak="en")
+
+
+def load(name: str) -> Suite:
+    """A suite from a folder, or one that comes with the product by its name. Raises SuiteError."""
+    folder = Path(name)
+    if not folder.is_dir() and (HERE / name).is_dir():
+        folder = HERE / name
+    if not folder.is_dir():
+        shipped = ", ".join(sorted(path.name for path in HERE.iterdir() if path.is_dir()))
+        raise SuiteError(f"no suite {name!r}: expected a folder with suite.toml, or one of {shipped}")
+    file = _read(folder / "suite.toml", SuiteFile, {})
+    callers = tuple(
+        _read(path, CallerFile, {"name": path.stem}) for path in sorted(folder.glob("*.toml")) if path.stem != "suite"
+    )
+    if not callers:
+        raise SuiteError(f"{folder.name}: no caller: expected a TOML file beside suite.toml")
+    suite = Suite(folder=folder, file=file, callers=callers)
+    for caller in callers:
+        _check(suite, caller)
+    return suite
+
+
+def _read(path: Path, kind: type[Read], more: Mapping[str, Any]) -> Read:
+    try:
+        return msgspec.convert({**more, **tomllib.loads(path.read_text(encoding="utf-8-sig"))}, kind)
+    except FileNotFoundError:
+        raise SuiteError(f"{path}: there is no such file") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise SuiteError(f"{path.name}: {error}") from None
+
+
+def _check(suite: Suite, caller: CallerFile) -> None:
+    """What only shows when it is used would spoil a run that costs money."""
+    where = f"{caller.name}.toml"
+    voice = caller.voice or suite.file.voice
+    if voice and voice not in suite.file.voices:
+        raise SuiteError(f"{where}: voice = {voice!r}: expected one of {', '.join(suite.file.voices) or 'none is set'}")
+    if caller.goal and caller.steps:
+        raise SuiteError(f"{where}: expected either goal or steps, not both")
+    if not caller.goal and not caller.steps and not caller.reactions:
+        raise SuiteError(f"{where}: expected steps, reactions or a goal")
+    for step in (*caller.steps, *caller.reactions):
+        try:
+            step.trigger  # noqa: B018 - read for its error
+        except ValueError as error:
+            raise SuiteError(f"{where}: {error}") from None
+        if step.say.startswith("file:"):
+            _sound(suite, where, step.say.removeprefix("file:"))
+    for language in (caller.expect.language, suite.file.expect.language):
+        if language and language not in LANGUAGES:
+            raise SuiteError(f"{where}: language = {language!r}: expected one of {', '.join(LANGUAGES)}")
+    if caller.line.noise:
+        _sound(suite, where, caller.line.noise)
+    for pattern in (*caller.expect.said, *caller.expect.never_said, *suite.file.expect.said):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise SuiteError(f"{where}: {pattern!r} is not a regular expression: {error}") from None
+
+
+def _sound(suite: Suite, where: str, name: str) -> None:
+    try:
+        suite.sound(name)
+    except SuiteError as error:
+        raise SuiteError(f"{where}: {error}") from None
