@@ -36,8 +36,10 @@ class Settings:
     elevenlabs_base_url: str = ""
 
     ambience: str = ""
-    """A file, `office`, or empty for none."""
+    """A file, one of BUILT_IN (relay/audio/ambience.py), or empty for none."""
     ambience_volume: float = 0.3
+    ambience_duck_db: float = 6.0
+    """How much quieter the ambience is while the agent speaks."""
     fallback_speech: str = "apology"
     """What callers hear whom no agent can take: a sound file, `apology` (built in) or `none`."""
     chunk_size: int = 1600
@@ -81,6 +83,7 @@ class Settings:
             elevenlabs_base_url=env.text("ELEVENLABS_BASE_URL"),
             ambience=env.text("BACKGROUND_SOUND_FILE", "BG_SOUND_FILE"),
             ambience_volume=env.number("BACKGROUND_SOUND_VOLUME", "BG_SOUND_VOLUME", default=0.3, low=0, high=1),
+            ambience_duck_db=env.number("BACKGROUND_SOUND_DUCK_DB", default=6, low=0, high=30),
             fallback_speech=env.text("FALLBACK_SPEECH_FILE", default="apology"),
             chunk_size=env.integer("CHUNK_SIZE", default=1600, low=FRAME_UNIT, high=MAX_PAYLOAD),
             media_token=env.secret("MEDIA_TOKEN"),

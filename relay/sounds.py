@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 from relay.agents.roster import AgentSpec, Roster
 from relay.audio.ambience import Ambience, AmbienceTrack
@@ -35,13 +36,19 @@ class Sounds:
         names = {settings.fallback_speech, *(agent.fallback_speech for agent in roster)} - {"", NONE}
         self._apologies = {name: _load(name) for name in names}
 
-    def ambience(self, agent: AgentSpec, rate_hz: int) -> AmbienceTrack | None:
-        """A fresh track of the agent's ambience for one call, None when it has none."""
+    def ambience(self, agent: AgentSpec, rate_hz: int, call_sid: str = "") -> AmbienceTrack | None:
+        """A fresh track of the agent's ambience for one call, None when it has none.
+
+        Each call begins somewhere else in it, the same one always in the same place: two calls at the same time, or a
+        caller who calls again, would know a ringing telephone by its moment.
+        """
         name = self._settings.ambience if agent.ambience is None else agent.ambience
         if not name:
             return None
         volume = self._settings.ambience_volume if agent.ambience_volume is None else agent.ambience_volume
-        return AmbienceTrack(self._ambiences[name].at(rate_hz), volume)
+        duck_db = self._settings.ambience_duck_db if agent.duck_db is None else agent.duck_db
+        loop = self._ambiences[name].at(rate_hz)
+        return AmbienceTrack(loop, volume, duck_db=duck_db, start=crc32(call_sid.encode()) % len(loop))
 
     def apology(self, agent: AgentSpec, rate_hz: int) -> Apology | None:
         """What is said to the caller when no agent is left; None: nothing."""

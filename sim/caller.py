@@ -13,7 +13,7 @@ from sim.sound import Pcm, level_db
 from sim.speech import spoken
 
 SPEECH_DB = -31.0
-"""Louder than this is speech to the caller: the lines are at -20 dBFS, the built-in ambience stays below -34."""
+"""Louder than this is speech to the caller: lines are at -20 dBFS, the office stays below -32 at its usual volume."""
 
 
 class When(StrEnum):

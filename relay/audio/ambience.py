@@ -1,6 +1,8 @@
 """The background sound: read once, converted once a rate, shared by every call."""
 
+from functools import lru_cache
 from importlib import resources
+from math import log10
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +16,7 @@ from relay.exotel import LINE_RATES
 
 Gains = NDArray[np.float32]
 
-BUILT_IN: Final = "office"
+BUILT_IN: Final = ("office", "call-centre", "street", "quiet", "typing")
 _SEAM_SECONDS: Final = 0.05
 _RAMP_SECONDS: Final = 0.08  # short enough to feel immediate, long enough not to click
 LEVEL_DB: Final = -30.0  # of full scale: what any file is brought to, so that a volume means the same for all
@@ -35,6 +37,7 @@ class Loop:
         head = sound[:seam] * fade_in + sound[-seam:] * fade_in[::-1]  # equal power: the parts are not correlated
         self._sound = np.concatenate([pcm.saturate(head), sound[seam:-seam]])
         self.rate_hz = rate_hz
+        self.rms = float(np.sqrt(np.mean(np.square(self._sound, dtype=np.float64))))
         self._scaled: dict[float, pcm.Samples] = {}
         self._used: dict[float, int] = {}
         self._taken = 0
@@ -87,14 +90,19 @@ class Ambience:
 
     @classmethod
     def load(cls, name: str) -> "Ambience":
-        """Read the sound file `name`, or the built-in `office`. Raises SoundFileError."""
-        if name == BUILT_IN:
-            with resources.as_file(resources.files("relay.audio") / "assets" / "office.wav") as path:
-                return cls(*read_mono(path))
+        """Read the sound file `name`, or one that is BUILT_IN. Raises SoundFileError."""
+        if name in BUILT_IN:
+            return _built_in(name)
         sound, rate_hz = read_mono(Path(name))
         if len(sound) < rate_hz / 2:
             raise SoundFileError(f"ambience {name}: expected at least half a second, got {len(sound) / rate_hz:.2f} s")
         return cls(normalised(sound), rate_hz)
+
+
+@lru_cache(maxsize=len(BUILT_IN))
+def _built_in(name: str) -> Ambience:
+    with resources.as_file(resources.files("relay.audio") / "assets" / f"{name}.flac") as path:
+        return Ambience(*read_mono(path))
 
 
 def normalised(sound: pcm.Samples) -> pcm.Samples:
@@ -128,6 +136,12 @@ class AmbienceTrack:
     def silent(self) -> bool:
         """Nothing to be heard now, and nothing asked for."""
         return self._gain == 0.0 and self._target == 0.0
+
+    @property
+    def level_db(self) -> float | None:
+        """How loud it is asked to be, in dB of full scale; None when it is switched off, or silence."""
+        level = self._loop.rms * self._target
+        return round(20 * log10(level / 32768), 1) if level else None
 
     @property
     def _target(self) -> float:

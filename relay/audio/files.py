@@ -20,7 +20,7 @@ class SoundFileError(ValueError):
 
 
 def read_mono(path: Path) -> tuple[pcm.Samples, int]:
-    """Samples and their rate: a WAV of any rate, width and channel count, or raw s16le mono at 8 kHz by its ending."""
+    """Samples and rate: WAV or FLAC of any rate, width and channel count; raw s16le mono at 8 kHz by its ending."""
     try:
         if path.suffix.lower() in RAW_SUFFIXES:
             data = path.read_bytes()
@@ -33,7 +33,7 @@ def read_mono(path: Path) -> tuple[pcm.Samples, int]:
     except OSError as error:
         raise SoundFileError(f"sound file {path}: {error.strerror or error}") from None
     except soundfile.LibsndfileError as error:
-        expected = f"a WAV file, or raw s16le with one of the endings {', '.join(sorted(RAW_SUFFIXES))}"
+        expected = f"a WAV or FLAC file, or raw s16le with one of the endings {', '.join(sorted(RAW_SUFFIXES))}"
         raise SoundFileError(f"sound file {path}: expected {expected}: {error.error_string}") from None
     if len(sound) == 0:
         raise SoundFileError(f"sound file {path}: expected sound, got none")

@@ -349,3 +349,12 @@ def test_a_change_of_volume_under_speech():
 
 def played_under(track: AmbienceTrack, frames: list[tuple[int, tuple[int, int]]]):
     return np.concatenate([track.take(count, speech) for count, speech in frames])
+
+
+def test_a_ramp_always_arrives():
+    """In 32-bit numbers start + (target - start) is not always target: a ramp never ended, and cost every frame."""
+    track = AmbienceTrack(loop(noise(RATE)), 0.3)
+    for hundredths in range(101):
+        track.volume = hundredths / 100
+        track.take(RATE // 8)
+        assert type(track._gains(1)) is float

@@ -92,7 +92,7 @@ def test_a_folder_is_not_a_sound(tmp_path, name):
 )
 def test_what_is_not_a_sound_is_named_with_what_was_expected(tmp_path, content):
     (tmp_path / "letter.wav").write_bytes(content)
-    with pytest.raises(SoundFileError, match=r"letter\.wav: expected a WAV file, or raw s16le"):
+    with pytest.raises(SoundFileError, match=r"letter\.wav: expected a WAV or FLAC file, or raw s16le"):
         read_mono(tmp_path / "letter.wav")
 
 

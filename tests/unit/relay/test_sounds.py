@@ -118,5 +118,5 @@ def test_who_wants_no_apology_says_so():
 def test_a_file_that_can_not_be_used_stops_the_start(tmp_path, where, kind):
     (tmp_path / "letter.wav").write_text("not a sound")
     name = {kind: str(tmp_path / "letter.wav")}
-    with pytest.raises(SoundFileError, match=r"letter\.wav: expected a WAV file"):
+    with pytest.raises(SoundFileError, match=r"letter\.wav: expected a WAV or FLAC file"):
         sounds(spec("day", **(name if where == "agent" else {})), **(name if where == "settings" else {}))

@@ -1,13 +1,12 @@
 import numpy as np
 import pytest
 
+from relay.audio.ambience import Ambience
 from sim.heard import find_line
-from sim.processes import ROOT
-from sim.sound import resampled
-from sim.speech import lines, read_wav, spoken
+from sim.speech import lines, spoken
 
 RATE = 8000
-OFFICE = (resampled(read_wav(ROOT / "relay" / "audio" / "assets" / "office.wav"), 16000, RATE) * 0.3).astype(np.int16)
+OFFICE = Ambience.load("office").at(RATE).take(0, 60 * RATE, 0.3)
 
 
 def track(*pieces):

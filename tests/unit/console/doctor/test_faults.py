@@ -245,7 +245,9 @@ FAULTS = {
     ),
     "no AGENTS_FILE": Fault(Day(given={"AGENTS_FILE": "/nowhere/agents.toml"}), "settings.agents", "readable TOML"),
     "no ambience": Fault(Day(given={"BACKGROUND_SOUND_FILE": "/nowhere/hum.wav"}), "settings.sounds", "hum.wav"),
-    "an ambience that is none": Fault(Day(given={"BACKGROUND_SOUND_FILE": __file__}), "settings.sounds", "a WAV file"),
+    "an ambience that is none": Fault(
+        Day(given={"BACKGROUND_SOUND_FILE": __file__}), "settings.sounds", "a WAV or FLAC file"
+    ),
     "a number that is none": Fault(
         Day(given={"TRANSFER_TARGETS": '{"desk": "18001234567"}'}), "settings.targets", "E.164"
     ),

@@ -1,0 +1,191 @@
+"""What the ambiences are made of: noise, rooms, voices that say nothing, keys, telephones, engines. Nothing but numpy.
+
+Everything is circular. Noise is shaped in the frequency domain over the whole length, events and echoes wrap around
+the end, so the last sample runs into the first and a file loops without a seam.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Sound = NDArray[np.float64]
+Curve = tuple[tuple[float, float], ...]
+"""(Hz, dB) points."""
+
+RATE_HZ = 16_000
+
+
+def rms(sound: Sound) -> float:
+    return float(np.sqrt(np.mean(sound**2)))
+
+
+def level(sound: Sound, db: float, *, peak: bool = False) -> Sound:
+    """`sound` at `db` relative to full scale: its RMS, or its peak."""
+    reference = np.abs(sound).max() if peak else rms(sound)
+    levelled: Sound = sound * 10 ** (db / 20) / reference
+    return levelled
+
+
+@dataclass
+class Parts:
+    """Sounds of one length, the same every time for the same seed."""
+
+    seconds: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        self.samples = RATE_HZ * self.seconds
+        self.rng = np.random.default_rng(self.seed)
+
+    # --- noise and space ---
+
+    def noise(self, curve_hz_db: Curve) -> Sound:
+        """Noise, RMS 1, whose spectrum follows the points, joined by lines over the logarithm of frequency."""
+        hz = np.fft.rfftfreq(self.samples, 1 / RATE_HZ)
+        points = np.array(curve_hz_db)
+        db = np.interp(np.log(np.maximum(hz, 1.0)), np.log(points[:, 0]), points[:, 1])
+        spectrum = 10 ** (db / 20) * np.exp(2j * np.pi * self.rng.random(hz.size))
+        spectrum[0] = 0
+        noise = np.fft.irfft(spectrum, self.samples)
+        unit: Sound = noise / rms(noise)
+        return unit
+
+    def room(self, sound: Sound, seconds: float, low_pass_hz: float, direct: float) -> Sound:
+        """`sound` in a room: `direct` of it plain, the rest as a decaying echo, all darker above `low_pass_hz`."""
+        time = np.arange(int(RATE_HZ * seconds * 1.5)) / RATE_HZ
+        echo = np.zeros(self.samples)
+        echo[: time.size] = self.rng.standard_normal(time.size) * 10 ** (-3 * time / seconds)
+        echo /= np.sqrt(np.sum(echo**2))
+        echo *= 1 - direct
+        echo[0] += direct
+        hz = np.fft.rfftfreq(self.samples, 1 / RATE_HZ)
+        darken = 1 / (1 + (hz / low_pass_hz) ** 4) ** 0.5
+        return np.fft.irfft(np.fft.rfft(sound) * np.fft.rfft(echo) * darken, self.samples)
+
+    def wandering(self, low: float, high: float, every_s: float) -> Sound:
+        """A smooth random course between two values, a new target about every `every_s` seconds."""
+        steps = np.cumsum(self.rng.uniform(0.6, 1.4, int(self.seconds / every_s * 2))) * every_s
+        targets = self.rng.uniform(low, high, steps.size)
+        last = np.searchsorted(steps, self.seconds)
+        targets[last:] = targets[0]  # where it began, so that it goes round
+        window = np.hanning(int(every_s * RATE_HZ * 0.8))
+        course = np.interp(np.arange(self.samples) / RATE_HZ, steps, targets)
+        padded = np.concatenate([course[-window.size :], course, course[: window.size]])
+        return np.convolve(padded, window / window.sum(), mode="same")[window.size : -window.size]
+
+    def place(self, track: Sound, sound: Sound, at_s: float) -> None:
+        """Add `sound` to `track`, around the end if need be."""
+        first = int(at_s * RATE_HZ) % self.samples
+        head = sound[: self.samples - first]
+        track[first : first + head.size] += head
+        track[: sound.size - head.size] += sound[head.size :]
+
+    # --- people ---
+
+    def phrases(self, pause_s: tuple[float, float]) -> Sound:
+        """How loud a voice is: phrases of syllables, with a breath of `pause_s` between them."""
+        loud = np.zeros(self.samples)
+        at, stop = self.rng.uniform(0.0, 0.5), self.seconds - 0.4
+        while at < stop:
+            end = min(stop, at + self.rng.uniform(1.2, 3.2))
+            while at < end:
+                length = self.rng.uniform(0.11, 0.26)
+                syllable = np.hanning(int(length * RATE_HZ)) ** 0.7 * self.rng.uniform(0.35, 1.0)
+                self.place(loud, syllable, at)
+                at += length * self.rng.uniform(0.75, 1.05)
+            at += self.rng.uniform(*pause_s)
+        return loud
+
+    def voice(self, pitch_hz: float, pause_s: tuple[float, float], breath: float = 0.05) -> Sound:
+        """Somebody talking: the melody and rhythm of speech through wandering formants, no words. RMS 1."""
+        pitch = self.wandering(pitch_hz * 0.82, pitch_hz * 1.22, 0.35) * (1 + 0.012 * self.wandering(-1, 1, 0.03))
+        phase = 2 * np.pi * np.cumsum(pitch) / RATE_HZ
+        phase *= np.rint(phase[-1] / (2 * np.pi)) * 2 * np.pi / phase[-1]  # whole turns: it goes round
+        formants = [
+            (self.wandering(320, 760, 0.17), 90.0, 1.0),
+            (self.wandering(850, 2050, 0.17), 130.0, 0.45),
+            (self.wandering(2300, 2800, 0.3), 200.0, 0.16),
+        ]
+        sound = np.zeros(self.samples)
+        for harmonic in range(1, int(3400 / pitch_hz)):
+            hz = harmonic * pitch
+            strength = sum(gain / (1 + ((hz - centre) / width) ** 2) for centre, width, gain in formants)
+            sound += strength * np.sin(harmonic * phase) / harmonic**0.4
+        loud = self.phrases(pause_s)
+        hiss = self.noise(((500, -40), (1800, -6), (2800, 0), (4000, -6), (7000, -30)))
+        sound = loud * sound + breath * np.roll(loud, int(0.06 * RATE_HZ)) * hiss
+        return np.roll(sound / rms(sound), self.rng.integers(self.samples))
+
+    def voices(self, pitches: tuple[float, ...], pause_s: tuple[float, float], breath: float = 0.05) -> Sound:
+        """Several at once."""
+        return sum((self.voice(pitch, pause_s, breath) for pitch in pitches), np.zeros(self.samples))
+
+    # --- things ---
+
+    def key(self) -> Sound:
+        """One key: a press and, a little later, a softer release; each a few milliseconds of dull noise."""
+        press = np.zeros(int(0.14 * RATE_HZ))
+        for at_s, loud in ((0.0, 1.0), (self.rng.uniform(0.06, 0.1), self.rng.uniform(0.3, 0.5))):
+            size = int(0.022 * RATE_HZ)
+            first = int(at_s * RATE_HZ)
+            time = np.arange(size) / RATE_HZ
+            tone = np.sin(2 * np.pi * self.rng.uniform(900, 2100) * time + self.rng.uniform(0, 6))
+            noise = np.convolve(self.rng.standard_normal(size), np.ones(3) / 3, mode="same")
+            knock = np.exp(-time / 0.0035) * (1 - np.exp(-time / 0.0006))
+            press[first : first + size] += loud * (noise + 0.5 * tone) * knock
+        return press * self.rng.uniform(0.55, 1.0)
+
+    def typing(self, pause_s: tuple[float, float]) -> Sound:
+        """Words typed one after another, with `pause_s` between them."""
+        track, at = np.zeros(self.samples), self.rng.uniform(0, 0.3)
+        while at < self.seconds - 1:
+            for _ in range(self.rng.integers(3, 16)):
+                self.place(track, self.key(), at)
+                at += self.rng.uniform(0.09, 0.2) + (self.rng.uniform(0.1, 0.3) if self.rng.random() < 0.12 else 0)
+            at += self.rng.uniform(*pause_s)
+        return track
+
+    def ringing(self, tones_hz: tuple[float, float], trill_hz: float, times: int) -> Sound:
+        """A desk telephone that rings `times`, a second long each."""
+        sound = np.zeros(int((2.4 * times) * RATE_HZ))
+        time = np.arange(int(1.0 * RATE_HZ)) / RATE_HZ
+        upper = (time * trill_hz) % 1 < 0.5
+        trill = np.where(upper, np.sin(2 * np.pi * tones_hz[0] * time), np.sin(2 * np.pi * tones_hz[1] * time))
+        ring = trill * np.minimum(1, time / 0.03) * np.minimum(1, (time[-1] - time) / 0.15)
+        for number in range(times):
+            first = int(2.3 * number * RATE_HZ)
+            sound[first : first + ring.size] += ring
+        return sound
+
+    def paper(self, length_s: float) -> Sound:
+        """A page turned."""
+        size = int(length_s * RATE_HZ)
+        rustle = self.noise(((300, -30), (1500, -8), (3500, 0), (6000, -6), (8000, -18)))[:size]
+        crackle = np.interp(np.arange(size), np.arange(0, size + 240, 240), self.rng.random(size // 240 + 2) ** 3)
+        turned: Sound = rustle * crackle * np.hanning(size)
+        return turned
+
+    def horn(self, tones_hz: tuple[float, ...], length_s: float) -> Sound:
+        """A car's or a scooter's horn, some way off."""
+        time = np.arange(int(length_s * RATE_HZ)) / RATE_HZ
+        sound: Sound = sum((np.tanh(3 * np.sin(2 * np.pi * hz * time)) for hz in tones_hz), np.zeros(time.size))
+        blown: Sound = sound * np.minimum(1, time / 0.02) * np.minimum(1, (time[-1] - time) / 0.06)
+        return blown
+
+    def passing(self, noise: Sound, at_s: tuple[float, ...], length_s: float) -> Sound:
+        """`noise` that comes near and goes at each of the times."""
+        near = np.zeros(self.samples)
+        for at in at_s:
+            self.place(near, np.hanning(int(length_s * RATE_HZ)) ** 2, at)
+        return noise * near
+
+    def engine(self, beat_hz: float) -> Sound:
+        """An auto-rickshaw that idles: a dull knock, a little uneven, `beat_hz` times a second. RMS 1."""
+        track, at = np.zeros(self.samples), 0.0
+        time = np.arange(int(0.05 * RATE_HZ)) / RATE_HZ
+        while at < self.seconds:
+            ring = np.exp(-time / 0.009) * np.sin(2 * np.pi * self.rng.uniform(150, 210) * time)
+            self.place(track, ring * self.rng.uniform(0.7, 1.0), at)
+            at += self.rng.normal(1.0, 0.04) / beat_hz
+        return track / rms(track)

@@ -1,0 +1,44 @@
+"""Draws docs/images/ambience.png: ten seconds of each ambience as it is, and behind a mobile's codec.
+
+Needs libopencore-amrnb0 from Debian. Blue in a phone's picture is what it sent as a description and made up.
+"""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+from relay.audio.ambience import BUILT_IN, Ambience
+from tests.support.amr import FRAME, RATE_HZ, transmit
+
+TARGET = Path(__file__).parent.parent / "docs" / "images" / "ambience.png"
+SECONDS = 10
+VOLUME = 0.3
+
+
+def main() -> None:
+    figure, axes = plt.subplots(len(BUILT_IN), 2, figsize=(8, 8), sharex=True, sharey=True)
+    for name, (plain, phone) in zip(BUILT_IN, axes, strict=True):
+        sound = Ambience.load(name).at(RATE_HZ).take(0, 2 * SECONDS * RATE_HZ, VOLUME)
+        sent = transmit(sound)
+        for axis, shown in ((plain, sound), (phone, sent.sound)):
+            axis.specgram(shown[SECONDS * RATE_HZ :].astype(float) + 1e-3, NFFT=160, Fs=RATE_HZ, noverlap=0,
+                          vmin=-40, vmax=30, cmap="magma")  # fmt: skip
+            axis.set_ylim(0, 3600)
+        made_up = ~sent.speech[SECONDS * RATE_HZ // FRAME :]
+        times = np.arange(made_up.size) * FRAME / RATE_HZ
+        phone.fill_between(times, 3450, 3600, where=made_up, color="deepskyblue", step="post")
+        plain.set_ylabel(f"{name}\nHz")
+    axes[0][0].set_title("on the line")
+    axes[0][1].set_title("behind AMR 12.2 kbit/s with DTX")
+    for axis in axes[-1]:
+        axis.set_xlabel("s")
+    figure.tight_layout()
+    figure.savefig(TARGET, dpi=60)
+
+
+if __name__ == "__main__":
+    main()

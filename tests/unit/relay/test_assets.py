@@ -1,0 +1,121 @@
+"""What the relay's own ambiences are promised to be: even, endless, and still themselves on a telephone."""
+
+import os
+from importlib import resources
+
+import numpy as np
+import pytest
+
+from relay.audio import pcm
+from relay.audio.ambience import BUILT_IN, Ambience
+from relay.audio.files import read_mono
+from sim.sound import level_db
+from tests.support.amr import LIBRARY, library, transmit
+
+ROOMS = tuple(name for name in BUILT_IN if name != "typing")
+LIVELY = tuple(name for name in BUILT_IN if name != "quiet")
+VOLUMES = (1.0, 0.3, 0.2)
+
+needs_codec = pytest.mark.skipif(
+    library() is None and "CI" not in os.environ, reason=f"AMR is not installed: apt-get install {LIBRARY}"
+)
+
+
+def file(name: str):
+    with resources.as_file(resources.files("relay.audio") / "assets" / f"{name}.flac") as path:
+        return read_mono(path)
+
+
+def on_the_line(name: str, volume: float):
+    endless = Ambience.load(name).at(8000)
+    return endless.take(0, len(endless), volume)
+
+
+def bright_db(sound) -> float:
+    """Power between 2 and 3.4 kHz against that of the telephone band."""
+    hz = np.fft.rfftfreq(len(sound), 1 / 8000)
+    power = np.abs(np.fft.rfft(sound.astype(float))) ** 2
+    upper, band = power[(hz >= 2000) & (hz < 3400)].sum(), power[(hz >= 100) & (hz < 3400)].sum()
+    return float(10 * np.log10(upper / band))
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_it_is_a_minute_long_small_and_goes_round_without_a_seam(name):
+    sound, rate_hz = file(name)
+    assert rate_hz == 16_000
+    assert len(sound) >= 60 * rate_hz
+    with resources.as_file(resources.files("relay.audio") / "assets" / f"{name}.flac") as path:
+        assert path.stat().st_size < 1.5 * 2**20
+    assert level_db(sound) == pytest.approx(-30, abs=0.5)
+    assert abs(sound.mean()) < 15
+    steps = np.abs(np.diff(sound.astype(int)))
+    assert abs(int(sound[0]) - int(sound[-1])) < np.percentile(steps, 99)
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_a_room_is_even(name):
+    """Nothing in it makes the caller, or the agent, start."""
+    sound, rate_hz = file(name)
+    levels = np.array([level_db(sound[at : at + rate_hz // 10]) for at in range(0, len(sound), rate_hz // 10)])
+    assert levels.std() < 3
+    assert levels.max() < -23
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_no_tone_stands_out(name):
+    """Of its surroundings, by more than speech's own harmonics do."""
+    sound = file(name)[0].astype(float)
+    frames = sound[: sound.size // 8192 * 8192].reshape(-1, 8192) * np.hanning(8192)
+    power = 10 * np.log10(np.mean(np.abs(np.fft.rfft(frames)) ** 2, axis=0)[20:4000])
+    around = np.convolve(power, np.ones(101) / 101, mode="same")
+    assert (power - around)[60:-60].max() < 12
+
+
+@needs_codec
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_on_a_mobile_it_does_not_come_in_gusts(name):
+    """The office before this one was speech to the network's voice detector 2.5 times a second, and noise in between:
+    88 to 94 % of it was made up by the other end."""
+    for volume in VOLUMES:
+        for kbps in (12.2, 4.75):
+            sent = transmit(on_the_line(name, volume), kbps)
+            assert sent.switches_per_second <= 0.5, (volume, kbps)
+            share = sent.speech.mean()
+            assert share > 0.93 if name in LIVELY else share < 0.05, (volume, kbps)
+
+
+@needs_codec
+@pytest.mark.parametrize("name", ROOMS)
+def test_on_a_mobile_it_is_as_loud_and_as_bright(name):
+    """At 4.75 kbit/s the codec itself makes any noise of many sources 2.5 to 3.5 dB quieter, sent whole or not."""
+    for volume in VOLUMES:
+        sound = on_the_line(name, volume)
+        sent = transmit(sound)
+        assert level_db(sent.sound) == pytest.approx(level_db(sound), abs=1.1)
+        if name == "quiet":
+            assert bright_db(sent.sound) == pytest.approx(bright_db(sound), abs=1)
+        else:
+            assert -15 <= bright_db(sound) <= -12
+            assert -15 <= bright_db(sent.sound) <= -12
+            assert -15 <= bright_db(transmit(sound, 4.75).sound) <= -12
+            plain = transmit(sound, 4.75, dtx=False).sound
+            assert level_db(transmit(sound, 4.75).sound) == pytest.approx(level_db(plain), abs=0.3)
+        assert level_db(transmit(sound, 4.75).sound) > level_db(sound) - 3.7
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_g711_leaves_it_as_it_is(name):
+    sound = on_the_line(name, 0.3)
+    coded = pcm.ulaw_decode(pcm.ulaw_encode(sound))
+    assert level_db(coded) == pytest.approx(level_db(sound), abs=0.2)
+    assert bright_db(coded) == pytest.approx(bright_db(sound), abs=0.6)
+
+
+@needs_codec
+def test_a_little_noise_is_what_a_mobile_makes_of_it_and_of_none_it_makes_none():
+    """Digital silence stays digital silence: a dead line. At -60 dBFS it is a line on which nobody speaks."""
+    silence = np.zeros(4 * 8000, dtype=np.int16)
+    assert not transmit(silence).sound[8000:].any()
+    comfort = on_the_line("quiet", 0.03)
+    assert level_db(comfort) == pytest.approx(-60.5, abs=1)
+    assert level_db(transmit(comfort).sound) == pytest.approx(level_db(comfort), abs=1.5)
