@@ -28,6 +28,7 @@ from relay.agents.seam import (
 )
 from relay.agents.tool_descriptions import END_CALL
 from relay.answer_clock import AnswerClock
+from relay.audio.speech_level import SpeechLevel
 from relay.call_parts import CallParts
 from relay.downlink import Downlink
 from relay.records import AgentEntry
@@ -53,11 +54,13 @@ class AgentLeg:
         self._over: asyncio.Future[Ended] = self._loop.create_future()
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked_again = False
+        self._level: SpeechLevel | None = None
         self._clock = AnswerClock(agent.first_audio_s, agent.answer_s, self._too_late)
         self._tools = ToolUse(
             session,
             parts.tools.and_also(Tool(name=END_CALL, run=self._hang_up, done_when=DoneWhen.HEARD)),
             pacer=parts.pacer,
+            answers=parts.answers,
             clock=self._clock,
             outbox=parts.outbox,
             log=parts.log,
@@ -72,6 +75,8 @@ class AgentLeg:
             return await asyncio.shield(self._over)  # cancelled when the call is over, which is not the agent's end
         finally:
             self._clock.stop()
+            if self._level is not None:
+                self._entry.measured(self._level.meter)
             self._parts.uplink.detach()
             await self._stop_tasks()
 
@@ -134,7 +139,9 @@ class AgentLeg:
         )
         parts.announce()
         await parts.uplink.attach(self.session, formats.heard)
-        downlink = Downlink(parts.playout, parts.pacer, info.line)
+        agent, rate_hz = self._entry.agent, info.line.rate_hz
+        self._level = SpeechLevel(rate_hz, gain_db=agent.gain_db, auto=agent.level == "auto")
+        downlink = Downlink(parts.playout, parts.pacer, info.line, level=self._level, answers=parts.answers)
         downlink.attach(formats.spoken)
         return downlink
 
@@ -179,6 +186,8 @@ class AgentLeg:
             case TurnFailed():
                 self._turn_failed(event)
             case Working(tool, done):
+                if done:
+                    self._parts.answers.tool(self._loop.time())
                 (self._clock.tool_done if done else self._clock.tool_started)(f"vendor's {tool}")
             case Notice(kind, text):
                 self._parts.log.happened("agent_notice", f"{kind}: {text}", kind=kind)

@@ -36,6 +36,15 @@ class Answer:
         """From the end of what is answered to the first speech heard."""
         return self.agent_ms + self.relay_ms
 
+    def as_json(self) -> dict[str, int | str]:
+        """What a turn of the record says of it."""
+        return {
+            "answers": self.to,
+            "answer_ms": self.answer_ms,
+            "agent_ms": self.agent_ms,
+            "relay_ms": self.relay_ms,
+        }
+
 
 @dataclass(slots=True)
 class _Utterance:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from relay import exotel
 from relay.agents.roster import AgentSpec, Roster
 from relay.agents.seam import AgentSession, CallInfo
+from relay.answers import Answers
 from relay.audio.convert import AudioFormat, Encoding
 from relay.audio.playout import Playout
 from relay.call_parts import CallParts
@@ -25,7 +26,7 @@ from relay.logs import CallLog
 from relay.metrics import Metrics
 from relay.outbox import Outbox
 from relay.pacer import Pacer
-from relay.records import CallFacts, EndReason, Quality
+from relay.records import CallFacts, EndReason, Quality, Spread
 from relay.settings import Settings
 from relay.sounds import Sounds
 from relay.tools import Tools, ambience_tool, transfer_tool
@@ -81,9 +82,10 @@ class Call:
             start.call_sid, start.stream_sid, start.from_number, start.to_number, datetime.now(UTC), self._loop.time
         )
         self.transcript = Transcript(self.facts.started_at)
-        self.playout = Playout(services.sounds.ambience(spec, rate_hz) if spec else None)
-        self._pacer = self._make_pacer()
+        self.playout = Playout(services.sounds.ambience(spec, rate_hz, start.call_sid) if spec else None)
         self._uplink = Uplink(self._format, self.quality, on_defect=self._agent_defect)
+        self._answers = Answers(self._uplink.voice, rate_hz)
+        self._pacer = self._make_pacer()
         self._report = self._make_report()
         self._hand_over = HandOver(
             self.facts, services.events, self._pacer, spawn=self._spawn, close=self._close_for_transfer
@@ -99,7 +101,6 @@ class Call:
         limit = self._loop.call_later(self._services.settings.max_call_s, self.end, EndReason.TIME_LIMIT, "")
         self._spawn(self._listen())
         self._spawn(self._pacer.run())
-        self._spawn(self._uplink.run())
         self._spawn(self._uplink.run())
         self._spawn(self._converse())
         try:
@@ -146,6 +147,7 @@ class Call:
             frame_bytes=self._services.settings.chunk_size,
             quality=self.quality,
             on_heard=self._on_heard,
+            answers=self._answers,
         )
 
     def _make_report(self) -> CallReport:
@@ -171,6 +173,7 @@ class Call:
             tools=Tools([transfer_tool(self._hand_over.request), ambience_tool(self.change_ambience)]),
             hand_over=self._hand_over,
             transcript=self.transcript,
+            answers=self._answers,
             quality=self.quality,
             log=self.log,
             metrics=self._services.metrics,
@@ -233,6 +236,7 @@ class Call:
                     self._pacer.mark_echoed(name)
                 case exotel.Dtmf(digit):
                     quality.dtmf += 1
+                    self._answers.keys(self._loop.time())
                     if self._conversation.wants_each_key:
                         self._send_keys(digit)
                     else:
@@ -261,8 +265,7 @@ class Call:
 
     async def _finish(self, reason: EndReason, detail: str) -> None:
         self._pacer.settle()
-        if self._pacer.first_heard_at is not None:
-            self.quality.first_audio_ms = round(self.facts.since_start_s(self._pacer.first_heard_at) * 1000)
+        self._measure()
         self.quality.malformed = self._line.malformed
         self.quality.unknown_events = self._line.unknown_events
         if self._services.calls.get(self._start.call_sid) is self:
@@ -270,6 +273,20 @@ class Call:
         await self._report.ended(reason, detail, self._hand_over.transfer)
         last = self.facts.agents[-1] if self.facts.agents and reason is EndReason.AGENT_FAILED else None
         await self._line.close(reason=f"{reason} {last.agent.vendor} {last.end_reason}" if last else reason)
+
+    def _measure(self) -> None:
+        """What the sound of the call says of its quality."""
+        answers, quality = self._answers.found(float("inf")), self.quality
+        for utterance, answer in answers.items():
+            self.transcript.answered(utterance, answer)
+            vendor = self.facts.vendor_of(utterance)
+            self._services.metrics.answer.labels(vendor).observe(answer.answer_ms / 1000)
+        quality.answer_ms = Spread.of([answer.answer_ms for answer in answers.values()])
+        if self._answers.first_heard_at is not None:
+            quality.first_audio_ms = round(self.facts.since_start_s(self._answers.first_heard_at) * 1000)
+        quality.caller_level_db, quality.caller_clipped = self._uplink.meter.level_db, self._uplink.meter.clipped
+        if self.playout.ambience is not None:
+            quality.ambience_level_db = self.playout.ambience.level_db
 
     # --- tasks ---
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from relay.answers import Answers
 from relay.audio.playout import Playout
 from relay.hand_over import HandOver
 from relay.logs import CallLog
@@ -32,6 +33,7 @@ class CallParts:
     tools: Tools
     hand_over: HandOver
     transcript: Transcript
+    answers: Answers
     quality: Quality
     log: CallLog
     metrics: Metrics

@@ -4,8 +4,10 @@ import asyncio
 from collections import deque
 from typing import Final
 
+from relay.answers import Answers
 from relay.audio.convert import AudioFormat, Converter
 from relay.audio.playout import Playout
+from relay.audio.speech_level import SpeechLevel
 from relay.pacer import Pacer
 
 PLAYOUT_SECONDS: Final = 300.0  # speech that may wait to be played: with more the agent is not read
@@ -16,10 +18,22 @@ _FORMER: Final = 8  # utterances whose late sound is still known as theirs
 class Downlink:
     """What the filter holds, and half a sample, belong to the utterance they came with, and to no other.
 
-    `limit_s`: speech that may wait in the playout.
+    `level`: how loud the caller hears it. `answers` is told what has come. `limit_s`: speech that may wait.
     """
 
-    def __init__(self, playout: Playout, pacer: Pacer, line: AudioFormat, *, limit_s: float = PLAYOUT_SECONDS) -> None:
+    def __init__(
+        self,
+        playout: Playout,
+        pacer: Pacer,
+        line: AudioFormat,
+        *,
+        level: SpeechLevel | None = None,
+        answers: Answers | None = None,
+        limit_s: float = PLAYOUT_SECONDS,
+    ) -> None:
+        self._level = level or SpeechLevel(line.rate_hz)
+        self._answers = answers
+        self._loop = asyncio.get_running_loop()
         self._playout = playout
         self._pacer = pacer
         self._line = line
@@ -50,7 +64,10 @@ class Downlink:
                 await asyncio.sleep(0)
             await self._room()
             last = not of_now and at + self._piece >= len(data)
-            self._playout.say(utterance, converter.convert(data[at : at + self._piece], last=last))
+            sound = converter.convert(data[at : at + self._piece], last=last)
+            if self._answers is not None:
+                self._answers.arrived(utterance, sound, self._loop.time())
+            self._playout.say(utterance, self._level.process(sound, last=last) if of_now else sound)
             self._pacer.wake()
 
     def duration_ms(self, data: bytes) -> float:
@@ -68,11 +85,12 @@ class Downlink:
     def cut(self) -> None:
         """What was said is dropped: its rest must not ring into what comes next."""
         self._converter.reset()
+        self._level.reset()
 
     def _end(self) -> None:
         if not self._utterance:
             return
-        if tail := self._converter.convert(b"", last=True):
+        if tail := self._level.process(self._converter.convert(b"", last=True), last=True):
             self._playout.say(self._utterance, tail)
         self._playout.complete(self._utterance)
         self._former.append(self._utterance)

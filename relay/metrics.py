@@ -9,6 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from relay.records import EndReason, Quality
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+_ANSWERS: Final = (0.2, 0.3, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 8, 12)
 _LATENCIES: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
 
@@ -23,8 +24,15 @@ class Metrics:
         self.agent_failed = Counter(
             "relay_agent_failures", "Agents that could not be had or died", ["vendor", "reason"], registry=self.registry
         )
-        self.first_audio = self._histogram("relay_first_audio_seconds", "From start to the first agent speech sent")
+        self.first_audio = self._histogram("relay_first_audio_seconds", "From start to the first agent speech heard")
         self.agent_connect = self._histogram("relay_agent_connect_seconds", "Until the agent was ready")
+        self.answer = Histogram(
+            "relay_answer_seconds",
+            "From the end of the caller's speech, keys or a tool to the agent's first speech heard",
+            ["vendor"],
+            buckets=_ANSWERS,
+            registry=self.registry,
+        )
         self.clear = self._histogram("relay_interruption_to_clear_seconds", "Worst of a call, per call")
         self.loop_lag = self._histogram("relay_event_loop_lag_seconds", "How late a timer fires")
         self.gaps = Counter("relay_gaps", "Holes in the sound sent", registry=self.registry)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from relay import exotel
+from relay.answers import Answers
 from relay.audio.line_clock import LineClock
 from relay.audio.playout import Frame, Playout, Readiness
 from relay.line import Line
@@ -38,6 +39,7 @@ class Pacer:
         frame_bytes: int,
         quality: Quality,
         on_heard: HeardCallback,
+        answers: Answers | None = None,
     ) -> None:
         self._line = line
         self._encoder = encoder
@@ -47,6 +49,7 @@ class Pacer:
         self._lead = self._frame_samples / rate_hz
         self._quality = quality
         self._on_heard = on_heard
+        self._answers = answers
         self._loop = asyncio.get_running_loop()
         self._clock = LineClock(rate_hz)
         self._waiter: asyncio.Future[None] | None = None
@@ -60,8 +63,6 @@ class Pacer:
         self._caught_up = True
         self._echoed = asyncio.Event()
         self._speech_until = -_JITTER
-        self.first_heard_at: float | None = None
-        """When the caller began to hear the agent, by the line's clock."""
 
     # --- what the call asks for ---
 
@@ -75,6 +76,8 @@ class Pacer:
         now = self._loop.time()
         cut = self._cut(now)
         playing = self._clock.playing(now) or next(iter(cut), "")
+        if self._answers is not None:
+            self._answers.cut(now)
         self._report(cut)  # echoes of cleared marks may still come and mean nothing (exotel.md 1.6)
         self._echoed.set()
         self._clear_wanted_at = now
@@ -244,11 +247,12 @@ class Pacer:
             self._quality.gap_ms += round(dry_for * 1000)
         ambience = self._playout.ambience
         self._endless = ambience is not None and not ambience.silent
+        starts_at = self._clock.dry_at - frame.samples / self._rate_hz
         for span in frame.spans:
+            if self._answers is not None and span.utterance not in self._sent:
+                self._answers.on_line(span.utterance, starts_at + span.offset / self._rate_hz)
             self._sent[span.utterance] = self._sent.get(span.utterance, 0) + span.samples
         if frame.spans:
-            if self.first_heard_at is None:
-                self.first_heard_at = self._clock.dry_at - (frame.samples - frame.spans[0].offset) / self._rate_hz
             self._speech_until = self._clock.dry_at
             last = frame.spans[-1].utterance
             self._open_utterance = "" if last in frame.ended else last

@@ -1,14 +1,16 @@
 """What is kept of a call: its events, and the record made of the last one (docs/contracts.md)."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from math import ceil
 from typing import Any, Final
 
 from common.phone import to_e164
 from relay.agents.roster import AgentSpec
+from relay.audio.loudness import LevelMeter
 from relay.transcript import timestamp
 
 SCHEMA: Final = 1
@@ -68,6 +70,12 @@ class AgentEntry:
     ended_at: datetime | None = None
     end_reason: str = ""
     end_detail: str = ""
+    level_db: float | None = None
+    clipped: int = 0
+
+    def measured(self, meter: LevelMeter) -> None:
+        """What the agent said was so loud, before any gain."""
+        self.level_db, self.clipped = meter.level_db, meter.clipped
 
     def ended(self, at: datetime, reason: str, detail: str = "") -> None:
         """The agent's time is over."""
@@ -82,7 +90,28 @@ class AgentEntry:
             "ended_at": timestamp(self.ended_at) if self.ended_at else None,
             "end_reason": self.end_reason,
             "end_detail": self.end_detail,
+            "level_db": self.level_db,
+            "clipped": self.clipped,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Of `n` measurements: half of them are at most `p50`, 95 in 100 at most `p95`."""
+
+    p50: int
+    p95: int
+    max: int
+    n: int
+
+    @classmethod
+    def of(cls, values: Sequence[int]) -> "Spread | None":
+        """None of none."""
+        if not values:
+            return None
+        ranked = sorted(values)
+        p50, p95 = (ranked[ceil(share * len(ranked)) - 1] for share in (0.5, 0.95))
+        return cls(p50, p95, ranked[-1], len(ranked))
 
 
 @dataclass(slots=True)
@@ -90,6 +119,7 @@ class Quality:
     """How good the call was, in numbers. None where there is nothing to measure."""
 
     first_audio_ms: int | None = None
+    answer_ms: Spread | None = None
     agent_connect_ms: int | None = None
     frames_in: int = 0
     frames_out: int = 0
@@ -102,6 +132,9 @@ class Quality:
     caller_audio_dropped_ms: int = 0
     caller_gap_ms: int = 0
     caller_lost: int = 0
+    caller_level_db: float | None = None
+    caller_clipped: int = 0
+    ambience_level_db: float | None = None
     malformed: int = 0
     unknown_events: int = 0
     dtmf: int = 0
@@ -142,6 +175,11 @@ class CallFacts:
     def since_start_s(self, time: float) -> float:
         """`time` of the event loop's clock as seconds since `started_at`."""
         return time - self._began_at
+
+    def vendor_of(self, utterance: str) -> str:
+        """Whose agent said it: the utterances of the call's n-th agent begin with `a{n}u` (see Conversation)."""
+        number = int(utterance[1 : utterance.index("u")])
+        return self.agents[number - 1].agent.vendor
 
     def event(self, kind: str, **more: Any) -> dict[str, Any]:
         """An event as it is posted; `kind` is `started`, `transfer_requested` or `ended`."""

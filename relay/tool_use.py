@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from relay.agents.seam import AgentSession, ToolCall
 from relay.answer_clock import AnswerClock
+from relay.answers import Answers
 from relay.logs import CallLog
 from relay.outbox import Outbox
 from relay.pacer import Pacer
@@ -38,6 +39,7 @@ class ToolUse:
         tools: Tools,
         *,
         pacer: Pacer,
+        answers: Answers,
         clock: AnswerClock,
         outbox: Outbox,
         log: CallLog,
@@ -46,6 +48,7 @@ class ToolUse:
         self._session = session
         self._tools = tools
         self._pacer = pacer
+        self._answers = answers
         self._clock = clock
         self._outbox = outbox
         self._log = log
@@ -133,6 +136,7 @@ class ToolUse:
             is_error=result.is_error,
         )
         call_id = use.call.call_id
+        self._answers.tool(self._loop.time())
         self._outbox.post(
             lambda session: session.answer_tool(call_id, result.text, is_error=result.is_error), session=self._session
         )

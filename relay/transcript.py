@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any, Literal
 
 from relay.agents.seam import Said
+from relay.answers import Answer
 
 
 def timestamp(at: datetime) -> str:
@@ -18,7 +19,8 @@ def timestamp(at: datetime) -> str:
 class Turn:
     """One utterance of either side, or of the agent's one text of several. `heard_ms`: how much the caller heard of it.
 
-    `start_ms`: how much sound of its utterance had come before it. `length_ms`: of its sound, once it was heard.
+    `answer`: how long the caller had waited for it. `start_ms`: how much sound of its utterance had come before it.
+    `length_ms`: of its sound, once it was heard.
     """
 
     speaker: Literal["caller", "agent"]
@@ -30,6 +32,7 @@ class Turn:
     start_ms: float = 0.0
     length_ms: float = 0.0
     corrected: bool = False
+    answer: Answer | None = None
 
     @property
     def as_said(self) -> str:
@@ -144,6 +147,11 @@ class Transcript:
         said.interrupted = said.interrupted or interrupted
         said.measure()
 
+    def answered(self, utterance: str, answer: Answer) -> None:
+        """So long the caller had waited for `utterance`."""
+        if texts := self._utterance(utterance).texts:
+            texts[0].answer = answer
+
     def broke_off(self, prefix: str, *, speaking: bool) -> None:
         """The agent whose utterances begin with `prefix` is gone: what it had not sent is never heard.
 
@@ -174,6 +182,7 @@ class Transcript:
                 "offset_ms": round((turn.at - self.started_at).total_seconds() * 1000),
                 "interrupted": turn.interrupted,
                 "heard_ms": turn.heard_ms,
+                **(turn.answer.as_json() if turn.answer else {}),
             }
             for turn in self.turns
             if turn.text

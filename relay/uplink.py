@@ -9,6 +9,8 @@ from relay import exotel
 from relay.agents.seam import AgentSession
 from relay.audio.caller_track import STALE_SECONDS, CallerTrack
 from relay.audio.convert import AudioFormat, Converter
+from relay.audio.loudness import LevelMeter
+from relay.audio.voice import VoiceActivity
 from relay.records import Quality
 
 BUFFER_SECONDS: Final = STALE_SECONDS  # a caller's first words, kept while the agent connects
@@ -21,12 +23,14 @@ class Uplink:
     def __init__(
         self, line: AudioFormat, quality: Quality, *, on_defect: Callable[[Exception], None] | None = None
     ) -> None:
-        """`on_defect` is told what a session raised; it gets no more sound then."""
+        """`voice` and `meter` listen in. `on_defect` is told what a session raised; it gets no more sound then."""
         self._line = line
         self._quality = quality
         self._on_defect = on_defect
         self._loop = asyncio.get_running_loop()
         self._track = CallerTrack(line.rate_hz)
+        self.voice = VoiceActivity(line.rate_hz)
+        self.meter = LevelMeter(line.rate_hz)
         self._session: AgentSession | None = None
         self._converter: Converter | None = None
         self._kept: deque[bytes] = deque()
@@ -35,9 +39,12 @@ class Uplink:
 
     async def hear(self, media: exotel.Media) -> None:
         """One inbound frame; what is missing before it is filled first."""
-        passed = self._track.arrived(media.pcm, self._loop.time(), media.timestamp_ms, media.chunk)
+        now = self._loop.time()
+        self.meter.hear(media.pcm)
+        passed = self._track.arrived(media.pcm, now, media.timestamp_ms, media.chunk)
         if not passed:
             self._quality.caller_audio_dropped_ms += round(self._line.duration_ms(len(media.pcm)))
+        self.voice.hear(b"".join(passed), now)
         for pcm in passed:
             await self.send(pcm)
         self._quality.caller_gap_ms, self._quality.caller_lost = self._track.gap_ms, self._track.lost

@@ -5,8 +5,11 @@ default = "reception"
 [agents.reception]
 vendor = "elevenlabs"              # the default
 id = "agent_1"
-ambience = "office"                # a file, "office", or "" for none; default: BACKGROUND_SOUND_FILE
+ambience = "office"                # a file, a built-in one, or "" for none; default: BACKGROUND_SOUND_FILE
 ambience_volume = 0.3              # default: BACKGROUND_SOUND_VOLUME
+duck_db = 6                        # how much quieter while the agent speaks; default: BACKGROUND_SOUND_DUCK_DB
+gain_db = 0                        # of the agent's speech, limited below full scale
+level = "auto"                     # … or what brings it to -20 dBov by itself. Default: as the agent speaks
 fallback = "night"                 # alias to try when this agent can't be had or dies
 first_audio_seconds = 8            # … or has not been heard by then; for agents that speak first. Default: no limit
 answer_seconds = 12                # … or leaves a caller who has spoken without an answer for so long; 0: no limit
@@ -18,7 +21,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from common.env import SettingError
 
@@ -34,6 +37,9 @@ class AgentSpec:
     id: str
     ambience: str | None = None
     ambience_volume: float | None = None
+    duck_db: float | None = None
+    gain_db: float = 0.0
+    level: Literal["", "auto"] = ""
     fallback: str = ""
     fallback_speech: str = ""
     first_audio_s: float | None = None
@@ -102,6 +108,9 @@ _KINDS: Mapping[str, _Kind] = {
     "id": _STRING,
     "ambience": _STRING,
     "ambience_volume": _NUMBER,
+    "duck_db": _NUMBER,
+    "gain_db": _NUMBER,
+    "level": _STRING,
     "fallback": _STRING,
     "fallback_speech": _STRING,
     "first_audio_seconds": _NUMBER,
@@ -123,9 +132,7 @@ def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> A
     vendor = table.get("vendor", "elevenlabs")
     if vendor not in vendors:
         raise SettingError("AGENTS_FILE", path, f"agents.{alias}.vendor to be one of {', '.join(vendors)}")
-    volume = table.get("ambience_volume")
-    if volume is not None and not 0 <= volume <= 1:
-        raise SettingError("AGENTS_FILE", path, f"agents.{alias}.ambience_volume to be from 0 to 1")
+    _check_sound(f"agents.{alias}", path, table)
     patience = table.get("first_audio_seconds")
     if patience is not None and not 0 < patience <= 60:
         raise SettingError("AGENTS_FILE", path, f"agents.{alias}.first_audio_seconds to be more than 0, at most 60")
@@ -137,10 +144,27 @@ def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> A
         vendor=vendor,
         id=table.get("id", ""),
         ambience=table.get("ambience"),
-        ambience_volume=None if volume is None else float(volume),
+        ambience_volume=_optional(table.get("ambience_volume")),
+        duck_db=_optional(table.get("duck_db")),
+        gain_db=float(table.get("gain_db", 0)),
+        level=table.get("level", ""),
         fallback=table.get("fallback", ""),
         fallback_speech=table.get("fallback_speech", ""),
-        first_audio_s=None if patience is None else float(patience),
+        first_audio_s=_optional(patience),
         answer_s=float(answer),
         options=table.get("options", {}),
     )
+
+
+def _check_sound(entry: str, path: str, table: Mapping[str, Any]) -> None:
+    for key, low, high in (("ambience_volume", 0, 1), ("duck_db", 0, 30), ("gain_db", -20, 20)):
+        if not low <= table.get(key, 0) <= high:
+            raise SettingError("AGENTS_FILE", path, f"{entry}.{key} to be from {low} to {high}")
+    if table.get("level", "") not in {"", "auto"}:
+        raise SettingError("AGENTS_FILE", path, f'{entry}.level to be "auto" or left out')
+    if table.get("level") and table.get("gain_db"):
+        raise SettingError("AGENTS_FILE", path, f"{entry} to have gain_db or level, not both")
+
+
+def _optional(value: float | None) -> float | None:
+    return None if value is None else float(value)

@@ -9,6 +9,7 @@ from typing import Any
 from relay import exotel
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import AgentError, AgentEvent, Audio, CallInfo, Ended, Formats
+from relay.answers import Answers
 from relay.audio.convert import AudioFormat, Encoding
 from relay.audio.playout import Playout
 from relay.call_parts import CallParts
@@ -153,6 +154,8 @@ class Talk:
         self.outcome: asyncio.Future[tuple[EndReason, str]] = loop.create_future()
         self.defects: list[BaseException] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self.uplink = Uplink(LINE, self.quality, on_defect=lambda error: self.conversation.defect(error))
+        self.answers = Answers(self.uplink.voice, LINE.rate_hz)
         self.pacer = Pacer(
             self.line,
             exotel.Encoder("s", 8000),
@@ -161,6 +164,7 @@ class Talk:
             frame_bytes=1600,
             quality=self.quality,
             on_heard=lambda name, ms, cut: self.transcript.heard(name, ms, interrupted=cut),
+            answers=self.answers,
         )
         self.hand_over = HandOver(
             self.facts, Events(self.destination), self.pacer, spawn=self.spawn, close=lambda: self.conversation.close()
@@ -170,11 +174,12 @@ class Talk:
             facts=self.facts,
             playout=self.playout,
             pacer=self.pacer,
-            uplink=Uplink(LINE, self.quality, on_defect=lambda error: self.conversation.defect(error)),
+            uplink=self.uplink,
             outbox=Outbox(log),
             tools=Tools([transfer_tool(self.hand_over.request), ambience_tool(self.ambience.append)]),
             hand_over=self.hand_over,
             transcript=self.transcript,
+            answers=self.answers,
             quality=self.quality,
             log=log,
             metrics=Metrics(),

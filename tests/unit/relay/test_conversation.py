@@ -8,6 +8,7 @@ import pytest
 from relay import exotel
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import Audio, CallInfo, Ended, Formats, UtteranceDone
+from relay.answers import Answers
 from relay.audio.ambience import AmbienceTrack, Loop
 from relay.audio.convert import AudioFormat, Encoding
 from relay.audio.playout import Playout
@@ -82,15 +83,17 @@ def heard_of(chunks: list[bytes], *, ambience: bool) -> bytes:
         def spawn(work):
             tasks.append(asyncio.create_task(work))
 
+        uplink = Uplink(LINE, quality)
         parts = CallParts(
             facts=facts,
             playout=playout,
             pacer=pacer,
-            uplink=Uplink(LINE, quality),
+            uplink=uplink,
             outbox=Outbox(log),
             tools=Tools([]),
             hand_over=HandOver(facts, Events(None), pacer, spawn=spawn, close=None),
             transcript=Transcript(now),
+            answers=Answers(uplink.voice, LINE.rate_hz),
             quality=quality,
             log=log,
             metrics=Metrics(),

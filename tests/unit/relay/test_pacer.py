@@ -26,6 +26,20 @@ def speech(seconds: float, seed: int = 1) -> bytes:
     return noise(round(seconds * RATE), seed).tobytes()
 
 
+class Listener:
+    """Takes the place of Answers."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[str, float]] = []
+        self.cuts: list[float] = []
+
+    def on_line(self, utterance: str, at: float) -> None:
+        self.begun.append((utterance, at))
+
+    def cut(self, now: float) -> None:
+        self.cuts.append(now)
+
+
 class Desk:
     """A pacer on a taped line."""
 
@@ -42,6 +56,7 @@ class Desk:
         self.line = TapedLine(RATE, echoed, latency=latency)
         self.playout = Playout(None if ambience is None else AmbienceTrack(self.endless, ambience))
         self.quality = Quality()
+        self.listener = Listener()
         self.heard: list[tuple[str, int, bool]] = []
         self.pacer = Pacer(
             self.line,
@@ -51,6 +66,7 @@ class Desk:
             frame_bytes=frame_bytes,
             quality=self.quality,
             on_heard=lambda *news: self.heard.append(news),
+            answers=self.listener,
         )
 
     def say(self, utterance: str, sound: bytes, *, complete: bool = True) -> None:
@@ -121,7 +137,7 @@ def test_the_first_speech_goes_out_the_moment_it_comes(at):
     desk = at_desk(story)
     spoken = [frame for frame in desk.line.frames if frame.pcm != bytes(FRAME_BYTES)]
     assert spoken[0].sent_at == EXACT(at)
-    assert desk.pacer.first_heard_at == EXACT(max(at, 0.1)), "the line plays its first, silent frame to the end"
+    assert desk.listener.begun == [("u1", EXACT(max(at, 0.1)))], "the line plays its first, silent frame to the end"
     assert b"".join(frame.pcm for frame in spoken) == speech(1.0)
     assert desk.quality.gaps == 0
 
@@ -742,3 +758,26 @@ def test_nothing_is_dropped_while_there_is_speech_to_come():
     desk = at_desk(story, ambience=0.3)
     assert [utterance for utterance, _, interrupted in desk.heard if not interrupted] == ["u1", "u2"]
     assert min(desk.line.clears) >= desk.line.marks[-1][0]
+
+
+@pytest.mark.parametrize("ambience", [None, 0.5])
+def test_the_moment_at_which_each_utterance_begins_to_be_heard_is_known(ambience):
+    """Where its first sample is on the line, be it in the middle of a frame; and when it was silenced."""
+
+    async def story(desk):
+        await until(1.03)
+        desk.say("u1", speech(0.25), complete=False)
+        await until(1.05)
+        desk.say("u2", speech(1.0, seed=2))
+        await until(1.9)
+        desk.pacer.interrupt()
+        await until(3)
+
+    desk = at_desk(story, ambience=ambience)
+    assert [name for name, _ in desk.listener.begun] == ["u1", "u2"]
+    heard = desk.line.heard().astype(int)
+    for (_, at), seed in zip(desk.listener.begun, (1, 2), strict=True):
+        first = np.frombuffer(speech(0.2, seed=seed), dtype=np.int16).astype(int)
+        there = heard[round(at * RATE) : round(at * RATE) + len(first)]
+        assert np.corrcoef(there, first)[0, 1] > 0.8
+    assert desk.listener.cuts == [EXACT(1.9)]

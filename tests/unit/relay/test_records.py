@@ -2,13 +2,14 @@
 
 import asyncio
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from relay.agents.roster import AgentSpec
-from relay.records import SCHEMA, AgentEntry, CallFacts, EndReason, Quality, Transfer, record_of
+from relay.records import SCHEMA, AgentEntry, CallFacts, EndReason, Quality, Spread, Transfer, record_of
 from sim import virtual_time
 
 CONTRACT = (Path(__file__).parents[3] / "docs" / "contracts.md").read_text()
@@ -109,6 +110,8 @@ def test_an_agents_time_on_the_call():
         "ended_at": None,
         "end_reason": "",
         "end_detail": "",
+        "level_db": None,
+        "clipped": 0,
     }
     entry.ended_at = NOON
     assert entry.as_json()["ended_at"] == "2026-11-23T12:00:00.000Z"
@@ -147,3 +150,22 @@ def test_a_transfer_in_the_record_was_requested():
         "summary": "wants two",
         "attempts": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("values", "spread"),
+    [
+        ([], None),
+        ([700], Spread(700, 700, 700, 1)),
+        ([900, 300], Spread(300, 900, 900, 2)),
+        (list(range(100, 0, -1)), Spread(50, 95, 100, 100)),
+    ],
+)
+def test_the_spread_of_measurements(values, spread):
+    assert Spread.of(values) == spread
+
+
+def test_whose_agent_said_something():
+    call = facts(lambda: 0.0)
+    call.agents += [AgentEntry(DAY, NOON), AgentEntry(replace(DAY, vendor="openai"), NOON)]
+    assert [call.vendor_of("a1u7"), call.vendor_of("a2u1u")] == ["elevenlabs", "openai"]

@@ -20,6 +20,8 @@ vendor = "elevenlabs"
 id = "agent_1"
 ambience = "office"
 ambience_volume = 0.3
+duck_db = 9
+level = "auto"
 fallback = "night"
 first_audio_seconds = 8
 answer_seconds = 20
@@ -54,6 +56,8 @@ def test_everything_that_can_be_said_of_an_agent(read):
             id="agent_1",
             ambience="office",
             ambience_volume=0.3,
+            duck_db=9.0,
+            level="auto",
             fallback="night",
             fallback_speech="sounds/sorry.wav",
             first_audio_s=8.0,
