@@ -7,7 +7,7 @@ import flask
 import functions_framework
 
 from common.env import Env
-from functions.common.gcp import to_flask, to_request
+from functions.common.gcp import Entry
 from functions.common.log import set_up
 from functions.common.settings import log_level, store
 from functions.transfer.app import TransferApp
@@ -21,6 +21,11 @@ def _app() -> TransferApp:
     return TransferApp(Settings.from_env(os.environ), store(env))
 
 
+@cache
+def _entry() -> Entry:
+    return Entry(_app())
+
+
 @functions_framework.http
 def transfer(request: flask.Request) -> flask.Response:
-    return to_flask(_app().handle(to_request(request)))
+    return _entry().answer(request)

@@ -8,7 +8,7 @@ import flask
 import functions_framework
 
 from common.env import Env
-from functions.common.gcp import to_flask, to_request
+from functions.common.gcp import Entry, to_flask
 from functions.common.http import answer
 from functions.common.log import set_up
 from functions.common.settings import log_level, store
@@ -23,9 +23,14 @@ def _app() -> WebhookApp:
     return WebhookApp(Settings.from_env(os.environ), store(env))
 
 
+@cache
+def _entry() -> Entry:
+    return Entry(_app())
+
+
 @functions_framework.http
 def webhook(request: flask.Request) -> flask.Response:
-    return to_flask(_app().handle(to_request(request)))
+    return _entry().answer(request)
 
 
 @functions_framework.http
