@@ -7,13 +7,13 @@ from typing import Final
 
 from relay import exotel
 from relay.agents.seam import AgentSession
-from relay.audio.caller_track import STALE_SECONDS, CallerTrack
+from relay.audio.caller_track import CallerTrack
 from relay.audio.convert import AudioFormat, Converter
 from relay.audio.loudness import LevelMeter
 from relay.audio.voice import VoiceActivity
 from relay.records import Quality
 
-BUFFER_SECONDS: Final = STALE_SECONDS  # a caller's first words, kept while the agent connects
+BUFFER_SECONDS: Final = 1.5  # a caller's first words while the agent connects; more would make it answer the past
 _ON_THE_LATE_SIDE: Final = 0.001  # a timer that fires just before its time would find nothing to do, again and again
 
 
@@ -42,8 +42,6 @@ class Uplink:
         now = self._loop.time()
         self.meter.hear(media.pcm)
         passed = self._track.arrived(media.pcm, now, media.timestamp_ms, media.chunk)
-        if not passed:
-            self._quality.caller_audio_dropped_ms += round(self._line.duration_ms(len(media.pcm)))
         self.voice.hear(b"".join(passed), now)
         for pcm in passed:
             await self.send(pcm)

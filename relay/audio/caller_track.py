@@ -10,11 +10,14 @@ passed on as it is, and an agent that counts samples to notice the end of a turn
 from collections import deque
 from typing import Final
 
+import numpy as np
+
 from relay.audio import concealment, pcm
 
 CONCEALED_SECONDS: Final = 0.06  # a repeated pitch period becomes a hum beyond that
 PATIENCE: Final = 0.3  # a network that stands still for less delivers what it held back, and nothing is missing
-STALE_SECONDS: Final = 1.5  # older words would make the agent answer the past
+_QUIET: Final = 100  # of 32,768: no word is as quiet
+_PAUSE_SECONDS: Final = 0.1  # between two words
 _LEAST_MS: Final = 5  # stamps are whole milliseconds
 _REMEMBERED: Final = 3  # frames, to conceal from: 60 ms as lines send them
 
@@ -31,7 +34,8 @@ class CallerTrack:
         self._in_step = False  # the timestamp before moved on as its sound did
         self._position = 0  # samples passed on, without those of `_waited`
         self._waited = 0  # samples of silence given since the frame before
-        self._held_back = 0  # samples that may still come late, in whose place silence was given
+        self._held_back = False  # frames come late, in whose place silence was given
+        self._quiet = 0  # samples since the last word of those
         self._origin: float | None = None  # when the line began, by the frame that was least late
         self._last_at: float | None = None
         self.gap_ms = 0
@@ -40,12 +44,12 @@ class CallerTrack:
     def arrived(self, sound: bytes, now: float, timestamp_ms: int | None, chunk: int | None) -> tuple[bytes, ...]:
         """What to pass on for a frame: `sound` itself, and before it what stands in for frames that are missing.
 
-        Nothing for a frame that a network held back for too long.
+        Nothing for a quiet frame that a network held back, in whose place silence was given.
         """
         samples = len(sound) // pcm.SAMPLE_BYTES
         if not samples:
             return ()
-        if self._is_stale(samples, now):
+        if self._held_back and self._can_go(sound, samples, now):
             self._note(samples, now, timestamp_ms, chunk)
             return ()
         end = now - (self._position + samples) / self._rate_hz
@@ -53,7 +57,7 @@ class CallerTrack:
             self._origin = end
         missing = self._missing(timestamp_ms, chunk, (end - self._origin) * 1000) if self._frame else 0
         if self._waited:
-            self._held_back = max(0, self._waited - missing)
+            self._held_back = self._waited > missing
         fill = self._fill(missing, sound)
         filled = self._waited + len(fill) // pcm.SAMPLE_BYTES
         self.gap_ms += round(filled * 1000 / self._rate_hz)
@@ -86,15 +90,18 @@ class CallerTrack:
         self._frame, self._last_at, self._chunk = samples, now, chunk
         self._next_ms = None if timestamp_ms is None else timestamp_ms + samples * 1000 / self._rate_hz
 
-    def _is_stale(self, samples: int, now: float) -> bool:
-        """Whether the frame is one of many held back, and so old that the agent had better not answer it."""
-        if not self._held_back or self._last_at is None:
+    def _can_go(self, sound: bytes, samples: int, now: float) -> bool:
+        """Whether a frame of those that come at once, after silence was given for them, is a pause too long.
+
+        Words are passed on however late they are; of the pauses between them a tenth of a second is left, because
+        the agent has had that time already.
+        """
+        if self._last_at is None or now - self._last_at > samples / self._rate_hz / 2:
+            self._held_back = False  # in real time: the line is up to date again
             return False
-        if now - self._last_at > samples / self._rate_hz / 2:  # in real time: the line is up to date again
-            self._held_back = 0
-            return False
-        self._held_back = max(0, self._held_back - samples)
-        return self._held_back > STALE_SECONDS * self._rate_hz
+        quiet = int(np.abs(pcm.samples(sound).astype(np.int32)).max()) < _QUIET
+        self._quiet = self._quiet + samples if quiet else 0
+        return self._quiet > _PAUSE_SECONDS * self._rate_hz
 
     def _missing(self, timestamp_ms: int | None, chunk: int | None, late_ms: float) -> int:
         """Samples between the frame before and this one, which came `late_ms` after the line's quickest."""

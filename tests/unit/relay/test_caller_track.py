@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.audio.caller_track import CONCEALED_SECONDS, PATIENCE, STALE_SECONDS, CallerTrack
+from relay.audio.caller_track import CONCEALED_SECONDS, PATIENCE, CallerTrack
 from sim.speech import spoken
 from tests.unit.relay.tone import largest_step, noise, sine
 
@@ -254,17 +254,27 @@ def test_what_was_late_and_not_lost_is_passed_on_whole_behind_the_silence():
     assert 900 <= heard.track.gap_ms <= 1010
 
 
-def test_of_much_that_was_held_back_only_the_latest_is_passed_on():
-    """Five seconds at once behind five of silence: agents refuse to be fed so far ahead, and would answer the past."""
-    heard = Heard(noise(400 * FRAME))
+def test_of_what_was_held_back_every_word_is_passed_on_and_the_pauses_make_room():
+    """Five seconds at once behind five of silence: fed so far ahead agents refuse, and words must not be lost."""
+    sound = np.zeros(400 * FRAME, dtype=np.int16)
+    for first, last in ((40, 90), (130, 180)):
+        sound[first * FRAME : last * FRAME] = noise((last - first) * FRAME, first)
+    heard = Heard(sound)
     for number in range(20):
         heard.frame(number)
     heard.wait(5.39)
+    silent = len(heard.all)
     for number in range(20, 400):
         heard.frame(number, at=max(5.4, (number + 1) * FRAME_S))
-    assert len(heard.all) - 400 * FRAME <= (STALE_SECONDS + 0.05) * RATE
-    kept = 400 - 270 + round(STALE_SECONDS / FRAME_S) - 1
-    assert (heard.all[-kept * FRAME :] == heard.sound[-kept * FRAME :]).all()
+    late = heard.all[silent + 80 :]
+    words = [sound[first * FRAME : last * FRAME] for first, last in ((40, 90), (130, 180))]
+    first = int(np.flatnonzero(late)[0])
+    assert first == pytest.approx(0.1 * RATE, abs=FRAME)
+    assert (late[first : first + len(words[0])] == words[0]).all()
+    second = first + len(words[0]) + 5 * FRAME
+    assert (late[second : second + len(words[1])] == words[1]).all()
+    ahead_s = (len(heard.all) - 400 * FRAME) / RATE
+    assert ahead_s == pytest.approx(2 * len(words[0]) / RATE + 3 * 0.1, abs=0.1)
 
 
 def test_after_a_pause_that_the_line_does_not_count_every_word_is_passed_on():
