@@ -19,6 +19,8 @@ from sim.vendors.server import FakeVendor
 from sim.wire import FakeSocket
 
 RESUMED_WITHIN_S = 2.0
+_URL_SAFE = str.maketrans("-_", "+/")
+"""Google reads both alphabets of base64, and its own client writes the one for URLs."""
 
 
 # --- what a client may send; anything else is an error ---
@@ -210,7 +212,7 @@ class GeminiConversation(VendorConversation):
             for answer in read.tool_response.function_responses:
                 self._answered(answer)
         elif read.realtime_input and read.realtime_input.audio:
-            data = base64_decoded(read.realtime_input.audio.data)
+            data = base64_decoded(read.realtime_input.audio.data.translate(_URL_SAFE))
             if data is None:
                 raise BrokenRuleError("bad_base64", "realtimeInput.audio")
             await self.hear(data)

@@ -1,0 +1,93 @@
+"""The vendors' own clients hold a conversation with our fakes: greeting, question, answer, a tool, its result.
+
+Each runs in the SDKs' environment, in real time; all of them at once, so that they take the time of one. A fake that
+was stricter than the vendor, or said something that the vendor does not, would teach the relay a protocol of its own.
+"""
+
+import asyncio
+import json
+
+import pytest
+
+from sim.agent_script import AgentScript, Reply, ToolUse
+from sim.elevenlabs import FakeElevenLabs
+from sim.serving import serving
+from sim.sound import AudioFormat
+from sim.speech import line, spoken
+from sim.vendors import FAKES
+from tests.support.sdk_models import SCRIPTS, sdk_python
+
+LINES = ("agent_goodbye", "agent_transfer", "agent_digits")
+SCRIPT = AgentScript(
+    replies=(
+        Reply(on="start", say=LINES[:1]),
+        Reply(on="heard:caller_hours", say=LINES[1:2], tool=ToolUse("look_up", {"word": "hours"})),
+        Reply(on="tool:look_up", say=LINES[2:], end_call=True),
+    ),
+    burst_speed=60.0,
+    reply_after_ms=20,
+)
+LISTENS_MS = 1000
+"""Silence of the caller's after the greeting."""
+
+TOLERATED = {
+    "openai": set(),
+    "deepgram": set(),
+    "gemini": set(),
+    "elevenlabs": {"audio_before_metadata"},
+}
+"""What each client does that we would not do, and that its vendor puts up with."""
+RATES_HZ = {"openai": 24000, "deepgram": 16000, "gemini": 16000, "elevenlabs": 16000}
+
+
+async def converse(vendor):
+    """The fake's record, and what the client says it was told."""
+    fake = FakeElevenLabs({"*": SCRIPT}, api_key="key_of_nobody") if vendor == "elevenlabs" else FAKES[vendor](SCRIPT)
+    async with serving(fake.app()) as url:
+        client = await asyncio.create_subprocess_exec(
+            sdk_python(),
+            SCRIPTS / f"talk_{vendor}.py",
+            url,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        rate_hz = RATES_HZ[vendor]
+        greeting, question = (spoken(name, rate_hz).astype("<i2").tobytes() for name in (LINES[0], "caller_hours"))
+        sound = bytes(len(greeting) + LISTENS_MS * rate_hz // 1000 * 2) + question
+        try:
+            async with asyncio.timeout(45):
+                said, problems = await client.communicate(sound)
+        finally:
+            if client.returncode is None:
+                client.kill()
+        assert client.returncode == 0, problems.decode()[-2000:]
+        (record,) = fake.conversations
+        return record, json.loads(said)
+
+
+@pytest.fixture(scope="module")
+def conversations():
+    async def all_at_once():
+        return dict(zip(RATES_HZ, await asyncio.gather(*map(converse, RATES_HZ), return_exceptions=True), strict=True))
+
+    sdk_python()
+    return asyncio.run(all_at_once())
+
+
+@pytest.mark.parametrize("vendor", RATES_HZ)
+def test_the_vendors_own_client_holds_a_conversation(conversations, vendor):
+    outcome = conversations[vendor]
+    if isinstance(outcome, BaseException):
+        raise outcome
+    record, told = outcome
+    assert told["texts"] == [line(name).text for name in LINES]
+    assert [(name, json.loads(arguments)) for name, arguments in told["tools"]][:1] == [("look_up", {"word": "hours"})]
+    assert told["caller"] == line("caller_hours").text
+    spoken_format = AudioFormat(getattr(record, "output_format", SCRIPT.output_format))
+    sent = sum(spoken(name, spoken_format.rate_hz).size for name in LINES)
+    assert told["audio"] == sent * spoken_format.sample_bytes
+    (question,) = [turn for turn in record.turns if turn.role == "user"]
+    assert question.line == "caller_hours"
+    assert [violation for violation in record.violations if not violation.is_tolerated] == []
+    assert {str(violation.rule) for violation in record.violations} == TOLERATED[vendor]

@@ -1,0 +1,65 @@
+"""All that a vendor's server may say is read, or ignored for a reason: a new SDK with a new event fails here.
+
+The SDK is asked for its events; the codec says in READERS what it reads and in IGNORED what it does not, and why.
+"""
+
+import importlib
+from collections.abc import Iterator
+
+import pytest
+
+from sim.vendors import FAKES
+from tests.support.sdk_models import SdkModels
+
+VENDORS = (*FAKES, "elevenlabs")
+
+BEYOND_THE_SDK = {
+    "openai": {},
+    "gemini": {},
+    "deepgram": {},
+    "elevenlabs": {
+        "error": "the older name of client_error",
+        "queue_status": "of ElevenLabs' JavaScript client",
+        "agent_reasoning_response_part": "of ElevenLabs' JavaScript client",
+        "agent_typing": "of ElevenLabs' JavaScript client",
+        "external_agent_connected": "of ElevenLabs' JavaScript client",
+        "external_agent_disconnected": "of ElevenLabs' JavaScript client",
+        "rich_content": "of ElevenLabs' JavaScript client",
+    },
+}
+"""What is said without the Python SDK knowing it, by the documents that are named."""
+
+
+@pytest.fixture(scope="module")
+def models() -> Iterator[SdkModels]:
+    models = SdkModels()
+    yield models
+    models.close()
+
+
+def listed(vendor):
+    """What the codec reads, and what it ignores."""
+    codec = importlib.import_module(f"relay.agents.{vendor}.codec")
+    read = set(codec.READERS) | {f"serverContent.{name}" for name in getattr(codec, "CONTENT_READERS", ())}
+    return read, set(codec.IGNORED)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_no_event_of_the_sdk_is_unknown(models, vendor):
+    read, ignored = listed(vendor)
+    new = set(models.server_events(vendor)) - read - ignored
+    assert not new, f"new in the SDK: read them in relay/agents/{vendor}/codec.py, or say there why not: {sorted(new)}"
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_no_event_is_listed_that_the_sdk_does_not_have(models, vendor):
+    """A name that the vendor has dropped, or that was misspelled, would be waited for in vain."""
+    read, ignored = listed(vendor)
+    gone = (read | ignored) - set(models.server_events(vendor)) - set(BEYOND_THE_SDK[vendor])
+    assert not gone, f"not in the SDK: {sorted(gone)}"
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_an_event_is_read_or_ignored_and_never_both(vendor):
+    read, ignored = listed(vendor)
+    assert not read & ignored
