@@ -38,7 +38,7 @@ def result_of(data: Document, source: str, said_at: float | None, settings: Sett
         "from": text(variables, "caller_number") or text(variables, "system__caller_id"),
         "to": text(variables, "called_number") or text(variables, "system__called_number"),
         "has_audio": data.get("has_audio") is True,
-        "turns": [_turn(turn) for turn in objects(data, "transcript") if text(turn, "message")],
+        "turns": [_turn(turn) for turn in objects(data, "transcript") if _words(turn)],
         "analysis": mapping(data, "analysis") or None,
         "transfer": transfer_of(data, settings),
     }
@@ -98,10 +98,16 @@ def _turn(turn: Document) -> Document:
     seconds = _seconds(turn, "time_in_call_secs") or 0.0
     return {
         "speaker": "caller" if text(turn, "role") == "user" else "agent",
-        "text": text(turn, "message"),
+        "text": _words(turn),
         "offset_ms": round(seconds * 1000),
         "interrupted": turn.get("interrupted") is True,
     }
+
+
+def _words(turn: Document) -> str:
+    """What was said; an agent with several voices has it in pieces instead (elevenlabs.md A5.2)."""
+    pieces = (text(part, "text") for part in objects(turn, "multivoice_message", "parts"))
+    return text(turn, "message") or " ".join(piece for piece in pieces if piece)
 
 
 def _seconds(value: object, *path: str) -> float | None:
