@@ -75,6 +75,7 @@ class AgentLeg:
             return await asyncio.shield(self._over)  # cancelled when the call is over, which is not the agent's end
         finally:
             self._clock.stop()
+            self._parts.playout.idle()
             if self._level is not None:
                 self._entry.measured(self._level.meter)
             self._parts.uplink.detach()
@@ -188,6 +189,8 @@ class AgentLeg:
             case Working(tool, done):
                 if done:
                     self._parts.answers.tool(self._loop.time())
+                self._parts.playout.busy(tool, done=done)
+                self._parts.pacer.wake()
                 (self._clock.tool_done if done else self._clock.tool_started)(f"vendor's {tool}")
             case Notice(kind, text):
                 self._parts.log.happened("agent_notice", f"{kind}: {text}", kind=kind)

@@ -15,6 +15,7 @@ from relay.settings import Settings
 
 APOLOGY: Final = "apology"  # the name of the one that ships with the relay
 NONE: Final = "none"
+TYPING: Final = "typing"  # the ambience that is heard while a tool works
 APOLOGY_TEXT: Final = "We are sorry. Our assistant is not available at the moment."
 
 
@@ -32,6 +33,7 @@ class Sounds:
     def __init__(self, settings: Settings, roster: Roster) -> None:
         self._settings = settings
         names = {settings.ambience, *(agent.ambience or "" for agent in roster)} - {""}
+        names |= {TYPING for agent in roster if agent.typing_volume}
         self._ambiences = {name: Ambience.load(name) for name in names}
         names = {settings.fallback_speech, *(agent.fallback_speech for agent in roster)} - {"", NONE}
         self._apologies = {name: _load(name) for name in names}
@@ -43,12 +45,18 @@ class Sounds:
         caller who calls again, would know a ringing telephone by its moment.
         """
         name = self._settings.ambience if agent.ambience is None else agent.ambience
+        typing = self._typing(agent, rate_hz) if agent.typing_volume else None
         if not name:
-            return None
+            return typing and AmbienceTrack(self._ambiences[TYPING].at(rate_hz), 0.0, over=typing)
         volume = self._settings.ambience_volume if agent.ambience_volume is None else agent.ambience_volume
         duck_db = self._settings.ambience_duck_db if agent.duck_db is None else agent.duck_db
         loop = self._ambiences[name].at(rate_hz)
-        return AmbienceTrack(loop, volume, duck_db=duck_db, start=crc32(call_sid.encode()) % len(loop))
+        return AmbienceTrack(loop, volume, duck_db=duck_db, start=crc32(call_sid.encode()) % len(loop), over=typing)
+
+    def _typing(self, agent: AgentSpec, rate_hz: int) -> AmbienceTrack:
+        duck_db = self._settings.ambience_duck_db if agent.duck_db is None else agent.duck_db
+        loop = self._ambiences[TYPING].at(rate_hz)
+        return AmbienceTrack(loop, agent.typing_volume, enabled=False, duck_db=duck_db)
 
     def apology(self, agent: AgentSpec, rate_hz: int) -> Apology | None:
         """What is said to the caller when no agent is left; None: nothing."""

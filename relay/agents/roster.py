@@ -9,6 +9,7 @@ ambience = "office"                # a file, a built-in one, or "" for none; def
 ambience_volume = 0.3              # default: BACKGROUND_SOUND_VOLUME
 duck_db = 6                        # how much quieter while the agent speaks; default: BACKGROUND_SOUND_DUCK_DB
 gain_db = 0                        # of the agent's speech, limited below full scale
+typing_volume = 0.3                # typing is heard while a tool of the agent's works; default: 0, none
 level = "auto"                     # … or what brings it to -20 dBov by itself. Default: as the agent speaks
 fallback = "night"                 # alias to try when this agent can't be had or dies
 first_audio_seconds = 8            # … or has not been heard by then; for agents that speak first. Default: no limit
@@ -40,6 +41,7 @@ class AgentSpec:
     duck_db: float | None = None
     gain_db: float = 0.0
     level: Literal["", "auto"] = ""
+    typing_volume: float = 0.0
     fallback: str = ""
     fallback_speech: str = ""
     first_audio_s: float | None = None
@@ -111,6 +113,7 @@ _KINDS: Mapping[str, _Kind] = {
     "duck_db": _NUMBER,
     "gain_db": _NUMBER,
     "level": _STRING,
+    "typing_volume": _NUMBER,
     "fallback": _STRING,
     "fallback_speech": _STRING,
     "first_audio_seconds": _NUMBER,
@@ -148,6 +151,7 @@ def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> A
         duck_db=_optional(table.get("duck_db")),
         gain_db=float(table.get("gain_db", 0)),
         level=table.get("level", ""),
+        typing_volume=float(table.get("typing_volume", 0)),
         fallback=table.get("fallback", ""),
         fallback_speech=table.get("fallback_speech", ""),
         first_audio_s=_optional(patience),
@@ -157,7 +161,8 @@ def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> A
 
 
 def _check_sound(entry: str, path: str, table: Mapping[str, Any]) -> None:
-    for key, low, high in (("ambience_volume", 0, 1), ("duck_db", 0, 30), ("gain_db", -20, 20)):
+    numbers = (("ambience_volume", 0, 1), ("typing_volume", 0, 1), ("duck_db", 0, 30), ("gain_db", -20, 20))
+    for key, low, high in numbers:
         if not low <= table.get(key, 0) <= high:
             raise SettingError("AGENTS_FILE", path, f"{entry}.{key} to be from {low} to {high}")
     if table.get("level", "") not in {"", "auto"}:

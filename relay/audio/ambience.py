@@ -118,11 +118,19 @@ def normalised(sound: pcm.Samples) -> pcm.Samples:
 class AmbienceTrack:
     """Where one call is in the loop and how loud it hears it. Knows no clock: it is asked for the next samples.
 
-    `start`: sample of the loop to begin with. `duck_db`: how much quieter it is while the agent speaks.
+    `start`: sample of the loop to begin with. `duck_db`: how much quieter it is while the agent speaks. `over`: another
+    one that is heard with it, as typing while the agent is busy; it has a volume and a switch of its own.
     """
 
     def __init__(
-        self, loop: Loop, volume: float, *, enabled: bool = True, duck_db: float = 0.0, start: int = 0
+        self,
+        loop: Loop,
+        volume: float,
+        *,
+        enabled: bool = True,
+        duck_db: float = 0.0,
+        start: int = 0,
+        over: "AmbienceTrack | None" = None,
     ) -> None:
         self._loop = loop
         self._cursor = start % len(loop)
@@ -131,11 +139,12 @@ class AmbienceTrack:
         self._floor = 10 ** (-duck_db / 20)
         self.volume = volume
         self.enabled = enabled
+        self.over = over
 
     @property
     def silent(self) -> bool:
         """Nothing to be heard now, and nothing asked for."""
-        return self._gain == 0.0 and self._target == 0.0
+        return self._gain == 0.0 and self._target == 0.0 and (self.over is None or self.over.silent)
 
     @property
     def level_db(self) -> float | None:
@@ -152,6 +161,12 @@ class AmbienceTrack:
 
         A change of volume arrives as a ramp from wherever the gain is now.
         """
+        own = self._take(count, speech)
+        if self.over is None or self.over.silent:
+            return own
+        return pcm.mix(own, self.over.take(count, speech))
+
+    def _take(self, count: int, speech: tuple[int, int]) -> pcm.Samples:
         start, self._cursor = self._cursor, (self._cursor + count) % len(self._loop)
         gain, ducked = self._gains(count), self._ducking(count, speech)
         if isinstance(gain, float) and isinstance(ducked, float):
@@ -188,6 +203,8 @@ class AmbienceTrack:
     def rewind(self, count: int) -> None:
         """Go back over `count` samples that were taken but will not be heard: the line dropped them."""
         self._cursor = (self._cursor - count) % len(self._loop)
+        if self.over is not None:
+            self.over.rewind(count)
 
 
 def _glide(start: float, target: float, step: float, count: int) -> Gains:

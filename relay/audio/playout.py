@@ -64,6 +64,7 @@ class Playout:
         self.ambience = ambience
         self._queue: deque[_Utterance] = deque()
         self._queued = 0
+        self._tools: set[str] = set()
         self._running = ""  # the utterance that filled the frame before to its end
 
     @property
@@ -102,6 +103,20 @@ class Playout:
         """Nothing more will come at all."""
         for entry in self._queue:
             entry.complete = True
+
+    def busy(self, tool: str, *, done: bool = False) -> None:
+        """A tool works, or has finished: meanwhile the caller hears typing, where the agent is set up for it."""
+        (self._tools.discard if done else self._tools.add)(tool)
+        self._type()
+
+    def idle(self) -> None:
+        """No tool works any more: the agent is gone."""
+        self._tools.clear()
+        self._type()
+
+    def _type(self) -> None:
+        if self.ambience is not None and self.ambience.over is not None:
+            self.ambience.over.enabled = bool(self._tools)
 
     def flush(self) -> tuple[str, ...]:
         """Drop all unplayed speech (interruption) and name the utterances cut short. Ambience goes on.

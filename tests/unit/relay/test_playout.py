@@ -13,6 +13,7 @@ from relay.audio.playout import Frame, Playout, Readiness, Span
 from tests.unit.relay.tone import noise
 
 FRAME = 800
+RATE = 8000
 
 
 def speech(count: int, seed: int = 1) -> bytes:
@@ -398,3 +399,45 @@ class PlayoutMachine(RuleBasedStateMachine):
 
 TestAgainstANaivePlayer = PlayoutMachine.TestCase
 TestAgainstANaivePlayer.settings = settings(stateful_step_count=30)
+
+
+def test_while_a_tool_works_typing_is_heard_over_what_is_there():
+    typing = AmbienceTrack(Loop(np.full(RATE, 1000, dtype=np.int16), RATE), 1.0, enabled=False, start=800)
+    playout = Playout(AmbienceTrack(Loop(np.full(RATE, 2000, dtype=np.int16), RATE), 1.0, start=800, over=typing))
+
+    def level_after_a_second() -> int:
+        playout.pull(RATE // 2)
+        return int(numbers(playout.pull(100))[-1])
+
+    assert level_after_a_second() == 2000
+    playout.busy("look_up")
+    playout.busy("book")
+    assert level_after_a_second() == 3000
+    playout.busy("look_up", done=True)
+    assert level_after_a_second() == 3000
+    playout.busy("book", done=True)
+    assert level_after_a_second() == 2000
+    playout.busy("book")
+    playout.idle()
+    assert level_after_a_second() == 2000
+
+
+def test_typing_without_an_ambience_ends_with_the_tool():
+    """The line is left quiet before and after it, as without ambience."""
+    typing = AmbienceTrack(Loop(np.full(RATE, 1000, dtype=np.int16), RATE), 1.0, enabled=False)
+    playout = Playout(AmbienceTrack(Loop(np.full(RATE, 2000, dtype=np.int16), RATE), 0.0, over=typing))
+    assert playout.readiness(FRAME) is Readiness.NOTHING
+    playout.busy("look_up")
+    assert playout.readiness(FRAME) is Readiness.FULL
+    playout.pull(RATE)
+    playout.busy("look_up", done=True)
+    playout.pull(RATE)
+    assert playout.readiness(FRAME) is Readiness.NOTHING
+
+
+def test_typing_that_the_line_dropped_is_played_again():
+    track = AmbienceTrack(Loop(noise(RATE), RATE), 0.5, over=AmbienceTrack(Loop(noise(RATE, 3), RATE), 0.5))
+    track.take(RATE)
+    first = track.take(1000)
+    track.rewind(600)
+    assert (track.take(600) == first[400:]).all()

@@ -21,6 +21,7 @@ id = "agent_1"
 ambience = "office"
 ambience_volume = 0.3
 duck_db = 9
+typing_volume = 0.2
 level = "auto"
 fallback = "night"
 first_audio_seconds = 8
@@ -57,6 +58,7 @@ def test_everything_that_can_be_said_of_an_agent(read):
             ambience="office",
             ambience_volume=0.3,
             duck_db=9.0,
+            typing_volume=0.2,
             level="auto",
             fallback="night",
             fallback_speech="sounds/sorry.wav",

@@ -1,8 +1,11 @@
 """The sound files of a relay: read once at start, shared, or named as what stops it."""
 
+import re
+
 import numpy as np
 import pytest
 
+from common.env import SettingError
 from relay.agents.roster import AgentSpec, Roster
 from relay.audio import ambience
 from relay.audio.files import SoundFileError
@@ -120,3 +123,44 @@ def test_a_file_that_can_not_be_used_stops_the_start(tmp_path, where, kind):
     name = {kind: str(tmp_path / "letter.wav")}
     with pytest.raises(SoundFileError, match=r"letter\.wav: expected a WAV or FLAC file"):
         sounds(spec("day", **(name if where == "agent" else {})), **(name if where == "settings" else {}))
+
+
+def test_each_call_begins_somewhere_else_and_the_same_one_always_in_the_same_place():
+    every = sounds(spec("day"), ambience="office")
+    begins = [every.ambience(spec("day"), 8000, call_sid).take(800) for call_sid in ("a", "b", "a")]
+    assert (begins[0] == begins[2]).all()
+    assert not (begins[0] == begins[1]).all()
+
+
+@pytest.mark.parametrize("background", ["", "office"])
+def test_typing_waits_beside_the_ambience_or_alone(background):
+    busy = spec("day", typing_volume=0.4)
+    track = sounds(busy, ambience=background).ambience(busy, 8000)
+    assert track.over.volume == 0.4
+    assert track.over.silent
+    assert track.silent is (background == "")
+    assert sounds(spec("day"), ambience="office").ambience(spec("day"), 8000).over is None
+
+
+def test_while_the_agent_speaks_the_ambience_makes_room_as_much_as_the_agent_says():
+    every = sounds(spec("day"), spec("loud", duck_db=0.0), ambience="office", ambience_volume=1.0)
+    tracks = [every.ambience(agent, 8000, "a") for agent in (spec("day"), spec("loud", duck_db=0.0))]
+    ducked, plain = (track.take(16_000, (0, 16_000))[8000:].astype(float) for track in tracks)
+    assert 20 * np.log10(np.sqrt((plain**2).mean() / (ducked**2).mean())) == pytest.approx(6, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        ("duck_db = 31", "duck_db to be from 0 to 30"),
+        ("gain_db = -21", "gain_db to be from -20 to 20"),
+        ("typing_volume = 2", "typing_volume to be from 0 to 1"),
+        ('level = "loud"', 'level to be "auto" or left out'),
+        ('level = "auto"\ngain_db = 3', "to have gain_db or level, not both"),
+    ],
+)
+def test_what_is_wrong_with_a_sound_setting_is_said(tmp_path, entry, problem):
+    path = tmp_path / "agents.toml"
+    path.write_text(f"[agents.day]\n{entry}\n")
+    with pytest.raises(SettingError, match=rf"agents\.day[. ]{re.escape(problem)}"):
+        Roster.read(str(path), {"elevenlabs": None})
