@@ -29,13 +29,15 @@ from relay.agents.seam import (
 from relay.agents.tool_descriptions import END_CALL
 from relay.answer_clock import AnswerClock
 from relay.audio.speech_level import SpeechLevel
+from relay.budget import AgentBudget, FloodError
 from relay.call_parts import CallParts
-from relay.downlink import Downlink
+from relay.downlink import PLAYOUT_SECONDS, Downlink
 from relay.records import AgentEntry
 from relay.tool_use import ToolUse
 from relay.tools import DoneWhen, Tool, ToolResult
 
 STALL_LIMIT: Final = 5.0  # seconds for which an agent may not take what we send
+MAX_WAIT: Final = 5.0  # seconds in all for which an agent's socket may stay unread: it would soon be taken for dead
 _HUNG_UP: Final = Ended(by_agent=True, reason="ended", detail="end_call")
 
 
@@ -55,6 +57,8 @@ class AgentLeg:
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked_again = False
         self._level: SpeechLevel | None = None
+        self._budget = AgentBudget()
+        self._waited_s = 0.0
         self._clock = AnswerClock(agent.first_audio_s, agent.answer_s, self._too_late)
         self._tools = ToolUse(
             session,
@@ -117,12 +121,17 @@ class AgentLeg:
             self.end(Ended(by_agent=False, reason=error.reason, detail=str(error)))
             return
         self._spawn(self._parts.outbox.deliver(self.session))
-        async for event in self.session.events():
-            await self._react(event, downlink)
-            if self.finished:
-                return
-            await asyncio.sleep(0)  # an agent with much to say at once must not keep other calls waiting
-        self.end(Ended(by_agent=False, reason="stopped", detail="the session broke off"))
+        try:
+            async for event in self.session.events():
+                self._budget.spend(event, self._loop.time())
+                await self._react(event, downlink)
+                if self.finished:
+                    return
+                await asyncio.sleep(0)  # an agent with much to say at once must not keep other calls waiting
+        except FloodError as error:
+            self.end(Ended(by_agent=False, reason=error.reason, detail=str(error)))
+        else:
+            self.end(Ended(by_agent=False, reason="stopped", detail="the session broke off"))
 
     async def _connect(self, info: CallInfo) -> Downlink:
         began, parts = self._loop.time(), self._parts
@@ -156,8 +165,7 @@ class AgentLeg:
                 self._clock.agent_heard()
                 self._tools.agent_spoke()
                 self._parts.hand_over.agent_spoke()
-                transcript.agent_sounds(self._prefix + utterance, downlink.duration_ms(data))
-                await downlink.say(self._prefix + utterance, data)
+                await self._say(downlink, utterance, data)
             case UtteranceDone(utterance):
                 transcript.complete(self._prefix + utterance)
                 downlink.done(self._prefix + utterance)
@@ -193,11 +201,21 @@ class AgentLeg:
                 self._parts.pacer.wake()
                 (self._clock.tool_done if done else self._clock.tool_started)(f"vendor's {tool}")
             case Notice(kind, text):
-                self._parts.log.happened("agent_notice", f"{kind}: {text}", kind=kind)
+                if self._budget.logs_notice():
+                    self._parts.log.happened("agent_notice", f"{kind[:40]}: {text[:300]}", kind=kind[:40])
             case Ended():
                 self.end(event)
             case _:
                 assert_never(event)
+
+    async def _say(self, downlink: Downlink, utterance: str, data: bytes) -> None:
+        """Wait while the playout is full. An agent in another process gets no answers to its pings meanwhile."""
+        began = self._loop.time()
+        self._parts.transcript.agent_sounds(self._prefix + utterance, downlink.duration_ms(data))
+        await downlink.say(self._prefix + utterance, data)
+        self._waited_s += self._loop.time() - began
+        if self._waited_s > MAX_WAIT and not self.session.can_wait:
+            raise FloodError(f"more than {PLAYOUT_SECONDS:g} s of speech that waits to be heard")
 
     def _caller_waits(self) -> None:
         """Words while the agent is still heard are no question: a caller who cuts in is an Interruption first."""

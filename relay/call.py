@@ -13,6 +13,7 @@ from relay.agents.seam import AgentSession, CallInfo
 from relay.answers import Answers
 from relay.audio.convert import AudioFormat, Encoding
 from relay.audio.playout import Playout
+from relay.budget import Allowance
 from relay.call_parts import CallParts
 from relay.call_report import CallReport
 from relay.control import AmbienceChange
@@ -92,6 +93,7 @@ class Call:
         )
         self._conversation = Conversation(self._parts(), self._call_info(), new_session)
         self._keypad = Keypad(self._send_keys)
+        self._keys_allowed = Allowance("keys", per_s=20, burst=200)
 
     # --- from outside ---
 
@@ -237,16 +239,21 @@ class Call:
                 case exotel.Dtmf(digit):
                     quality.dtmf += 1
                     self._answers.keys(self._loop.time())
-                    if self._conversation.wants_each_key:
-                        self._send_keys(digit)
-                    else:
-                        self._keypad.press(digit)
+                    self._press(digit)
                 case exotel.Clear():
                     self._pacer.interrupt()
                 case exotel.Stop(reason):
                     return self.end(EndReason.CALLER_HUNG_UP, reason)
                 case None:
                     return self.end(EndReason.LINE_LOST, f"closed with {self._line.close_code}, without stop")
+
+    def _press(self, key: str) -> None:
+        if not self._keys_allowed.allows(self._loop.time()):
+            return  # no thumb is so quick
+        if self._conversation.wants_each_key:
+            self._send_keys(key)
+        else:
+            self._keypad.press(key)
 
     def _send_keys(self, keys: str) -> None:
         self.log.happened("keys", f"the caller pressed {len(keys)} {'key' if len(keys) == 1 else 'keys'}")

@@ -9,6 +9,7 @@ from typing import Final
 from relay.agent_leg import AgentLeg
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import AgentSession, CallInfo, Ended
+from relay.budget import FLOOD
 from relay.call_parts import CallParts
 from relay.records import AgentEntry, EndReason
 from relay.sounds import Apology
@@ -130,6 +131,8 @@ class Conversation:
                 entry.ended(parts.facts.now(), "stopped")
                 await self._close_session(session)
         self._note_end(entry, ended)
+        if ended.reason == FLOOD:
+            parts.pacer.interrupt()  # nobody wants to hear minutes of it, and the next agent has to be heard
         # a dead agent may take seconds to close, and the caller is waiting for the next one
         closing = self._close_session(session)
         if ended.by_agent:

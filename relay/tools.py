@@ -3,11 +3,13 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Final
 
 from relay.agents.tool_descriptions import AMBIENCE, TRANSFER
 from relay.control import AmbienceChange, InvalidChangeError
 from relay.records import Transfer
+
+_WISH: Final = {"target": 200, "reason": 1000, "summary": 8000}  # characters, of which more is cut
 
 
 class DoneWhen(Enum):
@@ -64,7 +66,7 @@ def transfer_tool(request: Callable[[Transfer], Awaitable[ToolResult]]) -> Tool:
     """`request` stores the wish and says what became of it."""
 
     async def run(parameters: Mapping[str, Any]) -> ToolResult:
-        wish = (str(parameters.get(key) or "") for key in ("target", "reason", "summary"))
+        wish = (str(parameters.get(key) or "")[:length] for key, length in _WISH.items())
         return await request(Transfer(*wish))
 
     return Tool(name=TRANSFER, run=run, done_when=DoneWhen.SETTLED)

@@ -1,14 +1,18 @@
 """The fake agent's end of the socket: events go out here, in the odd shapes they have, and it is closed from here."""
 
 import asyncio
+import base64
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import numpy as np
 from aiohttp import web
 
 from sim.agent_script import Fault, FaultKind
 from sim.conversation_record import ConversationRecord
+from sim.flood import AUDIO_S, TEXT, TOOL, flood
+from sim.sound import AudioFormat
 from sim.timeline import Timeline
 from sim.wire import FakeSocket
 
@@ -79,6 +83,28 @@ class Outlet:
                 self.stalled = True
             case FaultKind.DEAF:
                 self.stalled = self.deaf = True
+            case FaultKind.FLOOD:
+                what = fault.reason
+                await flood(lambda number: self._flood(what, number), lambda: self.socket.closed)
+
+    async def _flood(self, what: str, number: int) -> None:
+        match what:
+            case "audio":
+                sound = AudioFormat(self._record.script.output_format)
+                data = sound.encoded(np.full(round(sound.rate_hz * AUDIO_S), 1000, np.int16))
+                await self.send("audio", audio_base_64=base64.b64encode(data).decode(), event_id=1)
+            case "agent_text":
+                await self.send("agent_response", agent_response=f"{number} {TEXT}", event_id=number)
+            case "caller_text":
+                await self.send("user_transcript", user_transcript=TEXT, event_id=number)
+            case "tools":
+                name, parameters = TOOL
+                call_id = f"flood_{number}"
+                await self.send("client_tool_call", tool_name=name, tool_call_id=call_id, parameters=parameters)
+            case "junk":
+                await self.socket.send_str(msgspec.json.encode({"type": "news", "text": TEXT}).decode())
+            case _:
+                await self.send("error", code=4000 + number, message=TEXT, error_type="remark")
 
     def ended(self, by: str, code: int | None, reason: str) -> None:
         """Note the end, if this is the first that is heard of it."""

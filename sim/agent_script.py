@@ -20,6 +20,7 @@ class FaultKind(StrEnum):
     VANISH = "vanish"  # the TCP connection is cut
     STALL = "stall"  # stays connected and reads, but says nothing any more, not even pings
     DEAF = "deaf"  # stops reading: the sender's buffers fill up
+    FLOOD = "flood"  # sends as much as the client takes of what `reason` names (sim.flood)
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -18,6 +18,7 @@ class LocalSession:
         self.conversation_id: str | None = None
         self.late_audio_ms = 0.0
         self.wants_each_key = True
+        self.can_wait = True
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[AgentEvent] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()

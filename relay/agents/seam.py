@@ -247,6 +247,8 @@ class AgentSession(Protocol):
     conversation_id: str | None
     late_audio_ms: float
     """Audio dropped because it belonged to an interrupted utterance."""
+    can_wait: bool
+    """Its events need not be read for a while, because nobody behind it takes that for a dead line."""
     wants_each_key: bool
     """Keys one by one as they are pressed, for menus; otherwise whole entries, or an agent answers each digit."""
 
@@ -275,7 +277,10 @@ class AgentSession(Protocol):
         """After a TurnFailed: ask for the same turn once more. False: this vendor has no way to be asked."""
 
     def events(self) -> AsyncIterator[AgentEvent]:
-        """Events until and including `Ended`. Must be read without pause: reading answers the vendor's pings."""
+        """Events until and including `Ended`. Must be read without pause: reading answers the vendor's pings.
+
+        Raises AgentError when the vendor sends more than any agent may (relay.budget).
+        """
 
     async def give_up(self, reason: str) -> None:
         """Treat the agent as dead: `events` ends with an `Ended` that names `reason`."""

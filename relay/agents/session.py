@@ -89,6 +89,7 @@ class SocketSession:
         self.conversation_id: str | None = None
         self.late_audio_ms = 0.0
         self.wants_each_key = False
+        self.can_wait = False
         self._http = http
         self._socket: AgentSocket | None = None
         self._functions: dict[str, str] = {}  # names of the calls that wait for our answer

@@ -9,6 +9,7 @@ import aiohttp
 from aiohttp import WSMsgType
 
 from relay.agents.seam import AgentError
+from relay.budget import Allowance
 
 OPEN_TIMEOUT: Final = 4.0
 CLOSE_TIMEOUT: Final = 2.0
@@ -41,6 +42,8 @@ class AgentSocket:
         self._loop = asyncio.get_running_loop()
         self._sending_since: float | None = None
         self._given_up = ""
+        self._messages = Allowance("messages", per_s=500, burst=10_000)
+        self._bytes = Allowance("bytes", per_s=1_000_000, burst=48_000_000)  # five minutes of 24 kHz are 20 MB as text
 
     @classmethod
     async def open(
@@ -77,10 +80,13 @@ class AgentSocket:
             self._sending_since = None
 
     async def receive(self) -> bytes | Closed:
-        """The next message."""
+        """The next message. Raises FloodError for one too many, whatever is in it."""
         message = await self._ws.receive()
         if self._given_up:
             return Closed(1006, self._given_up)
+        self._messages.take(self._loop.time())
+        if isinstance(message.data, bytes | str):
+            self._bytes.take(self._loop.time(), len(message.data))
         if message.type is WSMsgType.TEXT:
             data: bytes = message.data
             return data

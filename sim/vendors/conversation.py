@@ -15,6 +15,7 @@ from aiohttp import WSMessage, WSMsgType, web
 from sim.agent_ear import AgentEar, SpeechBegan, SpeechEnded, made_out
 from sim.agent_script import AgentScript, Fault, FaultKind, Reply, ToolUse
 from sim.conversation_record import Turn
+from sim.flood import AUDIO_S, TEXT, TOOL, flood
 from sim.sound import AudioFormat
 from sim.speech import line, spoken
 from sim.timeline import Timeline
@@ -225,6 +226,28 @@ class VendorConversation:
                 self._stalled = True
             case FaultKind.DEAF:
                 self._stalled = self._deaf = True
+            case FaultKind.FLOOD:
+                what = fault.reason
+                await flood(lambda number: self._flood(what, number), lambda: self.socket.closed)
+
+    async def _flood(self, what: str, number: int) -> None:
+        assert self._output is not None
+        match what:
+            case "audio":
+                size = round(self._output.rate_hz * AUDIO_S)
+                await self.say_chunk(self._output.encoded(np.full(size, 1000, np.int16)))
+            case "agent_text":
+                self.number += 1
+                await self.say_begin(TEXT)
+                await self.say_chunk(bytes(2 * self._output.sample_bytes))
+            case "caller_text":
+                await self.caller_said(TEXT)
+            case "tools":
+                await self.call_tool(f"flood_{number}", *TOOL)
+            case "junk":
+                await self.send({"type": "news", "text": TEXT})
+            case _:
+                await self.tell_failure(Fault(error_type="rate_limit", reason=TEXT))
 
     def ended(self, by: str, code: int | None) -> None:
         """Note the end; only the first time counts."""

@@ -45,6 +45,7 @@ class Session:
     conversation_id: str | None = "conv_1"
     late_audio_ms = 0.0
     wants_each_key = False
+    can_wait = False
 
     def __init__(self, *, connect_s: float = 0.0, refuses: AgentError | None = None, asks_again: bool = True) -> None:
         self.connect_s = connect_s
@@ -228,6 +229,11 @@ class Talk:
         """How the call ends."""
         async with asyncio.timeout(within_s):
             return await asyncio.shield(self.outcome)
+
+    async def stop_after(self, seconds: float) -> None:
+        """Let time pass, then end the call."""
+        await asyncio.sleep(seconds)
+        await self.stop()
 
     async def stop(self) -> None:
         for task in list(self._tasks):
