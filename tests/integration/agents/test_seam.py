@@ -327,6 +327,22 @@ async def test_never_gets_ready(tmp_path, vendor):
 
 @on_every_vendor
 @virtual
+async def test_keys_that_come_before_the_agent_is_ready_wait_for_it(tmp_path, vendor):
+    """`#` at 300 ms while the vendor takes 600 ms: the call ended with a defect, or a healthy agent was lost."""
+    script = AgentScript(
+        replies=(GREETING, Reply(on="keys:5#", say=("agent_booking",), end_call=True)), metadata_after_s=0.6
+    )
+    early = (Step(when=When.AT, ms=150, press="5"), Step(when=When.AT, ms=300, press="#"))
+    async with world(tmp_path, Entry("front", vendor, script)) as at:
+        call = await at.call(script=early, max_s=20)
+        at.assert_no_violations(call)
+        record = at.record(call)
+        assert [agent["end_reason"] for agent in record["agents"]] == ["ended"]
+        assert record["end_reason"] == "agent_ended"
+
+
+@on_every_vendor
+@virtual
 async def test_the_caller_hangs_up(tmp_path, vendor):
     """The conversation is closed properly, in the middle of a sentence."""
     script = AgentScript(replies=(Reply(on="start", say=("agent_clinics",)),), burst_speed=1.5)
