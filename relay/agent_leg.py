@@ -236,11 +236,11 @@ class AgentLeg:
             parts.outbox.post(lambda session: session.interrupted(utterance, heard_ms), session=self.session)
 
     def _turn_failed(self, failed: TurnFailed) -> None:
-        """The caller waits for a turn that the vendor could not make: ask once more, then try another agent."""
+        """The caller waits for an answer that the vendor failed to give: ask once more, then try another agent."""
         self._parts.quality.failed_turns += 1
         self._parts.log.happened(
             "agent_turn_failed",
-            f"agent {self._entry.agent.alias} could not make its turn: {failed.reason} {failed.detail}".strip(),
+            f"agent {self._entry.agent.alias} failed to answer: {failed.reason} {failed.detail}".strip(),
             level=logging.WARNING,
             agent=self._entry.agent.alias,
             vendor=self._entry.agent.vendor,

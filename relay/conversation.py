@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -16,9 +17,8 @@ from relay.sounds import Apology
 
 AT_ONCE: Final = 2.0  # seconds: an agent that refuses sooner may only have been busy
 RETRY_PAUSE: Final = 1.0
-_FOR_GOOD: Final = frozenset(
-    {"http_400", "http_401", "http_403", "http_404", "unsupported_format"}
-)  # asked again as refused
+_FOR_GOOD: Final = re.compile(r"http_(3\d\d|40[0-4])|unsupported_format")
+"""Reasons of a refusal that asking again won't change: a wrong key, an agent that is not there."""
 
 
 class Conversation:
@@ -38,7 +38,7 @@ class Conversation:
             ended, refused_at_once = await self._talk(spec)
             if await self._is_over(ended):
                 return
-            if refused_at_once and retry is None and ended.reason not in _FOR_GOOD:
+            if refused_at_once and retry is None and not _FOR_GOOD.fullmatch(ended.reason):
                 retry = spec
         if retry is not None:
             await asyncio.sleep(RETRY_PAUSE)

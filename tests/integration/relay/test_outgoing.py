@@ -12,13 +12,11 @@ from aiohttp import web
 from relay.agents.seam import AgentError
 from relay.agents.socket import AgentSocket
 from relay.outgoing import AnswerError, RedirectError, outgoing, whole
-from sim.caller import Step, When
 from sim.serving import serving
 from tests.support.relay_world import relay_world
 from tests.support.virtual import virtual
 
 KEY = "sk_test"
-SHORT = (Step(when=When.AT, ms=1500, hang_up=True),)
 
 
 class Stranger:
@@ -70,7 +68,7 @@ async def test_an_agent_whose_signed_url_is_elsewhere_has_failed(tmp_path):
     async with pointing_elsewhere(307) as (url, stranger):
         settings = {"elevenlabs_base_url": url, "elevenlabs_agent_id": "agent_0"}
         async with relay_world(tmp_path, settings=settings) as world:
-            result = await world.call(script=SHORT)
+            result = await world.call(script=())
             assert world.record(result.call_sid)["end_reason"] == "agent_failed"
             assert stranger.requests == []
 
