@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from common.proof import prove
 from relay import exotel
 from relay.agents.roster import AgentSpec, Roster
 from relay.agents.seam import AgentSession, CallInfo
@@ -185,7 +186,7 @@ class Call:
         )
 
     def _call_info(self) -> CallInfo:
-        start = self._start
+        start, secret = self._start, self._services.settings.events_secret
         return CallInfo(
             start.call_sid,
             start.stream_sid,
@@ -193,6 +194,7 @@ class Call:
             start.to_number,
             self._format,
             start.custom_parameters,
+            proof=prove(start.call_sid, start.stream_sid, secret) if secret else "",
         )
 
     # --- beginning ---

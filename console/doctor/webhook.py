@@ -13,6 +13,7 @@ from console.checks.finding import Finding, Verdict, unanswered
 from console.checks.network import Answer, NoAnswerError, ask
 from console.checks.subject import Subject
 from console.doctor.elevenlabs import PATIENCE_S
+from console.doctor.strangers import examine_strangers
 from console.elevenlabs.client import Api, ApiError, Trouble
 from console.elevenlabs.configured import Configured, by_workspace, configured_agents
 from console.elevenlabs.observation import Observation, as_finding
@@ -75,6 +76,8 @@ async def _workspace(api: Api, members: list[Configured], subject: Subject) -> A
             yield as_finding(observation, one.alias, _remedy(observation, one, subject.webhook_url))
         if webhook is not None:
             used[which.webhook_id] = webhook
+    if used:
+        yield await examine_strangers(api, settings, {one.agent.agent_id for one in members}, used)
     for webhook in used.values():
         for observation in observe_delivery(webhook, subject.now()):
             yield as_finding(observation, "", _remedy(observation, members[0], text(webhook, "webhook_url")))

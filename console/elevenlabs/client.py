@@ -70,6 +70,10 @@ class Api:
         """The whole agent."""
         return await self._ask("GET", f"/v1/convai/agents/{quote(agent_id, safe='')}", what=f"agent {agent_id}")
 
+    async def agents(self) -> list[str]:
+        """Ids of all agents of the workspace."""
+        return [text(agent, "agent_id") for agent in await self._pages("/v1/convai/agents", "agents", {})]
+
     async def agents_named(self, name: str) -> list[str]:
         """Ids of the agents with exactly this name."""
         listed = await self._pages("/v1/convai/agents", "agents", {"search": name})

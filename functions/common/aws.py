@@ -36,6 +36,7 @@ _COUNTED = frozenset(
     {
         "webhook_received",
         "webhook_refused",
+        "conversation_unverified",
         "relay_event_received",
         "exotel_refused",
         "connect_answered",

@@ -1,7 +1,10 @@
 """What ElevenLabs says of a conversation, in its webhook or by its API (elevenlabs.md A5.2), as one small piece."""
 
+from dataclasses import dataclass
+
 from common.documents import Document, at, mapping, number, objects, text
 from common.layout import is_id
+from common.proof import VARIABLE, proves
 from common.text import spelling
 from common.times import moment, rfc3339
 from functions.common.settings import Targets, find_target, refusal
@@ -9,6 +12,7 @@ from functions.webhook.settings import Settings
 
 _START = ("metadata", "start_time_unix_secs")
 _DURATION = ("metadata", "call_duration_secs")
+_VARIABLES = ("conversation_initiation_client_data", "dynamic_variables")
 _LONGEST_S = 7 * 86_400
 _NO = frozenset({"", "none", "no", "false", "null", "n/a"})
 _YES = frozenset({"yes", "true"})
@@ -25,7 +29,7 @@ def result_of(data: Document, source: str, said_at: float | None, settings: Sett
     duration_s = _seconds(data, *_DURATION)
     ended_at = None if started_at is None else started_at + (duration_s or 0)
     stamp = moment(said_at) or ended_at
-    variables = mapping(data, "conversation_initiation_client_data", "dynamic_variables")
+    variables = mapping(data, *_VARIABLES)
     return {
         "source": source,
         "conversation_id": text(data, "conversation_id"),
@@ -51,10 +55,27 @@ def impossible_times(data: Document) -> list[str]:
     return [f"{'.'.join(path)}={at(data, *path)!r:.100} can't be a time" for path in found]
 
 
-def call_sid_of(data: Document) -> str:
-    """The CallSid that the relay gave the agent as a dynamic variable; empty when there is no usable one."""
-    sid = text(data, "conversation_initiation_client_data", "dynamic_variables", "call_sid")
-    return sid if is_id(sid) else ""
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Which call a conversation says it belongs to. `call_sid` empty: none, or it can't prove it.
+
+    `unverified`: it names a call or a caller, as only the relay would, without the relay's proof. `by_number`: without
+    a CallSid its caller's number may find the call.
+    """
+
+    call_sid: str
+    unverified: bool = False
+    by_number: bool = False
+
+
+def claim_of(data: Document, settings: Settings) -> Claim:
+    """What the dynamic variables say, which the relay gave the agent, or somebody who wants to pass for it."""
+    variables = mapping(data, *_VARIABLES)
+    named = text(variables, "call_sid")
+    sid = named if is_id(named) else ""
+    if settings.accept_unverified or (sid and proves(text(variables, VARIABLE), sid, settings.events_secrets)):
+        return Claim(sid, by_number=settings.accept_unverified)
+    return Claim("", unverified=bool(named or text(variables, "caller_number")))
 
 
 def transfer_of(data: Document, settings: Settings) -> Document | None:

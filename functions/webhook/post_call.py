@@ -26,7 +26,7 @@ from functions.common.calls import result_end, write_record
 from functions.common.http import Request, Response, answer
 from functions.common.pieces import linked_call
 from functions.common.store import Store
-from functions.webhook.conversation import call_sid_of, impossible_times, is_conversation, result_of
+from functions.webhook.conversation import Claim, claim_of, impossible_times, is_conversation, result_of
 from functions.webhook.settings import Settings
 
 TRANSCRIPTION = "post_call_transcription"
@@ -114,7 +114,7 @@ def take_in(body: bytes, marker: Document, store: Store, settings: Settings) -> 
     if impossible := impossible_times(data):
         _flagged(taken, "; ".join(impossible), marker, store)
     result = result_of(data, "webhook", number(document, "event_timestamp"), settings)
-    call_sid = add_result(result, layout.digest(body), call_sid_of(data), store)
+    call_sid = add_result(result, layout.digest(body), claim_of(data, settings), store)
     return TakenIn(kind, conversation_id, call_sid, result_end(result))
 
 
@@ -129,14 +129,16 @@ def _kind_of(document: Document) -> tuple[str, Document]:
     return (TRANSCRIPTION if is_conversation(data) else ""), data
 
 
-def add_result(result: Document, name: str, call_sid: str, store: Store) -> str:
-    """Keep a conversation's result and fold it into its call; the CallSid, empty while nobody knows it.
+def add_result(result: Document, name: str, claim: Claim, store: Store) -> str:
+    """Keep a conversation's result and fold it into its call; the CallSid, empty while nobody has proved it.
 
-    The result is created before the link is looked up, and the relay's event creates the link before it looks for
+    One that is unverified is kept aside: it counts once the relay says itself that the conversation is the call's. The
+    result is created before the link is looked up, and the relay's event creates the link before it looks for
     results: whoever comes second sees the other.
     """
     conversation_id = text(result, "conversation_id")
     store.create(f"{layout.conversation(conversation_id)}{text(result, 'source')}-{name}.json", encode(result))
+    call_sid = claim.call_sid
     _warn_of_unknown_target(result, call_sid)
     if call_sid:
         store.create(layout.conversation_call(conversation_id), call_sid.encode())
@@ -147,7 +149,14 @@ def add_result(result: Document, name: str, call_sid: str, store: Store) -> str:
         call_sid = linked_call(conversation_id, store)
     if call_sid:
         write_record(store, call_sid)
-    elif (caller := to_e164(text(result, "from"))) and (ended_at := result_end(result)) is not None:
+    elif claim.unverified:
+        log.warning(
+            "conversation_unverified",
+            f"{conversation_id} names a call or a caller without the relay's proof; it is kept aside",
+            conversation_id=conversation_id,
+            agent_id=text(result, "agent_id")[:128],
+        )
+    elif claim.by_number and (caller := to_e164(text(result, "from"))) and (ended_at := result_end(result)) is not None:
         entry = {"conversation_id": conversation_id, "started_at": result["started_at"], "ended_at": rfc3339(ended_at)}
         store.create(f"{layout.caller(caller, ended_at)}conversation-{conversation_id}.json", encode(entry))
     return call_sid

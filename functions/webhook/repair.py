@@ -13,7 +13,7 @@ from functions.common.pieces import Pieces, gather, linked_call
 from functions.common.store import Store
 from functions.common.streams import Stream, streams_of
 from functions.webhook.api import ApiError, ConversationsApi
-from functions.webhook.conversation import call_sid_of, impossible_times, is_conversation, result_of
+from functions.webhook.conversation import Claim, claim_of, impossible_times, is_conversation, result_of
 from functions.webhook.post_call import add_audio, add_result
 from functions.webhook.settings import Settings
 from functions.webhook.vendor import Tried, Vendor
@@ -77,10 +77,11 @@ def fetch_result(
         raise ApiError(f"the answer about {conversation_id} has neither transcript nor metadata")
     for problem in impossible_times(document):
         log.warning("time_impossible", f"{conversation_id}: {problem}")
-    call_sid = call_sid or linked_call(conversation_id, store) or call_sid_of(document)
-    if call_sid:
-        add_result(result_of(document, "repair", None, settings), layout.digest(body), call_sid, store)
-    return call_sid
+    known = call_sid or linked_call(conversation_id, store)
+    claim = Claim(known) if known else claim_of(document, settings)
+    if claim.call_sid or claim.unverified:
+        add_result(result_of(document, "repair", None, settings), layout.digest(body), claim, store)
+    return claim.call_sid
 
 
 def _close(call_sid: str, stream: Stream | None, pieces: Pieces, store: Store, settings: Settings, now: float) -> bool:

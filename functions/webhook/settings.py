@@ -26,6 +26,7 @@ class Settings:
     events_secrets: tuple[str, ...]
     webhook_secrets: tuple[str, ...]
     webhook_max_age_s: float
+    accept_unverified: bool
     api_key: str
     api_base: str
     targets: Targets
@@ -47,6 +48,7 @@ class Settings:
             events_secrets=env.secrets("EVENTS_SECRET"),
             webhook_secrets=env.secrets("ELEVENLABS_WEBHOOK_SECRET"),
             webhook_max_age_s=env.number("WEBHOOK_MAX_AGE_SECONDS", default=1800, low=1, high=86_400),
+            accept_unverified=env.boolean("ACCEPT_UNVERIFIED_CONVERSATIONS", default=False),
             api_key=env.text("ELEVENLABS_API_KEY"),
             api_base=rest_base(region, _url(env, "ELEVENLABS_BASE_URL", ("http", "https", "ws", "wss"))),
             targets=targets(env),

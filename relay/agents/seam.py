@@ -62,6 +62,8 @@ class CallInfo:
     line: AudioFormat
     custom_parameters: Mapping[str, str] = field(default_factory=dict)
     said_so_far: tuple[Said, ...] = ()
+    proof: str = field(default="", repr=False)
+    """That a conversation belongs to this call (common.proof); for vendors whose account of it comes from elsewhere."""
 
     @property
     def recap(self) -> str:
@@ -70,15 +72,18 @@ class CallInfo:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The call as named texts, for agents whose prompt has places for them; the line's own parameters on top."""
+        """The call as named texts, for agents whose prompt has places for them.
+
+        The line's own parameters beside them, which cannot take the place of what we know ourselves.
+        """
         return {
+            "name": "",
+            **self.custom_parameters,
             "caller_number": self.from_number,
             "called_number": self.to_number,
             "call_sid": self.call_sid,
             "stream_sid": self.stream_sid,
-            "name": "",
             "recent_history": self.recap,
-            **self.custom_parameters,
         }
 
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from common.proof import prove
 from common.signature import ELEVENLABS_HEADER, RELAY_HEADER, sign
 from common.times import rfc3339
 from functions.common.http import Request, Response, request
@@ -141,7 +142,9 @@ def conversation(should_transfer: Any = None, *, call_sid: str | None = CALL, **
     collected = (
         {} if should_transfer is None else {"should_transfer": {"value": should_transfer, "rationale": "said so"}}
     )
-    variables = {"caller_number": CALLER, "called_number": EXOPHONE} | ({"call_sid": call_sid} if call_sid else {})
+    variables = {"caller_number": CALLER, "called_number": EXOPHONE}
+    if call_sid:
+        variables |= {"call_sid": call_sid, "call_proof": prove(call_sid, STREAM, EVENTS_SECRET)}
     return {
         "agent_id": "agent_1",
         "conversation_id": CONVERSATION,

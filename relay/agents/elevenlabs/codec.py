@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from common.proof import VARIABLE
 from relay.agents.seam import (
     AgentCorrection,
     AgentText,
@@ -210,7 +211,11 @@ IGNORED: Final[Mapping[str, str]] = {
 
 
 def initiation(call: CallInfo) -> bytes:
-    """The first message we send: the call as dynamic variables, the line's own parameters on top."""
+    """The first message we send: the call and the line's own parameters as dynamic variables, and the proof that the
+    conversation belongs to the call."""
     # `system__` names are the vendor's own; sending one ends the conversation before it begins (elevenlabs.md A4)
     variables = {name: value for name, value in call.variables.items() if not name.startswith("system__")}
+    variables.pop(VARIABLE, None)
+    if call.proof:
+        variables[VARIABLE] = call.proof
     return _encode_json({"type": "conversation_initiation_client_data", "dynamic_variables": variables})

@@ -8,7 +8,7 @@ from tests.unit.functions.test_connect import World
 
 @pytest.fixture
 def world():
-    return World(TRANSFER_WAIT_SECONDS="0")
+    return World(TRANSFER_WAIT_SECONDS="0", ACCEPT_UNVERIFIED_CONVERSATIONS="true")
 
 
 @pytest.mark.parametrize("caller", ["09876500001", "+919876500001", "919876500001", "9876500001", "0919876500001"])

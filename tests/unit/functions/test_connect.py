@@ -12,7 +12,7 @@ class World:
     def __init__(self, **environment):
         self.store = MemoryStore()
         self.clock = calls.Clock()
-        self.webhook = calls.webhook_app(self.store, self.clock)
+        self.webhook = calls.webhook_app(self.store, self.clock, **environment)
         self.transfer = calls.transfer_app(self.store, self.clock, **environment)
 
     def tell(self, *events):

@@ -291,6 +291,7 @@ def test_what_cannot_be_a_time_is_flagged_and_the_rest_is_used(app, store, metad
 def test_half_an_emoji_does_not_cost_a_transcript(app, store):
     """tests/fixtures: a vendor cut the caller's words in the middle of a surrogate pair."""
     body = (FIXTURES / "webhook_lone_surrogate.json").read_bytes()
+    app.handle(calls.signed_event(calls.started()))
     assert app.handle(calls.signed_webhook(body)).status == 200
     assert inbox(store) == [body]
     assert not problems(store)

@@ -221,9 +221,8 @@ def test_conversations_nobody_told_of_are_found_in_the_list_page_by_page(world):
     world.app().handle(calls.signed_webhook(calls.post_call(known)))
     world.pages = [["conv_01", "conv_02"], ["conv_03"]]
     world.conversations["conv_01"] = calls.conversation(call_sid="lost-call")
-    world.conversations["conv_03"] = calls.conversation(
-        call_sid=None, conversation_id="conv_03"
-    )  # a chat on a web page
+    chat = calls.conversation(conversation_id="conv_03", conversation_initiation_client_data={})  # on a web page
+    world.conversations["conv_03"] = chat
     assert world.sweep(LATER).repaired == 1
     assert calls.record_of(world.store, "lost-call")["sources"] == ["repair"]
     assert not [url for url in world.asked if url.endswith("conv_02")]

@@ -147,7 +147,25 @@ def test_the_initiation_says_who_calls():
     }
 
 
-def test_parameters_of_the_line_win_but_may_not_touch_the_vendors_own_names():
+def test_parameters_of_the_line_may_not_take_the_place_of_what_we_know():
+    """With `call_sid` as a custom parameter a conversation gave itself out for another call's."""
+    ours = ("caller_number", "called_number", "call_sid", "stream_sid", "recent_history", "call_proof")
+    call = CallInfo("c", "s", "1", "2", PCM_16, dict.fromkeys(ours, "forged"), proof="s:right")
+    variables = json.loads(initiation(call))["dynamic_variables"]
+    assert {name: variables[name] for name in ours} == {
+        "caller_number": "1",
+        "called_number": "2",
+        "call_sid": "c",
+        "stream_sid": "s",
+        "recent_history": "",
+        "call_proof": "s:right",
+    }
+    without = CallInfo("c", "s", "1", "2", PCM_16, {"call_proof": "forged"})
+    assert "call_proof" not in json.loads(initiation(without))["dynamic_variables"]
+    assert "right" not in repr(call)
+
+
+def test_parameters_of_the_line_are_told_but_may_not_touch_the_vendors_own_names():
     call = CallInfo("c", "s", "1", "2", PCM_16, {"name": "Asha", "system__time": "now", "secret__key": "k", "é": "ü"})
     variables = json.loads(initiation(call))["dynamic_variables"]
     assert variables["name"] == "Asha"

@@ -26,6 +26,11 @@ locals {
       says     = "Webhooks or events with a wrong signature: is elevenlabs_webhook_secret that of ElevenLabs?"
       query    = "sum(increase(${local.promql}_webhook_refused{${local.run}}[5m])) >= 5"
     }
+    conversations-unverified = {
+      severity = "ERROR"
+      says     = "Conversations name a call without the relay's proof, and are kept aside. Is an agent public, or the webhook the whole workspace's (SECURITY.md)?"
+      query    = "sum(increase(${local.promql}_unverified{${local.run}}[5m])) > 0"
+    }
     sweep-failures = {
       severity = "WARNING"
       says     = "The sweep could not repair calls: their transcripts are missing."

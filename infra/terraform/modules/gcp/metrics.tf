@@ -16,6 +16,7 @@ locals {
     webhook_received  = { event = "webhook_received", labels = ["type"] }
     webhook_lag_s     = { event = "webhook_received", value = "lag_s", unit = "s" }
     webhook_refused   = { event = "webhook_refused", labels = ["reason"] }
+    unverified        = { event = "conversation_unverified" }
     sweep_done        = { event = "sweep_done" }
     sweep_failures    = { event = "sweep_done", value = "failed" }
     sweep_repaired    = { event = "sweep_done", value = "repaired" }
