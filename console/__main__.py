@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "setup": ("console.setup.command", "make an agent of ElevenLabs what the relay needs, after asking"),
     "call": ("console.call_out.command", "call somebody, or a list: each number once, with outcomes"),
     "calls": ("console.calls.command", "look at calls: search, transcript beside the sound, trends, export"),
+    "export": ("console.export.command", "the calls of a period as one table: Parquet, CSV or JSON lines"),
     "plan": ("console.plan.command", "plan ahead: relays, sessions, and what a month costs on each cloud"),
     "replay": ("console.replay.command", "deliver events that a relay gave up on, out of its log"),
     "rehearse": ("console.rehearse.command", "let rehearsed callers try an agent, and judge what they heard"),
@@ -34,6 +35,7 @@ EXTRAS: Final[Mapping[str, str]] = {
     "calls": "console",
     "doctor": "console",
     "rehearse": "console",
+    "export": "console",
 }
 """The extra of the package that brings a command's libraries; for all others it is `tools`."""
 

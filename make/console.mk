@@ -27,6 +27,10 @@ setup-elevenlabs: $(VENV)/.installed-tools ## make your agent what the relay nee
 replay: $(VENV)/.installed-relay ## deliver events that a relay gave up on: its log on standard input, EVENTS_URL and EVENTS_SECRET
 	@$(CONSOLE) replay
 
+.PHONY: export
+export: $(VENV)/.installed-console ## calls as a table for a warehouse: FILE=calls.parquet, more in ARGS="--since 2026-11-01" (docs/exports.md)
+	@$(CONSOLE) export $(or $(FILE),calls.parquet) $(if $(STORE),--store $(STORE)) $(ARGS)
+
 # Needs a voice: espeak-ng, or what the suite names (docs/rehearse.md).
 .PHONY: rehearse
 SUITE ?= front_desk
