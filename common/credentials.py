@@ -47,6 +47,11 @@ class BasicAuth:
         return hmac.compare_digest(given, f"{self.user}:{self.password}".encode())
 
     @property
+    def header(self) -> str:
+        """As the Authorization header's value."""
+        return f"Basic {binascii.b2a_base64(f'{self.user}:{self.password}'.encode(), newline=False).decode()}"
+
+    @property
     def userinfo(self) -> str:
         """As it stands before the host of a URL: `user:password@`, percent-encoded."""
         return f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@"

@@ -106,6 +106,12 @@ class AgentLeg:
         detail = f"defect: {type(error).__name__}: {error}"[:300]
         self.end(Ended(by_agent=False, reason="defect", detail=detail))
 
+    def heard(self, utterance: str) -> None:
+        """The caller has heard `utterance`, of this agent or of one before it, to its end."""
+        if utterance.startswith(self._prefix):
+            name = utterance.removeprefix(self._prefix)
+            self._parts.outbox.post(lambda session: session.heard(name), session=self.session)
+
     def check(self, now: float) -> None:
         """Called every second: does the agent still take what it is sent?"""
         if self.session.stalled_for(now) > STALL_LIMIT:

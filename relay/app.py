@@ -13,6 +13,8 @@ from relay.access import Gate, Refusal, socket_url
 from relay.agents import VENDORS
 from relay.agents.roster import AgentSpec, Roster
 from relay.agents.seam import AgentSession
+from relay.agents.telephony.rest import PATH as REST_PATH
+from relay.agents.telephony.rest import RestCalls
 from relay.agents.vendor import VendorContext
 from relay.call import Call, Services
 from relay.events import Events, FolderDestination, HttpDestination
@@ -25,9 +27,9 @@ from relay.records import EndReason
 from relay.settings import Settings
 from relay.sounds import Sounds
 from relay.task_protection import TaskProtection
+from relay.watch import Watch
 
 MEDIA_PATHS: Final = ("/v1/convai/conversation/exotel", "/media")  # both of the original bridge's
-_WATCH_PERIOD: Final = 1.0
 # Sockets beyond MAX_CALLS, in case one is Exotel's retry of a handshake: which call it replaces is known at `start`.
 _RETRY_PLACES: Final = 1
 _REFUSAL_LINES: Final = 10  # a second and reason: who guesses tokens must not fill the log
@@ -42,6 +44,7 @@ class Relay:
         self.settings = settings
         self.roster = _roster(settings)
         self._agents = {spec.alias: VENDORS[spec.vendor](spec, settings) for spec in self.roster}
+        self.rest_calls = RestCalls()
         self.metrics = Metrics()
         self.gate = Gate(settings, self.roster)
         self.sounds = Sounds(settings, self.roster)
@@ -52,14 +55,13 @@ class Relay:
         self._idle = asyncio.Event()
         self._idle.set()
         self._leave_by = 0.0
-        self._loop_lag_max = 0.0
         self._refusal_lines = LineLimit(_REFUSAL_LINES)
         metrics = self.metrics
         metrics.watch("relay_calls", "Media sockets open now", lambda: self.streams)
         metrics.watch("relay_calls_max", "MAX_CALLS", lambda: settings.max_calls)
         metrics.watch("relay_draining", "1 while no new calls are taken", lambda: self.draining)
         metrics.watch("relay_events_pending", "Events not yet delivered", lambda: self.services.events.pending)
-        metrics.watch("relay_playout_queued_seconds", "Agent speech waiting to be played, all calls", self._queued)
+        metrics.watch("relay_playout_queued_seconds", "Agent speech waiting to be played, all calls", self._queued_s)
 
     # --- lifecycle ---
 
@@ -73,14 +75,10 @@ class Relay:
                 else FolderDestination(settings.store)
             )
             self.services = Services(settings, self.roster, self.sounds, events, self.metrics, self.calls)
-            self._vendor_context = VendorContext(http, settings, self._new_session)
+            self._vendor_context = VendorContext(http, settings, self._new_session, self.rest_calls)
             self._protection = TaskProtection(http, settings.ecs_agent_uri)
-            watch = asyncio.create_task(self._watch())
-            stats = asyncio.create_task(self._report())
-            yield
-            for task in (watch, stats):
-                task.cancel()
-            await asyncio.wait([watch, stats])
+            async with Watch(self).running():
+                yield
             await self._protection.close()
             await events.drain(max(0.0, self._leave_by - asyncio.get_running_loop().time()))
 
@@ -108,39 +106,7 @@ class Relay:
         self._leave_by = min(self._leave_by, loop.time() + _SHUTDOWN_GRACE)
         log.info("drained", extra={"event": "drained", "calls": self.streams})
 
-    async def _watch(self) -> None:
-        """Once a second: look after every call, and see how late the loop is."""
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + _WATCH_PERIOD
-            await asyncio.sleep(_WATCH_PERIOD)
-            now = loop.time()
-            self.metrics.loop_lag.observe(now - due)
-            self._loop_lag_max = max(self._loop_lag_max, now - due)
-            self._check_calls(now)
-
-    def _check_calls(self, now: float) -> None:
-        for call in list(self.calls.values()):
-            call.check(now)
-
-    async def _report(self) -> None:
-        while True:
-            await asyncio.sleep(self.settings.stats_s)
-            log.info(
-                "%d calls",
-                self.streams,
-                extra={
-                    "event": "relay_stats",
-                    "calls": self.streams,
-                    "max_calls": self.settings.max_calls,
-                    "draining": self.draining,
-                    "loop_lag_ms_max": round(self._loop_lag_max * 1000, 1),
-                    "refused_total": self.metrics.total(self.metrics.refused),
-                },
-            )
-            self._loop_lag_max = 0.0
-
-    def _queued(self) -> float:
+    def _queued_s(self) -> float:
         return sum(call.queued_s for call in self.calls.values())
 
     # --- the media socket ---
@@ -252,6 +218,7 @@ def create_app(settings: Settings) -> web.Application:
         app.router.add_get(path, relay.media)
         app.router.add_get(path + "/{tail:.*}", relay.media)
     app.router.add_routes(Operating(relay).routes())
+    app.router.add_post(REST_PATH, relay.rest_calls.update)
     if relay.gate.open:
         log.log(
             logging.WARNING,

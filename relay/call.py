@@ -266,6 +266,8 @@ class Call:
 
     def _on_heard(self, utterance: str, heard_ms: int, interrupted: bool) -> None:
         self.transcript.heard(utterance, heard_ms, interrupted=interrupted)
+        if not interrupted:
+            self._conversation.heard(utterance)
 
     # --- ending ---
 

@@ -61,6 +61,11 @@ class Conversation:
 
         self._parts.outbox.post(send)
 
+    def heard(self, utterance: str) -> None:
+        """The caller has heard `utterance` to its end."""
+        if self._leg is not None:
+            self._leg.heard(utterance)
+
     @property
     def wants_each_key(self) -> bool:
         """See AgentSession."""

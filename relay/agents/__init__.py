@@ -10,6 +10,8 @@ from relay.agents.elevenlabs import configure as configure_elevenlabs
 from relay.agents.gemini import configure as configure_gemini
 from relay.agents.openai import configure as configure_openai
 from relay.agents.script import configure as configure_script
+from relay.agents.telephony.exotel import configure as configure_exotel
+from relay.agents.telephony.twilio import configure as configure_twilio
 from relay.agents.vendor import Vendor
 
 VENDORS: Final[Mapping[str, Vendor]] = {
@@ -20,4 +22,6 @@ VENDORS: Final[Mapping[str, Vendor]] = {
     "echo": configure_echo,
     "script": configure_script,
     "bot": configure_bot,
+    "exotel": configure_exotel,
+    "twilio": configure_twilio,
 }

@@ -47,6 +47,9 @@ class LocalSession:
     async def interrupted(self, utterance: str, heard_ms: int) -> None:
         """Not of interest."""
 
+    async def heard(self, utterance: str) -> None:
+        """Not of interest."""
+
     async def ask_again(self) -> bool:
         """Nothing to ask for: its turns don't fail by themselves."""
         return False

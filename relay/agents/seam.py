@@ -278,6 +278,9 @@ class AgentSession(Protocol):
     async def interrupted(self, utterance: str, heard_ms: int) -> None:
         """After an Interruption: the utterance that was playing was heard this far. For vendors that want to know."""
 
+    async def heard(self, utterance: str) -> None:
+        """The caller has heard `utterance` to its end. For bots that want to be told by a mark."""
+
     async def ask_again(self) -> bool:
         """After a TurnFailed: ask for the same turn once more. False: this vendor has no way to be asked."""
 

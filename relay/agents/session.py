@@ -150,6 +150,9 @@ class SocketSession:
     async def interrupted(self, utterance: str, heard_ms: int) -> None:
         """Nothing to tell the vendor."""
 
+    async def heard(self, utterance: str) -> None:
+        """Nothing to tell the vendor."""
+
     async def ask_again(self) -> bool:
         """This vendor has no way to be asked."""
         return False

@@ -5,7 +5,7 @@ A vendor is a function that takes an entry of AGENTS_FILE and returns the agent:
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 import aiohttp
@@ -14,6 +14,7 @@ import msgspec
 from common.env import Env, SettingError
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import AgentSession, CallInfo
+from relay.agents.telephony.rest import RestCalls
 from relay.agents.tool_descriptions import ALL_TOOLS, ToolName
 from relay.settings import Settings
 
@@ -25,6 +26,8 @@ class VendorContext:
     http: aiohttp.ClientSession
     settings: Settings
     open_session: Callable[[str], AgentSession]
+    rest_calls: RestCalls = field(default_factory=RestCalls)
+    """Calls whose bots may hang up or transfer by REST."""
 
 
 Agent = Callable[[VendorContext], AgentSession]

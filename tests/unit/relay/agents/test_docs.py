@@ -16,6 +16,8 @@ from relay.agents.gemini.options import GeminiOptions
 from relay.agents.openai.options import OpenAIOptions
 from relay.agents.roster import _KINDS
 from relay.agents.script import Step
+from relay.agents.telephony.exotel import ExotelOptions
+from relay.agents.telephony.twilio import TwilioOptions
 from relay.app import create_app
 from relay.settings import Settings
 from sim.speech import ASSETS
@@ -38,7 +40,10 @@ def test_every_key_of_an_entry_and_every_vendor_is_there(name):
     assert f"`{name}`" in TEXT
 
 
-@pytest.mark.parametrize("kind", [ElevenLabsOptions, OpenAIOptions, DeepgramOptions, GeminiOptions, EchoOptions, Step])
+OPTIONS = [ElevenLabsOptions, OpenAIOptions, DeepgramOptions, GeminiOptions, EchoOptions, Step]
+
+
+@pytest.mark.parametrize("kind", [*OPTIONS, ExotelOptions, TwilioOptions])
 def test_every_option_is_there(kind):
     assert [field.name for field in msgspec.structs.fields(kind) if f"`{field.name}`" not in TEXT] == []
 

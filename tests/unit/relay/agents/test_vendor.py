@@ -27,7 +27,8 @@ def configure(vendor, settings=SETTINGS, **options):
 def test_an_option_nobody_knows_stops_the_start_and_the_known_ones_are_named(vendor):
     with pytest.raises(SettingError, match="agents.front.options.voise to be one of ") as error:
         configure(vendor, voise="marin")
-    known = {"elevenlabs": "region, base_url, api_key_env", "echo": "delay_ms"}
+    of_bots = "url, url_env, basic_auth_env, headers_env"
+    known = {"elevenlabs": "region, base_url, api_key_env", "echo": "delay_ms", "exotel": of_bots, "twilio": of_bots}
     assert known.get(vendor, "prompt, greeting, takeover") in str(error.value)
 
 
@@ -63,6 +64,31 @@ def test_the_key_may_have_another_name(vendor):
     assert configure(vendor, Settings(environ={"SECOND_KEY": "key"}), api_key_env="SECOND_KEY")
     with pytest.raises(SettingError, match="^SECOND_KEY is not set"):
         configure(vendor, api_key_env="SECOND_KEY")
+
+
+@pytest.mark.parametrize(
+    ("vendor", "options", "environ", "problem"),
+    [
+        ("exotel", {}, {}, "agents.front.options.url to be a wss:// address"),
+        ("exotel", {"url": "https://bot"}, {}, "agents.front.options.url to be a wss:// address"),
+        ("exotel", {"url": "wss://bot", "rate_hz": 11025}, {}, "agents.front.options.rate_hz: "),
+        ("exotel", {"url_env": "BOT"}, {}, "BOT is not set: expected the address of agent 'front'"),
+        ("exotel", {"url": "wss://bot", "basic_auth_env": "BOT"}, {"BOT": "x"}, "BOT=.hidden.: expected user:password"),
+        (
+            "exotel",
+            {"url": "wss://bot", "headers_env": {"X-Key": "BOT"}},
+            {},
+            "BOT is not set: expected the header X-Key",
+        ),
+        ("twilio", {}, {}, "expected url, url_env or webhook, one of them"),
+        ("twilio", {"url": "wss://bot", "webhook": "https://bot"}, {}, "expected url, url_env or webhook, one of them"),
+        ("twilio", {"webhook": "bot"}, {}, "expected webhook to be an https:// address"),
+        ("twilio", {"url": "wss://bot", "auth_token_env": "BOT"}, {}, "BOT is not set: expected the token that signs"),
+    ],
+)
+def test_a_bot_that_cannot_be_reached_as_written_stops_the_start(vendor, options, environ, problem):
+    with pytest.raises(SettingError, match=problem):
+        configure(vendor, Settings(agents_file="agents.toml", environ=environ), **options)
 
 
 def test_keys_are_not_shown_with_the_settings():

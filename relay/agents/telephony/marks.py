@@ -1,0 +1,52 @@
+"""Which marks a bot has set behind which sound, so that each is echoed when the caller has heard it (exotel.md 1.6)."""
+
+from collections import deque
+
+
+class Marks:
+    """Cuts what a bot says into utterances: a mark, a `clear` or a pause ends one.
+
+    Utterances are numbers as text, rising. Echoes come in the order of the marks, each once.
+    """
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._open = False
+        self._heard = 0  # all utterances up to this one were heard, or cut
+        self._waiting: deque[tuple[int, str]] = deque()
+
+    def sound(self) -> tuple[str, bool]:
+        """Sound has come: the utterance it belongs to, and whether that begins with it."""
+        begins = not self._open
+        if begins:
+            self._number += 1
+            self._open = True
+        return str(self._number), begins
+
+    def mark(self, name: str) -> tuple[str, list[str]]:
+        """A mark: the utterance that it ends, empty when none is open, and the marks to echo at once."""
+        ended = self.end()
+        if not self._waiting and self._number <= self._heard:
+            return ended, [name]
+        self._waiting.append((self._number, name))
+        return ended, []
+
+    def end(self) -> str:
+        """Whatever was being said is complete: its utterance, empty when there is none."""
+        if not self._open:
+            return ""
+        self._open = False
+        return str(self._number)
+
+    def heard(self, utterance: str) -> list[str]:
+        """The caller has heard `utterance` and all before it: the marks to echo."""
+        self._heard = max(self._heard, int(utterance))
+        echoes = []
+        while self._waiting and self._waiting[0][0] <= self._heard:
+            echoes.append(self._waiting.popleft()[1])
+        return echoes
+
+    def clear(self) -> list[str]:
+        """What was not heard never will be: the marks to echo, as the carriers do."""
+        self._open = False
+        return self.heard(str(self._number))

@@ -1,0 +1,286 @@
+"""A conversation with a bot that speaks a carrier's protocol: to it, the relay is the carrier (other-agents.md C)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Final
+
+import aiohttp
+
+from relay.agents.seam import (
+    AgentError,
+    AgentEvent,
+    AgentText,
+    Audio,
+    CallerHeard,
+    CallerText,
+    CallerTurn,
+    CallInfo,
+    Ended,
+    Formats,
+    Interruption,
+    Notice,
+    ToolCall,
+    TurnDone,
+    UtteranceDone,
+)
+from relay.agents.socket import AgentSocket, Binary, Closed
+from relay.agents.telephony.dialect import Cleared, Dialect, MarkSet, Sound
+from relay.agents.telephony.marks import Marks
+from relay.audio import pcm
+from relay.audio.convert import Encoding
+from relay.audio.voice import VoiceActivity
+
+WORDLESS: Final = "…"
+"""What stands in the record for words that never come this way: that somebody spoke is all that is known."""
+FRAMES_PER_SECOND: Final = 50
+PAUSE: Final = 0.4  # seconds without sound from a bot that sets no marks: what it said is complete
+_CALLER_PAUSE: Final = 0.7  # seconds of silence after which the caller has finished
+_LOOK_EVERY: Final = 10  # frames
+_RECENT: Final = 0.4  # seconds
+_BINARY: Final = "a binary message: expected JSON as text"
+_GOODBYES: Final = frozenset({1000, 1001, 1005})
+_WAITING_EVENTS: Final = 64  # then the bot is not read: the playout is full
+
+
+class TelephonySession:
+    """See seam.AgentSession. `headers` may hold credentials."""
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        url: str,
+        new_dialect: Callable[[CallInfo], Dialect],
+        *,
+        headers: Mapping[str, str],
+        parameters: Mapping[str, str],
+    ) -> None:
+        self.conversation_id: str | None = None
+        self.late_audio_ms = 0.0
+        self.wants_each_key = True
+        self._http = http
+        self._url = url
+        self._new_dialect = new_dialect
+        self._stream: Dialect | None = None
+        self._headers = headers
+        self._parameters = parameters
+        self._loop = asyncio.get_running_loop()
+        self._socket: AgentSocket | None = None
+        self._events: asyncio.Queue[AgentEvent] = asyncio.Queue(_WAITING_EVENTS)
+        self._reading: asyncio.Task[None] | None = None
+        self._marks = Marks()
+        self._pause: asyncio.TimerHandle | None = None
+        self._frame = b""
+        self._frames = 0
+        self._caller_speaks = False
+        self._caller_heard_at = 0.0
+        self._caller_turn = 0
+        self._spoke = False
+        self._told: set[str] = set()
+        self._answers: dict[str, asyncio.Future[str]] = {}
+
+    # --- seam.AgentSession ---
+
+    def prepare(self) -> None:
+        """Nothing to begin before the call is known: the bot is told of it in its first message."""
+
+    async def connect(self, call: CallInfo) -> Formats:
+        """Open the socket and begin the stream as the carrier does."""
+        url, parameters = await self._where(call)
+        dialect = self._stream = self._new_dialect(call)
+        self._voice = VoiceActivity(dialect.audio.rate_hz)
+        self._frame_bytes = dialect.audio.bytes_per_second // FRAMES_PER_SECOND
+        self._socket = await AgentSocket.open(self._http, url, headers=self._headers_for(url))
+        for message in dialect.opening(call, {**call.custom_parameters, **parameters}):
+            await self._socket.send(message)
+        self._reading = asyncio.create_task(self._read(self._socket))
+        return Formats(dialect.audio, dialect.audio)
+
+    async def _where(self, call: CallInfo) -> tuple[str, Mapping[str, str]]:
+        """The socket's address, and the parameters that go with it."""
+        return self._url, self._parameters
+
+    def _headers_for(self, url: str) -> Mapping[str, str]:
+        """What the upgrade carries."""
+        return self._headers
+
+    @property
+    def _dialect(self) -> Dialect:
+        """Raises AgentError before `connect`, which the call does not do."""
+        if self._stream is None:
+            raise AgentError("not_connected", "nothing can be sent before connect")
+        return self._stream
+
+    async def send_audio(self, data: bytes) -> None:
+        """In messages of 20 ms each, whatever the pieces it comes in."""
+        self._frame += data
+        size = self._frame_bytes
+        while len(self._frame) >= size:
+            frame, self._frame = self._frame[:size], self._frame[size:]
+            await self._send(self._dialect.media(frame))
+            self._listen(frame)
+
+    async def send_keys(self, keys: str) -> None:
+        """One by one, as they were pressed."""
+        for key in keys:
+            await self._send(self._dialect.digit(key))
+
+    async def answer_tool(self, call_id: str, result: str, *, is_error: bool) -> None:
+        """What became of something that the bot asked for by REST."""
+        answer = self._answers.pop(call_id, None)
+        if answer is not None and not answer.done():
+            answer.set_result(result if is_error else "")
+
+    async def interrupted(self, utterance: str, heard_ms: int) -> None:
+        """Nothing to tell: it was the bot that cleared."""
+
+    async def heard(self, utterance: str) -> None:
+        """The marks behind it are echoed now, and not when they were set."""
+        for name in self._marks.heard(utterance):
+            await self._send(self._dialect.mark(name))
+
+    async def ask_again(self) -> bool:
+        """A carrier has no words for that."""
+        return False
+
+    async def events(self) -> AsyncIterator[AgentEvent]:
+        """Everything until the bot closes."""
+        while True:
+            event = await self._events.get()
+            yield event
+            if isinstance(event, Ended):
+                return
+
+    def stalled_for(self, now: float) -> float:
+        """See AgentSocket."""
+        return self._socket.stalled_for(now) if self._socket else 0.0
+
+    async def give_up(self, reason: str) -> None:
+        """See AgentSocket."""
+        if self._socket:
+            await self._socket.give_up(reason)
+
+    async def close(self) -> None:
+        """Say `stop`, as the carrier does when the caller hangs up, and close."""
+        if self._pause is not None:
+            self._pause.cancel()
+        if self._socket is not None:
+            await self._socket.send(self._dialect.stop())
+            await self._socket.close()
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait([self._reading])
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_result("")
+
+    # --- what the bot asks for beside the stream ---
+
+    def order(self, tool: str, parameters: Mapping[str, object]) -> None:
+        """Have the relay do something, without a word about how it went. Dropped when too much waits already."""
+        self._tell(ToolCall(f"{tool}_{self._loop.time():.6f}", tool, parameters))
+
+    async def use(self, tool: str, parameters: Mapping[str, object]) -> str:
+        """Have the relay do something; empty when it is done, else why it is not."""
+        call_id = f"{tool}_{len(self._answers)}_{self._loop.time():.6f}"
+        answer = self._answers[call_id] = self._loop.create_future()
+        await self._events.put(ToolCall(call_id, tool, parameters))
+        refusal: str = await answer
+        return refusal
+
+    # --- reading ---
+
+    async def _read(self, socket: AgentSocket) -> None:
+        try:
+            while not isinstance(message := await socket.receive(), Closed):
+                await self._react(message)
+        except Exception as error:  # noqa: BLE001  # a defect of ours costs the agent, not the call
+            await self._events.put(Ended(by_agent=False, reason="defect", detail=f"{type(error).__name__}: {error}"))
+            return
+        await self._complete()
+        # one that closes before it has said anything was not there for the caller
+        by_agent = self._spoke and message.code in _GOODBYES
+        reason = "ended" if by_agent else f"close_{message.code}"
+        await self._events.put(Ended(by_agent=by_agent, reason=reason, detail=str(message)))
+
+    async def _react(self, message: bytes) -> None:
+        match Notice("malformed", _BINARY) if isinstance(message, Binary) else self._dialect.decode(message):
+            case Sound(data):
+                await self._sound(data)
+            case MarkSet(name):
+                ended, echoes = self._marks.mark(name)
+                await self._done(ended)
+                for echo in echoes:
+                    await self._send(self._dialect.mark(echo))
+            case Cleared():
+                self._stop_pause()
+                await self._events.put(Interruption())
+                for echo in self._marks.clear():
+                    await self._send(self._dialect.mark(echo))
+            case Notice() as notice:
+                await self._notice(notice)
+
+    async def _sound(self, data: bytes) -> None:
+        self._spoke = True
+        utterance, begins = self._marks.sound()
+        if begins:
+            await self._events.put(AgentText(WORDLESS, utterance))
+        await self._events.put(Audio(data, utterance))
+        self._stop_pause()
+        self._pause = self._loop.call_later(PAUSE, self._paused)
+
+    def _paused(self) -> None:
+        if not self._events.full():  # else there is sound enough to go on with
+            utterance = self._marks.end()
+            for event in (UtteranceDone(utterance), TurnDone()) if utterance else ():
+                self._events.put_nowait(event)
+
+    def _stop_pause(self) -> None:
+        if self._pause is not None:
+            self._pause.cancel()
+
+    async def _complete(self) -> None:
+        self._stop_pause()
+        await self._done(self._marks.end())
+
+    async def _done(self, utterance: str) -> None:
+        if utterance:
+            await self._events.put(UtteranceDone(utterance))
+            await self._events.put(TurnDone())
+
+    async def _notice(self, notice: Notice) -> None:
+        """Once a kind and call, or a bot's own messages would fill the log."""
+        if (key := notice.kind if notice.kind == "malformed" else notice.text) not in self._told:
+            self._told.add(key)
+            await self._events.put(notice)
+
+    # --- sending ---
+
+    async def _send(self, message: bytes) -> None:
+        if self._socket is not None:
+            await self._socket.send(message)
+
+    def _listen(self, frame: bytes) -> None:
+        """No words come this way: that the caller spoke is found by ear."""
+        sound = pcm.ulaw_decode(frame).tobytes() if self._dialect.audio.encoding is Encoding.ULAW else frame
+        now = self._loop.time()
+        self._voice.hear(sound, now)
+        self._frames += 1
+        if self._frames % _LOOK_EVERY:
+            return
+        if self._voice.spoke_between(now - _RECENT, now):
+            self._caller_heard_at = now
+            if not self._caller_speaks:
+                self._caller_speaks = True
+                self._caller_turn += 1
+                self._tell(CallerTurn(f"c{self._caller_turn}"))
+            else:
+                self._tell(CallerHeard())  # who speaks for long is not waiting for an answer yet
+        elif self._caller_speaks and now - self._caller_heard_at >= _CALLER_PAUSE:
+            self._caller_speaks = False
+            self._tell(CallerText(WORDLESS, f"c{self._caller_turn}"))
+            self._tell(CallerHeard())
+
+    def _tell(self, event: AgentEvent) -> None:
+        """Dropped when the playout is full: nobody waits for an answer then."""
+        if not self._events.full():
+            self._events.put_nowait(event)

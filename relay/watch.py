@@ -1,0 +1,64 @@
+"""What a relay looks after by the clock: its calls, its event loop, its statistics."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from relay.logs import log
+
+if TYPE_CHECKING:
+    from relay.app import Relay
+
+_PERIOD: Final = 1.0
+
+
+class Watch:
+    """One relay's."""
+
+    def __init__(self, relay: "Relay") -> None:
+        self._relay = relay
+        self._loop_lag_max = 0.0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """For as long as the block runs."""
+        tasks = [asyncio.create_task(self._look()), asyncio.create_task(self._report())]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    async def _look(self) -> None:
+        """Once a second: look after every call, and see how late the loop is."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _PERIOD
+            await asyncio.sleep(_PERIOD)
+            now = loop.time()
+            self._relay.metrics.loop_lag.observe(now - due)
+            self._loop_lag_max = max(self._loop_lag_max, now - due)
+            self._check_calls(now)
+
+    def _check_calls(self, now: float) -> None:
+        # a method of its own: the loop's variable would hold the last call until the next look
+        for call in list(self._relay.calls.values()):
+            call.check(now)
+
+    async def _report(self) -> None:
+        relay = self._relay
+        while True:
+            await asyncio.sleep(relay.settings.stats_s)
+            log.info(
+                "%d calls",
+                relay.streams,
+                extra={
+                    "event": "relay_stats",
+                    "calls": relay.streams,
+                    "max_calls": relay.settings.max_calls,
+                    "draining": relay.draining,
+                    "loop_lag_ms_max": round(self._loop_lag_max * 1000, 1),
+                    "refused_total": relay.metrics.total(relay.metrics.refused),
+                },
+            )
+            self._loop_lag_max = 0.0
