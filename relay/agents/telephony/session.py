@@ -56,6 +56,7 @@ class TelephonySession:
     ) -> None:
         self.conversation_id: str | None = None
         self.late_audio_ms = 0.0
+        self.can_wait = False
         self.wants_each_key = True
         self._http = http
         self._url = url
@@ -193,6 +194,9 @@ class TelephonySession:
         try:
             while not isinstance(message := await socket.receive(), Closed):
                 await self._react(message)
+        except AgentError as error:  # it sends more than any agent may
+            await self._events.put(Ended(by_agent=False, reason=error.reason, detail=str(error)))
+            return
         except Exception as error:  # noqa: BLE001  # a defect of ours costs the agent, not the call
             await self._events.put(Ended(by_agent=False, reason="defect", detail=f"{type(error).__name__}: {error}"))
             return

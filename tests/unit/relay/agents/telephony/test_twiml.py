@@ -36,7 +36,7 @@ def test_where_the_stream_goes(body, answer):
         ("<Response><Connect><Stream/></Connect></Response>", "expected the stream's url to be a wss:// address"),
         ('<Response><Connect><Stream url="https://x"/></Connect></Response>', "wss:// address"),
         ('{"url": 5}', "wss:// address"),
-        ("{", ""),
+        ("{", "Expecting property name"),
         ('<!DOCTYPE a [<!ENTITY b "b">]><Response>&b;</Response>', "without a doctype or entities"),
         ("<Response>\xff", "expected TwiML"),
     ],
