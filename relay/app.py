@@ -43,7 +43,7 @@ class Relay:
         """Raises SettingError or SoundFileError for what can't be used."""
         self.settings = settings
         self.roster = _roster(settings)
-        self._agents = {spec.alias: VENDORS[spec.vendor](spec, settings) for spec in self.roster}
+        self._agents = {spec.alias: VENDORS[spec.vendor].configure(spec, settings) for spec in self.roster}
         self.rest_calls = RestCalls()
         self.metrics = Metrics()
         self.gate = Gate(settings, self.roster)

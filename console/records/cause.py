@@ -10,14 +10,8 @@ from typing import Final
 
 from common.documents import Document, number, objects, text
 from console.words import named
+from relay.agents import HOSTED
 
-VENDORS: Final[Mapping[str, tuple[str, str]]] = {
-    # vendor: (its name, the setting that holds its key)
-    "elevenlabs": ("ElevenLabs", "ELEVENLABS_API_KEY"),
-    "openai": ("OpenAI", "OPENAI_API_KEY"),
-    "deepgram": ("Deepgram", "DEEPGRAM_API_KEY"),
-    "gemini": ("Gemini", "GEMINI_API_KEY"),
-}
 SILENT_S: Final = 4.0
 """A call at least this long in which nothing was heard from the agent counts as failed; shorter ones were cut short."""
 
@@ -182,7 +176,8 @@ def failovers(record: Document) -> list[str]:
 def of_agent(agent: Document) -> Cause:
     """An entry of a record's `agents` that failed."""
     reason, detail = text(agent, "end_reason"), text(agent, "end_detail")
-    name, key = VENDORS.get(text(agent, "vendor"), ("The agent", "the agent's key"))
+    vendor = HOSTED.get(text(agent, "vendor"))
+    name, key = (vendor.title, vendor.key_env) if vendor else ("The agent", "the agent's key")
     rule = next((one for one in _RULES if one.applies(reason, f"{reason} {detail}".lower())), _UNKNOWN_REASON)
     said = _quoted(detail) or (f" ({named(reason)})" if reason else "")
     filled = {"name": name, "key": key, "said": said}

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
@@ -12,32 +11,15 @@ from console.checks.finding import Finding, Verdict
 from console.checks.network import NoAnswerError, ask
 from console.elevenlabs.client import Api, ApiError, Trouble
 from console.elevenlabs.configured import Configured, configured_agents
-from console.records.cause import VENDORS as NAMES
 from relay.agents import VENDORS
 from relay.agents.roster import Roster
+from relay.agents.vendor import KeyCheck
 
 PATIENCE_S: Final = 5.0
 _CHECK: Final = "run.key"
 _REFUSED: Final = {Trouble.KEY, Trouble.REGION, Trouble.PERMISSION, Trouble.ADDRESS, Trouble.UNKNOWN}
 
 _Asked = Coroutine[Any, Any, Finding]
-
-
-@dataclass(frozen=True, slots=True)
-class _Door:
-    """Where a vendor's key is tried: a GET that costs nothing. `{key}` in the header stands for it."""
-
-    base: str
-    path: str
-    header: str
-    value: str
-
-
-_DOORS: Final[Mapping[str, _Door]] = {
-    "openai": _Door("https://api.openai.com", "/v1/models", "Authorization", "Bearer {key}"),
-    "deepgram": _Door("https://api.deepgram.com", "/v1/projects", "Authorization", "Token {key}"),
-    "gemini": _Door("https://generativelanguage.googleapis.com", "/v1beta/models", "x-goog-api-key", "{key}"),
-}
 
 
 async def check_keys(environ: Mapping[str, str]) -> list[Finding]:
@@ -61,13 +43,14 @@ def _of_others(session: aiohttp.ClientSession, environ: Mapping[str, str]) -> It
     file = environ.get("AGENTS_FILE", "").strip()
     keys = {}
     for spec in Roster.read(file, VENDORS) if file else ():
-        if door := _DOORS.get(spec.vendor):
-            name = str(spec.options.get("api_key_env") or NAMES[spec.vendor][1])
+        vendor = VENDORS[spec.vendor]
+        if door := vendor.key_check:
+            name = str(spec.options.get("api_key_env") or vendor.key_env)
             own = str(spec.options.get("base_url") or "").replace("ws", "http", 1)
-            keys[spec.vendor, name] = (door, own if own.startswith("http") else door.base)
-    for (vendor, name), (door, base) in keys.items():
+            keys[vendor.title, name] = (door, own if own.startswith("http") else door.base)
+    for (title, name), (door, base) in keys.items():
         if key := environ.get(name, "").strip():  # without one the relay's settings say what is missing
-            yield _tried(session, NAMES[vendor][0], name, URL(base.rstrip("/") + door.path), door, key)
+            yield _tried(session, title, name, URL(base.rstrip("/") + door.path), door, key)
 
 
 async def _signed_url(api: Api, one: Configured) -> Finding:
@@ -85,7 +68,9 @@ async def _signed_url(api: Api, one: Configured) -> Finding:
     return Finding(_CHECK, Verdict.PASS, f"ElevenLabs accepts the key, and knows {one.name}")
 
 
-async def _tried(session: aiohttp.ClientSession, vendor: str, setting: str, url: URL, door: _Door, key: str) -> Finding:
+async def _tried(
+    session: aiohttp.ClientSession, vendor: str, setting: str, url: URL, door: KeyCheck, key: str
+) -> Finding:
     headers = {door.header: door.value.format(key=key)}
     try:
         answer = await ask(session, url, headers=headers, patience_s=PATIENCE_S)

@@ -1,27 +1,70 @@
-"""Voice agents: a file or a small folder for each vendor behind one seam, and the registry that knows them all."""
+"""Voice agents: a file or a small folder for each vendor behind one seam, and the registry that knows them all.
 
-from collections.abc import Mapping
-from typing import Final
+A folder declares its vendors as `VENDORS`, by name; nothing has to be entered here. Vendors of others are found as
+`package.module:configure` (or with a `Vendor` instead of the function), or by an entry point of ENTRY_POINTS.
+"""
 
-from relay.agents.bot import configure as configure_bot
-from relay.agents.deepgram import configure as configure_deepgram
-from relay.agents.echo import configure as configure_echo
-from relay.agents.elevenlabs import configure as configure_elevenlabs
-from relay.agents.gemini import configure as configure_gemini
-from relay.agents.openai import configure as configure_openai
-from relay.agents.script import configure as configure_script
-from relay.agents.telephony.exotel import configure as configure_exotel
-from relay.agents.telephony.twilio import configure as configure_twilio
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
+from typing import Any, Final
+
+from relay.agents.bot import VENDOR as BOT
+from relay.agents.echo import VENDOR as ECHO
+from relay.agents.script import VENDOR as SCRIPT
+from relay.agents.telephony.exotel import VENDOR as EXOTEL
+from relay.agents.telephony.twilio import VENDOR as TWILIO
 from relay.agents.vendor import Vendor
 
-VENDORS: Final[Mapping[str, Vendor]] = {
-    "elevenlabs": configure_elevenlabs,
-    "openai": configure_openai,
-    "deepgram": configure_deepgram,
-    "gemini": configure_gemini,
-    "echo": configure_echo,
-    "script": configure_script,
-    "bot": configure_bot,
-    "exotel": configure_exotel,
-    "twilio": configure_twilio,
-}
+ENTRY_POINTS: Final = "voice_bridge.vendors"
+
+
+class Vendors(Mapping[str, Vendor]):
+    """By name. Iterating gives those that come with the relay; looking one up finds others', too."""
+
+    def __init__(self) -> None:
+        folders = (module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
+        declared: dict[str, Vendor] = {}
+        for folder in folders:
+            declared |= getattr(importlib.import_module(f"{__name__}.{folder}"), "VENDORS", {})
+        # the one for which no AGENTS_FILE is needed comes first
+        local = {"echo": ECHO, "script": SCRIPT, "bot": BOT, "exotel": EXOTEL, "twilio": TWILIO}
+        self._known: dict[str, Vendor] = {"elevenlabs": declared["elevenlabs"], **declared, **local}
+
+    def __getitem__(self, name: str) -> Vendor:
+        """Raises KeyError for a name nobody knows, ImportError for one that can't be loaded."""
+        return self._known.get(name) or _loaded(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+def _loaded(name: str) -> Vendor:
+    """A vendor of others'. Importing runs their code, so whatever goes wrong is an ImportError that names it."""
+    installed = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if name not in installed and ":" not in name:
+        raise KeyError(name)
+    try:
+        found: Any
+        if name in installed:
+            found = installed[name].load()
+        else:
+            module, _, attribute = name.partition(":")
+            found = getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        raise ImportError(f"{type(error).__name__}: {error}") from error
+    if isinstance(found, Vendor):
+        return found
+    if not callable(found):
+        raise ImportError(f"{name} is of type {type(found).__name__}, not a function or a relay.agents.vendor.Vendor")
+    return Vendor(title=name, configure=found)
+
+
+VENDORS: Final = Vendors()
+
+HOSTED: Final[Mapping[str, Vendor]] = {name: vendor for name, vendor in VENDORS.items() if vendor.key_env}
+"""Those of them that are services somewhere, with a key."""

@@ -30,7 +30,7 @@ from relay.agents.seam import (
     UtteranceDone,
 )
 from relay.agents.tool_descriptions import AMBIENCE, TRANSFER
-from relay.agents.vendor import Agent, VendorContext, read_options
+from relay.agents.vendor import Agent, Vendor, VendorContext, read_options
 from relay.audio.convert import AudioFormat, Encoding
 from relay.logs import log
 from relay.settings import Settings
@@ -299,3 +299,6 @@ def _load(spec: AgentSpec, settings: Settings) -> type[Bot]:
     if not (isinstance(kind, type) and issubclass(kind, Bot)):
         raise SettingError("AGENTS_FILE", settings.agents_file, f"{place} to be a subclass of relay.agents.bot.Bot")
     return kind
+
+
+VENDOR = Vendor(title="Bot", configure=configure)

@@ -8,7 +8,7 @@ from msgspec import Meta
 from relay.agents.local import LocalSession
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import Audio, CallInfo, Formats
-from relay.agents.vendor import Agent, read_options
+from relay.agents.vendor import Agent, Vendor, read_options
 from relay.settings import Settings
 
 _UTTERANCE: Final = "echo"
@@ -44,3 +44,6 @@ def configure(spec: AgentSpec, settings: Settings) -> Agent:
     """Raises SettingError."""
     options = read_options(spec, EchoOptions, settings)
     return lambda context: EchoSession(options)
+
+
+VENDOR = Vendor(title="Echo", configure=configure, options=EchoOptions)

@@ -133,8 +133,13 @@ def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> A
         if not isinstance(value, kind) or isinstance(value, bool):
             raise SettingError("AGENTS_FILE", path, f"agents.{alias}.{key} to be a {_WORDS[kind]}")
     vendor = table.get("vendor", "elevenlabs")
-    if vendor not in vendors:
-        raise SettingError("AGENTS_FILE", path, f"agents.{alias}.vendor to be one of {', '.join(vendors)}")
+    try:
+        vendors[vendor]
+    except KeyError:
+        known = f"one of {', '.join(vendors)}, or package.module:configure"
+        raise SettingError("AGENTS_FILE", path, f"agents.{alias}.vendor to be {known}") from None
+    except ImportError as error:
+        raise SettingError("AGENTS_FILE", path, f"agents.{alias}.vendor to be importable: {error}") from error
     _check_sound(f"agents.{alias}", path, table)
     patience = table.get("first_audio_seconds")
     if patience is not None and not 0 < patience <= 60:

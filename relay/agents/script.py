@@ -35,7 +35,7 @@ from relay.agents.local import LocalSession
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import AgentText, CallerText, CallInfo, Ended, Formats, Interruption, UtteranceDone
 from relay.agents.tool_descriptions import TRANSFER
-from relay.agents.vendor import Agent, read_options
+from relay.agents.vendor import Agent, Vendor, read_options
 from relay.audio.convert import AudioFormat, Encoding, at_rate
 from relay.audio.files import read_mono
 from relay.exotel import LINE_RATES
@@ -170,3 +170,6 @@ def configure(spec: AgentSpec, settings: Settings) -> Agent:
 def _at_line_rates(file: str) -> dict[int, bytes]:
     sound, rate_hz = read_mono(Path(file))
     return {rate: at_rate(sound, rate_hz, rate).tobytes() for rate in LINE_RATES}
+
+
+VENDOR = Vendor(title="Script", configure=configure)

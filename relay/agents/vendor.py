@@ -1,10 +1,8 @@
-"""How a vendor's module is set up: its options checked, its key found, once, when the relay starts.
-
-A vendor is a function that takes an entry of AGENTS_FILE and returns the agent: something that opens a session a call.
-"""
+"""What a vendor declares of itself, and how it is set up: options checked, key found, once, when the relay starts."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -31,8 +29,50 @@ class VendorContext:
 
 
 Agent = Callable[[VendorContext], AgentSession]
-Vendor = Callable[[AgentSpec, Settings], Agent]
-"""Raises SettingError for an entry that can't be used."""
+"""Opens a session a call."""
+Configure = Callable[[AgentSpec, Settings], Agent]
+"""Makes an agent of an entry of AGENTS_FILE. Raises SettingError for one that can't be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCheck:
+    """Where a key can be tried: a GET that costs nothing. `{key}` in the `value` of the header stands for it."""
+
+    base: str
+    path: str
+    header: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """What a vendor declares of itself: everything that runs over vendors takes it from here.
+
+    `title`: its name for people. `key_env`: the setting that holds its key, unless options say otherwise; vendors with
+    one are hosted somewhere, and have a fake, a corpus and a benchmark. `heard`, `spoken`: the formats on a line of
+    8 kHz, by the names of the documentation. `default_id`: what an entry without an id stands for. `ends`: models
+    whose end has been announced, and when, as `YYYY-MM-DD`.
+    """
+
+    title: str
+    configure: Configure
+    options: type[msgspec.Struct] | None = None
+    key_env: str = ""
+    key_check: KeyCheck | None = None
+    heard: str = ""
+    spoken: str = ""
+    default_id: str = ""
+    ends: Mapping[str, str] = field(default_factory=dict)
+
+    def ending(self, spec: AgentSpec) -> dict[str, str]:
+        """The models that an entry uses and whose end has been announced, with the date."""
+        used = {spec.id or self.default_id}
+        if self.options is not None:
+            with suppress(msgspec.ValidationError):  # the start says what is wrong with them
+                options = msgspec.structs.asdict(msgspec.convert(spec.options, self.options))
+                used |= {value for value in options.values() if isinstance(value, str)}
+        return {model: self.ends[model] for model in sorted(used) if model in self.ends}
+
 
 _PLACE: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _PROMPT: Final = "You are a friendly assistant on the telephone. Answer in one or two short sentences."

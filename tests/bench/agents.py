@@ -20,6 +20,7 @@ from time import perf_counter
 import msgspec
 import uvloop
 
+from relay.agents import HOSTED
 from sim.toml import agents_file
 from tests.bench.figures import Case, Row, Samples, percentile, row
 from tests.bench.load import CYCLE_S, Agent, Load
@@ -227,7 +228,7 @@ def start_relay(scratch: Path, agents: dict[str, tuple[Vendor, int]], log: Path)
         "BACKGROUND_SOUND_FILE": "office",
         "MAX_CALLS": "10000",
         "DRAIN_SECONDS": "0",
-        **{f"{name.upper()}_API_KEY": "key_of_nobody" for name in ("openai", "deepgram", "gemini")},
+        **{vendor.key_env: "key_of_nobody" for name, vendor in HOSTED.items() if name != "elevenlabs"},
     }
     return Subject([sys.executable, "-m", "relay"], environ, port, log)
 

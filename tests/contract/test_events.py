@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from sim.vendors import FAKES
+from relay.agents import HOSTED
 from tests.support.sdk_models import SdkModels
 
-VENDORS = (*FAKES, "elevenlabs")
+VENDORS = tuple(HOSTED)
 
 BEYOND_THE_SDK = {
     "openai": {},

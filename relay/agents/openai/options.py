@@ -8,6 +8,17 @@ from relay.agents.vendor import HostedOptions
 
 DEFAULT_MODEL: Final = "gpt-realtime-2.1"
 
+ENDS: Final = {
+    "gpt-realtime": "2027-01-20",
+    "gpt-realtime-mini": "2027-01-20",
+    "whisper-1": "2027-02-26",
+    "gpt-4o-transcribe": "2027-02-26",
+    "gpt-4o-mini-transcribe": "2027-02-26",
+    "gpt-4o-mini-transcribe-2025-12-15": "2027-02-26",
+    "gpt-4o-transcribe-diarize": "2027-02-26",
+}
+"""Models that will be shut down (developers.openai.com, deprecations)."""
+
 LISTED_LANGUAGES: Final = frozenset({"gpt-transcribe", "gpt-live-transcribe"})
 """Transcription models that take a list of languages; the older ones take one."""
 

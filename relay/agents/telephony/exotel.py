@@ -16,7 +16,7 @@ from relay.agents.telephony.codec import base64, decode, encode
 from relay.agents.telephony.dialect import FromBot
 from relay.agents.telephony.options import BotOptions
 from relay.agents.telephony.session import FRAMES_PER_SECOND, TelephonySession
-from relay.agents.vendor import Agent, read_options
+from relay.agents.vendor import Agent, Vendor, read_options
 from relay.audio.convert import AudioFormat, Encoding
 from relay.settings import Settings
 
@@ -102,3 +102,6 @@ def configure(spec: AgentSpec, settings: Settings) -> Agent:
     return lambda context: TelephonySession(
         context.http, str(url.with_query(None)), new_dialect, headers=headers, parameters=parameters
     )
+
+
+VENDOR = Vendor(title="a bot for Exotel's streams", configure=configure, options=ExotelOptions)

@@ -21,7 +21,7 @@ from relay.agents.telephony.options import BotOptions
 from relay.agents.telephony.rest import BASE
 from relay.agents.telephony.session import FRAMES_PER_SECOND, TelephonySession
 from relay.agents.telephony.twiml import Answer, read_answer, twilio_signature
-from relay.agents.vendor import Agent, VendorContext, read_options
+from relay.agents.vendor import Agent, Vendor, VendorContext, read_options
 from relay.audio.convert import AudioFormat, Encoding
 from relay.outgoing import whole
 from relay.settings import Settings
@@ -197,3 +197,6 @@ def configure(spec: AgentSpec, settings: Settings) -> Agent:
 def rest_url(public_url: str) -> str:
     """Where bots find the REST calls, made of the relay's public wss:// address; empty when that is not known."""
     return f"http{public_url.removeprefix('ws')}{BASE}" if public_url else ""
+
+
+VENDOR = Vendor(title="a bot for Twilio's streams", configure=configure, options=TwilioOptions)

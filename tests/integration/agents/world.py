@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from relay.agents import VENDORS
 from relay.app import RELAY, Relay, create_app
 from relay.settings import Settings
 from sim.agent_script import AgentScript
@@ -155,7 +156,7 @@ async def world(
                 **entry.more,
             }
         (folder / "agents.toml").write_text(agents_file(tables))
-        environ = {f"{vendor.upper()}_API_KEY": KEY for vendor in FAKES}
+        environ = {VENDORS[vendor].key_env: KEY for vendor in FAKES}
         if ambience:
             write_wav(folder / "rain.wav", 8000, RAIN)
             settings = {"ambience": str(folder / "rain.wav"), **(settings or {})}

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.vendors import FAKES
+from relay.agents import HOSTED
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
-VENDORS = (*FAKES, "elevenlabs")
+VENDORS = tuple(HOSTED)
 
 
 def corpus(vendor):

@@ -1,12 +1,13 @@
 """Agents are set up when the relay starts: options checked, keys found, texts filled in."""
 
+import sys
 from dataclasses import replace
 
 import pytest
 
 from common.env import SettingError
-from relay.agents import VENDORS
-from relay.agents.roster import AgentSpec
+from relay.agents import ENTRY_POINTS, VENDORS
+from relay.agents.roster import AgentSpec, Roster
 from relay.agents.seam import Said
 from relay.agents.tool_descriptions import ALL_TOOLS, describe, parse_arguments
 from relay.agents.vendor import HostedOptions, fill, socket_base
@@ -14,13 +15,13 @@ from relay.settings import Settings
 from sim.vendors import FAKES
 from tests.unit.relay.agents.peer import CALL
 
-HOSTED = {vendor: f"{vendor.upper()}_API_KEY" for vendor in FAKES}
+HOSTED = {vendor: VENDORS[vendor].key_env for vendor in FAKES}
 SETTINGS = Settings(agents_file="agents.toml", environ=dict.fromkeys(HOSTED.values(), "key"))
 TAKEOVER = replace(CALL, said_so_far=(Said("agent", "Good morning."), Said("caller", "Hello?")))
 
 
 def configure(vendor, settings=SETTINGS, **options):
-    return VENDORS[vendor](AgentSpec("front", vendor, "", options=options), settings)
+    return VENDORS[vendor].configure(AgentSpec("front", vendor, "", options=options), settings)
 
 
 @pytest.mark.parametrize("vendor", sorted({*VENDORS} - {"bot", "script"}))
@@ -134,3 +135,81 @@ def test_tools_are_described_afresh_each_time():
 )
 def test_arguments(text, expected):
     assert parse_arguments(text) == expected
+
+
+# --- vendors of others ---
+
+OTHERS = """
+from relay.agents.echo import EchoSession, EchoOptions
+from relay.agents.vendor import Vendor, read_options
+
+
+def configure(spec, settings):
+    options = read_options(spec, EchoOptions, settings)
+    return lambda context: EchoSession(options)
+
+
+VENDOR = Vendor(title="Mine", configure=configure, options=EchoOptions)
+NOTHING = 5
+"""
+
+
+@pytest.fixture
+def others(tmp_path, monkeypatch):
+    (tmp_path / "a_vendor_of_mine.py").write_text(OTHERS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    sys.modules.pop("a_vendor_of_mine", None)
+
+
+@pytest.mark.parametrize(("name", "title"), [("configure", "a_vendor_of_mine:configure"), ("VENDOR", "Mine")])
+async def test_a_vendor_of_others_is_found_by_module_and_name(others, name, title):
+    vendor = VENDORS[f"a_vendor_of_mine:{name}"]
+    assert vendor.title == title
+    spec = AgentSpec("front", "mine", "", options={"delay_ms": 100})
+    assert vendor.configure(spec, SETTINGS)(None).late_audio_ms == 0
+    assert f"a_vendor_of_mine:{name}" not in list(VENDORS)
+
+
+def test_a_vendor_of_others_is_found_by_its_entry_point(others):
+    folder = others / "mine-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Name: mine\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text(f"[{ENTRY_POINTS}]\nmine = a_vendor_of_mine:VENDOR\n")
+    assert VENDORS["mine"].title == "Mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("acme", "agents.front.vendor to be one of elevenlabs, .*, or package.module:configure"),
+        ("not_there:configure", "vendor to be importable: ModuleNotFoundError: No module named 'not_there'"),
+        ("a_vendor_of_mine:x", "agents.front.vendor to be importable: AttributeError: .*no attribute 'x'"),
+        (
+            "a_vendor_of_mine:NOTHING",
+            "a_vendor_of_mine:NOTHING is of type int, not a function",
+        ),
+    ],
+)
+def test_a_vendor_that_can_not_be_had_is_named(others, name, expected):
+    (others / "agents.toml").write_text(f'[agents.front]\nvendor = "{name}"\n')
+    with pytest.raises(SettingError, match=expected):
+        Roster.read(str(others / "agents.toml"), VENDORS)
+
+
+@pytest.mark.parametrize(
+    ("spec", "ending"),
+    [
+        (AgentSpec("a", "openai", ""), {}),
+        (AgentSpec("a", "openai", "gpt-realtime-mini"), {"gpt-realtime-mini": "2027-01-20"}),
+        (AgentSpec("a", "openai", "", options={"transcription_model": "whisper-1"}), {"whisper-1": "2027-02-26"}),
+        (AgentSpec("a", "openai", "", options={"nonsense": 1}), {}),
+        (AgentSpec("a", "deepgram", "gpt-realtime-mini"), {}),
+    ],
+)
+def test_models_whose_end_was_announced(spec, ending):
+    assert VENDORS[spec.vendor].ending(spec) == ending
+
+
+def test_nothing_that_is_used_by_default_is_about_to_end():
+    assert not any(vendor.ending(AgentSpec("a", name, "")) for name, vendor in VENDORS.items())

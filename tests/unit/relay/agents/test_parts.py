@@ -1,0 +1,80 @@
+"""What belongs to a vendor that is hosted somewhere: whoever adds one is told by name what is missing.
+
+The suite of the seam, the corpus, the fuzzer and the benchmark take their vendors from here, so none is left out.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from relay.agents import HOSTED, VENDORS
+from relay.agents.roster import AgentSpec
+from relay.settings import Settings
+from sim.vendors import FAKES
+from tests.bench import agents as bench
+from tests.chaos import fuzz
+from tests.integration.agents.world import TALKING
+
+ROOT = Path(__file__).parents[4]
+DOCS = (ROOT / "docs" / "agents.md").read_text(encoding="utf-8")
+LOCAL = {"echo", "script", "bot", "exotel", "twilio"}
+"""In the relay, or somebody's own."""
+
+each = pytest.mark.parametrize("vendor", HOSTED)
+
+
+def test_every_vendor_is_hosted_or_local():
+    assert set(HOSTED) | LOCAL == set(VENDORS)
+    assert not set(HOSTED) & LOCAL
+
+
+@each
+def test_its_options_are_described(vendor):
+    options = HOSTED[vendor].options
+    assert options is not None
+    assert [name for name in options.__struct_fields__ if f"`{name}`" not in DOCS] == []
+
+
+@each
+def test_its_key_is_named(vendor):
+    assert f"`{HOSTED[vendor].key_env}`" in DOCS
+    settings = Settings(environ={HOSTED[vendor].key_env: "key"}, elevenlabs_api_key="key")
+    assert HOSTED[vendor].configure(AgentSpec("front", vendor, "x"), settings)
+
+
+@each
+def test_there_is_a_fake_and_it_is_in_the_suite_of_the_seam(vendor):
+    assert vendor in FAKES or vendor == "elevenlabs"  # whose fake has a REST API as well: sim/elevenlabs.py
+    assert vendor in TALKING
+
+
+@each
+def test_there_is_a_corpus(vendor):
+    corpus = json.loads((ROOT / f"tests/fixtures/{vendor}/messages.json").read_text(encoding="utf-8"))
+    assert len(corpus) >= 20
+    assert any("malformed" in str(case["expect"]) for case in corpus)
+
+
+@each
+def test_it_is_fuzzed(vendor):
+    assert vendor in fuzz.READERS
+    assert len(fuzz.CORPUS[vendor]) >= 15
+
+
+@each
+def test_it_is_measured_in_the_formats_that_it_declares(vendor):
+    measured = bench.VENDORS[vendor]
+    assert (measured.heard, measured.spoken) == (HOSTED[vendor].heard, HOSTED[vendor].spoken)
+
+
+@each
+def test_its_cost_stands_in_the_table(vendor):
+    row = re.search(rf"^\| {vendor} \| .*\d\.\d", DOCS, re.MULTILINE)
+    assert row, f"docs/agents.md has no row for {vendor}: make bench AGENT={vendor}"
+
+
+@each
+def test_it_has_a_name_that_people_know(vendor):
+    assert HOSTED[vendor].title in DOCS
