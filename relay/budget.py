@@ -30,6 +30,7 @@ from relay.agents.seam import (
 FLOOD: Final = "flood"
 TEXT_CHARACTERS: Final = 400_000
 UTTERANCES: Final = 10_000
+UTTERANCE_CHARACTERS: Final = 50_000
 NOTICES_LOGGED: Final = 100
 
 
@@ -38,6 +39,13 @@ class FloodError(AgentError):
 
     def __init__(self, what: str) -> None:
         super().__init__(FLOOD, f"too much: {what}")
+
+
+def joined(so_far: str, piece: str) -> str:
+    """Words of one utterance that come in pieces. Raises FloodError when they don't end."""
+    if len(so_far) + len(piece) > UTTERANCE_CHARACTERS:
+        raise FloodError(f"more than {UTTERANCE_CHARACTERS:,} characters of one utterance")
+    return so_far + piece
 
 
 class Allowance:

@@ -45,6 +45,7 @@ from relay.agents.session import SocketSession, encode
 from relay.agents.socket import AgentSocket, Closed
 from relay.agents.vendor import Agent, api_key, read_options, socket_base
 from relay.audio.convert import AudioFormat, Encoding
+from relay.budget import joined
 from relay.settings import Settings
 
 _PATH: Final = "/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent"
@@ -148,10 +149,10 @@ class GeminiSession(SocketSession):
             case ModelWords(text):
                 if not self._gate.is_shut:
                     begun = self._begin_turn()
-                    self._model_words += text
+                    self._model_words = joined(self._model_words, text)
                     return begun
             case CallerWords(text, finished):
-                self._caller_words += text
+                self._caller_words = joined(self._caller_words, text)
                 return self._caller_text() if finished else (CallerHeard(),)
             case Interrupted():
                 return self._interrupted()

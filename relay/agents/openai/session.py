@@ -41,6 +41,7 @@ from relay.agents.seam import (
 from relay.agents.session import FunctionCall, SocketSession
 from relay.agents.socket import AgentSocket
 from relay.agents.vendor import Agent, api_key, read_options, socket_base
+from relay.budget import joined
 from relay.settings import Settings
 
 _ITEMS_KEPT: Final = 16  # replies of which we remember how much came; more are never waiting to be heard
@@ -162,7 +163,7 @@ class OpenAISession(SocketSession):
         if words.response_id in self._stale:
             return ()
         if not words.whole:
-            self._words[words.item_id] = self._words.get(words.item_id, "") + words.text
+            self._words[words.item_id] = joined(self._words.get(words.item_id, ""), words.text)
             return ()
         self._words.pop(words.item_id, None)
         return (AgentText(words.text.strip(), words.item_id),)

@@ -13,7 +13,16 @@ from relay.agents.seam import (
     ToolCall,
     TurnFailed,
 )
-from relay.budget import NOTICES_LOGGED, TEXT_CHARACTERS, UTTERANCES, AgentBudget, Allowance, FloodError
+from relay.budget import (
+    NOTICES_LOGGED,
+    TEXT_CHARACTERS,
+    UTTERANCE_CHARACTERS,
+    UTTERANCES,
+    AgentBudget,
+    Allowance,
+    FloodError,
+    joined,
+)
 from tests.support.virtual import virtual
 from tests.unit.relay.talk import Session, Talk, speech
 
@@ -71,6 +80,14 @@ def test_an_allowance_fills_up_again_and_not_beyond():
     with pytest.raises(FloodError, match="more things than 10 at once and 2 a second after that"):
         allowance.take(1000.0)
     assert FloodError("this").reason == "flood"
+
+
+def test_words_that_come_in_pieces_have_to_end():
+    """Put together again and again, they cost a relay all its time before anybody counted them."""
+    assert joined("Good ", "morning") == "Good morning"
+    assert len(joined("x" * (UTTERANCE_CHARACTERS - 1), "x")) == UTTERANCE_CHARACTERS
+    with pytest.raises(FloodError, match="50,000 characters of one utterance"):
+        joined("x" * UTTERANCE_CHARACTERS, "x")
 
 
 @virtual
