@@ -193,6 +193,17 @@ async def test_a_line_that_falls_silent_is_given_up(tmp_path):
 
 
 @virtual
+async def test_a_line_that_does_not_read_is_given_up(tmp_path):
+    """What it was sent and has not read is seconds old by now: better hand the call over than play it ever later."""
+    async with relay_world(tmp_path, settings={"ambience": "office"}) as world:
+        result = await world.call(script=WAIT, faults=LineFaults(stop_reading_s=2.0), max_s=120)
+        record = world.record(result.call_sid)
+        assert record["end_reason"] == "line_stalled"
+        assert "has not read for 5 s" in record["end_detail"]
+        assert record["duration_s"] < 100  # first the buffers of this machine's kernel fill up
+
+
+@virtual
 async def test_all_spellings_of_the_protocol_are_read(tmp_path):
     async with relay_world(tmp_path) as world:
         spelling = Spelling(numbers=True, camel_case=True, flat_dtmf=True)

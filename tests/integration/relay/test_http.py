@@ -197,6 +197,17 @@ async def test_a_start_that_comes_when_the_relay_is_being_stopped_is_ended_too(t
 
 
 @virtual
+async def test_a_relay_without_calls_does_not_wait_for_its_events_as_long_as_for_calls(tmp_path):
+    """The functions are down: nine seconds for what is under way to them, not the minutes that calls are given."""
+    async with relay_world(tmp_path, with_events_url=True, settings={"drain_s": 600}) as world:
+        world.sink.statuses = [500] * 100
+        await world.call(script=SHORT)
+        await world.relay.drain()
+        began = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - began < 12
+
+
+@virtual
 async def test_draining_lets_calls_finish_and_takes_no_new_ones(tmp_path):
     async with relay_world(tmp_path, settings={"drain_s": 60}) as world:
         call = asyncio.create_task(world.call(script=(Step(when=When.AT, ms=8000, hang_up=True),)))

@@ -47,8 +47,16 @@ class Session:
     wants_each_key = False
     can_wait = False
 
-    def __init__(self, *, connect_s: float = 0.0, refuses: AgentError | None = None, asks_again: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        connect_s: float = 0.0,
+        refuses: AgentError | None = None,
+        asks_again: bool = True,
+        spoken: AudioFormat = LINE,
+    ) -> None:
         self.connect_s = connect_s
+        self.spoken = spoken
         self.refuses = refuses
         self.asks_again = asks_again
         self.asked_again = 0
@@ -80,7 +88,7 @@ class Session:
             raise self.refuses
         self._break("connect")
         self.ready_at = asyncio.get_running_loop().time()
-        return Formats(LINE, LINE)
+        return Formats(LINE, self.spoken)
 
     async def send_audio(self, data: bytes) -> None:
         self._break("send_audio")

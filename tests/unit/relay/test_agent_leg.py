@@ -8,6 +8,7 @@ from relay.agent_leg import STALL_LIMIT
 from relay.agents.seam import (
     AgentError,
     AgentText,
+    Audio,
     CallerHeard,
     CallerText,
     CallerTurn,
@@ -21,12 +22,13 @@ from relay.agents.seam import (
     UtteranceDone,
     Working,
 )
+from relay.audio.convert import AudioFormat, Converter, Encoding
 from relay.hand_over import LIMIT, QUIET
 from relay.records import EndReason
 from relay.sounds import Apology
 from relay.tool_use import SETTLED_AFTER
 from tests.support.virtual import virtual
-from tests.unit.relay.talk import DIED, HUNG_UP, Destination, Session, Talk, speech
+from tests.unit.relay.talk import DIED, HUNG_UP, LINE, Destination, Session, Talk, speech
 from tests.unit.relay.tone import noise
 
 TRANSFER = {"target": "sales", "reason": "asked", "summary": "wants two"}
@@ -646,7 +648,25 @@ async def test_the_apology_is_heard_and_stands_in_the_record():
 
 
 @virtual
-async def test_an_interruption_resets_the_filter_and_tells_the_agent_how_far_it_was_heard():
+async def test_nothing_of_what_was_cut_off_rings_into_what_comes_next():
+    """Between two rates the filter holds a few milliseconds; half a sample would turn all that follows into noise."""
+    spoken = AudioFormat(Encoding.PCM, 16_000)
+    session = Session(spoken=spoken)
+    talk = Talk(session)
+    cut_off, answer = noise(32_001, seed=2).tobytes()[:-1], noise(16_000, seed=3).tobytes()
+    session.put(Audio(cut_off, "1"))
+    await asyncio.sleep(0.5)
+    session.put(Interruption(), Audio(answer, "2"), UtteranceDone("2"))
+    cut_at = talk.loop.time()
+    await asyncio.sleep(3)
+    alone = Converter(spoken, LINE).convert(answer, last=True)
+    after = b"".join(frame.pcm for frame in talk.line.frames if frame.sent_at >= cut_at)
+    assert after.strip(b"\0") == alone.strip(b"\0")
+    await talk.stop()
+
+
+@virtual
+async def test_an_interruption_tells_the_agent_how_far_it_was_heard():
     session = Session()
     talk = Talk(session)
     session.put(AgentText("a long story", "1"), speech(10))
