@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,9 +11,11 @@ from aiohttp import web
 
 from common.layout import is_id
 from console.calls.export import comma_separated, json_lines
+from console.calls.figures import compared, overview
 from console.calls.index import Index
 from console.calls.refresh import Refresh
 from console.calls.search import Filter, Order, choices, count, page
+from console.calls.sending import FORMATS
 from console.calls.sound import SUFFIXES, Sounds, waveform
 from console.calls.source import Source
 from console.calls.trends import trends
@@ -41,9 +43,11 @@ class Explorer:
             web.get("/api/status", self._status),
             web.post("/api/refresh", self._refresh),
             web.get("/api/calls", _told(self._calls)),
+            web.get("/api/overview", _told(self._overview)),
             web.get("/api/trends", _told(self._trends)),
             web.get("/api/export.{kind:jsonl|csv}", _told(self._export)),
             web.get(call, _told(self._call)),
+            web.get(f"{call}/sent.{{kind:{'|'.join(FORMATS)}}}", _told(self._sent)),
             web.get(f"{call}/waveform", _told(self._waveform)),
             web.get(f"{call}/sound", _told(self._sound)),
         ]
@@ -79,12 +83,23 @@ class Explorer:
 
         return web.json_response(await asyncio.to_thread(asked))
 
-    async def _trends(self, request: web.Request) -> web.StreamResponse:
+    async def _overview(self, request: web.Request) -> web.StreamResponse:
         wanted = Filter.parse(dict(request.query))
 
         def asked() -> dict[str, Any]:
             with self.index.reading() as connection:
-                return trends(connection, wanted)
+                return overview(connection, wanted, date.today())
+
+        return web.json_response(await asyncio.to_thread(asked))
+
+    async def _trends(self, request: web.Request) -> web.StreamResponse:
+        wanted = Filter.parse(dict(request.query))
+        pivot = Filter.parse({"first_day": request.query.get("pivot", "")}).first_day
+
+        def asked() -> dict[str, Any]:
+            with self.index.reading() as connection:
+                found = trends(connection, wanted)
+                return {**found, "today": date.today().isoformat(), **compared(connection, wanted, found, pivot)}
 
         return web.json_response(await asyncio.to_thread(asked))
 
@@ -95,6 +110,18 @@ class Explorer:
         if found is None:
             raise web.HTTPNotFound(text="There is no such call in this store.")
         return web.json_response(found)
+
+    async def _sent(self, request: web.Request) -> web.StreamResponse:
+        """The call as a file to be sent, numbers masked whatever the page shows."""
+        call_sid, kind = _call_sid(request), request.match_info["kind"]
+        found = await asyncio.to_thread(view, self.source, call_sid, numbers=False)
+        if found is None:
+            raise web.HTTPNotFound(text="There is no such call in this store.")
+        content_type, made = FORMATS[kind]
+        sound = await asyncio.to_thread(self.sounds.file, call_sid) if kind == "html" else None
+        body = await asyncio.to_thread(made, found, sound)
+        disposition = {"Content-Disposition": f'attachment; filename="call-{call_sid}.{kind}"'}
+        return web.Response(body=body, content_type=content_type, charset="utf-8", headers=disposition)
 
     async def _waveform(self, request: web.Request) -> web.StreamResponse:
         path = await asyncio.to_thread(self.sounds.file, _call_sid(request))

@@ -56,7 +56,8 @@ def run(options: argparse.Namespace) -> int:
 async def _serve(explorer: Explorer, options: argparse.Namespace) -> None:
     following = asyncio.create_task(explorer.keep_fresh())
     try:
-        async with open_page(PAGE, explorer.routes(), port=options.port) as url:
+        keep = options.index / "page.json"
+        async with open_page(PAGE, explorer.routes(), port=options.port, keep=keep) as url:
             print(f"\nThe calls of {explorer.source.name} are at {url}\nCtrl-C ends it.", flush=True)
             await until_interrupted(url, browser=options.browser)
     finally:

@@ -2,6 +2,7 @@
 
 calls   a row a record, with an index for each filter in the order of time, so that a page reads a page's rows
 words   full text, without the text itself; a changed record gets a new id and its old words point nowhere
+numbers the same for digits, by trigrams: any part of a number is found
 """
 
 import hashlib
@@ -15,8 +16,8 @@ from pathlib import Path
 
 from console.calls.rows import Row
 
-LAYOUT = "1"
-_COLUMNS = tuple(field.name for field in fields(Row) if field.name != "words")
+LAYOUT = "2"
+_COLUMNS = tuple(field.name for field in fields(Row) if field.name not in {"words", "digits"})
 _SCHEMA = f"""
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE calls (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE, version TEXT, {", ".join(_COLUMNS)});
@@ -27,9 +28,19 @@ CREATE INDEX by_agent ON calls (agent, started, id);
 CREATE INDEX by_end ON calls (end_reason, started, id);
 CREATE INDEX by_transfer ON calls (transfer, started, id);
 CREATE INDEX by_sid ON calls (call_sid);
+CREATE INDEX by_cause ON calls (cause, started, id);
+CREATE INDEX by_called ON calls (called, started, id);
+CREATE INDEX by_success ON calls (success, started, id);
+CREATE INDEX by_failure ON calls (started, id) WHERE cause <> '';
+CREATE INDEX by_failover ON calls (started, id) WHERE failovers > 0;
+CREATE INDEX by_waiting ON calls (started, id) WHERE waiting_since > 0;
 CREATE INDEX by_problem ON calls (started, id) WHERE problem <> '';
-CREATE INDEX trends ON calls (day, agent, end_reason, transfer, duration_s, first_audio_ms, gaps, interruptions);
+CREATE INDEX trends ON calls (
+  day, agent, end_reason, transfer, cause, success, duration_s, first_audio_ms, answer_ms, gaps, interruptions,
+  failovers, hour, called, started
+);
 CREATE VIRTUAL TABLE words USING fts5 (text, content = '', tokenize = "unicode61 remove_diacritics 2");
+CREATE VIRTUAL TABLE numbers USING fts5 (digits, content = '', tokenize = "trigram");
 """
 
 
@@ -67,9 +78,10 @@ class Index:
         with self._writing() as connection:
             connection.executemany("DELETE FROM calls WHERE key = ?", ((key,) for key, _, _ in rows))
             for key, version, row in rows:
-                *values, words = astuple(row)
+                *values, words, digits = astuple(row)
                 added = connection.execute(f"INSERT INTO calls ({names}) VALUES ({places})", (key, version, *values))
                 connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (added.lastrowid, words))
+                connection.execute("INSERT INTO numbers (rowid, digits) VALUES (?, ?)", (added.lastrowid, digits))
 
     def remove(self, keys: Iterable[str]) -> None:
         """Forget records that are gone."""

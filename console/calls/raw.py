@@ -15,17 +15,25 @@ READERS = 8
 
 @dataclass(frozen=True, slots=True)
 class RawPiece:
-    """One object of the store. `body`: JSON, or text where it is none. `at`: Unix seconds, None without a time."""
+    """One object of the store. `folder`: which kind of piece it is; `body`: JSON, or text where it is none. `at`: Unix
+    seconds, None where neither the piece nor the store tells."""
 
     key: str
     at: float | None
     body: Any
 
+    @property
+    def folder(self) -> str:
+        """`events`, `dial` …, or `conversations` and `inbox` for what the vendor said."""
+        first, *others = self.key.split("/")
+        return others[1] if first == "calls" and len(others) > 1 else first
+
 
 def pieces_of(source: Source, call_sid: str, conversation_ids: list[str]) -> list[RawPiece]:
     """Everything the store has about a call besides its record, in the order of time."""
     with ThreadPoolExecutor(READERS) as readers:  # a bucket answers one by one, but many at once
-        found = list(readers.map(lambda key: _piece(source, key), _keys(source, call_sid, conversation_ids)))
+        keys = list(_keys(source, call_sid, conversation_ids))
+        found = list(readers.map(lambda key: _piece(source, *key), keys))
     return sorted(found, key=lambda piece: (piece.at is None, piece.at or 0.0, piece.key))
 
 
@@ -45,27 +53,28 @@ def tool_calls(pieces: list[RawPiece], started_at: float | None) -> list[dict[st
     return found
 
 
-def _keys(source: Source, call_sid: str, conversation_ids: list[str]) -> Iterator[str]:
-    yield from source.keys(layout.pieces(call_sid))
+def _keys(source: Source, call_sid: str, conversation_ids: list[str]) -> Iterator[tuple[str, float | None]]:
+    """With when each was written: a dial event says no time of its own."""
+    yield from source.stamps(layout.pieces(call_sid))
     for conversation_id in conversation_ids:
-        for key in source.keys(layout.conversation(conversation_id)):
-            yield key
+        for key, written in source.stamps(layout.conversation(conversation_id)):
+            yield key, written
             # A webhook's result is named after its body's digest, and so is the body in the inbox, under its day.
             kind, _, name = key.rpartition("/")[2].removesuffix(".json").partition("-")
             said_at = text(_document(source, key), "at")
             if kind == "webhook" and len(said_at) >= 10:
                 year, month, day = said_at[:10].split("-")
-                yield f"inbox/{year}/{month}/{day}/{name}.json"
+                yield f"inbox/{year}/{month}/{day}/{name}.json", written
 
 
-def _piece(source: Source, key: str) -> RawPiece:
+def _piece(source: Source, key: str, written: float | None) -> RawPiece:
     body = source.read(key) or b""
     try:
         document = decode(body)
     except ValueError:
-        return RawPiece(key, None, body[:100_000].decode(errors="replace"))
+        return RawPiece(key, written, body[:100_000].decode(errors="replace"))
     at = to_unix(text(document, "at")) or number(document, "event_timestamp")
-    return RawPiece(key, at, document)
+    return RawPiece(key, at or written, document)
 
 
 def _document(source: Source, key: str) -> Document:

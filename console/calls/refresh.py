@@ -30,6 +30,7 @@ class Refresh:
     _busy: threading.Lock = field(default_factory=threading.Lock)
     _done: int = 0
     _to_do: int = 0
+    _changes: int = 0
     _finished_at: float | None = None
     _error: str = ""
 
@@ -39,6 +40,7 @@ class Refresh:
             "busy": self._busy.locked(),
             "done": self._done,
             "to_do": self._to_do,
+            "changes": self._changes,
             "finished_at": self._finished_at,
             "error": self._error,
         }
@@ -64,7 +66,8 @@ class Refresh:
     def _run(self) -> int:
         known = self.index.known()
         there = {key: version for key, version in self.source.versions(_PREFIX) if key.endswith(_SUFFIX)}
-        self.index.remove(known.keys() - there.keys())
+        self.index.remove(gone := known.keys() - there.keys())
+        self._changes += len(gone)
         changed = [(key, version) for key, version in there.items() if known.get(key) != version]
         self._done, self._to_do = 0, len(changed)
         with ThreadPoolExecutor(READERS) as readers:
@@ -80,6 +83,7 @@ class Refresh:
                     ]
                 )
                 self._done += len(batch)
+                self._changes += len(batch)
         if len(changed) >= BATCH:
             self.index.tidy()
         return len(changed)

@@ -5,18 +5,27 @@ from datetime import datetime
 
 from common.documents import decode, number, objects, text
 from common.masking import mask_text
-from common.phone import mask, to_e164
+from common.phone import mask
 from common.times import to_unix
+from console.calls.digits import kept
+from console.records.cause import failovers, of_record
 
 SCHEMA = 1
 TITLE_LENGTH = 140
+RUNNING = "running"
+"""In the place of an end's reason."""
+WAITING = frozenset({"requested", "fetched", "ringing"})
+"""States of a transfer in which a caller waits for a human."""
+LONGEST_WAIT_MS = 60_000
 _OLDEST, _NEWEST = datetime(2000, 1, 1).timestamp(), datetime(2200, 1, 1).timestamp()
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One call. `started`: Unix seconds, 0 when not known; `day`: its date where the explorer runs. `problem`: why
-    the record can't be read, as a sentence; then there is little else."""
+    """One call. `started`: Unix seconds, 0 when not known; `day`, `hour`: where the explorer runs, the hour -1 when
+    not known. `cause`, `why`: the kind of its failure and its sentence. `answer_ms`: the median of how long the caller
+    waited for an answer. `waiting_since`: Unix seconds since which nobody has picked up a transfer, 0 for none.
+    `problem`: why the record can't be read, as a sentence; then there is little else."""
 
     call_sid: str
     started: float = 0.0
@@ -29,10 +38,19 @@ class Row:
     interruptions: int = 0
     gaps: int = 0
     first_audio_ms: float | None = None
+    answer_ms: float | None = None
+    hour: int = -1
+    called: str = ""
+    cause: str = ""
+    why: str = ""
+    failovers: int = 0
+    waiting_since: float = 0.0
+    success: str = ""
     caller: str = ""
     title: str = ""
     problem: str = ""
     words: str = ""
+    digits: str = ""
 
 
 def row_of(call_sid: str, body: bytes) -> Row:
@@ -51,23 +69,66 @@ def row_of(call_sid: str, body: bytes) -> Row:
     started = started if _OLDEST < started < _NEWEST else 0.0
     turns = [turn for turn in objects(record, "turns") if text(turn, "text")]
     transfer = record.get("transfer")
+    cause = of_record(record)
+    local = datetime.fromtimestamp(started).astimezone() if started else None
+    state = text(transfer, "state") if transfer else ""
     interrupted = sum(1 for turn in turns if turn.get("interrupted") and text(turn, "speaker") == "agent")
     return Row(
         call_sid,
         started=started,
-        day=f"{datetime.fromtimestamp(started).astimezone():%Y-%m-%d}" if started else "",
+        day=f"{local:%Y-%m-%d}" if local else "",
         agent=text(record, "agent", "alias") or text(record, "agent", "id"),
-        end_reason=text(record, "end_reason"),
-        transfer=text(transfer, "state") if transfer else "",
+        end_reason=RUNNING if is_running(record) else text(record, "end_reason"),
+        transfer=state,
         duration_s=number(record, "duration_s") or 0.0,
         turns=len(turns),
         interruptions=_count(number(record, "quality", "interruptions") or interrupted),
         gaps=_count(number(record, "quality", "gaps") or 0),
         first_audio_ms=number(record, "quality", "first_audio_ms"),
+        answer_ms=median_answer_ms(turns),
+        hour=local.hour if local else -1,
+        called=text(record, "to"),
+        cause=cause.kind if cause else "",
+        why=mask_text(cause.sentence) if cause else "",
+        failovers=len(failovers(record)),
+        waiting_since=(to_unix(text(record, "ended_at")) or started) if state in WAITING else 0.0,
+        success=text(record, "analysis", "call_successful"),
         caller=mask(text(record, "from")),
         title=mask_text(_title(record, turns))[:TITLE_LENGTH],
-        words=" ".join(filter(None, (call_sid, *_numbers(record), *_sayings(record, turns)))),
+        words=" ".join(filter(None, (call_sid, *_sayings(record, turns)))),
+        digits=kept(_numbers(record), (text(turn, "text") for turn in turns)),
     )
+
+
+def median_answer_ms(turns: list[dict[str, object]]) -> float | None:
+    """How long the caller waited for an answer, by the times of the turns; None where nothing was answered.
+
+    From when a caller's words were made out until the agent began: what comes before that, the pause in which a vendor
+    makes sure that the caller has finished, is not in it.
+    """
+    waits = answer_times(turns)
+    known = sorted(wait for wait in waits if wait is not None)
+    return known[len(known) // 2] if known else None
+
+
+def answer_times(turns: list[dict[str, object]]) -> list[float | None]:
+    """For each turn, how long after the caller's last words it began; None where it answers nobody."""
+    waits: list[float | None] = []
+    asked_ms: float | None = None
+    for turn in turns:
+        at_ms = number(turn, "offset_ms")
+        answers = text(turn, "speaker") == "agent" and asked_ms is not None and at_ms is not None
+        wait = at_ms - asked_ms if answers and at_ms is not None and asked_ms is not None else None
+        waits.append(wait if wait is not None and 0 <= wait < LONGEST_WAIT_MS else None)
+        asked_ms = at_ms if text(turn, "speaker") == "caller" else None
+    return waits
+
+
+def is_running(record: dict[str, object]) -> bool:
+    """Begun by the relay, and nobody has told of an end: neither the relay nor the sweep, which closes lost calls."""
+    sources = record.get("sources")
+    begun = bool(text(record, "started_at")) and isinstance(sources, list) and "relay" in sources
+    return begun and not text(record, "ended_at") and not text(record, "end_reason")
 
 
 def _count(value: float) -> int:
@@ -84,13 +145,9 @@ def _title(record: dict[str, object], turns: list[dict[str, object]]) -> str:
 
 
 def _numbers(record: dict[str, object]) -> list[str]:
-    """As dialled nationally, internationally, and by their last four digits: people search for any of these."""
-    found = []
-    for side in ("from", "to"):
-        given = text(record, side)
-        digits = (to_e164(given) or given).lstrip("+")
-        found += [digits, digits[-10:], f"0{digits[-10:]}", digits[-4:]] if digits else []
-    return found
+    """All that took part: both sides, and who was dialled for a transfer."""
+    dialled = (text(one, "number") for one in objects(record, "transfer", "attempts"))
+    return [text(record, "from"), text(record, "to"), *dialled]
 
 
 def _sayings(record: dict[str, object], turns: list[dict[str, object]]) -> list[str]:

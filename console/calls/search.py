@@ -2,14 +2,22 @@
 
 import re
 import sqlite3
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from console.calls.digits import parts_of
+
 PAGE = 50
 NOTHING = "-"
 """As a filter's value: calls that have none, a call without a transfer for instance."""
+ANY = "any"
+"""As the value of `cause`: calls that failed, of whatever."""
+WAITING_S = 3600.0
+"""Who asked for a human longer ago than this is not on the line any more, whatever was heard of it since."""
 _WORD = re.compile(r"[^\W_]+(?:_[^\W_]+)*")
 
 
@@ -30,9 +38,14 @@ _ORDERS = {
 }
 
 
+_DAY = "a date such as 2026-11-23"
+_EXPECTED = {"first_day": _DAY, "last_day": _DAY, "hour": "an hour of the day, 0 to 23"}
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which calls. Empty or None: any. Days are local and inclusive; lengths in seconds. `unreadable`: only those."""
+    """Which calls. Empty or None: any. Days are local and inclusive; lengths in seconds; `cause`: the kind of a
+    failure, or ANY. `waiting`, `failover`, `unreadable`: only those."""
 
     text: str = ""
     first_day: date | None = None
@@ -42,6 +55,12 @@ class Filter:
     transfer: str = ""
     min_s: float | None = None
     max_s: float | None = None
+    cause: str = ""
+    called: str = ""
+    success: str = ""
+    hour: int | None = None
+    waiting: bool = False
+    failover: bool = False
     unreadable: bool = False
 
     @classmethod
@@ -57,10 +76,12 @@ class Filter:
                     values[field.name] = date.fromisoformat(given)
                 elif field.name in {"min_s", "max_s"}:
                     values[field.name] = float(given)
+                elif field.name == "hour":
+                    values[field.name] = int(given)
                 else:
-                    values[field.name] = given == "1" if field.name == "unreadable" else given
+                    values[field.name] = given == "1" if field.type is bool else given
             except ValueError:
-                expected = "a date such as 2026-11-23" if field.name.endswith("day") else "a number of seconds"
+                expected = _EXPECTED.get(field.name, "a number of seconds")
                 raise ValueError(f"{field.name}={given!r}: expected {expected}") from None
         return cls(**values)
 
@@ -71,18 +92,47 @@ class Filter:
             found.append(("started >= ?", _midnight(self.first_day)))
         if self.last_day:
             found.append(("started < ?", _midnight(self.last_day + timedelta(days=1))))
-        named = {"agent": self.agent, "end_reason": self.end_reason, "transfer": self.transfer}
+        named = {
+            "agent": self.agent,
+            "end_reason": self.end_reason,
+            "transfer": self.transfer,
+            "called": self.called,
+            "success": self.success,
+            "cause": "" if self.cause == ANY else self.cause,
+        }
         found += [(f"{column} = ?", "" if value == NOTHING else value) for column, value in named.items() if value]
         if self.min_s is not None:
             found.append(("duration_s >= ?", self.min_s))
         if self.max_s is not None:
             found.append(("duration_s <= ?", self.max_s))
-        if words := match(self.text):
-            found.append(("id IN (SELECT rowid FROM words WHERE words MATCH ?)", words))
-        conditions = [condition for condition, _ in found]
-        if self.unreadable:
-            conditions.append("problem <> ''")
-        return conditions, [value for _, value in found]
+        if self.hour is not None:
+            found.append(("hour = ?", self.hour))
+        conditions, values = [condition for condition, _ in found], [value for _, value in found]
+        for condition, its_values in _searched(self.text):
+            conditions.append(condition)
+            values += its_values
+        if self.waiting:
+            conditions.append("waiting_since > ?")
+            values.append(time.time() - WAITING_S)
+        flags = {
+            "cause <> ''": self.cause == ANY,
+            "failovers > 0": self.failover,
+            "problem <> ''": self.unreadable,
+        }
+        return conditions + [condition for condition, wanted in flags.items() if wanted], values
+
+
+def _searched(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Conditions for what a person typed: parts of numbers, or the same digits as words; and all other words."""
+    parts, rest = parts_of(text)
+    in_words, in_numbers = (
+        "id IN (SELECT rowid FROM words WHERE words MATCH ?)",
+        ("id IN (SELECT rowid FROM numbers WHERE numbers MATCH ?)"),
+    )
+    for digits, typed in parts:
+        yield f"({in_numbers} OR {in_words})", [f'"{digits}"', match(typed)]
+    if words := match(rest):
+        yield in_words, [words]
 
 
 def match(text: str) -> str:
@@ -133,10 +183,14 @@ def choices(connection: sqlite3.Connection) -> dict[str, Any]:
     """What the filters offer, with how many calls each has; and the span of days."""
     found: dict[str, Any] = {
         column: connection.execute(f"SELECT {column}, count(*) FROM calls GROUP BY {column} ORDER BY 2 DESC").fetchall()
-        for column in ("agent", "end_reason", "transfer")
+        for column in ("agent", "end_reason", "transfer", "called", "success")
     }
     found = {column: [[value, number] for value, number in rows] for column, rows in found.items()}
     found["days"] = list(connection.execute("SELECT min(day), max(day) FROM calls WHERE day <> ''").fetchone())
+    causes = "SELECT cause, min(why), count(*) FROM calls WHERE cause <> '' GROUP BY cause ORDER BY 3 DESC"
+    found["cause"] = [list(row) for row in connection.execute(causes)]
+    found["waiting"] = count(connection, Filter(waiting=True))
+    found["failover"] = count(connection, Filter(failover=True))
     found["unreadable"] = connection.execute("SELECT count(*) FROM calls WHERE problem <> ''").fetchone()[0]
     return found
 

@@ -12,6 +12,8 @@ from console.calls.source import FolderSource, Source
 SUFFIXES = {".wav": "audio/wav", ".mp3": "audio/mpeg"}
 COLUMNS = 1200
 """Width of a waveform: about two columns for each pixel that a laptop gives it."""
+COLUMNS_A_SECOND, MOST_COLUMNS = 4, 9600
+"""Of a long call, which is zoomed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,11 @@ class Sounds:
 
 
 def waveform(path: Path) -> dict[str, Any]:
-    """`duration_s`, and for each channel COLUMNS peaks of 0 to 1. Raises ValueError for what is no sound."""
+    """`duration_s`, and for each channel peaks of 0 to 1, COLUMNS or more. Raises ValueError for what is no sound."""
     try:
         with soundfile.SoundFile(str(path)) as file:
-            size = max(1, -(-file.frames // COLUMNS))
+            wanted = min(MOST_COLUMNS, max(COLUMNS, file.frames * COLUMNS_A_SECOND // file.samplerate))
+            size = max(1, -(-file.frames // wanted))
             columns = [np.abs(block).max(axis=0) for block in file.blocks(size, dtype="float32", always_2d=True)]
             duration_s = file.frames / file.samplerate
     except (soundfile.LibsndfileError, RuntimeError) as error:

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from functions.common.store import Store, StoreError
 
-Versions = Callable[[str], Iterator[tuple[str, str]]]
-"""(key, version) of everything below a prefix: the one thing that `Store` does not tell."""
+Listing = Callable[[str], Iterator[tuple[str, str, float]]]
+"""(key, version, when it was written) of everything below a prefix, in order: what `Store` does not tell."""
 
 
 class Source(Protocol):
@@ -23,8 +23,8 @@ class Source(Protocol):
     def versions(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Every key below `prefix`, and a text that changes when its content does."""
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Every key below `prefix`, in order."""
+    def stamps(self, prefix: str) -> Iterator[tuple[str, float]]:
+        """Every key below `prefix`, in order, and when it was written: Unix seconds."""
 
     def read(self, key: str) -> bytes | None:
         """None when there is no such key."""
@@ -48,8 +48,8 @@ class FolderSource:
                 continue  # gone since it was listed
             yield self._key(entry), f"{status.st_mtime_ns}-{status.st_size}"
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        return iter(sorted(map(self._key, self._entries(prefix))))
+    def stamps(self, prefix: str) -> Iterator[tuple[str, float]]:
+        return iter(sorted((self._key(entry), entry.stat().st_mtime) for entry in self._entries(prefix)))
 
     def _entries(self, prefix: str) -> Iterator[os.DirEntry[str]]:
         """The files below `prefix`, which ends with a slash. `Path.rglob` takes three times as long."""
@@ -85,14 +85,14 @@ class BucketSource:
 
     name: str
     store: Store
-    list_versions: Versions
+    listed: Listing
 
     def versions(self, prefix: str) -> Iterator[tuple[str, str]]:
         next(self.store.keys(prefix), None)  # whatever is wrong with the bucket, the store has a sentence for it
-        return self.list_versions(prefix)
+        return ((key, version) for key, version, _ in self.listed(prefix))
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        return self.store.keys(prefix)
+    def stamps(self, prefix: str) -> Iterator[tuple[str, float]]:
+        return ((key, written) for key, _, written in self.listed(prefix))
 
     def read(self, key: str) -> bytes | None:
         stored = self.store.read(key)
@@ -120,15 +120,15 @@ def _s3(url: str, bucket: str, prefix: str) -> Source:
 
     from functions.common.store.s3 import S3Store
 
-    def versions(below: str) -> Iterator[tuple[str, str]]:
+    def listed(below: str) -> Iterator[tuple[str, str, float]]:
         with _as_store_error(url, BotoCoreError, ClientError):
             for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix + below):
                 for item in page.get("Contents", []):
-                    yield item["Key"].removeprefix(prefix), item["ETag"]
+                    yield item["Key"].removeprefix(prefix), item["ETag"], item["LastModified"].timestamp()
 
     with _as_store_error(url, BotoCoreError, ClientError):
         client = boto3.client("s3")
-    return BucketSource(url, S3Store(bucket, prefix, client), versions)
+    return BucketSource(url, S3Store(bucket, prefix, client), listed)
 
 
 def _gcs(url: str, bucket: str, prefix: str) -> Source:
@@ -138,14 +138,14 @@ def _gcs(url: str, bucket: str, prefix: str) -> Source:
 
     from functions.common.store.gcs import GcsStore
 
-    def versions(below: str) -> Iterator[tuple[str, str]]:
+    def listed(below: str) -> Iterator[tuple[str, str, float]]:
         with _as_store_error(url, GoogleAPIError, GoogleAuthError):
             for blob in client.list_blobs(bucket, prefix=prefix + below):
-                yield blob.name.removeprefix(prefix), str(blob.generation)
+                yield blob.name.removeprefix(prefix), str(blob.generation), blob.updated.timestamp()
 
     with _as_store_error(url, GoogleAPIError, GoogleAuthError):
         client = storage.Client()
-    return BucketSource(url, GcsStore(bucket, prefix, client), versions)
+    return BucketSource(url, GcsStore(bucket, prefix, client), listed)
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from console.softphone.home import at_home, captioned
 from console.web.local_page import open_page, until_interrupted
 from sim.processes import ROOT, StartError
 
+KEPT = ROOT / ".cache" / "console" / "softphone.json"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See --help."""
@@ -50,6 +52,6 @@ async def _serve(options: argparse.Namespace) -> None:
         phone = Softphone(address, options.store, at_home=bool(home), from_=options.from_, to=options.to)
         if home:
             await stack.enter_async_context(captioned(home, phone.caption))
-        page = await stack.enter_async_context(open_page(PAGE, phone.routes(), port=options.port))
+        page = await stack.enter_async_context(open_page(PAGE, phone.routes(), port=options.port, keep=KEPT))
         print(f"\nThe phone is at {page}\nIt calls {bare(address.url)}; Ctrl-C ends it.", flush=True)
         await until_interrupted(page, browser=options.browser)

@@ -7,6 +7,7 @@ answers in turn, the first of them long enough to cut in. Keys it understands al
 import asyncio
 import json
 import os
+import re
 import signal
 import weakref
 from collections.abc import Mapping
@@ -46,6 +47,8 @@ AGENT = AgentScript(
         Reply(on="keys:0", say=("agent_transfer",), tool=_TRANSFER),
     ),
 )
+KEYS = frozenset(reply.on.removeprefix("keys:") for reply in AGENT.replies if reply.on.startswith("keys:"))
+_KEYS = re.compile(r"[0-9*#]+$")  # of "The caller pressed on the phone's keypad: 4"
 
 
 def application() -> web.Application:
@@ -54,11 +57,16 @@ def application() -> web.Application:
     sending: set[asyncio.Task[None]] = set()
 
     def happened(happening: Happening) -> None:
-        who = _SPEAKERS.get(happening.what)
-        for socket in listeners if happening.who == "agent" and who else ():
-            task = asyncio.create_task(socket.send_str(json.dumps([who, happening.detail])))
-            sending.add(task)
-            task.add_done_callback(sending.discard)
+        if happening.who != "agent" or (who := _SPEAKERS.get(happening.what)) is None:
+            return
+        said = [(who, happening.detail)]
+        if who == "keys" and (keys := _KEYS.search(happening.detail)) and keys[0] not in KEYS:
+            said.append(("unanswered", f"It knows no key {keys[0]}: it has {', '.join(sorted(KEYS))}."))
+        for socket in listeners:
+            for caption in said:
+                task = asyncio.create_task(socket.send_str(json.dumps(caption)))
+                sending.add(task)
+                task.add_done_callback(sending.discard)
 
     async def listen(request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse()

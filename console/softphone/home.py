@@ -52,7 +52,7 @@ async def at_home(store: Path) -> AsyncIterator[Home]:
 
 @asynccontextmanager
 async def captioned(home: Home, on_caption: Callable[[str, str], None]) -> AsyncIterator[None]:
-    """For as long as the block runs, `on_caption` is told who (agent, caller, keys, tool) and what."""
+    """For as long as the block runs, `on_caption` is told who (agent, caller, keys, tool, unanswered) and what."""
     following = asyncio.create_task(_follow(home.agent_url + CAPTIONS, on_caption))
     try:
         yield

@@ -1,221 +1,272 @@
-// One call: what was said beside its sound, what was heard of it, and everything else that is known.
-import { ask, make } from "./dom.js";
-import { Waveform } from "./waveform.js";
-import { clock, ENDS, endClass, milliseconds, named, transferClass, whenInFull, whole } from "./words.js";
+// One call: why it failed if it did, what happened beside its sound, and everything else that is known.
+import { ask, shownWhile } from "../shared/ask.js";
+import { byId, make } from "../shared/dom.js";
+import { clock, counted, milliseconds, named, timeOfDay, visible, whenInFull, whole } from "../shared/format.js";
+import { Player } from "./player.js";
+import { Timeline } from "./timeline.js";
+import { endClass, endName, transferClass } from "./words.js";
 
+/** @typedef {import("./types").Call} Call */
+/** @typedef {import("./types").TurnItem} TurnItem */
+/** @typedef {import("../shared/dom.js").Child} Child */
+
+/** @type {Record<string, string>} */
 const QUALITY = {
-  first_audio_ms: "First words after", agent_connect_ms: "Agent connected after", interruptions: "Interruptions", clear_ms_max: "Slowest clear", gaps: "Holes in the sound", gap_ms: "… together",
-  late_audio_dropped_ms: "Late speech dropped", caller_audio_dropped_ms: "Caller's sound dropped", frames_in: "Frames from the line", frames_out: "Frames to the line", dtmf: "Keys", marks_lost: "Marks lost", malformed: "Malformed messages", unknown_events: "Unknown events",
+  first_audio_ms: "First words heard after",
+  agent_connect_ms: "Agent connected after",
+  interruptions: "Interruptions",
+  failed_turns: "Turns the vendor could not make",
+  clear_ms_max: "Slowest clear",
+  gaps: "Holes in the sound",
+  gap_ms: "… together",
+  late_audio_dropped_ms: "Late speech dropped",
+  caller_audio_dropped_ms: "Caller's sound dropped",
+  caller_gap_ms: "Caller's sound that was missing",
+  caller_lost: "Caller's messages that never came",
+  frames_in: "Frames from the line",
+  frames_out: "Frames to the line",
+  dtmf: "Keys pressed",
+  marks_lost: "Marks lost",
+  malformed: "Malformed messages",
+  unknown_events: "Unknown events",
 };
+const ALWAYS = ["gaps", "interruptions"];
 
-/** Returns what to do on leaving. */
-export async function showCall(main, callSid, numbers = "masked") {
-  const path = `calls/${encodeURIComponent(callSid)}`;
-  const [call, sound] = await Promise.all([ask(`${path}?numbers=${numbers}`), ask(`${path}/waveform`).catch((error) => ({ channels: [], problem: error.message }))]);
-  const turns = laidOut(call.turns);
-  const last = turns.at(-1);
-  const lengthS = Math.max(call.record.duration_s ?? 0, ((sound.offset_ms ?? 0) / 1000) + (sound.duration_s ?? 0), last ? (last.offset_ms + last.length_ms) / 1000 : 0);
-  const items = spoken(turns, call.tools);
-  const player = new Player(path, sound, turns, lengthS, items);
-  document.title = `Call of ${whenInFull(call.record.started_at)}`;
-  const reveal = make("input", { type: "checkbox", checked: numbers === "whole" });
-  reveal.onchange = async () => {
-    leave();
-    leave = await showCall(main, callSid, reveal.checked ? "whole" : "masked");
-  };
-  let leave = () => player.stop();
-  main.replaceChildren(
-    title(call, reveal),
-    call.problem ? make("p", { class: "problem" }, call.problem) : "",
-    turns.length || sound.channels.length ? player.element : "",
-    make(
-      "div",
-      { class: "call" },
-      make("section", { class: "card", "aria-labelledby": "said" }, make("h3", { id: "said" }, "What was said"), items.length ? make("ol", { class: "turns" }, items.map((item) => item.element)) : make("p", { class: "faint" }, "Nothing was said, or nobody wrote it down.")),
-      make("div", { class: "side" }, transfer(call.record.transfer), quality(call.record.quality), analysis(call.record.analysis), facts(call.record)),
-    ),
-    raw(call),
-  );
-  return () => leave();
-}
+export class CallView {
+  #box = byId("call");
+  #numbers = byId("numbers", HTMLInputElement);
+  #timeline = new Timeline((seconds) => this.#player.seek(seconds, true));
+  #player = new Player((seconds, playing) => this.#timeline.at(seconds, playing));
+  #callSid = "";
+  /** @type {import("./types").Sound | null} */
+  #sound = null;
 
-/** When each turn begins. Of the caller's only the end is known, when the words were made out; one without a time
- * follows the one before. */
-function laidOut(turns) {
-  let [began, end] = [0, 0];
-  return turns.map((turn) => {
-    const known = turn.offset_ms ?? end;
-    began = turn.speaker === "caller" && turn.offset_ms !== null ? Math.max(began, known - turn.length_ms) : known;
-    end = began + turn.length_ms;
-    return { ...turn, offset_ms: began };
-  });
-}
-
-function title(call, reveal) {
-  const { record } = call;
-  const agent = record.agent?.alias ?? record.agent?.id ?? "no agent";
-  return make(
-    "div",
-    { class: "title" },
-    make("p", {}, make("a", { href: "#/calls", onclick: back }, "← All calls")),
-    make("h2", {}, whenInFull(record.started_at)),
-    make(
-      "p",
-      { class: "tags" },
-      `${record.from || "unknown caller"} → ${record.to || "unknown"}`,
-      make("span", { class: "tag" }, agent),
-      record.duration_s ? make("span", { class: "tag" }, clock(record.duration_s)) : "",
-      make("span", { class: endClass(record.end_reason) }, ENDS[record.end_reason ?? ""] ?? named(record.end_reason)),
-      record.transfer ? make("span", { class: transferClass(record.transfer.state) }, `transfer: ${named(record.transfer.state)}`) : "",
-      make("label", { class: "choice" }, reveal, " show numbers"),
-    ),
-  );
-}
-
-function back(event) {
-  if (history.length < 2) return;
-  event.preventDefault();
-  history.back();
-}
-
-/** Turns and tool calls in the order of time, each with its element. */
-function spoken(turns, tools) {
-  const items = [
-    ...turns.map((turn) => ({ at_ms: turn.offset_ms, until_ms: turn.offset_ms + turn.length_ms, className: `turn ${turn.speaker}`, content: words(turn) })),
-    ...tools.map((tool) => ({ at_ms: tool.at_ms ?? 0, until_ms: null, className: "turn tool", content: toolCall(tool) })),
-  ].sort((one, other) => one.at_ms - other.at_ms);
-  for (const item of items) {
-    item.button = make("button", { type: "button", "aria-label": `Play from ${clock(item.at_ms / 1000)}` }, clock(item.at_ms / 1000));
-    item.element = make("li", { class: item.className }, item.button, make("div", {}, item.content));
+  constructor() {
+    // The sound plays on: only the texts are asked for again.
+    this.#numbers.addEventListener("change", () => this.#load(() => true));
+    byId("copy-link").addEventListener("click", () => this.#copyLink());
   }
-  return items;
+
+  /** @param {string} callSid @param {URLSearchParams} parameters `t`: a moment, in seconds
+   * @param {() => boolean} isCurrent */
+  async show(callSid, parameters, isCurrent) {
+    if (callSid !== this.#callSid) {
+      this.leave();
+      this.#callSid = callSid;
+      this.#numbers.checked = false;
+      this.#timeline.clear();
+    }
+    await this.#load(isCurrent);
+    const moment = Number(parameters.get("t"));
+    if (isCurrent() && moment > 0) this.#player.seek(moment);
+  }
+
+  leave() {
+    this.#player.stop();
+    this.#callSid = "";
+    this.#sound = null;
+  }
+
+  /** @param {() => boolean} isCurrent */
+  async #load(isCurrent) {
+    const callSid = this.#callSid;
+    const path = `calls/${encodeURIComponent(callSid)}`;
+    const call = /** @type {Call} */ (
+      await shownWhile(this.#box, ask(`${path}?numbers=${this.#numbers.checked ? "whole" : "masked"}`))
+    );
+    if (!isCurrent() || callSid !== this.#callSid) return;
+    const turns = /** @type {TurnItem[]} */ (call.timeline.filter(({ kind }) => kind === "turn"));
+    this.#draw(call);
+    this.#player.load(path, turns, lengthOf(call, this.#sound));
+    if (this.#sound) return;
+    // The words do not wait for the sound, which may have to be fetched from a bucket.
+    ask(`${path}/waveform`)
+      .catch((error) => ({ channels: [], problem: error.message }))
+      .then((sound) => {
+        if (callSid !== this.#callSid) return;
+        this.#sound = sound;
+        this.#player.sounds(path, sound, turns, lengthOf(call, sound));
+      });
+  }
+
+  /** @param {Call} call */
+  #draw(call) {
+    const { record } = call;
+    document.title = `Call of ${whenInFull(record.started_at)}`;
+    byId("call-title").textContent = whenInFull(record.started_at);
+    byId("call-tags").replaceChildren(...tags(call));
+    const problem = byId("call-problem");
+    problem.hidden = !call.problem;
+    problem.textContent = visible(call.problem);
+    byId("cause").hidden = !call.cause;
+    byId("cause-sentence").textContent = visible(call.cause?.sentence);
+    byId("cause-advice").textContent = call.cause?.advice ?? "";
+    byId("failovers").replaceChildren(...call.failovers.map((sentence) => make("li", {}, visible(sentence))));
+    for (const kind of ["json", "txt", "html"]) {
+      byId(`send-${kind}`, HTMLAnchorElement).href = `api/calls/${encodeURIComponent(call.call_sid)}/sent.${kind}`;
+    }
+    byId("send-sound", HTMLAnchorElement).href = `api/calls/${encodeURIComponent(call.call_sid)}/sound`;
+    this.#timeline.show(call.timeline);
+    byId("side").replaceChildren(
+      ...kept([transfer(record.transfer), quality(record.quality), analysis(record.analysis), facts(record)]),
+    );
+    raw(call);
+  }
+
+  async #copyLink() {
+    const at = Math.floor(this.#player.nowS);
+    const link = `${location.origin}/#/calls/${encodeURIComponent(this.#callSid)}${at ? `?t=${at}` : ""}`;
+    await navigator.clipboard.writeText(link);
+    byId("copied").textContent = `Copied: a link to ${clock(at)}`;
+  }
 }
 
-function words(turn) {
-  const speaker = make("b", {}, turn.speaker === "agent" ? "Agent" : "Caller");
-  const cut = turn.interrupted && turn.speaker === "agent";
-  const how = {
-    vendor: "Heard words as the agent's vendor reports them.",
-    estimate: `Estimated: ${(turn.length_ms / 1000).toFixed(1)} s were heard, laid over the words at this call's pace.`,
-    "": cut && turn.length_is_known ? `Cut off after ${(turn.length_ms / 1000).toFixed(1)} s.` : cut ? "Cut off; nobody knows after which word." : "",
-  }[turn.by];
-  return [
-    speaker,
-    " ",
-    turn.heard,
-    cut ? make("span", { class: "cut" }, " ✂ cut off ") : "",
-    turn.unheard ? make("del", { class: "unheard" }, make("span", { class: "visually-hidden" }, "not heard: "), turn.unheard) : "",
-    how ? make("span", { class: "how" }, how) : "",
-  ];
+/** @param {Call} call @param {import("./types").Sound | null} sound */
+function lengthOf(call, sound) {
+  const ends = call.timeline.map((item) => (item.at_ms + (item.kind === "turn" ? item.length_ms : 0)) / 1000);
+  const ofTurns = call.timeline.some(({ kind }) => kind === "turn")
+    ? Math.max(0, ...ends.filter((_, index) => call.timeline[index]?.kind === "turn"))
+    : 0;
+  return Math.max(call.record.duration_s ?? 0, (sound?.offset_ms ?? 0) / 1000 + (sound?.duration_s ?? 0), ofTurns);
 }
 
-function toolCall(tool) {
-  const result = tool.result ? `${tool.result.is_error ? "failed: " : "→ "}${tool.result.text}` : "";
-  return [make("b", {}, `Tool ${tool.name}`), " ", make("code", {}, JSON.stringify(tool.parameters ?? {})), result ? make("span", { class: "how" }, result) : ""];
+/** @param {Call} call */
+function tags({ record, running }) {
+  const agent = record.agent?.alias ?? record.agent?.id ?? "no agent";
+  const end = running ? "running" : record.end_reason;
+  return kept([
+    make("bdi", {}, record.from || "unknown caller"),
+    " → ",
+    make("bdi", {}, record.to || "unknown"),
+    make("span", { class: "tag" }, make("bdi", {}, visible(agent))),
+    record.duration_s ? make("span", { class: "tag" }, clock(record.duration_s)) : "",
+    make("span", { class: endClass(end) }, endName(end)),
+    record.transfer
+      ? make("span", { class: transferClass(record.transfer.state) }, `transfer: ${named(record.transfer.state)}`)
+      : "",
+  ]);
 }
 
+/** @param {(Node | string)[]} parts */
+const kept = (parts) => parts.filter((part) => part !== "");
+
+/** @param {string} name @param {...(Child | Child[])} content */
 function section(name, ...content) {
-  return make("section", { class: "card" }, make("h3", {}, name), content);
+  return make("section", { class: "card" }, make("h3", {}, name), ...content);
 }
 
+/** @param {[string, Child | Child[]][]} entries */
 function table(entries) {
-  return make("dl", { class: "facts" }, entries.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+  return make(
+    "dl",
+    { class: "facts" },
+    entries.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]),
+  );
 }
 
+/** @param {import("./types").Transfer | null | undefined} wish */
 function transfer(wish) {
   if (!wish) return "";
-  const asked = make("li", {}, make("b", {}, wish.target ? `Asked for: ${wish.target}` : "Asked for a human"), wish.reason ? make("div", {}, `because: ${named(wish.reason)}`) : "", wish.summary ? make("div", { class: "faint" }, wish.summary) : "");
-  const attempts = (wish.attempts ?? []).map((attempt) => make("li", {}, make("span", { class: transferClass(attempt.state) }, named(attempt.state)), ` ${attempt.number}`, attempt.duration_s ? `, talked ${clock(attempt.duration_s)}` : ""));
-  return section("Transfer", make("ol", { class: "path" }, asked, attempts, make("li", {}, "Outcome: ", make("span", { class: transferClass(wish.state) }, named(wish.state)))));
+  const asked = make(
+    "li",
+    { dir: "auto" },
+    make("b", {}, wish.target ? `Asked for: ${visible(wish.target)}` : "Asked for a human"),
+    wish.reason ? make("div", {}, `because: ${visible(named(wish.reason))}`) : "",
+    wish.refusal ? make("div", { class: "bad" }, `refused: ${visible(wish.refusal)}`) : "",
+    wish.summary ? make("div", { class: "faint" }, visible(wish.summary)) : "",
+  );
+  const attempts = (wish.attempts ?? []).map((attempt) =>
+    make(
+      "li",
+      {},
+      make("span", { class: transferClass(attempt.state) }, named(attempt.state)),
+      ` ${attempt.number}`,
+      attempt.duration_s ? `, talked ${clock(attempt.duration_s)}` : "",
+    ),
+  );
+  const outcome = make("li", {}, "Outcome: ", make("span", { class: transferClass(wish.state) }, named(wish.state)));
+  return section("Transfer", make("ol", { class: "path" }, asked, ...attempts, outcome));
 }
 
+/** @param {Record<string, number | null> | null | undefined} figures */
 function quality(figures) {
-  if (!figures) return section("Quality", make("p", { class: "faint" }, "The relay never said: it may have died in this call."));
-  const shown = Object.entries(figures).filter(([name, value]) => value !== null && (value !== 0 || ["gaps", "interruptions"].includes(name)));
-  return section("Quality", table(shown.map(([name, value]) => [QUALITY[name] ?? named(name), /_ms(_max)?$/.test(name) ? milliseconds(value) : whole.format(value)])));
+  if (!figures) {
+    return section("Quality", make("p", { class: "faint" }, "The relay never said: it may have died in this call."));
+  }
+  /** @type {[string, string][]} */
+  const shown = Object.entries(figures)
+    .filter(([name, value]) => value !== null && (value !== 0 || ALWAYS.includes(name)))
+    .map(([name, value]) => [
+      QUALITY[name] ?? named(name),
+      /_ms(_max)?$/.test(name) ? milliseconds(value ?? 0) : whole.format(value ?? 0),
+    ]);
+  return section("Quality", table(shown));
 }
 
+/** A value of any kind as text. @param {unknown} value */
+function told(value) {
+  if (value === null || value === undefined || value === "") return "–";
+  return visible(typeof value === "object" ? JSON.stringify(value) : value);
+}
+
+/** @param {import("./types").Record_["analysis"]} found */
 function analysis(found) {
   if (!found) return "";
-  const entries = [["Successful", found.call_successful], ["Summary", found.transcript_summary], ...Object.entries(found.data_collection_results ?? {}).map(([name, result]) => [named(name), String(result?.value ?? "–")]), ...Object.entries(found.evaluation_criteria_results ?? {}).map(([name, result]) => [named(name), String(result?.result ?? "–")])];
-  const known = entries.filter(([, value]) => value);
-  return known.length ? section("The vendor's analysis", table(known)) : "";
+  /** @param {string} name @param {unknown} value @param {string | undefined} why @returns {[string, Child[]]} */
+  const entry = (name, value, why) => [
+    visible(named(name)),
+    [make("bdi", {}, told(value)), why ? make("div", { class: "faint", dir: "auto" }, visible(why)) : ""],
+  ];
+  /** @type {[string, Child | Child[]][]} */
+  const entries = [];
+  if (found.call_successful) entries.push(["Successful", told(found.call_successful)]);
+  if (found.transcript_summary) entries.push(["Summary", make("bdi", {}, visible(found.transcript_summary))]);
+  for (const [name, result] of Object.entries(found.data_collection_results ?? {})) {
+    entries.push(entry(name, result?.value, result?.rationale));
+  }
+  for (const [name, result] of Object.entries(found.evaluation_criteria_results ?? {})) {
+    entries.push(entry(name, result?.result, result?.rationale));
+  }
+  return entries.length ? section("The vendor's analysis", table(entries)) : "";
 }
 
+/** @param {import("./types").Record_} record */
 function facts(record) {
-  const entries = [["Call", record.call_sid], ["Stream", record.stream_sid], ["Conversation", record.conversation_id], ["Ended by", record.ended_by], ["Detail", record.end_detail], ["Known from", (record.sources ?? []).join(", ")]];
-  const agents = (record.agents ?? []).map((agent) => `${agent.alias || agent.id}: ${agent.end_reason || "?"}${agent.end_detail ? ` (${agent.end_detail})` : ""}`);
-  return section("Ids", table([...entries.filter(([, value]) => value).map(([name, value]) => [name, make("code", {}, String(value))]), ...(agents.length > 1 ? [["Agents", agents.join(", then ")]] : [])]));
+  /** @type {[string, unknown][]} */
+  const entries = [
+    ["Call", record.call_sid],
+    ["Stream", record.stream_sid],
+    ["Conversation", record.conversation_id],
+    ["Ended by", record.ended_by],
+    ["Detail", record.end_detail],
+    ["Known from", (record.sources ?? []).join(", ")],
+  ];
+  const agents = (record.agents ?? []).map((agent) => {
+    const detail = agent.end_detail ? ` (${agent.end_detail})` : "";
+    return `${agent.alias || agent.id}: ${named(agent.end_reason) || "?"}${detail}`;
+  });
+  if (agents.length > 1) entries.push(["Agents", agents.join(", then ")]);
+  const known = entries.filter(([, value]) => value);
+  return section("Ids", table(known.map(([name, value]) => [name, make("code", {}, told(value))])));
 }
 
+/** The record and what it was made of, each opened when it is wanted. @param {Call} call */
 function raw(call) {
-  const piece = (name, body, at) => {
-    const details = make("details", {}, make("summary", {}, make("code", {}, name), at ? make("span", { class: "faint" }, ` ${new Date(at * 1000).toLocaleTimeString()}`) : ""));
-    details.addEventListener("toggle", () => details.children.length === 1 && details.append(make("pre", { tabindex: "0", "aria-label": name }, typeof body === "string" ? body : JSON.stringify(body, null, 2))));
+  /** @param {string} kind @param {string} name @param {unknown} body @param {number | null} at */
+  const piece = (kind, name, body, at) => {
+    const time = at ? make("span", { class: "faint" }, ` ${timeOfDay(at)}`) : "";
+    const details = make("details", {}, make("summary", {}, make("b", {}, kind), " ", make("code", {}, name), time));
+    details.addEventListener("toggle", () => {
+      if (details.children.length > 1) return;
+      const text = typeof body === "string" ? body : JSON.stringify(body, null, 2);
+      details.append(make("pre", { tabindex: 0, "aria-label": name }, visible(text)));
+    });
     return details;
   };
-  return make("section", { class: "card raw" }, make("h3", {}, "Raw events"), make("p", { class: "faint" }, "The record, and the pieces in the store that it was made of."), piece("record", call.record), call.raw.map(({ key, body, at }) => piece(key.replace(`calls/${call.call_sid}/`, ""), body, at)));
-}
-
-/** Sound, picture and transcript, kept at the same place. */
-class Player {
-  #audio = null;
-  #items;
-  #button;
-  #clock;
-  #wave;
-  #offsetS;
-  #lengthS;
-
-  constructor(path, sound, turns, lengthS, items) {
-    this.#items = items;
-    this.#lengthS = lengthS;
-    this.#offsetS = (sound.offset_ms ?? 0) / 1000;
-    const box = make("div", { class: "wave" });
-    this.#wave = new Waveform(box, sound, turns, lengthS, (seconds) => this.#seek(seconds));
-    this.#clock = make("p", { class: "clock figure" }, clock(0));
-    const heard = sound.channels.length > 0;
-    this.#button = make("button", { type: "button", class: "play", "aria-label": "Play", disabled: !heard, onclick: () => this.#toggle() }, "▶");
-    const note = heard
-      ? sound.channels.length > 1 ? "Above: the caller. Below: the agent. Click to play from there." : "Click to play from there."
-      : sound.problem ?? "No sound of this call is kept: this is drawn from the times of the turns.";
-    this.element = make("section", { class: "card player", "aria-label": "Sound" }, make("div", {}, this.#button, this.#clock), box, make("p", { class: "note faint" }, `${note}${turns.some(({ interrupted }) => interrupted) ? " Red: the caller cut in." : ""}`));
-    if (heard) {
-      this.#audio = new Audio(`api/${path}/sound`);
-      this.#audio.preload = "metadata";
-      this.#audio.addEventListener("timeupdate", () => this.#at(this.#audio.currentTime + this.#offsetS));
-      for (const event of ["play", "pause", "ended"]) this.#audio.addEventListener(event, () => this.#shown());
-    }
-    for (const item of items) item.button.onclick = () => this.#seek(item.at_ms / 1000, true);
-  }
-
-  stop() {
-    this.#audio?.pause();
-  }
-
-  #toggle() {
-    if (this.#audio.paused) this.#audio.play();
-    else this.#audio.pause();
-  }
-
-  #seek(seconds, play = false) {
-    if (this.#audio) {
-      this.#audio.currentTime = Math.max(0, seconds - this.#offsetS);
-      if (play) this.#audio.play();
-    }
-    this.#at(seconds);
-  }
-
-  #at(seconds) {
-    this.#wave.at(Math.min(seconds, this.#lengthS));
-    this.#clock.textContent = clock(seconds);
-    const now = this.#items.findLast(({ at_ms, until_ms }) => at_ms <= seconds * 1000 && (until_ms === null || seconds * 1000 <= until_ms));
-    for (const item of this.#items) item.element.classList.toggle("now", item === now);
-  }
-
-  #shown() {
-    const playing = !this.#audio.paused && !this.#audio.ended;
-    this.#button.textContent = playing ? "❚❚" : "▶";
-    this.#button.setAttribute("aria-label", playing ? "Pause" : "Play");
-  }
+  const pieces = call.raw.map(({ key, folder, body, at }) => {
+    const type = body && typeof body === "object" && "type" in body ? named(body.type) : "";
+    return piece(type || named(folder), key.replace(`calls/${call.call_sid}/`, ""), body, at);
+  });
+  byId("raw-count").textContent = counted(pieces.length, "piece");
+  byId("raw").replaceChildren(piece("record", "logs", call.record, null), ...pieces);
 }

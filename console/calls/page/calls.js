@@ -1,80 +1,159 @@
-// The page: which view the address asks for, and how far the index is.
-import { showCall } from "./call.js";
-import { ask } from "./dom.js";
-import { showList } from "./list.js";
-import { showTrends } from "./trends.js";
-import { whole } from "./words.js";
+// The page: which view the address asks for, and how far the index is. Views stay; only what they show is replaced.
+import { ask, ConsoleError } from "../shared/ask.js";
+import { byId, make } from "../shared/dom.js";
+import { counted, HERE, setZone, whole, zone } from "../shared/format.js";
+import { hashOf, here } from "./address.js";
+import { CallView } from "./call.js";
+import { Filters } from "./filters.js";
+import { ListView, PAGE } from "./list.js";
+import { OverviewView } from "./overview.js";
+import { TrendsView } from "./trends.js";
 
-const element = (id) => document.getElementById(id);
+/** @typedef {import("./types").Status} Status */
+
 const POLL_MS = { busy: 700, idle: 15_000 };
+const VIEWS = ["overview", "calls", "trends", "call"];
+const ZONES = ["UTC", "Asia/Kolkata", "Asia/Dubai", "Asia/Singapore", "Europe/London", "America/New_York"];
 
+/** @type {Status | null} */
 let status = null;
-let leave = () => {};
 let navigation = 0;
-let poll = 0;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let poll;
+let shown = "";
+let lastList = hashOf("calls");
 
-async function route() {
-  const [path, query] = location.hash.slice(1).split("?");
-  const [, view = "calls", callSid] = path.split("/");
-  const parameters = new URLSearchParams(query);
+const filters = new Filters(() => show());
+const list = new ListView();
+const overview = new OverviewView();
+const trends = new TrendsView(() => show());
+const call = new CallView();
+
+/** Show what the address asks for. @param {{rows?: number, y?: number}} [place] where Back leads to */
+async function show(place) {
+  const address = here();
+  const name = address.callSid ? "call" : VIEWS.includes(address.view) ? address.view : "overview";
   const mine = ++navigation;
   // A slow answer to an earlier question must not replace a later one's.
-  const main = { replaceChildren: (...nodes) => mine === navigation && element("view").replaceChildren(...nodes) };
-  leave();
-  leave = () => {};
+  const isCurrent = () => mine === navigation;
   complain("");
+  if (shown === "call" && name !== "call") call.leave();
+  for (const view of VIEWS) byId(view).hidden = view !== name;
+  shown = name;
   for (const link of document.querySelectorAll("nav a")) {
-    if (link.hash === `#/${view}` && !callSid) link.setAttribute("aria-current", "page");
+    if (!(link instanceof HTMLAnchorElement)) continue;
+    const view = link.dataset.view ?? "";
+    link.href = hashOf(view, address.callSid ? new URLSearchParams(lastList.split("?")[1]) : address.filters);
+    if (view === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  byId("all-calls", HTMLAnchorElement).href = lastList;
+  filters.show(address.filters, name !== "call");
   try {
     status ??= await ask("status");
-    if (view === "trends") await showTrends(main, parameters, status);
-    else if (callSid) leave = await showCall(main, callSid);
-    else await showList(main, parameters, status);
+    if (!status || !isCurrent()) return;
+    filters.update(status);
+    filters.show(address.filters, name !== "call");
+    if (name === "calls") {
+      lastList = hashOf("calls", address.filters);
+      await list.show(address.filters, status, place?.rows ?? PAGE, isCurrent);
+    } else if (name === "trends") await trends.show(address.filters, isCurrent);
+    else if (name === "overview") await overview.show(address.filters, isCurrent);
+    else await call.show(address.callSid, address.parameters, isCurrent);
+    if (isCurrent() && place?.y !== undefined) {
+      scrollTo(0, place.y);
+      remember();
+    }
   } catch (error) {
-    complain(error.message);
+    if (isCurrent()) complain(messageOf(error));
   }
 }
 
+/** @param {unknown} error */
+const messageOf = (error) => (error instanceof Error ? error.message : String(error));
+
+/** @param {string} sentence */
 function complain(sentence) {
-  element("problem").textContent = sentence;
-  element("problem").hidden = !sentence;
+  byId("problem").textContent = sentence;
+  byId("problem").hidden = !sentence;
 }
 
+/** One failed poll is not the end: it is said, and asked again. */
 async function follow() {
   clearTimeout(poll);
+  const notice = byId("notice");
   try {
     const before = status;
-    status = await ask("status");
-    element("store").textContent = status.store;
-    const total = status.agent.reduce((sum, [, count]) => sum + count, 0);
-    element("progress").textContent = status.busy && status.to_do ? `reading ${whole.format(status.done)} of ${whole.format(status.to_do)} calls` : `${whole.format(total)} calls`;
-    if (status.error) complain(status.error);
-    const changed = before && (before.finished_at !== status.finished_at || before.done !== status.done) && status.done > 0;
-    // A list somebody has scrolled or paged stays as it is; they asked for it.
-    if (changed && scrollY < 100 && !location.hash.startsWith("#/calls/") && !document.activeElement?.matches("input, select, .more")) await route();
+    /** @type {Status} */
+    const found = await ask("status");
+    status = found;
+    notice.hidden = !found.error;
+    notice.textContent = found.error;
+    byId("store").textContent = found.store;
+    const total = found.agent.reduce((sum, [, count]) => sum + count, 0);
+    byId("progress").textContent =
+      found.busy && found.to_do
+        ? `reading ${whole.format(found.done)} of ${counted(found.to_do, "call")}`
+        : counted(total, "call");
+    byId("waiting-now").hidden = !found.waiting;
+    byId("waiting-now").textContent = `${counted(found.waiting, "caller waits", "callers wait")} for a human`;
+    filters.update(found);
+    const changed = before && before.changes !== found.changes;
+    if (changed && shown === "calls") await show();
   } catch (error) {
-    complain(error.message);
-    return;
+    notice.hidden = false;
+    notice.textContent = messageOf(error);
+    if (!(error instanceof ConsoleError && error.gone)) return;
   }
-  poll = setTimeout(follow, status.busy ? POLL_MS.busy : POLL_MS.idle);
+  poll = setTimeout(follow, status?.busy ? POLL_MS.busy : POLL_MS.idle);
 }
 
-element("refresh").addEventListener("click", async () => {
-  element("progress").textContent = "looking…";
-  await ask("refresh", { method: "POST" }).catch((error) => complain(error.message));
+/** Where somebody is goes with the address that they leave, for Back. */
+function remember() {
+  history.replaceState({ y: scrollY, rows: list.rows }, "");
+}
+
+byId("refresh").addEventListener("click", async () => {
+  byId("progress").textContent = "looking…";
+  await ask("refresh", { method: "POST" }).catch((error) => complain(messageOf(error)));
   await follow();
-  await route();
+  await show();
 });
-addEventListener("hashchange", async () => {
-  await route();
-  element("view").focus({ preventScroll: true });
-  scrollTo(0, 0);
+
+const zones = byId("zone", HTMLSelectElement);
+for (const name of new Set([HERE, zone(), ...ZONES])) {
+  zones.append(make("option", { value: name }, name === HERE ? `${name} (here)` : name));
+}
+zones.value = zone();
+zones.addEventListener("change", () => {
+  setZone(zones.value);
+  location.reload();
+});
+
+history.scrollRestoration = "manual";
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let scrolled;
+addEventListener("scroll", () => {
+  clearTimeout(scrolled);
+  scrolled = setTimeout(remember, 150);
+});
+addEventListener("pagehide", remember);
+document.addEventListener("click", (event) => {
+  if (event.target instanceof Element && event.target.closest('a[href^="#"]')) remember();
+});
+let byBack = false;
+addEventListener("popstate", (event) => {
+  byBack = event.state !== null;
+  show(event.state ?? { y: 0 });
+});
+addEventListener("hashchange", () => {
+  // A link was followed: what it leads to begins at its top, and is what is read next.
+  if (!byBack) byId("main").focus({ preventScroll: true });
+  byBack = false;
 });
 addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
-  complain(event.reason.message);
+  complain(messageOf(event.reason));
 });
-await route();
+await show(history.state ?? undefined);
 await follow();

@@ -1,77 +1,180 @@
 // Small charts in SVG: bars on top of each other for counts, lines for figures; each with its numbers as a table.
-import { draw, make } from "./dom.js";
-import { whole } from "./words.js";
+import { draw, make } from "../shared/dom.js";
+import { whole } from "../shared/format.js";
 
-const short = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const [HEIGHT, LEFT, BOTTOM, TOP] = [200, 44, 24, 8];
+/** Titles of the charts whose figures somebody has opened: they stay open when the charts are drawn again.
+ * @type {Set<string>} */
+const openTables = new Set();
+const number = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 
-/** @param {{title: string, unit: string, kind: "bars" | "lines", days: string[], series: Record<string, (number | null)[]>, word?: (name: string) => string,
- * places?: Record<string, number>}} chart places: which colour a name has, where it means something */
-export function chart({ title, unit, kind, days, series, word = (name) => name, places = {} }) {
-  const names = Object.keys(series);
-  const colour = (name) => `s${Math.min(places[name] ?? names.indexOf(name), 6) + 1}`;
+/**
+ * @typedef {object} Chart
+ * @property {string} title
+ * @property {string} unit
+ * @property {"bars" | "lines"} kind
+ * @property {string[]} slots days or hours, as they are told
+ * @property {(slot: string) => string} [short] a slot at the axis
+ * @property {import("./types").Series} series
+ * @property {(name: string) => string} [word]
+ * @property {(name: string, place: number) => string} [colour] the class of a name's colour
+ * @property {(name: string) => number | undefined} [hue] instead, for what has a hue of its own
+ * @property {(name: string, slot: string) => string} [link] the calls behind a bar or a dot
+ * @property {string} [partial] the slot that is not over yet
+ */
+
+/** @typedef {{x: (place: number) => number, y: (value: number) => number, band: number}} Scale */
+
+/** @param {Chart} chart */
+export function chart(chart) {
+  const names = Object.keys(chart.series);
+  const { slots, kind, title } = chart;
+  const word = chart.word ?? ((name) => name);
   const width = innerWidth < 600 ? 330 : 560; // letters are to stay readable where the picture is narrow
-  const stacked = days.map((_, index) => names.reduce((sum, name) => sum + (series[name][index] ?? 0), 0));
-  const highest = kind === "bars" ? Math.max(1, ...stacked) : Math.max(...names.flatMap((name) => series[name].map((value) => value ?? 0)), 0.001);
-  const ticks = scale(highest);
-  const top = ticks.at(-1);
-  const band = (width - LEFT) / days.length;
-  const x = (index) => LEFT + band * (index + 0.5);
-  const y = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top);
-  const number = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
-  const picture = draw("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": `${title}, ${days.length} days from ${days[0]} to ${days.at(-1)}; the figures are in the table below` });
-  for (const tick of ticks) {
-    picture.append(draw("line", { class: "grid", x1: LEFT, x2: width, y1: y(tick), y2: y(tick) }), draw("text", { x: LEFT - 6, y: y(tick) + 4, "text-anchor": "end" }, number.format(tick)));
-  }
-  const step = Math.ceil((days.length * 80) / width);
-  days.forEach((day, index) => index % step === 0 && picture.append(draw("text", { x: x(index), y: HEIGHT - 6, "text-anchor": "middle" }, short.format(new Date(`${day}T00:00`)))));
-  if (kind === "bars") picture.append(...bars(names, series, days, x, y, band, word, colour));
-  else picture.append(...names.flatMap((name) => line(series[name], colour(name), x, y, (value, index) => `${days[index]}, ${word(name)}: ${number.format(value)} ${unit}`)));
+  const values = names.flatMap((name) => (chart.series[name] ?? []).map((value) => value ?? 0));
+  const stacked = slots.map((_, place) => names.reduce((sum, name) => sum + (chart.series[name]?.[place] ?? 0), 0));
+  const ticks = tickValues(kind === "bars" ? Math.max(1, ...stacked) : Math.max(0.001, ...values));
+  const top = ticks.at(-1) ?? 1;
+  const band = (width - LEFT) / slots.length;
+  /** @type {Scale} */
+  const scale = {
+    band,
+    x: (place) => LEFT + band * (place + 0.5),
+    y: (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top),
+  };
+  const label = `${title}, ${slots.length} from ${slots[0]} to ${slots.at(-1)}; the figures are in the table below`;
+  const picture = draw("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "group", "aria-label": label });
+  picture.append(...axes(chart, scale, ticks, width));
+  picture.append(...(kind === "bars" ? bars(chart, names, scale) : lines(chart, names, scale)));
+  const keys = names.map((name, place) => keyed(make("li", {}, word(name)), chart, name, place));
   return make(
     "figure",
     { class: "card" },
-    make("figcaption", {}, make("b", {}, title), make("ul", { class: "keys" }, names.map((name) => make("li", { class: colour(name) }, word(name))))),
+    make("figcaption", {}, make("b", {}, title), names.length > 1 ? make("ul", { class: "keys" }, keys) : ""),
     picture,
-    make("details", {}, make("summary", {}, "As a table"), make("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": `${title}, table` }, table(names, series, days, word))),
+    make(
+      "details",
+      { open: openTables.has(title), ontoggle: remember(title) },
+      make("summary", {}, "As a table"),
+      make(
+        "div",
+        { class: "scroll", tabindex: 0, role: "group", "aria-label": `${title}, table` },
+        table(chart, names),
+      ),
+    ),
   );
 }
 
-function bars(names, series, days, x, y, band, word, colour) {
-  const width = Math.max(1, band * 0.72);
-  return days.map((day, index) => {
+/** @param {string} title */
+const remember = (title) => (/** @type {Event} */ event) => {
+  if (event.currentTarget instanceof HTMLDetailsElement && event.currentTarget.open) openTables.add(title);
+  else openTables.delete(title);
+};
+
+/** One colour a meaning: by class, or by a hue. @template {Element & {style: CSSStyleDeclaration}} Kind
+ * @param {Kind} node @param {Chart} chart @param {string} name @param {number} place @returns {Kind} */
+function keyed(node, chart, name, place) {
+  const hue = chart.hue?.(name);
+  if (hue !== undefined) node.style.setProperty("--key", `hsl(${hue} 60% 48%)`);
+  else node.classList.add(...(chart.colour?.(name, place) ?? `s${Math.min(place, 6) + 1}`).split(" "));
+  return node;
+}
+
+/** @param {Chart} chart @param {Scale} scale @param {number[]} ticks @param {number} width */
+function axes({ slots, short = (slot) => slot }, scale, ticks, width) {
+  /** @type {SVGElement[]} */
+  const parts = ticks.flatMap((tick) => [
+    draw("line", { class: "grid", x1: LEFT, x2: width, y1: scale.y(tick), y2: scale.y(tick) }),
+    draw("text", { x: LEFT - 6, y: scale.y(tick) + 4, "text-anchor": "end" }, number.format(tick)),
+  ]);
+  const step = Math.ceil((slots.length * 80) / width);
+  slots.forEach((slot, place) => {
+    if (place % step) return;
+    parts.push(draw("text", { x: scale.x(place), y: HEIGHT - 6, "text-anchor": "middle" }, short(slot)));
+  });
+  return parts;
+}
+
+/** @param {Chart} chart @param {string[]} names @param {Scale} scale */
+function bars(chart, names, scale) {
+  const width = Math.max(1, scale.band * 0.72);
+  const word = chart.word ?? ((name) => name);
+  return chart.slots.map((slot, place) => {
     let below = 0;
-    const parts = names.flatMap((name) => {
-      const value = series[name][index] ?? 0;
+    const isPartial = slot === chart.partial;
+    const parts = names.flatMap((name, order) => {
+      const value = chart.series[name]?.[place] ?? 0;
       if (!value) return [];
       below += value;
-      return [draw("rect", { class: `bar ${colour(name)}`, x: x(index) - width / 2, width, y: y(below), height: y(below - value) - y(below) })];
+      const x = scale.x(place) - width / 2;
+      const height = scale.y(below - value) - scale.y(below);
+      const bar = draw("rect", { class: "bar", x, width, y: scale.y(below), height });
+      const told = `${slot}${isPartial ? ", so far" : ""}, ${word(name)}: ${whole.format(value)}`;
+      return [linked(chart, name, slot, keyed(bar, chart, name, order), told)];
     });
-    const told = names.filter((name) => series[name][index]).map((name) => `${word(name)}: ${whole.format(series[name][index])}`);
-    return draw("g", {}, draw("title", {}, [day, ...told].join("\n")), ...parts);
+    return draw("g", { class: isPartial ? "partial" : null }, ...parts);
   });
 }
 
-function line(values, colour, x, y, told) {
-  const runs = [];
-  values.forEach((value, index) => {
-    if (value === null) return runs.push([]);
-    if (!runs.length) runs.push([]);
-    return runs.at(-1).push([x(index), y(value)]);
+/** @param {Chart} chart @param {string[]} names @param {Scale} scale */
+function lines(chart, names, scale) {
+  const word = chart.word ?? ((name) => name);
+  return names.map((name, order) => {
+    const values = chart.series[name] ?? [];
+    /** @type {string[][]} */
+    const runs = [[]];
+    values.forEach((value, place) => {
+      if (value === null) runs.push([]);
+      else runs.at(-1)?.push(`${scale.x(place)},${scale.y(value)}`);
+    });
+    const drawn = runs
+      .filter((run) => run.length > 1)
+      .map((run) => draw("polyline", { class: "line", points: run.join(" ") }));
+    const dots = values.flatMap((value, place) => {
+      if (value === null) return [];
+      const slot = chart.slots[place] ?? "";
+      const radius = values.length > 45 ? 1.5 : 3;
+      const dot = draw("circle", { class: "dot", cx: scale.x(place), cy: scale.y(value), r: radius });
+      const told = `${slot}, ${word(name)}: ${number.format(value)} ${chart.unit}`;
+      return [linked(chart, name, slot, dot, told)];
+    });
+    return keyed(draw("g", {}, ...drawn, ...dots), chart, name, order);
   });
-  const dots = values.flatMap((value, index) => (value === null ? [] : [draw("circle", { class: `dot ${colour}`, cx: x(index), cy: y(value), r: values.length > 45 ? 1.5 : 2.5 }, draw("title", {}, told(value, index)))]));
-  return [...runs.filter((run) => run.length > 1).map((run) => draw("polyline", { class: `line ${colour}`, points: run.map((point) => point.join(",")).join(" ") })), ...dots];
 }
 
-function table(names, series, days, word) {
-  const head = make("tr", {}, make("th", { scope: "col" }, "Day"), names.map((name) => make("th", { scope: "col" }, word(name))));
-  const rows = days.map((day, index) => make("tr", {}, make("th", { scope: "row" }, day), names.map((name) => make("td", {}, series[name][index] === null ? "–" : whole.format(series[name][index])))));
-  return make("table", {}, make("thead", {}, head), make("tbody", {}, rows));
+/** A mark that leads to its calls. @param {Chart} chart @param {string} name @param {string} slot
+ * @param {SVGElement} mark @param {string} told */
+function linked(chart, name, slot, mark, told) {
+  mark.prepend(draw("title", {}, told));
+  const href = chart.link?.(name, slot);
+  return href ? draw("a", { href, "aria-label": told, tabindex: -1 }, mark) : mark;
 }
 
-/** Round numbers from 0 to at least `highest`. */
-function scale(highest) {
+/** @param {Chart} chart @param {string[]} names */
+function table(chart, names) {
+  const word = chart.word ?? ((name) => name);
+  const heads = names.map((name) => make("th", { scope: "col" }, word(name)));
+  const rows = chart.slots.map((slot, place) => {
+    const cells = names.map((name) => {
+      const value = chart.series[name]?.[place] ?? null;
+      const text = value === null ? "–" : whole.format(value);
+      const href = value ? chart.link?.(name, slot) : undefined;
+      return make("td", {}, href ? make("a", { href }, text) : text);
+    });
+    return make("tr", {}, make("th", { scope: "row" }, slot, slot === chart.partial ? " (so far)" : ""), cells);
+  });
+  return make(
+    "table",
+    {},
+    make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "When"), heads)),
+    make("tbody", {}, rows),
+  );
+}
+
+/** Round numbers from 0 to at least `highest`. @param {number} highest */
+function tickValues(highest) {
   const rough = highest / 3;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
-  return Array.from({ length: Math.ceil(highest / step - 1e-9) + 1 }, (_, index) => index * step);
+  const step = ([1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough) ?? 10) * power;
+  return Array.from({ length: Math.ceil(highest / step - 1e-9) + 1 }, (_, place) => place * step);
 }

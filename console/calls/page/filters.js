@@ -1,70 +1,120 @@
-// The filters above the list and the trends; what they are set to is the address, so that Back and bookmarks work.
-import { make } from "./dom.js";
-import { ENDS, named } from "./words.js";
+// The form above list, overview and trends. It is made once: a change replaces the results, never the form, so that
+// focus and what is half typed stay. What it is set to is the address.
+import { byId, make, settled } from "../shared/dom.js";
+import { named } from "../shared/format.js";
+import { chosen, hashOf, here } from "./address.js";
+import { causeName, endName } from "./words.js";
 
-const FIELDS = ["text", "first_day", "last_day", "agent", "end_reason", "transfer", "min_s", "max_s", "unreadable", "order"];
+const TYPING_MS = 250;
+const OLDEST_YEAR = 2000; // a date that is being typed begins at year 0002
 
-/** Only what the console knows as a filter. */
-export function chosen(parameters) {
-  return new URLSearchParams(FIELDS.flatMap((name) => (parameters.get(name) ? [[name, parameters.get(name)]] : [])));
+/** @typedef {import("./types").Status} Status */
+
+export class Filters {
+  #form = byId("filters", HTMLFormElement);
+  #onChange;
+
+  /** @param {() => void} onChange when the address has got other filters */
+  constructor(onChange) {
+    this.#onChange = onChange;
+    const soon = settled(() => this.#go(), TYPING_MS);
+    this.#form.addEventListener("input", soon);
+    this.#form.addEventListener("change", soon);
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#go();
+    });
+    byId("reset").addEventListener("click", () => {
+      for (const control of this.#controls()) control.value = control.name === "order" ? "newest" : "";
+      this.#go();
+    });
+    // On a phone the list is what counts: there the filters are folded, unless one is set.
+    byId("more-filters", HTMLDetailsElement).open = matchMedia("(min-width: 861px)").matches || here().filters.size > 0;
+  }
+
+  /** What there is to choose, with counts. Options that stay are the same options, whatever has the focus.
+   * @param {Status} status */
+  update(status) {
+    this.#options("agent", status.agent, (value) => value || "unknown");
+    this.#options("end_reason", status.end_reason, endName);
+    this.#options("transfer", status.transfer, (value) => named(value) || "without");
+    this.#options("called", status.called, (value) => value || "unknown");
+    this.#options("success", status.success, (value) => named(value) || "not judged");
+    const failed = status.cause.reduce((sum, [, , count]) => sum + count, 0);
+    /** @type {[string, number][]} */
+    const causes = status.cause.map(([kind, , count]) => [kind, count]);
+    this.#options("cause", [["any", failed], ...causes], (kind) => (kind === "any" ? "all failures" : causeName(kind)));
+    this.#options("waiting", [["1", status.waiting]], () => "waiting for a human now");
+    this.#options("failover", [["1", status.failover]], () => "another agent took over");
+    this.#options("unreadable", [["1", status.unreadable]], () => "damaged");
+  }
+
+  /** Set the form to an address that came by a link, by Back, or at the start. What is being typed is left alone.
+   * @param {URLSearchParams} filters @param {boolean} visible */
+  show(filters, visible) {
+    this.#form.hidden = !visible;
+    for (const control of this.#controls()) {
+      const value = filters.get(control.name) ?? (control.name === "order" ? "newest" : "");
+      if (control.value === value || (control === document.activeElement && control.type !== "select-one")) continue;
+      if (control instanceof HTMLSelectElement && value) keepOption(control, value);
+      control.value = value;
+    }
+  }
+
+  #controls() {
+    return /** @type {(HTMLInputElement | HTMLSelectElement)[]} */ (
+      [...this.#form.elements].filter((one) => one instanceof HTMLInputElement || one instanceof HTMLSelectElement)
+    );
+  }
+
+  #go() {
+    const wanted = this.#controls()
+      .filter((control) => control.validity.valid && !isHalfADate(control))
+      .map((control) => [control.name, control.value.trim()])
+      .filter(([, value]) => value && value !== "newest");
+    const kept = new URLSearchParams(/** @type {string[][]} */ (wanted));
+    const address = here();
+    // Filters without a control of their own come from links, and stay until they are taken away.
+    for (const name of ["hour"]) {
+      const value = address.filters.get(name);
+      if (value) kept.set(name, value);
+    }
+    const hash = hashOf(address.view, chosen(kept));
+    if (hash === hashOf(address.view, address.filters)) return;
+    // Each letter of a search would be a step for Back: a search that goes on replaces its own step.
+    const typing = document.activeElement instanceof HTMLInputElement && document.activeElement.type === "search";
+    if (typing && address.filters.get("text")) history.replaceState(history.state, "", hash);
+    else history.pushState(null, "", hash);
+    this.#onChange();
+  }
+
+  /** @param {string} name @param {[string, number][]} counts @param {(value: string) => string} word */
+  #options(name, counts, word) {
+    const select = /** @type {HTMLSelectElement} */ (this.#form.elements.namedItem(name));
+    const known = new Map([...select.options].map((option) => [option.value, option]));
+    for (const [value, count] of counts) {
+      const key = value || "-";
+      const label = `${word(value)} (${count})`;
+      const option = known.get(key);
+      if (option) {
+        if (option.textContent !== label) option.textContent = label;
+        known.delete(key);
+      } else select.append(make("option", { value: key }, label));
+    }
+    for (const [value, option] of known) if (value && value !== select.value) option.remove();
+    const label = select.closest("label");
+    if (label?.dataset.optional !== undefined) label.hidden = !counts.some(([, count]) => count) && !select.value;
+  }
 }
 
-/** @param {string} view where the form leads: "calls" or "trends" @param {string[]} fields which of FIELDS to show */
-export function filters(view, parameters, status, fields) {
-  const selects = {
-    agent: ["Agent", status.agent, (value) => value || "unknown"],
-    end_reason: ["Ended", status.end_reason, (value) => ENDS[value] ?? named(value)],
-    transfer: ["Transfer", status.transfer, (value) => (value ? named(value) : "without")],
-  };
-  const [oldest, newest] = status.days;
-  const day = (name, label) => make("label", {}, label, make("input", { type: "date", name, value: parameters.get(name) ?? "", min: oldest, max: newest }));
-  const controls = {
-    text: () => make("label", { class: "text" }, "Search words, numbers, ids", make("input", { type: "search", name: "text", value: parameters.get("text") ?? "", placeholder: "appointment friday", autocomplete: "off" })),
-    first_day: () => day("first_day", "From"),
-    last_day: () => day("last_day", "To"),
-    min_s: () => make("label", {}, "Length, seconds", make("span", { class: "pair" }, bound("min_s", "min"), bound("max_s", "max"))),
-    order: () => {
-      const orders = { newest: "newest first", oldest: "oldest first", longest: "longest first", interrupted: "most interrupted" };
-      return make("label", {}, "Order", select("order", Object.entries(orders), parameters.get("order") ?? "newest"));
-    },
-    unreadable: () =>
-      status.unreadable || parameters.get("unreadable")
-        ? make("label", {}, "Records", select("unreadable", [["", "all"], ["1", `damaged (${status.unreadable})`]], parameters.get("unreadable") ?? ""))
-        : null,
-  };
-  for (const [name, [label, counts, word]] of Object.entries(selects)) {
-    const options = counts.map(([value, count]) => [value || "-", `${word(value)} (${count})`]);
-    const set = parameters.get(name);
-    if (set && !options.some(([value]) => value === set)) options.push([set, `${word(set)} (0)`]); // from a bookmark
-    controls[name] = () => make("label", {}, label, select(name, [["", "all"], ...options], parameters.get(name) ?? ""));
-  }
-  function bound(name, label) {
-    return make("input", { type: "number", name, min: 0, step: 1, value: parameters.get(name) ?? "", placeholder: label, "aria-label": `Length, seconds, ${label}` });
-  }
-  const [first, ...others] = fields.map((name) => controls[name]());
-  // On a phone the list is what counts: there the filters are folded, unless one is set.
-  const open = matchMedia("(min-width: 861px)").matches || chosen(parameters).size > 0;
-  const more = make("details", { open }, make("summary", {}, "Filters and order"), make("div", { class: "fields" }, others));
-  const form = make("form", { class: "filters card", role: "search" }, first, more);
-  let drawn = new FormData(form);
-  // While the answer to a newer address is on its way, the form shows an older one: only what somebody changes in it
-  // counts, the rest is as the address says.
-  const go = () => {
-    const address = new URLSearchParams(location.hash.split("?")[1]);
-    const now = new FormData(form);
-    const wanted = [...now].map(([name, value]) => [name, value === drawn.get(name) ? (address.get(name) ?? "") : value]);
-    drawn = now;
-    const query = chosen(new URLSearchParams(wanted.filter(([, value]) => value && value !== "newest")));
-    location.hash = `#/${view}${query.size ? `?${query}` : ""}`;
-  };
-  form.addEventListener("change", go);
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    go();
-  });
-  return form;
+/** @param {HTMLInputElement | HTMLSelectElement} control */
+function isHalfADate(control) {
+  return control.type === "date" && control.value !== "" && Number(control.value.slice(0, 4)) < OLDEST_YEAR;
 }
 
-function select(name, options, value) {
-  return make("select", { name }, options.map(([key, label]) => make("option", { value: key, selected: key === value }, label)));
+/** From a bookmark: what there is no call of any more. @param {HTMLSelectElement} select @param {string} value */
+function keepOption(select, value) {
+  if (![...select.options].some((option) => option.value === value)) {
+    select.append(make("option", { value }, `${named(value)} (0)`));
+  }
 }

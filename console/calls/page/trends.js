@@ -1,28 +1,111 @@
-// How calls change from day to day.
+// How calls change from day to day, and what a chosen day has changed.
+import { ask, shownWhile } from "../shared/ask.js";
+import { byId, make } from "../shared/dom.js";
+import { named, shortDay } from "../shared/format.js";
+import { changed, hashOf } from "./address.js";
 import { chart } from "./charts.js";
-import { ask, make } from "./dom.js";
-import { chosen, filters } from "./filters.js";
-import { ENDS, named } from "./words.js";
+import { comparison } from "./figures.js";
+import { causeClass, causeHue, causeName, endClass, endName, transferPlace } from "./words.js";
 
-const TRANSFERS = { answered: 1, ringing: 5, fetched: 5, requested: 0, no_answer: 2, busy: 3, failed: 4, none: 6 };
+const HOURS = Array.from({ length: 24 }, (_, hour) => `${hour}:00`);
 
-export async function showTrends(main, parameters, status) {
-  document.title = "Trends of calls";
-  const found = await ask(`trends?${chosen(parameters)}`);
-  const form = filters("trends", parameters, status, ["text", "first_day", "last_day", "agent", "end_reason", "transfer"]);
+export class TrendsView {
+  #box = byId("charts");
+  #pivot = byId("pivot", HTMLInputElement);
+
+  /** @param {() => void} onPivot */
+  constructor(onPivot) {
+    this.#pivot.addEventListener("change", onPivot);
+  }
+
+  /** @param {URLSearchParams} filters @param {() => boolean} isCurrent */
+  async show(filters, isCurrent) {
+    document.title = "Trends of calls";
+    const query = new URLSearchParams(filters);
+    if (this.#pivot.value) query.set("pivot", this.#pivot.value);
+    const found = /** @type {import("./types").Trends} */ (await shownWhile(byId("trends"), ask(`trends?${query}`)));
+    if (!isCurrent()) return;
+    this.#pivot.min = found.days[0] ?? "";
+    this.#pivot.max = found.days.at(-1) ?? "";
+    const compared = byId("compared");
+    compared.hidden = !(found.before && found.after);
+    if (found.before && found.after) {
+      compared.replaceChildren(comparison(found.before, found.after, ["Before that day", "From that day on"]));
+    }
+    if (!found.days.length) {
+      this.#box.replaceChildren(make("p", { class: "card" }, "No call matches these filters."));
+      return;
+    }
+    this.#box.replaceChildren(...charts(found, filters));
+  }
+}
+
+/** @param {import("./types").Trends} found @param {URLSearchParams} filters */
+function charts(found, filters) {
   const { days, figures } = found;
-  if (!days.length) return main.replaceChildren(form, make("p", { class: "card" }, "No call matches these filters."));
-  const agent = (name) => name || "unknown agent";
-  const charts = [
-    { title: "Calls a day", unit: "", kind: "bars", series: figures.calls, word: agent },
-    { title: "Median length, seconds", unit: "s", kind: "lines", series: figures.length_s, word: agent },
-    { title: "First words of the agent, median, ms", unit: "ms", kind: "lines", series: figures.first_audio_ms, word: agent },
-    { title: "First words of the agent, 95th percentile, ms", unit: "ms", kind: "lines", series: figures.first_audio_p95_ms, word: agent },
-    { title: "Interruptions a call", unit: "", kind: "lines", series: figures.interruptions, word: agent },
-    { title: "Holes in the sound, a call", unit: "", kind: "lines", series: figures.gaps, word: agent },
-    { title: "Transfers by outcome", unit: "", kind: "bars", series: found.transfers, word: named, places: TRANSFERS },
-    { title: "How calls ended", unit: "", kind: "bars", series: found.end_reasons, word: (name) => ENDS[name] ?? named(name) },
+  /** @param {Record<string, string>} more */
+  const calls = (more) => hashOf("calls", changed(filters, more));
+  /** @param {string} name @param {(name: string) => Record<string, string>} [of] */
+  const onDay = (name, of = (agent) => ({ agent: agent === "others" ? "" : agent || "-" })) => {
+    return (/** @type {string} */ value, /** @type {string} */ day) =>
+      calls({ ...of(value), first_day: day, last_day: day, [name]: of(value)[name] ?? "" });
+  };
+  const daily = { slots: days, short: shortDay, partial: found.today };
+  const byAgent = { ...daily, word: (/** @type {string} */ name) => name || "unknown agent", link: onDay("agent") };
+  /** @param {string} title @param {string} unit @param {string} figure */
+  const line = (title, unit, figure) => ({ ...byAgent, title, unit, kind: "lines", series: figures[figure] ?? {} });
+  const all = [
+    { ...byAgent, title: "Calls a day", unit: "", kind: "bars", series: figures.calls ?? {} },
+    {
+      ...daily,
+      title: "Failures by cause",
+      unit: "",
+      kind: "bars",
+      series: found.causes,
+      word: causeName,
+      hue: causeHue,
+      colour: causeClass,
+      link: onDay("cause", (cause) => ({ cause })),
+    },
+    line("Successful, per cent of those judged", "%", "success"),
+    line("Answer time, median, ms", "ms", "answer_ms"),
+    line("Answer time, 95th percentile, ms", "ms", "answer_p95_ms"),
+    line("First words heard after, median, ms", "ms", "first_audio_ms"),
+    line("First words heard after, 95th percentile, ms", "ms", "first_audio_p95_ms"),
+    line("Median length, seconds", "s", "length_s"),
+    line("Interruptions a call", "", "interruptions"),
+    line("Holes in the sound, a call", "", "gaps"),
+    {
+      ...daily,
+      title: "How calls ended",
+      unit: "",
+      kind: "bars",
+      series: found.end_reasons,
+      word: (/** @type {string} */ reason) => endName(reason === "unknown" ? "" : reason),
+      colour: (/** @type {string} */ reason) => endClass(reason === "unknown" ? "" : reason).replace("tag ", ""),
+      link: onDay("end_reason", (reason) => ({ end_reason: reason === "unknown" ? "-" : reason })),
+    },
+    {
+      ...daily,
+      title: "Transfers by outcome",
+      unit: "",
+      kind: "bars",
+      series: found.transfers,
+      word: named,
+      colour: (/** @type {string} */ state) => `s${transferPlace(state) + 1}`,
+      link: onDay("transfer", (transfer) => ({ transfer })),
+    },
+    {
+      title: "Calls by hour of the day",
+      unit: "",
+      kind: "bars",
+      slots: HOURS,
+      short: (/** @type {string} */ hour) => hour.replace(":00", ""),
+      series: { calls: found.hours },
+      link: (/** @type {string} */ _, /** @type {string} */ hour) => calls({ hour: hour.replace(":00", "") }),
+    },
   ];
-  const drawn = charts.filter(({ series }) => Object.keys(series).length).map((one) => chart({ ...one, days }));
-  return main.replaceChildren(form, make("h2", { class: "visually-hidden" }, "Trends"), make("div", { class: "charts" }, drawn));
+  return all
+    .filter(({ series }) => Object.keys(series).length)
+    .map((one) => chart(/** @type {import("./charts.js").Chart} */ (one)));
 }

@@ -1,28 +1,92 @@
-// Numbers and names as people read them.
+// What states are called, and the colour that each has everywhere: in the list, on a call's page, in trends.
+import { named } from "../shared/format.js";
 
-export const ENDS = {
-  agent_ended: "agent said goodbye", caller_hung_up: "caller hung up", transferred: "handed over", agent_failed: "agent failed", line_lost: "line lost",
-  line_stalled: "line stalled", unknown_agent: "unknown agent", unsupported_format: "unknown format", time_limit: "time limit", shutdown: "relay shut down",
-  replaced: "stream replaced", relay_lost: "relay lost", "": "unknown",
+/** @type {Record<string, string>} */
+const ENDS = {
+  agent_ended: "agent said goodbye",
+  caller_hung_up: "caller hung up",
+  transferred: "handed over",
+  agent_failed: "agent failed",
+  line_lost: "line lost",
+  line_stalled: "line stalled",
+  unknown_agent: "unknown agent",
+  unsupported_format: "unknown format",
+  time_limit: "time limit",
+  shutdown: "relay shut down",
+  replaced: "stream replaced",
+  relay_lost: "relay lost",
+  running: "running now",
+  "": "unknown",
 };
-const BAD_ENDS = new Set(["agent_failed", "line_lost", "line_stalled", "unknown_agent", "unsupported_format", "shutdown", "relay_lost"]);
-const TRANSFERS = { answered: "good", busy: "bad", no_answer: "bad", failed: "bad", none: "bad", requested: "warn", fetched: "warn", ringing: "warn" };
+/** @type {Record<string, string>} */
+const TRANSFERS = {
+  answered: "good",
+  busy: "bad",
+  no_answer: "bad",
+  failed: "bad",
+  none: "bad",
+  requested: "warn",
+  fetched: "warn",
+  ringing: "warn",
+};
+/** @type {Record<string, number>} */
+const TRANSFER_PLACES = {
+  answered: 1,
+  ringing: 5,
+  fetched: 5,
+  requested: 0,
+  no_answer: 2,
+  busy: 3,
+  failed: 4,
+  none: 6,
+};
+/** @type {Record<string, string>} */
+const CAUSES = {
+  credit_used_up: "credit used up",
+  key_refused: "API key refused",
+  vendor_busy: "vendor had no room",
+  agent_unknown: "agent not known",
+  vendor_unreachable: "vendor not reachable",
+  vendor_fault: "vendor's fault",
+  conversation_refused: "conversation refused",
+  agent_lost: "connection to the agent lost",
+  agent_format: "agent's audio format",
+  agent_silent: "agent never heard",
+  defect: "mistake of the relay",
+};
+/** @type {Record<string, number>} */
+const CAUSE_HUES = {
+  credit_used_up: 45,
+  key_refused: 20,
+  vendor_busy: 75,
+  agent_unknown: 100,
+  vendor_unreachable: 275,
+  vendor_fault: 320,
+  conversation_refused: 250,
+  agent_lost: 225,
+  agent_format: 130,
+  agent_silent: 200,
+  defect: 0,
+  transfer_no_answer: 32,
+  transfer_busy: 58,
+  transfer_failed: 340,
+  transfer_none: 180,
+};
 
-export const endClass = (reason) => (BAD_ENDS.has(reason) ? "tag bad" : "tag");
+/** @param {string | null | undefined} reason */
+export const endName = (reason) => ENDS[reason ?? ""] ?? named(reason);
+/** @param {string | null | undefined} reason */
+export const endClass = (reason) => `tag end ${(reason ?? "") in ENDS ? `end-${reason || "unknown"}` : "end-unknown"}`;
+/** @param {string} state */
 export const transferClass = (state) => `tag ${TRANSFERS[state] ?? ""}`;
-export const named = (value) => value.replaceAll("_", " ");
-export const whole = new Intl.NumberFormat();
-
-const moment = new Intl.DateTimeFormat(undefined, { day: "2-digit", month: "short", hour: "2-digit", minute: "2-digit" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
-export const when = (unix) => (unix ? moment.format(unix * 1000) : "time unknown");
-export const whenInFull = (text) => (Number.isNaN(Date.parse(text)) ? "time unknown" : full.format(Date.parse(text)));
-
-/** Seconds as 1:05 or 1:02:03. */
-export function clock(seconds) {
-  const all = Math.max(0, Math.floor(seconds));
-  const [hours, minutes, rest] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, String(all % 60).padStart(2, "0")];
-  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
-}
-
-export const milliseconds = (ms) => (ms < 10_000 ? `${whole.format(Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`);
+/** The place of a state among a chart's colours. @param {string} state */
+export const transferPlace = (state) => TRANSFER_PLACES[state] ?? 6;
+/** @param {string} kind */
+export const causeName = (kind) => CAUSES[kind] ?? named(kind);
+/** A cause that is an end of its own has that end's colour. @param {string} kind */
+export const causeClass = (kind) => (kind in ENDS ? `end-${kind}` : "");
+/** The hue of every other cause, the same in every chart. @param {string} kind */
+export const causeHue = (kind) => (kind in ENDS ? undefined : (CAUSE_HUES[kind] ?? 150));
+/** @param {string} speaker */
+export const speakerName = (speaker) =>
+  ({ agent: "Agent", caller: "Caller" })[speaker] ?? (named(speaker) || "Somebody");

@@ -1,22 +1,32 @@
 // Microphone and loudspeaker of one call.
 
+/** @type {Record<string, string>} */
 const SENTENCES = {
   NotFoundError: "No microphone was found. Plug one in and call again, or call without one.",
-  NotAllowedError: "The browser was told to keep the microphone from this page. Allow it beside the address bar and call again, or call without one.",
-  NotReadableError: "The microphone is there but can't be used: another program may hold it. Close that and call again, or call without one.",
+  NotAllowedError:
+    "The browser was told to keep the microphone from this page. Allow it beside the address bar and call again, " +
+    "or call without one.",
+  NotReadableError:
+    "The microphone is there but can't be used: another program may hold it. Close that and call again, " +
+    "or call without one.",
 };
 
 /** Why there is no microphone; `sentence` is for the person. */
 export class MicrophoneError extends Error {
+  /** @param {Error} cause */
   constructor(cause) {
-    super(SENTENCES[cause.name] ?? `The microphone can't be used: ${cause.message}. You can call without one.`, { cause });
+    super(SENTENCES[cause.name] ?? `The microphone can't be used: ${cause.message}. You can call without one.`, {
+      cause,
+    });
   }
 }
 
 /** Opened for a call, closed after it. */
 export class Sound {
   #context = new AudioContext({ latencyHint: "interactive" });
+  /** @type {AudioWorkletNode | undefined} */
   #playback;
+  /** @type {MediaStream | null} */
   #stream = null;
 
   /** Must be called from a click, or browsers keep the sound off. Throws MicrophoneError.
@@ -28,17 +38,28 @@ export class Sound {
     const base = new URL(".", import.meta.url);
     try {
       if (wanted.microphone) this.#stream = await microphone(wanted.clean);
-      await Promise.all(["capture.js", "playback.js"].map((file) => context.audioWorklet.addModule(new URL(file, base))));
+      await Promise.all(
+        ["capture.js", "playback.js"].map((file) => context.audioWorklet.addModule(new URL(file, base))),
+      );
       await context.resume();
     } catch (error) {
       await this.close();
       throw error;
     }
     const processorOptions = { rateHz };
-    this.#playback = new AudioWorkletNode(context, "playback", { numberOfInputs: 0, outputChannelCount: [2], processorOptions });
+    this.#playback = new AudioWorkletNode(context, "playback", {
+      numberOfInputs: 0,
+      outputChannelCount: [2],
+      processorOptions,
+    });
     this.#playback.connect(context.destination);
     if (!this.#stream) return;
-    const capture = new AudioWorkletNode(context, "capture", { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit", processorOptions });
+    const capture = new AudioWorkletNode(context, "capture", {
+      numberOfOutputs: 0,
+      channelCount: 1,
+      channelCountMode: "explicit",
+      processorOptions,
+    });
     capture.port.onmessage = ({ data }) => onFrame(data);
     context.createMediaStreamSource(this.#stream).connect(capture);
   }
@@ -54,11 +75,14 @@ export class Sound {
   }
 }
 
+/** @param {boolean} clean */
 async function microphone(clean) {
   try {
     if (!navigator.mediaDevices) throw new DOMException("this browser offers none here", "NotFoundError");
-    return await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: clean, noiseSuppression: clean, autoGainControl: clean } });
+    return await navigator.mediaDevices.getUserMedia({
+      audio: { echoCancellation: clean, noiseSuppression: clean, autoGainControl: clean },
+    });
   } catch (error) {
-    throw new MicrophoneError(error);
+    throw new MicrophoneError(error instanceof Error ? error : new Error(String(error)));
   }
 }

@@ -2,9 +2,10 @@
 import { Resampler } from "./resampler.js";
 
 const PRIMED_S = 0.06; // play once this much is there: the console's frames come every 20 ms, give or take
-const MOST_S = 0.25; // more is delay for nothing: the loudspeaker's clock is slower than the console's, or the page hung
+const MOST_S = 0.25; // more is delay for nothing: the loudspeaker's clock is slower, or the page hung
 
 class Playback extends AudioWorkletProcessor {
+  /** @param {{processorOptions: {rateHz: number}}} options */
   constructor({ processorOptions: { rateHz } }) {
     super();
     this.resampler = new Resampler(rateHz, sampleRate);
@@ -12,7 +13,7 @@ class Playback extends AudioWorkletProcessor {
     this.write = 0;
     this.read = 0;
     this.playing = false;
-    this.put = (sample) => {
+    this.put = (/** @type {number} */ sample) => {
       this.ring[this.write++ % this.ring.length] = sample;
     };
     this.port.onmessage = ({ data }) => {
@@ -22,12 +23,14 @@ class Playback extends AudioWorkletProcessor {
     };
   }
 
-  process(_, [channels]) {
+  /** @param {Float32Array[][]} _ @param {Float32Array[][]} outputs */
+  process(_, [channels = []]) {
     const [left] = channels;
+    if (!left) return true;
     if (!this.playing && this.write - this.read >= PRIMED_S * sampleRate) this.playing = true;
     for (let index = 0; this.playing && index < left.length; index++) {
       if (this.read >= this.write) this.playing = false;
-      else left[index] = this.ring[Math.floor(this.read++) % this.ring.length];
+      else left[index] = this.ring[Math.floor(this.read++) % this.ring.length] ?? 0;
     }
     for (const channel of channels.slice(1)) channel.set(left);
     return true;

@@ -30,8 +30,8 @@ export class Resampler {
       for (let index = first; index <= last; index++) {
         const place = Math.abs(index - this.position) * STEPS;
         const whole = place | 0;
-        const low = kernel[whole];
-        sum += buffer[index] * (low + (kernel[whole + 1] - low) * (place - whole));
+        const low = kernel[whole] ?? 0;
+        sum += (buffer[index] ?? 0) * (low + ((kernel[whole + 1] ?? 0) - low) * (place - whole));
       }
       emit(sum);
       this.position += this.step;
@@ -46,7 +46,7 @@ export class Resampler {
   }
 }
 
-/** One side of the kernel, Blackman-windowed. */
+/** One side of the kernel, Blackman-windowed. @param {number} cutoff @param {number} reach */
 function kernel(cutoff, reach) {
   const values = new Float32Array(reach * STEPS + 2);
   for (let index = 0; index <= reach * STEPS; index++) {

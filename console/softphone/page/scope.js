@@ -2,8 +2,18 @@
 
 import { inks } from "../shared/ink.js";
 
-const INKS = { cutPale: "color-mix(in srgb, var(--cut) 22%, transparent)" };
-for (const name of ["faint", "line", "caller", "agent", "warn", "cut"]) INKS[name] = `var(--${name})`;
+const INKS = {
+  cutPale: "color-mix(in srgb, var(--cut) 22%, transparent)",
+  faint: "var(--faint)",
+  line: "var(--line)",
+  caller: "var(--caller)",
+  agent: "var(--agent)",
+  warn: "var(--warn)",
+  cut: "var(--cut)",
+};
+const SIDES = /** @type {const} */ (["caller", "agent"]);
+
+/** @typedef {{at_ms: number, caller: number, agent: number, waiting: number}} Column */
 const WINDOW_MS = 30_000;
 const QUIET_DB = -60;
 const BUFFER_TOP_MS = 400;
@@ -11,8 +21,11 @@ const LOUD_STANDS_OUT = 1.8; // so that speech can be told from the ambience und
 
 export class Scope {
   #canvas;
+  /** @type {Column[]} */
   #columns = [];
+  /** @type {{kind: "clear" | "mark", at_ms: number}[]} */
   #events = [];
+  /** @type {{at_ms: number, until_ms: number}[]} */
   #spans = [];
   #nowMs = 0;
   #due = false;
@@ -34,27 +47,36 @@ export class Scope {
     this.#soon();
   }
 
-  /** A `levels` message. */
+  /** @param {import("./types").Levels} levels */
   add({ at_ms, caller_db, agent_db, waiting_ms }) {
     this.#nowMs = at_ms;
-    this.#columns.push({ at_ms, caller: share(caller_db) ** LOUD_STANDS_OUT, agent: share(agent_db) ** LOUD_STANDS_OUT, waiting: Math.min(1, waiting_ms / BUFFER_TOP_MS) });
+    this.#columns.push({
+      at_ms,
+      caller: share(caller_db) ** LOUD_STANDS_OUT,
+      agent: share(agent_db) ** LOUD_STANDS_OUT,
+      waiting: Math.min(1, waiting_ms / BUFFER_TOP_MS),
+    });
     const from = at_ms - WINDOW_MS - 1000;
-    while (this.#columns[0]?.at_ms < from) this.#columns.shift();
-    while (this.#events[0]?.at_ms < from) this.#events.shift();
-    while (this.#spans[0]?.until_ms < from) this.#spans.shift();
+    while ((this.#columns[0]?.at_ms ?? from) < from) this.#columns.shift();
+    while ((this.#events[0]?.at_ms ?? from) < from) this.#events.shift();
+    while ((this.#spans[0]?.until_ms ?? from) < from) this.#spans.shift();
     this.#soon();
   }
 
-  /** @param {"clear" | "mark"} kind */
+  /** @param {"clear" | "mark"} kind @param {number} at_ms */
   note(kind, at_ms) {
     this.#events.push({ kind, at_ms });
   }
 
-  /** The agent sounded on while the caller spoke. */
+  /** The agent sounded on while the caller spoke. @param {number} at_ms @param {number} until_ms */
   span(at_ms, until_ms) {
     this.#spans.push({ at_ms, until_ms });
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} pen @param {(ms: number) => number} x
+   * @param {(column: Column) => number} top @param {(column: Column) => number} bottom
+   */
   #shape(pen, x, top, bottom) {
     if (!this.#columns.length) return;
     pen.beginPath();
@@ -80,11 +102,12 @@ export class Scope {
     if (canvas.width !== Math.round(width * scale)) canvas.width = Math.round(width * scale);
     if (canvas.height !== Math.round(height * scale)) canvas.height = Math.round(height * scale);
     const pen = canvas.getContext("2d");
+    if (!pen) return;
     pen.setTransform(scale, 0, 0, scale, 0, 0);
     pen.clearRect(0, 0, width, height);
     const ink = inks(canvas, INKS);
     const endMs = Math.max(this.#nowMs, WINDOW_MS);
-    const x = (ms) => width * (1 - (endMs - ms) / WINDOW_MS);
+    const x = (/** @type {number} */ ms) => width * (1 - (endMs - ms) / WINDOW_MS);
     const lanes = { caller: height * 0.25, agent: height * 0.61, bottom: height - 20 };
     const half = height * 0.16;
 
@@ -100,14 +123,25 @@ export class Scope {
       if (at > 12 && at < width - 16) pen.fillText(`${second} s`, at - 8, height - 5);
     }
     pen.fillStyle = ink.cutPale;
-    for (const { at_ms, until_ms } of this.#spans) pen.fillRect(x(at_ms), 0, Math.max(2, x(until_ms) - x(at_ms)), lanes.bottom);
+    for (const { at_ms, until_ms } of this.#spans)
+      pen.fillRect(x(at_ms), 0, Math.max(2, x(until_ms) - x(at_ms)), lanes.bottom);
 
-    for (const name of ["caller", "agent"]) {
+    for (const name of SIDES) {
       pen.fillStyle = ink[name];
-      this.#shape(pen, x, (column) => lanes[name] - Math.max(0.75, column[name] * half), (column) => lanes[name] + Math.max(0.75, column[name] * half));
+      this.#shape(
+        pen,
+        x,
+        (column) => lanes[name] - Math.max(0.75, column[name] * half),
+        (column) => lanes[name] + Math.max(0.75, column[name] * half),
+      );
     }
     pen.fillStyle = ink.warn;
-    this.#shape(pen, x, (column) => lanes.bottom - column.waiting * height * 0.12, () => lanes.bottom);
+    this.#shape(
+      pen,
+      x,
+      (column) => lanes.bottom - column.waiting * height * 0.12,
+      () => lanes.bottom,
+    );
     for (const { kind, at_ms } of this.#events) {
       pen.strokeStyle = kind === "clear" ? ink.cut : ink.agent;
       pen.lineWidth = kind === "clear" ? 2 : 1.5;
@@ -122,7 +156,7 @@ export class Scope {
   }
 }
 
-/** A level as 0 to 1, for the meters. */
+/** A level as 0 to 1, for the meters. @param {number} db */
 export function share(db) {
   return Math.max(0, Math.min(1, 1 - db / QUIET_DB));
 }

@@ -22,7 +22,7 @@ def test_each_folder_is_a_registered_command_or_shared():
 
 
 def test_every_page_has_one_place_and_takes_shared_things_from_the_kit():
-    """A page imports its own modules (`./x.js`) and the kit's (`../shared/x.js`, served from console/web/kit)."""
+    """A page imports its own modules (`./x.js`) and the kit's (`../shared/x.js`, served from console/web/shared)."""
     pages = sorted(path.parent.relative_to(ROOT).as_posix() for path in ROOT.rglob("index.html"))
     assert pages
     assert all(page.split("/")[1:] == ["page"] and page.split("/")[0] in OF_COMMANDS for page in pages)
@@ -30,7 +30,7 @@ def test_every_page_has_one_place_and_takes_shared_things_from_the_kit():
         for line in script.read_text(encoding="utf-8").splitlines():
             if line.startswith("import ") and '"../' in line:
                 name = line.rpartition('"../shared/')[2].rstrip('";')
-                assert (ROOT / "web" / "kit" / name).is_file(), f"{script.name}: {line}"
+                assert (ROOT / "web" / "shared" / name).is_file(), f"{script.name}: {line}"
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -2,14 +2,18 @@
 
 import json
 import sqlite3
-from datetime import date, datetime
+import time
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from console.calls.figures import compared, overview
 from console.calls.index import Index
-from console.calls.rows import row_of
+from console.calls.rows import answer_times, median_answer_ms, row_of
 from console.calls.search import PAGE, Filter, Order, choices, count, match, page, page_query
 from console.calls.trends import trends
 from tests.support.many_calls import records
@@ -40,8 +44,7 @@ def test_a_row_has_what_the_list_shows():
     assert row.day == f"{datetime.fromisoformat(record['started_at']).astimezone():%Y-%m-%d}"
     assert (row.agent, row.end_reason) == (record["agent"]["alias"], record["end_reason"])
     assert row.title == record["analysis"]["call_summary_title"]
-    for spelling in ("919876543210", "9876543210", "09876543210", "3210"):
-        assert spelling in row.words.split()
+    assert "919876543210" in row.digits.split()
 
 
 @pytest.mark.parametrize(
@@ -204,6 +207,35 @@ def test_trends_agree_with_the_calls(explored):
     assert asked(explored, trends, Filter(text="zebra"))["days"] == []
 
 
+def test_the_figures_of_a_period_stand_beside_those_of_the_one_before(explored):
+    calls = walk(explored, Filter(), Order.NEWEST)
+    last = date.fromisoformat(calls[0]["day"])
+    found = asked(explored, overview, Filter(), date(2030, 1, 1))
+    assert found["last_day"] == last.isoformat(), "a store of last year begins with its own last week"
+    week = [one for one in calls if found["first_day"] <= one["day"] <= found["last_day"]]
+    earlier = (last - timedelta(days=13)).isoformat()
+    assert found["now"]["calls"] == len(week)
+    assert found["before"]["calls"] == sum(earlier <= one["day"] < found["first_day"] for one in calls)
+    assert found["now"]["failed"] == sum(bool(one["cause"]) for one in week)
+    assert found["now"]["handled"] == sum(not one["cause"] and not one["transfer"] for one in week)
+    assert found["now"]["minutes"] == pytest.approx(sum(one["duration_s"] for one in week) / 60, abs=0.1)
+    waits = [one["answer_ms"] for one in week if one["answer_ms"] is not None]
+    assert found["now"]["answer_ms_p50"] == pytest.approx(np.percentile(waits, 50), abs=1)
+    assert sum(found["hours"]) == sum(found["weekdays"]) == len(week)
+    assert found["weekdays"][0] == sum(date.fromisoformat(one["day"]).weekday() == 0 for one in week)
+    assert {value: number for value, number, _ in found["groups"]["agent"]} == Counter(one["agent"] for one in week)
+    assert sum(number for _, _, number in found["causes"]) == found["now"]["failed"]
+
+
+def test_a_chosen_day_parts_the_trends_into_before_and_after(explored):
+    found = asked(explored, trends, Filter())
+    pivot = date.fromisoformat(found["days"][10])
+    parts = asked(explored, compared, Filter(), found, pivot)
+    assert parts["before"]["calls"] + parts["after"]["calls"] == 600
+    assert parts["before"]["calls"] == sum(sum(numbers[:10]) for numbers in found["figures"]["calls"].values())
+    assert asked(explored, compared, Filter(), found, None) == {}
+
+
 def test_the_index_is_for_its_user_only_cannot_be_written_by_readers_and_is_made_anew_when_damaged(tmp_path):
     index = Index("file:/somewhere", tmp_path)
     assert index.path.stat().st_mode & 0o777 == 0o600
@@ -220,3 +252,99 @@ def test_a_changed_record_is_no_longer_found_by_its_old_words(tmp_path):
         index.put([("logs/a.json", words, row_of("a", json.dumps({"turns": [{"text": words}]}).encode()))])
     with index.reading() as connection:
         assert [count(connection, Filter(text=words)) for words in ("apple", "pear", "")] == [0, 1, 1]
+
+
+NUMBERS = ("+91 98765 43210", "98765 43210", "098765-43210", "98765432", "43210", "(98765) 43210", "0091 98765 43210",
+           "98765–43210", "९८७६५ ४३२१०", "919876543210", "321", "98765 43")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def numbered(tmp_path_factory):
+    """One call from +919876543210 in which a number is said, transferred to another; and one from somebody else."""
+    index = Index("file:/numbered", tmp_path_factory.mktemp("index"))
+    [mine] = records(1)
+    attempts = [{"number": "+918047100011", "state": "answered"}]
+    mine |= {"from": "+919876543210", "transfer": {"state": "answered", "attempts": attempts}}
+    mine["turns"] = [{"speaker": "caller", "text": "Call me at 22 5555 0199, not on the 23rd.", "offset_ms": 1}]
+    other = {**mine, "call_sid": "b" * 32, "from": "+911112223334", "transfer": None, "turns": []}
+    rows = [row_of(str(n), json.dumps(one).encode()) for n, one in enumerate((mine, other))]
+    index.put([(f"logs/{row.call_sid}.json", "1", row) for row in rows])
+    return index
+
+
+def found_by(index, text):
+    with index.reading() as connection:
+        return [call["call_sid"] for call in page(connection, Filter(text=text), Order.NEWEST, "")["calls"]]
+
+
+@pytest.mark.parametrize("spelling", NUMBERS)
+def test_a_number_is_found_in_any_spelling_and_from_any_part(numbered, spelling):
+    """`98765 43210` found nothing, `+91 98765-43210` neither: only whole numbers without a space in them did."""
+    assert found_by(numbered, spelling) == ["0"]
+
+
+def test_numbers_that_were_said_or_dialled_are_found_too_and_words_go_with_them(numbered):
+    assert found_by(numbered, "225555") == found_by(numbered, "80 4710 0011") == ["0"]
+    assert found_by(numbered, "call 22 5555 0199") == ["0"]
+    assert found_by(numbered, "zebra 22 5555 0199") == []
+    assert found_by(numbered, "23rd") == ["0"], "what is no number is a word"
+
+
+def failed_at(record, **agent):
+    return {**record, "end_reason": "agent_failed", "agents": [{"vendor": "elevenlabs", "alias": "day", **agent}]}
+
+
+def test_failures_are_one_filter_grouped_by_cause(tmp_path):
+    """Why did three calls fail this morning: one choice tells how many of what, the next shows them."""
+    index = Index("file:/failures", tmp_path)
+    fine, *broken = records(4)
+    fine |= {"end_reason": "agent_ended", "transfer": None}
+    broken[0] = failed_at(broken[0], end_reason="http_401")
+    broken[1] = failed_at(broken[1], end_reason="http_401")
+    broken[2] |= {"end_reason": "line_lost", "transfer": None}
+    rows = [row_of(one["call_sid"], json.dumps(one).encode()) for one in (fine, *broken)]
+    index.put([(f"logs/{row.call_sid}.json", "1", row) for row in rows])
+    with index.reading() as connection:
+        assert count(connection, Filter(cause="any")) == 3
+        assert count(connection, Filter(cause="key_refused")) == 2
+        assert choices(connection)["cause"] == [
+            ["key_refused", "ElevenLabs refused the API key.", 2],
+            ["line_lost", "The phone line broke off without a goodbye.", 1],
+        ]
+
+
+def test_a_failover_is_seen_in_the_list_though_the_call_went_well(tmp_path):
+    [record] = records(1)
+    record["agents"] = [
+        {"alias": "day", "vendor": "elevenlabs", "end_reason": "close_1011"},
+        {"alias": "night", "vendor": "openai", "end_reason": "ended"},
+    ]
+    record |= {"end_reason": "agent_ended", "transfer": None}
+    row = row_of("a", json.dumps(record).encode())
+    assert (row.failovers, row.cause) == (1, "")
+    index = Index("file:/failovers", tmp_path)
+    index.put([("logs/a.json", "1", row)])
+    with index.reading() as connection:
+        assert count(connection, Filter(failover=True)) == choices(connection)["failover"] == 1
+
+
+@pytest.mark.parametrize(("minutes", "waiting"), [(5, 1), (90, 0)])
+def test_who_waits_for_a_human_now_is_a_filter(tmp_path, minutes, waiting):
+    """A transfer of last week that nobody told the end of is nobody on the line."""
+    [record] = records(1)
+    ended = datetime.fromtimestamp(time.time() - minutes * 60, UTC)
+    record |= {"ended_at": ended.isoformat(), "transfer": {"state": "ringing", "attempts": []}}
+    index = Index("file:/waiting", tmp_path)
+    index.put([("logs/a.json", "1", row_of("a", json.dumps(record).encode()))])
+    with index.reading() as connection:
+        assert count(connection, Filter(waiting=True)) == waiting
+
+
+def test_how_long_a_caller_waits_is_told_by_the_times_of_the_turns():
+    def turn(speaker, offset_ms):
+        return {"speaker": speaker, "text": "words", "offset_ms": offset_ms}
+
+    turns = [turn("agent", 100), turn("caller", 5000), turn("agent", 5800), turn("agent", 9000), turn("caller", 12_000)]
+    assert answer_times(turns) == [None, None, 800, None, None]
+    assert median_answer_ms([*turns, turn("agent", 14_000)]) == 2000
+    assert median_answer_ms(turns[:1]) is None

@@ -1,6 +1,7 @@
 """Reading records where they lie: a folder, S3, Cloud Storage; nothing is written to any of them."""
 
 import os
+import time
 import uuid
 
 import pytest
@@ -46,7 +47,9 @@ def test_lists_reads_and_tells_what_changed(place):
     assert source.name == url
     before = dict(source.versions("logs/"))
     assert set(before) == set(BODIES)
-    assert list(source.keys("logs/")) == sorted(BODIES)
+    stamps = list(source.stamps("logs/"))
+    assert [key for key, _ in stamps] == sorted(BODIES)
+    assert all(abs(written - time.time()) < 300 for _, written in stamps)
     assert source.read("logs/1.json") == BODIES["logs/1.json"]
     assert source.read("logs/none.json") is None
     put("logs/1.json", b'{"turns": [], "longer": true}')

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -11,7 +13,9 @@ from common.masking import mask_text
 from console.calls.export import comma_separated, json_lines
 from console.calls.heard import USUAL_MS_A_LETTER, HeardWords, heard_words, pace
 from console.calls.masking import mask_all
+from console.calls.rows import row_of
 from console.calls.search import Filter
+from console.calls.sending import FORMATS
 from console.calls.sound import COLUMNS, Sounds, waveform
 from console.calls.source import FolderSource
 from console.calls.view import sound_offset_ms, view
@@ -136,21 +140,22 @@ def test_a_call_is_shown_with_its_tools_and_what_it_was_made_of(tmp_path):
         },
     )
     shown = view(source, sid, numbers=False)
-    assert [(tool["name"], tool["at_ms"]) for tool in shown["tools"]] == [
+    tools = [item for item in shown["timeline"] if item["kind"] == "tool"]
+    assert [(tool["name"], tool["at_ms"]) for tool in tools] == [
         ("look_up", 8000),
         ("odd", 8000),
         ("transfer_to_human", 20_000),
     ]
-    assert shown["tools"][0]["parameters"] == {"phone": "***3210"}
-    assert shown["tools"][0]["result"] == {"text": "found", "is_error": False}
-    assert shown["tools"][1]["parameters"] == "not json"
+    assert tools[0]["parameters"] == {"phone": "***3210"}
+    assert tools[0]["result"] == {"text": "found", "is_error": False}
+    assert tools[1]["parameters"] == "not json"
     assert {piece["key"] for piece in shown["raw"]} == {
         f"calls/{sid}/events/e1.json",
         f"calls/{sid}/dial/broken.json",
         f"conversations/{conversation}/webhook-d1.json",
         "inbox/2026/11/22/d1.json",
     }
-    assert shown["raw"][-1]["body"] == "{cut", "what has no time comes last, as it is"
+    assert [piece["body"] for piece in shown["raw"] if piece["folder"] == "dial"] == ["{cut"], "as it is"
     assert record["from"] not in json.dumps(shown)
     assert record["from"] in json.dumps(view(source, sid, numbers=True))
 
@@ -220,3 +225,95 @@ def test_a_callers_words_do_not_become_a_formula(tmp_path):
 
     [row] = csv.DictReader(io.StringIO(b"".join(comma_separated(Rows(), source, Filter())).decode("utf-8-sig")))
     assert row["summary"].startswith("'=")
+
+
+STARTED = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
+
+
+def at(seconds):
+    return (STARTED + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+
+
+def handed_over(tmp_path, *, numbers=False):
+    """A call with a failover and a transfer that rang, each piece written when it came."""
+    [record] = records(1)
+    sid = record["call_sid"]
+    record |= {
+        "started_at": at(0),
+        "end_reason": "transferred",
+        "agents": [
+            {"alias": "day", "vendor": "elevenlabs", "end_reason": "close_1011", "started_at": at(0)},
+            {"alias": "night", "vendor": "openai", "end_reason": "ended", "started_at": at(4)},
+        ],
+        "turns": [
+            {"speaker": "caller", "text": "A person, please.", "offset_ms": 9000},
+            {"speaker": "agent", "text": "One moment.", "offset_ms": 10_200, "heard_ms": 900},
+        ],
+        "transfer": {"state": "answered", "target": "desk", "attempts": []},
+    }
+    wish = {"type": "call.transfer_requested", "at": at(12), "transfer": {"target": "desk"}}
+    pieces = {
+        "events/e1": {"type": "call.started", "at": at(0)},
+        "events/e2": wish,
+        "connect/answer-1": {"numbers": ["+918047100011"], "target": "desk"},
+        "dial/d1": {"state": "ringing", "number": "+918047100011"},
+        "dial/d2": {"state": "answered", "number": "+918047100011"},
+    }
+    source = store_of(tmp_path, record, **{f"calls/{sid}/{name}.json": body for name, body in pieces.items()})
+    for name, seconds in (("connect/answer-1", 14), ("dial/d1", 16), ("dial/d2", 24)):
+        moment = (STARTED + timedelta(seconds=seconds)).timestamp()
+        os.utime(tmp_path / "calls" / sid / f"{name}.json", (moment, moment))
+    return view(source, sid, numbers=numbers)
+
+
+def test_one_line_of_time_tells_everything_that_happened(tmp_path):
+    """A dial event says no time of its own: when it was written is when Exotel told of it."""
+    items = handed_over(tmp_path)["timeline"]
+    assert [(item["at_ms"], item["kind"]) for item in items] == [
+        (0, "event"), (4000, "agent"), (7895, "turn"), (10_200, "turn"), (12_000, "tool"), (14_000, "transfer"),
+        (16_000, "transfer"), (24_000, "transfer"),
+    ]  # fmt: skip
+    told = {item["at_ms"]: item.get("text") for item in items}
+    assert told[4000] == "day failed (ElevenLabs had a fault of its own (close 1011)); night took over."
+    assert told[14_000] == "Exotel was given 1 number to dial, 2 s after it was asked for."
+    assert told[16_000] == "***0011 rings, 4 s after it was asked for."
+    assert told[24_000] == "***0011 picked up, 12 s after it was asked for."
+    assert items[3]["answer_ms"] == 1200
+
+
+def test_a_failed_call_says_why_first_in_words_and_what_to_do(tmp_path):
+    [record] = records(1)
+    record |= {"end_reason": "agent_failed", "agents": [{"vendor": "elevenlabs", "end_reason": "http_401"}]}
+    shown = view(store_of(tmp_path, record), record["call_sid"], numbers=False)
+    assert shown["cause"]["sentence"] == "ElevenLabs refused the API key."
+    assert "ELEVENLABS_API_KEY" in shown["cause"]["advice"]
+
+
+def test_a_running_call_is_shown_as_running(tmp_path):
+    """From the record that the functions keep as it goes; in a folder without functions, from its first event."""
+    [record] = records(1)
+    record |= {"ended_at": None, "end_reason": None, "duration_s": None, "sources": ["relay"]}
+    sid = record["call_sid"]
+    assert row_of(sid, json.dumps(record).encode()).end_reason == "running"
+    assert view(store_of(tmp_path, record), sid, numbers=False)["running"]
+    begun = {"type": "call.started", "at": at(0)}
+    source = store_of(tmp_path / "folder", {**record, "call_sid": "x1"}, **{"calls/x1/events/e1.json": begun})
+    (tmp_path / "folder" / "logs" / "x1.json").unlink()
+    assert view(source, "x1", numbers=False)["running"]
+    assert not handed_over(tmp_path / "over")["running"]
+
+
+def test_a_call_that_is_sent_is_masked_whatever_the_page_shows_and_holds_no_markup_of_a_callers(tmp_path):
+    call = handed_over(tmp_path)
+    call["timeline"][2]["heard"] = "<img src=x onerror=alert(1)> my number is ***0001"
+    sound = tmp_path / "a.wav"
+    write_wav(sound, 8000, np.zeros(800, np.int16), np.zeros(800, np.int16))
+    text, page, document = (FORMATS[kind][1](call, sound).decode() for kind in ("txt", "html", "json"))
+    assert "98" not in json.loads(document)["record"]["from"]
+    assert "raw" not in json.loads(document)
+    assert "Agent: One moment." in text
+    assert "0:10" in text
+    assert "What went wrong" not in text
+    assert "<img" not in page
+    assert 'src="data:audio/wav;base64,UklGR' in page
+    assert "+918047100011" not in text + page + document

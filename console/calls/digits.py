@@ -1,0 +1,57 @@
+"""Phone numbers as people search for them: any spelling, from any part, in any script's digits.
+
+Numbers are kept as digits alone in an index of their trigrams, so that "98765 43", "+91-98765", "0 98765" and the last
+four digits find the same call.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from common.phone import to_e164
+
+SHORTEST: Final = 3
+"""Digits of a part that is looked for: the index is one of trigrams."""
+_SPOKEN_SHORTEST: Final = 6
+# \d is any script's. Between digits: spaces of all kinds, dashes of all kinds, dots, slashes, parentheses.
+_BETWEEN: Final = r"[\s().,/\-\u2010-\u2015\u2212\u00a0]"
+_NUMBER: Final = re.compile(rf"(?<!\w)[+(]?\d(?:{_BETWEEN}{{0,3}}\d)*\)?(?!\w)")
+
+
+def digits_of(text: str) -> str:
+    """The digits in `text` as ASCII."""
+    return "".join(str(unicodedata.digit(letter)) for letter in text if letter.isdigit())
+
+
+def kept(numbers: Iterable[str], sayings: Iterable[str]) -> str:
+    """What the index keeps of a call: its numbers in E.164 (or as they came), and those that were said in it."""
+    found = [digits_of(to_e164(number) or number) for number in numbers]
+    found += [digits for text in sayings for digits in _spoken(text)]
+    return " ".join(dict.fromkeys(filter(None, found)))
+
+
+def parts_of(query: str) -> tuple[list[tuple[str, str]], str]:
+    """A query's number-like parts, each as (digits to look for, the part as it was typed), and what else is in it.
+
+    A trunk or international zero in front is left out: the index keeps numbers in E.164.
+    """
+    parts: list[tuple[str, str]] = []
+
+    def take(found: re.Match[str]) -> str:
+        digits = digits_of(found[0])
+        bare = digits.lstrip("0") or digits
+        if len(bare) < SHORTEST:
+            return found[0]
+        parts.append((bare, found[0]))
+        return " "
+
+    rest = _NUMBER.sub(take, query)
+    return parts, rest
+
+
+def _spoken(text: str) -> Iterator[str]:
+    for found in _NUMBER.finditer(text):
+        digits = digits_of(found[0])
+        if len(digits) >= _SPOKEN_SHORTEST:
+            yield digits
