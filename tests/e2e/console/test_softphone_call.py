@@ -68,7 +68,7 @@ async def call_with_a_barge_in(folder):
             await page.get_by_text("First words").wait_for()
             await holds(page, "loudness() > 0.03")
             await page.get_by_text("You cut in").wait_for()
-            await page.get_by_text("Agent Of course. On Saturday").wait_for()
+            await page.locator("#captions").get_by_text("Agent Of course. On Saturday").wait_for()
             await page.locator("#agent .speaks").wait_for(state="visible")
             await picture(page, "softphone", folder)
             await page.locator("#agent .speaks").wait_for(state="hidden")
