@@ -75,13 +75,11 @@ def _of_pieces(pieces: list[RawPiece], began: float | None) -> list[dict[str, An
     asked: float | None = None
     items: list[dict[str, Any]] = []
     for piece in pieces:
-        told = _of_piece(piece, asked)
-        if told is None or piece.at is None:
-            continue
-        kind, sentence, tone = told
         if text(piece.body, "type") == "call.transfer_requested":
-            asked = piece.at
-        items.append(_told(kind, _ms(piece.at, began), sentence, tone))
+            asked = piece.at  # its own line is that of the tool
+        elif (told := _of_piece(piece, asked)) and piece.at is not None:
+            kind, sentence, tone = told
+            items.append(_told(kind, _ms(piece.at, began), sentence, tone))
     return items
 
 
