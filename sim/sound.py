@@ -103,20 +103,22 @@ class AudioFormat:
 
     @property
     def sample_bytes(self) -> int:
-        return 1 if self.name.startswith("ulaw") else 2
+        return 2 if self.name.startswith("pcm") else 1
 
     def encoded(self, pcm: Pcm) -> bytes:
         """`pcm`, already at `rate_hz`, as bytes."""
-        return mulaw_encoded(pcm) if self.sample_bytes == 1 else pcm.astype("<i2").tobytes()
+        if self.sample_bytes == 1:
+            return alaw_encoded(pcm) if self.name.startswith("alaw") else mulaw_encoded(pcm)
+        return pcm.astype("<i2").tobytes()
 
     def decoded(self, data: bytes) -> Pcm:
         """Bytes as samples at `rate_hz`; half a sample at the end is left out."""
         if self.sample_bytes == 1:
-            return mulaw_decoded(data)
+            return alaw_decoded(data) if self.name.startswith("alaw") else mulaw_decoded(data)
         return np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.int16)
 
 
-FORMATS = ("pcm_8000", "pcm_16000", "pcm_22050", "pcm_24000", "pcm_44100", "pcm_48000", "ulaw_8000")
+FORMATS = ("pcm_8000", "pcm_16000", "pcm_22050", "pcm_24000", "pcm_44100", "pcm_48000", "ulaw_8000", "alaw_8000")
 
 
 def base64_decoded(text: str) -> bytes | None:

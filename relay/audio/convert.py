@@ -1,7 +1,9 @@
 """From one audio format to another without losing the pitch, a sample or the state between chunks (design D3)."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 import samplerate
@@ -15,6 +17,7 @@ class Encoding(StrEnum):
 
     PCM = "pcm"
     ULAW = "ulaw"
+    ALAW = "alaw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,18 @@ class AudioFormat:
 
     def __str__(self) -> str:
         return f"{self.encoding}_{self.rate_hz}"
+
+
+_READ: Final[Mapping[Encoding, Callable[[bytes], pcm.Samples]]] = {
+    Encoding.PCM: pcm.samples,
+    Encoding.ULAW: pcm.ulaw_decode,
+    Encoding.ALAW: pcm.alaw_decode,
+}
+_WRITE: Final[Mapping[Encoding, Callable[[pcm.Samples], bytes]]] = {
+    Encoding.PCM: lambda sound: sound.tobytes(),
+    Encoding.ULAW: pcm.ulaw_encode,
+    Encoding.ALAW: pcm.alaw_encode,
+}
 
 
 def at_rate(sound: pcm.Samples, source_hz: int, target_hz: int) -> pcm.Samples:
@@ -71,10 +86,10 @@ class Converter:
                 self._half_sample = b""
         if self._passes:
             return data
-        sound = pcm.samples(data) if self._source.encoding is Encoding.PCM else pcm.ulaw_decode(data)
+        sound = _READ[self._source.encoding](data)
         if self._resampler is not None:
             sound = self._resampler.process(sound, last=last)
-        return pcm.ulaw_encode(sound) if self._target.encoding is Encoding.ULAW else sound.tobytes()
+        return _WRITE[self._target.encoding](sound)
 
     def reset(self) -> None:
         """Forget the sound so far: it was flushed, and its tail must not ring into what comes next."""

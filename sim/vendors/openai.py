@@ -19,6 +19,12 @@ from sim.vendors.server import FakeVendor
 TRANSCRIPTION_AFTER_S = 0.6
 """The caller's words come beside the conversation, after the answer to them has begun."""
 
+FORMS: dict[str, dict[str, Any]] = {
+    "ulaw_8000": {"type": "audio/pcmu"},
+    "alaw_8000": {"type": "audio/pcma"},
+    "pcm_24000": {"type": "audio/pcm", "rate": 24000},
+}
+
 TOOL_REPLY_DONE_S = 0.2
 """The reply that wants a tool goes on for a while; until then no other may be asked for."""
 
@@ -186,13 +192,11 @@ class OpenAIConversation(VendorConversation):
         given = update.session.audio.input.format
         if type(given) is not type(update.session.audio.output.format):
             raise BrokenRuleError("two_formats", "this fake takes one format both ways")
-        name = self.confirms or {Pcm: "pcm_24000", Pcmu: "ulaw_8000"}.get(type(given))
-        if name is None:
-            raise BrokenRuleError("a_law", "this fake does not speak A-law")
+        name = self.confirms or {Pcm: "pcm_24000", Pcmu: "ulaw_8000", Pcma: "alaw_8000"}[type(given)]
         self.formats(name, name)
         confirmed: dict[str, Any] = msgspec.to_builtins(update.session)
         if self.confirms:
-            form = {"type": "audio/pcmu"} if name == "ulaw_8000" else {"type": "audio/pcm", "rate": 24000}
+            form = FORMS[name]
             confirmed["audio"]["input"]["format"] = confirmed["audio"]["output"]["format"] = form
         await self.send({"type": "session.updated", "session": confirmed})
         return True

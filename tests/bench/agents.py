@@ -154,7 +154,7 @@ class Vendor:
 _PROMPTED = {"prompt": "{{call_sid}}"}
 VENDORS = {
     "deepgram": Vendor(DeepgramAgent, "pcm_8000", "pcm_8000", {"vendor": "deepgram", "options": _PROMPTED}),
-    "openai": Vendor(OpenAIAgent, "ulaw_8000", "ulaw_8000", {"vendor": "openai", "options": _PROMPTED}),
+    "openai": Vendor(OpenAIAgent, "alaw_8000", "alaw_8000", {"vendor": "openai", "options": _PROMPTED}),
     "elevenlabs": Vendor(ElevenLabsAgent, "pcm_16000", "pcm_16000", {"vendor": "elevenlabs", "options": {}}),
     "gemini": Vendor(GeminiAgent, "pcm_16000", "pcm_24000", {"vendor": "gemini", "options": _PROMPTED}),
     "echo": Vendor(None, "pcm_8000", "pcm_8000", {"vendor": "echo"}),
@@ -168,7 +168,7 @@ class VendorLoad(Load):
 
     def __init__(self, vendor: Vendor, samples: Samples) -> None:
         super().__init__(vendor.spoken, samples)
-        self.ulaw = vendor.heard.startswith("ulaw")
+        self.law = vendor.heard.partition("_")[0]
         self.raw_chunk = binascii.a2b_base64(self.chunk)
         self._vendor = vendor
 

@@ -29,6 +29,7 @@ CUT_AFTER_S = 1.0
 PING_S = 2.0
 LOUD = 8000  # the agent's voice is a level of 16,000; no ambience at volume 0.3 comes near its half
 
+_WRITTEN = {"pcm": lambda sound: sound.tobytes(), "ulaw": pcm.ulaw_encode, "alaw": pcm.alaw_encode}
 _VOICE_LEVEL = 16000
 _TICK_S = 0.001
 _FRAMES = [
@@ -203,7 +204,7 @@ class Agent(ServerPeer):
     def _hear(self, payload: str, now: float) -> None:
         call, samples = self._call, self._load.samples
         samples.messages += samples.recording
-        sequence = sequence_of(payload.encode(), call.arrived, ulaw=self._load.ulaw)
+        sequence = sequence_of(payload.encode(), call.arrived, law=self._load.law)
         if samples.recording and sequence < len(call.sent_at):
             samples.lost_frames += sequence - call.arrived
             samples.uplink.append(now - call.sent_at[sequence])
@@ -270,8 +271,8 @@ class Load:
         voice = np.full(round(CHUNK_S * int(rate_hz)), _VOICE_LEVEL, dtype=np.int16)
         self.audio = audio
         self._name = name
-        self.ulaw = encoding == "ulaw"
-        self.chunk = binascii.b2a_base64(pcm.ulaw_encode(voice) if self.ulaw else voice.tobytes(), newline=False)
+        self.law = encoding
+        self.chunk = binascii.b2a_base64(_WRITTEN[encoding](voice), newline=False)
         self.samples = samples
         self.calls: dict[str, Call] = {}
         self.lines: list[Line] = []

@@ -1,6 +1,6 @@
 """Sound that says which frame it is: the samples of a frame all have one level, and the level counts modulo 31.
 
-A level survives base64, resampling (a filter passes what is constant) and μ-law (whose steps are a sixteenth), so both
+A level survives base64, resampling (a filter passes what is constant) and G.711 (whose steps are a sixteenth), so both
 ends of any conversion know which frame they look at.
 """
 
@@ -9,6 +9,7 @@ import binascii
 from relay.audio import pcm
 
 LEVELS = 31
+_G711 = {"ulaw": pcm.ulaw_decode, "alaw": pcm.alaw_decode}
 _STEP = 2000  # 31 of them fill the 16-bit range, and at its ends a μ-law step is 1,024
 
 
@@ -17,11 +18,15 @@ def stamped(sequence: int, samples: int) -> bytes:
     return _level(sequence).to_bytes(2, "little", signed=True) * samples
 
 
-def sequence_of(payload: bytes, expected: int, *, ulaw: bool) -> int:
-    """The sequence number at the middle of a base64 `payload`, which is `expected` or one of the 30 after it."""
+def sequence_of(payload: bytes, expected: int, *, law: str) -> int:
+    """What frame the middle of a base64 `payload` is of: `expected`, or one of the 30 after it.
+
+    `law`: `pcm`, `ulaw` or `alaw`.
+    """
     middle = len(payload) // 2 // 8 * 8  # eight characters are three samples, whole
     raw = binascii.a2b_base64(payload[middle : middle + 8])
-    sample = int(pcm.ulaw_decode(raw[2:3])[0]) if ulaw else int.from_bytes(raw[2:4], "little", signed=True)
+    read = _G711.get(law)
+    sample = int(read(raw[2:3])[0]) if read else int.from_bytes(raw[2:4], "little", signed=True)
     return expected + (round(sample / _STEP) + LEVELS // 2 - expected) % LEVELS
 
 

@@ -11,8 +11,8 @@ VENDORS = {
         options=OpenAIOptions,
         key_env="OPENAI_API_KEY",
         key_check=KeyCheck("https://api.openai.com", "/v1/models", "Authorization", "Bearer {key}"),
-        heard="ulaw_8000",
-        spoken="ulaw_8000",
+        heard="alaw_8000",
+        spoken="alaw_8000",
         default_id=DEFAULT_MODEL,
         ends=ENDS,
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from relay.agents.openai.requests import REPLY_IDS, TELEPHONE, WIDE
+from relay.agents.openai.requests import A_LAW, MU_LAW, REPLY_IDS, WIDE
 from relay.agents.seam import CallerHeard, CallerText, CallerTurn, Notice
 from relay.agents.session import Failed, FunctionCall, Message, Reader, read_by_type
 from relay.audio.convert import AudioFormat, Encoding
@@ -221,7 +221,9 @@ def format_named(named: Mapping[str, Any] | None, asked: AudioFormat) -> AudioFo
         return asked
     match named.get("type"):
         case "audio/pcmu":
-            return TELEPHONE
+            return MU_LAW
+        case "audio/pcma":
+            return A_LAW
         case "audio/pcm":
             return AudioFormat(Encoding.PCM, int(named.get("rate") or WIDE.rate_hz))
     return None

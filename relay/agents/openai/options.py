@@ -31,6 +31,8 @@ class OpenAIOptions(HostedOptions, frozen=True, kw_only=True, forbid_unknown_fie
     language: str = ""
     """Of the caller, as ISO 639-1, for the transcript."""
     transcription_model: str = "gpt-transcribe"
+    codec: Literal["auto", "pcma", "pcmu", "pcm"] = "auto"
+    """A-law, μ-law, or PCM at 24 kHz; `auto`: on an 8 kHz line the law of the called number's country, else PCM."""
     noise_reduction: Literal["", "near_field", "far_field"] = ""
     turn_detection: Literal["server_vad", "semantic_vad"] = "server_vad"
     threshold: Annotated[float, Meta(ge=0, le=1)] = 0.5

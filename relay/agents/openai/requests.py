@@ -7,16 +7,40 @@ from relay.agents.seam import CallInfo
 from relay.agents.tool_descriptions import describe
 from relay.audio.convert import AudioFormat, Encoding
 
-TELEPHONE: Final = AudioFormat(Encoding.ULAW, 8000)
+MU_LAW: Final = AudioFormat(Encoding.ULAW, 8000)
+A_LAW: Final = AudioFormat(Encoding.ALAW, 8000)
 WIDE: Final = AudioFormat(Encoding.PCM, 24000)  # PCM is spoken at this rate only
+
+_CODECS: Final = {"pcmu": MU_LAW, "pcma": A_LAW, "pcm": WIDE}
+_MU_LAW_COUNTRIES: Final = ("+1", "+81")  # North America and Japan; the rest of the world speaks A-law
 
 REPLY_IDS: Final = "reply_"
 """Our requests for a reply have event ids that begin so: an error that names one concerns that reply."""
 
 
+def format_for(options: OpenAIOptions, call: CallInfo) -> AudioFormat:
+    """What to speak with OpenAI on this line.
+
+    G.711 on a telephone line: a table instead of a resampler, and a sixth of the bytes. The law is that of the carrier:
+    sound that has gone through it passes a second time without loss, and the other law adds noise of its own.
+    """
+    if options.codec != "auto":
+        return _CODECS[options.codec]
+    if call.line.rate_hz != A_LAW.rate_hz:
+        return WIDE
+    return MU_LAW if call.to_number.startswith(_MU_LAW_COUNTRIES) else A_LAW
+
+
+def wire(audio: AudioFormat) -> dict[str, Any]:
+    """A format as OpenAI writes it."""
+    if audio.encoding is Encoding.PCM:
+        return {"type": "audio/pcm", "rate": audio.rate_hz}
+    return {"type": "audio/pcmu" if audio.encoding is Encoding.ULAW else "audio/pcma"}
+
+
 def session_update(options: OpenAIOptions, call: CallInfo, audio: AudioFormat) -> dict[str, Any]:
     """The settings of a session, everything said once."""
-    wire_format = {"type": "audio/pcmu"} if audio == TELEPHONE else {"type": "audio/pcm", "rate": audio.rate_hz}
+    wire_format = wire(audio)
     heard: dict[str, Any] = {
         "format": wire_format,
         "transcription": _transcription(options),

@@ -23,7 +23,7 @@ from relay.agents.openai.codec import (
 )
 from relay.agents.openai.options import DEFAULT_MODEL, OpenAIOptions
 from relay.agents.openai.replies import Replies
-from relay.agents.openai.requests import TELEPHONE, WIDE, session_update, text_item
+from relay.agents.openai.requests import A_LAW, format_for, session_update, text_item
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import (
     AgentError,
@@ -55,7 +55,7 @@ class OpenAISession(SocketSession):
         self._options = options
         self._url = f"{socket_base(options.base_url)}/v1/realtime?model={quote(model)}"
         self._key = key
-        self._spoken = TELEPHONE
+        self._spoken = A_LAW
         self._replies = Replies(self._send)
         self._stale: set[str] = set()  # responses that the caller has spoken over
         self._heard_of: set[str] = set()  # responses of which sound or a tool call came
@@ -66,8 +66,7 @@ class OpenAISession(SocketSession):
 
     async def connect(self, call: CallInfo) -> Formats:
         """Open, settle the formats, say what was said before, and ask for the first words."""
-        # on a telephone line μ-law both ways: a table instead of a resampler, and a sixth of the bytes
-        asked = TELEPHONE if call.line.rate_hz == TELEPHONE.rate_hz else WIDE
+        asked = format_for(self._options, call)
         socket = self._socket = await AgentSocket.open(
             self._http, self._url, headers={"Authorization": f"Bearer {self._key}"}
         )

@@ -8,9 +8,9 @@ from tests.integration.agents.world import Entry, lines_heard, world
 from tests.support.virtual import virtual
 
 
-@pytest.mark.parametrize(("rate_hz", "form"), [(8000, "audio/pcmu"), (16000, "audio/pcm"), (24000, "audio/pcm")])
+@pytest.mark.parametrize(("rate_hz", "form"), [(8000, "audio/pcma"), (16000, "audio/pcm"), (24000, "audio/pcm")])
 @virtual
-async def test_mu_law_on_a_telephone_line_and_pcm_elsewhere(tmp_path, rate_hz, form):
+async def test_a_law_on_a_telephone_line_and_pcm_elsewhere(tmp_path, rate_hz, form):
     async with world(tmp_path, Entry("front", "openai", options={"voice": "cedar", "speed": 1.1})) as at:
         await at.call(query=f"?sample-rate={rate_hz}", max_s=1)
         audio = at.seen("front").record.setup["audio"]

@@ -6,7 +6,7 @@ import pytest
 from relay.agents import VENDORS
 from sim.agent_script import AgentScript, Fault, FaultKind, Reply, ToolUse
 from sim.caller import Step, When
-from sim.sound import AudioFormat, mulaw_decoded, mulaw_encoded
+from sim.sound import AudioFormat
 from sim.speech import spoken
 from sim.vendors import FAKES
 from tests.integration.agents.world import TALKING, Entry, holds, lines_heard, spectrum_likeness, world
@@ -32,7 +32,7 @@ def expected_sound(name: str, line_hz: int, seen) -> np.ndarray | None:
     if audio_format.rate_hz != line_hz:
         return None
     pcm = spoken(name, line_hz)
-    return mulaw_decoded(mulaw_encoded(pcm)) if audio_format.sample_bytes == 1 else pcm
+    return audio_format.decoded(audio_format.encoded(pcm))
 
 
 def test_every_vendor_that_talks_is_in_the_suite():
