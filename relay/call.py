@@ -20,6 +20,7 @@ from relay.call_report import CallReport
 from relay.control import AmbienceChange
 from relay.conversation import Conversation
 from relay.events import Events
+from relay.framing import Framing
 from relay.hand_over import HandOver
 from relay.keypad import Keypad
 from relay.line import Line
@@ -84,7 +85,9 @@ class Call:
             start.call_sid, start.stream_sid, start.from_number, start.to_number, datetime.now(UTC), self._loop.time
         )
         self.transcript = Transcript(self.facts.started_at)
-        self.playout = Playout(services.sounds.ambience(spec, rate_hz, start.call_sid) if spec else None)
+        self.playout = Playout(
+            services.sounds.ambience(spec, rate_hz, start.call_sid) if spec else None, rate_hz=rate_hz
+        )
         self._uplink = Uplink(self._format, self.quality, on_defect=self._agent_defect)
         self._answers = Answers(self._uplink.voice, rate_hz)
         self._pacer = self._make_pacer()
@@ -103,16 +106,18 @@ class Call:
         self._register()
         limit = self._loop.call_later(self._services.settings.max_call_s, self.end, EndReason.TIME_LIMIT, "")
         self._spawn(self._listen())
-        self._spawn(self._pacer.run())
+        pacing = self._spawn(self._pacer.run())
         self._spawn(self._uplink.run())
         self._spawn(self._converse())
         try:
             reason, detail = await asyncio.shield(self._over)
+            self._keypad.stop()
+            await self._stop_tasks(but=pacing)
+            await self._finish(reason, detail, pacing)
         finally:
             limit.cancel()
             self._keypad.stop()
             await self._stop_tasks()
-        await self._finish(reason, detail)
 
     def end(self, reason: EndReason, detail: str = "") -> None:
         """Bring the call to its end; the first reason counts."""
@@ -146,8 +151,7 @@ class Call:
             self._line,
             exotel.Encoder(self._start.stream_sid, self._rate_hz, self._start.encoding),
             self.playout,
-            rate_hz=self._rate_hz,
-            frame_bytes=self._services.settings.chunk_size,
+            Framing.of(self._services.settings, self._rate_hz, self._start.encoding),
             quality=self.quality,
             on_heard=self._on_heard,
             answers=self._answers,
@@ -274,7 +278,9 @@ class Call:
     async def _close_for_transfer(self) -> None:
         await self._conversation.close()
 
-    async def _finish(self, reason: EndReason, detail: str) -> None:
+    async def _finish(self, reason: EndReason, detail: str, pacing: "asyncio.Task[None]") -> None:
+        if reason.ended_by in {"caller", "line"}:  # nobody hears the line any more
+            await self._stop_tasks()
         self._pacer.settle()
         self._measure()
         self.quality.malformed = self._line.malformed
@@ -282,6 +288,9 @@ class Call:
         if self._services.calls.get(self._start.call_sid) is self:
             del self._services.calls[self._start.call_sid]
         await self._report.ended(reason, detail, self._hand_over.transfer)
+        if not pacing.done():  # the ambience went on while the event was stored: the line must not sound dead
+            await self._pacer.fade_out()
+            await self._stop_tasks()
         last = self.facts.agents[-1] if self.facts.agents and reason is EndReason.AGENT_FAILED else None
         await self._line.close(reason=f"{reason} {last.agent.vendor} {last.end_reason}" if last else reason)
 
@@ -301,10 +310,11 @@ class Call:
 
     # --- tasks ---
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._reap)
+        return task
 
     def _reap(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
@@ -313,8 +323,8 @@ class Call:
             self.log.error("defect", exc_info=error, extra={"event": "defect"})
             self.end(EndReason.AGENT_FAILED, f"defect: {type(error).__name__}: {error}")
 
-    async def _stop_tasks(self) -> None:
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+    async def _stop_tasks(self, *, but: "asyncio.Task[None] | None" = None) -> None:
+        tasks = [task for task in self._tasks if task not in {asyncio.current_task(), but}]
         for task in tasks:
             task.cancel()
         if tasks:

@@ -37,6 +37,6 @@ class CallParts:
     quality: Quality
     log: CallLog
     metrics: Metrics
-    spawn: Callable[[Coroutine[Any, Any, None]], None]
+    spawn: Callable[[Coroutine[Any, Any, None]], object]
     announce: Callable[[], None]
     end: Callable[[EndReason, str], None]

@@ -165,5 +165,6 @@ class Conversation:
             conversation_id=entry.conversation_id,
         )
         if not ended.by_agent:
+            parts.pacer.tear()
             parts.metrics.agent_failed.labels(spec.vendor, ended.reason).inc()
             parts.announce()

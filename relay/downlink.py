@@ -6,6 +6,7 @@ from typing import Final
 
 from relay.answers import Answers
 from relay.audio.convert import AudioFormat, Converter
+from relay.audio.pcm import SAMPLE_BYTES
 from relay.audio.playout import Playout
 from relay.audio.speech_level import SpeechLevel
 from relay.pacer import Pacer
@@ -43,6 +44,7 @@ class Downlink:
 
     def attach(self, spoken: AudioFormat) -> None:
         """From now on an agent that speaks `spoken`."""
+        self._pacer.new_agent()
         self._utterance = ""
         self._spoken = spoken
         self._converter = Converter(spoken, self._line)
@@ -67,8 +69,10 @@ class Downlink:
             sound = converter.convert(data[at : at + self._piece], last=last)
             if self._answers is not None:
                 self._answers.arrived(utterance, sound, self._loop.time())
-            self._playout.say(utterance, self._level.process(sound, last=last) if of_now else sound)
-            self._pacer.wake()
+            if of_now:
+                sound = self._level.process(sound, last=last)
+            self._playout.say(utterance, sound)
+            self._pacer.said(utterance, len(sound) // SAMPLE_BYTES)
 
     def duration_ms(self, data: bytes) -> float:
         """Length of a piece of the agent's sound."""

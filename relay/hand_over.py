@@ -25,7 +25,7 @@ class HandOver:
         events: Events,
         pacer: Pacer,
         *,
-        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
         close: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         self._facts = facts

@@ -139,6 +139,12 @@ class Quality:
     unknown_events: int = 0
     dtmf: int = 0
     marks_lost: int = 0
+    lead_ms: int | None = None
+    """What the line held ahead of real time at the end."""
+    line_ms: dict[str, int] | None = None
+    """p50 and p95 of how long after its moment we heard that a sound had been played: there and back."""
+    line_late_ms: int = 0
+    """The latest that the line was found to be after the network had stood still."""
 
     def as_json(self) -> dict[str, Any]:
         """The `quality` of events and records."""

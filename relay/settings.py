@@ -13,6 +13,7 @@ from common.env import Env, SettingError
 from common.proxy import check as check_proxies
 from relay.exotel import FRAME_UNIT, MAX_PAYLOAD
 
+_FRAME_STEP_MS: Final = 20  # FRAME_UNIT at 8 kHz, and whole units at the other rates
 _BASES: Final = ("https://", "http://", "wss://", "ws://")
 
 
@@ -42,8 +43,12 @@ class Settings:
     """How much quieter the ambience is while the agent speaks."""
     fallback_speech: str = "apology"
     """What callers hear whom no agent can take: a sound file, `apology` (built in) or `none`."""
-    chunk_size: int = 1600
-    """Bytes of one outbound frame: 100 ms at 8 kHz."""
+    frame_ms: int = 40
+    """Length of one outbound message."""
+    lead_ms: int | None = None
+    """What the line holds right after one was sent; None: learned from the line."""
+    chunk_size: int | None = None
+    """Bytes of one outbound message, instead of both: the line then holds another one while it is sent."""
 
     media_token: str = field(default="", repr=False)
     media_basic_auth: BasicAuth | None = None
@@ -85,7 +90,9 @@ class Settings:
             ambience_volume=env.number("BACKGROUND_SOUND_VOLUME", "BG_SOUND_VOLUME", default=0.3, low=0, high=1),
             ambience_duck_db=env.number("BACKGROUND_SOUND_DUCK_DB", default=6, low=0, high=30),
             fallback_speech=env.text("FALLBACK_SPEECH_FILE", default="apology"),
-            chunk_size=env.integer("CHUNK_SIZE", default=1600, low=FRAME_UNIT, high=MAX_PAYLOAD),
+            frame_ms=env.integer("FRAME_MS", default=40, low=_FRAME_STEP_MS, high=1000),
+            lead_ms=_lead_ms(env),
+            chunk_size=env.integer("CHUNK_SIZE", default=0, low=FRAME_UNIT, high=MAX_PAYLOAD) or None,
             media_token=env.secret("MEDIA_TOKEN"),
             media_basic_auth=env.basic_auth("MEDIA_BASIC_AUTH"),
             media_open=env.boolean("MEDIA_OPEN", default=False),
@@ -107,8 +114,12 @@ class Settings:
         return settings
 
     def _check(self) -> None:
-        if self.chunk_size % FRAME_UNIT:
+        if self.chunk_size is not None and self.chunk_size % FRAME_UNIT:
             raise SettingError("CHUNK_SIZE", str(self.chunk_size), f"a multiple of {FRAME_UNIT}")
+        if self.frame_ms % _FRAME_STEP_MS:
+            raise SettingError("FRAME_MS", str(self.frame_ms), f"a multiple of {_FRAME_STEP_MS}")
+        if self.lead_ms is not None and self.lead_ms < 1.5 * self.frame_ms:
+            raise SettingError("LEAD_MS", str(self.lead_ms), f"auto, or at least {1.5 * self.frame_ms:g}: 1.5 FRAME_MS")
         if not self.agents_file and not self.elevenlabs_agent_id:
             raise SettingError("ELEVENLABS_AGENT_ID", None, "the id of your ElevenLabs agent (or set AGENTS_FILE)")
         if self.elevenlabs_base_url and not self.elevenlabs_base_url.startswith(_BASES):
@@ -129,6 +140,12 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _lead_ms(env: Env) -> int | None:
+    if env.text("LEAD_MS", default="auto").lower() == "auto":
+        return None
+    return env.integer("LEAD_MS", default=0, low=_FRAME_STEP_MS, high=2000)
 
 
 def _websocket_url(env: Env, name: str) -> str:

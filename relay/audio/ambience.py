@@ -137,6 +137,7 @@ class AmbienceTrack:
         self._gain = 0.0
         self._ducked = 1.0
         self._floor = 10 ** (-duck_db / 20)
+        self._step = 1 / (_RAMP_SECONDS * loop.rate_hz)
         self.volume = volume
         self.enabled = enabled
         self.over = over
@@ -176,7 +177,7 @@ class AmbienceTrack:
     def _gains(self, count: int) -> float | Gains:
         """The volume, or its way to another."""
         if self._gain != self._target:
-            gains = _glide(self._gain, self._target, 1 / (_RAMP_SECONDS * self._loop.rate_hz), count)
+            gains = _glide(self._gain, self._target, self._step, count)
             self._gain = self._target if gains[-1] == np.float32(self._target) else float(gains[-1])
             return gains
         return self._gain
@@ -199,6 +200,13 @@ class AmbienceTrack:
                 parts.append(_glide(self._ducked, target, depth / (seconds * rate_hz), samples))
                 self._ducked = target if parts[-1][-1] == np.float32(target) else float(parts[-1][-1])
         return np.concatenate(parts)
+
+    def fade_out(self, seconds: float) -> None:
+        """Down to silence within `seconds`, from wherever the gain is now, and for good."""
+        self._step = max(self._gain, 0.01) / (seconds * self._loop.rate_hz)
+        self.enabled = False
+        if self.over is not None:
+            self.over.fade_out(seconds)
 
     def rewind(self, count: int) -> None:
         """Go back over `count` samples that were taken but will not be heard: the line dropped them."""

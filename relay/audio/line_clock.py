@@ -2,20 +2,46 @@
 
 Pure: every method is told the time (seconds of the event loop's clock). The line plays what it gets as a queue, so one
 number, the moment at which it runs dry, is the whole schedule: it moves on by exactly the length of every frame sent
-and so never drifts, and after a stall the next frame simply starts late instead of being followed by a burst.
+and so never drifts, and after a stall the next frame simply starts late instead of being followed by a burst. When the
+line turns out to play later than that (relay/lead.py), everything it has not played yet is moved.
 """
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
-from relay.audio.playout import Frame
+from relay.audio.playout import Frame, Span
+
+_MEMORY: Final = 8.0  # how late a line may turn out to be, for sound that was taken as heard
+_STEP: Final = 0.04  # length of the pieces in which that sound is taken back
 
 
 @dataclass(slots=True)
 class _InFlight:
     start: float
     end: float
-    frame: Frame
+    samples: int
+    spans: tuple[Span, ...]
+    edge: bytes
+
+
+@dataclass(slots=True)
+class _Played:
+    """A stretch of one utterance that was played without a break."""
+
+    start: float
+    end: float
+    utterance: str
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Taken from the line by a `clear`. `edge`: the speech that would have come first, None when nothing was taken."""
+
+    samples: int
+    edge: bytes | None
 
 
 @dataclass(slots=True)
@@ -26,6 +52,7 @@ class LineClock:
     dry_at: float = 0.0
     """When the line will have played all it was sent; in the past when it plays nothing."""
     _in_flight: deque[_InFlight] = field(default_factory=deque)
+    _played: deque[_Played] = field(default_factory=deque)
     _heard: dict[str, int] = field(default_factory=dict)
 
     def sent(self, frame: Frame, now: float) -> float:
@@ -34,20 +61,34 @@ class LineClock:
         start = max(now, self.dry_at)
         self.dry_at = start + frame.samples / self.rate_hz
         self._settle(now)
-        self._in_flight.append(_InFlight(start, self.dry_at, frame))
+        self._in_flight.append(_InFlight(start, self.dry_at, frame.samples, frame.spans, frame.edge))
         return dry_for
 
-    def cleared(self, now: float) -> int:
-        """Note a `clear` sent at `now`; returns how many samples the line drops.
+    def cleared(self, now: float) -> Dropped:
+        """Note a `clear` sent at `now`.
 
         The frame that is playing finishes (exotel.md 1.6); those behind it are gone.
         """
         self._settle(now)
-        dropped = 0
+        samples, edge = 0, None
         while self._in_flight and self._in_flight[-1].start > now:
-            dropped += self._in_flight.pop().frame.samples
+            flight = self._in_flight.pop()
+            samples, edge = samples + flight.samples, flight.edge
         self.dry_at = self._in_flight[-1].end if self._in_flight else now
-        return dropped
+        return Dropped(samples, edge)
+
+    def moved(self, seconds: float, now: float) -> None:
+        """The line plays `seconds` later than was thought (earlier, when negative): what it has yet to play is moved.
+
+        Of what was taken as heard within the last `seconds` the same is true: it is still to be heard.
+        """
+        self._settle(now)
+        if seconds > 0:
+            self._in_flight.extendleft(reversed([*self._taken_back(now - seconds)]))
+        for flight in self._in_flight:
+            flight.start += seconds
+            flight.end += seconds
+        self.dry_at += seconds
 
     def heard(self, utterance: str, now: float) -> int:
         """Samples of `utterance` that the line has played by `now`, the frame being played counted whole."""
@@ -56,24 +97,60 @@ class LineClock:
             span.samples
             for flight in self._in_flight
             if flight.start <= now
-            for span in flight.frame.spans
+            for span in flight.spans
             if span.utterance == utterance
         )
         return self._heard.get(utterance, 0) + playing
 
     def upcoming(self, now: float) -> tuple[str, ...]:
         """Utterances of which the line holds something that it has not begun to play, the next first."""
-        spans = (span for flight in self._in_flight if flight.start > now for span in flight.frame.spans)
+        spans = (span for flight in self._in_flight if flight.start > now for span in flight.spans)
         return tuple(dict.fromkeys(span.utterance for span in spans))
 
     def playing(self, now: float) -> str:
         """The utterance that the line is playing, empty when it is none."""
         for flight in self._in_flight:
-            if flight.start <= now < flight.end and flight.frame.spans:
-                return flight.frame.spans[-1].utterance
+            if flight.start <= now < flight.end and flight.spans:
+                return flight.spans[-1].utterance
         return ""
 
     def _settle(self, now: float) -> None:
         while self._in_flight and self._in_flight[0].end <= now:
-            for span in self._in_flight.popleft().frame.spans:
+            flight = self._in_flight.popleft()
+            for span in flight.spans:
                 self._heard[span.utterance] = self._heard.get(span.utterance, 0) + span.samples
+                self._note_played(flight, span)
+        while self._played and self._played[0].end < now - _MEMORY:
+            self._played.popleft()
+
+    def _note_played(self, flight: _InFlight, span: Span) -> None:
+        start = flight.start + span.offset / self.rate_hz
+        end = start + span.samples / self.rate_hz
+        last = self._played[-1] if self._played else None
+        if last and last.utterance == span.utterance and start - last.end < _STEP and end - last.start < _MEMORY:
+            last.end, last.samples = end, last.samples + span.samples
+        else:
+            self._played.append(_Played(start, end, span.utterance, span.samples))
+
+    def _taken_back(self, since: float) -> Iterator[_InFlight]:
+        """What was played after `since`, no longer heard, in the order of playing."""
+        late: list[_InFlight] = []
+        while self._played and self._played[-1].end > since:
+            run = self._played.pop()
+            start = max(run.start, since)
+            samples = min(run.samples, round((run.end - start) * self.rate_hz))
+            if samples < run.samples:
+                self._played.append(_Played(run.start, start, run.utterance, run.samples - samples))
+            self._heard[run.utterance] -= samples
+            late = [*self._pieces(start, samples, run.utterance), *late]
+            if start == since:
+                break
+        yield from late
+
+    def _pieces(self, start: float, samples: int, utterance: str) -> Iterator[_InFlight]:
+        step = round(_STEP * self.rate_hz)
+        for at in range(0, samples, step):
+            count = min(step, samples - at)
+            begins = start + at / self.rate_hz
+            spans = (Span(utterance, 0, count),)
+            yield _InFlight(begins, begins + count / self.rate_hz, count, spans, b"")

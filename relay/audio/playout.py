@@ -6,11 +6,16 @@ Pure: it knows no clock and no socket. The pacer asks it for the next n samples.
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Final
 
 import numpy as np
 
 from relay.audio import pcm
 from relay.audio.ambience import AmbienceTrack
+from relay.audio.edges import CUT_SECONDS, fade_in, fade_out
+
+_TORN_SECONDS: Final = 0.01  # the end of a word whose agent died
+_BREATH_SECONDS: Final = 0.275  # between that word and the next agent's first
 
 
 class Readiness(Enum):
@@ -18,10 +23,14 @@ class Readiness(Enum):
 
     NOTHING = auto()
     """No speech and no ambience: the line can stay quiet."""
+    EDGE = auto()
+    """Nothing but what a cut has left to fade out: a few milliseconds."""
+    AMBIENCE = auto()
+    """No speech that may be taken."""
     PARTIAL = auto()
     """Some speech, but less than the frame, and more of it may come: better wait while the line can."""
     FULL = auto()
-    """A frame's worth of speech, the end of an utterance, or ambience alone."""
+    """A frame's worth of speech, or the end of an utterance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +47,13 @@ class Frame:
     """One outbound media message.
 
     `pcm`: s16le mono at the line's rate; empty when only `ended` is news. `ended`: utterances complete with this frame.
+    `edge`: the speech with which it begins, as much as a cut fades out; empty when it does not begin with any.
     """
 
     pcm: bytes
     spans: tuple[Span, ...] = ()
     ended: tuple[str, ...] = ()
+    edge: bytes = b""
 
     @property
     def samples(self) -> int:
@@ -53,19 +64,44 @@ class Frame:
 @dataclass(slots=True)
 class _Utterance:
     name: str
+    """Empty: a pause, which is no utterance of anybody's."""
     chunks: deque[bytes] = field(default_factory=deque)
+    samples: int = 0
     complete: bool = False
+
+    def add(self, sound: bytes) -> None:
+        self.chunks.append(sound)
+        self.samples += len(sound) // pcm.SAMPLE_BYTES
+
+    def take(self, count: int) -> bytes:
+        """The next `count` samples, fewer where there are none."""
+        want = min(count, self.samples) * pcm.SAMPLE_BYTES
+        self.samples -= want // pcm.SAMPLE_BYTES
+        parts = []
+        while want:
+            chunk = self.chunks.popleft()
+            if len(chunk) > want:
+                self.chunks.appendleft(chunk[want:])  # chunks are a second long or less (relay/downlink.py)
+                chunk = chunk[:want]
+            parts.append(chunk)
+            want -= len(chunk)
+        return b"".join(parts)
 
 
 class Playout:
     """The queue towards one caller."""
 
-    def __init__(self, ambience: AmbienceTrack | None = None) -> None:
+    def __init__(self, ambience: AmbienceTrack | None = None, *, rate_hz: int = 8000) -> None:
         self.ambience = ambience
         self._queue: deque[_Utterance] = deque()
         self._queued = 0
         self._tools: set[str] = set()
-        self._running = ""  # the utterance that filled the frame before to its end
+        self._running = ""  # the utterance whose sound goes on without a break
+        self._torn = ""  # the utterance that has a hole in it: what follows fades in
+        self._edge = round(CUT_SECONDS * rate_hz)
+        self._torn_samples = round(_TORN_SECONDS * rate_hz)
+        self._breath = bytes(round(_BREATH_SECONDS * rate_hz) * pcm.SAMPLE_BYTES)
+        self._cut_edge = b""  # speech that was cut off, for the next frame to fade out
 
     @property
     def queued_samples(self) -> int:
@@ -76,6 +112,13 @@ class Playout:
     def ending(self) -> bool:
         """There is an utterance whose end has yet to be sent, though it may have no sound left."""
         return any(entry.complete for entry in self._queue)
+
+    @property
+    def opening(self) -> str:
+        """The last utterance, if more of it may come and nothing was taken of it since it began or had a hole."""
+        if not self._queue or self._queue[-1].complete or self._queue[-1].name == self._running:
+            return ""
+        return self._queue[-1].name
 
     def say(self, utterance: str, sound: bytes) -> None:
         """Queue `sound` (pcm at the line's rate) as the next part of `utterance`.
@@ -90,7 +133,7 @@ class Playout:
             entry = _Utterance(utterance)
             self._queue.append(entry)
         if sound:
-            entry.chunks.append(sound)
+            entry.add(sound)
             self._queued += len(sound) // pcm.SAMPLE_BYTES
 
     def complete(self, utterance: str) -> None:
@@ -118,91 +161,151 @@ class Playout:
         if self.ambience is not None and self.ambience.over is not None:
             self.ambience.over.enabled = bool(self._tools)
 
+    def tear(self) -> None:
+        """The agent died: fade out its torn word, and leave a pause before the next agent's first."""
+        if not self._queue or self._queue[-1].complete:
+            return
+        torn = self._queue[-1]
+        torn.complete = True
+        if torn.samples:
+            sound = torn.take(torn.samples)
+            torn.add(fade_out(sound, self._torn_samples))
+        pause = _Utterance("", complete=True)
+        pause.add(self._breath)
+        self._queue.append(pause)
+        self._queued += pause.samples
+
     def flush(self) -> tuple[str, ...]:
         """Drop all unplayed speech (interruption) and name the utterances cut short. Ambience goes on.
 
         An utterance of which nothing was left is not cut short, even if more of it might have come.
         """
-        cut = tuple(entry.name for entry in self._queue if entry.chunks)
+        cut = tuple(entry.name for entry in self._queue if entry.samples and entry.name)
+        running = self._queue and self._running and self._queue[0].name == self._running
+        self._cut_edge = self._queue[0].take(self._edge) if running else b""
         self._queue.clear()
         self._queued = 0
-        self._running = ""
+        self._running = self._torn = ""
         return cut
 
-    def readiness(self, count: int) -> Readiness:
-        """What `pull(count)` would hold now."""
-        if self._queue:
-            if self._queued >= count or self._queue[-1].complete:
-                return Readiness.FULL
-            if self._queued:
-                return Readiness.PARTIAL
-        if self.ambience is None or self.ambience.silent:
-            return Readiness.NOTHING
-        return Readiness.FULL
+    def cut(self, edge: bytes | None) -> None:
+        """The line has dropped what it had not played; `edge`: the speech it would have come to, None where it had
+        played all. The next frame begins with the first 5 ms of what was cut, faded out: a step would be a click."""
+        if edge is not None:
+            self._cut_edge = edge
 
-    def pull(self, count: int) -> Frame:
+    def readiness(self, count: int, *, held: str = "") -> Readiness:
+        """What `pull(count, held=held)` would hold now."""
+        ready, complete = 0, False
+        for entry in self._queue:
+            if entry.name == held and held:
+                break
+            ready, complete = ready + self._available(entry), entry.complete
+        if ready >= count or complete:
+            return Readiness.FULL
+        if ready or self._kept:
+            return Readiness.PARTIAL
+        if self.ambience is None or self.ambience.silent:
+            return Readiness.EDGE if self._cut_edge else Readiness.NOTHING
+        return Readiness.AMBIENCE
+
+    @property
+    def available(self) -> int:
+        """Samples of speech that can be taken without tearing a word."""
+        return sum(map(self._available, self._queue))
+
+    @property
+    def _kept(self) -> bool:
+        """There is the last of a word that may go on."""
+        return bool(self._queue) and self._queue[-1].name == self._running and self._queue[-1].samples > 0
+
+    def _available(self, entry: _Utterance) -> int:
+        """The last 5 ms of what may go on are kept: should the rest be late, they are there to be faded out."""
+        return entry.samples if entry.complete else max(0, entry.samples - self._edge)
+
+    def pull(self, count: int, *, held: str = "", tear: bool = False) -> Frame:
         """The next `count` samples: speech, padded with silence where there is too little, over the ambience.
 
+        `held`: the utterance that may not begin yet. `tear`: there is too little, and no time left to wait for more.
         Where more of an utterance will follow, its first words are padded in front: an agent that speaks in real time
-        would otherwise be heard with a hole after its first syllable.
+        would otherwise be heard with a hole after its first syllable. Elsewhere it is a hole, and its edges are faded.
         """
-        parts, spans, ended = self._take_speech(count)
+        sound, spans, ended = self._take_speech(count, held, tear)
+        edge = sound[: self._edge * pcm.SAMPLE_BYTES] if spans and not spans[0].offset else b""
+        if self._cut_edge:
+            sound = self._with_cut_edge(sound, count)
         if self.ambience is None or self.ambience.silent:
-            if not parts:
+            if not sound:
                 return Frame(b"", spans, ended)
-            sound = b"".join(parts)
-            return Frame(sound + bytes(count * pcm.SAMPLE_BYTES - len(sound)), spans, ended)
-        background = self.ambience.take(
-            count, (spans[0].offset, spans[-1].offset + spans[-1].samples) if spans else (0, 0)
-        )
-        if not parts:
+            return Frame(sound.ljust(count * pcm.SAMPLE_BYTES, b"\0"), spans, ended, edge)
+        background = self.ambience.take(count, _extent(spans))
+        if not sound:
             return Frame(background.tobytes(), spans, ended)
         speech = np.zeros(count, dtype=np.int16)
-        joined = pcm.samples(b"".join(parts))
-        speech[: len(joined)] = joined
-        return Frame(pcm.mix(speech, background).tobytes(), spans, ended)
+        speech[: len(sound) // pcm.SAMPLE_BYTES] = pcm.samples(sound)
+        return Frame(pcm.mix(speech, background).tobytes(), spans, ended, edge)
 
-    def _take_speech(self, count: int) -> tuple[list[bytes], tuple[Span, ...], tuple[str, ...]]:
+    def _take_speech(self, count: int, held: str, tear: bool) -> tuple[bytes, tuple[Span, ...], tuple[str, ...]]:
         parts: list[bytes] = []
         spans: list[Span] = []
         ended: list[str] = []
         filled = begins = 0
+        last: _Utterance | None = None
         while self._queue and filled < count:
-            utterance = self._queue[0]
-            begins = len(parts)
-            taken = self._take_from(utterance, count - filled, parts)
-            if taken:
-                spans.append(Span(utterance.name, filled, taken))
-                filled += taken
-            if utterance.chunks:
+            entry = self._queue[0]
+            if entry.name == held and held:
                 break
-            if not utterance.complete:
+            piece = entry.take(min(count - filled, entry.samples if tear else self._available(entry)))
+            if piece:
+                begins, last = len(parts), entry
+                parts.append(self._faded_in(entry, piece))
+                spans.append(Span(entry.name, filled, len(piece) // pcm.SAMPLE_BYTES))
+                filled += len(piece) // pcm.SAMPLE_BYTES
+            if not entry.complete or entry.samples:
                 break
-            ended.append(utterance.name)
-            self._queue.popleft()
-        while self._queue and self._queue[0].complete and not self._queue[0].chunks:
+            ended.append(self._queue.popleft().name)
+        while self._queue and self._queue[0].complete and not self._queue[0].samples:
             ended.append(self._queue.popleft().name)
         self._queued -= filled
-        missing = count - filled
-        last = spans[-1] if spans else None
-        if last and missing and self._queue and self._queue[0].name == last.utterance != self._running:
-            parts.insert(begins, bytes(missing * pcm.SAMPLE_BYTES))
-            spans[-1] = Span(last.utterance, last.offset + missing, last.samples)
-            missing = 0
-        self._running = last.utterance if last and not missing else ""
-        return parts, tuple(spans), tuple(ended)
+        self._settle_end(parts, spans, begins, count - filled, last, tear)
+        named = tuple(span for span in spans if span.utterance)
+        return b"".join(parts), named, tuple(name for name in ended if name)
 
-    @staticmethod
-    def _take_from(utterance: _Utterance, count: int, parts: list[bytes]) -> int:
-        want = count * pcm.SAMPLE_BYTES
-        taken = 0
-        while utterance.chunks and taken < want:
-            chunk = utterance.chunks[0]
-            piece = chunk[: want - taken]
-            parts.append(piece)
-            taken += len(piece)
-            if len(piece) == len(chunk):
-                utterance.chunks.popleft()
-            else:
-                utterance.chunks[0] = chunk[len(piece) :]  # see Playout.say: agents send a second or less at a time
-        return taken // pcm.SAMPLE_BYTES
+    def _settle_end(
+        self, parts: list[bytes], spans: list[Span], begins: int, missing: int, last: _Utterance | None, tear: bool
+    ) -> None:
+        """What a frame with `missing` samples too few comes to: first words move to its end, a hole gets an edge."""
+        goes_on = last is not None and not last.complete
+        drained = tear and last is not None and not last.samples and last.name == self._running
+        if not last or not (missing or (drained and goes_on)):
+            self._running = last.name if last and (goes_on or last.samples) else ""
+            return
+        if not goes_on:
+            self._running = ""
+        elif last.name != self._running:
+            parts.insert(begins, bytes(missing * pcm.SAMPLE_BYTES))
+            spans[-1] = Span(last.name, spans[-1].offset + missing, spans[-1].samples)
+            self._running = last.name
+        else:
+            parts[-1] = fade_out(parts[-1], self._edge)
+            self._running, self._torn = "", last.name
+
+    def _faded_in(self, entry: _Utterance, piece: bytes) -> bytes:
+        """What follows a hole in its utterance begins softly."""
+        if entry.name != self._torn or not self._torn:
+            return piece
+        self._torn = ""
+        return fade_in(piece, self._edge)
+
+    def _with_cut_edge(self, sound: bytes, count: int) -> bytes:
+        edge, self._cut_edge = fade_out(self._cut_edge, self._edge), b""
+        speech = np.zeros(count, dtype=np.int16)
+        speech[: len(sound) // pcm.SAMPLE_BYTES] = pcm.samples(sound)
+        begin = pcm.samples(edge)[:count]
+        speech[: len(begin)] = pcm.mix(speech[: len(begin)], begin)
+        return speech.tobytes()
+
+
+def _extent(spans: tuple[Span, ...]) -> tuple[int, int]:
+    """Where the speech of a frame begins and ends; both 0 without any."""
+    return (spans[0].offset, spans[-1].offset + spans[-1].samples) if spans else (0, 0)

@@ -15,6 +15,7 @@ from relay.audio.playout import Playout
 from relay.call_parts import CallParts
 from relay.conversation import Conversation
 from relay.events import Events
+from relay.framing import Framing
 from relay.hand_over import HandOver
 from relay.logs import CallLog
 from relay.metrics import Metrics
@@ -169,8 +170,7 @@ class Talk:
             self.line,
             exotel.Encoder("s", 8000),
             self.playout,
-            rate_hz=8000,
-            frame_bytes=1600,
+            Framing(8000, 800, 800, 0.2),
             quality=self.quality,
             on_heard=lambda name, ms, cut: self.transcript.heard(name, ms, interrupted=cut),
             answers=self.answers,

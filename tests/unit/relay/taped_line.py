@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim.network import Network
+
 
 @dataclass
 class Played:
@@ -16,7 +18,7 @@ class Played:
     sent_at: float
     start: float
     pcm: bytes
-    rate_hz: int
+    rate_hz: float
 
     @property
     def end(self) -> float:
@@ -26,13 +28,22 @@ class Played:
 class TapedLine:
     """Takes the place of relay.line.Line. `echo` is called with a mark's name once the line has played up to it.
 
-    `latency`: seconds that a message takes, either way.
+    `latency`: seconds that a message takes, either way; or `network`, for what may happen on the way. A line whose
+    clock is quicker than ours plays more of its own samples in a second of ours.
     """
 
-    def __init__(self, rate_hz: int = 8000, echo: Callable[[str], None] | None = None, *, latency: float = 0.0) -> None:
+    def __init__(
+        self,
+        rate_hz: int = 8000,
+        echo: Callable[[str], None] | None = None,
+        *,
+        latency: float = 0.0,
+        network: Network | None = None,
+    ) -> None:
         self.loop = asyncio.get_running_loop()
-        self.latency = latency
-        self.rate_hz = rate_hz
+        network = network or Network(latency)
+        self.down, self.up = network.path(1), network.path(2)
+        self.rate_hz = rate_hz * (1 + network.drift_ppm / 1e6)
         self.echo = echo
         self.messages: list[tuple[float, str]] = []
         self.frames: list[Played] = []
@@ -45,23 +56,33 @@ class TapedLine:
             await asyncio.sleep(self.delay)
         content = json.loads(message)
         now = self.loop.time()
+        there = self.down.arrival(now)
         self.messages.append((now, content["event"]))
         match content["event"]:
             case "media":
                 pcm = base64.b64decode(content["media"]["payload"])
-                self.frames.append(Played(now, max(now + self.latency, self.dry_at), pcm, self.rate_hz))
+                self.frames.append(Played(now, max(there, self.dry_at), pcm, self.rate_hz))
             case "mark":
                 name = content["mark"]["name"]
                 self.marks.append((now, name))
                 if self.echo:
-                    self.loop.call_at(max(now + self.latency, self.dry_at) + self.latency, self.echo, name)
+                    self.loop.call_at(max(there, self.dry_at), self._pass, name)
             case "clear":
                 self.clears.append(now)
-                self.frames = [frame for frame in self.frames if frame.start <= now + self.latency]
+                self.frames = [frame for frame in self.frames if frame.start <= there]
+
+    def _pass(self, name: str) -> None:
+        """The line has come to a mark."""
+        self.loop.call_at(self.up.arrival(self.loop.time()), self.echo, name)
 
     @property
     def dry_at(self) -> float:
         return self.frames[-1].end if self.frames else 0.0
+
+    @property
+    def utterances(self) -> list[str]:
+        """Names of the marks that end one; the others only ask when they are heard."""
+        return [name for _, name in self.marks if not name.startswith("probe-")]
 
     @property
     def sent_at(self) -> list[float]:

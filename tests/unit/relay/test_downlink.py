@@ -17,13 +17,20 @@ LINE = AudioFormat(Encoding.PCM, 8000)
 FORMATS = [LINE, AudioFormat(Encoding.PCM, 16000), AudioFormat(Encoding.PCM, 24000), AudioFormat(Encoding.ULAW, 8000)]
 
 
-class Bell:
-    """Takes the pacer's place: hears that there is something new."""
+class Ear:
+    """Takes the pacer's place: hears what was said."""
 
-    rung = 0
+    def __init__(self) -> None:
+        self.said_samples: list[tuple[str, int]] = []
 
     def wake(self) -> None:
-        self.rung += 1
+        pass
+
+    def new_agent(self) -> None:
+        pass
+
+    def said(self, utterance: str, samples: int) -> None:
+        self.said_samples.append((utterance, samples))
 
 
 def sound_of(audio: AudioFormat, seconds: float, seed: int = 1) -> bytes:
@@ -38,6 +45,7 @@ def on_the_line(sound: bytes, spoken: AudioFormat) -> bytes:
 def heard_of(playout: Playout) -> dict[str, bytes]:
     """The sound of each utterance, in the order of playing; one that comes again is listed twice."""
     heard: list[tuple[str, bytes]] = []
+    playout.complete_all()
     while playout.queued_samples:
         frame = playout.pull(1)
         (span,) = frame.spans
@@ -54,7 +62,7 @@ def chunks(sound: bytes, size: int = 333) -> list[bytes]:
 
 def ready(spoken: AudioFormat, **options) -> tuple[Playout, Downlink]:
     playout = Playout()
-    downlink = Downlink(playout, Bell(), LINE, **options)
+    downlink = Downlink(playout, Ear(), LINE, **options)
     downlink.attach(spoken)
     return playout, downlink
 

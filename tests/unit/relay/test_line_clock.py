@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.audio.line_clock import LineClock
+from relay.audio.line_clock import Dropped, LineClock
 from relay.audio.playout import Frame, Span
 
 RATE = 8000
@@ -20,7 +20,7 @@ def frame(count: int, *utterances: tuple[str, int]) -> Frame:
     for name, samples in utterances:
         spans.append(Span(name, offset, samples))
         offset += samples
-    return Frame(bytes(2 * count), tuple(spans))
+    return Frame(bytes(2 * count), tuple(spans), edge=utterances[0][0].encode() if utterances else b"")
 
 
 def test_a_line_runs_dry_when_it_has_played_what_it_was_sent():
@@ -53,7 +53,7 @@ def test_a_clear_spares_what_is_playing():
         clock.sent(frame(800, (name, 700)), 1.0)
     assert clock.upcoming(1.05) == ("u2", "u3")
     assert clock.playing(1.05) == "u1"
-    assert clock.cleared(1.05) == 1600
+    assert clock.cleared(1.05) == Dropped(1600, b"u2")
     assert clock.dry_at == pytest.approx(1.1)
     assert [clock.heard(name, 2.0) for name in ("u1", "u2", "u3")] == [700, 0, 0]
     assert clock.upcoming(1.05) == ()
@@ -62,7 +62,7 @@ def test_a_clear_spares_what_is_playing():
 def test_a_clear_of_a_dry_line_drops_nothing():
     clock = LineClock(RATE)
     clock.sent(frame(800), 1.0)
-    assert clock.cleared(5.0) == 0
+    assert clock.cleared(5.0) == Dropped(0, None)
     clock.sent(frame(800), 5.0)
     assert clock.dry_at == pytest.approx(5.1)
 
@@ -72,6 +72,62 @@ def test_the_utterance_that_is_playing_is_the_last_in_its_frame():
     clock.sent(frame(800, ("u1", 300), ("u2", 500)), 1.0)
     clock.sent(frame(800), 1.0)
     assert [clock.playing(at) for at in (0.9, 1.0, 1.099, 1.15, 1.3)] == ["", "u2", "u2", "", ""]
+
+
+def test_a_line_that_turns_out_to_be_late_has_heard_less():
+    """The network stood still for 0.6 s: what the clock took as heard within them is still to be heard."""
+    clock = LineClock(RATE)
+    for _ in range(20):
+        clock.sent(frame(800, ("u1", 800)), 1.0)
+    assert clock.heard("u1", 2.45) == 15 * 800
+    clock.moved(0.6, 2.45)
+    assert clock.dry_at == pytest.approx(3.6)
+    assert clock.heard("u1", 2.45) == pytest.approx(8.5 * 800, abs=400)  # the piece in the air counts whole
+    assert clock.playing(2.45) == "u1"
+    assert clock.upcoming(2.45) == ("u1",)
+    assert clock.heard("u1", 3.25) == pytest.approx(16.5 * 800, abs=800)
+    assert clock.heard("u1", 9.0) == 20 * 800
+
+
+def test_sound_that_is_taken_back_can_be_cleared():
+    clock = LineClock(RATE)
+    for _ in range(10):
+        clock.sent(frame(800, ("u1", 800)), 1.0)
+    clock.heard("u1", 2.0)
+    clock.moved(0.5, 2.0)
+    heard = clock.heard("u1", 2.0)
+    assert 4000 <= heard <= 4320
+    assert clock.cleared(2.0).samples == 8000 - heard
+    assert clock.heard("u1", 9.0) == heard
+
+
+def test_what_was_heard_long_ago_stays_heard():
+    clock = LineClock(RATE)
+    clock.sent(frame(800, ("u1", 800)), 1.0)
+    clock.sent(frame(800, ("u2", 800)), 20.0)
+    clock.moved(5.0, 20.0)
+    assert clock.heard("u1", 20.0) == 800
+    assert clock.heard("u2", 20.0) == 0
+    assert clock.heard("u2", 25.0) == 800
+
+
+def test_only_the_part_of_an_utterance_that_was_late_is_taken_back():
+    clock = LineClock(RATE)
+    clock.sent(frame(8000, ("u1", 8000)), 1.0)
+    clock.sent(frame(8000, ("u2", 8000)), 1.0)
+    clock.moved(1.5, 3.0)
+    assert clock.heard("u1", 3.0) == pytest.approx(4000, abs=320)
+    assert clock.heard("u2", 3.0) == 0
+    assert [clock.heard(name, 4.5) for name in ("u1", "u2")] == [8000, 8000]
+
+
+def test_a_line_that_turns_out_to_be_early():
+    clock = LineClock(RATE)
+    clock.sent(frame(800, ("u1", 800)), 1.0)
+    clock.sent(frame(800, ("u2", 800)), 1.0)
+    clock.moved(-0.02, 1.05)
+    assert clock.dry_at == pytest.approx(1.18)
+    assert clock.heard("u2", 1.085) == 800
 
 
 @pytest.mark.parametrize(("count", "rate_hz"), [(800, 8000), (160, 24000), (800, 24000), (1600, 16000), (1234, 24000)])
@@ -144,7 +200,7 @@ def test_any_sends_waits_and_clears_agree_with_a_line_that_plays_by_the_sample(s
             case ("wait", ticks):
                 line.advance(ticks)
             case ("clear",):
-                assert clock.cleared(now) == line.clear()
+                assert clock.cleared(now).samples == line.clear()
         now = 1 + line.tick / rate
         left = sum(map(len, line.queue))
         assert max(0.0, clock.dry_at - now) == left / rate

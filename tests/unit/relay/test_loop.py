@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from relay import exotel
 from relay.audio.ambience import AmbienceTrack, Loop
 from relay.audio.playout import Playout
+from relay.framing import Framing
 from relay.loop import RelayLoop, WholeTicks, whole_tick
 from relay.pacer import Pacer
 from relay.records import Quality
@@ -119,8 +120,7 @@ def iterations_of_an_idle_minute(loop_factory) -> tuple[int, int]:
             line,
             exotel.Encoder("s1", 8000),
             Playout(ambience),
-            rate_hz=8000,
-            frame_bytes=1600,
+            Framing(8000, 800, 800, 0.2),
             quality=Quality(),
             on_heard=lambda *news: None,
         )

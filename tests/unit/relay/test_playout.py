@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from relay.audio.ambience import AmbienceTrack, Loop
+from relay.audio.edges import fade_in, fade_out
 from relay.audio.playout import Frame, Playout, Readiness, Span
-from tests.unit.relay.tone import noise
+from tests.unit.relay.tone import largest_step, noise
 
 FRAME = 800
 RATE = 8000
+EDGE = 40  # 5 ms: kept of an utterance that may go on
 
 
 def speech(count: int, seed: int = 1) -> bytes:
@@ -31,6 +33,10 @@ def numbers(frame: Frame):
     return np.frombuffer(frame.pcm, dtype=np.int16)
 
 
+def content(frame: Frame):
+    return frame.pcm, frame.spans, frame.ended
+
+
 # --- what a frame holds ---
 
 
@@ -40,10 +46,11 @@ def test_speech_comes_out_as_it_went_in():
     playout.say("u1", sound[:100])
     playout.say("u1", sound[100:4000])
     playout.say("u1", sound[4000:])
+    playout.complete("u1")
     frames = [playout.pull(FRAME) for _ in range(3)]
     assert b"".join(frame.pcm for frame in frames) == sound
     assert [frame.spans for frame in frames] == [(Span("u1", 0, FRAME),)] * 3
-    assert [frame.ended for frame in frames] == [()] * 3
+    assert [frame.ended for frame in frames] == [(), (), ("u1",)]
     assert frames[0].samples == FRAME
 
 
@@ -52,7 +59,7 @@ def test_the_tail_is_padded_with_silence():
     playout = Playout()
     playout.say("u1", speech(FRAME + 7))
     playout.complete("u1")
-    assert playout.pull(FRAME) == Frame(speech(FRAME + 7)[: 2 * FRAME], (Span("u1", 0, FRAME),), ())
+    assert content(playout.pull(FRAME)) == (speech(FRAME + 7)[: 2 * FRAME], (Span("u1", 0, FRAME),), ())
     tail = playout.pull(FRAME)
     assert tail.pcm == speech(FRAME + 7)[2 * FRAME :] + bytes(2 * (FRAME - 7))
     assert tail.spans == (Span("u1", 0, 7),)
@@ -70,11 +77,23 @@ def test_an_utterance_ends_with_the_frame_that_it_fills():
 def test_an_end_that_is_known_only_afterwards():
     playout = Playout()
     playout.say("u1", speech(FRAME))
-    assert playout.pull(FRAME).ended == ()
+    assert playout.pull(FRAME, tear=True).ended == ()
     assert playout.readiness(FRAME) is Readiness.NOTHING
     playout.complete("u1")
     assert playout.readiness(FRAME) is Readiness.FULL
     assert playout.pull(FRAME) == Frame(b"", (), ("u1",))
+
+
+def test_the_last_of_a_word_that_may_go_on_is_kept():
+    """Were it sent as well, and the rest late, the sound would break off with a step, which is a click."""
+    playout = Playout()
+    playout.say("u1", speech(FRAME + EDGE))
+    assert playout.available == FRAME
+    assert playout.pull(FRAME).pcm == speech(FRAME + EDGE)[: 2 * FRAME]
+    assert playout.available == 0
+    assert playout.readiness(FRAME) is Readiness.PARTIAL
+    playout.complete("u1")
+    assert playout.pull(FRAME).pcm == speech(FRAME + EDGE)[2 * FRAME :] + bytes(2 * (FRAME - EDGE))
 
 
 def test_several_utterances_in_one_frame():
@@ -92,7 +111,7 @@ def test_a_new_name_closes_the_utterance_before_it():
     """Agents don't always say that one is complete (elevenlabs.md A3.4)."""
     playout = Playout()
     playout.say("u1", speech(10))
-    playout.say("u2", speech(FRAME))
+    playout.say("u2", speech(FRAME + EDGE))
     frame = playout.pull(FRAME)
     assert frame.spans == (Span("u1", 0, 10), Span("u2", 10, FRAME - 10))
     assert frame.ended == ("u1",)
@@ -100,14 +119,94 @@ def test_a_new_name_closes_the_utterance_before_it():
 
 def test_an_open_end_is_padded_only_when_asked_for():
     playout = Playout()
-    playout.say("u1", speech(10))
+    playout.say("u1", speech(90))
     assert playout.readiness(FRAME) is Readiness.PARTIAL
     playout.say("u1", speech(FRAME))
-    assert playout.pull(FRAME).pcm == speech(10) + speech(FRAME)[: 2 * (FRAME - 10)]
-    frame = playout.pull(FRAME)
-    assert frame.pcm == speech(FRAME)[2 * (FRAME - 10) :] + bytes(2 * (FRAME - 10))
-    assert frame.spans == (Span("u1", 0, 10),)
+    assert playout.pull(FRAME).pcm == speech(90) + speech(FRAME)[: 2 * (FRAME - 90)]
+    frame = playout.pull(FRAME, tear=True)
+    assert frame.pcm[:100] == speech(FRAME)[2 * (FRAME - 90) : 2 * (FRAME - 40)]
+    assert frame.pcm[180:] == bytes(2 * (FRAME - 90))
+    assert frame.spans == (Span("u1", 0, 90),)
     assert frame.ended == ()
+
+
+def test_both_edges_of_a_hole_are_faded():
+    """Full-scale steps of 15,624 were heard as clicks, two a hole."""
+    loud = np.full(1000, 16_000, dtype=np.int16).tobytes()
+    playout = Playout()
+    playout.say("u1", loud)
+    playout.pull(FRAME)
+    before = numbers(playout.pull(FRAME, tear=True))
+    assert (before[: 200 - EDGE] == 16_000).all()
+    assert (before[200:] == 0).all()
+    playout.say("u1", loud)
+    after = numbers(playout.pull(FRAME))
+    assert (after[EDGE:] == 16_000).all()
+    assert max(largest_step(before), largest_step(after), abs(int(after[0]))) < 16_000 / EDGE * 2
+
+
+def test_what_a_clear_cut_off_fades_out_at_the_start_of_the_next_frame():
+    """The line plays the frame in the air to its end and drops the rest: the sound stopped there with a step."""
+    loud = np.full(5000, 16_000, dtype=np.int16).tobytes()
+    playout = Playout()
+    playout.say("u1", loud)
+    first, dropped = playout.pull(FRAME), playout.pull(FRAME)
+    playout.flush()
+    playout.cut(dropped.edge)
+    assert playout.readiness(FRAME) is Readiness.EDGE
+    after = playout.pull(FRAME)
+    assert after.spans == ()
+    assert largest_step(np.concatenate([numbers(first), numbers(after)])) < 16_000 / EDGE * 2
+    assert (numbers(after)[EDGE:] == 0).all()
+    assert playout.readiness(FRAME) is Readiness.NOTHING
+
+
+def test_nothing_fades_after_a_clear_that_cut_off_nothing():
+    playout = Playout()
+    playout.say("u1", speech(FRAME))
+    playout.complete_all()
+    playout.pull(FRAME)
+    playout.flush()
+    playout.cut(None)
+    assert playout.readiness(FRAME) is Readiness.NOTHING
+
+
+def test_speech_that_was_not_on_the_line_yet_fades_from_here():
+    playout = Playout()
+    playout.say("u1", np.full(5000, 16_000, dtype=np.int16).tobytes())
+    playout.pull(FRAME)
+    playout.flush()
+    playout.cut(None)  # the line had played all it was sent
+    after = numbers(playout.pull(FRAME))
+    assert 0 < after[EDGE - 1] < after[0] < 16_000
+
+
+def test_a_torn_word_ends_and_the_next_agent_takes_a_breath():
+    """The first word of the agent that took over followed the torn word of the dead one without a pause."""
+    playout = Playout()
+    playout.say("a1u1", np.full(300, 16_000, dtype=np.int16).tobytes())
+    playout.tear()
+    playout.say("a2u1", np.full(100, 16_000, dtype=np.int16).tobytes())
+    playout.complete_all()
+    frames = [playout.pull(FRAME) for _ in range(4)]
+    heard = np.concatenate([numbers(frame) for frame in frames])
+    assert (heard[:220] == 16_000).all()
+    assert largest_step(heard[:2000]) < 16_000 / 80 * 2  # 10 ms
+    pause = np.flatnonzero(heard[300:])[0]
+    assert 0.25 <= pause / 8000 <= 0.3
+    assert [name for frame in frames for name in frame.ended] == ["a1u1", "a2u1"]
+    assert {span.utterance for frame in frames for span in frame.spans} == {"a1u1", "a2u1"}
+
+
+def test_an_agent_that_dies_between_two_utterances_tears_nothing():
+    playout = Playout()
+    playout.say("u1", speech(100))
+    playout.complete("u1")
+    playout.tear()
+    assert playout.queued_samples == 100
+    assert playout.pull(FRAME).pcm == speech(100).ljust(2 * FRAME, b"\0")
+    playout.tear()
+    assert playout.readiness(FRAME) is Readiness.NOTHING
 
 
 @pytest.mark.parametrize("ambience", [None, office], ids=["alone", "over ambience"])
@@ -116,8 +215,9 @@ def test_the_first_words_are_padded_in_front_so_that_what_follows_joins_them(amb
     playout = Playout(ambience and ambience())
     alone = ambience().take(2 * FRAME).astype(int) if ambience else np.zeros(2 * FRAME, int)
     playout.say("u1", speech(10))
-    first = playout.pull(FRAME)
+    first = playout.pull(FRAME, tear=True)
     playout.say("u1", speech(FRAME, seed=2))
+    playout.complete("u1")
     second = playout.pull(FRAME)
     assert first.spans == (Span("u1", FRAME - 10, 10),)
     assert second.spans == (Span("u1", 0, FRAME),)
@@ -127,11 +227,13 @@ def test_the_first_words_are_padded_in_front_so_that_what_follows_joins_them(amb
 
 def test_after_a_hole_the_words_that_go_on_join_each_other_again():
     playout = Playout()
-    playout.say("u1", speech(FRAME + 10))
+    playout.say("u1", speech(FRAME + 50))
     playout.pull(FRAME)
-    assert playout.pull(FRAME).spans == (Span("u1", 0, 10),)  # the agent is late: here is the hole
+    assert playout.pull(FRAME, tear=True).spans == (Span("u1", 0, 50),)  # the agent is late: here is the hole
+    assert playout.opening == "u1"
     playout.say("u1", speech(20))
-    assert playout.pull(FRAME).spans == (Span("u1", FRAME - 20, 20),)
+    assert playout.pull(FRAME, tear=True).spans == (Span("u1", FRAME - 20, 20),)
+    assert playout.opening == ""
 
 
 def test_the_tail_of_an_utterance_follows_what_came_before():
@@ -144,12 +246,12 @@ def test_the_tail_of_an_utterance_follows_what_came_before():
 def test_only_the_words_that_begin_are_held_back():
     """What is complete follows what came before, and the silence is between the two."""
     playout = Playout()
-    playout.say("u1", speech(FRAME + 30))
+    playout.say("u1", speech(FRAME + 70))
     playout.pull(FRAME)
     playout.say("u2", speech(10, seed=2))
-    frame = playout.pull(FRAME)
-    assert frame.pcm == speech(FRAME + 30)[2 * FRAME :] + bytes(2 * (FRAME - 40)) + speech(10, seed=2)
-    assert frame.spans == (Span("u1", 0, 30), Span("u2", FRAME - 10, 10))
+    frame = playout.pull(FRAME, tear=True)
+    assert frame.pcm == speech(FRAME + 70)[2 * FRAME :] + bytes(2 * (FRAME - 80)) + speech(10, seed=2)
+    assert frame.spans == (Span("u1", 0, 70), Span("u2", FRAME - 10, 10))
     assert frame.ended == ("u1",)
 
 
@@ -165,8 +267,9 @@ def test_first_words_after_a_flush_are_first_words():
     playout.say("u1", speech(2 * FRAME))
     playout.pull(FRAME)
     playout.flush()
+    playout.cut(b"")
     playout.say("u1", speech(10))
-    assert playout.pull(FRAME).spans == (Span("u1", FRAME - 10, 10),)
+    assert playout.pull(FRAME, tear=True).spans == (Span("u1", FRAME - 10, 10),)
 
 
 @pytest.mark.parametrize("names", [("u1",), ("u1", "u2"), ("u1", "u2", "u3")])
@@ -204,9 +307,9 @@ def test_completing_what_is_not_there_does_nothing():
     ("queued", "complete", "readiness"),
     [
         (0, False, Readiness.NOTHING),
-        (1, False, Readiness.PARTIAL),
-        (FRAME - 1, False, Readiness.PARTIAL),
-        (FRAME, False, Readiness.FULL),
+        (EDGE + 1, False, Readiness.PARTIAL),
+        (FRAME + EDGE - 1, False, Readiness.PARTIAL),
+        (FRAME + EDGE, False, Readiness.FULL),
         (1, True, Readiness.FULL),
     ],
 )
@@ -221,11 +324,26 @@ def test_readiness_without_ambience(queued, complete, readiness):
 
 def test_ambience_is_always_ready_but_waits_for_the_rest_of_a_word():
     playout = Playout(office())
-    assert playout.readiness(FRAME) is Readiness.FULL
-    playout.say("u1", speech(10))
+    assert playout.readiness(FRAME) is Readiness.AMBIENCE
+    playout.say("u1", speech(EDGE + 10))
     assert playout.readiness(FRAME) is Readiness.PARTIAL
-    playout.pull(FRAME)
-    assert playout.readiness(FRAME) is Readiness.FULL
+    playout.pull(FRAME, tear=True)
+    assert playout.readiness(FRAME) is Readiness.AMBIENCE
+
+
+def test_an_utterance_that_is_held_lets_what_is_before_it_end():
+    playout = Playout(office())
+    alone = office().take(FRAME).astype(int)
+    playout.say("u1", speech(100))
+    playout.say("u2", speech(FRAME, seed=2))
+    assert playout.opening == "u2"
+    assert playout.readiness(FRAME, held="u2") is Readiness.FULL
+    frame = playout.pull(FRAME, held="u2")
+    assert frame.spans == (Span("u1", 0, 100),)
+    assert frame.ended == ("u1",)
+    assert (numbers(frame)[100:] == alone[100:]).all()
+    assert playout.readiness(FRAME, held="u2") is Readiness.AMBIENCE
+    assert playout.queued_samples == FRAME
 
 
 def test_a_silent_ambience_leaves_the_line_alone():
@@ -254,6 +372,7 @@ def test_too_loud_a_sum_is_held():
     track.take(1600)
     playout = Playout(track)
     playout.say("u1", np.full(FRAME, 10_000, dtype=np.int16).tobytes())
+    playout.complete("u1")
     assert (numbers(playout.pull(FRAME)) == 32767).all()
 
 
@@ -263,7 +382,7 @@ def test_ambience_goes_on_through_an_interruption():
     playout.say("u1", speech(10 * FRAME))
     playout.pull(FRAME)
     playout.flush()
-    assert (numbers(playout.pull(FRAME)) == alone[FRAME:]).all()
+    assert (numbers(playout.pull(FRAME))[EDGE:] == alone[FRAME + EDGE :]).all()
 
 
 # --- interruption ---
@@ -276,6 +395,7 @@ def test_a_flush_drops_all_speech_and_names_what_it_cut():
     playout.pull(FRAME)
     assert playout.flush() == ("u1", "u2")
     assert playout.queued_samples == 0
+    playout.cut(b"")
     assert playout.readiness(FRAME) is Readiness.NOTHING
     assert playout.flush() == ()
 
@@ -284,7 +404,7 @@ def test_an_utterance_that_was_played_is_not_cut_short():
     """Some agents never say that an utterance is complete; its whole length was heard all the same."""
     playout = Playout()
     playout.say("u1", speech(FRAME))
-    playout.pull(FRAME)
+    playout.pull(FRAME, tear=True)
     assert playout.flush() == ()
     assert playout.readiness(FRAME) is Readiness.NOTHING
 
@@ -294,6 +414,7 @@ def test_speech_after_a_flush_starts_afresh():
     playout.say("u1", speech(2 * FRAME))
     playout.flush()
     playout.say("u2", speech(FRAME, seed=2))
+    playout.complete("u2")
     assert playout.pull(FRAME).pcm == speech(FRAME, seed=2)
 
 
@@ -316,7 +437,8 @@ class PlayoutMachine(RuleBasedStateMachine):
         self.playout = Playout(office(volume=1.0))
         self.place = 1600 - 400  # where `office` has got to, counted from the end of the seam
         self.waiting: list[NaiveUtterance] = []
-        self.running = ""
+        self.running = self.torn = ""
+        self.cut_edge: list[int] = []
         self.named = 0
 
     @rule(count=st.integers(0, 300), fresh=st.booleans())
@@ -351,20 +473,30 @@ class PlayoutMachine(RuleBasedStateMachine):
             utterance.complete = True
         self.playout.complete_all()
 
-    @rule()
-    def flush(self):
+    @rule(on_the_line=st.sampled_from([None, b"", noise(40, seed=7).tobytes()]))
+    def flush(self, on_the_line):
         assert self.playout.flush() == tuple(utterance.name for utterance in self.waiting if utterance.samples)
+        first = self.waiting[0] if self.waiting and self.waiting[0].name == self.running else None
+        self.cut_edge = first.samples[:EDGE] if first else []
+        self.playout.cut(on_the_line)
+        if on_the_line is not None:
+            self.cut_edge = np.frombuffer(on_the_line, np.int16).tolist()
         self.waiting = []
-        self.running = ""
+        self.running = self.torn = ""
 
-    @rule(count=st.integers(1, 400))
-    def pull(self, count):
+    @rule(count=st.integers(1, 400), tear=st.booleans(), hold=st.booleans())
+    def pull(self, count, tear, hold):
+        held = self.playout.opening if hold else ""
         heard, owners, ended = [], [], []
-        while self.waiting:
+        while self.waiting and self.waiting[0].name != held:
             first = self.waiting[0]
-            while first.samples and len(heard) < count:
-                heard.append(first.samples.pop(0))
-                owners.append(first.name)
+            kept = 0 if tear or first.complete else EDGE
+            piece = first.samples[: max(0, min(count - len(heard), len(first.samples) - kept))]
+            first.samples = first.samples[len(piece) :]
+            if piece and self.torn == first.name:
+                piece, self.torn = ramped(fade_in, piece), ""
+            heard += piece
+            owners += [first.name] * len(piece)
             if first.samples or not first.complete:
                 break
             ended.append(first.name)
@@ -373,12 +505,20 @@ class PlayoutMachine(RuleBasedStateMachine):
         opens = owners[-1] if owners and self.waiting and self.waiting[0].name == owners[-1] else ""
         begins = bool(opens) and opens != self.running
         at = owners.index(opens) if begins else len(owners)
+        drained = tear and opens and not self.waiting[0].samples and not begins
+        if (silence or drained) and opens and not begins:
+            whole = owners.index(opens)
+            heard[whole:] = ramped(fade_out, heard[whole:])
+            self.torn = opens
         heard[at:at] = [0] * silence
-        self.running = owners[-1] if owners and (begins or not silence) else ""
+        self.running = opens if opens and (begins or not (silence or drained)) else ""
+        for place, sample in enumerate(ramped(fade_out, self.cut_edge)[:count]):
+            heard[place] = max(-32768, min(32767, heard[place] + sample))
+        self.cut_edge = []
         ambience = self.background[self.place : self.place + count].astype(int)
         self.place += count
-        frame = self.playout.pull(count)
-        assert numbers(frame).tolist() == (ambience + np.array(heard)).tolist()
+        frame = self.playout.pull(count, held=held, tear=tear)
+        assert numbers(frame).tolist() == np.clip(ambience + np.array(heard), -32768, 32767).tolist()
         assert [span.utterance for span in frame.spans for _ in range(span.samples)] == owners
         assert [span.offset for span in frame.spans] == [
             owners.index(span.utterance) + (silence if begins and span.utterance == opens else 0)
@@ -389,12 +529,19 @@ class PlayoutMachine(RuleBasedStateMachine):
     @invariant()
     def agrees_on_what_is_queued(self):
         queued = sum(len(utterance.samples) for utterance in self.waiting)
+        kept = min(EDGE, len(self.waiting[-1].samples)) if self.waiting and not self.waiting[-1].complete else 0
         assert self.playout.queued_samples == queued
+        assert self.playout.available == queued - kept
         assert self.playout.ending == any(utterance.complete for utterance in self.waiting)
-        if queued:
+        if queued - kept:
             over = self.waiting[-1].complete
             assert self.playout.readiness(queued + 1) is (Readiness.FULL if over else Readiness.PARTIAL)
-            assert self.playout.readiness(queued) is Readiness.FULL
+            assert self.playout.readiness(queued - kept) is Readiness.FULL
+
+
+def ramped(fade, samples: list[int]) -> list[int]:
+    """`samples` with the fade of a cut."""
+    return np.frombuffer(fade(np.array(samples, np.int16).tobytes(), EDGE), np.int16).tolist()
 
 
 TestAgainstANaivePlayer = PlayoutMachine.TestCase
@@ -428,7 +575,7 @@ def test_typing_without_an_ambience_ends_with_the_tool():
     playout = Playout(AmbienceTrack(Loop(np.full(RATE, 2000, dtype=np.int16), RATE), 0.0, over=typing))
     assert playout.readiness(FRAME) is Readiness.NOTHING
     playout.busy("look_up")
-    assert playout.readiness(FRAME) is Readiness.FULL
+    assert playout.readiness(FRAME) is Readiness.AMBIENCE
     playout.pull(RATE)
     playout.busy("look_up", done=True)
     playout.pull(RATE)

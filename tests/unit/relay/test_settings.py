@@ -24,7 +24,8 @@ def read(**environ: str) -> Settings:
 def test_the_least_that_must_be_set():
     settings = read()
     assert settings.elevenlabs_agent_id == "agent_1"
-    assert (settings.host, settings.port, settings.log_level, settings.chunk_size) == ("0.0.0.0", 8080, "INFO", 1600)
+    assert (settings.host, settings.port, settings.log_level) == ("0.0.0.0", 8080, "INFO")
+    assert (settings.frame_ms, settings.lead_ms, settings.chunk_size) == (40, None, None)
     assert (settings.max_calls, settings.max_call_s, settings.start_timeout_s) == (200, 3540, 10)
     assert (settings.drain_s, settings.stats_s, settings.ambience_volume) == (110, 60, 0.3)
     assert settings.store == Path("data")
@@ -35,7 +36,7 @@ def test_the_defaults_are_those_of_the_contract():
     section = CONTRACT.split("**Relay**:")[1].split("**Webhook function**")[0]
     settings = read()
     for name, field in [
-        ("CHUNK_SIZE", "chunk_size"),
+        ("FRAME_MS", "frame_ms"),
         ("MAX_CALLS", "max_calls"),
         ("MAX_CALL_SECONDS", "max_call_s"),
         ("START_TIMEOUT_SECONDS", "start_timeout_s"),
@@ -60,6 +61,9 @@ def test_the_defaults_are_those_of_the_contract():
         ({"ELEVENLABS_REGION": "India"}, "elevenlabs_region", "india"),
         ({"CHUNK_SIZE": "3200"}, "chunk_size", 3200),
         ({"CHUNK_SIZE": "320"}, "chunk_size", 320),
+        ({"FRAME_MS": "20"}, "frame_ms", 20),
+        ({"LEAD_MS": "Auto"}, "lead_ms", None),
+        ({"LEAD_MS": "120"}, "lead_ms", 120),
         ({"STORE": "file:./calls"}, "store", Path("calls")),
         ({"STORE": "file:/var/calls"}, "store", Path("/var/calls")),
         ({"PUBLIC_URL": "wss://bridge.example.in/"}, "public_url", "wss://bridge.example.in"),
@@ -92,6 +96,10 @@ def test_what_can_be_set(environ, field, value):
         ("BACKGROUND_SOUND_VOLUME", "1.5", "a number from 0 to 1"),
         ("BG_SOUND_VOLUME", "nan", "a number from 0 to 1"),
         ("CHUNK_SIZE", "1000", "a multiple of 320"),
+        ("FRAME_MS", "30", "a multiple of 20"),
+        ("FRAME_MS", "0", "a whole number from 20 to 1000"),
+        ("LEAD_MS", "50", "auto, or at least 60: 1.5 FRAME_MS"),
+        ("LEAD_MS", "soon", "a whole number from 20 to 2000"),
         ("CHUNK_SIZE", "0", "a whole number from 320 to 99840"),
         ("CHUNK_SIZE", "102400", "a whole number from 320 to 99840"),
         ("PUBLIC_URL", "https://bridge.example.in", "a wss:// URL"),
@@ -196,5 +204,5 @@ def test_any_environment_is_settings_or_one_line(environ):
     except SettingError as error:
         assert error.name in environ  # noqa: PT017 - both outcomes are right
         return
-    assert settings.chunk_size % 320 == 0
+    assert (settings.chunk_size or 0) % 320 == 0
     assert 0 <= settings.ambience_volume <= 1

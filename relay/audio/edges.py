@@ -1,0 +1,35 @@
+"""Soft edges for speech that breaks off: a step in the sound is heard as a click."""
+
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relay.audio import pcm
+
+CUT_SECONDS: Final = 0.005  # long enough not to click, too short to be heard as a fade
+
+
+def fade_out(sound: bytes, count: int) -> bytes:
+    """`sound` with its last `count` samples going down to silence, all of them where it is shorter."""
+    count = min(count, len(sound) // pcm.SAMPLE_BYTES)
+    if not count:
+        return sound
+    at = len(sound) - count * pcm.SAMPLE_BYTES
+    return sound[:at] + pcm.scale(pcm.samples(sound[at:]), _rising(count)[::-1]).tobytes()
+
+
+def fade_in(sound: bytes, count: int) -> bytes:
+    """`sound` with its first `count` samples coming up from silence, all of them where it is shorter."""
+    count = min(count, len(sound) // pcm.SAMPLE_BYTES)
+    end = count * pcm.SAMPLE_BYTES
+    return pcm.scale(pcm.samples(sound[:end]), _rising(count)).tobytes() + sound[end:] if count else sound
+
+
+@lru_cache(maxsize=64)
+def _rising(count: int) -> NDArray[np.float32]:
+    """A raised cosine from silence to full, neither end included."""
+    ramp = (1 - np.cos(np.pi * np.arange(1, count + 1, dtype=np.float32) / (count + 1))) / 2
+    ramp.setflags(write=False)
+    return ramp.astype(np.float32)

@@ -1,0 +1,80 @@
+"""How long the first words of an utterance wait, so that what follows them is there in time.
+
+Pure: every method is told the time. Most agents send an utterance faster than it is spoken: theirs need not wait at
+all. One that sends its speech in real time, piece by piece, is always on the edge of being late. How late its pieces
+are, measured against the sound before them, is learned utterance by utterance.
+"""
+
+from collections import deque
+from typing import Final
+
+_UNKNOWN_S: Final = 0.1  # a longer first piece is a burst, as far as can be known
+_MOST_S: Final = 0.3  # no answer waits for longer
+_PAUSE_S: Final = 0.5  # an agent silent for longer has paused: nothing to be learned from
+_REMEMBERED: Final = 5  # utterances
+_STUTTER_S: Final = 1.0  # two holes so close together: an agent slower than speech
+_GATHERED_S: Final = 0.3  # … is heard again when it has so much
+_PATIENCE_S: Final = 0.6  # … or has sent nothing more for so long
+
+
+class Holdback:
+    """Of one agent. `slack_s`: how long before its moment a piece has to be there."""
+
+    def __init__(self, slack_s: float) -> None:
+        self._slack_s = slack_s
+        self._needs: deque[float] = deque(maxlen=_REMEMBERED)
+        self._utterance = ""
+        self._began_at = self._arrived_at = 0.0
+        self._first_s = self._total_s = 0.0
+        self._worst_s: float | None = None
+        self._holes: deque[float] = deque(maxlen=2)
+        self._gathering = self._dry = self._quick = False
+
+    def arrived(self, utterance: str, seconds: float, now: float) -> None:
+        """So much more sound of `utterance` has come."""
+        if utterance != self._utterance:
+            self._learn()
+            self._utterance = utterance
+            self._gathering = self._dry = False
+            self._holes.clear()
+            self._begin(seconds, now)
+        else:
+            self._note_lag(now - self._began_at - self._total_s)
+            if self._dry:
+                self._learn()
+                self._begin(seconds, now)
+        self._arrived_at = now
+        self._total_s += seconds
+
+    def opens_at(self, utterance: str, queued_s: float) -> float:
+        """The earliest moment at which the first of `utterance` may be heard; `queued_s` of it are waiting."""
+        if utterance != self._utterance:
+            return 0.0
+        if self._gathering:
+            return 0.0 if queued_s >= _GATHERED_S else self._arrived_at + _PATIENCE_S
+        if self._quick:
+            return 0.0
+        if not self._needs:
+            return 0.0 if self._first_s > max(_UNKNOWN_S, self._slack_s) else self._began_at + self._slack_s
+        return self._began_at + max(0.0, *self._needs)
+
+    def ran_dry(self, now: float) -> None:
+        """There is a hole in the utterance: what comes next begins anew."""
+        self._holes.append(now)
+        self._gathering |= len(self._holes) == 2 and now - self._holes[0] < _STUTTER_S
+        self._dry = True
+
+    def _begin(self, first_s: float, now: float) -> None:
+        self._began_at, self._first_s, self._total_s = now, first_s, 0.0
+        self._dry = self._quick = False
+
+    def _note_lag(self, lag_s: float) -> None:
+        """A piece came so long after the moment at which the sound before it would have been over."""
+        self._quick = lag_s <= -self._slack_s
+        if lag_s < _PAUSE_S:
+            self._worst_s = lag_s if self._worst_s is None else max(self._worst_s, lag_s)
+
+    def _learn(self) -> None:
+        if self._worst_s is not None:
+            self._needs.append(min(_MOST_S, self._worst_s + self._slack_s))
+        self._worst_s = None

@@ -1,0 +1,161 @@
+"""The lead, told of echoes one by one."""
+
+import pytest
+
+from relay.lead import CEILING_S, START_S, Lead
+
+FRAME_S = 0.04
+FLOOR_S = 0.06
+
+
+def told(delays: list[float], *, lead: Lead | None = None, since: float = 0.0, every_s: float = 1.0) -> Lead:
+    """One echo a second, so late; what is found out is corrected, as the clock of the line would be."""
+    lead = lead or Lead(FRAME_S)
+    offset = 0.0
+    for number, delay in enumerate(delays, 1):
+        offset += lead.echoed(delay - offset, since + number * every_s)
+    return lead
+
+
+def corrected(delays: list[float], lead: Lead | None = None) -> list[float]:
+    """The correction at each echo."""
+    lead, offset, moves = lead or Lead(FRAME_S), 0.0, []
+    for number, delay in enumerate(delays, 1):
+        moves.append(lead.echoed(delay - offset, number * 1.0))
+        offset += moves[-1]
+    return moves
+
+
+# --- how far ahead ---
+
+
+def test_it_begins_at_100_ms():
+    assert Lead(FRAME_S).seconds == START_S
+    assert Lead(FRAME_S).reserve_s == pytest.approx(0.06)
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.03, 0.4, 2.0])
+def test_on_a_good_line_it_is_at_its_floor_after_ten_seconds(delay):
+    """However long the way is: what does not vary needs no reserve."""
+    assert told([delay] * 10).seconds == pytest.approx(FLOOR_S)
+    assert told([delay] * 300).seconds == pytest.approx(FLOOR_S)
+
+
+def test_a_line_is_not_called_good_before_eight_echoes():
+    leads = [told([0.03] * count).seconds for count in range(1, 12)]
+    assert leads[:8] == [START_S] * 8
+    assert leads[-1] == pytest.approx(FLOOR_S)
+
+
+@pytest.mark.parametrize("uneven", [0.025, 0.04, 0.1])
+def test_a_line_that_was_uneven_once_keeps_its_reserve_for_long(uneven):
+    """A mark a second sees few of the messages. One that was 40 ms late means others that were later."""
+    lead = told([0.03] * 5 + [0.03 + uneven])
+    assert lead.seconds >= FRAME_S + 1.5 * uneven - 1e-9
+    before = lead.seconds
+    told([0.03] * 10, lead=lead, since=6)
+    assert before - 0.0101 <= lead.seconds < before
+
+
+def test_up_it_goes_at_once_and_stays_for_a_while():
+    lead = told([0.03] * 20)
+    told([0.13], lead=lead, since=20)
+    assert lead.seconds == pytest.approx(FRAME_S + 1.5 * 0.1)
+    told([0.03] * 10, lead=lead, since=21)
+    assert lead.seconds >= FRAME_S + 0.135
+
+
+def test_it_is_bounded():
+    lead = told([0.03] * 10 + [3.0, 0.03])
+    assert lead.seconds == CEILING_S
+
+
+def test_what_turns_out_to_be_lateness_is_no_reason_for_more_reserve():
+    """One stall made a learned lead four times as long, and that stayed for minutes."""
+    lead = told([0.03] * 10 + [0.9] * 3)
+    assert lead.late_s == pytest.approx(0.87)
+    assert lead.seconds == pytest.approx(FLOOR_S)
+
+
+def test_on_a_line_that_echoes_nothing_it_stays_where_it_began():
+    lead = Lead(FRAME_S)
+    for second in range(600):
+        lead.fired(0.0005, second)
+    assert lead.seconds >= START_S
+
+
+def test_a_late_loop_needs_more_reserve():
+    lead = told([0.03] * 20)
+    lead.fired(0.05, 20.5)
+    assert FRAME_S + 0.05 <= lead.seconds <= FLOOR_S + 0.05
+    told([0.03] * 120, lead=lead, since=21)
+    assert lead.seconds == pytest.approx(FLOOR_S)
+
+
+def test_a_lead_that_was_set_is_not_learned():
+    lead = told([0.03, 0.5, 0.03, 0.4], lead=Lead(FRAME_S, fixed_s=0.12))
+    lead.fired(0.3, 5)
+    assert lead.seconds == 0.12
+    assert lead.reserve_s == pytest.approx(0.08)
+
+
+@pytest.mark.parametrize("frame_s", [0.02, 0.04, 0.1, 0.2])
+def test_a_frame_and_a_half_is_the_least(frame_s):
+    assert told([0.03] * 60, lead=Lead(frame_s)).seconds == pytest.approx(1.5 * frame_s)
+    assert Lead(frame_s).seconds >= 1.5 * frame_s
+
+
+# --- how late ---
+
+
+@pytest.mark.parametrize("late", [0.2, 0.5, 5.0])
+def test_a_line_that_stays_late_is_corrected_at_the_second_echo(late):
+    lead = Lead(FRAME_S)
+    moves = corrected([0.03] * 10 + [0.03 + late] * 10, lead)
+    assert moves == pytest.approx([0.0] * 11 + [late] + [0.0] * 8)
+    assert lead.late_s == pytest.approx(late)
+
+
+def test_one_late_message_is_no_late_line():
+    assert corrected([0.03] * 10 + [0.9] + [0.03] * 10) == [0.0] * 21
+
+
+def test_a_line_that_creeps_away_is_fetched_back():
+    """Its clock is 100 ppm slower than ours: a tenth of a millisecond a second, a third of a second in an hour."""
+    moves = corrected([0.03 + 1e-4 * second for second in range(3600)])
+    assert sum(moves) == pytest.approx(0.36, abs=0.05)
+    assert max(moves) <= 0.05
+
+
+def test_a_line_that_runs_ahead_is_followed():
+    moves = corrected([0.4 - 1e-4 * second for second in range(3600)])
+    assert sum(moves) == pytest.approx(-0.36, abs=0.005)
+    assert min(moves) >= -0.003
+
+
+def test_a_way_that_has_become_longer_is_not_corrected_again_and_again():
+    """Taken for lateness, it makes the line run dry, which looks like lateness again."""
+    lead, longer, offset, corrections = Lead(FRAME_S), 0.2, 0.0, 0
+    for second in range(120):
+        delay = 0.03 if second < 20 else 0.03 + longer
+        # each correction of what was no lateness is a hole of that length: the line is really late then
+        moved = lead.echoed(delay - offset if second < 20 else delay, second)
+        corrections += moved > 0
+        if moved:
+            offset += moved
+    assert corrections == 1
+
+
+def test_marks_close_together_tell_the_same_thing_once():
+    """Two echoes held up by one stall of the way back are no proof that the line is late."""
+    lead = told([0.03] * 10)
+    assert lead.echoed(0.6, 11.0) == 0.0
+    assert lead.echoed(0.59, 11.01) == 0.0
+    assert lead.echoed(0.03, 12.0) == 0.0
+    assert lead.late_s == 0.0
+
+
+def test_what_the_record_gets():
+    assert Lead(FRAME_S).percentiles_ms() is None
+    lead = told([0.03] * 90 + [0.08] * 10)
+    assert lead.percentiles_ms() == {"p50": 30, "p95": 80}

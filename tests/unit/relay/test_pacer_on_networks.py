@@ -1,0 +1,216 @@
+"""The pacer in virtual time on lines as networks make them: how late it is heard, and what holes there are."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay.framing import Framing
+from sim.network import Network
+from tests.unit.relay.test_pacer import RATE, Desk, at_desk, now, speech, until
+
+FRAME_S = 0.04
+AUTO = Framing(RATE, 320, 160)
+FIXED = Framing(RATE, 320, 160, 0.1)
+
+
+def on(network: Network, story, *, framing: Framing = AUTO, ambience: float | None = 0.5) -> Desk:
+    return at_desk(story, framing=framing, ambience=ambience, network=network)
+
+
+def listening(seconds: float):
+    async def story(desk):
+        await until(seconds)
+
+    return story
+
+
+def answers(*moments: float, seconds: float = 0.5):
+    """The agent says something at each of these moments, all at once."""
+
+    async def story(desk):
+        for number, moment in enumerate(moments):
+            await until(moment)
+            desk.say(f"u{number}", speech(seconds, seed=number + 1))
+        await until(moments[-1] + 3)
+
+    return story
+
+
+def heard_after(desk: Desk, moments: tuple[float, ...], network: Network) -> list[float]:
+    """For each answer: from the moment it was said until the caller heard its first sample."""
+    ends = {name: at for at, name in desk.line.marks if not name.startswith("probe")}
+    waits = []
+    for number, moment in enumerate(moments):
+        said = (frame for frame in desk.line.frames if moment <= frame.sent_at <= ends[f"u{number}"])
+        first = next(said)
+        waits.append(first.start - moment)
+    return waits
+
+
+# --- a good line ---
+
+
+@pytest.mark.parametrize("latency", [0.0, 0.02, 0.15])
+def test_after_ten_seconds_the_agent_is_heard_within_60_ms(latency):
+    """It was 100 to 200: frames of 100 ms, one of them always ahead."""
+    moments = tuple(12 + 0.7 * number for number in range(40))
+    network = Network(latency)
+    desk = on(network, answers(*moments, seconds=0.2))
+    waits = [wait - latency for wait in heard_after(desk, moments, network)]
+    assert max(waits) <= 0.06 + 1e-6
+    assert sum(waits) / len(waits) <= 0.045
+    assert desk.line.holes() == []
+    assert desk.quality.gaps == 0
+
+
+def test_an_interrupted_agent_is_silent_within_45_ms():
+    """The frame in the air is played to its end, and what was cut off fades out: it was up to 100 ms."""
+
+    async def story(desk):
+        for number in range(20):
+            await until(10 + number * 1.013)
+            desk.say("u", speech(2.0, seed=number))
+            await until(10.5 + number * 1.013)
+            desk.pacer.interrupt()
+        await until(40)
+
+    desk = on(Network(), story)
+    assert len(desk.line.clears) == 20
+    for clear in desk.line.clears:
+        last = max(frame.end for frame in desk.line.frames if frame.start < clear)
+        assert last - clear <= FRAME_S
+    assert desk.line.holes() == []
+
+
+def test_a_line_that_echoes_nothing_is_asked_for_five_seconds_and_then_left_alone():
+    desk = at_desk(listening(60), framing=AUTO, ambience=0.5, echo=False)
+    assert 5 <= len(desk.line.marks) <= 7
+    assert max(desk.line.ahead()) <= 0.06 + 1e-6  # 100 ms with the frame itself
+    assert max(desk.line.ahead()[100:]) >= 0.06 - 1e-6
+
+
+def test_a_line_that_echoes_is_asked_once_a_second():
+    desk = on(Network(0.02), listening(60))
+    assert 58 <= len(desk.line.marks) <= 61
+
+
+# --- the network stands still ---
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.6, 0.9, 2.0, 5.0])
+@pytest.mark.parametrize("framing", [AUTO, FIXED], ids=["auto", "fixed"])
+def test_after_a_stall_answers_are_heard_in_time_again(seconds, framing):
+    """The line ran dry and then got everything at once. As ambience never ends, it played every answer from then on
+    as late as the stall had been long: 0.4 s after one of 0.3, 1 s after one of 0.9. No hole was counted."""
+    network = Network(0.02, stalls=((20.0, seconds),))
+    moments = tuple(20 + 2 * seconds + 4 + 2.3 * number for number in range(6))
+    desk = on(network, answers(*moments), framing=framing)
+    assert max(heard_after(desk, moments, network)) <= 0.3
+    assert desk.line.clears == []
+    assert all(heard == 500 for _, heard, _ in desk.heard)
+
+
+def test_speech_is_not_held_back_because_the_line_is_late():
+    """What is held back is ambience: a hole in a word is worse than a word that is late."""
+    network = Network(0.02, stalls=((20.0, 1.0),))
+
+    async def story(desk):
+        await until(19)
+        desk.say("u1", speech(12.0))
+        await until(40)
+
+    desk = on(network, story)
+    said = [frame for frame in desk.line.frames if 21.1 <= frame.sent_at <= 30]
+    pauses = [after.sent_at - before.sent_at for before, after in zip(said, said[1:], strict=False)]
+    assert max(pauses) <= FRAME_S + 1e-6
+    assert len([hole for hole in desk.line.holes() if hole[0] > 21.5]) == 0
+
+
+def test_what_was_heard_is_known_though_the_line_is_late():
+    """`heard_ms` was too large by as much as the line was late, and so was what a vendor is told to forget."""
+    network = Network(0.02, stalls=((20.0, 1.0),))
+    told = []
+
+    async def story(desk):
+        await until(19)
+        desk.say("u1", speech(12.0))
+        await until(25)
+        desk.pacer.interrupt()
+        told.append((now(), desk.pacer.heard_ms("u1")))
+        await until(30)
+
+    desk = on(network, story)
+    began = next(frame for frame in desk.line.frames if frame.sent_at >= 19).start
+    hole = next(hole for hole in desk.line.holes() if hole[0] > 19)
+    actually = 25.0 - began - (hole[1] - hole[0])
+    assert told[0][1] == pytest.approx(actually * 1000, abs=60)
+
+
+def test_the_record_tells_how_late_the_line_was():
+    async def story(desk):
+        await until(40)
+        desk.pacer.settle()
+
+    quality = on(Network(0.02, stalls=((20.0, 0.9),)), story).quality
+    assert quality.line_late_ms == pytest.approx(900, abs=100)
+    assert quality.lead_ms == 60
+    assert quality.line_ms["p50"] == 40
+
+
+# --- other networks ---
+
+NETWORKS = {
+    "good": Network(0.02),
+    "jitter of 5 ms": Network(0.02, jitter_s=0.005),
+    "jitter of 20 ms": Network(0.02, jitter_s=0.02),
+    "bursts of 50 ms": Network(0.02, burst_s=0.05, burst_every_s=2.0),
+    "bursts of 150 ms": Network(0.03, jitter_s=0.003, burst_s=0.15, burst_every_s=3.0),
+    "a stall": Network(0.02, stalls=((15.0, 0.4),)),
+    "three stalls": Network(0.02, stalls=((15.0, 0.3), (40.0, 1.5), (60.0, 0.2))),
+    "a quick clock": Network(0.02, drift_ppm=100),
+    "a slow clock": Network(0.02, drift_ppm=-100),
+}
+
+
+def missing(network: Network, framing: Framing) -> list[float]:
+    """Lengths of the holes in two minutes of ambience."""
+    return [until - since for since, until in on(network, listening(120), framing=framing).line.holes()]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_learned_lead_makes_no_more_holes_than_100_ms(name):
+    learned, fixed = missing(NETWORKS[name], AUTO), missing(NETWORKS[name], FIXED)
+    if name == "bursts of 50 ms":
+        # a mark a second has not met one of them in the first ten seconds: the first ones are heard, as what 100 ms
+        # would have had in reserve, and then no more
+        assert sum(learned) <= sum(fixed) + 0.04
+    else:
+        assert len(learned) <= len(fixed)
+
+
+@settings(max_examples=8)
+@given(
+    st.builds(
+        Network,
+        latency_s=st.sampled_from([0.005, 0.04, 0.2]),
+        jitter_s=st.sampled_from([0.0, 0.004, 0.012, 0.03]),
+        burst_s=st.sampled_from([0.0, 0.05, 0.2]),
+        burst_every_s=st.sampled_from([1.5, 6.0]),
+        stalls=st.sampled_from([(), ((15.0, 0.4),), ((9.0, 2.0), (60.0, 0.3))]),
+        drift_ppm=st.sampled_from([-100.0, 0.0, 100.0]),
+    )
+)
+def test_on_any_network_learning_costs_the_reserve_that_was_given_up_at_most(network):
+    """40 ms less in reserve, once for each time that the line was found to be late and fetched back."""
+    learned, fixed = missing(network, AUTO), missing(network, FIXED)
+    fetched_back = 1 + len(network.stalls) + bool(network.drift_ppm)
+    assert sum(learned) <= sum(fixed) + 0.04 * fetched_back
+
+
+@pytest.mark.parametrize("drift_ppm", [100, -100])
+def test_an_hour_with_another_clock(drift_ppm):
+    """The line's queue grew by a third of a second, or ran dry 360 times over."""
+    desk = on(Network(0.02, drift_ppm=drift_ppm), listening(3600))
+    assert desk.line.holes() == []
+    held = [frame.start - frame.sent_at for frame in desk.line.frames[500:]]
+    assert max(held) <= 0.13
