@@ -661,8 +661,9 @@ async def test_nothing_of_what_was_cut_off_rings_into_what_comes_next():
     await asyncio.sleep(3)
     alone = Converter(spoken, LINE).convert(answer, last=True)
     after = b"".join(frame.pcm for frame in talk.line.frames if frame.sent_at >= cut_at)
-    faded = 80  # bytes, 5 ms: in these what was cut off fades out
-    assert after[faded:].rstrip(b"\0") == alone[faded:].rstrip(b"\0")
+    edge, _, rest = after.partition(alone.strip(b"\0"))
+    assert len(edge.rstrip(b"\0")) <= 80, "more of what was cut off than the 5 ms in which it fades out"
+    assert rest.strip(b"\0") == b""
     await talk.stop()
 
 
