@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -12,103 +12,162 @@ from common.elevenlabs import REST_HOSTS
 from common.env import Env, SettingError
 from common.proxy import check as check_proxies
 from relay.exotel import FRAME_UNIT, MAX_PAYLOAD
+from relay.setting import KEY, Setting, boolean, choice, custom, integer, key, number, secret, text
 
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 _FRAME_STEP_MS: Final = 20  # FRAME_UNIT at 8 kHz, and whole units at the other rates
 _BASES: Final = ("https://", "http://", "wss://", "ws://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """See the configuration table in the README; the defaults here are those of the environment."""
+    """Each field is a setting, declared once (relay.setting); the README's table is made from them, in this order."""
 
-    host: str = "0.0.0.0"
-    port: int = 8080
-    log_level: str = "INFO"
-    public_url: str = ""
-    """`wss://…` to hand out to an applet that asks for its URL; empty: made from the request's Host."""
-
+    elevenlabs_agent_id: str = text("ELEVENLABS_AGENT_ID", about="the agent that takes the calls; or `AGENTS_FILE`")
+    elevenlabs_api_key: str = key(
+        "ELEVENLABS_API_KEY", about="with it the relay uses signed URLs, needed for private agents"
+    )
+    elevenlabs_region: str = choice(
+        "ELEVENLABS_REGION",
+        default="default",
+        choices=tuple(REST_HOSTS),
+        about=f"where your workspace lives: {', '.join(f'`{region}`' for region in REST_HOSTS)}",
+    )
+    elevenlabs_base_url: str = text(
+        "ELEVENLABS_BASE_URL", about="another host instead of the region's: a proxy, a fake"
+    )
+    agents_file: str = text(
+        "AGENTS_FILE", about="TOML with several agents, vendors and fallbacks ([docs/agents.md](docs/agents.md))"
+    )
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Where agents look for the keys of their vendors."""
 
-    agents_file: str = ""
-    elevenlabs_agent_id: str = ""
-    elevenlabs_api_key: str = field(default="", repr=False)
-    elevenlabs_region: str = "default"
-    elevenlabs_base_url: str = ""
+    ambience: str = text(
+        "BACKGROUND_SOUND_FILE",
+        "BG_SOUND_FILE",
+        shown="none",
+        about="ambience: a WAV of any rate and channel count, raw s16le mono 8 kHz (`.pcm`, `.raw`, `.s16le`), or one "
+        "that ships with it: `office`, `call-centre`, `street`, `quiet`, `typing`",
+    )
+    ambience_volume: float = number(
+        "BACKGROUND_SOUND_VOLUME",
+        "BG_SOUND_VOLUME",
+        default=0.3,
+        low=0,
+        high=1,
+        about="0 to 1; at 1 any ambience is at −30 dBFS",
+    )
+    ambience_duck_db: float = number(
+        "BACKGROUND_SOUND_DUCK_DB", default=6, low=0, high=30, about="how much quieter it is while the agent speaks"
+    )
+    fallback_speech: str = text(
+        "FALLBACK_SPEECH_FILE",
+        default="apology",
+        about="what is said to a caller whom no agent can take, before the hand-over: a sound file, `apology` "
+        "(built in) or `none`",
+    )
+    frame_ms: int = integer(
+        "FRAME_MS",
+        default=40,
+        low=_FRAME_STEP_MS,
+        high=1000,
+        about="milliseconds of one outbound frame, a multiple of 20",
+    )
+    lead_ms: int | None = custom(
+        "LEAD_MS",
+        lambda env: _lead_ms(env),
+        default=None,
+        shown="auto",
+        about="how far ahead of real time frames are sent, at least 1.5 frames; `auto` begins at 100 and learns it "
+        "from the line",
+    )
+    chunk_size: int | None = custom(
+        "CHUNK_SIZE",
+        lambda env: env.integer("CHUNK_SIZE", default=0, low=FRAME_UNIT, high=MAX_PAYLOAD) or None,
+        default=None,
+        shown="",
+        about="instead of both: bytes of one outbound frame, a multiple of 320, of which the line holds another; 3200 "
+        "is Exotel's documented minimum",
+    )
 
-    ambience: str = ""
-    """A file, one of BUILT_IN (relay/audio/ambience.py), or empty for none."""
-    ambience_volume: float = 0.3
-    ambience_duck_db: float = 6.0
-    """How much quieter the ambience is while the agent speaks."""
-    fallback_speech: str = "apology"
-    """What callers hear whom no agent can take: a sound file, `apology` (built in) or `none`."""
-    frame_ms: int = 40
-    """Length of one outbound message."""
-    lead_ms: int | None = None
-    """What the line holds right after one was sent; None: learned from the line."""
-    chunk_size: int | None = None
-    """Bytes of one outbound message, instead of both: the line then holds another one while it is sent."""
+    media_token: str = secret(
+        "MEDIA_TOKEN",
+        about="token in the socket's path: `wss://host/media/TOKEN[/ALIAS]`; like all tokens and secrets of ours 16 "
+        "characters or more",
+    )
+    media_basic_auth: BasicAuth | None = custom(
+        "MEDIA_BASIC_AUTH",
+        lambda env: env.basic_auth("MEDIA_BASIC_AUTH"),
+        default=None,
+        shown="",
+        secret=True,
+        about="`user:password`, for `wss://user:password@host/media`; with `MEDIA_TOKEN` as well a call needs both",
+    )
+    media_open: bool = boolean(
+        "MEDIA_OPEN",
+        default=False,
+        about="start with neither: anybody who reaches the port may call. Not needed on a loopback `HOST`",
+    )
+    control_token: str = secret("CONTROL_TOKEN", about="bearer token of `/bg-sound`; off without one")
+    metrics_token: str = secret(
+        "METRICS_TOKEN", about="bearer token of `/metrics` for whoever scrapes from another machine"
+    )
 
-    media_token: str = field(default="", repr=False)
-    media_basic_auth: BasicAuth | None = None
-    media_open: bool = False
-    """Anybody may open the media socket."""
-    control_token: str = field(default="", repr=False)
-    metrics_token: str = field(default="", repr=False)
+    events_url: str = text(
+        "EVENTS_URL", about="where events are posted: `https://…/relay/events` of the webhook function"
+    )
+    events_secret: str = custom(
+        "EVENTS_SECRET",
+        lambda env: next(iter(env.secrets("EVENTS_SECRET")), ""),  # the first signs, all verify: for rotation
+        default="",
+        shown="",
+        secret=True,
+        about="signs them",
+    )
+    store: Path = custom(
+        "STORE",
+        lambda env: _folder(env),
+        default=Path("data"),
+        shown="file:data",
+        about="folder for events and records when there is no `EVENTS_URL`",
+    )
 
-    events_url: str = ""
-    events_secret: str = field(default="", repr=False)
-    store: Path = Path("data")
-    """Where events and records go when there is no events_url."""
-
-    max_calls: int = 200
-    max_call_s: float = 3540
-    start_timeout_s: float = 10
-    drain_s: float = 110
-    stats_s: float = 60
-    ecs_agent_uri: str = ""
-    instance: str = ""
-    """Name of this relay in events."""
+    max_calls: int = integer("MAX_CALLS", default=200, low=1, high=10_000, about="the next one is refused with 503")
+    max_call_s: float = number(
+        "MAX_CALL_SECONDS",
+        default=3540,
+        low=1,
+        high=14_400,
+        about="then the call is handed over with `time_limit`; Exotel cuts at 3,600",
+    )
+    start_timeout_s: float = number(
+        "START_TIMEOUT_SECONDS", default=10, low=1, high=60, about="for a line that says nothing"
+    )
+    drain_s: float = number("DRAIN_SECONDS", default=110, low=0, high=14_400, about="how long SIGTERM waits for calls")
+    stats_s: float = number(
+        "STATS_SECONDS", default=60, low=1, high=3600, about="how often the log says how many calls there are"
+    )
+    public_url: str = custom(
+        "PUBLIC_URL",
+        lambda env: _websocket_url(env, "PUBLIC_URL"),
+        default="",
+        shown="from the request",
+        about="`wss://host` for applets that ask for the socket's address by https",
+    )
+    port: int = integer("PORT", "BRIDGE_PORT", default=8080, low=0, high=65535, about="where to listen")
+    host: str = text("HOST", default="0.0.0.0", about="the address to listen on")
+    log_level: str = choice(
+        "LOG_LEVEL", default="INFO", choices=LOG_LEVELS, about="`DEBUG`, `INFO`, `WARNING`, `ERROR`"
+    )
+    ecs_agent_uri: str = text("ECS_AGENT_URI", about="set by ECS", internal=True)
+    instance: str = text("HOSTNAME", default=socket.gethostname(), about="name of this relay in events", internal=True)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Raises SettingError for the first variable that is wrong."""
         env = Env(environ)
-        settings = cls(
-            host=env.text("HOST", default="0.0.0.0"),
-            port=env.integer("PORT", "BRIDGE_PORT", default=8080, low=0, high=65535),
-            log_level=env.choice("LOG_LEVEL", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR")),
-            public_url=_websocket_url(env, "PUBLIC_URL"),
-            environ=dict(environ),
-            agents_file=env.text("AGENTS_FILE"),
-            elevenlabs_agent_id=env.text("ELEVENLABS_AGENT_ID"),
-            elevenlabs_api_key=env.text("ELEVENLABS_API_KEY"),
-            elevenlabs_region=env.choice("ELEVENLABS_REGION", default="default", choices=tuple(REST_HOSTS)),
-            elevenlabs_base_url=env.text("ELEVENLABS_BASE_URL"),
-            ambience=env.text("BACKGROUND_SOUND_FILE", "BG_SOUND_FILE"),
-            ambience_volume=env.number("BACKGROUND_SOUND_VOLUME", "BG_SOUND_VOLUME", default=0.3, low=0, high=1),
-            ambience_duck_db=env.number("BACKGROUND_SOUND_DUCK_DB", default=6, low=0, high=30),
-            fallback_speech=env.text("FALLBACK_SPEECH_FILE", default="apology"),
-            frame_ms=env.integer("FRAME_MS", default=40, low=_FRAME_STEP_MS, high=1000),
-            lead_ms=_lead_ms(env),
-            chunk_size=env.integer("CHUNK_SIZE", default=0, low=FRAME_UNIT, high=MAX_PAYLOAD) or None,
-            media_token=env.secret("MEDIA_TOKEN"),
-            media_basic_auth=env.basic_auth("MEDIA_BASIC_AUTH"),
-            media_open=env.boolean("MEDIA_OPEN", default=False),
-            control_token=env.secret("CONTROL_TOKEN"),
-            metrics_token=env.secret("METRICS_TOKEN"),
-            events_url=env.text("EVENTS_URL"),
-            events_secret=next(iter(env.secrets("EVENTS_SECRET")), ""),  # the first signs, all verify: for rotation
-            store=_folder(env),
-            max_calls=env.integer("MAX_CALLS", default=200, low=1, high=10_000),
-            max_call_s=env.number("MAX_CALL_SECONDS", default=3540, low=1, high=14_400),
-            start_timeout_s=env.number("START_TIMEOUT_SECONDS", default=10, low=1, high=60),
-            drain_s=env.number("DRAIN_SECONDS", default=110, low=0, high=14_400),
-            stats_s=env.number("STATS_SECONDS", default=60, low=1, high=3600),
-            ecs_agent_uri=env.text("ECS_AGENT_URI"),
-            instance=env.text("HOSTNAME", default=socket.gethostname()),
-        )
+        read = {one.name: one.metadata[KEY].read(env) for one in fields(cls) if KEY in one.metadata}
+        settings = cls(environ=dict(environ), **read)
         settings._check()
         check_proxies(environ)
         return settings
@@ -133,6 +192,12 @@ class Settings:
         if not (self.media_token or self.media_basic_auth or self.media_open or _is_loopback(self.host)):
             expected = "a secret for the media socket's address, or MEDIA_BASIC_AUTH (MEDIA_OPEN=1 lets anybody in)"
             raise SettingError("MEDIA_TOKEN", None, expected)
+
+
+def declared() -> list[Setting]:
+    """All settings that somebody may set, in the order of the documentation."""
+    found: list[Setting] = [one.metadata[KEY] for one in fields(Settings) if KEY in one.metadata]
+    return [one for one in found if not one.internal]
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,0 +1,71 @@
+"""A setting stands once: what README, contract, Terraform and the doctor know of it is what its declaration says."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from relay.settings import Settings, declared
+from scripts.settings_table import README, renewed
+
+ROOT = Path(__file__).parents[3]
+CONTRACT = (ROOT / "docs" / "contracts.md").read_text().split("**Relay**:")[1].split("**Webhook function**")[0]
+BY_NAME = {setting.names[0]: setting for setting in declared()}
+LEAST = {"ELEVENLABS_AGENT_ID": "agent", "MEDIA_OPEN": "1"}
+
+
+def test_the_readmes_table_is_made_from_the_declarations():
+    text = README.read_text(encoding="utf-8")
+    assert renewed(text) == text, "python -m scripts.settings_table writes it"
+
+
+def test_no_variable_is_read_twice():
+    names = [name for setting in declared() for name in setting.names]
+    assert len(names) == len(set(names))
+
+
+def test_a_field_s_default_is_that_of_its_variable():
+    """Tests make Settings by hand, deployments by the environment: both begin alike."""
+    by_hand, read = Settings(), Settings.from_env(LEAST)
+    given = {"elevenlabs_agent_id", "media_open", "environ"}
+    for field in fields(Settings):
+        if field.name not in given:
+            assert getattr(by_hand, field.name) == getattr(read, field.name), field.name
+
+
+@pytest.mark.parametrize("setting", declared(), ids=lambda setting: setting.names[0])
+def test_the_contract_says_the_same_of_it(setting):
+    """By value: the default, and whether it is secret."""
+    name = setting.names[0]
+    found = re.search(rf"`{name}`(\*?)(?:\s\(([^)]*(?:\([^)]*\)[^)]*)*)\))?", CONTRACT)
+    assert found, f"{name} is not in docs/contracts.md"
+    assert bool(found[1]) == setting.secret
+    for other in setting.names[1:]:
+        assert f"`{other}`" in (found[2] or "")
+    said = (found[2] or "").replace("`", "").replace("./", "")
+    if setting.shown and name not in {"PUBLIC_URL", "BACKGROUND_SOUND_FILE"}:
+        assert re.search(rf"(?:^|, ){re.escape(setting.shown)}(?:$|[,;])", said), said
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_terraform_sets_what_exists_and_hides_what_is_secret(cloud):
+    source = (ROOT / "infra" / "terraform" / "modules" / cloud / "relay.tf").read_text()
+    plain = re.search(r"relay_environment = merge\((.*?)\n  \}?\)", source, re.DOTALL)[1]
+    for name in re.findall(r"^\s+([A-Z_]+)\s+=", plain, re.MULTILINE):
+        assert name in BY_NAME, name
+        assert not BY_NAME[name].secret, f"{name} stands in the task's environment"
+    if cloud == "aws":
+        hidden = re.search(r"relay_secrets = merge\((.*?)\n  \)", source, re.DOTALL)[1]
+        for name in re.findall(r"^\s+([A-Z_]+)\s+=", hidden, re.MULTILINE):
+            assert BY_NAME[name].secret, name
+
+
+@pytest.mark.parametrize(
+    "setting", [setting for setting in declared() if setting.limits], ids=lambda setting: setting.names[0]
+)
+def test_its_limits_are_kept(setting):
+    low, high = setting.limits
+    for value in (low - 1, high + 1):
+        with pytest.raises(ValueError, match=rf"^{setting.names[0]}='"):
+            Settings.from_env({**LEAST, setting.names[0]: f"{value:g}"})
