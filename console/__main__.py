@@ -40,11 +40,15 @@ EXTRAS: Final[Mapping[str, str]] = {
 """The extra of the package that brings a command's libraries; for all others it is `tools`."""
 
 
+# An address itself, not the word for its kind: "https://…" in our own sentences stays.
+_ADDRESS: Final = re.compile(r"""[A-Za-z]+://[\w@.\[][^\s'"]*|[^\s'"]*[?&]token=[^\s'"]*""")
+
+
 class _Parser(argparse.ArgumentParser):
     """Complains about arguments without showing an address among them: addresses hold tokens."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(re.sub(r"[A-Za-z]+://\S+|\S*[?&]token=\S*", "(an address)", message))
+        super().error(_ADDRESS.sub("(an address)", message))
 
 
 def main(arguments: list[str] | None = None) -> int:
