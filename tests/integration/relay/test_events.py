@@ -5,11 +5,12 @@ import logging
 
 from msgspec import structs
 
+from common.proof import proves
 from common.signature import Verdict
 from console.replay.found import Found
 from sim.agent_script import AgentScript, Reply, ToolUse
 from sim.caller import Step, When
-from tests.support.relay_world import GREETING, relay_world
+from tests.support.relay_world import EVENTS_SECRET, GREETING, relay_world
 from tests.support.virtual import virtual
 
 WAIT = ()
@@ -48,6 +49,8 @@ async def test_a_call_tells_its_story_in_signed_events(tmp_path):
             assert (event["from"], event["to"]) == ("09876500001", "08047100002")
             assert len(event["event_id"]) == 32
             assert event["at"].endswith("Z")
+        proof = world.agents.conversations[0].variables["call_proof"]  # what its webhook will be believed by
+        assert proves(str(proof), result.call_sid, (EVENTS_SECRET,))
         assert ended["end_reason"] == "caller_hung_up"
         assert ended["agents"][0]["conversation_id"] == ended["conversation_id"]
         assert not (tmp_path / "logs").exists()
