@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from console.calls.source import FolderSource, Source
+from console.calls.source import Source
 
 SUFFIXES = {".wav": "audio/wav", ".mp3": "audio/mpeg"}
 COLUMNS = 1200
@@ -27,7 +27,7 @@ class Sounds:
         """The call's sound as a file on this machine; None when there is none."""
         for suffix in SUFFIXES:
             key = f"audio/{call_sid}{suffix}"
-            if isinstance(self.source, FolderSource):
+            if self.source.folder:
                 path = self.source.folder / key
                 if path.is_file():
                     return path

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 
-from functions.common.store import Store, Stored, StoreError
+from functions.common.store import Listed, Store, Stored, StoreError
 
 
 class FaultyStore:
@@ -44,6 +44,10 @@ class FaultyStore:
     def keys(self, prefix: str) -> Iterator[str]:
         self._check()
         return self._store.keys(prefix)
+
+    def versions(self, prefix: str) -> Iterator[Listed]:
+        self._check()
+        return self._store.versions(prefix)
 
     def _check(self, *, writes: bool = False) -> None:
         if self._takes("throttled"):

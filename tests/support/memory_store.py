@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 
-from functions.common.store import Store, Stored
+from functions.common.store import Listed, Store, Stored
 
 
 class MemoryStore:
@@ -44,6 +44,11 @@ class MemoryStore:
         with self._lock:
             return iter(sorted(key for key in self.objects if key.startswith(prefix)))
 
+    def versions(self, prefix: str) -> Iterator[Listed]:
+        with self._lock:
+            found = [Listed(key, str(self._versions[key]), 0.0) for key in self.objects if key.startswith(prefix)]
+        return iter(sorted(found))
+
     def _put(self, key: str, body: bytes) -> None:
         self._count += 1
         self.objects[key] = body
@@ -80,6 +85,9 @@ class CrashingStore:
 
     def keys(self, prefix: str) -> Iterator[str]:
         return self._step(lambda: self._store.keys(prefix))
+
+    def versions(self, prefix: str) -> Iterator[Listed]:
+        return self._step(lambda: self._store.versions(prefix))
 
     def _step(self, operation):
         number = self.operations

@@ -5,15 +5,26 @@
     swap     replace a key only if it still has that version (S3 If-Match, GCS generation, a lock)
     delete   only ever used below `pending/`
     keys     all keys below a prefix, in order
+    versions the same, each with a text that changes when its content does, and when it was written
 
 That is all the locking there is. Everything but the record and `pending/` is created once and never changed, so who
 loses a race to create has nothing left to do; who loses a race to swap reads again.
+
+What every store promises (tests/integration/functions/test_store_contract.py holds them to it):
+
+    threads   one object may be used by any number of threads at once; several objects, and processes, may share a store
+    wholeness a key has all of its bytes or is not there, also when the writer dies in the middle
+    order     what has been written is read by whoever reads after that, and is listed
+    listing   a key that is there during the whole listing is listed once; one that comes or goes may be or not
+    ABA       the same content may have the same version again, so a swap may succeed although something else was there
+              in between; two contents never share one. What is swapped here depends on the content alone
+    keys      segments of 1 to 128 of A-Z a-z 0-9 . _ -, not only dots, which differ by case, joined by `/`
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 _AT_ONCE = 8  # fewer than the connections that both cloud libraries keep open
 
@@ -30,29 +41,48 @@ class Stored:
     version: str
 
 
+class Listed(NamedTuple):
+    """A key in a listing. `version` changes when the content does, and need not be what `swap` wants to see;
+    `written_at`: Unix seconds."""
+
+    key: str
+    version: str
+    written_at: float
+
+
 class Store(Protocol):
-    """Keys are relative, `/`-separated, of `[A-Za-z0-9._-]`. An operation that can't be done raises StoreError."""
+    """An operation that can't be done raises StoreError."""
 
     def create(self, key: str, body: bytes) -> bool:
         """Write `body` if `key` does not exist; False when it does (and then nothing was changed).
 
         A retry below us may report False for what we wrote ourselves: treat it as "it is there", not as "not mine".
         """
+        ...
 
     def read(self, key: str) -> Stored | None:
         """None when there is no such key."""
+        ...
 
     def read_all(self, keys: Sequence[str]) -> list[Stored | None]:
         """As many times `read`, in the order of `keys`; where a read is a round trip, they are made together."""
+        ...
 
     def swap(self, key: str, body: bytes, version: str) -> bool:
         """Replace `key` if it is still at `version`; False when it has changed or gone."""
+        ...
 
     def delete(self, key: str) -> None:
         """Remove `key`; nothing happens when it is not there."""
+        ...
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Every key that starts with `prefix`, in order."""
+        ...
+
+    def versions(self, prefix: str) -> Iterator[Listed]:
+        """As `keys`, at no more cost."""
+        ...
 
 
 def together(read: Callable[[str], Stored | None], keys: Sequence[str]) -> list[Stored | None]:
@@ -63,16 +93,17 @@ def together(read: Callable[[str], Stored | None], keys: Sequence[str]) -> list[
         return list(pool.map(read, keys))
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, *, read_only: bool = False) -> Store:
     """The store that `STORE` names: `file:DIR`, `s3://BUCKET[/PREFIX]` or `gs://BUCKET[/PREFIX]`.
 
-    A cloud's library is imported only when its store is asked for. Raises ValueError for any other `url`.
+    A cloud's library is imported only when its store is asked for. Raises ValueError for any other `url`. With
+    `read_only` a folder is neither made nor written to, not even for locks.
     """
     scheme, separator, rest = url.partition(":")
     if scheme == "file" and rest:
         from functions.common.store.folder import FolderStore
 
-        return FolderStore(rest)
+        return FolderStore(rest, read_only=read_only)
     bucket, _, prefix = rest.removeprefix("//").partition("/")
     prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
     if separator and rest.startswith("//") and bucket:

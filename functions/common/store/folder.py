@@ -1,6 +1,7 @@
 """The store as a folder: for one machine, and safe between its processes.
 
-A key is a file. It appears whole or not at all: `create` links a finished temporary file into place, which fails when
+A key is a file, and its case counts where the file system's does. It appears whole or not at all: `create` links a
+finished temporary file into place, which fails when
 the name is taken; `swap` and `delete` hold a lock while they compare. A version is the hash of the content.
 """
 
@@ -12,23 +13,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from functions.common.store import Stored, StoreError
+from functions.common.store import Listed, Stored, StoreError
 
 _OWN = ".store"  # locks and unfinished files; keys never start with a dot
 _LOCKS = 64
 
 
 class FolderStore:
-    """Everything below `folder`, which is made when it is not there."""
+    """Everything below `folder`, which is made when it is not there, unless it is only to be read."""
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, *, read_only: bool = False) -> None:
         self._root = Path(folder).absolute()
         self._own = self._root / _OWN
-        with self._failures():
-            self._own.mkdir(parents=True, exist_ok=True)
+        self._read_only = read_only
+        if not read_only:
+            with self._failures():
+                self._own.mkdir(parents=True, exist_ok=True)
+        elif not self._root.is_dir():
+            raise StoreError(f"STORE=file:{self._root}: there is no such folder")
 
     def create(self, key: str, body: bytes) -> bool:
-        target = self._path(key)
+        target = self._writable(key)
         with self._failures(), self._written(target, body) as finished:
             try:
                 os.link(finished, target)
@@ -49,7 +54,7 @@ class FolderStore:
         return [self.read(key) for key in keys]
 
     def swap(self, key: str, body: bytes, version: str) -> bool:
-        target = self._path(key)
+        target = self._writable(key)
         with self._failures(), self._locked(key):
             present = self.read(key)
             if present is None or present.version != version:
@@ -60,24 +65,52 @@ class FolderStore:
             return True
 
     def delete(self, key: str) -> None:
+        target = self._writable(key)
         with self._failures(), self._locked(key):
-            self._path(key).unlink(missing_ok=True)
+            target.unlink(missing_ok=True)
 
     def keys(self, prefix: str) -> Iterator[str]:
-        folder = self._root / prefix.rpartition("/")[0]
-        with self._failures():
-            found = [
-                (Path(path) / name).relative_to(self._root).as_posix()
-                for path, _, names in os.walk(folder)
-                for name in names
-                if not Path(path).is_relative_to(self._own)
-            ]
-        return iter(sorted(key for key in found if key.startswith(prefix)))
+        return iter(sorted(key for key, _ in self._entries(prefix)))
+
+    def versions(self, prefix: str) -> Iterator[Listed]:
+        found = []
+        for key, entry in self._entries(prefix):
+            with self._failures():
+                try:
+                    status = entry.stat()
+                except FileNotFoundError:
+                    continue  # gone since it was listed
+            version = f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}"
+            found.append(Listed(key, version, status.st_mtime))
+        return iter(sorted(found))
+
+    def _entries(self, prefix: str) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+        """The files whose keys start with `prefix`. `os.walk` and `Path.rglob` take three times as long."""
+        folders = [str(self._root / prefix.rpartition("/")[0])]
+        skipped = len(str(self._root)) + 1
+        while folders:
+            with self._failures():
+                try:
+                    entries = list(os.scandir(folders.pop()))
+                except FileNotFoundError:
+                    continue
+            for entry in entries:
+                key = entry.path[skipped:].replace(os.sep, "/")
+                if entry.is_dir():
+                    folders += [] if key == _OWN else [entry.path]
+                elif key.startswith(prefix):
+                    yield key, entry
 
     def _path(self, key: str) -> Path:
-        if any(part in {"", ".", "..", _OWN} for part in key.split("/")):
+        parts = key.split("/")
+        if parts[0] == _OWN or any(part in {"", ".", ".."} for part in parts):
             raise StoreError(f"{key!r} is not a key")
         return self._root / key
+
+    def _writable(self, key: str) -> Path:
+        if self._read_only:
+            raise StoreError(f"STORE=file:{self._root} is open for reading only")
+        return self._path(key)
 
     @contextmanager
     def _written(self, target: Path, body: bytes) -> Iterator[str]:

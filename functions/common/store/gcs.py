@@ -9,7 +9,7 @@ from google.cloud import storage  # type: ignore[import-untyped]  # the library 
 from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-untyped]
 from requests.exceptions import RequestException
 
-from functions.common.store import Stored, StoreError, together
+from functions.common.store import Listed, Stored, StoreError, together
 
 # Every write of ours carries a precondition, so repeating one is safe; a function has seconds for it, not minutes.
 _RETRY = DEFAULT_RETRY.with_timeout(8.0)
@@ -54,9 +54,13 @@ class GcsStore:
                     raise
 
     def keys(self, prefix: str) -> Iterator[str]:
+        return (listed.key for listed in self.versions(prefix))
+
+    def versions(self, prefix: str) -> Iterator[Listed]:
         with self._failures("storage.objects.list"):
             for blob in self._bucket.list_blobs(prefix=self._prefix + prefix, retry=_RETRY, timeout=_TIMEOUT):
-                yield blob.name.removeprefix(self._prefix)
+                key = blob.name.removeprefix(self._prefix)
+                yield Listed(key, str(blob.generation), blob.updated.timestamp())
 
     def _put(self, key: str, body: bytes, *, generation: int) -> bool:
         with self._failures("storage.objects.create"):

@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.common.store import Stored, StoreError, together
+from functions.common.store import Listed, Stored, StoreError, together
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -53,11 +53,15 @@ class S3Store:
             self._s3.delete_object(Bucket=self._bucket, Key=self._prefix + key)
 
     def keys(self, prefix: str) -> Iterator[str]:
+        return (listed.key for listed in self.versions(prefix))
+
+    def versions(self, prefix: str) -> Iterator[Listed]:
         with self._failures("s3:ListBucket"):
             paginator = self._s3.get_paginator("list_objects_v2")
             for page in paginator.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
                 for item in page.get("Contents", []):
-                    yield item["Key"].removeprefix(self._prefix)
+                    key = item["Key"].removeprefix(self._prefix)
+                    yield Listed(key, item["ETag"], item["LastModified"].timestamp())
 
     def _put(self, key: str, body: bytes, **condition: Any) -> bool:
         """True when written, False when the condition did not hold.

@@ -1,5 +1,8 @@
 """The store's contract, held against all three. Everything exactly-once rests on these lines."""
 
+import contextlib
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -108,6 +111,127 @@ def test_no_increment_is_lost_among_racing_swappers(store):
     assert store.read("k/count").body == b"20"
 
 
+def test_many_threads_may_use_one_store(store):
+    """As the functions do: a request a thread, over one client."""
+
+    def use(number: int) -> bool:
+        key, body = f"calls/{number}/events/a", str(number).encode() * 100
+        assert store.create(key, body)
+        stored = store.read(key)
+        assert store.swap(key, body + b"!", stored.version)
+        assert list(store.keys(f"calls/{number}/")) == [key]
+        return store.read(key).body == body + b"!"
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(use, range(24)))
+
+
+def test_two_contents_never_share_a_version(store):
+    """ABA: the same content may have its old version again, and a swap then succeeds; another content never has."""
+    store.create("logs/a", b"A")
+    first = store.read("logs/a").version
+    assert store.swap("logs/a", b"B", first)
+    second = store.read("logs/a").version
+    assert second != first
+    assert not store.swap("logs/a", b"C", first)
+    assert store.swap("logs/a", b"A", second)
+    assert not store.swap("logs/a", b"C", second)
+    swapped = store.swap("logs/a", b"C", first)
+    assert store.read("logs/a").body == (b"C" if swapped else b"A")
+
+
+def test_a_listing_has_what_is_there_all_the_time_while_others_write(store):
+    stay = [f"calls/c/events/{number:02}" for number in range(20)]
+    for key in stay:
+        store.create(key, b"x")
+    stop = threading.Event()
+
+    def come_and_go() -> None:
+        number = 0
+        while not stop.is_set():
+            store.create(f"calls/c/events/{number:02}x", b"y")
+            store.delete(f"calls/c/events/{number:02}x")
+            number = (number + 1) % 20
+
+    with ThreadPoolExecutor(2) as pool:
+        busy = [pool.submit(come_and_go) for _ in range(2)]
+        listings = [list(store.keys("calls/c/")) for _ in range(8)]
+        stop.set()
+        for one in busy:
+            one.result()
+    for listed in listings:
+        assert listed == sorted(set(listed))
+        assert set(stay) <= set(listed)
+
+
+@pytest.mark.parametrize("name", ["A", "a", "0", "-", "_", "a.b", ".hidden", "..x", "x.", ".store", "a-._Z", "n" * 128])
+def test_every_id_can_be_a_part_of_a_key(store, name):
+    keys = [f"calls/{name}/events/{name}.json", f"logs/{name}.json", f"conversations/{name}/call"]
+    for key in keys:
+        assert store.create(key, name.encode())
+    assert [store.read(key).body for key in keys] == [name.encode()] * 3
+    assert list(store.keys(f"calls/{name}/")) == keys[:1]
+    assert list(store.keys("logs/")) == keys[1:2]
+
+
+def test_keys_differ_by_case(store):
+    assert store.create("logs/Abc", b"upper")
+    assert store.create("logs/aBC", b"lower")
+    assert [store.read(key).body for key in store.keys("logs/")] == [b"upper", b"lower"]
+
+
+def test_versions_are_the_keys_with_what_tells_a_change(store):
+    for key in ("logs/b", "logs/a", "logs/c", "other/a"):
+        store.create(key, b"one")
+    before = {listed.key: listed.version for listed in store.versions("logs/")}
+    assert [listed.key for listed in store.versions("logs/")] == ["logs/a", "logs/b", "logs/c"]
+    assert all(abs(listed.written_at - time.time()) < 3600 for listed in store.versions("logs/"))
+    assert store.swap("logs/b", b"two", store.read("logs/b").version)
+    after = {listed.key: listed.version for listed in store.versions("logs/")}
+    assert {key for key in after if after[key] != before[key]} == {"logs/b"}
+
+
+@pytest.mark.parametrize("operation", ["os.link", "os.fsync", "os.replace"])
+def test_a_writer_that_dies_leaves_a_key_whole_or_not_there(tmp_path, monkeypatch, operation):
+    """Within `create` or `swap` of the folder; what the clouds do is one request."""
+    store = FolderStore(tmp_path)
+    store.create("k/kept", b"old")
+    version = store.read("k/kept").version
+
+    class Death(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Death
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"functions.common.store.folder.{operation}", die)
+        for write in (lambda: store.create("k/new", b"new"), lambda: store.swap("k/kept", b"new", version)):
+            with contextlib.suppress(Death):
+                write()
+    assert store.read("k/kept").body in {b"old", b"new"}
+    assert store.read("k/new") is None or store.read("k/new").body == b"new"
+    assert store.create("k/after", b"x")
+    assert set(store.keys("")) <= {"k/after", "k/kept", "k/new"}
+
+
+def test_a_store_for_reading_only_is_neither_made_nor_written(tmp_path):
+    with pytest.raises(StoreError, match="there is no such folder"):
+        FolderStore(tmp_path / "nowhere", read_only=True)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "a").write_bytes(b"x")
+    store = FolderStore(tmp_path, read_only=True)
+    assert [listed.key for listed in store.versions("")] == ["logs/a"]
+    for write in (
+        lambda: store.create("logs/b", b""),
+        lambda: store.swap("logs/a", b"", store.read("logs/a").version),
+        lambda: store.delete("logs/a"),
+    ):
+        with pytest.raises(StoreError, match="for reading only"):
+            write()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "logs"]
+
+
 def test_a_missing_bucket_is_named(s3_client):
     with pytest.raises(StoreError, match="s3://no-such-bucket-here: there is no such bucket"):
         S3Store("no-such-bucket-here").create("k/a", b"")
@@ -124,7 +248,7 @@ def test_a_folder_that_can_not_be_written_is_named(tmp_path):
         FolderStore(tmp_path / "file")
 
 
-@pytest.mark.parametrize("key", ["../escape", "a/../../b", "/absolute", "a//b", ".store/lock-1", "calls/./x"])
+@pytest.mark.parametrize("key", ["../escape", "a/../../b", "/absolute", "a//b", ".store/lock-1", "calls/./x", ".store"])
 def test_a_folder_is_not_left(tmp_path, key):
     with pytest.raises(StoreError):
         FolderStore(tmp_path).create(key, b"")

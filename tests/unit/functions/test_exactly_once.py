@@ -3,92 +3,18 @@
 The model is the simplest run there is: everything delivered once, in the order it happened, nobody dies.
 """
 
-from dataclasses import dataclass
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.common.http import Request
 from tests.support import calls
+from tests.support.history import FIRST, HISTORY, Delivery, deliver, handle, in_order, kept, records
 from tests.support.memory_store import Crash, CrashingStore, MemoryStore
-
-_CALLED = {"CallSid": calls.CALL, "DialWhomNumber": calls.SALES}
-_OTHER = {"call_sid": "other-call", "conversation_id": "conv_02", "stream_sid": "other-stream"}
-
-
-def _other_ended():
-    event = calls.ended("caller_hung_up", 13, **_OTHER)
-    return {**event, "agents": [{**event["agents"][0], "conversation_id": "conv_02"}]}
-
-
-# The second call is of the same caller, and its webhook doesn't say which call it belongs to.
-HISTORY = {
-    "started": calls.signed_event(calls.started()),
-    "requested": calls.signed_event(calls.transfer_requested()),
-    "ended": calls.signed_event(
-        calls.ended("transferred", transfer={"target": "sales", "reason": "r", "summary": "s"})
-    ),
-    "webhook": calls.signed_webhook(calls.post_call(calls.conversation("team_1"))),
-    "passthru": calls.exotel(
-        "passthru",
-        CallSid=calls.CALL,
-        Stream__StreamSID=calls.STREAM,
-        Stream__Status="completed",
-        Stream__Duration="115",
-    ),
-    "dial": calls.exotel("dial-events", EventType="Dial", **_CALLED),
-    "ringing": calls.exotel("dial-events", EventType="Ringing", **_CALLED),
-    "answered": calls.exotel("dial-events", EventType="Answered", **_CALLED),
-    "over": calls.exotel("dial-events", EventType="Terminal", DialCallStatus="completed", **_CALLED),
-    "other started": calls.signed_event(calls.started(11, **_OTHER)),
-    "other ended": calls.signed_event(_other_ended()),
-    "other webhook": calls.signed_webhook(
-        calls.post_call(calls.conversation(call_sid=None, conversation_id="conv_02"))
-    ),
-}
-# Exotel asks for the number after the request for a human was answered: that order the world keeps.
-FIRST = ["requested", "connect"]
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """One try to deliver; `dies_at` the n-th store operation, just before or just after it is done."""
-
-    name: str
-    dies_at: int | None
-    after: bool
-
-
-def handle(request: Request, store) -> int:
-    app = calls.transfer_app(store) if request.path.startswith("/exotel") else calls.webhook_app(store)
-    return app.handle(request).status
-
-
-def deliver(delivery: Delivery, store: MemoryStore) -> None:
-    """Once with the crash, then without: a sender repeats until it has an answer."""
-    request = calls.connect() if delivery.name == "connect" else HISTORY[delivery.name]
-    if delivery.dies_at is not None:
-        try:
-            handle(request, CrashingStore(store, delivery.dies_at, after=delivery.after))
-            return
-        except Crash:
-            pass
-    assert handle(request, store) in {200, 302}
-
-
-def records(store: MemoryStore) -> dict[str, bytes]:
-    return {key: body for key, body in store.objects.items() if key.startswith("logs/")}
-
-
-def kept(store: MemoryStore) -> set[str]:
-    """What is not work in progress. The index by caller also holds conversations that had no call at first."""
-    return {key for key in store.objects if not key.startswith(("pending/", "callers/"))}
 
 
 def model() -> MemoryStore:
     store = MemoryStore()
-    for name in ["started", *FIRST, *(name for name in HISTORY if name not in {"started", "requested"})]:
-        deliver(Delivery(name, None, after=False), store)
+    for delivery in in_order():
+        deliver(delivery, store)
     return store
 
 

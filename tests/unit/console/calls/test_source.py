@@ -74,7 +74,7 @@ def test_what_is_no_store_is_refused_with_what_is(url):
 
 
 def test_a_folder_that_is_not_there_is_not_made(tmp_path):
-    with pytest.raises(ValueError, match="there is no such folder"):
+    with pytest.raises(StoreError, match="there is no such folder. A first call makes one"):
         open_source(f"file:{tmp_path / 'nowhere'}")
     assert list(tmp_path.iterdir()) == []
 

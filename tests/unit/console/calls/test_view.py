@@ -17,7 +17,7 @@ from console.calls.rows import row_of
 from console.calls.search import Filter
 from console.calls.sending import FORMATS
 from console.calls.sound import COLUMNS, Sounds, waveform
-from console.calls.source import FolderSource
+from console.calls.source import open_source
 from console.calls.view import sound_offset_ms, view
 from sim.speech import write_wav
 from tests.support.many_calls import records
@@ -97,7 +97,7 @@ def store_of(folder, record, **pieces):
         path = folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(body if isinstance(body, str) else json.dumps(body))
-    return FolderSource(folder)
+    return open_source(f"file:{folder}")
 
 
 def test_a_call_is_shown_with_its_tools_and_what_it_was_made_of(tmp_path):
@@ -189,8 +189,8 @@ def test_a_waveform_has_a_side_for_each_voice(tmp_path):
     assert found["duration_s"] == 3
     assert [len(side) for side in found["channels"]] == [COLUMNS, COLUMNS]
     assert (max(found["channels"][0]), max(found["channels"][1])) == (0.5, 0)
-    assert Sounds(FolderSource(tmp_path), tmp_path).file("a1") == path
-    assert Sounds(FolderSource(tmp_path), tmp_path).file("a2") is None
+    assert Sounds(open_source(f"file:{tmp_path}"), tmp_path).file("a1") == path
+    assert Sounds(open_source(f"file:{tmp_path}"), tmp_path).file("a2") is None
 
 
 @pytest.mark.parametrize("body", [b"", b"RIFF", b"ID3 but no sound"])
