@@ -43,9 +43,10 @@ class Entry:
         query = given.query_string.decode(errors="replace")
         head = request(given.method, given.path, query, dict(given.headers))
         door = self._app.doors.get((head.method, head.path))
-        if refused := self._app.handle(head) if door is None else refusal(self._app.doors, head):
+        if door is None:
+            return _unread(given, self._app.handle(head))  # 404 or 405
+        if refused := refusal(self._app.doors, head):
             return _unread(given, refused)
-        assert door is not None
         return self._answer(given, head, door)
 
     def _answer(self, given: flask.Request, head: Request, door: Door) -> flask.Response:

@@ -1,6 +1,7 @@
 """The store's contract, held against all three. Everything exactly-once rests on these lines."""
 
 import contextlib
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -261,3 +262,19 @@ def test_a_folder_is_shared_by_processes(tmp_path):
     version = two.read("k/a").version
     assert one.swap("k/a", b"two", version)
     assert not two.swap("k/a", b"three", version)
+
+
+def test_what_a_folder_says_is_written_is_on_the_disk(tmp_path, monkeypatch):
+    """The bytes before the name, and the name before the answer: a power cut must not leave an empty record."""
+    store, done = FolderStore(tmp_path), []
+    for name in ("fsync", "link", "replace"):
+        real = getattr(os, name)
+
+        def spy(*arguments, name=name, real=real):
+            done.append(name)
+            return real(*arguments)
+
+        monkeypatch.setattr(f"functions.common.store.folder.os.{name}", spy)
+    store.create("k/a", b"one")
+    store.swap("k/a", b"two", store.read("k/a").version)
+    assert done == ["fsync", "link", "fsync", "fsync", "replace", "fsync"]

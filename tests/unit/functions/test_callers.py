@@ -2,6 +2,7 @@
 
 import pytest
 
+from common.times import rfc3339
 from tests.support import calls
 from tests.unit.functions.test_connect import World
 
@@ -91,3 +92,23 @@ def test_a_call_the_relay_knows_adopts_nothing(world):
     world.tell(calls.started(conversation_id=None))
     world.tell_webhook("sales", call_sid=None)
     assert world.numbers() == []
+
+
+def test_a_call_of_before_midnight_is_found_after_it():
+    """Callers are filed by the day in UTC, half past five in the morning in India."""
+    world = World(TRANSFER_WAIT_SECONDS="0")
+    midnight = calls.NOW - calls.NOW % 86_400 + 86_400
+    world.clock.now = midnight - 60
+    for event in (calls.started(started_at=rfc3339(midnight - 100)), calls.transfer_requested()):
+        world.webhook.handle(calls.signed_event({**event, "at": rfc3339(midnight - 60)}, now=midnight - 60))
+    world.clock.now = midnight + 10
+    assert world.numbers(CallSid="", Created="Tue, 24 Nov 2026 05:28:20") == [calls.SALES]
+
+
+@pytest.mark.parametrize(("later", "found"), [(200, [calls.SALES]), (400, [])])
+def test_a_call_may_have_ended_minutes_ago(later, found):
+    """A flow may play something, or ask for a key, before it comes to Connect."""
+    world = World(TRANSFER_WAIT_SECONDS="0")
+    world.tell(calls.started(), calls.transfer_requested(), calls.ended("transferred"))
+    world.clock.now = calls.ENDED + later
+    assert world.numbers(CallSid="") == found

@@ -143,3 +143,17 @@ def test_a_conflict_is_read_again_and_nothing_is_lost():
     assert interrupted
     made = calls.record_of(store)
     assert (made["end_reason"], made["sources"]) == ("agent_ended", ["relay", "webhook"])
+
+
+def test_turns_that_begin_alike_are_told_apart():
+    """The relay heard the second only; its time must not go to the first, which has the same first words."""
+    tea, coffee = (turn("caller", f"I would like {what}", at) for what, at in (("tea", 1), ("coffee", 9)))
+    told = [{**one, "offset_ms": number * 1000} for number, one in enumerate((tea, coffee))]
+    made = record(calls.ended(turns=[coffee]), results=[result(turns=told)])
+    assert [one["at"] for one in made["turns"]] == [rfc3339(STARTED), coffee["at"]]
+
+
+def test_a_length_that_cannot_be_one_leaves_the_record_whole():
+    """Kept by an earlier release, which did not look: the record could never be written again."""
+    made = record(results=[result(duration_s=1e14, turns=[{**turn("agent", "Hello", 1), "offset_ms": 1e15}])])
+    assert (made["ended_at"], made["turns"][0]["text"]) == (None, "Hello")

@@ -452,3 +452,23 @@ def test_work_that_makes_us_stumble_for_a_day_is_given_up(world, monkeypatch, ca
         world.sweep(LATER + 3600 * hour)
     assert not world.pending()
     assert "repair_abandoned" in {record.event for record in caplog.records}
+
+
+def test_a_conversation_that_has_only_just_ended_is_left_to_its_webhook(world):
+    """The marker is as old as the stream's start, so it is due before the webhook has had its time."""
+    now = rfc3339(calls.NOW + 250)
+    agent = {**calls.ended()["agents"][0], "ended_at": now}
+    world.tell(calls.started(), {**calls.ended(ended_at=now, agents=[agent]), "at": now})
+    world.conversations["conv_01"] = calls.conversation()
+    world.sweep(calls.NOW + 310)
+    assert not [url for url in world.asked if "conv_01" in url]
+    assert world.sweep(calls.NOW + 560).repaired == 1
+
+
+def test_a_relay_is_given_time_to_say_how_the_call_ended(world):
+    """The vendor's word that a conversation is over can come before the relay's, which is worth more."""
+    world.tell(calls.started())
+    data = calls.conversation(metadata={"start_time_unix_secs": calls.NOW + 150, "call_duration_secs": 100})
+    world.app().handle(calls.signed_webhook(calls.post_call(data)))
+    assert world.sweep(calls.NOW + 310).closed == 0
+    assert world.sweep(calls.NOW + 560).closed == 1
