@@ -46,7 +46,8 @@ from relay.settings import Settings
 
 _SIGNED_URL_TIMEOUT: Final = 4.0  # waited for with a caller on the line: half a second is usual
 _QUEUE_TIMEOUT: Final = 60.0  # the agent's queue may hold a caller for a while; the ambience plays meanwhile
-_GOODBYE_TIMEOUT: Final = 5.0  # after end_call and its last sound the server closes; should it forget, we do
+_GOODBYE_TIMEOUT: Final = 5.0  # after end_call the goodbye comes, or the server closes; should it forget, we do
+_LAST_WORD_TIMEOUT: Final = 0.8  # … and so long after the goodbye has been spoken
 
 
 class ElevenLabsSession(SocketSession):
@@ -59,6 +60,7 @@ class ElevenLabsSession(SocketSession):
         self._signed_url: asyncio.Task[str] | None = None
         self._spoken = FORMATS["pcm_16000"]
         self._goodbye_by: float | None = None
+        self._spoken_until = 0.0  # when what has come would be over, spoken without a pause
         self._last_error = ""
         self._working: set[str] = set()
 
@@ -131,6 +133,7 @@ class ElevenLabsSession(SocketSession):
                 await self._send({"type": "pong", "event_id": event_id})
             case Interrupted(event_id):
                 self._gate.interrupted(event_id)
+                self._spoken_until = 0.0
                 return (Interruption(),)
             case HangingUp():
                 self._hang_up()
@@ -154,11 +157,11 @@ class ElevenLabsSession(SocketSession):
         return ()
 
     def _hang_up(self) -> None:
-        self._goodbye_by = asyncio.get_running_loop().time() + _GOODBYE_TIMEOUT
+        now = asyncio.get_running_loop().time()
+        speaking = self._spoken_until > now
+        self._goodbye_by = self._spoken_until + _LAST_WORD_TIMEOUT if speaking else now + _GOODBYE_TIMEOUT
 
     def _audio(self, chunk: AudioChunk) -> tuple[AgentEvent, ...]:
-        if self._goodbye_by is not None:
-            self._hang_up()
         if not self._gate.admits(chunk.event_id):
             return self._late(len(chunk.data), self._spoken)
         utterance = str(chunk.event_id)
@@ -166,9 +169,13 @@ class ElevenLabsSession(SocketSession):
         events: list[AgentEvent] = [Working(tool, done=True) for tool in self._working]
         self._working.clear()
         if chunk.data:
+            now = asyncio.get_running_loop().time()
+            self._spoken_until = max(now, self._spoken_until) + self._spoken.duration_ms(len(chunk.data)) / 1000
             events.append(Audio(chunk.data, utterance))
         if chunk.is_final:
             events.append(UtteranceDone(utterance))
+        if self._goodbye_by is not None:
+            self._hang_up()
         return tuple(events)
 
     async def _approve(self, call_id: str, tool: str) -> tuple[AgentEvent, ...]:

@@ -733,6 +733,31 @@ def test_a_server_that_forgets_to_close_after_end_call(pinging):
     assert played(story)[-1] == Ended(by_agent=True, reason="ended", detail="1000 end_call without a close")
 
 
+@pytest.mark.parametrize("sound_first", [True, False])
+def test_a_goodbye_that_was_heard_is_not_followed_by_seconds_of_nothing(sound_first):
+    """A server that never closes left the caller for 3.6 s on a line on which all had been said."""
+
+    async def talk(server):
+        await server.say_metadata()
+        if not sound_first:
+            await end_call(server)
+        for _ in range(7):
+            await server.say_audio(bytes(6400), 4)  # 1.4 s, all at once
+        if sound_first:
+            await end_call(server)
+        await asyncio.sleep(60)
+
+    async def story():
+        async with session_with(talk) as (session, _):
+            await session.connect(CALL)
+            began = asyncio.get_running_loop().time()
+            events = await everything(session)
+            assert 1.4 < asyncio.get_running_loop().time() - began <= 1.4 + 1.0
+            return events
+
+    assert played(story)[-1].by_agent
+
+
 def test_a_ping_is_answered_at_once_whatever_it_estimates():
     async def talk(server):
         await server.say_metadata()
