@@ -62,12 +62,11 @@ class AgentLeg:
         self._clock = AnswerClock(agent.first_audio_s, agent.answer_s, self._too_late)
         self._tools = ToolUse(
             session,
-            parts.tools.and_also(Tool(name=END_CALL, run=self._hang_up, done_when=DoneWhen.HEARD)),
-            pacer=parts.pacer,
-            answers=parts.answers,
+            parts.tools.and_also(
+                Tool(name=END_CALL, run=self._hang_up, done_when=DoneWhen.HEARD), *parts.own_tools.get(agent.alias, ())
+            ),
+            parts,
             clock=self._clock,
-            outbox=parts.outbox,
-            log=parts.log,
             spawn=self._spawn,
         )
 

@@ -18,6 +18,7 @@ from relay.agents.telephony.rest import RestCalls
 from relay.agents.vendor import VendorContext
 from relay.call import Call, Services
 from relay.events import Events, FolderDestination, HttpDestination
+from relay.http_tools import own_tools
 from relay.line import UNSENT_LIMIT, Line, await_start
 from relay.logs import LineLimit, log
 from relay.metrics import Metrics
@@ -45,6 +46,8 @@ class Relay:
         self.roster = _roster(settings)
         self._agents = {spec.alias: VENDORS[spec.vendor].configure(spec, settings) for spec in self.roster}
         self.rest_calls = RestCalls()
+        for tool in (tool for spec in self.roster for tool in spec.tools.values()):
+            tool.filled_headers(settings.environ)
         self.metrics = Metrics()
         self.gate = Gate(settings, self.roster)
         self.sounds = Sounds(settings, self.roster)
@@ -68,13 +71,14 @@ class Relay:
     async def lifespan(self, _: web.Application) -> AsyncIterator[None]:
         """Before the first call and after the last."""
         settings = self.settings
-        async with outgoing() as http:
+        async with outgoing() as http, outgoing(public_only=True) as public:
             events = Events(
                 HttpDestination(http, settings.events_url, settings.events_secret)
                 if settings.events_url
                 else FolderDestination(settings.store)
             )
-            self.services = Services(settings, self.roster, self.sounds, events, self.metrics, self.calls)
+            tools = own_tools(self.roster, http, public, settings.environ)
+            self.services = Services(settings, self.roster, self.sounds, events, self.metrics, self.calls, tools)
             self._vendor_context = VendorContext(http, settings, self._new_session, self.rest_calls)
             self._protection = TaskProtection(http, settings.ecs_agent_uri)
             async with Watch(self).running():

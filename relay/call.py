@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -32,7 +32,7 @@ from relay.pacer import Pacer
 from relay.records import CallFacts, EndReason, Quality, Spread
 from relay.settings import Settings
 from relay.sounds import Sounds
-from relay.tools import Tools, ambience_tool, transfer_tool
+from relay.tools import Tool, Tools, ambience_tool, transfer_tool
 from relay.transcript import Transcript
 from relay.uplink import Uplink
 
@@ -50,6 +50,8 @@ class Services:
     events: Events
     metrics: Metrics
     calls: "dict[str, Call]"
+    own_tools: Mapping[str, Sequence[Tool]]
+    """HTTP tools of the user's, by the alias of the agent that has them."""
 
 
 class Call:
@@ -178,6 +180,7 @@ class Call:
             uplink=self._uplink,
             outbox=Outbox(self.log),
             tools=Tools([transfer_tool(self._hand_over.request), ambience_tool(self.change_ambience)]),
+            own_tools=self._services.own_tools,
             hand_over=self._hand_over,
             transcript=self.transcript,
             answers=self._answers,

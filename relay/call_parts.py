@@ -1,6 +1,6 @@
 """What a call's conversation works with."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from relay.metrics import Metrics
 from relay.outbox import Outbox
 from relay.pacer import Pacer
 from relay.records import CallFacts, EndReason, Quality
-from relay.tools import Tools
+from relay.tools import Tool, Tools
 from relay.transcript import Transcript
 from relay.uplink import Uplink
 
@@ -31,6 +31,7 @@ class CallParts:
     uplink: Uplink
     outbox: Outbox
     tools: Tools
+    own_tools: Mapping[str, Sequence[Tool]]
     hand_over: HandOver
     transcript: Transcript
     answers: Answers

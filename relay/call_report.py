@@ -103,5 +103,6 @@ class CallReport:
             agents=[entry.as_json() for entry in facts.agents],
             transfer=transfer.as_json() if transfer else None,
             turns=self._transcript.as_json(),
+            tools=[use.as_json() for use in facts.tools],
             quality=self._quality.as_json(),
         )

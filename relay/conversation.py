@@ -114,7 +114,7 @@ class Conversation:
         parts, began = self._parts, self._loop.time()
         entry = AgentEntry(spec, parts.facts.now())
         parts.facts.agents.append(entry)
-        info = self._info
+        info = replace(self._info, own_tools=tuple(tool.describe(name) for name, tool in spec.tools.items()))
         if len(parts.facts.agents) > 1:
             info = replace(info, said_so_far=parts.transcript.so_far())
         try:

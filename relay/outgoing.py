@@ -9,11 +9,12 @@ from typing import Final
 
 import aiohttp
 from aiohttp import hdrs
+from aiohttp.abc import AbstractResolver
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from common.proxy import proxy_for
-from relay.resolver import LastGoodResolver
+from relay.resolver import LastGoodResolver, PublicOnly
 
 LARGEST_ANSWER: Final = 1024 * 1024  # bytes; a signed URL or the answer to an event has a few hundred
 _KEEP_ALIVE: Final = 60.0
@@ -27,11 +28,15 @@ class RedirectError(aiohttp.ClientResponseError):
     """An answer that points elsewhere."""
 
 
-def outgoing() -> aiohttp.ClientSession:
-    """To be closed. One pool, so that connections and TLS sessions are reused; no limit but those of each request."""
-    connector = aiohttp.TCPConnector(
-        limit=0, keepalive_timeout=_KEEP_ALIVE, resolver=LastGoodResolver(ThreadedResolver())
-    )
+def outgoing(*, public_only: bool = False) -> aiohttp.ClientSession:
+    """To be closed. One pool, so that connections and TLS sessions are reused; no limit but those of each request.
+
+    `public_only`: no name may lead to this machine or its network.
+    """
+    resolver: AbstractResolver = LastGoodResolver(ThreadedResolver())
+    if public_only:
+        resolver = PublicOnly(resolver)
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, resolver=resolver)
     return aiohttp.ClientSession(
         connector=connector,
         timeout=aiohttp.ClientTimeout(total=None),

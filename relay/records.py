@@ -8,12 +8,17 @@ from enum import StrEnum
 from math import ceil
 from typing import Any, Final
 
+import msgspec
+
+from common.masking import mask_text
 from common.phone import to_e164
 from relay.agents.roster import AgentSpec
 from relay.audio.loudness import LevelMeter
 from relay.transcript import timestamp
 
 SCHEMA: Final = 1
+TOOLS_KEPT: Final = 500  # uses of tools a call
+ARGUMENTS_KEPT: Final = 2000  # characters of each
 
 
 class EndReason(StrEnum):
@@ -115,6 +120,35 @@ class Spread:
 
 
 @dataclass(slots=True)
+class ToolEntry:
+    """One use of a tool. `status`: `done`, `error`, `taken back`, or what an HTTP tool was answered.
+
+    `arguments`: as the model wrote them, as JSON, with people's numbers masked.
+    """
+
+    name: str
+    at: datetime
+    arguments: str
+    status: str = ""
+    took_ms: int | None = None
+
+    def done(self, at: datetime, status: str) -> None:
+        """It has finished, or nobody waits for it any more."""
+        self.took_ms = round((at - self.at).total_seconds() * 1000)
+        self.status = status
+
+    def as_json(self) -> dict[str, Any]:
+        """An entry of `tools`."""
+        return {
+            "name": self.name,
+            "at": timestamp(self.at),
+            "ms": self.took_ms,
+            "status": self.status,
+            "arguments": self.arguments,
+        }
+
+
+@dataclass(slots=True)
 class Quality:
     """How good the call was, in numbers. None where there is nothing to measure."""
 
@@ -164,6 +198,8 @@ class CallFacts:
     """The event loop's clock: times inside a call don't jump when somebody sets the machine's."""
     agents: list[AgentEntry] = field(default_factory=list)
     """Every agent that the call was given to, in order."""
+    tools: list[ToolEntry] = field(default_factory=list)
+    """Uses of tools, the first TOOLS_KEPT of them."""
     _began_at: float = 0.0
 
     def __post_init__(self) -> None:
@@ -186,6 +222,14 @@ class CallFacts:
         """Whose agent said it: the utterances of the call's n-th agent begin with `a{n}u` (see Conversation)."""
         number = int(utterance[1 : utterance.index("u")])
         return self.agents[number - 1].agent.vendor
+
+    def note_tool(self, name: str, parameters: Mapping[str, object]) -> ToolEntry:
+        """An agent wants a tool."""
+        arguments = mask_text(msgspec.json.encode(parameters, enc_hook=str).decode())[:ARGUMENTS_KEPT]
+        entry = ToolEntry(name[:80], self.now(), arguments)
+        if len(self.tools) < TOOLS_KEPT:
+            self.tools.append(entry)
+        return entry
 
     def event(self, kind: str, **more: Any) -> dict[str, Any]:
         """An event as it is posted; `kind` is `started`, `transfer_requested` or `ended`."""
@@ -218,6 +262,7 @@ def record_of(ended: Mapping[str, Any]) -> dict[str, Any]:
         **{key: value for key, value in ended.items() if key not in envelope},
         **{side: to_e164(ended[side]) or ended[side] or None for side in ("from", "to")},
         "transfer": {"state": "requested", **transfer, "attempts": []} if transfer else None,
+        "tools": ended.get("tools", []),
         "analysis": None,
         "streams": [],
         "sources": ["relay"],

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from ipaddress import ip_address
 from socket import AF_INET, AddressFamily
 from typing import Final
 
@@ -69,3 +70,26 @@ class LastGoodResolver(AbstractResolver):
             if key not in self._good and len(self._good) >= _KEPT:
                 self._good.pop(next(iter(self._good)))
             self._good[key] = task.result()
+
+
+class PrivateAddressError(OSError):
+    """The name stands for an address that is not public."""
+
+
+class PublicOnly(AbstractResolver):
+    """A resolver that gives no address of this machine or its network, whatever a name server says."""
+
+    def __init__(self, inner: AbstractResolver) -> None:
+        self._inner = inner
+
+    async def resolve(self, host: str, port: int = 0, family: AddressFamily = AF_INET) -> list[ResolveResult]:
+        """Raises PrivateAddressError when there is no other address."""
+        found = await self._inner.resolve(host, port, family)
+        public = [result for result in found if ip_address(result["host"].partition("%")[0]).is_global]
+        if found and not public:
+            raise PrivateAddressError(f"{host} has no public address")
+        return public
+
+    async def close(self) -> None:
+        """No more questions."""
+        await self._inner.close()

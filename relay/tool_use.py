@@ -8,10 +8,8 @@ from typing import Any, Final
 
 from relay.agents.seam import AgentSession, ToolCall
 from relay.answer_clock import AnswerClock
-from relay.answers import Answers
-from relay.logs import CallLog
-from relay.outbox import Outbox
-from relay.pacer import Pacer
+from relay.call_parts import CallParts
+from relay.records import ToolEntry
 from relay.tools import DoneWhen, Tool, ToolResult, Tools
 
 SETTLED_AFTER: Final = (
@@ -25,6 +23,7 @@ _CUT_IN: Final = ToolResult("not done: the caller spoke first. Call it again if 
 class _Use:
     call: ToolCall
     tool: Tool
+    entry: ToolEntry
     task: "asyncio.Task[None] | None" = None
     revocable: bool = True
     """It has not been begun; what has may not be stopped in its middle, unless it can be repeated."""
@@ -37,21 +36,15 @@ class ToolUse:
         self,
         session: AgentSession,
         tools: Tools,
+        parts: CallParts,
         *,
-        pacer: Pacer,
-        answers: Answers,
         clock: AnswerClock,
-        outbox: Outbox,
-        log: CallLog,
         spawn: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
     ) -> None:
         self._session = session
         self._tools = tools
-        self._pacer = pacer
-        self._answers = answers
+        self._parts = parts
         self._clock = clock
-        self._outbox = outbox
-        self._log = log
         self._spawn = spawn
         self._loop = asyncio.get_running_loop()
         self._uses: dict[str, _Use] = {}
@@ -64,7 +57,8 @@ class ToolUse:
         """The agent wants a tool."""
         if call.call_id in self._uses:
             return  # said twice: answered once
-        use = self._uses[call.call_id] = _Use(call, self._tools.find(call.name))
+        tool, parts = self._tools.find(call.name), self._parts
+        use = self._uses[call.call_id] = _Use(call, tool, parts.facts.note_tool(call.name, call.parameters))
         if use.tool.done_when is not DoneWhen.CALLED:
             self._turn_done.clear()
         self._clock.tool_started(call.call_id)
@@ -74,7 +68,7 @@ class ToolUse:
         """The vendor takes a call back and waits for no answer."""
         use = self._uses.get(call_id)
         if use is not None and self._withdraw(use):
-            self._log.happened("tool_cancelled", f"tool {use.call.name} was taken back", tool=use.call.name)
+            self._parts.log.happened("tool_cancelled", f"tool {use.call.name} was taken back", tool=use.call.name)
 
     def caller_cut_in(self) -> None:
         """The caller spoke over the agent's words, or before its turn stood."""
@@ -103,11 +97,17 @@ class ToolUse:
         elif use.tool.done_when is DoneWhen.HEARD:
             await self._turn_settled()
             self.hanging_up = True
-            await self._pacer.played_out()
+            await self._parts.pacer.played_out()
         use.revocable = use.tool.done_when is DoneWhen.CALLED
+        if use.tool.works:
+            self._parts.playout.busy(use.call.call_id)
+            self._parts.pacer.wake()
         result = await use.tool.run(use.call.parameters)
         self._done(use)
-        self._answer(use, result)
+        if use.tool.done_when is DoneWhen.HEARD:  # nobody is left to be told
+            use.entry.status = "done"
+        else:
+            self._answer(use, result)
 
     async def _turn_settled(self) -> None:
         """Until the vendor says that the turn is over, or else until nothing comes any more and all was heard."""
@@ -118,17 +118,20 @@ class ToolUse:
                     await self._turn_done.wait()
                 return
             except TimeoutError:
-                if self._sound_at <= began and not self._pacer.speaking:
+                if self._sound_at <= began and not self._parts.pacer.speaking:
                     return
 
     def _done(self, use: _Use) -> None:
         self._uses.pop(use.call.call_id, None)
         self._clock.tool_done(use.call.call_id)
+        self._parts.playout.busy(use.call.call_id, done=True)
+        use.entry.done(self._parts.facts.now(), "taken back")
         if use.tool.done_when is DoneWhen.HEARD:
             self.hanging_up = False
 
     def _answer(self, use: _Use, result: ToolResult) -> None:
-        self._log.happened(
+        use.entry.status = result.status or ("error" if result.is_error else "done")
+        self._parts.log.happened(
             "tool_answered",
             f"tool {use.call.name[:80]}: {result.text}",
             level=logging.WARNING if result.is_error else logging.INFO,
@@ -136,7 +139,7 @@ class ToolUse:
             is_error=result.is_error,
         )
         call_id = use.call.call_id
-        self._answers.tool(self._loop.time())
-        self._outbox.post(
+        self._parts.answers.tool(self._loop.time())
+        self._parts.outbox.post(
             lambda session: session.answer_tool(call_id, result.text, is_error=result.is_error), session=self._session
         )

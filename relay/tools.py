@@ -29,6 +29,8 @@ class ToolResult:
 
     text: str
     is_error: bool = False
+    status: str = ""
+    """For the record, where there is more to say than that it went well or not: an HTTP status, `timeout`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,8 @@ class Tool:
     name: str
     run: Callable[[Mapping[str, Any]], Awaitable[ToolResult]]
     done_when: DoneWhen = DoneWhen.CALLED
+    works: bool = False
+    """It takes its time, and the caller may hear that."""
 
 
 class Tools:
@@ -46,9 +50,9 @@ class Tools:
     def __init__(self, tools: Iterable[Tool]) -> None:
         self._tools = {tool.name: tool for tool in tools}
 
-    def and_also(self, tool: Tool) -> "Tools":
-        """These, and one more."""
-        return Tools([*self._tools.values(), tool])
+    def and_also(self, *tools: Tool) -> "Tools":
+        """These, and some more."""
+        return Tools([*self._tools.values(), *tools])
 
     def find(self, name: str) -> Tool:
         """The tool called `name`; for one we don't have a row that says so: every call is answered, no agent waits."""

@@ -65,6 +65,7 @@ def fold(call_sid: str, pieces: Pieces) -> Document:
         "turns": with_offsets(_turns(streams, results), started_at),
         "transfer": transfer_of(pieces),
         "analysis": next((result["analysis"] for result in reversed(results) if result.get("analysis")), None),
+        "tools": [use for stream in streams if stream.ended for use in objects(stream.ended, "tools")],
         "quality": (main.last.get("quality") if main else None) or None,
         "streams": sorted(pieces.streams, key=encode),
         "sources": sorted(

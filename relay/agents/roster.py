@@ -16,6 +16,7 @@ first_audio_seconds = 8            # … or has not been heard by then; for agen
 answer_seconds = 12                # … or leaves a caller who has spoken without an answer for so long; 0: no limit
 fallback_speech = "sounds/sorry.wav"   # spoken when no agent is left, before the call is handed over
 options = { region = "india" }     # what the vendor's module knows
+# tools.NAME = { … }               # HTTP tools of your own, see relay/agents/own_tools.py
 """
 
 import tomllib
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from common.env import SettingError
+from relay.agents.own_tools import OwnTool, read_own_tools
 
 ANSWER_SECONDS: Final = 12.0
 
@@ -47,6 +49,7 @@ class AgentSpec:
     first_audio_s: float | None = None
     answer_s: float = ANSWER_SECONDS
     options: Mapping[str, Any] = field(default_factory=dict)
+    tools: Mapping[str, OwnTool] = field(default_factory=dict)
 
 
 class Roster:
@@ -119,6 +122,7 @@ _KINDS: Mapping[str, _Kind] = {
     "first_audio_seconds": _NUMBER,
     "answer_seconds": _NUMBER,
     "options": _TABLE,
+    "tools": _TABLE,
 }
 _WORDS: Mapping[_Kind, str] = {_STRING: "string", _NUMBER: "number", _TABLE: "table"}
 
@@ -162,6 +166,7 @@ def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> A
         first_audio_s=_optional(patience),
         answer_s=float(answer),
         options=table.get("options", {}),
+        tools=read_own_tools(path, alias, table.get("tools", {})),
     )
 
 

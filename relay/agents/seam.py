@@ -62,6 +62,8 @@ class CallInfo:
     line: AudioFormat
     custom_parameters: Mapping[str, str] = field(default_factory=dict)
     said_so_far: tuple[Said, ...] = ()
+    own_tools: tuple[Mapping[str, object], ...] = ()
+    """`name`, `description` and `parameters` of the tools that the relay runs for this agent besides its own."""
     proof: str = field(default="", repr=False)
     """That a conversation belongs to this call (common.proof); for vendors whose account of it comes from elsewhere."""
 

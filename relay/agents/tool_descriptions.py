@@ -52,14 +52,19 @@ _DESCRIPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-def describe(names: Iterable[str], targets: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """`name`, `description` and `parameters` of each tool; `targets` are those that a transfer may name."""
+def describe(
+    names: Iterable[str], targets: Sequence[str] = (), own: Sequence[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """`name`, `description` and `parameters` of each tool; `targets` are those that a transfer may name.
+
+    `own`: tools of the user's, already described.
+    """
     tools = [msgspec.to_builtins(_DESCRIPTIONS[name]) for name in names]
     for tool in tools:
         if tool["name"] == TRANSFER and targets:
             tool["parameters"]["properties"]["target"]["enum"] = list(targets)
             tool["parameters"]["required"] = ["target", *tool["parameters"]["required"]]
-    return tools
+    return [*tools, *(dict(tool) for tool in own)]
 
 
 def parse_arguments(text: str) -> dict[str, Any] | None:

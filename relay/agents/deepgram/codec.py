@@ -113,7 +113,7 @@ def settings_message(options: DeepgramOptions, call: CallInfo) -> dict[str, Any]
         "think": {
             "provider": {"type": options.think_provider, "model": options.think_model},
             "prompt": options.instructions(call),
-            "functions": _described(options),
+            "functions": _described(options, call),
         },
         "speak": {"provider": {"type": "deepgram", "model": options.speak_model}},
     }
@@ -148,6 +148,6 @@ def _listen(options: DeepgramOptions) -> dict[str, Any]:
     return provider
 
 
-def _described(options: DeepgramOptions) -> list[dict[str, Any]]:
-    tools = describe(options.tools, options.transfer_targets)
+def _described(options: DeepgramOptions, call: CallInfo) -> list[dict[str, Any]]:
+    tools = describe(options.tools, options.transfer_targets, call.own_tools)
     return [{**tool, "defer_until_eot": True} if tool["name"] in _DEFERRED else tool for tool in tools]

@@ -180,7 +180,7 @@ def setup(options: GeminiOptions, model: str, call: CallInfo, handle: str = "") 
                 "speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": options.voice}}},
             },
             "systemInstruction": {"parts": [{"text": instructions}]},
-            "tools": [{"functionDeclarations": _described(options)}],
+            "tools": [{"functionDeclarations": _described(options, call)}],
             "realtimeInputConfig": {"automaticActivityDetection": detection},
             "inputAudioTranscription": {},
             "outputAudioTranscription": {},
@@ -191,9 +191,9 @@ def setup(options: GeminiOptions, model: str, call: CallInfo, handle: str = "") 
     }
 
 
-def _described(options: GeminiOptions) -> list[dict[str, Any]]:
+def _described(options: GeminiOptions, call: CallInfo) -> list[dict[str, Any]]:
     """An object without properties is refused as `parameters`: a tool that takes nothing has none."""
-    tools = describe(options.tools, options.transfer_targets)
+    tools = describe(options.tools, options.transfer_targets, call.own_tools)
     for tool in tools:
         if not tool["parameters"]["properties"]:
             del tool["parameters"]

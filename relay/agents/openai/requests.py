@@ -48,7 +48,7 @@ def session_update(options: OpenAIOptions, call: CallInfo, audio: AudioFormat) -
     }
     if options.noise_reduction:
         heard["noise_reduction"] = {"type": options.noise_reduction}
-    tools = [{"type": "function", **tool} for tool in describe(options.tools, options.transfer_targets)]
+    tools = [{"type": "function", **tool} for tool in describe(options.tools, options.transfer_targets, call.own_tools)]
     return {
         "type": "session.update",
         "session": {

@@ -34,11 +34,18 @@ def agent(number, start, vendor="elevenlabs"):
     }
 
 
+def test_what_tools_were_asked_is_kept_of_every_stream():
+    """And an event of a relay of before, which knows no tools, is none the worse."""
+    use = {"name": "order_status", "at": rfc3339(STARTED), "ms": 120, "status": "200", "arguments": "{}"}
+    assert record(calls.ended(tools=[use]))["tools"] == [use]
+    assert record(calls.ended())["tools"] == []
+
+
 def test_every_key_of_the_contract_is_there_even_when_nothing_is_known():
     assert set(record()) == {
         *("schema", "call_sid", "stream_sid", "conversation_id", "agent", "agents", "from", "to"),
         *("started_at", "ended_at", "duration_s", "ended_by", "end_reason", "end_detail"),
-        *("turns", "transfer", "analysis", "quality", "streams", "sources"),
+        *("turns", "tools", "transfer", "analysis", "quality", "streams", "sources"),
     }
 
 

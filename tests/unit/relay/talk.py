@@ -1,7 +1,7 @@
 """A conversation with sessions that do as a test says: real playout, pacer and transcript, nobody on the network."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,7 +23,7 @@ from relay.outbox import Outbox
 from relay.pacer import Pacer
 from relay.records import CallFacts, EndReason, Quality
 from relay.sounds import Apology
-from relay.tools import Tools, ambience_tool, transfer_tool
+from relay.tools import Tool, Tools, ambience_tool, transfer_tool
 from relay.transcript import Transcript
 from relay.uplink import Uplink
 from sim import virtual_time
@@ -151,7 +151,9 @@ class Destination:
 class Talk:
     """One call's conversation. Made inside the event loop."""
 
-    def __init__(self, *sessions: Session, apology: Apology | None = None, **agent: Any) -> None:
+    def __init__(
+        self, *sessions: Session, apology: Apology | None = None, own_tools: Sequence[Tool] = (), **agent: Any
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.loop = loop
         self.began = loop.time()
@@ -186,6 +188,7 @@ class Talk:
             uplink=self.uplink,
             outbox=Outbox(log),
             tools=Tools([transfer_tool(self.hand_over.request), ambience_tool(self.ambience.append)]),
+            own_tools={f"agent_{number}": own_tools for number in range(len(sessions))},
             hand_over=self.hand_over,
             transcript=self.transcript,
             answers=self.answers,

@@ -27,6 +27,7 @@ from relay.hand_over import LIMIT, QUIET
 from relay.records import EndReason
 from relay.sounds import Apology
 from relay.tool_use import SETTLED_AFTER
+from relay.tools import Tool, ToolResult
 from tests.support.virtual import virtual
 from tests.unit.relay.talk import DIED, HUNG_UP, LINE, Destination, Session, Talk, speech
 from tests.unit.relay.tone import noise
@@ -596,6 +597,109 @@ async def test_a_call_that_is_announced_twice_is_done_once():
     await asyncio.sleep(0.1)
     assert len(talk.destination.events) == len(session.sent) == 1
     await talk.over()
+    await talk.stop()
+
+
+# --- tools of one's own ---
+
+
+class LookUp:
+    """A tool that takes its time."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.asked: list[dict] = []
+        self.running = 0
+
+    @property
+    def row(self) -> Tool:
+        return Tool(name="order_status", run=self.run, works=True)
+
+    async def run(self, parameters) -> ToolResult:
+        self.asked.append(parameters)
+        self.running += 1
+        try:
+            await asyncio.sleep(self.seconds)
+        finally:
+            self.running -= 1
+        return ToolResult(f"order {parameters['number']}", status="200")
+
+
+def order(number: int, *, settled: bool = True) -> ToolCall:
+    return ToolCall(f"o{number}", "order_status", {"number": number, "phone": "+919876500001"}, settled=settled)
+
+
+@virtual
+async def test_tools_run_side_by_side_and_each_is_answered():
+    look_up, session = LookUp(2.0), Session()
+    talk = Talk(session, own_tools=[look_up.row])
+    session.put(order(1), order(2))
+    await asyncio.sleep(1)
+    assert look_up.running == 2
+    await asyncio.sleep(1.5)
+    assert sorted(session.sent) == [("o1", "order 1", False), ("o2", "order 2", False)]
+    assert talk.now < 3
+    await talk.stop()
+
+
+@virtual
+async def test_the_record_keeps_what_was_asked_and_how_long_it_took():
+    look_up, session = LookUp(2.0), Session()
+    talk = Talk(session, own_tools=[look_up.row])
+    session.put(order(1), ToolCall("a1", "control_background_sound", {"volume": 11}))
+    await asyncio.sleep(3)
+    one, other = (use.as_json() for use in talk.facts.tools)
+    assert (one["name"], one["ms"], one["status"]) == ("order_status", 2000, "200")
+    assert one["arguments"] == '{"number":1,"phone":"***0001"}'
+    assert (other["name"], other["status"]) == ("control_background_sound", "error")
+    await talk.stop()
+
+
+@virtual
+async def test_a_lookup_that_is_taken_back_is_stopped():
+    """It need not wait for the turn's end, and it need not be finished for nobody."""
+    look_up, session = LookUp(5.0), Session()
+    talk = Talk(session, own_tools=[look_up.row])
+    session.put(order(1, settled=False))
+    await asyncio.sleep(1)
+    assert look_up.running == 1
+    session.put(ToolCancelled("o1"))
+    await asyncio.sleep(0.1)
+    assert look_up.running == 0
+    assert session.sent == []
+    (use,) = talk.facts.tools
+    assert (use.status, use.took_ms) == ("taken back", 1000)
+    await talk.stop()
+
+
+@virtual
+async def test_a_lookup_goes_on_when_the_caller_says_something():
+    look_up, session = LookUp(2.0), Session()
+    talk = Talk(session, own_tools=[look_up.row])
+    session.put(order(1), Interruption())
+    await asyncio.sleep(3)
+    assert session.sent == [("o1", "order 1", False)]
+    await talk.stop()
+
+
+@virtual
+async def test_a_lookup_ends_with_its_call():
+    look_up, session = LookUp(60.0), Session()
+    talk = Talk(session, own_tools=[look_up.row])
+    session.put(order(1))
+    await talk.stop_after(1)
+    assert look_up.running == 0
+
+
+@virtual
+async def test_a_lookup_of_the_agent_before_is_not_told_to_the_next():
+    look_up, first, second = LookUp(3.0), Session(), Session()
+    talk = Talk(first, second, own_tools=[look_up.row])
+    first.put(order(1))
+    await asyncio.sleep(1)
+    first.put(DIED)
+    await asyncio.sleep(5)
+    assert (look_up.running, second.sent) == (0, [])
     await talk.stop()
 
 

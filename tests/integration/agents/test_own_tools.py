@@ -1,0 +1,53 @@
+"""An HTTP tool of the user's, offered to every vendor's model, run by the relay, kept in the record."""
+
+import pytest
+from aiohttp import web
+
+from sim.agent_script import AgentScript, Reply, ToolUse
+from sim.serving import serving
+from tests.integration.agents.world import HOSTED, Entry, lines_heard, world
+from tests.support.virtual import virtual
+
+ASKS = AgentScript(
+    replies=(
+        Reply(on="start", say=("agent_greeting",), tool=ToolUse("order_status", {"number": "A 7"})),
+        Reply(on="tool:order_status", say=("agent_booking",), end_call=True),
+    )
+)
+
+
+@pytest.mark.parametrize("vendor", HOSTED)
+@virtual
+async def test_a_tool_is_offered_called_and_answered(tmp_path, vendor):
+    asked = []
+
+    async def shop(request: web.Request) -> web.Response:
+        asked.append((request.raw_path, request.headers["Authorization"]))
+        return web.json_response({"order": {"state": "shipped yesterday"}})
+
+    app = web.Application()
+    app.router.add_get("/{tail:.*}", shop)
+    async with serving(app) as url:
+        tool = {
+            "description": "Look an order up.",
+            "url": f"{url}/orders/{{number}}",
+            "private": True,
+            "answer": "order.state",
+            "headers": {"Authorization": "Bearer ${SHOP_TOKEN}"},
+            "parameters": {"properties": {"number": {"type": "string"}}, "required": ["number"]},
+        }
+        entry = Entry("front", vendor, ASKS, more={"tools": {"order_status": tool}})
+        async with world(tmp_path, entry, environ={"SHOP_TOKEN": "of-nobody"}) as at:
+            call = await at.call(max_s=30)
+            at.assert_no_violations(call)
+            seen = at.seen("front")
+            assert asked == [("/orders/A%207", "Bearer of-nobody")]
+            assert seen.tool_results == [("order_status", "shipped yesterday")]
+            if vendor != "elevenlabs":  # its tools are set up there
+                assert "order_status" in str(seen.record.setup)
+            (line,) = lines_heard(call, ("agent_booking",))
+            assert line.is_whole
+            record = at.record(call)
+            (use,) = [use for use in record["tools"] if use["name"] == "order_status"]
+            assert (use["status"], use["arguments"]) == ("200", '{"number":"A 7"}')
+            assert use["ms"] is not None
