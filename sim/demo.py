@@ -92,6 +92,10 @@ def keep(outcome: Outcome, folder: Path) -> Traces:
     write_wav(sound, call.rate_hz, call.said, call.heard)
     draw(outcome, picture)
     record = folder / "data" / "logs" / f"{call.call_sid}.json"
+    beside = folder / "data" / "audio" / f"{call.call_sid}.wav"  # where the explorer looks for a call's sound
+    beside.parent.mkdir(exist_ok=True)
+    beside.unlink(missing_ok=True)
+    beside.hardlink_to(sound)
     return Traces(record, sound, picture, (folder / "relay.log", folder / "functions.log"))
 
 
@@ -110,6 +114,7 @@ def report(console: Console, outcome: Outcome, traces: Traces) -> None:
         *(("log", log) for log in traces.logs),
     ):
         console.print(f"  {escape(str(path))}  [dim]{name}[/]", soft_wrap=True, highlight=False)
+    console.print("  in a page, with its sound: make calls", highlight=False)
     if outcome.call.machine_was_late:
         late = f"This machine was itself late by {outcome.call.late_max_s:.2f} s: holes in the sound may be its own."
         console.print(f"\n[yellow]{late}[/]", soft_wrap=True)

@@ -24,10 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "store",
         nargs="?",
-        default=os.environ.get("STORE") or f"file:{ROOT / 'data'}",
+        default=os.environ.get("STORE", ""),
         metavar="STORE",
         help="file:DIR, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX, read with your own cloud credentials "
-        "(default: the variable STORE, else data/)",
+        "(default: the variable STORE, else what was called last here: data/, or a demo's below out/)",
     )
     parser.add_argument(
         "--index",
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Exit status 2 for a store that can't be looked at."""
     try:
-        source = open_source(options.store)
+        source = open_source(options.store or latest_store(Path.cwd()))
         index = Index(source.name, options.index)
         with tempfile.TemporaryDirectory(prefix="console-calls-") as cache:
             explorer = Explorer(source, index, Refresh(source, index), Sounds(source, Path(cache)))
@@ -51,6 +51,18 @@ def run(options: argparse.Namespace) -> int:
         print(f"calls: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def latest_store(folder: Path) -> str:
+    """Where the last call of this machine was kept: data/ of softphone and `make run`, or a demo's of out/.
+
+    data/ where there is none yet, which the source then says.
+    """
+    stores = [folder / "data", *(folder / "out").glob("*/data")]
+    newest = {
+        store: max((one.stat().st_mtime for one in (store / "logs").glob("*.json")), default=0.0) for store in stores
+    }
+    return f"file:{max(stores, key=lambda store: newest[store])}"
 
 
 async def _serve(explorer: Explorer, options: argparse.Namespace) -> None:

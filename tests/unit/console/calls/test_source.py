@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 
+from console.calls.command import latest_store
 from console.calls.index import Index
 from console.calls.refresh import Refresh
 from console.calls.source import open_source
@@ -115,3 +116,16 @@ def test_only_what_is_new_or_has_changed_is_read(tmp_path):
         found = dict(connection.execute("SELECT call_sid, end_reason FROM calls").fetchall())
     assert found.keys() == {one["call_sid"] for one in kept} - {kept[1]["call_sid"]}
     assert found[kept[0]["call_sid"]] == "time_limit"
+
+
+def test_without_a_store_the_last_call_of_this_machine_is_looked_at(tmp_path):
+    """After `make demo`, `make calls` told of an empty data/ and advised `make demo`."""
+    assert latest_store(tmp_path) == f"file:{tmp_path / 'data'}"
+    for place, at in (("data", 1000), ("out/reception/data", 3000), ("out/failover/data", 2000)):
+        logs = tmp_path / place / "logs"
+        logs.mkdir(parents=True)
+        (logs / "a.json").write_text("{}")
+        os.utime(logs / "a.json", (at, at))
+    assert latest_store(tmp_path) == f"file:{tmp_path / 'out/reception/data'}"
+    os.utime(tmp_path / "data/logs/a.json", (4000, 4000))
+    assert latest_store(tmp_path) == f"file:{tmp_path / 'data'}"
