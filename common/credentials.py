@@ -16,10 +16,15 @@ def same(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode(errors="surrogatepass"), expected.encode())
 
 
+def same_as_one(given: str, accepted: str) -> bool:
+    """`accepted`: one secret, or several with commas while one is rotated; empty accepts nothing."""
+    return sum(same(given, secret) for secret in accepted.split(",") if secret) > 0  # all are compared, whichever fits
+
+
 def bearer_matches(authorization: str | None, token: str) -> bool:
-    """`Authorization: Bearer TOKEN`. An empty `token` matches nobody."""
+    """`Authorization: Bearer TOKEN`; `token` as `same_as_one` has it. An empty one matches nobody."""
     scheme, _, given = (authorization or "").partition(" ")
-    return bool(token) and scheme.lower() == "bearer" and same(given.strip(), token)
+    return scheme.lower() == "bearer" and same_as_one(given.strip(), token)
 
 
 @dataclass(frozen=True, slots=True)

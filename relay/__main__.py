@@ -32,7 +32,10 @@ async def serve(settings: Settings) -> None:
         raise unusable(error, settings.host, settings.port) from error
     port = serving.addresses[0][1]
     log.info("listening on port %d", port, extra={"event": "listening", "port": port})
-    await stop.wait()
+    ends = [asyncio.create_task(event.wait()) for event in (stop, app[RELAY].leave)]
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for waiting in ends:
+        waiting.cancel()
     await app[RELAY].drain()
     await serving.cleanup()
 

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 from aiohttp import web
 
-from common.credentials import bearer_matches, same
+from common.credentials import bearer_matches, same_as_one
 from common.forwarded import proxied, secure
 from relay.agents.roster import Roster
 from relay.settings import Settings
@@ -46,7 +46,7 @@ class Gate:
         """`segments`: what the path has after the route, `[TOKEN[/ALIAS]]`; without a configured token `[ALIAS]`."""
         rest = segments
         if self._token:
-            if not segments or not same(segments[0], self._token):
+            if not segments or not same_as_one(segments[0], self._token):
                 return Refusal(401, "unauthorized")
             rest = segments[1:]
         if self._basic is not None and not self._basic.matches(authorization):

@@ -17,6 +17,7 @@ from relay.agents.telephony.rest import PATH as REST_PATH
 from relay.agents.telephony.rest import RestCalls
 from relay.agents.vendor import VendorContext
 from relay.call import Call, Services
+from relay.ecs import Ecs
 from relay.events import Events, FolderDestination, HttpDestination
 from relay.http_tools import own_tools
 from relay.line import UNSENT_LIMIT, Line, await_start
@@ -25,6 +26,7 @@ from relay.metrics import Metrics
 from relay.operating import Operating
 from relay.outgoing import outgoing
 from relay.records import EndReason
+from relay.retirement import Retirement
 from relay.settings import Settings
 from relay.sounds import Sounds
 from relay.task_protection import TaskProtection
@@ -55,6 +57,8 @@ class Relay:
         self.draining = False
         self._ending = False
         self.streams = 0
+        self.leave = asyncio.Event()
+        """Set when there is nothing left to do here."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._leave_by = 0.0
@@ -81,7 +85,10 @@ class Relay:
             self.services = Services(settings, self.roster, self.sounds, events, self.metrics, self.calls, tools)
             self._vendor_context = VendorContext(http, settings, self._new_session, self.rest_calls)
             self._protection = TaskProtection(http, settings.ecs_agent_uri)
-            async with Watch(self).running():
+            retire, leave = self._protection.retire, self.leave.set
+            ecs = Ecs(http, settings.environ)
+            self.retirement = Retirement(ecs, changed=retire, leave=leave, idle=self._idle.wait)
+            async with Watch(self).running(*([self.retirement.follow()] if ecs.there else [])):
                 yield
             await self._protection.close()
             await events.drain(max(0.0, self._leave_by - asyncio.get_running_loop().time()))
@@ -109,6 +116,11 @@ class Relay:
         # none left before the limit: what is under way to the functions has the same time to arrive
         self._leave_by = min(self._leave_by, loop.time() + _SHUTDOWN_GRACE)
         log.info("drained", extra={"event": "drained", "calls": self.streams})
+
+    @property
+    def taking_calls(self) -> bool:
+        """Whether new calls are meant for this relay: not while it drains or is retired. It may be full."""
+        return not self.draining and not self.retirement.retired
 
     def _queued_s(self) -> float:
         return sum(call.queued_s for call in self.calls.values())

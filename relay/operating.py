@@ -28,6 +28,7 @@ class Operating:
         return [
             web.get("/health", self.health),
             web.get("/ready", self.ready),
+            web.get("/balance", self.balance),
             web.get("/metrics", self.metrics),
             web.get("/bg-sound", self.bg_sound),
             web.post("/bg-sound", self.bg_sound),
@@ -38,12 +39,19 @@ class Operating:
         return self._answer(request, {"status": "ok"}, {"calls": self._relay.streams})
 
     async def ready(self, request: web.Request) -> web.Response:
-        """Takes calls: 503 when draining or full."""
+        """Takes calls: 503 when draining, retired or full."""
         relay, limit = self._relay, self._settings.max_calls
-        status = "draining" if relay.draining else "full" if relay.streams >= limit else "ready"
+        status = "draining" if relay.draining else "" if relay.taking_calls else "retired"
+        status = status or ("full" if relay.streams >= limit else "ready")
         ready = {"status": "ready" if status == "ready" else "not ready"}
         details = {"status": status, "calls": relay.streams, "max_calls": limit}
         return self._answer(request, ready, details, 200 if status == "ready" else 503)
+
+    async def balance(self, request: web.Request) -> web.Response:
+        """For the load balancer: new calls may come. 503 when retired. 200 when full or draining: ECS looks at the same
+        check, and would replace a relay that has only much to do."""
+        retired = self._relay.retirement.retired
+        return self._answer(request, {"status": "retired" if retired else "ok"}, {}, 503 if retired else 200)
 
     async def metrics(self, request: web.Request) -> web.Response:
         """For Prometheus: with METRICS_TOKEN, or from this machine."""

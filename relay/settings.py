@@ -90,10 +90,14 @@ class Settings:
         "is Exotel's documented minimum",
     )
 
-    media_token: str = secret(
+    media_token: str = custom(
         "MEDIA_TOKEN",
+        lambda env: ",".join(env.secrets("MEDIA_TOKEN")),
+        default="",
+        shown="",
+        secret=True,
         about="token in the socket's path: `wss://host/media/TOKEN[/ALIAS]`; like all tokens and secrets of ours 16 "
-        "characters or more",
+        "characters or more; two with a comma, the new one first, while it is rotated",
     )
     media_basic_auth: BasicAuth | None = custom(
         "MEDIA_BASIC_AUTH",
@@ -108,7 +112,14 @@ class Settings:
         default=False,
         about="start with neither: anybody who reaches the port may call. Not needed on a loopback `HOST`",
     )
-    control_token: str = secret("CONTROL_TOKEN", about="bearer token of `/bg-sound`; off without one")
+    control_token: str = custom(
+        "CONTROL_TOKEN",
+        lambda env: ",".join(env.secrets("CONTROL_TOKEN")),
+        default="",
+        shown="",
+        secret=True,
+        about="bearer token of `/bg-sound`; off without one",
+    )
     metrics_token: str = secret(
         "METRICS_TOKEN", about="bearer token of `/metrics` for whoever scrapes from another machine"
     )
@@ -160,6 +171,9 @@ class Settings:
         "LOG_LEVEL", default="INFO", choices=LOG_LEVELS, about="`DEBUG`, `INFO`, `WARNING`, `ERROR`"
     )
     ecs_agent_uri: str = text("ECS_AGENT_URI", about="set by ECS", internal=True)
+    metrics_namespace: str = text(
+        "METRICS_NAMESPACE", about="CloudWatch's, for how full the relay is; Terraform sets it on AWS"
+    )
     instance: str = text("HOSTNAME", default=socket.gethostname(), about="name of this relay in events", internal=True)
 
     @classmethod

@@ -1,11 +1,13 @@
 """Keeps ECS from stopping a task that has calls.
 
-While a task is protected, neither a deployment nor autoscaling takes it away. The container asks for that itself, at an
+While a task is protected, neither a deployment nor autoscaling takes it away; so it gives that up when it retires
+(relay.retirement). The container asks for that itself, at an
 endpoint that only it can reach (`ECS_AGENT_URI`); the task's role needs `ecs:UpdateTaskProtection`. Protection ends by
 itself, so a relay that hangs does not stay for ever, and is renewed while there are calls.
 """
 
 import asyncio
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -31,6 +33,7 @@ class TaskProtection:
         self._http = http
         self._url = f"{agent_uri.rstrip('/')}/task-protection/v1/state" if agent_uri else ""
         self._calls = 0
+        self._retired = False
         self._idle_since = 0.0
         self._renew_at = 0.0
         self._may_be_protected = False
@@ -41,12 +44,20 @@ class TaskProtection:
         """Tell how many calls there are now. Returns at once, whatever ECS does; needs a running loop."""
         if not self._url:
             return
-        if not calls:
+        if not calls and not self._retired:
             self._idle_since = asyncio.get_running_loop().time()
         self._calls = calls
         self._changed.set()
         if self._worker is None:
             self._worker = asyncio.create_task(self._follow(), name="task protection")
+
+    def retire(self, retired: bool) -> None:
+        """Give up protection at once, whatever calls there are: ECS is to deregister the task; its calls go on."""
+        self._retired = retired
+        if retired:
+            self._idle_since = -math.inf
+        if self._worker is not None:
+            self._changed.set()
 
     async def close(self) -> None:
         """Stop following. Protection is left as it is: whoever closes this is about to end the task itself."""
@@ -64,7 +75,7 @@ class TaskProtection:
             if due is None or loop.time() < (due := max(due, not_before)):
                 await self._wait(due)
                 continue
-            wanted, asked_at = self._calls > 0, loop.time()
+            wanted, asked_at = self._wanted, loop.time()
             # an answer that got lost may have been a yes: what was asked for is also taken back
             self._may_be_protected |= wanted
             if await self._put(wanted):
@@ -75,9 +86,13 @@ class TaskProtection:
                 not_before = loop.time() + retry_s
                 retry_s = min(retry_s * 2, RETRY_MOST_S)
 
+    @property
+    def _wanted(self) -> bool:
+        return self._calls > 0 and not self._retired
+
     def _due(self) -> float | None:
         """When the next request is due, loop time; None while there is nothing to ask for."""
-        if self._calls:
+        if self._wanted:
             return self._renew_at
         return self._idle_since + CLEAR_AFTER_S if self._may_be_protected else None
 

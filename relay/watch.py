@@ -1,11 +1,12 @@
 """What a relay looks after by the clock: its calls, its event loop, its statistics."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from relay.logs import log
+from relay.utilisation import embedded, utilisation
 
 if TYPE_CHECKING:
     from relay.app import Relay
@@ -21,9 +22,9 @@ class Watch:
         self._loop_lag_max = 0.0
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """For as long as the block runs."""
-        tasks = [asyncio.create_task(self._look()), asyncio.create_task(self._report())]
+    async def running(self, *others: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+        """For as long as the block runs, and `others` beside it."""
+        tasks = [asyncio.create_task(one) for one in (self._look(), self._report(), *others)]
         yield
         for task in tasks:
             task.cancel()
@@ -49,16 +50,17 @@ class Watch:
         relay = self._relay
         while True:
             await asyncio.sleep(relay.settings.stats_s)
-            log.info(
-                "%d calls",
-                relay.streams,
-                extra={
-                    "event": "relay_stats",
-                    "calls": relay.streams,
-                    "max_calls": relay.settings.max_calls,
-                    "draining": relay.draining,
-                    "loop_lag_ms_max": round(self._loop_lag_max * 1000, 1),
-                    "refused_total": relay.metrics.total(relay.metrics.refused),
-                },
-            )
+            percent = utilisation(relay.streams, relay.settings.max_calls)
+            namespace = relay.settings.metrics_namespace if relay.taking_calls else ""
+            fields = {
+                "event": "relay_stats",
+                "calls": relay.streams,
+                "max_calls": relay.settings.max_calls,
+                "utilisation": percent,
+                "taking_calls": relay.taking_calls,
+                "draining": relay.draining,
+                "loop_lag_ms_max": round(self._loop_lag_max * 1000, 1),
+                "refused_total": relay.metrics.total(relay.metrics.refused),
+            }
+            log.info("%d calls", relay.streams, extra=fields | (embedded(namespace, percent) if namespace else {}))
             self._loop_lag_max = 0.0

@@ -161,3 +161,13 @@ def test_secrets_are_compared_in_constant_time(monkeypatch):
     gate(basic=USER).judge([], basic("wrong"))
     bearer_matches("Bearer wrong", "s3cret")
     assert spied == [TOKEN.encode(), USER.encode(), b"s3cret"]
+
+
+def test_while_a_token_is_rotated_the_one_before_opens_too():
+    """Rotating the media token must refuse no call: Exotel has the old address until the new one is pasted."""
+    rotated = gate(token="new-token-of-nobody,old-token-of-nobody")
+    for token in ("new-token-of-nobody", "old-token-of-nobody"):
+        assert rotated.judge([token], None) == Admission("")
+        assert bearer_matches(f"Bearer {token}", "new-token-of-nobody,old-token-of-nobody")
+    for stranger in ("new-token-of-nobody,old-token-of-nobody", "", ","):
+        assert rotated.judge([stranger], None) == Refusal(401, "unauthorized")

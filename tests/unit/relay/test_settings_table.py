@@ -56,9 +56,10 @@ def test_terraform_sets_what_exists_and_hides_what_is_secret(cloud):
         assert name in BY_NAME, name
         assert not BY_NAME[name].secret, f"{name} stands in the task's environment"
     if cloud == "aws":
-        hidden = re.search(r"relay_secrets = merge\((.*?)\n  \)", source, re.DOTALL)[1]
-        for name in re.findall(r"^\s+([A-Z_]+)\s+=", hidden, re.MULTILINE):
-            assert BY_NAME[name].secret, name
+        hidden = re.search(r"relay_own_secrets = \{(.*?)\n  \}", source, re.DOTALL)[1]
+        names = re.findall(r"([A-Z_]+) = \"", hidden)
+        assert {"MEDIA_TOKEN", "EVENTS_SECRET"} <= set(names)
+        assert all(BY_NAME[name].secret for name in names), names
 
 
 @pytest.mark.parametrize(
