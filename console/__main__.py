@@ -27,6 +27,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "replay": ("console.replay.command", "deliver events that a relay gave up on, out of its log"),
     "rehearse": ("console.rehearse.command", "let rehearsed callers try an agent, and judge what they heard"),
     "deploy": ("console.deploy.command", "deploy to AWS or Google Cloud, check a deployment, or take it down"),
+    "rollback": ("console.rollback.command", "go back to the release before: relay and functions, in a minute"),
+    "environments": ("console.environments.command", "list installations: name, region, where the state is"),
 }
 EXTRAS: Final[Mapping[str, str]] = {
     "demo": "demo",

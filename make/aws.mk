@@ -1,9 +1,15 @@
-.PHONY: plan-aws deploy-aws destroy-aws
+.PHONY: plan-aws deploy-aws rollback-aws destroy-aws environments
 plan-aws: package $(VENV)/.installed-tools $(VENV)/.installed-functions-aws ## what a deploy to AWS would change; changes nothing
 	$(BIN)/python -m console deploy aws plan
 
 deploy-aws: package $(VENV)/.installed-tools $(VENV)/.installed-functions-aws ## deploy to AWS and say what to paste where (docs/aws.md)
 	$(BIN)/python -m console deploy aws
+
+rollback-aws: $(VENV)/.installed-relay $(VENV)/.installed-functions-aws ## go back to the release before, on AWS
+	$(BIN)/python -m console rollback aws
+
+environments: $(VENV)/.installed-relay ## installations that the files describe, and where the state of each is
+	$(BIN)/python -m console environments
 
 destroy-aws: $(VENV)/.installed-tools $(VENV)/.installed-functions-aws ## take everything down again; refuses while there are records (docs/aws.md)
 	$(BIN)/python -m console deploy aws destroy

@@ -1,4 +1,4 @@
-.PHONY: package-gcp plan-gcp deploy-gcp destroy-gcp
+.PHONY: package-gcp plan-gcp deploy-gcp rollback-gcp destroy-gcp
 package-gcp: $(VENV)/.installed-relay
 	$(BIN)/python scripts/package_functions.py --cloud gcp
 
@@ -7,6 +7,9 @@ plan-gcp: package-gcp $(VENV)/.installed-tools ## what a deploy to Google Cloud 
 
 deploy-gcp: package-gcp $(VENV)/.installed-tools ## deploy to Google Cloud and say what to paste where (docs/gcp.md)
 	$(BIN)/python -m console deploy gcp
+
+rollback-gcp: $(VENV)/.installed-relay ## go back to the release before, on Google Cloud
+	$(BIN)/python -m console rollback gcp
 
 destroy-gcp: $(VENV)/.installed-tools ## take everything down again; refuses while there are records (docs/gcp.md)
 	$(BIN)/python -m console deploy gcp destroy

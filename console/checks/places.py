@@ -8,7 +8,6 @@ from pathlib import Path
 from yarl import URL
 
 from console.checks.functions import EVENTS_PATH
-from console.checks.relay_address import RelayAddress
 from console.deployment.steps import ROOT, StepError
 from console.deployment.terraform import Terraform
 
@@ -70,20 +69,19 @@ def _of_cloud(cloud: str, root: Path) -> tuple[Places, dict[str, str]]:
     except (StepError, OSError, ValueError) as error:
         why = str(error).removeprefix("terraform output -json: ").partition(": Reason")[0]
         raise PlaceError(f"{files}: terraform's outputs can't be read ({why}); run make plan-{cloud} first") from None
+    from console.deployment import addresses  # here: AWS's library takes a while, and most commands do without
+
     try:
-        places = Places(
-            relay_url=outputs["voicebot_url"],
-            connect_url=outputs["connect_primary_url"],
-            passthru_url=outputs["passthru_url"],
-            webhook_url=outputs["elevenlabs_webhook_url"],
-        )
+        pasted = addresses.addresses(outputs, addresses.store(cloud, outputs))
         bucket = outputs["records_bucket"]
     except KeyError:
         raise PlaceError(f"{files}: nothing is deployed from here; make deploy-{cloud} does it") from None
-    # the tokens are made by the deployment, and known from its addresses only
+    except StepError as error:
+        raise PlaceError(f"{files}: {error}") from None
+    places = Places(pasted.voicebot, pasted.connect, pasted.passthru, pasted.webhook)
     known = {
-        "MEDIA_TOKEN": RelayAddress.parse(places.relay_url).token,
-        "EXOTEL_TOKEN": URL(places.connect_url).query.get("token", ""),
+        "MEDIA_TOKEN": pasted.media_token,
+        "EXOTEL_TOKEN": pasted.exotel_token,
         "STORE": f"{scheme}://{bucket}",
     }
     return places, known
@@ -111,7 +109,7 @@ def _of_this_machine(environ: Mapping[str, str], root: Path) -> tuple[Places, di
 def _of_hosts(environ: Mapping[str, str], relay: str, functions: str) -> Places:
     places = Places()
     if relay := relay.strip().rstrip("/"):
-        token = environ.get("MEDIA_TOKEN", "").strip()
+        token = environ.get("MEDIA_TOKEN", "").partition(",")[0].strip()
         places = replace(places, relay_url=f"{relay}/media" + (f"/{token}" if token else ""))
     if functions := functions.strip().rstrip("/"):
         query = f"?token={token}" if (token := environ.get("EXOTEL_TOKEN", "").partition(",")[0].strip()) else ""

@@ -1,23 +1,36 @@
 """A deployment to AWS (docs/aws.md): plan, deploy, destroy."""
 
 import base64
+import json
 import os
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from console.deployment import paste, public_checks, relay_image, settings, steps
+from console.deployment import guard, installation, paste, public_checks, relay_image, rollout, secrets, settings, steps
+from console.deployment.addresses import Addresses, SecretsManager, addresses, store
+from console.deployment.installation import Installation
 from console.deployment.public_checks import CheckError
 from console.deployment.steps import ROOT, Problems, StepError
 from console.deployment.terraform import Terraform
 
 FILES = "infra/terraform/aws"
 NAMES = {**settings.SETTINGS, "HOSTED_ZONE_ID": "hosted_zone_id", "AWS_REGION": "region"}
+KEPT = (
+    "aws_s3_bucket",
+    "aws_s3_bucket_ownership_controls",
+    "aws_s3_bucket_public_access_block",
+    "aws_s3_bucket_server_side_encryption_configuration",
+    "aws_s3_bucket_versioning",
+    "aws_s3_bucket_lifecycle_configuration",
+    "aws_s3_bucket_policy",
+)
+"""What Terraform itself refuses to destroy: the records' bucket and its settings."""
 PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 RUNNING_PATIENCE_S = 900.0
 PUBLIC_PATIENCE_S = 900.0  # a new name in DNS, and CloudFront, take their time
@@ -37,14 +50,23 @@ def check_tools(*engine: str) -> None:
         raise Problems(lines)
 
 
-def backend(given: Mapping[str, str]) -> dict[str, str]:
+def place(given: Mapping[str, str], variables: Mapping[str, str], files: Path) -> Installation:
+    """The installation that settings and files name, in the account that the credentials are for. Raises Problems."""
+    chosen = installation.variables_file(given, files)
+    account: str = boto3.client("sts", region_name="us-east-1").get_caller_identity()["Account"]
+    region = installation.declared("region", variables, files, chosen, "ap-south-1")
+    name = installation.declared("name", variables, files, chosen, installation.DEFAULT_NAME)
+    return Installation(account, region, name, chosen)
+
+
+def backend(given: Mapping[str, str], where: Installation) -> dict[str, str]:
     """Where the state goes: STATE_BUCKET, or nothing, which means a file here."""
     if not (bucket := given.get("STATE_BUCKET")):
         return {}
     return {
         "bucket": bucket,
-        "key": given.get("STATE_KEY") or "voice-bridge/terraform.tfstate",
-        "region": given.get("STATE_REGION") or given.get("AWS_REGION") or "ap-south-1",
+        "key": given.get("STATE_KEY") or f"{where.key}.tfstate",
+        "region": given.get("STATE_REGION") or where.region,
         "encrypt": "true",
         "use_lockfile": "true",
     }
@@ -70,27 +92,6 @@ def push_image(engine: str, repository: str, tag: str, architecture: str, region
     steps.run([engine, "push", image])
 
 
-def service_state(ecs: Any, elbv2: Any, outputs: Mapping[str, str], tag: str) -> str:
-    """ "" once the new tasks run and are healthy, else how far they are. Raises StepError when ECS gave up."""
-    (service,) = ecs.describe_services(cluster=outputs["relay_cluster_name"], services=[outputs["relay_service_name"]])[
-        "services"
-    ]
-    said = "; ".join(event["message"] for event in service.get("events", [])[:3])
-    if any(rollout.get("rolloutState") == "FAILED" for rollout in service["deployments"]):
-        raise StepError(f"ECS gave up and went back to the tasks before: {said}")
-    newest = next(rollout for rollout in service["deployments"] if rollout["status"] == "PRIMARY")
-    definition = ecs.describe_task_definition(taskDefinition=newest["taskDefinition"])["taskDefinition"]
-    image = definition["containerDefinitions"][0]["image"]
-    if not image.endswith(f":{tag}"):
-        raise StepError(f"ECS went back to {image}: {said}")
-    targets = elbv2.describe_target_health(TargetGroupArn=outputs["relay_target_group_arn"])["TargetHealthDescriptions"]
-    healthy = sum(target["TargetHealth"]["State"] == "healthy" for target in targets)
-    desired = newest["desiredCount"]
-    if newest["runningCount"] >= desired and healthy >= desired:
-        return ""
-    return f"{newest['runningCount']} of {desired} new tasks run, {healthy} healthy"
-
-
 def has_records(s3: Any, bucket: str) -> bool:
     """Whether the bucket holds anything, deleted versions included."""
     try:
@@ -105,71 +106,118 @@ def has_records(s3: Any, bucket: str) -> bool:
 # --- Commands -----------------------------------------------------------------------------------------------------
 
 
-def deploy(terraform: Terraform, given: Mapping[str, str]) -> None:
+def prepare(terraform: Terraform, given: Mapping[str, str], where: Installation) -> tuple[Terraform, dict[str, Any]]:
+    """Check every setting and whose state it is; Terraform with the secrets, and all variables. Raises Problems."""
+    terraform.initialise(backend(given, where), where.key)
+    guessed = secrets.placeholders(where.name, given).terraform_variables()
+    with terraform.with_variables(guessed).planned("-refresh=false") as plan:
+        variables = plan.variables
+    installation.check(where, variables, installation.name_in_state(terraform.resources(), where.account))
+    store = SecretsManager(boto3.client("secretsmanager", region_name=where.region), where.name)
+    rotate, drop = (secrets.names(given.get(setting, ""), setting) for setting in ("ROTATE", "DROP"))
+    settled = secrets.settle(store, where.name, given, rotate, drop)
+    return terraform.with_variables(settled.terraform_variables()), variables
+
+
+def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation) -> None:
+    """A plan is shown, kept, and just that is applied. Raises Problems, StepError or CheckError."""
     engine, tag = given.get("ENGINE") or "docker", terraform.variables["TF_VAR_relay_image_tag"]
-    check_tools(engine)
-    terraform.initialise(backend(given))
-    variables = terraform.plan()
-    region = variables["region"]
-    # The image must be there before the service that runs it.
-    terraform.run("apply", "-auto-approve", "-target=module.bridge.aws_ecr_repository.relay")
-    push_image(engine, terraform.outputs()["image_repository"], tag, variables["architecture"], region)
-    terraform.run("apply", "-auto-approve")
+    terraform, variables = prepare(terraform, given, where)
+    may = guard.allowed(given.get("ALLOW_DESTROY", ""))
+    with bucket_may_go(terraform.files, any(one.startswith(guard.BUCKETS) for one in may)):
+        with terraform.planned() as plan:
+            terraform.run("show", str(plan.file))
+            guard.check(plan.changes(), may)
+            first = "create" in plan.changes().get("module.bridge.aws_ecr_repository.relay", [])
+            repository = f"{where.account}.dkr.ecr.{where.region}.amazonaws.com/{where.name}-relay"
+            if not first:
+                push_image(engine, repository, tag, variables["architecture"], where.region)
+                terraform.run("apply", str(plan.file))
+        if first:  # the image must be there before the service that runs it
+            with terraform.planned("-target=module.bridge.aws_ecr_repository.relay") as plan:
+                terraform.run("apply", str(plan.file))
+            push_image(engine, repository, tag, variables["architecture"], where.region)
+            with terraform.planned() as plan:
+                guard.check(plan.changes(), may)
+                terraform.run("apply", str(plan.file))
     outputs = terraform.outputs()
-    ecs, elbv2 = boto3.client("ecs", region_name=region), boto3.client("elbv2", region_name=region)
-    steps.wait_for("the relay", lambda: service_state(ecs, elbv2, outputs, tag), RUNNING_PATIENCE_S)
+    ecs, elbv2 = (boto3.client(service, region_name=where.region) for service in ("ecs", "elbv2"))
+    steps.wait_for("the relay", lambda: rollout.state(ecs, elbv2, outputs, tag), RUNNING_PATIENCE_S)
+    print(rollout.still_running(ecs, outputs))
+    pasted = addresses(outputs, store("aws", outputs))
     try:
-        check(outputs)
+        check(outputs, pasted)
     finally:  # a new name may take longer than our patience; what is to be pasted is known now
-        webhook_secret_set = bool(variables["elevenlabs_webhook_secret"])
-        print(paste.paste_list(outputs, cloud="aws", webhook_secret_set=webhook_secret_set))
+        known = json.loads(terraform.variables["TF_VAR_secret_versions"])
+        set_up = "elevenlabs_webhook_secret" in known
+        print(paste.paste_list(pasted, outputs, cloud="aws", webhook_secret_set=set_up))
+        if not variables["alarm_email"]:
+            print(paste.NOBODY_HEARS)
 
 
-def check(outputs: Mapping[str, str]) -> None:
+@contextmanager
+def bucket_may_go(files: Path, allowed: bool) -> Iterator[None]:
+    """Where it is `allowed`, Terraform may destroy the records' bucket as long as the block lasts."""
+    override = files.parent / "modules/aws/bucket_override.tf"
+    if not allowed:
+        yield
+        return
+    block = 'resource "{kind}" "records" {{\n  lifecycle {{\n    prevent_destroy = false\n  }}\n}}\n'
+    override.write_text("".join(block.format(kind=kind) for kind in KEPT))
+    try:
+        yield
+    finally:
+        override.unlink()
+
+
+def check(outputs: Mapping[str, str], pasted: Addresses) -> None:
     """That the deployment answers the world, and only those it should. Raises CheckError."""
     public_checks.wait_until_ready(outputs["relay_url"], patience_s=PUBLIC_PATIENCE_S)
-    public_checks.check_upgrade(outputs["voicebot_url"])
-    public_checks.check_refusals(outputs["elevenlabs_webhook_url"], outputs["connect_primary_url"])
+    public_checks.check_upgrade(pasted.voicebot)
+    public_checks.check_refusals(pasted.webhook, pasted.connect)
     print("The media socket opens under its public name, and the functions turn strangers away.")
 
 
-def destroy(terraform: Terraform, given: Mapping[str, str]) -> None:
+def destroy(terraform: Terraform, given: Mapping[str, str], where: Installation) -> None:
     """Refuses, before anything is gone, while there are records and DELETE_RECORDS is not yes."""
-    check_tools()
-    terraform.initialise(backend(given))
-    buckets = [values for address, values in terraform.resources() if address.endswith("aws_s3_bucket.records")]
-    for bucket in buckets:
-        if not has_records(boto3.client("s3", region_name=bucket["region"]), bucket["bucket"]):
-            continue
-        if given.get("DELETE_RECORDS") != "yes":
-            raise Problems([f"{bucket['bucket']} holds records: save them, or DELETE_RECORDS=yes make destroy-aws"])
-        terraform.run(
-            "apply", "-auto-approve", "-target=module.bridge.aws_s3_bucket.records", "-var=delete_records=true"
-        )
-    terraform.run("destroy", "-auto-approve")
+    terraform, _ = prepare(terraform, given, where)
+    buckets = [values for address, values in terraform.resources().items() if address.endswith("aws_s3_bucket.records")]
+    with bucket_may_go(terraform.files, True):
+        for bucket in buckets:
+            if not has_records(boto3.client("s3", region_name=bucket["region"]), bucket["bucket"]):
+                continue
+            if given.get("DELETE_RECORDS") != "yes":
+                raise Problems([f"{bucket['bucket']} holds records: save them, or DELETE_RECORDS=yes make destroy-aws"])
+            terraform = terraform.with_variables({"TF_VAR_delete_records": "true"})
+            with terraform.planned("-target=module.bridge.aws_s3_bucket.records") as plan:
+                terraform.run("apply", str(plan.file))
+        terraform.run("destroy", "-auto-approve")
 
 
 def main(arguments: list[str], root: Path = ROOT) -> int:
     """Exit status 2 when something is wrong before the start, 1 when a step failed: then mend it and run again."""
     try:
-        given = settings.settings(os.environ, root / ".env")
+        given = settings.of_environment(os.environ, root)
         variables = settings.terraform_variables(given, NAMES) | {"TF_VAR_relay_image_tag": relay_image.tag()}
-        terraform = Terraform(variables, root / FILES)
-        match arguments:
-            case ["plan"]:
-                check_tools()
-                terraform.initialise(backend(given))
-                terraform.plan(show=True)
-            case ["deploy"]:
-                deploy(terraform, given)
-            case ["check"]:
-                check_tools()
-                terraform.initialise(backend(given))
-                check(terraform.outputs())
-            case ["destroy"]:
-                destroy(terraform, given)
-            case _:
-                raise Problems(["expected one of plan, deploy, check and destroy"])
+        if arguments not in (["plan"], ["deploy"], ["check"], ["destroy"]):
+            raise Problems(["expected one of plan, deploy, check and destroy"])
+        check_tools(*([given.get("ENGINE") or "docker"] if arguments == ["deploy"] else []))
+        where = place(given, {**given, **variables}, root / FILES)
+        terraform = Terraform(variables, root / FILES, where.variables_file)
+        match arguments[0]:
+            case "plan":
+                terraform, _ = prepare(terraform, given, where)
+                with terraform.planned() as plan:
+                    terraform.run("show", str(plan.file))
+                    guard.check(plan.changes(), guard.allowed(given.get("ALLOW_DESTROY", "")))
+            case "deploy":
+                deploy(terraform, given, where)
+            case "check":
+                terraform.initialise(backend(given, where), where.key)
+                outputs = terraform.outputs()
+                check(outputs, addresses(outputs, store("aws", outputs)))
+            case "destroy":
+                destroy(terraform, given, where)
     except Problems as problems:
         for line in problems.lines:
             print(f"deploy-aws: {line}", file=sys.stderr)
@@ -178,7 +226,3 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
         print(f"deploy-aws: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

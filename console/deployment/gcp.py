@@ -2,25 +2,24 @@
 
 import json
 import os
-import secrets
-import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
 from typing import Any
 
-from console.deployment import paste, public_checks, relay_image, settings, steps
+from console.deployment import guard, installation, paste, public_checks, relay_image, secrets, settings, steps
+from console.deployment.addresses import Addresses, SecretManager, addresses
+from console.deployment.installation import Installation
 from console.deployment.public_checks import CheckError
-from console.deployment.steps import ROOT, Problems, StepError
+from console.deployment.steps import ROOT, Problems, StepError, gcloud
 from console.deployment.terraform import Terraform
 
 FILES = ROOT / "infra/terraform/gcp"
 NAMES = {**settings.SETTINGS, "GCP_PROJECT": "project", "GCP_REGION": "region", "DNS_ZONE": "dns_zone"}
-# Terraform variable → its secret. Made once and read back ever after, so that the pasted URLs stay valid.
-TOKENS = {name: name.replace("_", "-") for name in ("media_token", "exotel_token", "control_token", "events_secret")}
 # What building an image needs; applied before the service that runs it.
 BEFORE_IMAGE = (
     "module.bridge.google_project_service.api",
@@ -30,6 +29,7 @@ BEFORE_IMAGE = (
     "module.bridge.google_project_iam_member.build_source",
     "module.bridge.google_storage_bucket.source",
 )
+NO_PROJECT = {"TF_VAR_project": "not-set-yet"}
 PATIENCE_S = 600.0
 RIGHTS_PAUSE_S = 60.0
 CERTIFICATE_PATIENCE_S = 3600.0  # Google issues a certificate only when the domain's record points at it
@@ -56,12 +56,6 @@ class Project:
 # --- Before anything is created -----------------------------------------------------------------------------------
 
 
-def gcloud(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Ask gcloud something: its warnings apart from its answer, and never a question back."""
-    command = ["gcloud", *arguments, "--quiet"]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-
-
 def access_token(engine: str) -> str:
     """gcloud's, which Terraform takes as well: one login for both. Raises Problems, a line each."""
     tools = {"terraform": ["terraform", "version"], "gcloud": ["gcloud", "version"]}
@@ -83,40 +77,53 @@ def check_project(project: Project) -> None:
         raise Problems([f"GCP_PROJECT={project.id} has no billing account: Cloud Run and builds need one"])
 
 
-def settle(terraform: Terraform) -> tuple[Project, dict[str, Any]]:
-    """Check every setting; the place of the deployment, and all variables. Raises Problems, a line each.
-
-    The tokens are not looked up yet: for that the project must be known.
-    """
-    placeholders = {f"TF_VAR_{name}": secrets.token_urlsafe(32) for name in TOKENS}
-    variables = terraform.with_variables(placeholders).plan()
-    return Project(variables["project"], variables["region"], variables["name"]), variables
-
-
-def renewed_tokens(rotate: str) -> set[str]:
-    """The tokens that ROTATE names, with commas. Raises Problems for a name that is none."""
-    renewed = {name.strip() for name in rotate.split(",") if name.strip()}
-    if unknown := renewed - TOKENS.keys():
-        raise Problems([f"ROTATE: no token is called {', '.join(sorted(unknown))}; there are {', '.join(TOKENS)}"])
-    return renewed
+def place(given: Mapping[str, str], variables: Mapping[str, str], files: Path) -> Installation:
+    """The installation that settings and files name. Raises Problems."""
+    chosen = installation.variables_file(given, files)
+    project = installation.declared("project", variables, files, chosen, "")
+    region = installation.declared("region", variables, files, chosen, "asia-south1")
+    name = installation.declared("name", variables, files, chosen, installation.DEFAULT_NAME)
+    return Installation(project, region, name, chosen)
 
 
-def tokens(project: Project, renewed: Collection[str] = ()) -> dict[str, str]:
-    """`TF_VAR_…` of the tokens: those of the running deployment, new ones where there is none and for `renewed`.
-    Raises StepError."""
-    found = {f"TF_VAR_{variable}": secrets.token_urlsafe(32) for variable in renewed}
-    for variable, suffix in TOKENS.items():
-        if variable in renewed:
-            continue
-        secret = f"{project.name}-{suffix}"
-        kept = gcloud("secrets", "versions", "access", "latest", f"--secret={secret}", f"--project={project.id}")
-        if not kept.returncode:
-            found[f"TF_VAR_{variable}"] = kept.stdout.strip()
-        elif any(reason in kept.stderr for reason in ("NOT_FOUND", "SERVICE_DISABLED")):
-            found[f"TF_VAR_{variable}"] = secrets.token_urlsafe(32)
-        else:  # to make another one here would change the URLs that are pasted into Exotel
-            raise StepError(f"the secret {secret} can't be read: {kept.stderr.strip()}")
-    return found
+def backend(given: Mapping[str, str], where: Installation) -> dict[str, str]:
+    """Where the state goes: STATE_BUCKET, or nothing, which means a file here."""
+    if not (bucket := given.get("STATE_BUCKET")):
+        return {}
+    return {"bucket": bucket, "prefix": given.get("STATE_PREFIX") or where.key}
+
+
+def settle(
+    terraform: Terraform, given: Mapping[str, str], where: Installation
+) -> tuple[Terraform, Project, dict[str, Any]]:
+    """Check every setting and whose state it is; Terraform with the secrets, the place, and all variables.
+    Raises Problems, a line each, or StepError."""
+    rotate, drop = (secrets.names(given.get(setting, ""), setting) for setting in ("ROTATE", "DROP"))
+    guessed = secrets.placeholders(where.name, given).terraform_variables()
+    if where.account:
+        terraform.initialise(backend(given, where), where.key)
+        with terraform.with_variables(guessed).planned("-refresh=false") as plan:
+            variables = plan.variables
+    else:  # what else is wrong is said with it
+        lines = ["GCP_PROJECT is not set, neither in the environment nor in .env"]
+        terraform.initialise({}, where.key)
+        with suppress_problems(lines), terraform.with_variables(guessed | NO_PROJECT).planned("-refresh=false"):
+            pass
+        raise Problems(lines)
+    installation.check(where, variables, installation.name_in_state(terraform.resources(), where.account))
+    project = Project(variables["project"], variables["region"], variables["name"])
+    check_project(project)
+    settled = secrets.settle(SecretManager(project.id, project.name), where.name, given, rotate, drop)
+    return terraform.with_variables(settled.terraform_variables()), project, variables
+
+
+@contextmanager
+def suppress_problems(lines: list[str]) -> Iterator[None]:
+    """Problems become more of `lines`."""
+    try:
+        yield
+    except Problems as problems:
+        lines += problems.lines
 
 
 # --- Steps --------------------------------------------------------------------------------------------------------
@@ -178,23 +185,54 @@ def has_records(bucket: str) -> bool:
 # --- Commands -----------------------------------------------------------------------------------------------------
 
 
-def deploy(terraform: Terraform, given: Mapping[str, str]) -> None:
+def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation) -> None:
+    """A plan is shown, kept, and just that is applied. Raises Problems, StepError or CheckError."""
     engine, tag = given.get("ENGINE", ""), terraform.variables["TF_VAR_relay_image_tag"]
-    renewed = renewed_tokens(given.get("ROTATE", ""))
-    project, variables = settle(terraform)
-    check_project(project)
-    enable_apis(project)
-    terraform = terraform.with_variables(tokens(project, renewed))
-    terraform.run("apply", "-auto-approve", *(f"-target={resource}" for resource in BEFORE_IMAGE))
-    push_image(project, tag, engine)
-    terraform.run("apply", "-auto-approve")
+    terraform, project, variables = settle(terraform, given, where)
+    may = guard.allowed(given.get("ALLOW_DESTROY", ""))
+    with bucket_may_go(terraform.files, any(one.startswith(guard.BUCKETS) for one in may)):
+        with terraform.planned() as plan:
+            terraform.run("show", str(plan.file))
+            guard.check(plan.changes(), may)
+            first = any("create" in plan.changes().get(resource, []) for resource in BEFORE_IMAGE)
+            if not first:
+                push_image(project, tag, engine)
+                terraform.run("apply", str(plan.file))
+        if first:  # the image must be there before the service that runs it
+            enable_apis(project)
+            with terraform.planned(*(f"-target={resource}" for resource in BEFORE_IMAGE)) as plan:
+                terraform.run("apply", str(plan.file))
+            push_image(project, tag, engine)
+            with terraform.planned() as plan:
+                guard.check(plan.changes(), may)
+                terraform.run("apply", str(plan.file))
     outputs = terraform.outputs()
-    webhook_secret_set = bool(variables["elevenlabs_webhook_secret"])
-    print(paste.paste_list(outputs, cloud="gcp", webhook_secret_set=webhook_secret_set))
-    check(outputs, variables)
+    pasted = addresses(outputs, SecretManager(project.id, project.name))
+    known = json.loads(terraform.variables["TF_VAR_secret_versions"])
+    set_up = "elevenlabs_webhook_secret" in known
+    print(paste.paste_list(pasted, outputs, cloud="gcp", webhook_secret_set=set_up))
+    if not variables["alarm_email"]:
+        print(paste.NOBODY_HEARS)
+    check(outputs, pasted, variables)
 
 
-def check(outputs: Mapping[str, str], variables: Mapping[str, Any]) -> None:
+@contextmanager
+def bucket_may_go(files: Path, allowed: bool) -> Iterator[None]:
+    """Where it is `allowed`, Terraform may destroy the records' bucket as long as the block lasts."""
+    override = files.parent / "modules/gcp/bucket_override.tf"
+    if not allowed:
+        yield
+        return
+    override.write_text(
+        'resource "google_storage_bucket" "records" {\n  lifecycle {\n    prevent_destroy = false\n  }\n}\n'
+    )
+    try:
+        yield
+    finally:
+        override.unlink()
+
+
+def check(outputs: Mapping[str, str], pasted: Addresses, variables: Mapping[str, Any]) -> None:
     """That the deployment answers the world, and only those it should. Raises CheckError."""
     if variables["domain_name"]:
         print(
@@ -203,47 +241,49 @@ def check(outputs: Mapping[str, str], variables: Mapping[str, Any]) -> None:
     print(f"Waiting until {outputs['relay_url']} takes calls")
     patience_s = CERTIFICATE_PATIENCE_S if variables["domain_name"] else PATIENCE_S
     public_checks.wait_until_ready(outputs["relay_url"], patience_s=patience_s)
-    public_checks.check_upgrade(outputs["voicebot_url"])
-    public_checks.check_refusals(outputs["elevenlabs_webhook_url"], outputs["connect_primary_url"])
+    public_checks.check_upgrade(pasted.voicebot)
+    public_checks.check_refusals(pasted.webhook, pasted.connect)
     print("The media socket opens under its public name, and the functions turn strangers away.")
 
 
-def destroy(terraform: Terraform, given: Mapping[str, str]) -> None:
+def destroy(terraform: Terraform, given: Mapping[str, str], where: Installation) -> None:
     """Refuses, before anything is gone, while there are records and DELETE_RECORDS is not yes."""
-    project, _ = settle(terraform)
-    terraform = terraform.with_variables(tokens(project))
+    terraform, project, _ = settle(terraform, given, where)
     bucket = f"{project.id}-{project.name}-records"
-    if has_records(bucket):
-        if given.get("DELETE_RECORDS") != "yes":
-            raise Problems([f"{bucket} holds records: save them, or DELETE_RECORDS=yes make destroy-gcp"])
-        terraform = terraform.with_variables({"TF_VAR_delete_records": "true"})
-        terraform.run("apply", "-auto-approve", "-target=module.bridge.google_storage_bucket.records")
-    terraform.run("destroy", "-auto-approve")
+    with bucket_may_go(terraform.files, True):
+        if has_records(bucket):
+            if given.get("DELETE_RECORDS") != "yes":
+                raise Problems([f"{bucket} holds records: save them, or DELETE_RECORDS=yes make destroy-gcp"])
+            terraform = terraform.with_variables({"TF_VAR_delete_records": "true"})
+            with terraform.planned("-target=module.bridge.google_storage_bucket.records") as plan:
+                terraform.run("apply", str(plan.file))
+        terraform.run("destroy", "-auto-approve")
 
 
-def main(arguments: list[str], files: Path = FILES, env_file: Path = ROOT / ".env") -> int:
+def main(arguments: list[str], files: Path = FILES, root: Path = ROOT) -> int:
     """Exit status 2 when something is wrong before the start, 1 when a step failed: then mend it and run again."""
     try:
-        given = settings.settings(os.environ, env_file)
+        given = settings.of_environment(os.environ, root)
         variables = settings.terraform_variables(given, NAMES) | {"TF_VAR_relay_image_tag": relay_image.tag()}
         if arguments not in (["plan"], ["deploy"], ["check"], ["destroy"]):
             raise Problems(["expected one of plan, deploy, check and destroy"])
         credentials = {"GOOGLE_OAUTH_ACCESS_TOKEN": access_token(given.get("ENGINE", ""))}
-        terraform = Terraform(variables | credentials, files)
-        bucket = given.get("STATE_BUCKET", "")
-        terraform.initialise(
-            {"bucket": bucket, "prefix": given.get("STATE_PREFIX") or "voice-bridge"} if bucket else {}
-        )
+        where = place(given, {**given, **variables}, files)
+        terraform = Terraform(variables | credentials, files, where.variables_file)
         match arguments[0]:
             case "plan":
-                project, _ = settle(terraform)
-                terraform.with_variables(tokens(project)).plan(show=True)
+                terraform, *_ = settle(terraform, given, where)
+                with terraform.planned() as plan:
+                    terraform.run("show", str(plan.file))
+                    guard.check(plan.changes(), guard.allowed(given.get("ALLOW_DESTROY", "")))
             case "deploy":
-                deploy(terraform, given)
+                deploy(terraform, given, where)
             case "check":
-                check(terraform.outputs(), settle(terraform)[1])
+                terraform, project, known = settle(terraform, given, where)
+                outputs = terraform.outputs()
+                check(outputs, addresses(outputs, SecretManager(project.id, project.name)), known)
             case "destroy":
-                destroy(terraform, given)
+                destroy(terraform, given, where)
     except Problems as problems:
         for line in problems.lines:
             print(f"deploy-gcp: {line}", file=sys.stderr)
@@ -252,7 +292,3 @@ def main(arguments: list[str], files: Path = FILES, env_file: Path = ROOT / ".en
         print(f"deploy-gcp: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping
 
+from console.deployment.addresses import Addresses
 
-def paste_list(outputs: Mapping[str, str], *, cloud: str, webhook_secret_set: bool) -> str:
-    """What to paste where, numbered, and what comes then; `outputs` as both clouds name them, `cloud` is aws or gcp."""
+NOBODY_HEARS = "\nALARM_EMAIL is not set: when something is wrong, nobody will hear of it. Set it, and deploy again."
+
+
+def paste_list(pasted: Addresses, outputs: Mapping[str, str], *, cloud: str, webhook_secret_set: bool) -> str:
+    """What to paste where, numbered, and what comes then; `cloud` is aws or gcp."""
     steps = [
-        ("Exotel, Voicebot applet, URL", outputs["voicebot_url"]),
-        ("Exotel, Passthru applet behind it, URL", outputs["passthru_url"]),
-        ("Exotel, Connect applet, dynamic URL, primary", outputs["connect_primary_url"]),
-        ("Exotel, the same Connect applet, fallback URL", outputs["connect_fallback_url"]),
+        ("Exotel, Voicebot applet, URL", pasted.voicebot),
+        ("Exotel, Passthru applet behind it, URL", pasted.passthru),
+        ("Exotel, Connect applet, dynamic URL, primary", pasted.connect),
+        ("Exotel, the same Connect applet, fallback URL", pasted.connect),
         (
             "ElevenLabs, Settings, Webhooks, post-call webhook, URL (authentication: HMAC)",
-            outputs["elevenlabs_webhook_url"],
+            pasted.webhook,
         ),
     ]
     if not webhook_secret_set:

@@ -12,9 +12,7 @@ from console.dialling import Dialling
 # Settings under the names they have everywhere else in the product → the Terraform variable they become.
 SETTINGS = {
     "ELEVENLABS_AGENT_ID": "elevenlabs_agent_id",
-    "ELEVENLABS_API_KEY": "elevenlabs_api_key",
     "ELEVENLABS_REGION": "elevenlabs_region",
-    "ELEVENLABS_WEBHOOK_SECRET": "elevenlabs_webhook_secret",
     "TRANSFER_TARGETS": "transfer_targets",
     "TRANSFER_TEAM_1_NUMBER": "transfer_team_1_number",
     "TRANSFER_TEAM_2_NUMBER": "transfer_team_2_number",
@@ -42,6 +40,13 @@ def settings(environ: Mapping[str, str], file: Path) -> dict[str, str]:
     if wrong:
         raise Problems(wrong)
     return found | dict(environ)
+
+
+def of_environment(environ: Mapping[str, str], root: Path) -> dict[str, str]:
+    """`.env`, what `.env.NAME` says otherwise where ENV=NAME, and the environment, which wins. Raises Problems."""
+    plain = settings({}, root / ".env")
+    chosen = environ.get("ENV") or plain.get("ENV", "")
+    return plain | (settings({}, root / f".env.{chosen}") if chosen else {}) | dict(environ)
 
 
 def terraform_variables(given: Mapping[str, str], names: Mapping[str, str] = SETTINGS) -> dict[str, str]:

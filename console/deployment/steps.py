@@ -23,8 +23,8 @@ class StepError(Exception):
 
 
 def run(command: Sequence[str], *, cwd: Path = ROOT, environ: Mapping[str, str] | None = None, text: str = "") -> None:
-    """Run a command that talks to the terminal itself. Raises StepError when it fails."""
-    done = subprocess.run(command, cwd=cwd, env=environ, input=text or None, text=True, check=False)
+    """Run a command that talks to the terminal itself. What it writes is its owner's alone. Raises StepError."""
+    done = subprocess.run(command, cwd=cwd, env=environ, input=text or None, text=True, check=False, umask=0o077)
     if done.returncode:
         raise StepError(f"{' '.join(command[:2])} ended with status {done.returncode}")
 
@@ -35,6 +35,12 @@ def read(command: Sequence[str], *, cwd: Path = ROOT, environ: Mapping[str, str]
         command, cwd=cwd, env=environ, text=True, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     return done.returncode, done.stdout
+
+
+def gcloud(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Ask gcloud something: its warnings apart from its answer, and never a question back."""
+    command = ["gcloud", *arguments, "--quiet"]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
 
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:

@@ -5,7 +5,8 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +17,51 @@ from console.deployment.steps import Problems, StepError
 _VARIABLE = re.compile(r'input variable "(\w+)"')
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _BOX = re.compile(r"^[ \t]*[╷╵│][ \t]?", re.MULTILINE)
+_STATES = "states"  # below the root's folder, where no bucket is named
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan in a file, which is what is applied. `document`: as `terraform show -json` gives it."""
+
+    file: Path
+    document: Mapping[str, Any]
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """Values by name; ephemeral ones, which no plan holds, are not among them."""
+        return {name: one.get("value") for name, one in self.document["variables"].items()}
+
+    def changes(self) -> dict[str, list[str]]:
+        """Address → what would be done, `delete` among it where a thing is replaced."""
+        planned = self.document.get("resource_changes", [])
+        return {one["address"]: one["change"]["actions"] for one in planned}
 
 
 @dataclass(frozen=True, slots=True)
 class Terraform:
-    """Terraform on one cloud's files. `variables`: environment variables, `TF_VAR_…` and credentials."""
+    """Terraform on one cloud's files. `variables`: environment variables, `TF_VAR_…` and credentials; what stands in
+    `variables_file` wins over them."""
 
     variables: Mapping[str, str]
     files: Path
+    variables_file: Path | None = None
 
     def with_variables(self, variables: Mapping[str, str]) -> "Terraform":
         """The same with further variables."""
-        return Terraform({**self.variables, **variables}, self.files)
+        return replace(self, variables={**self.variables, **variables})
 
     def run(self, *arguments: str) -> None:
         """For the person to see. Raises StepError."""
-        steps.run(["terraform", *arguments], cwd=self.files, environ=steps.environment(self.variables))
+        steps.run(self._command(*arguments), cwd=self.files, environ=steps.environment(self.variables))
 
     def read(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """What it said, its warnings apart from its answer."""
         environ = steps.environment(self.variables)
-        command = ["terraform", *arguments]
-        return subprocess.run(command, cwd=self.files, env=environ, capture_output=True, text=True, check=False)
+        command = self._command(*arguments)
+        return subprocess.run(
+            command, cwd=self.files, env=environ, capture_output=True, text=True, check=False, umask=0o077
+        )
 
     def json(self, *arguments: str) -> dict[str, Any]:
         """The answer of a command that answers in JSON. Raises StepError."""
@@ -48,37 +72,56 @@ class Terraform:
         return answer
 
     def outputs(self) -> dict[str, str]:
+        """By name; empty where nothing is deployed. Raises StepError."""
         return {name: output["value"] for name, output in self.json("output", "-json").items()}
 
-    def resources(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Address and values of everything in the state. Raises StepError."""
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """Address → values of everything in the state. Raises StepError."""
         waiting = [self.json("show", "-json").get("values", {}).get("root_module", {})]
         for module in waiting:
             waiting += module.get("child_modules", [])
-            yield from ((one["address"], one["values"]) for one in module.get("resources", []))
+        return {one["address"]: one["values"] for module in waiting for one in module.get("resources", [])}
 
-    def initialise(self, backend: Mapping[str, str]) -> None:
-        """The state goes where `backend` says, or to a file beside Terraform's files where it says nothing."""
-        local = self.files / "backend_override.tf"
+    def initialise(self, backend: Mapping[str, str], key: str) -> None:
+        """The state goes where `backend` says, or to a file of this key beside Terraform's files. Raises StepError.
+
+        A state in a file that is found where the backend has none yet moves there.
+        """
+        local, kept = self.files / "backend_override.tf", self.files / _STATES / f"{key}.tfstate"
         if backend:
             local.unlink(missing_ok=True)
-            self.run("init", *(f"-backend-config={name}={value}" for name, value in backend.items()))
         else:
-            print(f"State: a file in {self.files.name}/. Keep it; set STATE_BUCKET to share it.")
+            print(f"State: {kept.relative_to(self.files.parent)}. Keep it; set STATE_BUCKET to share it.")
             local.write_text('terraform {\n  backend "local" {}\n}\n')
-            self.run("init")
+            kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            backend = {"path": str(kept.relative_to(self.files))}
+        # -reconfigure: another installation's state may have been the last
+        self.run("init", "-reconfigure", *(f"-backend-config={name}={value}" for name, value in backend.items()))
+        for file in (kept, self.files / "terraform.tfstate"):
+            if file.exists() and not (backend.get("path") and file == kept):
+                self._take_over(file)
 
-    def plan(self, *, show: bool = False) -> dict[str, Any]:
-        """Let Terraform check every variable against its rules; the variables' values. Raises Problems, a line each."""
-        with tempfile.TemporaryDirectory() as folder:  # the plan holds the variables, and so secrets
-            file = f"{folder}/plan"
-            done = self.read("plan", "-json", f"-out={file}")
+    def _take_over(self, file: Path) -> None:
+        if self.json("show", "-json").get("values"):
+            return  # there is one already; the file is another's, or old
+        self.run("state", "push", str(file))
+        file.rename(file.with_name(f"{file.name}.moved"))
+        print(f"The state in {file.name} has moved; {file.name}.moved is what it was.")
+
+    @contextmanager
+    def planned(self, *options: str) -> Iterator[Plan]:
+        """A plan, for as long as the block lasts. Raises Problems, a line for each thing that Terraform refuses."""
+        with tempfile.TemporaryDirectory() as folder:  # readable by nobody else: a plan holds people's numbers
+            file = Path(folder) / "plan"
+            done = self.read("plan", "-json", f"-out={file}", *options)
             if done.returncode:
                 raise Problems(planned_problems(done.stdout) or [f"terraform plan: {said(done.stderr)}"])
-            if show:
-                self.run("show", file)
-            variables = self.json("show", "-json", file)["variables"]
-            return {name: variable["value"] for name, variable in variables.items()}
+            yield Plan(file, self.json("show", "-json", str(file)))
+
+    def _command(self, *arguments: str) -> list[str]:
+        takes_variables = arguments[0] in {"plan", "destroy"}
+        chosen = [f"-var-file={self.variables_file}"] if self.variables_file and takes_variables else []
+        return ["terraform", *arguments, *chosen]
 
 
 def planned_problems(output: str) -> list[str]:

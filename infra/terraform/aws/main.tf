@@ -4,9 +4,14 @@ module "bridge" {
   source = "../modules/aws"
 
   elevenlabs_agent_id           = var.elevenlabs_agent_id
-  elevenlabs_api_key            = var.elevenlabs_api_key
   transfer_targets              = var.transfer_targets
+  media_token                   = var.media_token
+  exotel_token                  = var.exotel_token
+  control_token                 = var.control_token
+  events_secret                 = var.events_secret
+  elevenlabs_api_key            = var.elevenlabs_api_key
   elevenlabs_webhook_secret     = var.elevenlabs_webhook_secret
+  secret_versions               = var.secret_versions
   elevenlabs_region             = var.elevenlabs_region
   transfer_team_1_number        = var.transfer_team_1_number
   transfer_team_2_number        = var.transfer_team_2_number
@@ -14,7 +19,6 @@ module "bridge" {
   relay_secrets                 = var.relay_secrets
   webhook_environment           = var.webhook_environment
   transfer_environment          = var.transfer_environment
-  secrets_version               = var.secrets_version
   region                        = var.region
   name                          = var.name
   domain_name                   = var.domain_name
@@ -28,6 +32,8 @@ module "bridge" {
   relay_max_calls               = var.relay_max_calls
   relay_min_tasks               = var.relay_min_tasks
   relay_max_tasks               = var.relay_max_tasks
+  scale_out_percent             = var.scale_out_percent
+  relay_schedule                = var.relay_schedule
   access_logs                   = var.access_logs
   package_directory             = var.package_directory
   webhook_reserved_concurrency  = var.webhook_reserved_concurrency
@@ -38,4 +44,7 @@ module "bridge" {
   delete_records                = var.delete_records
   log_retention_days            = var.log_retention_days
   alarm_email                   = var.alarm_email
+  origin_secret_version         = var.origin_secret_version
+  alarm_thresholds              = var.alarm_thresholds
+  calls_expected                = var.calls_expected
 }

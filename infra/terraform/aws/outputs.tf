@@ -1,27 +1,18 @@
-# What the module tells, and make deploy-aws prints.
+# What the module tells. No output holds a secret: make deploy-aws prints the addresses with their tokens.
 
-output "voicebot_url" {
-  description = "Exotel, Voicebot applet: URL."
-  value       = module.bridge.voicebot_url
-  sensitive   = true
+output "media_url" {
+  description = "Exotel, Voicebot applet: URL, followed by / and the media token."
+  value       = module.bridge.media_url
 }
 
-output "connect_primary_url" {
-  description = "Exotel, Connect applet: dynamic URL."
-  value       = module.bridge.connect_primary_url
-  sensitive   = true
-}
-
-output "connect_fallback_url" {
-  description = "Exotel, Connect applet: fallback URL. The same on purpose: asked again, the function goes on where it was."
-  value       = module.bridge.connect_fallback_url
-  sensitive   = true
+output "connect_url" {
+  description = "Exotel, Connect applet: dynamic URL and fallback URL, followed by ?token= and Exotel's token."
+  value       = module.bridge.connect_url
 }
 
 output "passthru_url" {
-  description = "Exotel, Passthru applets after Voicebot and after Connect: URL."
+  description = "Exotel, Passthru applets after Voicebot and after Connect: URL, followed by ?token= and Exotel's token."
   value       = module.bridge.passthru_url
-  sensitive   = true
 }
 
 output "elevenlabs_webhook_url" {
@@ -72,4 +63,14 @@ output "relay_service_name" {
 output "relay_target_group_arn" {
   description = "Target group; its health is the relay's."
   value       = module.bridge.relay_target_group_arn
+}
+
+output "name" {
+  description = "The installation's name, which every resource's begins with."
+  value       = module.bridge.name
+}
+
+output "region" {
+  description = "Region of the installation."
+  value       = module.bridge.region
 }

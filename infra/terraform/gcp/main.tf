@@ -5,13 +5,14 @@ module "bridge" {
 
   project                   = var.project
   elevenlabs_agent_id       = var.elevenlabs_agent_id
-  elevenlabs_api_key        = var.elevenlabs_api_key
   transfer_targets          = var.transfer_targets
   media_token               = var.media_token
   exotel_token              = var.exotel_token
   control_token             = var.control_token
   events_secret             = var.events_secret
+  elevenlabs_api_key        = var.elevenlabs_api_key
   elevenlabs_webhook_secret = var.elevenlabs_webhook_secret
+  secret_versions           = var.secret_versions
   elevenlabs_region         = var.elevenlabs_region
   transfer_team_1_number    = var.transfer_team_1_number
   transfer_team_2_number    = var.transfer_team_2_number
@@ -36,4 +37,6 @@ module "bridge" {
   records_retention_days    = var.records_retention_days
   delete_records            = var.delete_records
   alarm_email               = var.alarm_email
+  alarm_thresholds          = var.alarm_thresholds
+  calls_expected            = var.calls_expected
 }

@@ -1,27 +1,18 @@
-# What the module tells, and make deploy-gcp prints.
+# What the module tells. No output holds a secret: make deploy-gcp prints the addresses with their tokens.
 
-output "voicebot_url" {
-  description = "Exotel, Voicebot applet: URL."
-  value       = module.bridge.voicebot_url
-  sensitive   = true
+output "media_url" {
+  description = "Exotel, Voicebot applet: URL, followed by / and the media token."
+  value       = module.bridge.media_url
 }
 
-output "connect_primary_url" {
-  description = "Exotel, Connect applet: dynamic URL."
-  value       = module.bridge.connect_primary_url
-  sensitive   = true
-}
-
-output "connect_fallback_url" {
-  description = "Exotel, Connect applet: fallback URL. The same on purpose: asked again, the function goes on where it was."
-  value       = module.bridge.connect_fallback_url
-  sensitive   = true
+output "connect_url" {
+  description = "Exotel, Connect applet: dynamic URL and fallback URL, followed by ?token= and Exotel's token."
+  value       = module.bridge.connect_url
 }
 
 output "passthru_url" {
-  description = "Exotel, Passthru applets after Voicebot and after Connect: URL."
+  description = "Exotel, Passthru applets after Voicebot and after Connect: URL, followed by ?token= and Exotel's token."
   value       = module.bridge.passthru_url
-  sensitive   = true
 }
 
 output "elevenlabs_webhook_url" {
@@ -62,4 +53,19 @@ output "relay_service_name" {
 output "domain_address" {
   description = "Address that domain_name's A record points at; empty without a domain."
   value       = module.bridge.domain_address
+}
+
+output "name" {
+  description = "The installation's name, which every resource's begins with."
+  value       = module.bridge.name
+}
+
+output "region" {
+  description = "Region of the installation."
+  value       = module.bridge.region
+}
+
+output "project" {
+  description = "Project of the installation."
+  value       = module.bridge.project
 }

@@ -63,7 +63,7 @@ def the_balancer_never_hangs_up(resources: Resources) -> Iterator[str]:
 
 @rule
 def a_full_relay_is_not_replaced(resources: Resources) -> Iterator[str]:
-    if (path := resources.one("aws_lb_target_group.relay")["health_check"][0]["path"]) != "/health":
+    if (path := resources.one("aws_lb_target_group.relay")["health_check"][0]["path"]) != "/balance":
         yield f"{path} is not green while a relay is full or draining: its calls would be lost"
 
 

@@ -10,14 +10,23 @@ from typing import Any
 
 import boto3
 
+from console.deployment import aws
+from console.deployment.addresses import Addresses, SecretsManager, addresses
 from tests.support.lambda_runtime import interpreter
 from tests.support.processes import BARE, ROOT, aws_environment, free_port, server
 from tests.support.terraform import Workspace
 
-SETTINGS = {
-    "elevenlabs_agent_id": "agent_front",
+SECRETS = {
     "elevenlabs_api_key": "sk_of_the_tests_0001",
     "elevenlabs_webhook_secret": "wsec_of_the_tests_0002",
+    "media_token": "media_token_of_the_tests_0003",
+    "exotel_token": "exotel_token_of_the_tests_0004",
+    "control_token": "control_token_of_the_tests_0005",
+    "events_secret": "events_secret_of_the_tests_0006",
+}
+SETTINGS = SECRETS | {
+    "secret_versions": json.dumps(dict.fromkeys(SECRETS, 1)),
+    "elevenlabs_agent_id": "agent_front",
     "transfer_targets": json.dumps({"billing": "+919876500010,+919876500011"}),
     "relay_image_tag": "0123456789abcdef",
 }
@@ -61,7 +70,8 @@ class Stack:
         listed = s3.list_object_versions(Bucket=bucket)
         for one in [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]:
             s3.delete_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])
-        self.terraform.terraform("destroy", "-auto-approve", timeout_s=200)
+        with aws.bucket_may_go(self.terraform.folder, True):
+            self.terraform.terraform("destroy", "-auto-approve", timeout_s=200)
 
     def close(self) -> None:
         """End whatever still runs."""
@@ -94,6 +104,11 @@ class Stack:
         wanted = {"VersionId": version} if version else {}
         value: str = self.client("secretsmanager").get_secret_value(SecretId=arn, **wanted)["SecretString"]
         return value
+
+    def pasted(self) -> Addresses:
+        """The addresses that the deploy command prints."""
+        store = SecretsManager(self.client("secretsmanager"), self.outputs["name"])
+        return addresses(self.outputs, store)
 
     def secrets(self) -> dict[str, str]:
         """Name → value of everything in Secrets Manager."""

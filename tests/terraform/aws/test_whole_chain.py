@@ -124,12 +124,13 @@ async def test_a_call_is_handed_over_and_recorded(stack: Stack, functions: dict[
                 "relay", environment | {"PORT": str(port)}, port=port, path="/ready", log=stack.work / "relay.log"
             ) as relay_url,
         ):
-            media = urlsplit(stack.outputs["voicebot_url"]).path
-            passthru = here(stack.outputs["passthru_url"])
+            pasted = stack.pasted()
+            media = urlsplit(pasted.voicebot).path
+            passthru = here(pasted.passthru)
             afterwards = Passthru(passthru, encoding=Encoding.JSON)
             connect = Connect(
-                here(stack.outputs["connect_primary_url"]),
-                fallback_url=here(stack.outputs["connect_fallback_url"]),
+                here(pasted.connect),
+                fallback_url=here(pasted.connect),
                 people=SCENARIO.transfer.people,
                 if_answered=afterwards,
                 if_nobody=afterwards,

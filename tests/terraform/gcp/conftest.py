@@ -18,10 +18,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.terraform import cannot_run
-from tests.terraform.gcp.workspace import FILES, MODULE, ROOT, Workspace
+from tests.terraform.gcp.workspace import FILES, MODULE, ROOT, SECRETS, Workspace
 
 STANDIN = Path(os.environ.get("GOOGLE_PROVIDER_STANDIN", ROOT.parent / "shared/tools/gcp/google_provider_standin.py"))
 # Resources of the same release that the stand-in's own schema leaves out, made by the same tool from the same package.
+WRITE_ONLY = Path(__file__).with_name("standin.py")
 FURTHER = Path(__file__).with_name("schema") / "further.json"
 
 # The published types the stand-in's schema is made from don't tell "optional" from "optional, else computed".
@@ -50,6 +51,7 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         timeout=300,
     )
     folder = tmp_path_factory.mktemp("google")
+    (secrets := folder / "secrets").mkdir()
     schema = json.loads(STANDIN.with_name("google_schema.json").read_text())
     schema["resource_schemas"] |= json.loads(FURTHER.read_text())["resource_schemas"]
     # Only what the files use: Terraform asks for the whole schema at each start.
@@ -64,16 +66,17 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         schema["resource_schemas"][resource]["block"]["attributes"][attribute]["computed"] = True
     (folder / "schema.json").write_text(json.dumps(schema))
     process = subprocess.Popen(
-        [ROOT / ".cache/gcp-standin/bin/python", STANDIN, folder / "socket"],
+        [ROOT / ".cache/gcp-standin/bin/python", WRITE_ONLY, STANDIN, folder / "socket"],
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | {"GCP_SCHEMA": str(folder / "schema.json"), "PYTHONDONTWRITEBYTECODE": "1"},
+        env=os.environ
+        | {"GCP_SCHEMA": str(folder / "schema.json"), "GCP_SECRETS": str(secrets), "PYTHONDONTWRITEBYTECODE": "1"},
     )
     assert process.stdout is not None
     try:
         reattach = process.stdout.readline().strip()
         assert reattach, f"the stand-in ended with {process.wait(timeout=10)}"
-        yield {"TF_REATTACH_PROVIDERS": reattach}
+        yield {"TF_REATTACH_PROVIDERS": reattach, "GCP_SECRETS": str(secrets)}
     finally:
         process.terminate()
         process.wait(timeout=10)
@@ -114,4 +117,5 @@ def plan(initialised: Workspace) -> dict:
         dns_zone="example-in",
         alarm_email="oncall@example.in",
         elevenlabs_webhook_secret="wsec_of_tests",
+        secret_versions=dict.fromkeys([*SECRETS, "elevenlabs_webhook_secret"], 1),
     )

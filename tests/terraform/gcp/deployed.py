@@ -4,23 +4,37 @@ import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
+from console.deployment.addresses import addresses
 from tests.support.processes import BARE, Served, free_port, gcs_emulator, server
 from tests.terraform.gcp.guarded_storage import Grant, guarded
 from tests.terraform.gcp.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Secret Manager, as the console asks it."""
+
+    workspace: Workspace
+
+    def read(self, secret: str) -> str | None:
+        return self.workspace.secret(f"voice-bridge-{secret.replace('_', '-')}")
 
 
 class Deployed:
     """The resources of an applied workspace, and where each service runs here instead of on run.app."""
 
     def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
         self.directory = workspace.directory
         self.resources = {resource["address"]: resource["values"] for resource in workspace.resources()}
         self.outputs = {name: str(value) for name, value in workspace.outputs().items()}
+        self.pasted = addresses(self.outputs, Kept(workspace))
         self.ports = {name: free_port() for name in ("webhook", "sweep", "transfer", "relay")}
         self.refused: list[str] = []
         self.storage = ""
@@ -109,10 +123,4 @@ class Deployed:
 
     def _secret(self, secret_id: str) -> str:
         """What Secret Manager would hand to the instance."""
-        (address,) = [
-            address
-            for address, values in self.resources.items()
-            if address.startswith("google_secret_manager_secret.") and values["secret_id"] == secret_id
-        ]
-        version = address.replace("google_secret_manager_secret.", "google_secret_manager_secret_version.")
-        return str(self.resources[version]["secret_data_wo"])
+        return self._workspace.secret(secret_id)

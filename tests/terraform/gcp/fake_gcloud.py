@@ -4,6 +4,7 @@ Started as `python fake_gcloud.py FOLDER NAME ARGUMENTS…`; FOLDER holds `calls
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -36,7 +37,8 @@ def answer(there: dict, name: str, arguments: list[str]) -> tuple[int, str]:
             there["secrets_api"] = True
             return 0, ""
         case ["gcloud", "secrets", "versions", "access", "latest"]:
-            return (0, there["secrets"][options["secret"]]) if options["secret"] in there["secrets"] else NOT_FOUND
+            kept = Path(os.environ["GCP_SECRETS"]) / options["secret"]  # what Terraform's stand-in has put there
+            return (0, kept.read_text()) if kept.exists() else NOT_FOUND
         case ["gcloud", "artifacts", "docker", "images", "describe", image]:
             return (0, image) if image in there["images"] else NOT_FOUND
         case ["gcloud", "builds", "submit", source]:

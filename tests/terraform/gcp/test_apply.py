@@ -1,5 +1,8 @@
 """Apply, apply again, change, destroy: what a person's first day with the files looks like."""
 
+import json
+
+from console.deployment import gcp
 from tests.terraform.gcp.workspace import MODULE, SECRETS, Workspace
 
 EVERYTHING = {
@@ -7,6 +10,7 @@ EVERYTHING = {
     "dns_zone": "example-in",
     "alarm_email": "oncall@example.in",
     "elevenlabs_webhook_secret": "wsec_of_tests",
+    "secret_versions": dict.fromkeys([*SECRETS, "elevenlabs_webhook_secret"], 1),
 }
 
 
@@ -15,21 +19,57 @@ def test_life_of_a_deployment(applying: Workspace):
     applying.apply()
     assert _pending(applying) == {}
     outputs = applying.outputs()
-    assert outputs["voicebot_url"] == f"wss://voice-bridge-relay-fake.a.run.app/media/{SECRETS['media_token']}"
-    connect = f"https://voice-bridge-transfer-fake.a.run.app/exotel/connect?token={SECRETS['exotel_token']}"
-    assert outputs["connect_primary_url"] == outputs["connect_fallback_url"] == connect
-    assert outputs["passthru_url"] == connect.replace("/connect", "/passthru")
+    assert outputs["media_url"] == "wss://voice-bridge-relay-fake.a.run.app/media"
+    assert outputs["connect_url"] == "https://voice-bridge-transfer-fake.a.run.app/exotel/connect"
+    assert outputs["passthru_url"] == "https://voice-bridge-transfer-fake.a.run.app/exotel/passthru"
     assert outputs["elevenlabs_webhook_url"] == "https://voice-bridge-webhook-fake.a.run.app/webhook/post-call"
 
     added = _pending(applying, **EVERYTHING)
     assert {change for address, change in added.items() if "create" not in change} <= {"update"}
-    assert 'google_secret_manager_secret.secret["elevenlabs-webhook-secret"]' in added
+    assert 'google_secret_manager_secret.secret["elevenlabs_webhook_secret"]' in added
     applying.apply(**EVERYTHING)
     assert _pending(applying, **EVERYTHING) == {}
     assert applying.outputs()["relay_url"] == "https://calls.example.in"
 
-    applying.terraform("destroy", "-input=false", "-auto-approve", "-var-file=test.tfvars.json")
+    refused = applying.terraform("destroy", "-input=false", "-auto-approve", "-var-file=test.tfvars.json", expect=1)
+    assert "prevent_destroy" in refused.stderr
+    with gcp.bucket_may_go(applying.directory, True):
+        applying.terraform("destroy", "-input=false", "-auto-approve", "-var-file=test.tfvars.json")
     assert applying.resources() == []
+
+
+def test_no_secret_is_in_state_plan_or_outputs(applying: Workspace):
+    """The state is a file that is shared, outputs are printed by CI: neither may open a call or a webhook."""
+    planned = applying.plan(**EVERYTHING)
+    applying.apply(**EVERYTHING)
+    state = (applying.directory / "terraform.tfstate").read_text()
+    plan = json.dumps(planned) + (applying.directory / "plan.bin").read_bytes().decode(errors="replace")
+    told = json.dumps(applying.outputs())
+    for name, value in (SECRETS | {"elevenlabs_webhook_secret": str(EVERYTHING["elevenlabs_webhook_secret"])}).items():
+        assert applying.secret(f"voice-bridge-{name.replace('_', '-')}") == value
+        for place in (state, plan, told):
+            assert value not in place, name
+
+
+def test_a_state_from_before_the_module_is_taken_over(applying: Workspace):
+    """By moved blocks: what was in the root, its secrets under other keys, is in the module; nothing is made anew."""
+    applying.apply(**EVERYTHING)
+    file = applying.directory / "terraform.tfstate"
+    state = json.loads(file.read_text())
+    for resource in state["resources"]:
+        del resource["module"]
+        for instance in resource["instances"]:
+            if resource["type"].startswith("google_secret_manager_secret") and resource["name"] == "secret":
+                instance["index_key"] = instance["index_key"].replace("_", "-")
+            instance.pop("dependencies", None)
+    state["serial"] += 1
+    file.write_text(json.dumps(state))
+    gone = {change for change in _pending(applying, **EVERYTHING).values() if "delete" in change}
+    pending = _pending(applying, **EVERYTHING)
+    # whose rights to a secret are named after its key
+    renamed = {address for address in pending if address.startswith("google_secret_manager_secret_iam_member.reader")}
+    assert pending.keys() - renamed == set()
+    assert gone <= {"delete"}
 
 
 def test_a_change_touches_what_it_must(applying: Workspace):
@@ -37,9 +77,10 @@ def test_a_change_touches_what_it_must(applying: Workspace):
     applying.apply()
     assert _pending(applying, relay_image_tag="4567cdef") == {"google_cloud_run_v2_service.relay": "update"}
 
-    pending = _pending(applying, events_secret="another_secret_of_tests_0006")
-    assert 'google_secret_manager_secret_version.secret["events-secret"]' in pending
-    assert not [address for address in pending if "media-token" in address]
+    versions = dict.fromkeys(SECRETS, 1) | {"events_secret": 2}
+    pending = _pending(applying, events_secret="another_secret_of_tests_0006", secret_versions=versions)
+    assert 'google_secret_manager_secret_version.secret["events_secret"]' in pending
+    assert not [address for address in pending if "media_token" in address]
 
     (applying.files / MODULE / "tests/packages/transfer-gcp.zip").write_text("other code")
     pending = _pending(applying)
@@ -55,12 +96,12 @@ def test_secrets_are_read_by_those_who_need_them_alone(plan: dict):
             part, _, secret = change["index"].partition("/")
             readers.setdefault(secret, set()).add(part)
     assert readers == {
-        "media-token": {"relay"},
-        "control-token": {"relay"},
-        "exotel-token": {"transfer"},
-        "events-secret": {"relay", "webhook", "sweep"},
-        "elevenlabs-api-key": {"relay", "webhook", "sweep"},
-        "elevenlabs-webhook-secret": {"webhook", "sweep"},
+        "media_token": {"relay"},
+        "control_token": {"relay"},
+        "exotel_token": {"transfer"},
+        "events_secret": {"relay", "webhook", "sweep"},
+        "elevenlabs_api_key": {"relay", "webhook", "sweep"},
+        "elevenlabs_webhook_secret": {"webhook", "sweep"},
     }
 
 

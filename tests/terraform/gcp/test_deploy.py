@@ -6,13 +6,17 @@ import re
 import shutil
 import sys
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from console.deployment import gcp, public_checks, relay_image
-from console.deployment.steps import ROOT, Problems
+from console.deployment.addresses import Addresses, addresses
+from console.deployment.steps import ROOT
 from tests.terraform.gcp import fake_gcloud
+from tests.terraform.gcp.deployed import Kept
 from tests.terraform.gcp.workspace import Workspace
 
 SETTINGS = {
@@ -34,7 +38,6 @@ class World:
             "projects": ["acme-voice"],
             "billing": True,
             "secrets_api": False,
-            "secrets": {},
             "images": [],
             "records": [],
             "fails": {},
@@ -67,7 +70,7 @@ class World:
 
     def run(self, command: str) -> int:
         self.prepare()
-        status = gcp.main([command], self.workspace.directory, self.folder / "no.env")
+        status = gcp.main([command], self.workspace.directory, self.folder / "no-settings")
         self.there = json.loads((self.folder / "there.json").read_text())
         return status
 
@@ -77,11 +80,15 @@ class World:
         calls = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
         return [call for call in calls if call[: len(beginning)] == list(beginning)]
 
-    def keep_secrets(self) -> None:
-        """What Secret Manager has after an apply; the stand-in for the provider has no memory of its own."""
-        for resource in self.workspace.resources():
-            if resource["type"] == "google_secret_manager_secret_version":
-                self.there["secrets"][f"voice-bridge-{resource['index']}"] = resource["values"]["secret_data_wo"]
+    @property
+    def secrets(self) -> dict[str, str]:
+        """What Secret Manager has."""
+        return {file.name: file.read_text() for file in Path(os.environ["GCP_SECRETS"]).iterdir()}
+
+    def pasted(self) -> Addresses:
+        """What is to be pasted, by what Secret Manager keeps."""
+        outputs = {name: str(value) for name, value in self.workspace.outputs().items()}
+        return addresses(outputs, Kept(self.workspace))
 
     def _check(self, url: str) -> None:
         self.checked.append(url)
@@ -89,8 +96,20 @@ class World:
             raise public_checks.CheckError(self.upgrade_fails)
 
 
+@contextmanager
+def changed(environ: dict[str, str]) -> Iterator[None]:
+    os.environ.update(environ)
+    try:
+        yield
+    finally:
+        for name in environ:
+            del os.environ[name]
+
+
 @pytest.fixture
 def world(applying: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    for file in Path((applying.standin or {})["GCP_SECRETS"]).iterdir():
+        file.unlink()  # of another test's project
     return World(applying, tmp_path, monkeypatch)
 
 
@@ -99,20 +118,20 @@ def test_deploy_builds_applies_checks_and_says_what_to_paste(world: World, capfd
     assert world.run("deploy") == 0
     said = capfd.readouterr().out
     outputs = world.workspace.outputs()
-    for place, output in (
-        ("Voicebot", "voicebot_url"),
-        ("primary", "connect_primary_url"),
-        ("post-call", "elevenlabs_webhook_url"),
+    pasted = world.pasted()
+    for place, address in (
+        ("Voicebot", pasted.voicebot),
+        ("primary", pasted.connect),
+        ("post-call", pasted.webhook),
     ):
         assert place in said
-        assert str(outputs[output]) in said
+        assert address in said
     assert "ELEVENLABS_WEBHOOK_SECRET" in said
     assert world.there["images"] == [image]
     built = world.there["built"]
     assert built["build"]["serviceAccount"].endswith("/voice-bridge-build@acme-voice.iam.gserviceaccount.com")
     assert built["bytes"] > 10_000
-    asked = ("relay_url", "voicebot_url", "elevenlabs_webhook_url", "connect_primary_url")
-    assert world.checked == [outputs[name] for name in asked]
+    assert world.checked == [outputs["relay_url"], pasted.voicebot, pasted.webhook, pasted.connect]
     relay = next(
         resource
         for resource in world.workspace.resources()
@@ -121,9 +140,9 @@ def test_deploy_builds_applies_checks_and_says_what_to_paste(world: World, capfd
     assert relay["values"]["template"][0]["containers"][0]["image"] == image
 
     # Again: the tokens of the first time, no new image, nothing to change.
-    world.keep_secrets()
     assert world.run("deploy") == 0
     assert world.workspace.outputs() == outputs
+    assert world.pasted() == pasted
     assert len(world.calls("gcloud", "builds")) == 1
     assert "No changes." in capfd.readouterr().out
 
@@ -136,11 +155,8 @@ def test_deploy_builds_applies_checks_and_says_what_to_paste(world: World, capfd
     assert world.run("destroy") == 2
     assert "holds records" in capfd.readouterr().err
     assert world.workspace.resources() != []
-    os.environ["DELETE_RECORDS"] = "yes"
-    try:
+    with changed({"DELETE_RECORDS": "yes"}):
         assert world.run("destroy") == 0
-    finally:
-        del os.environ["DELETE_RECORDS"]
     assert world.workspace.resources() == []
 
 
@@ -153,17 +169,23 @@ def test_plan_creates_nothing(world: World, capfd: pytest.CaptureFixture[str]):
     assert world.calls("gcloud", "services") == world.calls("gcloud", "builds") == []
 
 
-def test_tokens_are_renewed_only_by_name(world: World):
-    world.there["secrets_api"] = True
-    world.there["secrets"] = {f"voice-bridge-{name.replace('_', '-')}": f"old {name}" for name in gcp.TOKENS}
-    world.prepare()
-    project = gcp.Project("acme-voice", "asia-south1", "voice-bridge")
-    kept = {f"TF_VAR_{name}": f"old {name}" for name in gcp.TOKENS}
-    assert gcp.tokens(project) == kept
-    renewed = gcp.tokens(project, gcp.renewed_tokens("media_token, control_token"))
-    assert {name for name in kept if renewed[name] != kept[name]} == {"TF_VAR_media_token", "TF_VAR_control_token"}
-    with pytest.raises(Problems, match="no token is called api_key"):
-        gcp.renewed_tokens("api_key")
+def test_a_token_is_rotated_beside_the_one_before_and_that_is_dropped_later(world: World):
+    """One at a time, and only by name: the pasted address of another token stays what it was."""
+    assert world.run("deploy") == 0
+    before = world.secrets
+    with changed({"ROTATE": "media_token"}):
+        assert world.run("deploy") == 0
+    after = world.secrets
+    assert {name for name in after if after[name] != before[name]} == {"voice-bridge-media-token"}
+    new, _, old = after["voice-bridge-media-token"].partition(",")
+    assert old == before["voice-bridge-media-token"] != new
+
+    with changed({"DROP": "media_token"}):
+        assert world.run("deploy") == 0
+    assert world.secrets == before | {"voice-bridge-media-token": new}
+
+    with changed({"ROTATE": "api_key"}):
+        assert world.run("deploy") == 2
 
 
 def test_docker_builds_where_it_is_asked_to(world: World):
@@ -199,13 +221,13 @@ def test_a_failed_check_still_says_what_to_paste(world: World, capfd: pytest.Cap
     # Meanwhile no secret was on a command line, where every process of the machine can read it.
     told = json.dumps(world.calls())
     assert SETTINGS["ELEVENLABS_API_KEY"] not in told
-    assert str(world.workspace.outputs()["voicebot_url"]).rsplit("/", 1)[1] not in told
+    assert world.pasted().media_token not in told
 
 
 WRONG = {
     "nothing set": (
         dict.fromkeys(SETTINGS, ""),
-        ["project", "ELEVENLABS_AGENT_ID is not", "ELEVENLABS_API_KEY is not"],
+        ["GCP_PROJECT is not set", "elevenlabs_agent_id: expected the id"],
     ),
     "display name": ({"GCP_PROJECT": "Acme Voice"}, ["project: expected the project's id"]),
     "several": (

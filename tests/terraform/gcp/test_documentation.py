@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from console.deployment.gcp import NAMES, TOKENS
+from console.deployment.gcp import NAMES
+from console.deployment.secrets import MADE_HERE
 from tests.terraform.gcp.workspace import ROOT
 from tests.terraform.hcl import blocks, text
 
@@ -60,12 +61,22 @@ def test_sums_in_sentences(sentence: re.Match[str]):
 def test_every_setting_of_the_script_is_explained():
     missing = [
         name
-        for name in [*NAMES, "STATE_BUCKET", "STATE_PREFIX", "ENGINE", "ROTATE", "DELETE_RECORDS"]
+        for name in [
+            *NAMES,
+            "STATE_BUCKET",
+            "STATE_PREFIX",
+            "ENGINE",
+            "ROTATE",
+            "DROP",
+            "ENV",
+            "ALLOW_DESTROY",
+            "DELETE_RECORDS",
+        ]
         if f"`{name}`" not in DOCUMENT
     ]
     assert [name for name in missing if name != "DELETE_RECORDS"] == []
     assert "DELETE_RECORDS=yes" in DOCUMENT
-    assert set(re.search(r"ROTATE=([\w,]+)", DOCUMENT)[1].split(",")) <= set(TOKENS)
+    assert set(re.search(r"ROTATE=([\w,]+)", DOCUMENT)[1].split(",")) <= set(MADE_HERE)
 
 
 def test_variables_and_outputs_that_are_named_exist():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from console.deployment import gcp
 from tests.terraform.gcp.workspace import FILES, MODULE, Workspace
 
 
@@ -16,7 +17,8 @@ def test_valid(initialised: Workspace):
 def test_logic(workspace: Workspace):
     """The runs of tests/*.tftest.hcl, with mocked answers."""
     workspace.terraform("init", "-input=false", within=MODULE)
-    done = workspace.terraform("test", expect=None, within=MODULE)
+    with gcp.bucket_may_go(workspace.directory, True):  # each run is destroyed when it has passed
+        done = workspace.terraform("test", expect=None, within=MODULE)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Success!" in done.stdout
     assert ", 0 failed" in done.stdout

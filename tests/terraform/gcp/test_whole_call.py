@@ -76,6 +76,7 @@ def deployed(
         package_directory=str(folder / "build"),
         elevenlabs_agent_id=FRONT,
         elevenlabs_webhook_secret=WEBHOOK_SECRET,
+        secret_versions=dict.fromkeys([*SECRETS, "elevenlabs_webhook_secret"], 1),
         transfer_targets=dict(SCENARIO.transfer.targets),
         relay_environment={"ELEVENLABS_BASE_URL": agents, "BACKGROUND_SOUND_FILE": "office"},
         webhook_environment={"ELEVENLABS_BASE_URL": agents, "SWEEP_AFTER_SECONDS": "0"},
@@ -101,20 +102,20 @@ def fake_agents(deployment: Deployed) -> FakeElevenLabs:
 
 def plan_of(deployment: Deployed) -> CallPlan:
     """The flow with the URLs of the numbered list pasted in."""
-    outputs = {name: deployment.here(value) for name, value in deployment.outputs.items()}
+    pasted = deployment.pasted
     assert SCENARIO.transfer is not None
-    afterwards = Passthru(outputs["passthru_url"])
+    afterwards = Passthru(deployment.here(pasted.passthru))
     connect = Connect(
-        outputs["connect_primary_url"],
-        fallback_url=outputs["connect_fallback_url"],
+        deployment.here(pasted.connect),
+        fallback_url=deployment.here(pasted.connect),
         people=SCENARIO.transfer.people,
         if_answered=afterwards,
         if_nobody=afterwards,
     )
     return CallPlan(
-        url=outputs["voicebot_url"],
+        url=deployment.here(pasted.voicebot),
         caller=lambda rate_hz: ScriptedCaller(SCENARIO.caller, rate_hz),
-        flow=Passthru(outputs["passthru_url"], waits=False, if_200=connect),
+        flow=Passthru(deployment.here(pasted.passthru), waits=False, if_200=connect),
     )
 
 
@@ -246,8 +247,8 @@ def test_checks_from_outside_pass(deployed: tuple[Deployed, Mapping[str, Served]
     outputs = {name: deployment.here(value) for name, value in deployment.outputs.items()}
     with deployment.relay():
         public_checks.wait_until_ready(outputs["relay_url"], patience_s=10, pause_s=0.05)
-        public_checks.check_upgrade(outputs["voicebot_url"])
-        public_checks.check_refusals(outputs["elevenlabs_webhook_url"], outputs["connect_primary_url"])
+        public_checks.check_upgrade(deployment.here(deployment.pasted.voicebot))
+        public_checks.check_refusals(outputs["elevenlabs_webhook_url"], deployment.here(deployment.pasted.connect))
 
 
 def test_relay_takes_the_environment(deployed: tuple[Deployed, Mapping[str, Served]]):

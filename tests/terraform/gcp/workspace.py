@@ -18,6 +18,7 @@ SECRETS = {
     "events_secret": "events_secret_of_tests_0005",
 }
 VARIABLES = SECRETS | {
+    "secret_versions": dict.fromkeys(SECRETS, 1),
     "project": "acme-voice",
     "elevenlabs_agent_id": "agent_of_tests",
     "transfer_targets": {"sales": "+918047100001"},
@@ -79,6 +80,11 @@ class Workspace:
     def apply(self, **variables: object) -> str:
         self.write_variables(variables)
         return self.terraform("apply", "-input=false", "-auto-approve", "-var-file=test.tfvars.json").stdout
+
+    def secret(self, name: str) -> str:
+        """What Secret Manager keeps under a secret's id."""
+        assert self.standin is not None
+        return (Path(self.standin["GCP_SECRETS"]) / name).read_text()
 
     def outputs(self) -> dict[str, object]:
         return {name: output["value"] for name, output in json.loads(self.terraform("output", "-json").stdout).items()}

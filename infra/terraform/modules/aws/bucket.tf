@@ -1,6 +1,13 @@
+# The records, and what guards them. Nothing here is destroyed by accident: `console deploy aws destroy`, or ALLOW_DESTROY by
+# name, lift prevent_destroy for as long as they run.
+
 resource "aws_s3_bucket" "records" {
   bucket        = "${var.name}-records-${local.account}-${var.region}"
   force_destroy = var.delete_records
+
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 resource "aws_s3_bucket_ownership_controls" "records" {
@@ -8,6 +15,10 @@ resource "aws_s3_bucket_ownership_controls" "records" {
 
   rule {
     object_ownership = "BucketOwnerEnforced"
+  }
+
+  lifecycle {
+    prevent_destroy = true
   }
 }
 
@@ -18,6 +29,10 @@ resource "aws_s3_bucket_public_access_block" "records" {
   block_public_policy     = true
   ignore_public_acls      = true
   restrict_public_buckets = true
+
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "records" {
@@ -28,6 +43,10 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "records" {
       sse_algorithm = "AES256"
     }
   }
+
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 resource "aws_s3_bucket_versioning" "records" {
@@ -35,6 +54,10 @@ resource "aws_s3_bucket_versioning" "records" {
 
   versioning_configuration {
     status = "Enabled"
+  }
+
+  lifecycle {
+    prevent_destroy = true
   }
 }
 
@@ -62,6 +85,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "records" {
   }
 
   depends_on = [aws_s3_bucket_versioning.records]
+
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 data "aws_iam_policy_document" "records" {
@@ -104,4 +131,8 @@ resource "aws_s3_bucket_policy" "records" {
   policy = data.aws_iam_policy_document.records.json
 
   depends_on = [aws_s3_bucket_public_access_block.records]
+
+  lifecycle {
+    prevent_destroy = true
+  }
 }

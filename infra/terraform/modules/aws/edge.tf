@@ -37,8 +37,9 @@ resource "aws_lb_target_group" "relay" {
   deregistration_delay = local.longest_call_seconds
 
   health_check {
-    # Not /ready: a full or draining relay must be left alone, not replaced with its calls.
-    path                = "/health"
+    # Not /ready: a full or draining relay must be left alone, not replaced with its calls. Only a relay that has retired,
+    # because a newer release runs, says no here: it gets no new call, and keeps those it has (docs/aws.md).
+    path                = "/balance"
     matcher             = "200"
     interval            = 10
     timeout             = 5
@@ -137,7 +138,7 @@ resource "aws_lb_listener_rule" "from_cloudfront" {
   condition {
     http_header {
       http_header_name = "X-Origin-Secret"
-      values           = [data.aws_secretsmanager_secret_version.generated["origin"].secret_string]
+      values           = [for secret in data.aws_secretsmanager_secret_version.origin : secret.secret_string]
     }
   }
 
@@ -162,7 +163,7 @@ resource "aws_cloudfront_distribution" "relay" {
 
     custom_header {
       name  = "X-Origin-Secret"
-      value = data.aws_secretsmanager_secret_version.generated["origin"].secret_string
+      value = data.aws_secretsmanager_secret_version.origin[local.origin_sent].secret_string
     }
 
     custom_origin_config {
@@ -196,6 +197,9 @@ resource "aws_cloudfront_distribution" "relay" {
   viewer_certificate {
     cloudfront_default_certificate = true
   }
+
+  # The balancer lets the new header in before CloudFront sends it.
+  depends_on = [aws_lb_listener_rule.from_cloudfront]
 }
 
 # --- Both ---------------------------------------------------------------------------------------------------------

@@ -2,6 +2,9 @@
 # has no throttling and no access log.
 
 locals {
+  # One name for what is deployed together: the relay's image and the functions' code.
+  release = substr(sha256(join(" ", concat([var.relay_image_tag], [for part in ["webhook", "transfer"] : filebase64sha256("${var.package_directory}/${part}-aws-${var.architecture}.zip")]))), 0, 12)
+
   # Who may do what with which prefix of the bucket: the table in docs/contracts.md.
   functions = {
     webhook = {
@@ -12,7 +15,7 @@ locals {
       reads       = ["audio", "calls", "conversations", "inbox", "logs", "pending"]
       writes      = ["audio", "callers", "calls", "conversations", "inbox", "logs", "pending"]
       deletes     = ["pending"]
-      secrets     = merge({ EVENTS_SECRET = "events", ELEVENLABS_API_KEY = "elevenlabs_api_key" }, local.has_webhook_secret ? { ELEVENLABS_WEBHOOK_SECRET = "elevenlabs_webhook_secret" } : {})
+      secrets     = { EVENTS_SECRET = "events_secret", ELEVENLABS_API_KEY = "elevenlabs_api_key", ELEVENLABS_WEBHOOK_SECRET = "elevenlabs_webhook_secret" }
       environment = merge({ ELEVENLABS_REGION = var.elevenlabs_region }, var.webhook_environment)
     }
     transfer = {
@@ -23,10 +26,13 @@ locals {
       reads       = ["callers", "calls", "conversations", "logs"]
       writes      = ["calls", "conversations", "logs", "pending"]
       deletes     = []
-      secrets     = { EXOTEL_TOKEN = "exotel" }
+      secrets     = { EXOTEL_TOKEN = "exotel_token" }
       environment = var.transfer_environment
     }
   }
+
+  # Setting → secret, of those that are set.
+  function_secrets = { for function, one in local.functions : function => { for setting, secret in one.secrets : setting => secret if contains(keys(var.secret_versions), secret) } }
 
   routes = {
     "POST /webhook/post-call"  = "webhook"
@@ -60,9 +66,14 @@ data "aws_iam_policy_document" "lambda" {
 resource "aws_iam_role" "function" {
   for_each = local.functions
 
-  name               = "${var.name}-${each.key}"
+  name               = "${var.name}-${var.region}-${each.key}"
   description        = "The ${each.key} function: its secrets, its prefixes of the bucket, its log"
   assume_role_policy = data.aws_iam_policy_document.lambda.json
+
+  # Roles belong to an account, not to a region, so their names say which. The new one is there before the old one goes.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 data "aws_iam_policy_document" "function" {
@@ -94,7 +105,7 @@ data "aws_iam_policy_document" "function" {
   statement {
     sid       = "Secrets"
     actions   = ["secretsmanager:GetSecretValue"]
-    resources = [for secret in values(each.value.secrets) : local.secret_arns[secret]]
+    resources = [for secret in values(local.function_secrets[each.key]) : local.secret_arns[secret]]
   }
 
   statement {
@@ -126,6 +137,8 @@ resource "aws_lambda_function" "function" {
   for_each = local.functions
 
   function_name                  = "${var.name}-${each.key}"
+  description                    = "release ${local.release}"
+  publish                        = true # a numbered version of each release, for make rollback-aws
   role                           = aws_iam_role.function[each.key].arn
   runtime                        = "python3.13"
   architectures                  = [var.architecture]
@@ -141,11 +154,11 @@ resource "aws_lambda_function" "function" {
       {
         STORE = "s3://${aws_s3_bucket.records.bucket}"
         # Changes with a secret, and so ends the environments that have cached the old one.
-        SECRET_VERSIONS = join(" ", [for secret in values(each.value.secrets) : local.secret_version_ids[secret]])
+        SECRET_VERSIONS = join(" ", [for secret in values(local.function_secrets[each.key]) : local.secret_version_ids[secret]])
       },
       local.transfer_environment,
       each.value.environment,
-      { for setting, secret in each.value.secrets : "${setting}_ARN" => local.secret_arns[secret] },
+      { for setting, secret in local.function_secrets[each.key] : "${setting}_ARN" => local.secret_arns[secret] },
     )
   }
 
@@ -276,9 +289,14 @@ data "aws_iam_policy_document" "scheduler" {
 }
 
 resource "aws_iam_role" "sweep" {
-  name               = "${var.name}-sweep"
+  name               = "${var.name}-${var.region}-sweep"
   description        = "The schedule: invoke the webhook function, set aside what could not be"
   assume_role_policy = data.aws_iam_policy_document.scheduler.json
+
+  # Roles belong to an account, not to a region, so their names say which. The new one is there before the old one goes.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 data "aws_iam_policy_document" "sweep" {

@@ -10,13 +10,16 @@ locals {
     Gaps              = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"call_ended\" && $.gaps >= 0 }", value = "$.gaps", unit = "Count", counts = true }
     AgentsFailed      = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"agent_failed\" }", value = "1", unit = "Count", counts = true }
     EventsUndelivered = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"event_undelivered\" }", value = "1", unit = "Count", counts = true }
+    LogLinesDropped   = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"log_lines_dropped\" }", value = "$.dropped", unit = "Count", counts = true }
     # Whoever scans the internet is refused as unauthorized, all day long; that is nobody's lost call.
     CallsRefused     = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"call_refused\" && $.reason != \"unauthorized\" }", value = "1", unit = "Count", counts = true }
     WebhooksReceived = { group = aws_cloudwatch_log_group.function["webhook"].name, pattern = "{ $.event = \"webhook_received\" }", value = "1", unit = "Count", counts = true }
     Unverified       = { group = aws_cloudwatch_log_group.function["webhook"].name, pattern = "{ $.event = \"conversation_unverified\" }", value = "1", unit = "Count", counts = true }
     WebhooksRefused  = { group = aws_cloudwatch_log_group.function["webhook"].name, pattern = "{ $.event = \"webhook_refused\" }", value = "1", unit = "Count", counts = true }
     SweepFailures    = { group = aws_cloudwatch_log_group.function["webhook"].name, pattern = "{ $.event = \"sweep_done\" }", value = "$.failed", unit = "Count", counts = true }
-    ConnectUndecided = { group = aws_cloudwatch_log_group.function["transfer"].name, pattern = "{ $.event = \"connect_answered\" && $.outcome = \"undecided\" }", value = "1", unit = "Count", counts = true }
+    ExotelRefused    = { group = aws_cloudwatch_log_group.function["transfer"].name, pattern = "{ $.event = \"exotel_refused\" }", value = "1", unit = "Count", counts = true }
+    # An undecided Connect request answers 503 on purpose (docs/functions.md); the API's own 503 carries an error.
+    ApiFailed = { group = aws_cloudwatch_log_group.api.name, pattern = "{ ($.status = \"5*\") && (($.status != \"503\") || ($.path != \"/exotel/connect\") || ($.error != \"-\")) }", value = "1", unit = "Count", counts = true }
   }
 }
 
@@ -56,14 +59,18 @@ locals {
 
   alarms = merge(
     {
-      calls-refused      = { says = "Callers were refused: the relays were full or draining, or the call asked for an agent that is not configured.", namespace = local.metrics_namespace, metric = "CallsRefused", dimensions = {}, statistic = "Sum", threshold = 1, period = 300, periods = 1 }
-      agents-failed      = { says = "Agents could not be reached or were lost; calls go to their fallback.", namespace = local.metrics_namespace, metric = "AgentsFailed", dimensions = {}, statistic = "Sum", threshold = 3, period = 300, periods = 1 }
-      events-undelivered = { says = "The relay could not deliver events; they are in its log under event_undelivered, whole, to be replayed.", namespace = local.metrics_namespace, metric = "EventsUndelivered", dimensions = {}, statistic = "Sum", threshold = 1, period = 300, periods = 1 }
-      webhooks-refused   = { says = "Webhooks or events with a wrong signature: is the webhook secret that of ElevenLabs?", namespace = local.metrics_namespace, metric = "WebhooksRefused", dimensions = {}, statistic = "Sum", threshold = 5, period = 300, periods = 1 }
-      unverified         = { says = "Conversations name a call without the relay's proof, and are kept aside. Is an agent public, or the webhook the whole workspace's (SECURITY.md)?", namespace = local.metrics_namespace, metric = "Unverified", dimensions = {}, statistic = "Sum", threshold = 1, period = 300, periods = 1 }
-      sweep-failures     = { says = "The sweep could not repair calls: their transcripts are missing.", namespace = local.metrics_namespace, metric = "SweepFailures", dimensions = {}, statistic = "Sum", threshold = 1, period = 3600, periods = 2 }
-      sweep-not-run      = { says = "The schedule could not run the sweep; the reason is in the queue's messages.", namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = aws_sqs_queue.failed_sweeps.name }, statistic = "Maximum", threshold = 1, period = 300, periods = 1 }
-      relay-cpu          = { says = "Relay tasks are short of CPU: callers hear it. Are there relay_max_tasks already?", namespace = "AWS/ECS", metric = "CPUUtilization", dimensions = { ClusterName = aws_ecs_cluster.main.name, ServiceName = aws_ecs_service.relay.name }, statistic = "Average", threshold = 85, period = 60, periods = 5 }
+      calls-refused            = { says = "Callers were refused: the relays were full or draining, or the call asked for an agent that is not configured.", namespace = local.metrics_namespace, metric = "CallsRefused", dimensions = {}, statistic = "Sum", threshold = 1, period = 300, periods = 1 }
+      agents-failed            = { says = "Agents could not be reached or were lost; calls go to their fallback.", namespace = local.metrics_namespace, metric = "AgentsFailed", dimensions = {}, statistic = "Sum", threshold = 3, period = 300, periods = 1 }
+      events-undelivered       = { says = "The relay could not deliver events; they are in its log under event_undelivered, whole, to be replayed.", namespace = local.metrics_namespace, metric = "EventsUndelivered", dimensions = {}, statistic = "Sum", threshold = 1, period = 300, periods = 1 }
+      webhooks-refused         = { says = "Webhooks or events with a wrong signature: is the webhook secret that of ElevenLabs?", namespace = local.metrics_namespace, metric = "WebhooksRefused", dimensions = {}, statistic = "Sum", threshold = 5, period = 300, periods = 1 }
+      conversations-unverified = { says = "Conversations name a call without the relay's proof, and are kept aside. Is an agent public, or the webhook the whole workspace's (SECURITY.md)?", namespace = local.metrics_namespace, metric = "Unverified", dimensions = {}, statistic = "Sum", threshold = 1, period = 300, periods = 1 }
+      sweep-failures           = { says = "The sweep could not repair calls: their transcripts are missing.", namespace = local.metrics_namespace, metric = "SweepFailures", dimensions = {}, statistic = "Sum", threshold = 1, period = 3600, periods = 2 }
+      sweep-not-run            = { says = "The schedule could not run the sweep; the reason is in the queue's messages.", namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = aws_sqs_queue.failed_sweeps.name }, statistic = "Maximum", threshold = 1, period = 300, periods = 1 }
+      exotel-refused           = { says = "Exotel's requests were refused: is the token in the applets' URLs the current one? make deploy-aws prints them.", namespace = local.metrics_namespace, metric = "ExotelRefused", dimensions = {}, statistic = "Sum", threshold = 5, period = 300, periods = 1 }
+      api-5xx                  = { says = "The functions' API answered 5xx, other than the 503 by which Exotel is asked to come again.", namespace = local.metrics_namespace, metric = "ApiFailed", dimensions = {}, statistic = "Sum", threshold = 3, period = 300, periods = 1 }
+      near-capacity            = { says = "The relays are nearly full of calls, and adding tasks does not help enough. Are there relay_max_tasks already?", namespace = local.metrics_namespace, metric = "Utilisation", dimensions = {}, statistic = "Average", threshold = 85, period = 60, periods = 5 }
+      log-lines-dropped        = { says = "A relay could not write its log: what it tells is not complete.", namespace = local.metrics_namespace, metric = "LogLinesDropped", dimensions = {}, statistic = "Sum", threshold = 1, period = 300, periods = 1 }
+      relay-cpu                = { says = "Relay tasks are short of CPU: callers hear it. Are there relay_max_tasks already?", namespace = "AWS/ECS", metric = "CPUUtilization", dimensions = { ClusterName = aws_ecs_cluster.main.name, ServiceName = aws_ecs_service.relay.name }, statistic = "Average", threshold = 85, period = 60, periods = 5 }
     },
     { for name, function in aws_lambda_function.function : "${name}-errors" => { says = "The ${name} function failed.", namespace = "AWS/Lambda", metric = "Errors", dimensions = { FunctionName = function.function_name }, statistic = "Sum", threshold = 1, period = 300, periods = 1 } },
     { for name, function in aws_lambda_function.function : "${name}-throttled" => { says = "The ${name} function was called more often than its concurrency allows.", namespace = "AWS/Lambda", metric = "Throttles", dimensions = { FunctionName = function.function_name }, statistic = "Sum", threshold = 1, period = 300, periods = 1 } },
@@ -80,7 +87,7 @@ resource "aws_cloudwatch_metric_alarm" "over" {
   dimensions          = each.value.dimensions
   statistic           = each.value.statistic
   comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = each.value.threshold
+  threshold           = lookup(var.alarm_thresholds, each.key, each.value.threshold)
   period              = each.value.period
   evaluation_periods  = each.value.periods
   treat_missing_data  = "notBreaching"
@@ -88,7 +95,72 @@ resource "aws_cloudwatch_metric_alarm" "over" {
   ok_actions          = [aws_sns_topic.alarms.arn]
 }
 
+# --- A deployment that failed -------------------------------------------------------------------------------------
+# ECS goes back to the tasks before by itself; somebody should know.
+
+resource "aws_cloudwatch_event_rule" "deployment_failed" {
+  name        = "${var.name}-deployment-failed"
+  description = "ECS gave a deployment of the relay up"
+
+  event_pattern = jsonencode({
+    source      = ["aws.ecs"]
+    detail-type = ["ECS Deployment State Change"]
+    resources   = [aws_ecs_service.relay.id]
+    detail      = { eventName = ["SERVICE_DEPLOYMENT_FAILED"] }
+  })
+}
+
+resource "aws_cloudwatch_event_target" "deployment_failed" {
+  rule = aws_cloudwatch_event_rule.deployment_failed.name
+  arn  = aws_sns_topic.alarms.arn
+
+  input_transformer {
+    input_paths    = { reason = "$.detail.reason" }
+    input_template = "\"${var.name}: a deployment of the relay failed, and ECS went back to the tasks before: <reason>\""
+  }
+}
+
+data "aws_iam_policy_document" "alarms" {
+  statement {
+    sid       = "Alarms"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.alarms.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com", "events.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+  }
+}
+
+resource "aws_sns_topic_policy" "alarms" {
+  arn    = aws_sns_topic.alarms.arn
+  policy = data.aws_iam_policy_document.alarms.json
+}
+
 # --- Alarms that need more ----------------------------------------------------------------------------------------
+
+resource "aws_cloudwatch_metric_alarm" "few_healthy_tasks" {
+  alarm_name          = "${var.name}-few-healthy-tasks"
+  alarm_description   = "Fewer relay tasks are healthy than always should be: a zone that fails takes more calls with it."
+  namespace           = "AWS/ApplicationELB"
+  metric_name         = "HealthyHostCount"
+  dimensions          = local.balancer_dimensions
+  statistic           = "Maximum"
+  comparison_operator = "LessThanThreshold"
+  threshold           = lookup(var.alarm_thresholds, "few-healthy-tasks", var.relay_min_tasks)
+  period              = 60
+  evaluation_periods  = 10
+  treat_missing_data  = "breaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
 
 resource "aws_cloudwatch_metric_alarm" "no_healthy_task" {
   alarm_name          = "${var.name}-no-healthy-task"
@@ -107,7 +179,15 @@ resource "aws_cloudwatch_metric_alarm" "no_healthy_task" {
 }
 
 locals {
+  # Silence is a fault only where a webhook is set up, and only where calls are expected.
   computed_alarms = {
+    for name, alarm in local.possible_computed_alarms : name => alarm
+    if lookup({ webhook-silence = contains(keys(var.secret_versions), "elevenlabs_webhook_secret"), no-calls = var.calls_expected != null }, name, true)
+  }
+  # In UTC, as CloudWatch reads its clock.
+  expected = var.calls_expected == null ? "0" : "HOUR(ended) >= ${var.calls_expected.from_hour_utc} AND HOUR(ended) < ${var.calls_expected.to_hour_utc} AND DAY(ended) <= ${var.calls_expected.last_weekday}"
+
+  possible_computed_alarms = {
     relay-5xx = {
       says       = "The load balancer or the relay answered 5xx."
       expression = "FILL(relay, 0) + FILL(balancer, 0)"
@@ -117,15 +197,11 @@ locals {
         balancer = { namespace = "AWS/ApplicationELB", metric = "HTTPCode_ELB_5XX_Count", dimensions = { LoadBalancer = aws_lb.relay.arn_suffix } }
       }
     }
-    api-5xx = {
-      says = "The functions' API answered 5xx, other than the 503 by which Exotel is asked to come again."
-      # An undecided Connect request answers 503 on purpose (docs/functions.md).
-      expression = "FILL(answers, 0) - FILL(undecided, 0)"
-      period     = 300, periods = 1, of = 1, threshold = 3
-      metrics = {
-        answers   = { namespace = "AWS/ApiGateway", metric = "5xx", dimensions = { ApiId = aws_apigatewayv2_api.functions.id } }
-        undecided = { namespace = local.metrics_namespace, metric = "ConnectUndecided", dimensions = {} }
-      }
+    no-calls = {
+      says       = "No call has ended for two hours in which there should be some: does the number still lead to the Voicebot applet?"
+      expression = "IF(${local.expected}, IF(FILL(ended, 0) == 0, 1, 0), 0)"
+      period     = 3600, periods = 2, of = 2, threshold = 1
+      metrics    = { ended = { namespace = local.metrics_namespace, metric = "CallsEnded", dimensions = {} } }
     }
     webhook-silence = {
       says       = "Calls end but no post-call webhook comes: is it still switched on at ElevenLabs?"
@@ -145,7 +221,7 @@ resource "aws_cloudwatch_metric_alarm" "computed" {
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = each.value.says
   comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = each.value.threshold
+  threshold           = lookup(var.alarm_thresholds, each.key, each.value.threshold)
   evaluation_periods  = each.value.periods
   datapoints_to_alarm = each.value.of
   treat_missing_data  = "notBreaching"

@@ -1,27 +1,18 @@
-# What a person pastes; make deploy-aws prints it as a numbered list. Those with a token are sensitive.
+# Addresses without the tokens that are pasted with them: `console deploy` reads those from the secret store and prints both.
 
-output "voicebot_url" {
-  description = "Exotel, Voicebot applet: URL."
-  value       = "wss://${local.public_name}${local.media_path}/${data.aws_secretsmanager_secret_version.generated["media"].secret_string}"
-  sensitive   = true
+output "media_url" {
+  description = "Exotel, Voicebot applet: URL, followed by / and the media token."
+  value       = "wss://${local.public_name}${local.media_path}"
 }
 
-output "connect_primary_url" {
-  description = "Exotel, Connect applet: dynamic URL."
-  value       = "${aws_apigatewayv2_api.functions.api_endpoint}/exotel/connect?token=${data.aws_secretsmanager_secret_version.generated["exotel"].secret_string}"
-  sensitive   = true
-}
-
-output "connect_fallback_url" {
-  description = "Exotel, Connect applet: fallback URL. The same on purpose: asked again, the function goes on where it was."
-  value       = "${aws_apigatewayv2_api.functions.api_endpoint}/exotel/connect?token=${data.aws_secretsmanager_secret_version.generated["exotel"].secret_string}"
-  sensitive   = true
+output "connect_url" {
+  description = "Exotel, Connect applet: dynamic URL and fallback URL, followed by ?token= and Exotel's token."
+  value       = "${aws_apigatewayv2_api.functions.api_endpoint}/exotel/connect"
 }
 
 output "passthru_url" {
-  description = "Exotel, Passthru applets after Voicebot and after Connect: URL."
-  value       = "${aws_apigatewayv2_api.functions.api_endpoint}/exotel/passthru?token=${data.aws_secretsmanager_secret_version.generated["exotel"].secret_string}"
-  sensitive   = true
+  description = "Exotel, Passthru applets after Voicebot and after Connect: URL, followed by ?token= and Exotel's token."
+  value       = "${aws_apigatewayv2_api.functions.api_endpoint}/exotel/passthru"
 }
 
 output "elevenlabs_webhook_url" {
@@ -41,7 +32,7 @@ output "alarm_topic_arn" {
 
 output "control_token_secret_arn" {
   description = "Secrets Manager entry with the bearer token of /bg-sound."
-  value       = aws_secretsmanager_secret.generated["control"].arn
+  value       = aws_secretsmanager_secret.secret["control_token"].arn
 }
 
 output "records_bucket" {
@@ -72,4 +63,14 @@ output "relay_service_name" {
 output "relay_target_group_arn" {
   description = "Target group; its health is the relay's."
   value       = aws_lb_target_group.relay.arn
+}
+
+output "name" {
+  description = "The installation's name, which every resource's begins with."
+  value       = var.name
+}
+
+output "region" {
+  description = "Region of the installation."
+  value       = var.region
 }

@@ -3,25 +3,25 @@
 locals {
   relay_environment = merge(
     {
-      PORT                = tostring(local.relay_port)
-      PUBLIC_URL          = "wss://${local.public_name}"
-      ELEVENLABS_AGENT_ID = var.elevenlabs_agent_id
-      ELEVENLABS_REGION   = var.elevenlabs_region
-      EVENTS_URL          = "${aws_apigatewayv2_api.functions.api_endpoint}/relay/events"
-      MAX_CALLS           = tostring(local.relay_max_calls)
-      DRAIN_SECONDS       = tostring(local.stop_timeout_seconds - 10)
-      STATS_SECONDS       = "60"
+      PORT              = tostring(local.relay_port)
+      PUBLIC_URL        = "wss://${local.public_name}"
+      ELEVENLABS_REGION = var.elevenlabs_region
+      EVENTS_URL        = "${aws_apigatewayv2_api.functions.api_endpoint}/relay/events"
+      MAX_CALLS         = tostring(local.relay_max_calls)
+      DRAIN_SECONDS     = tostring(local.stop_timeout_seconds - 10)
+      STATS_SECONDS     = "15"
+      METRICS_NAMESPACE = local.metrics_namespace
     },
+    var.elevenlabs_agent_id == "" ? {} : { ELEVENLABS_AGENT_ID = var.elevenlabs_agent_id },
     var.relay_environment,
   )
 
+  relay_own_secrets = {
+    for setting, secret in { ELEVENLABS_API_KEY = "elevenlabs_api_key", MEDIA_TOKEN = "media_token", CONTROL_TOKEN = "control_token", EVENTS_SECRET = "events_secret" } :
+    setting => secret if contains(keys(var.secret_versions), secret)
+  }
   relay_secrets = merge(
-    {
-      ELEVENLABS_API_KEY = "${local.secret_arns["elevenlabs_api_key"]}:::${local.secret_version_ids["elevenlabs_api_key"]}"
-      MEDIA_TOKEN        = "${local.secret_arns["media"]}:::${local.secret_version_ids["media"]}"
-      CONTROL_TOKEN      = "${local.secret_arns["control"]}:::${local.secret_version_ids["control"]}"
-      EVENTS_SECRET      = "${local.secret_arns["events"]}:::${local.secret_version_ids["events"]}"
-    },
+    { for setting, secret in local.relay_own_secrets : setting => "${local.secret_arns[secret]}:::${local.secret_version_ids[secret]}" },
     var.relay_secrets,
   )
 
@@ -78,9 +78,14 @@ data "aws_iam_policy_document" "ecs_tasks" {
 }
 
 resource "aws_iam_role" "relay_start" {
-  name               = "${var.name}-relay-start"
+  name               = "${var.name}-${var.region}-relay-start"
   description        = "ECS itself, to start a relay task: image, secrets, log"
   assume_role_policy = data.aws_iam_policy_document.ecs_tasks.json
+
+  # Roles belong to an account, not to a region, so their names say which. The new one is there before the old one goes.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 data "aws_iam_policy_document" "relay_start" {
@@ -100,7 +105,7 @@ data "aws_iam_policy_document" "relay_start" {
     sid     = "Secrets"
     actions = ["secretsmanager:GetSecretValue"]
     resources = concat(
-      [for name in ["elevenlabs_api_key", "media", "control", "events"] : local.secret_arns[name]],
+      [for secret in values(local.relay_own_secrets) : local.secret_arns[secret]],
       # An ARN may go on with :json-key:stage:version.
       [for arn in values(var.relay_secrets) : join(":", slice(split(":", arn), 0, 7))],
     )
@@ -120,16 +125,28 @@ resource "aws_iam_role_policy" "relay_start" {
 }
 
 resource "aws_iam_role" "relay" {
-  name               = "${var.name}-relay"
-  description        = "The relay: nothing but protecting its own task while it has calls"
+  name               = "${var.name}-${var.region}-relay"
+  description        = "The relay: protecting its own task while it has calls, and asking whether a newer release runs"
   assume_role_policy = data.aws_iam_policy_document.ecs_tasks.json
+
+  # Roles belong to an account, not to a region, so their names say which. The new one is there before the old one goes.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 data "aws_iam_policy_document" "relay" {
   statement {
     sid       = "Protection"
-    actions   = ["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"]
+    actions   = ["ecs:DescribeTasks", "ecs:GetTaskProtection", "ecs:UpdateTaskProtection"]
     resources = ["arn:${local.partition}:ecs:${var.region}:${local.account}:task/${aws_ecs_cluster.main.name}/*"]
+  }
+
+  # Is there a newer release? Then it retires (relay/retirement.py).
+  statement {
+    sid       = "Release"
+    actions   = ["ecs:DescribeServices"]
+    resources = ["arn:${local.partition}:ecs:${var.region}:${local.account}:service/${aws_ecs_cluster.main.name}/relay"]
   }
 }
 
@@ -157,6 +174,7 @@ resource "aws_ecs_task_definition" "relay" {
   cpu                      = var.relay_cpu
   memory                   = var.relay_memory
   execution_role_arn       = aws_iam_role.relay_start.arn
+  skip_destroy             = true # make rollback-aws goes back to it
   task_role_arn            = aws_iam_role.relay.arn
 
   runtime_platform {
@@ -171,6 +189,7 @@ resource "aws_ecs_task_definition" "relay" {
     user                   = "10001:10001"
     readonlyRootFilesystem = true
     stopTimeout            = local.stop_timeout_seconds
+    dockerLabels           = { release = local.release }
     portMappings           = [{ containerPort = local.relay_port, hostPort = local.relay_port, protocol = "tcp" }]
     environment            = [for name in sort(keys(local.relay_environment)) : { name = name, value = local.relay_environment[name] }]
     secrets                = [for name in sort(keys(local.relay_secrets)) : { name = name, valueFrom = local.relay_secrets[name] }]
@@ -231,17 +250,20 @@ resource "aws_ecs_service" "relay" {
     aws_lb_listener_rule.from_cloudfront,
     aws_iam_role_policy.relay_start,
     aws_iam_role_policy.relay,
+    # A new key of the events is accepted before a relay signs with it.
+    aws_lambda_function.function,
   ]
 }
 
 # --- Scaling ------------------------------------------------------------------------------------------------------
-# Out: when tasks are 60 % full of calls, or their CPU is. In: one task at a time, and slowly. The average of the line
-# `relay_stats`, which every task logs once a minute, is the number of calls a task.
+# By `Utilisation`: calls for each hundred that a task takes, said every 15 seconds by the tasks that take calls, and by no
+# other: one that has retired, or that waits out the balancer's hour without a call, does not pull the average down. It comes
+# with the relays' log lines, in CloudWatch's embedded metric format, and is kept by the second, so that half a minute is
+# enough to see it. Out in steps, in one task at a time, and slowly.
 
 locals {
-  calls_out = floor(local.relay_max_calls * 0.6)
-  # With n tasks below this, n - 1 tasks stay below calls_out for every n from 2: no to and fro.
-  calls_in = floor(local.calls_out * 0.4)
+  # With n tasks below this, n - 1 tasks stay below scale_out_percent for every n from 2: no to and fro.
+  scale_in_percent = floor(var.scale_out_percent * 0.4)
 }
 
 resource "aws_appautoscaling_target" "relay" {
@@ -254,22 +276,47 @@ resource "aws_appautoscaling_target" "relay" {
 
 resource "aws_appautoscaling_policy" "out_on_calls" {
   name               = "${var.name}-out-on-calls"
-  policy_type        = "TargetTrackingScaling"
+  policy_type        = "StepScaling"
   service_namespace  = aws_appautoscaling_target.relay.service_namespace
   resource_id        = aws_appautoscaling_target.relay.resource_id
   scalable_dimension = aws_appautoscaling_target.relay.scalable_dimension
 
-  target_tracking_scaling_policy_configuration {
-    target_value       = local.calls_out
-    scale_out_cooldown = 60
-    disable_scale_in   = true
+  step_scaling_policy_configuration {
+    adjustment_type          = "PercentChangeInCapacity"
+    cooldown                 = 60
+    metric_aggregation_type  = "Average"
+    min_adjustment_magnitude = 1
 
-    customized_metric_specification {
-      namespace   = local.metrics_namespace
-      metric_name = "Calls"
-      statistic   = "Average"
+    # Bounds are points above the alarm's threshold.
+    step_adjustment {
+      metric_interval_lower_bound = 0
+      metric_interval_upper_bound = 15
+      scaling_adjustment          = 25
+    }
+    step_adjustment {
+      metric_interval_lower_bound = 15
+      metric_interval_upper_bound = 30
+      scaling_adjustment          = 50
+    }
+    step_adjustment {
+      metric_interval_lower_bound = 30
+      scaling_adjustment          = 100
     }
   }
+}
+
+resource "aws_cloudwatch_metric_alarm" "many_calls" {
+  alarm_name          = "${var.name}-scale-out"
+  alarm_description   = "Not for people: adds relay tasks while they are ${var.scale_out_percent} % full of calls or more on average."
+  namespace           = local.metrics_namespace
+  metric_name         = "Utilisation"
+  statistic           = "Average"
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = var.scale_out_percent
+  period              = 30
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_appautoscaling_policy.out_on_calls.arn]
 }
 
 resource "aws_appautoscaling_policy" "out_on_cpu" {
@@ -311,14 +358,31 @@ resource "aws_appautoscaling_policy" "in_one_by_one" {
 
 resource "aws_cloudwatch_metric_alarm" "few_calls" {
   alarm_name          = "${var.name}-scale-in"
-  alarm_description   = "Not for people: takes one relay task away while a task has ${local.calls_in} calls or fewer on average."
+  alarm_description   = "Not for people: takes one relay task away while they are ${local.scale_in_percent} % full of calls or less on average."
   namespace           = local.metrics_namespace
-  metric_name         = "Calls"
+  metric_name         = "Utilisation"
   statistic           = "Average"
   comparison_operator = "LessThanOrEqualToThreshold"
-  threshold           = local.calls_in
+  threshold           = local.scale_in_percent
   period              = 60
   evaluation_periods  = 15
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_appautoscaling_policy.in_one_by_one.arn]
+}
+
+# For peaks that are known: before them, so that nobody waits for a task to start.
+resource "aws_appautoscaling_scheduled_action" "relay" {
+  for_each = var.relay_schedule
+
+  name               = "${var.name}-${each.key}"
+  service_namespace  = aws_appautoscaling_target.relay.service_namespace
+  resource_id        = aws_appautoscaling_target.relay.resource_id
+  scalable_dimension = aws_appautoscaling_target.relay.scalable_dimension
+  schedule           = each.value.schedule
+  timezone           = each.value.timezone
+
+  scalable_target_action {
+    min_capacity = each.value.min_tasks
+    max_capacity = max(each.value.min_tasks, var.relay_max_tasks)
+  }
 }

@@ -9,22 +9,22 @@ locals {
       severity = "CRITICAL"
       says     = "Callers were refused: the relays were full or draining, or the call asked for an agent that is not configured. Full: raise relay_max_instances."
       # Whoever scans the internet is refused as unauthorized, all day long; that is nobody's lost call.
-      query = "sum(increase(${local.promql}_call_refused{${local.run},reason!=\"unauthorized\"}[5m])) > 0"
+      query = "sum(increase(${local.promql}_call_refused{${local.run},reason!=\"unauthorized\"}[5m])) > ${lookup(var.alarm_thresholds, "calls-refused", 0)}"
     }
     agents-failed = {
       severity = "CRITICAL"
       says     = "Agents could not be reached or were lost; calls go to their fallback. `agent_failed` in the relay's log has vendor and reason."
-      query    = "sum(increase(${local.promql}_agent_failed{${local.run}}[5m])) >= 3"
+      query    = "sum(increase(${local.promql}_agent_failed{${local.run}}[5m])) >= ${lookup(var.alarm_thresholds, "agents-failed", 3)}"
     }
     events-undelivered = {
       severity = "CRITICAL"
       says     = "The relay could not deliver events; they are in its log under `event_undelivered`, whole, to be replayed (docs/gcp.md)."
-      query    = "sum(increase(${local.promql}_event_undelivered{${local.run}}[5m])) > 0"
+      query    = "sum(increase(${local.promql}_event_undelivered{${local.run}}[5m])) > ${lookup(var.alarm_thresholds, "events-undelivered", 0)}"
     }
     webhooks-refused = {
       severity = "ERROR"
       says     = "Webhooks or events with a wrong signature: is elevenlabs_webhook_secret that of ElevenLabs?"
-      query    = "sum(increase(${local.promql}_webhook_refused{${local.run}}[5m])) >= 5"
+      query    = "sum(increase(${local.promql}_webhook_refused{${local.run}}[5m])) >= ${lookup(var.alarm_thresholds, "webhooks-refused", 5)}"
     }
     conversations-unverified = {
       severity = "ERROR"
@@ -42,23 +42,55 @@ locals {
       query    = "absent_over_time(${local.promql}_sweep_done{${local.run}}[${2 * var.sweep_minutes + 5}m])"
       lasts    = "${var.sweep_minutes * 60}s" # the first run after a first deploy is one interval away
     }
+    exotel-refused = {
+      severity = "ERROR"
+      says     = "Exotel's requests were refused: is the token in the applets' URLs the current one? `make deploy-gcp` prints them."
+      query    = "sum(increase(${local.promql}_exotel_refused{${local.run}}[5m])) >= ${lookup(var.alarm_thresholds, "exotel-refused", 5)}"
+    }
+    near-capacity = {
+      severity = "ERROR"
+      says     = "The relays are nearly full of calls. Are there relay_max_instances already?"
+      query    = "histogram_quantile(0.5, sum by (le) (increase(${local.promql}_utilisation_bucket{${local.run}}[5m]))) > ${lookup(var.alarm_thresholds, "near-capacity", 85)}"
+    }
+    few-healthy-instances = {
+      severity = "ERROR"
+      says     = "Fewer relay instances run than always should."
+      query    = "sum(max_over_time(run_googleapis_com:container_instance_count{${local.run},service_name=\"${var.name}-relay\"}[5m])) < ${lookup(var.alarm_thresholds, "few-healthy-instances", var.relay_min_instances)}"
+      lasts    = "600s"
+    }
+    requests-turned-away = {
+      severity = "CRITICAL"
+      says     = "Cloud Run answered 429: all instances of a service are full. Raise relay_max_instances or function_max_instances."
+      query    = "sum(increase(run_googleapis_com:request_count{${local.run},service_name=~\"${join("|", local.services)}\",response_code=\"429\"}[5m])) >= ${lookup(var.alarm_thresholds, "requests-turned-away", 1)}"
+    }
+    log-lines-dropped = {
+      severity = "WARNING"
+      says     = "A part could not write its log: what it tells is not complete."
+      query    = "sum(increase(${local.promql}_log_lines_dropped_sum{${local.run}}[5m])) >= ${lookup(var.alarm_thresholds, "log-lines-dropped", 1)}"
+    }
     relay-cpu = {
       severity = "ERROR"
       says     = "Relay instances are short of CPU: callers hear it. Are there relay_max_instances already?"
-      query    = "histogram_quantile(0.5, sum by (le) (increase(run_googleapis_com:container_cpu_utilizations_bucket{${local.run},service_name=\"${var.name}-relay\"}[5m]))) > 0.85"
+      query    = "histogram_quantile(0.5, sum by (le) (increase(run_googleapis_com:container_cpu_utilizations_bucket{${local.run},service_name=\"${var.name}-relay\"}[5m]))) > ${lookup(var.alarm_thresholds, "relay-cpu", 0.85)}"
     }
     relay-5xx = {
       severity = "ERROR"
       says     = "Cloud Run or the relay answered 5xx."
-      query    = "sum(increase(run_googleapis_com:request_count{${local.run},service_name=\"${var.name}-relay\",response_code_class=\"5xx\"}[5m])) >= 5"
+      query    = "sum(increase(run_googleapis_com:request_count{${local.run},service_name=\"${var.name}-relay\",response_code_class=\"5xx\"}[5m])) >= ${lookup(var.alarm_thresholds, "relay-5xx", 5)}"
     }
     functions-5xx = {
       severity = "ERROR"
       says     = "The functions answered 5xx, other than the 503 by which Exotel is asked to come again."
       # An undecided Connect request answers 503 on purpose (docs/functions.md).
-      query = "sum(increase(run_googleapis_com:request_count{${local.run},service_name=~\"${var.name}-(webhook|sweep|transfer)\",response_code_class=\"5xx\"}[5m])) - (sum(increase(${local.promql}_connect_answered{${local.run},outcome=\"undecided\"}[5m])) or vector(0)) >= 3"
+      query = "sum(increase(run_googleapis_com:request_count{${local.run},service_name=~\"${var.name}-(webhook|sweep|transfer)\",response_code_class=\"5xx\"}[5m])) - (sum(increase(${local.promql}_connect_answered{${local.run},outcome=\"undecided\"}[5m])) or vector(0)) >= ${lookup(var.alarm_thresholds, "functions-5xx", 3)}"
     }
-    }, !contains(local.secrets, "elevenlabs-webhook-secret") ? {} : {
+    }, var.calls_expected == null ? {} : {
+    no-calls = {
+      severity = "ERROR"
+      says     = "No call has ended for two hours in which there should be some: does the number still lead to the Voicebot applet?"
+      query    = "(sum(increase(${local.promql}_call_ended{${local.run}}[2h])) or vector(0)) == 0 and on() hour() >= ${var.calls_expected.from_hour_utc + 2} and on() hour() < ${var.calls_expected.to_hour_utc} and on() (day_of_week() + 6) % 7 < ${var.calls_expected.last_weekday}"
+    }
+    }, !contains(keys(var.secret_versions), "elevenlabs_webhook_secret") ? {} : {
     webhook-silence = {
       severity = "ERROR"
       says     = "Calls end but no post-call webhook comes: is it still switched on at ElevenLabs? The sweep fetches the transcripts meanwhile."

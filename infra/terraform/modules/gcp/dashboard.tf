@@ -21,8 +21,12 @@ locals {
     { title = "Gaps in the sound sent", lines = {
       "gaps" = "sum(increase(${local.promql}_gaps_sum{${local.run}}[5m]))"
     } },
-    { title = "Agents that failed", lines = {
-      "" = "sum by (vendor, reason) (increase(${local.promql}_agent_failed{${local.run}}[5m]))"
+    { title = "Agents that failed, and their turns", lines = {
+      ""      = "sum by (vendor, reason) (increase(${local.promql}_agent_failed{${local.run}}[5m]))"
+      "turns" = "sum(increase(${local.promql}_turns_failed{${local.run}}[5m]))"
+    } },
+    { title = "Relay: share of its calls (95 in 100), %", lines = {
+      "utilisation" = "histogram_quantile(0.95, sum by (le) (increase(${local.promql}_utilisation_bucket{${local.run}}[5m])))"
     } },
     { title = "Transfer outcomes", lines = {
       "" = "sum by (state) (increase(${local.promql}_transfer_outcome{${local.run}}[15m]))"
@@ -37,8 +41,9 @@ locals {
       "seconds" = "histogram_quantile(0.95, sum by (le) (increase(${local.promql}_webhook_lag_s_bucket{${local.run}}[15m])))"
     } },
     { title = "Webhooks received and refused", lines = {
-      "received" = "sum(increase(${local.promql}_webhook_received{${local.run}}[15m]))"
-      "refused"  = "sum(increase(${local.promql}_webhook_refused{${local.run}}[15m]))"
+      "received"         = "sum(increase(${local.promql}_webhook_received{${local.run}}[15m]))"
+      "Exotel's refused" = "sum(increase(${local.promql}_exotel_refused{${local.run}}[15m]))"
+      "refused"          = "sum(increase(${local.promql}_webhook_refused{${local.run}}[15m]))"
     } },
     { title = "Sweep: runs, failures, records repaired", lines = {
       "runs"     = "sum(increase(${local.promql}_sweep_done{${local.run}}[15m]))"

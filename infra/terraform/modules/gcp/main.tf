@@ -151,6 +151,11 @@ resource "google_storage_bucket" "records" {
     retention_duration_seconds = 604800
   }
 
+  # `console deploy gcp destroy`, or ALLOW_DESTROY by name, lift this for as long as they run.
+  lifecycle {
+    prevent_destroy = true
+  }
+
   depends_on = [google_project_service.api]
 }
 

@@ -10,6 +10,9 @@ locals {
     gaps              = { event = "call_ended", value = "gaps" }
     calls_running     = { event = "relay_stats", value = "calls" }
     loop_lag_ms       = { event = "relay_stats", value = "loop_lag_ms_max", unit = "ms" }
+    utilisation       = { event = "relay_stats", value = "utilisation", unit = "%" }
+    log_lines_dropped = { event = "log_lines_dropped", value = "dropped" }
+    turns_failed      = { event = "agent_turn_failed", labels = ["vendor", "reason"] }
     call_refused      = { event = "call_refused", labels = ["reason"] }
     agent_failed      = { event = "agent_failed", labels = ["vendor", "reason"] }
     event_undelivered = { event = "event_undelivered" }
@@ -17,6 +20,7 @@ locals {
     webhook_lag_s     = { event = "webhook_received", value = "lag_s", unit = "s" }
     webhook_refused   = { event = "webhook_refused", labels = ["reason"] }
     unverified        = { event = "conversation_unverified" }
+    exotel_refused    = { event = "exotel_refused" }
     sweep_done        = { event = "sweep_done" }
     sweep_failures    = { event = "sweep_done", value = "failed" }
     sweep_repaired    = { event = "sweep_done", value = "repaired" }

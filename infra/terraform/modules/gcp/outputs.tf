@@ -4,30 +4,21 @@ locals {
   uris             = { for name in keys(local.functions) : name => google_cloudfunctions2_function.function[name].service_config[0].uri }
 }
 
-# What a person pastes; make deploy-gcp prints it as a numbered list. Those with a token are sensitive.
+# Addresses without the tokens that are pasted with them: `console deploy` reads those from the secret store and prints both.
 
-output "voicebot_url" {
-  description = "Exotel, Voicebot applet: URL."
-  value       = "wss://${local.relay_host}/media/${var.media_token}"
-  sensitive   = true
+output "media_url" {
+  description = "Exotel, Voicebot applet: URL, followed by / and the media token."
+  value       = "wss://${local.relay_host}/media"
 }
 
-output "connect_primary_url" {
-  description = "Exotel, Connect applet: dynamic URL."
-  value       = "${local.uris.transfer}/exotel/connect?token=${var.exotel_token}"
-  sensitive   = true
-}
-
-output "connect_fallback_url" {
-  description = "Exotel, Connect applet: fallback URL. The same on purpose: asked again, the function goes on where it was."
-  value       = "${local.uris.transfer}/exotel/connect?token=${var.exotel_token}"
-  sensitive   = true
+output "connect_url" {
+  description = "Exotel, Connect applet: dynamic URL and fallback URL, followed by ?token= and Exotel's token."
+  value       = "${local.uris.transfer}/exotel/connect"
 }
 
 output "passthru_url" {
-  description = "Exotel, Passthru applets after Voicebot and after Connect: URL."
-  value       = "${local.uris.transfer}/exotel/passthru?token=${var.exotel_token}"
-  sensitive   = true
+  description = "Exotel, Passthru applets after Voicebot and after Connect: URL, followed by ?token= and Exotel's token."
+  value       = "${local.uris.transfer}/exotel/passthru"
 }
 
 output "elevenlabs_webhook_url" {
@@ -42,7 +33,7 @@ output "dashboard_url" {
 
 output "control_token_secret_id" {
   description = "Secret Manager entry with the bearer token of /bg-sound."
-  value       = google_secret_manager_secret.secret["control-token"].secret_id
+  value       = google_secret_manager_secret.secret["control_token"].secret_id
 }
 
 output "records_bucket" {
@@ -68,4 +59,19 @@ output "relay_service_name" {
 output "domain_address" {
   description = "Address that domain_name's A record points at; empty without a domain."
   value       = join("", [for address in google_compute_global_address.relay : address.address])
+}
+
+output "name" {
+  description = "The installation's name, which every resource's begins with."
+  value       = var.name
+}
+
+output "region" {
+  description = "Region of the installation."
+  value       = var.region
+}
+
+output "project" {
+  description = "Project of the installation."
+  value       = var.project
 }

@@ -4,12 +4,11 @@ locals {
 
   relay_max_calls = var.relay_max_calls > 0 ? var.relay_max_calls : 200
 
-  relay_environment = merge(var.domain_name == "" ? {} : { PUBLIC_URL = "wss://${var.domain_name}" }, var.relay_environment, {
-    ELEVENLABS_AGENT_ID = var.elevenlabs_agent_id
-    ELEVENLABS_REGION   = var.elevenlabs_region
-    EVENTS_URL          = "${google_cloudfunctions2_function.function["webhook"].service_config[0].uri}/relay/events"
-    MAX_CALLS           = tostring(local.relay_max_calls)
-    STATS_SECONDS       = "60" # the dashboard counts on one line a minute
+  relay_environment = merge(var.domain_name == "" ? {} : { PUBLIC_URL = "wss://${var.domain_name}" }, var.relay_environment, var.elevenlabs_agent_id == "" ? {} : { ELEVENLABS_AGENT_ID = var.elevenlabs_agent_id }, {
+    ELEVENLABS_REGION = var.elevenlabs_region
+    EVENTS_URL        = "${google_cloudfunctions2_function.function["webhook"].service_config[0].uri}/relay/events"
+    MAX_CALLS         = tostring(local.relay_max_calls)
+    STATS_SECONDS     = "60" # the dashboard counts on one line a minute
     # The relay hands a call over itself, with a reason, before Cloud Run cuts it without one.
     MAX_CALL_SECONDS = tostring(local.relay_timeout_seconds - 60)
     # Ten seconds after SIGTERM Cloud Run kills, and it sends that to an instance with calls only when it must replace it:

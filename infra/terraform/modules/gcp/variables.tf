@@ -13,23 +13,21 @@ variable "project" {
 }
 
 variable "elevenlabs_agent_id" {
-  description = "The ElevenLabs agent that answers, as its page shows it (agent_…)."
+  description = "The ElevenLabs agent that answers, as its page shows it (agent_…). Empty: relay_environment names an AGENTS_FILE."
   type        = string
+  default     = ""
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_-]{8,64}$", var.elevenlabs_agent_id))
+    condition     = can(regex("^([A-Za-z0-9_-]{8,64})?$", var.elevenlabs_agent_id))
     error_message = "elevenlabs_agent_id: expected an agent's id such as agent_0123456789abcdef, 8 to 64 letters, digits, _ or -."
   }
-}
-
-variable "elevenlabs_api_key" {
-  description = "API key of the ElevenLabs workspace; goes to Secret Manager and never into the state."
-  type        = string
-  sensitive   = true
-
   validation {
-    condition     = can(regex("^[A-Za-z0-9_-]{16,128}$", var.elevenlabs_api_key))
-    error_message = "elevenlabs_api_key: expected an API key, 16 to 128 letters, digits, _ or -, without spaces or quotes."
+    condition     = var.elevenlabs_agent_id != "" || contains(keys(var.relay_environment), "AGENTS_FILE")
+    error_message = "elevenlabs_agent_id: expected the id of an ElevenLabs agent, or AGENTS_FILE in relay_environment."
+  }
+  validation {
+    condition     = var.elevenlabs_agent_id == "" || contains(keys(var.secret_versions), "elevenlabs_api_key")
+    error_message = "elevenlabs_agent_id: expected together with elevenlabs_api_key."
   }
 }
 
@@ -48,66 +46,108 @@ variable "transfer_targets" {
   }
 }
 
-# --- Tokens and keys between the parts: `make deploy-gcp` makes them and keeps them in Secret Manager --------------
-# Google's provider makes no random values that stay out of the state, so they come in from outside.
+# --- Secrets -------------------------------------------------------------------------------------------------------
+# Ephemeral: they are nowhere but in the secret store. A value is written when its number in secret_versions changes, so
+# an apply that changes none can do without them.
 
 variable "media_token" {
-  description = "Token in the path of the media socket; Exotel signs nothing, so this is what keeps strangers out."
+  description = "Token in the path of the media socket; Exotel signs nothing, so this is what keeps strangers out. The first is the current one, a second the one before, which is still good."
   type        = string
+  default     = ""
   sensitive   = true
+  ephemeral   = true
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_-]{24,128}$", var.media_token))
-    error_message = "media_token: expected 24 to 128 letters, digits, _ or -, because it is part of a URL."
+    condition     = can(regex("^([A-Za-z0-9_-]{24,128}(,[A-Za-z0-9_-]{24,128})*)?$", var.media_token))
+    error_message = "media_token: expected 24 to 128 letters, digits, _ or -, or two of them with a comma while one is rotated."
   }
 }
 
 variable "exotel_token" {
-  description = "Token in the query of the Connect and Passthru URLs."
+  description = "Token in the query of the Connect and Passthru URLs; several as media_token."
   type        = string
+  default     = ""
   sensitive   = true
+  ephemeral   = true
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_-]{24,128}$", var.exotel_token))
-    error_message = "exotel_token: expected 24 to 128 letters, digits, _ or -, because it is part of a URL."
+    condition     = can(regex("^([A-Za-z0-9_-]{24,128}(,[A-Za-z0-9_-]{24,128})*)?$", var.exotel_token))
+    error_message = "exotel_token: expected 24 to 128 letters, digits, _ or -, or two of them with a comma while one is rotated."
   }
 }
 
 variable "control_token" {
-  description = "Bearer token of the relay's /bg-sound."
+  description = "Bearer token of the relay's /bg-sound; several as media_token."
   type        = string
+  default     = ""
   sensitive   = true
+  ephemeral   = true
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_-]{24,128}$", var.control_token))
-    error_message = "control_token: expected 24 to 128 letters, digits, _ or -."
+    condition     = can(regex("^([A-Za-z0-9_-]{24,128}(,[A-Za-z0-9_-]{24,128})*)?$", var.control_token))
+    error_message = "control_token: expected 24 to 128 letters, digits, _ or -, or two of them with a comma while one is rotated."
   }
 }
 
 variable "events_secret" {
-  description = "Signs the relay's events to the webhook function."
+  description = "Signs the relay's events to the webhook function: the first signs, all are accepted."
   type        = string
+  default     = ""
   sensitive   = true
+  ephemeral   = true
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_-]{24,128}$", var.events_secret))
-    error_message = "events_secret: expected 24 to 128 letters, digits, _ or -."
+    condition     = can(regex("^([A-Za-z0-9_-]{24,128}(,[A-Za-z0-9_-]{24,128})*)?$", var.events_secret))
+    error_message = "events_secret: expected 24 to 128 letters, digits, _ or -, or two of them with a comma while one is rotated."
   }
 }
 
-# --- Agent and calls -----------------------------------------------------------------------------------------------
+variable "elevenlabs_api_key" {
+  description = "API key of the ElevenLabs workspace."
+  type        = string
+  default     = ""
+  sensitive   = true
+  ephemeral   = true
+
+  validation {
+    condition     = can(regex("^([A-Za-z0-9_-]{16,128})?$", var.elevenlabs_api_key))
+    error_message = "elevenlabs_api_key: expected an API key, 16 to 128 letters, digits, _ or -, without spaces or quotes."
+  }
+}
 
 variable "elevenlabs_webhook_secret" {
   description = "Secret of the post-call webhook (wsec_…), several comma-separated while one is rotated. ElevenLabs shows it once the webhook's URL, an output of the first deploy, is entered there; until then webhooks are refused and the sweep fetches transcripts."
   type        = string
   default     = ""
   sensitive   = true
+  ephemeral   = true
 
   validation {
     condition     = can(regex("^\\S*$", var.elevenlabs_webhook_secret))
     error_message = "elevenlabs_webhook_secret: expected wsec_…, or several with commas, without spaces or line breaks."
   }
 }
+
+variable "secret_versions" {
+  description = "Which of the secrets above there are, each with a number that changes with its value. `console deploy` derives the numbers from the values."
+  type        = map(number)
+  default     = { media_token = 1, exotel_token = 1, control_token = 1, events_secret = 1, elevenlabs_api_key = 1 }
+
+  validation {
+    condition     = length(setsubtract(keys(var.secret_versions), ["media_token", "exotel_token", "control_token", "events_secret", "elevenlabs_api_key", "elevenlabs_webhook_secret"])) == 0
+    error_message = "secret_versions: expected names of secrets: media_token, exotel_token, control_token, events_secret, elevenlabs_api_key, elevenlabs_webhook_secret."
+  }
+  validation {
+    condition     = length(setsubtract(["media_token", "exotel_token", "control_token", "events_secret"], keys(var.secret_versions))) == 0
+    error_message = "secret_versions: expected media_token, exotel_token, control_token and events_secret among them."
+  }
+  validation {
+    condition     = alltrue([for version in values(var.secret_versions) : version >= 1 && floor(version) == version])
+    error_message = "secret_versions: expected whole numbers from 1."
+  }
+}
+
+# --- Agent and calls -----------------------------------------------------------------------------------------------
 
 variable "elevenlabs_region" {
   description = "Where the ElevenLabs workspace lives."
@@ -370,5 +410,22 @@ variable "alarm_email" {
   validation {
     condition     = can(regex("^([^@\\s]+@[^@\\s]+\\.[^@\\s]+)?$", var.alarm_email))
     error_message = "alarm_email: expected an e-mail address."
+  }
+}
+
+variable "alarm_thresholds" {
+  description = "Other thresholds of alarms, by the alarm's name (docs/aws.md, docs/gcp.md): { calls-refused = 5 }."
+  type        = map(number)
+  default     = {}
+}
+
+variable "calls_expected" {
+  description = "Hours, in UTC, and days (1 is Monday, up to last_weekday) in which there should be calls; two of them without one ring an alarm. Null: none does."
+  type        = object({ from_hour_utc = number, to_hour_utc = number, last_weekday = optional(number, 7) })
+  default     = null
+
+  validation {
+    condition     = var.calls_expected == null || try(var.calls_expected.from_hour_utc >= 0 && var.calls_expected.from_hour_utc < var.calls_expected.to_hour_utc && var.calls_expected.to_hour_utc <= 24, false)
+    error_message = "calls_expected: expected from_hour_utc below to_hour_utc, both from 0 to 24."
   }
 }

@@ -5,15 +5,28 @@ import json
 import pytest
 
 from console.checks.places import PlaceError, Places, from_environment, of_deployment
+from console.deployment import addresses
 
 OUTPUTS = {
-    "voicebot_url": "wss://relay.example.com/media/media-token-of-nobody",
-    "connect_primary_url": "https://functions.example.com/exotel/connect?token=exotel-token-of-nobody",
-    "connect_fallback_url": "https://functions.example.com/exotel/connect?token=exotel-token-of-nobody",
-    "passthru_url": "https://functions.example.com/exotel/passthru?token=exotel-token-of-nobody",
+    "name": "voice-bridge",
+    "project": "acme-voice",
+    "region": "asia-south1",
+    "media_url": "wss://relay.example.com/media",
+    "connect_url": "https://functions.example.com/exotel/connect",
+    "passthru_url": "https://functions.example.com/exotel/passthru",
     "elevenlabs_webhook_url": "https://webhook.example.com/webhook/post-call",
     "records_bucket": "acme-records",
 }
+
+
+class Kept:
+    """A cloud's secret store. A token that is being rotated is followed by the one before."""
+
+    def read(self, secret: str) -> str | None:
+        return {
+            "media_token": "media-token-of-nobody,the-one-before-it-of-nobody",
+            "exotel_token": "exotel-token-of-nobody",
+        }[secret]
 
 
 @pytest.fixture
@@ -35,12 +48,14 @@ def terraform(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("cloud", "scheme"), [("aws", "s3"), ("gcp", "gs")])
-def test_a_deployment_says_where_everything_is(terraform, cloud, scheme):
+def test_a_deployment_says_where_everything_is(terraform, monkeypatch, cloud, scheme):
+    """The tokens are in the cloud's secret store, never in Terraform's outputs."""
+    monkeypatch.setattr(addresses, "store", lambda *_: Kept())
     places, known = of_deployment(cloud, {}, terraform(OUTPUTS))
     assert places == Places(
-        OUTPUTS["voicebot_url"],
-        OUTPUTS["connect_primary_url"],
-        OUTPUTS["passthru_url"],
+        "wss://relay.example.com/media/media-token-of-nobody",
+        "https://functions.example.com/exotel/connect?token=exotel-token-of-nobody",
+        "https://functions.example.com/exotel/passthru?token=exotel-token-of-nobody",
         OUTPUTS["elevenlabs_webhook_url"],
     )
     assert known == {

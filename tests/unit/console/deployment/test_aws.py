@@ -10,8 +10,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from console.deployment import aws, public_checks
-from console.deployment.steps import Problems, StepError
+from console.deployment import aws, public_checks, rollout
+from console.deployment.installation import Installation
+from console.deployment.steps import Problems
 
 REPOSITORY = "123456789012.dkr.ecr.ap-south-1.amazonaws.com/voice-bridge-relay"
 BUCKET = "voice-bridge-records-123456789012-ap-south-1"
@@ -21,15 +22,17 @@ OUTPUTS = {
     "relay_service_name": "relay",
     "relay_target_group_arn": "arn:tg",
     "relay_url": "https://n",
-    "voicebot_url": "wss://n/media/t",
-    "connect_primary_url": "https://a/exotel/connect?token=u",
-    "connect_fallback_url": "https://a/exotel/connect?token=u",
-    "passthru_url": "https://a/exotel/passthru?token=u",
+    "media_url": "wss://n/media",
+    "connect_url": "https://a/exotel/connect",
+    "passthru_url": "https://a/exotel/passthru",
     "elevenlabs_webhook_url": "https://a/webhook/post-call",
     "dashboard_url": "https://d",
+    "name": "voice-bridge",
+    "region": "ap-south-1",
 }
 MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json"}'
-VARIABLES = {"region": "ap-south-1", "architecture": "arm64", "elevenlabs_webhook_secret": ""}
+VARIABLES = {"region": "ap-south-1", "name": "voice-bridge", "architecture": "arm64", "alarm_email": ""}
+ENTRIES = {"media": "media-token-of-the-deployment", "exotel": "exotel-token-of-the-deployment,the-one-before"}
 STATE = {
     "values": {
         "root_module": {
@@ -59,7 +62,7 @@ class Desk:
         self.root = root
         self.files = root / aws.FILES
         self.say("output.json", {name: {"value": value} for name, value in OUTPUTS.items()})
-        self.say("plan.json", {"variables": {name: {"value": value} for name, value in VARIABLES.items()}})
+        self.plan(first=True)
         self.say("state.json", STATE)
         (folder / "planned").write_text("")
         (folder / "plan.status").write_text("0")
@@ -70,6 +73,14 @@ class Desk:
 
     def make(self, *arguments: str) -> int:
         return aws.main(list(arguments), self.root)
+
+    def plan(self, *, first: bool = False, **changes: list[str]) -> None:
+        """What Terraform plans: address, with __ for dots, → actions."""
+        planned = {"aws_ecr_repository.relay": ["create"] if first else ["no-op"]}
+        planned |= {address.replace("__", "."): actions for address, actions in changes.items()}
+        resources = [{"address": f"module.bridge.{one}", "change": {"actions": do}} for one, do in planned.items()]
+        variables = {name: {"value": value} for name, value in VARIABLES.items()}
+        self.say("plan.json", {"variables": variables, "resource_changes": resources})
 
     def say(self, name: str, document: Any) -> None:
         (self.folder / name).write_text(json.dumps(document))
@@ -85,12 +96,18 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     folder, root = tmp_path / "bin", tmp_path / "repo"
     folder.mkdir()
     (root / aws.FILES).mkdir(parents=True)
-    for name in [name for name in os.environ if name.startswith(("AWS_", "TF_VAR_", "ELEVENLABS_", "TRANSFER_"))]:
+    (root / "infra/terraform/modules/aws").mkdir(parents=True)
+    for name in [
+        name for name in os.environ if name.startswith(("AWS_", "TF_VAR_", "ELEVENLABS_", "TRANSFER_", "STATE_"))
+    ]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with mock_aws():
+        secrets = boto3.client("secretsmanager", region_name="ap-south-1")
+        for name, value in ENTRIES.items():
+            secrets.create_secret(Name=f"voice-bridge/{name}", SecretString=value)
         yield Desk(folder, root)
 
 
@@ -117,22 +134,16 @@ def test_malformed_settings_stop_before_anything_is_run(desk: Desk, monkeypatch,
 
 
 def test_what_terraform_finds_wrong_is_a_line_each_and_nothing_is_applied(desk: Desk, capsys):
-    missing = [
-        {
-            "diagnostic": {
-                "severity": "error",
-                "summary": "No value for required variable",
-                "detail": f'The root module input variable "{name}" is not set.',
-            }
-        }
-        for name in ("elevenlabs_agent_id", "elevenlabs_api_key")
+    wrong = [
+        {"diagnostic": {"severity": "error", "summary": "Invalid value for variable", "detail": f"{name}: expected."}}
+        for name in ("elevenlabs_agent_id", "transfer_targets")
     ]
-    (desk.folder / "planned").write_text("\n".join(map(json.dumps, missing)))
+    (desk.folder / "planned").write_text("\n".join(map(json.dumps, wrong)))
     (desk.folder / "plan.status").write_text("1")
     assert desk.make("deploy") == 2
     assert capsys.readouterr().err.splitlines() == [
-        "deploy-aws: ELEVENLABS_AGENT_ID is not set, neither in the environment nor in .env",
-        "deploy-aws: ELEVENLABS_API_KEY is not set, neither in the environment nor in .env",
+        "deploy-aws: elevenlabs_agent_id: expected.",
+        "deploy-aws: transfer_targets: expected.",
     ]
     assert not any(" apply" in call for call in desk.calls())
 
@@ -161,15 +172,66 @@ def test_an_unknown_command(desk: Desk, arguments, capsys):
     assert capsys.readouterr().err == "deploy-aws: expected one of plan, deploy, check and destroy\n"
 
 
-def test_the_state_is_a_file_or_in_a_bucket():
-    assert aws.backend({"AWS_REGION": "eu-west-1"}) == {}
-    assert aws.backend({"STATE_BUCKET": "acme-state", "AWS_REGION": "eu-west-1"}) == {
+def test_each_installation_has_a_state_of_its_own():
+    where = Installation("123456789012", "eu-west-1", "staging")
+    assert aws.backend({}, where) == {}
+    assert aws.backend({"STATE_BUCKET": "acme-state"}, where) == {
         "bucket": "acme-state",
-        "key": "voice-bridge/terraform.tfstate",
+        "key": "voice-bridge/123456789012/eu-west-1/staging.tfstate",
         "region": "eu-west-1",
         "encrypt": "true",
         "use_lockfile": "true",
     }
+
+
+def test_a_state_in_a_file_is_its_owners_alone_and_named_after_the_installation(desk: Desk):
+    assert desk.make("plan") == 0
+    (init,) = [call for call in desk.calls() if call.startswith("terraform init")]
+    key = "voice-bridge/123456789012/ap-south-1/voice-bridge"
+    assert init == f"terraform init -reconfigure -backend-config=path=states/{key}.tfstate"
+    assert (desk.files / f"states/{key}.tfstate").parent.stat().st_mode & 0o077 == 0
+
+
+def test_an_environment_is_chosen_by_name(desk: Desk, monkeypatch, capsys):
+    monkeypatch.setenv("ENV", "staging")
+    assert desk.make("plan") == 2
+    assert "aws/environments/staging.tfvars is not there; there are: none yet" in capsys.readouterr().err
+
+    file = desk.files / "environments/staging.tfvars"
+    file.parent.mkdir()
+    file.write_text("relay_min_tasks = 1\n")
+    assert desk.make("plan") == 2
+    assert 'staging.tfvars: expected a line name = "…"' in capsys.readouterr().err
+
+    file.write_text('name = "staging"\n')
+    monkeypatch.setitem(VARIABLES, "name", "staging")
+    desk.plan()
+    desk.say("state.json", {})
+    assert desk.make("plan") == 0
+    calls = [call for call in desk.calls() if call.startswith(("terraform init", "terraform plan"))]
+    assert calls[-3].endswith("ap-south-1/staging.tfstate")
+    assert all(call.endswith(f"-var-file={file}") for call in calls[-2:])
+
+
+def test_the_state_of_another_installation_is_refused(desk: Desk, monkeypatch, capsys):
+    """Another name and the same STATE_KEY: everything of the first was destroyed, in 46 s, unasked."""
+    monkeypatch.setenv("TF_VAR_name", "staging")
+    monkeypatch.setitem(VARIABLES, "name", "staging")
+    desk.plan()
+    assert desk.make("deploy") == 2
+    assert "the state is that of voice-bridge, and this is staging" in capsys.readouterr().err
+    assert not any(" apply" in call for call in desk.calls())
+
+
+def test_nothing_that_matters_is_destroyed_unasked(desk: Desk, ecr, monkeypatch, capsys):
+    desk.plan(aws_s3_bucket__records=["delete", "create"], aws_lb__relay=["delete"])
+    assert desk.make("deploy") == 2
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(" would")[0] for line in said] == [
+        "deploy-aws: aws_s3_bucket.records",
+        "deploy-aws: aws_lb.relay",
+    ]
+    assert not any(" apply" in call for call in desk.calls())
 
 
 # --- Image --------------------------------------------------------------------------------------------------------
@@ -195,96 +257,62 @@ def test_an_image_that_is_there_is_not_built_again(desk: Desk, ecr, capsys):
 # --- After --------------------------------------------------------------------------------------------------------
 
 
-class Ecs:
-    """A service in the middle of a deployment."""
-
-    def __init__(self, *, running: int = 2, rollout: str = "IN_PROGRESS", image: str = "0123abcd") -> None:
-        self.rollouts = [
-            {
-                "status": "PRIMARY",
-                "rolloutState": rollout,
-                "taskDefinition": "new",
-                "runningCount": running,
-                "desiredCount": 2,
-            },
-            {
-                "status": "ACTIVE",
-                "rolloutState": "COMPLETED",
-                "taskDefinition": "old",
-                "runningCount": 2,
-                "desiredCount": 2,
-            },
-        ]
-        self.image = image
-
-    def describe_services(self, **_: Any) -> dict[str, Any]:
-        events = [{"message": f"event {number}"} for number in range(9)]
-        return {"services": [{"deployments": self.rollouts, "events": events}]}
-
-    def describe_task_definition(self, **_: Any) -> dict[str, Any]:
-        return {"taskDefinition": {"containerDefinitions": [{"image": f"{REPOSITORY}:{self.image}"}]}}
-
-
-class Balancer:
-    def __init__(self, *states: str) -> None:
-        self.states = states
-
-    def describe_target_health(self, **_: Any) -> dict[str, Any]:
-        return {"TargetHealthDescriptions": [{"TargetHealth": {"State": state}} for state in self.states]}
-
-
-def test_a_deploy_is_through_when_the_new_tasks_are_healthy():
-    """The old ones may stay for an hour, protected and draining: nobody waits for them."""
-    balancer = Balancer("healthy", "healthy", "draining", "draining")
-    assert aws.service_state(Ecs(), balancer, OUTPUTS, "0123abcd") == ""
-
-
-@pytest.mark.parametrize(
-    ("ecs", "balancer", "state"),
-    [
-        (Ecs(running=1), Balancer("healthy", "healthy"), "1 of 2 new tasks run, 2 healthy"),
-        (Ecs(), Balancer("healthy", "initial"), "2 of 2 new tasks run, 1 healthy"),
-    ],
-)
-def test_how_far_a_deploy_is(ecs, balancer, state):
-    assert aws.service_state(ecs, balancer, OUTPUTS, "0123abcd") == state
-
-
-@pytest.mark.parametrize("ecs", [Ecs(rollout="FAILED"), Ecs(image="the-one-before")])
-def test_a_deploy_that_was_rolled_back_ends_with_what_ecs_says(ecs):
-    with pytest.raises(StepError, match="ECS .*event 0; event 1; event 2$"):
-        aws.service_state(ecs, Balancer("healthy", "healthy"), OUTPUTS, "0123abcd")
-
-
-def test_a_deploy_from_beginning_to_end(desk: Desk, ecr, monkeypatch, capsys):
-    monkeypatch.setattr(aws, "service_state", lambda *_: "")
+@pytest.fixture
+def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr(rollout, "state", lambda *_: "")
+    monkeypatch.setattr(rollout, "still_running", lambda *_: "none is left")
     checked: list[str] = []
     for check in ("wait_until_ready", "check_upgrade", "check_refusals"):
         monkeypatch.setattr(public_checks, check, lambda *_, check=check, **__: checked.append(check))
+    return checked
+
+
+def test_a_first_deploy_makes_the_registry_before_the_image_and_the_image_before_the_service(
+    desk: Desk, ecr, checked, capsys
+):
     assert desk.make("deploy") == 0
-    steps = [" ".join(call.split()[:2]) for call in desk.calls()]
-    assert steps == [
-        *("terraform version", "docker info", "terraform init", "terraform plan", "terraform show"),
-        *("terraform apply", "terraform output", "docker build", "docker login", "docker push"),
-        *("terraform apply", "terraform output"),
+    did = [" ".join(call.split()[:2]) for call in desk.calls()]
+    shown, kept = ["terraform plan", "terraform show"], ["terraform plan", "terraform show", "terraform apply"]
+    assert did == [
+        *("terraform version", "docker info", "terraform init", *shown, "terraform show"),
+        *(*shown, "terraform show"),  # the second for the person
+        *(*kept, "docker build", "docker login", "docker push"),
+        *(*kept, "terraform output"),
     ]
     targeted, whole = [call for call in desk.calls() if call.startswith("terraform apply")]
-    assert targeted.endswith("-target=module.bridge.aws_ecr_repository.relay")
-    assert "-target" not in whole
+    assert (targeted.endswith("/plan"), whole.endswith("/plan")) == (True, True), "just the plan that was kept"
+    (only,) = [call for call in desk.calls() if "-target" in call]
+    assert only.endswith("-target=module.bridge.aws_ecr_repository.relay")
     assert checked == ["wait_until_ready", "check_upgrade", "check_refusals"]
-    assert OUTPUTS["voicebot_url"] in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "wss://n/media/media-token-of-the-deployment\n" in said
+    assert "https://a/exotel/connect?token=exotel-token-of-the-deployment\n" in said
+    assert "ALARM_EMAIL is not set: when something is wrong, nobody will hear of it." in said
+
+
+def test_a_later_deploy_applies_the_plan_that_was_shown(desk: Desk, ecr, checked):
+    desk.plan()
+    assert desk.make("deploy") == 0
+    plans = [call for call in desk.calls() if call.startswith("terraform plan")]
+    shown, applied = [
+        [call.split()[-1] for call in desk.calls() if call.startswith(begin)][-1]
+        for begin in ("terraform show /", "terraform apply")
+    ]
+    assert len(plans) == 2, "one to check the settings, one to apply"
+    assert shown == applied == plans[-1].split("-out=")[1]
 
 
 def test_what_is_to_be_pasted_is_said_even_when_the_name_does_not_answer_yet(desk: Desk, ecr, monkeypatch, capsys):
     def never(*_: Any, **__: Any) -> None:
         raise public_checks.CheckError("https://n/ready did not answer 200")
 
-    monkeypatch.setattr(aws, "service_state", lambda *_: "")
+    monkeypatch.setattr(rollout, "state", lambda *_: "")
+    monkeypatch.setattr(rollout, "still_running", lambda *_: "none is left")
     monkeypatch.setattr(public_checks, "wait_until_ready", never)
     assert desk.make("deploy") == 1
     said = capsys.readouterr()
     assert said.err == "deploy-aws: https://n/ready did not answer 200\n"
-    assert OUTPUTS["voicebot_url"] in said.out
+    assert "wss://n/media/media-token-of-the-deployment\n" in said.out
 
 
 # --- Destroy ------------------------------------------------------------------------------------------------------
@@ -314,22 +342,23 @@ def test_destroy_refuses_while_there_are_records(desk: Desk, s3, capsys, there_i
     assert capsys.readouterr().err == (
         f"deploy-aws: {BUCKET} holds records: save them, or DELETE_RECORDS=yes make destroy-aws\n"
     )
-    assert [call.split()[1] for call in desk.calls()] == ["version", "init", "show"]
+    assert [call.split()[1] for call in desk.calls()] == ["version", "init", "plan", "show", "show", "show"]
 
 
 def test_destroy_deletes_records_when_told_so(desk: Desk, s3, monkeypatch):
     with_a_record(s3)
     monkeypatch.setenv("DELETE_RECORDS", "yes")
     assert desk.make("destroy") == 0
-    assert desk.calls()[3:] == [
-        "terraform apply -auto-approve -target=module.bridge.aws_s3_bucket.records -var=delete_records=true",
-        "terraform destroy -auto-approve",
-    ]
+    plan, _, apply, destroy = desk.calls()[-4:]
+    assert plan.endswith("-target=module.bridge.aws_s3_bucket.records")
+    assert apply.startswith("terraform apply /")
+    assert destroy == "terraform destroy -auto-approve"
+    assert not (desk.root / "infra/terraform/modules/aws/bucket_override.tf").exists()
 
 
 def test_destroy_needs_no_word_when_there_are_no_records(desk: Desk, s3):
     assert desk.make("destroy") == 0
-    assert desk.calls()[3:] == ["terraform destroy -auto-approve"]
+    assert not any(" apply" in call for call in desk.calls())
 
 
 @pytest.mark.parametrize("state", [STATE, {}])

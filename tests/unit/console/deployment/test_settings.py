@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from console.deployment.addresses import Addresses
 from console.deployment.paste import paste_list
-from console.deployment.settings import settings, terraform_variables
+from console.deployment.settings import of_environment, settings, terraform_variables
 from console.deployment.steps import Problems, StepError, missing_tools, wait_for
-from console.deployment.terraform import planned_problems, said
+from console.deployment.terraform import planned_problems
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path):
@@ -116,41 +117,26 @@ def test_waiting_gives_up_with_the_last_state():
 
 
 def test_the_list_says_what_to_paste_where():
-    outputs = {
-        "voicebot_url": "wss://n/media/t",
-        "connect_primary_url": "https://a/exotel/connect?token=u",
-        "connect_fallback_url": "https://a/exotel/connect?token=u",
-        "passthru_url": "https://a/exotel/passthru?token=u",
-        "elevenlabs_webhook_url": "https://a/webhook/post-call",
-        "dashboard_url": "https://d",
-    }
-    fresh = paste_list(outputs, cloud="aws", webhook_secret_set=False)
-    for url in outputs.values():
+    pasted = Addresses(
+        voicebot="wss://n/media/t",
+        connect="https://a/exotel/connect?token=u",
+        passthru="https://a/exotel/passthru?token=u",
+        webhook="https://a/webhook/post-call",
+        media_token="t",
+        exotel_token="u",
+    )
+    outputs = {"dashboard_url": "https://d"}
+    fresh = paste_list(pasted, outputs, cloud="aws", webhook_secret_set=False)
+    for url in (pasted.voicebot, pasted.connect, pasted.passthru, pasted.webhook, "https://d"):
         assert url in fresh
     assert "6. ELEVENLABS_WEBHOOK_SECRET" in fresh
-    assert "ELEVENLABS_WEBHOOK_SECRET" not in paste_list(outputs, cloud="aws", webhook_secret_set=True)
-    assert "make doctor DEPLOYMENT=gcp" in paste_list(outputs, cloud="gcp", webhook_secret_set=True)
+    assert "ELEVENLABS_WEBHOOK_SECRET" not in paste_list(pasted, outputs, cloud="aws", webhook_secret_set=True)
+    assert "make doctor DEPLOYMENT=gcp" in paste_list(pasted, outputs, cloud="gcp", webhook_secret_set=True)
 
 
-NEVER_INITIALISED = """\x1b[31m╷\x1b[0m\x1b[0m
-\x1b[31m│\x1b[0m \x1b[0m\x1b[1m\x1b[31mError: \x1b[0m\x1b[0m\x1b[1mBackend initialization required\x1b[0m
-\x1b[31m│\x1b[0m \x1b[0m
-\x1b[31m│\x1b[0m \x1b[0m\x1b[0mReason: Initial configuration of the
-\x1b[31m│\x1b[0m \x1b[0mrequested backend "s3"
-\x1b[31m│\x1b[0m \x1b[0m
-\x1b[31m│\x1b[0m \x1b[0mThe "backend" is the interface that Terraform uses to store state.
-\x1b[31m╵\x1b[0m\x1b[0m
-"""
-
-
-def test_a_red_box_of_terraforms_becomes_one_line():
-    """Before a first plan `make doctor DEPLOYMENT=aws` printed twenty lines of box characters for one sentence."""
-    assert said(NEVER_INITIALISED) == (
-        'Backend initialization required: Reason: Initial configuration of the requested backend "s3"'
-    )
-    assert said("no box\n at all\n") == "no box at all"
-
-
-def test_a_file_of_settings_may_begin_with_the_mark_that_windows_editors_write(tmp_path):
-    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfELEVENLABS_AGENT_ID=agent_1\n")
-    assert settings({}, tmp_path / ".env") == {"ELEVENLABS_AGENT_ID": "agent_1"}
+def test_an_environment_has_settings_of_its_own(tmp_path: Path):
+    (tmp_path / ".env").write_text("ELEVENLABS_AGENT_ID=agent_front\nALARM_EMAIL=ops@example.com\n")
+    (tmp_path / ".env.staging").write_text("ELEVENLABS_AGENT_ID=agent_staging\n")
+    assert of_environment({}, tmp_path)["ELEVENLABS_AGENT_ID"] == "agent_front"
+    staging = of_environment({"ENV": "staging"}, tmp_path)
+    assert (staging["ELEVENLABS_AGENT_ID"], staging["ALARM_EMAIL"]) == ("agent_staging", "ops@example.com")

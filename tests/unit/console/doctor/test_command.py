@@ -77,9 +77,11 @@ def test_a_deployment_that_is_not_there_is_status_2(doctor, capsys):
 def test_a_deployment_is_asked_and_its_settings_can_be_used(doctor, tmp_path, capsys):
     """Its events' secret is known to nobody here: the relay's settings were refused for the lack of it."""
     outputs = {
-        "voicebot_url": "wss://relay.example.com/media/media-token-of-nobody",
-        "connect_primary_url": "https://functions.example.com/exotel/connect?token=exotel-token-of-nobody",
-        "passthru_url": "https://functions.example.com/exotel/passthru?token=exotel-token-of-nobody",
+        "name": "voice-bridge",
+        "project": "acme-voice",
+        "media_url": "wss://relay.example.com/media",
+        "connect_url": "https://functions.example.com/exotel/connect",
+        "passthru_url": "https://functions.example.com/exotel/passthru",
         "elevenlabs_webhook_url": "https://webhook.example.com/webhook/post-call",
         "records_bucket": "acme-records",
     }
@@ -88,8 +90,11 @@ def test_a_deployment_is_asked_and_its_settings_can_be_used(doctor, tmp_path, ca
         f"#!/bin/sh\necho '{json.dumps({name: {'value': value} for name, value in outputs.items()})}'\n"
     )
     terraform.chmod(0o755)
+    gcloud = tmp_path / "gcloud"
+    gcloud.write_text('#!/bin/sh\necho "$*" | sed "s/.*voice-bridge-\\([a-z]*-token\\) .*/\\1-of-nobody/"\n')
+    gcloud.chmod(0o755)
     environ = {"PATH": f"{tmp_path}:/usr/bin:/bin", "ELEVENLABS_AGENT_ID": "agent_0"}
-    assert doctor("--deployment", "aws", "--only", "settings", **environ) == 0
+    assert doctor("--deployment", "gcp", "--only", "settings", **environ) == 0
     printed = capsys.readouterr().out
     for check in ("relay", "functions", "media_auth", "addresses"):
         assert f"pass  settings.{check}" in printed

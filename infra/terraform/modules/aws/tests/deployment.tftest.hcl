@@ -140,21 +140,24 @@ variables {
   relay_image_tag     = "0123abcd"
   elevenlabs_agent_id = "agent_01example"
   elevenlabs_api_key  = "sk_for_tests_only_0000"
+  media_token         = "media_token_for_tests_only"
+  exotel_token        = "exotel_token_for_tests_only"
+  control_token       = "control_token_for_tests_only"
+  events_secret       = "events_secret_for_tests_only"
   transfer_targets    = { sales = "+918047100001" }
+
+  # named, though it has a default: `terraform test` gives an ephemeral variable none
+  elevenlabs_webhook_secret = ""
 }
 
 run "three_settings_are_enough" {
   assert {
-    condition     = output.voicebot_url == "wss://d111111abcdef8.cloudfront.net/media/token_for_tests_only"
+    condition     = output.media_url == "wss://d111111abcdef8.cloudfront.net/media"
     error_message = "Without a domain the Voicebot URL is CloudFront's own name."
   }
   assert {
-    condition     = output.connect_primary_url == "https://a1b2c3d4e5.execute-api.ap-south-1.amazonaws.com/exotel/connect?token=token_for_tests_only"
-    error_message = "The Connect URL carries the token in its query."
-  }
-  assert {
-    condition     = output.connect_fallback_url == output.connect_primary_url
-    error_message = "Primary and fallback are one function."
+    condition     = output.connect_url == "https://a1b2c3d4e5.execute-api.ap-south-1.amazonaws.com/exotel/connect"
+    error_message = "No output holds a token: the deploy command adds it."
   }
   assert {
     condition     = length(aws_acm_certificate.relay) + length(aws_lb_listener.https) + length(aws_route53_record.relay) == 0
@@ -173,12 +176,12 @@ run "three_settings_are_enough" {
     error_message = "Half a vCPU takes 100 calls."
   }
   assert {
-    condition     = aws_appautoscaling_policy.out_on_calls.target_tracking_scaling_policy_configuration[0].target_value == 60 && aws_cloudwatch_metric_alarm.few_calls.threshold == 24
-    error_message = "Scale out above 60 calls a task; scale in where one task fewer still has less than that."
+    condition     = aws_cloudwatch_metric_alarm.many_calls.threshold == 60 && aws_cloudwatch_metric_alarm.few_calls.threshold == 24
+    error_message = "Scale out above 60 % of the calls; scale in where one task fewer still has less than that."
   }
   assert {
-    condition     = length(aws_secretsmanager_secret.elevenlabs_webhook_secret) == 0
-    error_message = "No entry without a webhook secret."
+    condition     = !contains(keys(aws_secretsmanager_secret.secret), "elevenlabs_webhook_secret") && !contains(keys(aws_cloudwatch_metric_alarm.computed), "webhook-silence")
+    error_message = "Without a webhook secret there is no entry for it and no alarm that the webhook is silent."
   }
   assert {
     condition     = length(aws_sns_topic_subscription.mail) == 0
@@ -193,7 +196,7 @@ run "with_a_domain" {
   }
 
   assert {
-    condition     = output.voicebot_url == "wss://calls.example.com/media/token_for_tests_only"
+    condition     = output.media_url == "wss://calls.example.com/media" && length(aws_secretsmanager_secret.origin) == 0
     error_message = "With a domain the Voicebot URL is on it."
   }
   assert {
@@ -234,7 +237,9 @@ run "what_can_be_chosen" {
     log_retention_days            = 7
     alarm_email                   = "ops@example.com"
     elevenlabs_webhook_secret     = "wsec_for_tests_only"
+    secret_versions               = { media_token = 1, exotel_token = 1, control_token = 1, events_secret = 1, elevenlabs_api_key = 1, elevenlabs_webhook_secret = 7 }
     transfer_reserved_concurrency = 5
+    relay_schedule                = { morning = { schedule = "cron(45 8 ? * MON-SAT *)", min_tasks = 4 } }
     relay_environment             = { BACKGROUND_SOUND_FILE = "office", STATS_SECONDS = "30" }
     transfer_targets              = { sales = "+918047100001,+918047100002" }
     transfer_team_1_number        = "+918047100003"
@@ -270,8 +275,42 @@ run "what_can_be_chosen" {
     error_message = "The relay's further settings win over ours."
   }
   assert {
+    condition     = aws_appautoscaling_scheduled_action.relay["morning"].scalable_target_action[0].min_capacity == "4" && aws_appautoscaling_scheduled_action.relay["morning"].timezone == "Asia/Kolkata"
+    error_message = "Known peaks are prepared for."
+  }
+  assert {
     condition     = aws_lb.relay.access_logs[0].prefix == "access-logs" && aws_sns_topic_subscription.mail[0].endpoint == "ops@example.com"
     error_message = "Access logs and mail as asked for."
+  }
+}
+
+run "the_header_of_the_balancer_is_renewed_in_turn" {
+  variables {
+    origin_secret_version = 5
+  }
+
+  assert {
+    condition     = { for slot, version in aws_secretsmanager_secret_version.origin : slot => version.secret_string_wo_version } == { "0" = 4, "1" = 5 } && local.origin_sent == "1"
+    error_message = "The new one is sent, the one before stays good until the next is made."
+  }
+  assert {
+    condition     = length(one(aws_lb_listener_rule.from_cloudfront[0].condition).http_header[0].values) >= 1
+    error_message = "The balancer lets both in."
+  }
+}
+
+run "without_elevenlabs" {
+  variables {
+    elevenlabs_agent_id = ""
+    elevenlabs_api_key  = ""
+    secret_versions     = { media_token = 1, exotel_token = 1, control_token = 1, events_secret = 1 }
+    relay_environment   = { AGENTS_FILE = "relay/config/agents.toml" }
+    relay_secrets       = { OPENAI_API_KEY = "arn:aws:secretsmanager:ap-south-1:123456789012:secret:openai-AbCdEf" }
+  }
+
+  assert {
+    condition     = !contains(keys(aws_lambda_function.function["webhook"].environment[0].variables), "ELEVENLABS_API_KEY_ARN") && toset([for secret in jsondecode(aws_ecs_task_definition.relay.container_definitions)[0].secrets : secret.name]) == toset(["MEDIA_TOKEN", "CONTROL_TOKEN", "EVENTS_SECRET", "OPENAI_API_KEY"])
+    error_message = "Who has no ElevenLabs agent need not invent a key."
   }
 }
 
@@ -281,7 +320,6 @@ run "refuses_malformed_settings" {
   command = plan
 
   variables {
-    elevenlabs_agent_id       = "https://elevenlabs.io/app/agents/x"
     elevenlabs_api_key        = "\"sk quoted\""
     elevenlabs_region         = "mars"
     elevenlabs_webhook_secret = "wsec one"
@@ -298,9 +336,16 @@ run "refuses_malformed_settings" {
     sweep_minutes             = 0
     log_retention_days        = 31
     records_retention_days    = 0
-    secrets_version           = 0
+    secret_versions           = { media_token = 0, exotel_token = 1, sesame = 1 }
+    origin_secret_version     = 1
+    media_token               = "short"
+    exotel_token              = "with/slash/in/the/middle/of/it"
+    control_token             = "control token with spaces in it"
+    events_secret             = "short,events_secret_for_tests_only"
     relay_max_calls           = 1000
     relay_min_tasks           = 0
+    relay_schedule            = { morning = { schedule = "09:00", min_tasks = 4 } }
+    scale_out_percent         = 100
     api_rate_limit            = 0
     relay_environment         = { MEDIA_TOKEN = "in plain" }
     webhook_environment       = { ELEVENLABS_API_KEY = "in plain" }
@@ -312,10 +357,10 @@ run "refuses_malformed_settings" {
   }
 
   expect_failures = [
-    var.elevenlabs_webhook_secret, var.elevenlabs_agent_id, var.elevenlabs_api_key, var.elevenlabs_region, var.transfer_team_1_number,
+    var.elevenlabs_webhook_secret, var.elevenlabs_api_key, var.elevenlabs_region, var.transfer_team_1_number,
     var.transfer_team_2_number, var.region, var.name, var.domain_name, var.vpc_cidr, var.zone_count,
     var.alarm_email, var.relay_image_tag, var.architecture, var.sweep_minutes, var.log_retention_days,
-    var.records_retention_days, var.secrets_version, var.relay_max_calls, var.relay_min_tasks, var.api_rate_limit,
+    var.records_retention_days, var.secret_versions, var.origin_secret_version, var.media_token, var.exotel_token, var.control_token, var.events_secret, var.relay_max_calls, var.relay_min_tasks, var.relay_schedule, var.scale_out_percent, var.api_rate_limit,
     var.relay_environment, var.webhook_environment, var.transfer_environment, var.relay_secrets,
     var.webhook_reserved_concurrency, var.transfer_reserved_concurrency,
   ]
@@ -352,4 +397,24 @@ run "refuses_to_have_nobody_to_transfer_to" {
   }
 
   expect_failures = [var.transfer_targets]
+}
+
+run "refuses_an_agent_without_its_key_and_no_agent_at_all" {
+  command = plan
+
+  variables {
+    secret_versions = { media_token = 1, exotel_token = 1, control_token = 1, events_secret = 1 }
+  }
+
+  expect_failures = [var.elevenlabs_agent_id]
+}
+
+run "refuses_what_is_no_agent" {
+  command = plan
+
+  variables {
+    elevenlabs_agent_id = "https://elevenlabs.io/app/agents/x"
+  }
+
+  expect_failures = [var.elevenlabs_agent_id]
 }

@@ -1,4 +1,4 @@
 # `terraform test` needs this beside the files that it tests; `make test` puts it there, in a copy of them.
-module "token" {
+module "origin_token" {
   source = "./tests/token"
 }

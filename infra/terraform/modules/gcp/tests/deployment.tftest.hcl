@@ -29,6 +29,9 @@ variables {
   control_token       = "control_token_for_tests_only"
   events_secret       = "events_secret_for_tests_only"
   transfer_targets    = { sales = "+918047100001" }
+
+  # named, though it has a default: `terraform test` gives an ephemeral variable none
+  elevenlabs_webhook_secret = ""
 }
 
 run "defaults" {
@@ -37,7 +40,7 @@ run "defaults" {
     error_message = "The default region is Mumbai."
   }
   assert {
-    condition     = output.voicebot_url == "wss://voice-bridge-relay-4qmz.a.run.app/media/media_token_for_tests_only"
+    condition     = output.media_url == "wss://voice-bridge-relay-4qmz.a.run.app/media"
     error_message = "Without a domain the Voicebot URL is Cloud Run's own name."
   }
   assert {
@@ -82,7 +85,7 @@ run "a_domain_puts_a_load_balancer_in_front" {
     dns_zone    = "example-in"
   }
   assert {
-    condition     = output.voicebot_url == "wss://calls.example.in/media/media_token_for_tests_only"
+    condition     = output.media_url == "wss://calls.example.in/media"
     error_message = "With a domain Exotel is given the domain."
   }
   assert {
@@ -107,7 +110,7 @@ run "a_domain_kept_elsewhere_gets_no_record" {
 
 run "the_webhook_secret_comes_later" {
   assert {
-    condition     = !contains(keys(google_secret_manager_secret.secret), "elevenlabs-webhook-secret") && !contains(keys(google_monitoring_alert_policy.alert), "webhook-silence")
+    condition     = !contains(keys(google_secret_manager_secret.secret), "elevenlabs_webhook_secret") && !contains(keys(google_monitoring_alert_policy.alert), "webhook-silence")
     error_message = "Before the webhook was made there is no secret for it and no alarm that it is silent."
   }
 }
@@ -115,9 +118,10 @@ run "the_webhook_secret_comes_later" {
 run "the_webhook_secret_is_there" {
   variables {
     elevenlabs_webhook_secret = "wsec_new,wsec_old"
+    secret_versions           = { media_token = 1, exotel_token = 1, control_token = 1, events_secret = 1, elevenlabs_api_key = 1, elevenlabs_webhook_secret = 7 }
   }
   assert {
-    condition     = contains(keys(google_secret_manager_secret.secret), "elevenlabs-webhook-secret") && contains(keys(google_monitoring_alert_policy.alert), "webhook-silence")
+    condition     = contains(keys(google_secret_manager_secret.secret), "elevenlabs_webhook_secret") && contains(keys(google_monitoring_alert_policy.alert), "webhook-silence")
     error_message = "With the secret, silence of the webhook is watched."
   }
   assert {
@@ -186,6 +190,20 @@ run "further_settings_and_secrets" {
   }
 }
 
+run "without_elevenlabs" {
+  variables {
+    elevenlabs_agent_id = ""
+    elevenlabs_api_key  = ""
+    secret_versions     = { media_token = 1, exotel_token = 1, control_token = 1, events_secret = 1 }
+    relay_environment   = { AGENTS_FILE = "relay/config/agents.toml" }
+    relay_secrets       = { OPENAI_API_KEY = "openai-api-key" }
+  }
+  assert {
+    condition     = !contains([for env in google_cloud_run_v2_service.relay.template[0].containers[0].env : env.name], "ELEVENLABS_API_KEY") && !contains([for env in google_cloud_run_v2_service.relay.template[0].containers[0].env : env.name], "ELEVENLABS_AGENT_ID")
+    error_message = "Who has no ElevenLabs agent need not invent a key."
+  }
+}
+
 run "wrong_values_are_named" {
   command = plan
   variables {
@@ -193,12 +211,12 @@ run "wrong_values_are_named" {
     name                   = "Calls"
     region                 = "asia-south1-a"
     relay_image_tag        = "latest"
-    elevenlabs_agent_id    = "my agent"
     elevenlabs_region      = "mars"
     elevenlabs_api_key     = "short"
     transfer_targets       = { sales = "08047100001" }
     media_token            = "short"
     exotel_token           = "with/slash/in/the/middle/of/it"
+    secret_versions        = { media_token = 0, exotel_token = 1, sesame = 1 }
     relay_environment      = { ELEVENLABS_API_KEY = "sk_plain" }
     relay_secrets          = { OPENAI_API_KEY = "projects/acme/secrets/openai" }
     relay_cpu              = 4
@@ -211,8 +229,18 @@ run "wrong_values_are_named" {
     alarm_email            = "oncall"
   }
   expect_failures = [
-    var.project, var.name, var.region, var.relay_image_tag, var.elevenlabs_agent_id, var.elevenlabs_region, var.elevenlabs_api_key, var.transfer_targets,
-    var.media_token, var.exotel_token, var.relay_environment, var.relay_secrets, var.relay_cpu, var.relay_memory,
+    var.project, var.name, var.region, var.relay_image_tag, var.elevenlabs_region, var.elevenlabs_api_key, var.transfer_targets,
+    var.media_token, var.exotel_token, var.secret_versions, var.relay_environment, var.relay_secrets, var.relay_cpu, var.relay_memory,
     var.relay_max_calls, var.relay_min_instances, var.sweep_minutes, var.records_retention_days, var.domain_name, var.alarm_email,
   ]
+}
+
+run "refuses_what_is_no_agent" {
+  command = plan
+
+  variables {
+    elevenlabs_agent_id = "my agent"
+  }
+
+  expect_failures = [var.elevenlabs_agent_id]
 }
