@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "calls": ("console.calls.command", "look at calls: search, transcript beside the sound, trends, export"),
     "export": ("console.export.command", "the calls of a period as one table: Parquet, CSV or JSON lines"),
     "plan": ("console.plan.command", "plan ahead: relays, sessions, and what a month costs on each cloud"),
+    "check-bot": ("console.check_bot.command", "call somebody's bot as Exotel or Twilio would, and say what to mend"),
     "replay": ("console.replay.command", "deliver events that a relay gave up on, out of its log"),
     "rehearse": ("console.rehearse.command", "let rehearsed callers try an agent, and judge what they heard"),
     "deploy": ("console.deploy.command", "deploy to AWS or Google Cloud, check a deployment, or take it down"),
@@ -36,6 +37,7 @@ EXTRAS: Final[Mapping[str, str]] = {
     "plan": "demo",
     "calls": "console",
     "doctor": "console",
+    "check-bot": "demo",
     "rehearse": "console",
     "export": "console",
 }

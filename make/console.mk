@@ -23,6 +23,11 @@ setup-elevenlabs: $(VENV)/.installed-tools ## make your agent what the relay nee
 	@$(CONSOLE) setup elevenlabs $(if $(AGENT),--agent "$(AGENT)") $(if $(CREATE),--create "$(CREATE)") \
 	  $(if $(WEBHOOK),--webhook-url "$(WEBHOOK)") $(if $(DEPLOYMENT),--deployment $(DEPLOYMENT)) $(ARGS)
 
+.PHONY: check-bot
+PROTOCOL ?= exotel
+check-bot: $(VENV)/.installed-demo ## a bot of yours on the bench: URL=wss://…, PROTOCOL=exotel|twilio, more in ARGS="--rate 16000 …"
+	@$(CONSOLE) check-bot $(URL) --protocol $(PROTOCOL) $(ARGS)
+
 .PHONY: replay
 replay: $(VENV)/.installed-relay ## deliver events that a relay gave up on: its log on standard input, EVENTS_URL and EVENTS_SECRET
 	@$(CONSOLE) replay

@@ -14,12 +14,12 @@ import aiohttp
 
 from console.checks.finding import Finding, Verdict
 from console.checks.places import DEPLOYMENTS, PlaceError, Places, from_environment, of_deployment
+from console.checks.report import Lines, as_json
 from console.checks.subject import Subject
 from console.deployment.settings import settings
 from console.deployment.steps import ROOT, Problems
 from console.doctor.examination import PARTS, examined, hide, known_secrets, log
 from console.doctor.relay_call import LONG_CALL_S
-from console.doctor.report import Lines, as_json
 
 NOTHING = (
     "nothing could be checked, so nothing is known to be well: put your settings into .env, give addresses, or "

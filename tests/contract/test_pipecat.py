@@ -5,12 +5,16 @@ The relay is their Exotel, or their Twilio; the caller comes from our fake of Ex
 
 import json
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from aiohttp import web
 
+from console.check_bot.command import _subject
+from console.check_bot.examination import examined
 from relay.app import create_app
+from relay.outgoing import outgoing
 from relay.server import runner
 from relay.settings import Settings
 from sim.caller import Step, When
@@ -114,3 +118,13 @@ async def test_a_bot_that_dies_is_followed_by_another_agent(tmp_path, kind):
     assert [(agent["alias"], agent["end_reason"]) for agent in record["agents"]][0] == ("bot", "close_1006")
     assert record["agents"][1]["alias"] == "file"
     assert find_line(result.heard, result.rate_hz, "backup_greeting").is_whole
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_bench_finds_nothing_to_mend(bot, kind):
+    """What `console check-bot` says of a bot as pipecat's users deploy one."""
+    options = SimpleNamespace(url=f"ws://127.0.0.1:{bot.port}/ws", protocol=kind, rate=8000, header=[])
+    async with outgoing() as http:
+        findings = [finding async for finding in examined(http, _subject(options))]
+    assert {finding.check: finding.found for finding in findings if finding.verdict in {"fail", "skipped"}} == {}
+    assert "bot.barge_in" in {finding.check for finding in findings}

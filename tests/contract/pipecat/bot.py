@@ -92,12 +92,14 @@ async def call(websocket: WebSocket) -> None:
     print(f"detected {kind} {data['stream_id']} {data['call_id']}", flush=True)  # noqa: T201  # the test reads it
     if kind == "twilio":
         body = data["body"]
+        hangs_up = "twilio_api_url" in body  # the relay's REST calls; on the bench there are none
         serializer = TwilioFrameSerializer(
             stream_sid=data["stream_id"],
             call_sid=data["call_id"],
-            account_sid=body["twilio_account_sid"],
-            auth_token=body["twilio_auth_token"],
-            base_url=body["twilio_api_url"],
+            account_sid=body.get("twilio_account_sid"),
+            auth_token=body.get("twilio_auth_token"),
+            base_url=body.get("twilio_api_url"),
+            params=TwilioFrameSerializer.InputParams(auto_hang_up=hangs_up),
         )
     else:
         serializer = ExotelFrameSerializer(stream_sid=data["stream_id"], call_sid=data["call_id"])

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from console.checks.finding import Finding, Verdict
-from console.doctor.report import Lines, as_json
+from console.checks.report import Lines, as_json
 
 FINDINGS = [
     Finding("relay.dns", Verdict.PASS, "relay.example.com resolves to 93.184.215.14"),
