@@ -11,8 +11,10 @@ import msgspec
 import numpy as np
 
 from sim.caller import Caller
+from sim.delayed_socket import DelayedSocket, Socket
 from sim.exotel_rules import UNIT_BYTES, Clear, Mark, Media, Rule, RuleBook, law_of
 from sim.line_playout import LinePlayout
+from sim.network import Network
 from sim.sound import Pcm
 from sim.timeline import Timeline
 
@@ -47,7 +49,8 @@ class LineRules:
 class LineFaults:
     """Ways for the line to misbehave; seconds since the socket opened. `raw` are frames to send as they are.
 
-    `lost`: spans of which no frame of the caller's arrives; their numbers and times are missing, too."""
+    `lost`: spans of which no frame of the caller's arrives; their numbers and times are missing, too. `network`: what
+    is between the line and the relay, and how quick the line's clock is."""
 
     no_start: bool = False
     stop_before_start_s: float | None = None
@@ -56,6 +59,7 @@ class LineFaults:
     vanish_s: float | None = None
     raw: tuple[tuple[float, str | bytes], ...] = ()
     lost: tuple[tuple[float, float], ...] = ()
+    network: Network | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,10 @@ class Stream:
         max_s: float,
     ) -> None:
         self.start = start
-        self.playout = LinePlayout(start.rate_hz, echo_cleared=rules.echo_cleared)
+        network = faults.network or Network()
+        self._pace = 1 + network.drift_ppm / 1e6
+        self._stop_grace_s = STOP_GRACE_S + 2 * network.usual_s
+        self.playout = LinePlayout(start.rate_hz * self._pace, echo_cleared=rules.echo_cleared)
         self._law = law_of(spelling.encoding)
         self.book = RuleBook(start.stream_sid, min_payload_bytes=rules.min_payload_bytes, law=self._law)
         self.started_at = 0.0
@@ -116,8 +123,17 @@ class Stream:
         self._heard_to = 0
         self._silence = base64.b64encode(self._law.encoded(np.zeros(start.frame_samples, np.int16))).decode()
 
-    async def run(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
+    async def run(self, socket: Socket) -> None:
         """Returns when the call is over. The caller of this drops the connection: there is no close handshake."""
+        if self._faults.network is None:
+            return await self._run(socket)
+        behind = DelayedSocket(socket, self._faults.network)
+        try:
+            await self._run(behind)
+        finally:
+            await behind.close()
+
+    async def _run(self, socket: Socket | DelayedSocket) -> None:
         loop = asyncio.get_running_loop()
         self.started_at = loop.time()
         reading = asyncio.create_task(self._read(socket))
@@ -125,7 +141,7 @@ class Stream:
         try:
             await asyncio.wait((reading, sending), return_when=asyncio.FIRST_COMPLETED)
             if self._stopped_at is not None:  # listen a moment longer, to catch a relay that talks on after `stop`
-                await asyncio.wait((reading,), timeout=2 * STOP_GRACE_S)
+                await asyncio.wait((reading,), timeout=2 * self._stop_grace_s)
             elif self.ended_by == "nobody":
                 await asyncio.wait((reading,), timeout=1.0)
                 self._end("bot")
@@ -143,7 +159,7 @@ class Stream:
         frames = [silence if frame is None else frame for frame in self._said]
         return np.concatenate(frames) if frames else np.zeros(0, np.int16)
 
-    async def _send(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
+    async def _send(self, socket: Socket | DelayedSocket) -> None:
         """The caller's side, one frame after another on an absolute clock."""
         try:
             if await self._begin(socket):
@@ -151,7 +167,7 @@ class Stream:
         except (aiohttp.ClientError, ConnectionError):
             return  # the relay has gone: the reader is about to learn how
 
-    async def _begin(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> bool:
+    async def _begin(self, socket: Socket | DelayedSocket) -> bool:
         loop = asyncio.get_running_loop()
         await socket.send_str(self._text({"event": "connected"}))
         if self._faults.stop_before_start_s is not None:
@@ -167,10 +183,10 @@ class Stream:
         self._timeline.note("line", "start", self.start.call_sid)
         return True
 
-    async def _frames(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
+    async def _frames(self, socket: Socket | DelayedSocket) -> None:
         loop = asyncio.get_running_loop()
         faults = self._faults
-        size, frame_s = self.start.frame_samples, self.start.frame_ms / 1000
+        size, frame_s = self.start.frame_samples, self.start.frame_ms / 1000 / self._pace
         raw = sorted(faults.raw, key=lambda item: item[0], reverse=True)
         count = 0
         while True:
@@ -203,7 +219,7 @@ class Stream:
             if doing.hang_up or now_s >= self._max_s:
                 return await self._hang_up(socket, "callended")
 
-    async def _hang_up(self, socket: aiohttp.ClientWebSocketResponse[bool], reason: str) -> None:
+    async def _hang_up(self, socket: Socket | DelayedSocket, reason: str) -> None:
         stop = {"call_sid": self.start.call_sid, "account_sid": self.start.account_sid, "reason": reason}
         await socket.send_str(self._text({"event": "stop", "stop": stop}))
         self._stopped_at = asyncio.get_running_loop().time()
@@ -215,7 +231,7 @@ class Stream:
             self.duration_s = max(0.0, asyncio.get_running_loop().time() - self.started_at)
             self._timeline.note("line", "ended", by)
 
-    async def _read(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
+    async def _read(self, socket: Socket | DelayedSocket) -> None:
         loop = asyncio.get_running_loop()
         deaf_at = None if self._faults.stop_reading_s is None else loop.time() + self._faults.stop_reading_s
         while True:
@@ -237,7 +253,7 @@ class Stream:
         at_s = now - self.started_at
         wanted = self.book.read(at_s, text)
         if self._stopped_at is not None:
-            if now - self._stopped_at > STOP_GRACE_S:
+            if now - self._stopped_at > self._stop_grace_s:
                 self.book.broken(at_s, Rule.AFTER_STOP, type(wanted).__name__.lower())
             return
         match wanted:

@@ -44,7 +44,7 @@ class _Chunk:
 class LinePlayout:
     """One stream's queue. `echo_cleared`: whether marks of flushed audio come back (both were seen, exotel.md 1.6)."""
 
-    def __init__(self, rate_hz: int, *, echo_cleared: bool = True) -> None:
+    def __init__(self, rate_hz: float, *, echo_cleared: bool = True) -> None:
         self.rate_hz = rate_hz
         self.gaps: list[Gap] = []
         self.echoes: list[MarkEcho] = []

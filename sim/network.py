@@ -24,6 +24,11 @@ class Network:
     stalls: tuple[tuple[float, float], ...] = ()
     drift_ppm: float = 0.0
 
+    @property
+    def usual_s(self) -> float:
+        """The longest that a message takes, stalls apart."""
+        return self.latency_s + 4 * self.jitter_s + self.burst_s
+
     def path(self, seed: int) -> "Path":
         """One direction of a connection; the same seed makes the same faults."""
         return Path(self, seed)

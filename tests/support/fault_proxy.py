@@ -3,6 +3,7 @@
 Faults are switched by setting attributes, at any moment, and hold for every connection, old and new:
 
     latency_s, jitter_s   how much later bytes arrive; their order is kept
+    network               the same from sim.network: bursts, stalls; for connections opened after it was set
     bytes_per_s           bandwidth, each way and connection; 0 for no limit
     stalled               nothing moves, in either direction, until it is False again
     refusing              new connections are reset at once
@@ -20,6 +21,8 @@ import struct
 from contextlib import suppress
 from typing import Self
 
+from sim.network import Network
+
 _READ = 64 * 1024
 
 
@@ -36,6 +39,7 @@ class FaultProxy:
         self._moving.set()
         self._reading = asyncio.Event()
         self._reading.set()
+        self.network: Network | None = None
         self.latency_s = 0.0
         self.jitter_s = 0.0
         self.bytes_per_s = 0.0
@@ -129,7 +133,8 @@ class FaultProxy:
     ) -> None:
         """One direction: read at once, unless `reading` says no; hand on when it is due."""
         loop = asyncio.get_running_loop()
-        due = 0.0
+        opened_at, due = loop.time(), 0.0
+        path = self.network.path(self.opened * 2 + (reading is None)) if self.network else None
         queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(256)
 
         async def deliver() -> None:
@@ -160,6 +165,8 @@ class FaultProxy:
                     break
                 late = self.latency_s + self._random.uniform(-self.jitter_s, self.jitter_s)
                 sending = len(data) / self.bytes_per_s if self.bytes_per_s else 0.0
+                if path is not None:
+                    late += path.arrival(loop.time() - opened_at) + opened_at - loop.time()
                 due = max(due, loop.time() + max(0.0, late)) + sending
                 await queue.put((due, data))
             await queue.put((max(due, loop.time()), b""))
