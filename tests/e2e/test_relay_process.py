@@ -49,8 +49,12 @@ async def agents():
         yield {"ELEVENLABS_AGENT_ID": "agent_0", "ELEVENLABS_API_KEY": API_KEY, "ELEVENLABS_BASE_URL": url}
 
 
-async def test_sigterm_lets_the_running_call_finish(tmp_path):
-    """The deploy sequence as the platform plays it: SIGTERM, no new calls, the running one to its end, exit 0."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_the_running_call_finishes_when_the_relay_is_told_to_stop(tmp_path, number):
+    """The deploy sequence as the platform plays it: SIGTERM, no new calls, the running one to its end, exit 0.
+
+    So it is when a terminal is closed (SIGHUP): that ended all calls at once.
+    """
     async with agents() as environ, relay_process({**environ, "STORE": f"file:{tmp_path}"}) as (process, host, _):
         script = (Step(when=When.AGENT_FINISHED, ms=300, hang_up=True),)
         call = asyncio.create_task(FakeExotel().call(CallPlan(url=f"ws://{host}/media", script=script)))
@@ -59,7 +63,7 @@ async def test_sigterm_lets_the_running_call_finish(tmp_path):
             while not calls:
                 async with http.get(f"http://{host}/health") as response:
                     calls = (await response.json())["calls"]
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(number)
             status = 200
             while status == 200:
                 async with http.get(f"http://{host}/ready") as response:
