@@ -43,10 +43,8 @@ rehearse: $(VENV)/.installed-console ## let rehearsed callers try your agent: SU
 	@$(CONSOLE) rehearse $(SUITE) $(ARGS)
 
 .PHONY: plan
-CALLS ?= 200
-MINUTES ?= 50000
-plan: $(VENV)/.installed-demo ## relays, sessions and monthly cost for a load: CALLS=200 MINUTES=50000, more in ARGS="--plot plan.png …"
-	@$(CONSOLE) plan --calls $(CALLS) --minutes $(MINUTES) $(ARGS)
+plan: $(VENV)/.installed-demo ## relays, sessions and monthly cost: CALLS=5000 a month, MINUTES=3 each; ARGS="--page" for sliders
+	@$(CONSOLE) plan $(if $(CALLS),--calls $(CALLS)) $(if $(MINUTES),--call-minutes $(MINUTES)) $(ARGS)
 
 # A browser for the tests of the console's pages, where we may install one; elsewhere the tests say that it is missing.
 .PHONY: tools-console

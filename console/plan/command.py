@@ -1,6 +1,7 @@
-"""`console plan --calls 200 --minutes 50000`: relays, sessions, traffic, and what a month costs on each cloud."""
+"""`console plan --calls 5000`: for so many calls a month relays, sessions, traffic, and what it costs on each cloud."""
 
 import argparse
+import asyncio
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -10,26 +11,47 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from console.plan.app import PAGE, PlanPage
 from console.plan.cost import Plan, aws_unit, gcp_unit, plan_aws, plan_gcp
-from console.plan.load import MEASURED, RATES, Load, Measured
+from console.plan.load import MEASURED, RATES, Load, Measured, busiest_moment
+from console.plan.planning import Planning, a_call_minute, as_object
 from console.plan.plot import Planner, draw
-from console.plan.prices import Prices, load
+from console.plan.prices import VENDORS, Prices, load
 from console.plan.words import NAMES, advice, agent_sessions, assumptions, egress_mbit, unverified
+from console.web.local_page import open_page, until_interrupted
+from console.words import counted
+from sim.processes import ROOT
 
+KEPT = ROOT / ".cache" / "console" / "plan.json"
 FARGATE_MIB = {256: (512, 1024, 2048), 512: (1024, 2048, 3072, 4096), 1024: tuple(range(2048, 8193, 1024))}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See --help."""
     yes_or_no = argparse.BooleanOptionalAction
-    parser.add_argument("--calls", type=int, required=True, metavar="N", help="calls at the busiest moment")
-    parser.add_argument("--minutes", type=float, required=True, metavar="N", help="minutes of calls a month")
+    parser.add_argument("--calls", type=float, metavar="N", help="a month; a terminal is asked for it")
+    parser.add_argument("--call-minutes", type=float, default=3.0, metavar="N", help="length of a call (default: 3)")
+    parser.add_argument("--at-once", type=int, metavar="N", help="calls at the busiest moment (default: derived)")
+    parser.add_argument(
+        "--busy-share",
+        type=float,
+        default=17,
+        metavar="PERCENT",
+        help="of a day's calls in its busiest hour (17)",
+    )
+    parser.add_argument("--peaks", type=int, default=22, metavar="N", help="days with calls a month (default: 22)")
+    parser.add_argument(
+        "--vendor",
+        choices=(*VENDORS, "none"),
+        default=VENDORS[0],
+        help="whose minutes are in the sum, at list price, with Exotel's (default: %(default)s; none: infrastructure)",
+    )
+    parser.add_argument("--page", action="store_true", help="the same with sliders, in the browser")
+    parser.add_argument("--no-browser", dest="browser", action="store_false", help="with --page: print the address")
     parser.add_argument("--cloud", choices=("aws", "gcp", "both"), default="both", help="(default: both)")
     parser.add_argument("--tls", action=yes_or_no, default=True, help="TLS to the agent, as every vendor has it")
     parser.add_argument("--agent-rate", type=int, choices=RATES, default=16000, help="Hz (default: 16000)")
-    parser.add_argument("--call-minutes", type=float, default=3.0, metavar="N", help="length of a call (default: 3)")
     parser.add_argument("--headroom", type=float, default=20, metavar="PERCENT", help="left free (default: 20)")
-    parser.add_argument("--peaks", type=int, default=22, metavar="N", help="busy times a month (default: 22)")
     parser.add_argument("--domain", action=yes_or_no, default=False, help="a domain of your own")
     parser.add_argument("--free-tier", action=yes_or_no, default=False, help="take off what is free once an account")
     parser.add_argument("--aws-cpu", type=int, choices=tuple(FARGATE_MIB), default=512, help="relay_cpu (default: 512)")
@@ -47,34 +69,78 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Exit status 2 for a load, a price file or a size that can't be planned with."""
     try:
-        wanted = Load(
-            options.calls,
-            options.minutes,
-            options.tls,
-            options.agent_rate,
-            options.call_minutes,
-            options.headroom / 100,
-            options.peaks,
-            options.domain,
-            options.free_tier,
-        )
-        measured, prices = Measured.read(options.measured), load(options.prices)
-        planners = _planners(options, measured, prices)
-        plans = [planner(wanted) for planner in planners.values()]
+        if options.page:
+            asyncio.run(_serve(options))
+            return 0
+        options.calls = _asked(options.calls)
+        wanted, planner = _wanted(options), planners(options)
+        plans = [plan(wanted) for plan in planner.of_clouds.values()]
         if options.plot:
-            draw(wanted, planners, options.plot, unverified(prices))
-    except (ValueError, OSError) as error:
-        print(f"plan: {error}", file=sys.stderr)
+            draw(wanted, planner.of_clouds, options.plot, unverified(planner.prices))
+    except (ValueError, OSError, EOFError) as error:
+        print(f"plan: {error or 'nobody answered'}", file=sys.stderr)
         return 2
     if options.json:
-        print(json.dumps(_object(wanted, measured, prices, plans), indent=2, ensure_ascii=False))
+        print(json.dumps(as_object(wanted, planner, plans), indent=2, ensure_ascii=False))
     else:
-        _show(Console(highlight=False), wanted, measured, prices, plans)
+        _show(Console(highlight=False), wanted, planner.measured, planner.prices, plans)
     return 0
 
 
-def _planners(options: argparse.Namespace, measured: Measured, prices: Prices) -> Mapping[str, Planner]:
-    """Cloud → what plans it. Raises ValueError for a size that Fargate does not have."""
+def _asked(calls: float | None) -> float:
+    """Calls a month: that of the option, else of the person at the terminal. Raises ValueError."""
+    if calls is None and not sys.stdin.isatty():
+        raise ValueError("--calls N: how many calls a month?")
+    return float(input("Calls a month? ")) if calls is None else calls
+
+
+def _wanted(options: argparse.Namespace) -> Load:
+    """Raises ValueError."""
+    minutes = options.calls * options.call_minutes
+    share, days = options.busy_share / 100, options.peaks
+    if not 0 < share <= 1:
+        raise ValueError(f"--busy-share {options.busy_share:g}: expected more than 0, at most 100 per cent")
+    return Load(
+        options.at_once or busiest_moment(options.calls, options.call_minutes, days, share),
+        minutes,
+        options.tls,
+        options.agent_rate,
+        options.call_minutes,
+        options.headroom / 100,
+        days,
+        options.domain,
+        options.free_tier,
+        "" if options.vendor == "none" else options.vendor,
+    )
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    """The page with sliders asks for the same object that --json prints."""
+    planner = planners(options)
+    page = PlanPage(lambda query: of_query(options, planner, query))
+    async with open_page(PAGE, page.routes(), keep=KEPT) as url:
+        print(f"\nThe planner is at {url}\nCtrl-C ends it.", flush=True)
+        await until_interrupted(url, browser=options.browser)
+
+
+def of_query(options: argparse.Namespace, planner: Planning, query: Mapping[str, str]) -> Mapping[str, object]:
+    """Raises ValueError for what can't be planned with."""
+    chosen = argparse.Namespace(**vars(options))
+    for name in ("calls", "call_minutes", "busy_share"):
+        if name in query:
+            setattr(chosen, name, float(query[name]))
+    chosen.peaks = int(query.get("peaks", options.peaks))
+    chosen.vendor = query.get("vendor", options.vendor)
+    chosen.at_once = None
+    if chosen.vendor not in {*VENDORS, "none"}:
+        raise ValueError(f"vendor={chosen.vendor}: expected one of {', '.join(VENDORS)}, none")
+    wanted = _wanted(chosen)
+    return as_object(wanted, planner, [plan(wanted) for plan in planner.of_clouds.values()])
+
+
+def planners(options: argparse.Namespace) -> Planning:
+    """Raises ValueError for a size that Fargate does not have, and for files that can't be used."""
+    measured, prices = Measured.read(options.measured), load(options.prices)
     pairs = FARGATE_MIB[options.aws_cpu]
     memory = options.aws_memory or pairs[0]
     if memory not in pairs:
@@ -86,57 +152,13 @@ def _planners(options: argparse.Namespace, measured: Measured, prices: Prices) -
         "aws": lambda wanted: plan_aws(wanted, measured, prices, aws),
         "gcp": lambda wanted: plan_gcp(wanted, measured, prices, gcp),
     }
-    return {cloud: planner for cloud, planner in all_of_them.items() if options.cloud in {cloud, "both"}}
-
-
-def _object(wanted: Load, measured: Measured, prices: Prices, plans: Sequence[Plan]) -> Mapping[str, object]:
-    return {
-        "calls": wanted.calls,
-        "minutes": wanted.minutes,
-        "agent_sessions": agent_sessions(wanted),
-        "exotel_streams": wanted.calls,
-        "egress_mbit_s": round(egress_mbit(wanted, measured), 1),
-        "clouds": {
-            plan.cloud: {
-                "relays": plan.sizing.relays,
-                "always": plan.sizing.unit.least,
-                "decided_by": plan.sizing.decided_by,
-                "calls_a_relay": plan.sizing.carries,
-                "one_more_at": plan.sizing.one_more_at,
-                "cpu_share": round(plan.sizing.cpu_share, 3),
-                "memory_mib": round(plan.sizing.memory_mib),
-                "usd_a_month": plan.usd,
-                "usd_a_minute": _a_minute(plan, wanted),
-                "parts": plan.by_part(),
-                "items": [
-                    {"part": item.part, "what": item.what, "arithmetic": item.arithmetic, "usd": item.usd}
-                    for item in plan.items
-                ],
-                "advice": list(advice(plan, wanted)),
-            }
-            for plan in plans
-        },
-        "assumptions": list(assumptions(wanted, measured, prices)),
-        "prices": {
-            name: {
-                "usd": price.value,
-                "unit": price.unit,
-                "region": price.region,
-                "date": str(price.date),
-                "source": price.source,
-                "verified": price.verified,
-            }
-            for name, price in prices.all()
-        },
-    }
-
-
-def _a_minute(plan: Plan, wanted: Load) -> float | None:
-    return round(plan.usd / wanted.minutes, 5) if wanted.minutes else None
+    chosen = {cloud: planner for cloud, planner in all_of_them.items() if options.cloud in {cloud, "both"}}
+    return Planning(measured, prices, chosen)
 
 
 def _show(console: Console, wanted: Load, measured: Measured, prices: Prices, plans: Sequence[Plan]) -> None:
-    console.print(f"{wanted.calls:,} calls at the busiest moment, {wanted.minutes:,.0f} minutes a month\n")
+    calls, each = counted(round(wanted.calls_a_month), "call"), counted(wanted.call_minutes, "minute")
+    console.print(f"{calls} a month of {each}, {counted(wanted.calls, 'call')} at the busiest moment\n")
     sizes = Table("", *(NAMES[plan.cloud] for plan in plans), box=None, pad_edge=False)
     rows: Mapping[str, Callable[[Plan], str]] = {
         "relays at the peak": lambda plan: f"{plan.sizing.relays}, by {plan.sizing.decided_by}",
@@ -146,14 +168,15 @@ def _show(console: Console, wanted: Load, measured: Measured, prices: Prices, pl
             f"{plan.sizing.carries} (CPU {plan.sizing.by_cpu}, memory {plan.sizing.by_memory}, "
             f"MAX_CALLS {plan.sizing.unit.max_calls})"
         ),
-        "another is added at": lambda plan: f"{plan.sizing.one_more_at} calls each",
+        "another is added at": lambda plan: f"{counted(plan.sizing.one_more_at, 'call')} each",
         "load of each at the peak": lambda plan: f"{plan.sizing.cpu_share:.0%} CPU, {plan.sizing.memory_mib:.0f} MiB",
     }
     for name, cell in rows.items():
         sizes.add_row(name, *(cell(plan) for plan in plans))
     console.print(sizes)
     console.print(
-        f"\nAt the vendor: {agent_sessions(wanted):,} conversations at once. At Exotel: {wanted.calls:,} streams. "
+        f"\nAt the vendor: {counted(agent_sessions(wanted), 'conversation')} at once. "
+        f"At Exotel: {counted(wanted.calls, 'stream')}. "
         f"Out of all relays: {egress_mbit(wanted, measured):,.0f} Mbit/s.\n"
     )
     for plan in plans:
@@ -174,8 +197,12 @@ def _bill(console: Console, plan: Plan, wanted: Load) -> None:
         for item in plan.items:
             if item.part == part:
                 bill.add_row(f"  {escape(item.what)}", f"[dim]{escape(item.arithmetic)}[/]", f"[dim]{item.usd:,.2f}[/]")
-    bill.add_row("[bold]sum[/]", "", f"[bold]{plan.usd:,.2f}[/]")
-    a_minute = _a_minute(plan, wanted)
+    if plan.is_whole:
+        bill.add_row("infrastructure", "", f"{plan.infrastructure_usd:,.2f}")
+        bill.add_row("[bold]sum, with the minutes[/]", "at list prices", f"[bold]{plan.usd:,.2f}[/]")
+    else:
+        bill.add_row("[bold]sum, infrastructure only[/]", "", f"[bold]{plan.usd:,.2f}[/]")
+    a_minute = a_call_minute(plan, wanted)
     if a_minute is not None:
         bill.add_row("a call minute", "", f"{a_minute:.5f}")
     console.print(bill)

@@ -43,6 +43,16 @@ class Plan:
         """A month, summed as shown."""
         return round(sum(item.usd for item in self.items), 2)
 
+    @property
+    def infrastructure_usd(self) -> float:
+        """A month without the minutes of Exotel and of the agent's vendor."""
+        return round(sum(item.usd for item in self.items if item.part not in MINUTES), 2)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the sum holds the minutes, which are most of it."""
+        return {item.part for item in self.items} >= set(MINUTES)
+
     def by_part(self) -> dict[str, float]:
         """Part → dollars a month."""
         parts: dict[str, float] = {}
@@ -117,7 +127,7 @@ def plan_aws(load: Load, measured: Measured, prices: Prices, unit: Unit | None =
     bill.add("logs", "metrics beyond ten", AWS_METRICS, "metric", f"{AWS_METRICS}")
     bill.add("logs", "alarms beyond ten", AWS_ALARMS, "alarm", f"{AWS_ALARMS}")
     bill.add("secrets", "secrets", AWS_SECRETS, "secret", f"{AWS_SECRETS}")
-    return Plan("aws", sizing, [*bill.items, *_minutes(prices, load)])
+    return Plan("aws", sizing, [*bill.items, *minutes_of(prices, load)])
 
 
 def plan_gcp(load: Load, measured: Measured, prices: Prices, unit: Unit | None = None) -> Plan:
@@ -142,7 +152,7 @@ def plan_gcp(load: Load, measured: Measured, prices: Prices, unit: Unit | None =
     _storage(bill, load)
     bill.add("storage", "images and archives", IMAGE_GIB, "image_gib", f"{IMAGE_GIB}")
     bill.add("logs", "alarms", GCP_ALARMS, "alarm", f"{GCP_ALARMS}")
-    return Plan("gcp", sizing, [*bill.items, *_minutes(prices, load)])
+    return Plan("gcp", sizing, [*bill.items, *minutes_of(prices, load)])
 
 
 def _storage(bill: _Bill, load: Load) -> None:
@@ -157,13 +167,25 @@ def _storage(bill: _Bill, load: Load) -> None:
     bill.add("logs", "log", logged, "log_gib", f"{logged:,.4f}")
 
 
-def _minutes(prices: Prices, load: Load) -> list[Item]:
-    """What the price file says of Exotel's and the vendor's minutes; nothing when it says nothing."""
-    return [
-        Item(name, "minutes", f"{load.minutes:,.0f} × {price.value:.10g}", round(load.minutes * price.value, 2))
-        for name in ("exotel", "agent")
-        if (price := prices.minute(name))
-    ]
+MINUTES = ("exotel", "agent")
+"""Parts that are no infrastructure: what Exotel and the agent's vendor take for the minutes."""
+
+
+def minutes_of(prices: Prices, load: Load) -> list[Item]:
+    """What a price file says of Exotel's and the vendor's minutes, else their list prices where a vendor is named."""
+    exotel = prices.minute("exotel") or (prices.minute("exotel_list") if load.vendor else None)
+    agent = prices.minute("agent") or (prices.minute(load.vendor) if load.vendor else None)
+    # Exotel charges the last minute of a call whole: half a minute more on average.
+    started = load.minutes + load.calls_a_month / 2
+    items = []
+    if exotel:
+        formula = f"({load.minutes:,.0f} + {load.calls_a_month:,.0f} / 2) × {exotel.value:.10g}"
+        items.append(Item("exotel", "started minutes", formula, round(started * exotel.value, 2)))
+    if agent:
+        formula = f"{load.minutes:,.0f} × {agent.value:.10g}"
+        whose = f"minutes of {load.vendor or 'the agent'}"
+        items.append(Item("agent", whose, formula, round(load.minutes * agent.value, 2)))
+    return items
 
 
 def _gib(load: Load, bytes_a_minute: float) -> float:

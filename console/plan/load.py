@@ -1,10 +1,13 @@
 """The load that is planned for, and what one relay was measured to need."""
 
+import math
 import tomllib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+from console.words import counted
 
 MEASURED = Path(__file__).parent / "measured.toml"
 HOURS = 730
@@ -30,13 +33,16 @@ class Load:
     peaks: int = 22
     domain: bool = False
     free_tier: bool = False
+    vendor: str = ""
+    """Whose list price a minute of the agent has, and Exotel's with it; empty: only what a price file says counts."""
 
     def __post_init__(self) -> None:
         most = self.calls * HOURS * 60
         checks = {
-            f"--calls: expected 1 to {MAX_CALLS:,} calls at once": 1 <= self.calls <= MAX_CALLS,
-            "--minutes: expected 0 or more minutes a month": 0 <= self.minutes < float("inf"),
-            f"--minutes: {self.calls} calls at once are at most {most:,} minutes a month": self.minutes <= most,
+            f"--at-once: expected 1 to {MAX_CALLS:,} calls at once": 1 <= self.calls <= MAX_CALLS,
+            "--calls: expected 0 or more calls a month": 0 <= self.minutes < float("inf"),
+            f"--calls: {counted(self.calls, 'call')} at once can last {most:,} minutes a month at most": self.minutes
+            <= most,
             f"--agent-rate: expected one of {', '.join(map(str, RATES))}": self.agent_rate in RATES,
             "--call-minutes: expected more than 0, at most 60": 0 < self.call_minutes <= 60,
             "--headroom: expected 0 to 90 per cent": 0 <= self.headroom <= 0.9,
@@ -55,6 +61,16 @@ class Load:
     def calls_a_month(self) -> float:
         """How many people called."""
         return self.minutes / self.call_minutes
+
+
+def busiest_moment(calls_a_month: float, call_minutes: float, days: int, share: float) -> int:
+    """Calls at once in the busiest hour, which takes `share` (0.0–1.0) of a day's calls.
+
+    Calls come by themselves, so how many there are at once is Poisson's: the mean and three deviations, which is not
+    exceeded in 99.8 of 100 moments of that hour.
+    """
+    at_once = calls_a_month / max(1, days) * share * call_minutes / 60
+    return max(1, math.ceil(at_once + 3 * math.sqrt(at_once)))
 
 
 @dataclass(frozen=True, slots=True)

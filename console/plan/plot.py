@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from console.plan.cost import Plan
 from console.plan.load import MAX_CALLS, Load
 from console.plan.words import NAMES
+from console.words import counted
 
 COLORS = {"aws": "#c27c00", "gcp": "#4350c8"}
 INK, FAINT = "#22262e", "#8a919e"
@@ -68,16 +69,15 @@ def draw(load: Load, planners: Mapping[str, Planner], path: Path, note: str = ""
         if any(item.part in {"exotel", "agent"} for planner in planners.values() for item in planner(load).items):
             axes.set_ylabel("US dollars a month")
         each = load.minutes / load.calls
-        axes.set_xlabel(f"calls at the busiest moment, with {each:,.0f} minutes a month for each of them")
+        axes.set_xlabel(f"calls at the busiest moment, with {counted(round(each), 'minute')} a month for each of them")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
             axis.set_minor_formatter(NullFormatter())
         axes.grid(which="major", color="#e6e8ec")
         axes.spines[["top", "right"]].set_visible(False)
-        axes.set_title(
-            f"What a month costs; {load.calls:,} calls and {load.minutes:,.0f} minutes are marked", loc="left"
-        )
+        marked = f"{counted(load.calls, 'call')} at once and {load.minutes:,.0f} minutes"
+        axes.set_title(f"What a month costs; {marked} are marked", loc="left")
         axes.legend(frameon=False, loc="upper left")
         axes.annotate(note, (1, 0), xytext=(-4, 6), xycoords="axes fraction", textcoords="offset points", **SMALL)
         figure.savefig(path, metadata={"Software": None} if path.suffix == ".png" else None)

@@ -10,6 +10,8 @@ from typing import Any
 DEFAULT = Path(__file__).parent / "prices.toml"
 OWN = ("exotel", "agent")
 """Sections that are empty until somebody fills in what they pay: `minute` alone."""
+VENDORS = ("elevenlabs", "openai", "deepgram", "gemini")
+"""Sections with a vendor's list price of a minute, which stands in for `agent`."""
 _NOTES = {"region": str, "date": date, "source": str, "verified": bool}
 _KEYS = {"value", "unit", "free", *_NOTES}
 

@@ -7,6 +7,7 @@ from console.plan.cost import Plan
 from console.plan.load import HEADER_BYTES, Load, Measured
 from console.plan.prices import Prices
 from console.plan.sizing import Sizing
+from console.words import counted
 
 SPARE_SESSIONS = 0.05
 MAX_RELAYS = 10  # relay_max_tasks and relay_max_instances of the Terraform roots
@@ -34,8 +35,10 @@ def assumptions(load: Load, measured: Measured, prices: Prices) -> Sequence[str]
         f"{load.headroom:.0%} of CPU and memory stays free (--headroom).",
         f"Sound: {measured.out_bytes(load) / 1e6:.2f} MB a minute out, {measured.from_line / 1e6:.2f} MB in, with "
         f"{HEADER_BYTES} bytes of headers a message; an ambience that always sounds.",
-        f"A call lasts {load.call_minutes:g} minutes (--call-minutes) and makes {cost.REQUESTS_A_CALL} requests of "
-        f"{cost.REQUEST_S:g} s, {cost.WRITES_A_CALL} writes, {cost.LOG_BYTES // 1000} kB of log and "
+        f"At the busiest moment {counted(load.calls, 'call')} (--at-once), derived from {load.peaks} days a month "
+        "(--peaks) whose busiest hour has a share of the day's calls (--busy-share).",
+        f"A call lasts {counted(load.call_minutes, 'minute')} (--call-minutes), makes {cost.REQUESTS_A_CALL} "
+        f"requests of {cost.REQUEST_S:g} s, {cost.WRITES_A_CALL} writes, {cost.LOG_BYTES // 1000} kB of log and "
         f"{cost.KEPT_BYTES // 1000} kB kept for {cost.KEPT_MONTHS} months.",
         f"{load.peaks} peaks a month (--peaks), after each of which added relays run on for a while; the minutes fall "
         "where they cost most, so compute is an upper bound.",
@@ -47,9 +50,14 @@ def assumptions(load: Load, measured: Measured, prices: Prices) -> Sequence[str]
     ]
     if sentence := unverified(prices):
         lines.append(f"UNVERIFIED PRICES: {sentence} Put yours into a file (--prices).")
-    missing = [name for name in ("exotel", "agent") if prices.minute(name) is None]
-    if missing:
-        lines.append(f"Not in it: the minutes of {' and '.join(missing)}; give their price by --prices to have them.")
+    parts = {item.part for item in cost.minutes_of(prices, load)}
+    if missing := [name for name in cost.MINUTES if name not in parts]:
+        names = " and ".join(missing)
+        lines.append(f"Infrastructure only: the minutes of {names} are not in it; --vendor or --prices adds them.")
+    elif prices.minute("agent") is None:
+        lines.append(
+            f"The minutes of Exotel and of {load.vendor} are at list prices (--vendor), not at what you pay (--prices)."
+        )
     return lines
 
 
@@ -84,8 +92,11 @@ def _loss(cloud: str, sizing: Sizing, load: Load, least: str) -> str:
             f"starts another in some zone. {least} = 2 halves that, and doubles what always runs."
         )
     if sizing.left_after_loss >= load.calls:
-        return f"If a zone is lost at the peak, what is left carries all {load.calls} calls that come again."
+        return (
+            f"If a zone is lost at the peak, what is left carries all of {counted(load.calls, 'call')} that come again."
+        )
     return (
-        f"If a zone is lost at the peak, what is left carries {sizing.left_after_loss} of {load.calls} calls that come "
+        f"If a zone is lost at the peak, what is left carries {sizing.left_after_loss} of "
+        f"{counted(load.calls, 'call')} that come "
         f"again, until ECS has replaced the tasks; {least} = {sizing.for_zone} carries all."
     )

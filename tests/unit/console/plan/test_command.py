@@ -1,16 +1,24 @@
 """`python -m console plan`, as it is typed, and the price file."""
 
+import argparse
+import io
 import json
+import math
 from datetime import date
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from console.__main__ import main
-from console.plan.load import Measured
+from console.plan.app import PAGE, PlanPage
+from console.plan.command import add_arguments, of_query, planners
+from console.plan.load import Measured, busiest_moment
 from console.plan.prices import load
+from console.web.local_page import open_page
 
-LOAD = ["--calls", "200", "--minutes", "50000"]
+LOAD = ["--calls", "16667", "--at-once", "200", "--vendor", "none"]
+MINUTES = 50_001
 SLOWER_MACHINE = Path(__file__).parent / "slower_machine.toml"
 
 
@@ -35,7 +43,8 @@ def test_tables(capsys):
     for words in ("relays at the peak", "AWS, a month", "Google Cloud, a month", "a call minute", "UNVERIFIED PRICES"):
         assert words in printed
     assert "210 conversations at once" in printed
-    assert "Not in it: the minutes of exotel and agent" in printed
+    assert "sum, infrastructure only" in printed
+    assert "Infrastructure only: the minutes of exotel and agent are not in it" in printed
 
 
 def test_json_adds_up(capsys):
@@ -43,7 +52,7 @@ def test_json_adds_up(capsys):
     assert list(plan["clouds"]) == ["gcp"]
     gcp = plan["clouds"]["gcp"]
     assert sum(item["usd"] for item in gcp["items"]) == pytest.approx(gcp["usd_a_month"])
-    assert gcp["usd_a_minute"] == pytest.approx(gcp["usd_a_month"] / 50_000, abs=1e-5)
+    assert gcp["usd_a_minute"] == pytest.approx(gcp["usd_a_month"] / MINUTES, abs=1e-5)
     assert plan["prices"]["gcp.internet"]["verified"] is False
     assert plan["egress_mbit_s"] == 114.8
 
@@ -71,7 +80,7 @@ def test_prices_of_ones_own_replace_ours_and_bring_their_own_date(capsys, tmp_pa
     before, after = planned(capsys)["clouds"]["aws"], planned(capsys, "--prices", str(path))
     aws = after["clouds"]["aws"]
     assert aws["parts"]["traffic"] == pytest.approx(2 * before["parts"]["traffic"], abs=0.02)
-    assert aws["parts"]["agent"] == 4000.0
+    assert aws["parts"]["agent"] == pytest.approx(MINUTES * 0.08, abs=0.01)
     mine = after["prices"]["aws.internet"]
     assert (mine["verified"], mine["date"], mine["region"], mine["source"]) == (
         True,
@@ -80,7 +89,7 @@ def test_prices_of_ones_own_replace_ours_and_bring_their_own_date(capsys, tmp_pa
         str(path),
     )
     assert after["prices"]["aws.secret"]["verified"] is False
-    assert any("minutes of exotel;" in line for line in after["assumptions"])
+    assert any("the minutes of exotel are not in it" in line for line in after["assumptions"])
 
 
 @pytest.mark.parametrize(
@@ -115,8 +124,10 @@ def test_a_price_file_that_is_wrong_is_named(tmp_path, text, says):
         (["--aws-memory", "700"], "plan: --aws-memory 700: with --aws-cpu 512 Fargate has 1024, 2048, 3072, 4096"),
         (["--plot", "{folder}/plan.gif"], "plan: --plot {folder}/plan.gif: expected a name that ends in .png"),
         (["--plot", "{folder}/no/plan.png"], "plan: [Errno 2]"),
-        (["--calls", "0"], "plan: --calls: expected 1 to 100,000 calls at once"),
-        (["--minutes", "9000000"], "plan: --minutes: 200 calls at once are at most 8,760,000 minutes a month"),
+        (["--at-once", "200000"], "plan: --at-once: expected 1 to 100,000 calls at once"),
+        (["--calls", "-5"], "plan: --calls: expected 0 or more calls a month"),
+        (["--calls", "3000000"], "plan: --calls: 200 calls at once can last 8,760,000 minutes a month at most"),
+        (["--busy-share", "0"], "plan: --busy-share 0: expected more than 0"),
     ],
 )
 def test_what_can_not_be_planned_with_is_one_line(tmp_path, capsys, arguments, says):
@@ -151,3 +162,50 @@ def test_the_picture(tmp_path, capsys, ending, begins):
     assert drawn.startswith(begins)
     if ending == "svg":
         assert drawn.count(b"<use ") > 30  # ticks and the marks where relays are added
+
+
+def test_calls_are_those_of_a_month_and_the_busiest_moment_is_derived(capsys):
+    """`CALLS=5000` was taken for calls at once, which is a thousand times the bill that was meant."""
+    assert main(["plan", "--calls", "5000", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["calls_a_month"], plan["minutes"], plan["calls"]) == (5000, 15_000, 7)
+    # 5000 / 22 days × 17 % × 3 / 60 = 1.93 on average in the busiest hour, and three deviations of 1.39
+    assert plan["calls"] == math.ceil(1.93 + 3 * 1.39)
+    assert busiest_moment(5000, 3, 22, 0.17) == 7
+    assert busiest_moment(0, 3, 22, 0.17) == 1
+
+
+def test_the_sum_holds_the_minutes_at_list_prices_and_says_so(capsys):
+    assert main(["plan", "--calls", "5000"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "5,000 calls a month of 3 minutes, 7 calls at the busiest moment" in printed
+    assert "sum, with the minutes at list prices" in printed
+    assert "minutes of elevenlabs" in printed
+    assert main(["plan", "--calls", "5000", "--json", "--vendor", "deepgram", "--cloud", "aws"]) == 0
+    aws = json.loads(capsys.readouterr().out)["clouds"]["aws"]
+    assert aws["parts"]["agent"] == 15_000 * 0.075
+    assert aws["parts"]["exotel"] == pytest.approx((15_000 + 2500) * 0.0059)
+    assert aws["usd_a_month"] == pytest.approx(
+        aws["infrastructure_usd_a_month"] + aws["parts"]["agent"] + aws["parts"]["exotel"]
+    )
+
+
+def test_without_a_terminal_the_calls_must_be_said(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert main(["plan"]) == 2
+    assert capsys.readouterr().err == "plan: --calls N: how many calls a month?\n"
+
+
+async def test_the_page_asks_for_what_the_command_prints(capsys):
+    assert main(["plan", "--calls", "5000", "--vendor", "openai", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    options = parser.parse_args([])
+    page = PlanPage(lambda query: of_query(options, planners(options), query))
+    async with open_page(PAGE, page.routes()) as url, aiohttp.ClientSession() as http:
+        async with http.get(f"{url}api/plan?calls=5000&vendor=openai") as response:
+            assert await response.json() == printed
+        async with http.get(f"{url}api/plan?calls=5000&vendor=nobody") as response:
+            assert response.status == 400
+            assert "expected one of elevenlabs" in await response.text()

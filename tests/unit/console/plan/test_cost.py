@@ -187,11 +187,11 @@ def test_every_plan_holds_what_it_promises(planned, load):
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"calls": 0}, "--calls: expected 1 to 100,000"),
-        ({"calls": 100_001}, "--calls: expected"),
-        ({"minutes": -1}, "--minutes: expected 0 or more"),
-        ({"minutes": float("nan")}, "--minutes: expected 0 or more"),
-        ({"minutes": 43_801}, "--minutes: 1 calls at once are at most 43,800 minutes"),
+        ({"calls": 0}, "--at-once: expected 1 to 100,000"),
+        ({"calls": 100_001}, "--at-once: expected"),
+        ({"minutes": -1}, "--calls: expected 0 or more"),
+        ({"minutes": float("nan")}, "--calls: expected 0 or more"),
+        ({"minutes": 43_801}, "--calls: 1 call at once can last 43,800 minutes a month at most"),
         ({"agent_rate": 24_000}, "--agent-rate: expected one of 8000, 16000"),
         ({"call_minutes": 0}, "--call-minutes"),
         ({"headroom": 1.2}, "--headroom"),
