@@ -51,7 +51,8 @@ class Vendor:
     `title`: its name for people. `key_env`: the setting that holds its key, unless options say otherwise; vendors with
     one are hosted somewhere, and have a fake, a corpus and a benchmark. `heard`, `spoken`: the formats on a line of
     8 kHz, by the names of the documentation. `default_id`: what an entry without an id stands for. `ends`: models
-    whose end has been announced, and when, as `YYYY-MM-DD`.
+    whose end has been announced, and when, as `YYYY-MM-DD`. `codec`: the folder whose codec reads its messages, if not
+    that of its name.
     """
 
     title: str
@@ -62,6 +63,7 @@ class Vendor:
     heard: str = ""
     spoken: str = ""
     default_id: str = ""
+    codec: str = ""
     ends: Mapping[str, str] = field(default_factory=dict)
 
     def ending(self, spec: AgentSpec) -> dict[str, str]:

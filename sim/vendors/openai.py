@@ -3,7 +3,7 @@
 import asyncio
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from aiohttp import WSMessage, WSMsgType, web
@@ -158,6 +158,13 @@ class OpenAIConversation(VendorConversation):
     """One session. A reply is a response with one item."""
 
     name = "openai"
+    messages: ClassVar[Any] = Message
+    """What a client may send."""
+    first: ClassVar[Mapping[str, Any]] = {
+        "type": "session.created",
+        "session": {"id": "sess_fake", "object": "realtime.session", "type": "realtime"},
+    }
+    """What the server says first."""
 
     def __init__(self, script: AgentScript, timeline: Timeline) -> None:
         super().__init__(script, timeline)
@@ -180,8 +187,7 @@ class OpenAIConversation(VendorConversation):
     async def handshake(self) -> bool:
         """`session.created`, the client's settings, `session.updated`."""
         await self.wait_ready()
-        session = {"id": "sess_fake", "object": "realtime.session", "type": "realtime"}
-        await self.send({"type": "session.created", "session": session})
+        await self.send(self.first)
         message = await self.socket.receive()
         if message.type is not WSMsgType.TEXT:
             return False
@@ -192,7 +198,7 @@ class OpenAIConversation(VendorConversation):
         given = update.session.audio.input.format
         if type(given) is not type(update.session.audio.output.format):
             raise BrokenRuleError("two_formats", "this fake takes one format both ways")
-        name = self.confirms or {Pcm: "pcm_24000", Pcmu: "ulaw_8000", Pcma: "alaw_8000"}[type(given)]
+        name = self.confirms or {"Pcm": "pcm_24000", "Pcmu": "ulaw_8000", "Pcma": "alaw_8000"}[type(given).__name__]
         self.formats(name, name)
         confirmed: dict[str, Any] = msgspec.to_builtins(update.session)
         if self.confirms:
@@ -204,7 +210,7 @@ class OpenAIConversation(VendorConversation):
     def _read(self, message: WSMessage) -> Message:
         if message.type is not WSMsgType.TEXT:
             raise BrokenRuleError("binary_frame", f"{len(message.data)} bytes")
-        read: Message = self.read_shape(message.data, Message)
+        read: Message = self.read_shape(message.data, self.messages)
         return read
 
     async def take(self, message: WSMessage) -> None:
@@ -368,13 +374,13 @@ class FakeOpenAI(FakeVendor):
     """
 
     path = "/v1/realtime"
-    conversation = OpenAIConversation
+    conversation: ClassVar[type[OpenAIConversation]] = OpenAIConversation
     confirms = ""
     names_calls = True
 
     def new_conversation(self) -> OpenAIConversation:
         """With these oddities."""
-        conversation = OpenAIConversation(self.script, self.timeline)
+        conversation = self.conversation(self.script, self.timeline)
         conversation.confirms, conversation.names_calls = self.confirms, self.names_calls
         return conversation
 

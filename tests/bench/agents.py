@@ -78,6 +78,11 @@ class OpenAIAgent(VendorAgent):
         self._send_json(type="input_audio_buffer.speech_started", item_id=f"caller_{turn}")
 
 
+class GrokAgent(OpenAIAgent):
+    def opened(self) -> None:
+        self._send_json(type="conversation.created", conversation={"id": "conv_bench"})
+
+
 class DeepgramAgent(VendorAgent):
     def opened(self) -> None:
         self._send_json(type="Welcome", request_id="request_bench")
@@ -155,6 +160,8 @@ _PROMPTED = {"prompt": "{{call_sid}}"}
 VENDORS = {
     "deepgram": Vendor(DeepgramAgent, "pcm_8000", "pcm_8000", {"vendor": "deepgram", "options": _PROMPTED}),
     "openai": Vendor(OpenAIAgent, "alaw_8000", "alaw_8000", {"vendor": "openai", "options": _PROMPTED}),
+    "azure_openai": Vendor(OpenAIAgent, "alaw_8000", "alaw_8000", {"vendor": "azure_openai", "options": _PROMPTED}),
+    "grok": Vendor(GrokAgent, "alaw_8000", "alaw_8000", {"vendor": "grok", "options": _PROMPTED}),
     "elevenlabs": Vendor(ElevenLabsAgent, "pcm_16000", "pcm_16000", {"vendor": "elevenlabs", "options": {}}),
     "gemini": Vendor(GeminiAgent, "pcm_16000", "pcm_24000", {"vendor": "gemini", "options": _PROMPTED}),
     "echo": Vendor(None, "pcm_8000", "pcm_8000", {"vendor": "echo"}),

@@ -94,7 +94,10 @@ def _number(data: bytes) -> None:
 
 
 READERS: dict[str, Callable[[bytes], object]] = {
-    **{vendor: importlib.import_module(f"relay.agents.{vendor}.codec").decode for vendor in HOSTED},
+    **{
+        vendor: importlib.import_module(f"relay.agents.{one.codec or vendor}.codec").decode
+        for vendor, one in HOSTED.items()
+    },
     "exotel": exotel.decode,
     "document": _document,
     "signature": _signature,

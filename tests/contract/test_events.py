@@ -11,10 +11,11 @@ import pytest
 from relay.agents import HOSTED
 from tests.support.sdk_models import SdkModels
 
-VENDORS = tuple(HOSTED)
+VENDORS = tuple(name for name, vendor in HOSTED.items() if not vendor.codec)
+"""Those with a codec of their own."""
 
 BEYOND_THE_SDK = {
-    "openai": {},
+    "openai": {"ping": "Grok's"},
     "gemini": {},
     "deepgram": {},
     "elevenlabs": {
@@ -39,7 +40,7 @@ def models() -> Iterator[SdkModels]:
 
 def listed(vendor):
     """What the codec reads, and what it ignores."""
-    codec = importlib.import_module(f"relay.agents.{vendor}.codec")
+    codec = importlib.import_module(f"relay.agents.{HOSTED[vendor].codec or vendor}.codec")
     read = set(codec.READERS) | {f"serverContent.{name}" for name in getattr(codec, "CONTENT_READERS", ())}
     return read, set(codec.IGNORED)
 

@@ -1,13 +1,16 @@
-"""OpenAI Realtime, in the shapes of its general availability (other-agents.md B1)."""
+"""OpenAI Realtime, and services that speak its messages (other-agents.md B1, B4)."""
 
-from relay.agents.openai.options import DEFAULT_MODEL, ENDS, OpenAIOptions
-from relay.agents.openai.session import configure
+from relay.agents.openai.dialect import AZURE, GROK, OPENAI
+from relay.agents.openai.options import DEFAULT_MODEL, ENDS, AzureOpenAIOptions, GrokOptions, OpenAIOptions
+from relay.agents.openai.session import configured
 from relay.agents.vendor import KeyCheck, Vendor
+
+_GROK_MODEL = "grok-voice-latest"
 
 VENDORS = {
     "openai": Vendor(
         title="OpenAI",
-        configure=configure,
+        configure=configured(OpenAIOptions, OPENAI, DEFAULT_MODEL),
         options=OpenAIOptions,
         key_env="OPENAI_API_KEY",
         key_check=KeyCheck("https://api.openai.com", "/v1/models", "Authorization", "Bearer {key}"),
@@ -15,5 +18,26 @@ VENDORS = {
         spoken="alaw_8000",
         default_id=DEFAULT_MODEL,
         ends=ENDS,
-    )
+    ),
+    "azure_openai": Vendor(
+        title="Azure OpenAI",
+        configure=configured(AzureOpenAIOptions, AZURE, DEFAULT_MODEL),
+        options=AzureOpenAIOptions,
+        key_env="AZURE_OPENAI_API_KEY",  # no KeyCheck: the address is the customer's own
+        heard="alaw_8000",
+        spoken="alaw_8000",
+        default_id=DEFAULT_MODEL,
+        codec="openai",
+    ),
+    "grok": Vendor(
+        title="Grok",
+        configure=configured(GrokOptions, GROK, _GROK_MODEL),
+        options=GrokOptions,
+        key_env="XAI_API_KEY",
+        key_check=KeyCheck("https://api.x.ai", "/v1/models", "Authorization", "Bearer {key}"),
+        heard="alaw_8000",
+        spoken="alaw_8000",
+        default_id=_GROK_MODEL,
+        codec="openai",
+    ),
 }

@@ -159,6 +159,7 @@ def _described(error: Mapping[str, Any]) -> tuple[str, str]:
 
 READERS: Final[Mapping[str, Reader]] = {
     "session.created": lambda message: (Created(message["session"].get("id")),),
+    "conversation.created": lambda message: (Created((message.get("conversation") or {}).get("id")),),
     "session.updated": _updated,
     "response.created": lambda message: (ReplyBegan(message["response"]["id"]),),
     "response.output_audio.delta": _audio,
@@ -181,7 +182,6 @@ READERS: Final[Mapping[str, Reader]] = {
 }
 
 IGNORED: Final[Mapping[str, str]] = {
-    "conversation.created": "first word of other servers with these shapes; session.created says the same",
     "conversation.item.added": "the events of the response and of the input buffer say it in time",
     "conversation.item.created": "older name of conversation.item.added",
     "conversation.item.done": "as conversation.item.added",
@@ -196,6 +196,7 @@ IGNORED: Final[Mapping[str, str]] = {
     "mcp_list_tools.completed": "no MCP server is configured",
     "mcp_list_tools.failed": "no MCP server is configured",
     "mcp_list_tools.in_progress": "no MCP server is configured",
+    "ping": "Grok's; the socket is kept alive below it",
     "output_audio_buffer.cleared": "WebRTC and SIP only",
     "output_audio_buffer.started": "WebRTC and SIP only",
     "output_audio_buffer.stopped": "WebRTC and SIP only",

@@ -23,20 +23,49 @@ LISTED_LANGUAGES: Final = frozenset({"gpt-transcribe", "gpt-live-transcribe"})
 """Transcription models that take a list of languages; the older ones take one."""
 
 
-class OpenAIOptions(HostedOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Options of an OpenAI agent; its `id` is the model."""
+class RealtimeOptions(HostedOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of all services that speak OpenAI Realtime's messages; the `id` of their agents is the model."""
+
+    voice: str = ""
+    codec: Literal["auto", "pcma", "pcmu", "pcm"] = "auto"
+    """A-law, μ-law, or PCM at 24 kHz; `auto`: on an 8 kHz line the law of the called number's country, else PCM."""
+    threshold: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    silence_ms: Annotated[int, Meta(ge=100, le=5000)] = 500
+    api_key_env: str = ""
+    base_url: str = ""
+
+
+class OpenAIOptions(RealtimeOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of an OpenAI agent."""
 
     voice: str = "marin"
     speed: Annotated[float, Meta(ge=0.25, le=1.5)] = 1.0
     language: str = ""
     """Of the caller, as ISO 639-1, for the transcript."""
     transcription_model: str = "gpt-transcribe"
-    codec: Literal["auto", "pcma", "pcmu", "pcm"] = "auto"
-    """A-law, μ-law, or PCM at 24 kHz; `auto`: on an 8 kHz line the law of the called number's country, else PCM."""
     noise_reduction: Literal["", "near_field", "far_field"] = ""
     turn_detection: Literal["server_vad", "semantic_vad"] = "server_vad"
-    threshold: Annotated[float, Meta(ge=0, le=1)] = 0.5
-    silence_ms: Annotated[int, Meta(ge=100, le=5000)] = 500
     eagerness: Literal["low", "medium", "high", "auto"] = "auto"
     api_key_env: str = "OPENAI_API_KEY"
     base_url: str = "https://api.openai.com"
+
+
+class AzureOpenAIOptions(OpenAIOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of an OpenAI agent at Azure: `id` is the deployment's name, `base_url` the resource's address."""
+
+    api_key_env: str = "AZURE_OPENAI_API_KEY"
+    base_url: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError without an address: every customer has one of their own."""
+        if not self.base_url:
+            raise ValueError("expected base_url, such as https://RESOURCE.openai.azure.com")
+
+
+class GrokOptions(RealtimeOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of an agent of xAI's."""
+
+    voice: str = "eve"
+    threshold: Annotated[float, Meta(ge=0.1, le=0.9)] = 0.85
+    api_key_env: str = "XAI_API_KEY"
+    base_url: str = "https://api.x.ai"

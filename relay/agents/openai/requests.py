@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from relay.agents.openai.options import LISTED_LANGUAGES, OpenAIOptions
+from relay.agents.openai.options import LISTED_LANGUAGES, GrokOptions, OpenAIOptions, RealtimeOptions
 from relay.agents.seam import CallInfo
 from relay.agents.tool_descriptions import describe
 from relay.audio.convert import AudioFormat, Encoding
@@ -18,7 +18,7 @@ REPLY_IDS: Final = "reply_"
 """Our requests for a reply have event ids that begin so: an error that names one concerns that reply."""
 
 
-def format_for(options: OpenAIOptions, call: CallInfo) -> AudioFormat:
+def format_for(options: RealtimeOptions, call: CallInfo) -> AudioFormat:
     """What to speak with OpenAI on this line.
 
     G.711 on a telephone line: a table instead of a resampler, and a sixth of the bytes. The law is that of the carrier:
@@ -48,7 +48,6 @@ def session_update(options: OpenAIOptions, call: CallInfo, audio: AudioFormat) -
     }
     if options.noise_reduction:
         heard["noise_reduction"] = {"type": options.noise_reduction}
-    tools = [{"type": "function", **tool} for tool in describe(options.tools, options.transfer_targets, call.own_tools)]
     return {
         "type": "session.update",
         "session": {
@@ -59,10 +58,32 @@ def session_update(options: OpenAIOptions, call: CallInfo, audio: AudioFormat) -
                 "input": heard,
                 "output": {"format": wire_format, "voice": options.voice, "speed": options.speed},
             },
-            "tools": tools,
+            "tools": _tools(options, call),
             "tool_choice": "auto",
         },
     }
+
+
+def grok_session_update(options: GrokOptions, call: CallInfo, audio: AudioFormat) -> dict[str, Any]:
+    """The same for xAI's Grok, whose sessions have voice, instructions and turns at the top (other-agents.md B4)."""
+    return {
+        "type": "session.update",
+        "session": {
+            "voice": options.voice,
+            "instructions": options.instructions(call),
+            "turn_detection": {
+                "type": "server_vad",
+                "threshold": options.threshold,
+                "silence_duration_ms": options.silence_ms,
+            },
+            "audio": {"input": {"format": wire(audio)}, "output": {"format": wire(audio)}},
+            "tools": _tools(options, call),
+        },
+    }
+
+
+def _tools(options: RealtimeOptions, call: CallInfo) -> list[dict[str, Any]]:
+    return [{"type": "function", **tool} for tool in describe(options.tools, options.transfer_targets, call.own_tools)]
 
 
 def _transcription(options: OpenAIOptions) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import binascii
 from collections.abc import Iterable
 from typing import Any, Final
-from urllib.parse import quote
 
 import aiohttp
 
@@ -21,9 +20,10 @@ from relay.agents.openai.codec import (
     decode,
     format_named,
 )
-from relay.agents.openai.options import DEFAULT_MODEL, OpenAIOptions
+from relay.agents.openai.dialect import OPENAI, Dialect
+from relay.agents.openai.options import RealtimeOptions
 from relay.agents.openai.replies import Replies
-from relay.agents.openai.requests import A_LAW, format_for, session_update, text_item
+from relay.agents.openai.requests import A_LAW, format_for, text_item
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import (
     AgentError,
@@ -40,7 +40,7 @@ from relay.agents.seam import (
 )
 from relay.agents.session import FunctionCall, SocketSession
 from relay.agents.socket import AgentSocket
-from relay.agents.vendor import Agent, api_key, read_options, socket_base
+from relay.agents.vendor import Agent, Configure, api_key, read_options
 from relay.budget import joined
 from relay.settings import Settings
 
@@ -50,11 +50,19 @@ _ITEMS_KEPT: Final = 16  # replies of which we remember how much came; more are 
 class OpenAISession(SocketSession):
     """One conversation (see seam.AgentSession). An utterance is an item of the vendor's."""
 
-    def __init__(self, http: aiohttp.ClientSession, options: OpenAIOptions, model: str, key: str) -> None:
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        options: RealtimeOptions,
+        model: str,
+        key: str,
+        dialect: Dialect = OPENAI,
+    ) -> None:
         super().__init__(http)
         self._options = options
-        self._url = f"{socket_base(options.base_url)}/v1/realtime?model={quote(model)}"
+        self._model = model
         self._key = key
+        self._dialect = dialect
         self._spoken = A_LAW
         self._replies = Replies(self._send)
         self._stale: set[str] = set()  # responses that the caller has spoken over
@@ -67,11 +75,12 @@ class OpenAISession(SocketSession):
     async def connect(self, call: CallInfo) -> Formats:
         """Open, settle the formats, say what was said before, and ask for the first words."""
         asked = format_for(self._options, call)
+        dialect, options = self._dialect, self._options
         socket = self._socket = await AgentSocket.open(
-            self._http, self._url, headers={"Authorization": f"Bearer {self._key}"}
+            self._http, dialect.url(options, self._model), headers=dialect.headers(self._key)
         )
         self.conversation_id = (await self._await(socket, Created, "session.created")).session_id
-        await self._send(session_update(self._options, call, asked))
+        await self._send(dialect.session_update(options, call, asked))
         updated = await self._await(socket, Updated, "session.updated")
         # sessions were seen to speak PCM though μ-law had been asked for: what is confirmed counts
         heard, spoken = format_named(updated.heard, asked), format_named(updated.spoken, asked)
@@ -202,8 +211,13 @@ class OpenAISession(SocketSession):
         return tuple(events)
 
 
-def configure(spec: AgentSpec, settings: Settings) -> Agent:
-    """Raises SettingError."""
-    options = read_options(spec, OpenAIOptions, settings)
-    key = api_key(spec, options.api_key_env, settings)
-    return lambda context: OpenAISession(context.http, options, spec.id or DEFAULT_MODEL, key)
+def configured(kind: type[RealtimeOptions], dialect: Dialect, default_model: str) -> Configure:
+    """The vendor whose agents have options of this kind and speak this dialect."""
+
+    def configure(spec: AgentSpec, settings: Settings) -> Agent:
+        options = read_options(spec, kind, settings)
+        key = api_key(spec, options.api_key_env, settings)
+        model = spec.id or default_model
+        return lambda context: OpenAISession(context.http, options, model, key, dialect)
+
+    return configure

@@ -5,7 +5,7 @@ import pytest
 from sim.agent_script import AgentScript, Fault, FaultKind, Reply
 from sim.caller import Step, When
 from sim.speech import line, spoken, write_wav
-from tests.integration.agents.world import TALKING, Entry, lines_heard, world
+from tests.integration.agents.world import TALKING, UNLIKE, Entry, lines_heard, world
 from tests.support.virtual import virtual
 
 DYING = AgentScript(replies=(Reply(on="start", say=("agent_greeting",), fault=Fault(FaultKind.VANISH, 1.5)),))
@@ -21,8 +21,8 @@ def second(tmp_path, vendor, script=TAKING_OVER):
     return Entry("back", vendor, script)
 
 
-@pytest.mark.parametrize("back", [*TALKING, "script", "echo"])
-@pytest.mark.parametrize("front", TALKING)
+@pytest.mark.parametrize("back", [*UNLIKE, "script", "echo"])
+@pytest.mark.parametrize("front", UNLIKE)
 @virtual
 async def test_the_second_takes_over_when_the_first_dies(tmp_path, front, back):
     """The caller hears the second agent on the same line, the ambience never stops, the record shows both."""

@@ -30,6 +30,8 @@ KEY = "key_of_nobody"
 HOSTED = ("elevenlabs", *FAKES)
 TALKING = (*HOSTED, "bot")
 """All that hold a conversation; each has a fake that follows an AgentScript."""
+UNLIKE = tuple(name for name in TALKING if not VENDORS[name].codec)
+"""Those of them that share their session with no other: for tests of every pair."""
 
 
 @dataclass

@@ -19,7 +19,7 @@ def corpus(vendor):
 
 
 def codec(vendor):
-    return importlib.import_module(f"relay.agents.{vendor}.codec").decode
+    return importlib.import_module(f"relay.agents.{HOSTED[vendor].codec or vendor}.codec").decode
 
 
 @pytest.mark.parametrize(

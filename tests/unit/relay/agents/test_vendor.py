@@ -21,6 +21,8 @@ TAKEOVER = replace(CALL, said_so_far=(Said("agent", "Good morning."), Said("call
 
 
 def configure(vendor, settings=SETTINGS, **options):
+    if vendor == "azure_openai":  # every customer has an address of their own
+        options = {"base_url": "https://acme.openai.azure.com", **options}
     return VENDORS[vendor].configure(AgentSpec("front", vendor, "", options=options), settings)
 
 
@@ -213,3 +215,8 @@ def test_models_whose_end_was_announced(spec, ending):
 
 def test_nothing_that_is_used_by_default_is_about_to_end():
     assert not any(vendor.ending(AgentSpec("a", name, "")) for name, vendor in VENDORS.items())
+
+
+def test_azure_needs_the_address_of_the_resource():
+    with pytest.raises(SettingError, match="agents.front.options: expected base_url, such as https://RESOURCE.openai"):
+        VENDORS["azure_openai"].configure(AgentSpec("front", "azure_openai", ""), SETTINGS)
