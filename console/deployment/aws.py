@@ -12,7 +12,18 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from console.deployment import guard, installation, paste, public_checks, relay_image, rollout, secrets, settings, steps
+from console.deployment import (
+    guard,
+    installation,
+    paste,
+    public_checks,
+    reading,
+    relay_image,
+    rollout,
+    secrets,
+    settings,
+    steps,
+)
 from console.deployment.addresses import Addresses, SecretsManager, addresses, store
 from console.deployment.installation import Installation
 from console.deployment.public_checks import CheckError
@@ -112,6 +123,7 @@ def prepare(terraform: Terraform, given: Mapping[str, str], where: Installation)
     guessed = secrets.placeholders(where.name, given).terraform_variables()
     with terraform.with_variables(guessed).planned("-refresh=false") as plan:
         variables = plan.variables
+    reading.check(terraform.files, terraform.variables_file, variables)
     installation.check(where, variables, installation.name_in_state(terraform.resources(), where.account))
     store = SecretsManager(boto3.client("secretsmanager", region_name=where.region), where.name)
     rotate, drop = (secrets.names(given.get(setting, ""), setting) for setting in ("ROTATE", "DROP"))

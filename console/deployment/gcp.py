@@ -11,7 +11,7 @@ from pathlib import Path
 from time import sleep
 from typing import Any
 
-from console.deployment import guard, installation, paste, public_checks, relay_image, secrets, settings, steps
+from console.deployment import guard, installation, paste, public_checks, reading, relay_image, secrets, settings, steps
 from console.deployment.addresses import Addresses, SecretManager, addresses
 from console.deployment.installation import Installation
 from console.deployment.public_checks import CheckError
@@ -110,6 +110,7 @@ def settle(
         with suppress_problems(lines), terraform.with_variables(guessed | NO_PROJECT).planned("-refresh=false"):
             pass
         raise Problems(lines)
+    reading.check(terraform.files, terraform.variables_file, variables)
     installation.check(where, variables, installation.name_in_state(terraform.resources(), where.account))
     project = Project(variables["project"], variables["region"], variables["name"])
     check_project(project)

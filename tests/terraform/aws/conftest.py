@@ -57,6 +57,9 @@ INSTALLATION = pytest.StashKey[Installation]()
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.name == LAST)
+    for item in items:
+        if "stack" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(2 * PATIENCE_S))  # the first waits for the installation
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -31,7 +31,12 @@ OUTPUTS = {
     "region": "ap-south-1",
 }
 MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json"}'
-VARIABLES = {"region": "ap-south-1", "name": "voice-bridge", "architecture": "arm64", "alarm_email": ""}
+VARIABLES: dict[str, Any] = {
+    **{"region": "ap-south-1", "name": "voice-bridge", "architecture": "arm64", "alarm_email": ""},
+    **{"elevenlabs_agent_id": "agent_front", "elevenlabs_region": "default", "relay_secrets": {}},
+    **{"relay_environment": {}, "webhook_environment": {}, "transfer_environment": {}},
+    **{"transfer_targets": {}, "transfer_team_1_number": "+919876500001", "transfer_team_2_number": ""},
+}
 ENTRIES = {"media": "media-token-of-the-deployment", "exotel": "exotel-token-of-the-deployment,the-one-before"}
 STATE = {
     "values": {
@@ -96,6 +101,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     folder, root = tmp_path / "bin", tmp_path / "repo"
     folder.mkdir()
     (root / aws.FILES).mkdir(parents=True)
+    (root / aws.FILES / "variables.tf").write_text('variable "name" {\n}\n')
     (root / "infra/terraform/modules/aws").mkdir(parents=True)
     for name in [
         name for name in os.environ if name.startswith(("AWS_", "TF_VAR_", "ELEVENLABS_", "TRANSFER_", "STATE_"))

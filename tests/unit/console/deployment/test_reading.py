@@ -1,0 +1,71 @@
+"""What a deployment sets is read by the code that will read it there, before anything is created."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.deployment import reading
+from console.deployment.reading import check, misspelt, problems
+from console.deployment.steps import Problems
+
+RIGHT: dict[str, Any] = {
+    "elevenlabs_agent_id": "agent_front",
+    "elevenlabs_region": "default",
+    "relay_environment": {"BACKGROUND_SOUND_VOLUME": "0.2", "LOG_LEVEL": "DEBUG"},
+    "relay_secrets": {"MEDIA_BASIC_AUTH": "arn:aws:…", "OPENAI_API_KEY": "arn:aws:…"},
+    "webhook_environment": {"FETCH_AUDIO": "true"},
+    "transfer_environment": {"TRANSFER_ON_FAILURE": "sales", "TRANSFER_WAIT_SECONDS": "8"},
+    "transfer_targets": {"sales": "+919876500001,+919876500002"},
+    "transfer_team_1_number": "",
+    "transfer_team_2_number": "",
+}
+
+
+def test_what_is_right_passes():
+    assert list(problems(RIGHT)) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "wrong", "line"),
+    [
+        ("relay_environment", {"CHUNK_SIZE": "1601"}, "relay_environment: CHUNK_SIZE='1601': expected"),
+        ("relay_environment", {"AGENTS_FILE": "relay/config/none.toml"}, "relay_environment: AGENTS_FILE="),
+        ("relay_environment", {"BACKGROUND_SOUND_VOLUM": "0.2"}, "did you mean BACKGROUND_SOUND_VOLUME?"),
+        ("webhook_environment", {"FETCH_AUDIO": "perhaps"}, "webhook_environment: FETCH_AUDIO='perhaps'"),
+        ("transfer_environment", {"TRANSFER_ON_FAILURE": "nobody"}, "TRANSFER_ON_FAILURE='nobody': expected"),
+        ("transfer_environment", {"TRANSFER_ONFAILURE": "sales"}, "did you mean TRANSFER_ON_FAILURE?"),
+    ],
+)
+def test_each_wrong_setting_has_its_line(part: str, wrong: dict[str, str], line: str):
+    (found,) = problems({**RIGHT, part: wrong})
+    assert line in found
+    assert found.startswith(part)
+
+
+def test_an_agents_file_is_read_with_its_agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(reading, "ROOT", tmp_path)
+    (tmp_path / "agents.toml").write_text('[agents.front]\nvendor = "nobody"\n')
+    variables = {**RIGHT, "relay_environment": {"AGENTS_FILE": "agents.toml"}}
+    (found,) = problems(variables)
+    assert "agents.front.vendor" in found
+    (tmp_path / "agents.toml").write_text('[agents.front]\nid = "agent_1"\noptions = { api_key_env = "OTHER_KEY" }\n')
+    variables["relay_environment"]["OTHER_KEY"] = "x"
+    assert list(problems(variables)) == []
+
+
+def test_a_misspelt_variable_is_refused_with_its_line(tmp_path: Path):
+    """Terraform only warns: relay_max_cals = 60 would have been 100 in production."""
+    file = tmp_path / "terraform.tfvars"
+    file.write_text(
+        '# relay_max_cals = 1\nname = "x"\nrelay_max_cals = 60\n'
+        'relay_environment = {\n  ANY_NAME = "1"\n}\nzone_count = 2\n'
+    )
+    declared = {"name", "relay_max_calls", "relay_environment", "zone_count"}
+    assert list(misspelt(file, declared)) == [
+        "terraform.tfvars, line 3: there is no variable relay_max_cals; did you mean relay_max_calls?"
+    ]
+    (tmp_path / "variables.tf").write_text("".join(f'variable "{name}" {{\n}}\n' for name in declared))
+    with pytest.raises(Problems) as refused:
+        check(tmp_path, None, {**RIGHT, "transfer_environment": {"TRANSFER_ON_FAILURE": "nobody"}})
+    assert len(refused.value.lines) == 2
