@@ -28,6 +28,7 @@ from functions.transfer.settings import Settings
 from functions.transfer.waiting import Waiting
 
 FOLDED_AFTER_S = 300
+_RELAY_TELLS_S = 3.0  # how a stream ended, at the latest, unless it has died
 
 
 @dataclass(slots=True)
@@ -58,7 +59,18 @@ class Connect:
                 want, undecided = self._want(pieces)
                 if want or not undecided:
                     return self._final(call_sid, pieces, want, began_at)
+        if not may_ask_again and (lost := self._relay_lost(pieces)):
+            return self._final(call_sid, pieces, lost, began_at)
         return self._undecided(call_sid, pieces, may_ask_again, began_at)
+
+    def _relay_lost(self, pieces: Pieces) -> Want | None:
+        """Exotel says that the stream is over, and its relay has not said so in all this time: the call broke off."""
+        stream = main_stream(pieces)
+        if stream is None or stream.end_reason or not self.settings.on_failure:
+            return None
+        if self.settings.wait_s < _RELAY_TELLS_S:
+            return None  # its word may well be on the way still
+        return Want(self.settings.on_failure, "relay_lost", "")
 
     def _look(self, said: dict[str, str]) -> tuple[str, Pieces]:
         """The call in question and all that is known about it by now."""

@@ -57,7 +57,7 @@ sys.modules.update(dict.fromkeys({["functions", "console", "sim", *CLOUDS]}))
 import pathlib
 for path in sorted(pathlib.Path("relay").rglob("*.py")):
     if path.name != "__main__.py":
-        __import__(".".join(path.with_suffix("").parts))
+        __import__(".".join(path.with_suffix("").parts).removesuffix(".__init__"))
 """
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=BARE, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr

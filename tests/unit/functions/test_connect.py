@@ -166,6 +166,31 @@ def test_a_call_that_broke_off_is_over_where_nobody_is_to_be_dialled():
     assert world.waited == 0
 
 
+def test_a_caller_whose_relay_died_is_not_dropped_either():
+    """The relay told of the stream and never how it ended; Exotel only asks once it is over."""
+    world = World(TRANSFER_ON_FAILURE="support")
+    world.tell(calls.started())
+    assert world.connect().status == 503
+    assert world.numbers() == [calls.SUPPORT, calls.SUPPORT_2]
+    assert world.clock() == pytest.approx(calls.NOW + 8)
+    world.tell(calls.started())
+    assert calls.record_of(world.store)["transfer"]["reason"] == "relay_lost"
+
+
+@pytest.mark.parametrize("wait_s", ["0", "2"])
+def test_a_relay_whose_word_may_be_on_the_way_is_not_taken_for_dead(wait_s):
+    world = World(TRANSFER_ON_FAILURE="support", TRANSFER_WAIT_SECONDS=wait_s, TRANSFER_REQUEST_SECONDS="25")
+    world.tell(calls.started())
+    assert world.numbers() == []
+
+
+def test_a_caller_whose_agent_ended_and_whose_webhook_is_late_is_not_sent_there():
+    world = World(TRANSFER_ON_FAILURE="support")
+    world.tell(calls.started(), calls.ended())
+    assert world.connect().status == 503
+    assert world.numbers() == []
+
+
 def test_a_stream_that_never_came_up_goes_there_too():
     world = World(TRANSFER_ON_FAILURE="support")
     failed = calls.exotel("passthru", CallSid=calls.CALL, Stream__Status="failed", Stream__Error="3009 no ws conn")
