@@ -26,6 +26,8 @@ from functions.common.http import request as to_request
 from functions.common.routes import serve
 from functions.common.settings import log_level, store
 from functions.common.store import StoreError
+from functions.common.tracing import RequestTracing
+from functions.common.tracing import set_up as set_up_tracing
 from functions.transfer.app import TransferApp
 from functions.transfer.settings import Settings as TransferSettings
 from functions.webhook.app import WebhookApp
@@ -83,7 +85,8 @@ class _Bodies:
 class _Server:
     """Both apps behind one port."""
 
-    def __init__(self, webhook: WebhookApp, transfer: TransferApp) -> None:
+    def __init__(self, webhook: WebhookApp, transfer: TransferApp, tracing: RequestTracing | None) -> None:
+        self._tracing = tracing
         self._routes = {**webhook.routes, **transfer.routes}
         self._doors = {**webhook.doors, **transfer.doors}
         self._bodies = _Bodies()
@@ -108,7 +111,7 @@ class _Server:
         given = Request(head.method, head.path, head.query, head.headers, body)
         try:
             pool = self._pools[head.method, head.path]
-            response = await asyncio.get_running_loop().run_in_executor(pool, serve, self._routes, given)
+            response = await asyncio.get_running_loop().run_in_executor(pool, serve, self._routes, given, self._tracing)
         finally:
             self._bodies.done(body)
         return web.Response(status=response.status, body=response.body, headers=response.headers)
@@ -126,7 +129,7 @@ def application(environ: Mapping[str, str]) -> web.Application:
     transfer = TransferApp(TransferSettings.from_env(environ), bucket)
     sweep_every_s = env.number("SWEEP_EVERY_SECONDS", default=60, low=0, high=86_400)
     check_proxies(environ)
-    server = _Server(webhook, transfer)
+    server = _Server(webhook, transfer, set_up_tracing(environ, frozen=False))
 
     async def sweeping(_: web.Application) -> AsyncIterator[None]:
         pool = server.webhook_pool

@@ -1,6 +1,6 @@
 .PHONY: package
 package: $(VENV)/.installed-relay ## build/*.zip: the functions for Lambda and Cloud Functions
-	$(BIN)/python scripts/package_functions.py
+	$(BIN)/python scripts/package_functions.py $(if $(TRACING),--tracing)
 
 .PHONY: bench-functions
 bench-functions: $(VENV)/.installed-dev ## connect answer and cold import, measured

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from aiohttp import web
 
+from common.trace import enabled
 from relay import exotel
 from relay.access import Gate, Refusal, socket_url
 from relay.agents import VENDORS
@@ -30,6 +31,7 @@ from relay.retirement import Retirement
 from relay.settings import Settings
 from relay.sounds import Sounds
 from relay.task_protection import TaskProtection
+from relay.tracing import CallTracing
 from relay.watch import Watch
 
 MEDIA_PATHS: Final = ("/v1/convai/conversation/exotel", "/media")  # both of the original bridge's
@@ -64,6 +66,7 @@ class Relay:
         self._leave_by = 0.0
         self._refusal_lines = LineLimit(_REFUSAL_LINES)
         metrics = self.metrics
+        self._tracing = CallTracing(settings.environ) if enabled(settings.environ) else None
         metrics.watch("relay_calls", "Media sockets open now", lambda: self.streams)
         metrics.watch("relay_calls_max", "MAX_CALLS", lambda: settings.max_calls)
         metrics.watch("relay_draining", "1 while no new calls are taken", lambda: self.draining)
@@ -82,7 +85,9 @@ class Relay:
                 else FolderDestination(settings.store)
             )
             tools = own_tools(self.roster, http, public, settings.environ)
-            self.services = Services(settings, self.roster, self.sounds, events, self.metrics, self.calls, tools)
+            self.services = Services(
+                settings, self.roster, self.sounds, events, self.metrics, self.calls, tools, self._tracing
+            )
             self._vendor_context = VendorContext(http, settings, self._new_session, self.rest_calls)
             self._protection = TaskProtection(http, settings.ecs_agent_uri)
             retire, leave = self._protection.retire, self.leave.set
@@ -92,6 +97,8 @@ class Relay:
                 yield
             await self._protection.close()
             await events.drain(max(0.0, self._leave_by - asyncio.get_running_loop().time()))
+            if self._tracing is not None:
+                await asyncio.to_thread(self._tracing.close)
 
     async def drain(self) -> None:
         """The deploy sequence (design D11). /health stays green, or the platform would kill us before the calls end.

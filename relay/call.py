@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from common.proof import prove
+from common.trace import trace_id, traceparent
 from relay import exotel
 from relay.agents.roster import AgentSpec, Roster
 from relay.agents.seam import AgentSession, CallInfo
@@ -33,6 +34,7 @@ from relay.records import CallFacts, EndReason, Quality, Spread
 from relay.settings import Settings
 from relay.sounds import Sounds
 from relay.tools import Tool, Tools, ambience_tool, transfer_tool
+from relay.tracing import CallTracing
 from relay.transcript import Transcript
 from relay.uplink import Uplink
 
@@ -52,6 +54,7 @@ class Services:
     calls: "dict[str, Call]"
     own_tools: Mapping[str, Sequence[Tool]]
     """HTTP tools of the user's, by the alias of the agent that has them."""
+    tracing: CallTracing | None = None
 
 
 class Call:
@@ -81,10 +84,16 @@ class Call:
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[tuple[EndReason, str]] = self._loop.create_future()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.log = line.log = CallLog(start.call_sid, start.stream_sid)
+        self.log = line.log = CallLog(start.call_sid, start.stream_sid, self._trace_id())
         self.quality = Quality()
         self.facts = CallFacts(
-            start.call_sid, start.stream_sid, start.from_number, start.to_number, datetime.now(UTC), self._loop.time
+            start.call_sid,
+            start.stream_sid,
+            start.from_number,
+            start.to_number,
+            datetime.now(UTC),
+            self._loop.time,
+            traceparent=traceparent(start.call_sid) if services.tracing else "",
         )
         self.transcript = Transcript(self.facts.started_at)
         self.playout = Playout(
@@ -170,7 +179,11 @@ class Call:
             relay=self._services.settings.instance,
             rate_hz=self._rate_hz,
             asked_for=self._asked_for,
+            tracing=self._services.tracing,
         )
+
+    def _trace_id(self) -> str:
+        return trace_id(self._start.call_sid) if self._services.tracing else ""
 
     def _parts(self) -> CallParts:
         return CallParts(

@@ -11,6 +11,7 @@ from relay.hand_over import EVENT_PATIENCE
 from relay.logs import CallLog
 from relay.metrics import Metrics
 from relay.records import CallFacts, EndReason, Quality, Transfer
+from relay.tracing import CallTracing
 from relay.transcript import Transcript, timestamp
 
 
@@ -29,6 +30,7 @@ class CallReport:
         relay: str,
         rate_hz: int,
         asked_for: str,
+        tracing: CallTracing | None = None,
     ) -> None:
         self._facts = facts
         self._transcript = transcript
@@ -39,6 +41,7 @@ class CallReport:
         self._relay = relay
         self._rate_hz = rate_hz
         self._asked_for = asked_for
+        self._tracing = tracing
         self._announced = False
 
     def started(self, start: exotel.Start, agent: AgentSpec | None) -> None:
@@ -88,6 +91,8 @@ class CallReport:
             duration_s=event["duration_s"],
             **self._quality.as_json(),
         )
+        if self._tracing is not None and reason is not EndReason.REPLACED:
+            self._tracing.ended(event)
         await self._events.post(event, patience_s=EVENT_PATIENCE)
 
     def _ended_event(self, reason: EndReason, detail: str, transfer: Transfer | None) -> dict[str, Any]:

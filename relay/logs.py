@@ -57,10 +57,11 @@ class LineLimit:
 
 
 class CallLog(logging.LoggerAdapter[logging.Logger]):
-    """The log of one call: every line carries `call_sid` and `stream_sid`."""
+    """The log of one call: every line carries `call_sid` and `stream_sid`, and `trace_id` where calls are traced."""
 
-    def __init__(self, call_sid: str, stream_sid: str) -> None:
-        super().__init__(log, {"call_sid": call_sid, "stream_sid": stream_sid})
+    def __init__(self, call_sid: str, stream_sid: str, trace_id: str = "") -> None:
+        traced = {"trace_id": trace_id} if trace_id else {}
+        super().__init__(log, {"call_sid": call_sid, "stream_sid": stream_sid, **traced})
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         """What a line says of itself stays beside what is known of the call."""

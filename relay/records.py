@@ -196,6 +196,8 @@ class CallFacts:
     started_at: datetime
     clock: Callable[[], float]
     """The event loop's clock: times inside a call don't jump when somebody sets the machine's."""
+    traceparent: str = ""
+    """W3C trace context of the call, where it is traced."""
     agents: list[AgentEntry] = field(default_factory=list)
     """Every agent that the call was given to, in order."""
     tools: list[ToolEntry] = field(default_factory=list)
@@ -244,6 +246,7 @@ class CallFacts:
             "to": self.to_number,
             "agent": agent_json(last.agent) if last else None,
             "conversation_id": last.conversation_id if last else None,
+            **({"traceparent": self.traceparent} if self.traceparent else {}),
             **more,
         }
 

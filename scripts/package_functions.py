@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,29 +38,33 @@ def main() -> None:
     parser.add_argument("--python-version", default=PYTHON, help=f"of the Lambda runtime ({PYTHON})")
     parser.add_argument("--platform", choices=sorted(PLATFORMS), action="append", help="default: all")
     parser.add_argument("--cloud", choices=("aws", "gcp"), action="append", help="default: both")
+    parser.add_argument("--tracing", action="store_true", help="with what OTEL_EXPORTER_OTLP_ENDPOINT needs")
     options = parser.parse_args()
+    extra = ["tracing"] if options.tracing else []
     options.output.mkdir(parents=True, exist_ok=True)
     clouds = options.cloud or ["aws", "gcp"]
     if "aws" in clouds:
         for platform in options.platform or sorted(PLATFORMS):
             with tempfile.TemporaryDirectory() as folder:
-                libraries = install(Path(folder), PLATFORMS[platform], options.python_version)
+                libraries = install(
+                    Path(folder), PLATFORMS[platform], options.python_version, ["functions-aws", *extra]
+                )
                 for function in FUNCTIONS:
                     members = {**libraries, **code(function, without=_GCP_ONLY)}
                     report(write(options.output / f"{function}-aws-{platform}.zip", members))
     if "gcp" in clouds:
         for function in FUNCTIONS:
-            report(write(options.output / f"{function}-gcp.zip", gcp_members(function)))
+            report(write(options.output / f"{function}-gcp.zip", gcp_members(function, ["functions-gcp", *extra])))
 
 
-def install(folder: Path, platform: str, python_version: str) -> dict[str, bytes]:
-    """The pinned libraries for the runtime's platform: path in the archive → content."""
+def install(folder: Path, platform: str, python_version: str, parts: Sequence[str]) -> dict[str, bytes]:
+    """The pinned libraries of these parts for the runtime's platform: path in the archive → content."""
     subprocess.run(
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"),
             *("--target", str(folder), "--platform", platform, "--python-version", python_version),
             *("--only-binary=:all:", "--require-hashes", "--no-deps"),
-            *("-r", str(ROOT / "requirements" / "functions-aws.txt")),
+            *(word for part in parts for word in ("-r", str(ROOT / "requirements" / f"{part}.txt"))),
         ],
         check=True,
     )
@@ -86,13 +90,13 @@ def code(function: str, without: set[str]) -> dict[str, bytes]:
     return found
 
 
-def gcp_members(function: str) -> dict[str, bytes]:
+def gcp_members(function: str, parts: Sequence[str] = ("functions-gcp",)) -> dict[str, bytes]:
     """Cloud Functions looks for the entry points in `main.py` and for the libraries in `requirements.txt`."""
     names = _ENTRY_POINTS[function]
     main_py = f"from functions.{function}.main import {', '.join(names)}\n\n__all__ = {list(names)}\n"
     return {
         "main.py": main_py.encode(),
-        "requirements.txt": (ROOT / "requirements" / "functions-gcp.txt").read_bytes(),
+        "requirements.txt": b"".join((ROOT / "requirements" / f"{part}.txt").read_bytes() for part in parts),
         **code(function, without=_AWS_ONLY),
     }
 

@@ -1,18 +1,29 @@
 """From path and method to a handler; what goes wrong below becomes a status here and nowhere else."""
 
+import time
 from collections.abc import Callable, Mapping
 
 from functions.common import log
 from functions.common.http import Request, Response, answer
 from functions.common.store import StoreError
+from functions.common.tracing import RequestTracing
 
 Handler = Callable[[Request], Response]
 Routes = Mapping[tuple[str, str], Handler]
 """(method, path) → handler."""
 
 
-def serve(routes: Routes, request: Request) -> Response:
+def serve(routes: Routes, request: Request, tracing: RequestTracing | None = None) -> Response:
     """404, 405, what the handler answers, or 503: ask again, nothing was lost."""
+    if tracing is None:
+        return _serve(routes, request)
+    began_ns = time.time_ns()
+    response = _serve(routes, request)
+    tracing.answered(request, response, began_ns)
+    return response
+
+
+def _serve(routes: Routes, request: Request) -> Response:
     if handler := routes.get((request.method, request.path)):
         try:
             return handler(request)

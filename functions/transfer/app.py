@@ -15,6 +15,7 @@ from functions.common.pieces import gather
 from functions.common.routes import Handler, Routes, serve
 from functions.common.store import Store
 from functions.common.streams import main_stream
+from functions.common.tracing import RequestTracing
 from functions.common.transfers import OUTCOMES, Verdict, decide, transfer_of
 from functions.transfer import exotel
 from functions.transfer.connect import FOLDED_AFTER_S, Connect
@@ -33,8 +34,10 @@ class TransferApp:
         store: Store,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        tracing: RequestTracing | None = None,
     ) -> None:
         self._settings = settings
+        self._tracing = tracing
         self._store = store
         self._clock = clock
         self._sleep = sleep
@@ -51,7 +54,7 @@ class TransferApp:
 
     def handle(self, request: Request) -> Response:
         """Never raises."""
-        return serve(self.routes, request)
+        return serve(self.routes, request, self._tracing)
 
     def _admitted(self, handler: Handler) -> Handler:
         """Exotel signs nothing (D9): without the token or the password there is no answer, and never a number."""

@@ -10,6 +10,7 @@ from functions.common.fetch import Fetch, fetch
 from functions.common.http import Request, Response, answer
 from functions.common.routes import Routes, serve
 from functions.common.store import Store
+from functions.common.tracing import RequestTracing
 from functions.webhook import post_call, relay_events
 from functions.webhook.settings import Settings
 from functions.webhook.sweep import Counts, Sweep
@@ -23,9 +24,15 @@ class WebhookApp:
     """Keeps nothing between requests: any number of them, anywhere, over one store. `clock`: Unix seconds."""
 
     def __init__(
-        self, settings: Settings, store: Store, clock: Callable[[], float] = time.time, fetch: Fetch = fetch
+        self,
+        settings: Settings,
+        store: Store,
+        clock: Callable[[], float] = time.time,
+        fetch: Fetch = fetch,
+        tracing: RequestTracing | None = None,
     ) -> None:
         self._settings = settings
+        self._tracing = tracing
         self._store = store
         self._clock = clock
         self._fetch = fetch
@@ -55,7 +62,7 @@ class WebhookApp:
 
     def handle(self, request: Request) -> Response:
         """Never raises."""
-        return serve(self.routes, request)
+        return serve(self.routes, request, self._tracing)
 
     def sweep(self) -> Counts:
         """One run of the repair sweep. Raises StoreError."""

@@ -12,6 +12,7 @@ from functions.common.gcp import Entry, to_flask
 from functions.common.http import answer
 from functions.common.log import set_up
 from functions.common.settings import log_level, store
+from functions.common.tracing import set_up as set_up_tracing
 from functions.webhook.app import WebhookApp
 from functions.webhook.settings import Settings
 
@@ -20,7 +21,7 @@ from functions.webhook.settings import Settings
 def _app() -> WebhookApp:
     env = Env(os.environ)
     set_up(log_level(env))
-    return WebhookApp(Settings.from_env(os.environ), store(env))
+    return WebhookApp(Settings.from_env(os.environ), store(env), tracing=set_up_tracing(os.environ, frozen=True))
 
 
 @cache
