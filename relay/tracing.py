@@ -60,7 +60,7 @@ class CallTracing:
         for turn in objects(document, "turns"):
             self._turn(turn, _of(contexts, starts, _at(turn, start), root), start)
         for tool in objects(document, "tools"):
-            self._tool(tool, _of(contexts, starts, _at(tool, start), root), start)
+            self._tool(tool, _of(contexts, starts, _ns(tool, "at"), root))
         if wish := mapping(document, "transfer"):
             self._tracing.span("transfer", end, end, parent=root, attributes={"transfer.target": text(wish, "target")})
 
@@ -105,15 +105,15 @@ class CallTracing:
             },
         )
 
-    def _tool(self, tool: dict[str, Any], agent: "Context", start: int) -> None:
-        began, took_ms = _at(tool, start), number(tool, "ms") or 0.0
+    def _tool(self, tool: dict[str, Any], agent: "Context") -> None:
+        began, took_ms = _ns(tool, "at"), number(tool, "ms") or 0.0
         status = text(tool, "status")
         self._tracing.span(
             f"tool {text(tool, 'name')}",
             began,
             began + round(took_ms * _MS),
             parent=agent,
-            error="" if status in {"", "ok"} else status,
+            error="" if status in {"", "done"} or status.startswith("2") else status,
             attributes={"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": text(tool, "name")},
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from common.documents import objects, text
+from common.documents import decode, objects, text
 from console.rehearse.caller import Spoken
 from console.rehearse.spoken_numbers import says
 from console.rehearse.suite import SCRIPTS, Expect
@@ -107,8 +107,9 @@ def _deeds(expect: Expect, call: Observed) -> Iterator[Finding]:
 
 
 def _has(tool: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    given = tool.get("parameters")
-    if not isinstance(given, Mapping):
+    try:
+        given = decode(text(dict(tool), "arguments").encode())
+    except ValueError:
         return not wanted
     return all(given.get(name) == value for name, value in wanted.items())
 

@@ -119,7 +119,7 @@ ENDED = {
          "answers": "speech", "answer_ms": 700, "agent_ms": 500, "relay_ms": 200},
         {"speaker": "agent", "text": "Hello again", "offset_ms": 9000, "heard_ms": 1000, "interrupted": False},
     ],
-    "tools": [{"name": "order_status", "ms": 250, "status": "timeout", "offset_ms": 4000}],
+    "tools": [{"name": "order_status", "ms": 250, "status": "timeout", "at": "2026-11-22T14:05:04.000Z"}],
     "transfer": None,
     "quality": {"agent_connect_ms": 120, "first_audio_ms": 420},
 }  # fmt: skip

@@ -14,7 +14,7 @@ RECORD = {
     "ended_by": "agent",
     "end_reason": "transferred",
     "transfer": {"target": "sales"},
-    "tools": [{"name": "order_status", "parameters": {"id": "A1", "verbose": True}}],
+    "tools": [{"name": "order_status", "arguments": '{"id": "A1", "verbose": true}'}],
     "quality": {"interruptions": 1},
 }
 STATUS_OF_A1 = ToolUsed(name="order_status", parameters={"id": "A1"})
