@@ -1,8 +1,7 @@
 """A call's time with one agent, from connecting to its end. What goes wrong in here costs the agent, not the call."""
 
 import asyncio
-import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, assert_never
 
 from relay.agents.seam import (
@@ -33,8 +32,10 @@ from relay.budget import AgentBudget, FloodError
 from relay.call_parts import CallParts
 from relay.downlink import PLAYOUT_SECONDS, Downlink
 from relay.records import AgentEntry
+from relay.tasks import Tasks
 from relay.tool_use import ToolUse
 from relay.tools import DoneWhen, Tool, ToolResult
+from relay.turn_retry import TurnRetry
 
 STALL_LIMIT: Final = 5.0  # seconds for which an agent may not take what we send
 MAX_WAIT: Final = 5.0  # seconds in all for which an agent's socket may stay unread: it would soon be taken for dead
@@ -54,12 +55,12 @@ class AgentLeg:
         self._prefix = prefix
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[Ended] = self._loop.create_future()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._asked_again = False
+        self._tasks = Tasks(self.defect)
         self._level: SpeechLevel | None = None
         self._budget = AgentBudget()
         self._waited_s = 0.0
         self._clock = AnswerClock(agent.first_audio_s, agent.answer_s, self._too_late)
+        self._retry = TurnRetry(session, agent, parts, self._clock, self.end)
         self._tools = ToolUse(
             session,
             parts.tools.and_also(
@@ -67,22 +68,22 @@ class AgentLeg:
             ),
             parts,
             clock=self._clock,
-            spawn=self._spawn,
+            spawn=self._tasks.spawn,
         )
 
     async def run(self, info: CallInfo) -> Ended:
         """Until the agent ends the call or has failed. The session is left open: closing it may take seconds."""
         self._clock.start()
-        self._spawn(self._talk(info))
+        self._tasks.spawn(self._talk(info))
         try:
-            return await asyncio.shield(self._over)  # cancelled when the call is over, which is not the agent's end
+            return await asyncio.shield(self._over)  # cancelled when the call is over: that is not the agent's end
         finally:
             self._clock.stop()
             self._parts.playout.idle()
             if self._level is not None:
                 self._entry.measured(self._level.meter)
             self._parts.uplink.detach()
-            await self._stop_tasks()
+            await self._tasks.stop()
 
     def end(self, ended: Ended) -> None:
         """The agent is done; what is said first counts. One that fails while it hangs up has hung up."""
@@ -114,7 +115,7 @@ class AgentLeg:
     def check(self, now: float) -> None:
         """Called every second: does the agent still take what it is sent?"""
         if self.session.stalled_for(now) > STALL_LIMIT:
-            self._spawn(self.session.give_up(f"the agent has not read for {STALL_LIMIT:g} s"))
+            self._tasks.spawn(self.session.give_up(f"the agent has not read for {STALL_LIMIT:g} s"))
 
     # --- connecting and listening ---
 
@@ -125,7 +126,7 @@ class AgentLeg:
             self.refused = True
             self.end(Ended(by_agent=False, reason=error.reason, detail=str(error)))
             return
-        self._spawn(self._parts.outbox.deliver(self.session))
+        self._tasks.spawn(self._parts.outbox.deliver(self.session))
         try:
             async for event in self.session.events():
                 self._budget.spend(event, self._loop.time())
@@ -166,7 +167,7 @@ class AgentLeg:
         transcript, now = self._parts.transcript, self._parts.facts.now
         match event:
             case Audio(data, utterance):
-                self._asked_again = False
+                self._retry.answered()
                 self._clock.agent_heard()
                 self._tools.agent_spoke()
                 self._parts.hand_over.agent_spoke()
@@ -198,7 +199,7 @@ class AgentLeg:
                 self._tools.turn_done()
                 self._clock.turn_done()
             case TurnFailed():
-                self._turn_failed(event)
+                self._retry.failed(event)
             case Working(tool, done):
                 if done:
                     self._parts.answers.tool(self._loop.time())
@@ -240,30 +241,6 @@ class AgentLeg:
             utterance, heard_ms = playing.removeprefix(self._prefix), parts.pacer.heard_ms(playing)
             parts.outbox.post(lambda session: session.interrupted(utterance, heard_ms), session=self.session)
 
-    def _turn_failed(self, failed: TurnFailed) -> None:
-        """The caller waits for an answer that the vendor failed to give: ask once more, then try another agent."""
-        self._parts.quality.failed_turns += 1
-        self._parts.log.happened(
-            "agent_turn_failed",
-            f"agent {self._entry.agent.alias} failed to answer: {failed.reason} {failed.detail}".strip(),
-            level=logging.WARNING,
-            agent=self._entry.agent.alias,
-            vendor=self._entry.agent.vendor,
-            reason=failed.reason,
-        )
-        gone = Ended(by_agent=False, reason=failed.reason, detail=failed.detail)
-        if self._asked_again:
-            self.end(gone)
-            return
-        self._asked_again = True
-        self._clock.caller_waits()
-
-        async def ask(session: AgentSession) -> None:
-            if not await session.ask_again():
-                self.end(gone)
-
-        self._parts.outbox.post(ask, session=self.session)
-
     # --- ending ---
 
     def _too_late(self, reason: str, detail: str) -> None:
@@ -272,20 +249,3 @@ class AgentLeg:
     async def _hang_up(self, _: Mapping[str, Any]) -> ToolResult:
         self.end(_HUNG_UP)
         return ToolResult("done")
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._reap)
-        return task
-
-    def _reap(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.defect(error)
-
-    async def _stop_tasks(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)

@@ -17,7 +17,7 @@ from relay.agents.seam import AgentSession
 from relay.agents.telephony.rest import PATH as REST_PATH
 from relay.agents.telephony.rest import RestCalls
 from relay.agents.vendor import VendorContext
-from relay.call import Call, Services
+from relay.call import Call
 from relay.ecs import Ecs
 from relay.events import Events, FolderDestination, HttpDestination
 from relay.http_tools import own_tools
@@ -28,6 +28,7 @@ from relay.operating import Operating
 from relay.outgoing import outgoing
 from relay.records import EndReason
 from relay.retirement import Retirement
+from relay.services import Services
 from relay.settings import Settings
 from relay.sounds import Sounds
 from relay.task_protection import TaskProtection
@@ -84,9 +85,15 @@ class Relay:
                 if settings.events_url
                 else FolderDestination(settings.store)
             )
-            tools = own_tools(self.roster, http, public, settings.environ)
             self.services = Services(
-                settings, self.roster, self.sounds, events, self.metrics, self.calls, tools, self._tracing
+                settings=settings,
+                roster=self.roster,
+                sounds=self.sounds,
+                events=events,
+                metrics=self.metrics,
+                calls=self.calls,
+                own_tools=own_tools(self.roster, http, public, settings.environ),
+                tracing=self._tracing,
             )
             self._vendor_context = VendorContext(http, settings, self._new_session, self.rest_calls)
             self._protection = TaskProtection(http, settings.ecs_agent_uri)

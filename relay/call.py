@@ -1,60 +1,39 @@
 """One call, from its `start` to the hand-over."""
 
 import asyncio
-import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from common.proof import prove
 from common.trace import trace_id, traceparent
 from relay import exotel
-from relay.agents.roster import AgentSpec, Roster
+from relay.agents.roster import AgentSpec
 from relay.agents.seam import AgentSession, CallInfo
 from relay.answers import Answers
 from relay.audio.convert import AudioFormat, Encoding
 from relay.audio.playout import Playout
-from relay.budget import Allowance
 from relay.call_parts import CallParts
 from relay.call_report import CallReport
+from relay.caller import Caller
 from relay.control import AmbienceChange
 from relay.conversation import Conversation
-from relay.events import Events
 from relay.framing import Framing
 from relay.hand_over import HandOver
-from relay.keypad import Keypad
 from relay.line import Line
 from relay.line_check import LineCheck
 from relay.logs import CallLog
-from relay.metrics import Metrics
 from relay.outbox import Outbox
 from relay.pacer import Pacer
-from relay.records import CallFacts, EndReason, Quality, Spread
-from relay.settings import Settings
-from relay.sounds import Sounds
-from relay.tools import Tool, Tools, ambience_tool, transfer_tool
-from relay.tracing import CallTracing
+from relay.records import CallFacts, EndReason, Quality
+from relay.services import Services
+from relay.tasks import Tasks
+from relay.tools import Tools, ambience_tool, transfer_tool
 from relay.transcript import Transcript
 from relay.uplink import Uplink
 
 STALL_LIMIT: Final = 5.0  # seconds for which the line may not take what we send
 SILENCE_LIMIT: Final = 15.0  # a line sends 50 frames a second, silence included (exotel.md 1.10)
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What calls share. `calls`: those that have started, by call_sid."""
-
-    settings: Settings
-    roster: Roster
-    sounds: Sounds
-    events: Events
-    metrics: Metrics
-    calls: "dict[str, Call]"
-    own_tools: Mapping[str, Sequence[Tool]]
-    """HTTP tools of the user's, by the alias of the agent that has them."""
-    tracing: CallTracing | None = None
 
 
 class Call:
@@ -83,7 +62,7 @@ class Call:
         self._format = AudioFormat(Encoding.PCM, rate_hz)
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[tuple[EndReason, str]] = self._loop.create_future()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(self._defect)
         self.log = line.log = CallLog(start.call_sid, start.stream_sid, self._trace_id())
         self.quality = Quality()
         self.facts = CallFacts(
@@ -104,11 +83,11 @@ class Call:
         self._pacer = self._make_pacer()
         self._report = self._make_report()
         self._hand_over = HandOver(
-            self.facts, services.events, self._pacer, spawn=self._spawn, close=self._close_for_transfer
+            self.facts, services.events, self._pacer, spawn=self._tasks.spawn, close=self._close_for_transfer
         )
-        self._conversation = Conversation(self._parts(), self._call_info(), new_session)
-        self._keypad = Keypad(self._send_keys)
-        self._keys_allowed = Allowance("keys", per_s=20, burst=200)
+        parts = self._parts()
+        self._conversation = Conversation(parts, self._call_info(), new_session)
+        self._caller = Caller(line, parts, self._conversation, LineCheck(rate_hz, start.encoding), self.end)
 
     # --- from outside ---
 
@@ -116,19 +95,19 @@ class Call:
         """The whole call. Returns when its event is stored, or on its way, and the line is closed."""
         self._register()
         limit = self._loop.call_later(self._services.settings.max_call_s, self.end, EndReason.TIME_LIMIT, "")
-        self._spawn(self._listen())
-        pacing = self._spawn(self._pacer.run())
-        self._spawn(self._uplink.run())
-        self._spawn(self._converse())
+        self._tasks.spawn(self._caller.run())
+        pacing = self._tasks.spawn(self._pacer.run())
+        self._tasks.spawn(self._uplink.run())
+        self._tasks.spawn(self._converse())
         try:
             reason, detail = await asyncio.shield(self._over)
-            self._keypad.stop()
-            await self._stop_tasks(but=pacing)
+            self._caller.stop()
+            await self._tasks.stop(but=pacing)
             await self._finish(reason, detail, pacing)
         finally:
             limit.cancel()
-            self._keypad.stop()
-            await self._stop_tasks()
+            self._caller.stop()
+            await self._tasks.stop()
 
     def end(self, reason: EndReason, detail: str = "") -> None:
         """Bring the call to its end; the first reason counts."""
@@ -200,7 +179,7 @@ class Call:
             quality=self.quality,
             log=self.log,
             metrics=self._services.metrics,
-            spawn=self._spawn,
+            spawn=self._tasks.spawn,
             announce=self._report.announce,
             end=self.end,
         )
@@ -243,46 +222,15 @@ class Call:
         self._report.refused(reason, detail)
         self.end(reason, detail)
 
-    # --- the line's side ---
-
-    async def _listen(self) -> None:
-        receive, uplink, quality = self._line.receive, self._uplink, self.quality
-        check = LineCheck(self._rate_hz, self._start.encoding)
-        while True:
-            event = await receive()
-            match event:
-                case exotel.Media():
-                    quality.frames_in += 1
-                    if not check.done and (problem := check.look(event)):
-                        self.log.happened("line_not_pcm16", problem, level=logging.ERROR)
-                    await uplink.hear(event)
-                case exotel.Mark(name):
-                    self._pacer.mark_echoed(name)
-                case exotel.Dtmf(digit):
-                    quality.dtmf += 1
-                    self._answers.keys(self._loop.time())
-                    self._press(digit)
-                case exotel.Clear():
-                    self._pacer.interrupt()
-                case exotel.Stop(reason):
-                    return self.end(EndReason.CALLER_HUNG_UP, reason)
-                case None:
-                    return self.end(EndReason.LINE_LOST, f"closed with {self._line.close_code}, without stop")
-
-    def _press(self, key: str) -> None:
-        if not self._keys_allowed.allows(self._loop.time()):
-            return  # no thumb is so quick
-        if self._conversation.wants_each_key:
-            self._send_keys(key)
-        else:
-            self._keypad.press(key)
-
-    def _send_keys(self, keys: str) -> None:
-        self.log.happened("keys", f"the caller pressed {len(keys)} {'key' if len(keys) == 1 else 'keys'}")
-        self._conversation.send_keys(keys)
+    # --- what its parts say ---
 
     def _agent_defect(self, error: Exception) -> None:
         self._conversation.defect(error)
+
+    def _defect(self, error: BaseException) -> None:
+        """A mistake of ours: this call is handed over, the others don't notice."""
+        self.log.error("defect", exc_info=error, extra={"event": "defect"})
+        self.end(EndReason.AGENT_FAILED, f"defect: {type(error).__name__}: {error}")
 
     def _on_heard(self, utterance: str, heard_ms: int, interrupted: bool) -> None:
         self.transcript.heard(utterance, heard_ms, interrupted=interrupted)
@@ -296,9 +244,9 @@ class Call:
 
     async def _finish(self, reason: EndReason, detail: str, pacing: "asyncio.Task[None]") -> None:
         if reason.ended_by in {"caller", "line"}:  # nobody hears the line any more
-            await self._stop_tasks()
+            await self._tasks.stop()
         self._pacer.settle()
-        self._measure()
+        self._report.measure(self._answers, self._uplink.meter, self.playout.ambience)
         self.quality.malformed = self._line.malformed
         self.quality.unknown_events = self._line.unknown_events
         if self._services.calls.get(self._start.call_sid) is self:
@@ -306,42 +254,6 @@ class Call:
         await self._report.ended(reason, detail, self._hand_over.transfer)
         if not pacing.done():  # the ambience went on while the event was stored: the line must not sound dead
             await self._pacer.fade_out()
-            await self._stop_tasks()
+            await self._tasks.stop()
         last = self.facts.agents[-1] if self.facts.agents and reason is EndReason.AGENT_FAILED else None
         await self._line.close(reason=f"{reason} {last.agent.vendor} {last.end_reason}" if last else reason)
-
-    def _measure(self) -> None:
-        """What the sound of the call says of its quality."""
-        answers, quality = self._answers.found(float("inf")), self.quality
-        for utterance, answer in answers.items():
-            self.transcript.answered(utterance, answer)
-            vendor = self.facts.vendor_of(utterance)
-            self._services.metrics.answer.labels(vendor).observe(answer.answer_ms / 1000)
-        quality.answer_ms = Spread.of([answer.answer_ms for answer in answers.values()])
-        if self._answers.first_heard_at is not None:
-            quality.first_audio_ms = round(self.facts.since_start_s(self._answers.first_heard_at) * 1000)
-        quality.caller_level_db, quality.caller_clipped = self._uplink.meter.level_db, self._uplink.meter.clipped
-        if self.playout.ambience is not None:
-            quality.ambience_level_db = self.playout.ambience.level_db
-
-    # --- tasks ---
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._reap)
-        return task
-
-    def _reap(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # a defect of ours: this call is handed over, the others don't notice
-            self.log.error("defect", exc_info=error, extra={"event": "defect"})
-            self.end(EndReason.AGENT_FAILED, f"defect: {type(error).__name__}: {error}")
-
-    async def _stop_tasks(self, *, but: "asyncio.Task[None] | None" = None) -> None:
-        tasks = [task for task in self._tasks if task not in {asyncio.current_task(), but}]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)

@@ -6,11 +6,14 @@ from typing import Any
 from common.phone import mask
 from relay import exotel
 from relay.agents.roster import AgentSpec
+from relay.answers import Answers
+from relay.audio.ambience import AmbienceTrack
+from relay.audio.loudness import LevelMeter
 from relay.events import Events
 from relay.hand_over import EVENT_PATIENCE
 from relay.logs import CallLog
 from relay.metrics import Metrics
-from relay.records import CallFacts, EndReason, Quality, Transfer
+from relay.records import CallFacts, EndReason, Quality, Spread, Transfer
 from relay.tracing import CallTracing
 from relay.transcript import Transcript, timestamp
 
@@ -73,6 +76,19 @@ class CallReport:
     def refused(self, reason: EndReason, detail: str) -> None:
         """No agent was even tried."""
         self._log.happened("agent_failed", detail, level=logging.ERROR, reason=reason.value)
+
+    def measure(self, answers: Answers, caller: LevelMeter, ambience: AmbienceTrack | None) -> None:
+        """What the sound of the call says of its quality."""
+        facts, quality, found = self._facts, self._quality, answers.found(float("inf"))
+        for utterance, answer in found.items():
+            self._transcript.answered(utterance, answer)
+            self._metrics.answer.labels(facts.vendor_of(utterance)).observe(answer.answer_ms / 1000)
+        quality.answer_ms = Spread.of([answer.answer_ms for answer in found.values()])
+        if answers.first_heard_at is not None:
+            quality.first_audio_ms = round(facts.since_start_s(answers.first_heard_at) * 1000)
+        quality.caller_level_db, quality.caller_clipped = caller.level_db, caller.clipped
+        if ambience is not None:
+            quality.ambience_level_db = ambience.level_db
 
     async def ended(self, reason: EndReason, detail: str, transfer: Transfer | None) -> None:
         """The stream is over. Returns when that is stored, or on its way: what Exotel does next may depend on it."""

@@ -91,6 +91,7 @@ def heard_of(chunks: list[bytes], *, ambience: bool) -> bytes:
             uplink=uplink,
             outbox=Outbox(log),
             tools=Tools([]),
+            own_tools={},
             hand_over=HandOver(facts, Events(None), pacer, spawn=spawn, close=None),
             transcript=Transcript(now),
             answers=Answers(uplink.voice, LINE.rate_hz),
