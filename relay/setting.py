@@ -1,7 +1,8 @@
 """One setting, said once: its variable, kind, default, range, whether it is secret, what it is for.
 
-The fields of relay.settings.Settings are declared with these; reading the environment, the README's table (`python -m
-scripts.settings_table`) and the tests of the contract and of Terraform's files all go by the declarations.
+The fields of relay.settings.Settings are declared with these; reading the environment, the table of
+docs/configuration.md (`python -m scripts.settings_table`) and the tests of the contract and of Terraform's files all go
+by the declarations.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +28,7 @@ class Setting:
     """Set by a platform, and for nobody else to set."""
 
     def row(self) -> str:
-        """As a row of the README's table."""
+        """As a row of the table in docs/configuration.md."""
         names = ", ".join(f"`{name}`" for name in self.names)
         return " ".join(f"| {names} | {self.shown} | {self.about} |".split())
 

@@ -21,7 +21,7 @@ _BASES: Final = ("https://", "http://", "wss://", "ws://")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Each field is a setting, declared once (relay.setting); the README's table is made from them, in this order."""
+    """Each field is a setting, declared once (relay.setting); docs/configuration.md is made from them, in this order."""
 
     elevenlabs_agent_id: str = text("ELEVENLABS_AGENT_ID", about="the agent that takes the calls; or `AGENTS_FILE`")
     elevenlabs_api_key: str = key(
@@ -37,7 +37,7 @@ class Settings:
         "ELEVENLABS_BASE_URL", about="another host instead of the region's: a proxy, a fake"
     )
     agents_file: str = text(
-        "AGENTS_FILE", about="TOML with several agents, vendors and fallbacks ([docs/agents.md](docs/agents.md))"
+        "AGENTS_FILE", about="TOML with several agents, vendors and fallbacks ([agents.md](agents.md))"
     )
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Where agents look for the keys of their vendors."""

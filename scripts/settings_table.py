@@ -1,4 +1,4 @@
-"""Write the README's table of the relay's settings from their declarations: `python -m scripts.settings_table`."""
+"""`python -m scripts.settings_table`: write the table of docs/configuration.md from the settings' declarations."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Final
 
 from relay.settings import declared
 
-README: Final = Path(__file__).parent.parent / "README.md"
+PAGE: Final = Path(__file__).parent.parent / "docs" / "configuration.md"
 HEAD: Final = "### Relay\n\n| Variable | Default | What |\n|---|---|---|\n"
 PROXIES: Final = (
     "| `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | | the way out, for agents' sockets as for requests, and "
@@ -22,17 +22,17 @@ def table() -> str:
 
 
 def renewed(text: str) -> str:
-    """The README's text with the table as it should be. Raises ValueError when there is no table."""
+    """The page's text with the table as it should be. Raises ValueError when there is no table."""
     before, head, rest = text.partition(HEAD)
     if not head:
-        raise ValueError("README.md has no table of the relay's settings")
+        raise ValueError("docs/configuration.md has no table of the relay's settings")
     _, _, after = rest.partition("\n\n")
     return before + head + table() + "\n" + after
 
 
 def main() -> int:
-    """Rewrites the README in place."""
-    README.write_text(renewed(README.read_text(encoding="utf-8")), encoding="utf-8")
+    """Rewrites the page in place."""
+    PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A setting stands once: what README, contract, Terraform and the doctor know of it is what its declaration says."""
+"""A setting stands once: what documentation, contract, Terraform and doctor know of it is what its declaration says."""
 
 import re
 from dataclasses import fields
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from relay.settings import Settings, declared
-from scripts.settings_table import README, renewed
+from scripts.settings_table import PAGE, renewed
 
 ROOT = Path(__file__).parents[3]
 CONTRACT = (ROOT / "docs" / "contracts.md").read_text().split("**Relay**:")[1].split("**Webhook function**")[0]
@@ -15,8 +15,8 @@ BY_NAME = {setting.names[0]: setting for setting in declared()}
 LEAST = {"ELEVENLABS_AGENT_ID": "agent", "MEDIA_OPEN": "1"}
 
 
-def test_the_readmes_table_is_made_from_the_declarations():
-    text = README.read_text(encoding="utf-8")
+def test_the_documented_table_is_made_from_the_declarations():
+    text = PAGE.read_text(encoding="utf-8")
     assert renewed(text) == text, "python -m scripts.settings_table writes it"
 
 

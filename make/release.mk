@@ -1,0 +1,8 @@
+PART ?= relay
+
+.PHONY: test-fast release
+test-fast: $(VENV)/.installed-dev ## unit tests of one part, in seconds: PART=common|relay|functions|sim|console
+	$(BIN)/python -m pytest -q tests/unit/$(PART)
+
+release: $(VENV)/.installed-relay ## tag the version of common/__init__.py (CONTRIBUTING.md)
+	$(BIN)/python -m scripts.release
