@@ -21,7 +21,7 @@ _BASES: Final = ("https://", "http://", "wss://", "ws://")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Each field is a setting, declared once (relay.setting); docs/configuration.md is made from them, in this order."""
+    """Each field is a setting, declared once (relay.setting); docs/configuration.md is made from these, in order."""
 
     elevenlabs_agent_id: str = text("ELEVENLABS_AGENT_ID", about="the agent that takes the calls; or `AGENTS_FILE`")
     elevenlabs_api_key: str = key(
