@@ -129,9 +129,10 @@ def _events(axes: Axes, outcome: Outcome, end_s: float) -> None:
         axes.plot([at_s], [height], "o", color=color, markersize=4)
         gap = end_s * (0.004 if side == "left" else -0.004)
         axes.text(at_s + gap, height, text, fontsize=8.5, va="center", ha=side, color=color)
-    for mark in outcome.call.marks:
+    marks = [mark for mark in outcome.call.marks if not mark.name.startswith("probe-")]  # those tell of the line only
+    for mark in marks:
         axes.plot([mark.due_s], [5.35], marker=7, color=CUT if mark.cleared else STEP, markersize=5, clip_on=False)
-    if outcome.call.marks:
+    if marks:
         legend = "▾ mark: all that was sent before it has been played"
         axes.text(1.0, -0.2, legend, fontsize=8, color=STEP, ha="right", va="top", transform=axes.transAxes)
     axes.set(xlim=(0, end_s), ylim=(-0.2, 5.4), yticks=[], ylabel="events")

@@ -9,22 +9,31 @@ from numpy.typing import NDArray
 from relay.audio import pcm
 
 CUT_SECONDS: Final = 0.005  # long enough not to click, too short to be heard as a fade
+_QUIET: Final = 100  # -50 dBFS: an edge that is no louder makes no click, and is left as it is
 
 
 def fade_out(sound: bytes, count: int) -> bytes:
     """`sound` with its last `count` samples going down to silence, all of them where it is shorter."""
     count = min(count, len(sound) // pcm.SAMPLE_BYTES)
-    if not count:
-        return sound
     at = len(sound) - count * pcm.SAMPLE_BYTES
-    return sound[:at] + pcm.scale(pcm.samples(sound[at:]), _rising(count)[::-1]).tobytes()
+    edge = pcm.samples(sound[at:])
+    if not _loud(edge):
+        return sound
+    return sound[:at] + pcm.scale(edge, _rising(count)[::-1]).tobytes()
 
 
 def fade_in(sound: bytes, count: int) -> bytes:
     """`sound` with its first `count` samples coming up from silence, all of them where it is shorter."""
     count = min(count, len(sound) // pcm.SAMPLE_BYTES)
     end = count * pcm.SAMPLE_BYTES
-    return pcm.scale(pcm.samples(sound[:end]), _rising(count)).tobytes() + sound[end:] if count else sound
+    edge = pcm.samples(sound[:end])
+    if not _loud(edge):
+        return sound
+    return pcm.scale(edge, _rising(count)).tobytes() + sound[end:]
+
+
+def _loud(edge: pcm.Samples) -> bool:
+    return len(edge) > 0 and int(np.abs(edge.astype(np.int32)).max()) > _QUIET
 
 
 @lru_cache(maxsize=64)
