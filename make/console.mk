@@ -46,11 +46,11 @@ rehearse: $(VENV)/.installed-console ## let rehearsed callers try your agent: SU
 plan: $(VENV)/.installed-demo ## relays, sessions and monthly cost: CALLS=5000 a month, MINUTES=3 each; ARGS="--page" for sliders
 	@$(CONSOLE) plan $(if $(CALLS),--calls $(CALLS)) $(if $(MINUTES),--call-minutes $(MINUTES)) $(ARGS)
 
-# A browser for the tests of the console's pages, where we may install one; elsewhere the tests say that it is missing.
+# Browsers for the tests of the console's pages, where we may install one; elsewhere the tests say that it is missing.
 .PHONY: tools-console
 tools-console:
-	@if ! command -v chromium >/dev/null && test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
-	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium; fi
+	@if ! { command -v chromium && command -v firefox-esr; } >/dev/null && test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium firefox-esr; fi
 
 test: tools-console
 

@@ -29,7 +29,7 @@ def test_every_command_says_what_it_does(capsys):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["calls", "file:{folder}/nowhere"], "calls: file:{folder}/nowhere: there is no such folder."),
+        (["calls", "file:{folder}/nowhere"], "calls: STORE=file:{folder}/nowhere: there is no such folder."),
         (["calls", "bucket"], "calls: 'bucket': expected file:DIR, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX"),
         (["softphone", "relay", "--store", "{folder}"], "softphone: expected an address that begins"),
     ],
