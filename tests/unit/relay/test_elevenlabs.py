@@ -884,9 +884,15 @@ def test_an_agent_that_speaks_again_is_not_at_its_tool_any_more():
         await server.say_metadata()
         await server.say("agent_tool_request", tool_name="look_up", tool_call_id="t1", tool_type="webhook", event_id=1)
         await server.say_audio(b"\x01\x00", 2)
+        await server.say_audio(b"\x02\x00", 2)
 
     events, _, _ = conversation(talk)
-    assert events[:3] == [Working("look_up"), Working("look_up", done=True), Audio(b"\x01\x00", "2")]
+    assert events[:4] == [
+        Working("look_up"),
+        Working("look_up", done=True),
+        Audio(b"\x01\x00", "2"),
+        Audio(b"\x02\x00", "2"),
+    ]
 
 
 def test_giving_up_ends_the_events_with_the_reason():
