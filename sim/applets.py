@@ -6,8 +6,8 @@ A flow is a tree, as in Exotel's flow builder: each applet names what comes afte
 import asyncio
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Any
@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from sim.caller import Step
 from sim.timeline import Timeline
 
 CONNECT_PATIENCE_S = 5.0
@@ -94,7 +95,19 @@ class Connect:
     if_not_dialled: "Applet | None" = None
 
 
-Applet = Passthru | Connect
+@dataclass(frozen=True, slots=True)
+class Voicebot:
+    """Leads back to the bot: one more stream, of the same call. `script`: what the caller does there. `url`: as in
+    CallPlan, empty for the one that the call began with."""
+
+    script: Sequence[Step] = ()
+    url: str = ""
+    then: "Applet | None" = None
+
+
+Applet = Passthru | Connect | Voicebot
+Converse = Callable[[Voicebot], Awaitable[Mapping[str, str] | None]]
+"""Runs the stream of a Voicebot applet: how it went, as a Passthru tells it; None when the caller has hung up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +177,10 @@ class CallFacts:
 class FlowRunner:
     """Walks one call through its applets, once."""
 
-    def __init__(self, session: aiohttp.ClientSession, facts: CallFacts, timeline: Timeline) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, facts: CallFacts, timeline: Timeline, converse: Converse | None = None
+    ) -> None:
+        self._converse = converse
         self.result = FlowResult()
         self._session = session
         self._facts = facts
@@ -177,9 +193,23 @@ class FlowRunner:
         """From `first` to the end of a branch. Network errors are outcomes, not exceptions."""
         applet = first
         while applet is not None:
-            applet = await (self._passthru(applet) if isinstance(applet, Passthru) else self._connect(applet))
+            match applet:
+                case Passthru():
+                    applet = await self._passthru(applet)
+                case Connect():
+                    applet = await self._connect(applet)
+                case Voicebot():
+                    applet = await self._back_to_the_bot(applet)
         await asyncio.gather(*self._background)
         return self.result
+
+    async def _back_to_the_bot(self, applet: Voicebot) -> Applet | None:
+        stream = await self._converse(applet) if self._converse else None
+        if stream is None:
+            return None
+        self._facts = replace(self._facts, stream=stream)
+        self._last_attempt = None  # what an applet is told is of the applets since the stream
+        return applet.then
 
     async def _passthru(self, applet: Passthru) -> Applet | None:
         values = self._facts.query() | self._dial_values()

@@ -6,7 +6,7 @@ the result, not an exception; a hundred calls run in one process.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -14,7 +14,7 @@ from uuid import uuid4
 import aiohttp
 from yarl import URL
 
-from sim.applets import Applet, CallFacts, FlowResult, FlowRunner
+from sim.applets import Applet, CallFacts, FlowResult, FlowRunner, Voicebot
 from sim.caller import Caller, ScriptedCaller, Step
 from sim.exotel_rules import Violation
 from sim.exotel_stream import LineFaults, LineRules, Spelling, Stream, StreamStart
@@ -100,12 +100,25 @@ class FakeExotel:
     async def call(self, plan: CallPlan) -> CallResult:
         """Place one call and stay with it to its end. Raises ValueError for a URL Exotel would not take."""
         started = datetime.now(UTC)
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._ssl)) as http:
+            stream, url, handshakes, error = await self._converse(http, plan)
+
+            async def again(applet: Voicebot) -> dict[str, str] | None:
+                there = replace(plan, script=applet.script, url=applet.url or plan.url)
+                more, address, _, failure = await self._converse(http, there)
+                return None if more.ended_by == "caller" else _stream_values(more, address, failure)
+
+            facts = CallFacts(plan.call_sid, plan.from_, plan.to, "412233", started, _stream_values(stream, url, error))
+            runner = FlowRunner(http, facts, self.timeline, again)
+            if stream.ended_by in {"bot", "nobody"}:  # a caller who hung up is not connected to anybody
+                await runner.run(plan.flow)
+        return _result(plan, stream, handshakes, error, runner.result)
+
+    async def _converse(self, http: aiohttp.ClientSession, plan: CallPlan) -> tuple[Stream, URL, int, str]:
+        """One stream: it, its address, how many handshakes it took, and why there was none."""
         # A connector of its own: closing it drops the call's TCP connection without a close frame, as Exotel does.
         connector = aiohttp.TCPConnector(ssl=self._ssl)
-        async with (
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._ssl)) as http,
-            aiohttp.ClientSession(connector=connector) as media,
-        ):
+        async with aiohttp.ClientSession(connector=connector) as media:
             url = URL(plan.url)
             error = ""
             if url.scheme in {"http", "https"}:
@@ -127,11 +140,7 @@ class FakeExotel:
                     error = failure
                 else:
                     await asyncio.sleep(plan.retry_after_s)
-            facts = CallFacts(plan.call_sid, plan.from_, plan.to, "412233", started, _stream_values(stream, url, error))
-            runner = FlowRunner(http, facts, self.timeline)
-            if stream.ended_by in {"bot", "nobody"}:  # a caller who hung up is not connected to anybody
-                await runner.run(plan.flow)
-        return _result(plan, stream, handshakes, error, runner.result)
+        return stream, url, handshakes, error
 
     def _stream(self, plan: CallPlan, rate_hz: int, parameters: dict[str, str]) -> Stream:
         start = StreamStart(
