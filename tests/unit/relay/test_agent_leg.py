@@ -752,6 +752,23 @@ async def test_the_apology_is_heard_and_stands_in_the_record():
 
 
 @virtual
+async def test_an_agent_that_takes_over_leaves_a_breath_behind_a_torn_word():
+    """The dead agent's half word was followed by the next one's first without a pause."""
+    first, second = Session(), Session(connect_s=0.0)
+    talk = Talk(first, second)
+    torn, answer = noise(4000, seed=2).tobytes(), noise(8000, seed=3).tobytes()
+    first.put(Audio(torn, "1"), Ended(by_agent=False, reason="died"))
+    second.put(Audio(answer, "1"), UtteranceDone("1"))
+    await asyncio.sleep(4)
+    heard = b"".join(frame.pcm for frame in talk.line.frames)
+    began = heard.find(torn[:7840])  # but for its last 10 ms, which fade out
+    begins_again = heard.find(answer)
+    assert began >= 0
+    assert 0.25 <= (begins_again - began - len(torn)) / 16_000 <= 0.3
+    await talk.stop()
+
+
+@virtual
 async def test_nothing_of_what_was_cut_off_rings_into_what_comes_next():
     """Between two rates the filter holds a few milliseconds; half a sample would turn all that follows into noise."""
     spoken = AudioFormat(Encoding.PCM, 16_000)

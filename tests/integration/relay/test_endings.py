@@ -1,0 +1,44 @@
+"""The last second of a call, as the caller hears it."""
+
+import numpy as np
+import pytest
+
+from sim.agent_script import AgentScript, Reply
+from sim.caller import Step, When
+from tests.support.relay_world import relay_world
+from tests.support.virtual import virtual
+
+GOODBYE = AgentScript(
+    replies=(Reply(on="start", say=("agent_goodbye",), end_call=True),),
+    input_format="pcm_8000",
+    output_format="pcm_8000",
+)
+
+
+@pytest.mark.parametrize("answer_after_s", [0.0, 0.8, 1.7])
+@virtual
+async def test_the_ambience_goes_on_until_the_line_is_closed_and_then_fades(answer_after_s, tmp_path):
+    """While the event was being stored the line was dead: for up to two seconds before the hand-over."""
+    settings = {"ambience": "office", "ambience_volume": 1.0}
+    async with relay_world(tmp_path, GOODBYE, settings=settings, with_events_url=True) as world:
+        world.sink.answer_after_s = answer_after_s
+        result = await world.call()
+    assert result.ended_by == "bot"
+    assert not result.gaps
+    assert not result.violations
+    rate_hz = result.rate_hz
+    blocks = result.heard[: len(result.heard) // 80 * 80].reshape(-1, 80).astype(int)  # 10 ms each
+    loud = np.flatnonzero(np.abs(blocks).mean(axis=1) > 150)
+    dead_s = len(result.heard) / rate_hz - (loud[-1] + 1) / 100
+    assert dead_s <= 0.2
+    assert np.abs(result.heard[-20:].astype(int)).max() <= 60, "it ends with a step"
+
+
+@virtual
+async def test_nothing_is_sent_to_a_caller_who_has_hung_up(tmp_path):
+    settings = {"ambience": "office"}
+    async with relay_world(tmp_path, GOODBYE, settings=settings, with_events_url=True) as world:
+        world.sink.answer_after_s = 1.0
+        result = await world.call(script=(Step(when=When.AT, ms=700, hang_up=True),))
+    assert result.ended_by == "caller"
+    assert not result.violations
