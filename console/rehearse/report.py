@@ -15,10 +15,10 @@ from console.rehearse.expectations import Observed
 from console.rehearse.results import Comparison, Results
 from console.rehearse.runs import Played
 from console.rehearse.statistics import Difference
+from console.web.local_page import SHARED
 from sim.sound import Pcm
 
 PAGE: Final = Path(__file__).parent / "page"
-KIT: Final = Path(__file__).parent.parent / "web" / "kit"
 _COLUMNS: Final = 480
 _HALF: Final = 30
 
@@ -26,7 +26,7 @@ _HALF: Final = 30
 def write(results: Results, comparison: Comparison | None, path: Path) -> None:
     """Write the report."""
     page = Template((PAGE / "report.html").read_text(encoding="utf-8"))
-    style = (KIT / "base.css").read_text(encoding="utf-8") + (PAGE / "report.css").read_text(encoding="utf-8")
+    style = (SHARED / "base.css").read_text(encoding="utf-8") + (PAGE / "report.css").read_text(encoding="utf-8")
     path.write_text(
         page.substitute(
             title=html.escape(results.suite.file.title),

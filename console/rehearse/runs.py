@@ -122,7 +122,7 @@ class Rehearsal:
                 to=caller.to,
                 call_sid=call_sid,
                 max_s=caller.max_seconds,
-                faults=LineFaults(lost=caller.line.lost),
+                faults=LineFaults(lost=caller.line.lost, network=caller.line.network),
             )
         )
         said = made[-1].said if made else []

@@ -10,6 +10,7 @@ import msgspec
 
 from console.rehearse.trigger import Trigger
 from relay import audio
+from sim.network import Network
 
 SCRIPTS: Final[Mapping[str, str]] = {
     "en": "LATIN",
@@ -49,9 +50,9 @@ class Voice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The phone line. `noise`: a WAV file below the suite, or `builtin:NAME` for an ambience of the relay's, `snr_db`
-    under the caller's speech; `echo_ms` and `echo_db`:
-    what the line plays comes back into it so late and at that level; `lost`: seconds [from, to] of which nothing of
-    the caller arrives."""
+    under the caller's speech; `echo_ms` and `echo_db`: what the line plays comes back into it so late and at that
+    level; `lost`: seconds [from, to] of which nothing of the caller arrives. The network to the relay: `latency_ms`,
+    `jitter_ms` (standard deviation), `stalls` [at, for so many seconds]."""
 
     rate_hz: int = 8000
     noise: str = ""
@@ -59,6 +60,16 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     echo_ms: float = 0.0
     echo_db: float = -12.0
     lost: tuple[tuple[float, float], ...] = ()
+    latency_ms: float = 0.0
+    jitter_ms: float = 0.0
+    stalls: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def network(self) -> Network | None:
+        """What the network between the line and the relay does; None for one that does nothing."""
+        if not (self.latency_ms or self.jitter_ms or self.stalls):
+            return None
+        return Network(self.latency_ms / 1000, self.jitter_ms / 1000, stalls=self.stalls)
 
 
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

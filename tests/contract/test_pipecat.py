@@ -4,6 +4,8 @@ The relay is their Exotel, or their Twilio; the caller comes from our fake of Ex
 """
 
 import json
+import shutil
+import textwrap
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
@@ -13,6 +15,11 @@ from aiohttp import web
 
 from console.check_bot.command import _subject
 from console.check_bot.examination import examined
+from console.rehearse.relays import DeployedRelay
+from console.rehearse.runs import Limits, Rehearsal
+from console.rehearse.suite import load
+from console.rehearse.voices import Voices
+from functions.common.store import open_store
 from relay.app import create_app
 from relay.outgoing import outgoing
 from relay.server import runner
@@ -128,3 +135,60 @@ async def test_the_bench_finds_nothing_to_mend(bot, kind):
         findings = [finding async for finding in examined(http, _subject(options))]
     assert {finding.check: finding.found for finding in findings if finding.verdict in {"fail", "skipped"}} == {}
     assert "bot.barge_in" in {finding.check for finding in findings}
+
+
+CALLERS = {
+    "asks": """
+        title = "Asks something"
+        [[steps]]
+        when = "agent finished 800 ms"
+        say = "file:caller_hours.wav"
+        [[steps]]
+        when = "agent finished 1 s"
+        hang_up = true
+        [expect]
+        answer_p95 = 2500
+        longest_silence = 3000
+        talk_over = 500
+    """,
+    "cuts_in": """
+        title = "Cuts into the greeting"
+        [[steps]]
+        when = "agent speaking 600 ms"
+        say = "file:caller_interrupts.wav"
+        [[steps]]
+        when = "agent finished 1 s"
+        hang_up = true
+        [expect]
+        stopped_within = 1500
+        end_reason = "caller_hung_up"
+    """,
+    "speaker_phone": """
+        title = "On a speaker phone"
+        [line]
+        echo_ms = 250
+        echo_db = -10
+        [[steps]]
+        when = "at 8 s"
+        hang_up = true
+    """,
+}
+
+
+async def test_a_rehearsal_tells_what_a_bot_that_others_wrote_can_and_can_not(tmp_path, bot):
+    """It answers, and stops for a caller; on a speaker phone it hears itself and stops itself."""
+    suite = tmp_path / "suite"
+    suite.mkdir()
+    (suite / "suite.toml").write_text('title = "pipecat"\n')
+    for name, text in CALLERS.items():
+        (suite / f"{name}.toml").write_text(textwrap.dedent(text))
+    for name in ("caller_hours", "caller_interrupts"):
+        shutil.copy(ASSETS / f"{name}.wav", suite)
+    found, played = load(str(suite)), []
+    async with relay(tmp_path, "exotel", bot.port) as url:
+        rehearsal = Rehearsal(
+            found, DeployedRelay(url, "here", open_store(f"file:{tmp_path}")), Voices(found, tmp_path)
+        )
+        await rehearsal.play(times=1, parallel=3, limits=Limits(3, 5), on_played=played.append)
+    blamed = {call.caller.name: [finding.expectation for finding in call.findings] for call in played}
+    assert blamed == {"asks": [], "cuts_in": [], "speaker_phone": ["interruptions"]}

@@ -119,6 +119,15 @@ def test_a_back_channel_that_stops_the_agent_is_found(tmp_path, suite):
     assert [finding.expectation for finding in call.findings] == ["interruptions"]
 
 
+def test_a_network_makes_the_agent_answer_later_as_it_does_for_people(tmp_path, suite):
+    (suite / "asks.toml").write_text(ASKS, encoding="utf-8")
+    [near] = rehearse(tmp_path, suite).played
+    (suite / "asks.toml").write_text(ASKS.replace("[line]", "[line]\nlatency_ms = 150"), encoding="utf-8")
+    [far] = rehearse(tmp_path, suite).played
+    later = far.observed.timing.answers[0] - near.observed.timing.answers[0]
+    assert 240 <= later <= 400, "there and back"
+
+
 def test_reactions_wait_for_the_agents_words(tmp_path, suite):
     (suite / "reacts.toml").write_text(
         'title = "Hangs up at the price"\n[[steps]]\nsay = "file:caller_hours.wav"\n'
