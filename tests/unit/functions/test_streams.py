@@ -154,3 +154,12 @@ def test_a_refused_transfer_and_why_stand_in_the_record():
     analysed = World()
     analysed.tell_webhook("the boss")
     assert "'the boss' is not configured" in calls.record_of(analysed.store)["transfer"]["refusal"]
+
+
+def test_that_the_first_stream_waited_in_vain_does_not_fail_the_second_s_transfer():
+    world = World(TRANSFER_ON_FAILURE="none")
+    world.tell(calls.started(), calls.ended())
+    assert world.connect().status == 503
+    assert world.numbers() == []
+    world.tell(calls.started(11, **SECOND), calls.transfer_requested(number=12, **SECOND))
+    assert calls.record_of(world.store)["transfer"]["state"] == "requested"
