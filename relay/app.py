@@ -18,6 +18,7 @@ from relay.agents.telephony.rest import PATH as REST_PATH
 from relay.agents.telephony.rest import RestCalls
 from relay.agents.vendor import VendorContext
 from relay.call import Call
+from relay.echo_guard import EchoPool
 from relay.ecs import Ecs
 from relay.events import Events, FolderDestination, HttpDestination
 from relay.http_tools import own_tools
@@ -85,6 +86,7 @@ class Relay:
                 if settings.events_url
                 else FolderDestination(settings.store)
             )
+            echo_pool = self._echo_pool()
             self.services = Services(
                 settings=settings,
                 roster=self.roster,
@@ -93,6 +95,7 @@ class Relay:
                 metrics=self.metrics,
                 calls=self.calls,
                 own_tools=own_tools(self.roster, http, public, settings.environ),
+                echo_pool=echo_pool,
                 tracing=self._tracing,
             )
             self._vendor_context = VendorContext(http, settings, self._new_session, self.rest_calls)
@@ -103,9 +106,16 @@ class Relay:
             async with Watch(self).running(*([self.retirement.follow()] if ecs.there else [])):
                 yield
             await self._protection.close()
+            echo_pool.close()
             await events.drain(max(0.0, self._leave_by - asyncio.get_running_loop().time()))
             if self._tracing is not None:
                 await asyncio.to_thread(self._tracing.close)
+
+    def _echo_pool(self) -> EchoPool:
+        pool, watch = EchoPool(self.settings.echo_calls), self.metrics.watch
+        watch("relay_echo_guarded", "Calls whose agent is kept from hearing itself", lambda: pool.guarded)
+        watch("relay_echo_unguarded_total", "Calls for which ECHO_CALLS left no place", lambda: pool.unguarded)
+        return pool
 
     async def drain(self) -> None:
         """The deploy sequence (design D11). /health stays green, or the platform would kill us before the calls end.

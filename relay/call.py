@@ -18,6 +18,7 @@ from relay.call_report import CallReport
 from relay.caller import Caller
 from relay.control import AmbienceChange
 from relay.conversation import Conversation
+from relay.echo_guard import EchoGuard
 from relay.framing import Framing
 from relay.hand_over import HandOver
 from relay.line import Line
@@ -78,7 +79,8 @@ class Call:
         self.playout = Playout(
             services.sounds.ambience(spec, rate_hz, start.call_sid) if spec else None, rate_hz=rate_hz
         )
-        self._uplink = Uplink(self._format, self.quality, on_defect=self._agent_defect)
+        self._echo = EchoGuard(rate_hz, spec.echo_guard if spec else "off", services.echo_pool, self.log)
+        self._uplink = Uplink(self._format, self.quality, echo=self._echo, on_defect=self._agent_defect)
         self._answers = Answers(self._uplink.voice, rate_hz)
         self._pacer = self._make_pacer()
         self._report = self._make_report()
@@ -145,6 +147,7 @@ class Call:
             quality=self.quality,
             on_heard=self._on_heard,
             answers=self._answers,
+            echo=self._echo,
         )
 
     def _make_report(self) -> CallReport:
@@ -247,6 +250,7 @@ class Call:
             await self._tasks.stop()
         self._pacer.settle()
         self._report.measure(self._answers, self._uplink.meter, self.playout.ambience)
+        self._echo.close(self.quality)
         self.quality.malformed = self._line.malformed
         self.quality.unknown_events = self._line.unknown_events
         if self._services.calls.get(self._start.call_sid) is self:

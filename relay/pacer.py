@@ -7,6 +7,7 @@ from relay import exotel
 from relay.answers import Answers
 from relay.audio.line_clock import LineClock
 from relay.audio.playout import Frame, Playout, Readiness
+from relay.echo_guard import EchoGuard
 from relay.framing import Framing
 from relay.heard import Heard, HeardCallback
 from relay.lead import Lead
@@ -35,6 +36,7 @@ class Pacer:
         quality: Quality,
         on_heard: HeardCallback,
         answers: Answers | None = None,
+        echo: EchoGuard | None = None,
     ) -> None:
         self._line = line
         self._encoder = encoder
@@ -42,6 +44,7 @@ class Pacer:
         self._framing = framing
         self._quality = quality
         self._answers = answers
+        self._echo = echo
         self._loop = asyncio.get_running_loop()
         self._clock = LineClock(framing.rate_hz)
         self._heard = Heard(self._clock, quality, on_heard, answers)
@@ -186,6 +189,8 @@ class Pacer:
         now = self._loop.time()
         dropped = self._clock.cleared(now)
         self._playout.cut(dropped.edge)
+        if self._echo is not None:
+            self._echo.cut(self._clock.dry_at)
         if self._playout.ambience is not None:
             self._playout.ambience.rewind(dropped.samples)
         took_ms = (now - wanted_at) * 1000
@@ -213,3 +218,6 @@ class Pacer:
         ambience = self._playout.ambience
         self._endless = ambience is not None and not ambience.silent
         self._heard.sent(frame)
+        if self._echo is not None:
+            starts_at = self._clock.dry_at - frame.samples / self._framing.rate_hz
+            self._echo.played(frame.pcm, starts_at, speech=bool(frame.spans))

@@ -169,6 +169,9 @@ class Quality:
     caller_level_db: float | None = None
     caller_clipped: int = 0
     ambience_level_db: float | None = None
+    echo_ms: int | None = None
+    echo_db: float | None = None
+    echo_muted_ms: int = 0
     malformed: int = 0
     unknown_events: int = 0
     dtmf: int = 0

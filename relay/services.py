@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from relay.agents.roster import Roster
+from relay.echo_guard import EchoPool
 from relay.events import Events
 from relay.metrics import Metrics
 from relay.settings import Settings
@@ -27,4 +28,5 @@ class Services:
     metrics: Metrics
     calls: "dict[str, Call]"
     own_tools: Mapping[str, Sequence[Tool]]
+    echo_pool: EchoPool
     tracing: CallTracing | None = None

@@ -144,6 +144,13 @@ class Settings:
     )
 
     max_calls: int = integer("MAX_CALLS", default=200, low=1, high=10_000, about="the next one is refused with 503")
+    echo_calls: int = integer(
+        "ECHO_CALLS",
+        default=40,
+        low=0,
+        high=10_000,
+        about="calls at the same time whose agent is kept from hearing itself; the next ones go without",
+    )
     max_call_s: float = number(
         "MAX_CALL_SECONDS",
         default=3540,

@@ -11,6 +11,7 @@ from relay.audio.caller_track import CallerTrack
 from relay.audio.convert import AudioFormat, Converter
 from relay.audio.loudness import LevelMeter
 from relay.audio.voice import VoiceActivity
+from relay.echo_guard import EchoGuard
 from relay.records import Quality
 
 BUFFER_SECONDS: Final = 1.5  # a caller's first words while the agent connects; more would make it answer the past
@@ -21,12 +22,21 @@ class Uplink:
     """Passes sound on as it comes, without holes; while there is no agent, keeps the latest of it."""
 
     def __init__(
-        self, line: AudioFormat, quality: Quality, *, on_defect: Callable[[Exception], None] | None = None
+        self,
+        line: AudioFormat,
+        quality: Quality,
+        *,
+        echo: EchoGuard | None = None,
+        on_defect: Callable[[Exception], None] | None = None,
     ) -> None:
-        """`voice` and `meter` listen in. `on_defect` is told what a session raised; it gets no more sound then."""
+        """`echo` takes out what is the agent's own voice, `voice` and `meter` listen in.
+
+        `on_defect` is told what a session raised; it gets no more sound then.
+        """
         self._line = line
         self._quality = quality
         self._on_defect = on_defect
+        self._echo = echo
         self._loop = asyncio.get_running_loop()
         self._track = CallerTrack(line.rate_hz)
         self.voice = VoiceActivity(line.rate_hz)
@@ -42,6 +52,8 @@ class Uplink:
         now = self._loop.time()
         self.meter.hear(media.pcm)
         passed = self._track.arrived(media.pcm, now, media.timestamp_ms, media.chunk)
+        if self._echo is not None and passed:
+            passed = (await self._echo.heard(b"".join(passed), now),)
         self.voice.hear(b"".join(passed), now)
         for pcm in passed:
             await self.send(pcm)

@@ -12,7 +12,8 @@ import numpy as np
 
 from sim.caller import Caller
 from sim.delayed_socket import DelayedSocket, Socket
-from sim.exotel_rules import UNIT_BYTES, Clear, Mark, Media, Rule, RuleBook, law_of
+from sim.echo import EchoPath, LineEcho
+from sim.exotel_rules import MU_LAW, UNIT_BYTES, Clear, Mark, Media, Rule, RuleBook, law_of
 from sim.line_playout import LinePlayout
 from sim.network import Network
 from sim.sound import Pcm
@@ -50,7 +51,8 @@ class LineFaults:
     """Ways for the line to misbehave; seconds since the socket opened. `raw` are frames to send as they are.
 
     `lost`: spans of which no frame of the caller's arrives; their numbers and times are missing, too. `network`: what
-    is between the line and the relay, and how quick the line's clock is."""
+    is between the line and the relay, and how quick the line's clock is. `echo`: the line sends back what it plays,
+    mixed with what the caller says."""
 
     no_start: bool = False
     stop_before_start_s: float | None = None
@@ -60,6 +62,7 @@ class LineFaults:
     raw: tuple[tuple[float, str | bytes], ...] = ()
     lost: tuple[tuple[float, float], ...] = ()
     network: Network | None = None
+    echo: LineEcho | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ class Stream:
         self._pace = 1 + network.drift_ppm / 1e6
         self._stop_grace_s = STOP_GRACE_S + 2 * network.usual_s
         self.playout = LinePlayout(start.rate_hz * self._pace, echo_cleared=rules.echo_cleared)
+        self._echo_path = EchoPath(faults.echo, start.rate_hz) if faults.echo else None
         self._law = law_of(spelling.encoding)
         self.book = RuleBook(start.stream_sid, min_payload_bytes=rules.min_payload_bytes, law=self._law)
         self.started_at = 0.0
@@ -209,7 +213,7 @@ class Stream:
                 self.said_lines.append((now_s - frame_s, doing.begins))
                 self._timeline.note("line", "says", doing.begins)
             self._said.append(doing.pcm)
-            message = self._media(count, doing.pcm)
+            message = self._media(count, self._with_echo(doing.pcm, count))
             lost = any(first <= now_s - frame_s / 2 < last for first, last in faults.lost)
             if not lost and (faults.stop_sending_s is None or now_s < faults.stop_sending_s):
                 await socket.send_str(message)
@@ -218,6 +222,17 @@ class Stream:
                 await socket.send_str(self._text(self._dtmf(digit)))
             if doing.hang_up or now_s >= self._max_s:
                 return await self._hang_up(socket, "callended")
+
+    def _with_echo(self, said: Pcm | None, count: int) -> Pcm | None:
+        """What the line sends in frame `count` (from 1), in which the caller says `said`."""
+        path = self._echo_path
+        if path is None:
+            return said
+        size, end_s = self.start.frame_samples, count * self.start.frame_ms / 1000
+        end = round((end_s - path.echo.delay_s(end_s)) * self.start.rate_hz)
+        sent = path.back(self.playout.between(end - size - path.memory, end)) + (0 if said is None else said)
+        pcm = np.clip(np.rint(sent), -32768, 32767).astype(np.int16)
+        return MU_LAW.decoded(MU_LAW.encoded(pcm)) if path.echo.g711 else pcm
 
     async def _hang_up(self, socket: Socket | DelayedSocket, reason: str) -> None:
         stop = {"call_sid": self.start.call_sid, "account_sid": self.start.account_sid, "reason": reason}

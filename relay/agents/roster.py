@@ -11,6 +11,7 @@ duck_db = 6                        # how much quieter while the agent speaks; de
 gain_db = 0                        # of the agent's speech, limited below full scale
 typing_volume = 0.3                # typing is heard while a tool of the agent's works; default: 0, none
 level = "auto"                     # … or what brings it to -20 dBov by itself. Default: as the agent speaks
+echo_guard = "auto"                # keep the agent from hearing itself: where the line echoes; "on", "off"
 fallback = "night"                 # alias to try when this agent can't be had or dies
 first_audio_seconds = 8            # … or has not been heard by then; for agents that speak first. Default: no limit
 answer_seconds = 12                # … or leaves a caller who has spoken without an answer for so long; 0: no limit
@@ -44,6 +45,7 @@ class AgentSpec:
     gain_db: float = 0.0
     level: Literal["", "auto"] = ""
     typing_volume: float = 0.0
+    echo_guard: Literal["auto", "on", "off"] = "auto"
     fallback: str = ""
     fallback_speech: str = ""
     first_audio_s: float | None = None
@@ -117,6 +119,7 @@ _KINDS: Mapping[str, _Kind] = {
     "gain_db": _NUMBER,
     "level": _STRING,
     "typing_volume": _NUMBER,
+    "echo_guard": _STRING,
     "fallback": _STRING,
     "fallback_speech": _STRING,
     "first_audio_seconds": _NUMBER,
@@ -160,6 +163,7 @@ def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> A
         duck_db=_optional(table.get("duck_db")),
         gain_db=float(table.get("gain_db", 0)),
         level=table.get("level", ""),
+        echo_guard=table.get("echo_guard", "auto"),
         typing_volume=float(table.get("typing_volume", 0)),
         fallback=table.get("fallback", ""),
         fallback_speech=table.get("fallback_speech", ""),
@@ -175,6 +179,8 @@ def _check_sound(entry: str, path: str, table: Mapping[str, Any]) -> None:
     for key, low, high in numbers:
         if not low <= table.get(key, 0) <= high:
             raise SettingError("AGENTS_FILE", path, f"{entry}.{key} to be from {low} to {high}")
+    if table.get("echo_guard", "auto") not in {"auto", "on", "off"}:
+        raise SettingError("AGENTS_FILE", path, f"{entry}.echo_guard to be auto, on or off")
     if table.get("level", "") not in {"", "auto"}:
         raise SettingError("AGENTS_FILE", path, f'{entry}.level to be "auto" or left out')
     if table.get("level") and table.get("gain_db"):

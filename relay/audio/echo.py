@@ -1,0 +1,100 @@
+"""Does the line's sound come back? Its delay and its level, found while the agent speaks.
+
+Whitened cross-correlation: with the spectra's sizes divided out only their phases count, and an echo is a peak at its
+delay however the line colours it. Each look is averaged with those before it until an echo is sure.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relay.audio import pcm
+from relay.audio.line_tape import LineTape
+from relay.audio.voice import SPEECH_DB, block_levels
+
+LEAST_DELAY: Final = 0.04
+MOST_DELAY: Final = 1.0
+LOOK_SECONDS: Final = 1.0
+_SURE: Final = 10.0  # a peak of so many times the spread of all places; two voices reach 9.5
+_AUDIBLE_DB: Final = -65.0
+_BACK_SHARE: Final = 0.15  # of the second something must have come back: of less, any sound is like any other
+_LOUD_BELOW_DB: Final = 15.0
+_LEVELS: Final = 9  # looks of which the middle one counts
+_SAME: Final = 0.004  # seconds; two looks have to find the same echo
+_FORGET: Final = 0.8  # of what was seen before, each look
+_LOUD_SHARE: Final = 0.1  # of the time the agent must speak, for a look that is worth its cost
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """`delay`: seconds from playing to hearing. `level_db`: of the echo against what was played."""
+
+    delay: float
+    level_db: float
+
+
+class EchoMeter:
+    """One call. Pure: it is given the two sides of a second, cut from their tapes."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._look = round(LOOK_SECONDS * rate_hz)
+        self._reach = round(MOST_DELAY * rate_hz)
+        self._size = 1 << (self._look + self._reach - 1).bit_length()
+        self._seen: NDArray[np.complex128] = np.zeros(self._size // 2 + 1, dtype=np.complex128)
+        self._candidate: float | None = None
+        self._levels: deque[float] = deque(maxlen=_LEVELS)
+        self.echo: Echo | None = None
+
+    @property
+    def suspected(self) -> float | None:
+        """The delay at which the last look found one, be it the first to do so."""
+        return self._candidate
+
+    @property
+    def settled(self) -> bool:
+        """The last look found the echo where it was known to be."""
+        return self.echo is not None and self._candidate == self.echo.delay
+
+    def sides(self, played: LineTape, heard: LineTape, end: int) -> tuple[pcm.Samples, pcm.Samples]:
+        """What `look` compares: the second of `heard` up to sample `end`, and what was `played` in it and before."""
+        first = end - self._look
+        return played.read(first - self._reach, self._look + self._reach), heard.read(first, self._look)
+
+    def look(self, played: pcm.Samples, heard: pcm.Samples) -> Echo | None:
+        """Compare two `sides`. Returns what is known by now."""
+        levels = block_levels(played[self._reach // 2 :], self._rate_hz)
+        back = block_levels(heard, self._rate_hz)
+        if np.mean(levels >= SPEECH_DB) < _LOUD_SHARE or np.mean(back >= _AUDIBLE_DB) < _BACK_SHARE:
+            return self.echo
+        cross = np.fft.rfft(heard.astype(np.float32), self._size) * np.conj(
+            np.fft.rfft(played.astype(np.float32), self._size)
+        )
+        kept = _FORGET if self.echo is None else 0.0  # one that is known is looked for anew: it may have moved
+        self._seen = kept * self._seen + cross / (np.abs(cross) + 1e-3)
+        places = np.fft.irfft(self._seen, self._size)
+        # The tape of what was played begins `reach` earlier: that delay is place 0, and shorter ones wrap to the end.
+        delays = np.concatenate([places[-self._reach :], places[:1]])
+        least = round(LEAST_DELAY * self._rate_hz)
+        best = least + int(np.argmax(delays[least:]))
+        if delays[best] < _SURE * float(np.std(delays)):
+            self._candidate = None
+            return self.echo
+        delay, before = best / self._rate_hz, self._candidate
+        self._candidate = delay
+        if before is not None and abs(delay - before) <= _SAME:
+            if self.echo is not None and abs(delay - self.echo.delay) > _SAME:
+                self._levels.clear()
+            self._levels.append(self._level_db(played, heard, best))
+            self.echo = Echo(delay, round(float(np.median(self._levels)), 1))
+        return self.echo
+
+    def _level_db(self, played: pcm.Samples, heard: pcm.Samples, delay: int) -> float:
+        """How loud it comes back, by the middle one of the loud blocks: the caller speaks in some."""
+        source = block_levels(played[self._reach - delay :][: self._look], self._rate_hz)
+        back = block_levels(heard, self._rate_hz)
+        loud = source >= source.max() - _LOUD_BELOW_DB
+        return float(np.median((back - source)[loud]))

@@ -1,0 +1,56 @@
+"""A telephone on loudspeaker, and a network that does nothing about it: what was heard comes back with the caller."""
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.sound import Pcm
+
+
+class LineEcho(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`delay_ms` from being heard to coming back, `level_db` against what was heard, `room_ms` of reverberation (to
+    -60 dB), `clip_at` of full scale for a loudspeaker that is too small, `g711` for a line that codes it on its way.
+    `jumps_ms` is the delay from `jumps_at_s` on."""
+
+    delay_ms: float = 300.0
+    level_db: float = -12.0
+    room_ms: float = 150.0
+    clip_at: float = 1.0
+    g711: bool = True
+    jumps_at_s: float | None = None
+    jumps_ms: float = 0.0
+
+    def delay_s(self, at_s: float) -> float:
+        """Seconds from being heard to coming back, at that time."""
+        jumped = self.jumps_at_s is not None and at_s >= self.jumps_at_s
+        return (self.jumps_ms if jumped else self.delay_ms) / 1000
+
+
+class EchoPath:
+    """The way of one line. Asked for one frame after another."""
+
+    def __init__(self, echo: LineEcho, rate_hz: int) -> None:
+        self.echo = echo
+        self.rate_hz = rate_hz
+        self.response = _response(round(echo.room_ms * rate_hz / 1000))
+
+    @property
+    def memory(self) -> int:
+        """Samples that it needs of what was heard before the frame's own."""
+        return self.response.size - 1
+
+    def back(self, heard: Pcm) -> NDArray[np.float64]:
+        """What comes back of `heard`: `memory` samples, and then the frame's."""
+        limit = 32767 * self.echo.clip_at
+        loud = np.clip(heard.astype(np.float64), -limit, limit)
+        return np.convolve(loud, self.response, mode="valid") * 10 ** (self.echo.level_db / 20)
+
+
+def _response(size: int) -> NDArray[np.float64]:
+    """The direct way and the room, with the power of one."""
+    if size < 2:
+        return np.ones(1)
+    tail = np.random.default_rng(7).standard_normal(size) * 10 ** (-3 * np.arange(size) / size)
+    tail[0] = 4.0
+    response: NDArray[np.float64] = tail / np.sqrt(np.sum(tail**2))
+    return response

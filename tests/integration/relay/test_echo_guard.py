@@ -1,0 +1,97 @@
+"""Callers on loudspeakers, whole calls in virtual time: without the guard an agent interrupts itself, with it never."""
+
+import numpy as np
+import pytest
+
+from sim.agent_script import AgentScript, Reply
+from sim.caller import Step, When
+from sim.echo import LineEcho
+from sim.exotel_stream import LineFaults
+from tests.support.relay_world import relay_world
+from tests.support.virtual import virtual
+
+RATE = 8000
+TALKER = AgentScript(
+    replies=(
+        Reply(on="start", say=("agent_clinics",)),
+        Reply(on="heard:caller_interrupts", say=("agent_hours",)),
+    ),
+    input_format="pcm_8000",
+    output_format="pcm_8000",
+    speech_db=-45.0,
+)
+LISTENS = (Step(when=When.AT, ms=14_500, hang_up=True),)
+CUTS_IN = (Step(when=When.AT, ms=6000, say="caller_interrupts"), Step(when=When.AT, ms=18_000, hang_up=True))
+SCENARIOS = [
+    LineEcho(delay_ms=delay, level_db=level, room_ms=room, clip_at=clip)
+    for delay in (70, 180, 300, 480, 800)
+    for level, room, clip in ((-8, 150, 1.0), (-14, 250, 1.0), (-20, 60, 1.0), (-12, 150, 0.2))
+]
+
+
+def agents(mode: str) -> str:
+    return f'[agents.a]\nid = "agent_0"\necho_guard = "{mode}"\n'
+
+
+async def call(folder, mode: str, echo: LineEcho | None, script=LISTENS, **settings):
+    async with relay_world(folder, TALKER, agents_toml=agents(mode), settings=settings) as world:
+        result = await world.call(script=script, faults=LineFaults(echo=echo), call_sid="loudspeaker")
+        [conversation] = world.agents.conversations
+        return result, conversation, world.record(result.call_sid)
+
+
+@pytest.mark.parametrize(
+    "echo", SCENARIOS, ids=lambda echo: f"{echo.delay_ms:g} ms {echo.level_db:g} dB {echo.clip_at:g}"
+)
+@virtual
+async def test_an_agent_that_hears_itself_does_not_interrupt_itself(tmp_path, echo):
+    _, alone, _ = await call(tmp_path, "off", echo)
+    assert alone.interruptions, "the fake agent is not shaken by this echo: it proves nothing"
+    _, guarded, record = await call(tmp_path, "auto", echo)
+    assert not guarded.interruptions
+    assert record["quality"]["interruptions"] == 0
+    assert record["quality"]["echo_ms"] == pytest.approx(echo.delay_ms, abs=60)
+    assert record["quality"]["echo_muted_ms"] > 5000
+
+
+@pytest.mark.parametrize(("level_db", "later_s"), [(-24, 0.15), (-12, 0.3)])
+@virtual
+async def test_a_caller_who_cuts_in_over_the_echo_still_stops_the_agent(tmp_path, level_db, later_s):
+    """At most 150 ms later than on a clean line. Where the echo is as loud as the first, soft syllable, the agent
+    misses its 300 ms of speech before the caller's pause by a few frames, and stops at the next word."""
+    clean, calm, _ = await call(tmp_path, "auto", None, CUTS_IN)
+    echoing, shaken, record = await call(tmp_path, "auto", LineEcho(delay_ms=300, level_db=level_db), CUTS_IN)
+    [on_clean], [over_echo] = calm.interruptions, shaken.interruptions
+    began = [result.started_at for result in (clean, echoing)]
+    assert (over_echo.at - began[1]) - (on_clean.at - began[0]) <= later_s
+    assert [turn.line for turn in shaken.turns if turn.role == "user"] == ["caller_interrupts"]
+    assert record["quality"]["interruptions"] == 1
+
+
+@pytest.mark.parametrize("ambience", ["", "office"])
+@virtual
+async def test_a_line_without_echo_is_bit_identical(tmp_path, ambience):
+    calls = [await call(tmp_path, mode, None, CUTS_IN, ambience=ambience) for mode in ("off", "auto")]
+    (_, off, _), (_, auto, record) = calls
+    assert bytes(off.received) == bytes(auto.received)
+    assert record["quality"]["echo_ms"] is None
+    assert record["quality"]["echo_muted_ms"] == 0
+    assert np.array_equal(calls[0][0].heard, calls[1][0].heard)
+
+
+@virtual
+async def test_without_a_place_a_call_goes_unguarded_and_is_counted(tmp_path):
+    async with relay_world(tmp_path, TALKER, agents_toml=agents("auto"), settings={"echo_calls": 0}) as world:
+        result = await world.call(script=LISTENS, faults=LineFaults(echo=LineEcho()))
+        assert world.agents.conversations[0].interruptions
+        assert world.record(result.call_sid)["quality"]["echo_ms"] == 300
+        _, metrics = await world.get("/metrics")
+        assert "relay_echo_unguarded_total 1.0" in metrics
+        assert "relay_echo_guarded 0.0" in metrics
+
+
+@virtual
+async def test_answer_times_are_measured_on_a_line_that_echoes(tmp_path):
+    """The agent's own voice, coming back, is not the caller speaking over it."""
+    _, _, record = await call(tmp_path, "auto", LineEcho(delay_ms=300, level_db=-12), CUTS_IN)
+    assert [turn["answers"] for turn in record["turns"] if "answer_ms" in turn] == ["speech"]

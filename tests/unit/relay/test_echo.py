@@ -1,0 +1,190 @@
+"""A line that gives the agent's voice back: found by its delay and level, and kept from the agent."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay.audio import pcm
+from relay.audio.ambience import Ambience
+from relay.audio.echo import EchoMeter
+from relay.audio.echo_gate import EchoGate
+from relay.audio.line_tape import LineTape
+from relay.audio.loudness import LevelMeter
+from relay.audio.voice import block_levels
+from sim.echo import EchoPath, LineEcho
+from sim.speech import spoken
+from tests.unit.relay.tone import noise
+
+RATE = 8000
+FRAME = 160
+AGENT = np.concatenate([spoken(f"agent_{name}", RATE) for name in ("clinics", "hours", "booking")])
+CALLER = np.concatenate([np.zeros(2 * RATE, np.int16), spoken("caller_complaint", RATE)])
+
+
+def on_the_line(played, echo: LineEcho | None, caller=None, noise_rms: float = 15.0):
+    """What the line sends: its echo of `played`, a little noise, and the caller."""
+    sent = np.random.default_rng(5).normal(0, noise_rms, len(played))
+    if echo is not None:
+        path = EchoPath(echo, RATE)
+        delay = round(echo.delay_s(0) * RATE)
+        heard = np.concatenate([np.zeros(delay + path.memory, np.int16), played])[: len(played) + path.memory]
+        sent = sent + path.back(heard)
+    if caller is not None:
+        said = (
+            np.resize(caller, len(played))
+            if len(caller) >= len(played)
+            else np.pad(caller, (0, len(played) - len(caller)))
+        )
+        sent = sent + said
+    rounded = np.clip(np.rint(sent), -32768, 32767).astype(np.int16)
+    return pcm.ulaw_decode(pcm.ulaw_encode(rounded)) if echo is None or echo.g711 else rounded
+
+
+def speech_db(sound) -> float:
+    meter = LevelMeter(RATE)
+    meter.hear(sound.tobytes())
+    return meter.level_db
+
+
+# --- tapes ---
+
+
+@given(st.lists(st.tuples(st.integers(-30, 60), st.integers(1, 90)), min_size=1, max_size=25), st.integers(0, 250))
+@settings(max_examples=60)
+def test_a_tape_gives_back_what_was_written_where_it_was_written(pieces, back):
+    tape, truth, end = LineTape(RATE, 0.02), np.zeros(20_000, dtype=np.int16), 0
+    for number, (gap, count) in enumerate(pieces):
+        first = max(0, end + gap)
+        sound = noise(count, number)
+        truth[first : first + count] = sound
+        tape.write(sound.tobytes(), first)
+        end = max(end, first + count)
+    first = max(0, end - 160) + back // 4
+    expected = np.where(np.arange(first, first + back) < end, truth[first : first + back], 0)
+    assert (tape.read(first, back) == expected).all()
+
+
+def test_what_was_cleared_is_silence_on_the_tape():
+    tape = LineTape(RATE, 0.1)
+    tape.write(noise(400).tobytes(), 1000)
+    tape.cut(1150)
+    assert (tape.read(1000, 150) == noise(400)[:150]).all()
+    assert not tape.read(1150, 400).any()
+    tape.write(noise(50, 2).tobytes(), 1200)
+    assert not tape.read(1150, 50).any()
+    assert (tape.read(1200, 50) == noise(50, 2)).all()
+
+
+# --- finding it ---
+
+
+def looks(played, heard):
+    """What is known after each second."""
+    tapes, meter, found = (LineTape(RATE, 2.2), LineTape(RATE, 2.2)), EchoMeter(RATE), []
+    for first in range(0, len(played) - RATE, RATE):
+        for tape, sound in zip(tapes, (played, heard), strict=True):
+            tape.write(sound[first : first + RATE].tobytes(), first)
+        found.append(meter.look(*meter.sides(*tapes, first + RATE)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("delay_ms", "level_db"), [(45, -12), (120, -20), (300, -6), (300, -30), (600, -25), (980, -18)]
+)
+@pytest.mark.parametrize("caller", [None, CALLER], ids=["alone", "the caller speaks too"])
+def test_an_echo_is_found_with_its_delay_and_level(delay_ms, level_db, caller):
+    heard = on_the_line(AGENT, LineEcho(delay_ms=delay_ms, level_db=level_db), caller)
+    found = looks(AGENT, heard)
+    assert next(number for number, echo in enumerate(found) if echo) <= 7
+    assert {round(echo.delay * 1000) for echo in found if echo} == {delay_ms}
+    # a room raises some tones and lowers others: what it made of this voice is what counts
+    alone = on_the_line(AGENT, LineEcho(delay_ms=delay_ms, level_db=level_db, g711=False))
+    assert found[-1].level_db == pytest.approx(speech_db(alone) - speech_db(AGENT), abs=3)
+
+
+def test_an_echo_is_found_under_the_ambience_that_comes_back_with_it():
+    played = pcm.mix(AGENT, Ambience.load("office").at(RATE).take(0, len(AGENT), 0.3))
+    assert looks(played, on_the_line(played, LineEcho(delay_ms=220, level_db=-18)))[3].delay == 0.22
+
+
+def test_an_echo_that_moves_is_found_again():
+    near, far = (on_the_line(AGENT, LineEcho(delay_ms=ms)) for ms in (150, 420))
+    half = len(AGENT) // 2 // RATE * RATE
+    found = looks(AGENT, np.concatenate([near[:half], far[half:]]))
+    assert (found[half // RATE - 1].delay, found[-1].delay) == (0.15, 0.42)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_is_found_where_there_is_none(seed):
+    """Not in the caller's words, not in noise, not in an office: chance never looks like an echo."""
+    rng = np.random.default_rng(seed)
+    office = Ambience.load("office").at(RATE).take(seed * RATE, len(AGENT), 1.0)
+    for heard in (
+        on_the_line(AGENT, None, np.roll(CALLER, seed * 3000)),
+        rng.normal(0, 400, len(AGENT)).astype(np.int16),
+        office,
+        np.zeros_like(AGENT),
+    ):
+        assert not any(looks(AGENT, heard))
+
+
+def test_a_quiet_agent_is_not_looked_for():
+    assert not any(looks(np.zeros_like(AGENT), on_the_line(AGENT, LineEcho())))
+
+
+# --- keeping it from the agent ---
+
+
+def gated(played, heard, hold_ms: float):
+    gate, hold = EchoGate(RATE), round(hold_ms * RATE / 1000)
+    reference = np.concatenate([np.zeros(hold, np.int16), played])
+    parts = [
+        gate.process(heard[at : at + FRAME].tobytes(), reference[at : at + FRAME])
+        for at in range(0, len(heard) - FRAME + 1, FRAME)
+    ]
+    return np.frombuffer(b"".join(parts), dtype=np.int16), gate
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        LineEcho(delay_ms=120, level_db=-20),
+        LineEcho(delay_ms=300, level_db=-12),
+        LineEcho(delay_ms=300, level_db=-6, room_ms=250),
+        LineEcho(delay_ms=900, level_db=-15),
+        LineEcho(delay_ms=300, level_db=-12, clip_at=0.2),
+    ],
+    ids=str,
+)
+def test_after_its_first_second_no_echo_reaches_the_agent(echo):
+    heard = on_the_line(AGENT, echo)
+    passed, gate = gated(AGENT, heard, echo.delay_ms - 40)
+    before, after = (block_levels(sound[RATE:], RATE) >= -45 for sound in (heard[: len(passed)], passed))
+    assert before.mean() > 0.2
+    assert after.mean() <= 0.004
+    assert gate.muted > 0.7 * len(passed)
+
+
+def test_a_caller_who_cuts_in_is_heard_untouched_and_at_once():
+    """Over a loud echo: the caller's own frames, not what a filter has left of them, at most 150 ms late."""
+    echo, at = LineEcho(delay_ms=300, level_db=-12), 6 * RATE
+    caller = np.concatenate([np.zeros(at, np.int16), spoken("caller_interrupts", RATE)])
+    heard = on_the_line(AGENT, echo, caller)
+    passed, _ = gated(AGENT, heard, 260)
+    speaks = slice(at + RATE // 4, at + len(spoken("caller_interrupts", RATE)))
+    blocks = heard[speaks][: (speaks.stop - speaks.start) // FRAME * FRAME].reshape(-1, FRAME)
+    same = (blocks == passed[speaks][: blocks.size].reshape(-1, FRAME)).all(axis=1)
+    assert same.mean() > 0.8
+    first = next(
+        number for number in range(at, len(passed)) if passed[number] == heard[number] and abs(heard[number]) > 500
+    )
+    assert first - at <= 0.15 * RATE + 0.04 * RATE  # the line begins with 40 ms of quiet
+
+
+def test_what_stands_in_for_echo_is_the_lines_own_noise():
+    heard = on_the_line(AGENT, LineEcho(delay_ms=300, level_db=-12))
+    passed, _ = gated(AGENT, heard, 260)
+    quiet = np.sqrt((on_the_line(np.zeros(RATE, np.int16), None).astype(float) ** 2).mean())
+    stood_in = np.sqrt((passed[2 * RATE :].astype(float) ** 2).mean())
+    assert quiet / 4 < stood_in < quiet * 2
