@@ -26,7 +26,7 @@ class Marks:
     def mark(self, name: str) -> tuple[str, list[str]]:
         """A mark: the utterance that it ends, empty when none is open, and the marks to echo at once."""
         ended = self.end()
-        if not self._waiting and self._number <= self._heard:
+        if self._number <= self._heard:  # then none is waiting either
             return ended, [name]
         self._waiting.append((self._number, name))
         return ended, []

@@ -264,6 +264,32 @@ async def test_a_flood_of_pings_is_one_calls_own_trouble(tmp_path):
         await world.until(lambda: "flood" not in world.relay.calls)
 
 
+@pytest.mark.parametrize(
+    ("request_line", "more", "status"),
+    [
+        ("GET /health", "", 400),
+        ("GET /media", "", 400),
+        ("HEAD /ready", "", 400),
+        ("DELETE /nowhere", "", 400),
+        ("POST /nowhere", "", 404),
+        ("POST /media", "", 405),
+        ("POST /bg-sound", "Content-Encoding: gzip\n", 415),
+        ("GET /health", "Content-Encoding: gzip\n", 415),
+        ("POST /nowhere", "Content-Encoding: br\n", 415),
+    ],
+)
+@virtual
+async def test_a_body_that_nobody_asked_for_is_refused_unread(tmp_path, request_line, more, status):
+    """The answer comes before a byte of the body has been sent, and the connection ends with it."""
+    async with relay_world(tmp_path) as world, await Wire.open(world.url) as wire:
+        wire.send(
+            f"{request_line} HTTP/1.1\nHost: relay\n{more}Content-Length: 60000\n\n".replace("\n", "\r\n").encode()
+        )
+        head = (await wire.reader.readuntil(b"\r\n\r\n")).decode()
+        assert int(head.split()[1]) == status
+        assert "connection: close" in head.lower()
+
+
 @virtual
 async def test_an_agent_nobody_configured_is_not_dialled_whoever_asks(tmp_path):
     """By query, by custom parameter, by path: only configured agents (D9); the log has no more than 80 characters."""

@@ -91,10 +91,12 @@ class CarriersBot:
 
 
 @asynccontextmanager
-async def bot_world(folder, kind, act, *, options=None, environ=None, webhook="", settings=None, path="/ws"):
+async def bot_world(folder, kind, act, *, options=None, environ=None, webhook="", settings=None, path="/ws", then=None):
+    """`then`: what a second bot does, to whom the call goes when the first has failed."""
     bot = CarriersBot(kind, act)
     app = web.Application()
     app.router.add_get("/ws", bot.socket)
+    app.router.add_get("/then", CarriersBot(kind, then).socket)
     app.router.add_post("/voice", bot.webhook)
     async with serving(app) as url:
         where = {"webhook": url + "/voice"} if webhook else {"url": url.replace("http", "ws") + path}
@@ -109,7 +111,9 @@ async def bot_world(folder, kind, act, *, options=None, environ=None, webhook=""
                 rows = "".join(f"{json.dumps(key)} = {json.dumps(one)}\n" for key, one in table.items())
                 tables += f"[agents.bot.options.{name}]\n{rows}"
         agents = f'[agents.bot]\nvendor = "{kind}"\nfallback = "next"\n[agents.bot.options]\n{toml}{tables}'
-        agents += '[agents.next]\nid = "agent_0"\n'
+        sockets = url.replace("http", "ws")
+        to_bot = f'vendor = "{kind}"\noptions = {{ url = "{sockets}/then" }}\n'
+        agents += "[agents.next]\n" + (to_bot if then else 'id = "agent_0"\n')
         chosen = {"environ": environ or {}, **(settings or {})}
         async with relay_world(folder, agents_toml=agents, settings=chosen) as world:
             yield world, bot
@@ -276,6 +280,33 @@ async def test_a_close_is_a_goodbye_from_who_has_spoken_and_a_failure_otherwise(
             assert record["turns"][0]["heard_ms"] == 1000
 
 
+@KINDS
+@virtual
+async def test_words_of_the_bot_before_are_not_told_to_the_one_that_took_over(tmp_path, kind):
+    """The first dies while its words are still being played: that they were heard is no news for the second."""
+    echoes = []
+
+    async def die(bot):
+        await bot.say(WORDS)
+        await bot.close(1011)
+
+    async def go_on(bot):
+        await bot.say(WORDS[:8000])
+        await bot.mark("mine")
+        await bot.until("mark")
+        echoes.extend(one["mark"]["name"] for _, one in bot.of("mark"))
+
+    async with bot_world(tmp_path, kind, die, then=go_on) as (world, _):
+        result = await world.call(script=(Step(when=When.AT, ms=9000, hang_up=True),))
+        record = world.record(result.call_sid)
+        assert [(one["alias"], one["end_reason"]) for one in record["agents"]] == [
+            ("bot", "close_1011"),
+            ("next", "stopped"),
+        ]
+        assert [turn["heard_ms"] for turn in record["turns"]] == [WORDS.size // 8, 1000]
+        assert echoes == ["mine"]
+
+
 @virtual
 async def test_messages_that_make_no_sense_harm_nothing(tmp_path):
     async def act(bot):
@@ -379,6 +410,7 @@ async def test_what_is_not_this_calls_own_is_refused(tmp_path):
         await bot.say(WORDS)
         rest, account = Rest(worlds[0], bot), bot.start["accountSid"]
         answers["a number nobody configured"] = await rest.post(dial("+919876511111"))
+        answers["the same, written otherwise"] = await rest.post(dial("0091-98765-11111"))
         answers["another password"] = await rest.post({"Status": "completed"}, auth=(account, "guessed"))
         other = f"/twilio/2010-04-01/Accounts/{account}/Calls/CA{'0' * 32}.json"
         answers["another call"] = await rest.post({"Status": "completed"}, path=other)
@@ -396,6 +428,7 @@ async def test_what_is_not_this_calls_own_is_refused(tmp_path):
         answers["after the call"] = await rests[0].post({"Status": "completed"})
         assert {name: (status, said["code"]) for name, (status, said) in answers.items()} == {
             "a number nobody configured": (400, 21218),
+            "the same, written otherwise": (400, 21218),
             "another password": (401, 20003),
             "another call": (401, 20003),
             "another account": (401, 20003),

@@ -290,6 +290,18 @@ async def test_metrics_tell_of_calls(tmp_path):
 
 
 @virtual
+async def test_events_that_cannot_be_delivered_do_not_hold_a_relay_that_is_idle(tmp_path):
+    """With the last call gone the end is near, however long calls might have taken: DRAIN_SECONDS is theirs."""
+    async with relay_world(tmp_path, settings={"drain_s": 600}, with_events_url=True) as world:
+        world.sink.answer_after_s = 3600.0
+        await world.call(script=SHORT)
+        await world.until(lambda: world.relay.streams == 0)
+        told_at = asyncio.get_running_loop().time()
+        await world.relay.drain()
+    assert asyncio.get_running_loop().time() - told_at < 12
+
+
+@virtual
 async def test_the_last_events_have_the_whole_grace_of_a_shutdown(tmp_path):
     """The moment the last call was gone, the time for its event was, too: a function that had to start lost it."""
     async with relay_world(tmp_path, settings={"drain_s": 0}, with_events_url=True) as world:

@@ -101,6 +101,7 @@ async def test_a_good_bot_has_nothing_to_mend(kind):
         *("bot.handshake", "bot.greeting", "bot.answer", "bot.stop", "bot.sound", "bot.pace", "bot.marks"),
         *("bot.messages", "bot.barge_in"),
     }
+    assert "sends `clear` when the caller cuts in" in found["bot.barge_in"].found
     assert bench.calls == 2
     if kind == "exotel":
         assert bench.starts[0]["custom_parameters"] == {"tenant": "acme"}
