@@ -1,10 +1,12 @@
 """A call's time with one agent, from connecting to its end. What goes wrong in here costs the agent, not the call."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any, Final, assert_never
 
 from relay.agents.seam import (
+    NOT_UNDERSTOOD,
     AgentCorrection,
     AgentError,
     AgentEvent,
@@ -208,7 +210,8 @@ class AgentLeg:
                 (self._clock.tool_done if done else self._clock.tool_started)(f"vendor's {tool}")
             case Notice(kind, text):
                 if self._budget.logs_notice():
-                    self._parts.log.happened("agent_notice", f"{kind[:40]}: {text[:300]}", kind=kind[:40])
+                    level = logging.WARNING if kind in NOT_UNDERSTOOD else logging.INFO
+                    self._parts.log.happened("agent_notice", f"{kind[:40]}: {text[:300]}", level=level, kind=kind[:40])
             case Ended():
                 self.end(event)
             case _:

@@ -202,10 +202,17 @@ class Working:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something worth a log line: an error that did not end the conversation, a place in the queue."""
+    """Something worth a log line: an error that did not end the conversation, a place in the queue.
+
+    A `kind` of NOT_UNDERSTOOD is a warning.
+    """
 
     kind: str
     text: str
+
+
+NOT_UNDERSTOOD: Final = frozenset({"malformed", "unknown", "incomplete"})
+"""Kinds of Notice that say that relay and vendor don't understand each other: one of them has changed."""
 
 
 UNREADABLE: Final = (msgspec.DecodeError, RecursionError, ValueError, TypeError, LookupError, AttributeError)

@@ -822,9 +822,10 @@ async def test_remarks_are_logged_and_change_nothing(caplog):
     caplog.set_level("INFO", logger="relay")
     session = Session()
     talk = Talk(session)
-    session.put(Notice("queue", "waiting"))
+    session.put(Notice("queue", "waiting"), Notice("unknown", "message 'response.new'"))
     await asyncio.sleep(0.1)
-    assert "queue: waiting" in caplog.text
+    notices = [(one.levelname, one.getMessage()) for one in caplog.records if one.event == "agent_notice"]
+    assert notices == [("INFO", "queue: waiting"), ("WARNING", "unknown: message 'response.new'")]
     assert not talk.outcome.done()
     session.put(Ended(by_agent=True, reason="ended", detail="1000"))
     assert await talk.over() == (EndReason.AGENT_ENDED, "1000")
