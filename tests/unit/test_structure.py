@@ -1,0 +1,53 @@
+"""How the house is built: layers whose imports only go down, no circle of modules, an opening sentence in each file."""
+
+import ast
+from graphlib import TopologicalSorter
+
+import grimp
+import pytest
+
+from sim.processes import ROOT
+
+LAYERS = {"common": 0, "relay": 1, "functions": 1, "sim": 2, "console": 3}
+FILES = sorted(path for part in (*LAYERS, "scripts", "examples") for path in (ROOT / part).rglob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def imports():
+    """Module to the modules it imports, of ours; what only types need is not counted."""
+    graph = grimp.build_graph(*LAYERS, exclude_type_checking_imports=True, cache_dir=None)
+    return {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+
+
+def test_imports_only_go_down(imports):
+    """The relay and the functions are deployed apart: neither may know the other."""
+    wrong = [
+        f"{module} imports {imported}"
+        for module, found in imports.items()
+        for imported in found
+        if (here := module.split(".")[0]) != (there := imported.split(".")[0]) and LAYERS[there] >= LAYERS[here]
+    ]
+    assert wrong == []
+
+
+def test_no_module_imports_itself_by_way_of_others(imports):
+    """A folder may open its own files when they are asked for, as the stores' does: that is no circle."""
+    upward = {
+        module: {imported for imported in found if not imported.startswith(f"{module}.")}
+        for module, found in imports.items()
+    }
+    TopologicalSorter(upward).prepare()  # names the circle when there is one
+
+
+def test_no_cloud_library_can_reach_the_relay(imports):
+    """Its image holds none (design D9)."""
+    graph = grimp.build_graph("relay", "common", include_external_packages=True, cache_dir=None)
+    assert not {"boto3", "botocore", "google", "aws_lambda_powertools", "flask"} & graph.modules
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_says_first_what_it_is_and_is_no_longer_than_a_sitting(path):
+    text = path.read_text(encoding="utf-8")
+    if path.name != "__init__.py" or text.strip():
+        assert ast.get_docstring(ast.parse(text)), "expected an opening sentence"
+    assert len(text.splitlines()) <= 450
