@@ -55,6 +55,7 @@ def overview(connection: sqlite3.Connection, wanted: Filter, today: date) -> dic
     earlier = replace(wanted, first_day=first - length, last_day=first - timedelta(days=1))
     where, values = _where(period)
     failed = _and(where, "cause", "cause <> ''")
+    by_cause = connection.execute(f"SELECT cause, count(*) FROM calls {failed} GROUP BY cause ORDER BY 2 DESC", values)
     return {
         "first_day": first.isoformat(),
         "last_day": last.isoformat(),
@@ -65,12 +66,7 @@ def overview(connection: sqlite3.Connection, wanted: Filter, today: date) -> dic
             connection, "strftime('%w', day)", _and(where, "day", "day <> ''"), values, [*"123456", "0"]
         ),
         "groups": {name: _group(connection, column, where, values) for name, column in _GROUPS.items()},
-        "causes": [
-            list(row)
-            for row in connection.execute(
-                f"SELECT cause, min(why), count(*) FROM calls {failed} GROUP BY cause ORDER BY 3 DESC", values
-            )
-        ],
+        "causes": [[cause, _sentence(connection, cause), number] for cause, number in by_cause],
     }
 
 
@@ -88,8 +84,19 @@ def compared(
     }
 
 
+def _sentence(connection: sqlite3.Connection, cause: str) -> str:
+    """One of those that calls of this cause have."""
+    found: str = connection.execute("SELECT why FROM calls WHERE cause = ? LIMIT 1", (cause,)).fetchone()[0]
+    return found
+
+
 def _where(wanted: Filter) -> tuple[str, list[Any]]:
-    conditions, values = wanted.conditions()
+    """Days by their column: the index `trends` begins with it and holds all that is counted, so no row is read."""
+    conditions, values = replace(wanted, first_day=None, last_day=None).conditions()
+    for comparison, day in ((">=", wanted.first_day), ("<=", wanted.last_day)):
+        if day:
+            conditions.append(f"day {comparison} ?")
+            values.append(day.isoformat())
     return f"WHERE {' AND '.join(conditions)}" if conditions else "", values
 
 

@@ -3,10 +3,12 @@
 import json
 import statistics
 import time
+from datetime import date
 
 import pytest
 
 from console.calls.app import PAGE, Explorer
+from console.calls.figures import overview
 from console.calls.index import Index
 from console.calls.refresh import Refresh
 from console.calls.search import Filter, Order, choices, count, page
@@ -65,6 +67,8 @@ def test_questions(world):
             told(f"first page, {name}", lambda wanted=wanted: page(connection, wanted, Order.NEWEST, ""))
             told(f"how many, {name}", lambda wanted=wanted: count(connection, wanted))
         told("choices", lambda: choices(connection))
+        told("a part of a number", lambda: page(connection, Filter(text="98765 43"), Order.NEWEST, ""))
+        told("overview of a week", lambda: overview(connection, Filter(), date.today()))
         told("trends of thirty days", lambda: trends(connection, Filter()))
 
 
