@@ -14,6 +14,8 @@ RENAMED = {
     "relay_max_tasks": "relay_max_instances",
 }
 AWS_ONLY = {
+    "allowed_addresses": "the load balancer's security group; on Google it would be Cloud Armor, not built here",
+    "permissions_boundary": "IAM's own notion",
     "vpc_cidr": "Cloud Run has no network of ours",
     "zone_count": "Cloud Run spreads over a region's zones by itself",
     "architecture": "Cloud Run runs x86_64 only",
@@ -24,7 +26,6 @@ AWS_ONLY = {
     "webhook_reserved_concurrency": "Lambda's own notion; here function_max_instances",
     "transfer_reserved_concurrency": "Lambda's own notion; here function_max_instances",
     "api_rate_limit": "for each route of the API Gateway; here each function has instances of its own",
-    "log_retention_days": "Cloud Logging keeps 30 days in a bucket that belongs to the whole project",
 }
 GCP_ONLY = {
     "project": "AWS takes the account from the credentials",
@@ -47,6 +48,7 @@ CHECKS_DIFFER = {
     "relay_max_calls": "here bound to the one CPU a process uses",
     "relay_environment": "the text names the cloud's place for secrets",
     "relay_secrets": "ARNs there, ids here",
+    "log_retention_days": "CloudWatch knows certain numbers of days only",
 }
 OUTPUTS_RENAMED = {"control_token_secret_arn": "control_token_secret_id"}
 OUTPUTS_AWS_ONLY = {

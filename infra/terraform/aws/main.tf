@@ -23,6 +23,8 @@ module "bridge" {
   name                          = var.name
   domain_name                   = var.domain_name
   hosted_zone_id                = var.hosted_zone_id
+  allowed_addresses             = var.allowed_addresses
+  permissions_boundary          = var.permissions_boundary
   vpc_cidr                      = var.vpc_cidr
   zone_count                    = var.zone_count
   relay_image_tag               = var.relay_image_tag
@@ -41,6 +43,8 @@ module "bridge" {
   api_rate_limit                = var.api_rate_limit
   sweep_minutes                 = var.sweep_minutes
   records_retention_days        = var.records_retention_days
+  audio_retention_days          = var.audio_retention_days
+  inbox_retention_days          = var.inbox_retention_days
   delete_records                = var.delete_records
   log_retention_days            = var.log_retention_days
   alarm_email                   = var.alarm_email

@@ -35,7 +35,10 @@ module "bridge" {
   function_max_instances    = var.function_max_instances
   sweep_minutes             = var.sweep_minutes
   records_retention_days    = var.records_retention_days
+  audio_retention_days      = var.audio_retention_days
+  inbox_retention_days      = var.inbox_retention_days
   delete_records            = var.delete_records
+  log_retention_days        = var.log_retention_days
   alarm_email               = var.alarm_email
   alarm_thresholds          = var.alarm_thresholds
   calls_expected            = var.calls_expected

@@ -4,13 +4,14 @@ import copy
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from console.deployment.steps import Problems
 from console.deployment.terraform import Terraform
-from tests.support.terraform import FILES, changes, resources
+from tests.support.terraform import FILES, Workspace, changes, resources
 from tests.terraform.aws.conftest import PATIENCE_S, Installation
 from tests.terraform.aws.policy import RULES, violations
 from tests.terraform.aws.stack import SECRETS, SETTINGS, Stack
@@ -270,6 +271,52 @@ def test_malformed_settings_are_refused_with_a_line_each(stack: Stack, monkeypat
         "elevenlabs_api_key: expected an API key, 16 to 128 letters, digits, _ or -, without spaces or quotes.",
         "zone_count: expected 2 or 3.",
     ]
+
+
+NAMES = {  # kind → the attribute that must be its own in an account and region
+    "aws_s3_bucket": "bucket",
+    "aws_iam_role": "name",
+    "aws_secretsmanager_secret": "name",
+    "aws_lb": "name",
+    "aws_lb_target_group": "name",
+    "aws_ecs_cluster": "name",
+    "aws_ecr_repository": "name",
+    "aws_lambda_function": "function_name",
+    "aws_cloudwatch_log_group": "name",
+    "aws_cloudwatch_metric_alarm": "alarm_name",
+    "aws_cloudwatch_dashboard": "dashboard_name",
+    "aws_cloudwatch_event_rule": "name",
+    "aws_appautoscaling_policy": "name",
+    "aws_scheduler_schedule": "name",
+    "aws_sqs_queue": "name",
+    "aws_sns_topic": "name",
+}
+
+
+def names(plan: dict[str, Any], *kinds: str) -> set[tuple[str, str]]:
+    planned = resources(plan["planned_values"]["root_module"])
+    return {(kind, values[NAMES[kind]]) for _, kind, values in planned if kind in (kinds or NAMES)}
+
+
+@pytest.mark.parametrize(
+    ("other", "kinds"),
+    [
+        ({"name": "staging"}, ()),
+        # the same name in another region: what belongs to the whole account, or the world
+        ({"region": "eu-west-1"}, ("aws_iam_role", "aws_s3_bucket")),
+    ],
+)
+def test_a_second_installation_shares_no_name(
+    stack: Stack, plan: dict[str, Any], tmp_path: Path, other: dict[str, str], kinds: tuple[str, ...]
+):
+    """So that one can be destroyed, and nothing of the other is touched."""
+    environ = {**stack.terraform.environ, "AWS_REGION": other.get("region", stack.terraform.environ["AWS_REGION"])}
+    second = Workspace(tmp_path, stack.terraform.variables | other, environ)
+    second.init()
+    planned = second.plan()
+    assert names(planned, *kinds)
+    assert names(planned, *kinds) & names(plan, *kinds) == set()
+    assert len(names(planned)) == len(names(plan))
 
 
 # --- The rules, and that they bite --------------------------------------------------------------------------------

@@ -289,8 +289,13 @@ def request_logs_are_not_kept(plan: Plan) -> Iterator[str]:
     filters = [one["filter"] for one in plan.all("google_logging_project_exclusion").values() if not one["disabled"]]
     services = [plan.relay["name"], *(one["name"] for one in plan.all("google_cloudfunctions2_function").values())]
     for service in services:
-        if not any('log_id("run.googleapis.com/requests")' in one and f'"{service}"' in one for one in filters):
+        if not any(
+            one.startswith('log_id("run.googleapis.com/requests")') and f'"{service}"' in one for one in filters
+        ):
             yield f"{service}: request logs hold tokens"
+    for address, sink in plan.all("google_logging_project_sink").items():
+        if 'NOT log_id("run.googleapis.com/requests")' not in sink["filter"]:
+            yield f"{address}: request logs are kept, and hold tokens"
     for address, backend in plan.all("google_compute_backend_service").items():
         if backend["log_config"]:
             yield f"{address}: the load balancer logs the path of every call"

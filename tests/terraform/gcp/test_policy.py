@@ -165,6 +165,12 @@ LOOSENED = {
         "for service in slice(local.services, 1, 4) :",
         "request_logs_are_not_kept",
     ),
+    "request logs in our bucket": (
+        "logs.tf",
+        'filter                 = "${local.our_logs} AND NOT log_id(\\"run.googleapis.com/requests\\")"',
+        'filter = "${local.our_logs}"',
+        "request_logs_are_not_kept",
+    ),
     "balancer's logs": (
         "domain.tf",
         '  protocol              = "HTTPS"',

@@ -236,3 +236,29 @@ def test_what_changes_when(told: Told, changes: list[bool]):
         assert (seen, left) == (changes, [])
 
     virtual_time.run(scenario())
+
+
+def test_an_idle_relay_leaves_only_when_the_balancer_knows_too():
+    """The balancer may send a call a moment after ECS has begun to take the task away."""
+
+    async def scenario() -> None:
+        left: list[float] = []
+        idle = asyncio.Event()
+        idle.set()
+        loop = asyncio.get_running_loop()
+        leaving = Told(Standing(superseded=False, leaving=True))
+        began = loop.time()
+        retirement = Retirement(
+            leaving, changed=lambda _: None, leave=lambda: left.append(loop.time() - began), idle=idle.wait
+        )
+        following = asyncio.create_task(retirement.follow())
+        await asyncio.sleep(LAST_CALLS_S - 1)
+        assert (retirement.retired, left) == (True, [])
+        idle.clear()  # that call
+        await asyncio.sleep(60)
+        assert left == []
+        idle.set()
+        await following
+        assert left == [LAST_CALLS_S - 1 + 60]
+
+    virtual_time.run(scenario())

@@ -84,6 +84,28 @@ resource "aws_s3_bucket_lifecycle_configuration" "records" {
     }
   }
 
+  # Kinds that are kept for less time than the rest.
+  dynamic "rule" {
+    for_each = { for prefix, days in { audio = var.audio_retention_days, inbox = var.inbox_retention_days } : prefix => days if days > 0 }
+
+    content {
+      id     = rule.key
+      status = "Enabled"
+
+      filter {
+        prefix = "${rule.key}/"
+      }
+
+      expiration {
+        days = rule.value
+      }
+
+      noncurrent_version_expiration {
+        noncurrent_days = min(30, rule.value)
+      }
+    }
+  }
+
   depends_on = [aws_s3_bucket_versioning.records]
 
   lifecycle {

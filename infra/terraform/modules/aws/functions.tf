@@ -66,9 +66,10 @@ data "aws_iam_policy_document" "lambda" {
 resource "aws_iam_role" "function" {
   for_each = local.functions
 
-  name               = "${var.name}-${var.region}-${each.key}"
-  description        = "The ${each.key} function: its secrets, its prefixes of the bucket, its log"
-  assume_role_policy = data.aws_iam_policy_document.lambda.json
+  name                 = "${var.name}-${var.region}-${each.key}"
+  description          = "The ${each.key} function: its secrets, its prefixes of the bucket, its log"
+  assume_role_policy   = data.aws_iam_policy_document.lambda.json
+  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 
   # Roles belong to an account, not to a region, so their names say which. The new one is there before the old one goes.
   lifecycle {
@@ -289,9 +290,10 @@ data "aws_iam_policy_document" "scheduler" {
 }
 
 resource "aws_iam_role" "sweep" {
-  name               = "${var.name}-${var.region}-sweep"
-  description        = "The schedule: invoke the webhook function, set aside what could not be"
-  assume_role_policy = data.aws_iam_policy_document.scheduler.json
+  name                 = "${var.name}-${var.region}-sweep"
+  description          = "The schedule: invoke the webhook function, set aside what could not be"
+  assume_role_policy   = data.aws_iam_policy_document.scheduler.json
+  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 
   # Roles belong to an account, not to a region, so their names say which. The new one is there before the old one goes.
   lifecycle {

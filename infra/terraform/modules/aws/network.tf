@@ -98,14 +98,19 @@ resource "aws_vpc_security_group_ingress_rule" "balancer_from_cloudfront" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "balancer_from_anywhere" {
-  count = local.has_domain ? 1 : 0
+  for_each = toset(local.has_domain ? (length(var.allowed_addresses) > 0 ? var.allowed_addresses : ["0.0.0.0/0"]) : [])
 
   security_group_id = aws_security_group.balancer.id
   description       = "HTTPS"
-  cidr_ipv4         = "0.0.0.0/0"
+  cidr_ipv4         = each.value
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
+}
+
+moved {
+  from = aws_vpc_security_group_ingress_rule.balancer_from_anywhere[0]
+  to   = aws_vpc_security_group_ingress_rule.balancer_from_anywhere["0.0.0.0/0"]
 }
 
 resource "aws_vpc_security_group_egress_rule" "balancer_to_relay" {

@@ -78,9 +78,10 @@ data "aws_iam_policy_document" "ecs_tasks" {
 }
 
 resource "aws_iam_role" "relay_start" {
-  name               = "${var.name}-${var.region}-relay-start"
-  description        = "ECS itself, to start a relay task: image, secrets, log"
-  assume_role_policy = data.aws_iam_policy_document.ecs_tasks.json
+  name                 = "${var.name}-${var.region}-relay-start"
+  description          = "ECS itself, to start a relay task: image, secrets, log"
+  assume_role_policy   = data.aws_iam_policy_document.ecs_tasks.json
+  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 
   # Roles belong to an account, not to a region, so their names say which. The new one is there before the old one goes.
   lifecycle {
@@ -125,9 +126,10 @@ resource "aws_iam_role_policy" "relay_start" {
 }
 
 resource "aws_iam_role" "relay" {
-  name               = "${var.name}-${var.region}-relay"
-  description        = "The relay: protecting its own task while it has calls, and asking whether a newer release runs"
-  assume_role_policy = data.aws_iam_policy_document.ecs_tasks.json
+  name                 = "${var.name}-${var.region}-relay"
+  description          = "The relay: protecting its own task while it has calls, and asking whether a newer release runs"
+  assume_role_policy   = data.aws_iam_policy_document.ecs_tasks.json
+  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 
   # Roles belong to an account, not to a region, so their names say which. The new one is there before the old one goes.
   lifecycle {

@@ -264,6 +264,32 @@ variable "hosted_zone_id" {
   }
 }
 
+variable "allowed_addresses" {
+  description = "Networks that may reach the relay's load balancer, for instance those that Exotel has told you; needs domain_name. Empty: all, and the token in the path keeps strangers out."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for network in var.allowed_addresses : can(cidrnetmask(network))])
+    error_message = "allowed_addresses: expected IPv4 networks such as 203.0.113.0/24."
+  }
+  validation {
+    condition     = length(var.allowed_addresses) == 0 || var.domain_name != ""
+    error_message = "allowed_addresses: expected together with domain_name; without one the load balancer sees CloudFront's addresses only."
+  }
+}
+
+variable "permissions_boundary" {
+  description = "ARN of a policy that bounds what every role made here may do; empty for none."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(arn:aws[a-z-]*:iam::[0-9]*:policy/.+)?$", var.permissions_boundary))
+    error_message = "permissions_boundary: expected the ARN of a policy."
+  }
+}
+
 variable "vpc_cidr" {
   description = "Addresses of the VPC; choose another when it shall be peered."
   type        = string
@@ -463,6 +489,28 @@ variable "records_retention_days" {
   validation {
     condition     = var.records_retention_days >= 1 && var.records_retention_days <= 3650
     error_message = "records_retention_days: expected 1 to 3650."
+  }
+}
+
+variable "audio_retention_days" {
+  description = "Days after which recordings are deleted; 0: with the records."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.audio_retention_days >= 0 && var.audio_retention_days <= 3650
+    error_message = "audio_retention_days: expected 0 to 3650."
+  }
+}
+
+variable "inbox_retention_days" {
+  description = "Days after which the raw bodies of webhooks are deleted; 0: with the records."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.inbox_retention_days >= 0 && var.inbox_retention_days <= 3650
+    error_message = "inbox_retention_days: expected 0 to 3650."
   }
 }
 

@@ -71,12 +71,22 @@ resource "google_compute_url_map" "relay" {
   default_service = google_compute_backend_service.relay[each.value].id
 }
 
+resource "google_compute_ssl_policy" "relay" {
+  for_each = local.own_domain
+
+  name            = "${var.name}-relay"
+  profile         = "MODERN"
+  min_tls_version = "TLS_1_2"
+  depends_on      = [google_project_service.api]
+}
+
 resource "google_compute_target_https_proxy" "relay" {
   for_each = local.own_domain
 
   name             = "${var.name}-relay"
   url_map          = google_compute_url_map.relay[each.value].id
   ssl_certificates = [google_compute_managed_ssl_certificate.relay[each.value].id]
+  ssl_policy       = google_compute_ssl_policy.relay[each.value].id
 }
 
 resource "google_compute_global_forwarding_rule" "relay" {

@@ -128,6 +128,21 @@ resource "google_storage_bucket" "records" {
     }
   }
 
+  # Kinds that are kept for less time than the rest.
+  dynamic "lifecycle_rule" {
+    for_each = { for prefix, days in { audio = var.audio_retention_days, inbox = var.inbox_retention_days } : prefix => days if days > 0 }
+    content {
+      action {
+        type = "Delete"
+      }
+      condition {
+        age            = lifecycle_rule.value
+        with_state     = "LIVE"
+        matches_prefix = ["${lifecycle_rule.key}/"]
+      }
+    }
+  }
+
   lifecycle_rule {
     action {
       type = "Delete"

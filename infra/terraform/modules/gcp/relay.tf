@@ -26,8 +26,8 @@ resource "google_cloud_run_v2_service" "relay" {
   name                = "${var.name}-relay"
   location            = var.region
   description         = "Carries the sound of calls between Exotel and the agent"
-  ingress             = "INGRESS_TRAFFIC_ALL"
-  deletion_protection = false # the records' bucket is what needs protecting
+  ingress             = var.domain_name == "" ? "INGRESS_TRAFFIC_ALL" : "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER" # not round the balancer
+  deletion_protection = false                                                                                    # the records' bucket is what needs protecting
 
   # On the service and not the revision: an old revision that still carries calls is not kept warm after its last one.
   scaling {

@@ -396,10 +396,43 @@ variable "records_retention_days" {
   }
 }
 
+variable "audio_retention_days" {
+  description = "Days after which recordings are deleted; 0: with the records."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.audio_retention_days >= 0 && var.audio_retention_days <= 3650
+    error_message = "audio_retention_days: expected 0 to 3650."
+  }
+}
+
+variable "inbox_retention_days" {
+  description = "Days after which the raw bodies of webhooks are deleted; 0: with the records."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.inbox_retention_days >= 0 && var.inbox_retention_days <= 3650
+    error_message = "inbox_retention_days: expected 0 to 3650."
+  }
+}
+
 variable "delete_records" {
   description = "Let destroy delete a bucket that still holds records."
   type        = bool
   default     = false
+}
+
+variable "log_retention_days" {
+  description = "Days that logs are kept."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.log_retention_days >= 1 && var.log_retention_days <= 3650 && floor(var.log_retention_days) == var.log_retention_days
+    error_message = "log_retention_days: expected a whole number from 1 to 3650."
+  }
 }
 
 variable "alarm_email" {

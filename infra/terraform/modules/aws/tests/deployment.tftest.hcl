@@ -193,6 +193,18 @@ run "with_a_domain" {
   variables {
     domain_name    = "calls.example.com"
     hosted_zone_id = "Z0123456789ABCDEFGHIJ"
+
+    allowed_addresses    = ["203.0.113.0/24", "198.51.100.7/32"]
+    permissions_boundary = "arn:aws:iam::123456789012:policy/bounds"
+  }
+
+  assert {
+    condition     = toset([for rule in aws_vpc_security_group_ingress_rule.balancer_from_anywhere : rule.cidr_ipv4]) == toset(["203.0.113.0/24", "198.51.100.7/32"])
+    error_message = "Only the addresses that are asked for reach the balancer."
+  }
+  assert {
+    condition     = alltrue([for role in concat(values(aws_iam_role.function), [aws_iam_role.relay, aws_iam_role.relay_start, aws_iam_role.sweep]) : role.permissions_boundary == "arn:aws:iam::123456789012:policy/bounds"])
+    error_message = "Every role is bounded."
   }
 
   assert {
@@ -234,6 +246,7 @@ run "what_can_be_chosen" {
     relay_cpu                     = 1024
     relay_memory                  = 2048
     records_retention_days        = 20
+    audio_retention_days          = 5
     log_retention_days            = 7
     alarm_email                   = "ops@example.com"
     elevenlabs_webhook_secret     = "wsec_for_tests_only"
@@ -253,6 +266,10 @@ run "what_can_be_chosen" {
   assert {
     condition     = aws_s3_bucket_lifecycle_configuration.records.rule[0].expiration[0].days == 20 && aws_s3_bucket_lifecycle_configuration.records.rule[0].noncurrent_version_expiration[0].noncurrent_days == 20
     error_message = "No version outlives the retention."
+  }
+  assert {
+    condition     = [for rule in aws_s3_bucket_lifecycle_configuration.records.rule : "${rule.id} ${rule.expiration[0].days}"] == ["retention 20", "audio 5"]
+    error_message = "Recordings go before the rest."
   }
   assert {
     condition     = alltrue([for group in concat([aws_cloudwatch_log_group.relay, aws_cloudwatch_log_group.api], values(aws_cloudwatch_log_group.function)) : group.retention_in_days == 7])
@@ -344,6 +361,9 @@ run "refuses_malformed_settings" {
     events_secret             = "short,events_secret_for_tests_only"
     relay_max_calls           = 1000
     relay_min_tasks           = 0
+    audio_retention_days      = -1
+    inbox_retention_days      = 5000
+    permissions_boundary      = "bounds"
     relay_schedule            = { morning = { schedule = "09:00", min_tasks = 4 } }
     scale_out_percent         = 100
     api_rate_limit            = 0
@@ -360,7 +380,7 @@ run "refuses_malformed_settings" {
     var.elevenlabs_webhook_secret, var.elevenlabs_api_key, var.elevenlabs_region, var.transfer_team_1_number,
     var.transfer_team_2_number, var.region, var.name, var.domain_name, var.vpc_cidr, var.zone_count,
     var.alarm_email, var.relay_image_tag, var.architecture, var.sweep_minutes, var.log_retention_days,
-    var.records_retention_days, var.secret_versions, var.origin_secret_version, var.media_token, var.exotel_token, var.control_token, var.events_secret, var.relay_max_calls, var.relay_min_tasks, var.relay_schedule, var.scale_out_percent, var.api_rate_limit,
+    var.records_retention_days, var.secret_versions, var.origin_secret_version, var.media_token, var.exotel_token, var.control_token, var.events_secret, var.relay_max_calls, var.relay_min_tasks, var.relay_schedule, var.audio_retention_days, var.inbox_retention_days, var.permissions_boundary, var.scale_out_percent, var.api_rate_limit,
     var.relay_environment, var.webhook_environment, var.transfer_environment, var.relay_secrets,
     var.webhook_reserved_concurrency, var.transfer_reserved_concurrency,
   ]
@@ -373,9 +393,11 @@ run "refuses_sizes_that_fargate_does_not_have" {
     relay_cpu       = 1024
     relay_memory    = 1024
     relay_max_tasks = 1
+
+    allowed_addresses = ["Exotel"]
   }
 
-  expect_failures = [var.relay_memory, var.relay_max_tasks]
+  expect_failures = [var.relay_memory, var.relay_max_tasks, var.allowed_addresses]
 }
 
 run "refuses_numbers_that_are_not_e164_and_a_domain_without_its_zone" {

@@ -89,6 +89,10 @@ run "a_domain_puts_a_load_balancer_in_front" {
     error_message = "With a domain Exotel is given the domain."
   }
   assert {
+    condition     = google_cloud_run_v2_service.relay.ingress == "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER" && google_compute_ssl_policy.relay["calls.example.in"].min_tls_version == "TLS_1_2"
+    error_message = "Nobody gets round the load balancer, nor in by an old TLS."
+  }
+  assert {
     condition     = google_dns_record_set.relay["calls.example.in"].rrdatas == tolist(["203.0.113.7"]) && output.domain_address == "203.0.113.7"
     error_message = "The record points at the load balancer."
   }
@@ -136,6 +140,8 @@ run "size_and_retention" {
     relay_max_calls        = 250
     relay_cpu              = 2
     records_retention_days = 30
+    inbox_retention_days   = 7
+    log_retention_days     = 90
     delete_records         = true
     sweep_minutes          = 60
     alarm_email            = "oncall@example.in"
@@ -145,8 +151,12 @@ run "size_and_retention" {
     error_message = "Concurrency and MAX_CALLS are one number."
   }
   assert {
-    condition     = one(google_storage_bucket.records.lifecycle_rule[0].condition).age == 30 && google_storage_bucket.records.force_destroy
+    condition     = one(google_storage_bucket.records.lifecycle_rule[0].condition).age == 30 && one(google_storage_bucket.records.lifecycle_rule[1].condition).age == 7 && one(one(google_storage_bucket.records.lifecycle_rule[1].condition).matches_prefix) == "inbox/" && google_storage_bucket.records.force_destroy
     error_message = "Retention and permission to delete reach the bucket."
+  }
+  assert {
+    condition     = google_logging_project_bucket_config.logs.retention_days == 90 && google_logging_project_bucket_config.logs.location == "asia-south1" && endswith(google_logging_project_sink.logs.destination, "/asia-south1/buckets/acme-calls-logs")
+    error_message = "Logs stay in the region, for as long as is asked for."
   }
   assert {
     condition     = google_cloud_scheduler_job.sweep.schedule == "0 * * * *"
@@ -225,13 +235,16 @@ run "wrong_values_are_named" {
     relay_min_instances    = 0
     sweep_minutes          = 1
     records_retention_days = 0
+    audio_retention_days   = -1
+    inbox_retention_days   = 5000
+    log_retention_days     = 0
     domain_name            = "https://calls.example.in/"
     alarm_email            = "oncall"
   }
   expect_failures = [
     var.project, var.name, var.region, var.relay_image_tag, var.elevenlabs_region, var.elevenlabs_api_key, var.transfer_targets,
     var.media_token, var.exotel_token, var.secret_versions, var.relay_environment, var.relay_secrets, var.relay_cpu, var.relay_memory,
-    var.relay_max_calls, var.relay_min_instances, var.sweep_minutes, var.records_retention_days, var.domain_name, var.alarm_email,
+    var.relay_max_calls, var.relay_min_instances, var.sweep_minutes, var.records_retention_days, var.audio_retention_days, var.inbox_retention_days, var.log_retention_days, var.domain_name, var.alarm_email,
   ]
 }
 

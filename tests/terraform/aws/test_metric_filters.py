@@ -1,0 +1,130 @@
+"""What CloudWatch makes of the parts' log lines: real lines go through each filter, and the alarms' thresholds judge
+them.
+
+CloudWatch's filter patterns for JSON are read here by a small reader of their grammar: comparisons with numbers and
+with strings, `*` at an end, && and ||, parentheses.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.terraform.hcl import text
+
+FILTERS = {
+    name: json.loads(f'"{pattern}"')
+    for name, pattern in re.findall(r'^    (\w+)\s+= \{ group = .*?, pattern = "((?:[^"\\]|\\.)*)"', text("aws"), re.M)
+}
+VALUES = dict(re.findall(r'^    (\w+)\s+= \{ group = .*?, value = "([^"]*)"', text("aws"), re.M))
+ALARMS = {
+    metric: float(threshold)
+    for metric, threshold in re.findall(r'metric = "(\w+)".*?threshold = ([\d.]+)', text("aws"))
+}
+_TOKEN = re.compile(r'\s*(\(|\)|&&|\|\||\$\.\w+|!=|>=|<=|=|>|<|"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?)')
+
+
+def matches(pattern: str, line: Mapping[str, Any]) -> bool:
+    """Whether a line passes a filter."""
+    inside = pattern.strip()
+    assert inside.startswith("{")
+    assert inside.endswith("}")
+    tokens = _TOKEN.findall(inside[1:-1])
+    assert "".join(tokens) == re.sub(r'\s+(?=(?:[^"]*"[^"]*")*[^"]*$)', "", inside[1:-1]), pattern
+    result, rest = _any(tokens, line)
+    assert rest == []
+    return result
+
+
+def _any(tokens: list[str], line: Mapping[str, Any]) -> tuple[bool, list[str]]:
+    result, tokens = _all(tokens, line)
+    while tokens[:1] == ["||"]:
+        other, tokens = _all(tokens[1:], line)
+        result = result or other
+    return result, tokens
+
+
+def _all(tokens: list[str], line: Mapping[str, Any]) -> tuple[bool, list[str]]:
+    result, tokens = _one(tokens, line)
+    while tokens[:1] == ["&&"]:
+        other, tokens = _one(tokens[1:], line)
+        result = result and other
+    return result, tokens
+
+
+def _one(tokens: list[str], line: Mapping[str, Any]) -> tuple[bool, list[str]]:
+    if tokens[0] == "(":
+        result, tokens = _any(tokens[1:], line)
+        assert tokens[0] == ")"
+        return result, tokens[1:]
+    field, operator, wanted, *rest = tokens
+    value = line.get(field.removeprefix("$."))
+    if value is None:
+        return False, rest
+    if wanted.startswith('"'):
+        shape = re.escape(json.loads(wanted)).replace(r"\*", ".*")
+        same = isinstance(value, str) and re.fullmatch(shape, value) is not None
+        return same if operator == "=" else not same, rest
+    number = float(wanted)
+    compared = {"=": value == number, "!=": value != number, ">=": value >= number, ">": value > number}
+    return isinstance(value, int | float) and compared[operator], rest
+
+
+def measured(metric: str, lines: list[dict[str, Any]]) -> float:
+    """The sum of a metric over lines."""
+    value = VALUES[metric]
+    found = [line for line in lines if matches(FILTERS[metric], line)]
+    return sum(float(line[value[2:]]) if value.startswith("$.") else float(value) for line in found)
+
+
+# A good day: calls, a scanner, an undecided answer, a repeat.
+GOOD_DAY: list[dict[str, Any]] = [
+    {"event": "relay_stats", "calls": 4, "max_calls": 100, "draining": False},
+    {"event": "call_started", "call_sid": "a"},
+    {"event": "call_ended", "call_sid": "a", "gaps": 0, "end_reason": "caller_hung_up"},
+    {"event": "call_ended", "call_sid": "b", "gaps": None, "end_reason": "agent_failed"},
+    {"event": "call_refused", "reason": "unauthorized", "unlogged": 500},
+    {"event": "webhook_received", "call_sid": "a", "lag_s": 2.5, "duplicate": False},
+    {"event": "sweep_done", "repaired": 1, "closed": 0, "failed": 0},
+    {"event": "connect_answered", "outcome": "undecided", "waited_s": 4},
+    {"status": "200", "path": "/exotel/connect", "error": "-"},
+    {"status": "503", "path": "/exotel/connect", "error": "-"},
+    {"status": "401", "path": "/webhook/post-call", "error": "-"},
+]
+
+BAD: dict[str, list[dict[str, Any]]] = {
+    "CallsRefused": [{"event": "call_refused", "reason": "full", "unlogged": 0}],
+    "AgentsFailed": [{"event": "agent_failed", "reason": "refused"}] * 3,
+    "EventsUndelivered": [{"event": "event_undelivered", "event_id": "x", "parts": 2}],
+    "WebhooksRefused": [{"event": "webhook_refused", "reason": "bad_signature"}] * 5,
+    "SweepFailures": [{"event": "sweep_done", "failed": 2}],
+    "ExotelRefused": [{"event": "exotel_refused", "path": "/exotel/connect"}] * 5,
+    # 503 is no answer of ours where the API names an error: a function that is throttled or does not answer
+    "ApiFailed": [
+        {"status": "500", "path": "/relay/events", "error": "-"},
+        {"status": "503", "path": "/webhook/post-call", "error": "-"},
+        {"status": "503", "path": "/exotel/connect", "error": "Endpoint request timed out"},
+    ],
+    "LogLinesDropped": [{"event": "log_lines_dropped", "dropped": 40}],
+    "Unverified": [{"event": "conversation_unverified", "call_sid": "a"}],
+}
+
+
+@pytest.mark.parametrize("metric", BAD)
+def test_it_rings_when_it_should_and_is_silent_on_a_good_day(metric: str):
+    """An undecided Connect's 503 once hid the 5xx of others: one was taken from the other, whoever they came from."""
+    assert measured(metric, GOOD_DAY) == 0
+    assert measured(metric, GOOD_DAY + BAD[metric]) >= ALARMS[metric]
+    assert measured(metric, BAD[metric][:-1]) < ALARMS[metric]
+
+
+def test_every_alarm_on_a_log_line_has_been_rung():
+    assert set(ALARMS) & set(FILTERS) == set(BAD)
+
+
+@pytest.mark.parametrize(("metric", "sum_"), [("CallsEnded", 2), ("WebhooksReceived", 1), ("Gaps", 0), ("Calls", 4)])
+def test_what_the_dashboard_counts(metric: str, sum_: float):
+    """A call that had no gaps to count, because it never played anything, is no measurement of gaps."""
+    assert measured(metric, GOOD_DAY) == sum_
