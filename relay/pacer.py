@@ -51,6 +51,7 @@ class Pacer:
         self._lead = Lead(framing.frame_s, fixed_s=framing.lead_s)
         self._schedule = Schedule(framing, playout, self._clock, self._lead)
         self._waiter: asyncio.Future[None] | None = None
+        self._news = False  # since the pacer began to wait
         self._clear_wanted_at: float | None = None
         self._endless = False  # what was sent last has ambience, which must not break off
 
@@ -72,6 +73,7 @@ class Pacer:
 
     def wake(self) -> None:
         """There is something new in the playout."""
+        self._news = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -164,10 +166,13 @@ class Pacer:
             step = self._schedule.next(now)
             if step is None or step.due > now:
                 await self._wait(None if step is None else step.due)
-            elif step.count:
-                await self._send(self._schedule.take(step, now))
+                if step is None or self._news:
+                    continue
+            if step.count:
+                await self._send(self._schedule.take(step, self._loop.time()))
 
     async def _wait(self, until: float | None) -> None:
+        self._news = False
         self._waiter = self._loop.create_future()
         timer = None if until is None else self._loop.call_at(until, self._wake_up, self._waiter, until)
         try:

@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--audio", default="pcm_8000", help="what the agent hears and speaks (default: pcm_8000)")
     parser.add_argument("--no-ambience", action="store_true")
     parser.add_argument("--bare", action="store_true", help="the bare probe instead of the relay")
+    parser.add_argument("--frame-ms", type=int, default=40, help="length of a frame, of the probe's as well")
     parser.add_argument("--repeat", type=int, default=1, help="runs of that case")
     parser.add_argument("--window", type=float, help="seconds of steady load to measure")
     parser.add_argument("--python", default=sys.executable, help="interpreter for the process under test")
@@ -47,7 +48,7 @@ def main() -> None:
     args = parser.parse_args()
     plan = quick() if args.quick else full()
     if args.calls:
-        case = Case(args.calls, args.tls, args.audio, not args.no_ambience, args.bare)
+        case = Case(args.calls, args.tls, args.audio, not args.no_ambience, args.bare, args.frame_ms)
         plan = Plan([case] * args.repeat, 12)
     if args.window:
         plan = Plan(plan.cases, args.window)

@@ -1,4 +1,4 @@
-"""The floor: the least that aiohttp on uvloop can do for a call. `python -m tests.bench.bare PORT AGENT_URL`.
+"""The floor: the least that aiohttp on uvloop can do for a call. `python -m tests.bench.bare PORT AGENT_URL FRAME_MS`.
 
 It moves the same messages as the relay and paces the same frames, and that is all: no ambience, no resampling, no
 interruption, no marks, no limits, no checks. What the relay costs above it is the price of the product's features.
@@ -14,8 +14,7 @@ import msgspec
 import uvloop
 from aiohttp import WSMsgType, web
 
-FRAME_BYTES = 1600
-FRAME_S = 0.1
+_BYTES_PER_MS = 16
 
 _decode = msgspec.json.Decoder().decode
 
@@ -23,9 +22,10 @@ _decode = msgspec.json.Decoder().decode
 class Bare:
     """One call after another, all at once."""
 
-    def __init__(self, http: aiohttp.ClientSession, agent_url: str) -> None:
+    def __init__(self, http: aiohttp.ClientSession, agent_url: str, frame_ms: int) -> None:
         self._http = http
         self._agent_url = agent_url
+        self._frame_ms = frame_ms
 
     async def media(self, request: web.Request) -> web.WebSocketResponse:
         """Carry a call until its line says stop."""
@@ -44,7 +44,10 @@ class Bare:
                 hello = {"type": "conversation_initiation_client_data", "dynamic_variables": variables}
                 await agent.send_frame(msgspec.json.encode(hello), WSMsgType.TEXT)
                 speech = bytearray()
-                work = [asyncio.create_task(_listen(agent, speech)), asyncio.create_task(_pace(line, speech))]
+                work = [
+                    asyncio.create_task(_listen(agent, speech)),
+                    asyncio.create_task(_pace(line, speech, self._frame_ms)),
+                ]
             elif event["event"] == "stop":
                 break
         for task in work:
@@ -66,21 +69,21 @@ async def _listen(agent: aiohttp.ClientWebSocketResponse, speech: bytearray) -> 
             speech += binascii.a2b_base64(event["audio_event"]["audio_base_64"])
 
 
-async def _pace(line: web.WebSocketResponse, speech: bytearray) -> None:
-    due = monotonic()
+async def _pace(line: web.WebSocketResponse, speech: bytearray, frame_ms: int) -> None:
+    due, frame_bytes = monotonic(), frame_ms * _BYTES_PER_MS
     while True:
-        pcm = bytes(speech[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\0")
-        del speech[:FRAME_BYTES]
+        pcm = bytes(speech[:frame_bytes]).ljust(frame_bytes, b"\0")
+        del speech[:frame_bytes]
         payload = binascii.b2a_base64(pcm, newline=False)
         await line.send_frame(b'{"event":"media","stream_sid":"s","media":{"payload":"%b"}}' % payload, WSMsgType.TEXT)
-        due += FRAME_S
+        due += frame_ms / 1000
         await asyncio.sleep(due - monotonic())
 
 
-async def main(port: int, agent_url: str) -> None:
+async def main(port: int, agent_url: str, frame_ms: int) -> None:
     """Serve until killed."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        bare = Bare(http, agent_url)
+        bare = Bare(http, agent_url, frame_ms)
         app = web.Application()
         app.router.add_get("/media", bare.media)
         app.router.add_get("/ready", bare.ready)
@@ -92,4 +95,4 @@ async def main(port: int, agent_url: str) -> None:
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main(int(sys.argv[1]), sys.argv[2]))
+        runner.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

@@ -20,12 +20,14 @@ class Case:
     ambience: bool = True
     bare: bool = False
     """The probe (bare.py) instead of the relay; it has no ambience, but sends silence in its stead."""
+    frame_ms: int = 40
 
     def __str__(self) -> str:
         return " ".join(
             [f"{self.calls} calls", "over TLS" if self.tls else "plain", self.audio]
             + ["without ambience"] * (not self.ambience)
             + ["through the bare probe"] * self.bare
+            + [f"in frames of {self.frame_ms} ms"] * (self.frame_ms != 40)
         )
 
 

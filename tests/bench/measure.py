@@ -74,7 +74,9 @@ def _subject(case: Case, agent_port: int, python: str, scratch: Path, trust: Pat
     host = f"{'s' if case.tls else ''}://localhost:{agent_port}"
     environ = {"SSL_CERT_FILE": str(trust)} if trust else {}
     if case.bare:
-        return Subject([python, "-m", "tests.bench.bare", str(port), f"ws{host}/"], environ, port, log)
+        return Subject(
+            [python, "-m", "tests.bench.bare", str(port), f"ws{host}/", str(case.frame_ms)], environ, port, log
+        )
     environ |= {
         "HOST": "127.0.0.1",
         "PORT": str(port),
@@ -82,6 +84,7 @@ def _subject(case: Case, agent_port: int, python: str, scratch: Path, trust: Pat
         "ELEVENLABS_BASE_URL": f"http{host}",
         "STORE": f"file:{scratch}/data",
         "MAX_CALLS": "10000",
+        "FRAME_MS": str(case.frame_ms),
         "DRAIN_SECONDS": "0",
     }
     if case.ambience:

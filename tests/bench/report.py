@@ -122,7 +122,9 @@ def _cells(row: Row) -> list[str]:
     return [
         str(case.calls),
         ("bare probe, " if case.bare else "") + ("TLS" if case.tls else "plain"),
-        case.audio + (", no ambience" if not case.ambience else ""),
+        case.audio
+        + (", no ambience" if not case.ambience else "")
+        + (f", frames of {case.frame_ms} ms" if case.frame_ms != 40 else ""),
         f"{row.cpu_ms:.2f}",
         f"{row.core_percent:.0f}",
         _number(row.wakeups, 2),
