@@ -93,7 +93,7 @@ async def _workspace(api: Api, key: str, members: list[Configured], wishes: Wish
         return
     yield Finding("elevenlabs.key", Verdict.PASS, f"{api.base} accepts the key")
     for one in members:
-        async for finding in _agent(api, one, tools, wishes):
+        async for finding in _agent(api, one, tools, wishes.of(one)):
             yield finding
 
 

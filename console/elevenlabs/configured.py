@@ -1,13 +1,14 @@
 """Which agents of ElevenLabs the relay is configured for, read from the settings as the relay reads them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from common.elevenlabs import REST_HOSTS
 from common.env import Env, SettingError
 from functions.common.settings import targets
 from relay.agents import VENDORS
 from relay.agents.elevenlabs.options import ElevenLabsAgent, resolve
+from relay.agents.own_tools import OwnTool
 from relay.agents.roster import AgentSpec, Roster
 from relay.settings import Settings
 
@@ -22,6 +23,8 @@ class Configured:
     alias: str
     agent: ElevenLabsAgent
     is_default: bool = False
+    tools: Mapping[str, OwnTool] = field(default_factory=dict)
+    """HTTP tools of the user's, which the agent calls as client tools."""
 
     @property
     def name(self) -> str:
@@ -40,8 +43,14 @@ class Wishes:
     targets: tuple[str, ...] = ()
     """Names a transfer may go to; none: they are not known here."""
     fetch_audio: bool = False
+    own_tools: Mapping[str, OwnTool] = field(default_factory=dict)
+    """HTTP tools of this agent's entry: each has to be a client tool of the agent's."""
     private: bool = False
     """Whether an agent that anybody may talk to is to be closed; only a person can know who else uses it."""
+
+    def of(self, one: Configured) -> "Wishes":
+        """With what is expected of this agent alone."""
+        return replace(self, own_tools=one.tools)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], line_hz: int = DEFAULT_LINE_HZ) -> "Wishes":
@@ -66,7 +75,7 @@ def configured_agents(environ: Mapping[str, str]) -> list[Configured]:
     else:
         raise SettingError("ELEVENLABS_AGENT_ID", None, "the id of your ElevenLabs agent (or set AGENTS_FILE)")
     found = [
-        Configured(spec.alias, resolve(spec, settings), spec.alias == roster.default)
+        Configured(spec.alias, resolve(spec, settings), spec.alias == roster.default, spec.tools)
         for spec in roster
         if spec.vendor == VENDOR
     ]

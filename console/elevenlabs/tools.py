@@ -1,4 +1,4 @@
-"""The two client tools that the relay answers, as the workspace has them and as they should be; no I/O."""
+"""The client tools that the relay answers, as the workspace has them and as they should be; no I/O."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from common.text import spelling
 from console.checks.finding import Verdict
 from console.elevenlabs.configured import Wishes
 from console.elevenlabs.observation import Observation, PutTool
-from relay.agents.tool_descriptions import AMBIENCE, TRANSFER, ToolName, describe
+from relay.agents.tool_descriptions import AMBIENCE, TRANSFER, describe
 
 _PROMPT: Final = ("conversation_config", "agent", "prompt")
 TOOL_IDS: Final = (*_PROMPT, "tool_ids")
 
-_LOST: Final[dict[ToolName, tuple[str, Verdict]]] = {
+_LOST: Final[dict[str, tuple[str, Verdict]]] = {
     TRANSFER: ("The agent can't hand a caller to a human during the call.", Verdict.FAIL),
     AMBIENCE: ("The agent can't change the background sound when a caller asks for it.", Verdict.WARN),
 }
@@ -30,7 +30,7 @@ class _Fault:
 
 def observe_tools(agent: Document, workspace: list[Document], wishes: Wishes) -> list[Observation]:
     """`workspace`: its tools, each `{id, tool_config}`."""
-    return [_observe(name, agent, workspace, wishes) for name in _LOST]
+    return [_observe(name, agent, workspace, wishes) for name in (*_LOST, *wishes.own_tools)]
 
 
 def with_tool_ids(agent: Document, more: list[str]) -> list[str]:
@@ -38,7 +38,7 @@ def with_tool_ids(agent: Document, more: list[str]) -> list[str]:
     return list(dict.fromkeys([*_tool_ids(agent), *more]))
 
 
-def _observe(name: ToolName, agent: Document, workspace: list[Document], wishes: Wishes) -> Observation:
+def _observe(name: str, agent: Document, workspace: list[Document], wishes: Wishes) -> Observation:
     check, where = f"agent.{name}", ".".join(TOOL_IDS)
     candidates = [tool for tool in workspace if _is_client_tool(mapping(tool, "tool_config"), name)]
     attached = [tool for tool in candidates if text(tool, "id") in _tool_ids(agent)]
@@ -54,7 +54,7 @@ def _observe(name: ToolName, agent: Document, workspace: list[Document], wishes:
     )
     if attached:
         return _judged(check, f"tool {name} ({tool_id})", faults, mend)
-    why, verdict = _LOST[name]
+    why, verdict = _lost(name)
     found = f"without {name}" + (f", though the workspace has one ({tool_id})" if tool_id else "")
     return Observation(check, where, found, verdict, f"also {name}", why, mend)
 
@@ -73,16 +73,21 @@ def _judged(check: str, where: str, faults: list[_Fault], mend: PutTool | None =
     )
 
 
-def _faults(config: Document, name: ToolName, wishes: Wishes) -> Iterator[_Fault]:
+def _faults(config: Document, name: str, wishes: Wishes) -> Iterator[_Fault]:
     if config.get("expects_response") is not True:
         why = "The agent does not wait for the answer, and so never learns that something could not be done."
-        yield _Fault("expects_response false", "expects_response true", why, _LOST[name][1])
+        yield _Fault("expects_response false", "expects_response true", why, _lost(name)[1])
     there = mapping(config, "parameters", "properties")
     for parameter, schema in _properties(name, wishes).items():
         kind = mapping(there.get(parameter)).get("type")
-        if kind != schema["type"]:
+        if kind != schema.get("type"):
             found = f"parameter {parameter} {f'of type {kind}' if kind else 'missing'}"
-            yield _Fault(found, f"{parameter}: {schema['type']}", "The agent can't say what it wants.", Verdict.WARN)
+            yield _Fault(
+                found,
+                f"{parameter}: {schema.get('type', 'anything')}",
+                "The agent can't say what it wants.",
+                Verdict.WARN,
+            )
     if name == TRANSFER:
         yield from _target_faults(there, wishes)
 
@@ -102,7 +107,7 @@ def _target_faults(there: Document, wishes: Wishes) -> Iterator[_Fault]:
         yield _Fault("target does not list every team", wanted, why, Verdict.WARN)
 
 
-def _in_shape(config: Document, name: ToolName, wishes: Wishes) -> Document:
+def _in_shape(config: Document, name: str, wishes: Wishes) -> Document:
     """`config` with what is missing; what somebody has worded there stays."""
     ours = _described(name, wishes)
     parameters = mapping(config, "parameters")
@@ -110,7 +115,7 @@ def _in_shape(config: Document, name: ToolName, wishes: Wishes) -> Document:
     properties = dict(there)
     for parameter, schema in ours["parameters"]["properties"].items():
         kept = mapping(there.get(parameter))
-        if kept.get("type") == schema["type"]:
+        if kept and kept.get("type") == schema.get("type"):
             properties[parameter] = kept | ({"enum": schema["enum"]} if "enum" in schema else {})
         else:
             properties[parameter] = schema
@@ -130,16 +135,23 @@ def _in_shape(config: Document, name: ToolName, wishes: Wishes) -> Document:
     }
 
 
-def _described(name: ToolName, wishes: Wishes) -> Document:
+def _lost(name: str) -> tuple[str, Verdict]:
+    """What it means to be without this tool. One of the user's is missed as much as the transfer."""
+    return _LOST.get(name) or (f"The agent can't use {name}, an HTTP tool of its entry in AGENTS_FILE.", Verdict.FAIL)
+
+
+def _described(name: str, wishes: Wishes) -> Document:
+    if name in wishes.own_tools:
+        return wishes.own_tools[name].describe(name)
     # a single team needs no name: the relay takes the first
     return describe([name], wishes.targets if len(wishes.targets) > 1 else ())[0]
 
 
-def _properties(name: ToolName, wishes: Wishes) -> Document:
+def _properties(name: str, wishes: Wishes) -> Document:
     return mapping(_described(name, wishes), "parameters", "properties")
 
 
-def _is_client_tool(config: Document, name: ToolName) -> bool:
+def _is_client_tool(config: Document, name: str) -> bool:
     return config.get("name") == name and config.get("type", "client") == "client"
 
 

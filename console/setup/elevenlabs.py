@@ -52,8 +52,8 @@ class Terminal:
 async def set_up(options: argparse.Namespace, environ: Mapping[str, str], terminal: Terminal) -> int:
     """Exit status. Raises SetupError, SettingError, ApiError or OSError while nothing has been changed yet."""
     wishes = replace(Wishes.from_env(environ, options.line_rate), private=options.private)
-    wanted = Wanted(wishes, options.webhook_url, options.retries, options.leave)
     one = elsewhere(environ, "") if options.create else chosen_agent(environ, options.agent)
+    wanted = Wanted(wishes.of(one), options.webhook_url, options.retries, options.leave)
     if not one.agent.api_key:
         raise SettingError("ELEVENLABS_API_KEY", None, "a key of the agent's workspace")
     newcomer = _newcomer(options) if options.create else None

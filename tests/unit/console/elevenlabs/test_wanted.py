@@ -245,3 +245,43 @@ def test_without_any_agent_it_is_said_what_to_name():
         chosen_agent({}, "")
     with pytest.raises(SettingError, match="ELEVENLABS_BASE_URL"):
         configured_agents({"ELEVENLABS_BASE_URL": "ftp://x", "ELEVENLABS_AGENT_ID": "agent_1"})
+
+
+# --- tools of the user's ---
+
+ENTRY = """
+[agents.desk]
+id = "agent_1"
+[agents.desk.tools.order_status]
+description = "Look an order up."
+url = "https://shop.example/orders/{number}"
+parameters = { properties = { number = { type = "string", description = "Its number." } }, required = ["number"] }
+[agents.night]
+id = "agent_2"
+"""
+
+
+def order_status(agent, workspace, wishes):
+    (found,) = [one for one in observe_tools(agent, workspace, wishes) if one.check == "agent.order_status"]
+    return found
+
+
+def test_an_http_tool_of_an_entry_has_to_be_a_client_tool_of_that_agent(tmp_path):
+    """The relay runs it, and the model can only call what ElevenLabs knows of."""
+    (tmp_path / "agents.toml").write_text(ENTRY)
+    desk, night = configured_agents({"AGENTS_FILE": str(tmp_path / "agents.toml"), "ELEVENLABS_API_KEY": "k" * 20})
+    assert [one.check for one in observe_tools({}, [], Wishes().of(night)) if "order" in one.check] == []
+    wishes = Wishes().of(desk)
+    found = order_status({}, [], wishes)
+    assert (found.verdict, found.found) == (Verdict.FAIL, "without order_status")
+    config = found.mend.config
+    assert (config["type"], config["name"], config["expects_response"]) == ("client", "order_status", True)
+    assert config["description"] == "Look an order up."
+    assert config["parameters"]["required"] == ["number"]
+    attached = patched({}, [Put(("conversation_config", "agent", "prompt", "tool_ids"), ["tool_9"])])
+    workspace = [{"id": "tool_9", "tool_config": config}]
+    assert order_status(attached, workspace, wishes).verdict is Verdict.PASS
+    del config["parameters"]["properties"]["number"]
+    lacking = order_status(attached, workspace, wishes)
+    assert (lacking.verdict, lacking.found) == (Verdict.WARN, "parameter number missing")
+    assert lacking.mend.config["parameters"]["properties"]["number"]["type"] == "string"
