@@ -18,7 +18,7 @@ from sim.exotel_stream import LineFaults, LineRules, Spelling, Stream, StreamSta
 from sim.sound import Pcm
 from sim.timeline import Timeline
 
-LISTEN_S = 5.0  # longer than the apology that the relay plays when no agent can be had, before it ends the call
+LISTEN_S = 7.0  # longer than the apology that the relay plays when no agent can be had, before it ends the call
 PATIENCE_S = 8.0
 LONG_CALL_S = 65.0
 MAX_AHEAD_S = 0.5
