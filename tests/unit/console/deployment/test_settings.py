@@ -9,7 +9,7 @@ from console.deployment.addresses import Addresses
 from console.deployment.paste import paste_list
 from console.deployment.settings import of_environment, settings, terraform_variables
 from console.deployment.steps import Problems, StepError, missing_tools, wait_for
-from console.deployment.terraform import planned_problems
+from console.deployment.terraform import planned_problems, said
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path):
@@ -140,3 +140,27 @@ def test_an_environment_has_settings_of_its_own(tmp_path: Path):
     assert of_environment({}, tmp_path)["ELEVENLABS_AGENT_ID"] == "agent_front"
     staging = of_environment({"ENV": "staging"}, tmp_path)
     assert (staging["ELEVENLABS_AGENT_ID"], staging["ALARM_EMAIL"]) == ("agent_staging", "ops@example.com")
+
+
+NEVER_INITIALISED = """\x1b[31m╷\x1b[0m\x1b[0m
+\x1b[31m│\x1b[0m \x1b[0m\x1b[1m\x1b[31mError: \x1b[0m\x1b[0m\x1b[1mBackend initialization required\x1b[0m
+\x1b[31m│\x1b[0m \x1b[0m
+\x1b[31m│\x1b[0m \x1b[0m\x1b[0mReason: Initial configuration of the
+\x1b[31m│\x1b[0m \x1b[0mrequested backend "s3"
+\x1b[31m│\x1b[0m \x1b[0m
+\x1b[31m│\x1b[0m \x1b[0mThe "backend" is the interface that Terraform uses to store state.
+\x1b[31m╵\x1b[0m\x1b[0m
+"""
+
+
+def test_a_red_box_of_terraforms_becomes_one_line():
+    """Before a first plan `make doctor DEPLOYMENT=aws` printed twenty lines of box characters for one sentence."""
+    assert said(NEVER_INITIALISED) == (
+        'Backend initialization required: Reason: Initial configuration of the requested backend "s3"'
+    )
+    assert said("no box\n at all\n") == "no box at all"
+
+
+def test_a_file_of_settings_may_begin_with_the_mark_that_windows_editors_write(tmp_path):
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfELEVENLABS_AGENT_ID=agent_1\n")
+    assert settings({}, tmp_path / ".env") == {"ELEVENLABS_AGENT_ID": "agent_1"}
