@@ -7,3 +7,13 @@ else
 	$(BIN)/python -m tests.bench.refusal
 	$(BIN)/python -m tests.bench.resampling
 endif
+
+# Others' judges of likeness, in an environment of their own; pesq is compiled on the way.
+.cache/sound/.installed:
+	$(PYTHON) -m venv .cache/sound
+	.cache/sound/bin/pip install --quiet --disable-pip-version-check pesq==0.0.4 pystoi==0.4.1
+	@touch $@
+
+.PHONY: bench-sound
+bench-sound: $(VENV)/.installed-dev .cache/sound/.installed ## what the relay does to sound, in figures that must stay as good, and what each part costs
+	$(BIN)/python -m tests.bench.sound
