@@ -492,6 +492,21 @@ async def test_a_transfer_that_is_taken_back_is_not_stored(taken_back):
     await talk.stop()
 
 
+@pytest.mark.parametrize("too_late", [ToolCancelled("t1"), Interruption()], ids=["cancelled", "cut in"])
+@virtual
+async def test_a_transfer_that_is_being_stored_is_not_said_to_be_undone(too_late):
+    session = Session()
+    talk = Talk(session)
+    talk.destination.answer_after_s = 0.5
+    session.put(transfer())
+    await asyncio.sleep(0.2)
+    session.put(too_late)
+    await asyncio.sleep(0.5)
+    assert session.sent == [("t1", "the transfer is arranged: say a short goodbye, then end the call", False)]
+    assert (await talk.over())[0] is EndReason.TRANSFERRED
+    await talk.stop()
+
+
 @virtual
 async def test_a_settled_transfer_needs_no_end_of_the_turn():
     session = Session()

@@ -1,0 +1,77 @@
+"""Messages on the way to whichever agent has the call."""
+
+import asyncio
+
+from relay.logs import CallLog
+from relay.outbox import MAX_WAITING, Outbox
+from tests.support.virtual import virtual
+
+
+def keep(sent: list, name: str):
+    """A message that notes to whom it went."""
+
+    async def send(session) -> None:
+        sent.append((name, session))
+
+    return send
+
+
+async def deliver(outbox: Outbox, session: str) -> None:
+    """Let `session` take what there is for it."""
+    task = asyncio.create_task(outbox.deliver(session))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait([task])
+
+
+@virtual
+async def test_what_is_for_one_agent_reaches_no_other():
+    """A tool's answer that waits behind a key when its agent dies would name a call that the next agent never made."""
+    outbox, sent = Outbox(CallLog("c", "s")), []
+    outbox.post(keep(sent, "key"))
+    outbox.post(keep(sent, "answer"), session="first")
+    outbox.post(keep(sent, "another key"))
+    await deliver(outbox, "second")
+    assert sent == [("key", "second"), ("another key", "second")]
+    await deliver(outbox, "first")
+    assert len(sent) == 2
+
+
+@virtual
+async def test_what_comes_while_an_agent_takes_messages_is_sent_at_once():
+    outbox, sent = Outbox(CallLog("c", "s")), []
+    task = asyncio.create_task(outbox.deliver("first"))
+    await asyncio.sleep(1)
+    outbox.post(keep(sent, "key"))
+    await asyncio.sleep(0.01)
+    assert sent == [("key", "first")]
+    task.cancel()
+    await asyncio.wait([task])
+
+
+@virtual
+async def test_too_many_messages_cost_the_oldest_and_one_line_in_the_log(caplog):
+    outbox, sent = Outbox(CallLog("c", "s")), []
+    for number in range(MAX_WAITING + 10):
+        outbox.post(keep(sent, str(number)))
+    await deliver(outbox, "first")
+    assert [name for name, _ in sent] == [str(number) for number in range(10, MAX_WAITING + 10)]
+    assert [getattr(line, "event", "") for line in caplog.records] == ["agent_messages_dropped"]
+
+
+@virtual
+async def test_a_message_that_fails_stays_for_the_next_agent():
+    outbox, sent = Outbox(CallLog("c", "s")), []
+
+    async def fails_for_the_first(session) -> None:
+        if session == "first":
+            raise ConnectionError
+        sent.append(session)
+
+    outbox.post(fails_for_the_first)
+    outbox.post(keep(sent, "key"))
+    try:
+        await outbox.deliver("first")
+    except ConnectionError:
+        await deliver(outbox, "second")
+    assert sent == ["second", ("key", "second")]
