@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from common.env import SettingError
+from relay.agents import HOSTED
 from relay.app import create_app
 from relay.settings import Settings
 from sim.agent_script import AgentScript, Reply, ToolUse
@@ -20,7 +21,7 @@ from sim.vendors.speech import FakeSpeechServices
 from tests.integration.agents.world import Entry, lines_heard, world
 from tests.support.virtual import virtual
 
-KEYS = {f"{vendor}_API_KEY": "key_of_nobody" for vendor in ("OPENAI", "DEEPGRAM", "GEMINI")}
+KEYS = {vendor.key_env: "key_of_nobody" for vendor in HOSTED.values()}
 FINISHED = When.AGENT_FINISHED
 
 
