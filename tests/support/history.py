@@ -97,10 +97,10 @@ def in_order() -> list[Delivery]:
     return [Delivery(name, None, after=False) for name in names]
 
 
-def shuffled(seed: int, *, deaths: bool = False) -> list[Delivery]:
-    """Everything one to three times in some order; with `deaths` about every third try ends in the middle."""
+def shuffled(seed: int, *, most: int = 1, deaths: bool = False) -> list[Delivery]:
+    """Everything one to `most` times in some order; with `deaths` about every third try ends in the middle."""
     chosen = random.Random(seed)
-    names = [name for name in HISTORY if name not in FIRST for _ in range(chosen.randint(1, 3))]
+    names = [name for name in HISTORY if name not in FIRST for _ in range(chosen.randint(1, most))]
     chosen.shuffle(names)
 
     def death() -> int | None:
