@@ -48,6 +48,9 @@ class Drop(msgspec.Struct, tag_field="do", tag="drop", forbid_unknown_fields=Tru
 
 Wish = Dial | Press | Mute | Network | HangUp | Drop
 
+PROBE = "probe-"
+"""Marks with which the relay finds out how far the line is (relay/heard.py): one a second, nothing for a person."""
+
 read_wish = msgspec.json.Decoder(Wish).decode
 
 
@@ -55,6 +58,8 @@ def happened(what: LineEvent | FirstAudio | BargeIn, at_ms: float) -> dict[str, 
     """An event as the page is told; None for what it learns from the levels anyway."""
     match what:
         case Queued():
+            return None
+        case Marked(name) | Echoed(name) if name.startswith(PROBE):
             return None
         case Marked(name):
             return {"is": "mark", "at_ms": at_ms, "name": name}

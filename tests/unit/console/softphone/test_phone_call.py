@@ -5,6 +5,7 @@ import asyncio
 from console.softphone.address import Address
 from console.softphone.call import PhoneCall
 from console.softphone.line import Cleared, Echoed, Marked
+from console.softphone.messages import PROBE, happened
 from sim import virtual_time
 from sim.heard import find_line
 from tests.support.relay_world import relay_world
@@ -19,7 +20,7 @@ def test_a_call_is_heard_marked_saved_and_hung_up(tmp_path):
                 address, 16000, from_="09876500001", to="08047100002", on_beat=beats.append, on_line=events.append
             )
             running = asyncio.create_task(call.run(lambda: None))
-            await world.until(lambda: any(isinstance(event, Echoed) for event in events))
+            await world.until(lambda: any(isinstance(event, Echoed) and happened(event, 0) for event in events))
             call.handset.hang_up()
             ended = await running
             await world.until(lambda: (tmp_path / "logs" / f"{call.call_sid}.json").exists())
@@ -30,7 +31,9 @@ def test_a_call_is_heard_marked_saved_and_hung_up(tmp_path):
     assert (ended.by, record["end_reason"]) == ("caller", "caller_hung_up")
     assert conversation.variables["tenant"] == "acme"
     assert beats[0].found == []
-    assert [type(event) for event in events if isinstance(event, Marked | Echoed | Cleared)] == [Marked, Echoed]
+    told = [event for event in events if isinstance(event, Marked | Echoed | Cleared) and happened(event, 0)]
+    assert [type(event) for event in told] == [Marked, Echoed], "the relay's own probes are not told"
+    assert any(isinstance(event, Echoed) and event.name.startswith(PROBE) for event in events)
     heard = find_line(call.playout.heard(ended.duration_s), 16000, "agent_greeting")
     assert heard is not None
     assert heard.is_whole
