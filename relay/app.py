@@ -4,13 +4,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Final, Literal
+from typing import Final
 
 from aiohttp import web
 
 from common.trace import enabled
-from relay import exotel
-from relay.access import Gate, Refusal, socket_url
+from relay.access import Gate
 from relay.agents import VENDORS
 from relay.agents.roster import AgentSpec, Roster
 from relay.agents.seam import AgentSession
@@ -22,8 +21,8 @@ from relay.echo_guard import EchoPool
 from relay.ecs import Ecs
 from relay.events import Events, FolderDestination, HttpDestination
 from relay.http_tools import own_tools
-from relay.line import UNSENT_LIMIT, Line, await_start
-from relay.logs import LineLimit, log
+from relay.logs import log
+from relay.media import MediaSocket
 from relay.metrics import Metrics
 from relay.operating import Operating
 from relay.outgoing import outgoing
@@ -36,10 +35,6 @@ from relay.task_protection import TaskProtection
 from relay.tracing import CallTracing
 from relay.watch import Watch
 
-MEDIA_PATHS: Final = ("/v1/convai/conversation/exotel", "/media")  # both of the original bridge's
-# Sockets beyond MAX_CALLS, in case one is Exotel's retry of a handshake: which call it replaces is known at `start`.
-_RETRY_PLACES: Final = 1
-_REFUSAL_LINES: Final = 10  # a second and reason: who guesses tokens must not fill the log
 _SHUTDOWN_GRACE: Final = 9.0  # for the hand-overs and their events: Cloud Run kills ten seconds after SIGTERM
 
 
@@ -59,14 +54,13 @@ class Relay:
         self.sounds = Sounds(settings, self.roster)
         self.calls: dict[str, Call] = {}
         self.draining = False
-        self._ending = False
+        self.ending = False
         self.streams = 0
         self.leave = asyncio.Event()
         """Set when there is nothing left to do here."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._leave_by = 0.0
-        self._refusal_lines = LineLimit(_REFUSAL_LINES)
         metrics = self.metrics
         self._tracing = CallTracing(settings.environ) if enabled(settings.environ) else None
         metrics.watch("relay_calls", "Media sockets open now", lambda: self.streams)
@@ -98,7 +92,7 @@ class Relay:
                 echo_pool=echo_pool,
                 tracing=self._tracing,
             )
-            self._vendor_context = VendorContext(http, settings, self._new_session, self.rest_calls)
+            self._vendor_context = VendorContext(http, settings, self.new_session, self.rest_calls)
             self._protection = TaskProtection(http, settings.ecs_agent_uri)
             retire, leave = self._protection.retire, self.leave.set
             ecs = Ecs(http, settings.environ)
@@ -131,7 +125,7 @@ class Relay:
         with suppress(TimeoutError):
             async with asyncio.timeout(self.settings.drain_s):
                 await self._idle.wait()
-        self._ending = True  # a socket that was let in may say `start` only now
+        self.ending = True  # a socket that was let in may say `start` only now
         for call in list(self.calls.values()):
             call.end(EndReason.SHUTDOWN, "the relay was stopped")
         with suppress(TimeoutError):
@@ -149,100 +143,20 @@ class Relay:
     def _queued_s(self) -> float:
         return sum(call.queued_s for call in self.calls.values())
 
-    # --- the media socket ---
+    # --- what the media socket needs ---
 
-    async def media(self, request: web.Request) -> web.StreamResponse:
-        """A call, or for a plain GET the URL of the socket (exotel.md 1.12)."""
-        tail = request.match_info.get("tail", "")
-        verdict = self.gate.judge([part for part in tail.split("/") if part], request.headers.get("Authorization"))
-        if isinstance(verdict, Refusal):
-            return self._refuse(verdict)
-        ws: web.WebSocketResponse[Literal[False]] = web.WebSocketResponse(
-            compress=False,
-            max_msg_size=exotel.MAX_MESSAGE,
-            decode_text=False,
-            timeout=2.0,
-            writer_limit=UNSENT_LIMIT,
-        )
-        if not ws.can_prepare(request):
-            return web.json_response({"url": socket_url(request, self.settings)}, headers={"Cache-Control": "no-store"})
-        if self.draining:
-            return self._refuse(Refusal(503, "draining"))
-        if self.streams >= self.settings.max_calls + _RETRY_PLACES:
-            return self._refuse(Refusal(503, "full"))
-        self._count(+1)
-        try:
-            await ws.prepare(request)
-            wish = verdict.alias or request.query.get("agent_id") or request.query.get("agentId") or ""
-            await self._carry(Line(ws, request.transport), wish)
-        finally:
-            self._count(-1)
-        return ws
-
-    async def _carry(self, line: Line, wish: str) -> None:
-        # most calls get the agent that the URL or the default names: it is prepared before `start` comes
-        presumed = self.roster.find(wish or self.roster.default)
-        prepared = self._prepare(presumed) if presumed else None
-        start = await await_start(line, self.settings.start_timeout_s)
-        if start is None:
-            self.metrics.refused.labels("no_start").inc()
-        else:
-            name = wish or start.custom_parameters.get("agent_id") or start.custom_parameters.get("agentId") or ""
-            asked_for = name or self.roster.default
-            spec = self.roster.find(asked_for)
-
-            def new_session(agent: AgentSpec) -> AgentSession:
-                nonlocal prepared
-                if prepared is not None and agent == presumed:
-                    session, prepared = prepared, None
-                    return session
-                return self._new_session(agent.alias)
-
-            call = Call(line, start, self.services, asked_for=asked_for, spec=spec, new_session=new_session)
-            self._admit(call, start.call_sid)
-            await call.run()
-        if prepared is not None:
-            await prepared.close()
-        await line.close()
-
-    def _prepare(self, agent: AgentSpec) -> AgentSession | None:
-        try:
-            session = self._new_session(agent.alias)
-            session.prepare()
-        except Exception as error:  # noqa: BLE001 - a bot is code of the user's
-            log.error("%s could not be prepared", agent.alias, exc_info=error, extra={"event": "defect"})
-            return None  # the call will find out, and has its fallbacks
-        return session
-
-    def _admit(self, call: Call, call_sid: str) -> None:
-        """End a call at once that came too late or is one too many; it is reported like any other."""
-        if self._ending:
-            call.end(EndReason.SHUTDOWN, "the relay was stopped")
-        elif self.streams > self.settings.max_calls and call_sid not in self.calls:
-            self._note_refusal("full")
-            call.end(EndReason.AGENT_FAILED, f"the relay is full: MAX_CALLS is {self.settings.max_calls}")
-
-    def _new_session(self, alias: str) -> AgentSession:
+    def new_session(self, alias: str) -> AgentSession:
+        """A session with the agent of this alias."""
         return self._agents[alias](self._vendor_context)
 
-    def _count(self, change: int) -> None:
+    def count(self, change: int) -> None:
+        """A media socket more, or one less."""
         self.streams += change
         if self.streams:
             self._idle.clear()
         else:
             self._idle.set()
         self._protection.count_changed(self.streams)
-
-    def _note_refusal(self, reason: str) -> None:
-        self.metrics.refused.labels(reason).inc()
-        unlogged = self._refusal_lines.take(reason)
-        if unlogged is not None:
-            log.warning("call refused", extra={"event": "call_refused", "reason": reason, "unlogged": unlogged})
-
-    def _refuse(self, refusal: Refusal) -> web.Response:
-        self._note_refusal(refusal.reason)
-        headers = {"WWW-Authenticate": "Basic"} if refusal.status == 401 else {}
-        return web.json_response({"error": refusal.reason}, status=refusal.status, headers=headers)
 
 
 RELAY: Final = web.AppKey("relay", Relay)
@@ -254,9 +168,7 @@ def create_app(settings: Settings) -> web.Application:
     app = web.Application(client_max_size=64 * 1024)
     app[RELAY] = relay
     app.cleanup_ctx.append(relay.lifespan)
-    for path in MEDIA_PATHS:
-        app.router.add_get(path, relay.media)
-        app.router.add_get(path + "/{tail:.*}", relay.media)
+    app.router.add_routes(MediaSocket(relay).routes())
     app.router.add_routes(Operating(relay).routes())
     app.router.add_post(REST_PATH, relay.rest_calls.update)
     if relay.gate.open:

@@ -8,8 +8,8 @@ from yarl import URL
 
 from console.checks.finding import Finding, Verdict
 from console.checks.subject import Subject
-from relay.app import MEDIA_PATHS
 from relay.exotel import LINE_RATES
+from relay.media import MEDIA_PATHS
 from sim.exotel import MAX_CUSTOM_PARAMETERS, MAX_QUERY_CHARACTERS
 
 RATES = tuple(map(str, sorted(LINE_RATES)))

@@ -1,0 +1,123 @@
+"""The media socket: who comes in, with which agent, until the call is over."""
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from aiohttp import web
+
+from relay import exotel
+from relay.access import Refusal, socket_url
+from relay.agents.roster import AgentSpec
+from relay.agents.seam import AgentSession
+from relay.call import Call
+from relay.line import UNSENT_LIMIT, Line, await_start
+from relay.logs import LineLimit, log
+from relay.records import EndReason
+
+if TYPE_CHECKING:
+    from relay.app import Relay
+
+MEDIA_PATHS: Final = ("/v1/convai/conversation/exotel", "/media")  # both of the original bridge's
+# Sockets beyond MAX_CALLS, in case one is Exotel's retry of a handshake: which call it replaces is known at `start`.
+_RETRY_PLACES: Final = 1
+_REFUSAL_LINES: Final = 10  # a second and reason: who guesses tokens must not fill the log
+
+
+class MediaSocket:
+    """Lets calls in and carries them."""
+
+    def __init__(self, relay: "Relay") -> None:
+        self._relay = relay
+        self._refusal_lines = LineLimit(_REFUSAL_LINES)
+
+    def routes(self) -> list[web.RouteDef]:
+        """Both paths, alone and with token and alias behind."""
+        return [web.get(path + tail, self.answer) for path in MEDIA_PATHS for tail in ("", "/{tail:.*}")]
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """A call, or for a plain GET the URL of the socket (exotel.md 1.12)."""
+        relay = self._relay
+        tail = request.match_info.get("tail", "")
+        verdict = relay.gate.judge([part for part in tail.split("/") if part], request.headers.get("Authorization"))
+        if isinstance(verdict, Refusal):
+            return self._refuse(verdict)
+        ws: web.WebSocketResponse[Literal[False]] = web.WebSocketResponse(
+            compress=False,
+            max_msg_size=exotel.MAX_MESSAGE,
+            decode_text=False,
+            timeout=2.0,
+            writer_limit=UNSENT_LIMIT,
+        )
+        if not ws.can_prepare(request):
+            return web.json_response(
+                {"url": socket_url(request, relay.settings)}, headers={"Cache-Control": "no-store"}
+            )
+        if relay.draining:
+            return self._refuse(Refusal(503, "draining"))
+        if relay.streams >= relay.settings.max_calls + _RETRY_PLACES:
+            return self._refuse(Refusal(503, "full"))
+        relay.count(+1)
+        try:
+            await ws.prepare(request)
+            wish = verdict.alias or request.query.get("agent_id") or request.query.get("agentId") or ""
+            await self._carry(Line(ws, request.transport), wish)
+        finally:
+            relay.count(-1)
+        return ws
+
+    async def _carry(self, line: Line, wish: str) -> None:
+        relay = self._relay
+        # most calls get the agent that the URL or the default names: it is prepared before `start` comes
+        presumed = relay.roster.find(wish or relay.roster.default)
+        prepared = self._prepared(presumed) if presumed else None
+        start = await await_start(line, relay.settings.start_timeout_s)
+        if start is None:
+            relay.metrics.refused.labels("no_start").inc()
+        else:
+            name = wish or start.custom_parameters.get("agent_id") or start.custom_parameters.get("agentId") or ""
+            asked_for = name or relay.roster.default
+            spec = relay.roster.find(asked_for)
+
+            def new_session(agent: AgentSpec) -> AgentSession:
+                nonlocal prepared
+                if prepared is not None and agent == presumed:
+                    session, prepared = prepared, None
+                    return session
+                return relay.new_session(agent.alias)
+
+            call = Call(line, start, relay.services, asked_for=asked_for, spec=spec, new_session=new_session)
+            self._admit(call, start.call_sid)
+            await call.run()
+        if prepared is not None:
+            await prepared.close()
+        await line.close()
+
+    def _prepared(self, agent: AgentSpec) -> AgentSession | None:
+        relay = self._relay
+        try:
+            session = relay.new_session(agent.alias)
+            session.prepare()
+        except Exception as error:  # noqa: BLE001 - a bot is code of the user's
+            log.error("%s could not be prepared", agent.alias, exc_info=error, extra={"event": "defect"})
+            return None  # the call will find out, and has its fallbacks
+        return session
+
+    def _admit(self, call: Call, call_sid: str) -> None:
+        """End a call at once that came too late or is one too many; it is reported like any other."""
+        relay = self._relay
+        if relay.ending:
+            call.end(EndReason.SHUTDOWN, "the relay was stopped")
+        elif relay.streams > relay.settings.max_calls and call_sid not in relay.calls:
+            self._note_refusal("full")
+            call.end(EndReason.AGENT_FAILED, f"the relay is full: MAX_CALLS is {relay.settings.max_calls}")
+
+    def _note_refusal(self, reason: str) -> None:
+        relay = self._relay
+        relay.metrics.refused.labels(reason).inc()
+        unlogged = self._refusal_lines.take(reason)
+        if unlogged is not None:
+            log.warning("call refused", extra={"event": "call_refused", "reason": reason, "unlogged": unlogged})
+
+    def _refuse(self, refusal: Refusal) -> web.Response:
+        self._note_refusal(refusal.reason)
+        headers = {"WWW-Authenticate": "Basic"} if refusal.status == 401 else {}
+        return web.json_response({"error": refusal.reason}, status=refusal.status, headers=headers)
