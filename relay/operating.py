@@ -1,16 +1,12 @@
-"""What operators ask a relay: is it alive, does it take calls, its metrics, and the ambience of its calls."""
+"""What operators ask a relay: is it alive, does it take calls, its metrics, and a hand on its calls."""
 
-import asyncio
-import json
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from common.credentials import bearer_matches
 from relay.access import may_operate
-from relay.control import AmbienceChange
+from relay.live_control import LiveControl
 from relay.metrics import CONTENT_TYPE
-from relay.server import REQUEST_PATIENCE
 
 if TYPE_CHECKING:
     from relay.app import Relay
@@ -30,8 +26,7 @@ class Operating:
             web.get("/ready", self.ready),
             web.get("/balance", self.balance),
             web.get("/metrics", self.metrics),
-            web.get("/bg-sound", self.bg_sound),
-            web.post("/bg-sound", self.bg_sound),
+            *LiveControl(self._settings.control_token, self._relay.calls).routes(),
         ]
 
     async def health(self, request: web.Request) -> web.Response:
@@ -58,40 +53,6 @@ class Operating:
         if not may_operate(request, self._settings):
             return _unauthorized()
         return web.Response(body=self._relay.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
-
-    async def bg_sound(self, request: web.Request) -> web.Response:
-        """The ambience of one call by `call_sid`, or of all calls on this relay (design D10)."""
-        if not self._settings.control_token:
-            return web.json_response({"error": "control is off: set CONTROL_TOKEN"}, status=403)
-        if not bearer_matches(request.headers.get("Authorization"), self._settings.control_token):
-            return _unauthorized()
-        calls = self._relay.calls
-        if request.method == "GET":
-            return web.json_response({"active_calls": len(calls), "calls": self._ambiences()})
-        try:
-            async with asyncio.timeout(REQUEST_PATIENCE):
-                body = await request.json(loads=json.loads)
-            change = AmbienceChange.parse(body if isinstance(body, dict) else {})
-        except TimeoutError:
-            return web.json_response({"error": f"expected the body within {REQUEST_PATIENCE:g} s"}, status=408)
-        except (ValueError, RecursionError) as error:
-            return web.json_response({"error": f"expected a JSON object: {error}"}, status=400)
-        call_sid = body.get("call_sid")
-        if call_sid is not None and not isinstance(call_sid, str):
-            return web.json_response({"error": "call_sid: expected a string"}, status=400)
-        if call_sid is not None and call_sid not in calls:
-            return web.json_response({"error": "no such call on this relay"}, status=404)
-        chosen = [calls[call_sid]] if call_sid is not None else list(calls.values())
-        for call in chosen:
-            call.change_ambience(change)
-        return web.json_response({"updated_calls": len(chosen)})
-
-    def _ambiences(self) -> dict[str, Any]:
-        return {
-            call_sid: {"enabled": track.enabled, "volume": track.volume} if track else None
-            for call_sid, call in self._relay.calls.items()
-            for track in (call.playout.ambience,)
-        }
 
     def _answer(
         self, request: web.Request, said: dict[str, Any], details: dict[str, Any], status: int = 200

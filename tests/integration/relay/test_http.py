@@ -238,7 +238,7 @@ async def test_what_does_not_finish_in_time_is_handed_over_with_its_event(tmp_pa
 
 
 @virtual
-async def test_the_ambience_is_controlled_over_http(tmp_path):
+async def test_the_ambience_is_controlled_over_http(tmp_path, caplog):
     settings = {"ambience": "office", "control_token": "c0ntrol"}
     async with relay_world(tmp_path, settings=settings) as world:
         headers = {"Authorization": "Bearer c0ntrol"}
@@ -260,6 +260,8 @@ async def test_the_ambience_is_controlled_over_http(tmp_path):
         assert await post({"volume": 0.5}, headers={"Authorization": "Bearer wrong"}) == 401
         assert await post({"volume": 0.5}, headers={}) == 401
         result = await call
+        (line,) = [entry for entry in caplog.records if getattr(entry, "event", "") == "control"]
+        assert (line.call_sid, line.action) == ("one", "ambience")
         last = result.heard[8000 * 8 : 8000 * 11]
         assert not last.any()
         assert result.heard[8000 * 4 : 8000 * 5].any()
