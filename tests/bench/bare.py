@@ -22,7 +22,7 @@ _decode = msgspec.json.Decoder().decode
 class Bare:
     """One call after another, all at once."""
 
-    def __init__(self, http: aiohttp.ClientSession, agent_url: str, frame_ms: int) -> None:
+    def __init__(self, http: aiohttp.ClientSession, agent_url: str, frame_ms: int = 40) -> None:
         self._http = http
         self._agent_url = agent_url
         self._frame_ms = frame_ms
