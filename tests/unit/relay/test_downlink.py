@@ -218,3 +218,14 @@ async def test_an_interruption_makes_room_at_once():
     await waiting
     assert asyncio.get_running_loop().time() <= 1.1
     assert playout.queued_samples == 4000
+
+
+@virtual
+async def test_the_pacer_is_told_how_much_of_the_line_s_sound_has_come():
+    """It learns from that how the agent sends its speech."""
+    playout, ear = Playout(), Ear()
+    downlink = Downlink(playout, ear, LINE)
+    downlink.attach(AudioFormat(Encoding.PCM, 16000))
+    await downlink.say("u1", sound_of(AudioFormat(Encoding.PCM, 16000), 1.5))
+    assert [name for name, _ in ear.said_samples] == ["u1", "u1"]
+    assert sum(samples for _, samples in ear.said_samples) == pytest.approx(12_000, abs=20)

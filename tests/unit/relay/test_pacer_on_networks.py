@@ -214,3 +214,19 @@ def test_an_hour_with_another_clock(drift_ppm):
     assert desk.line.holes() == []
     held = [frame.start - frame.sent_at for frame in desk.line.frames[500:]]
     assert max(held) <= 0.13
+
+
+def test_an_agent_on_a_late_line_is_still_speaking_until_it_was_heard():
+    """Taken for silent, an agent whom the caller cuts in on would not be stopped."""
+    network = Network(0.02, stalls=((20.0, 3.0),))
+    speaking = []
+
+    async def story(desk):
+        await until(19)
+        desk.say("u1", speech(3.5), complete=False)  # all of it was sent before the line was known to be late
+        for at in (25.2, 26.5):
+            await until(at)
+            speaking.append(desk.pacer.speaking)
+
+    on(network, story)
+    assert speaking == [True, False]

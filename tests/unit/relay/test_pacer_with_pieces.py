@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from relay.audio.ambience import AmbienceTrack
+from relay.audio.edges import fade_out
 from relay.framing import Framing
 from tests.unit.relay.test_pacer import RATE, Desk, at_desk, now, speech, stall, until
 
@@ -109,3 +110,22 @@ def test_a_busy_loop_is_answered_with_more_reserve():
     desk = at_desk(story, framing=FRAMING, ambience=0.5)
     assert desk.quality.gaps <= 2
     assert desk.pacer._lead.seconds >= 0.1
+
+
+def test_what_fades_out_behind_an_interruption_is_what_would_have_come_next():
+    sound = np.frombuffer(speech(3.0), np.int16)
+
+    async def story(desk):
+        await until(1)
+        desk.say("u1", sound.tobytes())
+        await until(2.017)
+        desk.pacer.interrupt()
+        await until(4)
+
+    desk = at_desk(story, framing=FRAMING)
+    heard = desk.line.heard()
+    began = next(at for at in range(RATE, 2 * RATE) if heard[at] == sound[0] != 0)
+    edge = desk.line.frames[-1]
+    at = round(edge.start * RATE) - began
+    expected = fade_out(sound[at : at + 40].tobytes(), 40)
+    assert edge.pcm[:80] == expected
