@@ -56,7 +56,11 @@ def test_the_installed_command_plays_without_a_clone(wheel, tmp_path):
         [*command, "demo", "greeting_goodbye"], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert played.returncode == 0, played.stdout + played.stderr
-    assert (tmp_path / "out" / "greeting_goodbye" / "call.wav").stat().st_size > 50_000
+    demo = tmp_path / "out" / "greeting_goodbye"
+    assert (demo / "call.wav").stat().st_size > 50_000
+    [record] = (demo / "data" / "logs").iterdir()
+    sound = demo / "data" / "audio" / f"{record.stem}.wav"
+    assert sound.read_bytes() == (demo / "call.wav").read_bytes(), "the explorer plays the call from here"
 
 
 def test_a_command_without_its_libraries_names_the_extra(wheel, tmp_path):
