@@ -8,7 +8,7 @@ import pytest
 
 from functions.common.store import open_store
 from tests.support import calls
-from tests.support.history import deliver, in_order, kept, records, shuffled
+from tests.support.history import FIRST, deliver, in_order, kept, records, shuffled
 from tests.support.memory_store import MemoryStore
 from tests.support.processes import BARE, ROOT, aws_environment
 
@@ -46,6 +46,9 @@ def test_processes_that_race_and_one_that_is_killed(place, model, monkeypatch):
     url, environment = place
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
+    store = open_store(url)
+    for delivery in in_order()[: 1 + len(FIRST)]:  # whom an answer names goes by what is known when Exotel asks
+        deliver(delivery, store)
     command = [sys.executable, "-m", "tests.support.history", url]
     racing = [
         subprocess.Popen(
@@ -62,7 +65,6 @@ def test_processes_that_race_and_one_that_is_killed(place, model, monkeypatch):
         process.communicate(timeout=120)
     victim.communicate(timeout=10)
     assert [process.returncode for process in racing[1:]] == [0, 0]
-    store = open_store(url)
     assert records(store) == records(model)
     assert kept(store) == kept(model)
     for later in (10, 1000, 5000):
