@@ -19,6 +19,8 @@ LEAST_DELAY: Final = 0.04
 MOST_DELAY: Final = 1.0
 LOOK_SECONDS: Final = 1.0
 _SURE: Final = 10.0  # a peak of so many times the spread of all places; two voices reach 9.5
+_FAINTEST_DB: Final = -42.0  # nobody hears it
+_LOUDEST_DB: Final = 6.0  # … and that would be no echo but another sound
 _AUDIBLE_DB: Final = -65.0
 _BACK_SHARE: Final = 0.15  # of the second something must have come back: of less, any sound is like any other
 _LOUD_BELOW_DB: Final = 15.0
@@ -80,7 +82,11 @@ class EchoMeter:
         delays = np.concatenate([places[-self._reach :], places[:1]])
         least = round(LEAST_DELAY * self._rate_hz)
         best = least + int(np.argmax(delays[least:]))
-        if delays[best] < _SURE * float(np.std(delays)):
+        level_db = self._level_db(played, heard, best)
+        # An agent that repeats the caller is alike too, but later: what comes before it was played is no echo of it.
+        earlier = places[-self._reach - self._look + 1 : -self._reach + least].max()
+        likely = delays[best] >= max(_SURE * float(np.std(delays)), earlier)
+        if not likely or not _FAINTEST_DB <= level_db <= _LOUDEST_DB:
             self._candidate = None
             return self.echo
         delay, before = best / self._rate_hz, self._candidate
@@ -88,7 +94,7 @@ class EchoMeter:
         if before is not None and abs(delay - before) <= _SAME:
             if self.echo is not None and abs(delay - self.echo.delay) > _SAME:
                 self._levels.clear()
-            self._levels.append(self._level_db(played, heard, best))
+            self._levels.append(level_db)
             self.echo = Echo(delay, round(float(np.median(self._levels)), 1))
         return self.echo
 

@@ -30,5 +30,10 @@ def sequence_of(payload: bytes, expected: int, *, law: str) -> int:
     return expected + (round(sample / _STEP) + LEVELS // 2 - expected) % LEVELS
 
 
+def is_silence(sequence: int) -> bool:
+    """Whether its level is that of silence."""
+    return _level(sequence) == 0
+
+
 def _level(sequence: int) -> int:
     return (sequence % LEVELS - LEVELS // 2) * _STEP

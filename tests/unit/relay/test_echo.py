@@ -129,6 +129,21 @@ def test_nothing_is_found_where_there_is_none(seed):
         assert not any(looks(AGENT, heard))
 
 
+def test_what_comes_back_much_louder_than_it_was_played_is_another_sound():
+    """Test equipment and hold music: likeness without a plausible level is chance, and nothing is muted for it."""
+    quiet = AGENT // 8
+    assert not any(looks(quiet, on_the_line(quiet, LineEcho(level_db=15))))
+    assert looks(quiet, on_the_line(quiet, LineEcho(level_db=-6)))[-1] is not None
+
+
+@pytest.mark.parametrize("later_ms", [20, 100, 300, 900])
+def test_an_agent_that_repeats_the_caller_is_no_echo(later_ms):
+    """A voice is like itself a few periods later as well; the echo bot lost a third of the caller's words to that."""
+    said = np.concatenate([spoken(name, RATE) for name in ("caller_bill", "caller_complaint", "caller_interrupts")])
+    repeated = np.concatenate([np.zeros(later_ms * RATE // 1000, np.int16), said])[: len(said)]
+    assert not any(looks(repeated, said))
+
+
 def test_a_quiet_agent_is_not_looked_for():
     assert not any(looks(np.zeros_like(AGENT), on_the_line(AGENT, LineEcho())))
 
