@@ -43,6 +43,7 @@ defaults
     timeout client 60s
     timeout server 60s
     timeout tunnel 1h
+    timeout check 20s
 frontend public
     bind 127.0.0.1:{port} ssl crt {certificate}
     default_backend relays
