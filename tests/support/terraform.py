@@ -120,7 +120,8 @@ def resources(module: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, A
     """Address, type and values of every managed resource of a `root_module` and what it calls; addresses as in ours."""
     for one in module.get("resources", []):
         if one["mode"] == "managed":
-            yield one["address"].removeprefix("module.bridge."), one["type"], one["values"]
+            # of a thing that is planned and of which nothing is known yet there are no values
+            yield one["address"].removeprefix("module.bridge."), one["type"], one.get("values", {})
     for child in module.get("child_modules", []):
         yield from resources(child)
 
