@@ -233,6 +233,7 @@ def start_relay(scratch: Path, agents: dict[str, tuple[Vendor, int]], log: Path)
         "AGENTS_FILE": str(scratch / "agents.toml"),
         "STORE": f"file:{scratch}/data",
         "BACKGROUND_SOUND_FILE": "office",
+        "ECHO_CALLS": "0",  # frames that are levels are like each other: no voice is
         "MAX_CALLS": "10000",
         "DRAIN_SECONDS": "0",
         **{vendor.key_env: "key_of_nobody" for name, vendor in HOSTED.items() if name != "elevenlabs"},

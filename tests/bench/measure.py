@@ -84,6 +84,7 @@ def _subject(case: Case, agent_port: int, python: str, scratch: Path, trust: Pat
         "ELEVENLABS_BASE_URL": f"http{host}",
         "STORE": f"file:{scratch}/data",
         "MAX_CALLS": "10000",
+        "ECHO_CALLS": "0",  # frames that are levels are like each other: no voice is
         "FRAME_MS": str(case.frame_ms),
         "DRAIN_SECONDS": "0",
     }

@@ -57,6 +57,7 @@ async def measure(calls: int, folder: Path) -> tuple[Samples, Samples, list[floa
         "ELEVENLABS_AGENT_ID": "bench",
         "ELEVENLABS_BASE_URL": f"http://localhost:{await load.listen(None)}",
         "BACKGROUND_SOUND_FILE": "office",
+        "ECHO_CALLS": "0",  # frames that are levels are like each other: no voice is
         "STORE": f"file:{folder}/data",
         "MAX_CALLS": str(calls),
         "DRAIN_SECONDS": "0",

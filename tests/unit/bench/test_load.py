@@ -33,6 +33,7 @@ async def carry(tmp_path):
                         elevenlabs_agent_id="bench",
                         elevenlabs_base_url=f"http://localhost:{agent_port}",
                         ambience="office",
+                        echo_calls=0,  # frames that are levels are like each other: no voice is
                         store=tmp_path,
                     )
                 )
