@@ -6,6 +6,8 @@ published fixes in. What this can't see is a hole that Debian has not fixed yet.
 
 import json
 import lzma
+import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,8 +20,8 @@ from urllib.request import urlopen
 from debian_inspector.debcon import get_paragraphs_data
 from debian_inspector.version import Version
 
-ARCHIVE = "https://deb.debian.org/debian-security"
 TIMEOUT_S = 60.0
+APT = Path("/etc/apt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,18 @@ def held(bill: Mapping[str, Any]) -> list[Package]:
     return found
 
 
-def fixed(release: str, architecture: str, archive: str = ARCHIVE) -> dict[str, Version]:
+def archive_of(environ: Mapping[str, str], apt: Path = APT) -> str:
+    """Address of Debian's security archive: DEBIAN_SECURITY, else that of this machine's apt. Raises ValueError."""
+    if given := environ.get("DEBIAN_SECURITY", "").strip().rstrip("/"):
+        return given
+    for file in [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))]:
+        found = re.search(r"^[^#\n]*?(https?://\S*debian-security)", file.read_text() if file.is_file() else "", re.M)
+        if found:
+            return found[1]
+    raise ValueError("where is Debian's security archive? Set DEBIAN_SECURITY, as apt's sources have it on a Debian")
+
+
+def fixed(release: str, architecture: str, archive: str) -> dict[str, Version]:
     """Package → newest version in the security archive. Raises OSError."""
     url = f"{archive}/dists/{release}-security/main/binary-{architecture}/Packages.xz"
     with urlopen(url, timeout=TIMEOUT_S) as answer:
@@ -58,7 +71,7 @@ def fixed(release: str, architecture: str, archive: str = ARCHIVE) -> dict[str, 
     return newest
 
 
-def missing(packages: list[Package], archive: str = ARCHIVE) -> Iterator[tuple[Package, str]]:
+def missing(packages: list[Package], archive: str) -> Iterator[tuple[Package, str]]:
     """Packages for which a fix is out that the image does not have, with its version. Raises OSError."""
     # packages for all architectures are listed with each of them
     architecture = next((one.architecture for one in packages if one.architecture != "all"), "amd64")
@@ -69,11 +82,11 @@ def missing(packages: list[Package], archive: str = ARCHIVE) -> Iterator[tuple[P
             yield package, str(fix)
 
 
-def main(arguments: list[str], archive: str = ARCHIVE) -> int:
+def main(arguments: list[str], archive: str = "") -> int:
     """Exit status 1 when a fix is missing, 2 when nothing could be known."""
     try:
         packages = held(json.loads(Path(arguments[0]).read_text()))
-        lacking = list(missing(packages, archive))
+        lacking = list(missing(packages, archive or archive_of(os.environ)))
     except (HTTPError, OSError, ValueError, KeyError) as error:
         print(f"audit_debian: {type(error).__name__}: {error}", file=sys.stderr)
         return 2

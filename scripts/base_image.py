@@ -1,56 +1,53 @@
-"""Renew the digest that relay/Dockerfile starts from: `python scripts/base_image.py`, part of `make lock`.
+"""Renew the digest that the Dockerfiles start from: `python scripts/base_image.py`, part of `make lock`.
 
-The registry is asked what its tag means now; Docker Hub gives anybody a token to read with.
+Docker is asked what the tag means now: for the index of the images of all architectures, so that none is tied to one.
 """
 
-import json
 import re
+import subprocess
 import sys
 from pathlib import Path
-from urllib.request import Request, urlopen
 
-DOCKERFILE = Path(__file__).resolve().parents[1] / "relay/Dockerfile"
-REGISTRY = "https://registry-1.docker.io"
-TOKENS = "https://auth.docker.io/token?service=registry.docker.io&scope=repository:library/{name}:pull"
-# An index names the images of all architectures; a single image would tie the digest to one.
-INDEX = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json"
-TIMEOUT_S = 30.0
+ROOT = Path(__file__).resolve().parents[1]
+DOCKERFILES = (ROOT / "relay/Dockerfile", ROOT / "functions/Dockerfile")
 
 _BASE = re.compile(r"^ARG BASE=(?P<name>[a-z]+):(?P<tag>[\w.-]+)@sha256:[0-9a-f]{64}$", re.MULTILINE)
 
 
 class BaseImageError(Exception):
-    """What is wrong with the file or the registry's answer, in one line."""
+    """What is wrong with the file or the answer, in one line."""
 
 
-def current_digest(name: str, tag: str, registry: str = REGISTRY, tokens: str = TOKENS) -> str:
-    """`sha256:…` of an official image's tag. Raises OSError, or BaseImageError for an answer without a digest."""
-    with urlopen(tokens.format(name=name), timeout=TIMEOUT_S) as answer:
-        token = json.load(answer)["token"]
-    headers = {"Authorization": f"Bearer {token}", "Accept": INDEX}
-    request = Request(f"{registry}/v2/library/{name}/manifests/{tag}", headers=headers, method="HEAD")
-    with urlopen(request, timeout=TIMEOUT_S) as answer:
-        digest: str = answer.headers.get("Docker-Content-Digest", "")
-    if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
-        raise BaseImageError(f"{registry} names no digest for {name}:{tag}")
+def current_digest(image: str) -> str:
+    """`sha256:…` of what a tag means now. Raises BaseImageError."""
+    command = ["docker", "buildx", "imagetools", "inspect", image, "--format", "{{.Manifest.Digest}}"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BaseImageError(f"docker can't be asked about {image}: {error}") from None
+    digest = done.stdout.strip()
+    if done.returncode or not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+        raise BaseImageError(f"docker names no digest for {image}: {(done.stderr or digest).strip()}")
     return digest
 
 
-def renew(dockerfile: Path, registry: str = REGISTRY, tokens: str = TOKENS) -> str:
+def renew(dockerfile: Path) -> str:
     """Write the current digest into the file; `name:tag@digest`. Raises OSError or BaseImageError."""
     text = dockerfile.read_text()
     found = _BASE.search(text)
     if found is None:
         raise BaseImageError(f"{dockerfile}: expected a line ARG BASE=name:tag@sha256:…")
-    base = f"{found['name']}:{found['tag']}@{current_digest(found['name'], found['tag'], registry, tokens)}"
+    image = f"{found['name']}:{found['tag']}"
+    base = f"{image}@{current_digest(image)}"
     dockerfile.write_text(text.replace(found[0], f"ARG BASE={base}"))
     return base
 
 
 def main() -> int:
-    """Exit status 1 when the registry could not be asked: the file is as it was."""
+    """Exit status 1 when docker could not be asked: the files are as they were."""
     try:
-        print(renew(DOCKERFILE))
+        for dockerfile in DOCKERFILES:
+            print(renew(dockerfile))
     except (OSError, BaseImageError) as error:
         print(f"base_image: {error}", file=sys.stderr)
         return 1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.audit_debian import main
+from scripts.audit_debian import archive_of, main
 
 PACKAGES = """Package: libssl3t64
 Version: 3.5.1-1+deb13u2
@@ -82,3 +82,13 @@ def test_what_could_not_be_looked_at_is_no_pass(
         file, archive = bill(tmp_path, component("libc6", "2.41-12")), f"{archive}/elsewhere"
     assert main([file], archive) == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith("audit_debian: ")
+
+
+def test_the_archive_is_that_of_this_machines_apt_unless_another_is_named(tmp_path: Path):
+    (tmp_path / "sources.list.d").mkdir()
+    with pytest.raises(ValueError, match="DEBIAN_SECURITY"):
+        archive_of({}, tmp_path)
+    source = tmp_path / "sources.list.d/debian.sources"
+    source.write_text("Types: deb\n# http://old.example/debian-security\nURIs: http://mirror.example/debian-security\n")
+    assert archive_of({}, tmp_path) == "http://mirror.example/debian-security"
+    assert archive_of({"DEBIAN_SECURITY": "https://x.example/sec/"}, tmp_path) == "https://x.example/sec"

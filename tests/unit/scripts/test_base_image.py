@@ -1,82 +1,59 @@
 """The base of the relay's image is pinned by digest, and `make lock` renews it from what the registry says."""
 
 import re
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from console.deployment import relay_image
-from scripts.base_image import DOCKERFILE, BaseImageError, renew
+from scripts.base_image import DOCKERFILES, BaseImageError, renew
 
 OLD, NEW = f"sha256:{'0' * 64}", f"sha256:{'1' * 64}"
 
 
-class Registry:
-    """What a registry answers, and what it was asked."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.digest = NEW
-        self.asked: list[tuple[str, str | None]] = []
-
-    @property
-    def tokens(self) -> str:
-        return self.url + "/token?scope=repository:library/{name}:pull"
-
-
 @pytest.fixture
-def registry() -> Iterator[Registry]:
-    told = Registry()
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], Path]:
+    """A docker that answers what it is told to, and writes down what it was asked."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b'{"token": "read-only"}')
+    def says(answer: str, status: int = 0) -> Path:
+        command = tmp_path / "bin/docker"
+        command.parent.mkdir(exist_ok=True)
+        command.write_text(f'#!/bin/sh\necho "$*" > "{tmp_path}/asked"\necho "{answer}"\nexit {status}\n')
+        command.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{command.parent}:/usr/bin:/bin")
+        return tmp_path / "asked"
 
-        def do_HEAD(self) -> None:
-            told.asked.append((self.path, self.headers["Authorization"]))
-            self.send_response(200)
-            self.send_header("Docker-Content-Digest", told.digest)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    told.url = f"http://127.0.0.1:{server.server_port}"
-    yield told
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    return says
 
 
 def test_the_dockerfile_names_a_digest():
     """A tag alone would make two images of one source, and hide that a newer base with its fixes exists."""
-    bases = re.findall(r"^(?:FROM|ARG BASE=) ?(.+)$", DOCKERFILE.read_text(), re.MULTILINE)
-    assert re.fullmatch(r"python:3\.13-slim@sha256:[0-9a-f]{64}", bases[0])
-    assert [base.split()[0] for base in bases[1:]] == ["${BASE}", "packages", "scratch"]
+    found = [re.findall(r"^(?:FROM|ARG BASE=) ?(\S+)", file.read_text(), re.MULTILINE) for file in DOCKERFILES]
+    relay, functions = found
+    assert re.fullmatch(r"python:3\.13-slim@sha256:[0-9a-f]{64}", relay[0])
+    assert relay[1:] == ["${BASE}", "packages", "scratch"]
+    assert functions == [relay[0], "${BASE}"]
 
 
-def test_the_digest_is_renewed_and_nothing_else_changes(registry: Registry, tmp_path: Path):
+def test_the_digest_is_renewed_and_nothing_else_changes(docker: Callable[[str, int], Path], tmp_path: Path):
+    asked = docker(NEW, 0)
     file = tmp_path / "Dockerfile"
     file.write_text(f"# about\nARG BASE=python:3.13-slim@{OLD}\nFROM ${{BASE}} AS packages\n")
-    assert renew(file, registry.url, registry.tokens) == f"python:3.13-slim@{NEW}"
+    assert renew(file) == f"python:3.13-slim@{NEW}"
     assert file.read_text() == f"# about\nARG BASE=python:3.13-slim@{NEW}\nFROM ${{BASE}} AS packages\n"
-    assert registry.asked == [("/v2/library/python/manifests/3.13-slim", "Bearer read-only")]
+    assert asked.read_text().startswith("buildx imagetools inspect python:3.13-slim --format")
 
 
-def test_an_answer_without_a_digest_changes_nothing(registry: Registry, tmp_path: Path):
-    registry.digest = "latest"
+@pytest.mark.parametrize(("answer", "status"), [("latest", 0), (NEW, 1)])
+def test_an_answer_without_a_digest_changes_nothing(
+    docker: Callable[[str, int], Path], tmp_path: Path, answer: str, status: int
+):
+    docker(answer, status)
     file = tmp_path / "Dockerfile"
     file.write_text(text := f"ARG BASE=python:3.13-slim@{OLD}\n")
     with pytest.raises(BaseImageError, match="names no digest for python:3.13-slim"):
-        renew(file, registry.url, registry.tokens)
+        renew(file)
     assert file.read_text() == text
 
 
@@ -92,7 +69,7 @@ def test_a_newer_base_or_package_makes_another_tag(tmp_path: Path):
             (tmp_path / changed).write_text(text)
         return relay_image.tag(tmp_path)
 
-    renewed = re.sub(r"sha256:[0-9a-f]{64}", NEW, DOCKERFILE.read_text())
+    renewed = re.sub(r"sha256:[0-9a-f]{64}", NEW, DOCKERFILES[0].read_text())
     same = tag("", "")
     assert same == relay_image.tag()
     assert len({same, tag("relay/Dockerfile", renewed), tag("requirements/relay.txt", "aiohttp==99\n")}) == 3
