@@ -19,6 +19,7 @@ from sim.agent_script import AgentScript
 from sim.conversation import Conversation
 from sim.conversation_record import ConversationRecord
 from sim.elevenlabs_rest import Workspace
+from sim.elevenlabs_shapes import FORMATS
 from sim.post_call import Delivery, Webhook, call_audio, conversation_model, deliver
 from sim.refusal import refusal
 from sim.sound import AudioFormat
@@ -60,6 +61,9 @@ class FakeElevenLabs:
         self._changed = asyncio.Event()
         self._delivering: set[asyncio.Task[None]] = set()
         for agent_id, script in agents.items():
+            for name in (script.input_format, script.output_format):
+                if name not in FORMATS:
+                    raise ValueError(f"audio format {name!r}: ElevenLabs has {', '.join(FORMATS)}")
             if agent_id != "*":
                 self.workspace.add_script(agent_id, script)
             for name in script.lines_to_say():

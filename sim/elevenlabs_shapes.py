@@ -4,11 +4,14 @@ Names are those of the published models. What is not looked into is `Any`; a nam
 the real API may let it pass: whoever misspells one should hear of it here.
 """
 
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
 AudioFormat = Literal["pcm_8000", "pcm_16000", "pcm_22050", "pcm_24000", "pcm_44100", "pcm_48000", "ulaw_8000"]
+FORMATS: Final[tuple[str, ...]] = get_args(AudioFormat)
+"""Both directions, the same list; there is no A-law."""
+
 ClientEvent = Literal[
     "conversation_initiation_metadata",
     "asr_initiation_metadata",

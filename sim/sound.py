@@ -89,7 +89,7 @@ _ALAW_STEPS = np.array(
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
-    """One of the formats an ElevenLabs agent may speak (elevenlabs.md A3.1), by its name there: `pcm_16000`."""
+    """One of the formats that some vendor's agents may speak, named as ElevenLabs names its own: `pcm_16000`."""
 
     name: str
 

@@ -329,15 +329,17 @@ class VendorConversation:
         await self.caller_said(text)
         self.react(f"heard:{name}" if name else "unclear")
 
-    async def told_by_caller(self, text: str) -> None:
-        """A text that counts as something the caller said."""
+    async def told_by_caller(self, text: str) -> bool:
+        """A text that counts as something the caller said; False if there is no reply to it."""
         self.record.told.append(text)
         self._timeline.note("agent", "told", text)
         self._keys += "".join(character for character in text if character in "0123456789*#")
+        answered = False
         for reply in self.script.replies:
             if reply.on.startswith("keys:") and self._keys.endswith(reply.on[5:]):
                 self._keys = ""
-                self.react(reply.on)
+                answered = self.react(reply.on) or answered
+        return answered
 
     # --- answering ---
 
@@ -368,6 +370,9 @@ class VendorConversation:
             self.spawn(self._use(tool))
         if reply.end_call:
             self.spawn(self._use(ToolUse(name="end_call", expects_response=False)))
+
+    def no_reply(self) -> None:
+        """The script has nothing to say to what the client has sent."""
 
     def ask_again(self) -> None:
         """The client wants the turn that failed once more."""
@@ -418,8 +423,9 @@ class VendorConversation:
             if tool.expects_response:
                 self._note("tool_unanswered", tool.name)
             return
-        if tool.expects_response:
-            self.react(f"{'tool_failed' if is_error else 'tool'}:{tool.name}")
+        outcome = "tool_failed" if is_error else "tool"
+        if not tool.expects_response or not self.react(f"{outcome}:{tool.name}"):
+            self.no_reply()
 
     def tool_answered(self, call_id: str, result: str, *, is_error: bool) -> None:
         """The client's result. Raises BrokenRuleError for a call that does not wait for one."""

@@ -6,13 +6,12 @@ from typing import Annotated, Any, ClassVar, Literal
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from sim.vendors.openai import (
+from sim.vendors.openai import FakeOpenAI, OpenAIConversation
+from sim.vendors.openai_shapes import (
     Append,
-    FakeOpenAI,
     Function,
     ItemCreate,
     ItemTruncate,
-    OpenAIConversation,
     Pcma,
     Pcmu,
     ResponseCreate,

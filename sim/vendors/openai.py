@@ -3,16 +3,25 @@
 import asyncio
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import msgspec
 from aiohttp import WSMessage, WSMsgType, web
-from msgspec import Meta, Struct
 
 from sim.agent_script import AgentScript, Fault
 from sim.sound import base64_decoded
 from sim.timeline import Timeline
 from sim.vendors.conversation import VendorConversation
+from sim.vendors.openai_shapes import (
+    Append,
+    FunctionOutput,
+    ItemCreate,
+    ItemTruncate,
+    Message,
+    MessageItem,
+    ResponseCreate,
+    SessionUpdate,
+)
 from sim.vendors.record import BrokenRuleError
 from sim.vendors.server import FakeVendor
 
@@ -27,131 +36,6 @@ FORMS: dict[str, dict[str, Any]] = {
 
 TOOL_REPLY_DONE_S = 0.2
 """The reply that wants a tool goes on for a while; until then no other may be asked for."""
-
-
-# --- what a client may send; anything else is an error ---
-
-
-class _Strict(Struct, forbid_unknown_fields=True, kw_only=True):
-    pass
-
-
-class _Typed(_Strict, tag_field="type"):
-    pass
-
-
-class Pcm(_Typed, tag="audio/pcm"):
-    rate: Literal[24000]
-
-
-class Pcmu(_Typed, tag="audio/pcmu"):
-    pass
-
-
-class Pcma(_Typed, tag="audio/pcma"):
-    pass
-
-
-class ServerVad(_Typed, tag="server_vad"):
-    threshold: Annotated[float, Meta(ge=0, le=1)] = 0.5
-    prefix_padding_ms: int = 300
-    silence_duration_ms: int = 500
-    create_response: bool = True
-    interrupt_response: bool = True
-    idle_timeout_ms: int | None = None
-
-
-class SemanticVad(_Typed, tag="semantic_vad"):
-    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
-    create_response: bool = True
-    interrupt_response: bool = True
-
-
-class Transcription(_Strict):
-    model: str
-    language: str | None = None
-    languages: list[str] | None = None
-
-
-class NoiseReduction(_Strict):
-    type: Literal["near_field", "far_field"]
-
-
-class AudioIn(_Strict):
-    format: Pcm | Pcmu | Pcma
-    transcription: Transcription | None = None
-    noise_reduction: NoiseReduction | None = None
-    turn_detection: ServerVad | SemanticVad | None = None
-
-
-class AudioOut(_Strict):
-    format: Pcm | Pcmu | Pcma
-    voice: str = "alloy"
-    speed: Annotated[float, Meta(ge=0.25, le=1.5)] = 1.0
-
-
-class Audio(_Strict):
-    input: AudioIn
-    output: AudioOut
-
-
-class Function(_Typed, tag="function"):
-    name: str
-    description: str
-    parameters: Mapping[str, Any]
-
-
-class Session(_Typed, tag="realtime"):
-    audio: Audio
-    output_modalities: Annotated[list[Literal["audio", "text"]], Meta(min_length=1, max_length=1)]
-    instructions: str = ""
-    tools: list[Function] = []
-    tool_choice: str = "auto"
-    max_output_tokens: int | Literal["inf"] = "inf"
-
-
-class SessionUpdate(_Typed, tag="session.update"):
-    session: Session
-
-
-class Append(_Typed, tag="input_audio_buffer.append"):
-    audio: str
-
-
-class Content(_Typed, tag="input_text"):
-    text: str
-
-
-class MessageItem(_Typed, tag="message"):
-    role: Literal["system", "user"]
-    content: list[Content]
-
-
-class FunctionOutput(_Typed, tag="function_call_output"):
-    call_id: str
-    output: str
-
-
-class ItemCreate(_Typed, tag="conversation.item.create"):
-    item: MessageItem | FunctionOutput
-
-
-class ItemTruncate(_Typed, tag="conversation.item.truncate"):
-    item_id: str
-    content_index: Literal[0]
-    audio_end_ms: Annotated[int, Meta(ge=0)]
-
-
-class ResponseOptions(_Strict):
-    instructions: str = ""
-
-
-class ResponseCreate(_Typed, tag="response.create"):
-    event_id: str | None = None
-    response: ResponseOptions | None = None
-
-
-Message = SessionUpdate | Append | ItemCreate | ItemTruncate | ResponseCreate
 
 
 class OpenAIConversation(VendorConversation):
@@ -170,8 +54,10 @@ class OpenAIConversation(VendorConversation):
         super().__init__(script, timeline)
         self._events = 0
         self._active = ""
+        self._asked = False  # for a response that has not begun yet: there may be no other, either
         self._heard = 0
         self._sent: dict[str, float] = {}
+        self._empty = 0
         self._text = ""
         self._texts: list[str] = []
         self._outputs: list[FunctionOutput] = []
@@ -237,26 +123,43 @@ class OpenAIConversation(VendorConversation):
 
     async def _create(self, event_id: str | None, instructions: str) -> None:
         """A reply is asked for: to tools' outputs, to texts, or else the first words, or those that failed."""
-        if self._active:
-            code = "conversation_already_has_active_response"
-            error = {"type": "invalid_request_error", "code": code, "message": self._active, "event_id": event_id}
+        if self._active or self._asked:
+            code, which = "conversation_already_has_active_response", self._active or "one that was just asked for"
+            error = {"type": "invalid_request_error", "code": code, "message": which, "event_id": event_id}
             await self.send({"type": "error", "error": error})
-            raise BrokenRuleError(code, self._active, fatal=False)
+            raise BrokenRuleError(code, which, fatal=False)
         if self._caller_speaks:
             raise BrokenRuleError("reply_over_the_caller", "response.create while the caller speaks", fatal=False)
+        self._asked = True
         outputs, self._outputs = self._outputs, []
         texts, self._texts = self._texts, []
         for one in outputs:
             self.tool_answered(one.call_id, one.output, is_error=one.output.startswith("error:"))
-        for text in texts:
-            await self.told_by_caller(text)
+        answered = [await self.told_by_caller(text) for text in texts]
+        if texts and not outputs and not any(answered):
+            self.no_reply()
         if outputs or texts:
             return
         if self._failed_on:
             self.ask_again()
         else:
             self.record.told.append(instructions)
-            self.react("start")
+            if not self.react("start"):
+                self.no_reply()
+
+    def no_reply(self) -> None:
+        """Whoever asks gets a response, if an empty one."""
+        if self._asked:
+            self.spawn(self._say_nothing())
+
+    async def _say_nothing(self) -> None:
+        self._empty += 1
+        await self._begin(f"resp_empty_{self._empty}")
+        await self._done("completed")
+
+    async def _begin(self, response_id: str) -> None:
+        self._active, self._asked = response_id, False
+        await self.send({"type": "response.created", "response": {"id": response_id, "status": "in_progress"}})
 
     async def _truncate(self, cut: ItemTruncate) -> None:
         sent_ms = self._sent.get(cut.item_id)
@@ -276,8 +179,7 @@ class OpenAIConversation(VendorConversation):
         return {**names, "output_index": 0, "content_index": 0}
 
     async def say_begin(self, text: str) -> None:
-        self._active = f"resp_{self.number}"
-        await self.send({"type": "response.created", "response": {"id": self._active, "status": "in_progress"}})
+        await self._begin(f"resp_{self.number}")
         half = len(text) // 2
         for part in (text[:half], text[half:]):
             await self.send({"type": "response.output_audio_transcript.delta", "delta": part, **self._reply})
@@ -315,7 +217,7 @@ class OpenAIConversation(VendorConversation):
 
     async def caller_said(self, text: str) -> None:
         await self._done("cancelled")
-        self._caller_speaks = False
+        self._caller_speaks = self._asked = False
         self._heard += 1
         item = f"item_caller_{self._heard}"
         await self.send({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 0, "item_id": item})
@@ -330,8 +232,7 @@ class OpenAIConversation(VendorConversation):
 
     async def call_tool(self, call_id: str, name: str, parameters: Mapping[str, Any], *, early: bool = False) -> None:
         if not early:
-            self._active = f"resp_tool_{call_id}"
-            await self.send({"type": "response.created", "response": {"id": self._active, "status": "in_progress"}})
+            await self._begin(f"resp_tool_{call_id}")
         part = {"response_id": self._active, "output_index": 1}
         item_id, arguments = f"fc_{call_id}", msgspec.json.encode(dict(parameters)).decode()
         item = {"id": item_id, "type": "function_call", "call_id": call_id, "name": name, "arguments": ""}
@@ -351,10 +252,11 @@ class OpenAIConversation(VendorConversation):
         return True
 
     async def say_failure(self, code: str) -> None:
-        response = {"id": f"resp_failed_{self._events}", "status": "in_progress"}
-        await self.send({"type": "response.created", "response": response})
+        failed = f"resp_failed_{self._events}"
+        await self._begin(failed)
         details = {"type": "failed", "error": {"type": "server_error", "code": code, "message": "made up"}}
-        done = {"id": response["id"], "status": "failed", "status_details": details, "output": []}
+        done = {"id": failed, "status": "failed", "status_details": details, "output": []}
+        self._active = ""
         await self.send({"type": "response.done", "response": done})
 
     async def tell_failure(self, fault: Fault) -> None:

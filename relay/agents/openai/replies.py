@@ -15,6 +15,7 @@ class Replies:
         self.running = ""
         """The response that is being made."""
         self._send = send
+        self._asked = False  # of the server, which has not begun it or refused it yet
         self._wanted = False
         self._caller_speaks = False
         self._number = 0
@@ -33,6 +34,7 @@ class Replies:
     def began(self, response_id: str) -> None:
         """A response has begun. One that the server makes when the caller has spoken answers all that waited."""
         self.running = response_id
+        self._asked = False
         if self._caller_speaks:
             self._caller_speaks = self._wanted = False
 
@@ -40,16 +42,19 @@ class Replies:
         """The server makes a reply by itself when the caller has finished."""
         self._caller_speaks = True
 
-    async def refused(self, *, unanswered: bool) -> None:
-        """What was asked for met a reply that the server had just begun: ask when that is over."""
+    async def refused(self, *, busy: bool, unanswered: bool) -> None:
+        """What was asked for is not coming. If it met a reply that the server had just begun, ask when that is over."""
+        self._asked = False
+        if not busy:
+            return
         self._wanted = True
         if not self.running:
             await self._ask(unanswered)
 
     async def _ask(self, unanswered: bool, **response: Any) -> None:
-        if not self._wanted or self.running or unanswered or self._caller_speaks:
+        if not self._wanted or self._asked or self.running or unanswered or self._caller_speaks:
             return
-        self._wanted = False
+        self._wanted, self._asked = False, True
         self._number += 1
         request: dict[str, Any] = {"type": "response.create", "event_id": f"{REPLY_IDS}{self._number}"}
         await self._send({**request, "response": response} if response else request)

@@ -149,9 +149,8 @@ class OpenAISession(SocketSession):
             case ReplyDone():
                 return await self._reply_done(decoded)
             case ReplyRefused(busy, reason, detail):
-                if not busy:
-                    return (TurnFailed(reason, detail),)
-                await self._replies.refused(unanswered=bool(self._functions))
+                await self._replies.refused(busy=busy, unanswered=bool(self._functions))
+                return () if busy else (TurnFailed(reason, detail),)
             case _:
                 return await super()._react(decoded)
         return ()

@@ -6,7 +6,8 @@ import pytest
 
 from sim.agent_rules import ClientRule
 from sim.agent_script import AgentScript, Fault, FaultKind, Reply, ToolUse
-from sim.sound import FORMATS, AudioFormat
+from sim.elevenlabs_shapes import FORMATS
+from sim.sound import AudioFormat
 from sim.speech import line, spoken
 from tests.support.virtual import virtual
 from tests.unit.sim.peers import talking_to

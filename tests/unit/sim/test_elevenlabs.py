@@ -52,6 +52,13 @@ async def get(session, path, headers=KEY, **query):
         return response.status, await response.json()
 
 
+@pytest.mark.parametrize("side", ["input_format", "output_format"])
+def test_an_agent_with_a_format_that_elevenlabs_does_not_have_is_refused(side):
+    """A-law came in for OpenAI, and the fake spoke it here as well: a call over it ended with nothing heard."""
+    with pytest.raises(ValueError, match="audio format 'alaw_8000': ElevenLabs has pcm_8000, .*ulaw_8000$"):
+        FakeElevenLabs({"a1": AgentScript(**{side: "alaw_8000"})})
+
+
 @virtual
 async def test_the_key_is_demanded_everywhere():
     async with api() as (_, session):

@@ -212,6 +212,38 @@ async def test_a_reply_asked_for_while_another_began_is_asked_for_again_when_tha
     assert len(peer.of("response.create")) == 1
 
 
+async def test_no_reply_is_asked_for_while_one_that_was_asked_for_has_not_begun():
+    """Keys that had waited for the agent came right behind the request for the greeting: the server refused them."""
+    peer = Peer({"type": "session.created", "session": {"id": "s"}}, {"type": "session.updated", "session": {}})
+    session = OpenAISession(None, OpenAIOptions(greeting="Hello."), "some-model", "key")
+    with patch.object(AgentSocket, "open", AsyncMock(return_value=peer)):
+        await session.connect(CALL)
+    await session.send_keys("5")
+    await session.send_keys("#")
+    (greeting,) = peer.of("response.create")
+    assert "Hello." in greeting["response"]["instructions"]
+    _, peer = await events(session, began(1), sound(1))
+    assert not peer.of("response.create")
+    _, peer = await events(session, done(1), began(2), done(2))
+    (both,) = peer.of("response.create")
+    assert "response" not in both
+
+
+async def test_after_a_request_that_was_refused_the_next_one_is_made(session):
+    await session_told(session, "1")
+    error = {"type": "invalid_request_error", "code": "invalid_value", "message": "no", "event_id": "reply_1"}
+    _, peer = await events(session, {"type": "error", "error": error})
+    assert not peer.of("response.create")  # the call decides whether to ask again
+    assert (await session_told(session, "2")).of("response.create")
+
+
+async def session_told(session, keys):
+    """The vendor's end of a session that is sent keys."""
+    session._socket = peer = Peer()
+    await session.send_keys(keys)
+    return peer
+
+
 async def test_no_reply_is_asked_for_while_the_caller_speaks(session):
     """It would talk over the caller; the server replies by itself when they have finished, and that answers it all."""
     await events(session, tool(), SPEAKS)
