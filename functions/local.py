@@ -119,6 +119,8 @@ class _Server:
     def close(self) -> None:
         for pool in (self.webhook_pool, self._exotel_pool):
             pool.shutdown()
+        if self._tracing is not None:
+            self._tracing.close()
 
 
 def application(environ: Mapping[str, str]) -> web.Application:

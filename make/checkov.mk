@@ -8,3 +8,5 @@
 .PHONY: lint-infra
 lint-infra: .cache/checkov/bin/checkov ## known mistakes in the Terraform files (infra/checkov.yaml says what is let pass, and why)
 	.cache/checkov/bin/checkov --config-file infra/checkov.yaml --directory infra/terraform
+
+test: .cache/checkov/bin/checkov

@@ -41,6 +41,10 @@ class RequestTracing:
         if self._frozen:
             self._tracing.flush(_FLUSH_S)
 
+    def close(self) -> None:
+        """Send what is waiting, at the end of the process."""
+        self._tracing.close()
+
     @staticmethod
     def _call_sid(request: Request) -> str:
         """As Exotel's parameters have it, or anywhere in the JSON of the relay or the vendor."""

@@ -53,10 +53,10 @@ def test_the_installed_command_plays_without_a_clone(wheel, tmp_path):
     assert said.stdout == f"exotel-agent-bridge {__version__}\n"
 
     played = subprocess.run(
-        [*command, "demo", "greeting_goodbye"], cwd=tmp_path, env=environment, capture_output=True, text=True
+        [*command, "demo", "caller_hangs_up"], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert played.returncode == 0, played.stdout + played.stderr
-    demo = tmp_path / "out" / "greeting_goodbye"
+    demo = tmp_path / "out" / "caller_hangs_up"
     assert (demo / "call.wav").stat().st_size > 50_000
     [record] = (demo / "data" / "logs").iterdir()
     sound = demo / "data" / "audio" / f"{record.stem}.wav"

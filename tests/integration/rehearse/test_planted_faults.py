@@ -65,7 +65,7 @@ def rehearse(folder, suite, fault="", **how):
     """Play the suite at a relay whose agent has this fault, in virtual time."""
     (folder / "agents.toml").write_text(
         'default = "planted"\n[agents.planted]\nvendor = "bot"\nid = "tests.support.planted_bot:PlantedBot"\n'
-        f'options = {{ fault = "{fault}" }}\n'
+        f'echo_guard = "off"\noptions = {{ fault = "{fault}" }}\n'  # or the relay would save it from itself
     )
     found = load(str(suite))
     played = []

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,12 +43,8 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     if not STANDIN.exists():
         yield None
         return
-    subprocess.run(
-        ["make", "--silent", f"PYTHON={sys.executable}", ".cache/gcp-standin/bin/python"],
-        cwd=ROOT,
-        check=True,
-        timeout=300,
-    )
+    if not (ROOT / ".cache/gcp-standin/bin/python").exists():
+        cannot_run("what speaks for the Google provider is missing: make .cache/gcp-standin/bin/python")
     folder = tmp_path_factory.mktemp("google")
     (secrets := folder / "secrets").mkdir()
     schema = json.loads(STANDIN.with_name("google_schema.json").read_text())
