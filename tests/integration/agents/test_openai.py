@@ -140,3 +140,28 @@ async def test_a_tool_call_whose_name_came_before(tmp_path):
         call = await at.call()
         at.assert_no_violations(call)
         assert at.record(call)["end_reason"] == "transferred"
+
+
+@virtual
+async def test_keys_pressed_before_the_answer_to_others_has_begun_are_answered_after_it(tmp_path):
+    """The second request came while the first reply was being thought of: it was refused.
+
+    The agent has nothing to say to the first keys, so the server's reply to them is empty: it holds nothing up.
+    """
+    script = AgentScript(
+        replies=(
+            Reply(on="start", say=("agent_greeting",)),
+            Reply(on="keys:5#", say=("agent_hours",)),
+            Reply(on="keys:6#", say=("agent_booking",), end_call=True),
+        ),
+        reply_after_ms=1500,
+    )
+    presses = (Step(when=When.AGENT_FINISHED, ms=300, press="9#"),) + tuple(
+        Step(ms=300, press=keys) for keys in ("5#", "6#")
+    )
+    async with world(tmp_path, Entry("front", "openai", script)) as at:
+        call = await at.call(script=presses, max_s=30)
+        at.assert_no_violations(call)
+        said = [turn.line for turn in at.seen("front").record.turns if turn.role == "agent"]
+        assert said == ["agent_greeting", "agent_hours", "agent_booking"]
+        assert at.record(call)["end_reason"] == "agent_ended"
