@@ -97,14 +97,16 @@ class Call:
         """The whole call. Returns when its event is stored, or on its way, and the line is closed."""
         self._register()
         limit = self._loop.call_later(self._services.settings.max_call_s, self.end, EndReason.TIME_LIMIT, "")
-        self._tasks.spawn(self._caller.run())
+        reading = self._tasks.spawn(self._caller.run())
         pacing = self._tasks.spawn(self._pacer.run())
+        reading.add_done_callback(lambda _: pacing.cancel())  # after `stop` nothing is sent, whatever else goes on
         self._tasks.spawn(self._uplink.run())
         self._tasks.spawn(self._converse())
         try:
             reason, detail = await asyncio.shield(self._over)
             self._caller.stop()
-            await self._tasks.stop(but=pacing)
+            unheard = reason.ended_by in {"caller", "line"}  # an agent may take seconds to close: not for the line
+            await self._tasks.stop(but=() if unheard else (pacing, reading))
             await self._finish(reason, detail, pacing)
         finally:
             limit.cancel()
@@ -246,8 +248,6 @@ class Call:
         await self._conversation.close()
 
     async def _finish(self, reason: EndReason, detail: str, pacing: "asyncio.Task[None]") -> None:
-        if reason.ended_by in {"caller", "line"}:  # nobody hears the line any more
-            await self._tasks.stop()
         self._pacer.settle()
         self._report.measure(self._answers, self._uplink.meter, self.playout.ambience)
         self._echo.close(self.quality)
@@ -258,6 +258,6 @@ class Call:
         await self._report.ended(reason, detail, self._hand_over.transfer)
         if not pacing.done():  # the ambience went on while the event was stored: the line must not sound dead
             await self._pacer.fade_out()
-            await self._tasks.stop()
+        await self._tasks.stop()
         last = self.facts.agents[-1] if self.facts.agents and reason is EndReason.AGENT_FAILED else None
         await self._line.close(reason=f"{reason} {last.agent.vendor} {last.end_reason}" if last else reason)

@@ -28,13 +28,20 @@ class Caller:
         self._loop = asyncio.get_running_loop()
         self._keypad = Keypad(self._send_keys)
         self._keys_allowed = Allowance("keys", per_s=20, burst=200)
+        self._stopped = False
 
     async def run(self) -> None:
-        """Everything the line says."""
+        """Everything the line says; once stopped, only that it ends."""
         receive, parts = self._line.receive, self._parts
         while True:
             event = await receive()
             match event:
+                case exotel.Stop(reason):
+                    return self._end(EndReason.CALLER_HUNG_UP, reason)
+                case None:
+                    return self._end(EndReason.LINE_LOST, f"closed with {self._line.close_code}, without stop")
+                case _ if self._stopped:
+                    pass  # the agents have gone, and the call has been measured
                 case exotel.Media():
                     parts.quality.frames_in += 1
                     if not self._check.done and (problem := self._check.look(event)):
@@ -48,13 +55,10 @@ class Caller:
                     self._press(digit)
                 case exotel.Clear():
                     parts.pacer.interrupt()
-                case exotel.Stop(reason):
-                    return self._end(EndReason.CALLER_HUNG_UP, reason)
-                case None:
-                    return self._end(EndReason.LINE_LOST, f"closed with {self._line.close_code}, without stop")
 
     def stop(self) -> None:
-        """No keys are delivered any more."""
+        """Nothing of what the caller does is passed on any more."""
+        self._stopped = True
         self._keypad.stop()
 
     def _press(self, key: str) -> None:

@@ -1,7 +1,7 @@
 """Tasks that end together: those of a call, or of an agent's time on it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 
@@ -19,9 +19,9 @@ class Tasks:
         task.add_done_callback(self._reap)
         return task
 
-    async def stop(self, *, but: "asyncio.Task[None] | None" = None) -> None:
-        """Cancel all, except the one that calls this and `but`, and wait for them."""
-        tasks = [task for task in self._tasks if task not in {asyncio.current_task(), but}]
+    async def stop(self, *, but: Collection["asyncio.Task[None]"] = ()) -> None:
+        """Cancel all, except the one that calls this and those of `but`, and wait for them."""
+        tasks = [task for task in self._tasks if task not in {asyncio.current_task(), *but}]
         for task in tasks:
             task.cancel()
         if tasks:

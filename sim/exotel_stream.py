@@ -145,7 +145,7 @@ class Stream:
         try:
             await asyncio.wait((reading, sending), return_when=asyncio.FIRST_COMPLETED)
             if self._stopped_at is not None:  # listen a moment longer, to catch a relay that talks on after `stop`
-                await asyncio.wait((reading,), timeout=2 * self._stop_grace_s)
+                await asyncio.wait((reading,), timeout=2 * self._stop_grace_s + self.late_max_s)
             elif self.ended_by == "nobody":
                 await asyncio.wait((reading,), timeout=1.0)
                 self._end("bot")
@@ -268,7 +268,8 @@ class Stream:
         at_s = now - self.started_at
         wanted = self.book.read(at_s, text)
         if self._stopped_at is not None:
-            if now - self._stopped_at > self._stop_grace_s:
+            # what came while we were late may have been sent in time
+            if now - self._stopped_at > self._stop_grace_s + self.late_max_s:
                 self.book.broken(at_s, Rule.AFTER_STOP, type(wanted).__name__.lower())
             return
         match wanted:

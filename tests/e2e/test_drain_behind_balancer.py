@@ -187,6 +187,9 @@ async def test_replacing_one_relay_cuts_no_call(tmp_path: Path):
             assert await relays.processes["old"].wait() == 0
         assert relays.count("old", "call_ended") == on_old
         results = await asyncio.gather(*calls)
+        relays.processes["new"].terminate()  # it delivers its last events first
+        async with asyncio.timeout(PATIENCE_S):
+            assert await relays.processes["new"].wait() == 0
 
     assert {(one.error, one.ended_by, one.violations) for one in results} == {("", "caller", ())}
     ended = {event["call_sid"]: event["end_reason"] for event in sink.of("ended")}

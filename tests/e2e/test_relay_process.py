@@ -70,6 +70,7 @@ async def test_the_running_call_finishes_when_the_relay_is_told_to_stop(tmp_path
                     status = response.status
         result = await call
         assert result.ended_by == "caller"
+        assert not result.violations
         async with asyncio.timeout(10):
             assert await process.wait() == 0
         record = json.loads((tmp_path / "logs" / f"{result.call_sid}.json").read_text())

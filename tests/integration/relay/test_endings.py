@@ -1,11 +1,12 @@
 """The last second of a call, as the caller hears it."""
 
+import msgspec
 import numpy as np
 import pytest
 
-from sim.agent_script import AgentScript, Reply
+from sim.agent_script import AgentScript, Fault, FaultKind, Reply
 from sim.caller import Step, When
-from tests.support.relay_world import relay_world
+from tests.support.relay_world import GREETING, relay_world
 from tests.support.virtual import virtual
 
 GOODBYE = AgentScript(
@@ -22,7 +23,7 @@ async def test_the_ambience_goes_on_until_the_line_is_closed_and_then_fades(answ
     settings = {"ambience": "office", "ambience_volume": 1.0}
     async with relay_world(tmp_path, GOODBYE, settings=settings, with_events_url=True) as world:
         world.sink.answer_after_s = answer_after_s
-        result = await world.call()
+        result = await world.call(call_sid="call-1")  # which says where the ambience begins
     assert result.ended_by == "bot"
     assert not result.gaps
     assert not result.violations
@@ -40,5 +41,40 @@ async def test_nothing_is_sent_to_a_caller_who_has_hung_up(tmp_path):
     async with relay_world(tmp_path, GOODBYE, settings=settings, with_events_url=True) as world:
         world.sink.answer_after_s = 1.0
         result = await world.call(script=(Step(when=When.AT, ms=700, hang_up=True),))
+    assert result.ended_by == "caller"
+    assert not result.violations
+
+
+@pytest.mark.parametrize("hangs_up_after_ms", [400, 900])
+@virtual
+async def test_nothing_is_sent_to_a_caller_who_hangs_up_during_the_hand_over(hangs_up_after_ms, tmp_path):
+    """The agent has ended the call, its event is being stored slowly, and the caller does not wait for the human.
+
+    Nobody read the line any more then, and the ambience went on into a stream that was over.
+    """
+    settings = {"ambience": "office"}
+    async with relay_world(tmp_path, GOODBYE, settings=settings, with_events_url=True) as world:
+        world.sink.answer_after_s = 1.9
+        result = await world.call(script=(Step(when=When.AGENT_FINISHED, ms=hangs_up_after_ms, hang_up=True),))
+        await world.until(lambda: world.sink.of("ended"))
+    assert result.ended_by == "caller"
+    assert not result.violations
+    (ended,) = world.sink.of("ended")
+    assert ended["end_reason"] == "agent_ended"
+
+
+@virtual
+async def test_nothing_is_sent_after_stop_while_an_agent_is_slow_to_close(tmp_path):
+    """The caller hangs up on an agent whose connection does not answer a close frame: its farewell takes seconds.
+
+    The ambience went on for as long, into a stream that was over.
+    """
+    deaf = msgspec.structs.replace(
+        GREETING, replies=(Reply(on="start", say=("agent_greeting",), fault=Fault(FaultKind.DEAF)),)
+    )
+    settings = {"ambience": "office"}
+    async with relay_world(tmp_path, deaf, settings=settings, with_events_url=True) as world:
+        world.sink.answer_after_s = 1.0
+        result = await world.call(script=(Step(when=When.AT, ms=1500, hang_up=True),))
     assert result.ended_by == "caller"
     assert not result.violations
