@@ -31,14 +31,18 @@ PARTS: Mapping[str, Part] = {
 }
 """What --only calls it → the part, in the order of the report."""
 
+_ALONE = frozenset({"settings"})
+"""Converting sounds holds the interpreter's lock for a second at a time: a test call beside it is heard in lumps."""
+
 _SECRET = re.compile(r"(TOKEN|SECRET|KEY|AUTH|PASSWORD)S?$")
 _SHORTEST = 4  # shorter ones are words of any sentence
 _HIDDEN = "(hidden)"
 
 
 async def examined(subject: Subject, parts: Mapping[str, Part] = PARTS) -> AsyncIterator[Finding]:
-    """The parts run side by side; what each finds comes as it is known, but not before the parts ahead are through.
+    """The parts run side by side, except those of _ALONE.
 
+    What each finds comes as it is known, but not before the parts ahead are through.
     One cause is told once: what fails of the same later is skipped, and names the check that told it.
     """
     secrets = known_secrets(subject)
@@ -46,7 +50,9 @@ async def examined(subject: Subject, parts: Mapping[str, Part] = PARTS) -> Async
     queues: dict[str, asyncio.Queue[Finding | None]] = {name: asyncio.Queue() for name in parts}
     async with asyncio.TaskGroup() as group:
         for name, part in parts.items():
-            group.create_task(_follow(name, part, subject, queues[name]))
+            following = group.create_task(_follow(name, part, subject, queues[name]))
+            if name in _ALONE:
+                await following
         for queue in queues.values():
             while (finding := await queue.get()) is not None:
                 told = _once(finding, causes)

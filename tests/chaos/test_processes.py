@@ -15,6 +15,8 @@ import pytest
 from functions.common.store.folder import FolderStore
 from functions.webhook.app import WebhookApp
 from functions.webhook.settings import Settings as WebhookSettings
+from relay.lead import CEILING_S
+from relay.settings import Settings
 from sim.caller import Step, When
 from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, FakeExotel
@@ -24,7 +26,7 @@ from sim.serving import serving
 from tests.chaos.world import TALKS
 from tests.support.processes import BARE, free_port, server
 
-FRAME_S = 0.1
+FRAME_S = Settings().frame_ms / 1000
 pytestmark = pytest.mark.timeout(120)
 
 
@@ -133,7 +135,10 @@ async def test_a_relay_that_stands_still_goes_on(tmp_path):
 
 async def test_a_relay_that_is_starved_keeps_time(tmp_path):
     """Others take its core for 300 ms, ten times over: every hole is counted, nothing is sent in a burst to make up for
-    one, and what was sent and what was missing are together as long as the call."""
+    one, and what was sent and what was missing are together as long as the call, and what the line still held.
+
+    The first hole is as long as the stall; then the lead is at its most, and leaves little of the others.
+    """
     async with stack(tmp_path) as (relay, _, _):
         calls = [call(relay, f"call-{n}", 7.5) for n in range(3)]
         await until(lambda: all(record(tmp_path, f"call-{n}") for n in range(3)))
@@ -147,10 +152,11 @@ async def test_a_relay_that_is_starved_keeps_time(tmp_path):
             await until(lambda n=n: record(tmp_path, f"call-{n}").get("ended_at"))
             found = record(tmp_path, f"call-{n}")
             assert found["end_reason"] == "caller_hung_up"
-            assert found["quality"]["gaps"] >= 5
+            assert found["quality"]["gaps"] >= 1
             sent_s, missing_s = found["quality"]["frames_out"] * FRAME_S, found["quality"]["gap_ms"] / 1000
-            assert sent_s + missing_s == pytest.approx(found["duration_s"], abs=4 * FRAME_S)
-            assert result.ahead_max_s < 4 * FRAME_S
+            too_long_s = sent_s + missing_s - found["duration_s"]
+            assert -4 * FRAME_S < too_long_s < CEILING_S + 2 * FRAME_S
+            assert result.ahead_max_s < CEILING_S + 2 * FRAME_S
             assert not result.violations
 
 
