@@ -1,10 +1,12 @@
 """The last second of a call, as the caller hears it."""
 
-import msgspec
+import asyncio
+
 import numpy as np
 import pytest
 
-from sim.agent_script import AgentScript, Fault, FaultKind, Reply
+from relay.agents.socket import AgentSocket
+from sim.agent_script import AgentScript, Reply
 from sim.caller import Step, When
 from tests.support.relay_world import GREETING, relay_world
 from tests.support.virtual import virtual
@@ -64,17 +66,19 @@ async def test_nothing_is_sent_to_a_caller_who_hangs_up_during_the_hand_over(han
 
 
 @virtual
-async def test_nothing_is_sent_after_stop_while_an_agent_is_slow_to_close(tmp_path):
+async def test_nothing_is_sent_after_stop_while_an_agent_is_slow_to_close(tmp_path, monkeypatch):
     """The caller hangs up on an agent whose connection does not answer a close frame: its farewell takes seconds.
 
     The ambience went on for as long, into a stream that was over.
     """
-    deaf = msgspec.structs.replace(
-        GREETING, replies=(Reply(on="start", say=("agent_greeting",), fault=Fault(FaultKind.DEAF)),)
-    )
-    settings = {"ambience": "office"}
-    async with relay_world(tmp_path, deaf, settings=settings, with_events_url=True) as world:
-        world.sink.answer_after_s = 1.0
+    close = AgentSocket.close
+
+    async def slowly(socket):
+        await asyncio.sleep(1.5)
+        await close(socket)
+
+    monkeypatch.setattr(AgentSocket, "close", slowly)
+    async with relay_world(tmp_path, GREETING, settings={"ambience": "office"}, with_events_url=True) as world:
         result = await world.call(script=(Step(when=When.AT, ms=1500, hang_up=True),))
     assert result.ended_by == "caller"
     assert not result.violations
