@@ -162,10 +162,10 @@ def assert_whole(result, words):
     """Every sample of the agent's words, in order.
 
     The fakes share the machine with whatever else runs on it, and a fake agent that was late leaves a hole of its own;
-    those are short, and taken out before the samples are compared.
+    those are short (an attack that worked left 5.8 s), and taken out before the samples are compared.
     """
     assert not result.violations
-    assert sum(gap.length_s for gap in result.gaps) < 0.5 or result.machine_was_late
+    assert sum(gap.length_s for gap in result.gaps) < 2.0 or result.machine_was_late
     track = result.heard
     holes = np.zeros(track.size, bool)
     for gap in result.gaps:

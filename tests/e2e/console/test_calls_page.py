@@ -222,7 +222,7 @@ async def test_a_failed_call_says_why_first_and_hostile_words_stay_words(tmp_pat
         await holds(page, "document.querySelectorAll('#rows tr').length === 1")
         await page.locator("#rows").get_by_text("ElevenLabs refused the API key.").wait_for()
         await page.locator("#rows a").first.click()
-        assert await page.inner_text("#cause-sentence") == "ElevenLabs refused the API key."
+        await page.locator("#cause-sentence", has_text="ElevenLabs refused the API key.").wait_for()
         assert "ELEVENLABS_API_KEY" in await page.inner_text("#cause-advice")
         said = page.locator(".item.turn .said")
         assert "<img src=x" in await said.nth(0).inner_text()
