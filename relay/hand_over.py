@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+from relay.event_answer import read_answer
 from relay.events import Events
 from relay.pacer import Pacer
 from relay.records import CallFacts, Transfer
@@ -64,9 +65,9 @@ class HandOver:
     async def _ask(self, transfer: Transfer, answer: "asyncio.Future[ToolResult]") -> None:
         event = self._facts.event("transfer_requested", transfer=transfer.as_json())
         stored = await self._events.post(event, patience_s=EVENT_PATIENCE)
-        verdict = (stored or {}).get("transfer") or {}
-        if verdict.get("accepted") is False:
-            answer.set_result(ToolResult(f"transfer refused: {verdict.get('reason')}", is_error=True))
+        verdict = read_answer(stored or {})
+        if verdict.accepted is False:
+            answer.set_result(ToolResult(f"transfer refused: {verdict.refusal}", is_error=True))
             return
         self.transfer = transfer
         answer.set_result(_ARRANGED)
