@@ -65,3 +65,21 @@ def pending_conversation(conversation_id: str) -> str:
 
 def audio(call_sid: str, suffix: str = "") -> str:
     return f"audio/{call_sid}{suffix}.mp3"
+
+
+def recordings(call_sid: str) -> str:
+    """Prefix of the pieces of a call's own recording."""
+    return f"recordings/{call_sid}/"
+
+
+def recording_piece(call_sid: str, stream_sid: str, number: int) -> str:
+    return f"recordings/{call_sid}/{stream_sid}/{number:05}.wav"
+
+
+def recording(call_sid: str) -> str:
+    """The pieces of all streams, joined when the call is over."""
+    return f"audio/{call_sid}.wav"
+
+
+def pending_recording(call_sid: str, name: str) -> str:
+    return f"pending/recordings/{call_sid}/{name}.json"

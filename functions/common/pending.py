@@ -6,6 +6,7 @@ later. The wait grows with every attempt, and after a day there are no more.
 
     pending/calls/{call_sid}/…          a call to fold, close or complete
     pending/webhooks/{digest}.json      an archived webhook to take in or forward
+    pending/recordings/{call_sid}/…     a recording whose pieces are to be joined
     pending/conversations/{id}.json     a conversation from the vendor's list that nobody told us of
     pending/listed.json                 how far that list has been looked through
 """
@@ -27,6 +28,12 @@ def mark_call(store: Store, call_sid: str, name: str, now: float, after_s: float
     """Have the sweep look at a call `after_s` from now. Done before the work, so that a crash leaves the marker."""
     marker = {"at": now, "next_at": now + after_s, "attempts": 0, "stream_sid": stream_sid}
     store.create(layout.pending_call(call_sid, name), encode(marker))
+
+
+def mark_recording(store: Store, call_sid: str, name: str, now: float, after_s: float) -> None:
+    """Have the sweep join the pieces of a call's recording."""
+    marker = {"at": now, "next_at": now + after_s, "attempts": 0}
+    store.create(layout.pending_recording(call_sid, name), encode(marker))
 
 
 def mark_conversation(store: Store, conversation_id: str, now: float) -> None:

@@ -3,15 +3,16 @@
 import time
 from collections.abc import Callable
 
+from common.recording import LARGEST_PIECE
 from common.signature import ELEVENLABS_HEADER, RELAY_HEADER, Verdict, verify_head
 from functions.common import log
 from functions.common.door import Door, Doors, Judge
 from functions.common.fetch import Fetch, fetch
 from functions.common.http import Request, Response, answer
 from functions.common.routes import Routes, serve
-from functions.common.store import Store
+from functions.common.store import Grants, Store
 from functions.common.tracing import RequestTracing
-from functions.webhook import post_call, relay_events
+from functions.webhook import post_call, relay_events, uploads
 from functions.webhook.settings import Settings
 from functions.webhook.sweep import Counts, Sweep
 
@@ -40,13 +41,18 @@ class WebhookApp:
             ("POST", "/webhook/post-call"): lambda request: post_call.receive(request, store, settings, clock()),
             ("POST", "/relay/events"): lambda request: relay_events.receive(request, store, settings, clock()),
         }
-
+        secrets = settings.events_secrets
+        own_uploads = {("PUT", uploads.ROUTE): lambda request: uploads.receive(request, store, secrets, clock())}
         self.doors: Doors = {
             ("POST", "/webhook/post-call"): Door(
                 self._signed(ELEVENLABS_HEADER, settings.webhook_max_age_s), LARGEST_WEBHOOK, packed=True
             ),
             ("POST", "/relay/events"): Door(self._signed(RELAY_HEADER, EVENT_MAX_AGE_S), LARGEST_EVENT),
         }
+        if not isinstance(store, Grants):  # where the store takes uploads itself, nobody's body is wanted here
+            self.routes = {**self.routes, **own_uploads}
+            upload = Door(lambda head: uploads.judge(head, secrets, clock()), LARGEST_PIECE)
+            self.doors = {**self.doors, ("PUT", uploads.ROUTE): upload}
 
     def _signed(self, header: str, max_age_s: float) -> Judge:
         """A signature that is missing, unreadable or of another time needs no body to be refused."""

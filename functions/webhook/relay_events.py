@@ -15,6 +15,7 @@ from functions.common.http import Request, Response, answer
 from functions.common.pending import mark_call
 from functions.common.settings import Targets, find_target, refusal
 from functions.common.store import Store
+from functions.webhook import uploads
 from functions.webhook.settings import Settings
 
 TRANSFER_REQUESTED = "call.transfer_requested"
@@ -30,6 +31,8 @@ def receive(request: Request, store: Store, settings: Settings, now: float) -> R
     try:
         event = decode(request.body)
         _check(event)
+        if event["type"] == uploads.UPLOAD:  # a question, with nothing in it that could be worth keeping
+            return answer(200, uploads.grant(event, store, settings, now))
     except ValueError as problem:
         log.error("relay_event_malformed", mask_within(f"a relay event can't be kept: {problem}"))
         return answer(400, {"status": "error", "error": str(problem)})

@@ -95,6 +95,11 @@ def transfer_requested(target: str = "sales", number: int = 2, **more: Any) -> d
     return event("call.transfer_requested", number, ENDED - 1, **{"transfer": wish, **more})
 
 
+def upload_wanted(first: int = 0, count: int = 2, size: int = 1000, number: int = 7, **more: Any) -> dict[str, Any]:
+    """The relay asks where to put the pieces of a recording."""
+    return event("recording.upload", number, STARTED + 1, **{"first": first, "count": count, "bytes": size, **more})
+
+
 def ended(end_reason: str = "agent_ended", number: int = 3, **more: Any) -> dict[str, Any]:
     ended_by = {"caller_hung_up": "caller", "agent_ended": "agent", "transferred": "agent"}.get(end_reason, "relay")
     agent = {

@@ -3,7 +3,7 @@
     create   write a key only if it is not there yet        (S3 If-None-Match, GCS generation 0, link(2))
     read     bytes and the version they have
     swap     replace a key only if it still has that version (S3 If-Match, GCS generation, a lock)
-    delete   only ever used below `pending/`
+    delete   only ever used below `pending/`, and below `recordings/` once what lies there was joined
     keys     all keys below a prefix, in order
     versions the same, each with a text that changes when its content does, and when it was written
 
@@ -21,10 +21,10 @@ What every store promises (tests/integration/functions/test_store_contract.py ho
     keys      segments of 1 to 128 of A-Z a-z 0-9 . _ -, not only dots, which differ by case, joined by `/`
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 _AT_ONCE = 8  # fewer than the connections that both cloud libraries keep open
 
@@ -48,6 +48,24 @@ class Listed(NamedTuple):
     key: str
     version: str
     written_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Leave to write one key, once, without any other right: a request to be made as it stands here, body apart."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+
+
+@runtime_checkable
+class Grants(Protocol):
+    """A store that can be written to from outside by who was given leave."""
+
+    def grant(self, key: str, size: int, expires_s: int) -> Upload:
+        """Leave to create `key` with a body of exactly `size` bytes. Raises StoreError."""
+        ...
 
 
 class Store(Protocol):

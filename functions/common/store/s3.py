@@ -10,13 +10,20 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.common.store import Listed, Stored, StoreError, together
+from functions.common.store import Listed, Stored, StoreError, Upload, together
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 # A function has seconds, not the minute botocore would wait for a lost packet.
-_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 4})
+# Version 4 and the bucket in the host's name, or signed URLs would name the global host, which redirects elsewhere.
+_CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    signature_version="s3v4",
+    s3={"addressing_style": "virtual"},
+)
 _RACES = 6
 
 
@@ -62,6 +69,17 @@ class S3Store:
                 for item in page.get("Contents", []):
                     key = item["Key"].removeprefix(self._prefix)
                     yield Listed(key, item["ETag"], item["LastModified"].timestamp())
+
+    def grant(self, key: str, size: int, expires_s: int) -> Upload:
+        """A presigned PUT: key, length, kind and "only if it is not there" are all part of what is signed."""
+        signed = {"ContentLength": size, "ContentType": "audio/wav", "IfNoneMatch": "*"}
+        with self._failures("s3:PutObject"):
+            url = self._s3.generate_presigned_url(
+                "put_object",
+                Params={"Bucket": self._bucket, "Key": self._prefix + key, **signed},
+                ExpiresIn=expires_s,
+            )
+        return Upload("PUT", url, {"content-type": "audio/wav", "if-none-match": "*"})
 
     def _put(self, key: str, body: bytes, **condition: Any) -> bool:
         """True when written, False when the condition did not hold.

@@ -49,6 +49,15 @@ def test_what_the_webhook_answers():
     check("/relay/events", app.handle(request("POST", "/relay/events")), "post")
 
 
+def test_what_a_piece_of_a_recording_is_answered():
+    app = calls.webhook_app(MemoryStore())
+    wanted = app.handle(calls.signed_event(calls.upload_wanted(size=4)))
+    check("/relay/events", wanted, "post")
+    query = calls.body_of(wanted)["uploads"][0]["url"].partition("?")[2]
+    for body, signed in ((b"abc", query), (b"abcd", query), (b"abcd", query), (b"abcd", query + "0")):
+        check("/relay/recording", app.handle(request("PUT", "/relay/recording", signed, body=body)), "put")
+
+
 FULL = {
     "CONNECT_RECORD": "true",
     "CONNECT_PARALLEL": "3",

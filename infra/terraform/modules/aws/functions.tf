@@ -12,9 +12,9 @@ locals {
       memory      = 512
       timeout     = 120 # the sweep's; over HTTP the API gives up after 30
       reserved    = var.webhook_reserved_concurrency
-      reads       = ["audio", "calls", "conversations", "inbox", "logs", "pending"]
-      writes      = ["audio", "callers", "calls", "conversations", "inbox", "logs", "pending"]
-      deletes     = ["pending"]
+      reads       = ["audio", "calls", "conversations", "inbox", "logs", "pending", "recordings"]
+      writes      = ["audio", "callers", "calls", "conversations", "inbox", "logs", "pending", "recordings"]
+      deletes     = ["pending", "recordings"]
       secrets     = { EVENTS_SECRET = "events_secret", ELEVENLABS_API_KEY = "elevenlabs_api_key", ELEVENLABS_WEBHOOK_SECRET = "elevenlabs_webhook_secret" }
       environment = merge({ ELEVENLABS_REGION = var.elevenlabs_region }, var.webhook_environment)
     }

@@ -45,7 +45,7 @@ locals {
   # Which keys of the bucket each part may touch: docs/contracts.md, "Bucket". What it may create it may also overwrite:
   # nothing says that Cloud Storage looks at a write's precondition before that permission, and everything here that
   # happens once rests on being told 412 and not 403. An overwritten object is kept as an older version.
-  webhook_keys  = { "roles/storage.objectUser" = ["audio/", "callers/", "calls/", "conversations/", "inbox/", "logs/", "pending/"] }
+  webhook_keys  = { "roles/storage.objectUser" = ["audio/", "callers/", "calls/", "conversations/", "inbox/", "logs/", "pending/", "recordings/"] }
   transfer_keys = { "roles/storage.objectUser" = ["calls/", "conversations/", "logs/", "pending/"], "roles/storage.objectViewer" = ["callers/"] }
 
   bucket_grants = merge([
