@@ -32,18 +32,20 @@ class Gate:
     Where both are set both are needed: a path stands in many a log, so the token alone must not be enough.
     """
 
-    def __init__(self, settings: Settings, roster: Roster) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._token = settings.media_token
         self._basic = settings.media_basic_auth
-        self._roster = roster
 
     @property
     def open(self) -> bool:
         """Nothing is asked of anybody: for tests and first steps only."""
         return not self._token and self._basic is None
 
-    def judge(self, segments: list[str], authorization: str | None) -> Admission | Refusal:
-        """`segments`: what the path has after the route, `[TOKEN[/ALIAS]]`; without a configured token `[ALIAS]`."""
+    def judge(self, segments: list[str], authorization: str | None, roster: Roster) -> Admission | Refusal:
+        """`segments`: what the path has after the route, `[TOKEN[/ALIAS]]`; without a configured token `[ALIAS]`.
+
+        `roster`: the agents that a call may ask for now.
+        """
         rest = segments
         if self._token:
             if not segments or not same_as_one(segments[0], self._token):
@@ -52,7 +54,7 @@ class Gate:
         if self._basic is not None and not self._basic.matches(authorization):
             return Refusal(401, "unauthorized")
         alias = rest[-1] if rest else ""
-        if alias and (len(rest) > 1 or self._roster.find(alias) is None):
+        if alias and (len(rest) > 1 or roster.find(alias) is None):
             return Refusal(404, "unknown_agent")
         return Admission(alias)
 

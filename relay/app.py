@@ -10,17 +10,14 @@ from aiohttp import web
 
 from common.trace import enabled
 from relay.access import Gate
-from relay.agents import VENDORS
-from relay.agents.roster import AgentSpec, Roster
-from relay.agents.seam import AgentSession
+from relay.agents.roster import Roster
 from relay.agents.telephony.rest import PATH as REST_PATH
 from relay.agents.telephony.rest import RestCalls
-from relay.agents.vendor import VendorContext
 from relay.call import Call
 from relay.echo_guard import EchoPool
 from relay.ecs import Ecs
 from relay.events import Events, FolderDestination, HttpDestination
-from relay.http_tools import own_tools
+from relay.lineup import Lineup
 from relay.logs import log
 from relay.media import MediaSocket
 from relay.metrics import Metrics
@@ -30,7 +27,6 @@ from relay.records import EndReason
 from relay.retirement import Retirement
 from relay.services import Services
 from relay.settings import Settings
-from relay.sounds import Sounds
 from relay.task_protection import TaskProtection
 from relay.tracing import CallTracing
 from relay.watch import Watch
@@ -44,14 +40,11 @@ class Relay:
     def __init__(self, settings: Settings) -> None:
         """Raises SettingError or SoundFileError for what can't be used."""
         self.settings = settings
-        self.roster = _roster(settings)
-        self._agents = {spec.alias: VENDORS[spec.vendor].configure(spec, settings) for spec in self.roster}
+        self.lineup = Lineup.configured(settings)
+        """The agents for calls that begin now."""
         self.rest_calls = RestCalls()
-        for tool in (tool for spec in self.roster for tool in spec.tools.values()):
-            tool.filled_headers(settings.environ)
         self.metrics = Metrics()
-        self.gate = Gate(settings, self.roster)
-        self.sounds = Sounds(settings, self.roster)
+        self.gate = Gate(settings)
         self.calls: dict[str, Call] = {}
         self.draining = False
         self.ending = False
@@ -81,18 +74,16 @@ class Relay:
                 else FolderDestination(settings.store)
             )
             echo_pool = self._echo_pool()
+            self.lineup.connect(http, public, self.rest_calls)
             self.services = Services(
                 settings=settings,
-                roster=self.roster,
-                sounds=self.sounds,
+                lineup=self.lineup,
                 events=events,
                 metrics=self.metrics,
                 calls=self.calls,
-                own_tools=own_tools(self.roster, http, public, settings.environ),
                 echo_pool=echo_pool,
                 tracing=self._tracing,
             )
-            self._vendor_context = VendorContext(http, settings, self.new_session, self.rest_calls)
             self._protection = TaskProtection(http, settings.ecs_agent_uri)
             retire, leave = self._protection.retire, self.leave.set
             ecs = Ecs(http, settings.environ)
@@ -136,6 +127,11 @@ class Relay:
         log.info("drained", extra={"event": "drained", "calls": self.streams})
 
     @property
+    def roster(self) -> Roster:
+        """The agents that a call may ask for."""
+        return self.lineup.roster
+
+    @property
     def taking_calls(self) -> bool:
         """Whether new calls are meant for this relay: not while it drains or is retired. It may be full."""
         return not self.draining and not self.retirement.retired
@@ -144,10 +140,6 @@ class Relay:
         return sum(call.queued_s for call in self.calls.values())
 
     # --- what the media socket needs ---
-
-    def new_session(self, alias: str) -> AgentSession:
-        """A session with the agent of this alias."""
-        return self._agents[alias](self._vendor_context)
 
     def count(self, change: int) -> None:
         """A media socket more, or one less."""
@@ -178,9 +170,3 @@ def create_app(settings: Settings) -> web.Application:
             extra={"event": "open_to_anybody"},
         )
     return app
-
-
-def _roster(settings: Settings) -> Roster:
-    if settings.agents_file:
-        return Roster.read(settings.agents_file, VENDORS)
-    return Roster.single(AgentSpec("default", "elevenlabs", settings.elevenlabs_agent_id))

@@ -73,11 +73,12 @@ class Call:
             start.to_number,
             datetime.now(UTC),
             self._loop.time,
+            services.lineup.version,
             traceparent=traceparent(start.call_sid) if services.tracing else "",
         )
         self.transcript = Transcript(self.facts.started_at)
         self.playout = Playout(
-            services.sounds.ambience(spec, rate_hz, start.call_sid) if spec else None, rate_hz=rate_hz
+            services.lineup.sounds.ambience(spec, rate_hz, start.call_sid) if spec else None, rate_hz=rate_hz
         )
         self._echo = EchoGuard(rate_hz, spec.echo_guard if spec else "off", services.echo_pool, self.log)
         self._uplink = Uplink(self._format, self.quality, echo=self._echo, on_defect=self._agent_defect)
@@ -177,7 +178,7 @@ class Call:
             uplink=self._uplink,
             outbox=Outbox(self.log),
             tools=Tools([transfer_tool(self._hand_over.request), ambience_tool(self.change_ambience)]),
-            own_tools=self._services.own_tools,
+            own_tools=self._services.lineup.own_tools,
             hand_over=self._hand_over,
             transcript=self.transcript,
             answers=self._answers,
@@ -214,14 +215,15 @@ class Call:
 
     async def _converse(self) -> None:
         if self._spec is None:
-            known = ", ".join(agent.alias for agent in self._services.roster)
+            known = ", ".join(agent.alias for agent in self._services.lineup.roster)
             self._refuse(EndReason.UNKNOWN_AGENT, f"no agent {self._asked_for[:80]!r}: expected one of {known}")
         elif self._start.rate_hz not in exotel.LINE_RATES:
             expected = f"expected one of {sorted(exotel.LINE_RATES)}"
             self._refuse(EndReason.UNSUPPORTED_FORMAT, f"line at {self._start.rate_hz} Hz: {expected}")
         else:
-            chain = self._services.roster.chain(self._spec.alias)
-            await self._conversation.run(chain, self._services.sounds.apology(self._spec, self._rate_hz))
+            lineup = self._services.lineup
+            apology = lineup.sounds.apology(self._spec, self._rate_hz)
+            await self._conversation.run(lineup.roster.chain(self._spec.alias), apology)
 
     def _refuse(self, reason: EndReason, detail: str) -> None:
         self._report.refused(reason, detail)

@@ -58,6 +58,7 @@ class CallReport:
             rate_hz=start.rate_hz,
             encoding=start.encoding,
             parameters_dropped=start.parameters_dropped,
+            agents_version=self._facts.agents_version,
         )
 
     def announce(self) -> None:

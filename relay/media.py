@@ -10,6 +10,7 @@ from relay.agents.roster import AgentSpec
 from relay.agents.seam import AgentSession
 from relay.call import Call
 from relay.line import UNSENT_LIMIT, Line, await_start
+from relay.lineup import Lineup
 from relay.logs import LineLimit, log
 from relay.records import EndReason
 
@@ -37,7 +38,8 @@ class MediaSocket:
         """A call, or for a plain GET the URL of the socket (exotel.md 1.12)."""
         relay = self._relay
         tail = request.match_info.get("tail", "")
-        verdict = relay.gate.judge([part for part in tail.split("/") if part], request.headers.get("Authorization"))
+        segments = [part for part in tail.split("/") if part]
+        verdict = relay.gate.judge(segments, request.headers.get("Authorization"), relay.roster)
         if isinstance(verdict, Refusal):
             return self._refuse(verdict)
         ws: web.WebSocketResponse[Literal[False]] = web.WebSocketResponse(
@@ -66,40 +68,32 @@ class MediaSocket:
 
     async def _carry(self, line: Line, wish: str) -> None:
         relay = self._relay
+        services = relay.services  # the agents of this moment: the call keeps them whatever comes afterwards
+        lineup = services.lineup
         # most calls get the agent that the URL or the default names: it is prepared before `start` comes
-        presumed = relay.roster.find(wish or relay.roster.default)
-        prepared = self._prepared(presumed) if presumed else None
+        presumed = lineup.roster.find(wish or lineup.roster.default)
+        prepared = _prepared(lineup, presumed) if presumed else None
         start = await await_start(line, relay.settings.start_timeout_s)
         if start is None:
             relay.metrics.refused.labels("no_start").inc()
         else:
             name = wish or start.custom_parameters.get("agent_id") or start.custom_parameters.get("agentId") or ""
-            asked_for = name or relay.roster.default
-            spec = relay.roster.find(asked_for)
+            asked_for = name or lineup.roster.default
+            spec = lineup.roster.find(asked_for)
 
             def new_session(agent: AgentSpec) -> AgentSession:
                 nonlocal prepared
                 if prepared is not None and agent == presumed:
                     session, prepared = prepared, None
                     return session
-                return relay.new_session(agent.alias)
+                return lineup.new_session(agent.alias)
 
-            call = Call(line, start, relay.services, asked_for=asked_for, spec=spec, new_session=new_session)
+            call = Call(line, start, services, asked_for=asked_for, spec=spec, new_session=new_session)
             self._admit(call, start.call_sid)
             await call.run()
         if prepared is not None:
             await prepared.close()
         await line.close()
-
-    def _prepared(self, agent: AgentSpec) -> AgentSession | None:
-        relay = self._relay
-        try:
-            session = relay.new_session(agent.alias)
-            session.prepare()
-        except Exception as error:  # noqa: BLE001 - a bot is code of the user's
-            log.error("%s could not be prepared", agent.alias, exc_info=error, extra={"event": "defect"})
-            return None  # the call will find out, and has its fallbacks
-        return session
 
     def _admit(self, call: Call, call_sid: str) -> None:
         """End a call at once that came too late or is one too many; it is reported like any other."""
@@ -121,3 +115,13 @@ class MediaSocket:
         self._note_refusal(refusal.reason)
         headers = {"WWW-Authenticate": "Basic"} if refusal.status == 401 else {}
         return web.json_response({"error": refusal.reason}, status=refusal.status, headers=headers)
+
+
+def _prepared(lineup: Lineup, agent: AgentSpec) -> AgentSession | None:
+    try:
+        session = lineup.new_session(agent.alias)
+        session.prepare()
+    except Exception as error:  # noqa: BLE001 - a bot is code of the user's
+        log.error("%s could not be prepared", agent.alias, exc_info=error, extra={"event": "defect"})
+        return None  # the call will find out, and has its fallbacks
+    return session

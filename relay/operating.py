@@ -31,7 +31,8 @@ class Operating:
 
     async def health(self, request: web.Request) -> web.Response:
         """Alive. Stays 200 while draining."""
-        return self._answer(request, {"status": "ok"}, {"calls": self._relay.streams})
+        relay = self._relay
+        return self._answer(request, {"status": "ok"}, {"calls": relay.streams, "agents": relay.lineup.version})
 
     async def ready(self, request: web.Request) -> web.Response:
         """Takes calls: 503 when draining, retired or full."""

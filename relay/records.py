@@ -199,6 +199,8 @@ class CallFacts:
     started_at: datetime
     clock: Callable[[], float]
     """The event loop's clock: times inside a call don't jump when somebody sets the machine's."""
+    agents_version: str = ""
+    """Of the agents' file (relay.lineup)."""
     traceparent: str = ""
     """W3C trace context of the call, where it is traced."""
     agents: list[AgentEntry] = field(default_factory=list)
@@ -249,6 +251,7 @@ class CallFacts:
             "to": self.to_number,
             "agent": agent_json(last.agent) if last else None,
             "conversation_id": last.conversation_id if last else None,
+            "agents_version": self.agents_version,
             **({"traceparent": self.traceparent} if self.traceparent else {}),
             **more,
         }

@@ -41,6 +41,8 @@ class Settings:
     )
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Where agents look for the keys of their vendors."""
+    pushed: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Sound files that came with the agents' file, by the names it has for them; others are files of this machine."""
 
     ambience: str = text(
         "BACKGROUND_SOUND_FILE",

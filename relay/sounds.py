@@ -1,9 +1,10 @@
-"""Sound files of this relay: ambiences and apologies, read once at start and shared by all calls."""
+"""Sound files of the agents: ambiences and apologies, read once and shared by all calls."""
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from zlib import crc32
 
 from relay.agents.roster import AgentSpec, Roster
@@ -28,15 +29,18 @@ class Apology:
 
 
 class Sounds:
-    """Raises SoundFileError at start for a file that can't be used."""
+    """Raises SoundFileError for a file that can't be used. What is the same in `before` is not read again."""
 
-    def __init__(self, settings: Settings, roster: Roster) -> None:
+    def __init__(self, settings: Settings, roster: Roster, before: "Sounds | None" = None) -> None:
         self._settings = settings
+        pushed, pushed_before = settings.pushed, before._settings.pushed if before else {}
+        ambiences: Mapping[str, Ambience] = before._ambiences if before else {}
+        apologies: Mapping[str, dict[int, Apology]] = before._apologies if before else {}
         names = {settings.ambience, *(agent.ambience or "" for agent in roster)} - {""}
         names |= {TYPING for agent in roster if agent.typing_volume}
-        self._ambiences = {name: Ambience.load(name) for name in names}
+        self._ambiences: dict[str, Ambience] = _read(names, Ambience.load, pushed, ambiences, pushed_before)
         names = {settings.fallback_speech, *(agent.fallback_speech for agent in roster)} - {"", NONE}
-        self._apologies = {name: _load(name) for name in names}
+        self._apologies: dict[str, dict[int, Apology]] = _read(names, _load, pushed, apologies, pushed_before)
 
     def ambience(self, agent: AgentSpec, rate_hz: int, call_sid: str = "") -> AmbienceTrack | None:
         """A fresh track of the agent's ambience for one call, None when it has none.
@@ -64,14 +68,32 @@ class Sounds:
         return self._apologies[name][rate_hz] if name in self._apologies else None
 
 
-def _load(name: str) -> dict[int, Apology]:
+_Sound = TypeVar("_Sound")
+
+
+def _read(
+    names: Iterable[str],
+    load: Callable[[str, bytes | None], _Sound],
+    pushed: Mapping[str, bytes],
+    known: Mapping[str, _Sound],
+    pushed_before: Mapping[str, bytes],
+) -> dict[str, _Sound]:
+    return {
+        name: known[name]
+        if name in known and pushed.get(name) == pushed_before.get(name)
+        else load(name, pushed.get(name))
+        for name in names
+    }
+
+
+def _load(name: str, content: bytes | None) -> dict[int, Apology]:
     if name == APOLOGY:
         with resources.as_file(resources.files("relay.audio") / "assets" / "apology.wav") as path:
             return _at_line_rates(APOLOGY_TEXT, path)
     path = Path(name)
-    return _at_line_rates(f"[{path.name}]", path)
+    return _at_line_rates(f"[{path.name}]", path, content)
 
 
-def _at_line_rates(text: str, path: Path) -> dict[int, Apology]:
-    sound, rate_hz = read_mono(path)
+def _at_line_rates(text: str, path: Path, content: bytes | None = None) -> dict[int, Apology]:
+    sound, rate_hz = read_mono(path, content)
     return {rate: Apology(text, at_rate(sound, rate_hz, rate).tobytes()) for rate in LINE_RATES}

@@ -56,6 +56,7 @@ def fold(call_sid: str, pieces: Pieces) -> Document:
         "conversation_id": _conversation_id(agents, streams, results),
         "agent": _agent(agents, results),
         "agents": agents,
+        "agents_version": (text(main.last, "agents_version") if main else "") or None,
         "from": _number("from", streams, results),
         "to": _number("to", streams, results),
         "started_at": None if started_at is None else rfc3339(started_at),

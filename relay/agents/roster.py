@@ -86,10 +86,17 @@ class Roster:
     def read(cls, path: str, vendors: Mapping[str, object]) -> "Roster":
         """Read AGENTS_FILE. Raises SettingError that names the entry and what was expected."""
         try:
-            content = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+            content = Path(path).read_bytes()
         except OSError as error:
             raise SettingError("AGENTS_FILE", path, f"a readable TOML file ({error.strerror})") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return cls.parse(content, path, vendors)
+
+    @classmethod
+    def parse(cls, text: bytes, path: str, vendors: Mapping[str, object]) -> "Roster":
+        """What an agents' file says; `path` is what it is called in errors. Raises SettingError, as `read`."""
+        try:
+            content = tomllib.loads(text.decode("utf-8-sig"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise SettingError("AGENTS_FILE", path, f"a TOML file ({error})") from None
         tables = content.get("agents")
         if not isinstance(tables, dict) or not tables:

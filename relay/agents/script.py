@@ -163,12 +163,13 @@ def configure(spec: AgentSpec, settings: Settings) -> Agent:
                 raise SettingError("AGENTS_FILE", settings.agents_file, expected)
         if not step.keys.keys() <= _KEYS:
             raise SettingError("AGENTS_FILE", settings.agents_file, f"{place}.{name}.keys to be of 0-9 * #")
-    script = Script(steps, {file: _at_line_rates(file) for step in steps.values() for file in step.play})
+    files = {file for step in steps.values() for file in step.play}
+    script = Script(steps, {file: _at_line_rates(file, settings.pushed.get(file)) for file in files})
     return lambda context: ScriptSession(script)
 
 
-def _at_line_rates(file: str) -> dict[int, bytes]:
-    sound, rate_hz = read_mono(Path(file))
+def _at_line_rates(file: str, content: bytes | None) -> dict[int, bytes]:
+    sound, rate_hz = read_mono(Path(file), content)
     return {rate: at_rate(sound, rate_hz, rate).tobytes() for rate in LINE_RATES}
 
 

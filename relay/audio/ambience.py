@@ -89,11 +89,11 @@ class Ambience:
         return self._loops[rate_hz]
 
     @classmethod
-    def load(cls, name: str) -> "Ambience":
-        """Read the sound file `name`, or one that is BUILT_IN. Raises SoundFileError."""
+    def load(cls, name: str, content: bytes | None = None) -> "Ambience":
+        """Read the sound file `name`, or one that is BUILT_IN; `content`: see read_mono. Raises SoundFileError."""
         if name in BUILT_IN:
             return _built_in(name)
-        sound, rate_hz = read_mono(Path(name))
+        sound, rate_hz = read_mono(Path(name), content)
         if len(sound) < rate_hz / 2:
             raise SoundFileError(f"ambience {name}: expected at least half a second, got {len(sound) / rate_hz:.2f} s")
         return cls(normalised(sound), rate_hz)

@@ -19,14 +19,17 @@ class SoundFileError(ValueError):
     """The file can't be used; the text names it and what was expected."""
 
 
-def read_mono(path: Path) -> tuple[pcm.Samples, int]:
-    """Samples and rate: WAV or FLAC of any rate, width and channel count; raw s16le mono at 8 kHz by its ending."""
+def read_mono(path: Path, content: bytes | None = None) -> tuple[pcm.Samples, int]:
+    """Samples and rate: WAV or FLAC of any rate, width and channel count; raw s16le mono at 8 kHz by its ending.
+
+    `content`: what the file holds, where that is here already.
+    """
     try:
+        data = path.read_bytes() if content is None else content
         if path.suffix.lower() in RAW_SUFFIXES:
-            data = path.read_bytes()
             sound, rate_hz = pcm.samples(data[: len(data) // 2 * 2]), RAW_RATE_HZ
         else:
-            with BytesIO(_with_sizes(path.read_bytes())) as file:
+            with BytesIO(_with_sizes(data)) as file:
                 # as numbers from -1 to 1: asked for integers, the library would leave those of a float file unscaled
                 channels, rate_hz = soundfile.read(file, dtype="float32", always_2d=True)
             sound = pcm.saturate(np.rint(channels.mean(axis=1) * 32768))

@@ -1,6 +1,7 @@
 """An agent that can't be had or dies: the caller is passed on, never dropped into silence."""
 
 import asyncio
+from hashlib import sha256
 
 import pytest
 from msgspec import structs
@@ -47,6 +48,7 @@ async def test_the_backup_takes_over(tmp_path, failure):
         assert record["agents"][0]["end_reason"] not in {"", "ended"}
         assert record["agent"]["alias"] == "backup"
         assert record["turns"][-1]["heard_ms"] == len(spoken("agent_greeting", 8000)) * 1000 // 8000
+        assert record["agents_version"] == f"file-{sha256(TWO_AGENTS.encode()).hexdigest()[:12]}"
         assert not result.violations
 
 

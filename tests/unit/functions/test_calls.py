@@ -41,9 +41,16 @@ def test_what_tools_were_asked_is_kept_of_every_stream():
     assert record(calls.ended())["tools"] == []
 
 
+def test_which_version_of_the_agents_file_a_call_began_with():
+    made = record(calls.started(agents_version="7-3fa9c1d02b6e"), calls.ended(agents_version="7-3fa9c1d02b6e"))
+    assert made["agents_version"] == "7-3fa9c1d02b6e"
+    assert record(calls.ended())["agents_version"] is None
+
+
 def test_every_key_of_the_contract_is_there_even_when_nothing_is_known():
     assert set(record()) == {
-        *("schema", "call_sid", "stream_sid", "conversation_id", "agent", "agents", "from", "to"),
+        *("schema", "call_sid", "stream_sid", "conversation_id", "agent", "agents", "agents_version"),
+        *("from", "to"),
         *("started_at", "ended_at", "duration_s", "ended_by", "end_reason", "end_detail"),
         *("turns", "tools", "transfer", "analysis", "quality", "streams", "sources"),
     }

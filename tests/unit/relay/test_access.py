@@ -23,7 +23,7 @@ UNKNOWN = Refusal(404, "unknown_agent")
 
 
 def gate(*, token: str = "", basic: str = "") -> Gate:
-    return Gate(Settings(media_token=token, media_basic_auth=BasicAuth.parse(basic)), ROSTER)
+    return Gate(Settings(media_token=token, media_basic_auth=BasicAuth.parse(basic)))
 
 
 def basic(user: str = USER) -> str:
@@ -43,7 +43,7 @@ def basic(user: str = USER) -> str:
 )
 def test_with_nothing_configured_anybody_may_come(segments, verdict):
     assert gate().open
-    assert gate().judge(segments, None) == verdict
+    assert gate().judge(segments, None, ROSTER) == verdict
 
 
 @pytest.mark.parametrize(
@@ -70,15 +70,15 @@ def test_with_nothing_configured_anybody_may_come(segments, verdict):
 def test_the_token_is_the_first_part_of_the_path(segments, verdict):
     """Exotel strips the query, so that is where a secret can be (exotel.md 1.11)."""
     assert not gate(token=TOKEN).open
-    assert gate(token=TOKEN).judge(segments, None) == verdict
+    assert gate(token=TOKEN).judge(segments, None, ROSTER) == verdict
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC"])
 def test_basic_auth(scheme):
     authorization = basic().replace("Basic", scheme)
-    assert gate(basic=USER).judge([], authorization) == Admission("")
-    assert gate(basic=USER).judge(["night"], authorization) == Admission("night")
-    assert gate(basic=USER).judge(["nobody"], authorization) == UNKNOWN
+    assert gate(basic=USER).judge([], authorization, ROSTER) == Admission("")
+    assert gate(basic=USER).judge(["night"], authorization, ROSTER) == Admission("night")
+    assert gate(basic=USER).judge(["nobody"], authorization, ROSTER) == UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -102,29 +102,31 @@ def test_basic_auth(scheme):
 )
 def test_basic_auth_that_is_wrong_is_refused_and_nothing_worse(authorization):
     """Bytes that are no base64 at all made the upgrade fail with an error of ours instead of a 401."""
-    assert gate(basic=USER).judge([], authorization) == UNAUTHORIZED
+    assert gate(basic=USER).judge([], authorization, ROSTER) == UNAUTHORIZED
 
 
 def test_with_both_configured_both_are_needed():
     """The docs advised a password "because the token is in access logs", yet the token alone opened."""
     both = gate(token=TOKEN, basic=USER)
-    assert both.judge([TOKEN, "night"], basic()) == Admission("night")
-    assert both.judge([TOKEN], basic()) == Admission("")
-    assert both.judge([TOKEN, "nobody"], basic()) == UNKNOWN
-    assert both.judge([TOKEN, "night"], None) == UNAUTHORIZED
-    assert both.judge([TOKEN], "Basic nonsense") == UNAUTHORIZED
-    assert both.judge(["night"], basic()) == UNAUTHORIZED
-    assert both.judge([], basic()) == UNAUTHORIZED
-    assert both.judge(["wrong", "night"], basic()) == UNAUTHORIZED
+    assert both.judge([TOKEN, "night"], basic(), ROSTER) == Admission("night")
+    assert both.judge([TOKEN], basic(), ROSTER) == Admission("")
+    assert both.judge([TOKEN, "nobody"], basic(), ROSTER) == UNKNOWN
+    assert both.judge([TOKEN, "night"], None, ROSTER) == UNAUTHORIZED
+    assert both.judge([TOKEN], "Basic nonsense", ROSTER) == UNAUTHORIZED
+    assert both.judge(["night"], basic(), ROSTER) == UNAUTHORIZED
+    assert both.judge([], basic(), ROSTER) == UNAUTHORIZED
+    assert both.judge(["wrong", "night"], basic(), ROSTER) == UNAUTHORIZED
 
 
 def test_the_wrong_are_not_told_which_agents_there_are():
-    assert gate(token=TOKEN).judge(["wrong", "night"], None) == gate(token=TOKEN).judge(["wrong", "nobody"], None)
+    assert gate(token=TOKEN).judge(["wrong", "night"], None, ROSTER) == gate(token=TOKEN).judge(
+        ["wrong", "nobody"], None, ROSTER
+    )
 
 
 @given(st.lists(st.text(max_size=20), max_size=4), st.none() | st.text(max_size=60))
 def test_nobody_gets_in_by_chance(segments, authorization):
-    assert gate(token=TOKEN, basic=USER).judge(segments, authorization) == UNAUTHORIZED
+    assert gate(token=TOKEN, basic=USER).judge(segments, authorization, ROSTER) == UNAUTHORIZED
 
 
 @pytest.mark.parametrize(
@@ -157,8 +159,8 @@ def test_secrets_are_compared_in_constant_time(monkeypatch):
     spied = []
     original = hmac.compare_digest
     monkeypatch.setattr(credentials.hmac, "compare_digest", lambda a, b: spied.append(b) or original(a, b))
-    gate(token=TOKEN).judge(["wrong"], None)
-    gate(basic=USER).judge([], basic("wrong"))
+    gate(token=TOKEN).judge(["wrong"], None, ROSTER)
+    gate(basic=USER).judge([], basic("wrong"), ROSTER)
     bearer_matches("Bearer wrong", "s3cret")
     assert spied == [TOKEN.encode(), USER.encode(), b"s3cret"]
 
@@ -167,7 +169,7 @@ def test_while_a_token_is_rotated_the_one_before_opens_too():
     """Rotating the media token must refuse no call: Exotel has the old address until the new one is pasted."""
     rotated = gate(token="new-token-of-nobody,old-token-of-nobody")
     for token in ("new-token-of-nobody", "old-token-of-nobody"):
-        assert rotated.judge([token], None) == Admission("")
+        assert rotated.judge([token], None, ROSTER) == Admission("")
         assert bearer_matches(f"Bearer {token}", "new-token-of-nobody,old-token-of-nobody")
     for stranger in ("new-token-of-nobody,old-token-of-nobody", "", ","):
-        assert rotated.judge([stranger], None) == Refusal(401, "unauthorized")
+        assert rotated.judge([stranger], None, ROSTER) == Refusal(401, "unauthorized")

@@ -70,6 +70,7 @@ def test_what_every_event_carries():
         "to": "08047100002",
         "agent": None,
         "conversation_id": None,
+        "agents_version": "",
         "relay": "r1",
     }
 

@@ -76,7 +76,7 @@ def test_calls_share_the_samples_and_nothing_else(street, rate_hz):
 def test_each_file_is_read_once(street, monkeypatch):
     read = []
     original = ambience.read_mono
-    monkeypatch.setattr(ambience, "read_mono", lambda path: read.append(str(path)) or original(path))
+    monkeypatch.setattr(ambience, "read_mono", lambda path, _: read.append(str(path)) or original(path))
     all_sounds = sounds(spec("day", ambience=street), spec("night", ambience=street), ambience=street)
     for _ in range(10):
         all_sounds.ambience(spec("day"), 8000)

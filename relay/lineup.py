@@ -1,0 +1,60 @@
+"""The agents that calls may have: one version of the agents' file, read, checked and ready.
+
+A lineup is never changed. When there is another version, calls that begin get the new one; those that are running keep
+theirs to their end, with its fallbacks, sounds and tools.
+"""
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+
+from relay.agents import VENDORS
+from relay.agents.roster import AgentSpec, Roster
+from relay.agents.seam import AgentSession
+from relay.agents.telephony.rest import RestCalls
+from relay.agents.vendor import VendorContext
+from relay.http_tools import own_tools
+from relay.settings import Settings
+from relay.sounds import Sounds
+from relay.tools import Tool
+
+OF_SETTINGS: Final = "settings"
+"""The version of agents that no file describes."""
+
+
+class Lineup:
+    """`version`: what records call it. Blocking: sounds are read and converted."""
+
+    def __init__(self, settings: Settings, roster: Roster, version: str, before: "Lineup | None" = None) -> None:
+        """Raises SettingError or SoundFileError for what can't be used."""
+        self.version = version
+        self.settings = settings
+        self.roster = roster
+        self._agents = {spec.alias: VENDORS[spec.vendor].configure(spec, settings) for spec in roster}
+        for tool in (tool for spec in roster for tool in spec.tools.values()):
+            tool.filled_headers(settings.environ)
+        self.sounds: Sounds = Sounds(settings, roster, before.sounds if before else None)
+        self.own_tools: Mapping[str, Sequence[Tool]] = {}
+        """The user's HTTP tools, by the alias of the agent."""
+
+    @classmethod
+    def configured(cls, settings: Settings) -> "Lineup":
+        """What the settings name: AGENTS_FILE, or the one agent of ELEVENLABS_AGENT_ID."""
+        if not settings.agents_file:
+            roster = Roster.single(AgentSpec("default", "elevenlabs", settings.elevenlabs_agent_id))
+            return cls(settings, roster, OF_SETTINGS)
+        roster = Roster.read(settings.agents_file, VENDORS)
+        digest = sha256(Path(settings.agents_file).read_bytes()).hexdigest()
+        return cls(settings, roster, f"file-{digest[:12]}")
+
+    def connect(self, http: aiohttp.ClientSession, public: aiohttp.ClientSession, rest_calls: RestCalls) -> None:
+        """Before its first call: by what its agents and tools reach others. `public`: public addresses only."""
+        self.own_tools = own_tools(self.roster, http, public, self.settings.environ)
+        self._context = VendorContext(http, self.settings, self.new_session, rest_calls)
+
+    def new_session(self, alias: str) -> AgentSession:
+        """A session with the agent of this alias."""
+        return self._agents[alias](self._context)
