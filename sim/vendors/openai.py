@@ -81,17 +81,24 @@ class OpenAIConversation(VendorConversation):
         if not isinstance(update, SessionUpdate):
             raise BrokenRuleError("not_configured", type(update).__name__)
         self.record.setup = msgspec.to_builtins(update.session)
-        given = update.session.audio.input.format
-        if type(given) is not type(update.session.audio.output.format):
-            raise BrokenRuleError("two_formats", "this fake takes one format both ways")
-        name = self.confirms or {"Pcm": "pcm_24000", "Pcmu": "ulaw_8000", "Pcma": "alaw_8000"}[type(given).__name__]
+        name = self.confirms or self.format_asked_for(update.session)
         self.formats(name, name)
-        confirmed: dict[str, Any] = msgspec.to_builtins(update.session)
-        if self.confirms:
-            form = FORMS[name]
-            confirmed["audio"]["input"]["format"] = confirmed["audio"]["output"]["format"] = form
-        await self.send({"type": "session.updated", "session": confirmed})
+        await self.send({"type": "session.updated", "session": self.confirmed(update.session, name)})
         return True
+
+    def format_asked_for(self, session: Any) -> str:
+        """By the names of sim.sound.FORMATS. Raises BrokenRuleError for one that can't be had."""
+        given = session.audio.input.format
+        if type(given) is not type(session.audio.output.format):
+            raise BrokenRuleError("two_formats", "this fake takes one format both ways")
+        return {"Pcm": "pcm_24000", "Pcmu": "ulaw_8000", "Pcma": "alaw_8000"}[type(given).__name__]
+
+    def confirmed(self, session: Any, name: str) -> dict[str, Any]:
+        """What the server says of the settings that are in force from now on."""
+        confirmed: dict[str, Any] = msgspec.to_builtins(session)
+        if self.confirms:
+            confirmed["audio"]["input"]["format"] = confirmed["audio"]["output"]["format"] = FORMS[name]
+        return confirmed
 
     def _read(self, message: WSMessage) -> Message:
         if message.type is not WSMsgType.TEXT:
@@ -236,6 +243,7 @@ class OpenAIConversation(VendorConversation):
         part = {"response_id": self._active, "output_index": 1}
         item_id, arguments = f"fc_{call_id}", msgspec.json.encode(dict(parameters)).decode()
         item = {"id": item_id, "type": "function_call", "call_id": call_id, "name": name, "arguments": ""}
+        item |= {"status": "in_progress"}
         await self.send({"type": "response.output_item.added", "item": item, **part})
         call = {"call_id": call_id, "arguments": arguments, "item_id": item_id, **part}
         call |= {"name": name} if self.names_calls else {}

@@ -17,129 +17,20 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-import msgspec
 import uvloop
 
 from relay.agents import HOSTED
+from relay.agents.vendor import Vendor as Declared
 from sim.toml import agents_file
 from tests.bench.figures import Case, Row, Samples, percentile, row
 from tests.bench.load import CYCLE_S, Agent, Load
 from tests.bench.process import Subject, free_port, take_load_core
 from tests.bench.report import describe
-from tests.bench.websocket import BINARY
+from tests.bench.vendor_messages import SAID_BY, VendorAgent
 
 _SETTLE_S = 2.0
 _CALLS_A_SECOND = 50
 _FAIL_AFTER_S = 3.0
-_decode = msgspec.json.Decoder().decode
-
-
-class VendorAgent(Agent):
-    """A vendor's side of a call. It learns which call it has from the prompt, which is nothing but `{{call_sid}}`."""
-
-    def fail(self) -> None:
-        """Gone, without a word."""
-        if self.transport is not None:
-            self.transport.abort()
-
-    def say_one_thing(self) -> None:
-        """A quarter of a second."""
-        self._event_id += 1
-        self.say_words(self._event_id, "Sorry, we were cut off.")
-        self.say_sound(self._event_id, last=True)
-
-
-class OpenAIAgent(VendorAgent):
-    def opened(self) -> None:
-        self._send_json(type="session.created", session={"id": "sess_bench"})
-
-    def received(self, text: bytes) -> None:
-        now, message = perf_counter(), _decode(text)
-        if message["type"] == "input_audio_buffer.append":
-            self._hear(message["audio"], now)
-        elif message["type"] == "session.update":
-            self._send_json(type="session.updated", session={})
-            self.begin(message["session"]["instructions"])
-
-    def say_words(self, turn: int, words: str) -> None:
-        names = {"response_id": f"resp_{turn}", "item_id": f"item_{turn}"}
-        self._send_json(type="input_audio_buffer.committed", item_id=f"caller_{turn}")
-        self._send_json(type="response.created", response={"id": f"resp_{turn}"})
-        self._send_json(type="response.output_audio_transcript.done", transcript=words, **names)
-
-    def say_sound(self, turn: int, *, last: bool) -> None:
-        names = {"response_id": f"resp_{turn}", "item_id": f"item_{turn}"}
-        self._send_json(type="response.output_audio.delta", delta=self._load.chunk.decode(), **names)
-        if last:
-            self._send_json(type="response.output_audio.done", **names)
-            self._send_json(type="response.done", response={"id": f"resp_{turn}", "status": "completed"})
-
-    def say_interrupted(self, turn: int) -> None:
-        self._send_json(type="input_audio_buffer.speech_started", item_id=f"caller_{turn}")
-
-
-class GrokAgent(OpenAIAgent):
-    def opened(self) -> None:
-        self._send_json(type="conversation.created", conversation={"id": "conv_bench"})
-
-
-class DeepgramAgent(VendorAgent):
-    def opened(self) -> None:
-        self._send_json(type="Welcome", request_id="request_bench")
-
-    def received(self, text: bytes) -> None:
-        message = _decode(text)
-        if message["type"] == "Settings":
-            self._send_json(type="SettingsApplied")
-            self.begin(message["agent"]["think"]["prompt"])
-
-    def received_binary(self, data: bytes) -> None:
-        now = perf_counter()
-        self._hear(binascii.b2a_base64(data, newline=False).decode(), now)
-
-    def say_words(self, turn: int, words: str) -> None:
-        self._send_json(type="ConversationText", role="user", content="Hello?")
-        self._send_json(type="ConversationText", role="assistant", content=words)
-        self._send_json(type="AgentStartedSpeaking", total_latency=1.0)
-
-    def say_sound(self, turn: int, *, last: bool) -> None:
-        self.send(self._load.raw_chunk, BINARY)
-        if last:
-            self._send_json(type="AgentAudioDone")
-
-    def say_interrupted(self, turn: int) -> None:
-        self._send_json(type="UserStartedSpeaking")
-
-
-class GeminiAgent(VendorAgent):
-    def received(self, text: bytes) -> None:
-        now, message = perf_counter(), _decode(text)
-        if "realtimeInput" in message:
-            if "audio" in message["realtimeInput"]:
-                self._hear(message["realtimeInput"]["audio"]["data"], now)
-        elif "setup" in message:
-            self._send_json(setupComplete={})
-            self.begin(message["setup"]["systemInstruction"]["parts"][0]["text"].partition("\n")[0])
-
-    def say_words(self, turn: int, words: str) -> None:
-        self._send_json(serverContent={"inputTranscription": {"text": "Hello?"}})
-        self._send_json(serverContent={"outputTranscription": {"text": words}})
-
-    def say_sound(self, turn: int, *, last: bool) -> None:
-        sound = {"mimeType": "audio/pcm;rate=24000", "data": self._load.chunk.decode()}
-        self._send_json(serverContent={"modelTurn": {"parts": [{"inlineData": sound}]}})
-        if last:
-            self._send_json(serverContent={"generationComplete": True})
-            if not turn % 2:
-                self._send_json(serverContent={"turnComplete": True})
-
-    def say_interrupted(self, turn: int) -> None:
-        self._send_json(serverContent={"interrupted": True})
-        self._send_json(serverContent={"turnComplete": True})
-
-
-class ElevenLabsAgent(VendorAgent):
-    """As in the main benchmark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +47,18 @@ class Vendor:
         return self.heard if self.heard == self.spoken else f"{self.heard} up, {self.spoken} down"
 
 
-_PROMPTED = {"prompt": "{{call_sid}}"}
+def _hosted(name: str, declared: Declared) -> Vendor:
+    """As the relay's registry has it. Raises KeyError for one whose messages nobody has said here."""
+    # the agent learns which call it has from its prompt; ElevenLabs', whose prompt is at the vendor's, from a variable
+    options = {"prompt": "{{call_sid}}"} if "prompt" in declared.options.__struct_fields__ else {}
+    agent = SAID_BY[declared.codec or name]
+    return Vendor(agent, declared.heard, declared.spoken, {"vendor": name, "options": options})
+
+
+MISSING = tuple(name for name, declared in HOSTED.items() if (declared.codec or name) not in SAID_BY)
+"""Vendors whose messages tests/bench/vendor_messages.py does not say."""
 VENDORS = {
-    "deepgram": Vendor(DeepgramAgent, "pcm_8000", "pcm_8000", {"vendor": "deepgram", "options": _PROMPTED}),
-    "openai": Vendor(OpenAIAgent, "alaw_8000", "alaw_8000", {"vendor": "openai", "options": _PROMPTED}),
-    "azure_openai": Vendor(OpenAIAgent, "alaw_8000", "alaw_8000", {"vendor": "azure_openai", "options": _PROMPTED}),
-    "grok": Vendor(GrokAgent, "alaw_8000", "alaw_8000", {"vendor": "grok", "options": _PROMPTED}),
-    "elevenlabs": Vendor(ElevenLabsAgent, "pcm_16000", "pcm_16000", {"vendor": "elevenlabs", "options": {}}),
-    "gemini": Vendor(GeminiAgent, "pcm_16000", "pcm_24000", {"vendor": "gemini", "options": _PROMPTED}),
+    **{name: _hosted(name, declared) for name, declared in HOSTED.items() if name not in MISSING},
     "echo": Vendor(None, "pcm_8000", "pcm_8000", {"vendor": "echo"}),
     "bot": Vendor(None, "pcm_16000", "pcm_16000", {"vendor": "bot", "id": "examples.bots.echo:EchoBot"}),
 }
@@ -335,15 +230,15 @@ def cells(name: str, rows: list[Row]) -> tuple[object, ...]:
     )
 
 
-async def run(names: list[str], calls: int, window_s: float, repeat: int, out: Path) -> str:
-    """All that was asked for, as Markdown."""
+async def run(names: list[str], calls: int, window_s: float, repeat: int, *, pairs: bool, out: Path) -> str:
+    """All that was asked for, as Markdown; `pairs`: also what happens when one dies and another takes over."""
     costs = []
     for name in names:
         rows = [await cost(name, calls, window_s, out / "subject.log") for _ in range(repeat)]
         costs.append(cells(name, rows))
         print(*costs[-1], flush=True)
     taken = []
-    for second in filter(TALKING.__contains__, names):
+    for second in filter(TALKING.__contains__, names if pairs else ()):
         for first in (other for other in TALKING if other != second):
             samples = await failover(first, second, calls, out / "subject.log")
             taken.append(
@@ -358,19 +253,26 @@ def main() -> None:
     """Read the command line, measure, write out/bench/agents.md."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.agents", description=__doc__)
     parser.add_argument("agents", nargs="*", metavar="AGENT", help=f"of {', '.join(VENDORS)} (default: all)")
+    parser.add_argument("--quick", action="store_true", help="costs only, once, in a few seconds each: for comparing")
     parser.add_argument("--calls", type=int, default=100)
     parser.add_argument("--window", type=float, default=12, help="seconds of steady load a run")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each, of which the median is told")
     parser.add_argument("--out", type=Path, default=Path("out/bench"))
     args = parser.parse_args()
+    if MISSING:
+        parser.error(f"tests/bench/vendor_messages.py says no messages of {', '.join(MISSING)}")
     unknown = [name for name in args.agents if name not in VENDORS]
     if unknown:
         parser.error(f"no agent {unknown[0]!r}: expected one of {', '.join(VENDORS)}")
+    if args.quick:
+        args.window, args.repeat = 6.0, 1
     args.out.mkdir(parents=True, exist_ok=True)
     take_load_core()
     machine = describe(sys.executable)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        text = runner.run(run(args.agents or list(VENDORS), args.calls, args.window, args.repeat, args.out))
+        names = args.agents or list(VENDORS)
+        work = run(names, args.calls, args.window, args.repeat, pairs=not args.quick, out=args.out)
+        text = runner.run(work)
     told = f"{machine['machine']}, Python {machine['python']}, load average at the start {machine['load'][0]:.2f}"
     (args.out / "agents.md").write_text(f"{told}. {args.calls} calls, ambience on.\n\n{text}")
     print((args.out / "agents.md").read_text())

@@ -1,11 +1,19 @@
-"""OpenAI Realtime, and services that speak its messages (other-agents.md B1, B4)."""
+"""OpenAI Realtime, and services that speak its messages (other-agents.md B1, B4, B4a, B4b)."""
 
-from relay.agents.openai.dialect import AZURE, GROK, OPENAI
-from relay.agents.openai.options import DEFAULT_MODEL, ENDS, AzureOpenAIOptions, GrokOptions, OpenAIOptions
+from relay.agents.openai.dialect import AZURE, GROK, OPENAI, VOICE_LIVE
+from relay.agents.openai.options import (
+    DEFAULT_MODEL,
+    ENDS,
+    AzureOpenAIOptions,
+    GrokOptions,
+    OpenAIOptions,
+    VoiceLiveOptions,
+)
 from relay.agents.openai.session import configured
 from relay.agents.vendor import KeyCheck, Vendor
 
 _GROK_MODEL = "grok-voice-latest"
+_VOICE_LIVE_MODEL = "gpt-4.1"
 
 VENDORS = {
     "openai": Vendor(
@@ -38,6 +46,16 @@ VENDORS = {
         heard="alaw_8000",
         spoken="alaw_8000",
         default_id=_GROK_MODEL,
+        codec="openai",
+    ),
+    "azure_voice_live": Vendor(
+        title="Azure Voice Live",
+        configure=configured(VoiceLiveOptions, VOICE_LIVE, _VOICE_LIVE_MODEL),
+        options=VoiceLiveOptions,
+        key_env="AZURE_VOICE_LIVE_API_KEY",  # no KeyCheck: the address is the customer's own
+        heard="alaw_8000",
+        spoken="alaw_8000",
+        default_id=_VOICE_LIVE_MODEL,
         codec="openai",
     ),
 }

@@ -1,10 +1,11 @@
-"""OpenAI Realtime's messages as a codec: what the server says as events, no I/O (other-agents.md B1)."""
+"""OpenAI Realtime's messages as a codec: what the server says as events, no I/O (other-agents.md B1, B4b)."""
 
 import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from relay.agents.openai.events import IGNORED, OLDER_NAMES
 from relay.agents.openai.requests import A_LAW, MU_LAW, REPLY_IDS, WIDE
 from relay.agents.seam import CallerHeard, CallerText, CallerTurn, Notice
 from relay.agents.session import Failed, FunctionCall, Message, Reader, read_by_type
@@ -105,8 +106,29 @@ def decode(text: bytes) -> list[Any]:
 
 
 def _updated(message: Message) -> Iterable[Any]:
-    audio = message["session"].get("audio") or {}
+    session = message["session"]
+    if "output_audio_format" in session:
+        return (Updated(*_flat_formats(session)),)
+    audio = session.get("audio") or {}
     return (Updated((audio.get("input") or {}).get("format"), (audio.get("output") or {}).get("format")),)
+
+
+def _flat_formats(session: Mapping[str, Any]) -> Iterator[Mapping[str, Any] | None]:
+    """The formats of a flat session, in the words of the others."""
+    for side in ("input", "output"):
+        match str(session.get(f"{side}_audio_format") or ""):
+            case "":
+                yield None
+            case "g711_ulaw":
+                yield {"type": "audio/pcmu"}
+            case "g711_alaw":
+                yield {"type": "audio/pcma"}
+            case "pcm16":
+                yield {"type": "audio/pcm", "rate": session.get(f"{side}_audio_sampling_rate") or WIDE.rate_hz}
+            case "pcm16_8000hz" | "pcm16_16000hz" as name:
+                yield {"type": "audio/pcm", "rate": int(name[6:-2])}
+            case name:
+                yield {"type": name}
 
 
 def _audio(message: Message) -> Iterable[Any]:
@@ -157,7 +179,7 @@ def _described(error: Mapping[str, Any]) -> tuple[str, str]:
     return str(error.get("code") or error.get("type") or ""), text
 
 
-READERS: Final[Mapping[str, Reader]] = {
+_READERS: Final[Mapping[str, Reader]] = {
     "session.created": lambda message: (Created(message["session"].get("id")),),
     "conversation.created": lambda message: (Created((message.get("conversation") or {}).get("id")),),
     "session.updated": _updated,
@@ -178,42 +200,10 @@ READERS: Final[Mapping[str, Reader]] = {
     "conversation.item.input_audio_transcription.failed": lambda message: (
         Notice("no_transcript", _described(message.get("error") or {})[1]),
     ),
+    "warning": lambda message: (Notice("warning", _described(message["warning"])[1]),),
     "error": _error,
 }
-
-IGNORED: Final[Mapping[str, str]] = {
-    "conversation.item.added": "the events of the response and of the input buffer say it in time",
-    "conversation.item.created": "older name of conversation.item.added",
-    "conversation.item.done": "as conversation.item.added",
-    "conversation.item.deleted": "answers what we never send",
-    "conversation.item.retrieved": "answers what we never send",
-    "conversation.item.truncated": "confirms what we said was heard",
-    "conversation.item.input_audio_transcription.delta": "the record keeps whole turns",
-    "conversation.item.input_audio_transcription.segment": "only for diarisation, which is not asked for",
-    "input_audio_buffer.cleared": "answers what we never send",
-    "input_audio_buffer.dtmf_event_received": "keys come from the line, not over SIP",
-    "input_audio_buffer.timeout_triggered": "only with idle_timeout_ms, which is not set",
-    "mcp_list_tools.completed": "no MCP server is configured",
-    "mcp_list_tools.failed": "no MCP server is configured",
-    "mcp_list_tools.in_progress": "no MCP server is configured",
-    "ping": "Grok's; the socket is kept alive below it",
-    "output_audio_buffer.cleared": "WebRTC and SIP only",
-    "output_audio_buffer.started": "WebRTC and SIP only",
-    "output_audio_buffer.stopped": "WebRTC and SIP only",
-    "rate_limits.updated": "a limit that is reached fails a response, which is acted on",
-    "response.content_part.added": "the deltas say it",
-    "response.content_part.done": "the deltas say it",
-    "response.function_call_arguments.delta": "a call is made when its arguments are complete",
-    "response.mcp_call.completed": "no MCP server is configured",
-    "response.mcp_call.failed": "no MCP server is configured",
-    "response.mcp_call.in_progress": "no MCP server is configured",
-    "response.mcp_call_arguments.delta": "no MCP server is configured",
-    "response.mcp_call_arguments.done": "no MCP server is configured",
-    "response.output_item.done": "response.done follows",
-    "response.output_text.delta": "the output is sound only",
-    "response.output_text.done": "the output is sound only",
-}
-"""What the server says that needs nothing of us, and why."""
+READERS: Final[Mapping[str, Reader]] = {**_READERS, **{older: _READERS[name] for older, name in OLDER_NAMES.items()}}
 
 
 def format_named(named: Mapping[str, Any] | None, asked: AudioFormat) -> AudioFormat | None:

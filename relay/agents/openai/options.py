@@ -69,3 +69,34 @@ class GrokOptions(RealtimeOptions, frozen=True, kw_only=True, forbid_unknown_fie
     threshold: Annotated[float, Meta(ge=0.1, le=0.9)] = 0.85
     api_key_env: str = "XAI_API_KEY"
     base_url: str = "https://api.x.ai"
+
+
+OPENAI_VOICES: Final = frozenset(
+    {"alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse"}
+)
+"""Voices of OpenAI's own models, as Voice Live knows them."""
+
+
+class VoiceLiveOptions(RealtimeOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of an agent of Azure's Voice Live: `id` is the model, `base_url` the resource's address."""
+
+    voice: str = "en-US-Ava:DragonHDLatestNeural"
+    """Of Azure's speech service, such as `en-IN-NeerjaNeural`; of OpenAI's, or of the model `azure-realtime`."""
+    speed: Annotated[float, Meta(ge=0.5, le=1.5)] = 1.0
+    """Of Azure's voices."""
+    language: str = ""
+    """Of the caller, for the transcript: one, or several with commas between, such as `en-IN,hi-IN`."""
+    transcription_model: str = "azure-speech"
+    noise_reduction: Literal["", "azure_deep_noise_suppression", "near_field", "far_field"] = ""
+    turn_detection: Literal["server_vad", "azure_semantic_vad", "azure_semantic_vad_multilingual"] = (
+        "azure_semantic_vad_multilingual"
+    )
+    echo_cancellation: bool = False
+    """Voice Live's own, which expects what it sends to be heard within two seconds; the relay's guard knows better."""
+    api_version: str = "2026-07-15"
+    api_key_env: str = "AZURE_VOICE_LIVE_API_KEY"
+
+    def __post_init__(self) -> None:
+        """Raises ValueError without an address: every customer has one of their own."""
+        if not self.base_url:
+            raise ValueError("expected base_url, such as https://RESOURCE.services.ai.azure.com")

@@ -1,33 +1,43 @@
 """What we say to OpenAI Realtime (other-agents.md B1)."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from relay.agents.openai.options import LISTED_LANGUAGES, GrokOptions, OpenAIOptions, RealtimeOptions
+from relay.agents.openai.options import (
+    LISTED_LANGUAGES,
+    OPENAI_VOICES,
+    GrokOptions,
+    OpenAIOptions,
+    RealtimeOptions,
+    VoiceLiveOptions,
+)
 from relay.agents.seam import CallInfo
 from relay.agents.tool_descriptions import describe
 from relay.audio.convert import AudioFormat, Encoding
 
 MU_LAW: Final = AudioFormat(Encoding.ULAW, 8000)
 A_LAW: Final = AudioFormat(Encoding.ALAW, 8000)
-WIDE: Final = AudioFormat(Encoding.PCM, 24000)  # PCM is spoken at this rate only
+WIDE: Final = AudioFormat(Encoding.PCM, 24000)
+PCM_RATES: Final = (WIDE.rate_hz,)  # OpenAI speaks PCM at this rate only
 
-_CODECS: Final = {"pcmu": MU_LAW, "pcma": A_LAW, "pcm": WIDE}
+_LAWS: Final = {"pcmu": MU_LAW, "pcma": A_LAW}
 _MU_LAW_COUNTRIES: Final = ("+1", "+81")  # North America and Japan; the rest of the world speaks A-law
 
 REPLY_IDS: Final = "reply_"
 """Our requests for a reply have event ids that begin so: an error that names one concerns that reply."""
 
 
-def format_for(options: RealtimeOptions, call: CallInfo) -> AudioFormat:
-    """What to speak with OpenAI on this line.
+def format_for(options: RealtimeOptions, call: CallInfo, pcm_rates: Sequence[int] = PCM_RATES) -> AudioFormat:
+    """What to speak on this line with a service that takes and gives PCM at `pcm_rates`, in Hz and rising.
 
     G.711 on a telephone line: a table instead of a resampler, and a sixth of the bytes. The law is that of the carrier:
     sound that has gone through it passes a second time without loss, and the other law adds noise of its own.
     """
-    if options.codec != "auto":
-        return _CODECS[options.codec]
-    if call.line.rate_hz != A_LAW.rate_hz:
-        return WIDE
+    if options.codec in _LAWS:
+        return _LAWS[options.codec]
+    if options.codec == "pcm" or call.line.rate_hz != A_LAW.rate_hz:
+        fitting = (rate_hz for rate_hz in pcm_rates if rate_hz >= call.line.rate_hz)
+        return AudioFormat(Encoding.PCM, next(fitting, pcm_rates[-1]))
     return MU_LAW if call.to_number.startswith(_MU_LAW_COUNTRIES) else A_LAW
 
 
@@ -80,6 +90,43 @@ def grok_session_update(options: GrokOptions, call: CallInfo, audio: AudioFormat
             "tools": _tools(options, call),
         },
     }
+
+
+def voice_live_session_update(options: VoiceLiveOptions, call: CallInfo, audio: AudioFormat) -> dict[str, Any]:
+    """The same for Azure's Voice Live: a flat session, formats by the names of OpenAI's beta (other-agents.md B4b)."""
+    law = {Encoding.ULAW: "g711_ulaw", Encoding.ALAW: "g711_alaw"}.get(audio.encoding, "")
+    spoken = "pcm16" if audio.rate_hz == WIDE.rate_hz else f"pcm16_{audio.rate_hz}hz"
+    transcription = {"model": options.transcription_model}
+    if options.language:
+        transcription["language"] = options.language
+    session: dict[str, Any] = {
+        "modalities": ["text", "audio"],
+        "instructions": options.instructions(call),
+        "voice": _voice(options),
+        "input_audio_format": law or "pcm16",
+        "input_audio_sampling_rate": audio.rate_hz,
+        "output_audio_format": law or spoken,
+        "input_audio_transcription": transcription,
+        "turn_detection": {
+            "type": options.turn_detection,
+            "threshold": options.threshold,
+            "silence_duration_ms": options.silence_ms,
+        },
+        "tools": _tools(options, call),
+        "tool_choice": "auto",
+    }
+    if options.noise_reduction:
+        session["input_audio_noise_reduction"] = {"type": options.noise_reduction}
+    if options.echo_cancellation:
+        session["input_audio_echo_cancellation"] = {"type": "server_echo_cancellation"}
+    return {"type": "session.update", "session": session}
+
+
+def _voice(options: VoiceLiveOptions) -> dict[str, Any]:
+    if "-" in options.voice:  # a locale comes first
+        speed = {} if options.speed == 1.0 else {"rate": f"{options.speed:g}"}
+        return {"type": "azure-standard", "name": options.voice, **speed}
+    return {"type": "openai" if options.voice in OPENAI_VOICES else "azure-realtime-native", "name": options.voice}
 
 
 def _tools(options: RealtimeOptions, call: CallInfo) -> list[dict[str, Any]]:

@@ -74,8 +74,8 @@ class OpenAISession(SocketSession):
 
     async def connect(self, call: CallInfo) -> Formats:
         """Open, settle the formats, say what was said before, and ask for the first words."""
-        asked = format_for(self._options, call)
         dialect, options = self._dialect, self._options
+        asked = format_for(options, call, dialect.pcm_rates)
         socket = self._socket = await AgentSocket.open(
             self._http, dialect.url(options, self._model), headers=dialect.headers(self._key)
         )

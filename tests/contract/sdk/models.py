@@ -13,6 +13,7 @@ from typing import Any, Union, get_args, get_type_hints
 
 from elevenlabs_models import elevenlabs_check, elevenlabs_events
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from voice_live_models import voice_live_check, voice_live_events
 
 Check = Callable[[dict[str, Any]], str]
 
@@ -106,6 +107,8 @@ def check_for(vendor: str, side: str) -> Check:
             return by_type(deepgram_types(side))
         case "gemini":
             return by_model(gemini_model(side))
+        case "azure_voice_live":
+            return voice_live_check(side)
     return elevenlabs_check(side)
 
 
@@ -121,6 +124,8 @@ def server_events(vendor: str) -> list[str]:
 
             fields = [field.alias for field in LiveServerMessage.model_fields.values()]
             return sorted([*fields, *(f"serverContent.{one.alias}" for one in LiveServerContent.model_fields.values())])
+        case "azure_voice_live":
+            return sorted(voice_live_events())
     return sorted(elevenlabs_events())
 
 

@@ -121,7 +121,7 @@ async def test_barge_in(tmp_path, vendor, rate_hz):
         assert abs(cut["heard_ms"] - clinics.heard_ms) <= 200  # pauses between words can't be told from silence
         if vendor != "bot":
             assert record["quality"]["late_audio_dropped_ms"] > 0
-        if vendor in {"openai", "azure_openai", "grok"}:
+        if vendor in {"openai", *(name for name in TALKING if VENDORS[name].codec == "openai")}:
             assert seen.record.truncations == [("item_1", cut["heard_ms"])]
         if vendor == "bot":
             assert seen.record.truncations == [("", cut["heard_ms"])]

@@ -65,9 +65,9 @@ def test_it_is_fuzzed(vendor):
 
 
 @each
-def test_it_is_measured_in_the_formats_that_it_declares(vendor):
-    measured = bench.VENDORS[vendor]
-    assert (measured.heard, measured.spoken) == (HOSTED[vendor].heard, HOSTED[vendor].spoken)
+def test_it_is_measured(vendor):
+    assert vendor not in bench.MISSING, "say its few messages in tests/bench/vendor_messages.py"
+    assert bench.VENDORS[vendor].entry["vendor"] == vendor
 
 
 @each

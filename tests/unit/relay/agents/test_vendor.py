@@ -21,7 +21,7 @@ TAKEOVER = replace(CALL, said_so_far=(Said("agent", "Good morning."), Said("call
 
 
 def configure(vendor, settings=SETTINGS, **options):
-    if vendor == "azure_openai":  # every customer has an address of their own
+    if vendor in {"azure_openai", "azure_voice_live"}:  # every customer has an address of their own
         options = {"base_url": "https://acme.openai.azure.com", **options}
     return VENDORS[vendor].configure(AgentSpec("front", vendor, "", options=options), settings)
 

@@ -1,0 +1,123 @@
+"""What a vendor's side says in the benchmark: the few messages that a call needs, in the vendor's own words."""
+
+import binascii
+from time import perf_counter
+
+import msgspec
+
+from tests.bench.load import Agent
+from tests.bench.websocket import BINARY
+
+_decode = msgspec.json.Decoder().decode
+
+
+class VendorAgent(Agent):
+    """A vendor's side of a call. It learns which call it has from the prompt, which is nothing but `{{call_sid}}`."""
+
+    def fail(self) -> None:
+        """Gone, without a word."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def say_one_thing(self) -> None:
+        """A quarter of a second."""
+        self._event_id += 1
+        self.say_words(self._event_id, "Sorry, we were cut off.")
+        self.say_sound(self._event_id, last=True)
+
+
+class OpenAIAgent(VendorAgent):
+    def opened(self) -> None:
+        self._send_json(type="session.created", session={"id": "sess_bench"})
+
+    def received(self, text: bytes) -> None:
+        now, message = perf_counter(), _decode(text)
+        if message["type"] == "input_audio_buffer.append":
+            self._hear(message["audio"], now)
+        elif message["type"] == "session.update":
+            self._send_json(type="session.updated", session={})
+            self.begin(message["session"]["instructions"])
+
+    def say_words(self, turn: int, words: str) -> None:
+        names = {"response_id": f"resp_{turn}", "item_id": f"item_{turn}"}
+        self._send_json(type="input_audio_buffer.committed", item_id=f"caller_{turn}")
+        self._send_json(type="response.created", response={"id": f"resp_{turn}"})
+        self._send_json(type="response.output_audio_transcript.done", transcript=words, **names)
+
+    def say_sound(self, turn: int, *, last: bool) -> None:
+        names = {"response_id": f"resp_{turn}", "item_id": f"item_{turn}"}
+        self._send_json(type="response.output_audio.delta", delta=self._load.chunk.decode(), **names)
+        if last:
+            self._send_json(type="response.output_audio.done", **names)
+            self._send_json(type="response.done", response={"id": f"resp_{turn}", "status": "completed"})
+
+    def say_interrupted(self, turn: int) -> None:
+        self._send_json(type="input_audio_buffer.speech_started", item_id=f"caller_{turn}")
+
+
+class DeepgramAgent(VendorAgent):
+    def opened(self) -> None:
+        self._send_json(type="Welcome", request_id="request_bench")
+
+    def received(self, text: bytes) -> None:
+        message = _decode(text)
+        if message["type"] == "Settings":
+            self._send_json(type="SettingsApplied")
+            self.begin(message["agent"]["think"]["prompt"])
+
+    def received_binary(self, data: bytes) -> None:
+        now = perf_counter()
+        self._hear(binascii.b2a_base64(data, newline=False).decode(), now)
+
+    def say_words(self, turn: int, words: str) -> None:
+        self._send_json(type="ConversationText", role="user", content="Hello?")
+        self._send_json(type="ConversationText", role="assistant", content=words)
+        self._send_json(type="AgentStartedSpeaking", total_latency=1.0)
+
+    def say_sound(self, turn: int, *, last: bool) -> None:
+        self.send(self._load.raw_chunk, BINARY)
+        if last:
+            self._send_json(type="AgentAudioDone")
+
+    def say_interrupted(self, turn: int) -> None:
+        self._send_json(type="UserStartedSpeaking")
+
+
+class GeminiAgent(VendorAgent):
+    def received(self, text: bytes) -> None:
+        now, message = perf_counter(), _decode(text)
+        if "realtimeInput" in message:
+            if "audio" in message["realtimeInput"]:
+                self._hear(message["realtimeInput"]["audio"]["data"], now)
+        elif "setup" in message:
+            self._send_json(setupComplete={})
+            self.begin(message["setup"]["systemInstruction"]["parts"][0]["text"].partition("\n")[0])
+
+    def say_words(self, turn: int, words: str) -> None:
+        self._send_json(serverContent={"inputTranscription": {"text": "Hello?"}})
+        self._send_json(serverContent={"outputTranscription": {"text": words}})
+
+    def say_sound(self, turn: int, *, last: bool) -> None:
+        sound = {"mimeType": "audio/pcm;rate=24000", "data": self._load.chunk.decode()}
+        self._send_json(serverContent={"modelTurn": {"parts": [{"inlineData": sound}]}})
+        if last:
+            self._send_json(serverContent={"generationComplete": True})
+            if not turn % 2:
+                self._send_json(serverContent={"turnComplete": True})
+
+    def say_interrupted(self, turn: int) -> None:
+        self._send_json(serverContent={"interrupted": True})
+        self._send_json(serverContent={"turnComplete": True})
+
+
+class ElevenLabsAgent(VendorAgent):
+    """As in the main benchmark."""
+
+
+SAID_BY = {
+    "openai": OpenAIAgent,
+    "deepgram": DeepgramAgent,
+    "gemini": GeminiAgent,
+    "elevenlabs": ElevenLabsAgent,
+}
+"""By the vendor whose messages they are (`codec` of those that speak another's)."""
