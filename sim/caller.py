@@ -86,6 +86,29 @@ class Ear:
 
 
 @dataclass(slots=True)
+class Mouth:
+    """Says a line, a frame at a time. `left`: samples that are not said yet."""
+
+    _line: Pcm | None = None
+
+    @property
+    def left(self) -> int:
+        """0 when nothing is being said."""
+        return 0 if self._line is None else self._line.size
+
+    def begin(self, line: Pcm) -> None:
+        """Say this from the next frame on."""
+        self._line = line
+
+    def frame(self, size: int) -> Pcm | None:
+        """The next `size` samples, silence behind the line's end; None when nothing is being said."""
+        if self._line is None or not self._line.size:
+            return None
+        frame, self._line = self._line[:size], self._line[size:]
+        return frame if frame.size == size else np.pad(frame, (0, size - frame.size))
+
+
+@dataclass(slots=True)
 class ScriptedCaller:
     """Takes the steps one after another. Use one a call."""
 
@@ -93,7 +116,7 @@ class ScriptedCaller:
     rate_hz: int = 8000
     ear: Ear = field(default_factory=Ear)
     _left: deque[Step] = field(init=False)
-    _speaking: Pcm | None = None
+    _mouth: Mouth = field(default_factory=Mouth)
     _done_ms: float = 0.0
     _speech_at_done_ms: float = 0.0
 
@@ -103,15 +126,14 @@ class ScriptedCaller:
     def frame(self, at_ms: float, heard: Pcm, size: int) -> Doing:
         """See Caller."""
         self.ear.hear(at_ms, heard, size / self.rate_hz * 1000)
-        if self._speaking is None and self._left and self._is_time(self._left[0], at_ms):
+        if not self._mouth.left and self._left and self._is_time(self._left[0], at_ms):
             step = self._left.popleft()
-            self._speaking = spoken(step.say, self.rate_hz) if step.say else None
-            if self._speaking is None:
+            if step.say:
+                self._mouth.begin(spoken(step.say, self.rate_hz))
+            else:
                 self._finish_step(at_ms)
             return Doing(self._next_frame(at_ms, size), step.press, step.hang_up, step.say)
-        if self._speaking is None:
-            return SILENT
-        return Doing(self._next_frame(at_ms, size))
+        return Doing(self._next_frame(at_ms, size)) if self._mouth.left else SILENT
 
     def _is_time(self, step: Step, at_ms: float) -> bool:
         match step.when:
@@ -127,13 +149,10 @@ class ScriptedCaller:
                 return has_spoken and self.ear.quiet_ms(at_ms) >= step.ms
 
     def _next_frame(self, at_ms: float, size: int) -> Pcm | None:
-        if self._speaking is None:
-            return None
-        frame, self._speaking = self._speaking[:size], self._speaking[size:]
-        if not self._speaking.size:
-            self._speaking = None
+        frame = self._mouth.frame(size)
+        if not self._mouth.left:
             self._finish_step(at_ms)
-        return frame if frame.size == size else np.pad(frame, (0, size - frame.size))
+        return frame
 
     def _finish_step(self, at_ms: float) -> None:
         self._done_ms = at_ms

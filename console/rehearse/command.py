@@ -10,7 +10,7 @@ from pathlib import Path
 from yarl import URL
 
 from common.env import SettingError
-from console.rehearse import report, results
+from console.rehearse import report, results, under_load
 from console.rehearse.language_model import LanguageModel
 from console.rehearse.relays import DeployedRelay, RelayUnderTest, local
 from console.rehearse.results import Comparison, Results
@@ -121,7 +121,8 @@ async def _rehearse(options: argparse.Namespace, suite: Suite, limits: Limits, t
 
         ramp_s = options.ramp if options.calls else 0.0
         await rehearsal.play(times=times, parallel=options.parallel, limits=limits, on_played=on_played, ramp_s=ramp_s)
-    found = Results(suite, played, limits.calls - len(played))
+    figures = under_load.measure(played) if options.calls else None
+    found = Results(suite, played, limits.calls - len(played), figures)
     comparison = results.compare(found, options.before) if options.before else None
     results.write_json(found, out / "results.json")
     report.write(found, comparison, out / "report.html")
@@ -156,6 +157,8 @@ def _summary(found: Results, comparison: Comparison | None, out: Path) -> None:
     print(f"\n{found.rate} calls as expected, with the interval of the true rate.")
     if figures["answer_p50_ms"] is not None:
         print(f"Answer time {figures['answer_p50_ms']} ms (p50), {figures['answer_p95_ms']} ms (p95).")
+    for line in under_load.lines(found.load) if found.load else ():
+        print(line)
     for name, count in found.failed_expectations().most_common():
         print(f"  {name}: failed in {counted(count, 'call')}")
     if found.unplayed:

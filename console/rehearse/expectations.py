@@ -3,17 +3,27 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from common.documents import decode, objects, text
-from console.rehearse.caller import Spoken
+from console.rehearse.person import Spoken
 from console.rehearse.spoken_numbers import says
 from console.rehearse.suite import SCRIPTS, Expect
 from console.rehearse.timing import Timing, percentile
 
 _MOSTLY: Final = 0.6
 """Names and brands may be in another script."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineFacts:
+    """What the line knows. `started_s`: on the clock that all calls of a run share; `late_ms`: how late this machine
+    was with a frame of the caller's, at worst."""
+
+    placed: bool = True
+    started_s: float = 0.0
+    late_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,7 @@ class Observed:
     timing: Timing
     cost: float | None = None
     problem: str = ""
+    line: LineFacts = LineFacts()
 
     @property
     def words(self) -> str:
@@ -46,19 +57,6 @@ class Finding:
 
     expectation: str
     sentence: str
-
-
-@dataclass(slots=True)
-class Judgement:
-    """What became of a call. It passed when nothing was found."""
-
-    findings: list[Finding] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def passed(self) -> bool:
-        """Whether every expectation was met."""
-        return not self.findings
 
 
 def judge(expect: Expect, call: Observed) -> list[Finding]:

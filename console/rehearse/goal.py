@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from console.rehearse.caller import Room, Spoken, Words
 from console.rehearse.language_model import LanguageModel, Message, ModelError
+from console.rehearse.person import Person, Room, Spoken, Words
 from console.rehearse.suite import Goal
-from sim.caller import SILENT, Doing, Ear
+from sim.caller import SILENT, Doing
 from sim.sound import Pcm
 
 HANG_UP: Final = "[hang up]"
@@ -30,47 +30,28 @@ def instructions(goal: Goal) -> str:
     )
 
 
-class GoalCaller:
-    """See sim.caller.Caller. `problem` says why the model could not play on; the caller then hangs up."""
+class GoalCaller(Person):
+    """`problem` says why the model could not play on; the caller then hangs up."""
 
     def __init__(self, goal: Goal, model: LanguageModel, speak: Speak, rate_hz: int, words: Words, room: Room) -> None:
-        self.said: list[Spoken] = []
+        super().__init__(rate_hz, words, room)
         self.problem = ""
         self._goal = goal
         self._model = model
         self._speak = speak
-        self._rate_hz = rate_hz
-        self._words = words
-        self._room = room
-        self._ear = Ear()
         self._messages = [Message("system", instructions(goal))]
         self._thinking: asyncio.Task[tuple[str, Pcm]] | None = None
-        self._speaking: Pcm | None = None
         self._told = 0
         self._leaving = False
-        self._quiet_since_ms = 0.0
-        self._heard_at_done_ms = 0.0
         self._tokens_before = model.tokens
 
-    def frame(self, at_ms: float, heard: Pcm, size: int) -> Doing:
-        """One frame of the call."""
-        self._ear.hear(at_ms, heard, size / self._rate_hz * 1000)
-        doing = self._act(at_ms, size)
-        if doing.pcm is not None or self._ear.speaking_since_ms is not None:
-            self._quiet_since_ms = at_ms
-        if self._room.quiet:
-            return doing
-        return Doing(self._room.mix(doing.pcm, heard, size), doing.digits, doing.hang_up, doing.begins)
-
     def _act(self, at_ms: float, size: int) -> Doing:
-        if self._speaking is not None:
-            return Doing(self._next_frame(at_ms, size))
         if self._leaving:
             return Doing(None, hang_up=True)
         if self._thinking is not None:
-            return self._answer(at_ms, size) if self._thinking.done() else SILENT
-        spoke = self._ear.heard_speech_ms - self._heard_at_done_ms >= 200
-        finished = spoke and self._ear.quiet_ms(at_ms) >= _FINISHED_MS
+            return self._answer(self._thinking, at_ms, size) if self._thinking.done() else SILENT
+        quiet_ms = self._agent_was_quiet_ms(at_ms)
+        finished = quiet_ms is not None and quiet_ms >= _FINISHED_MS
         if finished or at_ms - self._quiet_since_ms >= _NOBODY_SPOKE_MS:
             self._thinking = asyncio.ensure_future(self._think())
         return SILENT
@@ -81,33 +62,20 @@ class GoalCaller:
         self._messages.append(Message("user", agent_said or "(silence)"))
         said = await self._model.say(self._messages)
         self._messages.append(Message("assistant", said))
-        text = said.replace(HANG_UP, "").strip()
-        return said, await self._speak(text or "Goodbye.")
+        return said, await self._speak(_spoken(said) or "Goodbye.")
 
-    def _answer(self, at_ms: float, size: int) -> Doing:
-        thinking, self._thinking = self._thinking, None
-        assert thinking is not None
+    def _answer(self, thinking: asyncio.Task[tuple[str, Pcm]], at_ms: float, size: int) -> Doing:
+        self._thinking = None
         try:
-            said, self._speaking = thinking.result()
+            said, pcm = thinking.result()
         except (ModelError, ValueError) as error:
             self.problem, self._leaving = str(error), True
             return SILENT
         spent = self._model.tokens - self._tokens_before
         self._leaving = HANG_UP in said or len(self.said) + 1 >= self._goal.turns or spent >= self._goal.tokens
-        text = said.replace(HANG_UP, "").strip()
-        self.said.append(Spoken(text, at_ms / 1000, cut_in=self._ear.speaking_since_ms is not None))
-        return Doing(self._next_frame(at_ms, size), begins=text)
+        line = Spoken(_spoken(said), at_ms / 1000, cut_in=self.agent_is_speaking)
+        return Doing(self._say(line, pcm, at_ms, size), begins=line.text)
 
-    def _next_frame(self, at_ms: float, size: int) -> Pcm | None:
-        if self._speaking is None:
-            return None
-        frame, self._speaking = self._speaking[:size], self._speaking[size:]
-        if not self._speaking.size:
-            self._speaking = None
-            self.said[-1].end_s = at_ms / 1000 + frame.size / self._rate_hz
-            self._heard_at_done_ms = self._ear.heard_speech_ms
-        if frame.size == size:
-            return frame
-        padded: Pcm = frame.copy()
-        padded.resize(size)
-        return padded
+
+def _spoken(said: str) -> str:
+    return said.replace(HANG_UP, "").strip()

@@ -11,10 +11,12 @@ from typing import Final
 import numpy as np
 import soundfile
 
+from console.rehearse import under_load
 from console.rehearse.expectations import Observed
 from console.rehearse.results import Comparison, Results
 from console.rehearse.runs import Played
 from console.rehearse.statistics import Difference
+from console.rehearse.under_load import LoadFigures
 from console.web.local_page import SHARED
 from sim.sound import Pcm
 
@@ -33,6 +35,7 @@ def write(results: Results, comparison: Comparison | None, path: Path) -> None:
             style=style,
             headline=_headline(results),
             comparison=_comparison(comparison),
+            load=_load(results.load),
             table="".join(_row(name, results) for name in results.rates()),
             calls="".join(_call(call) for call in _failed_first(results.played)),
         ),
@@ -86,6 +89,22 @@ def _difference(found: Difference) -> str:
     return (
         f"<td>{found.old}</td><td>{found.new}</td>"
         f"<td>{found.value:+.0%} ({found.low:+.0%} to {found.high:+.0%})</td><td>{found.verdict}</td>"
+    )
+
+
+def _load(figures: LoadFigures | None) -> str:
+    if figures is None:
+        return ""
+    table = "".join(
+        f"<tr><td>{html.escape(name)}</td><td>{_ms(spread.p50)}</td><td>{_ms(spread.p95)}</td><td>{_ms(spread.p99)}</td>"
+        f"<td>{spread.count}</td></tr>"
+        for name, spread in under_load.rows(figures)
+    )
+    others = "".join(f"<p>{html.escape(line)}</p>" for line in under_load.counts(figures))
+    return (
+        "<section class='card'><h2>Under load</h2>"
+        "<table><tr><th></th><th>p50</th><th>p95</th><th>p99</th><th>of</th></tr>"
+        f"{table}</table>{others}</section>"
     )
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -14,17 +14,20 @@ from console.rehearse.runs import Played
 from console.rehearse.statistics import Difference, Rate
 from console.rehearse.suite import Suite, SuiteError
 from console.rehearse.timing import percentile
+from console.rehearse.under_load import LoadFigures
 
 SCHEMA: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All calls of one rehearsal. `unplayed`: calls that were left out because the budget was used up."""
+    """All calls of one rehearsal. `unplayed`: calls that were left out because the budget was used up.
+    `load`: of a load test."""
 
     suite: Suite
     played: Sequence[Played]
     unplayed: int = 0
+    load: LoadFigures | None = None
 
     @property
     def rate(self) -> Rate:
@@ -67,6 +70,7 @@ class Results:
             "unplayed": self.unplayed,
             "rates": {name: {"passed": rate.passed, "runs": rate.runs} for name, rate in self.rates().items()},
             "figures": self.figures(),
+            "load": asdict(self.load) if self.load else None,
             "calls": [_call(call) for call in self.played],
         }
 

@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from console.rehearse import hearing, judge
-from console.rehearse.caller import RehearsedCaller, Room, Spoken
-from console.rehearse.expectations import Finding, Observed
+from console.rehearse.caller import RehearsedCaller
+from console.rehearse.expectations import Finding, LineFacts, Observed
 from console.rehearse.expectations import judge as judged
 from console.rehearse.goal import GoalCaller
 from console.rehearse.language_model import LanguageModel
+from console.rehearse.person import Room, Spoken
 from console.rehearse.relays import RelayUnderTest
 from console.rehearse.suite import CallerFile, Expect, Suite, SuiteError
 from console.rehearse.timing import Timing, measure
 from console.rehearse.voices import Voices
 from relay.audio.files import read_mono
-from sim.caller import Doing
 from sim.exotel import CallPlan, CallResult, FakeExotel, new_sid
 from sim.exotel_stream import LineFaults
 from sim.sound import Pcm, resampled
@@ -108,9 +108,9 @@ class Rehearsal:
         made: list[Caller] = []
         sounds = await self._sounds(caller)
 
-        def answer(rate_hz: int) -> "_OnTheLine":
+        def answer(rate_hz: int) -> Caller:
             made.append(self._caller(caller, rate_hz, sounds, lambda: self.relay.words(call_sid)))
-            return _OnTheLine(made[-1])
+            return made[-1]
 
         agent = f"/{caller.agent}" if caller.agent else ""
         parameters = "".join(f"&{name}={value}" for name, value in caller.parameters.items())
@@ -140,7 +140,15 @@ class Rehearsal:
 
     async def _observe(self, result: CallResult, said: Sequence[Spoken], problem: str) -> Observed:
         if not result.handshakes or result.error:
-            return Observed(0.0, {}, (), [], NOTHING, problem=f"The call could not be placed: {result.error}.")
+            return Observed(
+                0.0,
+                {},
+                (),
+                [],
+                NOTHING,
+                problem=f"The call could not be placed: {result.error}.",
+                line=LineFacts(False),
+            )
         record = await self.relay.record(result.call_sid)
         turns = tuple(
             str(turn.get("text") or "") for turn in record.get("turns") or () if turn.get("speaker") == "agent"
@@ -156,6 +164,7 @@ class Rehearsal:
             timing=measure(result.heard, result.rate_hz, said, result.duration_s),
             cost=result.duration_s / 60 * price if price else None,
             problem=problem,
+            line=LineFacts(True, result.started_at, round(result.late_max_s * 1000)),
         )
 
     def _caller(self, caller: CallerFile, rate_hz: int, sounds: dict[str, Pcm], words: Callable[[], str]) -> Caller:
@@ -192,16 +201,6 @@ class Rehearsal:
                 for name in names
             }
         )
-
-
-@dataclass(slots=True)
-class _OnTheLine:
-    """A rehearsed caller as the line's own type of caller."""
-
-    caller: Caller
-
-    def frame(self, at_ms: float, heard: Pcm, size: int) -> Doing:
-        return self.caller.frame(at_ms, heard, size)
 
 
 def transcript(call: Observed) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from console.rehearse.caller import Spoken
+from console.rehearse.person import Spoken
 from sim.sound import Pcm
 
 BLOCK_MS: Final = 20

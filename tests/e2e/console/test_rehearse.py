@@ -72,6 +72,17 @@ def test_a_call_not_as_expected_is_status_1_and_a_rate_may_be_allowed(tmp_path):
     assert rehearse(tmp_path, "goodbye", "--yes", "--min-rate", "0", caller=LEAVES).returncode == 0
 
 
+def test_a_load_test_says_what_the_relay_carried(tmp_path):
+    done = rehearse(tmp_path, "goodbye", "--yes", "--calls", "3", "--ramp", "0.3", "--min-rate", "0", caller=LEAVES)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 calls placed, 3 at once." in done.stdout
+    assert "Holes in the sound: " in done.stdout
+    figures = json.loads((tmp_path / "out" / "results.json").read_text())["load"]
+    assert (figures["placed"], figures["refused"], figures["at_once"]) == (3, 0, 3)
+    assert figures["first_words"]["count"] == 3
+    assert "<h2>Under load</h2>" in (tmp_path / "out" / "report.html").read_text()
+
+
 def test_calls_that_cost_money_are_not_placed_without_being_asked_for(tmp_path):
     done = rehearse(tmp_path, "1500")
     assert done.returncode == 2

@@ -2,8 +2,8 @@
 
 import pytest
 
-from console.rehearse.caller import Spoken
 from console.rehearse.expectations import Observed, judge
+from console.rehearse.person import Spoken
 from console.rehearse.suite import Expect, ToolUsed
 from console.rehearse.timing import Span, Timing
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from console.rehearse.caller import Spoken
+from console.rehearse.person import Spoken
 from console.rehearse.timing import Span, measure, percentile, speech
 
 RATE_HZ = 8000
