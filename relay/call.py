@@ -88,7 +88,7 @@ class Call:
         self._hand_over = HandOver(
             self.facts, services.events, self._pacer, spawn=self._tasks.spawn, close=self._close_for_transfer
         )
-        parts = self._parts()
+        parts = self.parts = self._parts()
         self._conversation = Conversation(parts, self._call_info(), new_session)
         self._caller = Caller(line, parts, self._conversation, LineCheck(rate_hz, start.encoding), self.end)
 

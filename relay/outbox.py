@@ -12,6 +12,8 @@ from relay.logs import CallLog
 
 MAX_WAITING: Final = 64  # messages: an agent that takes none for so long is given up before they are this many
 
+MAX_NOTE: Final = 2000  # characters
+
 Send = Callable[[AgentSession], Awaitable[object]]
 
 
@@ -29,6 +31,7 @@ class Outbox:
         self._waiting: deque[_Message] = deque()
         self._arrived = asyncio.Event()
         self._dropped = 0
+        self._deaf = False
 
     def post(self, send: Send, *, session: AgentSession | None = None) -> None:
         """Send as soon as there is an agent that takes it; with `session` only to that one.
@@ -43,6 +46,25 @@ class Outbox:
                 self._log.happened("agent_messages_dropped", problem, level=logging.WARNING)
         self._waiting.append(_Message(send, session))
         self._arrived.set()
+
+    def note(self, text: str, *, reply: bool = False, session: AgentSession | None = None) -> "asyncio.Future[bool]":
+        """Tell the agent something that nobody has said, once it is ready (see AgentSession.note).
+
+        Done when it was told, never if no agent comes to be ready: False if this one can't be, which the log says once.
+        """
+        told: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        async def send(session: AgentSession) -> None:
+            took = await session.note(text[:MAX_NOTE], reply=reply)
+            if not took and not self._deaf:
+                self._deaf = True
+                problem = "the agent can't be told anything but what the caller says"
+                self._log.happened("agent_takes_no_notes", problem, level=logging.WARNING)
+            if not told.done():
+                told.set_result(took)
+
+        self.post(send, session=session)
+        return told
 
     async def deliver(self, session: AgentSession) -> None:
         """Send everything to `session`, which is ready, until cancelled. Raises what the session raises.

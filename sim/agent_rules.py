@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from sim.agent_script import ASIDE
 from sim.sound import AudioFormat, base64_decoded
 
 
@@ -98,6 +99,11 @@ class Message:
 
     kind: str
     text: str
+
+    @property
+    def is_note(self) -> bool:
+        """Something to know that nobody has said."""
+        return self.kind == "contextual_update" or self.text.startswith(ASIDE)
 
 
 ClientEvent = Initiation | CallerAudio | Pong | ToolResult | Message

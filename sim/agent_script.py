@@ -12,6 +12,9 @@ DEFAULT_EVENTS = frozenset(
 )
 """The set recommended for a telephone relay (elevenlabs.md A2.4)."""
 
+ASIDE = "[Not said by the caller:"
+"""How the relay marks what it tells an agent as the caller, where a vendor takes no other words."""
+
 
 class FaultKind(StrEnum):
     """How an agent goes wrong."""
@@ -48,8 +51,9 @@ class ToolUse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Reply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`on` says when: `start`; `heard:LINE`; `unclear` (speech that is none of the lines); `keys:DIGITS`;
-    `tool:NAME` and `tool_failed:NAME` (its result came). Each reply is given once, in order, unless `repeat`.
-    `fails`: nothing is said, because the vendor could not make this turn; it is the vendor's word for why."""
+    `tool:NAME` and `tool_failed:NAME` (its result came); `asked` (the client wants it to speak). Each reply is given
+    once, in order, unless `repeat`. `fails`: nothing is said, because the vendor could not make this turn; it is the
+    vendor's word for why."""
 
     on: str
     say: tuple[str, ...] = ()

@@ -22,7 +22,7 @@ from sim.agent_rules import (
     Pong,
     ToolResult,
 )
-from sim.agent_script import AgentScript, Fault, Reply, ToolUse
+from sim.agent_script import ASIDE, AgentScript, Fault, Reply, ToolUse
 from sim.agent_voice import Voice
 from sim.conversation_record import ConversationRecord, Turn
 from sim.sound import AudioFormat
@@ -205,6 +205,9 @@ class Conversation:
             if reply.on.startswith("keys:") and self._keys.endswith(reply.on[5:]):
                 self._keys = ""
                 self._react(reply.on)
+                return
+        if text.startswith(ASIDE):
+            self._react("asked")
 
     async def _cut_off(self) -> None:
         if self._voice.is_heard and not self._outlet.stalled:

@@ -53,6 +53,9 @@ class WrappedAgentBot(Bot):
     async def on_interrupted(self, heard_ms: int) -> None:
         await self.agent.interrupted(self.utterance, heard_ms)
 
+    async def on_note(self, text: str, reply: bool) -> None:
+        await self.agent.note(text, reply=reply)
+
     async def on_stop(self) -> None:
         await self.agent.close()
 

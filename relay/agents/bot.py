@@ -81,6 +81,9 @@ class Bot:
     def on_interrupted(self, heard_ms: int) -> Any:
         """`clear` cut the bot short after the caller had heard `heard_ms` of what was being said."""
 
+    def on_note(self, text: str, reply: bool) -> Any:
+        """Something to know that nobody has said: a minute is left. With `reply` it is to be said to the caller."""
+
     def on_stop(self) -> Any:
         """The call is over, whoever ended it. Two seconds for tidying up."""
 
@@ -114,11 +117,11 @@ class Bot:
 
     def caller_said(self, text: str) -> None:
         """Put the caller's words on record; another agent that has to take over is told them."""
-        self._session.note(CallerText(text))
+        self._session.say_of_call(CallerText(text))
 
     def log(self, text: str) -> None:
         """A line in the relay's log, with this call's ids."""
-        self._session.note(Notice("bot", text))
+        self._session.say_of_call(Notice("bot", text))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run something beside the `on_…` methods; it is cancelled when the call ends."""
@@ -190,6 +193,13 @@ class BotSession(LocalSession):
         """How far the bot was heard when it cleared."""
         self._inputs.put_nowait(("on_interrupted", (heard_ms,)))
 
+    async def note(self, text: str, *, reply: bool = False) -> bool:
+        """For a bot that listens to notes."""
+        if type(self._bot).on_note is Bot.on_note:
+            return False
+        self._inputs.put_nowait(("on_note", (text, reply)))
+        return True
+
     async def close(self) -> None:
         """Let the bot tidy up, then stop what it left running."""
         started, self._started = self._started, False
@@ -239,7 +249,7 @@ class BotSession(LocalSession):
         """See Bot."""
         self._end(Ended(by_agent=True, reason="ended", detail=f"{self._name} hung up"))
 
-    def note(self, event: CallerText | Notice) -> None:
+    def say_of_call(self, event: CallerText | Notice) -> None:
         """See Bot."""
         self._put(event)
 

@@ -50,6 +50,10 @@ class LocalSession:
     async def heard(self, utterance: str) -> None:
         """Not of interest."""
 
+    async def note(self, text: str, *, reply: bool = False) -> bool:
+        """There is nobody who could read it."""
+        return False
+
     async def ask_again(self) -> bool:
         """Nothing to ask for: its turns don't fail by themselves."""
         return False

@@ -89,6 +89,11 @@ class CallInfo:
         }
 
 
+def aside(text: str) -> str:
+    """A note as words of the caller's that are none, for vendors that take no others."""
+    return f"[Not said by the caller: {text}]"
+
+
 @dataclass(frozen=True, slots=True)
 class Formats:
     """What the agent hears and what it speaks."""
@@ -289,6 +294,11 @@ class AgentSession(Protocol):
 
     async def heard(self, utterance: str) -> None:
         """The caller has heard `utterance` to its end. For bots that want to be told by a mark."""
+
+    async def note(self, text: str, *, reply: bool = False) -> bool:
+        """Something for the agent to know that nobody has said. With `reply` it speaks at once, as the text tells it;
+        without, it goes on as it was: it is not cut off and does not answer. False: there is no way to tell it.
+        """
 
     async def ask_again(self) -> bool:
         """After a TurnFailed: ask for the same turn once more. False: this vendor has no way to be asked."""

@@ -153,6 +153,10 @@ class SocketSession:
     async def heard(self, utterance: str) -> None:
         """Nothing to tell the vendor."""
 
+    async def note(self, text: str, *, reply: bool = False) -> bool:
+        """This vendor has no way to be told."""
+        return False
+
     async def ask_again(self) -> bool:
         """This vendor has no way to be asked."""
         return False

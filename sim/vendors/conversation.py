@@ -13,7 +13,7 @@ import numpy as np
 from aiohttp import WSMessage, WSMsgType, web
 
 from sim.agent_ear import AgentEar, SpeechBegan, SpeechEnded, made_out
-from sim.agent_script import AgentScript, Fault, FaultKind, Reply, ToolUse
+from sim.agent_script import ASIDE, AgentScript, Fault, FaultKind, Reply, ToolUse
 from sim.conversation_record import Turn
 from sim.flood import AUDIO_S, TEXT, TOOL, flood
 from sim.sound import AudioFormat
@@ -333,6 +333,8 @@ class VendorConversation:
         """A text that counts as something the caller said; False if there is no reply to it."""
         self.record.told.append(text)
         self._timeline.note("agent", "told", text)
+        if text.startswith(ASIDE):
+            return self.noted(text)
         self._keys += "".join(character for character in text if character in "0123456789*#")
         answered = False
         for reply in self.script.replies:
@@ -342,6 +344,14 @@ class VendorConversation:
         return answered
 
     # --- answering ---
+
+    def noted(self, text: str) -> bool:
+        """A note of the client's; False for a text that is none, or that wants no answer."""
+        if not text.startswith(ASIDE):
+            return False
+        self.record.notes.append(text)
+        self._timeline.note("agent", "noted", text)
+        return "Do not answer" not in text and self.react("asked")
 
     def react(self, trigger: str) -> bool:
         """Give the first reply to `trigger` that has not been given yet; False if there is none."""

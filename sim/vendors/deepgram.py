@@ -116,13 +116,19 @@ class InjectUserMessage(_Typed, tag="InjectUserMessage"):
     content: str
 
 
+class UpdatePrompt(_Typed, tag="UpdatePrompt"):
+    """Added to the prompt there is."""
+
+    prompt: Annotated[str, Meta(min_length=1, max_length=25_000)]
+
+
 class FunctionCallResponse(_Typed, tag="FunctionCallResponse"):
     id: str
     name: str
     content: str
 
 
-Message = Settings | KeepAlive | InjectUserMessage | FunctionCallResponse
+Message = Settings | KeepAlive | InjectUserMessage | UpdatePrompt | FunctionCallResponse
 
 
 class DeepgramConversation(VendorConversation):
@@ -188,6 +194,9 @@ class DeepgramConversation(VendorConversation):
                 self._heard_at = now
             case InjectUserMessage(content=text):
                 await self.told_by_caller(text)
+            case UpdatePrompt(prompt=text):
+                self.record.notes.append(text)
+                await self.send({"type": "PromptUpdated"})
             case FunctionCallResponse(id=call_id, name=name, content=content):
                 if self._names.get(call_id) != name:
                     raise BrokenRuleError("wrong_function", f"{call_id} is not {name}", fatal=False)

@@ -62,6 +62,7 @@ class OpenAIConversation(VendorConversation):
         self._texts: list[str] = []
         self._outputs: list[FunctionOutput] = []
         self._caller_speaks = False
+        self._noted = False  # since the last reply that was asked for
         self.confirms = ""
         self.names_calls = True
 
@@ -115,8 +116,11 @@ class OpenAIConversation(VendorConversation):
                 await self.hear(data)
             case ItemCreate(item=MessageItem(role=role, content=content)):
                 told = " ".join(part.text for part in content)
-                if role == "system":
+                if role == "system" and "said on this call" in told:
                     self.record.history.append(told)
+                elif role == "system":
+                    self.record.notes.append(told)
+                    self._noted = True
                 else:
                     self._texts.append(told)
             case ItemCreate(item=FunctionOutput() as output):
@@ -146,6 +150,11 @@ class OpenAIConversation(VendorConversation):
         if texts and not outputs and not any(answered):
             self.no_reply()
         if outputs or texts:
+            return
+        if self._noted:
+            self._noted = False
+            if not self.react("asked"):
+                self.no_reply()
             return
         if self._failed_on:
             self.ask_again()

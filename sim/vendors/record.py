@@ -25,7 +25,7 @@ class VendorRecord:
 
     `setup`: what the client configured. `received`: the caller's sound as it came, in `input_format`. `sent`: seconds
     of agent sound by the time they were sent. `told`: texts of the client's. `history`: what it said was said before.
-    `truncations`: items and milliseconds that the client said were heard.
+    `notes`: what it was to know beside that. `truncations`: items and milliseconds that the client said were heard.
     """
 
     script: AgentScript
@@ -43,6 +43,7 @@ class VendorRecord:
     tool_results: list[tuple[str, str]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     history: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     truncations: list[tuple[str, int]] = field(default_factory=list)
     keep_alives: int = 0
     violations: list[VendorViolation] = field(default_factory=list)

@@ -96,7 +96,7 @@ IGNORED: Final[Mapping[str, str]] = {
     "History": "the record is made of ConversationText, as it is said",
     "LatencyReport": "the relay measures what the caller hears",
     "ListenUpdated": "answers what we never send",
-    "PromptUpdated": "answers what we never send",
+    "PromptUpdated": "confirms a note",
     "SpeakUpdated": "answers what we never send",
     "ThinkLiveUpdated": "answers what we never send",
     "ThinkUpdated": "answers what we never send",

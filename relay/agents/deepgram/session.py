@@ -31,6 +31,7 @@ from relay.agents.seam import (
     Notice,
     TurnDone,
     UtteranceDone,
+    aside,
 )
 from relay.agents.session import SocketSession
 from relay.agents.socket import AgentSocket, Binary
@@ -80,6 +81,14 @@ class DeepgramSession(SocketSession):
     async def send_keys(self, keys: str) -> None:
         """As a message of the caller's."""
         await self._say(f"[The caller pressed on the phone's keypad: {keys}]")
+
+    async def note(self, text: str, *, reply: bool = False) -> bool:
+        """Added to the prompt, or as a message of the caller's where an answer is wanted."""
+        if reply:
+            await self._say(aside(text))
+        else:
+            await self._send({"type": "UpdatePrompt", "prompt": text})
+        return True
 
     async def _say(self, text: str) -> None:
         self._told_as_caller = text

@@ -37,6 +37,7 @@ from relay.agents.seam import (
     Notice,
     UtteranceDone,
     Working,
+    aside,
 )
 from relay.agents.session import SocketSession
 from relay.agents.socket import AgentSocket, Closed
@@ -92,6 +93,12 @@ class ElevenLabsSession(SocketSession):
     async def send_keys(self, keys: str) -> None:
         """As a message of the caller's: the socket has no event for keys (elevenlabs.md A7.3)."""
         await self._send({"type": "user_message", "text": f"The caller pressed on the phone's keypad: {keys}"})
+
+    async def note(self, text: str, *, reply: bool = False) -> bool:
+        """As a contextual update, which is not answered; as a message of the caller's where an answer is wanted."""
+        kind = {"type": "user_message", "text": aside(text)} if reply else {"type": "contextual_update", "text": text}
+        await self._send(kind)
+        return True
 
     async def close(self) -> None:
         """Close the socket, or give up opening it."""

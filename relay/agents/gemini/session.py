@@ -1,6 +1,7 @@
 """Gemini Live over its WebSocket (other-agents.md B3). One conversation may take several sockets, one after another."""
 
 import binascii
+from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ from relay.agents.seam import (
     TurnDone,
     TurnFailed,
     UtteranceDone,
+    aside,
 )
 from relay.agents.session import SocketSession, encode
 from relay.agents.socket import AgentSocket, Closed
@@ -52,6 +54,7 @@ _PATH: Final = "/ws/google.ai.generativelanguage.{version}.GenerativeService.Bid
 _HEARD: Final = AudioFormat(Encoding.PCM, 16_000)
 _SPOKEN: Final = AudioFormat(Encoding.PCM, 24_000)
 _NOT_FAILED: Final = frozenset({"", "NEED_MORE_INPUT", "TURN_COMPLETE_REASON_UNSPECIFIED"})
+_NOTES_KEPT: Final = 16  # that wait for the end of a turn
 _AGAIN: Final = "[Your last answer failed for a technical reason. Answer the caller now.]"
 _GO_ON: Final = "[The connection was interrupted for a moment. Go on where you stopped.]"
 
@@ -74,6 +77,7 @@ class GeminiSession(SocketSession):
         self._model_words = ""
         self._caller_words = ""
         self._caller_turn = ""
+        self._notes: deque[str] = deque(maxlen=_NOTES_KEPT)
 
     async def connect(self, call: CallInfo) -> Formats:
         """Open a socket, set the conversation up, ask for the first words."""
@@ -92,6 +96,21 @@ class GeminiSession(SocketSession):
     async def send_keys(self, keys: str) -> None:
         """As text in the caller's stream."""
         await self._say(f"[The caller pressed on the phone's keypad: {keys}]")
+
+    async def note(self, text: str, *, reply: bool = False) -> bool:
+        """As text in the caller's stream, between two turns: in the middle of one it would cut the agent off.
+
+        Newer models refuse `clientContent` once the conversation has begun, and close (other-agents.md B3).
+        """
+        wish = "" if reply else " Do not answer this, and go on as before."
+        self._notes.append(aside(text + wish))
+        if self._sockets.between_turns.is_set():
+            await self._pass_notes()
+        return True
+
+    async def _pass_notes(self) -> None:
+        while self._notes:
+            await self._say(self._notes.popleft())
 
     async def ask_again(self) -> bool:
         """Ask for the turn that failed."""
@@ -133,6 +152,7 @@ class GeminiSession(SocketSession):
         self._gate.open()
         if not self._done:  # cut off in the middle of a sentence, whose rest is not coming any more
             await self._say(_GO_ON)
+        await self._pass_notes()
 
     async def _receive(self) -> bytes | Closed:
         return await self._sockets.receive()
@@ -161,7 +181,9 @@ class GeminiSession(SocketSession):
             case TurnReason(reason):
                 self._turn_reason = reason
             case TurnComplete():
-                return self._turn_complete()
+                events = self._turn_complete()
+                await self._pass_notes()
+                return events
             case ToolCall():
                 return await self._call(decoded)
             case Handle(handle):

@@ -103,6 +103,13 @@ class OpenAISession(SocketSession):
         await self._send(text_item("user", f"[The caller pressed on the phone's keypad: {keys}]"))
         await self._replies.want(unanswered=bool(self._functions))
 
+    async def note(self, text: str, *, reply: bool = False) -> bool:
+        """As a message of the system's, and a reply asked for if one is wanted."""
+        await self._send(text_item("system", text))
+        if reply:
+            await self._replies.want(unanswered=bool(self._functions))
+        return True
+
     async def ask_again(self) -> bool:
         """Ask for the reply that failed."""
         await self._replies.want(unanswered=bool(self._functions))

@@ -139,6 +139,10 @@ class TelephonySession:
         for name in self._marks.heard(utterance):
             await self._send(self._dialect.mark(name))
 
+    async def note(self, text: str, *, reply: bool = False) -> bool:
+        """A carrier has no words for that."""
+        return False
+
     async def ask_again(self) -> bool:
         """A carrier has no words for that."""
         return False

@@ -76,6 +76,11 @@ class ScriptedBot(Bot):
             if reply.on.startswith("keys:") and self.keys.endswith(reply.on[5:]):
                 self.react(reply.on)
 
+    def on_note(self, text, reply):
+        self.record.notes.append(text)
+        if reply:
+            self.react("asked")
+
     def on_interrupted(self, heard_ms):
         self.record.truncations.append(("", heard_ms))
 

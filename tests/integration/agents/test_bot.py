@@ -109,6 +109,29 @@ async def test_every_hook_is_called_plain_or_async_and_in_order(tmp_path, entry)
     assert record["turns"][0]["interrupted"]
 
 
+@pytest.mark.parametrize("listens", [True, False])
+@virtual
+async def test_a_note_reaches_a_bot_that_listens_to_notes(tmp_path, entry, listens, caplog):
+    told = []
+
+    class Listener(Bot):
+        async def on_note(self, text, reply):
+            told.append((text, reply))
+
+    kind = Listener if listens else type("Deaf", (Bot,), {})
+    async with world(tmp_path, entry(kind)) as at:
+        calling = asyncio.create_task(at.call(script=(Step(when=When.AT, ms=2000, hang_up=True),)))
+        await asyncio.sleep(1)
+        (running,) = at.relay.calls.values()
+        answers = [await running.parts.outbox.note("a minute is left", reply=reply) for reply in (False, True)]
+        record = at.record(await calling)
+    assert answers == [listens, listens]
+    assert told == ([("a minute is left", False), ("a minute is left", True)] if listens else [])
+    assert record["end_reason"] == "caller_hung_up"
+    refused = [line for line in caplog.records if getattr(line, "event", "") == "agent_takes_no_notes"]
+    assert len(refused) == (not listens)
+
+
 @virtual
 async def test_hanging_up_plays_out_what_was_said(tmp_path, entry):
     class Brief(Bot):

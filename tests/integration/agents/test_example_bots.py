@@ -146,8 +146,13 @@ async def test_wrapped_agent(tmp_path, vendor):
     )
     wrapped = Entry("assistant", vendor, script)
     async with bot_world(tmp_path, "wrapped_agent", wrapped, agent="assistant", target="complaints") as at:
-        call = await at.call(script=steps, max_s=60)
+        calling = asyncio.create_task(at.call(script=steps, max_s=60))
+        await asyncio.sleep(2)
+        (running,) = at.relay.calls.values()
+        assert await running.parts.outbox.note("The caller is a member.")
+        call = await calling
         at.assert_no_violations(call)
+        assert "The caller is a member." in at.seen("assistant").notes[0]
         clinics, saturday = lines_heard(call, ("agent_clinics", "agent_saturday"))
         assert not clinics.is_whole
         assert saturday.is_whole

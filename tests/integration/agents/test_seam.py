@@ -303,6 +303,42 @@ async def test_keys(tmp_path, vendor):
 
 @on_every_vendor
 @virtual
+async def test_a_note_is_known_and_not_answered(tmp_path, vendor):
+    """In the middle of a sentence: nothing is cut off, nobody answers."""
+    script = AgentScript(replies=(Reply(on="start", say=("agent_clinics",)), Reply(on="asked", say=("agent_hours",))))
+    async with world(tmp_path, Entry("front", vendor, script)) as at:
+        calling = asyncio.create_task(at.call(script=HANG_UP))
+        await asyncio.sleep(2)
+        (running,) = at.relay.calls.values()
+        assert await running.parts.outbox.note("A minute is left.")
+        call = await calling
+        at.assert_no_violations(call)
+        assert [line.name for line in lines_heard(call, ("agent_clinics", "agent_hours"))] == ["agent_clinics"]
+        assert lines_heard(call, ("agent_clinics",))[0].is_whole
+        (note,) = at.seen("front").notes
+        assert "A minute is left." in note
+        assert at.record(call)["quality"]["interruptions"] == 0
+
+
+@on_every_vendor
+@virtual
+async def test_a_note_that_wants_a_reply_gets_one(tmp_path, vendor):
+    script = AgentScript(replies=(GREETING, Reply(on="asked", say=("agent_booking",))))
+    ends = (Step(when=When.AT, ms=12_000, hang_up=True),)
+    async with world(tmp_path, Entry("front", vendor, script)) as at:
+        calling = asyncio.create_task(at.call(script=ends))
+        await asyncio.sleep(6)
+        (running,) = at.relay.calls.values()
+        assert await running.parts.outbox.note("Ask whether the caller is still there.", reply=True)
+        call = await calling
+        at.assert_no_violations(call)
+        heard = lines_heard(call, ("agent_greeting", "agent_booking"))
+        assert [(line.name, line.is_whole) for line in heard] == [("agent_greeting", True), ("agent_booking", True)]
+        assert [turn["speaker"] for turn in at.record(call)["turns"]] == ["agent", "agent"]
+
+
+@on_every_vendor
+@virtual
 async def test_refused(tmp_path, vendor):
     """No agent to be had and no other: the call is handed over, and the record says what happened."""
     async with world(tmp_path, Entry("front", vendor, AgentScript(upgrade_status=403))) as at:

@@ -149,6 +149,22 @@ async def test_what_is_said_is_heard_to_the_sample_both_ways(tmp_path, kind):
         assert 5900 <= at <= 6900
 
 
+@pytest.mark.parametrize("kind", ["exotel", "twilio"])
+@virtual
+async def test_a_bot_of_a_carriers_cannot_be_told_anything(tmp_path, kind):
+    async def act(bot):
+        await bot.say(WORDS)
+
+    async with bot_world(tmp_path, kind, act) as (world, bot):
+        calling = asyncio.create_task(world.call(script=(Step(when=When.AT, ms=4000, hang_up=True),)))
+        await asyncio.sleep(2)
+        (running,) = world.relay.calls.values()
+        assert not await running.parts.outbox.note("a minute is left", reply=True)
+        result = await calling
+        assert world.record(result.call_sid)["end_reason"] == "caller_hung_up"
+        assert {message["event"] for _, message in bot.messages} <= {"connected", "start", "media", "mark", "stop"}
+
+
 @virtual
 async def test_an_exotel_bot_is_begun_as_exotel_does(tmp_path):
     async def act(bot):

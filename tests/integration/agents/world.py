@@ -57,6 +57,7 @@ class Seen:
     tool_results: list[tuple[str, str]]
     told: str
     history: str
+    notes: list[str]
     violations: list[Any]
     ended_by: str
     close_code: int | None
@@ -93,6 +94,7 @@ class World:
                 [(name, result.result) for name, result in one.tool_results],
                 " ".join(message.text for message in one.messages),
                 str(one.variables.get("recent_history", "")),
+                [message.text for message in one.messages if message.is_note],
                 one.violations,
                 one.ended_by,
                 one.close_code,
@@ -106,6 +108,7 @@ class World:
             one.tool_results,
             " ".join(one.told),
             "\n".join(one.history),
+            one.notes,
             one.violations,
             one.ended_by,
             one.close_code,

@@ -54,6 +54,7 @@ class Session:
         connect_s: float = 0.0,
         refuses: AgentError | None = None,
         asks_again: bool = True,
+        takes_notes: bool = True,
         spoken: AudioFormat = LINE,
     ) -> None:
         self.connect_s = connect_s
@@ -61,6 +62,7 @@ class Session:
         self.refuses = refuses
         self.asks_again = asks_again
         self.asked_again = 0
+        self.takes_notes = takes_notes
         self.broken: set[str] = set()
         """Methods that raise."""
         self.call: CallInfo | None = None
@@ -105,6 +107,11 @@ class Session:
     async def interrupted(self, utterance: str, heard_ms: int) -> None:
         self._break("interrupted")
         self._take(("interrupted", utterance, heard_ms))
+
+    async def note(self, text: str, *, reply: bool = False) -> bool:
+        self._break("note")
+        self._take(("note", text, reply))
+        return self.takes_notes
 
     async def ask_again(self) -> bool:
         self.asked_again += 1

@@ -3,7 +3,7 @@
 import asyncio
 
 from relay.logs import CallLog
-from relay.outbox import MAX_WAITING, Outbox
+from relay.outbox import MAX_NOTE, MAX_WAITING, Outbox
 from tests.support.virtual import virtual
 
 
@@ -75,3 +75,46 @@ async def test_a_message_that_fails_stays_for_the_next_agent():
     except ConnectionError:
         await deliver(outbox, "second")
     assert sent == ["second", ("key", "second")]
+
+
+class Listener:
+    """An agent that takes notes, or none."""
+
+    def __init__(self, *, takes: bool = True) -> None:
+        self.takes = takes
+        self.notes: list[tuple[str, bool]] = []
+
+    async def note(self, text: str, *, reply: bool = False) -> bool:
+        self.notes.append((text, reply))
+        return self.takes
+
+
+@virtual
+async def test_a_note_waits_for_an_agent_that_is_ready():
+    outbox, agent = Outbox(CallLog("c", "s")), Listener()
+    told = outbox.note("a minute is left")
+    asked = outbox.note("ask", reply=True)
+    await asyncio.sleep(1)
+    assert not told.done()
+    await deliver(outbox, agent)
+    assert agent.notes == [("a minute is left", False), ("ask", True)]
+    assert await told
+    assert await asked
+
+
+@virtual
+async def test_an_agent_that_takes_no_notes_is_named_in_the_log_once(caplog):
+    outbox, agent = Outbox(CallLog("c", "s")), Listener(takes=False)
+    told = [outbox.note("x" * 10_000), outbox.note("y")]
+    await deliver(outbox, agent)
+    assert [await one for one in told] == [False, False]
+    assert len(agent.notes[0][0]) == MAX_NOTE
+    assert [getattr(line, "event", "") for line in caplog.records] == ["agent_takes_no_notes"]
+
+
+@virtual
+async def test_a_note_nobody_waits_for_any_more_is_told_all_the_same():
+    outbox, agent = Outbox(CallLog("c", "s")), Listener()
+    outbox.note("a minute is left").cancel()
+    await deliver(outbox, agent)
+    assert agent.notes == [("a minute is left", False)]

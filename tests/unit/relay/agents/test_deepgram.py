@@ -127,3 +127,13 @@ async def test_a_keep_alive_after_eight_seconds_without_sound():
     await asyncio.sleep(0.4)
     assert len(peer.of("KeepAlive")) == 2
     await session.close()
+
+
+async def test_a_note_is_added_to_the_prompt_and_one_that_wants_a_reply_is_said(session):
+    session._socket = peer = Peer()
+    assert await session.note("a minute is left")
+    assert await session.note("ask", reply=True)
+    assert peer.told == [
+        {"type": "UpdatePrompt", "prompt": "a minute is left"},
+        {"type": "InjectUserMessage", "content": "[Not said by the caller: ask]"},
+    ]

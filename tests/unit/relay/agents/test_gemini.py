@@ -5,7 +5,7 @@ import pytest
 from relay.agents.gemini.codec import setup
 from relay.agents.gemini.options import GeminiOptions
 from relay.agents.gemini.session import GeminiSession
-from relay.agents.seam import CallerHeard, Interruption, Notice, ToolCall, ToolCancelled, TurnDone, TurnFailed
+from relay.agents.seam import Audio, CallerHeard, Interruption, Notice, ToolCall, ToolCancelled, TurnDone, TurnFailed
 from tests.unit.relay.agents.peer import CALL, Peer
 
 DONE = {"serverContent": {"turnComplete": True}}
@@ -88,3 +88,37 @@ def test_a_tool_that_takes_nothing_has_no_parameters():
     by_name = {one["name"]: one for one in tools["functionDeclarations"]}
     assert "parameters" not in by_name["end_call"]
     assert by_name["transfer_to_human"]["parameters"]["required"] == ["reason", "summary"]
+
+
+AUDIO = {
+    "serverContent": {"modelTurn": {"parts": [{"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": "AAAA"}}]}}
+}
+
+
+async def test_a_note_waits_for_the_end_of_the_turn(session):
+    """Text in the middle of a turn cuts the model off."""
+    peer = session._sockets._socket = session._socket = Peer(AUDIO, DONE)
+    told = []
+    async for event in session.events():
+        if isinstance(event, Audio):
+            assert await session.note("a minute is left")
+            told = list(peer.told)
+    assert told == []
+    (note,) = peer.told
+    assert "a minute is left" in note["realtimeInput"]["text"]
+    assert "Do not answer" in note["realtimeInput"]["text"]
+
+
+async def test_a_note_between_turns_is_told_at_once(session):
+    session._socket = peer = Peer()
+    await session.note("ask whether the caller is there", reply=True)
+    assert peer.told == [{"realtimeInput": {"text": "[Not said by the caller: ask whether the caller is there]"}}]
+
+
+async def test_notes_that_wait_for_the_end_of_a_turn_are_few(session):
+    session._sockets.between_turns.clear()
+    for number in range(100):
+        await session.note(str(number))
+    _, peer = await heard(session, DONE)
+    assert len(peer.told) == 16
+    assert "99" in peer.told[-1]["realtimeInput"]["text"]

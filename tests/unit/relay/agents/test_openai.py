@@ -335,3 +335,11 @@ def test_the_codec_is_that_of_the_carrier(codec, line_hz, called, expected):
     """Indian carriers speak A-law: μ-law on top of it cost the caller's sound 3.8 dB."""
     call = replace(CALL, line=AudioFormat(Encoding.PCM, line_hz), to_number=called)
     assert format_for(OpenAIOptions(codec=codec), call) == expected
+
+
+async def test_a_note_is_the_systems_and_a_reply_to_it_is_asked_for(session):
+    session._socket = peer = Peer()
+    assert await session.note("a minute is left")
+    assert [message["item"]["role"] for message in peer.told] == ["system"]
+    assert await session.note("ask", reply=True)
+    assert [message["type"] for message in peer.told[1:]] == ["conversation.item.create", "response.create"]
