@@ -46,6 +46,11 @@ def caller(number: str, at: float) -> str:
     return f"callers/{digest(number.encode())}/{datetime.fromtimestamp(at, UTC):%Y%m%d}/"
 
 
+def raw_of(conversation_id: str) -> str:
+    """Prefix of what says where the raw webhooks about a conversation lie, one key each."""
+    return f"inbox/of/{conversation_id}/"
+
+
 def pending_call(call_sid: str, name: str) -> str:
     return f"pending/calls/{call_sid}/{name}.json"
 

@@ -6,9 +6,11 @@ seven digits on; its last four stay. Dates, times, amounts, decimals, addresses 
 """
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from common.phone import mask
+from common.spoken import REPEATS, VALUES
 
 _GAP: Final = r"[ \t\u00a0\u2009\u202f.,()/·•_\-\u2010-\u2015\u2212]"
 _DAY, _MONTH, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:19|20)\d\d"
@@ -26,13 +28,15 @@ _FOUND: Final = re.compile(
 )
 _MOST_OF_AN_AMOUNT: Final = 9  # digits; with ten it may be a number that speech recognition took for a sum
 
-_DIGIT_WORDS: Final = (
-    "zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple|"
-    "शून्य|ज़ीरो|जीरो|एक|दो|तीन|चार|पांच|पाँच|छह|छः|छे|सात|आठ|नौ|डबल|ट्रिपल"
+_DIGIT_WORDS: Final = "|".join(
+    sorted((*(word for word, digits in VALUES.items() if len(digits) == 1), *REPEATS), key=len, reverse=True)
 )
 _SPOKEN: Final = re.compile(
     rf"(?<!\w)(?:{_DIGIT_WORDS})(?:[\s,.-]{{1,3}}(?:{_DIGIT_WORDS})){{6,}}(?!\w)", re.IGNORECASE
 )
+IDS: Final = re.compile(rf"(?<!\w)(?:{_UUID}|{_ID})")
+DATES: Final = re.compile(rf"(?<![\d.,]){_DATE}")
+"""What is made of digits and is no number of anybody's."""
 
 
 def mask_text(text: str) -> str:
@@ -42,10 +46,16 @@ def mask_text(text: str) -> str:
     return _SPOKEN.sub("***", _FOUND.sub(_masked, text))
 
 
+def numbers_in(text: str) -> Iterator[tuple[int, int]]:
+    """Where `mask_text` finds numbers, those in words left out: starts and ends, in order."""
+    return (found.span() for found in _FOUND.finditer(text) if _is_number(found))
+
+
 def _masked(found: re.Match[str]) -> str:
-    if found["kept"]:
-        return found[0]
+    return mask(found[0]) if _is_number(found) else found[0]
+
+
+def _is_number(found: re.Match[str]) -> bool:
     if found["amount"]:
-        whole = found[0].partition(".")[0]
-        return found[0] if sum(map(str.isdigit, whole)) <= _MOST_OF_AN_AMOUNT else mask(found[0])
-    return mask(found[0])
+        return sum(map(str.isdigit, found[0].partition(".")[0])) > _MOST_OF_AN_AMOUNT
+    return not found["kept"]

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from common.env import Env, SettingError
 from common.phone import to_e164
 from common.text import spelling
+from functions.common.redaction import ALL, Rule, Rules
 from functions.common.store import Store, StoreError, open_store
 
 Targets = Mapping[str, tuple[str, ...]]
@@ -27,6 +28,17 @@ def store(env: Env) -> Store:
 
 def log_level(env: Env) -> str:
     return env.choice("LOG_LEVEL", default="INFO", choices=LOG_LEVELS)
+
+
+def redaction(env: Env) -> Rules:
+    """`REDACT`: names of rules with commas, or `all`; empty for none."""
+    words = [word.lower() for word in env.words("REDACT")]
+    if words == ["all"]:
+        return ALL
+    try:
+        return frozenset(map(Rule, words))
+    except ValueError:
+        raise SettingError("REDACT", ", ".join(words), f"all, or some of {', '.join(sorted(Rule))}") from None
 
 
 def targets(env: Env) -> Targets:

@@ -4,7 +4,10 @@
     2. inbox/…/{digest}.json       the bytes as they came: from here on nothing can be lost
     3. conversations/{id}/…        what they mean, a pure function of the bytes
     4. calls/…, logs/…             the call they belong to
-    5. pending/… is deleted, unless it still has to be forwarded
+    5. the bytes give way to a note that they were here, with RAW_BODIES=drop
+    6. pending/… is deleted
+
+Steps 5 and 6 wait for the ticket service where it gets the bytes, too.
 
 Every step is create-only or repeatable, so a second delivery, or the sweep, just walks the same steps again.
 """
@@ -25,6 +28,7 @@ from functions.common import log
 from functions.common.calls import result_end, write_record
 from functions.common.http import Request, Response, answer
 from functions.common.pieces import linked_call
+from functions.common.redaction import redacted_result
 from functions.common.store import Store
 from functions.webhook.conversation import Claim, claim_of, impossible_times, is_conversation, result_of
 from functions.webhook.settings import Settings
@@ -33,6 +37,7 @@ TRANSCRIPTION = "post_call_transcription"
 AUDIO = "post_call_audio"
 
 _TIMESTAMP = re.compile(rb'"event_timestamp"\s*:\s*"?(\d{9,10})\b')
+_DROPPED = b'{"dropped":true,"bytes":'
 _LARGEST = 256 * 1024 * 1024
 
 
@@ -79,6 +84,7 @@ def receive(request: Request, store: Store, settings: Settings, now: float) -> R
     fresh = store.create(text(marker, "inbox"), request.body)
     taken = take_in(request.body, marker, store, settings)
     if taken.finished and not marker["forward"]:
+        drop_raw(text(marker, "inbox"), store, settings)
         store.delete(layout.pending_webhook(name))
     log.info(
         "webhook_received",
@@ -101,6 +107,9 @@ def take_in(body: bytes, marker: Document, store: Store, settings: Settings) -> 
     kind, data = _kind_of(document)
     conversation_id = text(data, "conversation_id")
     taken = TakenIn(type=kind, conversation_id=conversation_id)
+    if layout.is_id(conversation_id) and text(marker, "inbox"):
+        name = layout.digest(body)
+        store.create(f"{layout.raw_of(conversation_id)}{name}.json", encode({"inbox": marker["inbox"]}))
     if kind not in {TRANSCRIPTION, AUDIO}:
         return taken
     if not layout.is_id(conversation_id):
@@ -113,9 +122,22 @@ def take_in(body: bytes, marker: Document, store: Store, settings: Settings) -> 
         )
     if impossible := impossible_times(data):
         _flagged(taken, "; ".join(impossible), marker, store)
-    result = result_of(data, "webhook", number(document, "event_timestamp"), settings)
+    said = result_of(data, "webhook", number(document, "event_timestamp"), settings)
+    result = redacted_result(said, settings.redact)
     call_sid = add_result(result, layout.digest(body), claim_of(data, settings), store)
     return TakenIn(kind, conversation_id, call_sid, result_end(result))
+
+
+def drop_raw(inbox: str, store: Store, settings: Settings) -> None:
+    """Leave of a webhook that was understood only that it came, should `settings` say so: a repeat is known by its key.
+
+    What was flagged stays: nothing else is left of it.
+    """
+    if settings.keep_raw or store.read(_problem_key(inbox)):
+        return
+    stored = store.read(inbox)
+    if stored and not stored.body.startswith(_DROPPED):
+        store.swap(inbox, _DROPPED + str(len(stored.body)).encode() + b"}", stored.version)
 
 
 def _kind_of(document: Document) -> tuple[str, Document]:
@@ -184,8 +206,12 @@ def _audio(taken: TakenIn, data: Document, marker: Document, store: Store) -> Ta
 def _flagged(taken: TakenIn, problem: str, marker: Document, store: Store) -> TakenIn:
     inbox = text(marker, "inbox")
     log.warning("webhook_unreadable", f"{inbox} is kept but not understood: {problem}", type=taken.type)
-    store.create(inbox.removesuffix(".json") + ".problem.json", encode({"problem": problem}))
+    store.create(_problem_key(inbox), encode({"problem": problem}))
     return taken
+
+
+def _problem_key(inbox: str) -> str:
+    return inbox.removesuffix(".json") + ".problem.json"
 
 
 def _warn_of_unknown_target(result: Document, call_sid: str) -> None:

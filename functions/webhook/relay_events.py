@@ -13,6 +13,7 @@ from functions.common import log
 from functions.common.calls import write_record
 from functions.common.http import Request, Response, answer
 from functions.common.pending import mark_call
+from functions.common.redaction import redacted_event
 from functions.common.settings import Targets, find_target, refusal
 from functions.common.store import Store
 from functions.webhook import uploads
@@ -57,10 +58,14 @@ def receive(request: Request, store: Store, settings: Settings, now: float) -> R
 def store_event(event: Document, body: bytes, store: Store, settings: Settings, now: float) -> tuple[Document, bool]:
     """Create the pieces of `event`, in an order in which a crash leaves work undone but nothing lost.
 
+    With REDACT they are made of what the rules leave of it, and `body` is kept nowhere.
     Gives what became of its transfer request (empty when it has none), and whether the event was there already.
     """
     call_sid, event_id = text(event, "call_sid"), text(event, "event_id")
     stream_sid = text(event, "stream_sid")
+    if settings.redact:
+        event = redacted_event(event, settings.redact)
+        body = encode(event)
     mark_call(store, call_sid, f"stream-{stream_sid}", now, settings.sweep_after_s, stream_sid)
     wanted = event["type"] == TRANSFER_REQUESTED or mapping(event, "transfer")  # without a target: the default one
     transfer = _store_request(event, store, settings.targets) if wanted else {}

@@ -10,6 +10,7 @@ from common.times import rfc3339, to_unix
 from functions.common import log
 from functions.common.calls import result_end, write_record
 from functions.common.pieces import Pieces, gather, linked_call
+from functions.common.redaction import redacted_result
 from functions.common.store import Store
 from functions.common.streams import Stream, streams_of
 from functions.webhook.api import ApiError, ConversationsApi
@@ -80,7 +81,8 @@ def fetch_result(
     known = call_sid or linked_call(conversation_id, store)
     claim = Claim(known) if known else claim_of(document, settings)
     if claim.call_sid or claim.unverified:
-        add_result(result_of(document, "repair", None, settings), layout.digest(body), claim, store)
+        result = redacted_result(result_of(document, "repair", None, settings), settings.redact)
+        add_result(result, layout.digest(body), claim, store)
     return claim.call_sid
 
 

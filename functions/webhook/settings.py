@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from common.elevenlabs import REST_HOSTS, rest_base
 from common.env import Env, SettingError
 from common.text import spelling
-from functions.common.settings import Targets, distinct, targets
+from functions.common.redaction import Rules
+from functions.common.settings import Targets, distinct, redaction, targets
 
 # How the original bridge let an agent spell its two teams.
 _SPELLINGS = {
@@ -36,6 +37,8 @@ class Settings:
     sweep_after_s: float
     sweep_s: float
     fetch_audio: bool
+    redact: Rules = frozenset()
+    keep_raw: bool = True
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -58,6 +61,8 @@ class Settings:
             sweep_after_s=env.number("SWEEP_AFTER_SECONDS", default=300, low=0, high=86_400),
             sweep_s=env.number("SWEEP_SECONDS", default=45, low=1, high=3600),
             fetch_audio=env.boolean("FETCH_AUDIO", default=False),
+            redact=redaction(env),
+            keep_raw=env.choice("RAW_BODIES", default="keep", choices=("keep", "drop")) == "keep",
         )
 
 

@@ -20,7 +20,7 @@ from functions.common.pending import Claim, claims, put_back
 from functions.common.store import Store, StoreError
 from functions.webhook.api import ConversationsApi
 from functions.webhook.listing import is_known, look_through
-from functions.webhook.post_call import take_in
+from functions.webhook.post_call import drop_raw, take_in
 from functions.webhook.repair import fetch_result, repair_call
 from functions.webhook.settings import Settings
 from functions.webhook.vendor import Outage, Tried, Vendor
@@ -116,6 +116,8 @@ class Sweep:
             forwarded = self._forward(claim, inbox, archived.body)
         # Without its body the marker is all there is: whoever wrote it is still at work, or died and will send again.
         if (finished and forwarded is Tried.HAD) or claim.last:
+            if finished:
+                drop_raw(inbox, self._store, self._settings)
             self._store.delete(claim.key)
         elif forwarded is Tried.NOT_TRIED:
             put_back(self._store, claim, self._clock())

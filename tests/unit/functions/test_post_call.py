@@ -27,7 +27,7 @@ def app(store):
 
 def inbox(store):
     return [
-        body for key, body in store.objects.items() if key.startswith("inbox/") and not key.endswith(".problem.json")
+        body for key, body in store.objects.items() if key.startswith("inbox/2") and not key.endswith(".problem.json")
     ]
 
 

@@ -1,0 +1,78 @@
+"""Which texts of an event or of a conversation's result the rules are for: what people and models wrote or said.
+
+Ids, times, names of targets and both sides' numbers stay: records are found by them, and calls are dialled by them.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from common.documents import Document, objects, text
+from functions.common.redaction.rules import Rules, redact
+
+_DEEPEST: Final = 40
+_BEFORE: Final = 200
+"""Characters of the turn before that may say what a turn's digits are."""
+
+
+def redacted_event(event: Mapping[str, Any], rules: Rules) -> Document:
+    """A relay event (docs/contracts.md) without what `rules` find in turns, tools, transfer and details."""
+    kept = dict(event)
+    if not rules:
+        return kept
+    if "turns" in kept:
+        kept["turns"] = _turns(kept, rules)
+    if isinstance(tools := kept.get("tools"), list):
+        kept["tools"] = [
+            {**use, "arguments": _deep(use.get("arguments"), rules)} if isinstance(use, dict) else use for use in tools
+        ]
+    if isinstance(transfer := kept.get("transfer"), dict):
+        kept["transfer"] = _details(transfer, rules, "reason", "summary")
+    if isinstance(agents := kept.get("agents"), list):
+        kept["agents"] = [_details(one, rules, "end_detail") if isinstance(one, dict) else one for one in agents]
+    return _details(kept, rules, "end_detail")
+
+
+def redacted_result(result: Mapping[str, Any], rules: Rules) -> Document:
+    """What the vendor said of a conversation, as functions.webhook.conversation has it; likewise."""
+    kept = dict(result)
+    if not rules:
+        return kept
+    kept["turns"] = _turns(kept, rules)
+    kept["analysis"] = _deep(kept.get("analysis"), rules)
+    if isinstance(transfer := kept.get("transfer"), dict):
+        kept["transfer"] = _details(transfer, rules, "asked", "refusal", "reason", "summary")
+    return _details(kept, rules, "end_detail")
+
+
+def _turns(document: Document, rules: Rules) -> list[Document]:
+    """Each with what was said before it: an agent asks for the OTP, and the caller's answer is digits alone."""
+    turns, before = [], ""
+    for turn in objects(document, "turns"):
+        said = text(turn, "text")
+        turns.append({**turn, "text": redact(said, rules, before)})
+        before = said[-_BEFORE:] if len(said) > _BEFORE else f"{before[len(said) - _BEFORE :]} {said}"[-_BEFORE:]
+    return turns
+
+
+def _details(document: Document, rules: Rules, *names: str) -> Document:
+    return {
+        name: redact(value, rules) if name in names and isinstance(value, str) else value
+        for name, value in document.items()
+    }
+
+
+def _deep(value: Any, rules: Rules, path: tuple[str, ...] = ()) -> Any:
+    """`path`: the names on the way to `value`, which may say what it is: `otp`, then `value`."""
+    if isinstance(value, str):
+        return redact(value, rules, " ".join(path[-2:]).replace("_", " "))
+    if isinstance(value, int) and not isinstance(value, bool) and path[-1:] == ("value",):
+        said = str(value)
+        redacted = redact(said, rules, path[-2].replace("_", " ") if len(path) > 1 else "")
+        return value if redacted == said else redacted
+    if len(path) > _DEEPEST:
+        return None
+    if isinstance(value, dict):
+        return {key: _deep(item, rules, (*path, str(key)[:_BEFORE])) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_deep(item, rules, (*path, "")) for item in value]
+    return value
