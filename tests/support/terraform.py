@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ROOT / "infra/terraform"
+KEPT = ROOT / ".cache/terraform.tfrc"
 MIRROR = ROOT.parent / "shared/tools/terraform-env"
 
 
@@ -27,11 +29,16 @@ def cannot_run(reason: str) -> None:
 
 @functools.cache
 def provider_environment() -> Mapping[str, str]:
-    """What lets `terraform init` find the AWS provider: a mirror on this machine where there is one, else nothing."""
+    """What lets `terraform init` find the AWS provider: a mirror on this machine where there is one, else nothing.
+
+    Looking for it goes through the whole file system, so what was found is kept.
+    """
     if shutil.which("terraform") is None:
         cannot_run("terraform is not installed")
     if Path(os.environ.get("TF_CLI_CONFIG_FILE", "none")).exists() or not MIRROR.exists():
         return {}
+    if KEPT.exists() and (path := re.search(r'path\s*=\s*"([^"]+)"', KEPT.read_text())) and Path(path[1]).is_dir():
+        return {"TF_CLI_CONFIG_FILE": str(KEPT)}
     for _ in range(3):  # it looks through a file system in which other tests make and remove providers' copies
         found = subprocess.run([MIRROR], capture_output=True, text=True, timeout=120, check=False)
         if not found.returncode:
@@ -39,7 +46,10 @@ def provider_environment() -> Mapping[str, str]:
     else:
         return {}
     words = found.stdout.split()
-    return dict(word.replace("'", "").split("=", 1) for word in words if word.startswith("TF_CLI_CONFIG_FILE="))
+    environ = dict(word.replace("'", "").split("=", 1) for word in words if word.startswith("TF_CLI_CONFIG_FILE="))
+    if environ:
+        shutil.move(environ["TF_CLI_CONFIG_FILE"], KEPT)
+    return {name: str(KEPT) for name in environ}
 
 
 class Workspace:

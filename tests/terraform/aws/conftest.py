@@ -1,11 +1,13 @@
 """One installation for all tests here, made and destroyed in the background: the provider mostly waits meanwhile.
 
 It is begun when the session begins, given up after the last test that needs it, and the test that nothing is left of it
-comes last of all.
+comes last of all. Before the first test a second installation is made beside it in the same account and region, and
+destroyed: every test here then looks at what that left of the first.
 """
 
 import shutil
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,9 +15,20 @@ import pytest
 
 from tests.support.terraform import cannot_run
 from tests.terraform.aws.stack import Stack
+from tests.terraform.aws.staging import Staging
 
 LAST = "test_destroy_leaves_nothing"
 PATIENCE_S = 600
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What there was in AWS while there were two installations, and when the second was gone."""
+
+    both: dict[str, list[str]]
+    alone: dict[str, list[str]]
+    said: str
+    state_mode: int
 
 
 class Installation:
@@ -25,13 +38,20 @@ class Installation:
         self.last_user = last_user
         self._folder = TemporaryDirectory()
         self._made: Stack | None = None
-        self._worker = ThreadPoolExecutor(1)
+        self._worker = ThreadPoolExecutor(2)
+        self._packaged = self._worker.submit(self._package)
         self._deployed = self._worker.submit(self._deploy)
+        self._beside = self._worker.submit(self._second)
         self._destroyed: Future[None] | None = None
 
     def stack(self) -> Stack:
-        """Once it is there."""
+        """Once it is there, and the second is gone."""
+        wait([self._beside], PATIENCE_S)
         return self._deployed.result(PATIENCE_S)
+
+    def beside(self) -> Beside:
+        """What became of both."""
+        return self._beside.result(PATIENCE_S)
 
     def give_up(self) -> Future[None]:
         """Destroy it, if that is not done or under way already."""
@@ -46,10 +66,25 @@ class Installation:
         self._worker.shutdown(cancel_futures=True)
         self._folder.cleanup()
 
-    def _deploy(self) -> Stack:
+    def _package(self) -> Stack:
         self._made = Stack(Path(self._folder.name))
-        self._made.deploy()
+        self._made.package()
         return self._made
+
+    def _deploy(self) -> Stack:
+        stack = self._packaged.result(PATIENCE_S)
+        stack.deploy()
+        return stack
+
+    def _second(self) -> Beside:
+        stack = self._packaged.result(PATIENCE_S)
+        staging = Staging(stack.work / "staging", stack.work / "packages", stack.environ)
+        said = staging.make("deploy")
+        mode = staging.state().stat().st_mode & 0o777
+        self._deployed.result(PATIENCE_S)
+        both = stack.inventory()
+        staging.make("destroy")
+        return Beside(both, stack.inventory(), said, mode)
 
 
 INSTALLATION = pytest.StashKey[Installation]()

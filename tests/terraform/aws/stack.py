@@ -54,11 +54,14 @@ class Stack:
         self._running.enter_context(server(command, port, {**BARE, "PYTHONWARNINGS": "ignore"}))
         self.inventory_before = self.inventory()
 
-    def deploy(self) -> None:
-        """Package, and apply twice: moto makes the first time fail half-way."""
+    def package(self) -> None:
+        """The functions, for this and for whatever is deployed beside it."""
         package = [sys.executable, "scripts/package_functions.py", "--output", self.work / "packages"]
         package += ["--python-version", interpreter()[1], "--platform", "x86_64", "--cloud", "aws"]
         subprocess.run(package, cwd=ROOT, check=True, timeout=180, stdout=subprocess.DEVNULL)
+
+    def deploy(self) -> None:
+        """Apply twice: moto makes the first time fail half-way."""
         self.terraform.init()
         half = self.terraform.terraform("apply", "-auto-approve", timeout_s=280, expect=1)
         assert "Refused once" in half, half

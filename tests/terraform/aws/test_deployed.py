@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -318,6 +319,24 @@ def test_a_second_installation_shares_no_name(
     assert names(planned, *kinds)
     assert names(planned, *kinds) & names(plan, *kinds) == set()
     assert {kind for kind, _ in names(planned)} == set(NAMES)
+
+
+def test_a_second_installation_comes_and_goes_and_the_first_is_untouched(stack: Stack, installation: Installation):
+    """The first is as it was: a plan of it, made when the second is gone, changes nothing (above).
+
+    Another name once took everything away from the first: state was one for all names.
+    """
+    beside = installation.beside()
+    for kind, before in stack.inventory_before.items():
+        both, alone = Counter(beside.both[kind]), Counter(beside.alone[kind])
+        assert alone - both == Counter(), kind
+        assert alone - Counter(before), kind  # the first's are there
+        second = both - alone
+        assert second, kind
+        if kind not in {"distributions", "VPCs"}:  # which have no names
+            assert all("staging" in one or one == "default" for one in second), kind
+    assert "Paste these:" in beside.said
+    assert f"{beside.state_mode:o}" == "600"
 
 
 # --- The rules, and that they bite --------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ class World:
         self.folder = folder
         self.pauses: list[float] = []
         self.there = {
-            "projects": ["acme-voice"],
+            "projects": ["acme-voice", "acme-shared"],
             "billing": True,
             "secrets_api": False,
             "images": [],
@@ -70,7 +70,7 @@ class World:
 
     def run(self, command: str) -> int:
         self.prepare()
-        status = gcp.main([command], self.workspace.directory, self.folder / "no-settings")
+        status = gcp.main([command], self.workspace.directory, self.folder)
         self.there = json.loads((self.folder / "there.json").read_text())
         return status
 
@@ -186,6 +186,33 @@ def test_a_token_is_rotated_beside_the_one_before_and_that_is_dropped_later(worl
 
     with changed({"ROTATE": "api_key"}):
         assert world.run("deploy") == 2
+
+
+def test_two_installations_are_made_one_is_destroyed_and_the_other_untouched(
+    world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    """As a person does it: a file of variables, ENV=staging, the same commands. In one project, where names are one."""
+    staging = world.workspace.directory / "environments/staging.tfvars"
+    staging.write_text('name = "staging"\nlog_retention_days = 7\n')
+    (world.folder / ".env").write_text("ELEVENLABS_AGENT_ID=agent_of_tests\n")
+    (world.folder / ".env.staging").write_text("ELEVENLABS_AGENT_ID=agent_of_staging\n")
+    monkeypatch.delenv("ELEVENLABS_AGENT_ID")
+    monkeypatch.setenv("GCP_PROJECT", "acme-shared")
+    assert world.run("deploy") == 0
+    first, secrets = world.workspace.resources(), world.secrets
+    with changed({"ENV": "staging"}):
+        assert world.run("deploy") == 0
+        assert "agent_of_staging" in json.dumps(world.workspace.resources())
+        kept = sorted(world.workspace.directory.glob("states/voice-bridge/acme-shared/*/*.tfstate"))
+        assert [file.stem for file in kept] == ["staging", "voice-bridge"]
+        assert {f"{file.stat().st_mode & 0o777:o}" for file in kept} == {"600"}
+        assert world.run("destroy") == 0
+        assert world.workspace.resources() == []
+    capfd.readouterr()
+    assert world.run("plan") == 0
+    assert "No changes." in capfd.readouterr().out
+    assert world.workspace.resources() == first
+    assert {name: value for name, value in world.secrets.items() if name in secrets} == secrets
 
 
 def test_docker_builds_where_it_is_asked_to(world: World):
