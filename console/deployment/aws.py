@@ -215,7 +215,7 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
             raise Problems(["expected one of plan, deploy, check and destroy"])
         check_tools(*([given.get("ENGINE") or "docker"] if arguments == ["deploy"] else []))
         where = place(given, {**given, **variables}, root / FILES)
-        terraform = Terraform(variables, root / FILES, where.variables_file)
+        terraform = Terraform(variables, root / FILES, where.variables_file, lock_is_whole=True)
         match arguments[0]:
             case "plan":
                 terraform, _ = prepare(terraform, given, where)

@@ -41,11 +41,13 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class Terraform:
     """Terraform on one cloud's files. `variables`: environment variables, `TF_VAR_…` and credentials; what stands in
-    `variables_file` wins over them."""
+    `variables_file` wins over them. `lock_is_whole`: the lock file knows the provider for every platform, so that
+    `init` need not add to it, and may not."""
 
     variables: Mapping[str, str]
     files: Path
     variables_file: Path | None = None
+    lock_is_whole: bool = False
 
     def with_variables(self, variables: Mapping[str, str]) -> "Terraform":
         """The same with further variables."""
@@ -96,7 +98,8 @@ class Terraform:
             kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             backend = {"path": str(kept.relative_to(self.files))}
         # -reconfigure: another installation's state may have been the last
-        self.run("init", "-reconfigure", *(f"-backend-config={name}={value}" for name, value in backend.items()))
+        lock = ["-lockfile=readonly"] if self.lock_is_whole else []
+        self.run("init", "-reconfigure", *lock, *(f"-backend-config={name}={value}" for name, value in backend.items()))
         for file in (kept, self.files / "terraform.tfstate"):
             if file.exists() and not (backend.get("path") and file == kept):
                 self._take_over(file)

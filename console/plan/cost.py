@@ -14,9 +14,9 @@ from console.plan.sizing import Sizing, Unit, added_hours, size
 REQUESTS_A_CALL, REQUEST_S, LAMBDA_GIB = 8, 0.3, 0.5
 WRITES_A_CALL, KEPT_BYTES, KEPT_MONTHS = 25, 50_000, 12
 LOG_BYTES = 30_000
-AWS_SECRETS, AWS_METRICS, AWS_ALARMS, IMAGE_GIB = 8, 13, 18, 2
+AWS_SECRETS, AWS_METRICS, AWS_ALARMS, IMAGE_GIB = 8, 15, 19, 2
 """Metrics and alarms beyond the ten of each that are free (docs/aws.md); one by the half minute counts as three."""
-GCP_ALARMS, WARM_GIB = 17, 0.5
+GCP_ALARMS, WARM_GIB = 19, 0.5
 QUARTER, FIVE_MINUTES = 1 / 4, 1 / 12
 
 

@@ -42,7 +42,7 @@ def _on_aws(given: dict[str, str]) -> str:
     try:
         variables = settings.terraform_variables(given, aws.NAMES)
         where = aws.place(given, {**given, **variables}, ROOT / aws.FILES)
-        outputs = _outputs(Terraform(variables, ROOT / aws.FILES), aws.backend(given, where), where)
+        outputs = _outputs(Terraform(variables, ROOT / aws.FILES, lock_is_whole=True), aws.backend(given, where), where)
         ecs, functions = (boto3.client(service, region_name=where.region) for service in ("ecs", "lambda"))
         return releases.Aws(ecs, functions, outputs, releases.fetched).roll_back()
     except (BotoCoreError, ClientError) as error:

@@ -41,6 +41,7 @@ _COUNTED = frozenset(
         "exotel_refused",
         "connect_answered",
         "transfer_outcome",
+        "transfer_missed",
         "store_failed",
         "internal_error",
         "sweep_done",

@@ -6,6 +6,7 @@ calls/{call_sid}/events/        relay events as received
                  dial/          how a dialled number fared
                  streams/       how Exotel says a stream ended
                  closed/        streams whose relay died
+                 missed/        streams that ended for a human whom nobody dialled; told of once
                  conversations/ conversations that named this call as theirs
 conversations/{id}/             what the vendor said of a conversation: webhook-*, repair-*
 """

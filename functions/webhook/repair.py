@@ -12,7 +12,8 @@ from functions.common.calls import result_end, write_record
 from functions.common.pieces import Pieces, gather, linked_call
 from functions.common.redaction import redacted_result
 from functions.common.store import Store
-from functions.common.streams import Stream, streams_of
+from functions.common.streams import Stream, of_stream, streams_of
+from functions.common.transfers import transfer_of
 from functions.webhook.api import ApiError, ConversationsApi
 from functions.webhook.conversation import Claim, claim_of, impossible_times, is_conversation, result_of
 from functions.webhook.post_call import add_audio, add_result
@@ -51,8 +52,10 @@ def repair_call(
             results.append(vendor.attempt(fetch, call_sid)[0])
         if settings.fetch_audio:
             sounds = _fetch_audio(call_sid, gather(store, call_sid), store, vendor)
-    write_record(store, call_sid)
+    record = write_record(store, call_sid)
     waiting = stream is not None and (over_since is None or over_since + settings.sweep_after_s > now)
+    if stream and not waiting and record and record["transfer"]:
+        _tell_of_missed(call_sid, stream, gather(store, call_sid), store)
     asked = {*results, *sounds}
     return Repaired(
         fetched=results.count(Tried.HAD),
@@ -99,6 +102,22 @@ def _close(call_sid: str, stream: Stream | None, pieces: Pieces, store: Store, s
     if fresh:
         log.warning("call_closed", "the relay never said how this call ended", call_sid=call_sid)
     return fresh
+
+
+def _tell_of_missed(call_sid: str, stream: Stream, pieces: Pieces, store: Store) -> None:
+    """Say once that a human was wanted when this stream ended, and Exotel was never given a number to dial."""
+    transfer = transfer_of(of_stream(pieces, stream))
+    if transfer is None or transfer["attempts"] or stream.end_reason == "caller_hung_up":
+        return
+    if store.create(layout.piece(call_sid, "missed", stream.stream_sid), encode({"transfer": transfer})):
+        asked = bool(of_stream(pieces, stream).first_asked)
+        why = transfer["refusal"] or ("decided too late" if asked else "Exotel never asked: is there a Connect applet?")
+        log.warning(
+            "transfer_missed",
+            f"a human was wanted and nobody dialled: {why}",
+            call_sid=call_sid,
+            target=transfer["target"],
+        )
 
 
 def _over_since(stream: Stream | None, pieces: Pieces) -> float | None:

@@ -60,7 +60,7 @@ class Workspace:
     ) -> None:
         files = folder / "files"
         for part in ("aws", "modules/aws"):
-            ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars")
+            ignored = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfvars")
             shutil.copytree(FILES / part, files / part, ignore=ignored, dirs_exist_ok=True)
         self.folder = files / root
         (files / "aws/backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
@@ -107,7 +107,8 @@ class Workspace:
 
     def init(self) -> None:
         try:
-            self.terraform("init", timeout_s=180)
+            locked = ["-lockfile=readonly"] if (self.folder / ".terraform.lock.hcl").exists() else []
+            self.terraform("init", *locked, timeout_s=180)
         except AssertionError as failed:
             cannot_run(f"terraform init found no AWS provider: {failed}")
 

@@ -48,6 +48,7 @@ CHECKS_DIFFER = {
     "relay_max_calls": "here bound to the one CPU a process uses",
     "relay_environment": "the text names the cloud's place for secrets",
     "relay_secrets": "ARNs there, ids here",
+    "alarm_thresholds": "each cloud's own alarms",
     "log_retention_days": "CloudWatch knows certain numbers of days only",
 }
 OUTPUTS_RENAMED = {"control_token_secret_arn": "control_token_secret_id"}
@@ -65,7 +66,10 @@ ALARMS_RENAMED = {
     "few-healthy-tasks": "few-healthy-instances",
     "api-5xx": "functions-5xx",
 }
-ALARMS_GCP_ONLY = {"requests-turned-away": "Cloud Run's 429 when all instances are full; on AWS the relay says full"}
+ALARMS_GCP_ONLY = {
+    "requests-turned-away": "Cloud Run's 429 when all instances are full; on AWS the relay says full",
+    "deployment-failed": "on AWS an event of ECS's, mailed through the alarms' topic",
+}
 ALARMS_AWS_ONLY = {
     "webhook-errors": "Lambda's crash count; a crashed function of Google's answers 500, which functions-5xx sees",
     "transfer-errors": "as webhook-errors",
@@ -121,9 +125,26 @@ def test_outputs_are_the_same_or_differ_for_a_reason():
 def test_alarms_are_the_same_or_differ_for_a_reason():
     """By their keys, which both write with hyphens at the start of a line."""
     aws = set(re.findall(r"^\s+([a-z]+(?:-[a-z0-9]+)+)\s+= \{", text("aws"), re.M))
-    aws |= {"no-healthy-task", "few-healthy-tasks"} | set(ALARMS_AWS_ONLY)  # those of a loop over the functions
+    aws |= {"no-healthy-task", "few-healthy-tasks", "sweep-not-run"} | set(
+        ALARMS_AWS_ONLY
+    )  # those of a loop over the functions
     gcp = set(re.findall(r"^\s+([a-z]+(?:-[a-z0-9]+)+)\s+= \{", text("gcp"), re.M)) | {"no-healthy-relay"}
     assert {ALARMS_RENAMED.get(name, name) for name in aws} - set(ALARMS_AWS_ONLY) == gcp - set(ALARMS_GCP_ONLY)
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_thresholds_can_be_set_for_just_the_alarms_that_have_one(cloud: str):
+    """A misspelt name was passed over in silence, and the alarm rang as before."""
+    condition = str(blocks(cloud, "variable")["alarm_thresholds"].body["validation"][0]["condition"])
+    named = set(re.findall(r'"([a-z0-9-]+)"', condition))
+    if cloud == "aws":
+        table = set(re.findall(r"^\s+([a-z]+(?:-[a-z0-9]+)+)\s+= \{", text("aws"), re.M)) - {
+            "no-calls",
+            "webhook-silence",
+        }
+        assert named == table | set(ALARMS_AWS_ONLY) | {"few-healthy-tasks"}
+    else:
+        assert named == set(re.findall(r'lookup\(var\.alarm_thresholds, "([a-z0-9-]+)"', text("gcp")))
 
 
 def test_relay_and_functions_get_the_same_settings():

@@ -5,7 +5,7 @@ terraform {
   required_providers {
     google = {
       source  = "hashicorp/google"
-      version = "~> 6.50" # what is tested
+      version = "~> 6.50.0" # what is tested
     }
   }
 

@@ -29,7 +29,7 @@ class Staging:
         self.folder = folder
         self.files = folder / "infra/terraform/aws"
         for part in ("aws", "modules/aws"):
-            ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars", "states", "*_override.tf")
+            ignored = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfvars", "states", "*_override.tf")
             shutil.copytree(FILES / part, folder / "infra/terraform" / part, ignore=ignored)
         (self.files / "environments/staging.tfvars").write_text('name = "staging"\nlog_retention_days = 7\n')
         (folder / ".env.staging").write_text(SETTINGS)

@@ -111,6 +111,7 @@ def plan(initialised: Workspace) -> dict:
         domain_name="calls.example.in",
         dns_zone="example-in",
         alarm_email="oncall@example.in",
+        calls_expected={"from_hour_utc": 4, "to_hour_utc": 13, "last_weekday": 6},
         elevenlabs_webhook_secret="wsec_of_tests",
         secret_versions=dict.fromkeys([*SECRETS, "elevenlabs_webhook_secret"], 1),
     )

@@ -6,6 +6,7 @@ import pytest
 
 from console.deployment.gcp import NAMES
 from console.deployment.secrets import MADE_HERE
+from tests.terraform.gcp.watching import contract
 from tests.terraform.gcp.workspace import ROOT
 from tests.terraform.hcl import blocks, text
 
@@ -80,7 +81,7 @@ def test_every_setting_of_the_script_is_explained():
 
 
 def test_variables_and_outputs_that_are_named_exist():
-    known = set(blocks("gcp", "variable")) | set(blocks("gcp", "output"))
+    known = set(blocks("gcp", "variable")) | set(blocks("gcp", "output")) | set(contract())
     named = set(re.findall(r"`((?:relay|records|transfer|function|webhook|control)_[a-z_]+)`", DOCUMENT))
     assert named - known == set()
 

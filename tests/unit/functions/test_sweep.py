@@ -472,3 +472,40 @@ def test_a_relay_is_given_time_to_say_how_the_call_ended(world):
     world.app().handle(calls.signed_webhook(calls.post_call(data)))
     assert world.sweep(calls.NOW + 310).closed == 0
     assert world.sweep(calls.NOW + 560).closed == 1
+
+
+def missed(caplog):
+    return [record.fields for record in caplog.records if record.event == "transfer_missed"]
+
+
+def test_a_human_whom_nobody_dialled_is_told_of_once(world, caplog):
+    """The flow had no Connect applet behind the Voicebot: every hand-over ended in silence, and no alarm knew."""
+    world.tell(calls.started(), calls.transfer_requested(), calls.ended("transferred"))
+    world.app().handle(calls.signed_webhook(calls.post_call(calls.conversation())))
+    for at in (LATER, LATER + 600, LATER + 7200):
+        world.sweep(at)
+    assert missed(caplog) == [{"call_sid": calls.CALL, "target": "sales"}]
+    assert "Exotel never asked" in caplog.text
+
+
+def test_what_was_decided_too_late_is_told_of(world, caplog):
+    """Exotel asked, waited in vain and went on; the webhook that wanted a human came a minute later."""
+    world.tell(calls.started(), calls.ended())
+    transfer = calls.transfer_app(world.store, calls.Clock())
+    transfer.handle(calls.connect())
+    transfer.handle(calls.connect())
+    world.app().handle(calls.signed_webhook(calls.post_call(calls.conversation("sales"))))
+    world.sweep(LATER)
+    assert [fields["target"] for fields in missed(caplog)] == ["sales"]
+    assert "decided too late" in caplog.text
+
+
+@pytest.mark.parametrize("end_reason", ["caller_hung_up", "transferred"])
+def test_who_was_dialled_or_hung_up_is_not_missed(world, caplog, end_reason):
+    world.tell(calls.started(), calls.transfer_requested(), calls.ended(end_reason))
+    if end_reason == "transferred":
+        assert calls.transfer_app(world.store, calls.Clock()).handle(calls.connect()).status == 200
+    world.app().handle(calls.signed_webhook(calls.post_call(calls.conversation())))
+    world.sweep(LATER)
+    assert missed(caplog) == []
+    assert not world.pending()

@@ -16,6 +16,8 @@ locals {
     WebhooksReceived = { group = aws_cloudwatch_log_group.function["webhook"].name, pattern = "{ $.event = \"webhook_received\" }", value = "1", unit = "Count", counts = true }
     Unverified       = { group = aws_cloudwatch_log_group.function["webhook"].name, pattern = "{ $.event = \"conversation_unverified\" }", value = "1", unit = "Count", counts = true }
     WebhooksRefused  = { group = aws_cloudwatch_log_group.function["webhook"].name, pattern = "{ $.event = \"webhook_refused\" }", value = "1", unit = "Count", counts = true }
+    TransfersMissed  = { group = aws_cloudwatch_log_group.function["webhook"].name, pattern = "{ $.event = \"transfer_missed\" }", value = "1", unit = "Count", counts = true }
+    SweepsDone       = { group = aws_cloudwatch_log_group.function["webhook"].name, pattern = "{ $.event = \"sweep_done\" }", value = "1", unit = "Count", counts = true }
     SweepFailures    = { group = aws_cloudwatch_log_group.function["webhook"].name, pattern = "{ $.event = \"sweep_done\" }", value = "$.failed", unit = "Count", counts = true }
     ExotelRefused    = { group = aws_cloudwatch_log_group.function["transfer"].name, pattern = "{ $.event = \"exotel_refused\" }", value = "1", unit = "Count", counts = true }
     # An undecided Connect request answers 503 on purpose (docs/functions.md); the API's own 503 carries an error.
@@ -65,7 +67,7 @@ locals {
       webhooks-refused         = { says = "Webhooks or events with a wrong signature: is the webhook secret that of ElevenLabs?", namespace = local.metrics_namespace, metric = "WebhooksRefused", dimensions = {}, statistic = "Sum", threshold = 5, period = 300, periods = 1 }
       conversations-unverified = { says = "Conversations name a call without the relay's proof, and are kept aside. Is an agent public, or the webhook the whole workspace's (SECURITY.md)?", namespace = local.metrics_namespace, metric = "Unverified", dimensions = {}, statistic = "Sum", threshold = 1, period = 300, periods = 1 }
       sweep-failures           = { says = "The sweep could not repair calls: their transcripts are missing.", namespace = local.metrics_namespace, metric = "SweepFailures", dimensions = {}, statistic = "Sum", threshold = 1, period = 3600, periods = 2 }
-      sweep-not-run            = { says = "The schedule could not run the sweep; the reason is in the queue's messages.", namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = aws_sqs_queue.failed_sweeps.name }, statistic = "Maximum", threshold = 1, period = 300, periods = 1 }
+      transfers-missed         = { says = "A human was wanted, and nobody was dialled: is there a Connect applet behind the Voicebot, and is the target in transfer_targets?", namespace = local.metrics_namespace, metric = "TransfersMissed", dimensions = {}, statistic = "Sum", threshold = 1, period = 900, periods = 1 }
       exotel-refused           = { says = "Exotel's requests were refused: is the token in the applets' URLs the current one? make deploy-aws prints them.", namespace = local.metrics_namespace, metric = "ExotelRefused", dimensions = {}, statistic = "Sum", threshold = 5, period = 300, periods = 1 }
       api-5xx                  = { says = "The functions' API answered 5xx, other than the 503 by which Exotel is asked to come again.", namespace = local.metrics_namespace, metric = "ApiFailed", dimensions = {}, statistic = "Sum", threshold = 3, period = 300, periods = 1 }
       near-capacity            = { says = "The relays are nearly full of calls, and adding tasks does not help enough. Are there relay_max_tasks already?", namespace = local.metrics_namespace, metric = "Utilisation", dimensions = {}, statistic = "Average", threshold = 85, period = 60, periods = 5 }
@@ -160,6 +162,24 @@ resource "aws_cloudwatch_metric_alarm" "few_healthy_tasks" {
   treat_missing_data  = "breaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+# By its own line, and not by the queue of what failed: a message stays there for 14 days, and so would the alarm.
+resource "aws_cloudwatch_metric_alarm" "sweep_not_run" {
+  alarm_name          = "${var.name}-sweep-not-run"
+  alarm_description   = "The sweep has not run for three of its intervals. Look at its log; what the schedule could not run is in the queue ${var.name}-failed-sweeps."
+  namespace           = local.metrics_namespace
+  metric_name         = "SweepsDone"
+  statistic           = "Sum"
+  comparison_operator = "LessThanThreshold"
+  threshold           = 1
+  period              = var.sweep_minutes * 60
+  evaluation_periods  = 3
+  treat_missing_data  = "breaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  depends_on = [aws_scheduler_schedule.sweep] # its first run is at once
 }
 
 resource "aws_cloudwatch_metric_alarm" "no_healthy_task" {

@@ -557,6 +557,30 @@ variable "alarm_thresholds" {
   description = "Other thresholds of alarms, by the alarm's name (docs/aws.md, docs/gcp.md): { calls-refused = 5 }."
   type        = map(number)
   default     = {}
+
+  validation {
+    condition = alltrue([for name in keys(var.alarm_thresholds) : contains([
+      "agents-failed",
+      "api-5xx",
+      "calls-refused",
+      "conversations-unverified",
+      "events-undelivered",
+      "exotel-refused",
+      "few-healthy-tasks",
+      "log-lines-dropped",
+      "near-capacity",
+      "relay-5xx",
+      "relay-cpu",
+      "sweep-failures",
+      "transfer-errors",
+      "transfer-throttled",
+      "transfers-missed",
+      "webhook-errors",
+      "webhook-throttled",
+      "webhooks-refused",
+    ], name)])
+    error_message = "alarm_thresholds: expected names of alarms that have a threshold, such as calls-refused."
+  }
 }
 
 variable "calls_expected" {

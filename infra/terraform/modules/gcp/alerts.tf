@@ -3,13 +3,14 @@ locals {
   promql = "logging_googleapis_com:user_${replace(var.name, "-", "_")}"
   run    = "monitored_resource=\"cloud_run_revision\""
 
-  # Keys as on AWS. `lasts` is how long a query must hold.
+  # Keys as on AWS. `lasts` is how long a query must hold. An increase is extrapolated, so a single event may count as a
+  # little less than one: hence the half where one is enough.
   alerts = merge({
     calls-refused = {
       severity = "CRITICAL"
       says     = "Callers were refused: the relays were full or draining, or the call asked for an agent that is not configured. Full: raise relay_max_instances."
       # Whoever scans the internet is refused as unauthorized, all day long; that is nobody's lost call.
-      query = "sum(increase(${local.promql}_call_refused{${local.run},reason!=\"unauthorized\"}[5m])) > ${lookup(var.alarm_thresholds, "calls-refused", 0)}"
+      query = "sum(increase(${local.promql}_call_refused{${local.run},reason!=\"unauthorized\"}[5m])) > ${lookup(var.alarm_thresholds, "calls-refused", 1) - 0.5}"
     }
     agents-failed = {
       severity = "CRITICAL"
@@ -19,7 +20,7 @@ locals {
     events-undelivered = {
       severity = "CRITICAL"
       says     = "The relay could not deliver events; they are in its log under `event_undelivered`, whole, to be replayed (docs/gcp.md)."
-      query    = "sum(increase(${local.promql}_event_undelivered{${local.run}}[5m])) > ${lookup(var.alarm_thresholds, "events-undelivered", 0)}"
+      query    = "sum(increase(${local.promql}_event_undelivered{${local.run}}[5m])) > ${lookup(var.alarm_thresholds, "events-undelivered", 1) - 0.5}"
     }
     webhooks-refused = {
       severity = "ERROR"
@@ -29,12 +30,12 @@ locals {
     conversations-unverified = {
       severity = "ERROR"
       says     = "Conversations name a call without the relay's proof, and are kept aside. Is an agent public, or the webhook the whole workspace's (SECURITY.md)?"
-      query    = "sum(increase(${local.promql}_unverified{${local.run}}[5m])) > 0"
+      query    = "sum(increase(${local.promql}_unverified{${local.run}}[5m])) > ${lookup(var.alarm_thresholds, "conversations-unverified", 1) - 0.5}"
     }
     sweep-failures = {
       severity = "WARNING"
       says     = "The sweep could not repair calls: their transcripts are missing."
-      query    = "sum(increase(${local.promql}_sweep_failures_sum{${local.run}}[1h])) >= 1 and sum(increase(${local.promql}_sweep_failures_sum{${local.run}}[1h] offset 1h)) >= 1"
+      query    = "sum(increase(${local.promql}_sweep_failures_sum{${local.run}}[1h])) > ${lookup(var.alarm_thresholds, "sweep-failures", 1) - 0.5} and sum(increase(${local.promql}_sweep_failures_sum{${local.run}}[1h] offset 1h)) > ${lookup(var.alarm_thresholds, "sweep-failures", 1) - 0.5}"
     }
     sweep-not-run = {
       severity = "WARNING"
@@ -46,6 +47,16 @@ locals {
       severity = "ERROR"
       says     = "Exotel's requests were refused: is the token in the applets' URLs the current one? `make deploy-gcp` prints them."
       query    = "sum(increase(${local.promql}_exotel_refused{${local.run}}[5m])) >= ${lookup(var.alarm_thresholds, "exotel-refused", 5)}"
+    }
+    transfers-missed = {
+      severity = "CRITICAL"
+      says     = "A human was wanted, and nobody was dialled: is there a Connect applet behind the Voicebot, and is the target in transfer_targets?"
+      query    = "sum(increase(${local.promql}_transfer_missed{${local.run}}[15m])) > ${lookup(var.alarm_thresholds, "transfers-missed", 1) - 0.5}"
+    }
+    deployment-failed = {
+      severity = "ERROR"
+      says     = "A new revision did not come up, so calls stay on the one before. Its log says why."
+      query    = "sum(increase(${local.promql}_deployment_failed{${local.run}}[5m])) > ${lookup(var.alarm_thresholds, "deployment-failed", 1) - 0.5}"
     }
     near-capacity = {
       severity = "ERROR"
@@ -61,12 +72,12 @@ locals {
     requests-turned-away = {
       severity = "CRITICAL"
       says     = "Cloud Run answered 429: all instances of a service are full. Raise relay_max_instances or function_max_instances."
-      query    = "sum(increase(run_googleapis_com:request_count{${local.run},service_name=~\"${join("|", local.services)}\",response_code=\"429\"}[5m])) >= ${lookup(var.alarm_thresholds, "requests-turned-away", 1)}"
+      query    = "sum(increase(run_googleapis_com:request_count{${local.run},service_name=~\"${join("|", local.services)}\",response_code=\"429\"}[5m])) > ${lookup(var.alarm_thresholds, "requests-turned-away", 1) - 0.5}"
     }
     log-lines-dropped = {
       severity = "WARNING"
       says     = "A part could not write its log: what it tells is not complete."
-      query    = "sum(increase(${local.promql}_log_lines_dropped_sum{${local.run}}[5m])) >= ${lookup(var.alarm_thresholds, "log-lines-dropped", 1)}"
+      query    = "sum(increase(${local.promql}_log_lines_dropped_sum{${local.run}}[5m])) > ${lookup(var.alarm_thresholds, "log-lines-dropped", 1) - 0.5}"
     }
     relay-cpu = {
       severity = "ERROR"

@@ -27,6 +27,9 @@ locals {
     connect_answered  = { event = "connect_answered", labels = ["outcome"] }
     connect_waited_s  = { event = "connect_answered", value = "waited_s", unit = "s" }
     transfer_outcome  = { event = "transfer_outcome", labels = ["state"] }
+    transfer_missed   = { event = "transfer_missed" }
+    # Cloud Run's own word on a revision that did not come up; calls stay on the one before.
+    deployment_failed = { only = "log_id(\"cloudaudit.googleapis.com/system_event\") AND severity>=ERROR AND protoPayload.status.message:\"Ready condition status changed to False\"" }
     errors            = { only = "severity>=ERROR" }
   }
 

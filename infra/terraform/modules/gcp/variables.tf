@@ -450,6 +450,28 @@ variable "alarm_thresholds" {
   description = "Other thresholds of alarms, by the alarm's name (docs/aws.md, docs/gcp.md): { calls-refused = 5 }."
   type        = map(number)
   default     = {}
+
+  validation {
+    condition = alltrue([for name in keys(var.alarm_thresholds) : contains([
+      "agents-failed",
+      "calls-refused",
+      "conversations-unverified",
+      "deployment-failed",
+      "events-undelivered",
+      "exotel-refused",
+      "few-healthy-instances",
+      "functions-5xx",
+      "log-lines-dropped",
+      "near-capacity",
+      "relay-5xx",
+      "relay-cpu",
+      "requests-turned-away",
+      "sweep-failures",
+      "transfers-missed",
+      "webhooks-refused",
+    ], name)])
+    error_message = "alarm_thresholds: expected names of alarms that have a threshold, such as calls-refused."
+  }
 }
 
 variable "calls_expected" {

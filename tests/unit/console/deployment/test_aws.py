@@ -194,7 +194,7 @@ def test_a_state_in_a_file_is_its_owners_alone_and_named_after_the_installation(
     assert desk.make("plan") == 0
     (init,) = [call for call in desk.calls() if call.startswith("terraform init")]
     key = "voice-bridge/123456789012/ap-south-1/voice-bridge"
-    assert init == f"terraform init -reconfigure -backend-config=path=states/{key}.tfstate"
+    assert init == f"terraform init -reconfigure -lockfile=readonly -backend-config=path=states/{key}.tfstate"
     assert (desk.files / f"states/{key}.tfstate").parent.stat().st_mode & 0o077 == 0
 
 

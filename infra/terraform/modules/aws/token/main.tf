@@ -7,7 +7,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = "~> 5.100" # what is tested
+      version = "~> 5.100.0" # what is tested
     }
   }
 }
