@@ -60,6 +60,19 @@ def pending_streams(call_sid: str) -> str:
     return f"pending/calls/{call_sid}/stream-"
 
 
+LIVE = "pending/live/"
+"""Prefix of what is known of calls that go on (common.live)."""
+
+
+def live(call_sid: str, stream_sid: str) -> str:
+    return f"{LIVE}{call_sid}/{stream_sid}.json"
+
+
+def hand(call_sid: str, stream_sid: str) -> str:
+    """What somebody wants done to a call that goes on: the only key that the console writes."""
+    return f"pending/hands/{call_sid}/{stream_sid}.json"
+
+
 def pending_webhook(name: str) -> str:
     return f"pending/webhooks/{name}.json"
 

@@ -19,6 +19,7 @@ from relay.caller import Caller
 from relay.control import AmbienceChange
 from relay.conversation import Conversation
 from relay.echo_guard import EchoGuard
+from relay.events import Event
 from relay.framing import Framing
 from relay.hand_over import HandOver
 from relay.line import Line
@@ -26,6 +27,7 @@ from relay.line_check import LineCheck
 from relay.logs import CallLog
 from relay.outbox import Outbox
 from relay.pacer import Pacer
+from relay.progress import Progress
 from relay.records import CallFacts, EndReason, Quality
 from relay.services import Services
 from relay.tasks import Tasks
@@ -88,6 +90,8 @@ class Call:
         self._hand_over = HandOver(
             self.facts, services.events, self._pacer, spawn=self._tasks.spawn, close=self._close_for_transfer
         )
+        self._progress = self._make_progress()
+        self.transcript.turn_ended = self._progress.news
         parts = self.parts = self._parts()
         self._conversation = Conversation(parts, self._call_info(), new_session)
         self._caller = Caller(line, parts, self._conversation, LineCheck(rate_hz, start.encoding), self.end)
@@ -102,10 +106,12 @@ class Call:
         pacing = self._tasks.spawn(self._pacer.run())
         reading.add_done_callback(lambda _: pacing.cancel())  # after `stop` nothing is sent, whatever else goes on
         self._tasks.spawn(self._uplink.run())
+        telling = self._tasks.spawn(self._progress.run())
         self._tasks.spawn(self._converse())
         try:
             reason, detail = await asyncio.shield(self._over)
             self._caller.stop()
+            telling.cancel()
             unheard = reason.ended_by in {"caller", "line"}  # an agent may take seconds to close: not for the line
             await self._tasks.stop(but=() if unheard else (pacing, reading))
             await self._finish(reason, detail, pacing)
@@ -166,6 +172,20 @@ class Call:
             asked_for=self._asked_for,
             tracing=self._services.tracing,
         )
+
+    def _make_progress(self) -> Progress:
+        return Progress(
+            self.facts,
+            self.transcript,
+            self._answers,
+            events=self._services.events,
+            every_s=self._services.settings.progress_s,
+            state=self._so_far,
+            log=self.log,
+        )
+
+    def _so_far(self) -> Event:
+        return self._report.so_far(self._hand_over.transfer, self._hand_over.arranged_at, self.playout.ambience)
 
     def _trace_id(self) -> str:
         return trace_id(self._start.call_sid) if self._services.tracing else ""

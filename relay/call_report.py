@@ -1,6 +1,8 @@
 """What the outside is told of a call: its events, metrics and log lines."""
 
 import logging
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from common.phone import mask
@@ -9,7 +11,7 @@ from relay.agents.roster import AgentSpec
 from relay.answers import Answers
 from relay.audio.ambience import AmbienceTrack
 from relay.audio.loudness import LevelMeter
-from relay.events import Events
+from relay.events import Event, Events
 from relay.hand_over import EVENT_PATIENCE
 from relay.logs import CallLog
 from relay.metrics import Metrics
@@ -90,6 +92,18 @@ class CallReport:
         quality.caller_level_db, quality.caller_clipped = caller.level_db, caller.clipped
         if ambience is not None:
             quality.ambience_level_db = ambience.level_db
+
+    def so_far(self, transfer: Transfer | None, arranged_at: datetime | None, ambience: AmbienceTrack | None) -> Event:
+        """The `state` of a `call.progress`: what there is to say of a call that goes on, besides its words."""
+        waits = Spread.of([turn.answer.answer_ms for turn in self._transcript.turns if turn.answer])
+        arranged = {"arranged_at": timestamp(arranged_at)} if arranged_at else {}
+        return {
+            "relay": self._relay,
+            "answer_ms": asdict(waits) if waits else None,
+            "interruptions": self._quality.interruptions,
+            "transfer": {**transfer.as_json(), **arranged} if transfer else None,
+            "ambience": {"enabled": ambience.enabled, "volume": ambience.volume} if ambience else None,
+        }
 
     async def ended(self, reason: EndReason, detail: str, transfer: Transfer | None) -> None:
         """The stream is over. Returns when that is stored, or on its way: what Exotel does next may depend on it."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any, Final, Protocol
 import aiohttp
 import msgspec
 
-from common import layout
+from common import layout, live
+from common.documents import decode
 from common.event_parts import HEAD_EVENT, PART_EVENT, split
 from common.phone import mask
 from common.signature import RELAY_HEADER, sign
@@ -104,12 +106,15 @@ class FolderDestination:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._following = threading.Lock()
 
     async def deliver(self, event: Event) -> Mapping[str, Any]:
         """Raises DeliveryError when the folder can't be written."""
         if not layout.is_id(event["call_sid"]):
             raise DeliveryError(f"call_sid {event['call_sid'][:40]!r}: expected 1 to 128 of A-Z a-z 0-9 . _ -")
         try:
+            if event["type"] == "call.progress":
+                return await asyncio.to_thread(self._follow, dict(event))
             await asyncio.to_thread(self._write, event)
         except OSError as error:
             raise DeliveryError(f"{error.filename}: {error.strerror}") from None
@@ -117,11 +122,36 @@ class FolderDestination:
         return {"transfer": {"accepted": True, "target": transfer["target"], "reason": None}} if transfer else {}
 
     def _write(self, event: Event) -> None:
-        call_sid = event["call_sid"]
+        call_sid, stream_sid = event["call_sid"], event["stream_sid"]
         self._put(self._root / layout.piece(call_sid, "events", event["event_id"]), event)
+        if not layout.is_id(stream_sid):
+            return
+        with self._following:
+            if event["type"] == "call.ended":
+                for key in (layout.live(call_sid, stream_sid), layout.hand(call_sid, stream_sid)):
+                    (self._root / key).unlink(missing_ok=True)
+            elif event["type"] == "call.started":
+                self._put(self._root / layout.live(call_sid, stream_sid), live.begun(dict(event)))
         # a replaced stream is not the end of its call
         if event["type"] == "call.ended" and event["end_reason"] != "replaced":
             self._put(self._root / layout.record(call_sid), record_of(event))
+
+    def _follow(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Where the call has got to, and what somebody at the console wants done.
+
+        Only a call that began and has not ended is followed: this may come late.
+        """
+        if not layout.is_id(event["stream_sid"]):
+            return {}
+        path = self._root / layout.live(event["call_sid"], event["stream_sid"])
+        with self._following:
+            known = _document(path)
+            now_known = live.merged(known, event) if known else None
+            if now_known is None:
+                return {"progress": 0}
+            self._put(path, now_known)
+        hand = _document(self._root / layout.hand(event["call_sid"], event["stream_sid"]))
+        return {"progress": now_known["number"], **live.orders(hand, now_known, time())}
 
     @staticmethod
     def _put(path: Path, content: Mapping[str, Any]) -> None:
@@ -131,6 +161,14 @@ class FolderDestination:
             os.fchmod(file.fileno(), 0o600)  # one that an older relay left behind may be open to all
             file.write(msgspec.json.format(msgspec.json.encode(content), indent=2))
         os.replace(part, path)
+
+
+def _document(path: Path) -> dict[str, Any]:
+    """Empty for a file that is not there, or can't be read as one of ours."""
+    try:
+        return decode(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
 
 
 def _make_private(folder: Path) -> None:
@@ -164,6 +202,10 @@ class Events:
         task = self.submit(event)
         await asyncio.wait([task], timeout=patience_s)
         return task.result() if task.done() and not task.cancelled() else None
+
+    async def offer(self, event: Event) -> Mapping[str, Any]:
+        """One attempt and no more, for an event that the next one makes up for. Raises DeliveryError."""
+        return await self._destination.deliver(event)
 
     async def drain(self, timeout_s: float) -> None:
         """Wait for deliveries under way; what is then left is logged whole."""

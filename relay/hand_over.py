@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from typing import Any, Final
 
 from relay.event_answer import read_answer
@@ -40,6 +41,7 @@ class HandOver:
         self._closing = False
         self.transfer: Transfer | None = None
         """What was arranged; None: nothing."""
+        self.arranged_at: datetime | None = None
 
     async def request(self, transfer: Transfer) -> ToolResult:
         """Store the wish, because closing the line is the hand-over, then wait for the goodbye and close.
@@ -69,7 +71,7 @@ class HandOver:
         if verdict.accepted is False:
             answer.set_result(ToolResult(f"transfer refused: {verdict.refusal}", is_error=True))
             return
-        self.transfer = transfer
+        self.transfer, self.arranged_at = transfer, self._facts.now()
         answer.set_result(_ARRANGED)
         if not self._closing:
             self._closing = True

@@ -137,6 +137,13 @@ class Settings:
         secret=True,
         about="signs them",
     )
+    progress_s: float = number(
+        "PROGRESS_SECONDS",
+        default=10,
+        low=0,
+        high=60,
+        about="how often a call tells how far it is while it goes on; 0: not at all ([live.md](live.md))",
+    )
     store: Path = custom(
         "STORE",
         lambda env: _folder(env),

@@ -1,6 +1,6 @@
 """Who said what, when, and how much of it was heard."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
@@ -86,10 +86,11 @@ class _Utterance:
 
 @dataclass(slots=True)
 class Transcript:
-    """The turns of one stream, in the order in which they became known."""
+    """The turns of one stream, in the order in which they became known. `turn_ended`: told when somebody is done."""
 
     started_at: datetime
     turns: list[Turn] = field(default_factory=list)
+    turn_ended: Callable[[], None] = lambda: None
     _utterances: dict[str, _Utterance] = field(default_factory=dict)
     _sounding: str = ""
 
@@ -106,6 +107,7 @@ class Transcript:
             kept.text = text
         elif text:
             self.turns.append(Turn("caller", text, at))
+        self.turn_ended()
 
     # --- the agent ---
 
@@ -146,6 +148,7 @@ class Transcript:
         said.heard_ms = heard_ms
         said.interrupted = said.interrupted or interrupted
         said.measure()
+        self.turn_ended()
 
     def answered(self, utterance: str, answer: Answer) -> None:
         """So long the caller had waited for `utterance`."""
@@ -174,19 +177,19 @@ class Transcript:
 
     def as_json(self) -> list[dict[str, Any]]:
         """The `turns` of events and records (docs/contracts.md)."""
-        return [
-            {
-                "speaker": turn.speaker,
-                "text": turn.text,
-                "at": timestamp(turn.at),
-                "offset_ms": round((turn.at - self.started_at).total_seconds() * 1000),
-                "interrupted": turn.interrupted,
-                "heard_ms": turn.heard_ms,
-                **(turn.answer.as_json() if turn.answer else {}),
-            }
-            for turn in self.turns
-            if turn.text
-        ]
+        return [self.turn_json(turn) for turn in self.turns if turn.text]
+
+    def turn_json(self, turn: Turn) -> dict[str, Any]:
+        """An entry of `turns`."""
+        return {
+            "speaker": turn.speaker,
+            "text": turn.text,
+            "at": timestamp(turn.at),
+            "offset_ms": round((turn.at - self.started_at).total_seconds() * 1000),
+            "interrupted": turn.interrupted,
+            "heard_ms": turn.heard_ms,
+            **(turn.answer.as_json() if turn.answer else {}),
+        }
 
     def _utterance(self, name: str) -> _Utterance:
         return self._utterances.setdefault(name, _Utterance())

@@ -6,6 +6,7 @@ which they came, on how often, or on who crashed in between.
 
 from common import layout
 from common.documents import Document, encode, number, objects, pretty, text
+from common.live import without_places
 from common.phone import to_e164
 from common.times import moment, rfc3339, to_unix
 from functions.common.pieces import Pieces, gather
@@ -66,7 +67,7 @@ def fold(call_sid: str, pieces: Pieces) -> Document:
         "turns": with_offsets(_turns(streams, results), started_at),
         "transfer": transfer_of(pieces),
         "analysis": next((result["analysis"] for result in reversed(results) if result.get("analysis")), None),
-        "tools": [use for stream in streams if stream.ended for use in objects(stream.ended, "tools")],
+        "tools": [use for stream in streams for use in without_places(objects(stream.told, "tools"))],
         "quality": (main.last.get("quality") if main else None) or None,
         "streams": sorted(pieces.streams, key=encode),
         "sources": sorted(
@@ -162,7 +163,7 @@ def _turns(streams: list[Stream], results: list[Document]) -> list[Document]:
 
 def _shares(stream: Stream) -> list[tuple[Document, list[Document]]]:
     """Each agent of the stream with the turns heard while it had the call."""
-    live = objects(stream.ended, "turns")
+    live = objects(stream.told, "turns")
     agents = stream.agents
     if not agents:
         return [({}, live)] if live else []

@@ -6,6 +6,7 @@ calls/{call_sid}/events/        relay events as received
                  dial/          how a dialled number fared
                  streams/       how Exotel says a stream ended
                  closed/        streams whose relay died
+                 progress/      … and how far it had told of them
                  missed/        streams that ended for a human whom nobody dialled; told of once
                  conversations/ conversations that named this call as theirs
 conversations/{id}/             what the vendor said of a conversation: webhook-*, repair-*
@@ -31,13 +32,14 @@ class Pieces:
     dials: tuple[Document, ...] = ()
     streams: tuple[Document, ...] = ()
     closings: tuple[Document, ...] = ()
+    progress: tuple[Document, ...] = ()
     results: tuple[Document, ...] = ()
     conversation_ids: frozenset[str] = frozenset()
 
     @property
     def known(self) -> bool:
         """Whether anybody but Exotel has ever spoken of this call."""
-        return bool(self.events or self.requests or self.results)
+        return bool(self.events or self.requests or self.progress or self.results)
 
 
 def gather(store: Store, call_sid: str, seen: MutableMapping[str, Document] | None = None) -> Pieces:
@@ -54,7 +56,7 @@ def gather(store: Store, call_sid: str, seen: MutableMapping[str, Document] | No
             kinds.setdefault(name.removesuffix(".json").partition("-")[0], []).append(document)
         else:
             kinds.setdefault(kind, []).append(document)
-    for event in kinds.get("events", ()):
+    for event in (*kinds.get("events", ()), *kinds.get("progress", ())):
         conversation_ids.update(mentioned(event))
     results = [
         document
@@ -71,6 +73,7 @@ def gather(store: Store, call_sid: str, seen: MutableMapping[str, Document] | No
         dials=tuple(kinds.get("dial", ())),
         streams=tuple(kinds.get("streams", ())),
         closings=tuple(kinds.get("closed", ())),
+        progress=tuple(kinds.get("progress", ())),
         results=tuple(results),
         conversation_ids=frozenset(conversation_ids),
     )

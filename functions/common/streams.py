@@ -2,19 +2,23 @@
 
 from dataclasses import dataclass, replace
 
-from common.documents import Document, objects, text
+from common.documents import Document, number, objects, text
 from common.times import to_unix
 from functions.common.pieces import Pieces, mentioned
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One socket. `ended` is the relay's `call.ended`; `closed` is the sweep's word for a relay that never said so."""
+    """One socket. `ended` is the relay's `call.ended`; `closed` is the sweep's word for a relay that never said so.
+
+    `progress`: how far a relay that died had told of it (common.live).
+    """
 
     stream_sid: str
     first: Document
     ended: Document | None
     closed: Document | None
+    progress: Document | None = None
     conversation_ids: frozenset[str] = frozenset()
 
     @property
@@ -30,15 +34,20 @@ class Stream:
         return "relay_lost" if self.closed else ""
 
     @property
+    def told(self) -> Document | None:
+        """Where its words, agents and tools stand; None while nobody has told of them."""
+        return self.ended or self.progress
+
+    @property
     def last(self) -> Document:
-        """The event that says most."""
-        return self.ended or self.first
+        """What says most."""
+        return self.told or self.first
 
     @property
     def agents(self) -> list[Document]:
         """Every agent the stream had, in order."""
-        if self.ended:
-            return objects(self.ended, "agents")
+        if self.told:
+            return objects(self.told, "agents")
         agent = self.first.get("agent")
         if not isinstance(agent, dict):
             return []
@@ -50,15 +59,17 @@ def streams_of(pieces: Pieces) -> list[Stream]:
     """In the order they began."""
     closed = {text(closing, "stream_sid"): closing for closing in pieces.closings}
     by_stream: dict[str, list[Document]] = {}
-    for event in pieces.events:
+    for event in (*pieces.events, *pieces.progress):
         by_stream.setdefault(text(event, "stream_sid"), []).append(event)
+    furthest = {text(one, "stream_sid"): one for one in sorted(pieces.progress, key=_how_far)}
     streams = []
     for stream_sid, events in by_stream.items():
         ended = max((event for event in events if text(event, "type") == "call.ended"), key=_when, default=None)
         # What call.started says of the start, call.ended says too; a transfer request knows least.
-        first = min(events, key=lambda event: (text(event, "type") == "call.transfer_requested", _when(event)))
+        first = min(events, key=lambda event: (text(event, "type") in {"call.transfer_requested", ""}, _when(event)))
         conversation_ids = frozenset(one for event in events for one in mentioned(event))
-        streams.append(Stream(stream_sid, first, ended, closed.get(stream_sid), conversation_ids))
+        progress = furthest.get(stream_sid)
+        streams.append(Stream(stream_sid, first, ended, closed.get(stream_sid), progress, conversation_ids))
     return sorted(streams, key=lambda stream: (stream.started_at, stream.stream_sid))
 
 
@@ -92,9 +103,14 @@ def of_stream(pieces: Pieces, stream: Stream | None) -> Pieces:
         dials=ours(pieces.dials),
         streams=ours(pieces.streams),
         closings=ours(pieces.closings),
+        progress=ours(pieces.progress),
         results=tuple(one for one in pieces.results if text(one, "conversation_id") not in theirs),
         conversation_ids=pieces.conversation_ids - theirs,
     )
+
+
+def _how_far(progress: Document) -> tuple[float, tuple[str, str]]:
+    return number(progress, "number") or 0.0, _when(progress)
 
 
 def _when(event: Document) -> tuple[str, str]:

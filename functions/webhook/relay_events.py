@@ -16,7 +16,7 @@ from functions.common.pending import mark_call
 from functions.common.redaction import redacted_event
 from functions.common.settings import Targets, find_target, refusal
 from functions.common.store import Store
-from functions.webhook import uploads
+from functions.webhook import live, uploads
 from functions.webhook.settings import Settings
 
 TRANSFER_REQUESTED = "call.transfer_requested"
@@ -37,6 +37,8 @@ def receive(request: Request, store: Store, settings: Settings, now: float) -> R
     except ValueError as problem:
         log.error("relay_event_malformed", mask_within(f"a relay event can't be kept: {problem}"))
         return answer(400, {"status": "error", "error": str(problem)})
+    if event["type"] == live.PROGRESS:
+        return answer(200, {"status": "ok", "duplicate": False, **live.take_progress(event, store, settings, now)})
     transfer, duplicate = store_event(event, request.body, store, settings, now)
     log.info(
         "relay_event_received",
@@ -76,7 +78,7 @@ def store_event(event: Document, body: bytes, store: Store, settings: Settings, 
     if caller := to_e164(text(event, "from")):
         prefix = layout.caller(caller, to_unix(text(event, "at")) or now)
         store.create(f"{prefix}{call_sid}.json", encode({"call_sid": call_sid}))
-    write_record(store, call_sid)
+    live.follow(event, write_record(store, call_sid), store)
     return transfer, not fresh
 
 

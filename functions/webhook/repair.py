@@ -16,12 +16,14 @@ from functions.common.streams import Stream, of_stream, streams_of
 from functions.common.transfers import transfer_of
 from functions.webhook.api import ApiError, ConversationsApi
 from functions.webhook.conversation import Claim, claim_of, impossible_times, is_conversation, result_of
+from functions.webhook.live import document, last_heard_at, tidy
 from functions.webhook.post_call import add_audio, add_result
 from functions.webhook.settings import Settings
 from functions.webhook.vendor import Tried, Vendor
 
 # Exotel ends every stream after 60 minutes (exotel.md 1.10); by then a relay that lives has spoken.
 _LONGEST_CALL_S = 3900
+_LEAST_SILENCE_S = 180  # the functions may have been out of reach, and then no relay is dead for that
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,10 @@ def repair_call(
     call_sid: str, stream_sid: str, store: Store, vendor: Vendor | None, settings: Settings, now: float
 ) -> Repaired:
     """See to one stream of a call. `vendor` is None when there is no key to ask with."""
+    silent = _keep_progress(call_sid, stream_sid, store, settings, now)
     pieces = gather(store, call_sid)
     stream = next((stream for stream in streams_of(pieces) if stream.stream_sid == stream_sid), None)
-    closed = _close(call_sid, stream, pieces, store, settings, now)
+    closed = _close(call_sid, stream, pieces, store, settings, now, silent=silent)
     if closed:
         pieces = gather(store, call_sid)
     over_since = _over_since(stream, pieces)
@@ -53,6 +56,8 @@ def repair_call(
         if settings.fetch_audio:
             sounds = _fetch_audio(call_sid, gather(store, call_sid), store, vendor)
     record = write_record(store, call_sid)
+    if over_since is not None:
+        tidy(call_sid, stream_sid, store)
     waiting = stream is not None and (over_since is None or over_since + settings.sweep_after_s > now)
     if stream and not waiting and record and record["transfer"]:
         _tell_of_missed(call_sid, stream, gather(store, call_sid), store)
@@ -89,14 +94,41 @@ def fetch_result(
     return claim.call_sid
 
 
-def _close(call_sid: str, stream: Stream | None, pieces: Pieces, store: Store, settings: Settings, now: float) -> bool:
-    """Write down that a stream is over whose relay never said so: the vendor has told, or no call lasts that long."""
+def silent_for(settings: Settings) -> float:
+    """Seconds after which a relay that told of its call, every ten seconds or so, is taken for dead."""
+    return max(settings.sweep_after_s, _LEAST_SILENCE_S)
+
+
+def _keep_progress(call_sid: str, stream_sid: str, store: Store, settings: Settings, now: float) -> bool:
+    """Whether the relay told of this stream and then fell silent; what it told becomes a piece of the call."""
+    stored = store.read(layout.live(call_sid, stream_sid)) if stream_sid else None
+    heard_at = last_heard_at(document(stored))
+    if stored is None or heard_at is None or heard_at + silent_for(settings) > now:
+        return False
+    store.create(layout.piece(call_sid, "progress", layout.digest(stored.body)), stored.body)
+    return True
+
+
+def _close(
+    call_sid: str,
+    stream: Stream | None,
+    pieces: Pieces,
+    store: Store,
+    settings: Settings,
+    now: float,
+    *,
+    silent: bool,
+) -> bool:
+    """Write down that a stream is over whose relay never said so: it fell silent, the vendor has told, or no call lasts
+    that long."""
     if stream is None or stream.ended or stream.closed:
         return False
     told = [end for result in pieces.results if (end := result_end(result)) is not None]
-    if stream.started_at + _LONGEST_CALL_S > now and not (told and max(told) + settings.sweep_after_s <= now):
+    vendor_told = told and max(told) + settings.sweep_after_s <= now
+    if not (silent or vendor_told or stream.started_at + _LONGEST_CALL_S <= now):
         return False
-    last_sign = max([stream.started_at, *told, *(to_unix(text(event, "at")) or 0 for event in pieces.events)])
+    signs = [to_unix(text(event, "at")) or 0 for event in (*pieces.events, *pieces.progress)]
+    last_sign = max([stream.started_at, *told, *signs])
     closing = {"stream_sid": stream.stream_sid, "ended_at": rfc3339(last_sign)}
     fresh = store.create(layout.piece(call_sid, "closed", stream.stream_sid), encode(closing))
     if fresh:

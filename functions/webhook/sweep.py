@@ -2,6 +2,7 @@
 
     1. archived webhooks that were not fully taken in, or not forwarded yet
     2. calls that are over: closed where the relay died, fetched where no webhook came
+       calls whose relay told how far they were, and then fell silent: closed with what it told
     3. once an hour, conversations that nobody ever told us of
 
 Each of these has a marker below `pending/`, which goes after its own success or after a day, whatever becomes of the
@@ -13,15 +14,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from common.documents import encode, mapping, text
+from common import layout
+from common.documents import decode, encode, mapping, text
+from common.times import to_unix
 from functions.common import log
 from functions.common.fetch import Fetch, FetchError
 from functions.common.pending import Claim, claims, put_back
 from functions.common.store import Store, StoreError
 from functions.webhook.api import ConversationsApi
 from functions.webhook.listing import is_known, look_through
+from functions.webhook.live import LONGEST_WAIT_S, WAITING, document, forget, last_heard_at
 from functions.webhook.post_call import drop_raw, take_in
-from functions.webhook.repair import fetch_result, repair_call
+from functions.webhook.repair import fetch_result, repair_call, silent_for
 from functions.webhook.settings import Settings
 from functions.webhook.vendor import Outage, Tried, Vendor
 
@@ -57,6 +61,7 @@ class Sweep:
         self._deadline = started_at + self._settings.sweep_s
         self._each("pending/webhooks/", self._webhook, started_at)
         self._each("pending/calls/", self._call, started_at)
+        self._look_at_running(started_at)
         if self._vendor:
             newest = started_at - self._settings.sweep_after_s
             look_through(self._store, self._vendor, newest, started_at, self._time_is_up)
@@ -163,6 +168,23 @@ class Sweep:
             put_back(self._store, claim, self._clock())
         if claim.last and not done.finished:
             log.error("repair_abandoned", "the agent's vendor has nothing on this call after a day", call_sid=call_sid)
+
+    def _look_at_running(self, now: float) -> None:
+        """Close what has fallen silent, without waiting for the turn of its marker, and forget who waits no more."""
+        for key, _, written_at in self._store.versions(layout.LIVE):
+            call_sid, _, name = key.removeprefix(layout.LIVE).partition("/")
+            if self._time_is_up() or written_at + silent_for(self._settings) > now:
+                continue
+            stored = self._store.read(key)
+            stream_sid, live = name.removesuffix(".json"), document(stored)
+            if live.get("over"):
+                record = self._store.read(layout.record(call_sid))
+                state = text(decode(record.body), "transfer", "state") if record else ""
+                if state not in WAITING or (to_unix(text(live, "at")) or 0.0) + LONGEST_WAIT_S < now:
+                    forget(call_sid, stream_sid, self._store)
+            elif last_heard_at(live) is not None:
+                done = repair_call(call_sid, stream_sid, self._store, self._vendor, self._settings, now)
+                self.counts.closed += done.closed
 
     def _conversation(self, vendor: Vendor, claim: Claim) -> None:
         """One that the vendor's list names and nobody told us of."""

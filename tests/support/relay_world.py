@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -37,6 +37,10 @@ class EventSink:
     """Statuses to answer with, one a request; then 200."""
     answer_after_s: float = 0.0
     transfer: dict[str, Any] | None = None
+    progress: list[dict[str, Any]] = field(default_factory=list)
+    """Kept apart: how many come depends on how long a call lasts."""
+    told: Callable[[dict[str, Any]], dict[str, Any]] = lambda event: {"progress": event["number"]}
+    """What the answer to a progress says."""
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -50,6 +54,9 @@ class EventSink:
         if self.statuses and (status := self.statuses.pop(0)) != 200:
             return web.Response(status=status)
         event = json.loads(body)
+        if event["type"] == "call.progress":
+            self.progress.append(event)
+            return web.json_response({"status": "ok", **self.told(event)})
         self.events.append(event)
         answer: dict[str, Any] = {"status": "ok", "duplicate": False}
         if event["type"] == "call.transfer_requested":

@@ -1,0 +1,79 @@
+"""What is known of a call while it goes on, made of its `call.progress` events, and what somebody wants done to it.
+
+Two documents a stream, below `pending/`, which go when the call is over (docs/live.md):
+
+    pending/live/{call_sid}/{stream_sid}.json    the call so far; written by whoever receives the events
+    pending/hands/{call_sid}/{stream_sid}.json   who watches it, and commands; written by the console
+
+Pure: documents in, documents out.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from common.documents import Document, mapping, number, objects, text
+
+MOST_TURNS: Final = 10_000  # of one stream; no call has as many
+_LISTS: Final = ("turns", "tools", "commands")
+_ENVELOPE: Final = ("call_sid", "stream_sid", "at", "started_at", "from", "to", "agent", "conversation_id", "agents")
+
+
+def begun(event: Document) -> Document:
+    """What a `call.started` says. Number 0: no progress has come yet."""
+    lists: Document = {name: [] for name in _LISTS}
+    state = {"relay": event.get("relay")}
+    return {"number": 0, **_said(event), "state": state, **lists}
+
+
+def merged(known: Document | None, event: Document) -> Document | None:
+    """`known` and what `event`, a `call.progress`, adds; `known` itself when it has all of it already.
+
+    None: the event builds on one that is not in `known`, so everything has to be told again.
+    """
+    before = int(number(known, "number") or 0)
+    latest, after = int(number(event, "number") or 0), int(number(event, "after") or 0)
+    if after > before:
+        return None
+    if known is not None and latest <= before:
+        return known
+    lists: Document = {name: _together(objects(known, name), objects(event, name)) for name in _LISTS}
+    return {"number": latest, **_said(event), "state": mapping(event, "state"), **lists}
+
+
+def orders(hand: Document, live: Document, now: float) -> Document:
+    """What the answer to a progress carries of `hand`: whether somebody watches, and commands with no outcome yet.
+
+    One that is too late is given, too, with no time left: the relay says so in the record.
+    """
+    told = {text(one, "id") for one in objects(live, "commands")}
+    waiting = [one for one in objects(hand, "commands") if text(one, "id") not in told]
+    commands = [
+        {
+            **{name: text(one, name) for name in ("id", "do", "by")},
+            "left_s": round((number(one, "expires_at") or 0.0) - now, 1),
+            "what": mapping(one, "what"),
+        }
+        for one in waiting
+    ]
+    watched = (number(hand, "watched_until") or 0.0) > now
+    return {**({"watched": True} if watched else {}), **({"commands": commands} if commands else {})}
+
+
+def _said(event: Document) -> Document:
+    return {name: event[name] for name in _ENVELOPE if name in event}
+
+
+def _together(known: list[Document], news: list[Document]) -> list[Document]:
+    """Later words for the same place take the place of earlier ones."""
+    by_place: dict[int, Document] = {}
+    for one in (*known, *news):
+        place: Any = one.get("index")
+        if isinstance(place, int) and 0 <= place < MOST_TURNS:
+            by_place[place] = one
+    return [by_place[place] for place in sorted(by_place)]
+
+
+def without_places(items: list[Document]) -> Iterator[Document]:
+    """As `call.ended` would have them."""
+    for one in items:
+        yield {name: value for name, value in one.items() if name != "index"}
