@@ -106,12 +106,11 @@ class Call:
         pacing = self._tasks.spawn(self._pacer.run())
         reading.add_done_callback(lambda _: pacing.cancel())  # after `stop` nothing is sent, whatever else goes on
         self._tasks.spawn(self._uplink.run())
-        telling = self._tasks.spawn(self._progress.run())
+        self._tasks.spawn(self._progress.run())
         self._tasks.spawn(self._converse())
         try:
             reason, detail = await asyncio.shield(self._over)
             self._caller.stop()
-            telling.cancel()
             unheard = reason.ended_by in {"caller", "line"}  # an agent may take seconds to close: not for the line
             await self._tasks.stop(but=() if unheard else (pacing, reading))
             await self._finish(reason, detail, pacing)
