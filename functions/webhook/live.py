@@ -10,6 +10,7 @@ from common.live import begun, merged, orders
 from common.times import to_unix
 from functions.common.pending import mark_call
 from functions.common.pieces import gather, mentioned
+from functions.common.redaction import redacted_event
 from functions.common.store import Store, Stored, StoreError
 from functions.common.streams import streams_of
 from functions.webhook.settings import Settings
@@ -33,6 +34,8 @@ def take_progress(event: Document, store: Store, settings: Settings, now: float)
         live = merged(known, event)
         if live is None:
             return {"progress": 0}
+        if live is not known:  # all of it: what a turn's digits are, an earlier one may say
+            live = redacted_event(live, settings.redact)
         if stored is None:
             if _is_over(call_sid, stream_sid, store):
                 return {"progress": live["number"]}

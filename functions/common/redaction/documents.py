@@ -15,16 +15,20 @@ _BEFORE: Final = 200
 
 
 def redacted_event(event: Mapping[str, Any], rules: Rules) -> Document:
-    """A relay event (docs/contracts.md) without what `rules` find in turns, tools, transfer and details."""
+    """A relay event (docs/contracts.md) without what `rules` find in turns, tools, commands, transfer and details."""
     kept = dict(event)
     if not rules:
         return kept
     if "turns" in kept:
         kept["turns"] = _turns(kept, rules)
-    if isinstance(tools := kept.get("tools"), list):
-        kept["tools"] = [
-            {**use, "arguments": _deep(use.get("arguments"), rules)} if isinstance(use, dict) else use for use in tools
-        ]
+    for name in ("tools", "commands"):
+        if isinstance(uses := kept.get(name), list):
+            kept[name] = [
+                {**use, "arguments": _deep(use.get("arguments"), rules)} if isinstance(use, dict) else use
+                for use in uses
+            ]
+    if isinstance(state := kept.get("state"), dict):
+        kept["state"] = redacted_event(state, rules)
     if isinstance(transfer := kept.get("transfer"), dict):
         kept["transfer"] = _details(transfer, rules, "reason", "summary")
     if isinstance(agents := kept.get("agents"), list):

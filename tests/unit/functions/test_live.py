@@ -85,6 +85,23 @@ def test_progress_adds_up(world):
     assert len([key for key in world.store.objects if "/events/" in key]) == 1
 
 
+def test_what_the_rules_find_is_never_kept(world):
+    """What a turn's digits are may be said by a turn that came with an earlier event."""
+
+    def tell(event: dict[str, Any]) -> None:
+        app = calls.webhook_app(world.store, lambda: world.now, REDACT="all")
+        assert app.handle(calls.signed_event(event)).status == 200
+
+    tell(progress(1, turn(0, "Please tell me the OTP.")))
+    wish = {"target": "sales", "reason": "", "summary": "his address is ravi@example.com"}
+    command = {"index": 0, "id": "c1", "outcome": "done", "arguments": '{"text":"mail ravi@example.com"}'}
+    tell(progress(2, turn(1, "it is 493 817"), after=1, state={"transfer": wish}, commands=[command]))
+    kept = json.dumps(world.live())
+    assert "493" not in kept
+    assert "ravi@" not in kept
+    assert world.words() == ["Please tell me the OTP.", "it is [otp]"]
+
+
 def test_a_repeat_and_one_that_comes_late_change_nothing(world):
     first = progress(1, turn(0, "Good morning"))
     world.tell(first)
