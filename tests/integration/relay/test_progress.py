@@ -122,7 +122,7 @@ async def test_who_is_watched_tells_each_second(tmp_path):
 @virtual
 async def test_a_receiver_that_hangs_does_not_keep_the_call(tmp_path):
     async with relay_world(tmp_path, TALK, with_events_url=True) as world:
-        calling = asyncio.create_task(world.call(script=for_s(9)))
+        calling = asyncio.create_task(world.call(script=(Step(when=When.AT, ms=9000, hang_up=True),)))
         await world.until(lambda: world.sink.events)
         world.sink.answer_after_s = 60.0
         await world.until(lambda: len(world.sink.verdicts) == 2)  # a progress is under way now
