@@ -101,3 +101,36 @@ def recording(call_sid: str) -> str:
 
 def pending_recording(call_sid: str, name: str) -> str:
     return f"pending/recordings/{call_sid}/{name}.json"
+
+
+def agents_current() -> str:
+    """Which version of the agents' file counts, and how that came about."""
+    return "config/agents/current.json"
+
+
+def agents_seed() -> str:
+    """What counts while nobody has pushed a version: Terraform's, and never changed by anybody else."""
+    return "config/agents/seed.toml"
+
+
+def agents_versions() -> str:
+    """Prefix of all versions."""
+    return "config/agents/versions/"
+
+
+def agents_version(number: int) -> str:
+    return f"config/agents/versions/{number:09}.json"
+
+
+def agents_file(sha256: str) -> str:
+    """A sound of a version, named by its content."""
+    return f"config/agents/files/{sha256}"
+
+
+def relays_seen() -> str:
+    """Prefix of what relays last said of themselves."""
+    return "pending/relays/"
+
+
+def relay_seen(name: str) -> str:
+    return f"pending/relays/{name}.json"

@@ -2,17 +2,23 @@
 
 import asyncio
 import logging
+import re
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
+import aiohttp
 from aiohttp import web
 
 from common.trace import enabled
 from relay.access import Gate
+from relay.agent_updates import AgentUpdates
 from relay.agents.roster import Roster
 from relay.agents.telephony.rest import PATH as REST_PATH
 from relay.agents.telephony.rest import RestCalls
+from relay.agents_source import AgentsSource
 from relay.call import Call
 from relay.echo_guard import EchoPool
 from relay.ecs import Ecs
@@ -42,6 +48,7 @@ class Relay:
         self.settings = settings
         self.lineup = Lineup.configured(settings)
         """The agents for calls that begin now."""
+        self.updates: AgentUpdates | None = None
         self.rest_calls = RestCalls()
         self.metrics = Metrics()
         self.gate = Gate(settings)
@@ -55,6 +62,7 @@ class Relay:
         self._idle.set()
         self._leave_by = 0.0
         metrics = self.metrics
+        metrics.agents.info({"version": self.lineup.version})
         self._tracing = CallTracing(settings.environ) if enabled(settings.environ) else None
         metrics.watch("relay_calls", "Media sockets open now", lambda: self.streams)
         metrics.watch("relay_calls_max", "MAX_CALLS", lambda: settings.max_calls)
@@ -88,13 +96,31 @@ class Relay:
             retire, leave = self._protection.retire, self.leave.set
             ecs = Ecs(http, settings.environ)
             self.retirement = Retirement(ecs, changed=retire, leave=leave, idle=self._idle.wait)
-            async with Watch(self).running(*([self.retirement.follow()] if ecs.there else [])):
+            others = [self.retirement.follow()] if ecs.there else []
+            if settings.agents_url:
+                self.updates = updates = self._updates(http, public)
+                await updates.begin()
+                others.append(updates.follow())
+            async with Watch(self).running(*others):
                 yield
             await self._protection.close()
             echo_pool.close()
             await events.drain(max(0.0, self._leave_by - asyncio.get_running_loop().time()))
             if self._tracing is not None:
                 await asyncio.to_thread(self._tracing.close)
+
+    def _updates(self, http: aiohttp.ClientSession, public: aiohttp.ClientSession) -> AgentUpdates:
+        settings = self.settings
+
+        def serve(lineup: Lineup) -> None:
+            lineup.connect(http, public, self.rest_calls)
+            self.lineup, self.services = lineup, replace(self.services, lineup=lineup)
+            self.metrics.agents.info({"version": lineup.version})
+
+        source = AgentsSource(
+            http, settings.agents_url, settings.events_secret, relay=_name(settings), every_s=settings.agents_every_s
+        )
+        return AgentUpdates(source, settings, self.metrics, self.lineup, serve)
 
     def _echo_pool(self) -> EchoPool:
         pool, watch = EchoPool(self.settings.echo_calls), self.metrics.watch
@@ -170,3 +196,9 @@ def create_app(settings: Settings) -> web.Application:
             extra={"event": "open_to_anybody"},
         )
     return app
+
+
+def _name(settings: Settings) -> str:
+    """What this process is called: machines of a platform may all have the same name."""
+    host = re.sub("[^A-Za-z0-9._-]", "-", settings.instance)[:64]
+    return f"{host}-{secrets.token_hex(4)}"

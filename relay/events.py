@@ -4,7 +4,6 @@ import asyncio
 import os
 import threading
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from time import time
 from typing import Any, Final, Protocol
@@ -19,6 +18,7 @@ from common.phone import mask
 from common.signature import RELAY_HEADER, sign
 from relay.logs import log
 from relay.outgoing import whole
+from relay.receiver_clock import ReceiverClock
 from relay.records import record_of
 
 _ATTEMPT_TIMEOUT: Final = 35.0  # the functions may take 30: who gives up before they do takes a slow yes for a no
@@ -26,8 +26,6 @@ _CONNECT_TIMEOUT: Final = 5.0  # nobody there: no reason to wait that long
 _RETRY_FOR: Final = 60.0
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 8.0
-_CLOCK_TOLERANCE: Final = 60.0  # clocks that differ by less are left alone, by more than a day are not believed
-_CLOCK_DISBELIEF: Final = 86_400.0
 
 Event = Mapping[str, Any]
 
@@ -51,7 +49,7 @@ class HttpDestination:
         self._url = url
         self._secret = secret
         self._timeout = aiohttp.ClientTimeout(total=_ATTEMPT_TIMEOUT, connect=_CONNECT_TIMEOUT)
-        self._clock_off_s = 0.0
+        self._clock = ReceiverClock()
 
     async def deliver(self, event: Event) -> Mapping[str, Any]:
         """Raises DeliveryError for anything but the contract's own answer: 401 too, a secret may be in rotation.
@@ -59,7 +57,7 @@ class HttpDestination:
         A 200 that does not say `"status": "ok"` is somebody else's: a login page, a proxy, a redirect's target.
         """
         body = msgspec.json.encode(event)
-        signature = sign(body, self._secret, time() + self._clock_off_s)
+        signature = sign(body, self._secret, self._clock.now())
         headers = {"Content-Type": "application/json", RELAY_HEADER: signature}
         try:
             async with self._http.post(self._url, data=body, headers=headers, timeout=self._timeout) as response:
@@ -67,7 +65,7 @@ class HttpDestination:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise DeliveryError(f"{type(error).__name__}: {error}") from None
         if response.status == 401:
-            self._set_clock(response.headers.get("Date", ""))
+            self._clock.set_by(response.headers.get("Date", ""))
         if response.status != 200:
             raise DeliveryError(f"HTTP {response.status}")
         try:
@@ -77,20 +75,6 @@ class HttpDestination:
         if answer.get("status") != "ok" or not _says_of_transfer(event, answer):
             raise DeliveryError("HTTP 200, but not the answer of our webhook function (docs/contracts.md)")
         return answer
-
-    def _set_clock(self, date: str) -> None:
-        """A signature is refused, too, when our clock is wrong: it is judged by the receiver's, so sign by that one."""
-        try:
-            off_s = parsedate_to_datetime(date).timestamp() - time()
-        except ValueError:
-            return
-        self._clock_off_s = off_s if _CLOCK_TOLERANCE < abs(off_s) < _CLOCK_DISBELIEF else 0.0
-        if self._clock_off_s:
-            log.warning(
-                "the clock is %.0f s off the receiver's: events are signed by the receiver's",
-                -off_s,
-                extra={"event": "clock_wrong", "off_s": round(-off_s)},
-            )
 
 
 def _says_of_transfer(event: Event, answer: Mapping[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from relay.records import EndReason, Quality
@@ -23,6 +23,10 @@ class Metrics:
         self.started = Counter("relay_calls_started", "Calls whose start was received", registry=self.registry)
         self.agent_failed = Counter(
             "relay_agent_failures", "Agents that could not be had or died", ["vendor", "reason"], registry=self.registry
+        )
+        self.agents = Info("relay_agents", "Version of the agents that new calls get", registry=self.registry)
+        self.agents_refused = Counter(
+            "relay_agents_refused", "Versions of the agents that could not be used", registry=self.registry
         )
         self.first_audio = self._histogram("relay_first_audio_seconds", "From start to the first agent speech heard")
         self.agent_connect = self._histogram("relay_agent_connect_seconds", "Until the agent was ready")

@@ -32,7 +32,10 @@ class Operating:
     async def health(self, request: web.Request) -> web.Response:
         """Alive. Stays 200 while draining."""
         relay = self._relay
-        return self._answer(request, {"status": "ok"}, {"calls": relay.streams, "agents": relay.lineup.version})
+        details: dict[str, Any] = {"calls": relay.streams, "agents_version": relay.lineup.version}
+        if relay.updates and relay.updates.problem:
+            details["agents_refused"] = {"version": relay.updates.refused, "problem": relay.updates.problem}
+        return self._answer(request, {"status": "ok"}, details)
 
     async def ready(self, request: web.Request) -> web.Response:
         """Takes calls: 503 when draining, retired or full."""

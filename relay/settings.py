@@ -144,6 +144,15 @@ class Settings:
         high=60,
         about="how often a call tells how far it is while it goes on; 0: not at all ([live.md](live.md))",
     )
+    agents_url: str = custom(
+        "AGENTS_URL",
+        lambda env: _agents_url(env),
+        default="",
+        shown="beside EVENTS_URL",
+        about="where a newer version of the agents' file is asked for: `https://…/relay/agents` of the webhook "
+        "function; `none`: nowhere",
+    )
+    agents_every_s: float = number("AGENTS_SECONDS", default=30, low=5, high=3600, about="how often")
     store: Path = custom(
         "STORE",
         lambda env: _folder(env),
@@ -219,6 +228,8 @@ class Settings:
             raise SettingError("EVENTS_URL", self.events_url, "an https:// URL")
         if self.events_url and not self.events_secret:
             raise SettingError("EVENTS_SECRET", None, "the secret that signs events for EVENTS_URL")
+        if self.agents_url and not self.events_secret:
+            raise SettingError("EVENTS_SECRET", None, "the secret that signs what is asked of AGENTS_URL")
         if not (self.media_token or self.media_basic_auth or self.media_open or _is_loopback(self.host)):
             expected = "a secret for the media socket's address, or MEDIA_BASIC_AUTH (MEDIA_OPEN=1 lets anybody in)"
             raise SettingError("MEDIA_TOKEN", None, expected)
@@ -248,6 +259,16 @@ def _websocket_url(env: Env, name: str) -> str:
     if url and not url.startswith(("wss://", "ws://")):
         raise SettingError(name, url, "a wss:// URL")
     return url
+
+
+def _agents_url(env: Env) -> str:
+    url, events_url = env.text("AGENTS_URL"), env.text("EVENTS_URL")
+    if not url:
+        of_functions = events_url.endswith("/relay/events")
+        return f"{events_url.removesuffix('/events')}/agents" if of_functions else ""
+    if url != "none" and not url.startswith(("https://", "http://")):
+        raise SettingError("AGENTS_URL", url, "an https:// URL, or none")
+    return "" if url == "none" else url
 
 
 def _folder(env: Env) -> Path:

@@ -7,7 +7,7 @@ id. Lines that are counted below become metrics in the embedded format too: no c
 import logging
 import os
 import warnings
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -21,7 +21,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.log_line import cleaned
 from functions.common import log
-from functions.common.http import Request, Response, request
+from functions.common.http import JSON, Request, Response, request
 from functions.common.log import LOGGER
 
 App = TypeVar("App")
@@ -101,12 +101,13 @@ def to_request(event: Event) -> Request:
 
 
 def to_result(response: Response) -> Event:
-    """All our answers are JSON, so text."""
+    """JSON as text; what is not JSON, a sound, as base64."""
+    packed = response.headers.get("content-type", JSON["content-type"]) != JSON["content-type"]
     return {
         "statusCode": response.status,
         "headers": dict(response.headers),
-        "body": response.body.decode(),
-        "isBase64Encoded": False,
+        "body": b64encode(response.body).decode() if packed else response.body.decode(),
+        "isBase64Encoded": packed,
     }
 
 

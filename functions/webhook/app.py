@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from common.recording import LARGEST_PIECE
+from common.relay_request import AGENTS, AGENTS_FILE
 from common.signature import ELEVENLABS_HEADER, RELAY_HEADER, Verdict, verify_head
 from functions.common import log
 from functions.common.door import Door, Doors, Judge
@@ -12,7 +13,7 @@ from functions.common.http import Request, Response, answer
 from functions.common.routes import Routes, serve
 from functions.common.store import Grants, Store
 from functions.common.tracing import RequestTracing
-from functions.webhook import post_call, relay_events, uploads
+from functions.webhook import agents, post_call, relay_events, uploads
 from functions.webhook.settings import Settings
 from functions.webhook.sweep import Counts, Sweep
 
@@ -40,6 +41,8 @@ class WebhookApp:
         self.routes: Routes = {
             ("POST", "/webhook/post-call"): lambda request: post_call.receive(request, store, settings, clock()),
             ("POST", "/relay/events"): lambda request: relay_events.receive(request, store, settings, clock()),
+            ("GET", AGENTS): lambda request: agents.current(request, store, settings, clock()),
+            ("GET", AGENTS_FILE): lambda request: agents.file(request, store, settings, clock()),
         }
         secrets = settings.events_secrets
         own_uploads = {("PUT", uploads.ROUTE): lambda request: uploads.receive(request, store, secrets, clock())}
@@ -48,6 +51,7 @@ class WebhookApp:
                 self._signed(ELEVENLABS_HEADER, settings.webhook_max_age_s), LARGEST_WEBHOOK, packed=True
             ),
             ("POST", "/relay/events"): Door(self._signed(RELAY_HEADER, EVENT_MAX_AGE_S), LARGEST_EVENT),
+            **{("GET", path): Door(self._signed(RELAY_HEADER, EVENT_MAX_AGE_S), 0) for path in (AGENTS, AGENTS_FILE)},
         }
         if not isinstance(store, Grants):  # where the store takes uploads itself, nobody's body is wanted here
             self.routes = {**self.routes, **own_uploads}

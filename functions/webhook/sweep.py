@@ -20,6 +20,7 @@ from common.times import to_unix
 from functions.common import log
 from functions.common.fetch import Fetch, FetchError
 from functions.common.pending import Claim, claims, put_back
+from functions.common.relays_seen import forget_gone
 from functions.common.store import Store, StoreError
 from functions.webhook.api import ConversationsApi
 from functions.webhook.listing import is_known, look_through
@@ -67,6 +68,7 @@ class Sweep:
             look_through(self._store, self._vendor, newest, started_at, self._time_is_up)
             self._each("pending/conversations/", partial(self._conversation, self._vendor), started_at)
             self.counts.failed += self._vendor.outage.failed
+        forget_gone(self._store, started_at)
         self.counts.failed += self._tickets.failed
         self._report(self._clock() - started_at)
         return self.counts

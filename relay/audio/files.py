@@ -45,6 +45,17 @@ def read_mono(path: Path, content: bytes | None = None) -> tuple[pcm.Samples, in
     return sound, rate_hz
 
 
+def seconds_of(name: str, content: bytes) -> float:
+    """How long a sound is, by what it says at its beginning. Raises SoundFileError."""
+    if Path(name).suffix.lower() in RAW_SUFFIXES:
+        return len(content) / 2 / RAW_RATE_HZ
+    try:
+        with BytesIO(_with_sizes(content)) as file:
+            return float(soundfile.info(file).duration)
+    except soundfile.LibsndfileError as error:
+        raise SoundFileError(f"sound file {name}: expected a WAV or FLAC file: {error.error_string}") from None
+
+
 def _with_sizes(content: bytes) -> bytes:
     """A WAV whose writer never came back to fill in how long the sound is (streamed, or cut off: it says 0) with the
     sizes that it has; anything else as it is. All ones, the other way to say it, the library understands."""

@@ -26,6 +26,7 @@ BAD: dict[str, list[Line]] = {
     "calls-refused": [{"event": "call_refused", "reason": "full", "unlogged": 0}],
     "agents-failed": [{"event": "agent_failed", "vendor": "elevenlabs", "reason": "refused"}] * 3,
     "events-undelivered": [{"event": "event_undelivered", "event_id": "x", "parts": 2}],
+    "agents-refused": [{"event": "agents_refused", "agents_version": "7-3fa9c1d02b6e", "problem": "x"}],
     "webhooks-refused": [{"event": "webhook_refused", "reason": "bad_signature"}] * 5,
     "conversations-unverified": [{"event": "conversation_unverified", "conversation_id": "c", "agent_id": "a"}],
     "exotel-refused": [{"event": "exotel_refused", "path": "/exotel/connect"}] * 5,

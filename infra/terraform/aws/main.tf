@@ -16,6 +16,7 @@ module "bridge" {
   transfer_team_1_number        = var.transfer_team_1_number
   transfer_team_2_number        = var.transfer_team_2_number
   relay_environment             = var.relay_environment
+  agents_file                   = var.agents_file
   relay_secrets                 = var.relay_secrets
   webhook_environment           = var.webhook_environment
   transfer_environment          = var.transfer_environment

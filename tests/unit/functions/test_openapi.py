@@ -7,10 +7,13 @@ import yaml
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
+from common.relay_request import AGENTS_FILE
+from functions.common.agent_versions import AgentVersions
 from functions.common.http import request
 from tests.support import calls
 from tests.support.memory_store import MemoryStore
 from tests.unit.functions.test_connect import World
+from tests.unit.functions.test_relay_agents import ask
 
 DOCUMENT = yaml.safe_load((Path(__file__).parents[3] / "docs" / "openapi.yaml").read_text())
 
@@ -56,6 +59,17 @@ def test_what_a_piece_of_a_recording_is_answered():
     query = calls.body_of(wanted)["uploads"][0]["url"].partition("?")[2]
     for body, signed in ((b"abc", query), (b"abcd", query), (b"abcd", query), (b"abcd", query + "0")):
         check("/relay/recording", app.handle(request("PUT", "/relay/recording", signed, body=body)), "put")
+
+
+def test_what_relays_are_told_of_agents():
+    store = MemoryStore()
+    app = calls.webhook_app(store)
+    for query in ({"relay": "r-1"}, {"relay": "a/b"}):
+        check("/relay/agents", ask(app, query=query))
+    AgentVersions(store).push("[agents.a]", {"a.wav": b"a"}, by="asha", note="", after=None)
+    check("/relay/agents", ask(app))
+    check("/relay/agents", ask(app, secret="a-secret-of-somebody"))
+    check("/relay/agents/file", ask(app, AGENTS_FILE, {"sha256": "0" * 64}))
 
 
 FULL = {

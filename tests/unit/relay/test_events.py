@@ -161,7 +161,7 @@ def test_a_receiver_that_is_slow_is_waited_for(caplog, takes_s):
 @pytest.mark.parametrize("off_s", [-7200, 3600])
 def test_a_wrong_clock_signs_by_the_receivers(caplog, monkeypatch, off_s):
     """With its clock an hour ahead, or two behind, every event was refused for a minute and then given up."""
-    monkeypatch.setattr("relay.events.time", lambda: time.time() + off_s)
+    monkeypatch.setattr("relay.receiver_clock.time", lambda: time.time() + off_s)
 
     async def story():
         async def judge(request):

@@ -1,6 +1,11 @@
 # The records, and what guards them. Nothing here is destroyed by accident: `console deploy aws destroy`, or ALLOW_DESTROY by
 # name, lift prevent_destroy for as long as they run.
 
+locals {
+  # All that is deleted in time. The agents' file and its versions (config/) are no records, and stay.
+  record_prefixes = [for prefix in distinct(concat(flatten([for function in values(local.functions) : concat(function.reads, function.writes)]), ["access-logs"])) : prefix if prefix != "config"]
+}
+
 resource "aws_s3_bucket" "records" {
   bucket        = "${var.name}-records-${local.account}-${var.region}"
   force_destroy = var.delete_records
@@ -64,23 +69,29 @@ resource "aws_s3_bucket_versioning" "records" {
 resource "aws_s3_bucket_lifecycle_configuration" "records" {
   bucket = aws_s3_bucket.records.id
 
-  rule {
-    id     = "retention"
-    status = "Enabled"
+  dynamic "rule" {
+    for_each = toset(local.record_prefixes)
 
-    filter {}
+    content {
+      id     = "retention-${rule.key}"
+      status = "Enabled"
 
-    expiration {
-      days = var.records_retention_days
-    }
+      filter {
+        prefix = "${rule.key}/"
+      }
 
-    # Older versions exist to undo a mistake, not to keep personal data past its time.
-    noncurrent_version_expiration {
-      noncurrent_days = min(30, var.records_retention_days)
-    }
+      expiration {
+        days = var.records_retention_days
+      }
 
-    abort_incomplete_multipart_upload {
-      days_after_initiation = 7
+      # Older versions exist to undo a mistake, not to keep personal data past its time.
+      noncurrent_version_expiration {
+        noncurrent_days = min(30, var.records_retention_days)
+      }
+
+      abort_incomplete_multipart_upload {
+        days_after_initiation = 7
+      }
     }
   }
 
@@ -157,4 +168,23 @@ resource "aws_s3_bucket_policy" "records" {
   lifecycle {
     prevent_destroy = true
   }
+}
+
+# --- Agents -------------------------------------------------------------------------------------------------------
+
+# What counts until somebody pushes a version. Made once: from then on agents are changed by make agents-push, which
+# writes other keys, so no apply can undo a push.
+resource "aws_s3_object" "agents" {
+  count = var.agents_file == "" ? 0 : 1
+
+  bucket       = aws_s3_bucket.records.id
+  key          = "config/agents/seed.toml"
+  content      = file(var.agents_file)
+  content_type = "application/toml"
+
+  lifecycle {
+    ignore_changes = all
+  }
+
+  depends_on = [aws_s3_bucket_versioning.records, aws_s3_bucket_server_side_encryption_configuration.records]
 }

@@ -12,7 +12,7 @@ locals {
       memory      = 512
       timeout     = 120 # the sweep's; over HTTP the API gives up after 30
       reserved    = var.webhook_reserved_concurrency
-      reads       = ["audio", "calls", "conversations", "inbox", "logs", "pending", "recordings"]
+      reads       = ["audio", "calls", "config", "conversations", "inbox", "logs", "pending", "recordings"]
       writes      = ["audio", "callers", "calls", "conversations", "inbox", "logs", "pending", "recordings"]
       deletes     = ["pending", "recordings"]
       secrets     = { EVENTS_SECRET = "events_secret", ELEVENLABS_API_KEY = "elevenlabs_api_key", ELEVENLABS_WEBHOOK_SECRET = "elevenlabs_webhook_secret" }
@@ -37,6 +37,8 @@ locals {
   routes = {
     "POST /webhook/post-call"  = "webhook"
     "POST /relay/events"       = "webhook"
+    "GET /relay/agents"        = "webhook"
+    "GET /relay/agents/file"   = "webhook"
     "GET /exotel/connect"      = "transfer"
     "GET /exotel/passthru"     = "transfer"
     "POST /exotel/passthru"    = "transfer"

@@ -181,6 +181,17 @@ variable "relay_environment" {
   }
 }
 
+variable "agents_file" {
+  description = "Path of an agents' file (docs/agents.md) that is put into the bucket once, for relays to serve until make agents-push puts another there. It brings no sounds. Empty: they serve their image's."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.agents_file == "" || fileexists(var.agents_file)
+    error_message = "agents_file: expected the path of a file, from the folder of these files."
+  }
+}
+
 variable "relay_secrets" {
   description = "Further secrets of the relay: environment variable = ARN in Secrets Manager, for instance MEDIA_BASIC_AUTH or another vendor's key."
   type        = map(string)
@@ -564,6 +575,7 @@ variable "alarm_thresholds" {
       "api-5xx",
       "calls-refused",
       "conversations-unverified",
+      "agents-refused",
       "events-undelivered",
       "exotel-refused",
       "few-healthy-tasks",

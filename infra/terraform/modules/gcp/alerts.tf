@@ -22,6 +22,11 @@ locals {
       says     = "The relay could not deliver events; they are in its log under `event_undelivered`, whole, to be replayed (docs/gcp.md)."
       query    = "sum(increase(${local.promql}_event_undelivered{${local.run}}[5m])) > ${lookup(var.alarm_thresholds, "events-undelivered", 1) - 0.5}"
     }
+    agents-refused = {
+      severity = "CRITICAL"
+      says     = "A version of the agents' file that was pushed can't be used: the relays go on with the one before. `make agents-history`, `make agents-rollback`."
+      query    = "sum(increase(${local.promql}_agents_refused{${local.run}}[5m])) > ${lookup(var.alarm_thresholds, "agents-refused", 0)}"
+    }
     webhooks-refused = {
       severity = "ERROR"
       says     = "Webhooks or events with a wrong signature: is elevenlabs_webhook_secret that of ElevenLabs?"

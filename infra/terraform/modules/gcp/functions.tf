@@ -45,7 +45,7 @@ locals {
   # Which keys of the bucket each part may touch: docs/contracts.md, "Bucket". What it may create it may also overwrite:
   # nothing says that Cloud Storage looks at a write's precondition before that permission, and everything here that
   # happens once rests on being told 412 and not 403. An overwritten object is kept as an older version.
-  webhook_keys  = { "roles/storage.objectUser" = ["audio/", "callers/", "calls/", "conversations/", "inbox/", "logs/", "pending/", "recordings/"] }
+  webhook_keys  = { "roles/storage.objectUser" = ["audio/", "callers/", "calls/", "conversations/", "inbox/", "logs/", "pending/", "recordings/"], "roles/storage.objectViewer" = ["config/"] }
   transfer_keys = { "roles/storage.objectUser" = ["calls/", "conversations/", "logs/", "pending/"], "roles/storage.objectViewer" = ["callers/"] }
 
   bucket_grants = merge([
@@ -159,6 +159,23 @@ resource "google_storage_bucket_iam_member" "records_list" {
   bucket = google_storage_bucket.records.name
   role   = "roles/storage.legacyBucketReader"
   member = google_service_account.part[each.value].member
+}
+
+# --- Agents ---------------------------------------------------------------------------------------------------------
+
+# What counts until somebody pushes a version. Made once: from then on agents are changed by make agents-push, which
+# writes other keys, so no apply can undo a push.
+resource "google_storage_bucket_object" "agents" {
+  count = var.agents_file == "" ? 0 : 1
+
+  name         = "config/agents/seed.toml"
+  bucket       = google_storage_bucket.records.name
+  content      = file(var.agents_file)
+  content_type = "application/toml"
+
+  lifecycle {
+    ignore_changes = all
+  }
 }
 
 # --- Sweep ---------------------------------------------------------------------------------------------------------

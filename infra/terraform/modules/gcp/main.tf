@@ -125,6 +125,8 @@ resource "google_storage_bucket" "records" {
     condition {
       age        = var.records_retention_days
       with_state = "LIVE"
+      # All but the agents' file and its versions (config/), which are no records.
+      matches_prefix = distinct(concat(local.webhook_keys["roles/storage.objectUser"], flatten(values(local.transfer_keys))))
     }
   }
 

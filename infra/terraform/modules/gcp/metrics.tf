@@ -16,6 +16,7 @@ locals {
     call_refused      = { event = "call_refused", labels = ["reason"] }
     agent_failed      = { event = "agent_failed", labels = ["vendor", "reason"] }
     event_undelivered = { event = "event_undelivered" }
+    agents_refused    = { event = "agents_refused" }
     webhook_received  = { event = "webhook_received", labels = ["type"] }
     webhook_lag_s     = { event = "webhook_received", value = "lag_s", unit = "s" }
     webhook_refused   = { event = "webhook_refused", labels = ["reason"] }

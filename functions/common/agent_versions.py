@@ -1,0 +1,179 @@
+"""The versions of the agents' file in the store: which there are, which one counts, and how another one comes to.
+
+    config/agents/current.json      the version that counts, and the moves that led there; compare-and-swap
+                  versions/         every version that was pushed, created once
+                  files/            their sounds, by the hash of their content, created once
+                  seed.toml         what counts before the first push
+
+To push is to create files, then the version, then to move `current.json`: who dies in between leaves a version that
+nobody was told of. To roll back is to move it again. Of two at the same time, one moves and the other is told who
+came first.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from common import layout
+from common.agent_version import AgentVersion, File, VersionError, number_of
+from common.documents import Document, decode, encode, objects, text
+from common.times import rfc3339
+from functions.common.store import Store, StoreError
+
+MOVES_KEPT = 200
+LONGEST_NOTE = 500
+
+
+class ForestalledError(Exception):
+    """Somebody else moved to another version meanwhile; the text says who."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """From then on this version counted."""
+
+    version: str
+    at: str
+    by: str
+    note: str
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What counts: the last of `moves`, the oldest first. `stored`: the version of the object that says so."""
+
+    moves: tuple[Move, ...]
+    stored: str
+
+    @property
+    def version(self) -> str:
+        """Its name."""
+        return self.moves[-1].version
+
+
+class AgentVersions:
+    """`clock`: Unix seconds. Everything may raise StoreError, also for what is there and can't be read."""
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._clock = clock
+
+    def pointer(self) -> Pointer | None:
+        """None while nobody has pushed anything."""
+        key = layout.agents_current()
+        stored = self._store.read(key)
+        if stored is None:
+            return None
+        moves = tuple(_move(entry) for entry in objects(_document(key, stored.body), "moves"))
+        if not moves:
+            raise StoreError(f"{key}: expected at least one move")
+        return Pointer(moves, stored.version)
+
+    def version(self, number: int) -> AgentVersion | None:
+        """The version of this number; 0 is the seed."""
+        if number == 0:
+            return self._seed()
+        key = layout.agents_version(number)
+        stored = self._store.read(key)
+        try:
+            return AgentVersion.decoded(stored.body) if stored else None
+        except VersionError as problem:
+            raise StoreError(f"{key}: {problem}") from None
+
+    def current(self) -> AgentVersion | None:
+        """The version that counts; None while there is none."""
+        name = self.current_name()
+        return self.named(name) if name else None
+
+    def current_name(self) -> str:
+        """Empty while there is none."""
+        pointer = self.pointer()
+        if pointer is not None:
+            return pointer.version
+        seed = self._seed()
+        return seed.name if seed else ""
+
+    def named(self, name: str) -> AgentVersion:
+        """The version of this name. Raises StoreError when it is not there."""
+        number = number_of(name)
+        version = None if number is None else self.version(number)
+        if version is None or version.name != name:
+            raise StoreError(f"version {name} of the agents is to be used, and is not there")
+        return version
+
+    def content(self, sha256: str) -> bytes | None:
+        """Of a sound."""
+        stored = self._store.read(layout.agents_file(sha256))
+        return stored.body if stored else None
+
+    def push(
+        self, agents: str, files: Mapping[str, bytes], *, by: str, note: str, after: Pointer | None
+    ) -> AgentVersion:
+        """Create a version and let it count, if nobody has moved since `after`.
+
+        Raises VersionError for one that is too large, ForestalledError.
+        """
+        listed = {name: File.of(content) for name, content in files.items()}
+        AgentVersion(0, agents, listed).check()
+        for name, content in files.items():
+            self._store.create(layout.agents_file(listed[name].sha256), content)
+        version = self._created(agents, listed, by, note[:LONGEST_NOTE])
+        self.move(version, by=by, note=note, after=after)
+        return version
+
+    def move(self, version: AgentVersion, *, by: str, note: str, after: Pointer | None) -> None:
+        """Let `version` count. Raises ForestalledError when somebody has moved since `after`."""
+        move = Move(version.name, rfc3339(self._clock()), by, note[:LONGEST_NOTE], uuid.uuid4().hex)
+        moves = (*(after.moves if after else ()), move)[-MOVES_KEPT:]
+        body = encode({"version": version.name, "moves": [_as_json(one) for one in moves]})
+        key = layout.agents_current()
+        done = self._store.swap(key, body, after.stored) if after else self._store.create(key, body)
+        # a repetition below us may say no to what it did itself
+        present = self.pointer()
+        if done or (present and move.id in {one.id for one in present.moves}):
+            return
+        last = present.moves[-1] if present else None
+        told = f"version {last.version}, by {last.by} at {last.at}" if last else "by somebody else"
+        raise ForestalledError(f"another version came first: {told}")
+
+    def _created(self, agents: str, files: Mapping[str, File], by: str, note: str) -> AgentVersion:
+        for _ in range(100):
+            version = AgentVersion(self._next(), agents, files, by, rfc3339(self._clock()), note)
+            body = version.encoded()
+            key = layout.agents_version(version.number)
+            if self._store.create(key, body):
+                return version
+            stored = self._store.read(key)
+            if stored and stored.body == body:
+                return version
+        raise StoreError(f"{layout.agents_versions()} is written by too many at once")
+
+    def _next(self) -> int:
+        last = max(self._store.keys(layout.agents_versions()), default="")
+        return (number_of(last.rpartition("/")[2].removesuffix(".json")) or 0) + 1
+
+    def _seed(self) -> AgentVersion | None:
+        stored = self._store.read(layout.agents_seed())
+        if stored is None:
+            return None
+        try:
+            return AgentVersion(0, stored.body.decode("utf-8-sig"), {}, "Terraform")
+        except UnicodeDecodeError:
+            raise StoreError(f"{layout.agents_seed()}: expected a text in UTF-8") from None
+
+
+def _move(entry: Document) -> Move:
+    return Move(*(text(entry, name) for name in ("version", "at", "by", "note", "id")))
+
+
+def _as_json(move: Move) -> Document:
+    return {"id": move.id, "version": move.version, "at": move.at, "by": move.by, "note": move.note}
+
+
+def _document(key: str, body: bytes) -> Document:
+    try:
+        return decode(body)
+    except ValueError as problem:
+        raise StoreError(f"{key}: {problem}") from None

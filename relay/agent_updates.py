@@ -1,0 +1,135 @@
+"""Follows the agents' file while the relay runs: another version is checked whole, and served to calls that then begin.
+
+A version that can't be used is refused, which is logged at ERROR once, told to the functions, and changes nothing.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from common.agent_version import AgentVersion, File, VersionError
+from common.env import SettingError
+from relay.agents import VENDORS
+from relay.agents.roster import Roster
+from relay.agents_source import AgentsSource, SourceError, Standing
+from relay.audio.files import SoundFileError, seconds_of
+from relay.lineup import Lineup
+from relay.logs import log
+from relay.metrics import Metrics
+from relay.settings import Settings
+
+PATIENCE_AT_START_S: Final = 5.0  # no call can come before
+LONGEST_SOUNDS_S: Final = 900.0  # of a version together: at every rate in memory, they are what it costs
+
+
+def lineup_of(
+    version: AgentVersion, contents: dict[str, bytes], settings: Settings, before: Lineup | None = None
+) -> Lineup:
+    """A version made ready, as the relay does it; blocking. Raises SettingError or SoundFileError."""
+    settings = replace(settings, agents_file=version.name, pushed=contents)
+    length_s = sum(seconds_of(name, content) for name, content in contents.items())
+    if length_s > LONGEST_SOUNDS_S:
+        raise SoundFileError(f"sounds: expected {LONGEST_SOUNDS_S:g} s at most together, got {length_s:.0f}")
+    roster = Roster.parse(version.text.encode(), version.name, VENDORS)
+    return Lineup(settings, roster, version.name, before)
+
+
+class AgentUpdates:
+    """`serve` is given each new lineup, inside the event loop."""
+
+    def __init__(
+        self,
+        source: AgentsSource,
+        settings: Settings,
+        metrics: Metrics,
+        lineup: Lineup,
+        serve: Callable[[Lineup], None],
+    ) -> None:
+        self._source = source
+        self._settings = settings
+        self._metrics = metrics
+        self._lineup = lineup
+        self._serve = serve
+        self._contents: dict[File, bytes] = {}
+        self._unreachable = False
+        self.refused = ""
+        """The name of a version that can't be used, if that is the one that counts."""
+        self.problem = ""
+
+    async def begin(self) -> None:
+        """Ask before the first call, for a moment; what can't be had is asked for again."""
+        try:
+            async with asyncio.timeout(PATIENCE_AT_START_S):
+                await self._look()
+        except TimeoutError:
+            self._not_reached("no answer in time")
+
+    async def follow(self) -> None:
+        """Ask for as long as the relay runs."""
+        while True:
+            await asyncio.sleep(self._settings.agents_every_s)
+            await self._look()
+
+    async def _look(self) -> None:
+        """One question, and a second one that tells what came of the first."""
+        if await self._ask():
+            await self._ask()
+
+    async def _ask(self) -> bool:
+        """Whether something has changed that the functions don't know yet."""
+        standing = Standing(self._lineup.version, self.refused, self.problem)
+        try:
+            newest = await self._source.newest(standing)
+            version = newest.version
+            contents = {name: await self._content(file) for name, file in version.files.items()} if version else {}
+        except SourceError as error:
+            self._not_reached(str(error))
+            return False
+        except VersionError as error:
+            if self.problem != str(error):
+                self._refuse("", str(error))
+            return False
+        self._unreachable = False
+        if version is None:
+            if newest.name == self._lineup.version:  # what was refused has been taken back
+                self.refused = self.problem = ""
+            return False
+        await self._take(version, contents)
+        return True
+
+    async def _content(self, file: File) -> bytes:
+        known = self._contents.get(file)
+        return await self._source.content(file) if known is None else known
+
+    async def _take(self, version: AgentVersion, contents: dict[str, bytes]) -> None:
+        before = self._lineup
+        try:
+            lineup = await asyncio.to_thread(lineup_of, version, contents, self._settings, before)
+        except (SettingError, SoundFileError) as error:
+            self._refuse(version.name, str(error))
+        except Exception as error:  # noqa: BLE001 - a vendor's or a bot's code, which is the user's
+            self._refuse(version.name, f"{type(error).__name__}: {error}")
+        else:
+            self._contents = {file: contents[name] for name, file in version.files.items()}
+            self._lineup, self.refused, self.problem = lineup, "", ""
+            self._serve(lineup)
+            self._tell(version, before)
+
+    @staticmethod
+    def _tell(version: AgentVersion, before: Lineup) -> None:
+        fields = {"event": "agents_changed", "agents_version": version.name, "before": before.version, "by": version.by}
+        log.info("new calls get version %s of the agents", version.name, extra=fields)
+
+    def _refuse(self, name: str, problem: str) -> None:
+        self.refused, self.problem = name, problem
+        self._metrics.agents_refused.inc()
+        fields = {"event": "agents_refused", "agents_version": name, "problem": problem}
+        fields["serving"] = self._lineup.version
+        log.error("version %s of the agents can't be used: %s", name, problem, extra=fields)
+
+    def _not_reached(self, problem: str) -> None:
+        if not self._unreachable:
+            self._unreachable = True
+            fields = {"event": "agents_unknown", "problem": problem, "serving": self._lineup.version}
+            log.warning("whether there are other agents can't be asked: %s", problem, extra=fields)
