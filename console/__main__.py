@@ -23,6 +23,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "call": ("console.call_out.command", "call somebody, or a list: each number once, with outcomes"),
     "calls": ("console.calls.command", "look at calls: search, transcript beside the sound, trends, export"),
     "export": ("console.export.command", "the calls of a period as one table: Parquet, CSV or JSON lines"),
+    "forget": ("console.forget.command", "remove everything that is kept of one person, also at ElevenLabs"),
+    "export-person": ("console.export_person.command", "everything that is kept of one person, as a zip"),
     "plan": ("console.plan.command", "plan ahead: relays, sessions, and what a month costs on each cloud"),
     "check-bot": ("console.check_bot.command", "call somebody's bot as Exotel or Twilio would, and say what to mend"),
     "replay": ("console.replay.command", "deliver events that a relay gave up on, out of its log"),

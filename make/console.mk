@@ -36,6 +36,13 @@ replay: $(VENV)/.installed-relay ## deliver events that a relay gave up on: its 
 export: $(VENV)/.installed-console ## calls as a table for a warehouse: FILE=calls.parquet, more in ARGS="--since 2026-11-01" (docs/exports.md)
 	@$(CONSOLE) export $(or $(FILE),calls.parquet) $(if $(STORE),--store $(STORE)) $(ARGS)
 
+.PHONY: forget export-person
+forget: $(VENV)/.installed-console ## everything that is kept of one person, removed for good, after asking: NUMBER=+91…, STORE=s3://… (docs/privacy.md)
+	@$(CONSOLE) forget $(NUMBER) $(if $(STORE),--store $(STORE)) $(ARGS)
+
+export-person: $(VENV)/.installed-console ## everything that is kept of one person, as a zip: NUMBER=+91…, STORE=s3://…
+	@$(CONSOLE) export-person $(NUMBER) $(if $(STORE),--store $(STORE)) $(ARGS)
+
 # Needs a voice: espeak-ng, or what the suite names (docs/rehearse.md).
 .PHONY: rehearse
 SUITE ?= front_desk

@@ -80,6 +80,7 @@ class FakeElevenLabs:
                 web.get("/v1/convai/conversation/get-signed-url", self._signed_url),
                 web.get("/v1/convai/conversations", guarded(self._list)),
                 web.get("/v1/convai/conversations/{id}", guarded(self._get)),
+                web.delete("/v1/convai/conversations/{id}", guarded(self._delete)),
                 web.get("/v1/convai/conversations/{id}/audio", guarded(self._get_audio)),
                 *workspace_routes,
             ]
@@ -183,6 +184,10 @@ class FakeElevenLabs:
     async def _get(self, request: web.Request) -> web.Response:
         record = self._found(request)
         return web.json_response(conversation_model(record, _status(record)))
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        self.conversations.remove(self._found(request))
+        return web.json_response({})
 
     async def _get_audio(self, request: web.Request) -> web.Response:
         return web.Response(body=call_audio(self._found(request)), content_type="audio/mpeg")

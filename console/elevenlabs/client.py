@@ -128,6 +128,17 @@ class Api:
         path = f"/v1/workspace/webhooks/{quote(webhook_id, safe='')}"
         await self._ask("PATCH", path, body, what=f"the webhook {name}")
 
+    async def delete_conversation(self, conversation_id: str) -> bool:
+        """Transcript and sound, for good; False when it is not there (any more)."""
+        path = f"/v1/convai/conversations/{quote(conversation_id, safe='')}"
+        try:
+            await self._ask("DELETE", path, what=f"the conversation {conversation_id}")
+        except ApiError as error:
+            if error.trouble is Trouble.UNKNOWN and error.status == 404:
+                return False
+            raise
+        return True
+
     async def signed_url(self, agent_id: str) -> str:
         """A one-off address of the agent's socket: what the relay asks for at each call."""
         path = "/v1/convai/conversation/get-signed-url"
@@ -202,6 +213,8 @@ class Api:
             sentence = f"{self.base} can't be reached: {str(problem) or type(problem).__name__}"
             raise ApiError(Trouble.UNREACHABLE, sentence) from None
         if 200 <= status < 300:
+            if method == "DELETE" and not answer.strip():
+                return {}  # there is nothing to say of what was deleted
             return self._document(answer, status)
         refused = _refused(status, answer, self.base, what)
         if refused.trouble in {Trouble.RATE, Trouble.SERVER}:

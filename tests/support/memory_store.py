@@ -9,8 +9,11 @@ from functions.common.store import Listed, Store, Stored
 class MemoryStore:
     """The store's contract over a dict; `objects` is there to look at."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, versioned: bool = False) -> None:
         self.objects: dict[str, bytes] = {}
+        self.past: dict[str, list[bytes]] = {}
+        """What was replaced or deleted, as a bucket with versions keeps it; only kept with `versioned`."""
+        self.versioned = versioned
         self._versions: dict[str, int] = {}
         self._count = 0
         self._lock = threading.Lock()
@@ -38,6 +41,7 @@ class MemoryStore:
 
     def delete(self, key: str) -> None:
         with self._lock:
+            self._retire(key)
             self.objects.pop(key, None)
 
     def keys(self, prefix: str) -> Iterator[str]:
@@ -49,10 +53,27 @@ class MemoryStore:
             found = [Listed(key, str(self._versions[key]), 0.0) for key in self.objects if key.startswith(prefix)]
         return iter(sorted(found))
 
+    def ever(self, prefix: str) -> Iterator[str]:
+        with self._lock:
+            return iter(sorted(key for key in {*self.objects, *self.past} if key.startswith(prefix)))
+
+    def newest(self, key: str) -> bytes | None:
+        with self._lock:
+            return self.objects.get(key) or next(reversed(self.past.get(key, [])), None)
+
+    def purge(self, key: str) -> int:
+        with self._lock:
+            return (self.objects.pop(key, None) is not None) + len(self.past.pop(key, []))
+
     def _put(self, key: str, body: bytes) -> None:
+        self._retire(key)
         self._count += 1
         self.objects[key] = body
         self._versions[key] = self._count
+
+    def _retire(self, key: str) -> None:
+        if self.versioned and key in self.objects:
+            self.past.setdefault(key, []).append(self.objects[key])
 
 
 class Crash(BaseException):
@@ -88,6 +109,15 @@ class CrashingStore:
 
     def versions(self, prefix: str) -> Iterator[Listed]:
         return self._step(lambda: self._store.versions(prefix))
+
+    def ever(self, prefix: str) -> Iterator[str]:
+        return self._step(lambda: self._store.ever(prefix))
+
+    def newest(self, key: str) -> bytes | None:
+        return self._step(lambda: self._store.newest(key))
+
+    def purge(self, key: str) -> int:
+        return self._step(lambda: self._store.purge(key))
 
     def _step(self, operation):
         number = self.operations

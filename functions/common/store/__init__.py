@@ -68,6 +68,23 @@ class Grants(Protocol):
         ...
 
 
+@runtime_checkable
+class History(Protocol):
+    """A store that may keep what was replaced or deleted, and can be told to keep nothing of a key."""
+
+    def ever(self, prefix: str) -> Iterator[str]:
+        """As `keys`, with those of which only older versions are left."""
+        ...
+
+    def newest(self, key: str) -> bytes | None:
+        """What `key` holds, or held last; None when nothing is left of it."""
+        ...
+
+    def purge(self, key: str) -> int:
+        """Remove `key` with all of its versions, the current one last; how many there were."""
+        ...
+
+
 class Store(Protocol):
     """An operation that can't be done raises StoreError."""
 

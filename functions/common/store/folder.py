@@ -84,6 +84,30 @@ class FolderStore:
             found.append(Listed(key, version, status.st_mtime))
         return iter(sorted(found))
 
+    def ever(self, prefix: str) -> Iterator[str]:
+        return self.keys(prefix)
+
+    def newest(self, key: str) -> bytes | None:
+        stored = self.read(key)
+        return stored.body if stored else None
+
+    def purge(self, key: str) -> int:
+        """Folders that are empty then go too: their names say of whom they were."""
+        target = self._writable(key)
+        with self._failures(), self._locked(key):
+            try:
+                target.unlink()
+            except FileNotFoundError:
+                return 0
+        for folder in target.parents:
+            if folder == self._root:
+                break
+            try:
+                folder.rmdir()
+            except OSError:
+                break
+        return 1
+
     def _entries(self, prefix: str) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
         """The files whose keys start with `prefix`. `os.walk` and `Path.rglob` take three times as long."""
         folders = [str(self._root / prefix.rpartition("/")[0])]

@@ -81,6 +81,40 @@ class GcsStore:
             )
         return Upload("PUT", url, {"content-type": "audio/wav"})
 
+    def ever(self, prefix: str) -> Iterator[str]:
+        seen = ""
+        for key, _ in self._history(prefix):
+            if key != seen:
+                yield (seen := key)
+
+    def newest(self, key: str) -> bytes | None:
+        generations = [generation for found, generation in self._history(key) if found == key]
+        if not generations:
+            return None
+        with self._failures("storage.objects.get"):
+            blob = self._bucket.blob(self._prefix + key, generation=max(generations))
+            body: bytes = blob.download_as_bytes(raw_download=True, retry=_RETRY, timeout=_TIMEOUT)
+            return body
+
+    def purge(self, key: str) -> int:
+        generations = sorted(generation for found, generation in self._history(key) if found == key)
+        for generation in generations:
+            with self._failures("storage.objects.delete"):
+                try:
+                    blob = self._bucket.blob(self._prefix + key, generation=generation)
+                    blob.delete(retry=_RETRY, timeout=_TIMEOUT)
+                except NotFound as error:
+                    if _is_bucket(error):
+                        raise
+        return len(generations)
+
+    def _history(self, prefix: str) -> Iterator[tuple[str, int]]:
+        """(key, generation) of all that is there and was there; soft-deleted objects are not among them."""
+        with self._failures("storage.objects.list"):
+            everything = self._prefix + prefix
+            for blob in self._bucket.list_blobs(prefix=everything, versions=True, retry=_RETRY, timeout=_TIMEOUT):
+                yield blob.name.removeprefix(self._prefix), int(blob.generation)
+
     def _put(self, key: str, body: bytes, *, generation: int) -> bool:
         with self._failures("storage.objects.create"):
             try:

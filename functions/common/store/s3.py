@@ -70,6 +70,46 @@ class S3Store:
                     key = item["Key"].removeprefix(self._prefix)
                     yield Listed(key, item["ETag"], item["LastModified"].timestamp())
 
+    def ever(self, prefix: str) -> Iterator[str]:
+        seen = ""
+        for key, _, _ in self._history(prefix):
+            if key != seen:
+                yield (seen := key)
+
+    def newest(self, key: str) -> bytes | None:
+        if present := self.read(key):
+            return present.body
+        old = [version for found, version, is_body in self._history(key) if found == key and is_body]
+        if not old:
+            return None
+        with self._failures("s3:GetObjectVersion"):
+            found = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + key, VersionId=old[0])
+            return found["Body"].read()
+
+    def purge(self, key: str) -> int:
+        history = [(version, is_body) for found, version, is_body in self._history(key) if found == key]
+        with self._failures("s3:DeleteObjectVersion"):
+            for version, _ in reversed(history):
+                self._s3.delete_object(Bucket=self._bucket, Key=self._prefix + key, VersionId=version)
+        return sum(1 for _, is_body in history if is_body)
+
+    def _history(self, prefix: str) -> Iterator[tuple[str, str, bool]]:
+        """(key, version, whether it has a body) of all versions and marks of deletion, each key's newest first."""
+        with self._failures("s3:ListBucketVersions"):
+            paginator = self._s3.get_paginator("list_object_versions")
+            for page in paginator.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
+                bodies = [
+                    (item["Key"], item["LastModified"], item["VersionId"], True) for item in page.get("Versions", [])
+                ]
+                marks = [
+                    (item["Key"], item["LastModified"], item["VersionId"], False)
+                    for item in page.get("DeleteMarkers", [])
+                ]
+                for key, _, version, is_body in sorted(
+                    [*bodies, *marks], key=lambda item: (item[0], -item[1].timestamp())
+                ):
+                    yield key.removeprefix(self._prefix), version, is_body
+
     def grant(self, key: str, size: int, expires_s: int) -> Upload:
         """A presigned PUT: key, length, kind and "only if it is not there" are all part of what is signed."""
         signed = {"ContentLength": size, "ContentType": "audio/wav", "IfNoneMatch": "*"}

@@ -278,3 +278,40 @@ def test_what_a_folder_says_is_written_is_on_the_disk(tmp_path, monkeypatch):
     store.create("k/a", b"one")
     store.swap("k/a", b"two", store.read("k/a").version)
     assert done == ["fsync", "link", "fsync", "fsync", "replace", "fsync"]
+
+
+def test_a_key_is_purged_and_its_neighbours_are_not(store):
+    for key in ("audio/a.mp3", "audio/a.mp3x", "audio/ab.mp3"):
+        store.create(key, b"sound")
+    assert list(store.ever("audio/a")) == ["audio/a.mp3", "audio/a.mp3x", "audio/ab.mp3"]
+    assert store.newest("audio/a.mp3") == b"sound"
+    assert store.purge("audio/a.mp3") == 1
+    assert store.purge("audio/a.mp3") == 0
+    assert store.newest("audio/a.mp3") is None
+    assert list(store.ever("audio/")) == ["audio/a.mp3x", "audio/ab.mp3"]
+
+
+def test_a_bucket_with_versions_keeps_nothing_of_a_purged_key(s3_client, s3_bucket):
+    """Deleted, replaced, deleted again: each leaves a version that whoever may read old versions could have back."""
+    s3_client.put_bucket_versioning(Bucket=s3_bucket, VersioningConfiguration={"Status": "Enabled"})
+    store = S3Store(s3_bucket, "p/")
+    store.create("logs/a.json", b"one")
+    store.swap("logs/a.json", b"two", store.read("logs/a.json").version)
+    store.create("pending/a", b"marker")
+    store.delete("pending/a")
+    store.create("logs/ab.json", b"another call's")
+    assert list(store.ever("pending/")) == ["pending/a"]
+    assert store.newest("pending/a") == b"marker"
+    assert store.purge("pending/a") == 1
+    assert store.purge("logs/a.json") == 2
+    left = s3_client.list_object_versions(Bucket=s3_bucket)
+    assert [item["Key"] for item in left["Versions"]] == ["p/logs/ab.json"]
+    assert "DeleteMarkers" not in left
+
+
+def test_folders_named_after_somebody_go_with_the_last_key(tmp_path):
+    store = FolderStore(tmp_path / "data")
+    store.create("callers/hash-of-a-number/20261129/call.json", b"{}")
+    store.create("callers/other/20261129/call.json", b"{}")
+    store.purge("callers/hash-of-a-number/20261129/call.json")
+    assert sorted(path.name for path in (tmp_path / "data" / "callers").iterdir()) == ["other"]

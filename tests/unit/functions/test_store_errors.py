@@ -1,5 +1,7 @@
 """What no emulator imitates: S3's 409 in a race, a permission that lacks, a cloud that can't be reached."""
 
+from types import SimpleNamespace
+
 import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -116,3 +118,35 @@ def test_a_folder_is_opened_by_its_url(tmp_path):
     assert isinstance(store, FolderStore)
     store.create("k/a", b"x")
     assert (tmp_path / "data" / "k" / "a").read_bytes() == b"x"
+
+
+class VersionedBucket:
+    """Cloud Storage with versions, which the emulator does not have: generations by name, the newest last."""
+
+    def __init__(self, **generations):
+        self.generations = generations
+
+    def bucket(self, _):
+        return self
+
+    def list_blobs(self, prefix, *, versions, **_):
+        assert versions
+        for name in sorted(self.generations):
+            for generation in self.generations[name] if name.startswith(prefix) else ():
+                yield SimpleNamespace(name=name, generation=generation)
+
+    def blob(self, name, generation):
+        def delete(**_):
+            self.generations[name].remove(generation)
+
+        return SimpleNamespace(delete=delete, download_as_bytes=lambda **_: f"{name} {generation}".encode())
+
+
+def test_a_google_bucket_keeps_no_generation_of_a_purged_key():
+    bucket = VersionedBucket(ka=[3, 7], kab=[5], x=[1])
+    store = GcsStore("records", "", bucket)
+    assert list(store.ever("k")) == ["ka", "kab"]
+    assert store.newest("ka") == b"ka 7"
+    assert store.newest("none") is None
+    assert store.purge("ka") == 2
+    assert bucket.generations == {"ka": [], "kab": [5], "x": [1]}

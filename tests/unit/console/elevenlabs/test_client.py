@@ -1,11 +1,13 @@
 import json
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from console.elevenlabs.client import Api, ApiError, Trouble
+from sim.elevenlabs import FakeElevenLabs
 from sim.serving import serving
 from tests.support.virtual import virtual
 
@@ -139,3 +141,25 @@ async def test_a_name_is_matched_whole_and_ids_are_quoted():
         assert await api.agents_named("Reception") == ["a1"]
         await api.agent("../settings")
         assert asked[1].raw_path == "/v1/convai/agents/..%2Fsettings"
+
+
+@virtual
+async def test_a_conversation_is_deleted_or_was_not_there():
+    gone = {"detail": {"status": "conversation_not_found", "message": "No such conversation."}}
+    async with answering((200, {}), (204, ""), (404, gone), (401, {"detail": "no"})) as (api, asked, _):
+        assert await api.delete_conversation("conv/1") is True
+        assert await api.delete_conversation("conv_2") is True
+        assert await api.delete_conversation("conv_2") is False
+        with pytest.raises(ApiError):
+            await api.delete_conversation("conv_3")
+        assert (asked[0].method, asked[0].raw_path) == ("DELETE", "/v1/convai/conversations/conv%2F1")
+
+
+@virtual
+async def test_the_fake_deletes_a_conversation_as_the_vendor_does():
+    fake = FakeElevenLabs({})
+    fake.conversations.append(SimpleNamespace(conversation_id="conv_1"))
+    async with serving(fake.app()) as url, aiohttp.ClientSession() as session:
+        api = Api(session, url, KEY)
+        assert [await api.delete_conversation("conv_1"), await api.delete_conversation("conv_1")] == [True, False]
+        assert fake.conversations == []

@@ -1,0 +1,77 @@
+"""`console export-person NUMBER`: everything that is kept of one person, as a zip to be handed to them."""
+
+import argparse
+import json
+import sys
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from common.phone import mask
+from console.person.asked import add_arguments as add_common
+from console.person.asked import opened
+from console.person.find import Found, Kind, find
+from console.person.reading import PersonStore, bodies
+from console.words import counted
+from functions.common.store import StoreError
+
+_README: Final = """Everything that {store} held of {number} on {day}, as it was kept.
+
+logs/            one file for each call: who called whom and when, what was said, how it ended
+calls/           what the records were made of: events of the line, dialled numbers, requests for a human
+conversations/   what the agent's vendor said of the conversations
+inbox/           the vendor's reports as they came
+audio/, recordings/   sound
+callers/, pending/    an index, and notes of work that was still to be done
+
+contents.json lists the files. The company's own numbers and those of its staff stand in them, too.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """See --help."""
+    add_common(parser)
+    parser.add_argument(
+        "--file", type=Path, metavar="ZIP", help="what to write (default: person-, the last four digits, .zip)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit status 1: there is nothing; 2: it could not be done."""
+    file = options.file or Path(f"person-{options.number[-4:]}.zip")
+    try:
+        if file.exists():
+            raise ValueError(f"{file} is there already: expected a new file, or --file")
+        store = opened(options.store, read_only=True)
+        found = find(store, options.number, lambda what: print(f"looking at {what} …", file=sys.stderr))
+        if not any(found.all()):
+            print(f"{options.store} holds nothing of {mask(options.number)}.")
+            return 1
+        count = write(file, found, store, options.store)
+    except (ValueError, StoreError, OSError) as error:
+        print(f"export-person: {error}", file=sys.stderr)
+        return 2
+    print(f"{counted(len(found.calls), 'call')}, {counted(count, 'file')} in {file}, readable by you only")
+    return 0
+
+
+def write(file: Path, found: Found, store: PersonStore, name: str) -> int:
+    """How many files went into it. It appears whole or not at all."""
+    new = file.with_name(f"{file.name}.new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
+    contents = {}
+    kinds: dict[str, Kind] = {key: kind for kind, key in found.all()}
+    try:
+        with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as archive:
+            for key, body in bodies(store, kinds):
+                archive.writestr(key, body)
+                contents[key] = {"kind": kinds[key], "bytes": len(body)}
+            readme = _README.format(store=name, number=found.number, day=f"{datetime.now(UTC):%Y-%m-%d}")
+            archive.writestr("README.txt", readme)
+            archive.writestr("contents.json", json.dumps(contents, indent=2))
+        new.replace(file)
+    finally:
+        new.unlink(missing_ok=True)
+    return len(contents)

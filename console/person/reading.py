@@ -1,0 +1,90 @@
+"""What the documents of the store say about whose they are."""
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Final, Protocol
+
+from common.documents import Document, decode, mapping, objects, text
+from common.layout import is_id
+from common.phone import to_e164
+from functions.common.store import History, Store
+
+AT_ONCE: Final = 64
+_LARGEST: Final = 256 * 1024 * 1024
+
+
+class PersonStore(Store, History, Protocol):
+    """A store whose old versions can be seen and removed."""
+
+
+def documents(store: PersonStore, keys: Iterable[str]) -> Iterator[tuple[str, Document | None]]:
+    """What each key holds, or held last; None for what can't be read as JSON."""
+    for key, body in bodies(store, keys):
+        yield key, parsed(body)
+
+
+def bodies(store: PersonStore, keys: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """As `documents`, as bytes; what is gone since it was listed is left out."""
+    waiting = iter(keys)
+    while some := list(islice(waiting, AT_ONCE)):
+        for key, stored in zip(some, store.read_all(some), strict=True):
+            body = stored.body if stored else store.newest(key)
+            if body is not None:
+                yield key, body
+
+
+def parsed(body: bytes) -> Document | None:
+    """Also where a webhook came packed."""
+    try:
+        return decode(_plain(body))
+    except ValueError:
+        return None
+
+
+def names_number(number: str) -> Callable[[Document], bool]:
+    """Whether a record, an event or a result is of a call from or to `number` (E.164)."""
+    digits = number.lstrip("+")
+
+    def names(document: Document) -> bool:
+        for side in ("from", "to"):
+            said = text(document, side)
+            if said and (to_e164(said) == number or "".join(filter(str.isdigit, said)) == digits):
+                return True
+        return False
+
+    return names
+
+
+def conversations_of(document: Document) -> Iterator[str]:
+    """Ids of conversations that a record or an event names."""
+    for item in (document, *objects(document, "agents")):
+        if is_id(conversation_id := text(item, "conversation_id")):
+            yield conversation_id
+
+
+def foreign_vendors(document: Document) -> Iterator[str]:
+    """Vendors of the agents that the call had, but for ElevenLabs, whose copies we can have deleted."""
+    for agent in [*objects(document, "agents"), mapping(document, "agent")]:
+        if (vendor := text(agent, "vendor")) not in {"", "elevenlabs"}:
+            yield vendor
+
+
+def webhook_of(document: Document) -> tuple[str, Document]:
+    """Conversation and the line's numbers (as `from` and `to`) that a raw webhook is about."""
+    data = mapping(document, "data") or document
+    variables = mapping(data, "conversation_initiation_client_data", "dynamic_variables")
+    numbers: Document = {
+        "from": text(variables, "caller_number") or text(variables, "system__caller_id"),
+        "to": text(variables, "called_number") or text(variables, "system__called_number"),
+    }
+    return text(data, "conversation_id"), numbers
+
+
+def _plain(body: bytes) -> bytes:
+    if not body.startswith((b"\x1f\x8b", b"\x78")):
+        return body
+    try:
+        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(body, _LARGEST)
+    except zlib.error:
+        return body
