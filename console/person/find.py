@@ -48,7 +48,7 @@ class Found:
     unsure: list[str] = field(default_factory=list)
     callers_of_it: int = 0
     newest: str = ""
-    """When the last of the calls ended, RFC 3339; empty when no record says so."""
+    """When the last of the calls ended, or began, RFC 3339; empty when no record says so."""
 
     def all(self) -> Iterator[tuple[Kind, str]]:
         """In the order of removal."""
@@ -113,7 +113,7 @@ class _Search:
                 continue  # its events may know more
             if self._names(record):
                 self._take(call_sid, record)
-                self.found.newest = max(self.found.newest, text(record, "ended_at"))
+                self.found.newest = max(self.found.newest, text(record, "ended_at") or text(record, "started_at"))
                 if not self._names({"from": text(record, "from")}):
                     callers.add(text(record, "from"))
             else:
@@ -211,6 +211,10 @@ class _Search:
                 self._mine.add(conversation_id)
                 yield key
 
+    def _is_of(self, marker: str) -> bool:
+        parts = marker.split("/")
+        return len(parts) == _MARKER_PARTS and parts[2] in self._calls
+
     def rest(self) -> None:
         found = self.found
         of_calls = {f"audio/{call_sid}{suffix}": call_sid for call_sid in self._calls for suffix in _SOUNDS}
@@ -224,14 +228,9 @@ class _Search:
                 self._add(Kind.SOUND, key)
         for call_sid in sorted(self._calls):
             found.keys[Kind.SOUND] += self._store.ever(layout.recordings(call_sid))
-            for prefix in (f"pending/calls/{call_sid}/", f"pending/recordings/{call_sid}/"):
-                found.keys[Kind.MARKERS] += self._store.ever(prefix)
         markers = {layout.pending_conversation(conversation_id) for conversation_id in self._mine}
         markers |= set(found.keys[Kind.MARKERS])
-        there = set(self._store.ever("pending/webhooks/")) | set(self._store.ever("pending/conversations/"))
-        found.keys[Kind.MARKERS] = sorted(
-            key for key in markers if key in there or key.startswith(("pending/calls/", "pending/recordings/"))
-        )
+        found.keys[Kind.MARKERS] = [key for key in self._store.ever("pending/") if key in markers or self._is_of(key)]
         found.keys[Kind.RECORDS] = sorted(
             key for key in self._store.ever("logs/") if key.removeprefix("logs/").removesuffix(".json") in self._calls
         )
@@ -241,6 +240,7 @@ class _Search:
         found.other_vendors = sorted(self._vendors)
 
 
+_MARKER_PARTS: Final = 4  # pending/{kind}/{call_sid}/{name}
 _SOUNDS: Final = (".mp3", ".wav", ".flac", ".ogg")
 
 
