@@ -69,7 +69,7 @@ def live(call_sid: str, stream_sid: str) -> str:
 
 
 def hand(call_sid: str, stream_sid: str) -> str:
-    """What somebody wants done to a call that goes on: the only key that the console writes."""
+    """What somebody wants done to a call that goes on; written by the console."""
     return f"pending/hands/{call_sid}/{stream_sid}.json"
 
 

@@ -16,6 +16,7 @@ from relay.audio.playout import Playout
 from relay.call_parts import CallParts
 from relay.call_report import CallReport
 from relay.caller import Caller
+from relay.commands import Commands
 from relay.control import AmbienceChange
 from relay.conversation import Conversation
 from relay.echo_guard import EchoGuard
@@ -59,9 +60,10 @@ class Call:
         self._line = line
         self._start = start
         self._services = services
+        self.lineup = services.lineup
         self._asked_for = asked_for
         self._spec = spec
-        self._rate_hz = rate_hz
+        self.rate_hz = rate_hz
         self._format = AudioFormat(Encoding.PCM, rate_hz)
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[tuple[EndReason, str]] = self._loop.create_future()
@@ -75,12 +77,12 @@ class Call:
             start.to_number,
             datetime.now(UTC),
             self._loop.time,
-            services.lineup.version,
+            self.lineup.version,
             traceparent=traceparent(start.call_sid) if services.tracing else "",
         )
         self.transcript = Transcript(self.facts.started_at)
         self.playout = Playout(
-            services.lineup.sounds.ambience(spec, rate_hz, start.call_sid) if spec else None, rate_hz=rate_hz
+            self.lineup.sounds.ambience(spec, rate_hz, start.call_sid) if spec else None, rate_hz=rate_hz
         )
         self._echo = EchoGuard(rate_hz, spec.echo_guard if spec else "off", services.echo_pool, self.log)
         self._uplink = Uplink(self._format, self.quality, echo=self._echo, on_defect=self._agent_defect)
@@ -90,11 +92,14 @@ class Call:
         self._hand_over = HandOver(
             self.facts, services.events, self._pacer, spawn=self._tasks.spawn, close=self._close_for_transfer
         )
+        self._commands = Commands(
+            self, self.facts, self.log, spawn=self._tasks.spawn, settled=lambda: self._progress.news()
+        )
         self._progress = self._make_progress()
         self.transcript.turn_ended = self._progress.news
         parts = self.parts = self._parts()
-        self._conversation = Conversation(parts, self._call_info(), new_session)
-        self._caller = Caller(line, parts, self._conversation, LineCheck(rate_hz, start.encoding), self.end)
+        self.conversation = Conversation(parts, self._call_info(), new_session)
+        self._caller = Caller(line, parts, self.conversation, LineCheck(rate_hz, start.encoding), self.end)
 
     # --- from outside ---
 
@@ -133,7 +138,7 @@ class Call:
     @property
     def queued_s(self) -> float:
         """Agent speech that waits to be played, in seconds."""
-        return self.playout.queued_samples / self._rate_hz
+        return self.playout.queued_samples / self.rate_hz
 
     def check(self, now: float) -> None:
         """Called every second: is everybody still there?"""
@@ -142,16 +147,16 @@ class Call:
         elif now - self._line.heard_from_at > SILENCE_LIMIT:
             self.end(EndReason.LINE_STALLED, f"the line has sent nothing for {SILENCE_LIMIT:g} s")
         else:
-            self._conversation.check(now)
+            self.conversation.check(now)
 
     # --- its parts ---
 
     def _make_pacer(self) -> Pacer:
         return Pacer(
             self._line,
-            exotel.Encoder(self._start.stream_sid, self._rate_hz, self._start.encoding),
+            exotel.Encoder(self._start.stream_sid, self.rate_hz, self._start.encoding),
             self.playout,
-            Framing.of(self._services.settings, self._rate_hz, self._start.encoding),
+            Framing.of(self._services.settings, self.rate_hz, self._start.encoding),
             quality=self.quality,
             on_heard=self._on_heard,
             answers=self._answers,
@@ -167,7 +172,7 @@ class Call:
             metrics=self._services.metrics,
             log=self.log,
             relay=self._services.settings.instance,
-            rate_hz=self._rate_hz,
+            rate_hz=self.rate_hz,
             asked_for=self._asked_for,
             tracing=self._services.tracing,
         )
@@ -181,6 +186,8 @@ class Call:
             every_s=self._services.settings.progress_s,
             state=self._so_far,
             log=self.log,
+            take=self._commands.take,
+            commands=self._commands.as_json,
         )
 
     def _so_far(self) -> Event:
@@ -197,7 +204,7 @@ class Call:
             uplink=self._uplink,
             outbox=Outbox(self.log),
             tools=Tools([transfer_tool(self._hand_over.request), ambience_tool(self.change_ambience)]),
-            own_tools=self._services.lineup.own_tools,
+            own_tools=self.lineup.own_tools,
             hand_over=self._hand_over,
             transcript=self.transcript,
             answers=self._answers,
@@ -234,15 +241,15 @@ class Call:
 
     async def _converse(self) -> None:
         if self._spec is None:
-            known = ", ".join(agent.alias for agent in self._services.lineup.roster)
+            known = ", ".join(agent.alias for agent in self.lineup.roster)
             self._refuse(EndReason.UNKNOWN_AGENT, f"no agent {self._asked_for[:80]!r}: expected one of {known}")
         elif self._start.rate_hz not in exotel.LINE_RATES:
             expected = f"expected one of {sorted(exotel.LINE_RATES)}"
             self._refuse(EndReason.UNSUPPORTED_FORMAT, f"line at {self._start.rate_hz} Hz: {expected}")
         else:
-            lineup = self._services.lineup
-            apology = lineup.sounds.apology(self._spec, self._rate_hz)
-            await self._conversation.run(lineup.roster.chain(self._spec.alias), apology)
+            lineup = self.lineup
+            apology = lineup.sounds.apology(self._spec, self.rate_hz)
+            await self.conversation.run(lineup.roster.chain(self._spec.alias), apology)
 
     def _refuse(self, reason: EndReason, detail: str) -> None:
         self._report.refused(reason, detail)
@@ -251,7 +258,7 @@ class Call:
     # --- what its parts say ---
 
     def _agent_defect(self, error: Exception) -> None:
-        self._conversation.defect(error)
+        self.conversation.defect(error)
 
     def _defect(self, error: BaseException) -> None:
         """A mistake of ours: this call is handed over, the others don't notice."""
@@ -261,12 +268,12 @@ class Call:
     def _on_heard(self, utterance: str, heard_ms: int, interrupted: bool) -> None:
         self.transcript.heard(utterance, heard_ms, interrupted=interrupted)
         if not interrupted:
-            self._conversation.heard(utterance)
+            self.conversation.heard(utterance)
 
     # --- ending ---
 
     async def _close_for_transfer(self) -> None:
-        await self._conversation.close()
+        await self.conversation.close()
 
     async def _finish(self, reason: EndReason, detail: str, pacing: "asyncio.Task[None]") -> None:
         self._pacer.settle()
@@ -276,7 +283,7 @@ class Call:
         self.quality.unknown_events = self._line.unknown_events
         if self._services.calls.get(self._start.call_sid) is self:
             del self._services.calls[self._start.call_sid]
-        await self._report.ended(reason, detail, self._hand_over.transfer)
+        await self._report.ended(reason, detail, self._hand_over.transfer, self._commands.as_json())
         if not pacing.done():  # the ambience went on while the event was stored: the line must not sound dead
             await self._pacer.fade_out()
         await self._tasks.stop()

@@ -1,6 +1,7 @@
 """What the outside is told of a call: its events, metrics and log lines."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -105,12 +106,14 @@ class CallReport:
             "ambience": {"enabled": ambience.enabled, "volume": ambience.volume} if ambience else None,
         }
 
-    async def ended(self, reason: EndReason, detail: str, transfer: Transfer | None) -> None:
+    async def ended(
+        self, reason: EndReason, detail: str, transfer: Transfer | None, commands: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
         """The stream is over. Returns when that is stored, or on its way: what Exotel does next may depend on it."""
         self.announce()
         last = self._facts.agents[-1].agent if self._facts.agents else None
         vendor = last.vendor if last else "none"
-        event = self._ended_event(reason, detail, transfer)
+        event = {**self._ended_event(reason, detail, transfer), "commands": list(commands)}
         self._metrics.call_ended(vendor, reason, self._quality)
         self._log.happened(
             "call_ended",

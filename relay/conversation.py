@@ -17,6 +17,7 @@ from relay.sounds import Apology
 
 AT_ONCE: Final = 2.0  # seconds: an agent that refuses sooner may only have been busy
 RETRY_PAUSE: Final = 1.0
+SWITCHED: Final = "switched"  # an agent's end: somebody wanted another
 _FOR_GOOD: Final = re.compile(r"http_(3\d\d|40[0-4])|unsupported_format")
 """Reasons of a refusal that asking again won't change: a wrong key, an agent that is not there."""
 
@@ -30,22 +31,46 @@ class Conversation:
         self._new_session = new_session
         self._loop = asyncio.get_running_loop()
         self._leg: AgentLeg | None = None
+        self._wanted: list[AgentSpec] = []
+        self._giving_up = False
 
     async def run(self, chain: list[AgentSpec], apology: Apology | None) -> None:
         """Talk to the first agent that can be had; when the last one fails, say so and hand the call over."""
+        while chain:
+            self._wanted = []
+            if await self._try(chain):
+                return
+            chain = self._wanted
+        self._giving_up = True
+        await self._give_up(apology)
+
+    def switch(self, chain: list[AgentSpec], by: str) -> bool:
+        """The first of `chain` that can be had takes over now. False: no agent is tried any more."""
+        if self._giving_up:
+            return False
+        self._wanted = chain
+        if self._leg is not None:
+            self._leg.end(Ended(by_agent=False, reason=SWITCHED, detail=by))
+        return True
+
+    async def _try(self, chain: list[AgentSpec]) -> bool:
+        """Whether the call is over; if not, none of `chain` could be had or kept, or others are wanted."""
         retry: AgentSpec | None = None
         for spec in chain:
             ended, refused_at_once = await self._talk(spec)
             if await self._is_over(ended):
-                return
+                return True
+            if self._wanted:
+                return False
             if refused_at_once and retry is None and not _FOR_GOOD.fullmatch(ended.reason):
                 retry = spec
-        if retry is not None:
-            await asyncio.sleep(RETRY_PAUSE)
-            ended, _ = await self._talk(retry)
-            if await self._is_over(ended):
-                return
-        await self._give_up(apology)
+        if retry is None:
+            return False
+        await asyncio.sleep(RETRY_PAUSE)
+        if self._wanted:
+            return False
+        ended, _ = await self._talk(retry)
+        return await self._is_over(ended)
 
     async def close(self) -> None:
         """Nothing more will be said: let the caller hear the rest, then close for the hand-over to a human."""
@@ -136,7 +161,7 @@ class Conversation:
                 entry.ended(parts.facts.now(), "stopped")
                 await self._close_session(session)
         self._note_end(entry, ended)
-        if ended.reason == FLOOD:
+        if ended.reason in {FLOOD, SWITCHED}:
             parts.pacer.interrupt()  # nobody wants to hear minutes of it, and the next agent has to be heard
         # a dead agent may take seconds to close, and the caller is waiting for the next one
         closing = self._close_session(session)
@@ -155,16 +180,17 @@ class Conversation:
     def _note_end(self, entry: AgentEntry, ended: Ended) -> None:
         parts, spec = self._parts, entry.agent
         entry.ended(parts.facts.now(), ended.reason, ended.detail)
+        failed = not ended.by_agent and ended.reason != SWITCHED
         parts.log.happened(
-            "agent_ended" if ended.by_agent else "agent_failed",
+            "agent_failed" if failed else "agent_ended",
             f"agent {spec.alias} ended: {ended.reason} {ended.detail}".strip(),
-            level=logging.INFO if ended.by_agent else logging.WARNING,
+            level=logging.WARNING if failed else logging.INFO,
             agent=spec.alias,
             vendor=spec.vendor,
             reason=ended.reason,
             conversation_id=entry.conversation_id,
         )
-        if not ended.by_agent:
+        if failed:
             parts.pacer.tear()
             parts.metrics.agent_failed.labels(spec.vendor, ended.reason).inc()
             parts.announce()

@@ -1,47 +1,24 @@
-"""An operator's hand on running calls: authorise, parse, find the calls, apply, record (design D10).
+"""An operator's hand on the calls of this relay, over HTTP: authorise, parse, find the calls, apply, record (D10).
 
-What can be done is a table of actions. An agent does the same to its own call with a tool (relay.tools).
+What can be done is a table of actions (relay.actions); a call on whichever relay is reached by command (docs/live.md).
 """
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from common.credentials import bearer_matches
-from relay.control import AmbienceChange
+from relay.actions import ACTIONS, Action, NotDoneError
 from relay.server import REQUEST_PATIENCE
 
 if TYPE_CHECKING:
     from relay.call import Call
 
-Apply = Callable[["Call"], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One row. `parse` reads the request and raises ValueError for what makes no sense; `state`: what a call has."""
-
-    name: str
-    path: str
-    parse: Callable[[Mapping[str, Any]], Apply]
-    state: Callable[["Call"], Any]
-
-
-def _ambience(body: Mapping[str, Any]) -> Apply:
-    change = AmbienceChange.parse(body)
-    return lambda call: call.change_ambience(change)
-
-
-def _ambience_now(call: "Call") -> dict[str, Any] | None:
-    track = call.playout.ambience
-    return {"enabled": track.enabled, "volume": track.volume} if track else None
-
-
-ACTIONS = (Action("ambience", "/bg-sound", _ambience, _ambience_now),)
+_BY: Final = "an operator"
 
 
 class LiveControl:
@@ -52,8 +29,8 @@ class LiveControl:
         self._calls = calls
 
     def routes(self) -> list[web.RouteDef]:
-        """A route for each action: GET shows, POST does it to one call or to all."""
-        return [route for action in ACTIONS for route in self._routes_of(action)]
+        """A route for each action with a path: GET shows, POST does it to one call or to all."""
+        return [route for action in ACTIONS if action.path for route in self._routes_of(action)]
 
     def _routes_of(self, action: Action) -> list[web.RouteDef]:
         async def show(request: web.Request) -> web.Response:
@@ -79,7 +56,7 @@ class LiveControl:
         try:
             async with asyncio.timeout(REQUEST_PATIENCE):
                 body = await request.json(loads=json.loads)
-            apply = action.parse(body if isinstance(body, dict) else {})
+            apply = action.parse(body if isinstance(body, dict) else {}, _BY)
         except TimeoutError:
             return _error(408, f"expected the body within {REQUEST_PATIENCE:g} s")
         except (ValueError, RecursionError) as error:
@@ -91,7 +68,8 @@ class LiveControl:
             return _error(404, "no such call on this relay")
         chosen = [self._calls[call_sid]] if call_sid is not None else list(self._calls.values())
         for call in chosen:
-            apply(call)
+            with suppress(NotDoneError):  # all calls were meant, and some have nothing to change
+                await apply(call)
             call.log.happened("control", f"an operator changed the {action.name}", action=action.name)
         return web.json_response({"updated_calls": len(chosen)})
 

@@ -35,6 +35,7 @@ class EndReason(StrEnum):
     TIME_LIMIT = "time_limit"
     SHUTDOWN = "shutdown"
     REPLACED = "replaced"
+    OPERATOR_ENDED = "operator_ended"
 
     @property
     def ended_by(self) -> str:
@@ -49,6 +50,7 @@ _ENDED_BY: Final = {
     EndReason.REPLACED: "line",
     EndReason.AGENT_ENDED: "agent",
     EndReason.TRANSFERRED: "agent",
+    EndReason.OPERATOR_ENDED: "operator",
 }
 
 
@@ -272,6 +274,7 @@ def record_of(ended: Mapping[str, Any]) -> dict[str, Any]:
         **{side: to_e164(ended[side]) or ended[side] or None for side in ("from", "to")},
         "transfer": {"state": "requested", **transfer, "attempts": []} if transfer else None,
         "tools": ended.get("tools", []),
+        "commands": ended.get("commands", []),
         "analysis": None,
         "streams": [],
         "sources": ["relay"],

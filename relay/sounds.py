@@ -22,7 +22,8 @@ APOLOGY_TEXT: Final = "We are sorry. Our assistant is not available at the momen
 
 @dataclass(frozen=True, slots=True)
 class Apology:
-    """What a caller hears whom no agent can take: its words for the record, and pcm at the line's rate."""
+    """Recorded speech, such as what a caller hears whom no agent can take: words for the record, and pcm at the line's
+    rate."""
 
     text: str
     pcm: bytes
@@ -33,6 +34,7 @@ class Sounds:
 
     def __init__(self, settings: Settings, roster: Roster, before: "Sounds | None" = None) -> None:
         self._settings = settings
+        self._roster = roster
         pushed, pushed_before = settings.pushed, before._settings.pushed if before else {}
         ambiences: Mapping[str, Ambience] = before._ambiences if before else {}
         apologies: Mapping[str, dict[int, Apology]] = before._apologies if before else {}
@@ -40,6 +42,7 @@ class Sounds:
         names |= {TYPING for agent in roster if agent.typing_volume}
         self._ambiences: dict[str, Ambience] = _read(names, Ambience.load, pushed, ambiences, pushed_before)
         names = {settings.fallback_speech, *(agent.fallback_speech for agent in roster)} - {"", NONE}
+        names |= set(roster.announcements.values())
         self._apologies: dict[str, dict[int, Apology]] = _read(names, _load, pushed, apologies, pushed_before)
 
     def ambience(self, agent: AgentSpec, rate_hz: int, call_sid: str = "") -> AmbienceTrack | None:
@@ -61,6 +64,11 @@ class Sounds:
         duck_db = self._settings.ambience_duck_db if agent.duck_db is None else agent.duck_db
         loop = self._ambiences[TYPING].at(rate_hz)
         return AmbienceTrack(loop, agent.typing_volume, enabled=False, duck_db=duck_db)
+
+    def announcement(self, name: str, rate_hz: int) -> Apology | None:
+        """None: there is none of this name."""
+        file = self._roster.announcements.get(name)
+        return self._apologies[file][rate_hz] if file else None
 
     def apology(self, agent: AgentSpec, rate_hz: int) -> Apology | None:
         """What is said to the caller when no agent is left; None: nothing."""

@@ -111,7 +111,7 @@ COLUMNS: Final = (
     Column("agent", Kind.TEXT, "alias of the last agent", _text("agent", "alias")),
     Column("vendor", Kind.TEXT, "its vendor", _text("agent", "vendor")),
     Column("failovers", Kind.WHOLE, "agents that failed and were replaced", _failovers),
-    Column("ended_by", Kind.TEXT, "caller, agent, relay or line", _text("ended_by")),
+    Column("ended_by", Kind.TEXT, "caller, agent, relay, line or operator", _text("ended_by")),
     Column("end_reason", Kind.TEXT, "as in contracts.md", _text("end_reason")),
     Column("transfer_state", Kind.TEXT, "requested, answered, busy, …; empty without one", _text("transfer", "state")),
     Column("transfer_target", Kind.TEXT, "the target's name", _text("transfer", "target")),

@@ -68,6 +68,7 @@ def fold(call_sid: str, pieces: Pieces) -> Document:
         "transfer": transfer_of(pieces),
         "analysis": next((result["analysis"] for result in reversed(results) if result.get("analysis")), None),
         "tools": [use for stream in streams for use in without_places(objects(stream.told, "tools"))],
+        "commands": [one for stream in streams for one in without_places(objects(stream.told, "commands"))],
         "quality": (main.last.get("quality") if main else None) or None,
         "streams": sorted(pieces.streams, key=encode),
         "sources": sorted(

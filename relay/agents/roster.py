@@ -18,6 +18,9 @@ answer_seconds = 12                # … or leaves a caller who has spoken witho
 fallback_speech = "sounds/sorry.wav"   # spoken when no agent is left, before the call is handed over
 options = { region = "india" }     # what the vendor's module knows
 # tools.NAME = { … }               # HTTP tools of your own, see relay/agents/own_tools.py
+
+[announcements]                    # what an operator may have said to a caller (docs/live.md)
+hold_on = "sounds/hold-on.wav"
 """
 
 import tomllib
@@ -57,9 +60,13 @@ class AgentSpec:
 class Roster:
     """All configured agents, by alias."""
 
-    def __init__(self, agents: Mapping[str, AgentSpec], default: str) -> None:
+    def __init__(
+        self, agents: Mapping[str, AgentSpec], default: str, announcements: Mapping[str, str] | None = None
+    ) -> None:
         self._agents = dict(agents)
         self.default = default
+        self.announcements = dict(announcements or {})
+        """Name → sound file of what an operator may have said to a caller."""
 
     def __iter__(self) -> Iterator[AgentSpec]:
         return iter(self._agents.values())
@@ -110,7 +117,7 @@ class Roster:
         default = content.get("default", next(iter(agents)))
         if not isinstance(default, str) or default not in agents:
             raise SettingError("AGENTS_FILE", path, f"default to be one of {', '.join(agents)}")
-        return cls(agents, default)
+        return cls(agents, default, _announcements(path, content.get("announcements", {})))
 
 
 _Kind = tuple[type, ...]
@@ -135,6 +142,12 @@ _KINDS: Mapping[str, _Kind] = {
     "tools": _TABLE,
 }
 _WORDS: Mapping[_Kind, str] = {_STRING: "string", _NUMBER: "number", _TABLE: "table"}
+
+
+def _announcements(path: str, table: Any) -> dict[str, str]:
+    if not isinstance(table, dict) or not all(isinstance(file, str) and file for file in table.values()):
+        raise SettingError("AGENTS_FILE", path, "[announcements] to be a table of names and sound files")
+    return table
 
 
 def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> AgentSpec:

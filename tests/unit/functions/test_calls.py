@@ -41,6 +41,12 @@ def test_what_tools_were_asked_is_kept_of_every_stream():
     assert record(calls.ended())["tools"] == []
 
 
+def test_what_was_done_to_a_call_is_kept():
+    done = {"id": "c1", "do": "note", "by": "asha", "at": rfc3339(STARTED), "outcome": "done", "detail": ""}
+    assert record(calls.ended(commands=[{**done, "index": 0}]))["commands"] == [done]
+    assert record(calls.ended())["commands"] == []
+
+
 def test_which_version_of_the_agents_file_a_call_began_with():
     made = record(calls.started(agents_version="7-3fa9c1d02b6e"), calls.ended(agents_version="7-3fa9c1d02b6e"))
     assert made["agents_version"] == "7-3fa9c1d02b6e"
@@ -52,7 +58,7 @@ def test_every_key_of_the_contract_is_there_even_when_nothing_is_known():
         *("schema", "call_sid", "stream_sid", "conversation_id", "agent", "agents", "agents_version"),
         *("from", "to"),
         *("started_at", "ended_at", "duration_s", "ended_by", "end_reason", "end_detail"),
-        *("turns", "tools", "transfer", "analysis", "quality", "streams", "sources"),
+        *("turns", "tools", "commands", "transfer", "analysis", "quality", "streams", "sources"),
     }
 
 
