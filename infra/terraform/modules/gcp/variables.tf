@@ -199,7 +199,7 @@ variable "agents_file" {
   default     = ""
 
   validation {
-    condition     = var.agents_file == "" || fileexists(var.agents_file)
+    condition     = var.agents_file == "" ? true : fileexists(var.agents_file)
     error_message = "agents_file: expected the path of a file, from the folder of these files."
   }
 }

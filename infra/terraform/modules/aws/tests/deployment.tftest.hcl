@@ -152,6 +152,10 @@ variables {
 
 run "three_settings_are_enough" {
   assert {
+    condition     = length(aws_s3_object.agents) == 0
+    error_message = "Nobody's agents' file is put into the bucket unasked."
+  }
+  assert {
     condition     = output.media_url == "wss://d111111abcdef8.cloudfront.net/media"
     error_message = "Without a domain the Voicebot URL is CloudFront's own name."
   }
@@ -257,6 +261,12 @@ run "what_can_be_chosen" {
     transfer_targets              = { sales = "+918047100001,+918047100002" }
     transfer_team_1_number        = "+918047100003"
     access_logs                   = true
+    agents_file                   = "versions.tf"
+  }
+
+  assert {
+    condition     = one(aws_s3_object.agents).key == "config/agents/seed.toml" && one(aws_s3_object.agents).content == file("versions.tf")
+    error_message = "The agents' file is put where no push writes."
   }
 
   assert {

@@ -36,6 +36,10 @@ variables {
 
 run "defaults" {
   assert {
+    condition     = length(google_storage_bucket_object.agents) == 0
+    error_message = "Nobody's agents' file is put into the bucket unasked."
+  }
+  assert {
     condition     = google_cloud_run_v2_service.relay.location == "asia-south1"
     error_message = "The default region is Mumbai."
   }
@@ -145,6 +149,15 @@ run "size_and_retention" {
     delete_records         = true
     sweep_minutes          = 60
     alarm_email            = "oncall@example.in"
+    agents_file            = "versions.tf"
+  }
+  assert {
+    condition     = one(google_storage_bucket_object.agents).name == "config/agents/seed.toml" && one(google_storage_bucket_object.agents).content == file("versions.tf")
+    error_message = "The agents' file is put where no push writes."
+  }
+  assert {
+    condition     = contains(one(google_storage_bucket.records.lifecycle_rule[0].condition).matches_prefix, "logs/") && contains(one(google_storage_bucket.records.lifecycle_rule[0].condition).matches_prefix, "callers/") && !contains(one(google_storage_bucket.records.lifecycle_rule[0].condition).matches_prefix, "config/")
+    error_message = "Records go in time; the agents' file stays."
   }
   assert {
     condition     = google_cloud_run_v2_service.relay.template[0].max_instance_request_concurrency == 250 && one([for env in google_cloud_run_v2_service.relay.template[0].containers[0].env : env.value if env.name == "MAX_CALLS"]) == "250"
