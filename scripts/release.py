@@ -8,6 +8,7 @@ from pathlib import Path
 from common import __version__
 
 ROOT = Path(__file__).parent.parent
+SBOMS = ROOT / "build/sbom"
 LAST = ROOT / "tests/fixtures/releases/last.toml"
 
 
@@ -17,10 +18,12 @@ def git(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-def problem(changelog: str, tags: list[str], changes: str) -> str:
+def problem(changelog: str, tags: list[str], changes: str, sboms: list[str]) -> str:
     """Why there can be no release now; empty when there can."""
     if changes:
         return "the tree has changes that are not committed"
+    if not sboms:
+        return "build/sbom has no bill of materials: run make release, which makes them"
     if f"v{__version__}" in tags:
         return f"v{__version__} is tagged already: raise the version in common/__init__.py"
     if not re.search(rf"^## {re.escape(__version__)} - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE):
@@ -31,7 +34,8 @@ def problem(changelog: str, tags: list[str], changes: str) -> str:
 def main() -> int:
     """Exit status 2 when something is missing; then nothing was changed."""
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    if why := problem(changelog, git("tag").split(), git("status", "--porcelain")):
+    sboms = sorted(str(path.relative_to(ROOT)) for path in SBOMS.glob("*.cdx.json"))
+    if why := problem(changelog, git("tag").split(), git("status", "--porcelain"), sboms):
         print(f"release: {why}", file=sys.stderr)
         return 2
     commit = git("rev-parse", "--short=12", "HEAD")
@@ -40,6 +44,7 @@ def main() -> int:
     LAST.write_text(f'{comment}\nversion = "{__version__}"\ncommit = "{commit}"\n', encoding="utf-8")
     git("commit", "--message", f"Play the next code against release {__version__}", str(LAST))
     print(f"v{__version__} is {commit}. Publish it: git push --follow-tags")
+    print("Attach the bills of materials to it:", *sboms)
     return 0
 
 

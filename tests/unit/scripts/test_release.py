@@ -7,24 +7,26 @@ import pytest
 from common import __version__
 from scripts.release import ROOT, problem
 
+SBOMS = ["build/sbom/relay.cdx.json"]
 GOOD = f"# Changelog\n\n## {__version__} - 2026-12-01\n"
 
 
 def test_a_release_may_go():
-    assert problem(GOOD, ["v0.0.1"], "") == ""
+    assert problem(GOOD, ["v0.0.1"], "", SBOMS) == ""
 
 
 @pytest.mark.parametrize(
-    ("changelog", "tags", "changes", "says"),
+    ("changelog", "tags", "changes", "sboms", "says"),
     [
-        (GOOD, [], " M README.md", "not committed"),
-        (GOOD, [f"v{__version__}"], "", "is tagged already"),
-        (f"## {__version__} - unreleased\n", [], "", "has no heading"),
-        ("", [], "", "has no heading"),
+        (GOOD, [], " M README.md", SBOMS, "not committed"),
+        (GOOD, [f"v{__version__}"], "", SBOMS, "is tagged already"),
+        (f"## {__version__} - unreleased\n", [], "", SBOMS, "has no heading"),
+        ("", [], "", SBOMS, "has no heading"),
+        (GOOD, [], "", [], "no bill of materials"),
     ],
 )
-def test_what_is_missing_is_named(changelog, tags, changes, says):
-    assert says in problem(changelog, tags, changes)
+def test_what_is_missing_is_named(changelog, tags, changes, sboms, says):
+    assert says in problem(changelog, tags, changes, sboms)
 
 
 def test_the_changelog_names_the_version_that_the_code_has():
