@@ -1,6 +1,7 @@
 """`python -m relay`: read the settings, serve until told to stop, drain, leave."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -32,6 +33,9 @@ async def serve(settings: Settings) -> None:
         raise unusable(error, settings.host, settings.port) from error
     port = serving.addresses[0][1]
     log.info("listening on port %d", port, extra={"event": "listening", "port": port})
+    # What was made to start is not looked through by every full collection: each stood still for all calls meanwhile.
+    gc.collect()
+    gc.freeze()
     ends = [asyncio.create_task(event.wait()) for event in (stop, app[RELAY].leave)]
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     for waiting in ends:

@@ -65,7 +65,8 @@ class EchoGuard:
         self._log = log
         self._loop = asyncio.get_running_loop()
         self._played = LineTape(rate_hz, _TAPE_SECONDS)
-        self._heard = LineTape(rate_hz, _TAPE_SECONDS)
+        self._heard = LineTape(rate_hz, LOOK_SECONDS)
+        self._reach = round(_TAPE_SECONDS * rate_hz)
         self._meter = EchoMeter(rate_hz)
         self._gate: EchoGate | None = None
         self._refused = False
@@ -87,9 +88,11 @@ class EchoGuard:
         """The line plays `sound` (pcm) from `at` on, which may be a moment away; `speech`: an agent speaks in it."""
         if self._mode == "off":
             return
-        self._played.write(sound, self._played.place(at))
+        end = at + len(sound) / pcm.SAMPLE_BYTES / self._rate_hz
+        if self._wanted(end):
+            self._played.write(sound, self._played.place(at))
         if speech:
-            self._speech_until = at + len(sound) / pcm.SAMPLE_BYTES / self._rate_hz
+            self._speech_until = end
 
     def cut(self, at: float) -> None:
         """From `at` on the line plays nothing of what it was sent."""
@@ -112,13 +115,23 @@ class EchoGuard:
         if self._idle and self.echo is not None:  # it may have moved meanwhile
             self._next_look = self._end
         self._idle = False
-        self._heard.write(sound, first)
+        if self._wanted(now):
+            self._heard.write(sound, first)
         if self._end >= self._next_look:
             await self._look()
         if self._gate is None:
             return sound
         hold = max(0, round((self._delay() - MARGIN_SECONDS) * self._rate_hz))
         return await self._off_loop(self._gate.process, sound, self._played.read(first - hold, samples))
+
+    def _wanted(self, at: float) -> bool:
+        """Whether anybody is going to look at what was played or heard then: mostly nothing was found so far."""
+        return (
+            self._gate is not None
+            or self._meter.suspected is not None
+            or self._meter.echo is not None
+            or at * self._rate_hz >= self._next_look - self._reach
+        )
 
     def close(self, quality: Quality) -> None:
         """The call is over: note what was found of echo."""
@@ -134,8 +147,10 @@ class EchoGuard:
             self._pool.leave()
 
     async def _look(self) -> None:
-        known = self.echo
-        found = await self._off_loop(self._meter.look, *self._meter.sides(self._played, self._heard, self._end))
+        known = found = self.echo
+        sides = self._meter.sides(self._played, self._heard, self._end)
+        if self._meter.worth_a_look(*sides):
+            found = await self._off_loop(self._meter.look, *sides)
         self._looks += 1
         eager = next((seconds for up_to, seconds in _LOOKS if self._looks < up_to), _SELDOM_SECONDS)
         pause = eager if found is None else _SELDOM_SECONDS if self._meter.settled else _UNSETTLED_SECONDS

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -58,8 +58,7 @@ class Start:
     parameters_dropped: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Media:
+class Media(msgspec.Struct, frozen=True, gc=False):
     """Caller audio. `pcm`: s16le mono at the line's rate, even length. `timestamp_ms`: since the stream began.
 
     `chunk` counts these messages.
@@ -113,13 +112,31 @@ class Malformed:
 
 Event = Connected | Start | Media | Dtmf | Mark | Clear | Stop | Unknown | Malformed
 
+
+class _Sound(msgspec.Struct, gc=False):
+    payload: bytes  # base64, which msgspec reads in less than half the time that binascii takes, and not less strictly
+    timestamp: Any = None
+    chunk: Any = None
+
+
+class _MediaMessage(msgspec.Struct, gc=False):
+    media: _Sound
+    event: Literal["media"]
+
+
+_decode_media: Final = msgspec.json.Decoder(_MediaMessage).decode
 _decode_json: Final = msgspec.json.Decoder().decode
-_quote: Final = msgspec.json.Encoder().encode
+_quote: Final = msgspec.json.Encoder().encode  # of bytes: their base64
 _NUMBER: Final = re.compile(r"\s*(\d+)")
 
 
 def decode(text: bytes, encoding: LineEncoding = LineEncoding.PCM) -> Event:
     """One inbound text message as an event. `encoding`: what the stream's `start` said of its media. Never raises."""
+    try:  # 50 of these a second and call
+        sound = _decode_media(text).media
+        return _media(sound.payload, sound.timestamp, sound.chunk, encoding)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # another message, or one that is not quite right: what is wrong with it is said below
     try:
         message = _decode_json(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -127,8 +144,8 @@ def decode(text: bytes, encoding: LineEncoding = LineEncoding.PCM) -> Event:
     if type(message) is not dict:
         return Malformed("expected a JSON object")
     event = message.get("event")
-    if event == "media":  # 50 of these a second and call
-        return _media(message.get("media"), encoding)
+    if event == "media":
+        return _loose_media(message.get("media"), encoding)
     reader = _READERS.get(event) if isinstance(event, str) else None
     if reader is None:
         return Unknown(event[:40]) if isinstance(event, str) else Malformed("expected a string under 'event'")
@@ -136,16 +153,21 @@ def decode(text: bytes, encoding: LineEncoding = LineEncoding.PCM) -> Event:
     return reader(message, body if isinstance(body, dict) else {})
 
 
-def _media(media: Any, encoding: LineEncoding) -> Event:
+def _loose_media(media: Any, encoding: LineEncoding) -> Event:
+    """Of a message that is written a little differently."""
     try:
         pcm = binascii.a2b_base64(media["payload"], strict_mode=True)
     except (TypeError, KeyError, ValueError):
         return Malformed("media: expected base64 under 'media.payload'")
+    return _media(pcm, media.get("timestamp"), media.get("chunk"), encoding)
+
+
+def _media(pcm: bytes, timestamp: Any, chunk: Any, encoding: LineEncoding) -> Event:
     if encoding is not LineEncoding.PCM:
         pcm = _TO_PCM[encoding](pcm)
     elif len(pcm) % 2:
         return Malformed(f"media: expected whole 16-bit samples, got {len(pcm)} bytes")
-    return Media(pcm, _integer(media.get("timestamp")), _integer(media.get("chunk")))
+    return Media(pcm, _integer(timestamp), _integer(chunk))
 
 
 def _start(message: dict[str, Any], start: dict[str, Any]) -> Event:
@@ -249,6 +271,8 @@ def _text(source: Mapping[str, Any], *keys: str) -> str:
 
 def _integer(value: Any) -> int | None:
     """A number that may be text with a unit behind it, such as "8000Hz"."""
+    if type(value) is str and len(value) < 13 and value.isdecimal():  # two of these with every frame
+        return int(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return int(value) if abs(value) < _BIGGEST else None
     found = _NUMBER.match(value) if isinstance(value, str) and len(value) < 20 else None
@@ -256,7 +280,7 @@ def _integer(value: Any) -> int | None:
 
 
 _MEDIA: Final = (
-    b'{"event":"media","sequence_number":"%d","stream_sid":%b,"media":{"chunk":"%d","timestamp":"%d","payload":"%b"}}'
+    b'{"event":"media","sequence_number":"%d","stream_sid":%b,"media":{"chunk":"%d","timestamp":"%d","payload":%b}}'
 )
 
 
@@ -287,7 +311,7 @@ class Encoder:
             self._stream_sid,
             self._chunk,
             timestamp,
-            binascii.b2a_base64(pcm, newline=False),
+            _quote(pcm),
         )
 
     def mark(self, name: str) -> bytes:

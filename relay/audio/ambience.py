@@ -75,7 +75,11 @@ class Loop:
     def _around(sound: pcm.Samples, start: int, count: int) -> pcm.Samples:
         if start + count <= len(sound):
             return sound[start : start + count]
-        return np.take(sound, range(start, start + count), mode="wrap")
+        parts, left = [sound[start:]], start + count - len(sound)
+        while left > 0:
+            parts.append(sound[:left])
+            left -= len(sound)
+        return np.concatenate(parts)
 
 
 class Ambience:

@@ -18,6 +18,7 @@ from relay.audio.voice import SPEECH_DB, block_levels
 LEAST_DELAY: Final = 0.04
 MOST_DELAY: Final = 1.0
 LOOK_SECONDS: Final = 1.0
+_COMPARED_HZ: Final = 4000  # a voice is below 2 kHz, and half as many samples cost less than half
 _SURE: Final = 10.0  # a peak of so many times the spread of all places; two voices reach 9.5
 _FAINTEST_DB: Final = -42.0  # nobody hears it
 _LOUDEST_DB: Final = 6.0  # … and that would be no echo but another sound
@@ -45,7 +46,8 @@ class EchoMeter:
         self._rate_hz = rate_hz
         self._look = round(LOOK_SECONDS * rate_hz)
         self._reach = round(MOST_DELAY * rate_hz)
-        self._size = 1 << (self._look + self._reach - 1).bit_length()
+        self._step = rate_hz // _COMPARED_HZ
+        self._size = 1 << ((self._look + self._reach) // self._step - 1).bit_length()
         self._seen: NDArray[np.complex128] = np.zeros(self._size // 2 + 1, dtype=np.complex128)
         self._candidate: float | None = None
         self._levels: deque[float] = deque(maxlen=_LEVELS)
@@ -66,30 +68,36 @@ class EchoMeter:
         first = end - self._look
         return played.read(first - self._reach, self._look + self._reach), heard.read(first, self._look)
 
-    def look(self, played: pcm.Samples, heard: pcm.Samples) -> Echo | None:
-        """Compare two `sides`. Returns what is known by now."""
-        levels = block_levels(played[self._reach // 2 :], self._rate_hz)
+    def worth_a_look(self, played: pcm.Samples, heard: pcm.Samples) -> bool:
+        """Whether the agent speaks in these `sides`, and anything is heard. Mostly not: most callers listen."""
         back = block_levels(heard, self._rate_hz)
-        if np.mean(levels >= SPEECH_DB) < _LOUD_SHARE or np.mean(back >= _AUDIBLE_DB) < _BACK_SHARE:
-            return self.echo
-        cross = np.fft.rfft(heard.astype(np.float32), self._size) * np.conj(
-            np.fft.rfft(played.astype(np.float32), self._size)
-        )
-        kept = _FORGET if self.echo is None else 0.0  # one that is known is looked for anew: it may have moved
-        self._seen = kept * self._seen + cross / (np.abs(cross) + 1e-3)
+        if np.count_nonzero(back >= _AUDIBLE_DB) < _BACK_SHARE * len(back):
+            return False
+        levels = block_levels(played[self._reach // 2 :], self._rate_hz)
+        return bool(np.count_nonzero(levels >= SPEECH_DB) >= _LOUD_SHARE * len(levels))
+
+    def look(self, played: pcm.Samples, heard: pcm.Samples) -> Echo | None:
+        """Compare two `sides` that are worth it. Returns what is known by now."""
+        cross = np.fft.rfft(self._fewer(played), self._size)
+        np.conj(cross, out=cross)
+        cross *= np.fft.rfft(self._fewer(heard), self._size)
+        cross /= np.abs(cross) + 1e-3
+        self._seen *= _FORGET if self.echo is None else 0.0  # one that is known is looked for anew: it may have moved
+        self._seen += cross
         places = np.fft.irfft(self._seen, self._size)
         # The tape of what was played begins `reach` earlier: that delay is place 0, and shorter ones wrap to the end.
-        delays = np.concatenate([places[-self._reach :], places[:1]])
-        least = round(LEAST_DELAY * self._rate_hz)
+        reach, look = self._reach // self._step, self._look // self._step
+        delays = places[-reach:]
+        least = round(LEAST_DELAY * self._rate_hz) // self._step
         best = least + int(np.argmax(delays[least:]))
-        level_db = self._level_db(played, heard, best)
+        level_db = self._level_db(played, heard, best * self._step)
         # An agent that repeats the caller is alike too, but later: what comes before it was played is no echo of it.
-        earlier = places[-self._reach - self._look + 1 : -self._reach + least].max()
+        earlier = places[-reach - look + 1 : -reach + least].max()
         likely = delays[best] >= max(_SURE * float(np.std(delays)), earlier)
         if not likely or not _FAINTEST_DB <= level_db <= _LOUDEST_DB:
             self._candidate = None
             return self.echo
-        delay, before = best / self._rate_hz, self._candidate
+        delay, before = best * self._step / self._rate_hz, self._candidate
         self._candidate = delay
         if before is not None and abs(delay - before) <= _SAME:
             if self.echo is not None and abs(delay - self.echo.delay) > _SAME:
@@ -97,6 +105,11 @@ class EchoMeter:
             self._levels.append(level_db)
             self.echo = Echo(delay, round(float(np.median(self._levels)), 1))
         return self.echo
+
+    def _fewer(self, sound: pcm.Samples) -> NDArray[np.float64]:
+        """At _COMPARED_HZ, by sums of neighbours."""
+        sums: NDArray[np.float64] = np.add.reduce(sound.reshape(-1, self._step), axis=1, dtype=np.float64)
+        return sums
 
     def _level_db(self, played: pcm.Samples, heard: pcm.Samples, delay: int) -> float:
         """How loud it comes back, by the middle one of the loud blocks: the caller speaks in some."""

@@ -1,8 +1,12 @@
 """What one side of a line sounded like lately, by time: so that two sides can be laid side by side."""
 
+from typing import Final
+
 import numpy as np
 
 from relay.audio import pcm
+
+_AT_ONCE: Final = 8  # frames that wait to be laid down: together they cost little more than one
 
 
 class LineTape:
@@ -13,6 +17,7 @@ class LineTape:
         self._size = round(seconds * rate_hz)
         self._sound = np.zeros(self._size, dtype=np.int16)
         self._end = 0  # of what was written, in samples of the clock
+        self._waiting: list[tuple[int, bytes]] = []
 
     def place(self, at: float) -> int:
         """The sample of the clock at that time."""
@@ -20,8 +25,28 @@ class LineTape:
 
     def write(self, sound: bytes, first: int) -> None:
         """`sound` (pcm) begins at sample `first`. What lies between it and the end so far was silence."""
-        samples = pcm.samples(sound)[-self._size :]
-        end = first + len(samples)
+        self._waiting.append((first, sound))
+        if len(self._waiting) >= _AT_ONCE:
+            self._lay_down()
+
+    def _lay_down(self) -> None:
+        """What waits, in runs without a break."""
+        waiting, self._waiting = self._waiting, []
+        run: list[bytes] = []
+        begin = end = 0
+        for first, sound in waiting:
+            if run and first != end:
+                self._write(pcm.samples(b"".join(run)), begin)
+                run = []
+            if not run:
+                begin = first
+            run.append(sound)
+            end = first + len(sound) // pcm.SAMPLE_BYTES
+        if run:
+            self._write(pcm.samples(b"".join(run)), begin)
+
+    def _write(self, samples: pcm.Samples, first: int) -> None:
+        samples, end = samples[-self._size :], first + len(samples)
         if end <= self._end - self._size:
             return
         if first > self._end:
@@ -31,16 +56,21 @@ class LineTape:
 
     def cut(self, at: int) -> None:
         """From sample `at` on nothing was played after all."""
+        self._lay_down()
         if at < self._end:
             self._put(np.zeros(min(self._end - at, self._size), dtype=np.int16), self._end)
             self._end = at
 
     def read(self, first: int, count: int) -> pcm.Samples:
         """`count` samples from `first` on; silence where nothing is known."""
+        self._lay_down()
         sound = np.zeros(count, dtype=np.int16)
         low, high = max(first, self._end - self._size), min(first + count, self._end)
         if low < high:
-            sound[low - first : high - first] = np.take(self._sound, range(low, high), mode="wrap")
+            start, until = low % self._size, low - first
+            head = min(high - low, self._size - start)  # not by np.take, which counts through a range: 1 ms
+            sound[until : until + head] = self._sound[start : start + head]
+            sound[until + head : high - first] = self._sound[: high - low - head]
         return sound
 
     def _put(self, samples: pcm.Samples, end: int) -> None:

@@ -5,8 +5,9 @@ import gc
 import ssl
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import trustme
 
@@ -34,7 +35,7 @@ async def measure(
         load = Load(case.audio, samples)
         trust, certificate = _tls(Path(scratch)) if case.tls else (None, None)
         agent_port = await load.listen(certificate)
-        subject = _subject(case, agent_port, python, Path(scratch), trust, log)
+        subject = subject_of(case, agent_port, python, Path(scratch), trust, log)
         try:
             await subject.ready()
             await load.place(_WARM_UP_CALLS, subject.port, "/media", within_s=0.1)
@@ -69,14 +70,24 @@ async def measure(
     )
 
 
-def _subject(case: Case, agent_port: int, python: str, scratch: Path, trust: Path | None, log: Path) -> Subject:
+def subject_of(
+    case: Case,
+    agent_port: int,
+    python: str,
+    scratch: Path,
+    trust: Path | None,
+    log: Path,
+    *,
+    under: Sequence[str] = (),
+    environ: Mapping[str, str] = MappingProxyType({}),
+) -> Subject:
+    """The process that `case` is about. `under`: a command that runs it, as a profiler."""
     port = free_port()
     host = f"{'s' if case.tls else ''}://localhost:{agent_port}"
-    environ = {"SSL_CERT_FILE": str(trust)} if trust else {}
+    environ = {**environ, **({"SSL_CERT_FILE": str(trust)} if trust else {})}
     if case.bare:
-        return Subject(
-            [python, "-m", "tests.bench.bare", str(port), f"ws{host}/", str(case.frame_ms)], environ, port, log
-        )
+        probe = [*under, python, "-m", "tests.bench.bare", str(port), f"ws{host}/", str(case.frame_ms)]
+        return Subject(probe, environ, port, log)
     environ |= {
         "HOST": "127.0.0.1",
         "PORT": str(port),
@@ -90,7 +101,7 @@ def _subject(case: Case, agent_port: int, python: str, scratch: Path, trust: Pat
     }
     if case.ambience:
         environ["BACKGROUND_SOUND_FILE"] = "office"
-    return Subject([python, "-m", "relay"], environ, port, log)
+    return Subject([*under, python, "-m", "relay"], environ, port, log)
 
 
 def _tls(scratch: Path) -> tuple[Path, ssl.SSLContext]:

@@ -38,9 +38,9 @@ class Subject:
         """For a profiler."""
         return self._process.pid
 
-    async def ready(self) -> None:
+    async def ready(self, within_s: float = _START_LIMIT) -> None:
         """Wait until it takes calls."""
-        async with asyncio.timeout(_START_LIMIT):
+        async with asyncio.timeout(within_s):
             while not await self._answers():
                 if self._process.poll() is not None:
                     raise RuntimeError(f"{self._process.args} stopped at once, see {self._log}")

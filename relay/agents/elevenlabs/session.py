@@ -1,7 +1,6 @@
 """A conversation with an ElevenLabs agent (elevenlabs.md, part A)."""
 
 import asyncio
-import binascii
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -39,7 +38,7 @@ from relay.agents.seam import (
     Working,
     aside,
 )
-from relay.agents.session import SocketSession
+from relay.agents.session import SocketSession, encode
 from relay.agents.socket import AgentSocket, Closed
 from relay.agents.vendor import Agent
 from relay.outgoing import RedirectError, whole
@@ -88,7 +87,7 @@ class ElevenLabsSession(SocketSession):
 
     async def send_audio(self, data: bytes) -> None:
         """Caller audio; silence counts as audio, sixty seconds without end the conversation."""
-        await self._open_socket.send(b'{"user_audio_chunk":"%b"}' % binascii.b2a_base64(data, newline=False))
+        await self._open_socket.send(b'{"user_audio_chunk":%b}' % encode(data))
 
     async def send_keys(self, keys: str) -> None:
         """As a message of the caller's: the socket has no event for keys (elevenlabs.md A7.3)."""

@@ -1,6 +1,5 @@
 """Gemini Live over its WebSocket (other-agents.md B3). One conversation may take several sockets, one after another."""
 
-import binascii
 from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final
@@ -89,8 +88,7 @@ class GeminiSession(SocketSession):
     async def send_audio(self, data: bytes) -> None:
         """As realtime input."""
         await self._open_socket.send(
-            b'{"realtimeInput":{"audio":{"mimeType":"audio/pcm;rate=16000","data":"%b"}}}'
-            % binascii.b2a_base64(data, newline=False)
+            b'{"realtimeInput":{"audio":{"mimeType":"audio/pcm;rate=16000","data":%b}}}' % encode(data)
         )
 
     async def send_keys(self, keys: str) -> None:

@@ -1,6 +1,5 @@
 """A conversation with OpenAI Realtime (other-agents.md B1)."""
 
-import binascii
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -38,7 +37,7 @@ from relay.agents.seam import (
     TurnFailed,
     UtteranceDone,
 )
-from relay.agents.session import FunctionCall, SocketSession
+from relay.agents.session import FunctionCall, SocketSession, encode
 from relay.agents.socket import AgentSocket
 from relay.agents.vendor import Agent, Configure, api_key, read_options
 from relay.budget import joined
@@ -95,8 +94,7 @@ class OpenAISession(SocketSession):
 
     async def send_audio(self, data: bytes) -> None:
         """Append to the input buffer; the server finds the turns in it."""
-        audio = binascii.b2a_base64(data, newline=False)
-        await self._open_socket.send(b'{"type":"input_audio_buffer.append","audio":"%b"}' % audio)
+        await self._open_socket.send(b'{"type":"input_audio_buffer.append","audio":%b}' % encode(data))
 
     async def send_keys(self, keys: str) -> None:
         """As a message of the caller's."""

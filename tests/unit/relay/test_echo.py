@@ -85,7 +85,8 @@ def looks(played, heard):
     for first in range(0, len(played) - RATE, RATE):
         for tape, sound in zip(tapes, (played, heard), strict=True):
             tape.write(sound[first : first + RATE].tobytes(), first)
-        found.append(meter.look(*meter.sides(*tapes, first + RATE)))
+        sides = meter.sides(*tapes, first + RATE)
+        found.append(meter.look(*sides) if meter.worth_a_look(*sides) else meter.echo)
     return found
 
 

@@ -1,0 +1,129 @@
+"""`python -m tests.bench.instructions`: what the relay costs above the bare probe, on a machine that has other work.
+
+Instructions are counted (valgrind's callgrind), which other processes can't change, and CPU time beside them, which
+they can, though not by much in a ratio of runs that take turns. Both need a subject that is never late. So its time
+and the load's pass more slowly (slow_clock.c): a second of a call takes as long as it must. What the kernel does for
+a system call is not among the instructions; it is in the CPU time, and most of it is the same for both.
+"""
+
+import argparse
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+import uvloop
+
+from tests.bench.figures import Case, Samples
+from tests.bench.load import Load
+from tests.bench.measure import subject_of
+
+_PLACING_S = 1.0
+_SETTLE_S = 1.5
+_STARTS_WITHIN_S = 60.0  # under valgrind, on a busy machine
+SHIM = Path(__file__).with_name("slow_clock.c")
+
+
+def build(folder: Path) -> Path:
+    """The library to preload."""
+    library = folder / "slow_clock.so"
+    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", library, SHIM, "-ldl"], check=True)
+    return library
+
+
+def slowed(library: str, slower: int) -> dict[str, str]:
+    """Environment of a process for which time passes so slowly."""
+    return {"LD_PRELOAD": library, "SLOWER": str(slower)}
+
+
+async def count(case: Case, window_s: float, *, library: str, slower: int, out: Path, callgrind: bool) -> float:
+    """Of one run: millions of instructions, or milliseconds of CPU, per second of one call."""
+    found = out / f"callgrind.{'probe' if case.bare else 'relay'}.{case.frame_ms}"
+    valgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={found}"]
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        load = Load(case.audio, Samples())
+        subject = subject_of(
+            case,
+            await load.listen(None),
+            sys.executable,
+            Path(scratch),
+            None,
+            out / "subject.log",
+            under=valgrind if callgrind else (),
+            environ=slowed(library, slower),
+        )
+        try:
+            await subject.ready(_STARTS_WITHIN_S)
+            await load.place(case.calls, subject.port, "/media", within_s=_PLACING_S)
+            await asyncio.sleep(_SETTLE_S)
+            if callgrind:
+                os.kill(subject.pid, signal.SIGUSR2)
+            before, began = subject.cpu_s(), asyncio.get_running_loop().time()
+            await asyncio.sleep(window_s)
+            cpu_s, elapsed = subject.cpu_s() - before, asyncio.get_running_loop().time() - began
+            if callgrind:
+                os.kill(subject.pid, signal.SIGUSR2)
+                await asyncio.sleep(0.1)
+            await load.hang_up()
+        finally:
+            await load.close()
+            await subject.stop()
+    if not callgrind:
+        return cpu_s * 1000 / elapsed / case.calls
+    total = re.search(r"^totals: (\d+)", found.read_text(), re.MULTILINE)
+    return int(total[1]) / 1e6 / elapsed / case.calls
+
+
+async def run(args: argparse.Namespace) -> None:
+    """Relay and probe in turn, as often as asked, and what came of it."""
+    print("| frames | | relay | probe | relay : probe |\n|---|---|--:|--:|--:|")
+    for frame_ms in args.frame_ms:
+        sides = [Case(args.calls, audio=args.audio, frame_ms=frame_ms, bare=bare) for bare in (False, True)]
+        for what, times in (("million instructions", args.counted), ("CPU ms", args.timed)):
+            pairs = [
+                [
+                    await count(
+                        case,
+                        args.window,
+                        library=os.environ["LD_PRELOAD"],
+                        slower=int(os.environ["SLOWER"]),
+                        out=args.out,
+                        callgrind=what == "million instructions",
+                    )
+                    for case in sides
+                ]
+                for _ in range(times)
+            ]
+            if pairs:
+                relay, probe = (median(pair[side] for pair in pairs) for side in (0, 1))
+                ratio = median(one / other for one, other in pairs)
+                print(f"| {frame_ms} ms | {what} | {relay:.2f} | {probe:.2f} | {ratio:.2f} |", flush=True)
+
+
+def main() -> None:
+    """Read the command line; begin again with slow time."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.instructions", description=__doc__)
+    parser.add_argument("--calls", type=int, default=10)
+    parser.add_argument("--frame-ms", type=int, nargs="+", default=[40, 100])
+    parser.add_argument("--audio", default="pcm_8000")
+    parser.add_argument("--window", type=float, default=4, help="seconds of a call that are measured")
+    parser.add_argument("--counted", type=int, default=1, help="pairs of runs whose instructions are counted")
+    parser.add_argument("--timed", type=int, default=0, help="pairs of runs whose CPU time is taken")
+    parser.add_argument("--slower", type=int, default=30, help="how much more slowly time passes")
+    parser.add_argument("--out", type=Path, default=Path("out/bench"))
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    if "SLOWER" not in os.environ:
+        again = [sys.executable, "-m", "tests.bench.instructions", *sys.argv[1:]]
+        os.execve(sys.executable, again, {**os.environ, **slowed(str(build(args.out).resolve()), args.slower)})
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(args))
+
+
+if __name__ == "__main__":
+    main()

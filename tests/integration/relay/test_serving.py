@@ -1,0 +1,36 @@
+"""`python -m relay` as a process of its own would run it, from its start to SIGTERM."""
+
+import asyncio
+import gc
+import os
+import signal
+import urllib.request
+
+from relay.__main__ import serve
+from relay.settings import Settings
+from sim.processes import free_port
+
+
+async def test_what_was_made_to_start_is_not_collected_over_and_over(tmp_path):
+    """A full collection went through 57,000 objects that nobody will ever free, and every call waited for it."""
+    port = free_port()
+    environ = {
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "ELEVENLABS_AGENT_ID": "a",
+        "STORE": f"file:{tmp_path}",
+        "DRAIN_SECONDS": "0",
+    }
+    serving = asyncio.create_task(serve(Settings.from_env(environ)))
+    try:
+        async with asyncio.timeout(10):
+            while not gc.get_freeze_count():
+                assert not serving.done(), serving.exception()
+                await asyncio.sleep(0)
+        answer = await asyncio.to_thread(urllib.request.urlopen, f"http://127.0.0.1:{port}/health")
+        assert answer.status == 200
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(10):
+            await serving
+    finally:
+        gc.unfreeze()
