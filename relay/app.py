@@ -29,6 +29,7 @@ from relay.media import MediaSocket
 from relay.metrics import Metrics
 from relay.operating import Operating
 from relay.outgoing import outgoing
+from relay.recording.recordings import Recordings
 from relay.records import EndReason
 from relay.retirement import Retirement
 from relay.services import Services
@@ -37,6 +38,7 @@ from relay.task_protection import TaskProtection
 from relay.tracing import CallTracing
 from relay.watch import Watch
 
+_EVENTS_LAST: Final = 3.0  # of that, for the events that tell what became of recordings
 _SHUTDOWN_GRACE: Final = 9.0  # for the hand-overs and their events: Cloud Run kills ten seconds after SIGTERM
 
 
@@ -68,6 +70,9 @@ class Relay:
         metrics.watch("relay_calls_max", "MAX_CALLS", lambda: settings.max_calls)
         metrics.watch("relay_draining", "1 while no new calls are taken", lambda: self.draining)
         metrics.watch("relay_events_pending", "Events not yet delivered", lambda: self.services.events.pending)
+        metrics.watch(
+            "relay_recordings_pending", "Recordings of calls that are over, not yet uploaded", self._recordings_pending
+        )
         metrics.watch("relay_playout_queued_seconds", "Agent speech waiting to be played, all calls", self._queued_s)
 
     # --- lifecycle ---
@@ -82,6 +87,7 @@ class Relay:
                 else FolderDestination(settings.store)
             )
             echo_pool = self._echo_pool()
+            recordings = Recordings(http, events, settings.events_url, self.metrics)
             self.lineup.connect(http, public, self.rest_calls)
             self.services = Services(
                 settings=settings,
@@ -90,6 +96,7 @@ class Relay:
                 metrics=self.metrics,
                 calls=self.calls,
                 echo_pool=echo_pool,
+                recordings=recordings,
                 tracing=self._tracing,
             )
             self._protection = TaskProtection(http, settings.ecs_agent_uri)
@@ -105,7 +112,8 @@ class Relay:
                 yield
             await self._protection.close()
             echo_pool.close()
-            await events.drain(max(0.0, self._leave_by - asyncio.get_running_loop().time()))
+            await recordings.drain(self._time_left(_EVENTS_LAST))
+            await events.drain(self._time_left())
             if self._tracing is not None:
                 await asyncio.to_thread(self._tracing.close)
 
@@ -121,6 +129,9 @@ class Relay:
             http, settings.agents_url, settings.events_secret, relay=_name(settings), every_s=settings.agents_every_s
         )
         return AgentUpdates(source, settings, self.metrics, self.lineup, serve)
+
+    def _time_left(self, less: float = 0.0) -> float:
+        return max(0.0, self._leave_by - less - asyncio.get_running_loop().time())
 
     def _echo_pool(self) -> EchoPool:
         pool, watch = EchoPool(self.settings.echo_calls), self.metrics.watch
@@ -161,6 +172,9 @@ class Relay:
     def taking_calls(self) -> bool:
         """Whether new calls are meant for this relay: not while it drains or is retired. It may be full."""
         return not self.draining and not self.retirement.retired
+
+    def _recordings_pending(self) -> int:
+        return self.services.recordings.pending
 
     def _queued_s(self) -> float:
         return sum(call.queued_s for call in self.calls.values())

@@ -29,6 +29,7 @@ from relay.logs import CallLog
 from relay.outbox import Outbox
 from relay.pacer import Pacer
 from relay.progress import Progress
+from relay.recording.recorder import Recorder, RecordMode
 from relay.records import CallFacts, EndReason, Quality
 from relay.services import Services
 from relay.tasks import Tasks
@@ -100,12 +101,14 @@ class Call:
         parts = self.parts = self._parts()
         self.conversation = Conversation(parts, self._call_info(), new_session)
         self._caller = Caller(line, parts, self.conversation, LineCheck(rate_hz, start.encoding), self.end)
+        self._recorder: Recorder | None = None
 
     # --- from outside ---
 
     async def run(self) -> None:
         """The whole call. Returns when its event is stored, or on its way, and the line is closed."""
         self._register()
+        self.record(self._spec.record if self._spec else "off")
         limit = self._loop.call_later(self._services.settings.max_call_s, self.end, EndReason.TIME_LIMIT, "")
         reading = self._tasks.spawn(self._caller.run())
         pacing = self._tasks.spawn(self._pacer.run())
@@ -134,6 +137,27 @@ class Call:
         if self.playout.ambience is not None:
             change.apply(self.playout.ambience)
             self._pacer.wake()
+
+    def record(self, mode: RecordMode) -> None:
+        """Record this call so from now on, as its agent or a look-up wants it; what was recorded otherwise is dropped.
+
+        The caller is not in it before the agent is let on the line.
+        """
+        if self._recorder is not None and self._recorder.mode == mode:
+            return
+        if self._recorder is not None:
+            self._recorder.discard()
+        self._recorder = None
+        if mode != "off" and self._spec is not None:
+            self._recorder = self._services.recordings.begin(
+                self.facts,
+                self.rate_hz,
+                mode,
+                self.log,
+                mask_keys=self._spec.mask_keys,
+                pause_on_keys=self._spec.record_pause_on_keys,
+            )
+        self._uplink.recorder = self._pacer.recorder = self._caller.recorder = self._recorder
 
     @property
     def queued_s(self) -> float:
@@ -248,6 +272,8 @@ class Call:
             self._refuse(EndReason.UNSUPPORTED_FORMAT, f"line at {self._start.rate_hz} Hz: {expected}")
         else:
             lineup = self.lineup
+            if self._recorder is not None:
+                self._recorder.let_caller_in()
             apology = lineup.sounds.apology(self._spec, self.rate_hz)
             await self.conversation.run(lineup.roster.chain(self._spec.alias), apology)
 
@@ -277,6 +303,8 @@ class Call:
 
     async def _finish(self, reason: EndReason, detail: str, pacing: "asyncio.Task[None]") -> None:
         self._pacer.settle()
+        if self._recorder is not None and pacing.done():
+            self._recorder.stop()  # the line has gone: what was on its way is not heard any more
         self._report.measure(self._answers, self._uplink.meter, self.playout.ambience)
         self._echo.close(self.quality)
         self.quality.malformed = self._line.malformed
@@ -287,5 +315,7 @@ class Call:
         if not pacing.done():  # the ambience went on while the event was stored: the line must not sound dead
             await self._pacer.fade_out()
         await self._tasks.stop()
+        if self._recorder is not None:
+            self._services.recordings.end(self._recorder, self.facts, self.log)
         last = self.facts.agents[-1] if self.facts.agents and reason is EndReason.AGENT_FAILED else None
         await self._line.close(reason=f"{reason} {last.agent.vendor} {last.end_reason}" if last else reason)

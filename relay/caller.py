@@ -11,6 +11,7 @@ from relay.conversation import Conversation
 from relay.keypad import Keypad
 from relay.line import Line
 from relay.line_check import LineCheck
+from relay.recording.recorder import Recorder
 from relay.records import EndReason
 
 
@@ -29,6 +30,7 @@ class Caller:
         self._keypad = Keypad(self._send_keys)
         self._keys_allowed = Allowance("keys", per_s=20, burst=200)
         self._stopped = False
+        self.recorder: Recorder | None = None
 
     async def run(self) -> None:
         """Everything the line says; once stopped, only that it ends."""
@@ -52,6 +54,8 @@ class Caller:
                 case exotel.Dtmf(digit):
                     parts.quality.dtmf += 1
                     parts.answers.keys(self._loop.time())
+                    if self.recorder is not None:
+                        self.recorder.key(digit)
                     self._press(digit)
                 case exotel.Clear():
                     parts.pacer.interrupt()

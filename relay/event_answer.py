@@ -3,13 +3,16 @@
 Pure. A key that is not known is ignored, one of the wrong kind counts as absent: the answer can be of another release.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Final
 
 from common.layout import is_id
 
+MOST_UPLOADS: Final = 16
+MOST_HEADERS: Final = 16
+LONGEST_URL: Final = 4096  # characters
 MOST_COMMANDS: Final = 20  # in one answer; what is beyond comes again with the next
 
 
@@ -28,6 +31,15 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class UploadLeave:
+    """Leave to put one piece of a recording into the store. `url` may be relative to the address of the event."""
+
+    piece: int
+    url: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class EventAnswer:
     """`accepted`: of a transfer that was asked for, None where the answer does not say; `refusal`: why not.
 
@@ -40,6 +52,7 @@ class EventAnswer:
     progress: int | None = None
     watched: bool = False
     commands: tuple[Command, ...] = ()
+    uploads: tuple[UploadLeave, ...] = ()
 
 
 def read_answer(answer: Mapping[str, Any]) -> EventAnswer:
@@ -53,7 +66,27 @@ def read_answer(answer: Mapping[str, Any]) -> EventAnswer:
         progress=progress if isinstance(progress, int) and not isinstance(progress, bool) and progress >= 0 else None,
         watched=answer.get("watched") is True,
         commands=tuple(_commands(commands if isinstance(commands, list) else [])),
+        uploads=tuple(_uploads(answer.get("uploads"))),
     )
+
+
+def _uploads(found: Any) -> Iterator[UploadLeave]:
+    for one in found[:MOST_UPLOADS] if isinstance(found, list) else ():
+        if not isinstance(one, Mapping) or one.get("method") != "PUT":
+            continue
+        piece, url, headers = one.get("piece"), one.get("url"), one.get("headers", {})
+        if type(piece) is not int or not isinstance(url, str) or not 0 < len(url) <= LONGEST_URL:
+            continue
+        if isinstance(headers, Mapping) and len(headers) <= MOST_HEADERS and _are_texts(headers):
+            yield UploadLeave(piece, url, {name.lower(): value for name, value in headers.items()})
+
+
+def _are_texts(headers: Mapping[Any, Any]) -> bool:
+    """Names and values of headers, none of which says how the request itself is sent."""
+    texts = [*headers.keys(), *headers.values()]
+    if not all(isinstance(text, str) and len(text) <= LONGEST_URL and text.isprintable() for text in texts):
+        return False
+    return not {name.lower() for name in headers} & {"host", "content-length", "transfer-encoding", "connection"}
 
 
 def _commands(found: list[Any]) -> list[Command]:

@@ -6,7 +6,7 @@ from typing import Final
 
 PAUSE: Final = 1.5  # seconds without a key that end an entry
 MAX_KEYS: Final = 64
-_END_KEY: Final = "#"
+END_KEY: Final = "#"
 
 
 class Keypad:
@@ -21,7 +21,7 @@ class Keypad:
         """One key of the caller's."""
         self._keys += key
         self.stop()
-        if key == _END_KEY or len(self._keys) >= MAX_KEYS:
+        if key == END_KEY or len(self._keys) >= MAX_KEYS:
             self._flush()
         else:
             self._timer = asyncio.get_running_loop().call_later(PAUSE, self._flush)

@@ -77,6 +77,11 @@ class Lead:
         return min(CEILING_S, max(self._floor_s, self._frame_s + self._line.seconds) + self._loop.seconds)
 
     @property
+    def way_s(self) -> float:
+        """The shortest way there and back of this call, 0.0 before it is known."""
+        return 0.0 if self._base_s == float("inf") else self._base_s
+
+    @property
     def reserve_s(self) -> float:
         """What the line still holds when the next frame is sent."""
         return max(0.0, self.seconds - self._frame_s)

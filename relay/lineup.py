@@ -11,6 +11,7 @@ from typing import Final
 
 import aiohttp
 
+from common.env import SettingError
 from relay.agents import VENDORS
 from relay.agents.roster import AgentSpec, Roster
 from relay.agents.seam import AgentSession
@@ -34,6 +35,10 @@ class Lineup:
         self.settings = settings
         self.roster = roster
         self._agents = {spec.alias: VENDORS[spec.vendor].configure(spec, settings) for spec in roster}
+        recorded = next((spec.alias for spec in roster if spec.record != "off"), None)
+        if recorded is not None and not settings.events_url:
+            expected = f"the address of the functions, which keep the recordings that agents.{recorded}.record asks for"
+            raise SettingError("EVENTS_URL", None, expected)
         for tool in (tool for spec in roster for tool in spec.tools.values()):
             tool.filled_headers(settings.environ)
         self.sounds: Sounds = Sounds(settings, roster, before.sounds if before else None)

@@ -44,6 +44,12 @@ class Metrics:
         self.malformed = Counter(
             "relay_malformed_messages", "Messages that were not understood", registry=self.registry
         )
+        self.recording_pieces = Counter(
+            "relay_recording_pieces",
+            "Pieces of recordings that were kept or dropped",
+            ["outcome"],
+            registry=self.registry,
+        )
         self.frames_in = Counter("relay_frames_in", "Media messages received", registry=self.registry)
         self.frames_out = Counter("relay_frames_out", "Media messages sent", registry=self.registry)
 

@@ -12,6 +12,7 @@ from relay.framing import Framing
 from relay.heard import Heard, HeardCallback
 from relay.lead import Lead
 from relay.line import Line
+from relay.recording.recorder import Recorder
 from relay.records import Quality
 from relay.schedule import Schedule
 
@@ -53,6 +54,7 @@ class Pacer:
         self._waiter: asyncio.Future[None] | None = None
         self._news = False  # since the pacer began to wait
         self._clear_wanted_at: float | None = None
+        self.recorder: Recorder | None = None
         self._endless = False  # what was sent last has ambience, which must not break off
 
     # --- what the call asks for ---
@@ -104,7 +106,10 @@ class Pacer:
         delay_s = self._heard.echoed(name, now)
         if delay_s is None:
             return
-        if moved := self._lead.echoed(delay_s, now):
+        moved = self._lead.echoed(delay_s, now)
+        if self.recorder is not None:
+            self.recorder.echoed(delay_s, moved, self._lead.way_s, self._lead.seconds)
+        if moved:
             self._clock.moved(moved, now)
             self._heard.moved(moved)
             self._schedule.ahead_s = max(0.0, self._schedule.ahead_s + moved)
@@ -194,6 +199,8 @@ class Pacer:
         now = self._loop.time()
         dropped = self._clock.cleared(now)
         self._playout.cut(dropped.edge)
+        if self.recorder is not None:
+            self.recorder.cut(dropped.samples)
         if self._echo is not None:
             self._echo.cut(self._clock.dry_at)
         if self._playout.ambience is not None:
@@ -223,6 +230,9 @@ class Pacer:
         ambience = self._playout.ambience
         self._endless = ambience is not None and not ambience.silent
         self._heard.sent(frame)
-        if self._echo is not None:
+        if self._echo is not None or self.recorder is not None:
             starts_at = self._clock.dry_at - frame.samples / self._framing.rate_hz
+        if self.recorder is not None:
+            self.recorder.heard(frame.pcm, starts_at)
+        if self._echo is not None:
             self._echo.played(frame.pcm, starts_at, speech=bool(frame.spans))

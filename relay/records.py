@@ -223,6 +223,11 @@ class CallFacts:
         """Seconds since `started_at`."""
         return self.since_start_s(self.clock())
 
+    @property
+    def began_at(self) -> float:
+        """`started_at` by the event loop's clock."""
+        return self._began_at
+
     def since_start_s(self, time: float) -> float:
         """`time` of the event loop's clock as seconds since `started_at`."""
         return time - self._began_at
@@ -241,10 +246,10 @@ class CallFacts:
         return entry
 
     def event(self, kind: str, **more: Any) -> dict[str, Any]:
-        """An event as it is posted; `kind` is `started`, `transfer_requested` or `ended`."""
+        """An event as it is posted; `kind` is `started`, `transfer_requested` or `ended`, or a whole type."""
         last = self.agents[-1] if self.agents else None
         return {
-            "type": f"call.{kind}",
+            "type": kind if "." in kind else f"call.{kind}",
             "event_id": uuid.uuid4().hex,
             "call_sid": self.call_sid,
             "stream_sid": self.stream_sid,

@@ -7,6 +7,7 @@ from relay.echo_guard import EchoPool
 from relay.events import Events
 from relay.lineup import Lineup
 from relay.metrics import Metrics
+from relay.recording.recordings import Recordings
 from relay.settings import Settings
 from relay.tracing import CallTracing
 
@@ -24,4 +25,5 @@ class Services:
     metrics: Metrics
     calls: "dict[str, Call]"
     echo_pool: EchoPool
+    recordings: Recordings
     tracing: CallTracing | None = None

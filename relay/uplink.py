@@ -12,6 +12,7 @@ from relay.audio.convert import AudioFormat, Converter
 from relay.audio.loudness import LevelMeter
 from relay.audio.voice import VoiceActivity
 from relay.echo_guard import EchoGuard
+from relay.recording.recorder import Recorder
 from relay.records import Quality
 
 BUFFER_SECONDS: Final = 1.5  # a caller's first words while the agent connects; more would make it answer the past
@@ -46,12 +47,15 @@ class Uplink:
         self._kept: deque[bytes] = deque()
         self._kept_bytes = 0
         self._finished = False
+        self.recorder: Recorder | None = None
 
     async def hear(self, media: exotel.Media) -> None:
         """One inbound frame; what is missing before it is filled first."""
         now = self._loop.time()
         self.meter.hear(media.pcm)
         passed = self._track.arrived(media.pcm, now, media.timestamp_ms, media.chunk)
+        if self.recorder is not None:
+            self.recorder.caller(media.pcm, self._track.missing, now)
         if self._echo is not None and passed:
             passed = (await self._echo.heard(b"".join(passed), now),)
         self.voice.hear(b"".join(passed), now)

@@ -16,6 +16,9 @@ fallback = "night"                 # alias to try when this agent can't be had o
 first_audio_seconds = 8            # … or has not been heard by then; for agents that speak first. Default: no limit
 answer_seconds = 12                # … or leaves a caller who has spoken without an answer for so long; 0: no limit
 fallback_speech = "sounds/sorry.wav"   # spoken when no agent is left, before the call is handed over
+record = "both"                    # a recording of one's own: "off" (the default), "both", "agent" (docs/recordings.md)
+record_pause_on_keys = true        # nothing is recorded while the caller presses keys; default: false
+mask_keys = true                   # no key's tone is kept in a recording; default: false
 options = { region = "india" }     # what the vendor's module knows
 # tools.NAME = { … }               # HTTP tools of your own, see relay/agents/own_tools.py
 
@@ -51,6 +54,9 @@ class AgentSpec:
     echo_guard: Literal["auto", "on", "off"] = "auto"
     fallback: str = ""
     fallback_speech: str = ""
+    record: Literal["off", "both", "agent"] = "off"
+    record_pause_on_keys: bool = False
+    mask_keys: bool = False
     first_audio_s: float | None = None
     answer_s: float = ANSWER_SECONDS
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -124,6 +130,7 @@ _Kind = tuple[type, ...]
 _STRING: _Kind = (str,)
 _NUMBER: _Kind = (int, float)
 _TABLE: _Kind = (dict,)
+_SWITCH: _Kind = (bool,)
 _KINDS: Mapping[str, _Kind] = {
     "vendor": _STRING,
     "id": _STRING,
@@ -138,10 +145,13 @@ _KINDS: Mapping[str, _Kind] = {
     "fallback_speech": _STRING,
     "first_audio_seconds": _NUMBER,
     "answer_seconds": _NUMBER,
+    "record": _STRING,
+    "record_pause_on_keys": _SWITCH,
+    "mask_keys": _SWITCH,
     "options": _TABLE,
     "tools": _TABLE,
 }
-_WORDS: Mapping[_Kind, str] = {_STRING: "string", _NUMBER: "number", _TABLE: "table"}
+_WORDS: Mapping[_Kind, str] = {_STRING: "string", _NUMBER: "number", _TABLE: "table", _SWITCH: "boolean"}
 
 
 def _announcements(path: str, table: Any) -> dict[str, str]:
@@ -157,7 +167,7 @@ def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> A
         kind = _KINDS.get(key)
         if kind is None:
             raise SettingError("AGENTS_FILE", path, f"agents.{alias}.{key} to be one of {', '.join(_KINDS)}")
-        if not isinstance(value, kind) or isinstance(value, bool):
+        if not isinstance(value, kind) or isinstance(value, bool) != (kind is _SWITCH):
             raise SettingError("AGENTS_FILE", path, f"agents.{alias}.{key} to be a {_WORDS[kind]}")
     vendor = table.get("vendor", "elevenlabs")
     try:
@@ -189,6 +199,9 @@ def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> A
         fallback_speech=table.get("fallback_speech", ""),
         first_audio_s=_optional(patience),
         answer_s=float(answer),
+        record=table.get("record", "off"),
+        record_pause_on_keys=table.get("record_pause_on_keys", False),
+        mask_keys=table.get("mask_keys", False),
         options=table.get("options", {}),
         tools=read_own_tools(path, alias, table.get("tools", {})),
     )
@@ -201,6 +214,8 @@ def _check_sound(entry: str, path: str, table: Mapping[str, Any]) -> None:
             raise SettingError("AGENTS_FILE", path, f"{entry}.{key} to be from {low} to {high}")
     if table.get("echo_guard", "auto") not in {"auto", "on", "off"}:
         raise SettingError("AGENTS_FILE", path, f"{entry}.echo_guard to be auto, on or off")
+    if table.get("record", "off") not in {"off", "both", "agent"}:
+        raise SettingError("AGENTS_FILE", path, f"{entry}.record to be off, both or agent")
     if table.get("level", "") not in {"", "auto"}:
         raise SettingError("AGENTS_FILE", path, f'{entry}.level to be "auto" or left out')
     if table.get("level") and table.get("gain_db"):

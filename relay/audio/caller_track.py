@@ -23,7 +23,8 @@ _REMEMBERED: Final = 3  # frames, to conceal from: 60 ms as lines send them
 
 
 class CallerTrack:
-    """One call's inbound frames. `gap_ms`, `lost`: how much was filled so far, and for how many messages."""
+    """One call's inbound frames. `gap_ms`, `lost`: how much was filled so far, and for how many messages; `missing`:
+    samples that were lost before the last one."""
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
@@ -40,13 +41,14 @@ class CallerTrack:
         self._last_at: float | None = None
         self.gap_ms = 0
         self.lost = 0
+        self.missing = 0
 
     def arrived(self, sound: bytes, now: float, timestamp_ms: int | None, chunk: int | None) -> tuple[bytes, ...]:
         """What to pass on for a frame: `sound` itself, and before it what stands in for frames that are missing.
 
         Nothing for a quiet frame that a network held back, in whose place silence was given.
         """
-        samples = len(sound) // pcm.SAMPLE_BYTES
+        samples, self.missing = len(sound) // pcm.SAMPLE_BYTES, 0
         if not samples:
             return ()
         if self._held_back and self._can_go(sound, samples, now):
@@ -56,6 +58,7 @@ class CallerTrack:
         if self._origin is None:
             self._origin = end
         missing = self._missing(timestamp_ms, chunk, (end - self._origin) * 1000) if self._frame else 0
+        self.missing = missing
         if self._waited:
             self._held_back = self._waited > missing
         fill = self._fill(missing, sound)

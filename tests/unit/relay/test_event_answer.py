@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.event_answer import MOST_COMMANDS, Command, EventAnswer, read_answer
+from relay.event_answer import MOST_COMMANDS, Command, EventAnswer, UploadLeave, read_answer
 
 NOTE = {"id": "c1", "do": "note", "by": "asha", "left_s": 28.5, "what": {"text": "the parcel is in Pune"}}
 
@@ -59,3 +59,31 @@ def test_a_command_is_given_once_and_not_without_end():
 def test_texts_are_cut():
     (command,) = read_answer({"commands": [NOTE | {"do": "x" * 100, "by": "y" * 1000, "what": "z"}]}).commands
     assert (len(command.do), len(command.by), command.what) == (40, 100, {})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"method": "POST"},
+        {"piece": "1"},
+        {"piece": True},
+        {"url": ""},
+        {"url": "x" * 5000},
+        {"headers": {"content-length": "7"}},
+        {"headers": {"Host": "elsewhere"}},
+        {"headers": {"a": 7}},
+        {"headers": {"a": "b\r\nc: d"}},
+        {"headers": {f"h{n}": "" for n in range(17)}},
+        {"headers": []},
+    ],
+)
+def test_leave_to_upload_that_makes_no_sense_is_none(wrong):
+    good = {"piece": 1, "method": "PUT", "url": "https://b.example/k", "headers": {"If-None-Match": "*"}}
+    answer = read_answer({"status": "ok", "uploads": [{**good, **wrong}, 7, good]})
+    assert answer.uploads == (UploadLeave(1, "https://b.example/k", {"if-none-match": "*"}),)
+
+
+def test_no_more_leave_than_was_asked_for():
+    one = {"piece": 1, "method": "PUT", "url": "https://b.example/k", "headers": {}}
+    assert len(read_answer({"uploads": [one] * 100}).uploads) == 16
+    assert read_answer({"uploads": "all"}).uploads == ()

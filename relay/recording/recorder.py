@@ -1,0 +1,286 @@
+"""One stream's recording: takes what came and what was sent, places it, and has it written and uploaded in pieces.
+
+The event loop does the arithmetic and keeps half a second of sound; encoding and files are another thread's work.
+Nothing in here may raise into a call, or make it wait.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any, Final, Literal
+
+from common.recording import MOST_PIECES, PIECE_SECONDS
+from relay.audio.pcm import SAMPLE_BYTES
+from relay.keypad import END_KEY, PAUSE
+from relay.recording.placing import PAUSE_S, CallerPlace, HeardPlace, Shift
+from relay.recording.sheets import Sheets
+from relay.recording.spans import Spans
+from relay.recording.uploads import StreamUploads
+
+RecordMode = Literal["off", "both", "agent"]
+
+_BATCH_S: Final = 0.5
+_HOLD_S: Final = 1.5  # so long what is in a piece may still be moved
+_DOUBT_S: Final = 6.0  # … and so long while the network stands still, or has just done so
+_KEY_BEFORE_S: Final = 0.3  # a key that is heard in the caller's sound is heard before its event comes, and after
+_KEY_AFTER_S: Final = 0.3
+_BEHIND: Final = 16  # batches that wait to be written: the disk is stuck, and memory must not grow
+
+
+class Recorder:
+    """`began_at`: when the call began, by the event loop's clock. `executor`: one thread, which works in order.
+
+    The caller's side is silent until `let_caller_in`.
+    """
+
+    def __init__(
+        self,
+        rate_hz: int,
+        mode: Literal["both", "agent"],
+        began_at: float,
+        *,
+        executor: Executor,
+        uploads: StreamUploads,
+        mask_keys: bool = False,
+        pause_on_keys: bool = False,
+        on_defect: Callable[[BaseException], None],
+    ) -> None:
+        self.mode = mode
+        self._rate_hz = rate_hz
+        self._began_at = began_at
+        self._executor = executor
+        self._uploads = uploads
+        self._mask_keys = mask_keys
+        self._pause_on_keys = pause_on_keys
+        self._on_defect = on_defect
+        self._loop = asyncio.get_running_loop()
+        self._caller = CallerPlace(rate_hz)
+        self._heard = HeardPlace(rate_hz)
+        self._channels = 2 if mode == "both" else 1
+        self._right = self._channels - 1
+        self._sheets = Sheets(rate_hz, self._channels)
+        self._size = PIECE_SECONDS * rate_hz
+        self._firsts = [0, 0]
+        self._batches: list[list[bytes]] = [[], []]
+        self._ends = [0, 0]
+        self._writing: deque[Future[None]] = deque()
+        self._next_piece = 0
+        self._next_look = 0.0
+        self._in_doubt_until = 0.0
+        self._caller_from: float | None = None
+        self._caller_silent_until = float("inf")
+        self._key_timer: asyncio.TimerHandle | None = None
+        self._pauses: dict[str, float] = {}
+        self._paused, self._masked = Spans(), Spans()
+        self._closed = False
+        self._end: int | None = None
+
+    # --- what the call says ---
+
+    def caller(self, sound: bytes, missing: int, now: float) -> None:
+        """A frame of the caller's, as it came; `missing`: samples known to have been lost before it."""
+        try:
+            at, end = now - self._began_at, self._caller.end
+            first, shift = self._caller.arrived(len(sound) // SAMPLE_BYTES, missing, at)
+            if self._channels == 2:
+                if shift is not None:
+                    self._move(0, shift, end)
+                if at >= self._caller_silent_until and not self._pauses:
+                    self._add(0, first, sound)
+            if at >= self._next_look:
+                self._look(at)
+        except Exception as error:  # noqa: BLE001 - the call goes on, whatever becomes of its recording
+            self._broke(error)
+
+    def heard(self, sound: bytes, starts_at: float) -> None:
+        """A frame was sent that the line begins to play at `starts_at` by its clock."""
+        try:
+            first = self._heard.sent(len(sound) // SAMPLE_BYTES, starts_at - self._began_at, self._late_s)
+            if not self._pauses:
+                self._add(self._right, first, sound)
+            at = self._loop.time() - self._began_at
+            if at >= self._next_look:
+                self._look(at)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._broke(error)
+
+    def cut(self, samples: int) -> None:
+        """The line was told to drop the last `samples` that it was sent."""
+        end = self._heard.end
+        self._wipe(self._right, self._heard.cut(samples), end)
+
+    def echoed(self, delay_s: float, moved_s: float, way_s: float, lead_s: float) -> None:
+        """As HeardPlace.echoed; `lead_s`: what the line holds ahead of real time."""
+        try:
+            at, end, paused_at = self._at, self._heard.end, self._caller.paused_at
+            stood_still = self._channels == 2 and paused_at is not None and at - paused_at < 3 * _DOUBT_S
+            dry_at = paused_at + lead_s if stood_still and paused_at is not None else None
+            shift, in_doubt = self._heard.echoed(delay_s, moved_s, way_s, at, self._late_s, dry_at)
+            if in_doubt:
+                self._in_doubt_until = at + _DOUBT_S
+            if shift is not None:
+                self._move(self._right, shift, end)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._broke(error)
+
+    def let_caller_in(self) -> None:
+        """From now on the caller is recorded, too: what had to be said before that has been said."""
+        if self._caller_from is None:
+            self._caller_from = self._caller_silent_until = self._at
+
+    def pause(self, why: str) -> None:
+        """Nothing of either side is kept, until nobody wants a pause any more."""
+        at = self._at
+        if not self._pauses:
+            self._wipe(self._right, self._place(at), self._heard.end)  # sent ahead, and yet to be heard
+        self._pauses.setdefault(why, at)
+
+    def resume(self, why: str) -> None:
+        """Whoever wanted a pause for `why` wants it no more."""
+        since = self._pauses.pop(why, None)
+        if since is not None:
+            self._paused.add(_ms(since), _ms(self._at), why)
+
+    def key(self, key: str) -> None:
+        """The caller has pressed a key, which may also be heard as a tone in the caller's sound."""
+        at = self._at
+        if self._mask_keys or self._pause_on_keys:
+            self._wipe(0, self._place(at - _KEY_BEFORE_S), self._caller.end)
+        if self._mask_keys and self._caller_from is not None:
+            self._caller_silent_until = at + _KEY_AFTER_S
+            self._masked.add(_ms(max(0.0, at - _KEY_BEFORE_S)), _ms(at + _KEY_AFTER_S), "key")
+        if self._pause_on_keys:
+            self.pause("keys")
+            if self._key_timer is not None:
+                self._key_timer.cancel()
+            pause_s = _KEY_AFTER_S + (0.0 if key == END_KEY else PAUSE)
+            self._key_timer = self._loop.call_later(pause_s, self.resume, "keys")
+
+    def stop(self) -> None:
+        """The call is over: what came until now is the recording."""
+        if self._end is not None:
+            return
+        at = self._at
+        for why in list(self._pauses):
+            self.resume(why)
+        if self._key_timer is not None:
+            self._key_timer.cancel()
+        self._end = end = max(0, self._place(at))
+        for channel, side in ((0, self._caller.end), (self._right, self._heard.end)):
+            self._flush(channel)
+            self._wipe(channel, end, side)  # sent ahead, and never heard
+        while self._next_piece * self._size < end and not self._closed:
+            self._finish_piece()
+        self._closed = True
+        self._executor.submit(self._sheets.close)
+
+    def discard(self) -> None:
+        """Nothing is to be recorded after all: keep nothing, upload nothing."""
+        self._closed = True
+        self._batches = [[], []]
+        self._executor.submit(self._sheets.close)
+        self._uploads.give_up("not wanted")
+
+    def give_up(self, why: str) -> None:
+        """What is not uploaded yet is dropped."""
+        self._uploads.give_up(why)
+
+    async def result(self) -> dict[str, Any]:
+        """The event's `recording` of a stopped call, once all is uploaded or given up."""
+        self.stop()
+        kept, missing = await self._uploads.close()
+        piece_ms = PIECE_SECONDS * 1000
+        for number, problem in self._sheets.lost.items():
+            missing.add(number * piece_ms, (number + 1) * piece_ms, f"disk: {problem}")
+        return {
+            "mode": self.mode,
+            "rate_hz": self._rate_hz,
+            "channels": self._channels,
+            "duration_ms": _ms((self._end or 0) / self._rate_hz),
+            "caller_from_ms": None if self._caller_from is None or self.mode == "agent" else _ms(self._caller_from),
+            "pieces": kept,
+            "paused": self._paused.as_json(),
+            "masked": self._masked.as_json(),
+            "missing": missing.as_json(),
+        }
+
+    # --- placing and writing ---
+
+    @property
+    def _at(self) -> float:
+        return self._loop.time() - self._began_at
+
+    @property
+    def _late_s(self) -> float:
+        return self._caller.late_s if self._channels == 2 else 0.0
+
+    def _place(self, at: float) -> int:
+        return round((at - self._late_s) * self._rate_hz)
+
+    def _add(self, channel: int, first: int, sound: bytes) -> None:
+        if self._closed:
+            return
+        if first != self._ends[channel]:
+            self._flush(channel)
+            self._firsts[channel] = first
+        self._batches[channel].append(sound)
+        self._ends[channel] = first + len(sound) // SAMPLE_BYTES
+
+    def _flush(self, channel: int) -> None:
+        batch, first = self._batches[channel], self._firsts[channel]
+        self._firsts[channel] = self._ends[channel]
+        if not batch:
+            return
+        self._batches[channel] = []
+        if not self._write(self._sheets.write, channel, first, batch):
+            self._uploads.missing.add(_ms(first / self._rate_hz), _ms(self._ends[channel] / self._rate_hz), "disk")
+
+    def _move(self, channel: int, shift: Shift, end: int) -> None:
+        self._flush(channel)
+        self._write(self._sheets.shift, channel, shift.first, end, shift.by)
+
+    def _wipe(self, channel: int, first: int, end: int) -> None:
+        if max(0, first) < end:
+            self._flush(channel)
+            self._write(self._sheets.silence, channel, max(0, first), end)
+
+    def _write(self, work: Callable[..., None], *args: Any) -> bool:
+        writing = self._writing
+        while writing and writing[0].done():
+            if (error := writing.popleft().exception()) is not None:
+                self._broke(error)
+        if self._closed or (len(writing) >= _BEHIND and work == self._sheets.write):
+            return False
+        writing.append(self._executor.submit(work, *args))
+        return True
+
+    def _look(self, at: float) -> None:
+        """Every half second: write what was gathered, and finish pieces in which nothing will change any more."""
+        self._next_look = at + _BATCH_S
+        self._flush(0)
+        self._flush(self._right)
+        last_at = self._caller.last_at
+        if self._channels == 2 and last_at is not None and at - last_at > PAUSE_S:
+            self._in_doubt_until = at + _DOUBT_S
+        hold_s = _DOUBT_S if at < self._in_doubt_until else _HOLD_S
+        while self._place(at - hold_s) >= (self._next_piece + 1) * self._size and not self._closed:
+            self._finish_piece()
+
+    def _finish_piece(self) -> None:
+        number, self._next_piece = self._next_piece, self._next_piece + 1
+        if number >= MOST_PIECES:
+            self._closed = True
+            return
+        self._uploads.add(number, self._loop.run_in_executor(self._executor, self._sheets.take, number))
+
+    def _broke(self, error: BaseException) -> None:
+        """The recording ends here, the call does not."""
+        if not self._closed:
+            self._closed = True
+            self._uploads.missing.add(_ms(self._at), _ms(self._at), f"defect: {type(error).__name__}")
+            self._on_defect(error)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
