@@ -67,8 +67,9 @@ class LineTape:
         sound = np.zeros(count, dtype=np.int16)
         low, high = max(first, self._end - self._size), min(first + count, self._end)
         if low < high:
+            # not by np.take, which subtracts the size over and over: `low` counts from the start of the machine
             start, until = low % self._size, low - first
-            head = min(high - low, self._size - start)  # not by np.take, which counts through a range: 1 ms
+            head = min(high - low, self._size - start)
             sound[until : until + head] = self._sound[start : start + head]
             sound[until + head : high - first] = self._sound[: high - low - head]
         return sound

@@ -76,6 +76,17 @@ def test_what_was_cleared_is_silence_on_the_tape():
     assert (tape.read(1200, 50) == noise(50, 2)).all()
 
 
+def test_a_tape_is_read_as_fast_on_a_machine_that_has_been_up_for_years():
+    """Each look for an echo took half a second of every call's time after a day, five after ten: the clock's samples
+    were brought into the tape by subtracting its length, over and over. After ten years it never ended.
+    """
+    tape = LineTape(RATE, 2.2)
+    first = tape.place(10 * 365 * 86_400.0)
+    tape.write(noise(RATE).tobytes(), first)
+    tape.write(noise(2 * RATE, 2).tobytes(), first + RATE)  # round the end of the tape
+    assert (tape.read(first + RATE, 2 * RATE) == noise(2 * RATE, 2)).all()
+
+
 # --- finding it ---
 
 
