@@ -62,7 +62,8 @@ VENDORS = {
     "echo": Vendor(None, "pcm_8000", "pcm_8000", {"vendor": "echo"}),
     "bot": Vendor(None, "pcm_16000", "pcm_16000", {"vendor": "bot", "id": "examples.bots.echo:EchoBot"}),
 }
-TALKING = [name for name, vendor in VENDORS.items() if vendor.agent]
+UNLIKE = [name for name in VENDORS if name in HOSTED and not HOSTED[name].codec]
+"""Those that share their messages with no other: one of them may die and another take over."""
 
 
 class VendorLoad(Load):
@@ -238,8 +239,8 @@ async def run(names: list[str], calls: int, window_s: float, repeat: int, *, pai
         costs.append(cells(name, rows))
         print(*costs[-1], flush=True)
     taken = []
-    for second in filter(TALKING.__contains__, names if pairs else ()):
-        for first in (other for other in TALKING if other != second):
+    for second in filter(UNLIKE.__contains__, names if pairs else ()):
+        for first in (other for other in UNLIKE if other != second):
             samples = await failover(first, second, calls, out / "subject.log")
             taken.append(
                 (first, second, percentile(samples.wire, 50), percentile(samples.wire, 99), calls - len(samples.wire))
