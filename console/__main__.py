@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "export": ("console.export.command", "the calls of a period as one table: Parquet, CSV or JSON lines"),
     "forget": ("console.forget.command", "remove everything that is kept of one person, also at ElevenLabs"),
     "export-person": ("console.export_person.command", "everything that is kept of one person, as a zip"),
+    "agents": ("console.agents.command", "change the agents that relays serve, without a deploy, and change them back"),
     "plan": ("console.plan.command", "plan ahead: relays, sessions, and what a month costs on each cloud"),
     "check-bot": ("console.check_bot.command", "call somebody's bot as Exotel or Twilio would, and say what to mend"),
     "replay": ("console.replay.command", "deliver events that a relay gave up on, out of its log"),
@@ -42,6 +43,7 @@ EXTRAS: Final[Mapping[str, str]] = {
     "check-bot": "demo",
     "rehearse": "console",
     "export": "console",
+    "agents": "console",
 }
 """The extra of the package that brings a command's libraries; for all others it is `tools`."""
 

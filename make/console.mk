@@ -49,6 +49,21 @@ SUITE ?= front_desk
 rehearse: $(VENV)/.installed-console ## let rehearsed callers try your agent: SUITE=folder, more in ARGS="--times 5 …" (docs/rehearse.md)
 	@$(CONSOLE) rehearse $(SUITE) $(ARGS)
 
+# Where the versions are kept: STORE=s3://…, or DEPLOYMENT=aws|gcp|local; else data/ (docs/change-an-agent.md).
+WHERE = $(if $(DEPLOYMENT),--deployment $(DEPLOYMENT),$(if $(STORE),--store $(STORE)))
+.PHONY: agents-push agents-pull agents-history agents-rollback
+agents-push: $(VENV)/.installed-console ## let relays serve another agents' file: FILE=agents.toml, NOTE="why", DEPLOYMENT=aws|gcp|local
+	@$(CONSOLE) agents push $(FILE) $(WHERE) $(if $(NOTE),--note "$(NOTE)") $(ARGS)
+
+agents-pull: $(VENV)/.installed-console ## write the agents' file that relays serve to FILE=agents.toml, with its sounds; VERSION=7
+	@$(CONSOLE) agents pull $(FILE) $(WHERE) $(if $(VERSION),--version $(VERSION)) $(ARGS)
+
+agents-history: $(VENV)/.installed-console ## who changed the agents when, and what each relay serves
+	@$(CONSOLE) agents history $(WHERE) $(ARGS)
+
+agents-rollback: $(VENV)/.installed-console ## let relays serve the agents' file from before, or VERSION=7
+	@$(CONSOLE) agents rollback $(VERSION) $(WHERE) $(if $(NOTE),--note "$(NOTE)") $(ARGS)
+
 .PHONY: plan
 plan: $(VENV)/.installed-demo ## relays, sessions and monthly cost: CALLS=5000 a month, MINUTES=3 each; ARGS="--page" for sliders
 	@$(CONSOLE) plan $(if $(CALLS),--calls $(CALLS)) $(if $(MINUTES),--call-minutes $(MINUTES)) $(ARGS)

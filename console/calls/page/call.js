@@ -239,6 +239,7 @@ function facts(record) {
     ["Conversation", record.conversation_id],
     ["Ended by", record.ended_by],
     ["Detail", record.end_detail],
+    ["Agents' file", record.agents_version],
     ["Known from", (record.sources ?? []).join(", ")],
   ];
   const agents = (record.agents ?? []).map((agent) => {

@@ -147,6 +147,7 @@ export interface Record_ {
   from?: string | null;
   to?: string | null;
   agent?: { alias?: string | null; id?: string | null } | null;
+  agents_version?: string | null;
   agents?: { alias?: string; id?: string; end_reason?: string; end_detail?: string }[];
   ended_by?: string | null;
   end_reason?: string | null;
