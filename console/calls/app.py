@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from common.layout import is_id
+from console.calls.costing import Costing
 from console.calls.export import comma_separated, json_lines
 from console.calls.figures import compared, overview
 from console.calls.index import Index
@@ -35,6 +36,7 @@ class Explorer:
     index: Index
     refresh: Refresh
     sounds: Sounds
+    costing: Costing = field(default_factory=Costing)
 
     def routes(self) -> list[web.RouteDef]:
         """Below the page's own address."""
@@ -88,7 +90,10 @@ class Explorer:
 
         def asked() -> dict[str, Any]:
             with self.index.reading() as connection:
-                return overview(connection, wanted, date.today())
+                found = overview(connection, wanted, date.today())
+                shares = self.costing.shares(connection, date.today())
+            priced = {name: self.costing.of_period(found[name], shares) for name in ("now", "before")}
+            return {**found, **priced, "money": self._money(shares is not None)}
 
         return web.json_response(await asyncio.to_thread(asked))
 
@@ -99,17 +104,32 @@ class Explorer:
         def asked() -> dict[str, Any]:
             with self.index.reading() as connection:
                 found = trends(connection, wanted)
-                return {**found, "today": date.today().isoformat(), **compared(connection, wanted, found, pivot)}
+                shares = self.costing.shares(connection, date.today())
+                sides = compared(connection, wanted, found, pivot)
+            priced = {name: self.costing.of_period(side, shares) for name, side in sides.items()}
+            return {**found, "today": date.today().isoformat(), **priced, "money": self._money(shares is not None)}
 
         return web.json_response(await asyncio.to_thread(asked))
 
     async def _call(self, request: web.Request) -> web.StreamResponse:
         call_sid = _call_sid(request)
         numbers = request.query.get("numbers") == "whole"
-        found = await asyncio.to_thread(view, self.source, call_sid, numbers=numbers)
+        found = await asyncio.to_thread(self._view, call_sid, numbers=numbers)
         if found is None:
             raise web.HTTPNotFound(text="There is no such call in this store.")
         return web.json_response(found)
+
+    def _view(self, call_sid: str, *, numbers: bool) -> dict[str, Any] | None:
+        found = view(self.source, call_sid, numbers=numbers)
+        if found is None:
+            return None
+        with self.index.reading() as connection:
+            shares = self.costing.shares(connection, date.today())
+        return {**found, "cost": self.costing.of_call(found["record"], shares) if found["record"] else None}
+
+    def _money(self, with_infrastructure: bool) -> dict[str, Any]:
+        """What sums of money are told in, and whether functions and relay are in them."""
+        return {"currency": self.costing.prices.currency.code, "infrastructure": with_infrastructure}
 
     async def _sent(self, request: web.Request) -> web.StreamResponse:
         """The call as a file to be sent, numbers masked whatever the page shows."""

@@ -10,10 +10,13 @@ import tempfile
 from pathlib import Path
 
 from console.calls.app import PAGE, Explorer
+from console.calls.costing import Costing
 from console.calls.index import Index
 from console.calls.refresh import Refresh
 from console.calls.sound import Sounds
 from console.calls.source import open_source
+from console.costs.of_call import CLOUDS
+from console.costs.prices import load
 from console.web.local_page import open_page, until_interrupted
 from functions.common.store import StoreError
 from sim.processes import ROOT
@@ -35,6 +38,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=ROOT / ".cache" / "console",
         help="folder for the index (default: .cache/console/)",
     )
+    parser.add_argument(
+        "--prices",
+        type=Path,
+        default=os.environ.get("PRICES_FILE") or None,
+        metavar="FILE",
+        help="your own prices, and the currency to tell costs in (docs/console.md; default: PRICES_FILE)",
+    )
+    parser.add_argument(
+        "--cloud",
+        choices=tuple(CLOUDS),
+        default="",
+        help="where functions and relay run, for their share of a call's cost (default: not known)",
+    )
     parser.add_argument("--port", type=int, default=0, help="of the page (default: a free one)")
     parser.add_argument("--no-browser", dest="browser", action="store_false", help="only print the address")
 
@@ -43,9 +59,10 @@ def run(options: argparse.Namespace) -> int:
     """Exit status 2 for a store that can't be looked at."""
     try:
         source = open_source(options.store or latest_store(Path.cwd()))
-        index = Index(source.name, options.index)
+        costing = Costing(load(Path(options.prices) if options.prices else None), options.cloud)
+        index = Index(source.name, options.index, costing.prices)
         with tempfile.TemporaryDirectory(prefix="console-calls-") as cache:
-            explorer = Explorer(source, index, Refresh(source, index), Sounds(source, Path(cache)))
+            explorer = Explorer(source, index, Refresh(source, index), Sounds(source, Path(cache)), costing)
             asyncio.run(_serve(explorer, options))
     except (ValueError, StoreError, OSError, sqlite3.Error) as error:
         print(f"calls: {error}", file=sys.stderr)

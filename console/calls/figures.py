@@ -21,6 +21,8 @@ _COUNTED: Final = {
     "failed": "coalesce(sum(cause <> ''), 0)",
     "judged": "coalesce(sum(success <> ''), 0)",
     "successful": "coalesce(sum(success = 'success'), 0)",
+    "cost_usd": "coalesce(sum(cost_usd), 0)",
+    "cost_unknown": "coalesce(sum(cost_usd IS NULL), 0)",
 }
 """Figure → SQL over `calls`. `handled`: without a human and without a fault."""
 _GROUPS: Final = {"agent": "agent", "called": "called", "end_reason": "end_reason", "success": "success"}
@@ -32,7 +34,7 @@ def figures(connection: sqlite3.Connection, wanted: Filter) -> dict[str, float |
     where, values = _where(wanted)
     sql = f"SELECT {', '.join(_COUNTED.values())} FROM calls {where}"
     found: dict[str, float | None] = dict(
-        zip(_COUNTED, (round(value, 1) for value in connection.execute(sql, values).fetchone()), strict=True)
+        zip(_COUNTED, (round(value, 4) for value in connection.execute(sql, values).fetchone()), strict=True)
     )
     for name in ("answer_ms", "first_audio_ms"):
         measured = [row[0] for row in connection.execute(f"SELECT {name} FROM calls {_and(where, name)}", values)]

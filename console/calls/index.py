@@ -15,8 +15,9 @@ from dataclasses import astuple, fields
 from pathlib import Path
 
 from console.calls.rows import Row
+from console.costs.prices import Prices, load
 
-LAYOUT = "2"
+LAYOUT = "3"
 _COLUMNS = tuple(field.name for field in fields(Row) if field.name not in {"words", "digits"})
 _SCHEMA = f"""
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -37,7 +38,7 @@ CREATE INDEX by_waiting ON calls (started, id) WHERE waiting_since > 0;
 CREATE INDEX by_problem ON calls (started, id) WHERE problem <> '';
 CREATE INDEX trends ON calls (
   day, agent, end_reason, transfer, cause, success, duration_s, first_audio_ms, answer_ms, gaps, interruptions,
-  failovers, hour, called, started
+  failovers, hour, called, started, cost_usd
 );
 CREATE VIRTUAL TABLE words USING fts5 (text, content = '', tokenize = "unicode61 remove_diacritics 2");
 CREATE VIRTUAL TABLE numbers USING fts5 (digits, content = '', tokenize = "trigram");
@@ -47,11 +48,13 @@ CREATE VIRTUAL TABLE numbers USING fts5 (digits, content = '', tokenize = "trigr
 class Index:
     """The index of one store, in `folder`. Readers and the one writer may work at the same time."""
 
-    def __init__(self, source_name: str, folder: Path) -> None:
+    def __init__(self, source_name: str, folder: Path, prices: Prices | None = None) -> None:
         name = hashlib.sha256(source_name.encode()).hexdigest()[:16]
         self.path = folder / f"calls-{name}.sqlite"
         zone = "/".join(time.tzname)  # days are the local ones: another zone has others
-        about = {"layout": LAYOUT, "source": source_name, "zone": zone}
+        self.prices = prices or load()
+        priced = hashlib.sha256(repr(self.prices.sections).encode()).hexdigest()[:16]  # rows hold costs
+        about = {"layout": LAYOUT, "source": source_name, "zone": zone, "prices": priced}
         if self.path.exists() and self._about() != about:
             for left in ("", "-wal", "-shm"):
                 self.path.with_name(self.path.name + left).unlink(missing_ok=True)

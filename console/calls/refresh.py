@@ -77,7 +77,7 @@ class Refresh:
                 bodies = readers.map(self.source.read, (key for key, _ in batch))
                 self.index.put(
                     [
-                        (key, version, row_of(key.removeprefix(_PREFIX).removesuffix(_SUFFIX), body))
+                        (key, version, row_of(key.removeprefix(_PREFIX).removesuffix(_SUFFIX), body, self.index.prices))
                         for (key, version), body in zip(batch, bodies, strict=True)
                         if body is not None
                     ]

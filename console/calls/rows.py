@@ -8,6 +8,8 @@ from common.masking import mask_text
 from common.phone import mask
 from common.times import to_unix
 from console.calls.digits import kept
+from console.costs.of_call import minutes_usd
+from console.costs.prices import Prices
 from console.records.cause import failovers, of_record
 
 SCHEMA = 1
@@ -25,7 +27,8 @@ class Row:
     """One call. `started`: Unix seconds, 0 when not known; `day`, `hour`: where the explorer runs, the hour -1 when
     not known. `cause`, `why`: the kind of its failure and its sentence. `answer_ms`: the median of how long the caller
     waited for an answer. `waiting_since`: Unix seconds since which nobody has picked up a transfer, 0 for none.
-    `problem`: why the record can't be read, as a sentence; then there is little else."""
+    `cost_usd`: of the agent and of Exotel's minutes, None when not known. `problem`: why the record can't be read, as
+    a sentence; then there is little else."""
 
     call_sid: str
     started: float = 0.0
@@ -49,11 +52,12 @@ class Row:
     caller: str = ""
     title: str = ""
     problem: str = ""
+    cost_usd: float | None = None
     words: str = ""
     digits: str = ""
 
 
-def row_of(call_sid: str, body: bytes) -> Row:
+def row_of(call_sid: str, body: bytes, prices: Prices | None = None) -> Row:
     """Never raises: a record that can't be read becomes a row that says so."""
     try:
         record = decode(body)
@@ -95,6 +99,7 @@ def row_of(call_sid: str, body: bytes) -> Row:
         success=text(record, "analysis", "call_successful"),
         caller=mask(text(record, "from")),
         title=mask_text(_title(record, turns))[:TITLE_LENGTH],
+        cost_usd=minutes_usd(record, prices) if prices else None,
         words=" ".join(filter(None, (call_sid, *_sayings(record, turns)))),
         digits=kept(_numbers(record), (text(turn, "text") for turn in turns)),
     )

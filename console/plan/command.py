@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from console.costs.cost import Plan, aws_unit, gcp_unit, plan_aws, plan_gcp
+from console.costs.load import MEASURED, RATES, Load, Measured, busiest_moment
+from console.costs.prices import VENDORS, Prices, load
 from console.plan.app import PAGE, PlanPage
-from console.plan.cost import Plan, aws_unit, gcp_unit, plan_aws, plan_gcp
-from console.plan.load import MEASURED, RATES, Load, Measured, busiest_moment
 from console.plan.planning import Planning, a_call_minute, as_object
 from console.plan.plot import Planner, draw
-from console.plan.prices import VENDORS, Prices, load
 from console.plan.words import NAMES, advice, agent_sessions, assumptions, egress_mbit, unverified
 from console.web.local_page import open_page, until_interrupted
 from console.words import counted
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--aws-memory", type=int, metavar="MIB", help="relay_memory (default: the least with --aws-cpu)"
     )
     parser.add_argument(
-        "--prices", type=Path, metavar="FILE", help="your prices, over those of console/plan/prices.toml"
+        "--prices", type=Path, metavar="FILE", help="your prices, over those of console/costs/prices.toml"
     )
     parser.add_argument("--measured", type=Path, default=MEASURED, metavar="FILE", help="figures of your own machine")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from console.plan.cost import Plan
-from console.plan.load import Load, Measured
+from console.costs.cost import Plan
+from console.costs.load import Load, Measured
+from console.costs.prices import Prices
 from console.plan.plot import Planner
-from console.plan.prices import Prices
 from console.plan.words import NAMES, advice, agent_sessions, assumptions, egress_mbit
 
 

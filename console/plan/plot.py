@@ -9,8 +9,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from console.plan.cost import Plan
-from console.plan.load import MAX_CALLS, Load
+from console.costs.cost import Plan
+from console.costs.load import MAX_CALLS, Load
 from console.plan.words import NAMES
 from console.words import counted
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from console.plan import cost
-from console.plan.cost import Plan
-from console.plan.load import HEADER_BYTES, Load, Measured
-from console.plan.prices import Prices
-from console.plan.sizing import Sizing
+from console.costs import cost
+from console.costs.cost import Plan
+from console.costs.load import HEADER_BYTES, Load, Measured
+from console.costs.prices import Prices
+from console.costs.sizing import Sizing
 from console.words import counted
 
 SPARE_SESSIONS = 0.05

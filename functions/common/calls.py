@@ -67,6 +67,8 @@ def fold(call_sid: str, pieces: Pieces) -> Document:
         "turns": with_offsets(_turns(streams, results), started_at),
         "transfer": transfer_of(pieces),
         "analysis": next((result["analysis"] for result in reversed(results) if result.get("analysis")), None),
+        "charges": _charges(results),
+        "vendor_version": next((said for result in reversed(results) if (said := text(result, "version"))), None),
         "tools": [use for stream in streams for use in without_places(objects(stream.told, "tools"))],
         "commands": [one for stream in streams for one in without_places(objects(stream.told, "commands"))],
         "quality": (main.last.get("quality") if main else None) or None,
@@ -85,6 +87,17 @@ def _results(pieces: Pieces) -> list[Document]:
     for result in sorted(pieces.results, key=_fullness):
         best[text(result, "conversation_id")] = result
     return sorted(best.values(), key=lambda result: (text(result, "started_at"), text(result, "conversation_id")))
+
+
+def _charges(results: list[Document]) -> list[Document]:
+    """What the vendor said it takes, for each conversation of which it said so."""
+    charges = []
+    for result in results:
+        credits_taken, usd = number(result, "credits"), number(result, "usd")
+        if credits_taken is not None or usd is not None:
+            conversation_id = text(result, "conversation_id")
+            charges.append({"conversation_id": conversation_id, "credits": credits_taken, "usd": usd})
+    return charges
 
 
 def _fullness(result: Document) -> tuple[bool, bool, str, bytes]:

@@ -14,6 +14,7 @@ _START = ("metadata", "start_time_unix_secs")
 _DURATION = ("metadata", "call_duration_secs")
 _VARIABLES = ("conversation_initiation_client_data", "dynamic_variables")
 _LONGEST_S = 7 * 86_400
+_LONGEST_ID = 128
 _NO = frozenset({"", "none", "no", "false", "null", "n/a"})
 _YES = frozenset({"yes", "true"})
 
@@ -41,6 +42,9 @@ def result_of(data: Document, source: str, said_at: float | None, settings: Sett
         "end_detail": text(data, "metadata", "error", "reason") or text(data, "metadata", "termination_reason"),
         "from": text(variables, "caller_number") or text(variables, "system__caller_id"),
         "to": text(variables, "called_number") or text(variables, "system__called_number"),
+        "version": text(data, "version_id")[:_LONGEST_ID],
+        "credits": _charge(data, "metadata", "cost"),
+        "usd": _charge(data, "metadata", "cost_fiat"),
         "has_audio": data.get("has_audio") is True,
         "turns": [_turn(turn) for turn in objects(data, "transcript") if _words(turn)],
         "analysis": mapping(data, "analysis") or None,
@@ -129,6 +133,12 @@ def _words(turn: Document) -> str:
     """What was said; an agent with several voices has it in pieces instead (elevenlabs.md A5.2)."""
     pieces = (text(part, "text") for part in objects(turn, "multivoice_message", "parts"))
     return text(turn, "message") or " ".join(piece for piece in pieces if piece)
+
+
+def _charge(value: object, *path: str) -> float | None:
+    """What the vendor takes for a conversation; None for what it does not say, or can't mean."""
+    charge = number(value, *path)
+    return charge if charge is not None and charge >= 0 else None
 
 
 def _seconds(value: object, *path: str) -> float | None:

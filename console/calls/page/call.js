@@ -108,7 +108,13 @@ export class CallView {
     byId("send-sound", HTMLAnchorElement).href = `api/calls/${encodeURIComponent(call.call_sid)}/sound`;
     this.#timeline.show(call.timeline);
     byId("side").replaceChildren(
-      ...kept([transfer(record.transfer), quality(record.quality), analysis(record.analysis), facts(record)]),
+      ...kept([
+        transfer(record.transfer),
+        quality(record.quality),
+        analysis(record.analysis),
+        costs(call.cost),
+        facts(record),
+      ]),
     );
     raw(call);
   }
@@ -162,6 +168,23 @@ function table(entries) {
     { class: "facts" },
     entries.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]),
   );
+}
+
+/** @param {import("./types").Cost | null} cost */
+function costs(cost) {
+  if (!cost) return "";
+  const money = new Intl.NumberFormat(undefined, {
+    style: "currency",
+    currency: cost.currency,
+    maximumFractionDigits: 4,
+  });
+  /** @type {[string, Child | Child[]][]} */
+  const rows = cost.parts.map(({ name, amount, how }) => [
+    named(name),
+    [amount === null ? "unknown" : money.format(amount), make("div", { class: "faint" }, visible(how))],
+  ]);
+  const sum = cost.total === null ? `${money.format(cost.known)} and what is not known` : money.format(cost.total);
+  return section("Cost", table([...rows, ["sum", sum]]));
 }
 
 /** @param {import("./types").Transfer | null | undefined} wish */

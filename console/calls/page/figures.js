@@ -4,14 +4,30 @@ import { milliseconds, whole } from "../shared/format.js";
 
 /** @typedef {import("./types").Figures} Figures */
 /** @typedef {{name: string, value: (figures: Figures) => number | null, told: (value: number) => string,
- * better: -1 | 0 | 1, filters?: Record<string, string>}} Figure */
+ * better: -1 | 0 | 1, filters?: Record<string, string>, note?: (figures: Figures) => string}} Figure */
 
 /** @param {(figures: Figures) => number} of */
 const share = (of) => (/** @type {Figures} */ figures) => (figures.calls ? (100 * of(figures)) / figures.calls : null);
+let money = new Intl.NumberFormat(undefined, { style: "currency", currency: "USD" });
+let infrastructure = false;
+/** What the costs of an answer are told in. @param {import("./types").Money} of */
+export function tellIn(of) {
+  money = new Intl.NumberFormat(undefined, { style: "currency", currency: of.currency });
+  infrastructure = of.infrastructure;
+}
+/** @param {number} value */
+export const cost = (value) => money.format(value);
+/** What a sum of costs leaves out. @param {Figures} one */
+function leftOut(one) {
+  const parts = infrastructure ? [] : ["without functions and relay"];
+  if (one.cost_unknown) parts.push(`${whole.format(one.cost_unknown)} of the calls not known`);
+  return parts.join(", ");
+}
 const percent = (/** @type {number} */ value) => `${value.toFixed(value < 10 ? 1 : 0)} %`;
 const count = (/** @type {number} */ value) => whole.format(value);
 
-/** `better`: whether more is better, worse, or neither. `filters`: the calls behind the figure. @type {Figure[]} */
+/** `better`: whether more is better, worse, or neither. `filters`: the calls behind the figure. `note`: what to know of
+ * it. @type {Figure[]} */
 export const FIGURES = [
   { name: "Calls", value: (one) => one.calls, told: count, better: 0, filters: {} },
   { name: "Minutes", value: (one) => one.minutes, told: count, better: 0, filters: { order: "longest" } },
@@ -49,6 +65,14 @@ export const FIGURES = [
   { name: "Answer time, 95th percentile", value: (one) => one.answer_ms_p95, told: milliseconds, better: -1 },
   { name: "First words heard after, median", value: (one) => one.first_audio_ms_p50, told: milliseconds, better: -1 },
   { name: "First words heard after, 95th", value: (one) => one.first_audio_ms_p95, told: milliseconds, better: -1 },
+  { name: "Cost", value: (one) => one.cost, told: cost, better: 0, note: leftOut },
+  {
+    name: "Cost a call",
+    value: (one) =>
+      one.cost === null || one.calls <= one.cost_unknown ? null : one.cost / (one.calls - one.cost_unknown),
+    told: cost,
+    better: -1,
+  },
 ];
 
 /** The change from one period to another in words, and whether it is good. @param {Figure} figure

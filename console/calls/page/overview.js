@@ -4,7 +4,7 @@ import { byId, make } from "../shared/dom.js";
 import { counted, shortDay, whole } from "../shared/format.js";
 import { changed, hashOf } from "./address.js";
 import { chart } from "./charts.js";
-import { change, FIGURES } from "./figures.js";
+import { change, FIGURES, tellIn } from "./figures.js";
 import { causeName, endName } from "./words.js";
 
 /** @typedef {import("./types").Overview} Overview */
@@ -28,6 +28,7 @@ export class OverviewView {
     const period = changed(filters, { first_day: found.first_day, last_day: found.last_day, order: "" });
     /** @param {Record<string, string>} more */
     const calls = (more) => hashOf("calls", changed(period, more));
+    tellIn(found.money);
     byId("period").textContent =
       `${shortDay(found.first_day)} to ${shortDay(found.last_day)}, beside as many days before it`;
     byId("headlines").replaceChildren(...headlines(found, calls));
@@ -50,6 +51,7 @@ function headlines({ now, before }, calls) {
       make("dt", {}, figure.name),
       make("dd", { class: "figure" }, shown),
       text ? make("dd", { class: `faint ${tone}` }, text) : "",
+      value !== null && figure.note?.(now) ? make("dd", { class: "faint" }, figure.note(now)) : "",
     );
   });
 }

@@ -4,7 +4,7 @@ import { byId, make } from "../shared/dom.js";
 import { named, shortDay } from "../shared/format.js";
 import { changed, hashOf } from "./address.js";
 import { chart } from "./charts.js";
-import { comparison } from "./figures.js";
+import { comparison, tellIn } from "./figures.js";
 import { causeClass, causeHue, causeName, endClass, endName, transferPlace } from "./words.js";
 
 const HOURS = Array.from({ length: 24 }, (_, hour) => `${hour}:00`);
@@ -27,6 +27,7 @@ export class TrendsView {
     if (!isCurrent()) return;
     this.#pivot.min = found.days[0] ?? "";
     this.#pivot.max = found.days.at(-1) ?? "";
+    tellIn(found.money);
     const compared = byId("compared");
     compared.hidden = !(found.before && found.after);
     if (found.before && found.after) {

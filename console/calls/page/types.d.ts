@@ -61,13 +61,30 @@ export interface Figures {
   failed: number;
   judged: number;
   successful: number;
+  /** In the currency of `Money`, of the calls whose cost is known; null where none is. */
+  cost: number | null;
+  cost_unknown: number;
   answer_ms_p50: number | null;
   answer_ms_p95: number | null;
   first_audio_ms_p50: number | null;
   first_audio_ms_p95: number | null;
 }
 
+export interface Money {
+  currency: string;
+  /** Whether sums hold the share of functions and relay. */
+  infrastructure: boolean;
+}
+
+export interface Cost {
+  currency: string;
+  total: number | null;
+  known: number;
+  parts: { name: string; amount: number | null; how: string }[];
+}
+
 export interface Overview {
+  money: Money;
   first_day: string;
   last_day: string;
   now: Figures;
@@ -83,6 +100,7 @@ export type Series = Record<string, (number | null)[]>;
 export interface Trends {
   days: string[];
   today: string;
+  money: Money;
   agents: string[];
   figures: Record<string, Series>;
   transfers: Series;
@@ -170,6 +188,7 @@ export interface Call {
   cause: { kind: string; sentence: string; advice: string } | null;
   failovers: string[];
   record: Record_;
+  cost: Cost | null;
   timeline: Item[];
   raw: { key: string; folder: string; at: number | null; body: unknown }[];
 }

@@ -67,6 +67,8 @@ async def test_calls_are_found_heard_compared_and_exported(tmp_path):
         async with opened(browser, url, viewport=PHONE, color_scheme="dark", locale="en-GB") as watched:
             page = watched.page
             await page.get_by_role("heading", name="Overview").wait_for()
+            headline = page.locator("#headlines .card", has_text="Cost a call")
+            assert "$" in await headline.inner_text()
             await no_barrier_and_no_sideways_scrolling(page)
             await page.goto(f"{url}#/calls")
             await page.locator("#rows tr").nth(1).wait_for()
@@ -316,6 +318,9 @@ async def the_call(page, url, sid, folder):
     assert await page.get_by_text("no answer ***0010").is_visible()
     assert await page.get_by_text("answered ***0011, talked 1:35").is_visible()
     assert await page.get_by_text("Tool transfer_to_human").is_visible()
+    cost = page.locator("section", has=page.get_by_role("heading", name="Cost", exact=True))
+    assert "started minutes, both legs of the transfer with them" in await cost.inner_text()
+    assert "say --cloud aws or gcp" in await cost.inner_text()
     await page.get_by_role("button", name="Play from 0:07").click()
     await page.get_by_role("button", name="Pause").wait_for()
     await page.locator(".item.now", has_text="We have three clinics").wait_for()

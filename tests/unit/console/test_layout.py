@@ -18,7 +18,7 @@ def test_each_folder_is_a_registered_command_or_shared():
     """A folder with a command.py that nobody can call, or a command outside of one, would be lost."""
     assert [module for module, _ in COMMANDS.values()] == [f"console.{name}.command" for name in _in_order()]
     assert sorted(path.parent.name for path in ROOT.glob("*/command.py")) == OF_COMMANDS
-    assert SHARED == ["checks", "deployment", "elevenlabs", "exotel", "person", "records", "web"]
+    assert SHARED == ["checks", "costs", "deployment", "elevenlabs", "exotel", "person", "records", "web"]
 
 
 def test_every_page_has_one_place_and_takes_shared_things_from_the_kit():

@@ -58,7 +58,18 @@ def test_every_key_of_the_contract_is_there_even_when_nothing_is_known():
         *("schema", "call_sid", "stream_sid", "conversation_id", "agent", "agents", "agents_version"),
         *("from", "to"),
         *("started_at", "ended_at", "duration_s", "ended_by", "end_reason", "end_detail"),
-        *("turns", "tools", "commands", "transfer", "analysis", "quality", "streams", "sources"),
+        *(
+            "turns",
+            "tools",
+            "commands",
+            "transfer",
+            "analysis",
+            "charges",
+            "vendor_version",
+            "quality",
+            "streams",
+            "sources",
+        ),
     }
 
 

@@ -48,6 +48,24 @@ def test_the_raw_body_is_kept_and_the_record_made(app, store):
     assert not [key for key in store.objects if key.startswith("pending/")]
 
 
+def test_what_the_vendor_takes_and_which_version_talked_are_in_the_record(app, store):
+    data = calls.conversation(version_id="agtvrsn_7")
+    data["metadata"] |= {"cost": 812, "cost_fiat": 0.173}
+    app.handle(calls.signed_webhook(calls.post_call(data)))
+    record = calls.record_of(store)
+    assert record["charges"] == [{"conversation_id": "conv_01", "credits": 812, "usd": 0.173}]
+    assert record["vendor_version"] == "agtvrsn_7"
+
+
+@pytest.mark.parametrize("said", [{}, {"cost": None}, {"cost": -1, "cost_fiat": "much"}, {"cost_fiat": 1e30}])
+def test_a_charge_that_is_none_is_not_made_one(app, store, said):
+    data = calls.conversation()
+    data["metadata"] |= said
+    app.handle(calls.signed_webhook(calls.post_call(data)))
+    record = calls.record_of(store)
+    assert (record["charges"], record["vendor_version"]) == ([], None)
+
+
 def test_a_duplicate_is_answered_with_200_and_changes_nothing(app, store):
     request = calls.signed_webhook(calls.post_call(calls.conversation()))
     app.handle(request)

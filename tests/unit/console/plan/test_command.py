@@ -11,10 +11,10 @@ import aiohttp
 import pytest
 
 from console.__main__ import main
+from console.costs.load import Measured, busiest_moment
+from console.costs.prices import load
 from console.plan.app import PAGE, PlanPage
 from console.plan.command import add_arguments, of_query, planners
-from console.plan.load import Measured, busiest_moment
-from console.plan.prices import load
 from console.web.local_page import open_page
 
 LOAD = ["--calls", "16667", "--at-once", "200", "--vendor", "none"]

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.plan.cost import aws_unit, gcp_unit, plan_aws, plan_gcp
-from console.plan.load import Load, Measured
-from console.plan.prices import load as load_prices
-from console.plan.sizing import Unit, added_hours, size
+from console.costs.cost import aws_unit, gcp_unit, plan_aws, plan_gcp
+from console.costs.load import Load, Measured
+from console.costs.prices import load as load_prices
+from console.costs.sizing import Unit, added_hours, size
 from console.plan.words import advice, agent_sessions, assumptions, egress_mbit
 
 ROOT = Path(__file__).resolve().parents[4]

@@ -7,9 +7,9 @@ arithmetic stands in docs/aws.md and docs/gcp.md.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from console.plan.load import GIB, HOURS, Load, Measured
-from console.plan.prices import Price, Prices
-from console.plan.sizing import Sizing, Unit, added_hours, size
+from console.costs.load import GIB, HOURS, Load, Measured
+from console.costs.prices import Price, Prices
+from console.costs.sizing import Sizing, Unit, added_hours, size
 
 REQUESTS_A_CALL, REQUEST_S, LAMBDA_GIB = 8, 0.3, 0.5
 WRITES_A_CALL, KEPT_BYTES, KEPT_MONTHS = 25, 50_000, 12

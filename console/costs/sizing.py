@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from console.plan.load import Load, Measured
+from console.costs.load import Load, Measured
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ OWN = ("exotel", "agent")
 """Sections that are empty until somebody fills in what they pay: `minute` alone."""
 VENDORS = ("elevenlabs", "openai", "deepgram", "gemini")
 """Sections with a vendor's list price of a minute, which stands in for `agent`."""
+CURRENCY = "currency"
+"""The section with the currency that costs of calls are told in; prices are in dollars."""
 _NOTES = {"region": str, "date": date, "source": str, "verified": bool}
 _KEYS = {"value", "unit", "free", *_NOTES}
 
@@ -30,10 +32,20 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class Currency:
+    """`code` as ISO 4217 has it; how many of it a dollar was on `day`."""
+
+    code: str = "USD"
+    per_usd: float = 1.0
+    day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Prices:
     """Section (aws, gcp, exotel, agent) → name → price."""
 
     sections: Mapping[str, Mapping[str, Price]]
+    currency: Currency = Currency()
 
     def of(self, section: str, name: str) -> Price:
         """A price that the planner needs."""
@@ -54,10 +66,12 @@ def load(path: Path | None = None) -> Prices:
     """The prices that come with this, those of `path` instead where it has any. Raises ValueError naming the price."""
     ours = _read(DEFAULT)
     sections = {name: _section(DEFAULT, name, table, {}) for name, table in ours.items()}
-    for name, table in (_read(path) if path else {}).items():
+    given_file = dict(_read(path)) if path else {}
+    currency = _currency(f"{path}: {CURRENCY}", given_file.pop(CURRENCY)) if CURRENCY in given_file else Currency()
+    for name, table in given_file.items():
         known = sections.get(name, {})
         if name not in sections and name not in OWN:
-            raise ValueError(f"{path}: [{name}] is not known: expected {', '.join((*sections, *OWN))}")
+            raise ValueError(f"{path}: [{name}] is not known: expected {', '.join((*sections, *OWN, CURRENCY))}")
         assert path is not None
         notes = {key: ours.get(name, {}).get(key) for key in _NOTES}
         given = _section(path, name, table, {key: value for key, value in notes.items() if value is not None})
@@ -65,7 +79,21 @@ def load(path: Path | None = None) -> Prices:
         if unknown := sorted(set(given) - set(expected)):
             raise ValueError(f"{path}: {name}.{unknown[0]} is not known: expected {', '.join(expected)}")
         sections[name] = {**known, **given}
-    return Prices(sections)
+    return Prices(sections, currency)
+
+
+def _currency(where: str, table: object) -> Currency:
+    expected = 'expected code = "INR", per_usd = 85.0, date = 2026-11-29'
+    if not isinstance(table, dict) or set(table) != {"code", "per_usd", "date"}:
+        raise ValueError(f"{where}: {expected}")
+    code, rate, day = table["code"], table["per_usd"], table["date"]
+    if not (isinstance(code, str) and len(code) == 3 and code.isascii() and code.isupper()):
+        raise ValueError(f"{where}: code = {code!r}: {expected}")
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < 1e9:
+        raise ValueError(f"{where}: per_usd = {rate!r}: {expected}")
+    if not isinstance(day, date):
+        raise ValueError(f"{where}: date = {day!r}: {expected}")
+    return Currency(code, float(rate), day)
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -1,0 +1,42 @@
+"""What calls cost, for the explorer's pages: one call by its parts, and the calls of a period in sum."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from console.costs.load import Measured
+from console.costs.of_call import LOAD_DAYS, Shares, as_object, parts_of, shares_of
+from console.costs.prices import Prices, load
+
+
+@dataclass(frozen=True, slots=True)
+class Costing:
+    """`cloud`: where the functions and the relay run, aws or gcp; empty: not known, and their share with it."""
+
+    prices: Prices = field(default_factory=load)
+    cloud: str = ""
+    measured: Measured = field(default_factory=Measured.read)
+
+    def shares(self, connection: sqlite3.Connection, today: date) -> Shares | None:
+        """By the load of the last thirty days; None without a cloud or calls."""
+        if not self.cloud:
+            return None
+        since = (today - timedelta(days=LOAD_DAYS - 1)).isoformat()
+        sql = "SELECT count(*), coalesce(sum(duration_s), 0) / 60 FROM calls WHERE day >= ? AND day <= ?"
+        calls, minutes = connection.execute(sql, (since, today.isoformat())).fetchone()
+        return shares_of(self.cloud, calls, minutes, self.prices, self.measured)
+
+    def of_call(self, record: Mapping[str, Any], shares: Shares | None) -> Mapping[str, Any]:
+        """See console.costs.of_call.as_object."""
+        return as_object(parts_of(dict(record), self.prices, shares), self.prices)
+
+    def of_period(self, figures: Mapping[str, float | None], shares: Shares | None) -> dict[str, float | None]:
+        """With `cost`: in the price file's currency, of the calls whose cost is known; None where none is."""
+        calls, unknown = figures["calls"] or 0.0, figures["cost_unknown"] or 0.0
+        usd = figures["cost_usd"] or 0.0
+        if shares:
+            usd += shares.call_usd * calls + shares.minute_usd * (figures["minutes"] or 0.0)
+        known = calls > unknown
+        return {**figures, "cost": round(usd * self.prices.currency.per_usd, 2) if known else None}
