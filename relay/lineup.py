@@ -58,8 +58,10 @@ class Lineup:
     def connect(self, http: aiohttp.ClientSession, public: aiohttp.ClientSession, rest_calls: RestCalls) -> None:
         """Before its first call: by what its agents and tools reach others. `public`: public addresses only."""
         self.own_tools = own_tools(self.roster, http, public, self.settings.environ)
-        self._context = VendorContext(http, self.settings, self.new_session, rest_calls)
+        self._http, self._rest_calls = http, rest_calls
 
     def new_session(self, alias: str) -> AgentSession:
         """A session with the agent of this alias."""
-        return self._agents[alias](self._context)
+        # not kept: it would lead back here, and what has been superseded should go with its last call
+        context = VendorContext(self._http, self.settings, self.new_session, self._rest_calls)
+        return self._agents[alias](context)

@@ -17,7 +17,7 @@ from console.checks.subject import Subject
 from functions.common.store import Store, StoreError, open_store
 
 CHECKS = ("store.reachable", "store.create", "store.swap", "store.speed", "store.layout")
-FOLDERS = ("logs/", "calls/", "conversations/", "callers/", "inbox/", "pending/", "audio/")
+FOLDERS = ("logs/", "calls/", "conversations/", "callers/", "inbox/", "pending/", "audio/", "config/")
 _OF_THIS_MACHINE = "secrets.json"  # `make run` keeps its tokens beside its store
 RECORD_SCHEMA = 1
 SLOW_S = 0.3

@@ -162,7 +162,7 @@ def faulty_functions(environment: dict[str, str], store: FaultyStore, answers: l
 
 async def _look_up(relay: Relay, url: str) -> None:
     """The relay had calls before and knows the agent; the client's own memory of ten seconds is over."""
-    http = relay.lineup._context.http
+    http = relay.lineup._http
     async with http.get(url, headers={"Connection": "close"}) as response:
         assert response.status < 500
     http.connector.clear_dns_cache()

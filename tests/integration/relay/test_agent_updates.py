@@ -1,9 +1,11 @@
 """The agents' file is changed while calls run: new calls get another version, running ones keep theirs."""
 
 import asyncio
+import gc
 import io
 import json
 import logging
+import weakref
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from functions.common.relays_seen import relays
 from functions.common.store.folder import FolderStore
 from functions.local import application as functions_application
 from sim.agent_script import AgentScript, Fault, FaultKind, Reply
+from sim.caller import Step, When
 from sim.serving import serving
 from tests.support.relay_world import EVENTS_SECRET, GREETING, relay_world
 from tests.support.virtual import virtual
@@ -164,6 +167,23 @@ async def test_sounds_that_would_fill_the_memory_are_refused(tmp_path, caplog):
         await asyncio.sleep(EVERY_S + 1)
         assert world.relay.lineup.version.startswith("file-")
         assert "expected 900 s at most together, got 1000" in logged(caplog, "agents_refused")[0].problem
+
+
+@virtual
+async def test_a_version_goes_with_its_last_call(tmp_path):
+    """Its sounds are what a lineup costs."""
+    async with worlds(tmp_path, LONG, GOODBYE) as (world, versions, _):
+        first = weakref.ref(world.relay.lineup)
+        running = asyncio.create_task(world.call(script=(Step(when=When.AT, ms=60_000, hang_up=True),)))
+        await asyncio.sleep(10)
+        push(versions, NEW)
+        await asyncio.sleep(EVERY_S + 1)
+        assert first() is not None
+        assert world.relay.lineup is not first()
+        await running
+        await asyncio.sleep(5)
+        gc.collect()
+        assert first() is None
 
 
 @virtual

@@ -24,6 +24,7 @@ SECRETS = {
     "control_token": "control_token_of_the_tests_0005",
     "events_secret": "events_secret_of_the_tests_0006",
 }
+AGENTS = '[agents.front]\nid = "agent_front"\n'
 SETTINGS = SECRETS | {
     "secret_versions": json.dumps(dict.fromkeys(SECRETS, 1)),
     "elevenlabs_agent_id": "agent_front",
@@ -42,7 +43,10 @@ class Stack:
         elevenlabs_port, port = self._kept.getsockname()[1], free_port()
         self.environ = aws_environment(f"http://127.0.0.1:{port}")
         elevenlabs = json.dumps({"ELEVENLABS_BASE_URL": f"http://127.0.0.1:{elevenlabs_port}"})
+        self.agents_file = work / "agents.toml"
+        self.agents_file.write_text(AGENTS)
         variables = SETTINGS | {
+            "agents_file": str(self.agents_file),
             "package_directory": str(work / "packages"),
             "relay_environment": elevenlabs,
             "webhook_environment": elevenlabs,

@@ -12,10 +12,12 @@ import pytest
 
 from console.deployment.steps import Problems
 from console.deployment.terraform import Terraform
+from functions.common.agent_versions import AgentVersions
+from functions.common.store.s3 import S3Store
 from tests.support.terraform import FILES, Workspace, changes, resources
 from tests.terraform.aws.conftest import PATIENCE_S, Installation
 from tests.terraform.aws.policy import RULES, violations
-from tests.terraform.aws.stack import SECRETS, SETTINGS, Stack
+from tests.terraform.aws.stack import AGENTS, SECRETS, SETTINGS, Stack
 
 
 @pytest.fixture(scope="module")
@@ -254,6 +256,21 @@ def test_a_new_key_and_size_roll_out_and_then_nothing_is_left_to_do(stack: Stack
     assert stack.secret(after["ELEVENLABS_API_KEY"]) == "sk_of_the_tests_0003"
     assert {"name": "MAX_CALLS", "value": "60"} in stack.container()["environment"]
     assert changes(stack.terraform.plan()) == {}
+
+
+def test_the_agents_file_is_put_there_once_and_no_apply_undoes_a_push(stack: Stack, monkeypatch: pytest.MonkeyPatch):
+    """What counts is the seed until somebody pushes, and from then on what was pushed, whatever the files say."""
+    for name, value in stack.environ.items():
+        monkeypatch.setenv(name, value)
+    versions = AgentVersions(S3Store(stack.outputs["records_bucket"], ""))
+    seed = versions.version(0)
+    assert (seed.text, seed.by) == (AGENTS, "Terraform")
+    stack.agents_file.write_text("# another\n" + AGENTS)
+    assert changes(stack.terraform.plan()) == {}
+    pushed = versions.push(AGENTS + "# pushed\n", {}, by="asha", note="", after=versions.pointer())
+    stack.client("s3").put_object(Bucket=stack.outputs["records_bucket"], Key="config/agents/seed.toml", Body=b"mine")
+    assert changes(stack.terraform.plan()) == {}, "not even what somebody wrote there by hand"
+    assert versions.current() == pushed
 
 
 def test_malformed_settings_are_refused_with_a_line_each(stack: Stack, monkeypatch: pytest.MonkeyPatch):

@@ -39,6 +39,17 @@ def test_life_of_a_deployment(applying: Workspace):
     assert applying.resources() == []
 
 
+def test_the_agents_file_is_put_there_once(applying: Workspace):
+    """Whatever the file says later: from then on agents are pushed, to other keys."""
+    file = applying.directory / "agents.toml"
+    file.write_text('[agents.front]\nid = "agent_front"\n')
+    applying.apply(agents_file=str(file))
+    [seed] = [one for one in applying.resources() if one["address"].startswith("google_storage_bucket_object.agents")]
+    assert (seed["values"]["name"], seed["values"]["content"]) == ("config/agents/seed.toml", file.read_text())
+    file.write_text("# another")
+    assert _pending(applying, agents_file=str(file)) == {}
+
+
 def test_no_secret_is_in_state_plan_or_outputs(applying: Workspace):
     """The state is a file that is shared, outputs are printed by CI: neither may open a call or a webhook."""
     planned = applying.plan(**EVERYTHING)

@@ -76,6 +76,11 @@ def test_what_is_no_text_is_no_agents_file(candidate):
         read(Path("no/such.toml"), Path())
 
 
+def test_an_agent_whose_calls_are_recorded_can_be_pushed(candidate):
+    """Its relay needs the functions, and has them: it is they who give it the file."""
+    assert candidate(AGENT + 'record = "both"\n').variables == ()
+
+
 def test_the_variables_that_relays_need_are_named_and_their_values_not_asked_for(candidate):
     text = """
 [agents.a]
