@@ -25,6 +25,7 @@ from relay.ecs import Ecs
 from relay.events import Events, FolderDestination, HttpDestination
 from relay.lineup import Lineup
 from relay.logs import log
+from relay.lookup import Lookup
 from relay.media import MediaSocket
 from relay.metrics import Metrics
 from relay.operating import Operating
@@ -93,6 +94,7 @@ class Relay:
                 settings=settings,
                 lineup=self.lineup,
                 events=events,
+                lookup=Lookup(http, settings),
                 metrics=self.metrics,
                 calls=self.calls,
                 echo_pool=echo_pool,

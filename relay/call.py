@@ -29,6 +29,7 @@ from relay.logs import CallLog
 from relay.outbox import Outbox
 from relay.pacer import Pacer
 from relay.progress import Progress
+from relay.reception import Reception
 from relay.recording.recorder import Recorder, RecordMode
 from relay.records import CallFacts, EndReason, Quality
 from relay.services import Services
@@ -102,6 +103,19 @@ class Call:
         self.conversation = Conversation(parts, self._call_info(), new_session)
         self._caller = Caller(line, parts, self.conversation, LineCheck(rate_hz, start.encoding), self.end)
         self._recorder: Recorder | None = None
+        self._reception = Reception(
+            start,
+            services,
+            self.lineup,
+            parts,
+            self.conversation,
+            asked_for=asked_for,
+            spec=spec,
+            rate_hz=rate_hz,
+            new_session=new_session,
+            begins=self._begins,
+            refuse=self._refuse,
+        )
 
     # --- from outside ---
 
@@ -115,7 +129,7 @@ class Call:
         reading.add_done_callback(lambda _: pacing.cancel())  # after `stop` nothing is sent, whatever else goes on
         self._tasks.spawn(self._uplink.run())
         self._tasks.spawn(self._progress.run())
-        self._tasks.spawn(self._converse())
+        self._tasks.spawn(self._reception.run())
         try:
             reason, detail = await asyncio.shield(self._over)
             self._caller.stop()
@@ -263,19 +277,12 @@ class Call:
         if previous is not None:
             previous.end(EndReason.REPLACED, f"stream {start.stream_sid} took over")
 
-    async def _converse(self) -> None:
-        if self._spec is None:
-            known = ", ".join(agent.alias for agent in self.lineup.roster)
-            self._refuse(EndReason.UNKNOWN_AGENT, f"no agent {self._asked_for[:80]!r}: expected one of {known}")
-        elif self._start.rate_hz not in exotel.LINE_RATES:
-            expected = f"expected one of {sorted(exotel.LINE_RATES)}"
-            self._refuse(EndReason.UNSUPPORTED_FORMAT, f"line at {self._start.rate_hz} Hz: {expected}")
-        else:
-            lineup = self.lineup
-            if self._recorder is not None:
-                self._recorder.let_caller_in()
-            apology = lineup.sounds.apology(self._spec, self.rate_hz)
-            await self.conversation.run(lineup.roster.chain(self._spec.alias), apology)
+    def _begins(self, spec: AgentSpec, mode: RecordMode | None) -> None:
+        """The agent is known, and whether it is to be recorded: None, as the agent's entry says."""
+        self._spec = spec
+        self.record(spec.record if mode is None else mode)
+        if self._recorder is not None:
+            self._recorder.let_caller_in()
 
     def _refuse(self, reason: EndReason, detail: str) -> None:
         self._report.refused(reason, detail)

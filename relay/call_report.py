@@ -74,6 +74,7 @@ class CallReport:
                     started_at=timestamp(self._facts.started_at),
                     line={"rate_hz": self._rate_hz},
                     relay=self._relay,
+                    **self._looked_up(),
                 )
             )
 
@@ -144,4 +145,9 @@ class CallReport:
             turns=self._transcript.as_json(),
             tools=[use.as_json() for use in facts.tools],
             quality=self._quality.as_json(),
+            **self._looked_up(),
         )
+
+    def _looked_up(self) -> dict[str, Any]:
+        lookup = self._facts.lookup
+        return {"lookup": lookup.as_json(), "tags": list(self._facts.tags)} if lookup else {}

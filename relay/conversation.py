@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from relay.agent_leg import AgentLeg
+from relay.agents.overrides import Overrides
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import AgentSession, CallInfo, Ended
 from relay.budget import FLOOD
@@ -33,14 +34,23 @@ class Conversation:
         self._leg: AgentLeg | None = None
         self._wanted: list[AgentSpec] = []
         self._giving_up = False
+        self._first: tuple[AgentSpec, AgentSession] | None = None
+
+    def know(self, variables: Mapping[str, str | int | float | bool], overrides: Overrides) -> None:
+        """What the look-up knew, before `run`. Overrides are for the agent that the call begins with."""
+        self._info = replace(self._info, given=variables, overrides=overrides)
+
+    def begin_with(self, spec: AgentSpec, session: AgentSession) -> None:
+        """A session with the agent to begin with, which has been reached already."""
+        self._first = spec, session
 
     async def run(self, chain: list[AgentSpec], apology: Apology | None) -> None:
         """Talk to the first agent that can be had; when the last one fails, say so and hand the call over."""
-        while chain:
+        while chain := self._wanted or chain:  # another one may have been wanted before this one was known
             self._wanted = []
             if await self._try(chain):
                 return
-            chain = self._wanted
+            chain = []
         self._giving_up = True
         await self._give_up(apology)
 
@@ -141,9 +151,9 @@ class Conversation:
         parts.facts.agents.append(entry)
         info = replace(self._info, own_tools=tuple(tool.describe(name) for name, tool in spec.tools.items()))
         if len(parts.facts.agents) > 1:
-            info = replace(info, said_so_far=parts.transcript.so_far())
+            info = replace(info, said_so_far=parts.transcript.so_far(), overrides=Overrides())
         try:
-            session = self._new_session(spec)
+            session = self._session_with(spec)
         except Exception as error:  # noqa: BLE001 - a bot's constructor is the user's code
             broken = Ended(by_agent=False, reason="defect", detail=f"{type(error).__name__}: {error}"[:300])
             self._note_end(entry, broken)
@@ -159,19 +169,27 @@ class Conversation:
             parts.quality.late_audio_dropped_ms += round(session.late_audio_ms)
             if not leg.finished:  # the call is over, whatever the agent was doing
                 entry.ended(parts.facts.now(), "stopped")
-                await self._close_session(session)
+                await self.close_session(session)
         self._note_end(entry, ended)
         if ended.reason in {FLOOD, SWITCHED}:
             parts.pacer.interrupt()  # nobody wants to hear minutes of it, and the next agent has to be heard
         # a dead agent may take seconds to close, and the caller is waiting for the next one
-        closing = self._close_session(session)
+        closing = self.close_session(session)
         if ended.by_agent:
             await closing
         else:
             parts.spawn(closing)
         return ended, leg.refused and self._loop.time() - began < AT_ONCE
 
-    async def _close_session(self, session: AgentSession) -> None:
+    def _session_with(self, spec: AgentSpec) -> AgentSession:
+        first, self._first = self._first, None
+        if first is None or first[0] is spec:
+            return first[1] if first else self._new_session(spec)
+        self._parts.spawn(self.close_session(first[1]))
+        return self._new_session(spec)
+
+    async def close_session(self, session: AgentSession) -> None:
+        """Whatever goes wrong in it is only logged."""
         try:
             await session.close()
         except Exception as error:

@@ -43,15 +43,17 @@ class HandOver:
         """What was arranged; None: nothing."""
         self.arranged_at: datetime | None = None
 
-    async def request(self, transfer: Transfer) -> ToolResult:
+    async def request(self, transfer: Transfer, *, spoken: bool = True) -> ToolResult:
         """Store the wish, because closing the line is the hand-over, then wait for the goodbye and close.
+
+        `spoken`: there is an agent who says one.
 
         Once begun it goes on whatever becomes of the agent that waits for the result.
         """
         answer: asyncio.Future[ToolResult] = self._loop.create_future()
         self._asking.add(answer)
         answer.add_done_callback(self._asking.discard)
-        self._spawn(self._ask(transfer, answer))
+        self._spawn(self._ask(transfer, answer, spoken=spoken))
         return await asyncio.shield(answer)
 
     async def arranged(self) -> bool:
@@ -64,7 +66,7 @@ class HandOver:
         """It has not finished its goodbye yet."""
         self._spoke.set()
 
-    async def _ask(self, transfer: Transfer, answer: "asyncio.Future[ToolResult]") -> None:
+    async def _ask(self, transfer: Transfer, answer: "asyncio.Future[ToolResult]", *, spoken: bool) -> None:
         event = self._facts.event("transfer_requested", transfer=transfer.as_json())
         stored = await self._events.post(event, patience_s=EVENT_PATIENCE)
         verdict = read_answer(stored or {})
@@ -75,7 +77,8 @@ class HandOver:
         answer.set_result(_ARRANGED)
         if not self._closing:
             self._closing = True
-            await self._wait_for_goodbye()
+            if spoken:
+                await self._wait_for_goodbye()
             await self._close()
 
     async def _wait_for_goodbye(self) -> None:

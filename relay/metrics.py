@@ -37,6 +37,8 @@ class Metrics:
             buckets=_ANSWERS,
             registry=self.registry,
         )
+        self.lookups = Counter("relay_lookups", "Look-ups before the greeting", ["outcome"], registry=self.registry)
+        self.lookup_time = self._histogram("relay_lookup_seconds", "Until a look-up was answered or given up")
         self.clear = self._histogram("relay_interruption_to_clear_seconds", "Worst of a call, per call")
         self.loop_lag = self._histogram("relay_event_loop_lag_seconds", "How late a timer fires")
         self.gaps = Counter("relay_gaps", "Holes in the sound sent", registry=self.registry)

@@ -33,6 +33,7 @@ class EndReason(StrEnum):
     UNKNOWN_AGENT = "unknown_agent"
     UNSUPPORTED_FORMAT = "unsupported_format"
     TIME_LIMIT = "time_limit"
+    REJECTED = "rejected"
     SHUTDOWN = "shutdown"
     REPLACED = "replaced"
     OPERATOR_ENDED = "operator_ended"
@@ -150,6 +151,19 @@ class ToolEntry:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class LookupEntry:
+    """The look-up before the greeting. `outcome`: `ok`, `partly`, or why there is no answer (relay.lookup)."""
+
+    ms: int
+    outcome: str
+    problem: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The `lookup` of events and records."""
+        return asdict(self)
+
+
 @dataclass(slots=True)
 class Quality:
     """How good the call was, in numbers. None where there is nothing to measure."""
@@ -209,6 +223,10 @@ class CallFacts:
     """Every agent that the call was given to, in order."""
     tools: list[ToolEntry] = field(default_factory=list)
     """Uses of tools, the first TOOLS_KEPT of them."""
+    lookup: LookupEntry | None = None
+    """What became of the look-up, where one was made."""
+    tags: tuple[str, ...] = ()
+    """What the look-up calls this call."""
     _began_at: float = 0.0
 
     def __post_init__(self) -> None:
@@ -280,6 +298,8 @@ def record_of(ended: Mapping[str, Any]) -> dict[str, Any]:
         "transfer": {"state": "requested", **transfer, "attempts": []} if transfer else None,
         "tools": ended.get("tools", []),
         "commands": ended.get("commands", []),
+        "lookup": ended.get("lookup"),
+        "tags": ended.get("tags", []),
         "analysis": None,
         "streams": [],
         "sources": ["relay"],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from relay.echo_guard import EchoPool
 from relay.events import Events
 from relay.lineup import Lineup
+from relay.lookup import Lookup
 from relay.metrics import Metrics
 from relay.recording.recordings import Recordings
 from relay.settings import Settings
@@ -22,6 +23,7 @@ class Services:
     settings: Settings
     lineup: Lineup
     events: Events
+    lookup: Lookup
     metrics: Metrics
     calls: "dict[str, Call]"
     echo_pool: EchoPool

@@ -161,6 +161,32 @@ class Settings:
         about="folder for events and records when there is no `EVENTS_URL`",
     )
 
+    lookup_url: str = custom(
+        "LOOKUP_URL",
+        lambda env: _http_url(env, "LOOKUP_URL"),
+        default="",
+        shown="",
+        about="asked who calls before the greeting ([lookup.md](lookup.md)); `lookup_url` says it for one agent",
+    )
+    lookup_s: float = number(
+        "LOOKUP_SECONDS", default=1.5, low=0.1, high=5, about="how long the answer is waited for; then the call goes on"
+    )
+    lookup_shape: str = choice(
+        "LOOKUP_SHAPE",
+        default="ours",
+        choices=("ours", "elevenlabs"),
+        about="of question and answer: `ours`, or `elevenlabs` for a webhook written for its own telephony",
+    )
+    lookup_secret: str = secret("LOOKUP_SECRET", about="signs the question; without it `EVENTS_SECRET` does")
+    lookup_headers: tuple[tuple[str, str], ...] = custom(
+        "LOOKUP_HEADERS",
+        lambda env: tuple(env.mapping("LOOKUP_HEADERS").items()),
+        default=(),
+        shown="",
+        secret=True,
+        about='headers of the question, as JSON: `{"Authorization": "Bearer …"}`',
+    )
+
     max_calls: int = integer("MAX_CALLS", default=200, low=1, high=10_000, about="the next one is refused with 503")
     echo_calls: int = integer(
         "ECHO_CALLS",
@@ -230,6 +256,8 @@ class Settings:
             raise SettingError("EVENTS_SECRET", None, "the secret that signs events for EVENTS_URL")
         if self.agents_url and not self.events_secret:
             raise SettingError("EVENTS_SECRET", None, "the secret that signs what is asked of AGENTS_URL")
+        if self.lookup_url and not (self.lookup_secret or self.events_secret):
+            raise SettingError("LOOKUP_SECRET", None, "the secret that signs the questions to LOOKUP_URL")
         if not (self.media_token or self.media_basic_auth or self.media_open or _is_loopback(self.host)):
             expected = "a secret for the media socket's address, or MEDIA_BASIC_AUTH (MEDIA_OPEN=1 lets anybody in)"
             raise SettingError("MEDIA_TOKEN", None, expected)
@@ -269,6 +297,13 @@ def _agents_url(env: Env) -> str:
     if url != "none" and not url.startswith(("https://", "http://")):
         raise SettingError("AGENTS_URL", url, "an https:// URL, or none")
     return "" if url == "none" else url
+
+
+def _http_url(env: Env, name: str) -> str:
+    url = env.text(name)
+    if url and not url.startswith(("https://", "http://")):
+        raise SettingError(name, url, "an https:// URL")
+    return url
 
 
 def _folder(env: Env) -> Path:

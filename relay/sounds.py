@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from zlib import crc32
 
 from relay.agents.roster import AgentSpec, Roster
-from relay.audio.ambience import Ambience, AmbienceTrack
+from relay.audio.ambience import BUILT_IN, Ambience, AmbienceTrack
 from relay.audio.convert import at_rate
 from relay.audio.files import read_mono
 from relay.exotel import LINE_RATES
@@ -40,6 +40,8 @@ class Sounds:
         apologies: Mapping[str, dict[int, Apology]] = before._apologies if before else {}
         names = {settings.ambience, *(agent.ambience or "" for agent in roster)} - {""}
         names |= {TYPING for agent in roster if agent.typing_volume}
+        if settings.lookup_url or any(agent.lookup_url for agent in roster):
+            names |= set(BUILT_IN)  # the answer may name any
         self._ambiences: dict[str, Ambience] = _read(names, Ambience.load, pushed, ambiences, pushed_before)
         names = {settings.fallback_speech, *(agent.fallback_speech for agent in roster)} - {"", NONE}
         names |= set(roster.announcements.values())
@@ -59,6 +61,10 @@ class Sounds:
         duck_db = self._settings.ambience_duck_db if agent.duck_db is None else agent.duck_db
         loop = self._ambiences[name].at(rate_hz)
         return AmbienceTrack(loop, volume, duck_db=duck_db, start=crc32(call_sid.encode()) % len(loop), over=typing)
+
+    def has(self, name: str) -> bool:
+        """Whether a call may be given this ambience; empty: none."""
+        return not name or name in self._ambiences
 
     def _typing(self, agent: AgentSpec, rate_hz: int) -> AmbienceTrack:
         duck_db = self._settings.ambience_duck_db if agent.duck_db is None else agent.duck_db

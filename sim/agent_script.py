@@ -91,6 +91,7 @@ class AgentScript(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     signed_url_after_s: float = 0.02
     signed_url_status: int = 200
     upgrade_status: int = 101
+    upgrade_after_s: float = 0.0
     metadata_after_s: float | None = 0.05
     queue: tuple[tuple[float, str], ...] = ()
     fault: Fault | None = None

@@ -110,6 +110,7 @@ class FakeElevenLabs:
         script = self._script(agent_id)
         if script.upgrade_status != 101:
             raise refusal(script.upgrade_status, "refused")
+        await asyncio.sleep(script.upgrade_after_s)
         authorization = self._authorization(request, agent_id)
         if not authorization and script.private:
             # The code for a bad signature is not published; 1008 is the class it belongs to.

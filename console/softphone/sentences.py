@@ -88,6 +88,7 @@ _REASONS: Mapping[str, str] = {
     "line_lost": "The relay noticed that the line was gone.",
     "agent_ended": "The agent said goodbye, and its last words were played out.",
     "transferred": "The agent handed the call over to a human: Exotel would now dial.",
+    "rejected": "The look-up said not to take this call: Exotel would go on with the next applet.",
     "time_limit": "The call reached MAX_CALL_SECONDS.",
     "replaced": "Another stream of the same call took over.",
 }

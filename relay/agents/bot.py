@@ -17,6 +17,7 @@ import msgspec
 
 from common.env import Env, SettingError
 from relay.agents.local import LocalSession
+from relay.agents.overrides import NAMES
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import (
     AgentSession,
@@ -143,6 +144,8 @@ class Bot:
 
 class BotSession(LocalSession):
     """Carries a Bot (see seam.AgentSession). An utterance is what it says in one go: up to a pause or to new words."""
+
+    takes = NAMES
 
     def __init__(self, bot: Bot, name: str, context: VendorContext) -> None:
         super().__init__()
@@ -311,4 +314,4 @@ def _load(spec: AgentSpec, settings: Settings) -> type[Bot]:
     return kind
 
 
-VENDOR = Vendor(title="Bot", configure=configure)
+VENDOR = Vendor(title="Bot", configure=configure, passes_on=frozenset(NAMES))

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from relay.agents.seam import AgentEvent, Audio, CallInfo, Ended, ToolCall
+from relay.agents.seam import AgentEvent, Audio, CallInfo, Ended, ToolCall, not_taken
 from relay.audio.convert import AudioFormat
 from relay.logs import log
 
@@ -13,6 +13,9 @@ _CHUNK_SECONDS: Final = 0.5  # a long file in one piece would be copied once for
 
 class LocalSession:
     """See seam.AgentSession. An error in a task of its own is logged and ends the session: a fallback takes over."""
+
+    takes: ClassVar[tuple[str, ...]] = ()
+    """What a look-up may override (relay.agents.overrides)."""
 
     def __init__(self) -> None:
         self.conversation_id: str | None = None
@@ -31,6 +34,9 @@ class LocalSession:
 
     def prepare(self) -> None:
         """Nothing to begin before the call is known."""
+
+    def reach(self) -> None:
+        """It is here."""
 
     async def send_audio(self, data: bytes) -> None:
         """Not listened to."""
@@ -87,6 +93,8 @@ class LocalSession:
 
     def _begin(self, call: CallInfo) -> None:
         self._call_sid = call.call_sid
+        for notice in not_taken(call.overrides.refused(self.takes), "this agent has no use for it"):
+            self._put(notice)
 
     def _put(self, event: AgentEvent) -> None:
         if not self._ended:

@@ -15,6 +15,7 @@ echo_guard = "auto"                # keep the agent from hearing itself: where t
 fallback = "night"                 # alias to try when this agent can't be had or dies
 first_audio_seconds = 8            # … or has not been heard by then; for agents that speak first. Default: no limit
 answer_seconds = 12                # … or leaves a caller who has spoken without an answer for so long; 0: no limit
+lookup_url = "https://crm.example/who" # asked who calls before the greeting; default: LOOKUP_URL; "": nobody
 fallback_speech = "sounds/sorry.wav"   # spoken when no agent is left, before the call is handed over
 record = "both"                    # a recording of one's own: "off" (the default), "both", "agent" (docs/recordings.md)
 record_pause_on_keys = true        # nothing is recorded while the caller presses keys; default: false
@@ -59,6 +60,7 @@ class AgentSpec:
     mask_keys: bool = False
     first_audio_s: float | None = None
     answer_s: float = ANSWER_SECONDS
+    lookup_url: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     tools: Mapping[str, OwnTool] = field(default_factory=dict)
 
@@ -148,6 +150,7 @@ _KINDS: Mapping[str, _Kind] = {
     "record": _STRING,
     "record_pause_on_keys": _SWITCH,
     "mask_keys": _SWITCH,
+    "lookup_url": _STRING,
     "options": _TABLE,
     "tools": _TABLE,
 }
@@ -184,6 +187,8 @@ def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> A
     answer = table.get("answer_seconds", ANSWER_SECONDS)
     if not 0 <= answer <= 300:
         raise SettingError("AGENTS_FILE", path, f"agents.{alias}.answer_seconds to be from 0 (no limit) to 300")
+    if (url := table.get("lookup_url")) and not url.startswith(("https://", "http://")):
+        raise SettingError("AGENTS_FILE", path, f"agents.{alias}.lookup_url to be an https:// address, or empty")
     return AgentSpec(
         alias=alias,
         vendor=vendor,
@@ -202,6 +207,7 @@ def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> A
         record=table.get("record", "off"),
         record_pause_on_keys=table.get("record_pause_on_keys", False),
         mask_keys=table.get("mask_keys", False),
+        lookup_url=table.get("lookup_url"),
         options=table.get("options", {}),
         tools=read_own_tools(path, alias, table.get("tools", {})),
     )

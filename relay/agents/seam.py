@@ -5,8 +5,8 @@ connects it, streams to it and reads its events until it ends; then it is closed
 
 What a session has to see to, whatever its vendor does:
 
-- Nothing but `prepare`, `connect`, `give_up` and `close` is called before `connect` has returned: keys, tool answers
-  and sound wait in the call. So `connect` returns only when the vendor takes all of them.
+- Nothing but `prepare`, `reach`, `connect`, `give_up` and `close` is called before `connect` has returned: keys, tool
+  answers and sound wait in the call. So `connect` returns only when the vendor takes all of them.
 - An event is final when it is handed out, with one exception: a `ToolCall` with `settled=False` is an announcement.
   What can't be undone (`end_call`, `transfer_to_human`) is done only once `TurnDone` has confirmed it, or nothing has
   contradicted it until the agent's words were heard. `ToolCancelled` takes it back.
@@ -20,12 +20,13 @@ What a session has to see to, whatever its vendor does:
 - An error in a task or callback of the session's own ends with `Ended(by_agent=False, reason="defect")`.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 import msgspec
 
+from relay.agents.overrides import Overrides
 from relay.audio.convert import AudioFormat
 
 
@@ -62,6 +63,10 @@ class CallInfo:
     line: AudioFormat
     custom_parameters: Mapping[str, str] = field(default_factory=dict)
     said_so_far: tuple[Said, ...] = ()
+    given: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    """Variables that the look-up knew."""
+    overrides: Overrides = Overrides()
+    """What the look-up wants to be different; for the agent that a call begins with, not for one that takes over."""
     own_tools: tuple[Mapping[str, object], ...] = ()
     """`name`, `description` and `parameters` of the tools that the relay runs for this agent besides its own."""
     proof: str = field(default="", repr=False)
@@ -76,17 +81,32 @@ class CallInfo:
     def variables(self) -> dict[str, str]:
         """The call as named texts, for agents whose prompt has places for them.
 
-        The line's own parameters beside them, which cannot take the place of what we know ourselves.
+        The line's own parameters and what the look-up knew beside them, which cannot take the place of what we know
+        ourselves.
         """
         return {
             "name": "",
             **self.custom_parameters,
+            **{name: as_text(value) for name, value in self.given.items()},
             "caller_number": self.from_number,
             "called_number": self.to_number,
             "call_sid": self.call_sid,
             "stream_sid": self.stream_sid,
             "recent_history": self.recap,
         }
+
+
+def as_text(value: str | int | float | bool) -> str:
+    """A variable as it stands in a text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def not_taken(names: Iterable[str], why: str) -> "list[Notice]":
+    """For the log: overrides of the look-up that this agent goes without."""
+    listed = ", ".join(names)
+    return [Notice("override_not_taken", f"{listed}: {why}")] if listed else []
 
 
 def aside(text: str) -> str:
@@ -276,6 +296,12 @@ class AgentSession(Protocol):
 
     def prepare(self) -> None:
         """Begin what can be begun before the call is known. Must not block or raise."""
+
+    def reach(self) -> None:
+        """Begin to open the way to the agent while it is being found out what it is to be told; `connect` follows soon.
+
+        Must not block or raise: what goes wrong, `connect` raises.
+        """
 
     async def connect(self, call: CallInfo) -> Formats:
         """Open the conversation. Raises AgentError when there is none to be had."""

@@ -96,7 +96,8 @@ class SocketSession:
         self._tasks: set[asyncio.Task[None]] = set()
         self._defect: BaseException | None = None
         self._told: set[str] = set()  # what was noticed once and need not be again
-        self._ahead: list[Any] = []  # came in one message with what `connect` was waiting for
+        self._ahead: list[Any] = []  # came in one message with what `connect` was waiting for, or is said by ourselves
+        self._way: asyncio.Task[AgentSocket] | None = None
 
     # --- for the vendor's module to say ---
 
@@ -117,6 +118,10 @@ class SocketSession:
             case CallerTurn() | CallerText() | CallerHeard() | Working() | Notice():
                 return (decoded,)
         return ()
+
+    async def _open_way(self) -> AgentSocket:
+        """Open the socket; of the call nothing is known yet."""
+        raise NotImplementedError
 
     async def _send_result(self, call_id: str, name: str, result: str, *, is_error: bool) -> None:
         """Say the answer of a tool in the vendor's words."""
@@ -140,6 +145,11 @@ class SocketSession:
 
     def prepare(self) -> None:
         """Nothing to begin before the call is known."""
+
+    def reach(self) -> None:
+        """Begin to open the socket."""
+        if self._way is None:
+            self._way = asyncio.create_task(self._open_way())
 
     async def answer_tool(self, call_id: str, result: str, *, is_error: bool) -> None:
         """Answer a tool, unless the vendor does not wait for it any more."""
@@ -196,6 +206,11 @@ class SocketSession:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        if self._way is not None:
+            self._way.cancel()
+            await asyncio.wait([self._way])
+            if not self._way.cancelled() and self._way.exception() is None:
+                self._socket = self._socket or self._way.result()
         if self._socket:
             await self._socket.close()
 
@@ -220,6 +235,14 @@ class SocketSession:
         if self._socket is None:
             raise AgentError("not_connected", "nothing can be sent before connect")
         return self._socket
+
+    async def _opened(self) -> AgentSocket:
+        """The socket that `reach` has begun to open; another one when that is asked for again. Raises AgentError."""
+        self.reach()
+        assert self._way is not None
+        socket = self._socket = await self._way
+        self._way = None
+        return socket
 
     async def _receive(self) -> bytes | Closed:
         return await self._open_socket.receive()

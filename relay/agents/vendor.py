@@ -4,14 +4,14 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import ClassVar, Final, Self, TypeVar
 
 import aiohttp
 import msgspec
 
 from common.env import Env, SettingError
 from relay.agents.roster import AgentSpec
-from relay.agents.seam import AgentSession, CallInfo
+from relay.agents.seam import AgentSession, CallInfo, Notice, not_taken
 from relay.agents.telephony.rest import RestCalls
 from relay.agents.tool_descriptions import ALL_TOOLS, ToolName
 from relay.settings import Settings
@@ -51,7 +51,8 @@ class Vendor:
     `title`: its name for people. `key_env`: the setting that holds its key, unless options say otherwise; vendors with
     one are hosted somewhere, and have a fake, a corpus and a benchmark. `heard`, `spoken`: the formats on a line of
     8 kHz, by the names of the documentation. `default_id`: what an entry without an id stands for. `ends`: models
-    whose end has been announced, and when, as `YYYY-MM-DD`. `codec`: the folder whose codec reads its messages, if not
+    whose end has been announced, and when, as `YYYY-MM-DD`. `passes_on`: overrides of a look-up that reach the user's
+    code as they are. `codec`: the folder whose codec reads its messages, if not
     that of its name.
     """
 
@@ -65,6 +66,12 @@ class Vendor:
     default_id: str = ""
     codec: str = ""
     ends: Mapping[str, str] = field(default_factory=dict)
+    passes_on: frozenset[str] = frozenset()
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """What a look-up may override of its agents (relay.agents.overrides)."""
+        return self.passes_on or frozenset(getattr(self.options, "takes", ()))
 
     def ending(self, spec: AgentSpec) -> dict[str, str]:
         """The models that an entry uses and whose end has been announced, with the date."""
@@ -95,6 +102,20 @@ class HostedOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     takeover: str = ""
     tools: tuple[ToolName, ...] = ALL_TOOLS
     transfer_targets: tuple[str, ...] = ()
+
+    takes: ClassVar[Mapping[str, str]] = {"prompt": "prompt", "first_message": "greeting"}
+    """What a look-up may override (Overrides), and the option that it stands for."""
+
+    def for_call(self, call: CallInfo) -> tuple[Self, list[Notice]]:
+        """These with what the look-up wants to be different, and what can't be, for the log."""
+        options, problems = self, not_taken(call.overrides.refused(self.takes), "this vendor does not take it")
+        for name, value in call.overrides.given().items():
+            if option := self.takes.get(name):
+                try:
+                    options = msgspec.convert({**msgspec.structs.asdict(options), option: value}, type(self))
+                except msgspec.ValidationError as error:
+                    problems += not_taken([name], str(error)[:200])
+        return options, problems
 
     def instructions(self, call: CallInfo) -> str:
         """The prompt for this call."""

@@ -18,6 +18,7 @@ Gains = NDArray[np.float32]
 
 BUILT_IN: Final = ("office", "call-centre", "street", "quiet", "typing")
 _SEAM_SECONDS: Final = 0.05
+CROSS_SECONDS: Final = 0.08  # from one ambience to another
 _RAMP_SECONDS: Final = 0.08  # short enough to feel immediate, long enough not to click
 LEVEL_DB: Final = -30.0  # of full scale: what any file is brought to, so that a volume means the same for all
 _PEAK: Final = 30_000.0  # … but no further than its peaks allow
@@ -145,11 +146,13 @@ class AmbienceTrack:
         self.volume = volume
         self.enabled = enabled
         self.over = over
+        self._leaving: AmbienceTrack | None = None
 
     @property
     def silent(self) -> bool:
         """Nothing to be heard now, and nothing asked for."""
-        return self._gain == 0.0 and self._target == 0.0 and (self.over is None or self.over.silent)
+        own = self._gain == 0.0 and self._target == 0.0 and self._leaving is None
+        return own and (self.over is None or self.over.silent)
 
     @property
     def level_db(self) -> float | None:
@@ -167,6 +170,10 @@ class AmbienceTrack:
         A change of volume arrives as a ramp from wherever the gain is now.
         """
         own = self._take(count, speech)
+        if self._leaving is not None:
+            own = pcm.mix(own, self._leaving.take(count, speech))
+            if self._leaving.silent:
+                self._leaving = None
         if self.over is None or self.over.silent:
             return own
         return pcm.mix(own, self.over.take(count, speech))
@@ -205,6 +212,13 @@ class AmbienceTrack:
                 self._ducked = target if parts[-1][-1] == np.float32(target) else float(parts[-1][-1])
         return np.concatenate(parts)
 
+    def follow(self, other: "AmbienceTrack | None") -> None:
+        """Come up while `other`, which was heard until now, goes down. Two at most are heard at the same time."""
+        if other is not None:
+            other._leaving = None
+            other.fade_out(CROSS_SECONDS)
+            self._leaving = other
+
     def fade_out(self, seconds: float) -> None:
         """Down to silence within `seconds`, from wherever the gain is now, and for good."""
         self._step = max(self._gain, 0.01) / (seconds * self._loop.rate_hz)
@@ -215,8 +229,9 @@ class AmbienceTrack:
     def rewind(self, count: int) -> None:
         """Go back over `count` samples that were taken but will not be heard: the line dropped them."""
         self._cursor = (self._cursor - count) % len(self._loop)
-        if self.over is not None:
-            self.over.rewind(count)
+        for track in (self.over, self._leaving):
+            if track is not None:
+                track.rewind(count)
 
 
 def _glide(start: float, target: float, step: float, count: int) -> Gains:

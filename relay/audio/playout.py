@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from relay.audio import pcm
-from relay.audio.ambience import AmbienceTrack
+from relay.audio.ambience import CROSS_SECONDS, AmbienceTrack
 from relay.audio.edges import CUT_SECONDS, fade_in, fade_out
 
 _TORN_SECONDS: Final = 0.01  # the end of a word whose agent died
@@ -146,6 +146,17 @@ class Playout:
         """Nothing more will come at all."""
         for entry in self._queue:
             entry.complete = True
+
+    def change_ambience(self, track: AmbienceTrack | None) -> None:
+        """Another one, or none, from now on: the one before goes down while it comes up."""
+        before = self.ambience
+        if track is None:
+            if before is not None:
+                before.fade_out(CROSS_SECONDS)
+            return
+        track.follow(before)
+        self.ambience = track
+        self._type()
 
     def busy(self, tool: str, *, done: bool = False) -> None:
         """A tool works, or has finished: meanwhile the caller hears typing, where the agent is set up for it."""

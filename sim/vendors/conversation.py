@@ -134,6 +134,7 @@ class VendorConversation:
     async def open(self, request: web.Request) -> None:
         """Answer the upgrade; the conversation goes on over this socket."""
         self.record.sockets += 1
+        await asyncio.sleep(self.script.upgrade_after_s)
         await self.socket.prepare(request)
         self.transport = request.transport
         self._timeline.note("agent", "connected", self.name)

@@ -12,6 +12,7 @@ const ENDS = {
   unknown_agent: "unknown agent",
   unsupported_format: "unknown format",
   time_limit: "time limit",
+  rejected: "rejected",
   shutdown: "relay shut down",
   replaced: "stream replaced",
   relay_lost: "relay lost",

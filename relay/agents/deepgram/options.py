@@ -1,6 +1,7 @@
 """What a Deepgram agent can be told in AGENTS_FILE."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
@@ -9,6 +10,8 @@ from relay.agents.vendor import HostedOptions
 
 class DeepgramOptions(HostedOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of a Deepgram agent; its `id` is only a name for the record."""
+
+    takes: ClassVar[Mapping[str, str]] = {**HostedOptions.takes, "voice": "speak_model", "language": "language"}
 
     language: str = "en"
     listen_model: str = "nova-3"

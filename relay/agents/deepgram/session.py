@@ -60,18 +60,22 @@ class DeepgramSession(SocketSession):
 
     async def connect(self, call: CallInfo) -> Formats:
         """Open, wait to be welcomed, introduce ourselves; no audio before that was accepted."""
-        socket = self._socket = await AgentSocket.open(
-            self._http,
-            f"{socket_base(self._options.base_url)}/v1/agent/converse",
-            headers={"Authorization": f"Token {self._key}"},
-        )
+        options, self._ahead = self._options.for_call(call)
+        socket = await self._opened()
         self.conversation_id = (await self._await(socket, Welcome, "Welcome")).request_id
-        await self._send(settings_message(self._options, call))
+        await self._send(settings_message(options, call))
         await self._await(socket, SettingsApplied, "SettingsApplied")
         self._line = call.line
         self._sent_at = self._loop.time()
         self._spawn(self._keep_alive())
         return Formats(call.line, call.line)
+
+    async def _open_way(self) -> AgentSocket:
+        return await AgentSocket.open(
+            self._http,
+            f"{socket_base(self._options.base_url)}/v1/agent/converse",
+            headers={"Authorization": f"Token {self._key}"},
+        )
 
     async def send_audio(self, data: bytes) -> None:
         """As a binary message."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from common.proof import VARIABLE
+from relay.agents.overrides import Overrides
 from relay.agents.seam import (
     AgentCorrection,
     AgentText,
@@ -18,6 +19,7 @@ from relay.agents.seam import (
     ToolCall,
     UtteranceDone,
     Working,
+    as_text,
 )
 from relay.agents.session import Message, Reader, read_by_type
 from relay.audio.convert import AudioFormat, Encoding
@@ -209,13 +211,43 @@ IGNORED: Final[Mapping[str, str]] = {
 }
 """What the server says that needs nothing of us, and why."""
 
+CONFIG: Final = "conversation_config_override"
+PLACES: Final[Mapping[str, tuple[str, ...]]] = {
+    "first_message": ("agent", "first_message"),
+    "prompt": ("agent", "prompt", "prompt"),
+    "language": ("agent", "language"),
+    "voice": ("tts", "voice_id"),
+    "speed": ("tts", "speed"),
+}
+"""Where an override stands in `conversation_config_override`."""
+
 
 def initiation(call: CallInfo) -> bytes:
-    """The first message we send: the call and the line's own parameters as dynamic variables, and the proof that the
-    conversation belongs to the call."""
+    """The first message we send: the call, the line's own parameters and what the look-up knew as dynamic variables,
+    the proof that the conversation belongs to the call, and what is to be different."""
+    variables: dict[str, Any] = {**call.variables}
+    variables |= {name: value for name, value in call.given.items() if variables.get(name) == as_text(value)}
     # `system__` names are the vendor's own; sending one ends the conversation before it begins (elevenlabs.md A4)
-    variables = {name: value for name, value in call.variables.items() if not name.startswith("system__")}
+    variables = {name: value for name, value in variables.items() if not name.startswith("system__")}
     variables.pop(VARIABLE, None)
     if call.proof:
         variables[VARIABLE] = call.proof
-    return _encode_json({"type": "conversation_initiation_client_data", "dynamic_variables": variables})
+    message: dict[str, Any] = {**call.overrides.initiation, "type": "conversation_initiation_client_data"}
+    if config := config_override(call.overrides):
+        message[CONFIG] = config
+    return _encode_json({**message, "dynamic_variables": variables})
+
+
+def config_override(overrides: Overrides) -> dict[str, Any]:
+    """What is to be different, in ElevenLabs' words (elevenlabs.md A2.2); empty: nothing."""
+    found = overrides.initiation.get(CONFIG)
+    config: dict[str, Any] = {**found} if isinstance(found, dict) else {}
+    for name, value in overrides.given().items():
+        config = _with(config, PLACES[name], value)
+    return config
+
+
+def _with(config: Mapping[str, Any], place: tuple[str, ...], value: str | float) -> dict[str, Any]:
+    head, *rest = place
+    below = config.get(head)
+    return {**config, head: _with(below if isinstance(below, dict) else {}, tuple(rest), value) if rest else value}

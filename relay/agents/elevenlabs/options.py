@@ -1,12 +1,14 @@
 """What an ElevenLabs agent can be told in AGENTS_FILE, and where that makes it to be found (elevenlabs.md A1)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 from urllib.parse import quote
 
 import msgspec
 
 from common.elevenlabs import REST_HOSTS, rest_base
 from common.env import Env, SettingError
+from relay.agents.overrides import NAMES
 from relay.agents.roster import AgentSpec
 from relay.agents.vendor import read_options
 from relay.settings import Settings
@@ -14,6 +16,9 @@ from relay.settings import Settings
 
 class ElevenLabsOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of an ElevenLabs agent; empty ones are those of the environment. All else is set at ElevenLabs."""
+
+    takes: ClassVar[frozenset[str]] = frozenset(NAMES)
+    """What a look-up may override, where the agent's settings at ElevenLabs allow it."""
 
     region: str = ""
     base_url: str = ""

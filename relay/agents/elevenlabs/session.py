@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 import aiohttp
 import msgspec
 
 from relay.agents.elevenlabs.codec import (
+    CONFIG,
     FORMATS,
     ApprovalWanted,
     AudioChunk,
@@ -17,11 +19,13 @@ from relay.agents.elevenlabs.codec import (
     Ping,
     Queued,
     ToolRefused,
+    config_override,
     decode,
     initiation,
 )
 from relay.agents.elevenlabs.options import ElevenLabsAgent, resolve
 from relay.agents.late_sound import EventGate
+from relay.agents.overrides import Overrides
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import (
     AgentCorrection,
@@ -37,6 +41,7 @@ from relay.agents.seam import (
     UtteranceDone,
     Working,
     aside,
+    not_taken,
 )
 from relay.agents.session import SocketSession, encode
 from relay.agents.socket import AgentSocket, Closed
@@ -71,11 +76,7 @@ class ElevenLabsSession(SocketSession):
 
     async def connect(self, call: CallInfo) -> Formats:
         """Open the socket, introduce the call, wait for the formats."""
-        self.prepare()
-        url = await self._signed_url if self._signed_url else self._agent.socket_url
-        socket = self._socket = await AgentSocket.open(self._http, url)
-        await socket.send(initiation(call))
-        metadata = await self._await(socket, Metadata, "conversation_initiation_metadata")
+        metadata = await self._introduce(call)
         self.conversation_id = metadata.conversation_id
         if metadata.heard is None or metadata.spoken is None:
             raise AgentError("unsupported_format", f"agent {metadata.named}: expected one of {', '.join(FORMATS)}")
@@ -84,6 +85,24 @@ class ElevenLabsSession(SocketSession):
             text = f"This was said on this call before you took over:\n{call.recap}"
             await self._send({"type": "contextual_update", "text": text})
         return Formats(metadata.heard, metadata.spoken)
+
+    async def _open_way(self) -> AgentSocket:
+        self.prepare()
+        url = await self._signed_url if self._signed_url else self._agent.socket_url
+        return await AgentSocket.open(self._http, url)
+
+    async def _introduce(self, call: CallInfo) -> Metadata:
+        """Say who calls. An agent that allows no overrides closes at them: it is had without."""
+        socket = await self._opened()
+        await socket.send(initiation(call))
+        try:
+            return await self._await(socket, Metadata, "conversation_initiation_metadata")
+        except AgentError as error:
+            if "verride" not in str(error) or not config_override(call.overrides):
+                raise
+            self._ahead += not_taken(call.overrides.given() or [CONFIG], str(error))
+        await socket.close()
+        return await self._introduce(replace(call, overrides=Overrides()))
 
     async def send_audio(self, data: bytes) -> None:
         """Caller audio; silence counts as audio, sixty seconds without end the conversation."""

@@ -1,6 +1,7 @@
 """What a Gemini agent can be told in AGENTS_FILE."""
 
-from typing import Annotated, Final
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
 
@@ -11,6 +12,8 @@ DEFAULT_MODEL: Final = "gemini-3.8-live"
 
 class GeminiOptions(HostedOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of a Gemini agent; its `id` is the model."""
+
+    takes: ClassVar[Mapping[str, str]] = {**HostedOptions.takes, "voice": "voice"}
 
     voice: str = "Kore"
     silence_ms: Annotated[int, Meta(ge=100, le=5000)] = 500

@@ -80,6 +80,7 @@ class GeminiSession(SocketSession):
 
     async def connect(self, call: CallInfo) -> Formats:
         """Open a socket, set the conversation up, ask for the first words."""
+        self._options, self._ahead = self._options.for_call(call)
         self._socket = await self._sockets.start(call)
         if opening := self._options.opening(call):
             await self._say(f"[The call begins. {opening}]")
@@ -126,13 +127,16 @@ class GeminiSession(SocketSession):
         await super().close()
         await self._sockets.close()
 
-    async def _open(self, call: CallInfo, handle: str) -> AgentSocket:
+    async def _open_way(self) -> AgentSocket:
         # the key in a header, not in the URL: URLs end up in errors and logs
-        socket = await AgentSocket.open(
+        return await AgentSocket.open(
             self._http,
             socket_base(self._options.base_url) + _PATH.format(version=self._options.api_version),
             headers={"x-goog-api-key": self._key},
         )
+
+    async def _open(self, call: CallInfo, handle: str) -> AgentSocket:
+        socket = await (self._open_way() if handle else self._opened())
         try:
             await socket.send(encode(setup(self._options, self._model, call, handle)))
             complete = await self._await(socket, SetupComplete, "setupComplete")

@@ -1,6 +1,7 @@
 """What an OpenAI agent can be told in AGENTS_FILE."""
 
-from typing import Annotated, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final, Literal
 
 from msgspec import Meta
 
@@ -26,6 +27,8 @@ LISTED_LANGUAGES: Final = frozenset({"gpt-transcribe", "gpt-live-transcribe"})
 class RealtimeOptions(HostedOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of all services that speak OpenAI Realtime's messages; the `id` of their agents is the model."""
 
+    takes: ClassVar[Mapping[str, str]] = {**HostedOptions.takes, "voice": "voice"}
+
     voice: str = ""
     codec: Literal["auto", "pcma", "pcmu", "pcm"] = "auto"
     """A-law, μ-law, or PCM at 24 kHz; `auto`: on an 8 kHz line the law of the called number's country, else PCM."""
@@ -37,6 +40,8 @@ class RealtimeOptions(HostedOptions, frozen=True, kw_only=True, forbid_unknown_f
 
 class OpenAIOptions(RealtimeOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of an OpenAI agent."""
+
+    takes: ClassVar[Mapping[str, str]] = {**RealtimeOptions.takes, "speed": "speed", "language": "language"}
 
     voice: str = "marin"
     speed: Annotated[float, Meta(ge=0.25, le=1.5)] = 1.0
@@ -79,6 +84,8 @@ OPENAI_VOICES: Final = frozenset(
 
 class VoiceLiveOptions(RealtimeOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of an agent of Azure's Voice Live: `id` is the model, `base_url` the resource's address."""
+
+    takes: ClassVar[Mapping[str, str]] = {**RealtimeOptions.takes, "speed": "speed", "language": "language"}
 
     voice: str = "en-US-Ava:DragonHDLatestNeural"
     """Of Azure's speech service, such as `en-IN-NeerjaNeural`; of OpenAI's, or of the model `azure-realtime`."""

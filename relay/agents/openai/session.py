@@ -73,11 +73,10 @@ class OpenAISession(SocketSession):
 
     async def connect(self, call: CallInfo) -> Formats:
         """Open, settle the formats, say what was said before, and ask for the first words."""
-        dialect, options = self._dialect, self._options
+        dialect = self._dialect
+        options, self._ahead = self._options.for_call(call)
         asked = format_for(options, call, dialect.pcm_rates)
-        socket = self._socket = await AgentSocket.open(
-            self._http, dialect.url(options, self._model), headers=dialect.headers(self._key)
-        )
+        socket = await self._opened()
         self.conversation_id = (await self._await(socket, Created, "session.created")).session_id
         await self._send(dialect.session_update(options, call, asked))
         updated = await self._await(socket, Updated, "session.updated")
@@ -88,9 +87,15 @@ class OpenAISession(SocketSession):
         self._spoken = spoken
         if call.said_so_far:
             await self._send(text_item("system", f"This was said on this call before you took over:\n{call.recap}"))
-        if opening := self._options.opening(call):
+        if opening := options.opening(call):
             await self._replies.want(instructions=opening)
         return Formats(heard, spoken)
+
+    async def _open_way(self) -> AgentSocket:
+        dialect = self._dialect
+        return await AgentSocket.open(
+            self._http, dialect.url(self._options, self._model), headers=dialect.headers(self._key)
+        )
 
     async def send_audio(self, data: bytes) -> None:
         """Append to the input buffer; the server finds the turns in it."""

@@ -22,6 +22,8 @@ from relay.agents.seam import (
     ToolCall,
     TurnDone,
     UtteranceDone,
+    as_text,
+    not_taken,
 )
 from relay.agents.socket import AgentSocket, Binary, Closed
 from relay.agents.telephony.dialect import Cleared, Dialect, MarkSet, Sound
@@ -84,6 +86,9 @@ class TelephonySession:
     def prepare(self) -> None:
         """Nothing to begin before the call is known: the bot is told of it in its first message."""
 
+    def reach(self) -> None:
+        """Nothing: where the bot is may depend on the call."""
+
     async def connect(self, call: CallInfo) -> Formats:
         """Open the socket and begin the stream as the carrier does."""
         url, parameters = await self._where(call)
@@ -91,7 +96,10 @@ class TelephonySession:
         self._voice = VoiceActivity(dialect.audio.rate_hz)
         self._frame_bytes = dialect.audio.bytes_per_second // FRAMES_PER_SECOND
         self._socket = await AgentSocket.open(self._http, url, headers=self._headers_for(url))
-        for message in dialect.opening(call, {**call.custom_parameters, **parameters}):
+        for notice in not_taken(call.overrides.given(), "a carrier has no words for it"):
+            self._tell(notice)
+        given = {name: as_text(value) for name, value in call.given.items()}
+        for message in dialect.opening(call, {**call.custom_parameters, **given, **parameters}):
             await self._socket.send(message)
         self._reading = asyncio.create_task(self._read(self._socket))
         return Formats(dialect.audio, dialect.audio)

@@ -73,7 +73,7 @@ class TwilioDialect:
             "callSid": self.call_sid,
             "tracks": ["inbound"],
             "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
-            "customParameters": {**numbers, **parameters},
+            "customParameters": {**parameters, **numbers},
         }
         connected = encode({"event": "connected", "protocol": "Call", "version": "1.0.0"})
         return [connected, self._message("start", {"start": start})]

@@ -35,6 +35,7 @@ class ScriptedBot(Bot):
         self.record = VendorRecord(self.script, asyncio.get_running_loop().time())
         self.record.input_format = self.record.output_format = FORMAT.name
         self.record.history += [str(said) for said in self.call.said_so_far]
+        self.record.setup = {"variables": self.call.variables, "overrides": self.call.overrides.given()}
         fake.conversations.append(self.record)
         if self.script.upgrade_status != 101:
             raise BotDiedError("can't begin")

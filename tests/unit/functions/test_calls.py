@@ -53,6 +53,14 @@ def test_which_version_of_the_agents_file_a_call_began_with():
     assert record(calls.ended())["agents_version"] is None
 
 
+def test_what_the_look_up_said_of_a_call():
+    """An event of a relay of before knows nothing of it, and what is no tag is none."""
+    lookup = {"ms": 120, "outcome": "ok", "problem": ""}
+    made = record(calls.ended(lookup=lookup, tags=["vip", 5]))
+    assert (made["lookup"], made["tags"]) == (lookup, ["vip"])
+    assert (record(calls.ended())["lookup"], record(calls.ended())["tags"]) == (None, [])
+
+
 def test_every_key_of_the_contract_is_there_even_when_nothing_is_known():
     assert set(record()) == {
         *("schema", "call_sid", "stream_sid", "conversation_id", "agent", "agents", "agents_version"),
@@ -64,6 +72,8 @@ def test_every_key_of_the_contract_is_there_even_when_nothing_is_known():
             "commands",
             "transfer",
             "analysis",
+            "lookup",
+            "tags",
             "charges",
             "vendor_version",
             "quality",

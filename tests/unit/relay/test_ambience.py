@@ -358,3 +358,45 @@ def test_a_ramp_always_arrives():
         track.volume = hundredths / 100
         track.take(RATE // 8)
         assert type(track._gains(1)) is float
+
+
+# --- from one to another ---
+
+
+def test_another_ambience_comes_up_while_the_one_before_goes_down():
+    """No hole, no click, and after that nothing of the first."""
+    before, after = flat(1.0), AmbienceTrack(loop(np.full(RATE, 5_000, dtype=np.int16)), 1.0)
+    after.take(RATE // 20)
+    after._gain = 0.0
+    after.follow(before)
+    heard = np.concatenate([np.full(1, 10_000, np.int16), played(after, [320] * 10)])
+    assert heard.min() >= 5_000
+    assert largest_step(heard) < 50
+    assert (heard[-1600:] == 5_000).all()
+    assert after._leaving is None
+
+
+def test_an_ambience_that_is_followed_by_silence_is_heard_going():
+    before, after = flat(1.0), AmbienceTrack(loop(), 0.0)
+    after.follow(before)
+    assert not after.silent
+    heard = played(after, [320] * 10)
+    assert heard[0] > 9_000
+    assert not heard[-320:].any()
+    assert after.silent
+
+
+def test_no_more_than_two_are_heard_at_the_same_time():
+    first, second, third = flat(1.0), AmbienceTrack(loop(), 0.5), AmbienceTrack(loop(), 0.5)
+    second.follow(first)
+    third.follow(second)
+    assert second._leaving is None
+
+
+def test_what_the_line_dropped_is_played_again_of_both():
+    before, after = flat(1.0), AmbienceTrack(loop(), 0.5)
+    after.follow(before)
+    places = before._cursor, after._cursor
+    after.take(320)
+    after.rewind(320)
+    assert (before._cursor, after._cursor) == places

@@ -937,3 +937,38 @@ def test_sending_to_an_agent_that_is_gone_is_nobodys_trouble():
 )
 def test_the_socket_of_a_public_agent(agent, url):
     assert agent.socket_url == url
+
+
+# --- reached before it is known what to tell ---
+
+
+def test_a_session_that_was_reached_and_is_not_wanted_leaves_no_socket():
+    async def talk(server):
+        await asyncio.Event().wait()
+
+    async def story():
+        async with session_with(talk) as (session, server):
+            session.reach()
+            await asyncio.sleep(0.1)
+            assert not server.received
+            await session.close()
+            await session.close()
+            return session._socket is not None
+
+    assert played(story)
+
+
+def test_a_session_that_cannot_be_reached_says_so_when_it_is_to_connect():
+    async def talk(server):
+        await asyncio.Event().wait()
+
+    async def story():
+        async with session_with(talk) as (session, _):
+            session._agent = replace(session._agent, base_url="http://127.0.0.1:1")
+            session.reach()
+            await asyncio.sleep(1)
+            with pytest.raises(AgentError, match="ClientConnector"):
+                await session.connect(CALL)
+            await session.close()
+
+    played(story)

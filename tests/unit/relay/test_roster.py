@@ -26,6 +26,7 @@ level = "auto"
 fallback = "night"
 first_audio_seconds = 8
 answer_seconds = 20
+lookup_url = "https://crm.example/who"
 fallback_speech = "sounds/sorry.wav"
 options = { region = "india" }
 
@@ -64,6 +65,7 @@ def test_everything_that_can_be_said_of_an_agent(read):
             fallback_speech="sounds/sorry.wav",
             first_audio_s=8.0,
             answer_s=20.0,
+            lookup_url="https://crm.example/who",
             options={"region": "india"},
         ),
         AgentSpec("night", "elevenlabs", "agent_2"),
@@ -117,6 +119,7 @@ def test_a_roster_of_one():
         ("agents = 5", r"at least one \[agents\.ALIAS\] table"),
         ("[agents]", r"at least one \[agents\.ALIAS\] table"),
         ("[agents]\nday = 5", "agents.day to be a table"),
+        ('[agents.day]\nlookup_url = "crm.example"', "agents.day.lookup_url to be an https:// address, or empty"),
         ("[agents.day", "a TOML file"),
         (b"\xff\xfe", "a TOML file"),
         ('[agents.day]\ncolour = "red"', "agents.day.colour to be one of vendor, id"),

@@ -206,3 +206,17 @@ def test_any_environment_is_settings_or_one_line(environ):
         return
     assert (settings.chunk_size or 0) % 320 == 0
     assert 0 <= settings.ambience_volume <= 1
+
+
+def test_questions_to_a_look_up_are_signed():
+    with pytest.raises(SettingError, match="LOOKUP_SECRET is not set: expected the secret that signs the questions"):
+        Settings.from_env({**LEAST, "LOOKUP_URL": "https://crm.example/who"})
+    assert Settings.from_env({**LEAST, "LOOKUP_URL": "https://crm.example/who", "LOOKUP_SECRET": "s" * 16})
+    with pytest.raises(SettingError, match="LOOKUP_URL='crm.example': expected an https:// URL"):
+        Settings.from_env({**LEAST, "LOOKUP_URL": "crm.example"})
+
+
+def test_headers_of_a_look_up_are_read_and_not_shown():
+    settings = Settings.from_env({**LEAST, "LOOKUP_HEADERS": '{"Authorization": "Bearer of-nobody"}'})
+    assert settings.lookup_headers == (("Authorization", "Bearer of-nobody"),)
+    assert "of-nobody" not in repr(settings)

@@ -164,3 +164,11 @@ def test_what_is_wrong_with_a_sound_setting_is_said(tmp_path, entry, problem):
     path.write_text(f"[agents.day]\n{entry}\n")
     with pytest.raises(SettingError, match=rf"agents\.day[. ]{re.escape(problem)}"):
         Roster.read(str(path), {"elevenlabs": None})
+
+
+def test_where_a_look_up_may_name_an_ambience_all_that_come_with_the_relay_are_there(street):
+    asking = sounds(spec("day"), ambience=street, lookup_url="https://crm.example/who")
+    assert all(asking.has(name) for name in ("", street, *ambience.BUILT_IN))
+    assert not asking.has("waterfall")
+    assert sounds(spec("day", lookup_url="https://crm.example/who")).has("street")
+    assert not sounds(spec("day")).has("street")

@@ -10,6 +10,7 @@ import pytest
 from relay.agents import VENDORS
 from relay.agents.bot import Bot
 from relay.agents.echo import EchoOptions
+from relay.agents.overrides import NAMES
 from relay.agents.roster import _KINDS
 from relay.agents.script import Step
 from relay.agents.telephony.exotel import ExotelOptions
@@ -50,3 +51,14 @@ def test_the_bots_of_the_examples_are_listed():
     listing = (ROOT / "examples" / "bots" / "README.md").read_text(encoding="utf-8")
     for file in (ROOT / "examples" / "bots").glob("*.py"):
         assert f"`{file.name}`" in listing
+
+
+@pytest.mark.parametrize("name", VENDORS)
+def test_what_a_look_up_can_change_is_there(name):
+    table = TEXT.split("### What a look-up can change")[1].split("###")[0]
+    names = re.findall(r"`(\w+)`", table.split("|---")[0])
+    assert names == list(NAMES)
+    (row,) = [line for line in table.splitlines() if line.startswith("|") and f"`{name}`" in line.split("|")[1]]
+    said = [cell.strip() for cell in row.split("|")[2:-1]]
+    takes = VENDORS[name].takes
+    assert said == ["yes" if one in takes else "no" for one in NAMES]

@@ -3,12 +3,16 @@
 import sys
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from common.env import SettingError
 from relay.agents import ENTRY_POINTS, VENDORS
+from relay.agents.gemini.options import GeminiOptions
+from relay.agents.openai.options import OpenAIOptions
+from relay.agents.overrides import NAMES, Overrides
 from relay.agents.roster import AgentSpec, Roster
-from relay.agents.seam import Said
+from relay.agents.seam import Notice, Said
 from relay.agents.tool_descriptions import ALL_TOOLS, describe, parse_arguments
 from relay.agents.vendor import HostedOptions, fill, socket_base
 from relay.settings import Settings
@@ -220,3 +224,42 @@ def test_nothing_that_is_used_by_default_is_about_to_end():
 def test_azure_needs_the_address_of_the_resource():
     with pytest.raises(SettingError, match="agents.front.options: expected base_url, such as https://RESOURCE.openai"):
         VENDORS["azure_openai"].configure(AgentSpec("front", "azure_openai", ""), SETTINGS)
+
+
+# --- what a look-up wants to be different ---
+
+
+@pytest.mark.parametrize("name", ["elevenlabs", *FAKES])
+def test_what_a_vendor_takes_are_options_of_it(name):
+    kind = VENDORS[name].options
+    takes = kind.takes
+    assert set(takes) <= set(NAMES)
+    if issubclass(kind, HostedOptions):
+        assert set(takes.values()) <= {field.name for field in msgspec.structs.fields(kind)}
+
+
+def test_overrides_become_options_for_one_call():
+    options = OpenAIOptions(prompt="Be kind.", voice="cedar")
+    call = replace(CALL, overrides=Overrides(prompt="Be brief.", first_message="Hello {{caller_number}}!", speed=1.2))
+    made, untaken = options.for_call(call)
+    assert (made.prompt, made.speed, made.voice) == ("Be brief.", 1.2, "cedar")
+    assert made.first_words(call) == "Hello 09876500001!"
+    assert untaken == []
+    assert options.for_call(CALL) == (options, [])
+    assert options.prompt == "Be kind."
+
+
+def test_what_a_vendor_does_not_take_and_what_is_out_of_its_range_is_said():
+    call = replace(CALL, overrides=Overrides(voice="Puck", language="hi", speed=1.2))
+    made, (untaken,) = GeminiOptions().for_call(call)
+    assert made.voice == "Puck"
+    assert untaken == Notice("override_not_taken", "language, speed: this vendor does not take it")
+    made, (out_of_range,) = OpenAIOptions().for_call(replace(CALL, overrides=Overrides(speed=4.0, voice="ash")))
+    assert (made.speed, made.voice) == (1.0, "ash")
+    assert out_of_range.text.startswith("speed: Expected `float` <= 1.5")
+
+
+def test_a_variable_of_the_look_up_is_filled_in_and_takes_no_name_of_ours():
+    given = {"name": "Asha", "gold": True, "orders": 3, "call_sid": "forged"}
+    call = replace(CALL, custom_parameters={"name": "", "gold": "no"}, given=given)
+    assert fill("{{name}} {{gold}} {{orders}} {{call_sid}}", call) == "Asha true 3 call1"
