@@ -71,8 +71,7 @@ def fold(call_sid: str, pieces: Pieces) -> Document:
         "vendor_version": next((said for result in reversed(results) if (said := text(result, "version"))), None),
         "tools": [use for stream in streams for use in without_places(objects(stream.told, "tools"))],
         "commands": [one for stream in streams for one in without_places(objects(stream.told, "commands"))],
-        "lookup": (main.last.get("lookup") if main else None) or None,
-        "tags": [tag for tag in (main.last.get("tags") if main else None) or [] if isinstance(tag, str)],
+        **(main.looked_up if main else {"lookup": None, "tags": []}),
         "quality": (main.last.get("quality") if main else None) or None,
         "streams": sorted(pieces.streams, key=encode),
         "sources": sorted(

@@ -44,6 +44,12 @@ class Stream:
         return self.told or self.first
 
     @property
+    def looked_up(self) -> Document:
+        """What the relay found out before the greeting: `lookup` and `tags`."""
+        said = next((one for one in (self.ended, self.first) if one and one.get("lookup")), {})
+        return {"lookup": said.get("lookup"), "tags": [tag for tag in said.get("tags") or [] if isinstance(tag, str)]}
+
+    @property
     def agents(self) -> list[Document]:
         """Every agent the stream had, in order."""
         if self.told:

@@ -250,7 +250,7 @@ async def test_a_human_who_is_not_configured_is_not_called(tmp_path):
             await at.until(lambda: events and events[-1]["type"] == "call.ended")
             assert lines_heard(call, ("agent_greeting",))[0].is_whole
     assert events[-1]["lookup"]["problem"] == "transfer: transfer refused: 'billing' is not configured"
-    assert {"call.started", "call.transfer_requested", "call.ended"} == {event["type"] for event in events}
+    assert {"call.started", "call.transfer_requested", "call.ended"} <= {event["type"] for event in events}
 
 
 @pytest.mark.parametrize(("reject", "detail"), [(True, ""), ("calls too often", "calls too often")])

@@ -59,6 +59,8 @@ def test_what_the_look_up_said_of_a_call():
     made = record(calls.ended(lookup=lookup, tags=["vip", 5]))
     assert (made["lookup"], made["tags"]) == (lookup, ["vip"])
     assert (record(calls.ended())["lookup"], record(calls.ended())["tags"]) == (None, [])
+    running = record(calls.started(lookup=lookup, tags=["vip"]))
+    assert (running["lookup"], running["tags"]) == (lookup, ["vip"])
 
 
 def test_every_key_of_the_contract_is_there_even_when_nothing_is_known():
