@@ -39,7 +39,8 @@ _PROBLEMS: Final = 8
 @dataclass(frozen=True, slots=True)
 class LookupAnswer:
     """`agent`: alias or vendor's id, empty: the one that the call asked for. `ambience`: a name, empty for none, None:
-    as the agent has it. `record`: what is recorded, None: as the agent's entry says. `rejected`: why the call is not taken, None: it is. `problems`: what could not be used.
+    as the agent has it. `record`: what is recorded, None: as the agent's entry says. `rejected`: why the call is not
+    taken, None: it is. `problems`: what could not be used.
     """
 
     agent: str = ""

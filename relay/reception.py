@@ -23,10 +23,10 @@ _PROBLEM: Final = 500  # characters of what is kept of it
 
 
 class Reception:
-    """`spec`: the agent wanted, None when what was `asked_for` is not configured. `begins` is told who was chosen, and whether that is
-    recorded (None: as the agent's entry says); `refuse` ends a call without agent.
+    """`spec`: the agent wanted, None when what was `asked_for` is not configured. `rate_hz`: one of LINE_RATES.
 
-    `rate_hz`: of the line, one of LINE_RATES.
+    `begins` is told who was chosen, and what is recorded (None: as the agent's entry says); `refuse` ends a call that
+    gets no agent.
     """
 
     def __init__(
@@ -98,7 +98,10 @@ class Reception:
             return None
         if answer.transfer is not None and await self._transferred(answer.transfer):
             return None
-        self._record = answer.record
+        if answer.record in {"both", "agent"} and not self._services.settings.events_url:
+            self._amend("record: expected EVENTS_URL to be set")
+        else:
+            self._record = answer.record
         chosen = self._chosen(answer, spec)
         self._set_scene(answer, chosen, changed=chosen is not spec)
         self._conversation.know(answer.variables, answer.overrides)

@@ -217,6 +217,15 @@ async def test_ambience_of_the_answer(tmp_path):
 
 
 @virtual
+async def test_a_recording_that_nobody_would_keep_is_not_made(tmp_path):
+    """Without EVENTS_URL there is nobody to ask for leave to upload."""
+    async with asked(tmp_path, Crm({"record": "both"}), Entry("front", "elevenlabs", GREETING)) as at:
+        call = await at.call(script=HANG_UP)
+        assert at.record(call)["lookup"]["problem"] == "record: expected EVENTS_URL to be set"
+        assert at.record(call)["end_reason"] == "caller_hung_up"
+
+
+@virtual
 async def test_straight_to_a_human(tmp_path):
     crm = Crm({"transfer": {"target": "billing", "summary": "owes nothing"}, "tags": ["vip"]}, after_s=0.2)
     async with asked(tmp_path, crm, Entry("front", "elevenlabs", GREETING)) as at:

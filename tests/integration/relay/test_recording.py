@@ -5,11 +5,13 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
+from aiohttp import web
 
 from relay.recording import recordings
 from sim.agent_script import AgentScript, Reply
 from sim.caller import Step, When
 from sim.heard import find_line
+from sim.serving import serving
 from tests.integration.relay.recording_desk import recording_desk
 from tests.support.relay_world import EVENTS_SECRET, relay_world
 from tests.support.virtual import virtual
@@ -99,6 +101,28 @@ async def test_leave_is_asked_for_once_a_minute(tmp_path):
             (8, 8, 128_058),
         ]
         assert desk.told(result.call_sid)["pieces"] == 13
+
+
+@pytest.mark.parametrize(("entry", "answer"), [("off", "both"), ("both", "off"), ("agent", "both")])
+@virtual
+async def test_the_answer_of_a_look_up_counts_before_the_entry(tmp_path, entry, answer):
+    """What was recorded until it came is dropped where it should not be, or should be otherwise."""
+
+    async def who(request):
+        await asyncio.sleep(0.2)
+        return web.json_response({"record": answer})
+
+    crm = web.Application()
+    crm.router.add_post("/", who)
+    async with serving(crm) as url, recording_world(tmp_path, f'record = "{entry}"', lookup_url=url) as (world, desk):
+        result = await world.call(script=SCRIPT)
+        await all_told(world)
+        if answer == "off":
+            assert desk.pieces(result.call_sid) == {}
+        else:
+            left, right = desk.sides(result.call_sid)
+            assert find_line(left, 8000, "caller_hours").is_whole
+            assert find_line(right, 8000, "agent_greeting").is_whole
 
 
 @virtual
