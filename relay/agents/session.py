@@ -120,7 +120,7 @@ class SocketSession:
         return ()
 
     async def _open_way(self) -> AgentSocket:
-        """Open the socket; of the call nothing is known yet."""
+        """Open the socket; of the call nothing is known yet. Without it `connect` opens the socket by itself."""
         raise NotImplementedError
 
     async def _send_result(self, call_id: str, name: str, result: str, *, is_error: bool) -> None:
@@ -147,8 +147,8 @@ class SocketSession:
         """Nothing to begin before the call is known."""
 
     def reach(self) -> None:
-        """Begin to open the socket."""
-        if self._way is None:
+        """Begin to open the socket, where nothing of the call has to be known for that."""
+        if self._way is None and type(self)._open_way is not SocketSession._open_way:
             self._way = asyncio.create_task(self._open_way())
 
     async def answer_tool(self, call_id: str, result: str, *, is_error: bool) -> None:
@@ -239,7 +239,7 @@ class SocketSession:
     async def _opened(self) -> AgentSocket:
         """The socket that `reach` has begun to open; another one when that is asked for again. Raises AgentError."""
         self.reach()
-        assert self._way is not None
+        assert self._way is not None, "expected _open_way"
         socket = self._socket = await self._way
         self._way = None
         return socket

@@ -1,6 +1,7 @@
 """What an Ultravox agent can be told in AGENTS_FILE."""
 
-from typing import Annotated, Final
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
 
@@ -11,6 +12,8 @@ DEFAULT_MODEL: Final = "ultravox-v0.7"
 
 class UltravoxOptions(HostedOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of an Ultravox agent; its `id` is the model."""
+
+    takes: ClassVar[Mapping[str, str]] = {**HostedOptions.takes, "voice": "voice", "language": "language"}
 
     voice: str = ""
     """Name or id of a voice; empty: Ultravox's choice."""

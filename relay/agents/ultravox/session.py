@@ -82,7 +82,9 @@ class UltravoxSession(SocketSession):
     async def connect(self, call: CallInfo) -> Formats:
         """Create the call, join it, and wait until it has begun."""
         self._line = call.line
-        url = await self._create(start_call(self._options, self._model, call))
+        options, untaken = self._options.for_call(call)
+        self._ahead += untaken
+        url = await self._create(start_call(options, self._model, call))
         socket = self._socket = await AgentSocket.open(self._http, url)
         began = await self._await(socket, Up, "call_started")
         if isinstance(began, StateIs):

@@ -42,6 +42,7 @@ from relay.agents.seam import (
     UtteranceDone,
     Working,
 )
+from relay.agents.session import SocketSession
 from relay.audio.convert import AudioFormat, Encoding
 from sim import virtual_time
 
@@ -972,3 +973,10 @@ def test_a_session_that_cannot_be_reached_says_so_when_it_is_to_connect():
             await session.close()
 
     played(story)
+
+
+async def test_a_vendor_of_somebody_elses_that_opens_its_own_socket_is_not_reached_early():
+    session = SocketSession(None)
+    session.reach()
+    assert session._way is None
+    await session.close()
