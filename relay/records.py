@@ -301,6 +301,8 @@ def record_of(ended: Mapping[str, Any]) -> dict[str, Any]:
         "lookup": ended.get("lookup"),
         "tags": ended.get("tags", []),
         "analysis": None,
+        "charges": [],
+        "vendor_version": None,
         "streams": [],
         "sources": ["relay"],
     }
