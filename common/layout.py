@@ -94,9 +94,9 @@ def recording_piece(call_sid: str, stream_sid: str, number: int) -> str:
     return f"recordings/{call_sid}/{stream_sid}/{number:05}.wav"
 
 
-def recording(call_sid: str) -> str:
-    """The pieces of all streams, joined when the call is over."""
-    return f"audio/{call_sid}.wav"
+def recording(call_sid: str, suffix: str = "") -> str:
+    """The pieces of all streams, joined when the call is over; `suffix` for what was recorded after that."""
+    return f"audio/{call_sid}{suffix}.wav"
 
 
 def pending_recording(call_sid: str, name: str) -> str:

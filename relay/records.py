@@ -303,6 +303,7 @@ def record_of(ended: Mapping[str, Any]) -> dict[str, Any]:
         "analysis": None,
         "charges": [],
         "vendor_version": None,
+        "recording": None,
         "streams": [],
         "sources": ["relay"],
     }

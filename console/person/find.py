@@ -4,6 +4,7 @@ The order matters: whoever is stopped half-way begins again, and must find what 
 whose the call was, goes after everything it leads to, and where there is no record the relay's events do.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -224,7 +225,9 @@ class _Search:
             for conversation_id in self._mine
         }
         for key in self._store.ever("audio/"):
-            if key in of_calls or (key in beside and beside[key] not in self._others):
+            later = _LATER.sub(".wav", key)  # what was recorded after the call's recording had been joined
+            mine = later in of_calls and key.removeprefix("audio/").removesuffix(".wav") not in self._others
+            if key in of_calls or mine or (key in beside and beside[key] not in self._others):
                 self._add(Kind.SOUND, key)
         for call_sid in sorted(self._calls):
             found.keys[Kind.SOUND] += self._store.ever(layout.recordings(call_sid))
@@ -241,6 +244,7 @@ class _Search:
 
 
 _MARKER_PARTS: Final = 4  # pending/{kind}/{call_sid}/{name}
+_LATER: Final = re.compile(r"-[2-9][0-9]?\.wav$")
 _SOUNDS: Final = (".mp3", ".wav", ".flac", ".ogg")
 
 

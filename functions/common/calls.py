@@ -10,6 +10,7 @@ from common.live import without_places
 from common.phone import to_e164
 from common.times import moment, rfc3339, to_unix
 from functions.common.pieces import Pieces, gather
+from functions.common.recordings import recording_of
 from functions.common.store import Store, StoreError
 from functions.common.streams import Stream, main_stream, streams_of
 from functions.common.transcript import merged, with_offsets
@@ -72,6 +73,7 @@ def fold(call_sid: str, pieces: Pieces) -> Document:
         "tools": [use for stream in streams for use in without_places(objects(stream.told, "tools"))],
         "commands": [one for stream in streams for one in without_places(objects(stream.told, "commands"))],
         **(main.looked_up if main else {"lookup": None, "tags": []}),
+        "recording": recording_of(pieces, streams),
         "quality": (main.last.get("quality") if main else None) or None,
         "streams": sorted(pieces.streams, key=encode),
         "sources": sorted(

@@ -8,6 +8,7 @@ calls/{call_sid}/events/        relay events as received
                  closed/        streams whose relay died
                  progress/      … and how far it had told of them
                  missed/        streams that ended for a human whom nobody dialled; told of once
+                 recording/     files that pieces of a recording were joined into
                  conversations/ conversations that named this call as theirs
 conversations/{id}/             what the vendor said of a conversation: webhook-*, repair-*
 """
@@ -33,6 +34,7 @@ class Pieces:
     streams: tuple[Document, ...] = ()
     closings: tuple[Document, ...] = ()
     progress: tuple[Document, ...] = ()
+    joined: tuple[Document, ...] = ()
     results: tuple[Document, ...] = ()
     conversation_ids: frozenset[str] = frozenset()
 
@@ -74,6 +76,7 @@ def gather(store: Store, call_sid: str, seen: MutableMapping[str, Document] | No
         streams=tuple(kinds.get("streams", ())),
         closings=tuple(kinds.get("closed", ())),
         progress=tuple(kinds.get("progress", ())),
+        joined=tuple(kinds.get("recording", ())),
         results=tuple(results),
         conversation_ids=frozenset(conversation_ids),
     )

@@ -61,6 +61,9 @@ class Stream:
         return [{**agent, **known}]
 
 
+_LATE = {"call.transfer_requested", "recording.ended", ""}
+
+
 def streams_of(pieces: Pieces) -> list[Stream]:
     """In the order they began."""
     closed = {text(closing, "stream_sid"): closing for closing in pieces.closings}
@@ -71,8 +74,8 @@ def streams_of(pieces: Pieces) -> list[Stream]:
     streams = []
     for stream_sid, events in by_stream.items():
         ended = max((event for event in events if text(event, "type") == "call.ended"), key=_when, default=None)
-        # What call.started says of the start, call.ended says too; a transfer request knows least.
-        first = min(events, key=lambda event: (text(event, "type") in {"call.transfer_requested", ""}, _when(event)))
+        # What call.started says of the start, call.ended says too; these know least.
+        first = min(events, key=lambda event: (text(event, "type") in _LATE, _when(event)))
         conversation_ids = frozenset(one for event in events for one in mentioned(event))
         progress = furthest.get(stream_sid)
         streams.append(Stream(stream_sid, first, ended, closed.get(stream_sid), progress, conversation_ids))

@@ -12,7 +12,8 @@ from common.times import to_unix
 from functions.common import log
 from functions.common.calls import write_record
 from functions.common.http import Request, Response, answer
-from functions.common.pending import mark_call
+from functions.common.pending import mark_call, mark_recording
+from functions.common.recordings import ENDED
 from functions.common.redaction import redacted_event
 from functions.common.settings import Targets, find_target, refusal
 from functions.common.store import Store
@@ -69,6 +70,8 @@ def store_event(event: Document, body: bytes, store: Store, settings: Settings, 
         event = redacted_event(event, settings.redact)
         body = encode(event)
     mark_call(store, call_sid, f"stream-{stream_sid}", now, settings.sweep_after_s, stream_sid)
+    if event["type"] == ENDED:
+        mark_recording(store, call_sid, f"ended-{stream_sid}", now, 0)
     wanted = event["type"] == TRANSFER_REQUESTED or mapping(event, "transfer")  # without a target: the default one
     transfer = _store_request(event, store, settings.targets) if wanted else {}
     fresh = store.create(layout.piece(call_sid, "events", event_id), body)

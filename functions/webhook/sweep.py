@@ -3,7 +3,8 @@
     1. archived webhooks that were not fully taken in, or not forwarded yet
     2. calls that are over: closed where the relay died, fetched where no webhook came
        calls whose relay told how far they were, and then fell silent: closed with what it told
-    3. once an hour, conversations that nobody ever told us of
+    3. recordings whose calls are over: their pieces are joined
+    4. once an hour, conversations that nobody ever told us of
 
 Each of these has a marker below `pending/`, which goes after its own success or after a day, whatever becomes of the
 others. Stops when its time is up; what is left is due again next time. Two sweeps at once share the work (`pending`).
@@ -23,6 +24,7 @@ from functions.common.pending import Claim, claims, put_back
 from functions.common.relays_seen import forget_gone
 from functions.common.store import Store, StoreError
 from functions.webhook.api import ConversationsApi
+from functions.webhook.joining import join
 from functions.webhook.listing import is_known, look_through
 from functions.webhook.live import LONGEST_WAIT_S, WAITING, document, forget, last_heard_at
 from functions.webhook.post_call import drop_raw, take_in
@@ -63,6 +65,7 @@ class Sweep:
         self._each("pending/webhooks/", self._webhook, started_at)
         self._each("pending/calls/", self._call, started_at)
         self._look_at_running(started_at)
+        self._each("pending/recordings/", self._recording, started_at)
         if self._vendor:
             newest = started_at - self._settings.sweep_after_s
             look_through(self._store, self._vendor, newest, started_at, self._time_is_up)
@@ -170,6 +173,12 @@ class Sweep:
             put_back(self._store, claim, self._clock())
         if claim.last and not done.finished:
             log.error("repair_abandoned", "the agent's vendor has nothing on this call after a day", call_sid=call_sid)
+
+    def _recording(self, claim: Claim) -> None:
+        """One whose call may be over by now."""
+        call_sid = claim.key.split("/")[2]
+        if join(call_sid, self._store, self._clock(), self._settings.sweep_after_s, anyhow=claim.last):
+            self._store.delete(claim.key)
 
     def _look_at_running(self, now: float) -> None:
         """Close what has fallen silent, without waiting for the turn of its marker, and forget who waits no more."""

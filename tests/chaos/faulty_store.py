@@ -1,7 +1,7 @@
 """A store that fails as buckets fail: for a while, for a reason, then no more."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from functions.common.store import Listed, Store, Stored, StoreError
 
@@ -28,6 +28,14 @@ class FaultyStore:
     def read(self, key: str) -> Stored | None:
         self._check()
         return None if self._takes("missing") else self._store.read(key)
+
+    def create_large(self, key: str, parts: Iterable[bytes]) -> bool:
+        self._check(writes=True)
+        return self._store.create_large(key, parts)
+
+    def read_large(self, key: str) -> Iterator[bytes] | None:
+        self._check()
+        return self._store.read_large(key)
 
     def read_all(self, keys: Sequence[str]) -> list[Stored | None]:
         self._check()

@@ -1,7 +1,7 @@
 """Stores for tests: one in memory, and one that dies at a chosen operation."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from functions.common.store import Listed, Store, Stored
 
@@ -28,6 +28,13 @@ class MemoryStore:
     def read(self, key: str) -> Stored | None:
         with self._lock:
             return Stored(self.objects[key], str(self._versions[key])) if key in self.objects else None
+
+    def create_large(self, key: str, parts: Iterable[bytes]) -> bool:
+        return self.create(key, b"".join(parts))
+
+    def read_large(self, key: str) -> Iterator[bytes] | None:
+        stored = self.read(key)
+        return iter((stored.body,)) if stored else None
 
     def read_all(self, keys: Sequence[str]) -> list[Stored | None]:
         return [self.read(key) for key in keys]
@@ -94,6 +101,12 @@ class CrashingStore:
 
     def read(self, key: str) -> Stored | None:
         return self._step(lambda: self._store.read(key))
+
+    def create_large(self, key: str, parts: Iterable[bytes]) -> bool:
+        return self._step(lambda: self._store.create_large(key, parts))
+
+    def read_large(self, key: str) -> Iterator[bytes] | None:
+        return self._step(lambda: self._store.read_large(key))
 
     def read_all(self, keys: Sequence[str]) -> list[Stored | None]:
         return [self.read(key) for key in keys]

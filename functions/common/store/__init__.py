@@ -1,6 +1,7 @@
 """The one bucket, seen through a few operations that S3, GCS and a folder all can do strongly consistently.
 
-    create   write a key only if it is not there yet        (S3 If-None-Match, GCS generation 0, link(2))
+    create   write a key only if it is not there yet        (S3 If-None-Match, GCS generation 0, link(2));
+             create_large and read_large do the same with what is too much for memory
     read     bytes and the version they have
     swap     replace a key only if it still has that version (S3 If-Match, GCS generation, a lock)
     delete   only ever used below `pending/`, and below `recordings/` once what lies there was joined
@@ -21,7 +22,7 @@ What every store promises (tests/integration/functions/test_store_contract.py ho
     keys      segments of 1 to 128 of A-Z a-z 0-9 . _ -, not only dots, which differ by case, joined by `/`
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -99,6 +100,17 @@ class Store(Protocol):
         """None when there is no such key."""
         ...
 
+    def create_large(self, key: str, parts: Iterable[bytes]) -> bool:
+        """As `create`, of a body that comes in parts and is never in memory as a whole.
+
+        Whatever `parts` raises is raised, and then nothing was written.
+        """
+        ...
+
+    def read_large(self, key: str) -> Iterator[bytes] | None:
+        """What `key` holds, in parts of a megabyte or so; None when there is no such key."""
+        ...
+
     def read_all(self, keys: Sequence[str]) -> list[Stored | None]:
         """As many times `read`, in the order of `keys`; where a read is a round trip, they are made together."""
         ...
@@ -126,6 +138,18 @@ def together(read: Callable[[str], Stored | None], keys: Sequence[str]) -> list[
         return [read(key) for key in keys]
     with ThreadPoolExecutor(min(len(keys), _AT_ONCE)) as pool:
         return list(pool.map(read, keys))
+
+
+def in_blocks(parts: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """The same bytes in blocks of at least `size`, but for the last."""
+    block = bytearray()
+    for part in parts:
+        block += part
+        if len(block) >= size:
+            yield bytes(block)
+            block.clear()
+    if block:
+        yield bytes(block)
 
 
 def open_store(url: str, *, read_only: bool = False) -> Store:

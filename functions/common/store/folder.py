@@ -9,7 +9,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from functions.common.store import Listed, Stored, StoreError
 
 _OWN = ".store"  # locks and unfinished files; keys never start with a dot
 _LOCKS = 64
+_READ = 1024 * 1024
 
 
 class FolderStore:
@@ -33,8 +34,11 @@ class FolderStore:
             raise StoreError(f"STORE=file:{self._root}: there is no such folder")
 
     def create(self, key: str, body: bytes) -> bool:
+        return self.create_large(key, (body,))
+
+    def create_large(self, key: str, parts: Iterable[bytes]) -> bool:
         target = self._writable(key)
-        with self._failures(), self._written(target, body) as finished:
+        with self._failures(), self._written(target, parts) as finished:
             try:
                 os.link(finished, target)
             except FileExistsError:
@@ -50,6 +54,15 @@ class FolderStore:
                 return None
         return Stored(body, _version(body))
 
+    def read_large(self, key: str) -> Iterator[bytes] | None:
+        path = self._path(key)
+        return self._parts(path) if path.is_file() else None
+
+    def _parts(self, path: Path) -> Iterator[bytes]:
+        with self._failures(), path.open("rb") as file:
+            while part := file.read(_READ):
+                yield part
+
     def read_all(self, keys: Sequence[str]) -> list[Stored | None]:
         return [self.read(key) for key in keys]
 
@@ -59,7 +72,7 @@ class FolderStore:
             present = self.read(key)
             if present is None or present.version != version:
                 return False
-            with self._written(target, body) as finished:
+            with self._written(target, (body,)) as finished:
                 os.replace(finished, target)
             _sync_folder(target.parent)
             return True
@@ -137,13 +150,14 @@ class FolderStore:
         return self._path(key)
 
     @contextmanager
-    def _written(self, target: Path, body: bytes) -> Iterator[str]:
-        """A temporary file that holds `body` and is on the disk."""
+    def _written(self, target: Path, parts: Iterable[bytes]) -> Iterator[str]:
+        """A temporary file that holds `parts` and is on the disk."""
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self._own)
         try:
             with open(handle, "wb") as file:
-                file.write(body)
+                for part in parts:
+                    file.write(part)
                 file.flush()
                 os.fsync(file.fileno())
             yield name

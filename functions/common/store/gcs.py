@@ -1,11 +1,13 @@
 """The store as a Cloud Storage bucket. A version is an object's generation; generation 0 means "not there"."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 
 from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, PreconditionFailed
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage  # type: ignore[import-untyped]  # the library brings no types
+from google.cloud.storage.exceptions import InvalidResponse  # type: ignore[import-untyped]
 from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-untyped]
 from requests.exceptions import RequestException
 
@@ -14,6 +16,8 @@ from functions.common.store import Listed, Stored, StoreError, Upload, together
 # Every write of ours carries a precondition, so repeating one is safe; a function has seconds for it, not minutes.
 _RETRY = DEFAULT_RETRY.with_timeout(8.0)
 _TIMEOUT = (2.0, 6.0)  # to connect, to read
+_BLOCK = 8 * 1024 * 1024
+_READ = 1024 * 1024
 
 
 class GcsStore:
@@ -38,6 +42,39 @@ class GcsStore:
                     raise
                 return None
             return Stored(body, str(blob.generation))
+
+    def create_large(self, key: str, parts: Iterable[bytes]) -> bool:
+        blob = self._bucket.blob(self._prefix + key, chunk_size=_BLOCK)
+        with self._failures("storage.objects.create"):
+            try:
+                writer = blob.open("wb", ignore_flush=True, if_generation_match=0, retry=_RETRY, timeout=_TIMEOUT)
+                try:
+                    for part in parts:
+                        writer.write(part)
+                except BaseException:
+                    writer.terminate()
+                    raise
+                writer.close()
+            except PreconditionFailed:
+                return False
+            except InvalidResponse as error:
+                if error.response.status_code == HTTPStatus.PRECONDITION_FAILED:
+                    return False
+                raise
+        return True
+
+    def read_large(self, key: str) -> Iterator[bytes] | None:
+        blob = self._bucket.blob(self._prefix + key, chunk_size=_READ)
+        with self._failures("storage.objects.get"):
+            if not blob.exists(retry=_RETRY, timeout=_TIMEOUT):
+                return None
+        return self._parts(blob)
+
+    def _parts(self, blob: storage.Blob) -> Iterator[bytes]:
+        with self._failures("storage.objects.get"):
+            reader = blob.open("rb", raw_download=True, retry=_RETRY, timeout=_TIMEOUT)
+            while part := reader.read(_READ):
+                yield part
 
     def read_all(self, keys: Sequence[str]) -> list[Stored | None]:
         return together(self.read, keys)

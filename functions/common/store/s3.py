@@ -2,15 +2,16 @@
 
 import random
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.common.store import Listed, Stored, StoreError, Upload, together
+from functions.common.store import Listed, Stored, StoreError, Upload, in_blocks, together
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -25,6 +26,8 @@ _CONFIG = Config(
     s3={"addressing_style": "virtual"},
 )
 _RACES = 6
+_BLOCK = 8 * 1024 * 1024  # a part of an upload has 5 MiB at least, but for the last
+_READ = 1024 * 1024
 
 
 class S3Store:
@@ -48,6 +51,42 @@ class S3Store:
                     return None
                 raise
             return Stored(found["Body"].read(), found["ETag"])
+
+    def create_large(self, key: str, parts: Iterable[bytes]) -> bool:
+        blocks = in_blocks(parts, _BLOCK)
+        first, second = next(blocks, b""), next(blocks, None)
+        if second is None:
+            return self.create(key, first)
+        name: Any = {"Bucket": self._bucket, "Key": self._prefix + key}
+        with self._failures("s3:PutObject"):
+            upload: Any = {**name, "UploadId": self._s3.create_multipart_upload(**name)["UploadId"]}
+            try:
+                done: list[Any] = []
+                for number, block in enumerate(chain((first, second), blocks), 1):
+                    tag = self._s3.upload_part(**upload, PartNumber=number, Body=block)["ETag"]
+                    done.append({"PartNumber": number, "ETag": tag})
+                self._s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": done}, IfNoneMatch="*")
+            except BaseException as error:
+                with suppress(ClientError, BotoCoreError):  # else the bucket's own rule does it, a week later
+                    self._s3.abort_multipart_upload(**upload)
+                if isinstance(error, ClientError) and _code(error) in {"PreconditionFailed", "412"}:
+                    return False
+                raise
+        return True
+
+    def read_large(self, key: str) -> Iterator[bytes] | None:
+        with self._failures("s3:GetObject and s3:ListBucket"):
+            try:
+                found = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + key)
+            except ClientError as error:
+                if _code(error) == "NoSuchKey":
+                    return None
+                raise
+        return self._parts(found["Body"].iter_chunks(_READ))
+
+    def _parts(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        with self._failures("s3:GetObject"):
+            yield from chunks
 
     def read_all(self, keys: Sequence[str]) -> list[Stored | None]:
         return together(self.read, keys)

@@ -315,3 +315,35 @@ def test_folders_named_after_somebody_go_with_the_last_key(tmp_path):
     store.create("callers/other/20261129/call.json", b"{}")
     store.purge("callers/hash-of-a-number/20261129/call.json")
     assert sorted(path.name for path in (tmp_path / "data" / "callers").iterdir()) == ["other"]
+
+
+def large(blocks: int):
+    """Parts of three quarters of a megabyte, no two alike."""
+    return (bytes([number]) * (768 * 1024 + number) for number in range(blocks))
+
+
+@pytest.mark.parametrize("blocks", [1, 24])
+def test_keeps_every_byte_of_what_comes_in_parts(store, blocks):
+    """24 of them are more than one block of an upload, and the last block is a small one."""
+    assert store.create_large("audio/a.wav", large(blocks))
+    assert b"".join(store.read_large("audio/a.wav")) == b"".join(large(blocks))
+    assert store.read_large("audio/none.wav") is None
+
+
+@pytest.mark.parametrize("blocks", [1, 24])
+def test_creates_only_once_what_comes_in_parts(store, blocks):
+    store.create("audio/a.wav", b"first")
+    assert not store.create_large("audio/a.wav", large(blocks))
+    assert store.read("audio/a.wav").body == b"first"
+
+
+@pytest.mark.parametrize("blocks", [1, 24])
+def test_half_of_what_comes_in_parts_is_nothing(store, blocks):
+    def broken():
+        yield from large(blocks)
+        raise RuntimeError("a piece can't be read")
+
+    with pytest.raises(RuntimeError):
+        store.create_large("audio/a.wav", broken())
+    assert store.read("audio/a.wav") is None
+    assert list(store.keys("audio/")) == []

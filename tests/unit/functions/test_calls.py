@@ -78,6 +78,7 @@ def test_every_key_of_the_contract_is_there_even_when_nothing_is_known():
             "tags",
             "charges",
             "vendor_version",
+            "recording",
             "quality",
             "streams",
             "sources",

@@ -310,3 +310,20 @@ def test_where_a_call_lies_is_known_to_the_search():
     }  # fmt: skip
     assert {key for _, key in find(store, ASHA).all()} == set(contents(store))
     assert layout.raw_of("x").startswith("inbox/of/")
+
+
+def test_a_recording_goes_with_its_pieces_and_all_its_files():
+    """A call that came back to the bot has a second file; another call's id may look like one."""
+    store = told({"call": ASHA, "call-3": RAVI})
+    theirs = (
+        "audio/call.wav",
+        "audio/call-2.wav",
+        "recordings/call/stream/00000.wav",
+        "pending/recordings/call/x.json",
+    )
+    others = ("audio/call-3.wav", "recordings/call-3/stream/00000.wav", "pending/recordings/call-3/x.json")
+    for key in theirs + others:
+        store.create(key, b"sound")
+    forget(store, ASHA)
+    left = {key for key in store.objects if "call" in key and key in {*theirs, *others}}
+    assert left == set(others)
