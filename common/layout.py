@@ -60,8 +60,8 @@ def pending_streams(call_sid: str) -> str:
     return f"pending/calls/{call_sid}/stream-"
 
 
-LIVE = "pending/live/"
-"""Prefix of what is known of calls that go on (common.live)."""
+LIVE, HANDS = "pending/live/", "pending/hands/"
+"""Prefixes of what is known of calls that go on, and of what somebody wants done to them (common.live)."""
 
 
 def live(call_sid: str, stream_sid: str) -> str:
@@ -70,7 +70,7 @@ def live(call_sid: str, stream_sid: str) -> str:
 
 def hand(call_sid: str, stream_sid: str) -> str:
     """What somebody wants done to a call that goes on; written by the console."""
-    return f"pending/hands/{call_sid}/{stream_sid}.json"
+    return f"{HANDS}{call_sid}/{stream_sid}.json"
 
 
 def pending_webhook(name: str) -> str:

@@ -1,12 +1,15 @@
 URL ?=
 CONSOLE := exec $(BIN)/python -m console
 
-.PHONY: softphone calls
+.PHONY: softphone calls live
 softphone: $(VENV)/.installed-tools ## be the caller: a phone in the browser; URL=wss://… for a relay that is deployed
 	@$(CONSOLE) softphone $(URL)
 
 calls: $(VENV)/.installed-console ## look at calls in the browser; STORE=s3://… for those in a bucket
 	@$(CONSOLE) calls $(STORE)
+
+live: $(VENV)/.installed-console ## look at calls while they go on, and do something to them; STORE=…, BY=name, ARGS=--look
+	@$(CONSOLE) live $(STORE) $(if $(BY),--by "$(BY)") $(ARGS)
 
 # Addresses: from a deployment, or as options in ARGS="--relay wss://… --connect https://…".
 .PHONY: doctor

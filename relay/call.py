@@ -229,7 +229,10 @@ class Call:
         )
 
     def _so_far(self) -> Event:
-        return self._report.so_far(self._hand_over.transfer, self._hand_over.arranged_at, self.playout.ambience)
+        so_far = self._report.so_far(self._hand_over.transfer, self._hand_over.arranged_at, self.playout.ambience)
+        roster = self.lineup.roster
+        choices = {"agents": [agent.alias for agent in roster], "announcements": list(roster.announcements)}
+        return {**so_far, "choices": choices}
 
     def _trace_id(self) -> str:
         return trace_id(self._start.call_sid) if self._services.tracing else ""

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from common.documents import Document, decode, mapping, objects, text
-from console.calls.masking import mask_all
 from console.calls.search import Filter
 from console.calls.source import Source
+from console.records.masking import mask_all
 
 _COLUMNS = (
     "call_sid",

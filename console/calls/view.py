@@ -7,12 +7,12 @@ from common import layout
 from common.documents import Document, decode, objects, text
 from common.layout import is_id
 from common.times import to_unix
-from console.calls.masking import mask_all
 from console.calls.raw import RawPiece, pieces_of
 from console.calls.rows import is_running, row_of
 from console.calls.source import Source
 from console.calls.timeline import timeline
 from console.records.cause import failovers, of_record
+from console.records.masking import mask_all
 
 
 def view(source: Source, call_sid: str, *, numbers: bool) -> dict[str, Any] | None:

@@ -182,6 +182,9 @@ class Sweep:
 
     def _look_at_running(self, now: float) -> None:
         """Close what has fallen silent, without waiting for the turn of its marker, and forget who waits no more."""
+        for key, _, written_at in self._store.versions(layout.HANDS):
+            if written_at + LONGEST_WAIT_S < now:  # written just when the call ended
+                self._store.delete(key)
         for key, _, written_at in self._store.versions(layout.LIVE):
             call_sid, _, name = key.removeprefix(layout.LIVE).partition("/")
             if self._time_is_up() or written_at + silent_for(self._settings) > now:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.masking import mask_text
-from console.calls.masking import mask_all
+from console.records.masking import mask_all
 
 ROWS = [
     (line.split("\t") + ["", ""])[:3]

@@ -284,3 +284,10 @@ def test_a_hand_that_makes_no_sense_is_none(world, hand):
     world.store.create(HAND, hand)
     answer = calls.webhook_app(world.store, lambda: world.now).handle(calls.signed_event(progress(1)))
     assert (answer.status, calls.body_of(answer)) == (200, {"status": "ok", "duplicate": False, "progress": 1})
+
+
+def test_a_hand_that_came_just_when_the_call_ended_does_not_stay(world):
+    world.tell(calls.ended())
+    world.want(COMMAND)
+    world.sweep(calls.NOW + 400)
+    assert HAND not in world.store.objects

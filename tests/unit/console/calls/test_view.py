@@ -12,13 +12,13 @@ import pytest
 from common.masking import mask_text
 from console.calls.export import comma_separated, json_lines
 from console.calls.heard import USUAL_MS_A_LETTER, HeardWords, heard_words, pace
-from console.calls.masking import mask_all
 from console.calls.rows import row_of
 from console.calls.search import Filter
 from console.calls.sending import FORMATS
 from console.calls.sound import COLUMNS, Sounds, waveform
 from console.calls.source import open_source
 from console.calls.view import sound_offset_ms, view
+from console.records.masking import mask_all
 from sim.speech import write_wav
 from tests.support.many_calls import records
 

@@ -1,0 +1,111 @@
+"""The calls that go on, read from the store: what their relays told last (docs/live.md)."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from common import layout
+from common.documents import Document, decode, mapping, number, objects, text
+from common.times import to_unix
+from functions.common.store import Store
+
+SILENT_S: Final = 90.0  # so long after its last word a relay that tells of its calls may be dead
+_WAITING: Final = frozenset({"requested", "fetched", "ringing"})
+
+
+@dataclass(slots=True)
+class Running:
+    """Reads only what has changed since the last look. One thread at a time."""
+
+    store: Store
+    _known: dict[str, tuple[str, Document]] = field(default_factory=dict)
+
+    def calls(self, now: float) -> list[dict[str, Any]]:
+        """Who waits for a human first, the longest first; then the others, the longest first. Raises StoreError."""
+        self._look()
+        rows = [row for _, live in self._known.values() if (row := self._row(live, now))]
+        return sorted(rows, key=lambda row: (0, row["waiting"]["since"]) if row["waiting"] else (1, row["started"]))
+
+    def call(self, call_sid: str, stream_sid: str, now: float) -> dict[str, Any] | None:
+        """One of them with all that is known of it; None when it is over. Raises StoreError."""
+        live = _document(self.store, layout.live(call_sid, stream_sid))
+        row = self._row(live, now) if live else None
+        if row is None:
+            return None
+        hand = _document(self.store, layout.hand(call_sid, stream_sid))
+        return {
+            **row,
+            "words": [{**turn, "at": to_unix(text(turn, "at"))} for turn in objects(live, "turns")],
+            "tools": objects(live, "tools"),
+            "agents": objects(live, "agents"),
+            "state": mapping(live, "state"),
+            "commands": _commands(live, hand, now),
+        }
+
+    def _look(self) -> None:
+        there = {key: version for key, version, _ in self.store.versions(layout.LIVE)}
+        self._known = {key: found for key, found in self._known.items() if there.get(key) == found[0]}
+        changed = [key for key in there if key not in self._known]
+        for key, stored in zip(changed, self.store.read_all(changed), strict=True):
+            live = _readable(stored.body) if stored else {}
+            if live:
+                self._known[key] = there[key], live
+
+    def _row(self, live: Document, now: float) -> dict[str, Any] | None:
+        waiting = self._waiting(live)
+        if live.get("over") and not waiting:
+            return None
+        words = objects(live, "turns")
+        heard_at = to_unix(text(live, "at")) or 0.0
+        tells = bool(number(live, "number"))
+        return {
+            **{name: text(live, name) for name in ("call_sid", "stream_sid", "from", "to", "over")},
+            "agent": text(live, "agent", "alias") or text(live, "agent", "id"),
+            "vendor": text(live, "agent", "vendor"),
+            "relay": text(live, "state", "relay"),
+            "started": to_unix(text(live, "started_at")) or heard_at,
+            "heard": heard_at,
+            "tells": tells,
+            "silent": tells and not live.get("over") and now - heard_at > SILENT_S,
+            "last": {name: text(words[-1], name) for name in ("speaker", "text")} if words else None,
+            "answer_ms": number(live, "state", "answer_ms", "p50"),
+            "waiting": waiting,
+        }
+
+    def _waiting(self, live: Document) -> dict[str, Any] | None:
+        """Since when the caller waits for a human: from the arrangement on, and after the line was handed over."""
+        if live.get("over"):
+            record = _document(self.store, layout.record(text(live, "call_sid")))
+            state = text(record, "transfer", "state")
+            target, since = text(record, "transfer", "target"), to_unix(text(live, "at"))
+            return {"since": since, "target": target, "state": state} if state in _WAITING else None
+        arranged_at = to_unix(text(live, "state", "transfer", "arranged_at"))
+        target = text(live, "state", "transfer", "target")
+        return {"since": arranged_at, "target": target, "state": "requested"} if arranged_at else None
+
+
+def _commands(live: Document, hand: Document, now: float) -> list[Document]:
+    """Those with an outcome, then those that still wait or came too late."""
+    done = objects(live, "commands")
+    known = {text(one, "id") for one in done}
+    open_ones = [
+        {
+            **{name: text(one, name) for name in ("id", "do", "by")},
+            "outcome": "waiting" if (number(one, "expires_at") or 0.0) > now else "too late",
+            "detail": "",
+        }
+        for one in objects(hand, "commands")
+        if text(one, "id") not in known
+    ]
+    return [{name: text(one, name) for name in ("id", "do", "by", "outcome", "detail")} for one in done] + open_ones
+
+
+def _document(store: Store, key: str) -> Document:
+    stored = store.read(key)
+    return _readable(stored.body) if stored else {}
+
+
+def _readable(body: bytes) -> Document:
+    try:
+        return decode(body)
+    except ValueError:
+        return {}
