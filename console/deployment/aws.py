@@ -13,6 +13,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from console.deployment import (
+    dns,
     guard,
     installation,
     paste,
@@ -42,6 +43,7 @@ KEPT = (
     "aws_s3_bucket_policy",
 )
 """What Terraform itself refuses to destroy: the records' bucket and its settings."""
+BEFORE_SERVICE = ("module.bridge.aws_ecr_repository.relay", dns.CERTIFICATE)
 PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 RUNNING_PATIENCE_S = 900.0
 PUBLIC_PATIENCE_S = 900.0  # a new name in DNS, and CloudFront, take their time
@@ -140,14 +142,18 @@ def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation) 
         with terraform.planned() as plan:
             terraform.run("show", str(plan.file))
             guard.check(plan.changes(), may)
-            first = "create" in plan.changes().get("module.bridge.aws_ecr_repository.relay", [])
+            elsewhere = dns.kept_elsewhere(variables)
+            before = BEFORE_SERVICE if elsewhere else BEFORE_SERVICE[:1]
+            first = any("create" in does for what, does in plan.changes().items() if what.split("[")[0] in before)
             repository = f"{where.account}.dkr.ecr.{where.region}.amazonaws.com/{where.name}-relay"
             if not first:
                 push_image(engine, repository, tag, variables["architecture"], where.region)
                 terraform.run("apply", str(plan.file))
-        if first:  # the image must be there before the service that runs it
-            with terraform.planned("-target=module.bridge.aws_ecr_repository.relay") as plan:
+        if first:  # the image must be there before the service that runs it, and a record before what waits for it
+            with terraform.planned(*(f"-target={one}" for one in before)) as plan:
                 terraform.run("apply", str(plan.file))
+            if elsewhere:
+                print(dns.proof(terraform.resources()))
             push_image(engine, repository, tag, variables["architecture"], where.region)
             with terraform.planned() as plan:
                 guard.check(plan.changes(), may)
@@ -155,7 +161,7 @@ def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation) 
     outputs = terraform.outputs()
     ecs, elbv2 = (boto3.client(service, region_name=where.region) for service in ("ecs", "elbv2"))
     steps.wait_for("the relay", lambda: rollout.state(ecs, elbv2, outputs, tag), RUNNING_PATIENCE_S)
-    print(rollout.still_running(ecs, outputs))
+    print(rollout.still_running(ecs, outputs), *dns.all_records(outputs.get("dns_records") or {}), sep="\n")
     pasted = addresses(outputs, store("aws", outputs))
     try:
         check(outputs, pasted)

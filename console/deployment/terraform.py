@@ -73,7 +73,7 @@ class Terraform:
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
-    def outputs(self) -> dict[str, str]:
+    def outputs(self) -> dict[str, Any]:
         """By name; empty where nothing is deployed. Raises StepError."""
         return {name: output["value"] for name, output in self.json("output", "-json").items()}
 

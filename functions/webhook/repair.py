@@ -141,7 +141,7 @@ def _tell_of_missed(call_sid: str, stream: Stream, pieces: Pieces, store: Store)
     transfer = transfer_of(of_stream(pieces, stream))
     if transfer is None or transfer["attempts"] or stream.end_reason == "caller_hung_up":
         return
-    if store.create(layout.piece(call_sid, "missed", stream.stream_sid), encode({"transfer": transfer})):
+    if store.create(layout.piece(call_sid, "missed", stream.stream_sid), encode({"stream_sid": stream.stream_sid})):
         asked = bool(of_stream(pieces, stream).first_asked)
         why = transfer["refusal"] or ("decided too late" if asked else "Exotel never asked: is there a Connect applet?")
         log.warning(

@@ -10,11 +10,15 @@ from tests.terraform.hcl import INFRA, blocks, text
 RENAMED = {
     "tags": "labels",
     "hosted_zone_id": "dns_zone",
+    "kms_key_arn": "kms_key_name",
+    "monthly_budget_usd": "monthly_budget",
     "relay_min_tasks": "relay_min_instances",
     "relay_max_tasks": "relay_max_instances",
 }
 AWS_ONLY = {
-    "allowed_addresses": "the load balancer's security group; on Google it would be Cloud Armor, not built here",
+    "network": "Cloud Run has no network of ours",
+    "nat_gateways": "as network",
+    "private_endpoints": "as network",
     "permissions_boundary": "IAM's own notion",
     "vpc_cidr": "Cloud Run has no network of ours",
     "zone_count": "Cloud Run spreads over a region's zones by itself",
@@ -29,6 +33,7 @@ AWS_ONLY = {
 }
 GCP_ONLY = {
     "project": "AWS takes the account from the credentials",
+    "billing_account": "for monthly_budget; on AWS it is the account's own",
     "transfer_min_instances": "keeps a function warm; on AWS the like (provisioned concurrency) is paid by the hour",
     "function_max_instances": "bounds cost and floods, as reserved concurrency and the rate limit do on AWS",
 }
@@ -40,7 +45,10 @@ DEFAULTS_DIFFER = {
 CHECKS_DIFFER = {
     "region": "each cloud's spelling",
     "tags": "renamed",
-    "hosted_zone_id": "an id there, a name here; and here the record may be made elsewhere",
+    "hosted_zone_id": "an id there, a name here",
+    "allowed_addresses": "the text says what the load balancer sees without a domain",
+    "kms_key_arn": "an ARN there, a name here",
+    "monthly_budget_usd": "dollars there; here the billing account's currency, and its id",
     "relay_min_tasks": "renamed, and named in the text",
     "relay_max_tasks": "renamed, and named in the text",
     "relay_cpu": "other sizes",
@@ -55,10 +63,11 @@ OUTPUTS_RENAMED = {"control_token_secret_arn": "control_token_secret_id"}
 OUTPUTS_AWS_ONLY = {
     "alarm_topic_arn": "alert policies notify their channel directly",
     "relay_cluster_name": "ECS's",
+    "dns_records": "for a domain whose zone is elsewhere; here domain_address is all that takes",
     "relay_target_group_arn": "the load balancer's",
 }
 OUTPUTS_GCP_ONLY = {
-    "domain_address": "for a domain whose zone is not in Cloud DNS; on AWS the zone is in Route 53",
+    "domain_address": "for a domain whose zone is not in Cloud DNS; on AWS dns_records",
     "project": "as the variable",
 }
 ALARMS_RENAMED = {

@@ -25,8 +25,13 @@ module "bridge" {
   domain_name                   = var.domain_name
   hosted_zone_id                = var.hosted_zone_id
   allowed_addresses             = var.allowed_addresses
+  requests_per_address          = var.requests_per_address
+  kms_key_arn                   = var.kms_key_arn
   permissions_boundary          = var.permissions_boundary
   vpc_cidr                      = var.vpc_cidr
+  network                       = var.network
+  nat_gateways                  = var.nat_gateways
+  private_endpoints             = var.private_endpoints
   zone_count                    = var.zone_count
   relay_image_tag               = var.relay_image_tag
   architecture                  = var.architecture
@@ -49,6 +54,7 @@ module "bridge" {
   delete_records                = var.delete_records
   log_retention_days            = var.log_retention_days
   alarm_email                   = var.alarm_email
+  monthly_budget_usd            = var.monthly_budget_usd
   origin_secret_version         = var.origin_secret_version
   alarm_thresholds              = var.alarm_thresholds
   calls_expected                = var.calls_expected

@@ -74,3 +74,8 @@ output "region" {
   description = "Region of the installation."
   value       = module.bridge.region
 }
+
+output "dns_records" {
+  description = "Records to make where domain_name's zone is not in Route 53: name = kind and value. Empty without need."
+  value       = module.bridge.dns_records
+}

@@ -25,6 +25,9 @@ module "bridge" {
   name                      = var.name
   domain_name               = var.domain_name
   dns_zone                  = var.dns_zone
+  allowed_addresses         = var.allowed_addresses
+  requests_per_address      = var.requests_per_address
+  kms_key_name              = var.kms_key_name
   relay_image_tag           = var.relay_image_tag
   relay_cpu                 = var.relay_cpu
   relay_memory              = var.relay_memory
@@ -41,6 +44,8 @@ module "bridge" {
   delete_records            = var.delete_records
   log_retention_days        = var.log_retention_days
   alarm_email               = var.alarm_email
+  monthly_budget            = var.monthly_budget
+  billing_account           = var.billing_account
   alarm_thresholds          = var.alarm_thresholds
   calls_expected            = var.calls_expected
 }

@@ -45,8 +45,11 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "records" {
 
   rule {
     apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
+      sse_algorithm     = local.kms_key == null ? "AES256" : "aws:kms"
+      kms_master_key_id = local.kms_key
     }
+
+    bucket_key_enabled = local.kms_key == null ? null : true # one question to the key for many objects
   }
 
   lifecycle {

@@ -6,7 +6,7 @@ resource "aws_lb" "relay" {
   load_balancer_type = "application"
   internal           = false
   security_groups    = [aws_security_group.balancer.id]
-  subnets            = aws_subnet.public[*].id
+  subnets            = local.balancer_subnets
 
   # The most there is, and longer than any call: a silent socket is the relay's business, never the balancer's.
   idle_timeout               = 4000
@@ -27,7 +27,7 @@ resource "aws_lb" "relay" {
 
 resource "aws_lb_target_group" "relay" {
   name                          = var.name
-  vpc_id                        = aws_vpc.main.id
+  vpc_id                        = local.vpc_id
   target_type                   = "ip"
   protocol                      = "HTTP"
   port                          = local.relay_port
@@ -61,9 +61,10 @@ resource "aws_acm_certificate" "relay" {
   }
 }
 
+# Without a zone here the records are yours to make: the output dns_records names them, and the deploy waits for them.
 resource "aws_route53_record" "certificate" {
   # Keyed by the name, which is known before the certificate exists.
-  for_each = toset(local.has_domain ? [var.domain_name] : [])
+  for_each = toset(local.has_zone ? [var.domain_name] : [])
 
   zone_id         = var.hosted_zone_id
   name            = one([for option in aws_acm_certificate.relay[0].domain_validation_options : option.resource_record_name if option.domain_name == each.key])
@@ -77,11 +78,11 @@ resource "aws_acm_certificate_validation" "relay" {
   count = local.has_domain ? 1 : 0
 
   certificate_arn         = aws_acm_certificate.relay[0].arn
-  validation_record_fqdns = [for record in aws_route53_record.certificate : record.fqdn]
+  validation_record_fqdns = local.has_zone ? [for record in aws_route53_record.certificate : record.fqdn] : null
 }
 
 resource "aws_route53_record" "relay" {
-  count = local.has_domain ? 1 : 0
+  count = local.has_zone ? 1 : 0
 
   zone_id = var.hosted_zone_id
   name    = var.domain_name

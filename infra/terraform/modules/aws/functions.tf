@@ -52,6 +52,7 @@ resource "aws_cloudwatch_log_group" "function" {
 
   name              = "/aws/lambda/${var.name}-${each.key}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = local.kms_key
 }
 
 data "aws_iam_policy_document" "lambda" {
@@ -117,6 +118,17 @@ data "aws_iam_policy_document" "function" {
     resources = ["${aws_cloudwatch_log_group.function[each.key].arn}:*"]
   }
 
+  # The records, the secrets, and what Lambda keeps of the environment, which holds numbers of people.
+  dynamic "statement" {
+    for_each = local.kms_keys
+
+    content {
+      sid       = "Key"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
+  }
+
   dynamic "statement" {
     for_each = each.key == "webhook" ? [1] : []
 
@@ -151,6 +163,7 @@ resource "aws_lambda_function" "function" {
   memory_size                    = each.value.memory
   timeout                        = each.value.timeout
   reserved_concurrent_executions = each.value.reserved
+  kms_key_arn                    = local.kms_key
 
   environment {
     variables = merge(
@@ -179,6 +192,7 @@ resource "aws_apigatewayv2_api" "functions" {
 resource "aws_cloudwatch_log_group" "api" {
   name              = "/${var.name}/api"
   retention_in_days = var.log_retention_days
+  kms_key_id        = local.kms_key
 }
 
 resource "aws_apigatewayv2_stage" "default" {

@@ -7,8 +7,13 @@ locals {
   partition = data.aws_partition.current.partition
 
   has_domain  = var.domain_name != ""
+  has_zone    = var.hosted_zone_id != ""
   public_name = local.has_domain ? var.domain_name : aws_cloudfront_distribution.relay[0].domain_name
   media_path  = "/media" # relay route: /media/TOKEN
+
+  # A key of your own; null for AWS's.
+  kms_key  = var.kms_key_arn == "" ? null : var.kms_key_arn
+  kms_keys = compact([var.kms_key_arn])
 
   relay_port      = 8080
   relay_max_calls = var.relay_max_calls > 0 ? var.relay_max_calls : floor(var.relay_cpu * 200 / 1024)

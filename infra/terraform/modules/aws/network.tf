@@ -1,5 +1,16 @@
-# Public subnets only: the relay's tasks talk to the internet all the time (Exotel through the balancer, the agent, the
-# functions), and a NAT gateway would cost more than the tasks. Nobody reaches them but the balancer (relay security group).
+# Public subnets, unless something else is asked for: the relay's tasks talk to the internet all the time (Exotel through the
+# balancer, the agent, the functions), and a NAT gateway would cost more than the tasks. Nobody reaches them but the
+# balancer (relay security group). With `nat_gateways` the tasks are in private subnets (private.tf); with `network` in yours.
+
+locals {
+  own_network = var.network == null
+  private     = local.own_network && var.nat_gateways > 0
+
+  vpc_id           = local.own_network ? aws_vpc.main[0].id : var.network.vpc_id
+  balancer_subnets = local.own_network ? aws_subnet.public[*].id : var.network.balancer_subnet_ids
+  relay_subnets    = !local.own_network ? var.network.relay_subnet_ids : local.private ? aws_subnet.private[*].id : aws_subnet.public[*].id
+  relay_is_public  = local.own_network ? !local.private : var.network.relay_public_addresses
+}
 
 data "aws_availability_zones" "available" {
   state = "available"
@@ -11,6 +22,8 @@ data "aws_availability_zones" "available" {
 }
 
 resource "aws_vpc" "main" {
+  count = local.own_network ? 1 : 0
+
   cidr_block           = var.vpc_cidr
   enable_dns_support   = true
   enable_dns_hostnames = true
@@ -20,21 +33,25 @@ resource "aws_vpc" "main" {
 
 # The group that AWS makes with every VPC lets its members talk; nothing here uses it.
 resource "aws_default_security_group" "closed" {
-  vpc_id = aws_vpc.main.id
+  count = local.own_network ? 1 : 0
+
+  vpc_id = aws_vpc.main[0].id
 
   tags = { Name = "${var.name}-unused" }
 }
 
 resource "aws_internet_gateway" "main" {
-  vpc_id = aws_vpc.main.id
+  count = local.own_network ? 1 : 0
+
+  vpc_id = aws_vpc.main[0].id
 
   tags = { Name = var.name }
 }
 
 resource "aws_subnet" "public" {
-  count = var.zone_count
+  count = local.own_network ? var.zone_count : 0
 
-  vpc_id            = aws_vpc.main.id
+  vpc_id            = aws_vpc.main[0].id
   availability_zone = data.aws_availability_zones.available.names[count.index]
   cidr_block        = cidrsubnet(var.vpc_cidr, 4, count.index)
 
@@ -47,27 +64,29 @@ resource "aws_subnet" "public" {
 }
 
 resource "aws_route_table" "public" {
-  vpc_id = aws_vpc.main.id
+  count = local.own_network ? 1 : 0
+
+  vpc_id = aws_vpc.main[0].id
 
   route {
     cidr_block = "0.0.0.0/0"
-    gateway_id = aws_internet_gateway.main.id
+    gateway_id = aws_internet_gateway.main[0].id
   }
 
   tags = { Name = "${var.name}-public" }
 }
 
 resource "aws_route_table_association" "public" {
-  count = var.zone_count
+  count = local.own_network ? var.zone_count : 0
 
   subnet_id      = aws_subnet.public[count.index].id
-  route_table_id = aws_route_table.public.id
+  route_table_id = aws_route_table.public[0].id
 }
 
 resource "aws_security_group" "balancer" {
   name        = "${var.name}-balancer"
   description = "Load balancer: from CloudFront, or from everywhere when it has its own domain; to the relay"
-  vpc_id      = aws_vpc.main.id
+  vpc_id      = local.vpc_id
 
   tags = { Name = "${var.name}-balancer" }
 }
@@ -75,7 +94,7 @@ resource "aws_security_group" "balancer" {
 resource "aws_security_group" "relay" {
   name        = "${var.name}-relay"
   description = "Relay tasks: from the load balancer; to HTTPS anywhere"
-  vpc_id      = aws_vpc.main.id
+  vpc_id      = local.vpc_id
 
   tags = { Name = "${var.name}-relay" }
 }
@@ -138,4 +157,26 @@ resource "aws_vpc_security_group_egress_rule" "relay_to_https" {
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
+}
+
+# --- From before a network of your own could be named ----------------------------------------------------------------
+
+moved {
+  from = aws_vpc.main
+  to   = aws_vpc.main[0]
+}
+
+moved {
+  from = aws_default_security_group.closed
+  to   = aws_default_security_group.closed[0]
+}
+
+moved {
+  from = aws_internet_gateway.main
+  to   = aws_internet_gateway.main[0]
+}
+
+moved {
+  from = aws_route_table.public
+  to   = aws_route_table.public[0]
 }

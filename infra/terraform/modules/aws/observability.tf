@@ -132,7 +132,7 @@ data "aws_iam_policy_document" "alarms" {
 
     principals {
       type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com", "events.amazonaws.com"]
+      identifiers = concat(["cloudwatch.amazonaws.com", "events.amazonaws.com"], var.monthly_budget_usd > 0 ? ["budgets.amazonaws.com"] : [])
     }
 
     condition {

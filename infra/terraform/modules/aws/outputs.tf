@@ -74,3 +74,11 @@ output "region" {
   description = "Region of the installation."
   value       = var.region
 }
+
+output "dns_records" {
+  description = "Records to make where domain_name's zone is not in Route 53: name = kind and value. Empty without need."
+  value = !local.has_domain || local.has_zone ? {} : merge(
+    { (var.domain_name) = "CNAME ${aws_lb.relay.dns_name}" },
+    { for option in aws_acm_certificate.relay[0].domain_validation_options : option.resource_record_name => "${option.resource_record_type} ${option.resource_record_value}" },
+  )
+}

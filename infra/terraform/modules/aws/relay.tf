@@ -55,6 +55,7 @@ resource "aws_ecr_lifecycle_policy" "relay" {
 resource "aws_cloudwatch_log_group" "relay" {
   name              = "/${var.name}/relay"
   retention_in_days = var.log_retention_days
+  kms_key_id        = local.kms_key
 }
 
 # --- Roles --------------------------------------------------------------------------------------------------------
@@ -116,6 +117,16 @@ data "aws_iam_policy_document" "relay_start" {
     sid       = "Log"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
     resources = ["${aws_cloudwatch_log_group.relay.arn}:*"]
+  }
+
+  dynamic "statement" {
+    for_each = local.kms_keys
+
+    content {
+      sid       = "Key"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+    }
   }
 }
 
@@ -231,9 +242,9 @@ resource "aws_ecs_service" "relay" {
   }
 
   network_configuration {
-    subnets          = aws_subnet.public[*].id
+    subnets          = local.relay_subnets
     security_groups  = [aws_security_group.relay.id]
-    assign_public_ip = true # the way out; see network.tf
+    assign_public_ip = local.relay_is_public # the way out; see network.tf
   }
 
   load_balancer {

@@ -34,6 +34,7 @@ resource "aws_secretsmanager_secret" "secret" {
 
   name        = "${var.name}/${local.secrets[each.key].entry}"
   description = local.secrets[each.key].about
+  kms_key_id  = local.kms_key
   # Made anew by the next deploy; a waiting period would only keep that deploy from using the name.
   recovery_window_in_days = 0
 }
@@ -68,6 +69,7 @@ resource "aws_secretsmanager_secret" "origin" {
 
   name                    = "${var.name}/origin-${each.key}"
   description             = "Header by which the load balancer knows CloudFront"
+  kms_key_id              = local.kms_key
   recovery_window_in_days = 0
 }
 

@@ -261,13 +261,13 @@ variable "domain_name" {
 }
 
 variable "hosted_zone_id" {
-  description = "Route 53 zone that domain_name belongs to."
+  description = "Route 53 zone that domain_name belongs to. Empty: make the records of the output dns_records yourself; the deploy prints them, and waits."
   type        = string
   default     = ""
 
   validation {
-    condition     = (var.hosted_zone_id == "") == (var.domain_name == "")
-    error_message = "hosted_zone_id: expected together with domain_name, and not without it."
+    condition     = var.hosted_zone_id == "" || var.domain_name != ""
+    error_message = "hosted_zone_id: expected only together with domain_name."
   }
   validation {
     condition     = can(regex("^([A-Z0-9]{5,32})?$", var.hosted_zone_id))
@@ -290,6 +290,32 @@ variable "allowed_addresses" {
   }
 }
 
+variable "requests_per_address" {
+  description = "Requests that the relay's load balancer takes from one address in five minutes; 0 for any number. A call is one request, and all calls come from a few addresses of Exotel's. Needs domain_name; AWS WAF is charged for."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.requests_per_address == 0 || (var.requests_per_address >= 100 && var.requests_per_address <= 1000000 && floor(var.requests_per_address) == var.requests_per_address)
+    error_message = "requests_per_address: expected 0, or a whole number from 100 to 1000000."
+  }
+  validation {
+    condition     = var.requests_per_address == 0 || var.domain_name != ""
+    error_message = "requests_per_address: expected together with domain_name."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "Key of your own for records, secrets, logs and the functions' environment; empty for AWS's. Its policy must let logs.REGION.amazonaws.com use it (docs/aws.md)."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/.+)?$", var.kms_key_arn))
+    error_message = "kms_key_arn: expected the ARN of a key, not of an alias."
+  }
+}
+
 variable "permissions_boundary" {
   description = "ARN of a policy that bounds what every role made here may do; empty for none."
   type        = string
@@ -309,6 +335,43 @@ variable "vpc_cidr" {
   validation {
     condition     = can(cidrhost(var.vpc_cidr, 0)) && can(regex("/(1[6-9]|2[0-2])$", var.vpc_cidr))
     error_message = "vpc_cidr: expected a network of /16 to /22 such as 10.64.0.0/16."
+  }
+}
+
+variable "network" {
+  description = "A network of your own instead of the one that is made: its VPC, public subnets for the load balancer, and subnets for the relay with a way to the internet, each in two zones or more. relay_public_addresses where that way is an internet gateway."
+  type        = object({ vpc_id = string, balancer_subnet_ids = list(string), relay_subnet_ids = list(string), relay_public_addresses = optional(bool, false) })
+  default     = null
+
+  validation {
+    condition     = var.network == null || try(startswith(var.network.vpc_id, "vpc-") && alltrue([for subnets in [var.network.balancer_subnet_ids, var.network.relay_subnet_ids] : length(distinct(subnets)) >= 2 && alltrue([for subnet in subnets : startswith(subnet, "subnet-")])]), false)
+    error_message = "network: expected vpc_id vpc-…, and two or more of balancer_subnet_ids and of relay_subnet_ids subnet-…"
+  }
+}
+
+variable "nat_gateways" {
+  description = "With 1, or one for each zone, the relay's tasks have no public addresses and leave by NAT gateways, which have fixed ones; 0: they have public addresses, and nobody but the load balancer reaches them."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = contains([0, 1, var.zone_count], var.nat_gateways)
+    error_message = "nat_gateways: expected 0, 1, or as many as zone_count."
+  }
+  validation {
+    condition     = var.nat_gateways == 0 || var.network == null
+    error_message = "nat_gateways: expected 0 with a network of your own."
+  }
+}
+
+variable "private_endpoints" {
+  description = "With nat_gateways: what the relay says to AWS goes by endpoints in the VPC and not by the NAT gateways. Each is charged for by the hour and zone."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !var.private_endpoints || var.nat_gateways > 0
+    error_message = "private_endpoints: expected together with nat_gateways."
   }
 }
 
@@ -550,6 +613,17 @@ variable "alarm_email" {
   validation {
     condition     = can(regex("^([^@\\s]+@[^@\\s]+\\.[^@\\s]+)?$", var.alarm_email))
     error_message = "alarm_email: expected an e-mail address."
+  }
+}
+
+variable "monthly_budget_usd" {
+  description = "What the account may cost a month, US dollars: 80 % spent, or 100 % to be expected, ring an alarm. 0: none does."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.monthly_budget_usd >= 0
+    error_message = "monthly_budget_usd: expected 0 or more."
   }
 }
 

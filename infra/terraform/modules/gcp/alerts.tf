@@ -158,8 +158,15 @@ resource "google_monitoring_alert_policy" "alert" {
 }
 
 # --- Seen from outside: is there a relay that takes calls? ---------------------------------------------------------
+# Google asks from addresses of its own; where they may not, few-healthy-instances is what tells.
+
+locals {
+  seen_from_outside = length(var.allowed_addresses) == 0 ? 1 : 0
+}
 
 resource "google_monitoring_uptime_check_config" "relay" {
+  count = local.seen_from_outside
+
   display_name = "${var.name} relay"
   timeout      = "10s"
   period       = "60s"
@@ -183,6 +190,8 @@ resource "google_monitoring_uptime_check_config" "relay" {
 }
 
 resource "google_monitoring_alert_policy" "no_healthy_relay" {
+  count = local.seen_from_outside
+
   display_name          = "${var.name}: no healthy relay"
   combiner              = "OR"
   severity              = "CRITICAL"
@@ -192,7 +201,7 @@ resource "google_monitoring_alert_policy" "no_healthy_relay" {
     display_name = "two places or more can't reach it"
 
     condition_threshold {
-      filter          = "resource.type = \"uptime_url\" AND metric.type = \"monitoring.googleapis.com/uptime_check/check_passed\" AND metric.labels.check_id = \"${google_monitoring_uptime_check_config.relay.uptime_check_id}\""
+      filter          = "resource.type = \"uptime_url\" AND metric.type = \"monitoring.googleapis.com/uptime_check/check_passed\" AND metric.labels.check_id = \"${google_monitoring_uptime_check_config.relay[0].uptime_check_id}\""
       comparison      = "COMPARISON_GT"
       threshold_value = 1
       duration        = "120s"
@@ -214,4 +223,14 @@ resource "google_monitoring_alert_policy" "no_healthy_relay" {
     content   = "No relay takes calls: `/ready` fails from outside. Look at the last revision's log; `gcloud run services update-traffic` goes back to the one before."
     mime_type = "text/markdown"
   }
+}
+
+moved {
+  from = google_monitoring_uptime_check_config.relay
+  to   = google_monitoring_uptime_check_config.relay[0]
+}
+
+moved {
+  from = google_monitoring_alert_policy.no_healthy_relay
+  to   = google_monitoring_alert_policy.no_healthy_relay[0]
 }

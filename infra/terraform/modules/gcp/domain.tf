@@ -58,6 +58,7 @@ resource "google_compute_backend_service" "relay" {
   name                  = "${var.name}-relay"
   protocol              = "HTTPS"
   load_balancing_scheme = "EXTERNAL_MANAGED"
+  security_policy       = local.is_limited ? google_compute_security_policy.relay[each.value].id : null
 
   backend {
     group = google_compute_region_network_endpoint_group.relay[each.value].id

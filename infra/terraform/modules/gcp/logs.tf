@@ -31,6 +31,13 @@ resource "google_logging_project_bucket_config" "logs" {
   description    = "Logs of ${var.name}"
   retention_days = var.log_retention_days
 
+  dynamic "cmek_settings" {
+    for_each = local.kms_keys
+    content {
+      kms_key_name = cmek_settings.value
+    }
+  }
+
   depends_on = [google_project_service.api]
 }
 

@@ -1,4 +1,6 @@
 locals {
+  kms_keys = compact([var.kms_key_name]) # a key of your own; none for Google's
+
   packages = { for part in ["webhook", "transfer"] : part => "${var.package_directory}/${part}-gcp.zip" }
 
   apis = toset(concat([
@@ -13,7 +15,7 @@ locals {
     "run.googleapis.com",
     "secretmanager.googleapis.com",
     "storage.googleapis.com",
-  ], var.domain_name == "" ? [] : ["compute.googleapis.com"], var.dns_zone == "" ? [] : ["dns.googleapis.com"]))
+  ], var.domain_name == "" ? [] : ["compute.googleapis.com"], var.dns_zone == "" ? [] : ["dns.googleapis.com"], var.monthly_budget > 0 ? ["billingbudgets.googleapis.com"] : []))
 }
 
 # Everything below waits for the APIs, directly or through what it refers to: the first apply in a new project would
@@ -166,6 +168,13 @@ resource "google_storage_bucket" "records" {
 
   soft_delete_policy {
     retention_duration_seconds = 604800
+  }
+
+  dynamic "encryption" {
+    for_each = local.kms_keys
+    content {
+      default_kms_key_name = encryption.value
+    }
   }
 
   # `console deploy gcp destroy`, or ALLOW_DESTROY by name, lift this for as long as they run.

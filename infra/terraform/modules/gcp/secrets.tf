@@ -36,6 +36,13 @@ resource "google_secret_manager_secret" "secret" {
     user_managed {
       replicas {
         location = var.region
+
+        dynamic "customer_managed_encryption" {
+          for_each = local.kms_keys
+          content {
+            kms_key_name = customer_managed_encryption.value
+          }
+        }
       }
     }
   }

@@ -284,6 +284,47 @@ variable "dns_zone" {
   }
 }
 
+variable "allowed_addresses" {
+  description = "Networks that may reach the relay's load balancer, for instance those that Exotel has told you; needs domain_name. Empty: all, and the token in the path keeps strangers out."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for network in var.allowed_addresses : can(cidrnetmask(network))])
+    error_message = "allowed_addresses: expected IPv4 networks such as 203.0.113.0/24."
+  }
+  validation {
+    condition     = length(var.allowed_addresses) == 0 || var.domain_name != ""
+    error_message = "allowed_addresses: expected together with domain_name; without one there is no load balancer."
+  }
+}
+
+variable "requests_per_address" {
+  description = "Requests that the relay's load balancer takes from one address in five minutes; 0 for any number. A call is one request, and all calls come from a few addresses of Exotel's. Needs domain_name; Cloud Armor is charged for."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.requests_per_address == 0 || (var.requests_per_address >= 100 && var.requests_per_address <= 1000000 && floor(var.requests_per_address) == var.requests_per_address)
+    error_message = "requests_per_address: expected 0, or a whole number from 100 to 1000000."
+  }
+  validation {
+    condition     = var.requests_per_address == 0 || var.domain_name != ""
+    error_message = "requests_per_address: expected together with domain_name."
+  }
+}
+
+variable "kms_key_name" {
+  description = "Key of your own for records, secrets and logs, in the same region; empty for Google's. Google's service agents must be let use it first (docs/gcp.md)."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+)?$", var.kms_key_name))
+    error_message = "kms_key_name: expected projects/PROJECT/locations/REGION/keyRings/RING/cryptoKeys/KEY."
+  }
+}
+
 # --- Relay ---------------------------------------------------------------------------------------------------------
 
 variable "relay_image_tag" {
@@ -454,6 +495,32 @@ variable "alarm_email" {
   validation {
     condition     = can(regex("^([^@\\s]+@[^@\\s]+\\.[^@\\s]+)?$", var.alarm_email))
     error_message = "alarm_email: expected an e-mail address."
+  }
+}
+
+variable "monthly_budget" {
+  description = "What the project may cost a month, in the billing account's currency: 80 % spent, or 100 % to be expected, is mailed. 0: nothing is. Needs billing_account."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.monthly_budget >= 0 && floor(var.monthly_budget) == var.monthly_budget
+    error_message = "monthly_budget: expected a whole number from 0."
+  }
+  validation {
+    condition     = (var.monthly_budget > 0) == (var.billing_account != "")
+    error_message = "monthly_budget: expected together with billing_account, and not without it."
+  }
+}
+
+variable "billing_account" {
+  description = "Billing account of the project, for monthly_budget: who deploys needs the right to make budgets there."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^([0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6})?$", var.billing_account))
+    error_message = "billing_account: expected an id such as 012345-6789AB-CDEF01."
   }
 }
 

@@ -296,6 +296,33 @@ def test_a_first_deploy_makes_the_registry_before_the_image_and_the_image_before
     assert "ALARM_EMAIL is not set: when something is wrong, nobody will hear of it." in said
 
 
+def test_a_domain_whose_zone_is_elsewhere_is_told_its_records_before_anything_waits_for_them(
+    desk: Desk, ecr, checked, monkeypatch, capsys
+):
+    """The certificate waits for a record that only a person can make: told afterwards, it would never come."""
+    proof = {"resource_record_name": "_1.calls.example.com.", "resource_record_type": "CNAME"}
+    option = proof | {"resource_record_value": "_2.acm-validations.aws."}
+    certificate = {
+        "address": "module.bridge.aws_acm_certificate.relay[0]",
+        "values": {"domain_validation_options": [option]},
+    }
+    desk.say("state.json", {"values": {"root_module": {"resources": [certificate]}}})
+    records = {"calls.example.com": "CNAME balancer.amazonaws.com", "_1.calls.example.com.": "CNAME _2.acm"}
+    outputs = OUTPUTS | {"dns_records": records}
+    desk.say("output.json", {name: {"value": value} for name, value in outputs.items()})
+    monkeypatch.setitem(VARIABLES, "domain_name", "calls.example.com")
+    monkeypatch.setitem(VARIABLES, "hosted_zone_id", "")
+    desk.plan(**{"aws_acm_certificate__relay[0]": ["create"]})
+    assert desk.make("deploy") == 0
+    (only,) = [call for call in desk.calls() if "-target" in call]
+    assert only.endswith(
+        "-target=module.bridge.aws_ecr_repository.relay -target=module.bridge.aws_acm_certificate.relay"
+    )
+    said = capsys.readouterr().out
+    assert "   _1.calls.example.com. CNAME _2.acm-validations.aws.\n" in said
+    assert "   calls.example.com CNAME balancer.amazonaws.com\n" in said
+
+
 def test_a_later_deploy_applies_the_plan_that_was_shown(desk: Desk, ecr, checked):
     desk.plan()
     assert desk.make("deploy") == 0

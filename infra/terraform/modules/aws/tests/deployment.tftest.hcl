@@ -229,6 +229,21 @@ run "with_a_domain" {
   }
 }
 
+run "with_a_domain_whose_zone_is_elsewhere" {
+  variables {
+    domain_name = "calls.example.com"
+  }
+
+  assert {
+    condition     = output.dns_records["_1.calls.example.com."] == "CNAME _2.acm-validations.aws." && startswith(output.dns_records["calls.example.com"], "CNAME ")
+    error_message = "The records to make are told."
+  }
+  assert {
+    condition     = length(aws_route53_record.certificate) + length(aws_route53_record.relay) == 0
+    error_message = "None is made."
+  }
+}
+
 run "on_arm" {
   variables {
     architecture = "arm64"
@@ -375,6 +390,10 @@ run "refuses_malformed_settings" {
     inbox_retention_days      = 5000
     permissions_boundary      = "bounds"
     relay_schedule            = { morning = { schedule = "09:00", min_tasks = 4 } }
+    kms_key_arn               = "alias/records"
+    network                   = { vpc_id = "vpc-1", balancer_subnet_ids = ["subnet-1"], relay_subnet_ids = ["subnet-2", "subnet-3"] }
+    monthly_budget_usd        = -1
+    alarm_thresholds          = { calls-refusd = 5 }
     scale_out_percent         = 100
     api_rate_limit            = 0
     relay_environment         = { MEDIA_TOKEN = "in plain" }
@@ -391,6 +410,7 @@ run "refuses_malformed_settings" {
     var.transfer_team_2_number, var.region, var.name, var.domain_name, var.vpc_cidr, var.zone_count,
     var.alarm_email, var.relay_image_tag, var.architecture, var.sweep_minutes, var.log_retention_days,
     var.records_retention_days, var.secret_versions, var.origin_secret_version, var.media_token, var.exotel_token, var.control_token, var.events_secret, var.relay_max_calls, var.relay_min_tasks, var.relay_schedule, var.audio_retention_days, var.inbox_retention_days, var.permissions_boundary, var.scale_out_percent, var.api_rate_limit,
+    var.kms_key_arn, var.network, var.monthly_budget_usd, var.alarm_thresholds,
     var.relay_environment, var.webhook_environment, var.transfer_environment, var.relay_secrets,
     var.webhook_reserved_concurrency, var.transfer_reserved_concurrency,
   ]
@@ -404,18 +424,21 @@ run "refuses_sizes_that_fargate_does_not_have" {
     relay_memory    = 1024
     relay_max_tasks = 1
 
-    allowed_addresses = ["Exotel"]
+    allowed_addresses    = ["Exotel"]
+    requests_per_address = 10
+    nat_gateways         = 3
+    private_endpoints    = true
   }
 
-  expect_failures = [var.relay_memory, var.relay_max_tasks, var.allowed_addresses]
+  expect_failures = [var.relay_memory, var.relay_max_tasks, var.allowed_addresses, var.requests_per_address, var.nat_gateways]
 }
 
-run "refuses_numbers_that_are_not_e164_and_a_domain_without_its_zone" {
+run "refuses_numbers_that_are_not_e164_and_a_zone_without_its_domain" {
   command = plan
 
   variables {
     transfer_targets = { sales = "08047100001" }
-    domain_name      = "calls.example.com"
+    hosted_zone_id   = "Z0123456789ABCDEFGHIJ"
   }
 
   expect_failures = [var.transfer_targets, var.hosted_zone_id]

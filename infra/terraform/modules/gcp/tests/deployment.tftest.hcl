@@ -253,12 +253,28 @@ run "wrong_values_are_named" {
     log_retention_days     = 0
     domain_name            = "https://calls.example.in/"
     alarm_email            = "oncall"
+    kms_key_name           = "records"
+    monthly_budget         = 1000
+    billing_account        = "mine"
+    alarm_thresholds       = { calls-refusd = 5 }
   }
   expect_failures = [
     var.project, var.name, var.region, var.relay_image_tag, var.elevenlabs_region, var.elevenlabs_api_key, var.transfer_targets,
     var.media_token, var.exotel_token, var.secret_versions, var.relay_environment, var.relay_secrets, var.relay_cpu, var.relay_memory,
     var.relay_max_calls, var.relay_min_instances, var.sweep_minutes, var.records_retention_days, var.audio_retention_days, var.inbox_retention_days, var.log_retention_days, var.domain_name, var.alarm_email,
+    var.kms_key_name, var.billing_account, var.alarm_thresholds,
   ]
+}
+
+run "refuses_limits_that_nothing_could_keep" {
+  command = plan
+
+  variables {
+    allowed_addresses    = ["Exotel"]
+    requests_per_address = 10
+  }
+
+  expect_failures = [var.allowed_addresses, var.requests_per_address]
 }
 
 run "refuses_what_is_no_agent" {
