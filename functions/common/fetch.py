@@ -1,13 +1,14 @@
 """One HTTP request with a deadline and a size limit, by the standard library: imports fast, and is all we need."""
 
 import os
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from common.proxy import proxy_for
 
@@ -18,7 +19,7 @@ class FetchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status and the whole body."""
+    """A status and the whole body, which is empty where it went into a file."""
 
     status: int
     body: bytes
@@ -28,7 +29,14 @@ class Fetch(Protocol):
     """`fetch` below, or what a test puts in its place."""
 
     def __call__(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, timeout_s: float = 10
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        timeout_s: float = 10,
+        into: BinaryIO | None = None,
     ) -> Answer: ...
 
 
@@ -39,21 +47,40 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-_LARGEST = 256 * 1024 * 1024
+LARGEST_DOCUMENT = 8 * 1024 * 1024
+"""Bytes of an answer that is held in memory: an hour's conversation with its analysis takes less than one MiB."""
+LARGEST_FILE = 256 * 1024 * 1024
+"""Bytes of an answer that goes into a file: an hour of MP3 at 320 kbit/s, and more."""
+_PATIENCE = 6  # silences that a whole answer may take
+_AT_ONCE = 64 * 1024
 
 
 def fetch(
-    method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, timeout_s: float = 10
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+    timeout_s: float = 10,
+    into: BinaryIO | None = None,
 ) -> Answer:
-    """`timeout_s` is the longest silence. Raises FetchError."""
+    """`timeout_s` is the longest silence; a whole answer may take six of them. Raises FetchError.
+
+    The body of an answer with status 200 goes `into` a file as it comes, where one is given: then it may be large.
+    """
     try:
+        give_up_at = time.monotonic() + _PATIENCE * timeout_s
         request = urllib.request.Request(url, data=body, headers=dict(headers), method=method)
         try:
             with _opener(proxy_for(url, os.environ)).open(request, timeout=timeout_s) as answer:
-                return Answer(answer.status, _whole(answer))
+                if into is None or answer.status != 200:
+                    return Answer(answer.status, b"".join(_parts(answer, LARGEST_DOCUMENT, give_up_at)))
+                for part in _parts(answer, LARGEST_FILE, give_up_at):
+                    into.write(part)
+                return Answer(answer.status, b"")
         except urllib.error.HTTPError as answer:
             with answer:
-                return Answer(answer.code, _whole(answer))
+                return Answer(answer.code, b"".join(_parts(answer, LARGEST_DOCUMENT, give_up_at)))
     except (OSError, HTTPException, ValueError) as error:
         raise FetchError(str(error) or type(error).__name__) from error
 
@@ -64,8 +91,18 @@ def _opener(proxy: str | None) -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(_NoRedirects, way)
 
 
-def _whole(answer: Any) -> bytes:
-    body: bytes = answer.read(_LARGEST + 1)
-    if len(body) > _LARGEST:
-        raise ValueError(f"an answer of more than {_LARGEST} bytes")
-    return body
+def _parts(answer: Any, largest: int, give_up_at: float) -> Iterator[bytes]:
+    """The body as it comes. Raises ValueError for one that is too large, TimeoutError for one that trickles."""
+    announced = answer.headers.get("Content-Length") or "0"
+    if announced.isdecimal() and int(announced) > largest:
+        raise ValueError(f"an answer of {announced} bytes, which is more than {largest}")
+    size = 0
+    while part := answer.read1(_AT_ONCE):
+        size += len(part)
+        if size > largest:
+            raise ValueError(f"an answer of more than {largest} bytes")
+        if time.monotonic() > give_up_at:
+            raise TimeoutError("the answer came too slowly")
+        yield part
+    if answer.length:  # read1 says nothing of a body that broke off
+        raise ValueError("the answer broke off")

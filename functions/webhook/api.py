@@ -1,12 +1,15 @@
 """ElevenLabs' REST API, as much as it takes to fetch what a webhook should have brought (elevenlabs.md A6)."""
 
 from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
 from urllib.parse import quote, urlencode
 
 from common.documents import Document, decode, objects, text
 from common.layout import is_id
 from functions.common.fetch import Answer, Fetch, FetchError
 
+_IN_MEMORY = 1024 * 1024  # bytes; more of a call's sound is on the disk
 _FINAL = frozenset({"done", "failed"})
 
 
@@ -44,10 +47,19 @@ class ConversationsApi:
             raise ApiError(f"asked for {conversation_id}, the answer is about {named[:150]!r}")
         return (document, answer.body) if text(document, "status") in _FINAL else None
 
-    def audio(self, conversation_id: str) -> bytes | None:
-        """MP3 of the whole call; None when there is none (yet)."""
-        answer = self._get(f"/{quote(conversation_id)}/audio", timeout_s=30)
-        return answer.body or None if answer else None
+    def audio(self, conversation_id: str) -> BinaryIO | None:
+        """MP3 of the whole call, in a file that is gone when it is closed; None when there is none (yet)."""
+        sound = cast("BinaryIO", SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115  # whoever gets it closes it
+        try:
+            answer = self._get(f"/{quote(conversation_id)}/audio", timeout_s=15, into=sound)
+        except ApiError:
+            sound.close()
+            raise
+        if answer and sound.tell():
+            sound.seek(0)
+            return sound
+        sound.close()
+        return None
 
     def listed(self, after: float, before: float, cursor: str | None) -> Page:
         """Conversations that started between two Unix times, a page at a time."""
@@ -66,10 +78,11 @@ class ConversationsApi:
         following = text(document, "next_cursor") if document.get("has_more") else ""
         return Page(tuple(filter(is_id, listed)), following or None)
 
-    def _get(self, path: str, timeout_s: float = 10) -> Answer | None:
+    def _get(self, path: str, timeout_s: float = 10, into: BinaryIO | None = None) -> Answer | None:
         """The answer with status 200; None for a 404."""
         try:
-            answer = self._fetch("GET", self._base + path, headers={"xi-api-key": self._key}, timeout_s=timeout_s)
+            headers = {"xi-api-key": self._key}
+            answer = self._fetch("GET", self._base + path, headers=headers, timeout_s=timeout_s, into=into)
         except FetchError as error:
             raise ApiError(f"{self._base} gives no answer: {error}") from error
         if answer.status == 401:

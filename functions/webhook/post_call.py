@@ -16,8 +16,11 @@ import base64
 import binascii
 import re
 import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO
+from typing import BinaryIO
 
 from common import layout
 from common.documents import Document, decode, encode, mapping, number, text
@@ -38,6 +41,7 @@ AUDIO = "post_call_audio"
 
 _TIMESTAMP = re.compile(rb'"event_timestamp"\s*:\s*"?(\d{9,10})\b')
 _DROPPED = b'{"dropped":true,"bytes":'
+_AT_ONCE = 64 * 1024
 _LARGEST = 256 * 1024 * 1024
 
 
@@ -184,12 +188,22 @@ def add_result(result: Document, name: str, claim: Claim, store: Store) -> str:
     return call_sid
 
 
-def add_audio(audio: bytes, call_sid: str, conversation_id: str, store: Store) -> None:
+def add_audio(audio: BinaryIO, call_sid: str, conversation_id: str, store: Store) -> None:
     """Keep the sound of a call; of a second conversation of the same call beside the first."""
-    if not store.create(layout.audio(call_sid), audio):
-        present = store.read(layout.audio(call_sid))
-        if present and present.body != audio:
-            store.create(layout.audio(call_sid, f"-{conversation_id}"), audio)
+    if not store.create_large(layout.audio(call_sid), _parts(audio)):
+        present = store.read_large(layout.audio(call_sid))
+        if present and not _holds(audio, present):
+            store.create_large(layout.audio(call_sid, f"-{conversation_id}"), _parts(audio))
+
+
+def _parts(file: BinaryIO) -> Iterator[bytes]:
+    file.seek(0)
+    return iter(lambda: file.read(_AT_ONCE), b"")
+
+
+def _holds(file: BinaryIO, parts: Iterable[bytes]) -> bool:
+    file.seek(0)
+    return all(file.read(len(part)) == part for part in parts) and not file.read(1)
 
 
 def _audio(taken: TakenIn, data: Document, marker: Document, store: Store) -> TakenIn:
@@ -199,7 +213,7 @@ def _audio(taken: TakenIn, data: Document, marker: Document, store: Store) -> Ta
         return _flagged(taken, f"data.full_audio is not base64: {problem}", marker, store)
     call_sid = linked_call(taken.conversation_id, store)
     if call_sid:
-        add_audio(audio, call_sid, taken.conversation_id, store)
+        add_audio(BytesIO(audio), call_sid, taken.conversation_id, store)
     return TakenIn(AUDIO, taken.conversation_id, call_sid, finished=bool(call_sid))
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from io import SEEK_END
 from operator import methodcaller
 
 from common import layout
@@ -181,7 +182,8 @@ def _fetch_audio(call_sid: str, pieces: Pieces, store: Store, vendor: Vendor) ->
             continue
         outcome, audio = vendor.attempt(methodcaller("audio", conversation_id), call_sid)
         if audio:
-            add_audio(audio, call_sid, conversation_id, store)
-            store.create(fetched, encode({"bytes": len(audio)}))
+            with audio:
+                add_audio(audio, call_sid, conversation_id, store)
+                store.create(fetched, encode({"bytes": audio.seek(0, SEEK_END)}))
         tried.append(outcome)
     return tried

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
 from functions.common.fetch import Answer, FetchError
@@ -27,7 +27,14 @@ class ConversationsApi:
     asked: dict[str, int] = field(default_factory=dict)
 
     def fetch(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, timeout_s: float = 10
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        timeout_s: float = 10,
+        into: BinaryIO | None = None,
     ) -> Answer:
         """As functions.common.fetch."""
         parts = urlsplit(url)

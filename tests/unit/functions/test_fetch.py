@@ -1,5 +1,7 @@
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +20,14 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"not http at all\r\n\r\n")
         elif kind == "silent":
             self.server.release.wait(10)
+        elif kind in {"trickle", "broken"}:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            for _ in range(3):
+                self.wfile.write(b"x" * (300 if kind == "broken" else 333))
+                self.wfile.flush()
+            self.wfile.write(b"" if kind == "broken" else b"x")
         else:
             self.send_response(404 if kind == "missing" else 200)
             self.end_headers()
@@ -25,6 +35,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.send_response(200)
+        self.send_header("Content-Length", self.headers["Content-Length"])
         self.end_headers()
         self.wfile.write(self.rfile.read(int(self.headers["Content-Length"])))
 
@@ -80,6 +91,38 @@ def test_garbage_is_too(url):
 
 
 def test_so_is_an_answer_without_end(url, monkeypatch):
-    monkeypatch.setattr(fetch_module, "_LARGEST", 2)
-    with pytest.raises(FetchError, match="more than 2 bytes"):
+    """Announced or not: a document of any size would take the function's memory, and with it the other requests."""
+    monkeypatch.setattr(fetch_module, "LARGEST_DOCUMENT", 2)
+    with pytest.raises(FetchError, match="more than 2"):
         fetch("GET", f"{url}/ok", headers={"xi-api-key": "longer"})
+    with pytest.raises(FetchError, match="an answer of 6 bytes, which is more than 2"):
+        fetch("POST", f"{url}/announced", headers={}, body=b"longer")
+
+
+def test_what_goes_into_a_file_may_be_larger_but_not_without_end(url, monkeypatch):
+    monkeypatch.setattr(fetch_module, "LARGEST_DOCUMENT", 2)
+    file = BytesIO()
+    answer = fetch("GET", f"{url}/ok", headers={"xi-api-key": "a call's sound"}, into=file)
+    assert (answer.status, answer.body, file.getvalue()) == (200, b"", b"a call's sound")
+    monkeypatch.setattr(fetch_module, "LARGEST_FILE", 4)
+    with pytest.raises(FetchError, match="more than 4 bytes"):
+        fetch("GET", f"{url}/ok", headers={"xi-api-key": "a call's sound"}, into=BytesIO())
+
+
+def test_an_error_is_no_file(url):
+    file = BytesIO()
+    assert fetch("GET", f"{url}/missing", headers={"xi-api-key": "no such call"}, into=file).body == b"no such call"
+    assert file.getvalue() == b""
+
+
+def test_an_answer_that_trickles_has_an_end(url, monkeypatch):
+    """Each byte came in time, and the function waited for the next until it was killed, with all that it had to do."""
+    clock = iter(range(0, 1000, 100))
+    monkeypatch.setattr(fetch_module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with pytest.raises(FetchError, match="too slowly"):
+        fetch("GET", f"{url}/trickle", headers={}, timeout_s=10)
+
+
+def test_an_answer_that_breaks_off_is_none(url):
+    with pytest.raises(FetchError, match="broke off"):
+        fetch("GET", f"{url}/broken", headers={})
