@@ -174,6 +174,16 @@ def test_relay_and_functions_get_the_same_settings():
     assert aws - only_aws == gcp - only_gcp - {"PUBLIC_URL"}
 
 
+def test_both_pages_tell_the_same_story_in_the_same_order():
+    """Who knows one cloud finds the other's answer in the same place; on call there is no time to search."""
+    pages = [(INFRA.parents[1] / f"docs/{cloud}.md").read_text() for cloud in ("aws", "gcp")]
+    headings = [re.findall(r"^#{2,3} (.+)$", page, re.M) for page in pages]
+    assert headings[0] == headings[1]
+    for page in pages:
+        on_call = page.split("\n## Look at it\n")[1].split("\n## ")[0]
+        assert on_call.index("phone number") < on_call.index("CallSid")
+
+
 @pytest.mark.parametrize("cloud", ["aws", "gcp"])
 def test_variables_are_typed_described_and_used(cloud: str):
     files = text(cloud) + (INFRA / cloud / "versions.tf").read_text()

@@ -10,8 +10,9 @@ import pytest
 
 from tests.support.processes import BARE, aws_environment, free_port, server
 from tests.support.terraform import FILES, Workspace, resources
-from tests.terraform.aws.stack import SETTINGS
+from tests.terraform.aws.stack import SECRETS, SETTINGS
 
+OWN_SECRETS = {name: value for name, value in SECRETS.items() if name != "elevenlabs_webhook_secret"}
 EXAMPLES = FILES / "aws/examples"
 # Files that fit together are planned together: a plan takes seconds.
 TOGETHER = (
@@ -48,11 +49,15 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Plan]]
             workspace.terraform("plan", "-out=plan.bin", "-refresh=false", *chosen, timeout_s=120)
             plan = Plan(json.loads(workspace.terraform("show", "-json", "plan.bin")))
             found |= dict.fromkeys(files or ("",), plan)
+        own = {"secrets": json.dumps(OWN_SECRETS), "packages": "../../../modules/aws/tests/packages"}
+        root = Workspace(folder / "own", own, workspace.environ, root="aws/examples/own-root")
+        root.init()
+        found["own-root"] = Plan(root.plan())
         yield found
 
 
 def test_every_example_is_planned(plans: dict[str, Plan]):
-    assert {file.stem for file in EXAMPLES.glob("*.tfvars")} == set(plans) - {""}
+    assert {file.stem for file in EXAMPLES.iterdir()} == set(plans) - {""}
 
 
 def test_by_default_nothing_of_it_is_there(plans: dict[str, Plan]):
@@ -128,6 +133,13 @@ def test_a_domain_elsewhere_makes_no_records_and_tells_of_them(plans: dict[str, 
     assert "aws_cloudfront_distribution" not in plan.kinds
     (listener,) = plan.all("aws_lb_listener")
     assert (listener["protocol"], listener["ssl_policy"]) == ("HTTPS", "ELBSecurityPolicy-TLS13-1-2-2021-06")
+
+
+def test_terraform_of_ones_own_calls_the_module(plans: dict[str, Plan]):
+    plan = plans["own-root"]
+    assert plan.values["module.clinic.aws_lb.relay"]["name"] == "clinic"
+    assert plan.values["module.clinic.aws_sns_topic_subscription.mail[0]"]["endpoint"] == "ops@example.com"
+    assert not any(secret in json.dumps(plan.values) for secret in OWN_SECRETS.values())
 
 
 def test_the_examples_say_what_they_are_for():

@@ -25,6 +25,20 @@ def plans(initialised: Workspace, tmp_path_factory: pytest.TempPathFactory) -> d
     return found
 
 
+def test_terraform_of_ones_own_calls_the_module(workspace: Workspace):
+    """The same secrets, ephemeral, and a name of its own."""
+    given = {"secrets": SECRETS, "packages": "../../../modules/gcp/tests/packages"}
+    own = "gcp/examples/own-root"
+    (workspace.files / own / "own.auto.tfvars.json").write_text(json.dumps(given))
+    workspace.terraform("init", "-input=false", within=own)
+    workspace.terraform("plan", "-input=false", "-out=plan.bin", within=own)
+    planned = json.loads(workspace.terraform("show", "-json", "plan.bin", within=own).stdout)
+    (module,) = planned["planned_values"]["root_module"]["child_modules"]
+    names = {one["values"].get("name") for one in module["resources"] if one["type"] == "google_cloud_run_v2_service"}
+    assert names == {"clinic-relay"}
+    assert not any(secret in json.dumps(planned) for secret in SECRETS.values())
+
+
 def test_every_example_is_planned(plans: dict[str, Plan]):
     assert {file.stem for file in EXAMPLES.glob("*.tfvars")} == set(plans) - {""}
 
