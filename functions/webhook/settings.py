@@ -22,7 +22,8 @@ _SPELLINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`transfer_values`: normal spelling → name of a target. Ages and durations in seconds."""
+    """`transfer_values`: normal spelling → name of a target. Ages and durations in seconds;
+    `…_days`: how long what is kept, 0 for ever."""
 
     events_secrets: tuple[str, ...]
     webhook_secrets: tuple[str, ...]
@@ -39,6 +40,9 @@ class Settings:
     fetch_audio: bool
     redact: Rules = frozenset()
     keep_raw: bool = True
+    records_days: float = 0.0
+    audio_days: float = 0.0
+    inbox_days: float = 0.0
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -62,6 +66,9 @@ class Settings:
             sweep_s=env.number("SWEEP_SECONDS", default=45, low=1, high=3600),
             fetch_audio=env.boolean("FETCH_AUDIO", default=False),
             redact=redaction(env),
+            records_days=env.number("RECORDS_RETENTION_DAYS", default=0, low=0, high=3650),
+            audio_days=env.number("AUDIO_RETENTION_DAYS", default=0, low=0, high=3650),
+            inbox_days=env.number("INBOX_RETENTION_DAYS", default=0, low=0, high=3650),
             keep_raw=env.choice("RAW_BODIES", default="keep", choices=("keep", "drop")) == "keep",
         )
 

@@ -5,6 +5,7 @@
        calls whose relay told how far they were, and then fell silent: closed with what it told
     3. recordings whose calls are over: their pieces are joined
     4. once an hour, conversations that nobody ever told us of
+    5. once an hour, what has been kept for long enough (`retention`)
 
 Each of these has a marker below `pending/`, which goes after its own success or after a day, whatever becomes of the
 others. Stops when its time is up; what is left is due again next time. Two sweeps at once share the work (`pending`).
@@ -29,6 +30,7 @@ from functions.webhook.listing import is_known, look_through
 from functions.webhook.live import LONGEST_WAIT_S, WAITING, document, forget, last_heard_at
 from functions.webhook.post_call import drop_raw, take_in
 from functions.webhook.repair import fetch_result, repair_call, silent_for
+from functions.webhook.retention import expire
 from functions.webhook.settings import Settings
 from functions.webhook.vendor import Outage, Tried, Vendor
 
@@ -41,6 +43,7 @@ class Counts:
     closed: int = 0
     forwarded: int = 0
     failed: int = 0
+    expired: int = 0
 
 
 class Sweep:
@@ -72,6 +75,7 @@ class Sweep:
             self._each("pending/conversations/", partial(self._conversation, self._vendor), started_at)
             self.counts.failed += self._vendor.outage.failed
         forget_gone(self._store, started_at)
+        self.counts.expired = expire(self._store, self._settings, started_at, self._time_is_up)
         self.counts.failed += self._tickets.failed
         self._report(self._clock() - started_at)
         return self.counts
@@ -85,6 +89,7 @@ class Sweep:
             closed=counts.closed,
             forwarded=counts.forwarded,
             failed=counts.failed,
+            expired=counts.expired,
             took_s=round(took_s, 3),
         )
 

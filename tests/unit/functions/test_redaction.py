@@ -130,6 +130,8 @@ def tell(app):
     end = calls.ended("transferred", turns=turns, transfer=wish, end_detail=SAID)
     end["tools"] = [{**tool, "arguments": json.dumps({"note": SAID})}]
     end["agents"][0]["end_detail"] = SAID
+    note = {"id": "c1", "do": "note", "by": "asha", "at": tool["at"], "outcome": "done", "detail": SAID}
+    end["commands"] = [{**note, "arguments": {"text": SAID}}]
     collected = {"otp": {"value": OTP}, "phone": {"value": 9811184210}, "note": {"value": SAID, "rationale": SAID}}
     data = calls.conversation()
     data["transcript"][1]["message"] = SAID

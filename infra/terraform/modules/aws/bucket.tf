@@ -100,7 +100,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "records" {
 
   # Kinds that are kept for less time than the rest.
   dynamic "rule" {
-    for_each = { for prefix, days in { audio = var.audio_retention_days, inbox = var.inbox_retention_days } : prefix => days if days > 0 }
+    for_each = { for prefix, days in { audio = var.audio_retention_days, recordings = var.audio_retention_days, inbox = var.inbox_retention_days } : prefix => days if days > 0 }
 
     content {
       id     = rule.key

@@ -567,7 +567,7 @@ variable "records_retention_days" {
 }
 
 variable "audio_retention_days" {
-  description = "Days after which recordings are deleted; 0: with the records."
+  description = "Days after which sound is deleted, the vendor's and recordings of one's own; 0: with the records."
   type        = number
   default     = 0
 

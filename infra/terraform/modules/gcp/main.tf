@@ -134,7 +134,7 @@ resource "google_storage_bucket" "records" {
 
   # Kinds that are kept for less time than the rest.
   dynamic "lifecycle_rule" {
-    for_each = { for prefix, days in { audio = var.audio_retention_days, inbox = var.inbox_retention_days } : prefix => days if days > 0 }
+    for_each = { for prefix, days in { audio = var.audio_retention_days, recordings = var.audio_retention_days, inbox = var.inbox_retention_days } : prefix => days if days > 0 }
     content {
       action {
         type = "Delete"

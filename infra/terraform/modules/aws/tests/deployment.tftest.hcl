@@ -293,7 +293,7 @@ run "what_can_be_chosen" {
     error_message = "No version outlives the retention."
   }
   assert {
-    condition     = [for rule in aws_s3_bucket_lifecycle_configuration.records.rule : "${rule.id} ${rule.expiration[0].days}"] == [for line in concat(formatlist("retention-%s 20", sort(local.record_prefixes)), ["audio 5"]) : line] && contains(local.record_prefixes, "logs") && !contains(local.record_prefixes, "config")
+    condition     = [for rule in aws_s3_bucket_lifecycle_configuration.records.rule : "${rule.id} ${rule.expiration[0].days}"] == [for line in concat(formatlist("retention-%s 20", sort(local.record_prefixes)), ["audio 5", "recordings 5"]) : line] && contains(local.record_prefixes, "logs") && !contains(local.record_prefixes, "config")
     error_message = "Recordings go before the rest; the agents' file stays."
   }
   assert {
