@@ -34,7 +34,7 @@ from relay.recording.recorder import Recorder, RecordMode
 from relay.records import CallFacts, EndReason, Quality
 from relay.services import Services
 from relay.tasks import Tasks
-from relay.tools import Tools, ambience_tool, transfer_tool
+from relay.tools import Tools, ambience_tool, recording_tools, transfer_tool
 from relay.transcript import Transcript
 from relay.uplink import Uplink
 
@@ -114,6 +114,7 @@ class Call:
             rate_hz=rate_hz,
             new_session=new_session,
             begins=self._begins,
+            lets_in=self._lets_in,
             refuse=self._refuse,
         )
 
@@ -157,20 +158,14 @@ class Call:
 
         The caller is not in it before the agent is let on the line.
         """
-        if self._recorder is not None and self._recorder.mode == mode:
-            return
-        if self._recorder is not None:
+        if self._recorder is not None and self._recorder.mode != mode:
             self._recorder.discard()
-        self._recorder = None
-        if mode != "off" and self._spec is not None:
-            self._recorder = self._services.recordings.begin(
-                self.facts,
-                self.rate_hz,
-                mode,
-                self.log,
-                mask_keys=self._spec.mask_keys,
-                pause_on_keys=self._spec.record_pause_on_keys,
-            )
+            self._recorder = None
+        if self._recorder is None and mode != "off":
+            self._recorder = self._services.recordings.begin(self.facts, self.rate_hz, mode, self.log)
+        if self._recorder is not None and self._spec is not None:
+            self._recorder.mask_keys = self._spec.mask_keys
+            self._recorder.pause_on_keys = self._spec.record_pause_on_keys
         self._uplink.recorder = self._pacer.recorder = self._caller.recorder = self._recorder
 
     @property
@@ -244,7 +239,13 @@ class Call:
             pacer=self._pacer,
             uplink=self._uplink,
             outbox=Outbox(self.log),
-            tools=Tools([transfer_tool(self._hand_over.request), ambience_tool(self.change_ambience)]),
+            tools=Tools(
+                [
+                    transfer_tool(self._hand_over.request),
+                    ambience_tool(self.change_ambience),
+                    *recording_tools(lambda: self._recorder),
+                ]
+            ),
             own_tools=self.lineup.own_tools,
             hand_over=self._hand_over,
             transcript=self.transcript,
@@ -284,6 +285,9 @@ class Call:
         """The agent is known, and whether it is to be recorded: None, as the agent's entry says."""
         self._spec = spec
         self.record(spec.record if mode is None else mode)
+
+    def _lets_in(self) -> None:
+        """The agent gets the call."""
         if self._recorder is not None:
             self._recorder.let_caller_in()
 

@@ -44,6 +44,17 @@ class Conversation:
         """A session with the agent to begin with, which has been reached already."""
         self._first = spec, session
 
+    @property
+    def has_begun_with(self) -> bool:
+        """Whether `begin_with` has given a session that nobody has used yet."""
+        return self._first is not None
+
+    async def close_unused(self) -> None:
+        """The call is over before the agent that was reached got it."""
+        first, self._first = self._first, None
+        if first is not None:
+            await self.close_session(first[1])
+
     async def run(self, chain: list[AgentSpec], apology: Apology | None) -> None:
         """Talk to the first agent that can be had; when the last one fails, say so and hand the call over."""
         while chain := self._wanted or chain:  # another one may have been wanted before this one was known

@@ -11,6 +11,7 @@ from typing import Final
 from relay import exotel
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import AgentSession
+from relay.audio.pcm import SAMPLE_BYTES
 from relay.call_parts import CallParts
 from relay.conversation import Conversation
 from relay.lineup import Lineup
@@ -18,15 +19,17 @@ from relay.lookup_answer import LookupAnswer
 from relay.recording.recorder import RecordMode
 from relay.records import EndReason, LookupEntry, Transfer
 from relay.services import Services
+from relay.sounds import Apology
 
+_REACH_AHEAD: Final = 1.0  # seconds before a notice is over: a vendor may close a socket on which nothing is said
 _PROBLEM: Final = 500  # characters of what is kept of it
 
 
 class Reception:
     """`spec`: the agent wanted, None when what was `asked_for` is not configured. `rate_hz`: one of LINE_RATES.
 
-    `begins` is told who was chosen, and what is recorded (None: as the agent's entry says); `refuse` ends a call that
-    gets no agent.
+    `begins` is told who was chosen, and what is recorded (None: as the agent's entry says); `lets_in` that the agent
+    gets the call now; `refuse` ends a call that gets no agent.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Reception:
         rate_hz: int,
         new_session: Callable[[AgentSpec], AgentSession],
         begins: Callable[[AgentSpec, RecordMode | None], None],
+        lets_in: Callable[[], None],
         refuse: Callable[[EndReason, str], None],
     ) -> None:
         self._start = start
@@ -54,6 +58,7 @@ class Reception:
         self._rate_hz = rate_hz
         self._new_session = new_session
         self._begins = begins
+        self._lets_in = lets_in
         self._refuse = refuse
         self._record: RecordMode | None = None
 
@@ -72,8 +77,29 @@ class Reception:
                 return None
             spec = chosen
         self._begins(spec, self._record)
+        notice = lineup.sounds.notice(spec, self._rate_hz)
+        if notice is not None and (self._record != "off" or spec.record == "off"):
+            await self._give_notice(notice, spec)
+        self._lets_in()
         apology = lineup.sounds.apology(spec, self._rate_hz)
         return await self._conversation.run(lineup.roster.chain(spec.alias), apology)
+
+    async def _give_notice(self, notice: Apology, spec: AgentSpec) -> None:
+        """Before the agent hears or says anything, which is reached meanwhile."""
+        parts, conversation = self._parts, self._conversation
+        parts.transcript.agent_says(notice.text, "notice", parts.facts.now())
+        parts.playout.say("notice", notice.pcm)
+        parts.playout.complete("notice")
+        parts.pacer.wake()
+        length_s = len(notice.pcm) / SAMPLE_BYTES / self._rate_hz
+        try:
+            await asyncio.sleep(max(0.0, length_s - _REACH_AHEAD))
+            if not conversation.has_begun_with and (session := self._reached(spec)) is not None:
+                conversation.begin_with(spec, session)
+            await parts.pacer.played_out()
+        except asyncio.CancelledError:  # the caller has hung up meanwhile
+            await conversation.close_unused()
+            raise
 
     async def _look_up(self, url: str, spec: AgentSpec) -> AgentSpec | None:
         """The agent that the call is to have; None when it gets none."""

@@ -44,7 +44,7 @@ class Sounds:
             names |= set(BUILT_IN)  # the answer may name any
         self._ambiences: dict[str, Ambience] = _read(names, Ambience.load, pushed, ambiences, pushed_before)
         names = {settings.fallback_speech, *(agent.fallback_speech for agent in roster)} - {"", NONE}
-        names |= set(roster.announcements.values())
+        names |= {*roster.announcements.values(), *(agent.notice for agent in roster if agent.notice)}
         self._apologies: dict[str, dict[int, Apology]] = _read(names, _load, pushed, apologies, pushed_before)
 
     def ambience(self, agent: AgentSpec, rate_hz: int, call_sid: str = "") -> AmbienceTrack | None:
@@ -75,6 +75,10 @@ class Sounds:
         """None: there is none of this name."""
         file = self._roster.announcements.get(name)
         return self._apologies[file][rate_hz] if file else None
+
+    def notice(self, agent: AgentSpec, rate_hz: int) -> Apology | None:
+        """What is said to the caller before the agent gets the call; None: nothing."""
+        return self._apologies[agent.notice][rate_hz] if agent.notice else None
 
     def apology(self, agent: AgentSpec, rate_hz: int) -> Apology | None:
         """What is said to the caller when no agent is left; None: nothing."""

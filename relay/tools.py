@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
-from relay.agents.tool_descriptions import AMBIENCE, TRANSFER
+from relay.agents.tool_descriptions import AMBIENCE, PAUSE_RECORDING, RESUME_RECORDING, TRANSFER
 from relay.control import AmbienceChange, InvalidChangeError
+from relay.recording.recorder import Recorder
 from relay.records import Transfer
 
 _WISH: Final = {"target": 200, "reason": 1000, "summary": 8000}  # characters, of which more is cut
@@ -87,3 +88,22 @@ def ambience_tool(change: Callable[[AmbienceChange], None]) -> Tool:
         return ToolResult("done")
 
     return Tool(name=AMBIENCE, run=run)
+
+
+def recording_tools(recorder: Callable[[], Recorder | None]) -> list[Tool]:
+    """`recorder`: of this call, None when it is not recorded."""
+
+    def tool(name: str, apply: Callable[[Recorder], None]) -> Tool:
+        async def run(_: Mapping[str, Any]) -> ToolResult:
+            found = recorder()
+            if found is None:
+                return ToolResult("this call is not recorded")
+            apply(found)
+            return ToolResult("done")
+
+        return Tool(name=name, run=run)
+
+    return [
+        tool(PAUSE_RECORDING, lambda found: found.pause("agent")),
+        tool(RESUME_RECORDING, lambda found: found.resume("agent")),
+    ]

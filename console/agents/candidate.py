@@ -115,7 +115,7 @@ def _named(entries: list[_Entry], folder: Path) -> Iterator[str]:
     for entry in entries:
         key, name = entry.path[-1], entry.text
         of_relay = name in {*BUILT_IN, APOLOGY, NONE, ""}
-        names_sound = key in {"ambience", "fallback_speech"} and not of_relay
+        names_sound = key in {"ambience", "fallback_speech", "notice"} and not of_relay
         if not (names_sound or PurePosixPath(name).suffix.lower() in _SOUNDS):
             continue
         if not is_inside(name):

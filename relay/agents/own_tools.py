@@ -23,7 +23,7 @@ from msgspec import Meta
 from yarl import URL
 
 from common.env import Env, SettingError
-from relay.agents.tool_descriptions import ALL_TOOLS
+from relay.agents.tool_descriptions import ALL_TOOLS, RECORDING_TOOLS
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -86,7 +86,7 @@ def read_own_tools(path: str, alias: str, table: Mapping[str, Any]) -> dict[str,
     tools = {}
     for name, content in table.items():
         place = f"agents.{alias}.tools.{name}"
-        if not _NAME.fullmatch(name) or name in ALL_TOOLS:
+        if not _NAME.fullmatch(name) or name in (*ALL_TOOLS, *RECORDING_TOOLS):
             expected = "a name of letters, digits, - and _ that is none of the relay's own tools"
             raise SettingError("AGENTS_FILE", path, f"{place} to have {expected}")
         try:

@@ -19,6 +19,7 @@ lookup_url = "https://crm.example/who" # asked who calls before the greeting; de
 fallback_speech = "sounds/sorry.wav"   # spoken when no agent is left, before the call is handed over
 record = "both"                    # a recording of one's own: "off" (the default), "both", "agent" (docs/recordings.md)
 record_pause_on_keys = true        # nothing is recorded while the caller presses keys; default: false
+notice = "sounds/recorded.wav"     # said to the caller before this agent gets the call; default: nothing
 mask_keys = true                   # no key's tone is kept in a recording; default: false
 options = { region = "india" }     # what the vendor's module knows
 # tools.NAME = { … }               # HTTP tools of your own, see relay/agents/own_tools.py
@@ -58,6 +59,7 @@ class AgentSpec:
     record: Literal["off", "both", "agent"] = "off"
     record_pause_on_keys: bool = False
     mask_keys: bool = False
+    notice: str = ""
     first_audio_s: float | None = None
     answer_s: float = ANSWER_SECONDS
     lookup_url: str | None = None
@@ -150,6 +152,7 @@ _KINDS: Mapping[str, _Kind] = {
     "record": _STRING,
     "record_pause_on_keys": _SWITCH,
     "mask_keys": _SWITCH,
+    "notice": _STRING,
     "lookup_url": _STRING,
     "options": _TABLE,
     "tools": _TABLE,
@@ -207,6 +210,7 @@ def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> A
         record=table.get("record", "off"),
         record_pause_on_keys=table.get("record_pause_on_keys", False),
         mask_keys=table.get("mask_keys", False),
+        notice=table.get("notice", ""),
         lookup_url=table.get("lookup_url"),
         options=table.get("options", {}),
         tools=read_own_tools(path, alias, table.get("tools", {})),

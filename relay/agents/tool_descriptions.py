@@ -1,6 +1,6 @@
 """The tools an agent may call, described once as JSON schemas; each vendor's module puts them into its own form.
 
-`transfer_to_human` and `control_background_sound` are answered by relay.tools, `end_call` by the session itself.
+They are answered by relay.tools, `end_call` by the session itself.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,9 +11,14 @@ import msgspec
 TRANSFER: Final = "transfer_to_human"
 AMBIENCE: Final = "control_background_sound"
 END_CALL: Final = "end_call"
+PAUSE_RECORDING: Final = "pause_recording"
+RESUME_RECORDING: Final = "resume_recording"
 
-ToolName = Literal["transfer_to_human", "control_background_sound", "end_call"]
+ToolName = Literal["transfer_to_human", "control_background_sound", "end_call", "pause_recording", "resume_recording"]
 ALL_TOOLS: Final[tuple[ToolName, ...]] = (TRANSFER, AMBIENCE, END_CALL)
+"""What an agent has unless it says otherwise."""
+RECORDING_TOOLS: Final[tuple[ToolName, ...]] = (PAUSE_RECORDING, RESUME_RECORDING)
+"""To be asked for by name, by agents whose calls are recorded."""
 
 _TEXT: Final = {"type": "string"}
 
@@ -43,6 +48,17 @@ _DESCRIPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
                 "volume": {"type": "number", "description": "From 0 (silent) to 1 (as loud as speech)."},
             },
         },
+    },
+    PAUSE_RECORDING: {
+        "name": PAUSE_RECORDING,
+        "description": "Stop recording this call for a while. Use it before the caller says or presses something that "
+        "must not be kept: a card's number, a password.",
+        "parameters": {"type": "object", "properties": {}},
+    },
+    RESUME_RECORDING: {
+        "name": RESUME_RECORDING,
+        "description": "Go on recording this call, once what must not be kept has been said.",
+        "parameters": {"type": "object", "properties": {}},
     },
     END_CALL: {
         "name": END_CALL,

@@ -51,8 +51,8 @@ class Recorder:
         self._began_at = began_at
         self._executor = executor
         self._uploads = uploads
-        self._mask_keys = mask_keys
-        self._pause_on_keys = pause_on_keys
+        self.mask_keys = mask_keys
+        self.pause_on_keys = pause_on_keys
         self._on_defect = on_defect
         self._loop = asyncio.get_running_loop()
         self._caller = CallerPlace(rate_hz)
@@ -145,12 +145,12 @@ class Recorder:
     def key(self, key: str) -> None:
         """The caller has pressed a key, which may also be heard as a tone in the caller's sound."""
         at = self._at
-        if self._mask_keys or self._pause_on_keys:
+        if self.mask_keys or self.pause_on_keys:
             self._wipe(0, self._place(at - _KEY_BEFORE_S), self._caller.end)
-        if self._mask_keys and self._caller_from is not None:
+        if self.mask_keys and self._caller_from is not None:
             self._caller_silent_until = at + _KEY_AFTER_S
             self._masked.add(_ms(max(0.0, at - _KEY_BEFORE_S)), _ms(at + _KEY_AFTER_S), "key")
-        if self._pause_on_keys:
+        if self.pause_on_keys:
             self.pause("keys")
             if self._key_timer is not None:
                 self._key_timer.cancel()

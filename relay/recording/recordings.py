@@ -31,9 +31,6 @@ class Recordings:
         rate_hz: int,
         mode: Literal["both", "agent"],
         log: CallLog,
-        *,
-        mask_keys: bool = False,
-        pause_on_keys: bool = False,
     ) -> Recorder:
         """A recorder for one stream, whose caller is not let in yet."""
 
@@ -47,8 +44,6 @@ class Recordings:
             facts.began_at,
             executor=self._executor,
             uploads=StreamUploads(self._store, size, question, log),
-            mask_keys=mask_keys,
-            pause_on_keys=pause_on_keys,
             on_defect=lambda error: log.error("defect", exc_info=error, extra={"event": "defect"}),
         )
 

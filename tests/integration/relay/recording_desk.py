@@ -74,11 +74,13 @@ class RecordingDesk:
             sides[:, number * frames : (number + 1) * frames] = sound
         return sides
 
+    def events(self, call_sid: str) -> list[dict]:
+        prefix = f"calls/{call_sid}/events/"
+        return [decode(body) for key, body in self.store.objects.items() if key.startswith(prefix)]
+
     def told(self, call_sid: str) -> dict:
         """What `recording.ended` said."""
-        prefix = f"calls/{call_sid}/events/"
-        events = [decode(body) for key, body in self.store.objects.items() if key.startswith(prefix)]
-        [told] = [event["recording"] for event in events if event["type"] == "recording.ended"]
+        [told] = [event["recording"] for event in self.events(call_sid) if event["type"] == "recording.ended"]
         return told
 
 

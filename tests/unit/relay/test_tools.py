@@ -7,7 +7,7 @@ import pytest
 
 from relay.control import AmbienceChange
 from relay.records import Transfer
-from relay.tools import DoneWhen, ToolResult, Tools, ambience_tool, transfer_tool
+from relay.tools import DoneWhen, ToolResult, Tools, ambience_tool, recording_tools, transfer_tool
 
 
 def run(name: str, parameters: dict[str, Any], outcome: ToolResult | None = None):
@@ -73,3 +73,24 @@ def test_what_can_not_be_undone_waits_for_the_turn():
 
     assert transfer_tool(nothing).done_when is DoneWhen.SETTLED
     assert ambience_tool(lambda change: None).done_when is DoneWhen.CALLED
+
+
+class Recording:
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def pause(self, why: str) -> None:
+        self.asked.append(f"pause for {why}")
+
+    def resume(self, why: str) -> None:
+        self.asked.append(f"resume for {why}")
+
+
+def test_a_recording_is_paused_and_resumed_at_once():
+    recording = Recording()
+    tools = Tools(recording_tools(lambda: recording))
+    for name in ("pause_recording", "resume_recording"):
+        tool = tools.find(name)
+        assert asyncio.run(tool.run({})) == ToolResult("done")
+        assert tool.done_when is DoneWhen.CALLED
+    assert recording.asked == ["pause for agent", "resume for agent"]
