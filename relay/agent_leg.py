@@ -36,7 +36,7 @@ from relay.downlink import PLAYOUT_SECONDS, Downlink
 from relay.records import AgentEntry
 from relay.tasks import Tasks
 from relay.tool_use import ToolUse
-from relay.tools import DoneWhen, Tool, ToolResult
+from relay.tools import DoneWhen, Tool, ToolResult, function_tool
 from relay.turn_retry import TurnRetry
 
 STALL_LIMIT: Final = 5.0  # seconds for which an agent may not take what we send
@@ -66,7 +66,9 @@ class AgentLeg:
         self._tools = ToolUse(
             session,
             parts.tools.and_also(
-                Tool(name=END_CALL, run=self._hang_up, done_when=DoneWhen.HEARD), *parts.own_tools.get(agent.alias, ())
+                Tool(name=END_CALL, run=self._hang_up, done_when=DoneWhen.HEARD),
+                *parts.own_tools.get(agent.alias, ()),
+                *map(function_tool, session.tools),
             ),
             parts,
             clock=self._clock,

@@ -13,6 +13,7 @@ import aiohttp
 
 from common.env import SettingError
 from relay.agents import VENDORS
+from relay.agents.bot.loading import OwnAgent
 from relay.agents.roster import AgentSpec, Roster
 from relay.agents.seam import AgentSession
 from relay.agents.telephony.rest import RestCalls
@@ -35,6 +36,7 @@ class Lineup:
         self.settings = settings
         self.roster = roster
         self._agents = {spec.alias: VENDORS[spec.vendor].configure(spec, settings) for spec in roster}
+        self._check_wrappers()
         recorded = next((spec.alias for spec in roster if spec.record != "off"), None)
         if recorded is not None and not settings.events_url:
             expected = f"the address of the functions, which keep the recordings that agents.{recorded}.record asks for"
@@ -46,6 +48,20 @@ class Lineup:
         self.sounds: Sounds = Sounds(settings, roster, before.sounds if before else None)
         self.own_tools: Mapping[str, Sequence[Tool]] = {}
         """The user's HTTP tools, by the alias of the agent."""
+
+    def _check_wrappers(self) -> None:
+        """Each wraps an agent there is, and none wraps itself by a detour. Raises SettingError."""
+        wrapped = {alias: agent.wraps for alias, agent in self._agents.items() if isinstance(agent, OwnAgent)}
+        for alias, inner in wrapped.items():
+            if inner and inner not in self._agents:
+                expected = f"agents.{alias}.options.agent to be one of {', '.join(self._agents)}, not {inner!r}"
+                raise SettingError("AGENTS_FILE", self.settings.agents_file, expected)
+            way = {alias}
+            while inner := wrapped.get(inner, ""):
+                if inner in way:
+                    expected = f"agents.{alias} not to wrap itself"
+                    raise SettingError("AGENTS_FILE", self.settings.agents_file, expected)
+                way.add(inner)
 
     @classmethod
     def configured(cls, settings: Settings) -> "Lineup":

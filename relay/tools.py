@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
+from relay.agents.seam import FunctionTool
 from relay.agents.tool_descriptions import AMBIENCE, PAUSE_RECORDING, RESUME_RECORDING, TRANSFER
 from relay.control import AmbienceChange, InvalidChangeError
+from relay.logs import log
 from relay.recording.recorder import Recorder
 from relay.records import Transfer
 
 _WISH: Final = {"target": 200, "reason": 1000, "summary": 8000}  # characters, of which more is cut
+
+
+LARGEST_RESULT: Final = 20_000  # characters for the model
 
 
 class DoneWhen(Enum):
@@ -65,6 +70,22 @@ class Tools:
             return ToolResult(f"no tool {name[:80]!r} here: expected one of {known}", is_error=True)
 
         return run
+
+
+def function_tool(tool: FunctionTool) -> Tool:
+    """The row of a tool that the agent's session brings along."""
+
+    async def run(parameters: Mapping[str, Any]) -> ToolResult:
+        try:
+            return ToolResult((await tool.run(parameters))[:LARGEST_RESULT])
+        except ValueError as error:
+            return ToolResult(str(error)[:LARGEST_RESULT], is_error=True, status="refused")
+        except Exception as error:  # noqa: BLE001 - the code is the user's
+            log.error("tool %s: %r", tool.name, error, exc_info=error, extra={"event": "tool_defect"})
+            return ToolResult("the tool failed", is_error=True, status="failed")
+
+    done_when = DoneWhen.SETTLED if tool.irreversible else DoneWhen.CALLED
+    return Tool(name=tool.name, run=run, done_when=done_when, works=True)
 
 
 def transfer_tool(request: Callable[[Transfer], Awaitable[ToolResult]]) -> Tool:

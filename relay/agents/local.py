@@ -1,10 +1,10 @@
 """What agents without a vendor have in common: they live in this process and put their events into a queue."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, ClassVar, Final
 
-from relay.agents.seam import AgentEvent, Audio, CallInfo, Ended, ToolCall, not_taken
+from relay.agents.seam import AgentEvent, Audio, CallInfo, Ended, FunctionTool, ToolCall, not_taken
 from relay.audio.convert import AudioFormat
 from relay.logs import log
 
@@ -22,6 +22,7 @@ class LocalSession:
         self.late_audio_ms = 0.0
         self.wants_each_key = True
         self.can_wait = True
+        self.tools: Sequence[FunctionTool] = ()
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[AgentEvent] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()

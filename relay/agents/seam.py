@@ -20,9 +20,9 @@ What a session has to see to, whatever its vendor does:
 - An error in a task or callback of the session's own ends with `Ended(by_agent=False, reason="defect")`.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
@@ -107,6 +107,25 @@ def not_taken(names: Iterable[str], why: str) -> "list[Notice]":
     """For the log: overrides of the look-up that this agent goes without."""
     listed = ", ".join(names)
     return [Notice("override_not_taken", f"{listed}: {why}")] if listed else []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionTool:
+    """A tool that a session brings along: code in this process. `parameters` is JSON Schema of an object.
+
+    `run` gets the parameters as the model wrote them and returns words for the model. It may raise: ValueError is told
+    in its words, anything else as a failure. `irreversible`: not before the agent's turn stands.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    run: Callable[[Mapping[str, Any]], Awaitable[str]]
+    irreversible: bool = False
+
+    def describe(self) -> Mapping[str, object]:
+        """As CallInfo.own_tools has it."""
+        return {"name": self.name, "description": self.description, "parameters": self.parameters}
 
 
 def aside(text: str) -> str:
@@ -290,6 +309,8 @@ class AgentSession(Protocol):
     """Its events need not be read for a while, because nobody behind it takes that for a dead line."""
     wants_each_key: bool
     """Keys one by one as they are pressed, for menus; otherwise whole entries, or an agent answers each digit."""
+    tools: Sequence[FunctionTool]
+    """Tools that this session brings along and the relay runs for it; none for most."""
 
     def stalled_for(self, now: float) -> float:
         """Seconds for which the agent has not been taking what we send it, 0.0 while it does."""

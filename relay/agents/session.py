@@ -1,7 +1,7 @@
 """What sessions of all vendors behind one WebSocket have in common."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -16,6 +16,7 @@ from relay.agents.seam import (
     CallerText,
     CallerTurn,
     Ended,
+    FunctionTool,
     Notice,
     ToolCall,
     ToolCancelled,
@@ -90,6 +91,7 @@ class SocketSession:
         self.late_audio_ms = 0.0
         self.wants_each_key = False
         self.can_wait = False
+        self.tools: Sequence[FunctionTool] = ()
         self._http = http
         self._socket: AgentSocket | None = None
         self._functions: dict[str, str] = {}  # names of the calls that wait for our answer

@@ -1,7 +1,7 @@
 """A conversation with a bot that speaks a carrier's protocol: to it, the relay is the carrier (other-agents.md C)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final
 
 import aiohttp
@@ -17,6 +17,7 @@ from relay.agents.seam import (
     CallInfo,
     Ended,
     Formats,
+    FunctionTool,
     Interruption,
     Notice,
     ToolCall,
@@ -59,6 +60,7 @@ class TelephonySession:
         self.conversation_id: str | None = None
         self.late_audio_ms = 0.0
         self.can_wait = False
+        self.tools: Sequence[FunctionTool] = ()
         self.wants_each_key = True
         self._http = http
         self._url = url

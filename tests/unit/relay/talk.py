@@ -47,6 +47,7 @@ class Session:
     late_audio_ms = 0.0
     wants_each_key = False
     can_wait = False
+    tools = ()
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from relay.agents import VENDORS
-from relay.agents.bot import Bot
+from relay.agents.bot import Bot, Wrapper
 from relay.agents.echo import EchoOptions
 from relay.agents.overrides import NAMES
 from relay.agents.roster import _KINDS
@@ -42,8 +42,9 @@ def test_every_option_is_there(kind):
     assert [field.name for field in msgspec.structs.fields(kind) if f"`{field.name}`" not in TEXT] == []
 
 
-def test_everything_a_bot_has_is_there():
-    public = [name for name in vars(Bot) if not name.startswith("_") and name not in {"Options", "needs"}]
+@pytest.mark.parametrize("kind", [Bot, Wrapper])
+def test_everything_a_bot_has_is_there(kind):
+    public = [name for name in vars(kind) if not name.startswith("_") and name not in {"Options", "needs"}]
     assert [name for name in public if not re.search(rf"`(self\.)?{name}\b", TEXT)] == []
 
 

@@ -1,0 +1,176 @@
+"""Carries a bot: a queue of what it is told, one thing after another, and of what it says."""
+
+import asyncio
+import inspect
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from relay.agents.bot.bot import Bot
+from relay.agents.local import LocalSession
+from relay.agents.overrides import NAMES
+from relay.agents.seam import (
+    AgentSession,
+    AgentText,
+    CallerText,
+    CallInfo,
+    Ended,
+    Formats,
+    Interruption,
+    Notice,
+    UtteranceDone,
+)
+from relay.agents.vendor import VendorContext
+from relay.audio.convert import AudioFormat, Encoding
+from relay.logs import log
+
+RATE_HZ: Final = 16_000
+FRAME_BYTES: Final = 640  # 20 ms, what `on_audio` gets
+_FORMAT: Final = AudioFormat(Encoding.PCM, RATE_HZ)
+_MAX_WAITING: Final = 1500  # frames: a bot that is half a minute behind will not catch up
+_STOP_SECONDS: Final = 2.0
+_LINE_LEAD: Final = 0.1  # the caller hears it about so much later; and a pause shorter than this is none
+
+
+class BotSession(LocalSession):
+    """Carries a Bot (see seam.AgentSession). An utterance is what it says in one go: up to a pause or to new words."""
+
+    takes = NAMES
+
+    def __init__(self, bot: Bot, name: str, context: VendorContext) -> None:
+        super().__init__()
+        self._context = context
+        self.quiet = asyncio.Event()
+        """Set while the caller has heard all that was said."""
+        self.quiet.set()
+        self._bot = bot
+        self._name = name
+        self._inputs: asyncio.Queue[tuple[str, tuple[Any, ...]]] = asyncio.Queue()
+        self._partial = b""
+        self._overrun = False
+        self._utterance = 0
+        self._open = False
+        self._silence_timer: asyncio.TimerHandle | None = None
+        self._started = False
+
+    # --- seam.AgentSession ---
+
+    async def connect(self, call: CallInfo) -> Formats:
+        """Start the bot; what it says first may take a while."""
+        self._begin(call)
+        self._bot.call = call
+        self._bot._session = self
+        self._started = True
+        self._spawn(self._work(), self._name)
+        return Formats(_FORMAT, _FORMAT)
+
+    async def send_audio(self, data: bytes) -> None:
+        """In frames of one size, whatever sizes the resampler makes."""
+        data = self._partial + data
+        whole = len(data) // FRAME_BYTES * FRAME_BYTES
+        self._partial = data[whole:]
+        if self._inputs.qsize() > _MAX_WAITING:
+            if not self._overrun:
+                self._overrun = True
+                self._put(Notice("bot", f"{self._name} is {_MAX_WAITING / 50:g} s behind: on_audio misses sound"))
+            return
+        for start in range(0, whole, FRAME_BYTES):
+            self._inputs.put_nowait(("on_audio", (data[start : start + FRAME_BYTES],)))
+
+    async def send_keys(self, keys: str) -> None:
+        """Each for itself."""
+        for key in keys:
+            self._inputs.put_nowait(("on_dtmf", (key,)))
+
+    async def interrupted(self, utterance: str, heard_ms: int) -> None:
+        """How far the bot was heard when it cleared."""
+        self._inputs.put_nowait(("on_interrupted", (heard_ms,)))
+
+    async def note(self, text: str, *, reply: bool = False) -> bool:
+        """For a bot that listens to notes."""
+        if type(self._bot).on_note is Bot.on_note:
+            return False
+        self._inputs.put_nowait(("on_note", (text, reply)))
+        return True
+
+    async def close(self) -> None:
+        """Let the bot tidy up, then stop what it left running."""
+        started, self._started = self._started, False
+        if self._silence_timer is not None:
+            self._silence_timer.cancel()
+        if started:
+            try:
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await self._call("on_stop")
+            except TimeoutError:
+                log.warning("%s.on_stop took too long", self._name, extra={"call_sid": self._call_sid})
+            except Exception as error:  # noqa: BLE001 - the code is the user's, and the call is over anyway
+                self._failed(f"{self._name}.on_stop", error)
+        await super().close()
+
+    # --- for Bot ---
+
+    def say(self, pcm: bytes, text: str) -> None:
+        """See Bot."""
+        if not self._open or (text and pcm):
+            self._open = True
+            self._utterance += 1
+        if text:
+            self._put(AgentText(text, str(self._utterance)))
+        if not pcm:
+            return
+        self._say(pcm, str(self._utterance), _FORMAT)
+        self.quiet.clear()
+        if self._silence_timer is not None:
+            self._silence_timer.cancel()
+        self._silence_timer = self._loop.call_at(self._playing_until + _LINE_LEAD, self._fell_silent)
+
+    def clear(self) -> None:
+        """See Bot."""
+        self._put(Interruption())
+        self._open = False
+        self._playing_until = self._loop.time()
+        self.quiet.set()
+        if self._silence_timer is not None:
+            self._silence_timer.cancel()
+
+    def use(self, tool: str, parameters: dict[str, object]) -> "asyncio.Future[bool]":
+        """See Bot."""
+        return self._use(tool, parameters)
+
+    def hang_up(self) -> None:
+        """See Bot."""
+        self._end(Ended(by_agent=True, reason="ended", detail=f"{self._name} hung up"))
+
+    def open_agent(self, alias: str) -> AgentSession:
+        """See Bot."""
+        return self._context.open_session(alias)
+
+    def say_of_call(self, event: CallerText | Notice) -> None:
+        """See Bot."""
+        self._put(event)
+
+    def run(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """See Bot."""
+        return self._spawn(work, f"{self._name}.{getattr(work, '__name__', 'task')}")
+
+    # --- running it ---
+
+    async def _work(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        hook, arguments = "on_start", ()
+        while True:
+            task.set_name(f"{self._name}.{hook}")  # names the culprit if it fails
+            await self._call(hook, *arguments)
+            hook, arguments = await self._inputs.get()
+
+    async def _call(self, hook: str, *arguments: Any) -> None:
+        result = getattr(self._bot, hook)(*arguments)
+        if inspect.isawaitable(result):
+            await result
+
+    def _fell_silent(self) -> None:
+        """All that was said has been heard: that was an utterance."""
+        self._open = False
+        self.quiet.set()
+        self._put(UtteranceDone(str(self._utterance)))
