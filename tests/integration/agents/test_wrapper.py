@@ -203,6 +203,65 @@ async def test_an_agent_that_says_more_than_the_call_takes_is_not_read_meanwhile
     await session.close()
 
 
+class _Attentive(_Burst):
+    """Notes all that it is told."""
+
+    def __init__(self):
+        super().__init__(1)
+        self.told = []
+        for name in ("send_audio", "send_keys", "interrupted", "heard", "ask_again", "give_up", "answer_tool", "close"):
+            setattr(self, name, self.notes(name))
+        for name in ("prepare", "reach"):
+            setattr(self, name, lambda name=name: self.told.append((name,)))
+
+    def notes(self, name):
+        async def note(*arguments, **named):
+            self.told.append((name, *arguments, *named.values()))
+            return True
+
+        return note
+
+    async def connect(self, call):
+        self.told.append(("connect", [tool["name"] for tool in call.own_tools]))
+        self.conversation_id = "conversation"
+        return await super().connect(call)
+
+
+@virtual
+async def test_all_that_the_call_tells_reaches_the_agent():
+    agent = _Attentive()
+    agent.late_audio_ms = 40.0
+    session = WrapperSession(Desk(), "Desk", agent)
+    session.prepare()
+    session.reach()
+    call = CallInfo("c", "s", "", "", AudioFormat(Encoding.PCM, 8000), own_tools=({"name": "http_tool"},))
+    await session.connect(call)
+    assert session.conversation_id == "conversation"
+    await session.send_audio(b"sound")
+    await session.send_keys("1")
+    await session.interrupted("u1", 300)
+    await session.heard("u1")
+    assert await session.ask_again()
+    await session.answer_tool("theirs", "done", is_error=False)
+    await session.give_up("silent")
+    assert [event async for event in session.events()]
+    assert session.late_audio_ms == 40.0
+    await session.close()
+    assert agent.told == [
+        ("prepare",),
+        ("reach",),
+        ("connect", ["http_tool", "order_status"]),
+        ("send_audio", b"sound"),
+        ("send_keys", "1"),
+        ("interrupted", "u1", 300),
+        ("heard", "u1"),
+        ("ask_again",),
+        ("answer_tool", "theirs", "done", False),
+        ("give_up", "silent"),
+        ("close",),
+    ]
+
+
 AGENTS = """[agents.front]
 vendor = "bot"
 id = "examples.bots.wrapped_agent:WrappedAgentBot"

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from relay.agents.seam import FunctionTool
 from relay.control import AmbienceChange
 from relay.records import Transfer
-from relay.tools import DoneWhen, ToolResult, Tools, ambience_tool, recording_tools, transfer_tool
+from relay.tools import DoneWhen, ToolResult, Tools, ambience_tool, function_tool, recording_tools, transfer_tool
 
 
 def run(name: str, parameters: dict[str, Any], outcome: ToolResult | None = None):
@@ -94,3 +95,15 @@ def test_a_recording_is_paused_and_resumed_at_once():
         assert asyncio.run(tool.run({})) == ToolResult("done")
         assert tool.done_when is DoneWhen.CALLED
     assert recording.asked == ["pause for agent", "resume for agent"]
+
+
+@pytest.mark.parametrize(("irreversible", "when"), [(True, DoneWhen.SETTLED), (False, DoneWhen.CALLED)])
+def test_what_a_session_brings_along_waits_for_the_turn_where_it_can_not_be_undone(irreversible, when):
+    async def book(parameters: Any) -> str:
+        return f"booked {parameters['day']}"
+
+    row = function_tool(
+        FunctionTool(name="book", description="Books.", parameters={}, run=book, irreversible=irreversible)
+    )
+    assert row.done_when is when
+    assert asyncio.run(row.run({"day": "Monday"})) == ToolResult("booked Monday")
