@@ -12,6 +12,7 @@ from common.agent_version import AgentVersion, File, VersionError
 from common.env import SettingError
 from relay.agents import VENDORS
 from relay.agents.roster import Roster
+from relay.agents.routes import FILE_SUFFIX, read_from_disk
 from relay.agents_source import AgentsSource, SourceError, Standing
 from relay.audio.files import SoundFileError, seconds_of
 from relay.lineup import Lineup
@@ -28,10 +29,14 @@ def lineup_of(
 ) -> Lineup:
     """A version made ready, as the relay does it; blocking. Raises SettingError or SoundFileError."""
     settings = replace(settings, agents_file=version.name, pushed=contents)
-    length_s = sum(seconds_of(name, content) for name, content in contents.items())
+    length_s = sum(seconds_of(name, content) for name, content in contents.items() if not name.endswith(FILE_SUFFIX))
     if length_s > LONGEST_SOUNDS_S:
         raise SoundFileError(f"sounds: expected {LONGEST_SOUNDS_S:g} s at most together, got {length_s:.0f}")
-    roster = Roster.parse(version.text.encode(), version.name, VENDORS)
+
+    def read_file(name: str) -> bytes:
+        return contents[name] if name in contents else read_from_disk(name)  # the image may have it
+
+    roster = Roster.parse(version.text.encode(), version.name, VENDORS, read_file)
     return Lineup(settings, roster, version.name, before)
 
 

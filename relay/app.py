@@ -4,9 +4,10 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final
 
 import aiohttp
@@ -49,6 +50,8 @@ class Relay:
     def __init__(self, settings: Settings) -> None:
         """Raises SettingError or SoundFileError for what can't be used."""
         self.settings = settings
+        self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        """The time of day, for hours and holidays."""
         self.lineup = Lineup.configured(settings)
         """The agents for calls that begin now."""
         self.updates: AgentUpdates | None = None

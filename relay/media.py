@@ -6,7 +6,7 @@ from aiohttp import web
 
 from relay import exotel
 from relay.access import Refusal, socket_url
-from relay.agents.roster import AgentSpec
+from relay.agents.roster import AgentSpec, Roster
 from relay.agents.seam import AgentSession
 from relay.call import Call
 from relay.line import UNSENT_LIMIT, Line, await_start
@@ -29,6 +29,7 @@ class MediaSocket:
     def __init__(self, relay: "Relay") -> None:
         self._relay = relay
         self._refusal_lines = LineLimit(_REFUSAL_LINES)
+        self._last_routed = ""
 
     def routes(self) -> list[web.RouteDef]:
         """Both paths, alone and with token and alias behind."""
@@ -71,14 +72,14 @@ class MediaSocket:
         services = relay.services  # the agents of this moment: the call keeps them whatever comes afterwards
         lineup = services.lineup
         # most calls get the agent that the URL or the default names: it is prepared before `start` comes
-        presumed = lineup.roster.find(wish or lineup.roster.default)
+        presumed = lineup.roster.find(wish or self._usual(lineup.roster))
         prepared = _prepared(lineup, presumed) if presumed else None
         start = await await_start(line, relay.settings.start_timeout_s)
         if start is None:
             relay.metrics.refused.labels("no_start").inc()
         else:
             name = wish or start.custom_parameters.get("agent_id") or start.custom_parameters.get("agentId") or ""
-            asked_for = name or lineup.roster.default
+            asked_for = name or self._routed(lineup.roster, start)
             spec = lineup.roster.find(asked_for)
 
             def new_session(agent: AgentSpec) -> AgentSession:
@@ -94,6 +95,20 @@ class MediaSocket:
         if prepared is not None:
             await prepared.close()
         await line.close()
+
+    def _usual(self, roster: Roster) -> str:
+        """Whom a call gets whose numbers are not known yet: whom the last one got."""
+        return self._last_routed if roster.routes and self._last_routed else roster.default
+
+    def _routed(self, roster: Roster, start: exotel.Start) -> str:
+        """The agent of a call that names none."""
+        found = roster.routes.find(start.from_number, start.to_number, self._relay.now())
+        if found is None:
+            return roster.default
+        route, self._last_routed = found
+        extra = {"event": "routed", "call_sid": start.call_sid, "route": route, "agent": self._last_routed}
+        log.info("route %d: agent %s", route, self._last_routed, extra=extra)
+        return self._last_routed
 
     def _admit(self, call: Call, call_sid: str) -> None:
         """End a call at once that came too late or is one too many; it is reported like any other."""

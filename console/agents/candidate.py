@@ -14,6 +14,7 @@ from common.agent_version import AgentVersion, File, VersionError
 from common.env import SettingError
 from console.agents.secrecy import plain_secrets
 from relay.agent_updates import lineup_of
+from relay.agents.routes import FILE_SUFFIX
 from relay.audio.ambience import BUILT_IN
 from relay.audio.files import RAW_SUFFIXES, SoundFileError
 from relay.settings import Settings
@@ -111,12 +112,13 @@ def _version(text: str, sounds: Mapping[str, bytes]) -> AgentVersion:
 
 
 def _named(entries: list[_Entry], folder: Path) -> Iterator[str]:
-    """Names of sounds. One that is not there is the check's to complain of: the relay's image may have it."""
+    """Names of sounds and files of holidays. What is not there is the check's to complain of: the image may have it."""
     for entry in entries:
         key, name = entry.path[-1], entry.text
         of_relay = name in {*BUILT_IN, APOLOGY, NONE, ""}
         names_sound = key in {"ambience", "fallback_speech", "notice"} and not of_relay
-        if not (names_sound or PurePosixPath(name).suffix.lower() in _SOUNDS):
+        names_days = entry.path[0] == "holidays" and name.endswith(FILE_SUFFIX)
+        if not (names_sound or names_days or PurePosixPath(name).suffix.lower() in _SOUNDS):
             continue
         if not is_inside(name):
             place = ".".join(entry.path)

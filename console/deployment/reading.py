@@ -16,6 +16,7 @@ from functions.transfer.settings import Settings as TransferSettings
 from functions.webhook.settings import Settings as WebhookSettings
 from relay.agents import VENDORS
 from relay.agents.roster import Roster
+from relay.agents.routes import read_from_disk
 from relay.settings import Settings as RelaySettings
 
 _SECRET = "a-secret-of-the-right-length"
@@ -103,7 +104,7 @@ def _parts(variables: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str], 
 def _relay(environ: Mapping[str, str]) -> None:
     settings = RelaySettings.from_env(environ)
     if settings.agents_file:
-        Roster.read(str(ROOT / settings.agents_file), VENDORS)
+        Roster.read(str(ROOT / settings.agents_file), VENDORS, lambda name: read_from_disk(str(ROOT / name)))
 
 
 def _named_by_agents(variables: Mapping[str, Any]) -> set[str]:

@@ -36,6 +36,7 @@ from typing import Any, Final, Literal
 
 from common.env import SettingError
 from relay.agents.own_tools import OwnTool, read_own_tools
+from relay.agents.routes import ReadFile, Routes, read_from_disk, read_routes
 
 ANSWER_SECONDS: Final = 12.0
 
@@ -71,10 +72,16 @@ class Roster:
     """All configured agents, by alias."""
 
     def __init__(
-        self, agents: Mapping[str, AgentSpec], default: str, announcements: Mapping[str, str] | None = None
+        self,
+        agents: Mapping[str, AgentSpec],
+        default: str,
+        announcements: Mapping[str, str] | None = None,
+        routes: Routes | None = None,
     ) -> None:
         self._agents = dict(agents)
         self.default = default
+        self.routes = routes or Routes()
+        """Who gets a call that names no agent; the default, if none fits."""
         self.announcements = dict(announcements or {})
         """Name → sound file of what an operator may have said to a caller."""
 
@@ -100,17 +107,26 @@ class Roster:
         return cls({agent.alias: agent}, agent.alias)
 
     @classmethod
-    def read(cls, path: str, vendors: Mapping[str, object]) -> "Roster":
+    def read(cls, path: str, vendors: Mapping[str, object], read_file: ReadFile = read_from_disk) -> "Roster":
         """Read AGENTS_FILE. Raises SettingError that names the entry and what was expected."""
         try:
             content = Path(path).read_bytes()
         except OSError as error:
             raise SettingError("AGENTS_FILE", path, f"a readable TOML file ({error.strerror})") from None
-        return cls.parse(content, path, vendors)
+        return cls.parse(content, path, vendors, read_file)
 
     @classmethod
-    def parse(cls, text: bytes, path: str, vendors: Mapping[str, object]) -> "Roster":
-        """What an agents' file says; `path` is what it is called in errors. Raises SettingError, as `read`."""
+    def parse(
+        cls,
+        text: bytes,
+        path: str,
+        vendors: Mapping[str, object],
+        read_file: ReadFile = read_from_disk,
+    ) -> "Roster":
+        """What an agents' file says; `path` is what it is called in errors. Raises SettingError, as `read`.
+
+        `read_file`: where the files of holidays come from.
+        """
         try:
             content = tomllib.loads(text.decode("utf-8-sig"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -127,7 +143,8 @@ class Roster:
         default = content.get("default", next(iter(agents)))
         if not isinstance(default, str) or default not in agents:
             raise SettingError("AGENTS_FILE", path, f"default to be one of {', '.join(agents)}")
-        return cls(agents, default, _announcements(path, content.get("announcements", {})))
+        announcements = _announcements(path, content.get("announcements", {}))
+        return cls(agents, default, announcements, read_routes(path, content, agents, read_file))
 
 
 _Kind = tuple[type, ...]

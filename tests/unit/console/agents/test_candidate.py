@@ -64,6 +64,23 @@ def test_what_a_relay_would_refuse_is_refused_here(candidate, more, problem):
         candidate(AGENT + more + "\n")
 
 
+HOLIDAYS = """
+timezone = "Asia/Kolkata"
+[holidays]
+india = "sounds/days.txt"
+[[routes]]
+holidays = "india"
+agent = "a"
+"""
+
+
+def test_files_of_holidays_go_with_it_and_are_read(candidate):
+    found = candidate(HOLIDAYS + AGENT, days_txt=b"2026-01-26 Republic Day\n")
+    assert found.sounds == {"sounds/days.txt": b"2026-01-26 Republic Day\n"}
+    with pytest.raises(CandidateError, match=r"holidays\.india: the file to hold days like"):
+        candidate(HOLIDAYS + AGENT, days_txt=b"soon\n")
+
+
 def test_a_sound_that_is_none_is_named(candidate):
     with pytest.raises(CandidateError, match=r"sounds/room\.wav: expected a WAV or FLAC file"):
         candidate(AGENT + 'ambience = "sounds/room.wav"\n', room_wav=b"hello")

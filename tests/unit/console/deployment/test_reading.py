@@ -69,3 +69,25 @@ def test_a_misspelt_variable_is_refused_with_its_line(tmp_path: Path):
     with pytest.raises(Problems) as refused:
         check(tmp_path, None, {**RIGHT, "transfer_environment": {"TRANSFER_ON_FAILURE": "nobody"}})
     assert len(refused.value.lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("route", "problem"),
+    [
+        ('hours = "9:00-17:00 Asia/Kolkata"', ""),
+        ('hours = "nine to five"', "routes[1].hours to be like"),
+        ('holidays = "shop"', ""),
+    ],
+)
+def test_routes_and_their_holidays_are_read_before_a_deploy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, route: str, problem: str
+):
+    monkeypatch.setattr(reading, "ROOT", tmp_path)
+    (tmp_path / "days.txt").write_text("2026-01-26\n")
+    agents = '[agents.a]\nvendor = "echo"\n'
+    head = 'timezone = "Asia/Kolkata"\n[holidays]\nshop = "days.txt"\n'
+    (tmp_path / "agents.toml").write_text(f'{head}[[routes]]\nagent = "a"\n{route}\n{agents}')
+    variables = {**RIGHT, "relay_environment": {"AGENTS_FILE": "agents.toml"}}
+    found = "\n".join(problems(variables))
+    assert problem in found
+    assert bool(found) == bool(problem)

@@ -1,0 +1,275 @@
+"""Which agent a call gets by its numbers, the hour and the day, when nobody has named one: the first route that fits.
+
+timezone = "Asia/Kolkata"          # of hours that name none, and of the days of `holidays`
+
+[holidays]
+india = ["2026-01-26", "08-15", "10-02 Gandhi Jayanti"]   # with the year, or each year; or the name of a .txt file
+
+[[routes]]
+holidays = "india"                 # on those days
+agent = "closed"
+
+[[routes]]
+to = ["+918047100002", "+9180471001*"]     # `*`: whatever follows; numbers in any spelling
+hours = ["Mon-Fri 09:00-18:30", "Sat 09:00-13:00 Asia/Kolkata"]   # "22:00-06:00" is the night that begins that day
+agent = "reception"
+
+[[routes]]
+from = "withheld"                  # a caller who shows no number
+agent = "careful"
+
+[[routes]]                         # no condition: everything else
+agent = "night"
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from common.env import SettingError
+from common.phone import to_e164
+
+DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+WITHHELD: Final = "withheld"
+FILE_SUFFIX: Final = ".txt"
+LARGEST_FILE: Final = 64 * 1024  # bytes of a file of holidays
+_MOST: Final = 200  # routes
+_KEYS: Final = ("to", "from", "hours", "holidays", "agent")
+_HOURS: Final = re.compile(r"(?:(\S+)\s+)?(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})(?:\s+(\S+))?")
+_DATE: Final = re.compile(r"(?:(\d{4})-)?(\d{2})-(\d{2})(?:\s.*)?")
+_PATTERN: Final = re.compile(r"[+0-9][0-9 -]*\*?|\*")
+_LIKE_HOURS: Final = '"Mon-Sat 09:00-18:30 Asia/Kolkata"'
+
+ReadFile = Callable[[str], bytes]
+"""The content of a file. Raises OSError."""
+
+
+def read_from_disk(name: str) -> bytes:
+    """Where nothing was pushed."""
+    return Path(name).read_bytes()
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """From `begin` to before `end`, minutes of the day, on `days` (0: Monday); with an `end` before it the next day."""
+
+    days: frozenset[int]
+    begin: int
+    end: int
+    zone: ZoneInfo
+
+    def hold(self, now: datetime) -> bool:
+        """By the clock on the wall of the zone: what a change of summer time skips, or repeats, counts as it says."""
+        local = now.astimezone(self.zone)
+        minute, day = local.hour * 60 + local.minute, local.weekday()
+        if self.begin < self.end:
+            return day in self.days and self.begin <= minute < self.end
+        before = (day - 1) % 7
+        return (day in self.days and minute >= self.begin) or (before in self.days and minute < self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Fits when all that it asks for is so. `holidays`: days as MM-DD or YYYY-MM-DD, in `zone`."""
+
+    agent: str
+    to: tuple[str, ...] = ()
+    from_: tuple[str, ...] = ()
+    hours: tuple[Hours, ...] = ()
+    holidays: frozenset[str] | None = None
+    zone: ZoneInfo | None = None
+
+    def fits(self, caller: str, called: str, now: datetime) -> bool:
+        """`caller`, `called`: E.164 where they can be."""
+        if not (_fits(self.to, called) and _fits(self.from_, caller)):
+            return False
+        if self.hours and not any(hours.hold(now) for hours in self.hours):
+            return False
+        if self.holidays is None or self.zone is None:
+            return True
+        today = f"{now.astimezone(self.zone):%Y-%m-%d}"
+        return today in self.holidays or today[5:] in self.holidays
+
+
+class Routes:
+    """Those of one agents' file, in its order."""
+
+    def __init__(self, routes: Sequence[Route] = ()) -> None:
+        self._routes = tuple(routes)
+
+    def __len__(self) -> int:
+        return len(self._routes)
+
+    def __iter__(self) -> Iterator[Route]:
+        return iter(self._routes)
+
+    def find(self, from_number: str, to_number: str, now: datetime) -> tuple[int, str] | None:
+        """Number (from 1) and agent of the first route that fits; numbers as the line gave them, `now` with a zone."""
+        caller, called = (to_e164(number) or number for number in (from_number, to_number))
+        for number, route in enumerate(self._routes, 1):
+            if route.fits(caller, called, now):
+                return number, route.agent
+        return None
+
+
+def _fits(patterns: Collection[str], number: str) -> bool:
+    if not patterns:
+        return True
+    for pattern in patterns:
+        if pattern == WITHHELD:
+            if not any(map(str.isdigit, number)):
+                return True
+        elif number.startswith(pattern[:-1]) if pattern.endswith("*") else number == pattern:
+            return True
+    return False
+
+
+class _WrongError(ValueError):
+    """What is wrong with the file: the place, and what was expected there."""
+
+
+def read_routes(path: str, content: Mapping[str, Any], agents: Collection[str], read_file: ReadFile) -> Routes:
+    """`routes`, `holidays` and `timezone` of an agents' file. Raises SettingError that names the place."""
+    try:
+        return _routes(content, agents, read_file)
+    except _WrongError as problem:
+        raise SettingError("AGENTS_FILE", path, str(problem)) from None
+
+
+def _routes(content: Mapping[str, Any], agents: Collection[str], read_file: ReadFile) -> Routes:
+    tables, zone = content.get("routes", []), content.get("timezone")
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables) or len(tables) > _MOST:
+        raise _WrongError(f"[[routes]] to be tables, {_MOST} at most")
+    home = _zone("timezone", zone) if zone is not None else None
+    calendars = _calendars(content.get("holidays", {}), read_file)
+    return Routes([_route(f"routes[{n}]", table, agents, calendars, home) for n, table in enumerate(tables, 1)])
+
+
+def _route(
+    place: str,
+    table: Mapping[str, Any],
+    agents: Collection[str],
+    calendars: Mapping[str, frozenset[str]],
+    home: ZoneInfo | None,
+) -> Route:
+    for key in table:
+        if key not in _KEYS:
+            raise _WrongError(f"{place}.{key} to be one of {', '.join(_KEYS)}")
+    if not isinstance(agent := table.get("agent"), str) or agent not in agents:
+        raise _WrongError(f"{place}.agent to be one of {', '.join(agents)}")
+    name = table.get("holidays")
+    if name is not None and not (isinstance(name, str) and name in calendars):
+        known = ", ".join(calendars) or "a name in [holidays], which has none"
+        raise _WrongError(f"{place}.holidays to be one of {known}")
+    if name is not None and home is None:
+        raise _WrongError('timezone to be named, such as timezone = "Asia/Kolkata": holidays are days somewhere')
+    return Route(
+        agent,
+        to=tuple(_pattern(f"{place}.to", text) for text in _texts(f"{place}.to", table.get("to"))),
+        from_=tuple(_pattern(f"{place}.from", text) for text in _texts(f"{place}.from", table.get("from"))),
+        hours=tuple(_hours(f"{place}.hours", text, home) for text in _texts(f"{place}.hours", table.get("hours"))),
+        holidays=calendars[name] if name is not None else None,
+        zone=home if name is not None else None,
+    )
+
+
+def _texts(place: str, value: Any) -> Sequence[str]:
+    texts = [value] if isinstance(value, str) else value if value is not None else ()
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) and text.strip() for text in texts):
+        raise _WrongError(f"{place} to be a text, or several in [ ]")
+    if value is not None and not texts:
+        raise _WrongError(f"{place} to have one at least, or to be left out")
+    return texts
+
+
+def _pattern(place: str, text: str) -> str:
+    """A number as E.164, the beginning of one with `*` behind it, or `withheld`."""
+    text = text.strip()
+    if text == WITHHELD:
+        return text
+    if not _PATTERN.fullmatch(text):
+        raise _WrongError(f'{place} to be a number like "+918047100002", the beginning of one with *, or "{WITHHELD}"')
+    if not text.endswith("*"):
+        return to_e164(text) or text
+    if text != "*" and not text.startswith("+"):
+        raise _WrongError(f'{place} to begin with the country, such as "+9180*": {text} would fit no number')
+    return text.replace(" ", "").replace("-", "")
+
+
+def _hours(place: str, text: str, home: ZoneInfo | None) -> Hours:
+    found = _HOURS.fullmatch(text.strip())
+    if not found:
+        raise _WrongError(f"{place} to be like {_LIKE_HOURS}, not {text!r}")
+    days, *clock, zone = found.groups()
+    begin_hour, begin_minute, end_hour, end_minute = map(int, clock)
+    begin, end = begin_hour * 60 + begin_minute, end_hour * 60 + end_minute
+    if begin >= 24 * 60 or end > 24 * 60 or begin_minute > 59 or end_minute > 59 or begin == end:
+        raise _WrongError(f"{place} to be from one time of the day to another, not {text!r}")
+    where = _zone(place, zone) if zone else home
+    if where is None:
+        raise _WrongError(f"{place} to name a time zone, such as {_LIKE_HOURS}, or timezone to name it for all")
+    return Hours(_days(place, days), begin, end, where)
+
+
+def _days(place: str, text: str | None) -> frozenset[int]:
+    """`Mon-Fri`, `Sat,Sun`, `Fri-Mon`; all of them where none is named."""
+    if text is None:
+        return frozenset(range(7))
+    days: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if first.title() not in DAYS or (last or first).title() not in DAYS:
+            raise _WrongError(f"{place} to name days like Mon-Fri or Sat,Sun, not {text!r}")
+        begin, end = DAYS.index(first.title()), DAYS.index((last or first).title())
+        days |= {day % 7 for day in range(begin, end + (7 if end < begin else 0) + 1)}
+    return frozenset(days)
+
+
+def _zone(place: str, name: Any) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except Exception:  # noqa: BLE001 - ValueError, KeyError and OSError, as the name goes
+        raise _WrongError(f"{place} to name a time zone such as Asia/Kolkata, not {name!r}") from None
+
+
+def _calendars(tables: Any, read_file: ReadFile) -> dict[str, frozenset[str]]:
+    if not isinstance(tables, dict):
+        raise _WrongError("[holidays] to be a table of names, each with days or a file")
+    return {name: _calendar(f"holidays.{name}", value, read_file) for name, value in tables.items()}
+
+
+def _calendar(place: str, value: Any, read_file: ReadFile) -> frozenset[str]:
+    if isinstance(value, str):
+        if not value.endswith(FILE_SUFFIX):
+            raise _WrongError(f"{place} to be a list of days, or the name of a {FILE_SUFFIX} file, not {value!r}")
+        try:
+            content = read_file(value)
+        except OSError as error:
+            raise _WrongError(f"{place} to name a readable file, not {value!r} ({error.strerror})") from None
+        if len(content) > LARGEST_FILE:
+            raise _WrongError(f"{place} to name a file of {LARGEST_FILE} bytes at most")
+        lines = content.decode(errors="replace").lstrip("\ufeff").splitlines()
+        value = [line for text in lines if (line := text.partition("#")[0].strip())]
+        place = f"{place}: the file"
+    if not isinstance(value, list):
+        raise _WrongError(f"{place} to be a list of days, or the name of a file")
+    return frozenset(_day(place, text) for text in value)
+
+
+def _day(place: str, text: Any) -> str:
+    found = _DATE.fullmatch(str(text).strip())
+    if found:
+        year, month, day = found.groups()
+        try:
+            datetime(int(year or 2000), int(month), int(day))
+        except ValueError:
+            found = None
+    if not found:
+        raise _WrongError(
+            f"{place} to hold days like 2026-01-26 or 08-15, each with a word behind it if wanted, not {text!r}"
+        )
+    return f"{year}-{month}-{day}" if year else f"{month}-{day}"
