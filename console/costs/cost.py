@@ -12,6 +12,9 @@ from console.costs.prices import Price, Prices
 from console.costs.sizing import Sizing, Unit, added_hours, size
 
 REQUESTS_A_CALL, REQUEST_S, LAMBDA_GIB = 8, 0.3, 0.5
+PROGRESS_A_MINUTE, PROGRESS_S, READS_A_PROGRESS = 14, 0.1, 2
+"""Events by which a call tells how far it is (docs/live.md): counted in a call whose sides speak in turn; each is a
+request, two reads and a write."""
 WRITES_A_CALL, KEPT_BYTES, KEPT_MONTHS = 25, 50_000, 12
 LOG_BYTES = 30_000
 AWS_SECRETS, AWS_METRICS, AWS_ALARMS, IMAGE_GIB = 8, 15, 19, 2
@@ -116,11 +119,12 @@ def plan_aws(load: Load, measured: Measured, prices: Prices, unit: Unit | None =
     else:
         bill.add("balancer", "callers' sound, CloudFront to us", back, "cloudfront_origin", f"{back:,.2f}")
     bill.add("traffic", "sound to Exotel and to the agent", out, "internet", f"{out:,.2f}")
-    requests = load.calls_a_month * REQUESTS_A_CALL
-    bill.add("functions", "requests to the API", requests, "api_request", f"{requests:,.0f}")
-    bill.add("functions", "requests to the Lambdas", requests, "lambda_request", f"{requests:,.0f}")
-    worked = requests * REQUEST_S * LAMBDA_GIB
-    formula = f"{requests:,.0f} × {REQUEST_S:g} × {LAMBDA_GIB:g}"
+    requests, progress = load.calls_a_month * REQUESTS_A_CALL, load.minutes * PROGRESS_A_MINUTE
+    each = f"{requests:,.0f} + {progress:,.0f}"
+    bill.add("functions", "requests to the API", requests + progress, "api_request", each)
+    bill.add("functions", "requests to the Lambdas", requests + progress, "lambda_request", each)
+    seconds, formula = _worked(requests, progress)
+    worked, formula = seconds * LAMBDA_GIB, f"({formula}) × {LAMBDA_GIB:g}"
     bill.add("functions", "work of the Lambdas", worked, "lambda_gib_second", formula)
     _storage(bill, load)
     bill.add("storage", "images", IMAGE_GIB, "image_gib", f"{IMAGE_GIB}")
@@ -146,13 +150,30 @@ def plan_gcp(load: Load, measured: Measured, prices: Prices, unit: Unit | None =
     bill.add("traffic", "sound to Exotel and to the agent", out, "internet", f"{out:,.2f}")
     bill.add("functions", "CPU of the transfer function kept warm", month, "warm_vcpu", f"{month:,}")
     bill.add("functions", "its memory", month * WARM_GIB, "warm_gib", f"{month:,} × {WARM_GIB:g}")
-    requests = load.calls_a_month * REQUESTS_A_CALL
-    formula = f"{requests:,.0f} × {REQUEST_S:g}"
-    bill.add("functions", "work of the functions", requests * REQUEST_S, "function_second", formula)
+    worked, formula = _worked(load.calls_a_month * REQUESTS_A_CALL, load.minutes * PROGRESS_A_MINUTE)
+    bill.add("functions", "work of the functions", worked, "function_second", formula)
     _storage(bill, load)
     bill.add("storage", "images and archives", IMAGE_GIB, "image_gib", f"{IMAGE_GIB}")
     bill.add("logs", "alarms", GCP_ALARMS, "alarm", f"{GCP_ALARMS}")
     return Plan("gcp", sizing, [*bill.items, *minutes_of(prices, load)])
+
+
+def _worked(requests: float, progress: float) -> tuple[float, str]:
+    """Seconds of the functions' work in a month, and how they came about."""
+    formula = f"{requests:,.0f} × {REQUEST_S:g} + {progress:,.0f} × {PROGRESS_S:g}"
+    return requests * REQUEST_S + progress * PROGRESS_S, formula
+
+
+def progress_usd(cloud: str, prices: Prices, minutes: float) -> float:
+    """What of a plan's bill goes with the progress of so many minutes, without what is free."""
+    of = {name: prices.of(cloud, name).value for name in ("bucket_write", "bucket_read")}
+    each = of["bucket_write"] + READS_A_PROGRESS * of["bucket_read"]
+    if cloud == "aws":
+        each += prices.of(cloud, "api_request").value + prices.of(cloud, "lambda_request").value
+        each += PROGRESS_S * LAMBDA_GIB * prices.of(cloud, "lambda_gib_second").value
+    else:
+        each += PROGRESS_S * prices.of(cloud, "function_second").value
+    return minutes * PROGRESS_A_MINUTE * each
 
 
 def _storage(bill: _Bill, load: Load) -> None:
@@ -160,9 +181,12 @@ def _storage(bill: _Bill, load: Load) -> None:
     calls = load.calls_a_month
     kept = calls * KEPT_BYTES * KEPT_MONTHS / GIB
     logged = calls * LOG_BYTES / GIB
-    bill.add(
-        "storage", "writes to the bucket", calls * WRITES_A_CALL, "bucket_write", f"{calls:,.0f} × {WRITES_A_CALL}"
-    )
+    progress = load.minutes * PROGRESS_A_MINUTE
+    writes, reads = calls * WRITES_A_CALL + progress, progress * READS_A_PROGRESS
+    formula = f"{calls:,.0f} × {WRITES_A_CALL} + {progress:,.0f}"
+    bill.add("storage", "writes to the bucket", writes, "bucket_write", formula)
+    formula = f"{progress:,.0f} × {READS_A_PROGRESS}"
+    bill.add("storage", "reads for what running calls tell", reads, "bucket_read", formula)
     bill.add("storage", "what is kept in it", kept, "bucket_gib", f"{kept:,.3f}")
     bill.add("logs", "log", logged, "log_gib", f"{logged:,.4f}")
 

@@ -40,6 +40,9 @@ def assumptions(load: Load, measured: Measured, prices: Prices) -> Sequence[str]
         f"A call lasts {counted(load.call_minutes, 'minute')} (--call-minutes), makes {cost.REQUESTS_A_CALL} "
         f"requests of {cost.REQUEST_S:g} s, {cost.WRITES_A_CALL} writes, {cost.LOG_BYTES // 1000} kB of log and "
         f"{cost.KEPT_BYTES // 1000} kB kept for {cost.KEPT_MONTHS} months.",
+        f"A call tells {cost.PROGRESS_A_MINUTE} times a minute how far it is, each a request of {cost.PROGRESS_S:g} s, "
+        f"{cost.READS_A_PROGRESS} reads and a write: for 1,000 minutes {cost.progress_usd('aws', prices, 1000):.2f} on "
+        f"AWS, {cost.progress_usd('gcp', prices, 1000):.2f} on Google Cloud. PROGRESS_SECONDS=0 turns it off.",
         f"{load.peaks} peaks a month (--peaks), after each of which added relays run on for a while; the minutes fall "
         "where they cost most, so compute is an upper bound.",
         "A deploy runs old and new relays side by side for up to an hour: that hour is not counted.",
