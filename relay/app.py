@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from time import time
 from typing import Final
 
 import aiohttp
@@ -23,7 +24,8 @@ from relay.agents_source import AgentsSource
 from relay.call import Call
 from relay.echo_guard import EchoPool
 from relay.ecs import Ecs
-from relay.events import Events, FolderDestination, HttpDestination
+from relay.events import Destination, Events, HttpDestination
+from relay.folder import LOST_AFTER, FolderDestination
 from relay.lineup import Lineup
 from relay.logs import log
 from relay.lookup import Lookup
@@ -85,11 +87,7 @@ class Relay:
         """Before the first call and after the last."""
         settings = self.settings
         async with outgoing() as http, outgoing(public_only=True) as public:
-            events = Events(
-                HttpDestination(http, settings.events_url, settings.events_secret)
-                if settings.events_url
-                else FolderDestination(settings.store)
-            )
+            events = Events(await self._destination(http))
             echo_pool = self._echo_pool()
             recordings = Recordings(http, events, settings.events_url, self.metrics)
             self.lineup.connect(http, public, self.rest_calls)
@@ -137,6 +135,18 @@ class Relay:
 
     def _time_left(self, less: float = 0.0) -> float:
         return max(0.0, self._leave_by - less - asyncio.get_running_loop().time())
+
+    async def _destination(self, http: aiohttp.ClientSession) -> Destination:
+        settings = self.settings
+        if settings.events_url:
+            return HttpDestination(http, settings.events_url, settings.events_secret)
+        folder = FolderDestination(settings.store)
+        with suppress(OSError):  # a folder that can't be read can't be written either, which the first event says
+            if lost := await asyncio.to_thread(folder.close_lost, time() - LOST_AFTER):
+                log.warning(
+                    "%d calls whose relay had died have their records now", lost, extra={"event": "calls_closed"}
+                )
+        return folder
 
     def _echo_pool(self) -> EchoPool:
         pool, watch = EchoPool(self.settings.echo_calls), self.metrics.watch

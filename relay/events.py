@@ -1,25 +1,18 @@
 """Everything that must outlive a call leaves the relay here: signed events, retried; or files, with no EVENTS_URL."""
 
 import asyncio
-import os
-import threading
 from collections.abc import Mapping
-from pathlib import Path
-from time import time
 from typing import Any, Final, Protocol
 
 import aiohttp
 import msgspec
 
-from common import layout, live
-from common.documents import decode
 from common.event_parts import HEAD_EVENT, PART_EVENT, split
 from common.phone import mask
 from common.signature import RELAY_HEADER, sign
 from relay.logs import log
 from relay.outgoing import whole
 from relay.receiver_clock import ReceiverClock
-from relay.records import record_of
 
 _ATTEMPT_TIMEOUT: Final = 35.0  # the functions may take 30: who gives up before they do takes a slow yes for a no
 _CONNECT_TIMEOUT: Final = 5.0  # nobody there: no reason to wait that long
@@ -83,83 +76,6 @@ def _says_of_transfer(event: Event, answer: Mapping[str, Any]) -> bool:
         return True
     verdict = answer.get("transfer")
     return isinstance(verdict, dict) and isinstance(verdict.get("accepted"), bool)
-
-
-class FolderDestination:
-    """The store's layout in a local folder; the record is made of `call.ended` alone."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._following = threading.Lock()
-
-    async def deliver(self, event: Event) -> Mapping[str, Any]:
-        """Raises DeliveryError when the folder can't be written."""
-        if not layout.is_id(event["call_sid"]):
-            raise DeliveryError(f"call_sid {event['call_sid'][:40]!r}: expected 1 to 128 of A-Z a-z 0-9 . _ -")
-        try:
-            if event["type"] == "call.progress":
-                return await asyncio.to_thread(self._follow, dict(event))
-            await asyncio.to_thread(self._write, event)
-        except OSError as error:
-            raise DeliveryError(f"{error.filename}: {error.strerror}") from None
-        transfer = event.get("transfer") if event["type"] == "call.transfer_requested" else None
-        return {"transfer": {"accepted": True, "target": transfer["target"], "reason": None}} if transfer else {}
-
-    def _write(self, event: Event) -> None:
-        call_sid, stream_sid = event["call_sid"], event["stream_sid"]
-        self._put(self._root / layout.piece(call_sid, "events", event["event_id"]), event)
-        if not layout.is_id(stream_sid):
-            return
-        with self._following:
-            if event["type"] == "call.ended":
-                for key in (layout.live(call_sid, stream_sid), layout.hand(call_sid, stream_sid)):
-                    (self._root / key).unlink(missing_ok=True)
-            elif event["type"] == "call.started":
-                self._put(self._root / layout.live(call_sid, stream_sid), live.begun(dict(event)))
-        # a replaced stream is not the end of its call
-        if event["type"] == "call.ended" and event["end_reason"] != "replaced":
-            self._put(self._root / layout.record(call_sid), record_of(event))
-
-    def _follow(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Where the call has got to, and what somebody at the console wants done.
-
-        Only a call that began and has not ended is followed: this may come late.
-        """
-        if not layout.is_id(event["stream_sid"]):
-            return {}
-        path = self._root / layout.live(event["call_sid"], event["stream_sid"])
-        with self._following:
-            known = _document(path)
-            now_known = live.merged(known, event) if known else None
-            if now_known is None:
-                return {"progress": 0}
-            self._put(path, now_known)
-        hand = _document(self._root / layout.hand(event["call_sid"], event["stream_sid"]))
-        return {"progress": now_known["number"], **live.orders(hand, now_known, time())}
-
-    @staticmethod
-    def _put(path: Path, content: Mapping[str, Any]) -> None:
-        _make_private(path.parent)
-        part = path.with_name(f".{path.name}.part")
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            os.fchmod(file.fileno(), 0o600)  # one that an older relay left behind may be open to all
-            file.write(msgspec.json.format(msgspec.json.encode(content), indent=2))
-        os.replace(part, path)
-
-
-def _document(path: Path) -> dict[str, Any]:
-    """Empty for a file that is not there, or can't be read as one of ours."""
-    try:
-        return decode(path.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return {}
-
-
-def _make_private(folder: Path) -> None:
-    """`folder` and what is missing above it, for nobody else's eyes: people's words and numbers are in it."""
-    missing = [folder, *folder.parents]
-    for one in reversed([one for one in missing if not one.exists()]):
-        one.mkdir(mode=0o700, exist_ok=True)
 
 
 class Events:

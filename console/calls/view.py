@@ -4,8 +4,9 @@ from dataclasses import asdict
 from typing import Any
 
 from common import layout
-from common.documents import Document, decode, objects, text
+from common.documents import Document, decode, number, objects, text
 from common.layout import is_id
+from common.live import without_places
 from common.times import to_unix
 from console.calls.raw import RawPiece, pieces_of
 from console.calls.rows import is_running, row_of
@@ -32,6 +33,8 @@ def view(source: Source, call_sid: str, *, numbers: bool) -> dict[str, Any] | No
         return None
     cause = of_record(record)
     running = is_running(record) if body is not None else _has_only_begun(pieces)
+    if running:
+        record = {**record, **_told_so_far(source, call_sid)}
     shown = {
         "call_sid": call_sid,
         "problem": problem or ("" if body is not None or running else "There are events of this call, but no record."),
@@ -43,6 +46,15 @@ def view(source: Source, call_sid: str, *, numbers: bool) -> dict[str, Any] | No
         "raw": [{**asdict(piece), "folder": piece.folder} for piece in pieces],
     }
     return shown if numbers else mask_all(shown)
+
+
+def _told_so_far(source: Source, call_sid: str) -> Document:
+    """What the relay of a running call has told of it (docs/live.md); empty where it tells nothing."""
+    bodies = (source.read(key) for key, _ in source.stamps(f"{layout.LIVE}{call_sid}/"))
+    live = max((_readable(body) for body in bodies if body), key=lambda one: number(one, "number") or 0, default={})
+    lists = {name: list(without_places(objects(live, name))) for name in ("turns", "tools", "commands")}
+    said = {name: live.get(name) for name in ("started_at", "from", "to", "agent", "agents", "conversation_id")}
+    return {name: value for name, value in {**said, **lists}.items() if value}
 
 
 def _has_only_begun(pieces: list[RawPiece]) -> bool:

@@ -92,11 +92,24 @@ def _commands(live: Document, hand: Document, now: float) -> list[Document]:
             **{name: text(one, name) for name in ("id", "do", "by")},
             "outcome": "waiting" if (number(one, "expires_at") or 0.0) > now else "too late",
             "detail": "",
+            "about": _about(mapping(one, "what")),
         }
         for one in objects(hand, "commands")
         if text(one, "id") not in known
     ]
-    return [{name: text(one, name) for name in ("id", "do", "by", "outcome", "detail")} for one in done] + open_ones
+    told = ("id", "do", "by", "outcome", "detail")
+    return [{**{name: text(one, name) for name in told}, "about": _about(_arguments(one))} for one in done] + open_ones
+
+
+def _arguments(done: Document) -> Document:
+    """As the relay kept them: JSON text, cut where it is very long."""
+    return _readable(text(done, "arguments").encode())
+
+
+def _about(what: Document) -> str:
+    """The words that say which of its kind a command is."""
+    found = (text(what, name) for name in ("text", "target", "agent", "announcement", "reason"))
+    return next(filter(None, found), "")[:200]
 
 
 def _document(store: Store, key: str) -> Document:

@@ -92,6 +92,7 @@ function wanted(commands) {
       "li",
       {},
       make("b", {}, DOES.get(one.do) ?? named(one.do)),
+      one.about ? make("bdi", {}, ` “${visible(one.about)}”`) : "",
       ` by ${visible(one.by)}: `,
       make("span", { class: OUTCOMES.get(one.outcome) ?? "tag" }, one.outcome),
       one.detail ? ` ${visible(one.detail)}` : "",

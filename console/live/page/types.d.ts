@@ -41,6 +41,7 @@ export interface Wanted {
   by: string;
   outcome: string;
   detail: string;
+  about: string;
 }
 
 export interface Gone {

@@ -114,7 +114,7 @@ async def a_note_by_keyboard_alone(page, world):
     assert await page.get_by_label("What the agent should know").input_value() == "The parcel is in Pune."
     for key in ("Enter", "Tab", "Enter"):
         await page.keyboard.press(key)
-    await page.get_by_text("tell the agent something by asha: done").wait_for()
+    await page.get_by_text("tell the agent something “The parcel is in Pune.” by asha: done").wait_for()
     assert told(world) == ["The parcel is in Pune."]
     await no_barrier_and_no_sideways_scrolling(page)
 

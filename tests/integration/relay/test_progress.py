@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from msgspec import structs
@@ -11,6 +13,8 @@ from common import layout
 from common.times import to_unix
 from sim.agent_script import Reply
 from sim.caller import Step, When
+from tests.support import calls
+from tests.support.memory_store import MemoryStore
 from tests.support.relay_world import GREETING, relay_world
 from tests.support.virtual import virtual
 
@@ -161,3 +165,56 @@ async def test_a_long_text_is_told_in_parts(tmp_path):
         [ended] = world.sink.of("ended")
         assert folded(world.sink.progress) == ended["turns"]
         assert max(len(json.dumps(event)) for event in world.sink.progress) < 100_000
+
+
+@virtual
+async def test_a_relay_that_is_killed_loses_at_most_ten_seconds_of_words(tmp_path):
+    """Its `call.ended` never comes: the functions make the record of what it had told."""
+    store = MemoryStore()
+    functions = calls.webhook_app(store)
+
+    def take(event: dict[str, Any]) -> dict[str, Any]:
+        return calls.body_of(functions.handle(calls.signed_event(event)))
+
+    async with relay_world(tmp_path, TALK, with_events_url=True) as world:
+        world.sink.told = take
+        calling = asyncio.create_task(world.call(script=for_s(60)))
+        await world.until(lambda: len(world.sink.progress) >= 3 and asyncio.get_running_loop().time() > 25)
+        [call] = world.relay.calls.values()
+        said, killed_at = call.transcript.as_json(), call.facts.elapsed_s
+        call_sid = call.facts.call_sid
+        calling.cancel()
+    last = moment(world.sink.progress[-1])
+    later = calls.webhook_app(store, lambda: last + 400)
+    assert later.sweep().closed == 1
+    record = json.loads(store.objects[layout.record(call_sid)])
+    assert (record["end_reason"], record["ended_at"]) == ("relay_lost", world.sink.progress[-1]["at"])
+    lost = [turn for turn in said if turn["text"] not in [kept["text"] for kept in record["turns"]]]
+    assert len(record["turns"]) >= 3
+    assert all(turn["offset_ms"] > (killed_at - 10) * 1000 for turn in lost)
+
+
+@virtual
+async def test_a_folder_gets_the_record_when_a_relay_starts_there_again(tmp_path):
+    async with relay_world(tmp_path, TALK) as world:
+        calling = asyncio.create_task(world.call(script=for_s(60)))
+        await world.until(lambda: any(len(json.loads(path.read_bytes())["turns"]) > 1 for path in running(tmp_path)))
+        [path] = running(tmp_path)
+        told = path.read_bytes()
+        calling.cancel()
+    for left in (*tmp_path.glob("logs/*"), *running(tmp_path)):
+        left.unlink()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(told)  # as a relay leaves it that is killed
+    async with relay_world(tmp_path, TALK) as world:
+        assert path.exists()  # it may be another relay's, and alive
+    os.utime(path, (0, 0))
+    async with relay_world(tmp_path, TALK) as world:
+        record = world.record(path.parent.name)
+    assert (record["end_reason"], record["ended_at"]) == ("relay_lost", json.loads(told)["at"])
+    assert [turn["text"] for turn in record["turns"]] == [turn["text"] for turn in json.loads(told)["turns"]]
+    assert not path.exists()
+
+
+def running(folder: Path) -> list[Path]:
+    return list(folder.glob("pending/live/*/*.json"))

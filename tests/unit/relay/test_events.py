@@ -14,7 +14,8 @@ from aiohttp.test_utils import TestServer
 
 from common.event_parts import Gathered, joined
 from common.signature import Verdict, verify
-from relay.events import DeliveryError, Events, FolderDestination, HttpDestination
+from relay.events import DeliveryError, Events, HttpDestination
+from relay.folder import FolderDestination
 from relay.outgoing import outgoing
 from sim import virtual_time
 from tests.unit.relay.test_records import ended, facts

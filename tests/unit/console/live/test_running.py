@@ -104,11 +104,19 @@ def test_only_what_has_changed_is_read_again():
 
 
 def test_a_call_shows_what_was_wanted_and_what_became_of_it():
-    done = {"index": 0, "id": "c1", "do": "note", "by": "asha", "outcome": "done", "detail": "", "arguments": "{}"}
+    done = {
+        "index": 0,
+        "id": "c1",
+        "do": "note",
+        "by": "asha",
+        "outcome": "done",
+        "detail": "",
+        "arguments": '{"text":"hello"}',
+    }
     look = running(live(1, commands=[done]))
     waiting = [
         {"id": "c1", "do": "note", "by": "asha", "expires_at": NOW + 5, "what": {}},
-        {"id": "c2", "do": "end", "by": "ravi", "expires_at": NOW + 5, "what": {}},
+        {"id": "c2", "do": "end", "by": "ravi", "expires_at": NOW + 5, "what": {"reason": "a test"}},
         {"id": "c3", "do": "end", "by": "ravi", "expires_at": NOW - 5, "what": {}},
     ]
     look.store.create(layout.hand("call1", "stream1"), encode({"commands": waiting}))
@@ -119,6 +127,7 @@ def test_a_call_shows_what_was_wanted_and_what_became_of_it():
         ("c2", "waiting"),
         ("c3", "too late"),
     ]
+    assert [one["about"] for one in call["commands"]] == ["hello", "a test", ""]
     assert call["words"][0]["at"] == NOW - 50
 
 
