@@ -6,7 +6,7 @@ softphone: $(VENV)/.installed-tools ## be the caller: a phone in the browser; UR
 	@$(CONSOLE) softphone $(URL)
 
 calls: $(VENV)/.installed-console ## look at calls in the browser; STORE=s3://… for those in a bucket
-	@$(CONSOLE) calls $(STORE)
+	@$(CONSOLE) calls $(STORE) $(ARGS)
 
 live: $(VENV)/.installed-console ## look at calls while they go on, and do something to them; STORE=…, BY=name, ARGS=--look
 	@$(CONSOLE) live $(STORE) $(if $(BY),--by "$(BY)") $(ARGS)

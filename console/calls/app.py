@@ -10,6 +10,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from common.layout import is_id
+from common.phone import mask
 from console.calls.costing import Costing
 from console.calls.export import comma_separated, json_lines
 from console.calls.figures import compared, overview
@@ -37,6 +38,8 @@ class Explorer:
     refresh: Refresh
     sounds: Sounds
     costing: Costing = field(default_factory=Costing)
+    published: bool = False
+    """For a team: no number is whole, and nobody is asked to look for new calls."""
 
     def routes(self) -> list[web.RouteDef]:
         """Below the page's own address."""
@@ -65,7 +68,9 @@ class Explorer:
     async def _status(self, _: web.Request) -> web.StreamResponse:
         def asked() -> dict[str, Any]:
             with self.index.reading() as connection:
-                return {"store": self.source.name, **self.refresh.status(), **choices(connection)}
+                found = {"store": self.source.name, **self.refresh.status(), **choices(connection)}
+            # of calls that were made, the called number is a person's
+            return {**found, "store": "", "called": [], "published": True} if self.published else found
 
         return web.json_response(await asyncio.to_thread(asked))
 
@@ -92,6 +97,8 @@ class Explorer:
             with self.index.reading() as connection:
                 found = overview(connection, wanted, date.today())
                 shares = self.costing.shares(connection, date.today())
+            if self.published:
+                found["groups"]["called"] = [[mask(value), *counts] for value, *counts in found["groups"]["called"]]
             priced = {name: self.costing.of_period(found[name], shares) for name in ("now", "before")}
             return {**found, **priced, "money": self._money(shares is not None)}
 
@@ -113,7 +120,7 @@ class Explorer:
 
     async def _call(self, request: web.Request) -> web.StreamResponse:
         call_sid = _call_sid(request)
-        numbers = request.query.get("numbers") == "whole"
+        numbers = request.query.get("numbers") == "whole" and not self.published
         found = await asyncio.to_thread(self._view, call_sid, numbers=numbers)
         if found is None:
             raise web.HTTPNotFound(text="There is no such call in this store.")

@@ -4,22 +4,31 @@ import argparse
 import asyncio
 import contextlib
 import os
+import secrets
 import sqlite3
 import sys
 import tempfile
+from datetime import date
 from pathlib import Path
 
 from console.calls.app import PAGE, Explorer
 from console.calls.costing import Costing
 from console.calls.index import Index
 from console.calls.refresh import Refresh
+from console.calls.search import Filter
+from console.calls.share import Share
 from console.calls.sound import Sounds
 from console.calls.source import open_source
 from console.costs.of_call import CLOUDS
 from console.costs.prices import load
 from console.web.local_page import open_page, until_interrupted
+from console.web.published_page import Guard, address, application
+from console.words import counted
 from functions.common.store import StoreError
 from sim.processes import ROOT
+from sim.serving import serving
+
+PUBLISHED_PORT = 8090
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +61,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where functions and relay run, for their share of a call's cost (default: not known)",
     )
     parser.add_argument("--port", type=int, default=0, help="of the page (default: a free one)")
+    parser.add_argument(
+        "--share", type=Path, metavar="DIR", help="write a report that can be sent into a new folder, and end"
+    )
+    parser.add_argument("--words", action="store_true", help="with --share: what was said, too, redacted")
+    parser.add_argument("--since", type=_day, metavar="DATE", help="with --share: the first day, 2026-11-01")
+    parser.add_argument(
+        "--until", type=_day, metavar="DATE", help="with --share: the last day (default: a week of days)"
+    )
+    parser.add_argument(
+        "--publish",
+        metavar="URL",
+        help="serve it to a team, read-only, behind PUBLISH_PASSWORD; https://… as they open it through your proxy",
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="with --publish: where the proxy finds it (default: %(default)s)"
+    )
     parser.add_argument("--no-browser", dest="browser", action="store_false", help="only print the address")
 
 
@@ -61,9 +86,13 @@ def run(options: argparse.Namespace) -> int:
         source = open_source(options.store or latest_store(Path.cwd()))
         costing = Costing(load(Path(options.prices) if options.prices else None), options.cloud)
         index = Index(source.name, options.index, costing.prices)
+        refresh = Refresh(source, index)
+        if options.share:
+            return _share(Share(source, index, costing, _of(options), options.words), refresh, options.share)
         with tempfile.TemporaryDirectory(prefix="console-calls-") as cache:
-            explorer = Explorer(source, index, Refresh(source, index), Sounds(source, Path(cache)), costing)
-            asyncio.run(_serve(explorer, options))
+            published = bool(options.publish)
+            explorer = Explorer(source, index, refresh, Sounds(source, Path(cache)), costing, published)
+            asyncio.run(_publish(explorer, options) if published else _serve(explorer, options))
     except (ValueError, StoreError, OSError, sqlite3.Error) as error:
         print(f"calls: {error}", file=sys.stderr)
         return 2
@@ -82,6 +111,50 @@ def latest_store(folder: Path) -> str:
     return f"file:{max(stores, key=lambda store: newest[store])}"
 
 
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a date such as 2026-11-01") from None
+
+
+def _of(options: argparse.Namespace) -> Filter:
+    return Filter(first_day=options.since, last_day=options.until)
+
+
+def _share(share: Share, refresh: Refresh, folder: Path) -> int:
+    refresh.run()
+    if error := refresh.status()["error"]:
+        raise ValueError(error)
+    files = share.write(folder, date.today())
+    print(f"{counted(files, 'file')} in {folder}: send the folder, or open {folder / 'index.html'}")
+    return 0
+
+
+async def _publish(explorer: Explorer, options: argparse.Namespace) -> None:
+    """Until Ctrl-C or SIGTERM. The password is never printed, but for one that was made here."""
+    url = address(options.publish)
+    given = os.environ.get("PUBLISH_PASSWORD", "")
+    guard = Guard(given or secrets.token_urlsafe(24))
+    app = application(PAGE, explorer.routes(), url=url, guard=guard)
+    following = asyncio.create_task(explorer.keep_fresh())
+    try:
+        async with serving(app, host=options.host, port=options.port or PUBLISHED_PORT) as base:
+            print(f"\n{url} is served at {base}, for your proxy alone.", flush=True)
+            if not given:
+                print(f"The password, until this ends (PUBLISH_PASSWORD sets one): {guard.password}", flush=True)
+            await until_interrupted(url, browser=False)
+    finally:
+        await _stopped(following, explorer)
+
+
+async def _stopped(following: "asyncio.Task[None]", explorer: Explorer) -> None:
+    explorer.refresh.stop.set()
+    following.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await following
+
+
 async def _serve(explorer: Explorer, options: argparse.Namespace) -> None:
     following = asyncio.create_task(explorer.keep_fresh())
     try:
@@ -90,7 +163,4 @@ async def _serve(explorer: Explorer, options: argparse.Namespace) -> None:
             print(f"\nThe calls of {explorer.source.name} are at {url}\nCtrl-C ends it.", flush=True)
             await until_interrupted(url, browser=options.browser)
     finally:
-        explorer.refresh.stop.set()
-        following.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await following
+        await _stopped(following, explorer)

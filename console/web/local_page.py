@@ -27,7 +27,7 @@ from sim.serving import serving
 
 SHARED = Path(__file__).parent / "shared"
 
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
@@ -113,7 +113,7 @@ def application(page: Path, routes: Iterable[web.AbstractRouteDef], *, word: str
 
 
 async def _headers(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(_HEADERS)
+    response.headers.update(HEADERS)
 
 
 @asynccontextmanager

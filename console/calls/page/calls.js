@@ -90,6 +90,7 @@ async function follow() {
     notice.hidden = !found.error;
     notice.textContent = found.error;
     byId("store").textContent = found.store;
+    if (found.published) asPublished();
     const total = found.agent.reduce((sum, [, count]) => sum + count, 0);
     byId("progress").textContent =
       found.busy && found.to_do
@@ -106,6 +107,14 @@ async function follow() {
     if (!(error instanceof ConsoleError && error.gone)) return;
   }
   poll = setTimeout(follow, status?.busy ? POLL_MS.busy : POLL_MS.idle);
+}
+
+/** A team's page only reads, and shows no number whole. */
+function asPublished() {
+  byId("refresh").hidden = true;
+  byId("store").hidden = true;
+  byId("numbers").closest("label")?.setAttribute("hidden", "");
+  byId("logout").hidden = false;
 }
 
 /** Where somebody is goes with the address that they leave, for Back. */

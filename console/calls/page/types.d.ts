@@ -32,6 +32,8 @@ export type Count = [value: string, calls: number];
 
 export interface Status {
   store: string;
+  /** Served to a team: nothing can be asked but to be shown. */
+  published?: boolean;
   busy: boolean;
   done: number;
   to_do: number;
