@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import ClassVar, Final, Self, TypeVar
+from typing import ClassVar, Final, Literal, Self, TypeVar
 
 import aiohttp
 import msgspec
@@ -44,6 +44,9 @@ class KeyCheck:
     value: str
 
 
+Ability = Literal["tools", "notes"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
     """What a vendor declares of itself: everything that runs over vendors takes it from here.
@@ -52,8 +55,9 @@ class Vendor:
     one are hosted somewhere, and have a fake, a corpus and a benchmark. `heard`, `spoken`: the formats on a line of
     8 kHz, by the names of the documentation. `default_id`: what an entry without an id stands for. `ends`: models
     whose end has been announced, and when, as `YYYY-MM-DD`. `passes_on`: overrides of a look-up that reach the user's
-    code as they are. `codec`: the folder whose codec reads its messages, if not
-    that of its name.
+    code as they are. `codec`: the folder whose codec reads its messages, if not that of its name. `needs`: options that
+    every entry has to say, each with an example. `lacks`: what the seam has and this vendor has no words for: `tools`
+    that the relay runs, `notes` that want no reply.
     """
 
     title: str
@@ -65,6 +69,8 @@ class Vendor:
     spoken: str = ""
     default_id: str = ""
     codec: str = ""
+    needs: Mapping[str, str] = field(default_factory=dict)
+    lacks: frozenset[Ability] = frozenset()
     ends: Mapping[str, str] = field(default_factory=dict)
     passes_on: frozenset[str] = frozenset()
 
@@ -90,7 +96,25 @@ _GO_ON: Final = (
 )
 
 
-class HostedOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TakingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of which a look-up may change some for one call."""
+
+    takes: ClassVar[Mapping[str, str]] = {}
+    """What a look-up may override (Overrides), and the option that it stands for."""
+
+    def for_call(self, call: CallInfo) -> tuple[Self, list[Notice]]:
+        """These with what the look-up wants to be different, and what can't be, for the log."""
+        options, problems = self, not_taken(call.overrides.refused(self.takes), "this vendor does not take it")
+        for name, value in call.overrides.given().items():
+            if option := self.takes.get(name):
+                try:
+                    options = msgspec.convert({**msgspec.structs.asdict(options), option: value}, type(self))
+                except msgspec.ValidationError as error:
+                    problems += not_taken([name], str(error)[:200])
+        return options, problems
+
+
+class HostedOptions(TakingOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options common to vendors whose agent is described in AGENTS_FILE rather than at the vendor's.
 
     `{{name}}` in the texts stands for the call's variables (CallInfo.variables). `takeover` is said instead of the
@@ -104,18 +128,6 @@ class HostedOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     transfer_targets: tuple[str, ...] = ()
 
     takes: ClassVar[Mapping[str, str]] = {"prompt": "prompt", "first_message": "greeting"}
-    """What a look-up may override (Overrides), and the option that it stands for."""
-
-    def for_call(self, call: CallInfo) -> tuple[Self, list[Notice]]:
-        """These with what the look-up wants to be different, and what can't be, for the log."""
-        options, problems = self, not_taken(call.overrides.refused(self.takes), "this vendor does not take it")
-        for name, value in call.overrides.given().items():
-            if option := self.takes.get(name):
-                try:
-                    options = msgspec.convert({**msgspec.structs.asdict(options), option: value}, type(self))
-                except msgspec.ValidationError as error:
-                    problems += not_taken([name], str(error)[:200])
-        return options, problems
 
     def instructions(self, call: CallInfo) -> str:
         """The prompt for this call."""

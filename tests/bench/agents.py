@@ -49,8 +49,10 @@ class Vendor:
 
 def _hosted(name: str, declared: Declared) -> Vendor:
     """As the relay's registry has it. Raises KeyError for one whose messages nobody has said here."""
-    # the agent learns which call it has from its prompt; ElevenLabs', whose prompt is at the vendor's, from a variable
-    options = {"prompt": "{{call_sid}}"} if "prompt" in declared.options.__struct_fields__ else {}
+    # the agent learns which call it has from its prompt; those whose prompt is kept at the vendor's, from a variable
+    options = dict(declared.needs)
+    if "prompt" in declared.options.__struct_fields__:
+        options["prompt"] = "{{call_sid}}"
     agent = SAID_BY[declared.codec or name]
     return Vendor(agent, declared.heard, declared.spoken, {"vendor": name, "options": options})
 

@@ -19,6 +19,15 @@ class VendorAgent(Agent):
         if self.transport is not None:
             self.transport.abort()
 
+    def answer(self, status: str, document: object) -> None:
+        """Answer a request that wants no upgrade."""
+        body = msgspec.json.encode(document)
+        head = (
+            f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {len(body)}"
+        )
+        self.transport.write(head.encode() + b"\r\n\r\n" + body)
+        self.transport.close()
+
     def say_one_thing(self) -> None:
         """A quarter of a second."""
         self._event_id += 1
@@ -126,11 +135,7 @@ class UltravoxAgent(VendorAgent):
         if not end or len(body) < int(fields[b"content-length"]):
             return
         call_sid = _decode(body)["systemPrompt"]
-        address = {"callId": call_sid, "joinUrl": f"ws://{fields[b'host'].decode()}/{call_sid}"}
-        answer = msgspec.json.encode(address)
-        head = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d"
-        self.transport.write(head % len(answer) + b"\r\n\r\n" + answer)
-        self.transport.close()
+        self.answer("201 Created", {"callId": call_sid, "joinUrl": f"ws://{fields[b'host'].decode()}/{call_sid}"})
 
     def upgrade(self, head: bytes) -> bool:
         self._joined = head.split(b" ")[1].decode().lstrip("/")
@@ -160,6 +165,43 @@ class UltravoxAgent(VendorAgent):
         self._send_json(type="playback_clear_buffer")
 
 
+class SarvamAgent(VendorAgent):
+    """Its address is asked for over HTTP first; which call it has, it learns from the agent's variables."""
+
+    def upgrade(self, head: bytes) -> bool:
+        if b"/url?" not in head.partition(b"\r\n")[0]:
+            return super().upgrade(head)
+        host = next(line[6:] for line in head.split(b"\r\n") if line.lower().startswith(b"host: "))
+        self.answer("200 OK", {"url": f"ws://{host.decode()}/ws", "reference_id": "reference_bench"})
+        return True
+
+    def opened(self) -> None:
+        """It speaks when it has been spoken to."""
+
+    def _tell(self, kind: str, **fields: object) -> None:
+        self._send_json(type=f"server.{kind}", origin="server", timestamp=0.0, **fields)
+
+    def received(self, text: bytes) -> None:
+        now, message = perf_counter(), _decode(text)
+        if message["type"] == "client.media.audio_chunk":
+            self._hear(message["audio_base64"], now)
+        elif message["type"] == "client.action.interaction_start":
+            self._tell("action.interaction_connected", reference_id="reference_bench", interaction_id="bench")
+            self.begin(message["agent_variables"]["call_sid"])
+
+    def say_words(self, turn: int, words: str) -> None:
+        self._tell("event.user_speech_end")
+        self._tell("event.transcription", role="user", content="Hello?")
+        self._tell("event.transcription", role="bot", content=words)
+
+    def say_sound(self, turn: int, *, last: bool) -> None:
+        sound = {"audio_base64": self._load.chunk.decode(), "format": "audio/wav", "sample_rate": 16000}
+        self._tell("media.audio_chunk", **sound, status="completed" if last else "pending")
+
+    def say_interrupted(self, turn: int) -> None:
+        self._tell("event.user_interrupt")
+
+
 class ElevenLabsAgent(VendorAgent):
     """As in the main benchmark."""
 
@@ -169,6 +211,7 @@ SAID_BY = {
     "deepgram": DeepgramAgent,
     "gemini": GeminiAgent,
     "ultravox": UltravoxAgent,
+    "sarvam": SarvamAgent,
     "elevenlabs": ElevenLabsAgent,
 }
 """By the vendor whose messages they are (`codec` of those that speak another's)."""

@@ -11,7 +11,12 @@ import pytest
 from relay.agents import HOSTED
 from tests.support.sdk_models import SdkModels
 
-VENDORS = (*(name for name, vendor in HOSTED.items() if not vendor.codec), "azure_voice_live")
+WITHOUT_AN_SDK = {"ultravox": "its Python SDK speaks WebRTC only"}
+VENDORS = tuple(
+    name
+    for name, vendor in HOSTED.items()
+    if (not vendor.codec or name == "azure_voice_live") and name not in WITHOUT_AN_SDK
+)
 """Those with a codec of their own, or an SDK."""
 
 BEYOND_THE_SDK = {
@@ -19,6 +24,7 @@ BEYOND_THE_SDK = {
     "gemini": {},
     "deepgram": {},
     "azure_voice_live": {},
+    "sarvam": {},
     "elevenlabs": {
         "error": "the older name of client_error",
         "queue_status": "of ElevenLabs' JavaScript client",

@@ -13,6 +13,7 @@ from typing import Any, Union, get_args, get_type_hints
 
 from elevenlabs_models import elevenlabs_check, elevenlabs_events
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from sarvam_models import sarvam_check, sarvam_events
 from voice_live_models import voice_live_check, voice_live_events
 
 Check = Callable[[dict[str, Any]], str]
@@ -109,6 +110,8 @@ def check_for(vendor: str, side: str) -> Check:
             return by_model(gemini_model(side))
         case "azure_voice_live":
             return voice_live_check(side)
+        case "sarvam":
+            return sarvam_check(side)
     return elevenlabs_check(side)
 
 
@@ -126,6 +129,8 @@ def server_events(vendor: str) -> list[str]:
             return sorted([*fields, *(f"serverContent.{one.alias}" for one in LiveServerContent.model_fields.values())])
         case "azure_voice_live":
             return sorted(voice_live_events())
+        case "sarvam":
+            return sorted(sarvam_events())
     return sorted(elevenlabs_events())
 
 

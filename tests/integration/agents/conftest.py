@@ -9,8 +9,8 @@ import pytest
 from sim.wire import FakeSocket
 from tests.support.sdk_models import PYTHON, SdkModels
 
-_SOUND = re.compile(r'"(data|delta|audio|audio_base_64|user_audio_chunk)":"[A-Za-z0-9+/=]{8,}"')
-_OF_THEIR_OWN = ("openai", "deepgram", "gemini", "elevenlabs", "azure_voice_live")
+_SOUND = re.compile(r'"(data|delta|audio|audio_base_64|audio_base64|user_audio_chunk)":"[A-Za-z0-9+/=]{8,}"')
+_OF_THEIR_OWN = ("openai", "deepgram", "gemini", "elevenlabs", "azure_voice_live", "sarvam")
 _SDKS = {**{name: name for name in _OF_THEIR_OWN}, "azure_openai": "openai"}
 """By vendor. xAI's has no models of this socket."""
 

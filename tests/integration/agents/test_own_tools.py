@@ -5,7 +5,7 @@ from aiohttp import web
 
 from sim.agent_script import AgentScript, Reply, ToolUse
 from sim.serving import serving
-from tests.integration.agents.world import HOSTED, Entry, lines_heard, world
+from tests.integration.agents.world import HOSTED, Entry, able, lines_heard, world
 from tests.support.virtual import virtual
 
 ASKS = AgentScript(
@@ -16,7 +16,7 @@ ASKS = AgentScript(
 )
 
 
-@pytest.mark.parametrize("vendor", HOSTED)
+@pytest.mark.parametrize("vendor", able("tools", HOSTED))
 @virtual
 async def test_a_tool_is_offered_called_and_answered(tmp_path, vendor):
     asked = []

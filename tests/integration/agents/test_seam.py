@@ -14,7 +14,7 @@ from sim.sound import AudioFormat
 from sim.speech import spoken
 from sim.vendors import FAKES
 from sim.vendors.conversation import VendorConversation
-from tests.integration.agents.world import TALKING, Entry, holds, lines_heard, spectrum_likeness, world
+from tests.integration.agents.world import TALKING, Entry, able, holds, lines_heard, spectrum_likeness, world
 from tests.support.virtual import virtual
 
 LINE_RATES = (8000, 16000, 24000)
@@ -23,6 +23,8 @@ GREETING = Reply(on="start", say=("agent_greeting",))
 HANG_UP = (Step(when=When.AGENT_FINISHED, ms=1200, hang_up=True),)
 
 on_every_vendor = pytest.mark.parametrize("vendor", TALKING)
+with_tools = pytest.mark.parametrize("vendor", able("tools"))
+with_notes = pytest.mark.parametrize("vendor", able("notes"))
 
 
 def output_format(seen) -> AudioFormat:
@@ -144,7 +146,7 @@ async def test_speech_while_the_agent_is_silent_is_no_interruption(tmp_path, ven
         assert at.record(call)["quality"]["interruptions"] == 0
 
 
-@on_every_vendor
+@with_tools
 @virtual
 async def test_transfer_to_a_human(tmp_path, vendor):
     script = AgentScript(
@@ -163,7 +165,7 @@ async def test_transfer_to_a_human(tmp_path, vendor):
         assert line.is_whole
 
 
-@on_every_vendor
+@with_tools
 @virtual
 async def test_the_agent_switches_its_ambience_off(tmp_path, vendor):
     script = AgentScript(
@@ -181,7 +183,7 @@ async def test_the_agent_switches_its_ambience_off(tmp_path, vendor):
 
 
 @pytest.mark.parametrize("tool", ["end_call", "transfer_to_human"])
-@pytest.mark.parametrize("vendor", FAKES)
+@pytest.mark.parametrize("vendor", able("tools", FAKES))
 @virtual
 async def test_what_the_caller_cut_into_is_not_carried_out(tmp_path, vendor, tool):
     """The agent announces a hang-up or a transfer with its goodbye, the caller cuts in: the vendor takes it back.
@@ -217,7 +219,7 @@ async def test_a_goodbye_is_heard_to_its_end(tmp_path, vendor):
     script = AgentScript(
         replies=(Reply(on="start", say=("agent_goodbye",), tool=ToolUse("end_call", {}, early=True)),), burst_speed=1.5
     )
-    if vendor in {"elevenlabs", "bot"}:  # these hang up by themselves
+    if vendor in {"elevenlabs", "bot"} or "tools" in VENDORS[vendor].lacks:  # these hang up by themselves
         script = AgentScript(replies=(Reply(on="start", say=("agent_goodbye",), end_call=True),))
     async with world(tmp_path, Entry("front", vendor, script)) as at:
         call = await at.call()
@@ -249,7 +251,7 @@ async def test_a_turn_that_fails_is_asked_for_once_more(tmp_path, vendor, code, 
         assert len(record["agents"]) == times
 
 
-@pytest.mark.parametrize("vendor", [vendor for vendor in TALKING if vendor != "bot"])
+@pytest.mark.parametrize("vendor", [vendor for vendor in able("tools") if vendor != "bot"])
 @virtual
 async def test_a_tool_we_do_not_have_is_answered(tmp_path, vendor):
     script = AgentScript(
@@ -305,7 +307,7 @@ async def test_keys(tmp_path, vendor):
         assert [line.name for line in lines_heard(call, ("agent_greeting", "agent_booking"))][-1] == "agent_booking"
 
 
-@on_every_vendor
+@with_notes
 @virtual
 async def test_a_note_is_known_and_not_answered(tmp_path, vendor):
     """In the middle of a sentence: nothing is cut off, nobody answers."""

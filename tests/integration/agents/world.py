@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from relay.agents import VENDORS
+from relay.agents.vendor import Ability
 from relay.app import RELAY, Relay, create_app
 from relay.settings import Settings
 from sim.agent_script import AgentScript
@@ -32,6 +33,11 @@ TALKING = (*HOSTED, "bot")
 """All that hold a conversation; each has a fake that follows an AgentScript."""
 UNLIKE = tuple(name for name in TALKING if not VENDORS[name].codec)
 """Those of them that share their session with no other: for tests of every pair."""
+
+
+def able(ability: Ability, vendors: Sequence[str] = TALKING) -> tuple[str, ...]:
+    """Those of `vendors` that have words for it."""
+    return tuple(name for name in vendors if ability not in VENDORS[name].lacks)
 
 
 @dataclass
@@ -149,7 +155,7 @@ async def world(
                 agent_id = agent_id or f"agent_{entry.alias}"
             elif entry.vendor in FAKES:
                 fakes[entry.alias] = FAKES[entry.vendor](entry.script)
-                options = {"greeting": "Good morning!", **options}
+                options = {**VENDORS[entry.vendor].needs, "greeting": "Good morning!", **options}
             elif entry.vendor == "bot" and not agent_id:
                 fakes[entry.alias] = FakeBot()
                 SCRIPTS[entry.alias] = entry.script, fakes[entry.alias]

@@ -35,7 +35,8 @@ async def findings(folder, tables, *, environ=None, place_call=True):
 async def test_an_agent_that_can_be_had(tmp_path, vendor):
     fake = FAKES[vendor](AgentScript())
     async with serving(fake.app()) as url:
-        model, session = await findings(tmp_path, {"front": {"vendor": vendor, "id": "", "options": {"base_url": url}}})
+        entry = {"vendor": vendor, "id": "", "options": {**HOSTED[vendor].needs, "base_url": url}}
+        model, session = await findings(tmp_path, {"front": entry})
     assert model[:2] == ("agents.model", "pass")
     assert session[:2] == ("agents.session", "pass")
     assert f"agent front ({HOSTED[vendor].title}) hears" in session[2]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from common.env import SettingError
 from relay.agents import HOSTED, VENDORS
 from relay.agents.roster import AgentSpec
 from relay.settings import Settings
@@ -41,7 +42,7 @@ def test_its_options_are_described(vendor):
 def test_its_key_is_named(vendor):
     assert f"`{HOSTED[vendor].key_env}`" in DOCS
     settings = Settings(environ={HOSTED[vendor].key_env: "key"}, elevenlabs_api_key="key")
-    spec = AgentSpec("front", vendor, "x", options={"base_url": "https://here.example"})
+    spec = AgentSpec("front", vendor, "x", options={**HOSTED[vendor].needs, "base_url": "https://here.example"})
     assert HOSTED[vendor].configure(spec, settings)
 
 
@@ -74,6 +75,15 @@ def test_it_is_measured(vendor):
 def test_its_cost_stands_in_the_table(vendor):
     row = re.search(rf"^\| [^|]*\b{vendor}\b[^|]* \| [^|]+ \| \d+\.\d", DOCS, re.MULTILINE)
     assert row, f"docs/agents.md has no row for {vendor}: make bench AGENT={vendor}"
+
+
+@each
+def test_what_an_entry_has_to_say_is_asked_for(vendor):
+    settings = Settings(agents_file="agents.toml", environ={HOSTED[vendor].key_env: "key"}, elevenlabs_api_key="key")
+    for name in HOSTED[vendor].needs:
+        options = {other: value for other, value in HOSTED[vendor].needs.items() if other != name}
+        with pytest.raises(SettingError, match=name):
+            HOSTED[vendor].configure(AgentSpec("front", vendor, "x", options=options), settings)
 
 
 @each

@@ -25,8 +25,7 @@ TAKEOVER = replace(CALL, said_so_far=(Said("agent", "Good morning."), Said("call
 
 
 def configure(vendor, settings=SETTINGS, **options):
-    if vendor in {"azure_openai", "azure_voice_live"}:  # every customer has an address of their own
-        options = {"base_url": "https://acme.openai.azure.com", **options}
+    options = {**VENDORS[vendor].needs, **options}
     return VENDORS[vendor].configure(AgentSpec("front", vendor, "", options=options), settings)
 
 
@@ -36,6 +35,7 @@ def test_an_option_nobody_knows_stops_the_start_and_the_known_ones_are_named(ven
         configure(vendor, voise="marin")
     of_bots = "url, url_env, basic_auth_env, headers_env"
     known = {"elevenlabs": "region, base_url, api_key_env", "echo": "delay_ms", "exotel": of_bots, "twilio": of_bots}
+    known["sarvam"] = "org_id, workspace_id, app_id, version, language, greeting, takeover"
     assert known.get(vendor, "prompt, greeting, takeover") in str(error.value)
 
 
