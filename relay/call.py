@@ -90,6 +90,7 @@ class Call:
         self._uplink = Uplink(self._format, self.quality, echo=self._echo, on_defect=self._agent_defect)
         self._answers = Answers(self._uplink.voice, rate_hz)
         self._pacer = self._make_pacer()
+        self._uplink.on_uneven = self._pacer.line_uneven
         self._report = self._make_report()
         self._hand_over = HandOver(
             self.facts, services.events, self._pacer, spawn=self._tasks.spawn, close=self._close_for_transfer

@@ -28,6 +28,7 @@ _CHECKS: Final = 3  # echoes after a correction: late again at once, it is not l
 _TRIED: Final = 8  # echoes before a line may be called good
 _EASE: Final = 0.03  # seconds a second by which the reserve of the start is given up then
 _EASE_SLOWLY: Final = 0.001  # … and on a line that has needed more than the least
+_KEEPS_S: Final = 60.0  # bursts may be so far apart
 _UNSEEN: Final = 1.5  # a mark a second sees a few of the messages: the worst is worse than the worst that was seen
 _TICK_S: Final = 0.002  # timers count whole milliseconds: so late is in time
 _KEPT: Final = 600  # delays for the percentiles
@@ -56,10 +57,11 @@ class Lead:
         self._fixed_s = fixed_s
         self._floor_s = FLOOR_FRAMES * frame_s
         self._least_s = self._floor_s - frame_s
-        start_s = max(START_S, self._floor_s)
-        self._line = _Need(start_s - frame_s)
+        self._start_s = max(START_S, self._floor_s) - frame_s
+        self._line = _Need(self._start_s)
         self._loop = _Need(0.0)
         self._rough = False
+        self._kept_until = float("-inf")
         self._base_s = float("inf")
         self._echoes = 0
         self._recent: deque[tuple[float, float]] = deque()
@@ -91,6 +93,15 @@ class Lead:
         if late_s > _TICK_S:
             self._loop.at_least(late_s)
             self._rough |= late_s > self._least_s
+
+    def uneven(self, late_s: float, now: float) -> None:
+        """A frame of the line's own came `late_s` after the quickest: so will ours, whatever the marks have met.
+
+        What the call began with is kept for that. More is learned from marks only: they go the way that counts.
+        """
+        if late_s > self._least_s + _TICK_S:
+            self._line.at_least(self._start_s)
+            self._kept_until = now + _KEEPS_S
 
     def echoed(self, delay_s: float, now: float) -> float:
         """A mark came back `delay_s` after its moment. Returns by how much the line is later than was thought.
@@ -153,6 +164,8 @@ class Lead:
         rate = _EASE_SLOWLY if self._rough else _EASE if self._echoes > _TRIED else 0.0
         self._line.ease(rate, now)
         self._loop.ease(rate, now)
+        if now < self._kept_until:
+            self._line.at_least(self._start_s)
         self._line.at_least(uneven_s if uneven_s <= self._least_s else uneven_s * _UNSEEN)
 
 

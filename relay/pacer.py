@@ -100,6 +100,10 @@ class Pacer:
         """Milliseconds of `utterance` the caller has heard by now."""
         return self._heard.milliseconds(utterance, self._loop.time())
 
+    def line_uneven(self, late_s: float) -> None:
+        """A frame of the line's own was so late."""
+        self._lead.uneven(late_s, self._loop.time())
+
     def mark_echoed(self, name: str) -> None:
         """The line has played everything up to this mark."""
         now = self._loop.time()

@@ -12,10 +12,12 @@ from relay.audio.convert import AudioFormat, Converter
 from relay.audio.loudness import LevelMeter
 from relay.audio.voice import VoiceActivity
 from relay.echo_guard import EchoGuard
+from relay.evenness import Evenness
 from relay.recording.recorder import Recorder
 from relay.records import Quality
 
 BUFFER_SECONDS: Final = 1.5  # a caller's first words while the agent connects; more would make it answer the past
+_UNEVEN_S: Final = 0.01
 _ON_THE_LATE_SIDE: Final = 0.001  # a timer that fires just before its time would find nothing to do, again and again
 
 
@@ -40,6 +42,9 @@ class Uplink:
         self._echo = echo
         self._loop = asyncio.get_running_loop()
         self._track = CallerTrack(line.rate_hz)
+        self._evenness = Evenness()
+        self.on_uneven: Callable[[float], None] = lambda late_s: None
+        """Told by how much a frame was later than the quickest."""
         self.voice = VoiceActivity(line.rate_hz)
         self.meter = LevelMeter(line.rate_hz)
         self._session: AgentSession | None = None
@@ -56,6 +61,8 @@ class Uplink:
         passed = self._track.arrived(media.pcm, now, media.timestamp_ms, media.chunk)
         if self.recorder is not None:
             self.recorder.caller(media.pcm, self._track.missing, now)
+        if passed and (late_s := self._evenness.arrived(self._track.position_s, now)) > _UNEVEN_S:
+            self.on_uneven(late_s)
         if self._echo is not None and passed:
             passed = (await self._echo.heard(b"".join(passed), now),)
         self.voice.hear(b"".join(passed), now)
@@ -68,6 +75,7 @@ class Uplink:
         while True:
             await asyncio.sleep(max(0.0, self._track.due(self._loop.time()) - self._loop.time()) + _ON_THE_LATE_SIDE)
             if silence := self._track.waited(self._loop.time()):
+                self._evenness.restart()
                 await self.send(silence)
 
     async def send(self, pcm: bytes) -> None:

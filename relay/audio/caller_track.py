@@ -43,6 +43,11 @@ class CallerTrack:
         self.lost = 0
         self.missing = 0
 
+    @property
+    def position_s(self) -> float:
+        """Seconds of sound passed on, with what stands in for what is missing."""
+        return self._position / self._rate_hz
+
     def arrived(self, sound: bytes, now: float, timestamp_ms: int | None, chunk: int | None) -> tuple[bytes, ...]:
         """What to pass on for a frame: `sound` itself, and before it what stands in for frames that are missing.
 

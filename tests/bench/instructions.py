@@ -41,12 +41,15 @@ def slowed(library: str, slower: int) -> dict[str, str]:
     return {"LD_PRELOAD": library, "SLOWER": str(slower)}
 
 
-async def count(case: Case, window_s: float, *, library: str, slower: int, out: Path, callgrind: bool) -> float:
-    """Of one run: millions of instructions, or milliseconds of CPU, per second of one call."""
+async def count(
+    case: Case, window_s: float, *, library: str, slower: int, out: Path, callgrind: bool
+) -> tuple[float, float]:
+    """Of one run: millions of instructions, or milliseconds of CPU, per second of one call; and its messages."""
     found = out / f"callgrind.{'probe' if case.bare else 'relay'}.{case.frame_ms}"
     valgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={found}"]
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-        load = Load(case.audio, Samples())
+        samples = Samples()
+        load = Load(case.audio, samples)
         subject = subject_of(
             case,
             await load.listen(None),
@@ -63,8 +66,10 @@ async def count(case: Case, window_s: float, *, library: str, slower: int, out: 
             await asyncio.sleep(_SETTLE_S)
             if callgrind:
                 os.kill(subject.pid, signal.SIGUSR2)
+            samples.recording = True
             before, began = subject.cpu_s(), asyncio.get_running_loop().time()
             await asyncio.sleep(window_s)
+            samples.recording = False
             cpu_s, elapsed = subject.cpu_s() - before, asyncio.get_running_loop().time() - began
             if callgrind:
                 os.kill(subject.pid, signal.SIGUSR2)
@@ -73,15 +78,16 @@ async def count(case: Case, window_s: float, *, library: str, slower: int, out: 
         finally:
             await load.close()
             await subject.stop()
+    call_seconds = elapsed * case.calls
     if not callgrind:
-        return cpu_s * 1000 / elapsed / case.calls
+        return cpu_s * 1000 / call_seconds, samples.messages / call_seconds
     total = re.search(r"^totals: (\d+)", found.read_text(), re.MULTILINE)
-    return int(total[1]) / 1e6 / elapsed / case.calls
+    return int(total[1]) / 1e6 / call_seconds, samples.messages / call_seconds
 
 
 async def run(args: argparse.Namespace) -> None:
     """Relay and probe in turn, as often as asked, and what came of it."""
-    print("| frames | | relay | probe | relay : probe |\n|---|---|--:|--:|--:|")
+    print("| frames | | relay | probe | relay : probe | messages of each |\n|---|---|--:|--:|--:|--:|")
     for frame_ms in args.frame_ms:
         sides = [Case(args.calls, audio=args.audio, frame_ms=frame_ms, bare=bare) for bare in (False, True)]
         for what, times in (("million instructions", args.counted), ("CPU ms", args.timed)):
@@ -100,9 +106,10 @@ async def run(args: argparse.Namespace) -> None:
                 for _ in range(times)
             ]
             if pairs:
-                relay, probe = (median(pair[side] for pair in pairs) for side in (0, 1))
-                ratio = median(one / other for one, other in pairs)
-                print(f"| {frame_ms} ms | {what} | {relay:.2f} | {probe:.2f} | {ratio:.2f} |", flush=True)
+                relay, probe = (median(pair[side][0] for pair in pairs) for side in (0, 1))
+                ratio = median(one / other for (one, _), (other, _) in pairs)
+                messages = " / ".join(f"{median(pair[side][1] for pair in pairs):.0f}" for side in (0, 1))
+                print(f"| {frame_ms} ms | {what} | {relay:.2f} | {probe:.2f} | {ratio:.2f} | {messages} |", flush=True)
 
 
 def main() -> None:

@@ -92,6 +92,31 @@ def test_a_late_loop_needs_more_reserve():
     assert lead.seconds == pytest.approx(FLOOR_S)
 
 
+def test_a_line_whose_own_frames_come_in_bursts_keeps_what_it_began_with():
+    """Two of three bursts meet no mark: the first that did was heard as a hole, with less in reserve than 100 ms."""
+    lead = Lead(FRAME_S)
+    lead.uneven(0.023, 4.0)
+    told([0.03] * 60, lead=lead)
+    assert lead.seconds == START_S
+    told([0.03] * 10, lead=lead, since=64)
+    assert lead.seconds == pytest.approx(FLOOR_S)
+
+
+def test_a_burst_that_comes_later_brings_it_back_at_once():
+    lead = told([0.03] * 30)
+    lead.uneven(0.3, 30.5)
+    assert lead.seconds == START_S
+    told([0.03] * 20, lead=lead, since=31)
+    assert lead.seconds == START_S
+
+
+def test_what_the_floor_has_in_reserve_is_no_unevenness():
+    lead = Lead(FRAME_S)
+    for second in range(30):
+        lead.uneven(0.02, second)
+    assert told([0.03] * 10, lead=lead).seconds == pytest.approx(FLOOR_S)
+
+
 def test_a_lead_that_was_set_is_not_learned():
     lead = told([0.03, 0.5, 0.03, 0.4], lead=Lead(FRAME_S, fixed_s=0.12))
     lead.fired(0.3, 5)

@@ -1,6 +1,7 @@
 """The pacer in virtual time, against a line that plays what it is sent."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 
 import numpy as np
@@ -8,11 +9,13 @@ import pytest
 
 from relay import exotel
 from relay.audio.ambience import AmbienceTrack, Loop
+from relay.audio.convert import AudioFormat, Encoding
 from relay.audio.playout import Playout
 from relay.framing import Framing
 from relay.heard import MARK_GRACE
 from relay.pacer import Pacer
 from relay.records import Quality
+from relay.uplink import Uplink
 from sim import virtual_time
 from sim.network import Network
 from tests.unit.relay.taped_line import TapedLine
@@ -60,7 +63,10 @@ class Desk:
         latency: float = 0.0,
         framing: Framing | None = None,
         network: Network | None = None,
+        caller: bool = False,
     ) -> None:
+        self.network = network or Network()
+        self.caller = caller
         self.endless = Loop(noise(16_000, seed=99), RATE)
         echoed = (lambda name: self.pacer.mark_echoed(name)) if echo else None
         self.line = TapedLine(RATE, echoed, latency=latency, network=network)
@@ -84,6 +90,29 @@ class Desk:
             self.playout.complete(utterance)
         self.pacer.said(utterance, len(sound) // 2)
 
+    async def call(self) -> None:
+        """The caller's frames, 50 a second of the line's clock, on the way that the echoes of marks come, too."""
+        if not self.caller:
+            return
+        uplink = Uplink(AudioFormat(Encoding.PCM, RATE), self.quality)
+        uplink.on_uneven = self.pacer.line_uneven
+        silence, frame_s, arriving = bytes(320), 0.02 / (1 + self.network.drift_ppm / 1e6), asyncio.Queue()
+        loop, calling = asyncio.get_running_loop(), [asyncio.create_task(uplink.run())]
+
+        async def hear() -> None:
+            while True:
+                await uplink.hear(await arriving.get())
+
+        calling.append(asyncio.create_task(hear()))
+        try:
+            for number in itertools.count():
+                await asyncio.sleep(number * frame_s - now())
+                media = exotel.Media(silence, number * 20, number + 1)
+                loop.call_at(self.line.up.arrival(now()), arriving.put_nowait, media)
+        finally:
+            for task in calling:
+                task.cancel()
+
     async def last_words(self) -> None:
         """What a call does before it closes the line."""
         self.playout.complete_all()
@@ -101,9 +130,11 @@ def at_desk(story: Callable[[Desk], Awaitable[None]], **options) -> Desk:
     async def scenario() -> Desk:
         desk = Desk(**options)
         running = asyncio.create_task(desk.pacer.run())
+        calling = asyncio.create_task(desk.call())
         await story(desk)
         assert not running.done(), running.exception()
         running.cancel()
+        calling.cancel()
         return desk
 
     return virtual_time.run(scenario())
