@@ -18,10 +18,8 @@ T = TypeVar("T")
 Mode = Literal["auto", "on", "off"]
 
 _TAPE_SECONDS: Final = LOOK_SECONDS + MOST_DELAY + 0.6  # what was sent ahead of its time, too
-_LOOKS: Final = (
-    (30, 0.06),
-    (40, 1.0),
-)  # up to so many looks, so many seconds between them: before it interrupts itself
+# Up to so many looks, so many seconds between them: at first quickly enough that it does not interrupt itself.
+_LOOKS: Final = ((10, 0.06), (24, 0.12), (30, 1.0))
 _SELDOM_SECONDS: Final = 5.0  # after that, or once an echo is known: it may come, or move
 _UNSETTLED_SECONDS: Final = 0.1  # while an echo is not found where it was
 _TAIL_SECONDS: Final = 0.3  # a room answers a little longer
@@ -163,6 +161,14 @@ class EchoGuard:
                 await self._off_loop(gate.learn, *self._last_second())
         elif self._mode == "auto":  # it was suspected, and is not there
             self._stop()
+            if self._looks >= _LOOKS[-1][0]:
+                self._rest()
+
+    def _rest(self) -> None:
+        """Nothing was found for long: until shortly before the next look nothing is kept."""
+        self._meter.forget()
+        self._played.wipe()
+        self._heard.wipe()
 
     def _last_second(self) -> tuple[pcm.Samples, pcm.Samples]:
         """For a gate that begins: an agent interrupts itself within a third of a second."""

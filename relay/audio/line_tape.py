@@ -15,7 +15,7 @@ class LineTape:
     def __init__(self, rate_hz: int, seconds: float) -> None:
         self._rate_hz = rate_hz
         self._size = round(seconds * rate_hz)
-        self._sound = np.zeros(self._size, dtype=np.int16)
+        self._sound: pcm.Samples | None = None
         self._end = 0  # of what was written, in samples of the clock
         self._waiting: list[tuple[int, bytes]] = []
 
@@ -57,16 +57,16 @@ class LineTape:
     def cut(self, at: int) -> None:
         """From sample `at` on nothing was played after all."""
         self._lay_down()
-        if at < self._end:
+        if at < self._end and self._sound is not None:
             self._put(np.zeros(min(self._end - at, self._size), dtype=np.int16), self._end)
-            self._end = at
+        self._end = min(self._end, at)
 
     def read(self, first: int, count: int) -> pcm.Samples:
         """`count` samples from `first` on; silence where nothing is known."""
         self._lay_down()
         sound = np.zeros(count, dtype=np.int16)
         low, high = max(first, self._end - self._size), min(first + count, self._end)
-        if low < high:
+        if low < high and self._sound is not None:
             # not by np.take, which subtracts the size over and over: `low` counts from the start of the machine
             start, until = low % self._size, low - first
             head = min(high - low, self._size - start)
@@ -74,7 +74,14 @@ class LineTape:
             sound[until + head : high - first] = self._sound[: high - low - head]
         return sound
 
+    def wipe(self) -> None:
+        """Forget it all: nobody is going to read it, and it takes its memory."""
+        self._sound = None
+        self._waiting.clear()
+
     def _put(self, samples: pcm.Samples, end: int) -> None:
+        if self._sound is None:
+            self._sound = np.zeros(self._size, dtype=np.int16)
         start = (end - len(samples)) % self._size
         head = min(len(samples), self._size - start)
         self._sound[start : start + head] = samples[:head]

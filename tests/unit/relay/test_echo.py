@@ -87,6 +87,19 @@ def test_a_tape_is_read_as_fast_on_a_machine_that_has_been_up_for_years():
     assert (tape.read(first + RATE, 2 * RATE) == noise(2 * RATE, 2)).all()
 
 
+def test_a_tape_that_was_wiped_takes_no_memory_and_goes_on_later():
+    tape = LineTape(RATE, 0.1)
+    tape.write(noise(800).tobytes(), 1000)
+    tape.read(1000, 10)
+    tape.wipe()
+    assert tape._sound is None
+    assert not tape.read(1000, 800).any()
+    tape.cut(1700)
+    tape.write(noise(50, 2).tobytes(), 1900)
+    assert not tape.read(1000, 900).any()
+    assert (tape.read(1900, 50) == noise(50, 2)).all()
+
+
 # --- finding it ---
 
 
