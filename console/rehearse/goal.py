@@ -13,6 +13,7 @@ from sim.sound import Pcm
 HANG_UP: Final = "[hang up]"
 _FINISHED_MS: Final = 700.0
 _NOBODY_SPOKE_MS: Final = 6000.0
+_WORDS_LATE_MS: Final = 4000.0
 
 Speak = Callable[[str], Awaitable[Pcm]]
 
@@ -51,7 +52,9 @@ class GoalCaller(Person):
         if self._thinking is not None:
             return self._answer(self._thinking, at_ms, size) if self._thinking.done() else SILENT
         quiet_ms = self._agent_was_quiet_ms(at_ms)
-        finished = quiet_ms is not None and quiet_ms >= _FINISHED_MS
+        # the words of a deployed relay come some seconds after their sound
+        patience_ms = _FINISHED_MS if len(self._words()) > self._told else _WORDS_LATE_MS
+        finished = quiet_ms is not None and quiet_ms >= patience_ms
         if finished or at_ms - self._quiet_since_ms >= _NOBODY_SPOKE_MS:
             self._thinking = asyncio.ensure_future(self._think())
         return SILENT

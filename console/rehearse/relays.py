@@ -3,17 +3,20 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from functions.common.store import Store
+from common import layout
+from common.documents import decode, objects, text
+from functions.common.store import Store, StoreError
 from relay.app import RELAY, create_app
 from relay.settings import Settings
 from sim.serving import serving
 
 RECORD_PATIENCE_S: Final = 15.0
+FOLLOW_S: Final = 1.0
 Fetch = Callable[[str], bytes | None]
 
 
@@ -76,17 +79,37 @@ class DeployedRelay:
     media_url: str
     host: str
     store: Store | None = None
+    _words: dict[str, str] = field(default_factory=dict)
+    _followers: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
 
     def words(self, call_sid: str) -> str:
-        """Not known while the call runs."""
-        return ""
+        """As the relay tells them (docs/live.md): two or three seconds after they were said."""
+        if self.store is not None and call_sid not in self._followers:
+            self._followers[call_sid] = asyncio.ensure_future(self._follow(call_sid, self.store))
+        return self._words.get(call_sid, "")
 
     async def record(self, call_sid: str) -> Mapping[str, Any]:
         """See RelayUnderTest."""
+        if follower := self._followers.pop(call_sid, None):
+            follower.cancel()
+        self._words.pop(call_sid, None)
         store = self.store
         if store is None:
             return {}
-        return await _patiently(lambda: _content(store, f"logs/{call_sid}.json"))
+        return await _patiently(lambda: _content(store, layout.record(call_sid)))
+
+    async def _follow(self, call_sid: str, store: Store) -> None:
+        while True:
+            with suppress(StoreError):  # what can't be read now is read in a second
+                self._words[call_sid] = await asyncio.to_thread(_said_so_far, store, call_sid)
+            await asyncio.sleep(FOLLOW_S)
+
+
+def _said_so_far(store: Store, call_sid: str) -> str:
+    streams = [key for key, _, _ in store.versions(f"{layout.LIVE}{call_sid}/")]
+    documents = [decode(found.body) for found in store.read_all(streams) if found is not None]
+    turns = [turn for document in documents for turn in objects(document, "turns")]
+    return " ".join(text(turn, "text") for turn in turns if text(turn, "speaker") == "agent")
 
 
 def _content(store: Store, key: str) -> bytes | None:

@@ -109,7 +109,8 @@ class Rehearsal:
         sounds = await self._sounds(caller)
 
         def answer(rate_hz: int) -> Caller:
-            made.append(self._caller(caller, rate_hz, sounds, lambda: self.relay.words(call_sid)))
+            words = (lambda: self.relay.words(call_sid)) if caller.listens else _nothing
+            made.append(self._caller(caller, rate_hz, sounds, words))
             return made[-1]
 
         agent = f"/{caller.agent}" if caller.agent else ""
@@ -201,6 +202,10 @@ class Rehearsal:
                 for name in names
             }
         )
+
+
+def _nothing() -> str:
+    return ""
 
 
 def transcript(call: Observed) -> str:

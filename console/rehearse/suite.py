@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from console.rehearse.trigger import Trigger
+from console.rehearse.trigger import Kind, Trigger
 from relay import audio
 from sim.network import Network
 
@@ -151,6 +151,12 @@ class CallerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     goal: Goal | None = None
     max_seconds: float = 120.0
     expect: Expect = Expect()
+
+    @property
+    def listens(self) -> bool:
+        """What this caller does depends on the agent's words, which then have to be known while the call runs."""
+        says = (step.trigger.kind is Kind.AGENT_SAYS for step in (*self.steps, *self.reactions))
+        return self.goal is not None or any(says)
 
 
 class SuiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

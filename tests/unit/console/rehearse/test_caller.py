@@ -1,11 +1,14 @@
 """A written caller, frame by frame: when its lines begin and end, and which of the agent's words it reacts to."""
 
+import asyncio
+
 import numpy as np
 import pytest
 
 from console.rehearse.caller import RehearsedCaller
+from console.rehearse.goal import GoalCaller
 from console.rehearse.person import Room
-from console.rehearse.suite import Line, Step
+from console.rehearse.suite import Goal, Line, Step
 
 FRAME = 160
 QUIET = np.zeros(FRAME, np.int16)
@@ -41,3 +44,41 @@ def test_what_the_agent_had_said_before_a_line_is_no_answer_to_it():
     assert not any(call.frame().hang_up for _ in range(5))
     call.agent += " Well then, goodbye."
     assert call.frame().hang_up
+
+
+class Answers:
+    """A model that says the same each time, at once."""
+
+    tokens = 0
+
+    def __init__(self):
+        self.asked = []
+
+    async def say(self, messages):
+        self.asked.append(messages[-1].content)
+        return "Yes."
+
+
+LOUD = np.full(FRAME, 9000, np.int16)
+
+
+@pytest.mark.parametrize(("words_after_ms", "thinks_after_ms"), [(0, 700), (2000, 2000), (9000, 4000)])
+async def test_a_model_waits_for_words_that_come_after_their_sound_but_not_for_ever(words_after_ms, thinks_after_ms):
+    """A deployed relay tells the words some seconds later."""
+    words, model = [""], Answers()
+
+    async def speak(text):
+        return LINE
+
+    caller = GoalCaller(Goal(wants="the hours"), model, speak, 8000, lambda: words[0], Room(Line(), None))
+    for at_ms in range(0, 1000, 20):
+        caller.frame(at_ms, LOUD, FRAME)
+    last_sound_ms, at_ms = 980, 1000
+    while not model.asked:
+        if at_ms - last_sound_ms >= words_after_ms:
+            words[0] = "From nine to five."
+        caller.frame(at_ms, QUIET, FRAME)
+        await asyncio.sleep(0)
+        at_ms += 20
+    assert model.asked == ["From nine to five." if words_after_ms < thinks_after_ms + 1 else "(silence)"]
+    assert 0 <= at_ms - 20 - last_sound_ms - thinks_after_ms <= 40
