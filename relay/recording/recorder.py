@@ -1,6 +1,6 @@
 """One stream's recording: takes what came and what was sent, places it, and has it written and uploaded in pieces.
 
-The event loop does the arithmetic and keeps half a second of sound; encoding and files are another thread's work.
+The event loop does the arithmetic and keeps less than half a second of sound; encoding and files are another thread's work.
 Nothing in here may raise into a call, or make it wait.
 """
 
@@ -20,7 +20,8 @@ from relay.recording.uploads import StreamUploads
 
 RecordMode = Literal["off", "both", "agent"]
 
-_BATCH_S: Final = 0.5
+_BATCH_S: Final = 0.4
+_SILENT_S: Final = 1.0
 _HOLD_S: Final = 1.5  # so long what is in a piece may still be moved
 _DOUBT_S: Final = 6.0  # … and so long while the network stands still, or has just done so
 _KEY_BEFORE_S: Final = 0.3  # a key that is heard in the caller's sound is heard before its event comes, and after
@@ -81,13 +82,12 @@ class Recorder:
     def caller(self, sound: bytes, missing: int, now: float) -> None:
         """A frame of the caller's, as it came; `missing`: samples known to have been lost before it."""
         try:
-            at, end = now - self._began_at, self._caller.end
+            at = now - self._began_at
             first, shift = self._caller.arrived(len(sound) // SAMPLE_BYTES, missing, at)
-            if self._channels == 2:
-                if shift is not None:
-                    self._move(0, shift, end)
-                if at >= self._caller_silent_until and not self._pauses:
-                    self._add(0, first, sound)
+            if shift is not None and self._channels == 2:
+                self._move(0, shift)
+            if at >= self._caller_silent_until and not self._pauses and self._channels == 2:
+                self._add(0, first, sound)
             if at >= self._next_look:
                 self._look(at)
         except Exception as error:  # noqa: BLE001 - the call goes on, whatever becomes of its recording
@@ -96,12 +96,12 @@ class Recorder:
     def heard(self, sound: bytes, starts_at: float) -> None:
         """A frame was sent that the line begins to play at `starts_at` by its clock."""
         try:
-            first = self._heard.sent(len(sound) // SAMPLE_BYTES, starts_at - self._began_at, self._late_s)
+            at = starts_at - self._began_at
+            first = self._heard.sent(len(sound) // SAMPLE_BYTES, at, self._late_s)
             if not self._pauses:
                 self._add(self._right, first, sound)
-            at = self._loop.time() - self._began_at
-            if at >= self._next_look:
-                self._look(at)
+            if at >= self._next_look + _SILENT_S:  # the caller's frames, which look otherwise, do not come
+                self._look(self._at)
         except Exception as error:  # noqa: BLE001 - as above
             self._broke(error)
 
@@ -113,14 +113,14 @@ class Recorder:
     def echoed(self, delay_s: float, moved_s: float, way_s: float, lead_s: float) -> None:
         """As HeardPlace.echoed; `lead_s`: what the line holds ahead of real time."""
         try:
-            at, end, paused_at = self._at, self._heard.end, self._caller.paused_at
+            at, paused_at = self._at, self._caller.paused_at
             stood_still = self._channels == 2 and paused_at is not None and at - paused_at < 3 * _DOUBT_S
             dry_at = paused_at + lead_s if stood_still and paused_at is not None else None
             shift, in_doubt = self._heard.echoed(delay_s, moved_s, way_s, at, self._late_s, dry_at)
             if in_doubt:
                 self._in_doubt_until = at + _DOUBT_S
             if shift is not None:
-                self._move(self._right, shift, end)
+                self._move(self._right, shift)
         except Exception as error:  # noqa: BLE001 - as above
             self._broke(error)
 
@@ -213,7 +213,7 @@ class Recorder:
 
     @property
     def _late_s(self) -> float:
-        return self._caller.late_s if self._channels == 2 else 0.0
+        return self._caller.late_s if self._right else 0.0
 
     def _place(self, at: float) -> int:
         return round((at - self._late_s) * self._rate_hz)
@@ -227,18 +227,17 @@ class Recorder:
         self._batches[channel].append(sound)
         self._ends[channel] = first + len(sound) // SAMPLE_BYTES
 
-    def _flush(self, channel: int) -> None:
-        batch, first = self._batches[channel], self._firsts[channel]
-        self._firsts[channel] = self._ends[channel]
-        if not batch:
-            return
-        self._batches[channel] = []
-        if not self._write(self._sheets.write, channel, first, batch):
-            self._uploads.missing.add(_ms(first / self._rate_hz), _ms(self._ends[channel] / self._rate_hz), "disk")
+    def _flush(self, *channels: int) -> None:
+        batches = [(one, self._firsts[one], self._batches[one]) for one in channels if self._batches[one]]
+        for channel in channels:
+            self._firsts[channel], self._batches[channel] = self._ends[channel], []
+        if batches and not self._write(self._sheets.write, batches):
+            for channel, first, _ in batches:
+                self._uploads.missing.add(_ms(first / self._rate_hz), _ms(self._ends[channel] / self._rate_hz), "disk")
 
-    def _move(self, channel: int, shift: Shift, end: int) -> None:
+    def _move(self, channel: int, shift: Shift) -> None:
         self._flush(channel)
-        self._write(self._sheets.shift, channel, shift.first, end, shift.by)
+        self._write(self._sheets.shift, channel, shift.first, shift.end, shift.by)
 
     def _wipe(self, channel: int, first: int, end: int) -> None:
         if max(0, first) < end:
@@ -256,10 +255,9 @@ class Recorder:
         return True
 
     def _look(self, at: float) -> None:
-        """Every half second: write what was gathered, and finish pieces in which nothing will change any more."""
+        """Now and then: write what was gathered, and finish pieces in which nothing will change any more."""
         self._next_look = at + _BATCH_S
-        self._flush(0)
-        self._flush(self._right)
+        self._flush(*range(self._channels))
         last_at = self._caller.last_at
         if self._channels == 2 and last_at is not None and at - last_at > PAUSE_S:
             self._in_doubt_until = at + _DOUBT_S

@@ -6,7 +6,7 @@ where nobody wrote: sound can still be moved, and what must not be kept can be w
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import BinaryIO, Final
 
@@ -29,9 +29,10 @@ class Sheets:
         self._files: dict[int, BinaryIO] = {}
         self.lost: dict[int, str] = {}
 
-    def write(self, channel: int, first: int, sound: Sequence[bytes]) -> None:
-        """`sound` (pcm) begins at sample `first`."""
-        self._put(channel, first, pcm.ulaw_encode(pcm.samples(b"".join(sound))))
+    def write(self, batches: Iterable[tuple[int, int, Sequence[bytes]]]) -> None:
+        """(channel, first sample, sound as pcm) of each."""
+        for channel, first, sound in batches:
+            self._put(channel, first, pcm.ulaw_encode(pcm.samples(b"".join(sound))))
 
     def silence(self, channel: int, first: int, end: int) -> None:
         """Nothing is kept of these samples."""
