@@ -18,7 +18,7 @@ from console.calls.index import Index
 from console.calls.refresh import Refresh
 from console.calls.search import Filter, Order, choices, count, page
 from console.calls.sending import FORMATS
-from console.calls.sound import SUFFIXES, Sounds, waveform
+from console.calls.sound import SUFFIXES, Sounds, is_unfinished, waveform
 from console.calls.source import Source
 from console.calls.trends import trends
 from console.calls.view import sound_offset_ms, view
@@ -155,10 +155,9 @@ class Explorer:
         if path is None:
             return web.json_response({"channels": []})
         found = await asyncio.to_thread(waveform, path)
-        found["offset_ms"] = 0.0
-        if path.suffix == ".mp3":
-            call = await asyncio.to_thread(view, self.source, _call_sid(request), numbers=True)
-            found["offset_ms"] = sound_offset_ms(call["record"]) if call else 0.0
+        call = await asyncio.to_thread(view, self.source, _call_sid(request), numbers=True)
+        found["offset_ms"] = sound_offset_ms(call["record"], path.suffix) if call else 0.0
+        found["so_far"] = is_unfinished(path)
         return web.json_response(found)
 
     async def _sound(self, request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,7 @@
-"""The sound of a call: `audio/{call_sid}.mp3` as the vendor gave it, or the softphone's WAV beside it."""
+"""The sound of a call: our own recording, or the softphone's, as `audio/{call_sid}.wav`; else the vendor's MP3.
+
+Of a call that is still going on, or was just over, there are only pieces of a recording: they are laid together here.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +11,10 @@ import numpy as np
 import soundfile
 
 from console.calls.source import Source
+from functions.webhook.joining import so_far
 
 SUFFIXES = {".wav": "audio/wav", ".mp3": "audio/mpeg"}
+_SO_FAR = "recording-so-far-"
 COLUMNS = 1200
 """Width of a waveform: about two columns for each pixel that a laptop gives it."""
 COLUMNS_A_SECOND, MOST_COLUMNS = 4, 9600
@@ -38,7 +43,27 @@ class Sounds:
             if body := self.source.read(key):
                 path.write_bytes(body)
                 return path
-        return None
+        return self._so_far(call_sid)
+
+    def _so_far(self, call_sid: str) -> Path | None:
+        found = so_far(call_sid, self.source.store)
+        if found is None:
+            return None
+        number, parts = found
+        path = self.cache / f"{_SO_FAR}{call_sid}-{number}.wav"
+        if not path.exists():
+            for older in self.cache.glob(f"{_SO_FAR}{call_sid}-*.wav"):
+                older.unlink(missing_ok=True)
+            unfinished = path.with_suffix(".part")
+            with unfinished.open("wb") as file:
+                file.writelines(parts)
+            unfinished.replace(path)
+        return path
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether it is what there was of a recording when it was asked for."""
+    return path.name.startswith(_SO_FAR)
 
 
 def waveform(path: Path) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """Everything that happened in a call, in the order of time: words, tools, agents, transfer, events and webhooks."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from common.documents import Document, number, objects, text
+from common.documents import Document, mapping, number, objects, text
 from common.times import to_unix
 from console.calls.heard import heard_words, meant_by, pace
 from console.calls.raw import RawPiece, tool_calls
@@ -11,11 +12,13 @@ from console.calls.rows import answer_times
 from console.records.cause import failovers
 from console.words import counted, named
 
+_A_NOTICE_MS = 1000
 _ENDED_DIALS = {"answered", "busy", "no_answer", "failed"}
 
 
 def timeline(record: Document, pieces: list[RawPiece]) -> list[dict[str, Any]]:
-    """Items for the page, each with `at_ms` since the call's start and a `kind`: turn, tool, agent, transfer, event.
+    """Items for the page, each with `at_ms` since the call's start and a `kind`: turn, tool, agent, transfer, recording
+    or event.
 
     What has no time of its own, a tool call in a transcript without times for instance, stands at 0.
     """
@@ -25,6 +28,7 @@ def timeline(record: Document, pieces: list[RawPiece]) -> list[dict[str, Any]]:
         *({"kind": "tool", **tool, "at_ms": tool["at_ms"] or 0} for tool in tool_calls(pieces, began)),
         *_agents(record, began),
         *_of_pieces(pieces, began),
+        *_recording(record),
     ]
     return sorted(items, key=lambda item: item["at_ms"])
 
@@ -69,6 +73,31 @@ def _agents(record: Document, began: float | None) -> list[dict[str, Any]]:
         _told("agent", _ms(to_unix(text(agent, "started_at")), began), sentence, "bad")
         for agent, sentence in zip(objects(record, "agents")[1:], failovers(record), strict=False)
     ]
+
+
+_PAUSED_BY = {"agent": "the agent asked for it", "keys": "the caller pressed keys"}
+
+
+def _recording(record: Document) -> Iterator[dict[str, Any]]:
+    """Where the caller's side begins after a notice, and what is not in it: on purpose, or lost."""
+    recording = mapping(record, "recording")
+    since = number(recording, "caller_from_ms")
+    if since is not None and since >= _A_NOTICE_MS:
+        yield _told("recording", round(since), "The caller is recorded from here on.", "")
+    for kind in ("paused", "masked", "missing"):
+        for span in objects(recording, kind):
+            at, seconds = number(span, "from_ms") or 0.0, _seconds(span)
+            why = text(span, "why")
+            said = {
+                "paused": f"The recording was paused for {seconds}: {_PAUSED_BY.get(why, why)}.",
+                "masked": "A key was pressed: its tone is not in the recording.",
+                "missing": f"{seconds} of the recording are missing: {why}.",
+            }
+            yield _told("recording", round(at), said[kind], "bad" if kind == "missing" else "")
+
+
+def _seconds(span: Document) -> str:
+    return f"{((number(span, 'to_ms') or 0.0) - (number(span, 'from_ms') or 0.0)) / 1000:.1f} s"
 
 
 def _of_pieces(pieces: list[RawPiece], began: float | None) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from common import layout
-from common.documents import Document, decode, number, objects, text
+from common.documents import Document, decode, mapping, number, objects, text
 from common.layout import is_id
 from common.live import without_places
 from common.times import to_unix
@@ -63,8 +63,11 @@ def _has_only_begun(pieces: list[RawPiece]) -> bool:
     return "call.started" in kinds and "call.ended" not in kinds
 
 
-def sound_offset_ms(record: Document) -> float:
-    """How far into the call the vendor's recording begins: with the first conversation, not with the stream."""
+def sound_offset_ms(record: Document, suffix: str) -> float:
+    """How far into the call its sound begins: ours with a stream, a vendor's (`.mp3`) with the first conversation."""
+    if suffix != ".mp3":
+        files = objects(mapping(record, "recording"), "files")
+        return number(files[0], "offset_ms") or 0.0 if files else 0.0
     began, talked = to_unix(text(record, "started_at")), to_unix(text(next(iter(_agents(record)), {}), "started_at"))
     return 0.0 if began is None or talked is None else max(0.0, (talked - began) * 1000)
 

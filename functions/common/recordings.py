@@ -49,11 +49,17 @@ def recording_of(pieces: Pieces, streams: list[Stream]) -> Document | None:
         for kind, found in spans.items():
             found += shifted(objects(said, kind), offsets.get(stream_sid, 0))
     first = next(iter(told.values()), {}) or joined[0]
+    begins = [
+        round(since) + offsets.get(stream_sid, 0)
+        for stream_sid, said in told.items()
+        if (since := number(said, "caller_from_ms")) is not None
+    ]
     return {
         "file": files[0]["key"] if files else None,
         "files": files,
         "channels": first.get("channels"),
         "rate_hz": first.get("rate_hz"),
+        "caller_from_ms": min(begins, default=None),
         "duration_ms": max(
             [duration_ms(said) or 0 for said in told.values()] + [duration_ms(one) or 0 for one in joined]
         ),

@@ -62,6 +62,17 @@ def join(call_sid: str, store: Store, now: float, after_s: float, *, anyhow: boo
     return True
 
 
+def so_far(call_sid: str, store: Store) -> tuple[int, Iterator[bytes]] | None:
+    """What there is of a recording that is not joined yet, as a file: the number of pieces, and its bytes; or None."""
+    kept = _listed(call_sid, store)
+    if not kept:
+        return None
+    pieces = gather(store, call_sid)
+    rate_hz, channels = _format(kept, store)
+    takes = _takes(kept, streams_of(pieces), pieces, rate_hz)
+    return sum(map(len, kept.values())), _Sound(takes, rate_hz, channels, store).parts()
+
+
 def _over(streams: list[Stream], pieces: Pieces, kept: dict[str, dict[int, str]], silent_since: float) -> bool:
     told = told_of(pieces)
     known = {stream.stream_sid for stream in streams}

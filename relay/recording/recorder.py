@@ -1,6 +1,6 @@
 """One stream's recording: takes what came and what was sent, places it, and has it written and uploaded in pieces.
 
-The event loop does the arithmetic and keeps less than half a second of sound; encoding and files are another thread's work.
+The event loop does the arithmetic and keeps less than half a second of sound; another thread encodes and writes it.
 Nothing in here may raise into a call, or make it wait.
 """
 

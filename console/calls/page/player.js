@@ -76,7 +76,8 @@ export class Player {
     const sides = sound.channels.length > 1 ? "Above: the caller. Below: the agent. Click to play from there." : "";
     const without = sound.problem ?? "No sound of this call is kept: this is drawn from the times of the turns.";
     const cuts = this.#interruptions.length ? " Red: the caller cut in." : "";
-    byId("sound-note").textContent = `${this.#heard ? sides || "Click to play from there." : without}${cuts}`;
+    const soFar = sound.so_far ? " So far: more of it may come, load the page again." : "";
+    byId("sound-note").textContent = `${this.#heard ? sides || "Click to play from there." : without}${cuts}${soFar}`;
     if (!this.#heard) return;
     this.#audio.src = `api/${path}/sound`;
     if (this.#wantedS !== null) this.seek(this.#wantedS, true);

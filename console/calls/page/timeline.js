@@ -9,7 +9,7 @@ import { speakerName } from "./words.js";
 
 const SLOW_MS = 3000;
 /** @type {Record<string, string>} */
-const KINDS = { agent: "Agent", transfer: "Transfer", event: "Event" };
+const KINDS = { agent: "Agent", transfer: "Transfer", recording: "Recording", event: "Event" };
 
 export class Timeline {
   #list = byId("timeline");

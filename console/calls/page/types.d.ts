@@ -135,7 +135,7 @@ export interface ToolItem {
 }
 
 export interface ToldItem {
-  kind: "agent" | "transfer" | "event";
+  kind: "agent" | "transfer" | "recording" | "event";
   at_ms: number;
   text: string;
   tone: "" | "good" | "bad";
@@ -199,5 +199,7 @@ export interface Sound {
   channels: number[][];
   duration_s?: number;
   offset_ms?: number;
+  /** What there was of a recording that may go on. */
+  so_far?: boolean;
   problem?: string;
 }

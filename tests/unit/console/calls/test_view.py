@@ -10,17 +10,21 @@ import numpy as np
 import pytest
 
 from common.masking import mask_text
+from common.recording import head
 from console.calls.export import comma_separated, json_lines
 from console.calls.heard import USUAL_MS_A_LETTER, HeardWords, heard_words, pace
 from console.calls.rows import row_of
 from console.calls.search import Filter
 from console.calls.sending import FORMATS
-from console.calls.sound import COLUMNS, Sounds, waveform
-from console.calls.source import open_source
+from console.calls.sound import COLUMNS, Sounds, is_unfinished, waveform
+from console.calls.source import Source, open_source
+from console.calls.timeline import timeline
 from console.calls.view import sound_offset_ms, view
 from console.records.masking import mask_all
+from functions.common.store.folder import FolderStore
 from sim.speech import write_wav
 from tests.support.many_calls import records
+from tests.support.memory_store import MemoryStore
 
 SENTENCE = "We have three clinics in the city and the first one is near the station."
 
@@ -175,8 +179,63 @@ def test_the_vendors_recording_begins_with_the_conversation():
         "started_at": "2026-11-22T13:59:00.000Z",
         "agents": [{"started_at": "2026-11-22T13:59:00.250Z"}],
     }
-    assert sound_offset_ms(record) == 250
-    assert sound_offset_ms({}) == 0
+    assert sound_offset_ms(record, ".mp3") == 250
+    assert sound_offset_ms({}, ".mp3") == 0
+
+
+def test_a_recording_of_our_own_begins_with_its_stream():
+    agents = [{"started_at": "2026-11-22T13:59:00.250Z"}]
+    files = [{"key": "audio/a.wav", "offset_ms": 1500}, {"key": "audio/a-2.wav", "offset_ms": 90_000}]
+    record = {"started_at": "2026-11-22T13:59:00.000Z", "agents": agents, "recording": {"files": files}}
+    assert sound_offset_ms(record, ".wav") == 1500
+    assert sound_offset_ms({**record, "recording": None}, ".wav") == 0
+
+
+def test_what_is_not_in_a_recording_stands_in_the_timeline():
+    recording = {
+        "caller_from_ms": 12_600,
+        "paused": [
+            {"from_ms": 20_000, "to_ms": 31_500, "why": "agent"},
+            {"from_ms": 40_000, "to_ms": 42_000, "why": "keys"},
+        ],
+        "masked": [{"from_ms": 50_000, "to_ms": 50_600, "why": "key"}],
+        "missing": [{"from_ms": 56_000, "to_ms": 64_000, "why": "HTTP 503"}],
+    }
+    items = timeline({"started_at": "2026-11-22T13:59:00.000Z", "recording": recording}, [])
+    assert [(item["kind"], item["at_ms"], item["text"], item["tone"]) for item in items] == [
+        ("recording", 12_600, "The caller is recorded from here on.", ""),
+        ("recording", 20_000, "The recording was paused for 11.5 s: the agent asked for it.", ""),
+        ("recording", 40_000, "The recording was paused for 2.0 s: the caller pressed keys.", ""),
+        ("recording", 50_000, "A key was pressed: its tone is not in the recording.", ""),
+        ("recording", 56_000, "8.0 s of the recording are missing: HTTP 503.", "bad"),
+    ]
+    assert timeline({"recording": {"caller_from_ms": 40}}, []) == []
+
+
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_a_running_calls_pieces_are_played_as_far_as_they_go(tmp_path, kind):
+    """And once the recording was joined, that is played instead."""
+    store, cache = MemoryStore(), tmp_path / "cache"
+    cache.mkdir()
+    if kind == "folder":
+        store = FolderStore(tmp_path / "store")
+    source = Source("store", store, tmp_path / "store" if kind == "folder" else None)
+    sounds = Sounds(source, cache)
+    assert sounds.file("call") is None
+    for number in range(2):
+        piece = head(8000, 2, 64_000) + bytes([0x80 + number, 0xFF]) * 64_000
+        store.create(f"recordings/call/stream/{number:05}.wav", piece)
+        found = sounds.file("call")
+        assert is_unfinished(found)
+        assert waveform(found)["duration_s"] == 8 * (number + 1)
+    assert [one.name for one in cache.iterdir()] == [found.name]  # the shorter one has gone
+    left, right = waveform(found)["channels"]
+    assert min(left) > 0.9
+    assert max(right) == 0
+    store.create("audio/call.wav", head(8000, 2, 8000) + bytes([0xFF]) * 16_000)
+    joined = sounds.file("call")
+    assert not is_unfinished(joined)
+    assert waveform(joined)["duration_s"] == 1
 
 
 def test_a_waveform_has_a_side_for_each_voice(tmp_path):
