@@ -33,9 +33,9 @@ test: $(VENV)/.installed-dev .cache/contract/bin/python ## everything that can b
 .PHONY: lock
 lock: ## pin what requirements/*.in ask for, with hashes, and the image's base; all parts with the versions that the tests run with
 	$(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv
-	for name in dev relay functions-aws functions-gcp tools demo console tracing supply fuzz mutants contract pipecat; do \
+	for name in dev relay functions-aws functions-gcp tools demo console tracing supply fuzz mutants contract pipecat litellm; do \
 	  .cache/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    $$(test $$name = dev -o $$name = contract -o $$name = pipecat || echo "--constraints requirements/dev.txt") requirements/$$name.in -o requirements/$$name.txt; done
+	    $$(test $$name = dev -o $$name = contract -o $$name = pipecat -o $$name = litellm || echo "--constraints requirements/dev.txt") requirements/$$name.in -o requirements/$$name.txt; done
 	$(PYTHON) scripts/base_image.py
 
 -include make/*.mk

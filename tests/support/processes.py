@@ -30,14 +30,14 @@ def listening(port: int) -> bool:
 
 @contextmanager
 def server(
-    command: Sequence[str], port: int, environment: Mapping[str, str], folder: Path = ROOT
+    command: Sequence[str], port: int, environment: Mapping[str, str], folder: Path = ROOT, *, within_s: float = 30.0
 ) -> Iterator["Served"]:
     """`command` as a process until it listens on `port`; ended afterwards. Its output is in `Served.output`."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, env=dict(environment), cwd=folder, stdout=output, stderr=subprocess.STDOUT)
         served = Served(process, port, output)
         try:
-            wait_for(lambda: served.up(), f"{command} to listen on {port}:\n{served.output()}")
+            wait_for(lambda: served.up(), f"{command} to listen on {port}:\n{served.output()}", within_s)
             yield served
         finally:
             process.terminate()
