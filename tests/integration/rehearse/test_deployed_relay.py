@@ -23,6 +23,14 @@ ended_by = "caller"
 """
 
 
+class Asked(DeployedRelay):
+    asked = False
+
+    def words(self, call_sid):
+        self.asked = True
+        return super().words(call_sid)
+
+
 def rehearse(folder, when):
     suite = folder / "suite"
     suite.mkdir()
@@ -32,7 +40,7 @@ def rehearse(folder, when):
 
     async def whole():
         async with in_process(scenario("greeting_goodbye"), folder / "data") as world:
-            relay = DeployedRelay(world.media_url, "elsewhere", open_store(f"file:{folder / 'data'}"))
+            relay = Asked(world.media_url, "elsewhere", open_store(f"file:{folder / 'data'}"))
             rehearsal = Rehearsal(found, relay, Voices(found, folder / "voices"))
             await rehearsal.play(times=1, parallel=1, limits=Limits(1, 10), on_played=played.append)
             return relay
@@ -45,13 +53,14 @@ def test_a_caller_reacts_to_words_that_the_relay_has_told(tmp_path):
     played, relay = rehearse(tmp_path, "agent says ~ [Hh]ow (can|may)")
     assert played.passed, played.findings
     assert 2 < played.observed.duration_s < 30
+    assert relay.asked
     assert relay._followers == {}, "nobody is followed once the call is over"
 
 
 def test_a_caller_who_needs_no_words_asks_the_store_for_none(tmp_path):
     played, relay = rehearse(tmp_path, "agent finished 500 ms")
     assert played.passed, played.findings
-    assert relay._words == {}
+    assert not relay.asked
 
 
 @virtual
