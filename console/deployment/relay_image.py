@@ -8,13 +8,19 @@ from pathlib import Path
 from console.deployment.steps import ROOT
 
 DOCKERFILE = "relay/Dockerfile"
-# What .dockerignore lets through, and relay/Dockerfile copies.
-CONTENT = ("common", "relay", "requirements/relay.txt", "scripts/image_root.py")
+
+
+def content(dockerfile: str) -> list[str]:
+    """What the Dockerfile copies out of the repository: files and folders, relative to its root."""
+    copies = [
+        line.split()[1:] for line in dockerfile.splitlines() if line.startswith("COPY ") and "--from=" not in line
+    ]
+    return sorted({word for words in copies for word in words[:-1] if not word.startswith("--")})
 
 
 def files(root: Path = ROOT) -> Iterator[Path]:
     """Every file of the build, relative to `root`, in an order that does not depend on the machine."""
-    for part in CONTENT:
+    for part in content((root / DOCKERFILE).read_text(encoding="utf-8")):
         path = root / part
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file() and "__pycache__" not in file.parts and file.suffix != ".pyc":

@@ -18,6 +18,7 @@ import jsonschema
 import pytest
 import yaml
 
+from console.deployment import relay_image
 from sim.applets import Connect
 from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, FakeExotel
@@ -53,7 +54,7 @@ def test_an_image_is_built_from_what_its_dockerfile_copies(part):
     own = dockerfile.with_name("Dockerfile.dockerignore")
     ignore = (own if own.exists() else ROOT / ".dockerignore").read_text()
     let_in = {line.removeprefix("!") for line in ignore.splitlines() if line.startswith("!")}
-    copied = re.findall(r"^COPY (?!--from)(\S+) ", dockerfile.read_text(), re.MULTILINE)
+    copied = relay_image.content(dockerfile.read_text())
     assert copied
     for source in copied:
         assert (ROOT / source).exists(), source

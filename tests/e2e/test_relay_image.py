@@ -51,6 +51,8 @@ programs = {path.name for path in seen if path.is_file() and os.access(path, os.
 bill = (root / "usr/share/sbom/relay.cdx.json").read_text()
 certificates = ssl.create_default_context().get_ca_certs() or os.listdir(ssl.get_default_verify_paths().capath)
 found = {"uid": os.getuid(), "files": files, "programs": sorted(programs), "certificates": len(certificates)}
+from examples.bots.echo import EchoBot
+found["bot"] = EchoBot.__name__
 print(json.dumps({**found, "bill": json.loads(bill)}))
 """
     found = json.loads(engine().output(image, "python", "-c", inside, options=FARGATE))
@@ -59,7 +61,8 @@ print(json.dumps({**found, "bill": json.loads(bill)}))
     assert found["certificates"] > 50
     _check_bill(found["bill"])
     assert "relay/__main__.py" in found["files"]
-    assert all(name.startswith(("relay/", "common/")) for name in found["files"])
+    assert found["bot"] == "EchoBot", "what the documentation names by its module can be loaded"
+    assert all(name.startswith(("relay/", "common/", "examples/")) for name in found["files"])
 
 
 def _check_bill(bill: dict) -> None:

@@ -57,6 +57,12 @@ def test_an_answer_without_a_digest_changes_nothing(
     assert file.read_text() == text
 
 
+def test_what_goes_into_the_image_is_what_the_dockerfile_copies():
+    """A second source on a COPY line was once left out: a builder elsewhere then had no such file."""
+    lines = "COPY a b/c.txt /tmp/", "COPY --chown=1:1 d d", "COPY --from=content /image /", "RUN cp e f"
+    assert relay_image.content("\n".join(lines)) == ["a", "b/c.txt", "d"]
+
+
 def test_a_newer_base_or_package_makes_another_tag(tmp_path: Path):
     """A redeploy after `make lock` must not say "there already": the fixes of the base would never arrive."""
 
