@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -11,8 +11,8 @@ from common.credentials import BasicAuth
 from common.elevenlabs import REST_HOSTS
 from common.env import Env, SettingError
 from common.proxy import check as check_proxies
+from common.setting import Setting, boolean, choice, custom, integer, key, number, read, secret, settings_of, text
 from relay.exotel import FRAME_UNIT, MAX_PAYLOAD
-from relay.setting import KEY, Setting, boolean, choice, custom, integer, key, number, secret, text
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 _FRAME_STEP_MS: Final = 20  # FRAME_UNIT at 8 kHz, and whole units at the other rates
@@ -21,7 +21,7 @@ _BASES: Final = ("https://", "http://", "wss://", "ws://")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Each field is a setting, declared once (relay.setting); docs/configuration.md is made from these, in order."""
+    """Each field is a setting, declared once (common.setting); docs/configuration.md is made from these, in order."""
 
     elevenlabs_agent_id: str = text("ELEVENLABS_AGENT_ID", about="the agent that takes the calls; or `AGENTS_FILE`")
     elevenlabs_api_key: str = key(
@@ -231,8 +231,7 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Raises SettingError for the first variable that is wrong."""
         env = Env(environ)
-        read = {one.name: one.metadata[KEY].read(env) for one in fields(cls) if KEY in one.metadata}
-        settings = cls(environ=dict(environ), **read)
+        settings = cls(environ=dict(environ), **read(cls, env))
         settings._check()
         check_proxies(environ)
         return settings
@@ -265,8 +264,7 @@ class Settings:
 
 def declared() -> list[Setting]:
     """All settings that somebody may set, in the order of the documentation."""
-    found: list[Setting] = [one.metadata[KEY] for one in fields(Settings) if KEY in one.metadata]
-    return [one for one in found if not one.internal]
+    return settings_of(Settings)
 
 
 def _is_loopback(host: str) -> bool:

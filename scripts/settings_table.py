@@ -1,38 +1,61 @@
-"""`python -m scripts.settings_table`: write the table of docs/configuration.md from the settings' declarations."""
+"""`python -m scripts.settings_table`: write the tables of docs/ from the settings' declarations."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from common.setting import Setting, settings_of
+from functions.common.settings import SharedSettings
+from functions.transfer.settings import ConnectFields
+from functions.transfer.settings import Settings as TransferSettings
+from functions.webhook.settings import Settings as WebhookSettings
 from relay.settings import declared
 
-PAGE: Final = Path(__file__).parent.parent / "docs" / "configuration.md"
-HEAD: Final = "### Relay\n\n| Variable | Default | What |\n|---|---|---|\n"
+DOCS: Final = Path(__file__).parent.parent / "docs"
 PROXIES: Final = (
     "| `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | | the way out, for agents' sockets as for requests, and "
     "for the functions too; lower case works as well. This machine and link-local addresses are never "
     "asked through it |"
 )
 """Not the relay's alone, and read by libraries as well."""
+STAR: Final = "\\*"
+FUNCTIONS: Final[dict[str, Sequence[Setting]]] = {
+    "Both functions": settings_of(SharedSettings),
+    "webhook": settings_of(WebhookSettings, inherited=False),
+    "transfer": [*settings_of(TransferSettings, inherited=False), *settings_of(ConnectFields)],
+}
+TABLES: Final[dict[tuple[str, str], list[str]]] = {
+    ("configuration.md", "### Relay\n\n| Variable | Default | What |\n|---|---|---|\n"): [
+        *(setting.row() for setting in declared()),
+        PROXIES,
+    ],
+    **{
+        ("functions.md", f"### {name}\n\n| Name | Default | What |\n|---|---|---|\n"): [
+            setting.row(STAR) for setting in settings
+        ]
+        for name, settings in FUNCTIONS.items()
+    },
+}
+"""Page and what stands above a table → its rows."""
 
 
-def table() -> str:
-    """The rows."""
-    return "\n".join([*(setting.row() for setting in declared()), PROXIES]) + "\n"
-
-
-def renewed(text: str) -> str:
-    """The page's text with the table as it should be. Raises ValueError when there is no table."""
-    before, head, rest = text.partition(HEAD)
-    if not head:
-        raise ValueError("docs/configuration.md has no table of the relay's settings")
-    _, _, after = rest.partition("\n\n")
-    return before + head + table() + "\n" + after
+def renewed(page: str) -> str:
+    """The text of a page of docs/ with its tables as they should be. Raises ValueError when one is not there."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    for (where, head), rows in TABLES.items():
+        if where == page:
+            before, found, rest = text.partition(head)
+            if not found:
+                raise ValueError(f"docs/{page} has no table of settings under {head.splitlines()[0]!r}")
+            text = before + head + "\n".join(rows) + "\n\n" + rest.partition("\n\n")[2]
+    return text
 
 
 def main() -> int:
-    """Rewrites the page in place."""
-    PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    """Rewrites the pages in place."""
+    for page in sorted({where for where, _ in TABLES}):
+        (DOCS / page).write_text(renewed(page), encoding="utf-8")
     return 0
 
 

@@ -304,9 +304,7 @@ class Conversation:
                     await self._break(ClientRule.PONG_LATE, f"ping {number} unanswered for {now - sent:.2f} s")
             heard_at = self.record.received_at[-1][0] if self.record.received_at else self.record.metadata_at
             if heard_at is not None and now - heard_at > NO_INPUT_S and not self._outlet.stalled:
-                await self._outlet.fail(
-                    Fault(code=1002, reason="No user input", error_type="transport_receive_timeout")
-                )
+                await self._outlet.fail(NO_INPUT)
                 return
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -1,10 +1,12 @@
 """What both functions have to be told: where the bucket is, and who can be called."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from common.env import Env, SettingError
 from common.phone import to_e164
+from common.setting import choice, custom, declaration, text
 from common.text import spelling
 from functions.common.redaction import ALL, Rule, Rules
 from functions.common.store import Store, StoreError, open_store
@@ -15,9 +17,31 @@ Targets = Mapping[str, tuple[str, ...]]
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedSettings:
+    """What both functions are told. Each field is a setting, declared once (common.setting)."""
+
+    store_url: str = text(
+        "STORE", default="file:./data", about="`s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX` or `file:DIR`"
+    )
+    log_level: str = choice(
+        "LOG_LEVEL", default="INFO", choices=LOG_LEVELS, about="`DEBUG`, `INFO`, `WARNING`, `ERROR`"
+    )
+    targets: Targets = custom(
+        "TRANSFER_TARGETS",
+        lambda env: targets(env),
+        default={},
+        shown="",
+        about='JSON, name → number, or several with commas: `{"sales": "+919876500010, +919876500011"}`. The first is '
+        "the default. Names and digits of any script; names must differ in more than case, spaces, hyphens and `_`",
+    )
+    team_1_number: str = text("TRANSFER_TEAM_1_NUMBER", about="target `team_1`, after those")
+    team_2_number: str = text("TRANSFER_TEAM_2_NUMBER", about="target `team_2`, after that")
+
+
 def store(env: Env) -> Store:
     """`STORE`, opened."""
-    url = env.text("STORE", default="file:./data")
+    url = declaration(SharedSettings, "store_url").read(env)
     try:
         return open_store(url)
     except ValueError as expected:
@@ -27,7 +51,8 @@ def store(env: Env) -> Store:
 
 
 def log_level(env: Env) -> str:
-    return env.choice("LOG_LEVEL", default="INFO", choices=LOG_LEVELS)
+    level: str = declaration(SharedSettings, "log_level").read(env)
+    return level
 
 
 def redaction(env: Env) -> Rules:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from common.elevenlabs import REST_HOSTS, rest_base
 from common.env import Env, SettingError
+from common.setting import boolean, choice, custom, key, number, read, secrets, text
 from common.text import spelling
-from functions.common.redaction import Rules
-from functions.common.settings import Targets, distinct, redaction, targets
+from functions.common.redaction import Rule, Rules
+from functions.common.settings import SharedSettings, distinct, redaction
 
 # How the original bridge let an agent spell its two teams.
 _SPELLINGS = {
@@ -20,57 +21,119 @@ _SPELLINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(SharedSettings):
     """`transfer_values`: normal spelling → name of a target. Ages and durations in seconds;
     `…_days`: how long what is kept, 0 for ever."""
 
-    events_secrets: tuple[str, ...]
-    webhook_secrets: tuple[str, ...]
-    webhook_max_age_s: float
-    accept_unverified: bool
-    api_key: str
-    api_base: str
-    targets: Targets
-    transfer_field: str
-    transfer_values: Mapping[str, str]
-    ticket_url: str
-    sweep_after_s: float
-    sweep_s: float
-    fetch_audio: bool
-    redact: Rules = frozenset()
-    keep_raw: bool = True
-    records_days: float = 0.0
-    audio_days: float = 0.0
-    inbox_days: float = 0.0
+    events_secrets: tuple[str, ...] = secrets(
+        "EVENTS_SECRET",
+        about="what the relay signs its events with, 16 characters or more; several with commas. Without it every "
+        "event is refused",
+    )
+    webhook_secrets: tuple[str, ...] = secrets(
+        "ELEVENLABS_WEBHOOK_SECRET",
+        about="what ElevenLabs signs with; several with commas. Without it every webhook is refused",
+    )
+    webhook_max_age_s: float = number(
+        "WEBHOOK_MAX_AGE_SECONDS", default=1800, low=1, high=86_400, about="how old a signature may be"
+    )
+    accept_unverified: bool = boolean(
+        "ACCEPT_UNVERIFIED_CONVERSATIONS",
+        default=False,
+        about="`true`: trust what a conversation says about its call or the caller's number. Use it only while relays "
+        "without EVENTS_URL, or of an earlier release, still run",
+    )
+    api_key: str = key("ELEVENLABS_API_KEY", about="for the sweep; without it nothing is fetched")
+    region: str = choice(
+        "ELEVENLABS_REGION",
+        default="default",
+        choices=tuple(REST_HOSTS),
+        about=f"{', '.join(f'`{region}`' for region in REST_HOSTS)}; a key is of one region",
+    )
+    base_url: str = custom(
+        "ELEVENLABS_BASE_URL",
+        lambda env: _url(env, "ELEVENLABS_BASE_URL", ("http", "https", "ws", "wss")),
+        default="",
+        shown="",
+        about="another host instead of the region's",
+    )
+    transfer_field: str = text(
+        "TRANSFER_FIELD", default="should_transfer", about="the data collection field that decides"
+    )
+    transfer_values: Mapping[str, str] = custom(
+        "TRANSFER_VALUES",
+        lambda env: _transfer_values(env),
+        default={spelling(said): name for said, name in _SPELLINGS.items()},
+        shown="",
+        about="JSON, value → target, besides the targets' own names, `existing_booking` (`team_1`), `new_booking` "
+        "(`team_2`), and yes/true (the default target). Case, spaces and `_` don't matter",
+    )
+    ticket_url: str = custom(
+        "TICKET_SERVICE_URL",
+        lambda env: _url(env, "TICKET_SERVICE_URL", ("http", "https")),
+        default="",
+        shown="",
+        about="where webhooks are forwarded to",
+    )
+    sweep_after_s: float = number(
+        "SWEEP_AFTER_SECONDS",
+        default=300,
+        low=0,
+        high=86_400,
+        about="how long a webhook may take before the sweep fetches",
+    )
+    sweep_s: float = number("SWEEP_SECONDS", default=45, low=1, high=3600, about="how long one sweep may take")
+    fetch_audio: bool = boolean("FETCH_AUDIO", default=False, about="fetch the sound of every call")
+    redact: Rules = custom(
+        "REDACT",
+        lambda env: redaction(env),
+        default=frozenset(),
+        shown="",
+        about="what is taken out of words before they are stored: `all`, or some of "
+        f"`{','.join(Rule)}` ([privacy.md](privacy.md))",
+    )
+    raw_bodies: str = choice(
+        "RAW_BODIES",
+        default="keep",
+        choices=("keep", "drop"),
+        about="`drop`: a webhook's bytes are deleted once it was processed",
+    )
+    records_days: float = number(
+        "RECORDS_RETENTION_DAYS",
+        default=0,
+        low=0,
+        high=3650,
+        about="days after which the sweep removes records and pieces, and all else with them; 0: never. For a folder: "
+        "a bucket has rules of its own",
+    )
+    audio_days: float = number(
+        "AUDIO_RETENTION_DAYS", default=0, low=0, high=3650, about="the same for sound; 0: with the records"
+    )
+    inbox_days: float = number(
+        "INBOX_RETENTION_DAYS", default=0, low=0, high=3650, about="the same for raw webhooks; 0: with the records"
+    )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Raises SettingError that names the variable."""
-        env = Env(environ)
-        region = env.choice("ELEVENLABS_REGION", default="default", choices=tuple(REST_HOSTS))
-        values = env.mapping("TRANSFER_VALUES")
-        distinct("TRANSFER_VALUES", values)
-        return cls(
-            events_secrets=env.secrets("EVENTS_SECRET"),
-            webhook_secrets=env.secrets("ELEVENLABS_WEBHOOK_SECRET"),
-            webhook_max_age_s=env.number("WEBHOOK_MAX_AGE_SECONDS", default=1800, low=1, high=86_400),
-            accept_unverified=env.boolean("ACCEPT_UNVERIFIED_CONVERSATIONS", default=False),
-            api_key=env.text("ELEVENLABS_API_KEY"),
-            api_base=rest_base(region, _url(env, "ELEVENLABS_BASE_URL", ("http", "https", "ws", "wss"))),
-            targets=targets(env),
-            transfer_field=env.text("TRANSFER_FIELD", default="should_transfer"),
-            transfer_values={spelling(said): name for said, name in (_SPELLINGS | values).items()},
-            ticket_url=_url(env, "TICKET_SERVICE_URL", ("http", "https")),
-            sweep_after_s=env.number("SWEEP_AFTER_SECONDS", default=300, low=0, high=86_400),
-            sweep_s=env.number("SWEEP_SECONDS", default=45, low=1, high=3600),
-            fetch_audio=env.boolean("FETCH_AUDIO", default=False),
-            redact=redaction(env),
-            records_days=env.number("RECORDS_RETENTION_DAYS", default=0, low=0, high=3650),
-            audio_days=env.number("AUDIO_RETENTION_DAYS", default=0, low=0, high=3650),
-            inbox_days=env.number("INBOX_RETENTION_DAYS", default=0, low=0, high=3650),
-            keep_raw=env.choice("RAW_BODIES", default="keep", choices=("keep", "drop")) == "keep",
-        )
+        return cls(**read(cls, Env(environ)))
+
+    @property
+    def api_base(self) -> str:
+        """Of ElevenLabs' REST API."""
+        return rest_base(self.region, self.base_url)
+
+    @property
+    def keep_raw(self) -> bool:
+        """Whether a webhook's bytes stay."""
+        return self.raw_bodies == "keep"
+
+
+def _transfer_values(env: Env) -> Mapping[str, str]:
+    values = env.mapping("TRANSFER_VALUES")
+    distinct("TRANSFER_VALUES", values)
+    return {spelling(said): name for said, name in (_SPELLINGS | values).items()}
 
 
 def _url(env: Env, name: str, schemes: tuple[str, ...]) -> str:

@@ -4,17 +4,27 @@ They are answered by relay.tools, `end_call` by the session itself.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal
+from enum import StrEnum
+from typing import Any, Final
 
 import msgspec
 
-TRANSFER: Final = "transfer_to_human"
-AMBIENCE: Final = "control_background_sound"
-END_CALL: Final = "end_call"
-PAUSE_RECORDING: Final = "pause_recording"
-RESUME_RECORDING: Final = "resume_recording"
 
-ToolName = Literal["transfer_to_human", "control_background_sound", "end_call", "pause_recording", "resume_recording"]
+class ToolName(StrEnum):
+    """The relay's own tools; `options.tools` of an agent names some of them."""
+
+    TRANSFER = "transfer_to_human"
+    AMBIENCE = "control_background_sound"
+    END_CALL = "end_call"
+    PAUSE_RECORDING = "pause_recording"
+    RESUME_RECORDING = "resume_recording"
+
+
+TRANSFER: Final = ToolName.TRANSFER
+AMBIENCE: Final = ToolName.AMBIENCE
+END_CALL: Final = ToolName.END_CALL
+PAUSE_RECORDING: Final = ToolName.PAUSE_RECORDING
+RESUME_RECORDING: Final = ToolName.RESUME_RECORDING
 ALL_TOOLS: Final[tuple[ToolName, ...]] = (TRANSFER, AMBIENCE, END_CALL)
 """What an agent has unless it says otherwise."""
 RECORDING_TOOLS: Final[tuple[ToolName, ...]] = (PAUSE_RECORDING, RESUME_RECORDING)

@@ -23,7 +23,7 @@ class VendorContext:
 
     http: aiohttp.ClientSession
     settings: Settings
-    open_session: Callable[[str], AgentSession]
+    new_session: Callable[[str], AgentSession]
     rest_calls: RestCalls = field(default_factory=RestCalls)
     """Calls whose bots may hang up or transfer by REST."""
 

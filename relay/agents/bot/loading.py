@@ -30,7 +30,7 @@ class OwnAgent:
         own = self.kind()
         own.options, own.environ, own.http = self.options, self.environ, context.http
         if isinstance(own, Wrapper):
-            return WrapperSession(own, self.kind.__name__, context.open_session(self.wraps))
+            return WrapperSession(own, self.kind.__name__, context.new_session(self.wraps))
         return BotSession(own, self.kind.__name__, context)
 
 

@@ -143,7 +143,7 @@ class BotSession(LocalSession):
 
     def open_agent(self, alias: str) -> AgentSession:
         """See Bot."""
-        return self._context.open_session(alias)
+        return self._context.new_session(alias)
 
     def say_of_call(self, event: CallerText | Notice) -> None:
         """See Bot."""

@@ -167,13 +167,13 @@ resource "aws_lambda_function" "function" {
 
   environment {
     variables = merge(
+      local.transfer_environment,
+      each.value.environment,
       {
         STORE = "s3://${aws_s3_bucket.records.bucket}"
         # Changes with a secret, and so ends the environments that have cached the old one.
         SECRET_VERSIONS = join(" ", [for secret in values(local.function_secrets[each.key]) : local.secret_version_ids[secret]])
       },
-      local.transfer_environment,
-      each.value.environment,
       { for setting, secret in local.function_secrets[each.key] : "${setting}_ARN" => local.secret_arns[secret] },
     )
   }

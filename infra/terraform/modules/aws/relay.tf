@@ -1,19 +1,23 @@
 # ECS on Fargate. Not App Runner: it answers WebSocket upgrades with 403.
 
 locals {
+  # On both clouds: relay_environment wins over what is only a default, and gives way where the rest of these files, or
+  # the cloud's own limits, count on a value.
   relay_environment = merge(
     {
-      PORT              = tostring(local.relay_port)
       PUBLIC_URL        = "wss://${local.public_name}"
       ELEVENLABS_REGION = var.elevenlabs_region
       EVENTS_URL        = "${aws_apigatewayv2_api.functions.api_endpoint}/relay/events"
-      MAX_CALLS         = tostring(local.relay_max_calls)
-      DRAIN_SECONDS     = tostring(local.stop_timeout_seconds - 10)
       STATS_SECONDS     = "15"
-      METRICS_NAMESPACE = local.metrics_namespace
     },
     var.elevenlabs_agent_id == "" ? {} : { ELEVENLABS_AGENT_ID = var.elevenlabs_agent_id },
     var.relay_environment,
+    {
+      PORT              = tostring(local.relay_port)
+      MAX_CALLS         = tostring(local.relay_max_calls)
+      DRAIN_SECONDS     = tostring(local.stop_timeout_seconds - 10)
+      METRICS_NAMESPACE = local.metrics_namespace
+    },
   )
 
   relay_own_secrets = {

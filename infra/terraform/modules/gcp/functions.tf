@@ -33,14 +33,14 @@ locals {
     }
   }
 
-  function_environment = merge(
-    { STORE = local.store },
+  # As on AWS: a part's own map wins over the variables that stand for one setting, and not over where the records are.
+  target_environment = merge(
     length(var.transfer_targets) > 0 ? { TRANSFER_TARGETS = jsonencode(var.transfer_targets) } : {},
     var.transfer_team_1_number != "" ? { TRANSFER_TEAM_1_NUMBER = var.transfer_team_1_number } : {},
     var.transfer_team_2_number != "" ? { TRANSFER_TEAM_2_NUMBER = var.transfer_team_2_number } : {},
   )
-  webhook_environment  = merge(var.webhook_environment, local.function_environment, { ELEVENLABS_REGION = var.elevenlabs_region })
-  transfer_environment = merge(var.transfer_environment, local.function_environment)
+  webhook_environment  = merge(local.target_environment, { ELEVENLABS_REGION = var.elevenlabs_region }, var.webhook_environment, { STORE = local.store })
+  transfer_environment = merge(local.target_environment, var.transfer_environment, { STORE = local.store })
 
   # Which keys of the bucket each part may touch: docs/contracts.md, "Bucket". What it may create it may also overwrite:
   # nothing says that Cloud Storage looks at a write's precondition before that permission, and everything here that

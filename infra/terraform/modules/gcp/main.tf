@@ -128,7 +128,7 @@ resource "google_storage_bucket" "records" {
       age        = var.records_retention_days
       with_state = "LIVE"
       # All but the agents' file and its versions (config/), which are no records.
-      matches_prefix = distinct(concat(local.webhook_keys["roles/storage.objectUser"], flatten(values(local.transfer_keys))))
+      matches_prefix = [for prefix in distinct(concat(flatten(values(local.webhook_keys)), flatten(values(local.transfer_keys)))) : prefix if prefix != "config/"]
     }
   }
 

@@ -187,17 +187,24 @@ run "size_and_retention" {
 
 run "further_settings_and_secrets" {
   variables {
-    relay_environment    = { BACKGROUND_SOUND_VOLUME = "0.2", MAX_CALL_SECONDS = "7200" }
+    relay_environment    = { BACKGROUND_SOUND_VOLUME = "0.2", STATS_SECONDS = "30", EVENTS_URL = "https://mine.example.in/relay/events", MAX_CALLS = "7", DRAIN_SECONDS = "7", MAX_CALL_SECONDS = "7200" }
     relay_secrets        = { OPENAI_API_KEY = "openai-api-key", MEDIA_BASIC_AUTH = "media-basic-auth:3" }
-    webhook_environment  = { FETCH_AUDIO = "true" }
+    webhook_environment  = { FETCH_AUDIO = "true", TRANSFER_TEAM_1_NUMBER = "+918047100009", STORE = "file:mine" }
     transfer_environment = { TRANSFER_WAIT_SECONDS = "8" }
   }
   assert {
-    condition = { for env in google_cloud_run_v2_service.relay.template[0].containers[0].env : env.name => env.value if contains(["BACKGROUND_SOUND_VOLUME", "MAX_CALL_SECONDS"], env.name) } == {
+    condition = { for env in google_cloud_run_v2_service.relay.template[0].containers[0].env : env.name => env.value if contains(["BACKGROUND_SOUND_VOLUME", "STATS_SECONDS", "EVENTS_URL", "DRAIN_SECONDS", "MAX_CALL_SECONDS"], env.name) } == {
       BACKGROUND_SOUND_VOLUME = "0.2"
+      STATS_SECONDS           = "30"
+      EVENTS_URL              = "https://mine.example.in/relay/events"
+      DRAIN_SECONDS           = "0"
       MAX_CALL_SECONDS        = "3540"
-    }
-    error_message = "Further settings reach the relay, but none can undo what Cloud Run's limits demand."
+    } && one([for env in google_cloud_run_v2_service.relay.template[0].containers[0].env : env.value if env.name == "MAX_CALLS"]) != "7"
+    error_message = "The relay's further settings win over our defaults, and undo nothing that Cloud Run and its scaling count on."
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.function["webhook"].service_config[0].environment_variables.TRANSFER_TEAM_1_NUMBER == "+918047100009" && startswith(google_cloudfunctions2_function.function["webhook"].service_config[0].environment_variables.STORE, "gs://")
+    error_message = "A function's further settings win over our defaults, and not over where the records are."
   }
   assert {
     condition     = one([for env in google_cloud_run_v2_service.relay.template[0].containers[0].env : env.value_source[0].secret_key_ref[0].version if env.name == "MEDIA_BASIC_AUTH"]) == "3"
