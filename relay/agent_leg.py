@@ -33,6 +33,7 @@ from relay.audio.speech_level import SpeechLevel
 from relay.budget import AgentBudget, FloodError
 from relay.call_parts import CallParts
 from relay.downlink import PLAYOUT_SECONDS, Downlink
+from relay.presence import Presence
 from relay.records import AgentEntry
 from relay.tasks import Tasks
 from relay.tool_use import ToolUse
@@ -61,6 +62,7 @@ class AgentLeg:
         self._level: SpeechLevel | None = None
         self._budget = AgentBudget()
         self._waited_s = 0.0
+        self._presence: Presence | None = None
         self._clock = AnswerClock(agent.first_audio_s, agent.answer_s, self._too_late)
         self._retry = TurnRetry(session, agent, parts, self._clock, self.end)
         self._tools = ToolUse(
@@ -117,9 +119,16 @@ class AgentLeg:
             self._parts.outbox.post(lambda session: session.heard(name), session=self.session)
 
     def check(self, now: float) -> None:
-        """Called every second: does the agent still take what it is sent?"""
+        """Called every second: does the agent still take what it is sent, and is the caller still there?"""
         if self.session.stalled_for(now) > STALL_LIMIT:
             self._tasks.spawn(self.session.give_up(f"the agent has not read for {STALL_LIMIT:g} s"))
+        elif self._presence is not None and not self.finished:
+            self._presence.check(now, busy=self._clock.agent_is_due or self._tools.hanging_up)
+
+    def caller_did(self) -> None:
+        """The caller has said or pressed something."""
+        if self._presence is not None:
+            self._presence.caller_did(self._loop.time())
 
     # --- connecting and listening ---
 
@@ -131,6 +140,9 @@ class AgentLeg:
             self.end(Ended(by_agent=False, reason=error.reason, detail=str(error)))
             return
         self._tasks.spawn(self._parts.outbox.deliver(self.session))
+        agent = self._entry.agent
+        if agent.idle_s or agent.max_s:
+            self._presence = Presence(self._parts, agent, self.session, self._loop.time())
         try:
             async for event in self.session.events():
                 self._budget.spend(event, self._loop.time())
@@ -190,6 +202,8 @@ class AgentLeg:
                 self._caller_waits()
                 transcript.caller_spoke(self._prefix + utterance, now())
             case CallerText(text, utterance):
+                if text:
+                    self.caller_did()
                 if not utterance:  # else it names a turn that the agent may have answered long ago
                     self._caller_waits()
                 transcript.caller_said(text, now(), self._prefix + utterance if utterance else "")

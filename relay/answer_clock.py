@@ -36,6 +36,11 @@ class AnswerClock:
         self._waiting = False
         self._rearm()
 
+    @property
+    def agent_is_due(self) -> bool:
+        """The agent works, or owes the caller an answer for which there is a limit."""
+        return bool(self._tools) or (self._waiting and bool(self._answer_s))
+
     def agent_heard(self) -> None:
         """The agent speaks."""
         self._cancel_first_audio()

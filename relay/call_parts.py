@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from relay.agents.roster import AgentSpec
 from relay.answers import Answers
 from relay.audio.playout import Playout
 from relay.hand_over import HandOver
@@ -12,6 +13,7 @@ from relay.metrics import Metrics
 from relay.outbox import Outbox
 from relay.pacer import Pacer
 from relay.records import CallFacts, EndReason, Quality
+from relay.sounds import Apology
 from relay.tools import Tool, Tools
 from relay.transcript import Transcript
 from relay.uplink import Uplink
@@ -22,7 +24,7 @@ class CallParts:
     """The parts of one call that its agents share.
 
     `spawn` starts a task of the call's, `announce` says that the first agent has answered or could not be had, `end`
-    ends the call.
+    ends the call, `idle_speech` is what a silent caller hears of an agent.
     """
 
     facts: CallFacts
@@ -32,6 +34,7 @@ class CallParts:
     outbox: Outbox
     tools: Tools
     own_tools: Mapping[str, Sequence[Tool]]
+    idle_speech: Callable[[AgentSpec], Apology | None]
     hand_over: HandOver
     transcript: Transcript
     answers: Answers

@@ -106,6 +106,8 @@ class Conversation:
                 await session.send_keys(entry)
 
         self._parts.outbox.post(send)
+        if self._leg is not None:
+            self._leg.caller_did()
 
     def heard(self, utterance: str) -> None:
         """The caller has heard `utterance` to its end."""

@@ -56,6 +56,11 @@ class HandOver:
         self._spawn(self._ask(transfer, answer, spoken=spoken))
         return await asyncio.shield(answer)
 
+    @property
+    def under_way(self) -> bool:
+        """The caller goes to a human, or it is being asked whether they may."""
+        return bool(self._asking) or self.transfer is not None
+
     async def arranged(self) -> bool:
         """Whether the caller goes to a human; waits for a wish that is on its way."""
         if self._asking:

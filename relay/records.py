@@ -34,6 +34,7 @@ class EndReason(StrEnum):
     UNSUPPORTED_FORMAT = "unsupported_format"
     TIME_LIMIT = "time_limit"
     REJECTED = "rejected"
+    CALLER_SILENT = "caller_silent"
     SHUTDOWN = "shutdown"
     REPLACED = "replaced"
     OPERATOR_ENDED = "operator_ended"

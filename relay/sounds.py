@@ -45,6 +45,7 @@ class Sounds:
         self._ambiences: dict[str, Ambience] = _read(names, Ambience.load, pushed, ambiences, pushed_before)
         names = {settings.fallback_speech, *(agent.fallback_speech for agent in roster)} - {"", NONE}
         names |= {*roster.announcements.values(), *(agent.notice for agent in roster if agent.notice)}
+        names |= {agent.idle_speech for agent in roster if agent.idle_speech}
         self._apologies: dict[str, dict[int, Apology]] = _read(names, _load, pushed, apologies, pushed_before)
 
     def ambience(self, agent: AgentSpec, rate_hz: int, call_sid: str = "") -> AmbienceTrack | None:
@@ -79,6 +80,10 @@ class Sounds:
     def notice(self, agent: AgentSpec, rate_hz: int) -> Apology | None:
         """What is said to the caller before the agent gets the call; None: nothing."""
         return self._apologies[agent.notice][rate_hz] if agent.notice else None
+
+    def idle(self, agent: AgentSpec, rate_hz: int) -> Apology | None:
+        """What a caller is asked who has been silent for long; None: the agent asks by itself."""
+        return self._apologies[agent.idle_speech][rate_hz] if agent.idle_speech else None
 
     def apology(self, agent: AgentSpec, rate_hz: int) -> Apology | None:
         """What is said to the caller when no agent is left; None: nothing."""

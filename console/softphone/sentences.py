@@ -89,6 +89,7 @@ _REASONS: Mapping[str, str] = {
     "agent_ended": "The agent said goodbye, and its last words were played out.",
     "transferred": "The agent handed the call over to a human: Exotel would now dial.",
     "rejected": "The look-up said not to take this call: Exotel would go on with the next applet.",
+    "caller_silent": "Nobody had said anything for idle_seconds, and the agent has said goodbye.",
     "time_limit": "The call reached MAX_CALL_SECONDS.",
     "replaced": "Another stream of the same call took over.",
 }

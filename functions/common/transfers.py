@@ -87,7 +87,7 @@ def decide(pieces: Pieces, stream_sid: str = "") -> Decision:
     if want := wanted(pieces):
         return Decision(Verdict.WANTED, want)
     failure = _failure(pieces, stream)
-    if stream and stream.end_reason in {"caller_hung_up", "rejected"}:
+    if stream and stream.end_reason in {"caller_hung_up", "rejected", "caller_silent"}:
         return Decision(Verdict.NOT_WANTED)
     if failure == _NO_STREAM:
         return Decision(Verdict.NOT_WANTED, failure=failure)

@@ -16,6 +16,11 @@ fallback = "night"                 # alias to try when this agent can't be had o
 first_audio_seconds = 8            # … or has not been heard by then; for agents that speak first. Default: no limit
 answer_seconds = 12                # … or leaves a caller who has spoken without an answer for so long; 0: no limit
 lookup_url = "https://crm.example/who" # asked who calls before the greeting; default: LOOKUP_URL; "": nobody
+idle_seconds = 20                  # a caller who says nothing for so long is asked whether they are there; 0: never
+idle_attempts = 2                  # … so often; then goodbye
+idle_speech = "sounds/there.wav"   # … by this file; default: by the agent itself
+idle_transfer = "reception"        # … or a human instead of the goodbye
+max_seconds = 600                  # the longest time on a call; the agent is told a minute before. 0: MAX_CALL_SECONDS
 fallback_speech = "sounds/sorry.wav"   # spoken when no agent is left, before the call is handed over
 record = "both"                    # a recording of one's own: "off" (the default), "both", "agent" (docs/recordings.md)
 record_pause_on_keys = true        # nothing is recorded while the caller presses keys; default: false
@@ -39,6 +44,7 @@ from relay.agents.own_tools import OwnTool, read_own_tools
 from relay.agents.routes import ReadFile, Routes, read_from_disk, read_routes
 
 ANSWER_SECONDS: Final = 12.0
+IDLE_ATTEMPTS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,11 @@ class AgentSpec:
     first_audio_s: float | None = None
     answer_s: float = ANSWER_SECONDS
     lookup_url: str | None = None
+    idle_s: float = 0.0
+    idle_attempts: int = IDLE_ATTEMPTS
+    idle_speech: str = ""
+    idle_transfer: str | None = None
+    max_s: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
     tools: Mapping[str, OwnTool] = field(default_factory=dict)
 
@@ -171,6 +182,11 @@ _KINDS: Mapping[str, _Kind] = {
     "mask_keys": _SWITCH,
     "notice": _STRING,
     "lookup_url": _STRING,
+    "idle_seconds": _NUMBER,
+    "idle_attempts": _NUMBER,
+    "idle_speech": _STRING,
+    "idle_transfer": _STRING,
+    "max_seconds": _NUMBER,
     "options": _TABLE,
     "tools": _TABLE,
 }
@@ -201,6 +217,7 @@ def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> A
     except ImportError as error:
         raise SettingError("AGENTS_FILE", path, f"agents.{alias}.vendor to be importable: {error}") from error
     _check_sound(f"agents.{alias}", path, table)
+    _check_times(f"agents.{alias}", path, table)
     patience = table.get("first_audio_seconds")
     if patience is not None and not 0 < patience <= 60:
         raise SettingError("AGENTS_FILE", path, f"agents.{alias}.first_audio_seconds to be more than 0, at most 60")
@@ -229,9 +246,24 @@ def _spec(path: str, alias: str, table: Any, vendors: Mapping[str, object]) -> A
         mask_keys=table.get("mask_keys", False),
         notice=table.get("notice", ""),
         lookup_url=table.get("lookup_url"),
+        idle_s=float(table.get("idle_seconds", 0)),
+        idle_attempts=int(table.get("idle_attempts", IDLE_ATTEMPTS)),
+        idle_speech=table.get("idle_speech", ""),
+        idle_transfer=table.get("idle_transfer"),
+        max_s=float(table.get("max_seconds", 0)),
         options=table.get("options", {}),
         tools=read_own_tools(path, alias, table.get("tools", {})),
     )
+
+
+def _check_times(entry: str, path: str, table: Mapping[str, Any]) -> None:
+    if (idle := table.get("idle_seconds", 0)) and not 3 <= idle <= 600:
+        raise SettingError("AGENTS_FILE", path, f"{entry}.idle_seconds to be from 3 to 600, or 0 for no limit")
+    attempts = table.get("idle_attempts", IDLE_ATTEMPTS)
+    if attempts != int(attempts) or not 0 <= attempts <= 10:
+        raise SettingError("AGENTS_FILE", path, f"{entry}.idle_attempts to be a whole number from 0 to 10")
+    if (longest := table.get("max_seconds", 0)) and not 10 <= longest <= 14_400:
+        raise SettingError("AGENTS_FILE", path, f"{entry}.max_seconds to be from 10 to 14400, or 0 for no limit")
 
 
 def _check_sound(entry: str, path: str, table: Mapping[str, Any]) -> None:

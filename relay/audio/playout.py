@@ -163,6 +163,11 @@ class Playout:
         (self._tools.discard if done else self._tools.add)(tool)
         self._type()
 
+    @property
+    def working(self) -> bool:
+        """A tool works."""
+        return bool(self._tools)
+
     def idle(self) -> None:
         """No tool works any more: the agent is gone."""
         self._tools.clear()

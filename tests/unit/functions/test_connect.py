@@ -108,7 +108,7 @@ def test_a_webhook_after_the_last_answer_is_a_failed_transfer(world):
     assert world.numbers() == [calls.SALES]  # should the flow ask once more, the caller is helped after all
 
 
-@pytest.mark.parametrize("end_reason", ["caller_hung_up", "rejected"])
+@pytest.mark.parametrize("end_reason", ["caller_hung_up", "rejected", "caller_silent"])
 def test_nobody_is_called_for_a_caller_who_hung_up(world, end_reason):
     world.tell(calls.started(), calls.ended(end_reason))
     assert world.numbers() == []

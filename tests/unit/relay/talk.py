@@ -189,6 +189,7 @@ class Talk:
             self.facts, Events(self.destination), self.pacer, spawn=self.spawn, close=lambda: self.conversation.close()
         )
         self.ambience: list[Any] = []
+        self.idle_speech: Apology | None = None
         self.parts = CallParts(
             facts=self.facts,
             playout=self.playout,
@@ -197,6 +198,7 @@ class Talk:
             outbox=Outbox(log),
             tools=Tools([transfer_tool(self.hand_over.request), ambience_tool(self.ambience.append)]),
             own_tools={f"agent_{number}": own_tools for number in range(len(sessions))},
+            idle_speech=lambda spec: self.idle_speech,
             hand_over=self.hand_over,
             transcript=self.transcript,
             answers=self.answers,

@@ -92,6 +92,7 @@ def heard_of(chunks: list[bytes], *, ambience: bool) -> bytes:
             outbox=Outbox(log),
             tools=Tools([]),
             own_tools={},
+            idle_speech=lambda _: None,
             hand_over=HandOver(facts, Events(None), pacer, spawn=spawn, close=None),
             transcript=Transcript(now),
             answers=Answers(uplink.voice, LINE.rate_hz),

@@ -27,6 +27,11 @@ fallback = "night"
 first_audio_seconds = 8
 answer_seconds = 20
 lookup_url = "https://crm.example/who"
+idle_seconds = 20
+idle_attempts = 3
+idle_speech = "sounds/there.wav"
+idle_transfer = ""
+max_seconds = 600
 fallback_speech = "sounds/sorry.wav"
 options = { region = "india" }
 
@@ -66,6 +71,11 @@ def test_everything_that_can_be_said_of_an_agent(read):
             first_audio_s=8.0,
             answer_s=20.0,
             lookup_url="https://crm.example/who",
+            idle_s=20.0,
+            idle_attempts=3,
+            idle_speech="sounds/there.wav",
+            idle_transfer="",
+            max_s=600.0,
             options={"region": "india"},
         ),
         AgentSpec("night", "elevenlabs", "agent_2"),
@@ -119,6 +129,10 @@ def test_a_roster_of_one():
         ("agents = 5", r"at least one \[agents\.ALIAS\] table"),
         ("[agents]", r"at least one \[agents\.ALIAS\] table"),
         ("[agents]\nday = 5", "agents.day to be a table"),
+        ("[agents.day]\nidle_seconds = 2", "agents.day.idle_seconds to be from 3 to 600, or 0 for no limit"),
+        ("[agents.day]\nidle_attempts = 1.5", "agents.day.idle_attempts to be a whole number from 0 to 10"),
+        ("[agents.day]\nidle_attempts = 11", "agents.day.idle_attempts to be a whole number from 0 to 10"),
+        ("[agents.day]\nmax_seconds = 5", "agents.day.max_seconds to be from 10 to 14400, or 0 for no limit"),
         ('[agents.day]\nlookup_url = "crm.example"', "agents.day.lookup_url to be an https:// address, or empty"),
         ("[agents.day", "a TOML file"),
         (b"\xff\xfe", "a TOML file"),
