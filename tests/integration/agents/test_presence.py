@@ -133,5 +133,9 @@ async def test_an_agent_is_told_before_its_time_is_over(tmp_path, vendor):
         record = at.record(call)
         assert (record["end_reason"], record["end_detail"]) == ("time_limit", "agents.front.max_seconds")
         assert 69.5 < call.duration_s < 72
-        (note,) = at.seen("front").notes
+        notes = at.seen("front").notes
+        if vendor == "sarvam":  # it answers whatever it is told
+            assert notes == []
+            return
+        (note,) = notes
         assert re.search(r"About 3[45] seconds are left", note)

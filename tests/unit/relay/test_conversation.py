@@ -39,6 +39,7 @@ class Session:
     conversation_id = "conv_1"
     late_audio_ms = 0.0
     wants_each_key = False
+    tools = ()
 
     def __init__(self, chunks: list[bytes]) -> None:
         self.chunks = chunks
