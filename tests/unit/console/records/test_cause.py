@@ -41,6 +41,7 @@ def test_a_failed_agent_is_told_by_its_vendors_name_and_what_it_said(vendor, rea
 def test_every_end_that_is_a_failure_has_a_sentence_with_advice():
     """A new reason in the relay without one here would make failed calls look like good ones."""
     fine = {"caller_hung_up", "agent_ended", "transferred", "rejected", "caller_silent", "time_limit", "replaced"}
+    fine |= {"operator_ended"}
     for reason in [*EndReason, "relay_lost"]:
         cause = of_record({"end_reason": str(reason)})
         assert (cause is None) == (reason in fine), reason
