@@ -41,6 +41,9 @@ def main() -> None:
     parser.add_argument("--no-ambience", action="store_true")
     parser.add_argument("--bare", action="store_true", help="the bare probe instead of the relay")
     parser.add_argument("--frame-ms", type=int, default=40, help="length of a frame, of the probe's as well")
+    parser.add_argument("--level", action="store_true", help="the agents' speech is brought to its level")
+    parser.add_argument("--duck-db", type=float, default=6.0, help="how much quieter ambience is under speech")
+    parser.add_argument("--echo", type=int, default=0, metavar="N", help="so many calls are guarded from their echo")
     parser.add_argument("--repeat", type=int, default=1, help="runs of that case")
     parser.add_argument("--window", type=float, help="seconds of steady load to measure")
     parser.add_argument("--python", default=sys.executable, help="interpreter for the process under test")
@@ -48,7 +51,17 @@ def main() -> None:
     args = parser.parse_args()
     plan = quick() if args.quick else full()
     if args.calls:
-        case = Case(args.calls, args.tls, args.audio, not args.no_ambience, args.bare, args.frame_ms)
+        case = Case(
+            args.calls,
+            tls=args.tls,
+            audio=args.audio,
+            ambience=not args.no_ambience,
+            bare=args.bare,
+            frame_ms=args.frame_ms,
+            level=args.level,
+            duck_db=args.duck_db,
+            echo=args.echo,
+        )
         plan = Plan([case] * args.repeat, 12)
     if args.window:
         plan = Plan(plan.cases, args.window)

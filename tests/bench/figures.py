@@ -21,6 +21,11 @@ class Case:
     bare: bool = False
     """The probe (bare.py) instead of the relay; it has no ambience, but sends silence in its stead."""
     frame_ms: int = 40
+    level: bool = False
+    """The agent's speech is brought to its level (`level = "auto"`)."""
+    duck_db: float = 6.0
+    echo: int = 0
+    """So many of the calls are kept from their echo (`echo_guard = "on"`)."""
 
     def __str__(self) -> str:
         return " ".join(
@@ -28,6 +33,9 @@ class Case:
             + ["without ambience"] * (not self.ambience)
             + ["through the bare probe"] * self.bare
             + [f"in frames of {self.frame_ms} ms"] * (self.frame_ms != 40)
+            + ["levelled"] * self.level
+            + [f"ducked by {self.duck_db:g} dB"] * (self.duck_db != 6)
+            + [f"{self.echo} guarded from echo"] * (self.echo > 0)
         )
 
 

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -49,7 +50,7 @@ async def count(
     valgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={found}"]
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         samples = Samples()
-        load = Load(case.audio, samples)
+        load = Load(case.audio, samples, levelled=case.level, echoing=case.echo)
         subject = subject_of(
             case,
             await load.listen(None),
@@ -89,7 +90,8 @@ async def run(args: argparse.Namespace) -> None:
     """Relay and probe in turn, as often as asked, and what came of it."""
     print("| frames | | relay | probe | relay : probe | messages of each |\n|---|---|--:|--:|--:|--:|")
     for frame_ms in args.frame_ms:
-        sides = [Case(args.calls, audio=args.audio, frame_ms=frame_ms, bare=bare) for bare in (False, True)]
+        probe = Case(args.calls, audio=args.audio, frame_ms=frame_ms, bare=True)
+        relay = replace(probe, bare=False, level=args.level, duck_db=args.duck_db, echo=args.echo)
         for what, times in (("million instructions", args.counted), ("CPU ms", args.timed)):
             pairs = [
                 [
@@ -101,15 +103,18 @@ async def run(args: argparse.Namespace) -> None:
                         out=args.out,
                         callgrind=what == "million instructions",
                     )
-                    for case in sides
+                    for case in (relay, probe)
                 ]
                 for _ in range(times)
             ]
             if pairs:
-                relay, probe = (median(pair[side][0] for pair in pairs) for side in (0, 1))
+                costs = [median(pair[side][0] for pair in pairs) for side in (0, 1)]
                 ratio = median(one / other for (one, _), (other, _) in pairs)
                 messages = " / ".join(f"{median(pair[side][1] for pair in pairs):.0f}" for side in (0, 1))
-                print(f"| {frame_ms} ms | {what} | {relay:.2f} | {probe:.2f} | {ratio:.2f} | {messages} |", flush=True)
+                print(
+                    f"| {frame_ms} ms | {what} | {costs[0]:.2f} | {costs[1]:.2f} | {ratio:.2f} | {messages} |",
+                    flush=True,
+                )
 
 
 def main() -> None:
@@ -118,6 +123,9 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=10)
     parser.add_argument("--frame-ms", type=int, nargs="+", default=[40, 100])
     parser.add_argument("--audio", default="pcm_8000")
+    parser.add_argument("--level", action="store_true", help="the agents' speech is brought to its level")
+    parser.add_argument("--duck-db", type=float, default=6.0, help="how much quieter ambience is under speech")
+    parser.add_argument("--echo", type=int, default=0, metavar="N", help="so many calls are guarded from their echo")
     parser.add_argument("--window", type=float, default=4, help="seconds of a call that are measured")
     parser.add_argument("--counted", type=int, default=1, help="pairs of runs whose instructions are counted")
     parser.add_argument("--timed", type=int, default=0, help="pairs of runs whose CPU time is taken")

@@ -28,6 +28,7 @@ BURST = 5
 CUT_AFTER_S = 1.0
 PING_S = 2.0
 LOUD = 8000  # the agent's voice is a level of 16,000; no ambience at volume 0.3 comes near its half
+LOUD_LEVELLED = 2500  # … and one of 4,000 when the relay has taken 12 dB off it
 
 _WRITTEN = {"pcm": lambda sound: sound.tobytes(), "ulaw": pcm.ulaw_encode, "alaw": pcm.alaw_encode}
 _VOICE_LEVEL = 16000
@@ -58,8 +59,9 @@ _decode = msgspec.json.Decoder(_FromRelay).decode
 class Call:
     """What the two ends of one call must know of each other to time what passes between them."""
 
-    def __init__(self, call_sid: str) -> None:
+    def __init__(self, call_sid: str, *, echoes: bool = False) -> None:
         self.call_sid = call_sid
+        self.echoes = echoes  # its agent may get noise in place of a frame, which then can't be told
         self.sent_at: list[float] = []
         self.arrived = 0
         self.spoke_at: float | None = None
@@ -135,7 +137,7 @@ class Line(ClientPeer):
             samples.holes.append(hole)
         if call.spoke_at is None:
             return
-        loud = np.flatnonzero(pcm.samples(binascii.a2b_base64(payload)) > LOUD)
+        loud = np.flatnonzero(pcm.samples(binascii.a2b_base64(payload)) > self._load.loud)
         if len(loud):
             if samples.recording:
                 samples.wire.append(now - call.spoke_at)
@@ -204,6 +206,8 @@ class Agent(ServerPeer):
     def _hear(self, payload: str, now: float) -> None:
         call, samples = self._call, self._load.samples
         samples.messages += samples.recording
+        if call.echoes:
+            return
         sequence = sequence_of(payload.encode(), call.arrived, law=self._load.law)
         if sequence != call.arrived and is_silence(sequence):
             return  # given by the relay while the line stood still: no frame of ours
@@ -267,8 +271,15 @@ class Agent(ServerPeer):
 class Load:
     """All calls of one run."""
 
-    def __init__(self, audio: str, samples: Samples, *, name: str = "bench") -> None:
-        """`audio`: the agents' format, `pcm_8000`, `pcm_16000` … or `ulaw_8000`; `name`: what call_sids begin with."""
+    def __init__(
+        self, audio: str, samples: Samples, *, name: str = "bench", levelled: bool = False, echoing: int = 0
+    ) -> None:
+        """`audio`: the agents' format, `pcm_8000`, `pcm_16000` … or `ulaw_8000`; `name`: what call_sids begin with.
+
+        `levelled`: the relay changes the agents' level. `echoing`: as many of the calls running may be guarded.
+        """
+        self.loud = LOUD_LEVELLED if levelled else LOUD
+        self._echoing = echoing
         encoding, _, rate_hz = audio.partition("_")
         voice = np.full(round(CHUNK_S * int(rate_hz)), _VOICE_LEVEL, dtype=np.int16)
         self.audio = audio
@@ -304,7 +315,7 @@ class Load:
         began = loop.time()
         for number in range(count):
             await asyncio.sleep(max(0.0, began + within_s * number / count - loop.time()))
-            call = Call(f"{self._name}{len(self.calls):05d}")
+            call = Call(f"{self._name}{len(self.calls):05d}", echoes=len(self.lines) < self._echoing)
             self.calls[call.call_sid] = call
             _, line = await loop.create_connection(lambda call=call: Line(path, call, self), "127.0.0.1", port)
             async with asyncio.timeout(10):

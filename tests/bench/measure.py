@@ -32,7 +32,7 @@ async def measure(
     """Run `case` for `window_s` of steady load with the interpreter `python`; `on_window` is told the pid then."""
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         samples = Samples()
-        load = Load(case.audio, samples)
+        load = Load(case.audio, samples, levelled=case.level, echoing=case.echo)
         trust, certificate = _tls(Path(scratch)) if case.tls else (None, None)
         agent_port = await load.listen(certificate)
         subject = subject_of(case, agent_port, python, Path(scratch), trust, log)
@@ -95,10 +95,17 @@ def subject_of(
         "ELEVENLABS_BASE_URL": f"http{host}",
         "STORE": f"file:{scratch}/data",
         "MAX_CALLS": "10000",
-        "ECHO_CALLS": "0",  # frames that are levels are like each other: no voice is
+        "ECHO_CALLS": str(case.echo),  # frames that are levels are like each other, as no voice is: others go unguarded
+        "BACKGROUND_SOUND_DUCK_DB": f"{case.duck_db:g}",
         "FRAME_MS": str(case.frame_ms),
         "DRAIN_SECONDS": "0",
     }
+    if case.level or case.echo:
+        agents = scratch / "agents.toml"
+        guard, level = "on" if case.echo else "auto", "auto" if case.level else ""
+        agents.write_text(f'[agents.a]\nid = "bench"\necho_guard = "{guard}"\n' + f'level = "{level}"\n' * case.level)
+        environ["AGENTS_FILE"] = str(agents)
+        del environ["ELEVENLABS_AGENT_ID"]
     if case.ambience:
         environ["BACKGROUND_SOUND_FILE"] = "office"
     return Subject([*under, python, "-m", "relay"], environ, port, log)
