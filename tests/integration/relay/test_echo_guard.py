@@ -55,16 +55,16 @@ async def test_an_agent_that_hears_itself_does_not_interrupt_itself(tmp_path, ec
     assert record["quality"]["echo_muted_ms"] > 2500
 
 
-@pytest.mark.parametrize(("level_db", "later_s"), [(-24, 0.15), (-12, 0.3)])
+@pytest.mark.parametrize("level_db", [-24, -8])
 @virtual
-async def test_a_caller_who_cuts_in_over_the_echo_still_stops_the_agent(tmp_path, level_db, later_s):
-    """At most 150 ms later than on a clean line. Where the echo is as loud as the first, soft syllable, the agent
-    misses its 300 ms of speech before the caller's pause by a few frames, and stops at the next word."""
+async def test_a_caller_who_cuts_in_over_the_echo_still_stops_the_agent(tmp_path, level_db):
+    """At most 150 ms later than on a clean line, though the echo is as loud as the first, soft syllable. It was 300:
+    the agent missed the frames before the gate opened, and stopped at the next word."""
     clean, calm, _ = await call(tmp_path, "auto", None, CUTS_IN)
     echoing, shaken, record = await call(tmp_path, "auto", LineEcho(delay_ms=300, level_db=level_db), CUTS_IN)
     [on_clean], [over_echo] = calm.interruptions, shaken.interruptions
     began = [result.started_at for result in (clean, echoing)]
-    assert (over_echo.at - began[1]) - (on_clean.at - began[0]) <= later_s
+    assert (over_echo.at - began[1]) - (on_clean.at - began[0]) <= 0.15
     assert [turn.line for turn in shaken.turns if turn.role == "user"] == ["caller_interrupts"]
     assert record["quality"]["interruptions"] == 1
 
