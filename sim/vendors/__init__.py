@@ -1,12 +1,13 @@
 """Fakes of the vendors' agents: each speaks its protocol and holds the client to it (other-agents.md, part B).
 
 A fake is the FakeVendor of the module that has its vendor's name; nothing has to be entered here. That of ElevenLabs is
-in sim.elevenlabs.
+in sim.elevenlabs. Packages of others declare theirs as entry points of ENTRY_POINTS, by the vendor's name.
 """
 
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
 from typing import Final
 
 from sim.vendors.server import FakeVendor
@@ -22,3 +23,17 @@ def _fakes() -> Iterator[tuple[str, type[FakeVendor]]]:
 
 FAKES: Final[Mapping[str, type[FakeVendor]]] = dict(_fakes())
 """By the vendor's name in AGENTS_FILE. All of them go through the test suite of the seam."""
+
+ENTRY_POINTS: Final = "voice_bridge.fakes"
+
+
+def fake_of(name: str) -> type[FakeVendor] | None:
+    """The fake of a vendor: one of ours, or what an installed package declares as that vendor's."""
+    if name in FAKES:
+        return FAKES[name]
+    for point in entry_points(group=ENTRY_POINTS, name=name):
+        found = point.load()
+        if not (isinstance(found, type) and issubclass(found, FakeVendor)):
+            raise TypeError(f"expected {ENTRY_POINTS} {name} to be a subclass of {FakeVendor.__name__}, got {found!r}")
+        return found
+    return None

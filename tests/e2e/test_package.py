@@ -63,6 +63,24 @@ def test_the_installed_command_plays_without_a_clone(wheel, tmp_path):
     assert sound.read_bytes() == (demo / "call.wav").read_bytes(), "the explorer plays the call from here"
 
 
+def test_the_suite_of_the_seam_runs_for_a_vendor_of_somebody_elses(wheel, tmp_path):
+    """`pytest --pyargs sim.seam` as docs/agents.md has it: both packages installed, nothing read from the clone."""
+    site = tmp_path / "site"
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target", site]
+    subprocess.run([*install, wheel, ROOT / "tests/fixtures/acme_vendor"], check=True)
+    environment = {"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin", "SEAM_VENDORS": "acme"}
+    suite = [sys.executable, "-m", "pytest", "--pyargs", "sim.seam", "-q", "-p", "no:cacheprovider"]
+    ran = subprocess.run(
+        [*suite, "-k", "test_a_conversation or test_barge_in or test_transfer or test_refused"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
+    assert re.search(r"^7 passed", ran.stdout, re.MULTILINE), ran.stdout[-2000:]
+
+
 def test_a_command_without_its_libraries_names_the_extra(wheel, tmp_path):
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
