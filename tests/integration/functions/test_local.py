@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from common.recording import HEAD_BYTES, head
 from functions.common.store.folder import FolderStore
 from tests.support import calls
 from tests.support.http_client import deliver, send
@@ -108,6 +109,25 @@ def test_small_and_large(local, size):
 
 def test_it_sweeps_by_itself(local):
     wait_for(lambda: "sweep_done" in local.output(), "a sweep")
+
+
+def test_a_recording_is_taken_in_and_joined(local):
+    """Leave is given over the wire, the piece comes with it, and its own sweep makes the file."""
+    now = time.time()
+    sound = head(8000, 2, 64_000) + bytes([0x80, 0x90]) * 64_000
+    wanted = calls.upload_wanted(count=1, size=len(sound))
+    deliver(local.url, calls.signed_event(calls.started(), now=now))
+    [leave] = deliver(local.url, calls.signed_event(wanted, now=now)).json()["uploads"]
+    url = f"{local.url}/relay/{leave['url']}"
+    assert send(f"{url}0", "PUT", leave["headers"], sound).status == 403
+    assert send(url, "PUT", leave["headers"], sound + b"more").status == 400
+    assert send(url, "PUT", leave["headers"], sound).status == 200
+    assert send(url, "PUT", leave["headers"], sound).status == 412
+    deliver(local.url, calls.signed_event(calls.ended(), now=now))
+    told = {"mode": "both", "rate_hz": 8000, "channels": 2, "duration_ms": 5000, "pieces": 1}
+    deliver(local.url, calls.signed_event(calls.event("recording.ended", 9, calls.ENDED, recording=told), now=now))
+    wait_for(lambda: calls.record_of(local.store)["recording"]["file"], "the joined file")
+    assert len(local.store.read(f"audio/{calls.CALL}.wav").body) == HEAD_BYTES + 2 * 5 * 8000
 
 
 def test_every_line_is_json_and_no_number_is_whole(local):
