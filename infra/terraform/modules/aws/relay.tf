@@ -199,6 +199,10 @@ resource "aws_ecs_task_definition" "relay" {
     cpu_architecture        = var.architecture == "arm64" ? "ARM64" : "X86_64"
   }
 
+  volume {
+    name = "tmp"
+  }
+
   container_definitions = jsonencode([{
     name                   = "relay"
     image                  = "${aws_ecr_repository.relay.repository_url}:${var.relay_image_tag}"
@@ -211,7 +215,9 @@ resource "aws_ecs_task_definition" "relay" {
     environment            = [for name in sort(keys(local.relay_environment)) : { name = name, value = local.relay_environment[name] }]
     secrets                = [for name in sort(keys(local.relay_secrets)) : { name = name, valueFrom = local.relay_secrets[name] }]
     linuxParameters        = { capabilities = { drop = ["ALL"] } }
-    ulimits                = [{ name = "nofile", softLimit = 65535, hardLimit = 65535 }]
+    # Pieces of recordings wait here to be uploaded. It is the task's own disk, encrypted, and gone with the task.
+    mountPoints = [{ sourceVolume = "tmp", containerPath = "/tmp", readOnly = false }]
+    ulimits     = [{ name = "nofile", softLimit = 65535, hardLimit = 65535 }]
 
     logConfiguration = {
       logDriver = "awslogs"

@@ -180,6 +180,10 @@ run "three_settings_are_enough" {
     error_message = "Half a vCPU takes 100 calls."
   }
   assert {
+    condition     = jsondecode(aws_ecs_task_definition.relay.container_definitions)[0].mountPoints == [{ sourceVolume = "tmp", containerPath = "/tmp", readOnly = false }] && [for volume in aws_ecs_task_definition.relay.volume : volume.name] == ["tmp"] && jsondecode(aws_ecs_task_definition.relay.container_definitions)[0].readonlyRootFilesystem
+    error_message = "Pieces of recordings wait on the task's disk; nothing else can be written to."
+  }
+  assert {
     condition     = aws_cloudwatch_metric_alarm.many_calls.threshold == 60 && aws_cloudwatch_metric_alarm.few_calls.threshold == 24
     error_message = "Scale out above 60 % of the calls; scale in where one task fewer still has less than that."
   }
