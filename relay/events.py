@@ -19,6 +19,7 @@ _CONNECT_TIMEOUT: Final = 5.0  # nobody there: no reason to wait that long
 _RETRY_FOR: Final = 60.0
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 8.0
+OFFERS_AT_ONCE: Final = 4  # of one relay: a new AWS account has ten Lambdas at once, and Connect needs some of them
 
 Event = Mapping[str, Any]
 
@@ -84,6 +85,7 @@ class Events:
     def __init__(self, destination: Destination) -> None:
         self._destination = destination
         self._deliveries: set[asyncio.Task[Mapping[str, Any]]] = set()
+        self._offers = asyncio.Semaphore(OFFERS_AT_ONCE)
 
     @property
     def pending(self) -> int:
@@ -104,8 +106,12 @@ class Events:
         return task.result() if task.done() and not task.cancelled() else None
 
     async def offer(self, event: Event) -> Mapping[str, Any]:
-        """One attempt and no more, for an event that the next one makes up for. Raises DeliveryError."""
-        return await self._destination.deliver(event)
+        """One attempt and no more, for an event that the next one makes up for. Raises DeliveryError.
+
+        Few at once, whatever the number of calls: they must not be what a caller's transfer waits behind.
+        """
+        async with self._offers:
+            return await self._destination.deliver(event)
 
     async def drain(self, timeout_s: float) -> None:
         """Wait for deliveries under way; what is then left is logged whole."""

@@ -18,6 +18,7 @@ from relay.records import CallFacts
 from relay.transcript import Transcript, timestamp
 
 SOONEST: Final = 2.0  # seconds between two, whatever happens
+SHARE: Final = 0.2  # … and of PROGRESS_SECONDS: who wants fewer gets fewer in a lively call, too
 WATCHED: Final = 1.0  # … and while somebody watches
 PATIENCE: Final = 10.0  # for one to be taken in
 MOST_TEXT: Final = 64_000  # characters of turns in one; what is beyond goes with the next
@@ -81,7 +82,7 @@ class Progress:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(latest):
                     await self._news.wait()
-            latest = min(latest, told_at + SOONEST)
+            latest = min(latest, told_at + max(SOONEST, self._every_s * SHARE))
         await asyncio.sleep(latest - self._loop.time())
 
     async def _tell(self) -> bool:

@@ -205,3 +205,16 @@ async def test_without_anybody_who_watches_it_is_done_with_the_next_progress(tmp
     async with relay_world(tmp_path, with_events_url=True) as world:
         ended = await play(world, Hand(command("end"), from_number=3, watched=False))
         assert ended["end_reason"] == "operator_ended"
+
+
+@virtual
+async def test_an_agent_that_is_changed_in_the_middle_of_its_words_is_not_heard_any_more(tmp_path):
+    long = structs.replace(GREETING, replies=(Reply(on="start", say=("agent_clinics",)),))
+    settings = {"progress_s": 2.0}
+    async with relay_world(tmp_path, long, TWO, with_events_url=True, settings=settings, agents_toml=AGENTS) as world:
+        ended = await play(world, Hand(command("agent", agent="back")))
+        first, second = ended["turns"]
+        assert first["interrupted"]
+        assert 1000 < first["heard_ms"] < len(spoken("agent_clinics", 8000)) * 1000 // 8000 - 1000
+        assert not second["interrupted"]
+        assert second["offset_ms"] < 4000

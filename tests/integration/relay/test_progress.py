@@ -218,3 +218,25 @@ async def test_a_folder_gets_the_record_when_a_relay_starts_there_again(tmp_path
 
 def running(folder: Path) -> list[Path]:
     return list(folder.glob("pending/live/*/*.json"))
+
+
+@virtual
+async def test_through_the_functions_a_watched_call_tells_no_word_again_and_again(tmp_path):
+    """They don't write what says nothing new, and still know which progress the next one builds on."""
+    store = MemoryStore()
+    functions = calls.webhook_app(store)
+    async with relay_world(tmp_path, TALK, with_events_url=True) as world:
+
+        def take(event: dict[str, Any]) -> dict[str, Any]:
+            hand = layout.hand(event["call_sid"], event["stream_sid"])
+            store.create(hand, json.dumps({"watched_until": calls.NOW + 10}).encode())
+            return calls.body_of(functions.handle(calls.signed_event(event)))
+
+        world.sink.told = take
+        await world.call(script=for_s(45))
+        [ended] = world.sink.of("ended")
+    told = world.sink.progress
+    assert len(told) > 30
+    assert sum(len(event["turns"]) for event in told) <= 3 * len(ended["turns"])
+    live = json.loads(store.objects[layout.live(ended["call_sid"], ended["stream_sid"])])
+    assert folded([live]) == ended["turns"]

@@ -14,10 +14,11 @@ from aiohttp.test_utils import TestServer
 
 from common.event_parts import Gathered, joined
 from common.signature import Verdict, verify
-from relay.events import DeliveryError, Events, HttpDestination
+from relay.events import OFFERS_AT_ONCE, DeliveryError, Events, HttpDestination
 from relay.folder import FolderDestination
 from relay.outgoing import outgoing
 from sim import virtual_time
+from tests.support.virtual import virtual
 from tests.unit.relay.test_records import ended, facts
 
 SECRET = "ev3nts"
@@ -432,3 +433,23 @@ def test_an_event_delivered_twice_is_one_file(tmp_path):
     event = ended()
     deliver(tmp_path, event, event)
     assert len(files(tmp_path)) == 2
+
+
+@virtual
+async def test_what_can_wait_is_offered_a_few_at_a_time():
+    """Two hundred calls tell how far they are: that may not be what the transfer of one of them waits behind."""
+    under_way, most = 0, 0
+
+    class Slow:
+        async def deliver(self, event):
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(1)
+            under_way -= 1
+            return {"progress": event["number"]}
+
+    events = Events(Slow())
+    answers = await asyncio.gather(*(events.offer({"number": number}) for number in range(10)))
+    assert [answer["progress"] for answer in answers] == list(range(10))
+    assert most == OFFERS_AT_ONCE
