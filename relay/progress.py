@@ -47,7 +47,7 @@ class Progress:
         self._transcript = transcript
         self._answers = answers
         self._events = events
-        self._every_s = every_s
+        self._every_s = max(every_s, SOONEST) if every_s else 0.0
         self._state = state
         self._take = take
         self._commands = commands

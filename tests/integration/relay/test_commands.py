@@ -102,6 +102,8 @@ async def test_the_caller_is_handed_to_a_human_with_a_summary(tmp_path):
             "reason": "wanted by asha",
             "summary": "wants his money back",
         }
+        [asked] = [one.text for one in world.agents.conversations[0].messages if one.kind == "user_message"]
+        assert "goodbye" in asked
         assert ended["end_reason"] == "transferred"
         assert ended["commands"][0]["outcome"] == "done"
         assert ended["duration_s"] < 25
@@ -215,6 +217,6 @@ async def test_an_agent_that_is_changed_in_the_middle_of_its_words_is_not_heard_
         ended = await play(world, Hand(command("agent", agent="back")))
         first, second = ended["turns"]
         assert first["interrupted"]
-        assert 1000 < first["heard_ms"] < len(spoken("agent_clinics", 8000)) * 1000 // 8000 - 1000
+        assert 1000 < first["heard_ms"] < 3000  # of fourteen seconds, most of which the line had been given
         assert not second["interrupted"]
         assert second["offset_ms"] < 4000
