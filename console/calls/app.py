@@ -63,7 +63,13 @@ class Explorer:
         while True:
             began = loop.time()
             await asyncio.to_thread(self.refresh.run)
+            await asyncio.to_thread(self._follow)
             await asyncio.sleep(max(REFRESH_S, RESTS * (loop.time() - began)))
+
+    def _follow(self) -> None:
+        """Before somebody asks for figures: a hundred thousand new rows take half a second."""
+        with self.index.reading() as connection:
+            self.index.columns(connection)
 
     async def _status(self, _: web.Request) -> web.StreamResponse:
         def asked() -> dict[str, Any]:
@@ -95,8 +101,9 @@ class Explorer:
 
         def asked() -> dict[str, Any]:
             with self.index.reading() as connection:
-                found = overview(connection, wanted, date.today())
-                shares = self.costing.shares(connection, date.today())
+                columns = self.index.columns(connection)
+                found = overview(connection, columns, wanted, date.today())
+            shares = self.costing.shares(columns, date.today())
             if self.published:
                 found["groups"]["called"] = [[mask(value), *counts] for value, *counts in found["groups"]["called"]]
             priced = {name: self.costing.of_period(found[name], shares) for name in ("now", "before")}
@@ -110,9 +117,10 @@ class Explorer:
 
         def asked() -> dict[str, Any]:
             with self.index.reading() as connection:
-                found = trends(connection, wanted)
-                shares = self.costing.shares(connection, date.today())
-                sides = compared(connection, wanted, found, pivot)
+                columns = self.index.columns(connection)
+                found = trends(connection, columns, wanted)
+                sides = compared(connection, columns, wanted, found, pivot)
+            shares = self.costing.shares(columns, date.today())
             priced = {name: self.costing.of_period(side, shares) for name, side in sides.items()}
             return {**found, "today": date.today().isoformat(), **priced, "money": self._money(shares is not None)}
 
@@ -131,7 +139,7 @@ class Explorer:
         if found is None:
             return None
         with self.index.reading() as connection:
-            shares = self.costing.shares(connection, date.today())
+            shares = self.costing.shares(self.index.columns(connection), date.today())
         return {**found, "cost": self.costing.of_call(found["record"], shares) if found["record"] else None}
 
     def _money(self, with_infrastructure: bool) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """What calls cost, for the explorer's pages: one call by its parts, and the calls of a period in sum."""
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
+from console.calls.columns import Columns
 from console.costs.load import Measured
 from console.costs.of_call import LOAD_DAYS, Shares, as_object, parts_of, shares_of
 from console.costs.prices import Prices, load
@@ -19,14 +19,14 @@ class Costing:
     cloud: str = ""
     measured: Measured = field(default_factory=Measured.read)
 
-    def shares(self, connection: sqlite3.Connection, today: date) -> Shares | None:
+    def shares(self, columns: Columns, today: date) -> Shares | None:
         """By the load of the last thirty days; None without a cloud or calls."""
         if not self.cloud:
             return None
-        since = (today - timedelta(days=LOAD_DAYS - 1)).isoformat()
-        sql = "SELECT count(*), coalesce(sum(duration_s), 0) / 60 FROM calls WHERE day >= ? AND day <= ?"
-        calls, minutes = connection.execute(sql, (since, today.isoformat())).fetchone()
-        return shares_of(self.cloud, calls, minutes, self.prices, self.measured)
+        now = today.toordinal()
+        lately = (columns.day > now - LOAD_DAYS) & (columns.day <= now)
+        minutes = float(columns.numbers["duration_s"][lately].sum()) / 60
+        return shares_of(self.cloud, int(lately.sum()), minutes, self.prices, self.measured)
 
     def of_call(self, record: Mapping[str, Any], shares: Shares | None) -> Mapping[str, Any]:
         """See console.costs.of_call.as_object."""

@@ -1,89 +1,95 @@
 """The figures that a lead asks for: of a period, beside those of the period before it, and in groups."""
 
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Final
 
 import numpy as np
 
+from console.calls.columns import UNKNOWN_DAY, Columns, Mask, percentiles
 from console.calls.search import Filter
 
 USUAL_DAYS: Final = 7
-_COUNTED: Final = {
-    "calls": "count(*)",
-    "minutes": "coalesce(sum(duration_s), 0) / 60",
-    "handled": "coalesce(sum(cause = '' AND transfer = ''), 0)",
-    "transferred": "coalesce(sum(transfer <> ''), 0)",
-    "reached": "coalesce(sum(transfer = 'answered'), 0)",
-    "failovers": "coalesce(sum(failovers > 0), 0)",
-    "failed": "coalesce(sum(cause <> ''), 0)",
-    "judged": "coalesce(sum(success <> ''), 0)",
-    "successful": "coalesce(sum(success = 'success'), 0)",
-    "cost_usd": "coalesce(sum(cost_usd), 0)",
-    "cost_unknown": "coalesce(sum(cost_usd IS NULL), 0)",
-}
-"""Figure → SQL over `calls`. `handled`: without a human and without a fault."""
-_GROUPS: Final = {"agent": "agent", "called": "called", "end_reason": "end_reason", "success": "success"}
+GROUPS: Final = ("agent", "called", "end_reason", "success", "agent_version")
 _MOST: Final = 12
+_MONDAY: Final = 1  # of ordinals: date(1, 1, 1) was one
 
 
-def figures(connection: sqlite3.Connection, wanted: Filter) -> dict[str, float | None]:
-    """Of the calls that `wanted` leaves: counts, minutes, and how long callers waited (p50 and p95, None for none)."""
-    where, values = _where(wanted)
-    sql = f"SELECT {', '.join(_COUNTED.values())} FROM calls {where}"
-    found: dict[str, float | None] = dict(
-        zip(_COUNTED, (round(value, 4) for value in connection.execute(sql, values).fetchone()), strict=True)
-    )
+def figures(columns: Columns, mask: Mask) -> dict[str, float | None]:
+    """Of the calls in `mask`: counts, minutes, and how long callers waited (p50 and p95, None for none). `handled`:
+    without a human and without a fault."""
+    failed, transferred = ~columns.is_word("cause", ""), ~columns.is_word("transfer", "")
+    costs = columns.numbers["cost_usd"][mask]
+    found: dict[str, float | None] = {
+        "calls": int(mask.sum()),
+        "minutes": round(float(columns.numbers["duration_s"][mask].sum()) / 60, 1),
+        "handled": int((mask & ~failed & ~transferred).sum()),
+        "transferred": int((mask & transferred).sum()),
+        "reached": int((mask & columns.is_word("transfer", "answered")).sum()),
+        "failovers": int((columns.numbers["failovers"][mask] > 0).sum()),
+        "failed": int((mask & failed).sum()),
+        "judged": int((mask & ~columns.is_word("success", "")).sum()),
+        "successful": int((mask & columns.is_word("success", "success")).sum()),
+        "cost_usd": round(float(np.nansum(costs)), 4),
+        "cost_unknown": int(np.isnan(costs).sum()),
+    }
+    one_cell = np.zeros(int(mask.sum()), np.int64)
     for name in ("answer_ms", "first_audio_ms"):
-        measured = [row[0] for row in connection.execute(f"SELECT {name} FROM calls {_and(where, name)}", values)]
-        for percent in (50, 95):
-            found[f"{name}_p{percent}"] = round(float(np.percentile(measured, percent))) if measured else None
+        for percent, value in zip(
+            (50, 95), percentiles(columns.numbers[name][mask], one_cell, 1, (50, 95)), strict=True
+        ):
+            found[f"{name}_p{percent}"] = None if np.isnan(value[0]) else round(float(value[0]))
     return found
 
 
-def overview(connection: sqlite3.Connection, wanted: Filter, today: date) -> dict[str, Any]:
+def overview(connection: sqlite3.Connection, columns: Columns, wanted: Filter, today: date) -> dict[str, Any]:
     """`now` and `before`: the figures of the period (the filter's, else the last week there is) and the one before it.
 
     `hours`, `weekdays` (Monday first): calls by local time; `groups`: (value, calls, failed) of each, the most first;
-    `causes`: (kind, a sentence, calls).
+    `causes`: (kind, a sentence, calls); `criteria`: (name, calls judged by it, successful).
     """
-    newest = connection.execute("SELECT max(day) FROM calls").fetchone()[0]
-    last = wanted.last_day or (min(today, date.fromisoformat(newest)) if newest else today)
+    newest = int(columns.day.max(initial=UNKNOWN_DAY))
+    last = wanted.last_day or (min(today, date.fromordinal(newest)) if newest else today)
     first = wanted.first_day or last - timedelta(days=USUAL_DAYS - 1)
     length = max(timedelta(days=1), last - first + timedelta(days=1))
-    period = replace(wanted, first_day=first, last_day=last)
-    earlier = replace(wanted, first_day=first - length, last_day=first - timedelta(days=1))
-    where, values = _where(period)
-    failed = _and(where, "cause", "cause <> ''")
-    by_cause = connection.execute(f"SELECT cause, count(*) FROM calls {failed} GROUP BY cause ORDER BY 2 DESC", values)
+    rest = columns.of(connection, replace(wanted, first_day=None, last_day=None))
+    period = rest & _between(columns, first, last)
+    earlier = rest & _between(columns, first - length, first - timedelta(days=1))
+    hours = columns.numbers["hour"][period]
+    hours = hours[(hours >= 0) & (hours < 24)].astype(np.int64)
+    failed = period & ~columns.is_word("cause", "")
     return {
         "first_day": first.isoformat(),
         "last_day": last.isoformat(),
-        "now": figures(connection, period),
-        "before": figures(connection, earlier),
-        "hours": _slots(connection, "hour", _and(where, "hour", "hour >= 0"), values, range(24)),
-        "weekdays": _slots(
-            connection, "strftime('%w', day)", _and(where, "day", "day <> ''"), values, [*"123456", "0"]
-        ),
-        "groups": {name: _group(connection, column, where, values) for name, column in _GROUPS.items()},
-        "causes": [[cause, _sentence(connection, cause), number] for cause, number in by_cause],
+        "now": figures(columns, period),
+        "before": figures(columns, earlier),
+        "hours": np.bincount(hours, minlength=24).tolist(),
+        "weekdays": np.bincount((columns.day[period] - _MONDAY) % 7, minlength=7).tolist(),
+        "groups": {name: _group(columns, name, period, failed) for name in GROUPS},
+        "causes": [[cause, _sentence(connection, cause), calls] for cause, calls in columns.counts("cause", failed)],
+        "criteria": [[name, *judged] for name, judged in _criteria(columns, period).items()],
     }
 
 
 def compared(
-    connection: sqlite3.Connection, wanted: Filter, trends: dict[str, Any], pivot: date | None
+    connection: sqlite3.Connection, columns: Columns, wanted: Filter, trends: dict[str, Any], pivot: date | None
 ) -> dict[str, Any]:
     """`before` and `after`: the figures of the days that `trends` shows, up to `pivot` and from it on; nothing without
     one."""
     if pivot is None or not trends["days"]:
         return {}
     first, last = (date.fromisoformat(trends["days"][place]) for place in (0, -1))
+    rest = columns.of(connection, replace(wanted, first_day=None, last_day=None))
     return {
-        "before": figures(connection, replace(wanted, first_day=first, last_day=pivot - timedelta(days=1))),
-        "after": figures(connection, replace(wanted, first_day=pivot, last_day=last)),
+        "before": figures(columns, rest & _between(columns, first, pivot - timedelta(days=1))),
+        "after": figures(columns, rest & _between(columns, pivot, last)),
     }
+
+
+def _between(columns: Columns, first: date, last: date) -> Mask:
+    days = columns.day
+    return np.asarray((days >= max(1, first.toordinal())) & (days <= last.toordinal()))
 
 
 def _sentence(connection: sqlite3.Connection, cause: str) -> str:
@@ -92,29 +98,23 @@ def _sentence(connection: sqlite3.Connection, cause: str) -> str:
     return found
 
 
-def _where(wanted: Filter) -> tuple[str, list[Any]]:
-    """Days by their column: the index `trends` begins with it and holds all that is counted, so no row is read."""
-    conditions, values = replace(wanted, first_day=None, last_day=None).conditions()
-    for comparison, day in ((">=", wanted.first_day), ("<=", wanted.last_day)):
-        if day:
-            conditions.append(f"day {comparison} ?")
-            values.append(day.isoformat())
-    return f"WHERE {' AND '.join(conditions)}" if conditions else "", values
+def _group(columns: Columns, name: str, mask: Mask, failed: Mask) -> list[list[Any]]:
+    failures = dict(columns.counts(name, failed))
+    return [[value, calls, failures.get(value, 0)] for value, calls in columns.counts(name, mask)[:_MOST]]
 
 
-def _and(where: str, column: str, condition: str = "") -> str:
-    """`where` with a further condition; without one, that the column is known."""
-    condition = condition or f"{column} IS NOT NULL"
-    return f"{where} AND {condition}" if where else f"WHERE {condition}"
+def _criteria(columns: Columns, mask: Mask) -> dict[str, list[int]]:
+    """Name → calls judged by it, and those that were found successful."""
+    found: dict[str, list[int]] = {}
+    for said, calls in columns.counts("criteria", mask):
+        for name, is_success in judgements(said):
+            judged = found.setdefault(name, [0, 0])
+            judged[0] += calls
+            judged[1] += calls * is_success
+    return dict(sorted(found.items()))
 
 
-def _slots(
-    connection: sqlite3.Connection, expression: str, where: str, values: list[Any], slots: Sequence[Any]
-) -> list[int]:
-    found = dict(connection.execute(f"SELECT {expression}, count(*) FROM calls {where} GROUP BY 1", values).fetchall())
-    return [found.get(slot, 0) for slot in slots]
-
-
-def _group(connection: sqlite3.Connection, column: str, where: str, values: list[Any]) -> list[list[Any]]:
-    sql = f"SELECT {column}, count(*), sum(cause <> '') FROM calls {where} GROUP BY 1 ORDER BY 2 DESC LIMIT {_MOST}"
-    return [list(row) for row in connection.execute(sql, values)]
+def judgements(said: str) -> list[tuple[str, bool]]:
+    """What `rows.criteria_of` wrote: each criterion, and whether the call was found successful by it."""
+    parts = (one.rpartition("=") for one in said.split(";") if one)
+    return [(name, result == "success") for name, _, result in parts]

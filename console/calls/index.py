@@ -8,16 +8,18 @@ numbers the same for digits, by trigrams: any part of a number is found
 import hashlib
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
 
+from console.calls.columns import Columns
 from console.calls.rows import Row
 from console.costs.prices import Prices, load
 
-LAYOUT = "3"
+LAYOUT = "4"
 _COLUMNS = tuple(field.name for field in fields(Row) if field.name not in {"words", "digits"})
 _SCHEMA = f"""
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -36,10 +38,7 @@ CREATE INDEX by_failure ON calls (started, id) WHERE cause <> '';
 CREATE INDEX by_failover ON calls (started, id) WHERE failovers > 0;
 CREATE INDEX by_waiting ON calls (started, id) WHERE waiting_since > 0;
 CREATE INDEX by_problem ON calls (started, id) WHERE problem <> '';
-CREATE INDEX trends ON calls (
-  day, agent, end_reason, transfer, cause, success, duration_s, first_audio_ms, answer_ms, gaps, interruptions,
-  failovers, hour, called, started, cost_usd
-);
+CREATE INDEX by_version ON calls (agent_version, started, id);
 CREATE VIRTUAL TABLE words USING fts5 (text, content = '', tokenize = "unicode61 remove_diacritics 2");
 CREATE VIRTUAL TABLE numbers USING fts5 (digits, content = '', tokenize = "trigram");
 """
@@ -53,6 +52,8 @@ class Index:
         self.path = folder / f"calls-{name}.sqlite"
         zone = "/".join(time.tzname)  # days are the local ones: another zone has others
         self.prices = prices or load()
+        self._columns = Columns()
+        self._following = threading.Lock()
         priced = hashlib.sha256(repr(self.prices.sections).encode()).hexdigest()[:16]  # rows hold costs
         about = {"layout": LAYOUT, "source": source_name, "zone": zone, "prices": priced}
         if self.path.exists() and self._about() != about:
@@ -68,6 +69,12 @@ class Index:
         with closing(sqlite3.connect(address, uri=True, timeout=30, check_same_thread=False)) as connection:
             connection.row_factory = sqlite3.Row
             yield connection
+
+    def columns(self, connection: sqlite3.Connection) -> Columns:
+        """All that figures are made of, as it is now."""
+        with self._following:
+            self._columns = self._columns.followed(connection)
+            return self._columns
 
     def known(self) -> dict[str, str]:
         """Key to version, of every record in the index."""

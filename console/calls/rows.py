@@ -1,9 +1,10 @@
 """A record as a row of the index: what the list shows, filters and sorts by, and the words it is found by."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from common.documents import decode, number, objects, text
+from common.documents import decode, mapping, number, objects, text
 from common.masking import mask_text
 from common.phone import mask
 from common.times import to_unix
@@ -19,6 +20,8 @@ RUNNING = "running"
 WAITING = frozenset({"requested", "fetched", "ringing"})
 """States of a transfer in which a caller waits for a human."""
 LONGEST_WAIT_MS = 60_000
+_UNSAFE = re.compile(r"[=;]")
+_LONGEST_NAME, _MOST_CRITERIA = 64, 20
 _OLDEST, _NEWEST = datetime(2000, 1, 1).timestamp(), datetime(2200, 1, 1).timestamp()
 
 
@@ -27,8 +30,9 @@ class Row:
     """One call. `started`: Unix seconds, 0 when not known; `day`, `hour`: where the explorer runs, the hour -1 when
     not known. `cause`, `why`: the kind of its failure and its sentence. `answer_ms`: the median of how long the caller
     waited for an answer. `waiting_since`: Unix seconds since which nobody has picked up a transfer, 0 for none.
-    `cost_usd`: of the agent and of Exotel's minutes, None when not known. `problem`: why the record can't be read, as
-    a sentence; then there is little else."""
+    `agent_version`: the vendor's, else that of the agents' file. `criteria`: see `criteria_of`. `cost_usd`: of the
+    agent and of Exotel's minutes, None when not known. `problem`: why the record can't be read, as a sentence; then
+    there is little else."""
 
     call_sid: str
     started: float = 0.0
@@ -53,6 +57,8 @@ class Row:
     title: str = ""
     problem: str = ""
     cost_usd: float | None = None
+    agent_version: str = ""
+    criteria: str = ""
     words: str = ""
     digits: str = ""
 
@@ -99,10 +105,25 @@ def row_of(call_sid: str, body: bytes, prices: Prices | None = None) -> Row:
         success=text(record, "analysis", "call_successful"),
         caller=mask(text(record, "from")),
         title=mask_text(_title(record, turns))[:TITLE_LENGTH],
+        agent_version=text(record, "vendor_version") or text(record, "agents_version"),
+        criteria=criteria_of(record),
         cost_usd=minutes_usd(record, prices) if prices else None,
         words=" ".join(filter(None, (call_sid, *_sayings(record, turns)))),
         digits=kept(_numbers(record), (text(turn, "text") for turn in turns)),
     )
+
+
+def criteria_of(record: dict[str, object]) -> str:
+    """The vendor's judgement by each criterion of the user's: `polite=success;resolved=failure`, in order of names."""
+    results = mapping(record, "analysis", "evaluation_criteria_results")
+    listed = objects(record, "analysis", "evaluation_criteria_results_list")
+    said = {
+        **{text(one, "criteria_id"): text(one, "result") for one in listed},
+        **{name: text(one, "result") for name, one in results.items()},
+    }
+    kept = {_UNSAFE.sub("_", name)[:_LONGEST_NAME]: result for name, result in said.items() if name}
+    judged = sorted((name, result) for name, result in kept.items() if result in {"success", "failure"})
+    return ";".join(f"{name}={result}" for name, result in judged[:_MOST_CRITERIA])
 
 
 def median_answer_ms(turns: list[dict[str, object]]) -> float | None:

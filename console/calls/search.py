@@ -58,6 +58,7 @@ class Filter:
     cause: str = ""
     called: str = ""
     success: str = ""
+    agent_version: str = ""
     hour: int | None = None
     waiting: bool = False
     failover: bool = False
@@ -98,6 +99,7 @@ class Filter:
             "transfer": self.transfer,
             "called": self.called,
             "success": self.success,
+            "agent_version": self.agent_version,
             "cause": "" if self.cause == ANY else self.cause,
         }
         found += [(f"{column} = ?", "" if value == NOTHING else value) for column, value in named.items() if value]
@@ -183,7 +185,7 @@ def choices(connection: sqlite3.Connection) -> dict[str, Any]:
     """What the filters offer, with how many calls each has; and the span of days."""
     found: dict[str, Any] = {
         column: connection.execute(f"SELECT {column}, count(*) FROM calls GROUP BY {column} ORDER BY 2 DESC").fetchall()
-        for column in ("agent", "end_reason", "transfer", "called", "success")
+        for column in ("agent", "end_reason", "transfer", "called", "success", "agent_version")
     }
     found = {column: [[value, number] for value, number in rows] for column, rows in found.items()}
     found["days"] = list(connection.execute("SELECT min(day), max(day) FROM calls WHERE day <> ''").fetchone())

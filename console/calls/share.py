@@ -69,14 +69,15 @@ class Share:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ValueError(f"--share {folder}: expected a folder that is not there yet, or is empty")
         with self.index.reading() as connection:
-            found = overview(connection, self.wanted, today)
+            columns = self.index.columns(connection)
+            found = overview(connection, columns, self.wanted, today)
             period = replace(
                 self.wanted,
                 first_day=date.fromisoformat(found["first_day"]),
                 last_day=date.fromisoformat(found["last_day"]),
             )
-            daily = trends(connection, period)
-            shares = self.costing.shares(connection, today)
+            daily = trends(connection, columns, period)
+            shares = self.costing.shares(columns, today)
             rows = list(_rows(connection, period))
         for name in ("now", "before"):
             found[name] = self.costing.of_period(found[name], shares)

@@ -1,123 +1,116 @@
-"""How calls change from day to day: numbers, lengths, first audio, gaps, interruptions, transfers, ends."""
+"""How calls change from day to day: numbers, lengths, times, judgements, transfers, failovers, ends, versions."""
 
 import sqlite3
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import Any
+from datetime import date
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from console.calls.columns import UNKNOWN_DAY, Columns, Mask, known_or_none, percentiles
+from console.calls.figures import judgements
 from console.calls.search import Filter
 
-MOST_AGENTS = 6
-MOST_DAYS = 92
-OTHERS = "others"
-
-
-@dataclass(slots=True)
-class _Cell:
-    """The calls of one day, or of one agent on one day."""
-
-    lengths: list[float] = field(default_factory=list)
-    first_audio: list[float] = field(default_factory=list)
-    answers: list[float] = field(default_factory=list)
-    gaps: int = 0
-    interruptions: int = 0
-    judged: int = 0
-    successful: int = 0
-
-    def add(
-        self,
-        length_s: float,
-        first_audio_ms: float | None,
-        answer_ms: float | None,
-        gaps: int,
-        interruptions: int,
-        success: str,
-    ) -> None:
-        self.lengths.append(length_s)
-        if first_audio_ms is not None:
-            self.first_audio.append(first_audio_ms)
-        if answer_ms is not None:
-            self.answers.append(answer_ms)
-        self.gaps += gaps
-        self.interruptions += interruptions
-        self.judged += bool(success)
-        self.successful += success == "success"
-
-
-_FIGURES: dict[str, Callable[[_Cell], float | None]] = {
-    "calls": lambda cell: len(cell.lengths),
-    "length_s": lambda cell: _percentile(cell.lengths, 50),
-    "first_audio_ms": lambda cell: _percentile(cell.first_audio, 50),
-    "first_audio_p95_ms": lambda cell: _percentile(cell.first_audio, 95),
-    "answer_ms": lambda cell: _percentile(cell.answers, 50),
-    "answer_p95_ms": lambda cell: _percentile(cell.answers, 95),
-    "success": lambda cell: round(100 * cell.successful / cell.judged, 1) if cell.judged else None,
-    "gaps": lambda cell: round(cell.gaps / len(cell.lengths), 3) if cell.lengths else None,
-    "interruptions": lambda cell: round(cell.interruptions / len(cell.lengths), 3) if cell.lengths else None,
+MOST_AGENTS: Final = 6
+MOST_DAYS: Final = 92
+MOST_VERSIONS: Final = 8
+OTHERS: Final = "others"
+_PERCENTILES: Final = {
+    "length_s": ("duration_s", 50),
+    "first_audio_ms": ("first_audio_ms", 50),
+    "first_audio_p95_ms": ("first_audio_ms", 95),
+    "answer_ms": ("answer_ms", 50),
+    "answer_p95_ms": ("answer_ms", 95),
 }
 
 
-def trends(connection: sqlite3.Connection, wanted: Filter) -> dict[str, Any]:
+def trends(connection: sqlite3.Connection, columns: Columns, wanted: Filter) -> dict[str, Any]:
     """By day: `figures` of each agent (medians, 95th percentiles, gaps and interruptions a call, per cent successful),
-    and how many calls ended, failed and were transferred how; by hour: `hours`. At most MOST_DAYS days, the last ones;
-    the smaller agents count as one."""
-    conditions, values = wanted.conditions()
-    where = " AND ".join(["day <> ''", *conditions])
-    measured_by = "duration_s, first_audio_ms, answer_ms, gaps, interruptions, success"
-    columns = f"day, agent, end_reason, transfer, cause, hour, {measured_by}"
-    # the last days only, or years of calls would be read to be left out again
-    newest = connection.execute(f"SELECT max(day) FROM calls WHERE {where}", values).fetchone()[0]
-    if newest is None:
-        return {"days": [], "agents": [], "figures": {}, "transfers": {}, "end_reasons": {}, "causes": {}, "hours": []}
-    oldest = (date.fromisoformat(newest) - timedelta(days=MOST_DAYS - 1)).isoformat()
-    rows = connection.execute(f"SELECT {columns} FROM calls WHERE {where} AND day >= ?", (*values, oldest)).fetchall()
-    days = _days(row[0] for row in rows)
-    most = Counter(row[1] for row in rows).most_common()
-    agents = [agent for agent, _ in most[:MOST_AGENTS]] + ([OTHERS] if len(most) > MOST_AGENTS else [])
-    cells: dict[tuple[str, str], _Cell] = defaultdict(_Cell)
-    transfers: dict[str, Counter[str]] = defaultdict(Counter)
-    ends: dict[str, Counter[str]] = defaultdict(Counter)
-    causes: dict[str, Counter[str]] = defaultdict(Counter)
-    hours = [0] * 24
-    for day, agent, end_reason, transfer, cause, hour, *measured in rows:
-        cells[day, agent if agent in agents else OTHERS].add(*measured)
-        ends[end_reason or "unknown"][day] += 1
-        if transfer:
-            transfers[transfer][day] += 1
-        if cause:
-            causes[cause][day] += 1
-        if 0 <= hour < 24:
-            hours[hour] += 1
+    `criteria` (per cent successful by each), and how many calls ended, failed, were taken over and transferred how, by
+    which `versions`; by hour: `hours`. At most MOST_DAYS days, the last ones; the smaller agents count as one."""
+    mask = columns.of(connection, wanted) & (columns.day != UNKNOWN_DAY)
+    if not mask.any():
+        empty = ("figures", "transfers", "end_reasons", "causes", "criteria", "versions", "failovers")
+        return {"days": [], "agents": [], "hours": [], **{name: {} for name in empty}}
+    last = int(columns.day[mask].max())
+    mask &= columns.day > last - MOST_DAYS
+    first = int(columns.day[mask].min())
+    days = last - first + 1
+    of_day = columns.day - first
+    hours = columns.numbers["hour"][mask]
+    failovers = np.bincount(of_day[mask & (columns.numbers["failovers"] > 0)], minlength=days)
     return {
-        "days": days,
-        "agents": agents,
-        "figures": {
-            name: {agent: [figure(cells.get((day, agent), _Cell())) for day in days] for agent in agents}
-            for name, figure in _FIGURES.items()
-        },
-        "transfers": _counts(transfers, days),
-        "end_reasons": _counts(ends, days),
-        "causes": _counts(causes, days),
-        "hours": hours,
+        "days": [date.fromordinal(day).isoformat() for day in range(first, last + 1)],
+        **_by_agent(columns, mask, of_day, days),
+        "transfers": _daily(columns, "transfer", mask & ~columns.is_word("transfer", ""), of_day, days),
+        "end_reasons": _daily(columns, "end_reason", mask, of_day, days, unknown="unknown"),
+        "causes": _daily(columns, "cause", mask & ~columns.is_word("cause", ""), of_day, days),
+        "failovers": {"calls": failovers.tolist()} if failovers.any() else {},
+        "versions": _versions(columns, mask & ~columns.is_word("agent_version", ""), of_day, days),
+        "criteria": _criteria(columns, mask, of_day, days),
+        "hours": np.bincount(hours[(hours >= 0) & (hours < 24)].astype(np.int64), minlength=24).tolist(),
     }
 
 
-def _days(found: Iterable[str]) -> list[str]:
-    """Every day from the first to the last, those without calls too."""
-    days = sorted(set(found))
-    first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
-    return [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
+def _by_agent(columns: Columns, mask: Mask, of_day: NDArray[np.int64], days: int) -> dict[str, Any]:
+    """`agents` and `figures`. A cell is a day of an agent."""
+    most = columns.counts("agent", mask)
+    agents = [agent for agent, _ in most[:MOST_AGENTS]] + ([OTHERS] if len(most) > MOST_AGENTS else [])
+    place_of = {agent: place for place, agent in enumerate(agents[:MOST_AGENTS])}
+    places = np.array([place_of.get(agent, MOST_AGENTS) for agent in columns.meanings["agent"]], np.int64)
+    cells = places[columns.words["agent"][mask]] * days + of_day[mask]
+    count = len(agents) * days
+    calls = np.bincount(cells, minlength=count).astype(np.float64)
+    numbers = {name: values[mask] for name, values in columns.numbers.items()}
+    judged = _cells(cells, count, ~columns.is_word("success", "")[mask])
+    successful = _cells(cells, count, columns.is_word("success", "success")[mask])
+    found: dict[str, list[float | None]] = {"calls": [int(one) for one in calls]}
+    for name, (column, percent) in _PERCENTILES.items():
+        found[name] = known_or_none(percentiles(numbers[column], cells, count, [percent])[0])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found["success"] = known_or_none(np.where(judged > 0, 100 * successful / judged, np.nan))
+        for name in ("gaps", "interruptions"):
+            sums = _cells(cells, count, np.nan_to_num(numbers[name]))
+            found[name] = known_or_none(np.where(calls > 0, sums / calls, np.nan), 3)
+    by_agent = {
+        name: {agent: values[place * days : (place + 1) * days] for place, agent in enumerate(agents)}
+        for name, values in found.items()
+    }
+    return {"agents": agents, "figures": by_agent}
 
 
-def _counts(by_name: dict[str, Counter[str]], days: list[str]) -> dict[str, list[int]]:
-    """Most frequent first."""
-    names = sorted(by_name, key=lambda name: -by_name[name].total())
-    return {name: [by_name[name][day] for day in days] for name in names}
+def _cells(cells: NDArray[np.int64], count: int, weights: NDArray[Any]) -> NDArray[np.float64]:
+    return np.asarray(np.bincount(cells, weights=weights.astype(np.float64), minlength=count), np.float64)
 
 
-def _percentile(values: list[float], percent: float) -> float | None:
-    return round(float(np.percentile(values, percent)), 1) if values else None
+def _daily(
+    columns: Columns, name: str, mask: Mask, of_day: NDArray[np.int64], days: int, unknown: str = ""
+) -> dict[str, list[int]]:
+    """Word → calls of each day, the most frequent first."""
+    meanings = columns.meanings[name]
+    cells = columns.words[name][mask] * days + of_day[mask]
+    table = np.bincount(cells, minlength=len(meanings) * days).reshape(len(meanings), days)
+    totals = table.sum(axis=1)
+    order = sorted(np.flatnonzero(totals), key=lambda code: -totals[code])
+    return {meanings[code] or unknown: table[code].tolist() for code in order}
+
+
+def _versions(columns: Columns, mask: Mask, of_day: NDArray[np.int64], days: int) -> dict[str, list[int]]:
+    """The most frequent ones; nothing where there is but one, which would say nothing."""
+    found = _daily(columns, "agent_version", mask, of_day, days)
+    return dict(list(found.items())[:MOST_VERSIONS]) if len(found) > 1 else {}
+
+
+def _criteria(columns: Columns, mask: Mask, of_day: NDArray[np.int64], days: int) -> dict[str, list[float | None]]:
+    """Criterion → per cent of the calls judged by it that were found successful, of each day."""
+    judged: dict[str, list[NDArray[np.float64]]] = {}
+    for said, daily in _daily(columns, "criteria", mask & ~columns.is_word("criteria", ""), of_day, days).items():
+        for name, is_success in judgements(said):
+            sums = judged.setdefault(name, [np.zeros(days), np.zeros(days)])
+            sums[0] += daily
+            sums[1] += np.array(daily) * is_success
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            name: known_or_none(np.where(of > 0, 100 * good / of, np.nan))
+            for name, (of, good) in sorted(judged.items())
+        }

@@ -14,6 +14,8 @@ from console.calls.source import Source
 from console.calls.timeline import timeline
 from console.records.cause import failovers, of_record
 from console.records.masking import mask_all
+from functions.common.calls import fold
+from functions.common.pieces import gather
 
 
 def view(source: Source, call_sid: str, *, numbers: bool) -> dict[str, Any] | None:
@@ -29,6 +31,10 @@ def view(source: Source, call_sid: str, *, numbers: bool) -> dict[str, Any] | No
         )
     )
     pieces = pieces_of(source, call_sid, conversations)
+    if problem:  # the record does not say whom the call talked with: its pieces do
+        pieces = pieces_of(source, call_sid, sorted(_mentioned(pieces)))
+        if record := _made_anew(source, call_sid):
+            problem = f"{problem} What is shown was made anew from them."
     if body is None and not pieces:
         return None
     cause = of_record(record)
@@ -55,6 +61,22 @@ def _told_so_far(source: Source, call_sid: str) -> Document:
     lists = {name: list(without_places(objects(live, name))) for name in ("turns", "tools", "commands")}
     said = {name: live.get(name) for name in ("started_at", "from", "to", "agent", "agents", "conversation_id")}
     return {name: value for name, value in {**said, **lists}.items() if value}
+
+
+def _made_anew(source: Source, call_sid: str) -> Document:
+    """A record is folded from its pieces, so of a damaged one nothing is lost while they are there; else empty."""
+    pieces = gather(source.store, call_sid)
+    try:
+        return fold(call_sid, pieces) if pieces.known else {}
+    except (KeyError, TypeError, ValueError):  # pieces that are damaged, too
+        return {}
+
+
+def _mentioned(pieces: list[RawPiece]) -> set[str]:
+    """Conversations that events name, or that named this call as theirs."""
+    bodies = [piece.body for piece in pieces if isinstance(piece.body, dict)]
+    named = (text(one, "conversation_id") for body in bodies for one in (body, *_agents(body)))
+    return {name for name in named if is_id(name)}
 
 
 def _has_only_begun(pieces: list[RawPiece]) -> bool:

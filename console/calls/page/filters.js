@@ -40,6 +40,8 @@ export class Filters {
     this.#options("transfer", status.transfer, (value) => named(value) || "without");
     this.#options("called", status.called, (value) => value || "unknown");
     this.#options("success", status.success, (value) => named(value) || "not judged");
+    const versions = status.agent_version.filter(([version]) => version);
+    this.#options("agent_version", versions.length > 1 ? status.agent_version : [], (value) => value || "not known");
     const failed = status.cause.reduce((sum, [, , count]) => sum + count, 0);
     /** @type {[string, number][]} */
     const causes = status.cause.map(([kind, , count]) => [kind, count]);

@@ -1,7 +1,7 @@
 // The start page for people who lead: a period's figures beside those of the period before it; each leads to its calls.
 import { ask, shownWhile } from "../shared/ask.js";
 import { byId, make } from "../shared/dom.js";
-import { counted, shortDay, whole } from "../shared/format.js";
+import { counted, named, shortDay, whole } from "../shared/format.js";
 import { changed, hashOf } from "./address.js";
 import { chart } from "./charts.js";
 import { change, FIGURES, tellIn } from "./figures.js";
@@ -11,12 +11,13 @@ import { causeName, endName } from "./words.js";
 
 const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const HOURS = Array.from({ length: 24 }, (_, hour) => `${hour}:00`);
-/** @type {["agent" | "called" | "end_reason" | "success", string, (value: string) => string][]} */
+/** @type {["agent" | "called" | "end_reason" | "success" | "agent_version", string, (value: string) => string][]} */
 const GROUPS = [
   ["agent", "By agent", (value) => value || "unknown"],
   ["called", "By called number", (value) => value || "unknown"],
   ["end_reason", "By end", endName],
   ["success", "By the vendor's judgement", (value) => value || "not judged"],
+  ["agent_version", "By version of the agent", (value) => value || "not known"],
 ];
 
 export class OverviewView {
@@ -32,7 +33,12 @@ export class OverviewView {
     byId("period").textContent =
       `${shortDay(found.first_day)} to ${shortDay(found.last_day)}, beside as many days before it`;
     byId("headlines").replaceChildren(...headlines(found, calls));
-    byId("groups").replaceChildren(causes(found, calls), ...groups(found, calls), ...times(found, calls));
+    byId("groups").replaceChildren(
+      causes(found, calls),
+      ...groups(found, calls),
+      ...criteria(found),
+      ...times(found, calls),
+    );
   }
 }
 
@@ -72,7 +78,9 @@ function causes(found, calls) {
 
 /** @param {Overview} found @param {Link} calls */
 function groups(found, calls) {
-  return GROUPS.map(([name, title, word]) => {
+  // Of one version there is nothing to compare.
+  const shown = GROUPS.filter(([name]) => name !== "agent_version" || found.groups.agent_version.length > 1);
+  return shown.map(([name, title, word]) => {
     const rows = found.groups[name].map(([value, count, failed]) =>
       make(
         "tr",
@@ -98,6 +106,34 @@ function groups(found, calls) {
     const table = make("table", {}, make("thead", {}, head), make("tbody", {}, rows));
     return make("section", { class: "card" }, make("h3", {}, title), make("div", { class: "scroll" }, table));
   });
+}
+
+/** @param {Overview} found */
+function criteria(found) {
+  if (!found.criteria.length) return [];
+  const rows = found.criteria.map(([name, judged, successful]) =>
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row" }, make("bdi", {}, named(name))),
+      make("td", {}, whole.format(judged)),
+      make("td", {}, `${whole.format(judged ? (100 * successful) / judged : 0)} %`),
+    ),
+  );
+  const head = make(
+    "tr",
+    {},
+    ["criterion", "Calls judged", "Successful"].map((text) => make("th", { scope: "col" }, text)),
+  );
+  const table = make("table", {}, make("thead", {}, head), make("tbody", {}, rows));
+  return [
+    make(
+      "section",
+      { class: "card" },
+      make("h3", {}, "By criterion of the evaluation"),
+      make("div", { class: "scroll" }, table),
+    ),
+  ];
 }
 
 /** @param {Overview} found @param {Link} calls */

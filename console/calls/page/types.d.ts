@@ -46,6 +46,7 @@ export interface Status {
   transfer: Count[];
   called: Count[];
   success: Count[];
+  agent_version: Count[];
   cause: [kind: string, sentence: string, calls: number][];
   days: [string | null, string | null];
   waiting: number;
@@ -93,7 +94,11 @@ export interface Overview {
   before: Figures;
   hours: number[];
   weekdays: number[];
-  groups: Record<"agent" | "called" | "end_reason" | "success", [value: string, calls: number, failed: number][]>;
+  groups: Record<
+    "agent" | "called" | "end_reason" | "success" | "agent_version",
+    [value: string, calls: number, failed: number][]
+  >;
+  criteria: [name: string, judged: number, successful: number][];
   causes: [kind: string, sentence: string, calls: number][];
 }
 
@@ -108,6 +113,9 @@ export interface Trends {
   transfers: Series;
   end_reasons: Series;
   causes: Series;
+  failovers: Series;
+  versions: Series;
+  criteria: Series;
   hours: number[];
   before?: Figures;
   after?: Figures;

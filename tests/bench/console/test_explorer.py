@@ -3,11 +3,13 @@
 import json
 import statistics
 import time
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 
 from console.calls.app import PAGE, Explorer
+from console.calls.columns import Columns
 from console.calls.figures import overview
 from console.calls.index import Index
 from console.calls.refresh import Refresh
@@ -17,7 +19,7 @@ from console.calls.source import open_source
 from console.calls.trends import trends
 from console.web.local_page import open_page
 from tests.support.browser import chromium, needs_chromium, opened
-from tests.support.many_calls import records, write_records
+from tests.support.many_calls import NEWEST, records, write_records
 
 pytestmark = [pytest.mark.bench, needs_chromium]
 
@@ -68,8 +70,20 @@ def test_questions(world):
             told(f"how many, {name}", lambda wanted=wanted: count(connection, wanted))
         told("choices", lambda: choices(connection))
         told("a part of a number", lambda: page(connection, Filter(text="98765 43"), Order.NEWEST, ""))
-        told("overview of a week", lambda: overview(connection, Filter(), date.today()))
-        told("trends of thirty days", lambda: trends(connection, Filter()))
+        told("columns, from nothing", lambda: Columns().followed(connection))
+        columns = world.index.columns(connection)
+        told("columns, nothing new", lambda: world.index.columns(connection))
+        month = Filter(first_day=NEWEST.date() - timedelta(days=29), last_day=NEWEST.date())
+        for name, wanted in {
+            "": month,
+            ", a word": replace(month, text="bill"),
+            ", one agent": replace(month, agent="billing"),
+        }.items():
+            told(
+                f"overview of thirty days{name}",
+                lambda wanted=wanted: overview(connection, columns, wanted, date.today()),
+            )
+            told(f"trends of thirty days{name}", lambda wanted=wanted: trends(connection, columns, wanted))
 
 
 async def test_first_page_in_the_browser(world):

@@ -11,17 +11,24 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from console.calls.columns import Columns, percentiles
 from console.calls.figures import compared, overview
 from console.calls.index import Index
 from console.calls.rows import answer_times, median_answer_ms, row_of
 from console.calls.search import PAGE, Filter, Order, choices, count, match, page, page_query
 from console.calls.trends import trends
-from tests.support.many_calls import records
+from tests.support.many_calls import NEWEST, records
 
 
 def asked(explored, question, *arguments):
     with explored[1].reading() as connection:
         return question(connection, *arguments)
+
+
+def figured(explored, question, *arguments):
+    """A question to the columns, which follow the index."""
+    with explored[1].reading() as connection:
+        return question(connection, explored[1].columns(connection), *arguments)
 
 
 def walk(explored, wanted, order):
@@ -101,7 +108,7 @@ def test_no_record_whatever_is_in_it_stops_the_others(index_of_nothing, record):
     with index_of_nothing.reading() as connection:
         assert count(connection, Filter()) == 1
         page(connection, Filter(), Order.NEWEST, "")
-        trends(connection, Filter())
+        trends(connection, index_of_nothing.columns(connection), Filter())
 
 
 @pytest.fixture(scope="module")
@@ -197,20 +204,20 @@ def test_choices_count_what_there_is(explored):
 
 
 def test_trends_agree_with_the_calls(explored):
-    found = asked(explored, trends, Filter())
+    found = figured(explored, trends, Filter())
     assert sum(sum(numbers) for numbers in found["figures"]["calls"].values()) == 600
     assert sum(sum(numbers) for numbers in found["end_reasons"].values()) == 600
     assert found["days"] == sorted(found["days"])
     assert len(found["days"]) in {30, 31}
     first_audio = [value for series in found["figures"]["first_audio_ms"].values() for value in series if value]
     assert 150 < min(first_audio) <= max(first_audio) < 700
-    assert asked(explored, trends, Filter(text="zebra"))["days"] == []
+    assert figured(explored, trends, Filter(text="zebra"))["days"] == []
 
 
 def test_the_figures_of_a_period_stand_beside_those_of_the_one_before(explored):
     calls = walk(explored, Filter(), Order.NEWEST)
     last = date.fromisoformat(calls[0]["day"])
-    found = asked(explored, overview, Filter(), date(2030, 1, 1))
+    found = figured(explored, overview, Filter(), date(2030, 1, 1))
     assert found["last_day"] == last.isoformat(), "a store of last year begins with its own last week"
     week = [one for one in calls if found["first_day"] <= one["day"] <= found["last_day"]]
     earlier = (last - timedelta(days=13)).isoformat()
@@ -227,13 +234,98 @@ def test_the_figures_of_a_period_stand_beside_those_of_the_one_before(explored):
     assert sum(number for _, _, number in found["causes"]) == found["now"]["failed"]
 
 
+def judged(sid, day, *, criteria=None, listed=None, version="", failed_over=False, agents_version=""):
+    agent = {"alias": "desk", "vendor": "elevenlabs", "id": "a", "conversation_id": "c", "end_reason": "agent_ended"}
+    lost = {**agent, "end_reason": "agent_failed", "end_detail": "http_500"}
+    record = {
+        "call_sid": sid, "started_at": f"{day}T10:00:00.000Z", "ended_at": f"{day}T10:01:00.000Z", "duration_s": 60.0,
+        "agent": agent, "agents": [lost, agent] if failed_over else [agent], "end_reason": "agent_ended", "turns": [],
+        "vendor_version": version or None, "agents_version": agents_version or None,
+        "analysis": {"evaluation_criteria_results": criteria or {}, "evaluation_criteria_results_list": listed or []},
+    }  # fmt: skip
+    return (f"logs/{sid}.json", "1", row_of(sid, json.dumps(record).encode()))
+
+
+def test_criteria_failovers_and_versions_are_told_by_day(tmp_path):
+    index = Index("file:/judged", tmp_path)
+    polite, rude, unsure = ({"polite": {"result": result}} for result in ("success", "failure", "unknown"))
+    both = [{"criteria_id": "polite", "result": "success"}, {"criteria_id": "a=b;c", "result": "failure"}]
+    index.put(
+        [
+            judged("a", "2026-11-20", criteria=polite, version="v1"),
+            judged("b", "2026-11-20", criteria=rude, version="v1", failed_over=True),
+            judged("c", "2026-11-20", criteria=unsure, version="v1"),
+            judged("d", "2026-11-22", listed=both, version="v2"),
+            judged("e", "2026-11-22", agents_version="7-abc"),
+        ]
+    )
+    wanted = Filter(first_day=date(2026, 11, 16), last_day=date(2026, 11, 22))
+    found, over = figured((None, index), trends, wanted), figured((None, index), overview, wanted, date(2026, 11, 22))
+    assert found["criteria"] == {"a_b_c": [None, None, 0.0], "polite": [50.0, None, 100.0]}
+    assert found["failovers"] == {"calls": [1, 0, 0]}
+    assert found["versions"] == {"v1": [3, 0, 0], "v2": [0, 0, 1], "7-abc": [0, 0, 1]}
+    assert over["criteria"] == [["a_b_c", 1, 0], ["polite", 3, 2]]
+    assert {version: calls for version, calls, _ in over["groups"]["agent_version"]} == {"v1": 3, "v2": 1, "7-abc": 1}
+    assert over["now"]["failovers"] == 1
+    with index.reading() as connection:
+        assert count(connection, Filter(agent_version="v1")) == 3
+
+
+def test_columns_follow_what_is_added_changed_and_removed(tmp_path):
+    """And whoever still reads the old ones may go on."""
+    index = Index("file:/followed", tmp_path)
+    index.put([judged("a", "2026-11-20", version="v1"), judged("b", "2026-11-20", version="v1")])
+    with index.reading() as connection:
+        before = index.columns(connection)
+        assert index.columns(connection) is before
+    index.put([judged("b", "2026-11-21", version="v2"), judged("c", "2026-11-22", version="v3")])
+    index.remove(["logs/a.json"])
+    with index.reading() as connection:
+        after = index.columns(connection)
+        fresh = Columns().followed(connection)
+    assert before.counts("agent_version", np.ones(2, bool)) == [("v1", 2)]
+    assert sorted(after.counts("agent_version", np.ones(2, bool))) == [("v2", 1), ("v3", 1)]
+    assert (after.ids.tolist(), after.day.tolist()) == (fresh.ids.tolist(), fresh.day.tolist())
+    assert all(np.array_equal(after.numbers[name], fresh.numbers[name], equal_nan=True) for name in after.numbers)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.floats(-1e6, 1e6) | st.just(float("nan"))), max_size=60),
+    st.sampled_from([0, 5, 50, 95, 100]),
+)
+def test_percentiles_of_cells_are_numpys(pairs, percent):
+    cells = np.array([cell for cell, _ in pairs], np.int64)
+    values = np.array([value for _, value in pairs], np.float64)
+    [found] = percentiles(values, cells, 5, [percent])
+    for cell in range(5):
+        known = values[(cells == cell) & ~np.isnan(values)]
+        if not len(known):
+            assert np.isnan(found[cell])
+        else:
+            assert found[cell] == pytest.approx(np.percentile(known, percent), rel=1e-9, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Filter(), Filter(agent="billing"), Filter(text="bill"), Filter(min_s=30, transfer="-"), Filter(cause="any"),
+        Filter(hour=9), Filter(failover=True), Filter(first_day=NEWEST.date() - timedelta(days=3)),
+        Filter(text="43210", last_day=NEWEST.date() - timedelta(days=3), end_reason="agent_ended"),
+    ],
+)  # fmt: skip
+def test_columns_and_rows_agree_on_what_a_filter_leaves(explored, wanted):
+    with explored[1].reading() as connection:
+        columns = explored[1].columns(connection)
+        assert int(columns.of(connection, wanted).sum()) == count(connection, wanted)
+
+
 def test_a_chosen_day_parts_the_trends_into_before_and_after(explored):
-    found = asked(explored, trends, Filter())
+    found = figured(explored, trends, Filter())
     pivot = date.fromisoformat(found["days"][10])
-    parts = asked(explored, compared, Filter(), found, pivot)
+    parts = figured(explored, compared, Filter(), found, pivot)
     assert parts["before"]["calls"] + parts["after"]["calls"] == 600
     assert parts["before"]["calls"] == sum(sum(numbers[:10]) for numbers in found["figures"]["calls"].values())
-    assert asked(explored, compared, Filter(), found, None) == {}
+    assert figured(explored, compared, Filter(), found, None) == {}
 
 
 def test_the_index_is_for_its_user_only_cannot_be_written_by_readers_and_is_made_anew_when_damaged(tmp_path):

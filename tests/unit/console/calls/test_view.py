@@ -25,6 +25,7 @@ from functions.common.store.folder import FolderStore
 from sim.speech import write_wav
 from tests.support.many_calls import records
 from tests.support.memory_store import MemoryStore
+from tests.support.people import tell
 
 SENTENCE = "We have three clinics in the city and the first one is near the station."
 
@@ -172,6 +173,21 @@ def test_a_damaged_record_still_shows_its_events(tmp_path):
     assert "cut off" in shown["problem"]
     assert [piece["body"] for piece in shown["raw"]] == [{"type": "call.started"}]
     assert view(source, "nobody", numbers=False) is None
+
+
+def test_a_damaged_record_is_made_anew_from_its_pieces(tmp_path):
+    """And all that belongs to it is shown, the vendor's webhook too, which only its events lead to."""
+    store = FolderStore(tmp_path)
+    tell(store, "call", "+919876543210")
+    whole = view(open_source(f"file:{tmp_path}"), "call", numbers=True)
+    (tmp_path / "logs" / "call.json").write_text('{"schema": 1, "turns": [{"te')
+    shown = view(open_source(f"file:{tmp_path}"), "call", numbers=True)
+    assert "cut off" in shown["problem"]
+    assert "What is shown was made anew from them." in shown["problem"]
+    assert shown["record"] == whole["record"]
+    assert shown["timeline"] == whole["timeline"]
+    assert [piece["key"] for piece in shown["raw"]] == [piece["key"] for piece in whole["raw"]]
+    assert {piece["folder"] for piece in shown["raw"]} >= {"events", "dial", "requests", "conversations", "inbox"}
 
 
 def test_the_vendors_recording_begins_with_the_conversation():

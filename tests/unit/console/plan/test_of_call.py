@@ -149,9 +149,10 @@ def test_a_period_sums_what_is_known_and_counts_what_is_not(tmp_path, prices):
     rows = [Row("a", cost_usd=0.5, **common), Row("b", cost_usd=0.25, **common), Row("c", **common)]
     index = indexed(tmp_path, prices, *rows)
     with index.reading() as connection:
-        found = figures(connection, Filter())
-        without = Costing(prices).of_period(found, Costing(prices).shares(connection, day))
-        shares = Costing(prices, "aws").shares(connection, day)
+        columns = index.columns(connection)
+        found = figures(columns, columns.of(connection, Filter()))
+    without = Costing(prices).of_period(found, Costing(prices).shares(columns, day))
+    shares = Costing(prices, "aws").shares(columns, day)
     assert (without["cost"], without["cost_unknown"]) == (0.75 * 85, 1)
     assert shares.how.startswith("of 3 calls with 3 minutes")
     whole = Costing(prices, "aws").of_period(found, shares)
