@@ -30,8 +30,7 @@ def merged(known: Document | None, event: Document) -> Document | None:
 
     None: the event builds on one that is not in `known`, so everything has to be told again.
     """
-    before = int(number(known, "number") or 0)
-    latest, after = int(number(event, "number") or 0), int(number(event, "after") or 0)
+    before, latest, after = _count(known, "number"), _count(event, "number"), _count(event, "after")
     if after > before:
         return None
     if known is not None and latest <= before:
@@ -57,6 +56,10 @@ def orders(hand: Document, live: Document, now: float) -> Document:
     ]
     watched = (number(hand, "watched_until") or 0.0) > now
     return {**({"watched": True} if watched else {}), **({"commands": commands} if commands else {})}
+
+
+def _count(document: Document | None, name: str) -> int:
+    return max(0, int(number(document, name) or 0))
 
 
 def _said(event: Document) -> Document:

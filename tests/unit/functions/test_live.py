@@ -291,3 +291,18 @@ def test_a_hand_that_came_just_when_the_call_ended_does_not_stay(world):
     world.want(COMMAND)
     world.sweep(calls.NOW + 400)
     assert HAND not in world.store.objects
+
+
+ODD = [None, -5, 1e300, "x", [], {}, [[]], [{}], {"transfer": 5}, [{"index": -1}], [{"index": "0", "text": 5}], True]
+
+
+@pytest.mark.parametrize("name", ["number", "after", "state", "agents", "turns", "tools", "commands", "started_at"])
+def test_a_progress_that_makes_no_sense_breaks_nothing(world, name):
+    for odd in ODD:
+        for redact in ("", "all"):
+            app = calls.webhook_app(world.store, lambda: world.now, REDACT=redact)
+            event = {**progress(1, turn(0, "Good morning")), name: odd}
+            assert app.handle(calls.signed_event(event)).status == 200, (name, odd)
+    world.tell(progress(9, turn(0, "Good morning")))
+    assert world.words() == ["Good morning"]
+    world.sweep(calls.NOW + 400)

@@ -1,5 +1,6 @@
 """docs/openapi.yaml is what the functions do: the same routes, and answers that fit its schemas."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,14 @@ import yaml
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
+from common import layout
 from common.relay_request import AGENTS_FILE
 from functions.common.agent_versions import AgentVersions
 from functions.common.http import request
 from tests.support import calls
 from tests.support.memory_store import MemoryStore
 from tests.unit.functions.test_connect import World
+from tests.unit.functions.test_live import progress
 from tests.unit.functions.test_relay_agents import ask
 
 DOCUMENT = yaml.safe_load((Path(__file__).parents[3] / "docs" / "openapi.yaml").read_text())
@@ -50,6 +53,17 @@ def test_what_the_webhook_answers():
     for sent in (calls.started(), calls.transfer_requested(), calls.transfer_requested("nobody", 9), {"type": "x"}):
         check("/relay/events", app.handle(calls.signed_event(sent)), "post")
     check("/relay/events", app.handle(request("POST", "/relay/events")), "post")
+
+
+def test_what_a_progress_is_answered():
+    store = MemoryStore()
+    app = calls.webhook_app(store)
+    command = {"id": "c1", "do": "note", "by": "asha", "expires_at": calls.NOW + 5, "what": {"text": "hello"}}
+    hand = {"watched_until": calls.NOW + 5, "commands": [command]}
+    for sent in (progress(2, after=1), progress(1), progress(2)):
+        check("/relay/events", app.handle(calls.signed_event(sent)), "post")
+        store.create(layout.hand(calls.CALL, calls.STREAM), json.dumps(hand).encode())
+    assert "commands" in calls.body_of(app.handle(calls.signed_event(progress(3))))
 
 
 def test_what_a_piece_of_a_recording_is_answered():
