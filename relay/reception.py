@@ -174,15 +174,26 @@ class Reception:
             return
         sounds, playout = self._lineup.sounds, self._parts.playout
         if answer.ambience is not None and not sounds.has(answer.ambience):
-            self._amend("ambience: expected one that the relay has read at its start")
+            self._amend("ambience: expected one that comes with the relay, or that a setting or an agent names")
             answer = replace(answer, ambience=None)
         wanted = replace(
             spec,
             ambience=spec.ambience if answer.ambience is None else answer.ambience,
             ambience_volume=spec.ambience_volume if answer.ambience_volume is None else answer.ambience_volume,
         )
-        playout.change_ambience(sounds.ambience(wanted, self._rate_hz, self._start.call_sid))
-        self._parts.pacer.wake()
+
+        def change() -> None:
+            playout.change_ambience(sounds.ambience(wanted, self._rate_hz, self._start.call_sid))
+            self._parts.pacer.wake()
+
+        async def change_when_read() -> None:
+            await sounds.load(answer.ambience or "")
+            change()
+
+        if sounds.is_read(answer.ambience or ""):
+            change()
+        else:  # nobody waits for it: the agent may speak meanwhile
+            self._parts.spawn(change_when_read())
 
     async def _transferred(self, transfer: Transfer) -> bool:
         """Whether the caller is on the way to a human."""

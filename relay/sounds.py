@@ -1,5 +1,6 @@
 """Sound files of the agents: ambiences and apologies, read once and shared by all calls."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -40,8 +41,6 @@ class Sounds:
         apologies: Mapping[str, dict[int, Apology]] = before._apologies if before else {}
         names = {settings.ambience, *(agent.ambience or "" for agent in roster)} - {""}
         names |= {TYPING for agent in roster if agent.typing_volume}
-        if settings.lookup_url or any(agent.lookup_url for agent in roster):
-            names |= set(BUILT_IN)  # the answer may name any
         self._ambiences: dict[str, Ambience] = _read(names, Ambience.load, pushed, ambiences, pushed_before)
         names = {settings.fallback_speech, *(agent.fallback_speech for agent in roster)} - {"", NONE}
         names |= {*roster.announcements.values(), *(agent.notice for agent in roster if agent.notice)}
@@ -65,7 +64,16 @@ class Sounds:
 
     def has(self, name: str) -> bool:
         """Whether a call may be given this ambience; empty: none."""
+        return not name or name in self._ambiences or name in BUILT_IN
+
+    def is_read(self, name: str) -> bool:
+        """Whether it can be heard at once."""
         return not name or name in self._ambiences
+
+    async def load(self, name: str) -> None:
+        """One that `has` knows: nobody may have asked for it before, and reading it takes a second of a core's time."""
+        if not self.is_read(name):
+            self._ambiences[name] = await asyncio.to_thread(Ambience.load, name)
 
     def _typing(self, agent: AgentSpec, rate_hz: int) -> AmbienceTrack:
         duck_db = self._settings.ambience_duck_db if agent.duck_db is None else agent.duck_db

@@ -93,6 +93,9 @@ def _parts(variables: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str], 
         "EVENTS_URL": "https://functions.example/relay/events",
         "EVENTS_SECRET": _SECRET,
         "MEDIA_TOKEN": _SECRET,
+        "LOOKUP_URL": variables["lookup_url"],
+        "LOOKUP_SECONDS": str(variables["lookup_seconds"]),
+        "LOOKUP_SHAPE": variables["lookup_shape"],
     }
     yield "relay_environment", {**relay, **secrets, **variables["relay_environment"]}, _relay
     webhook = {**store, **region, **targets, "EVENTS_SECRET": _SECRET, "ELEVENLABS_API_KEY": _SECRET}

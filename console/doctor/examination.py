@@ -14,7 +14,7 @@ from console.checks import functions
 from console.checks.finding import Finding, Part, Verdict
 from console.checks.relay_address import SECRET_NAMES, RelayAddress
 from console.checks.subject import Subject
-from console.doctor import agents, clock, elevenlabs, exotel, relay, settings, store, webhook
+from console.doctor import agents, clock, elevenlabs, exotel, lookup, relay, settings, store, webhook
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ PARTS: Mapping[str, Part] = {
     "store": store.examine,
     "clock": clock.examine,
     "agents": agents.examine,
+    "lookup": lookup.examine,
     "elevenlabs": elevenlabs.examine,
     "webhook": webhook.examine,
     "exotel": exotel.examine,

@@ -25,6 +25,8 @@ class Configured:
     is_default: bool = False
     tools: Mapping[str, OwnTool] = field(default_factory=dict)
     """HTTP tools of the user's, which the agent calls as client tools."""
+    looked_up: bool = False
+    """A server of the user's is asked about its calls, and may answer with overrides."""
 
     @property
     def name(self) -> str:
@@ -45,12 +47,14 @@ class Wishes:
     fetch_audio: bool = False
     own_tools: Mapping[str, OwnTool] = field(default_factory=dict)
     """HTTP tools of this agent's entry: each has to be a client tool of the agent's."""
+    looked_up: bool = False
+    """Overrides may come: each has to be allowed."""
     private: bool = False
     """Whether an agent that anybody may talk to is to be closed; only a person can know who else uses it."""
 
     def of(self, one: Configured) -> "Wishes":
         """With what is expected of this agent alone."""
-        return replace(self, own_tools=one.tools)
+        return replace(self, own_tools=one.tools, looked_up=one.looked_up)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], line_hz: int = DEFAULT_LINE_HZ) -> "Wishes":
@@ -75,7 +79,13 @@ def configured_agents(environ: Mapping[str, str]) -> list[Configured]:
     else:
         raise SettingError("ELEVENLABS_AGENT_ID", None, "the id of your ElevenLabs agent (or set AGENTS_FILE)")
     found = [
-        Configured(spec.alias, resolve(spec, settings), spec.alias == roster.default, spec.tools)
+        Configured(
+            spec.alias,
+            resolve(spec, settings),
+            spec.alias == roster.default,
+            spec.tools,
+            bool(settings.lookup_url if spec.lookup_url is None else spec.lookup_url),
+        )
         for spec in roster
         if spec.vendor == VENDOR
     ]
@@ -129,4 +139,5 @@ def _settings(environ: Mapping[str, str]) -> Settings:
         elevenlabs_api_key=env.text("ELEVENLABS_API_KEY"),
         elevenlabs_region=env.choice("ELEVENLABS_REGION", default="default", choices=tuple(REST_HOSTS)),
         elevenlabs_base_url=base,
+        lookup_url=env.text("LOOKUP_URL"),
     )

@@ -9,7 +9,7 @@ from console.checks.finding import Verdict
 from console.elevenlabs.configured import Wishes
 from console.elevenlabs.observation import Observation, Place
 from console.words import counted
-from relay.agents.elevenlabs.codec import FORMATS
+from relay.agents.elevenlabs.codec import FORMATS, PLACES
 from relay.agents.seam import CallInfo
 from relay.agents.tool_descriptions import END_CALL
 from relay.audio.convert import AudioFormat, Encoding
@@ -192,6 +192,15 @@ def _overrides(agent: Document, wishes: Wishes) -> Observation:
     place = Place.of(agent, "agent.overrides", "platform_settings.overrides.conversation_config_override")
     allowed = _true_leaves(place.value, "")
     private = mapping(agent, "platform_settings", "auth").get("enable_auth") is True
+    wanted = {".".join(place) for place in PLACES.values()} if wishes.looked_up else set()
+    if missing := sorted(wanted - set(allowed)):
+        why = "An answer of the look-up with one of them costs the caller a second, and is not followed."
+        if not private:
+            why += " The agent is public, so anybody might override what is allowed: make it private first."
+        put = _with_leaves(mapping(place.value), missing) if private else None
+        return place.differs(", ".join(allowed) or "none", f"also {', '.join(missing)}", why, put=put)
+    if wanted and private:
+        return place.fine(f"{', '.join(allowed)} allowed, to holders of the API key")
     if not allowed:
         return place.fine("none allowed, and the relay sends none")
     if private:
@@ -204,6 +213,19 @@ def _true_leaves(value: object, path: str) -> list[str]:
     if isinstance(value, dict):
         return [leaf for key, inner in value.items() for leaf in _true_leaves(inner, f"{path}.{key}" if path else key)]
     return [path] if value is True else []
+
+
+def _with_leaves(document: Document, paths: list[str]) -> Document:
+    result: Document = dict(document)
+    for path in paths:
+        level = result
+        *above, last = path.split(".")
+        for key in above:
+            inner = level.get(key)
+            level[key] = dict(inner) if isinstance(inner, dict) else {}
+            level = level[key]
+        level[last] = True
+    return result
 
 
 def _retention(agent: Document, wishes: Wishes) -> Observation:

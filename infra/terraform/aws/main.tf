@@ -15,6 +15,9 @@ module "bridge" {
   elevenlabs_region             = var.elevenlabs_region
   transfer_team_1_number        = var.transfer_team_1_number
   transfer_team_2_number        = var.transfer_team_2_number
+  lookup_url                    = var.lookup_url
+  lookup_seconds                = var.lookup_seconds
+  lookup_shape                  = var.lookup_shape
   relay_environment             = var.relay_environment
   agents_file                   = var.agents_file
   relay_secrets                 = var.relay_secrets

@@ -204,7 +204,8 @@ async def test_an_agent_that_is_not_configured_is_not_chosen(tmp_path):
 async def test_ambience_of_the_answer(tmp_path):
     """From one to the other without a hole, at the volume that was asked for; an unknown one changes nothing."""
     crm = Crm({"ambience": "street", "ambience_volume": 0.9}, after_s=0.5)
-    async with asked(tmp_path, crm, Entry("front", "elevenlabs", AgentScript()), ambience=True) as at:
+    other = Entry("other", "echo", more={"ambience": "street"})  # so it has been read
+    async with asked(tmp_path, crm, Entry("front", "elevenlabs", AgentScript()), other, ambience=True) as at:
         call = await at.call(script=(Step(when=When.AT, ms=3000, hang_up=True),))
         assert not call.gaps
         level = at.record(call)["quality"]["ambience_level_db"]

@@ -166,9 +166,10 @@ def test_what_is_wrong_with_a_sound_setting_is_said(tmp_path, entry, problem):
         Roster.read(str(path), {"elevenlabs": None})
 
 
-def test_where_a_look_up_may_name_an_ambience_all_that_come_with_the_relay_are_there(street):
-    asking = sounds(spec("day"), ambience=street, lookup_url="https://crm.example/who")
-    assert all(asking.has(name) for name in ("", street, *ambience.BUILT_IN))
-    assert not asking.has("waterfall")
-    assert sounds(spec("day", lookup_url="https://crm.example/who")).has("street")
-    assert not sounds(spec("day")).has("street")
+async def test_an_ambience_that_comes_with_the_relay_is_read_when_somebody_asks_for_it(street):
+    some = sounds(spec("day"), ambience=street)
+    assert all(some.has(name) for name in ("", street, *ambience.BUILT_IN))
+    assert not some.has("waterfall")
+    for name in ("", street, "quiet"):
+        await some.load(name)
+    assert some.ambience(spec("night", ambience="quiet", ambience_volume=0.1), 8000).volume == 0.1

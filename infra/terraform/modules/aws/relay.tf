@@ -11,6 +11,11 @@ locals {
       STATS_SECONDS     = "15"
     },
     var.elevenlabs_agent_id == "" ? {} : { ELEVENLABS_AGENT_ID = var.elevenlabs_agent_id },
+    var.lookup_url == "" ? {} : {
+      LOOKUP_URL     = var.lookup_url
+      LOOKUP_SECONDS = tostring(var.lookup_seconds)
+      LOOKUP_SHAPE   = var.lookup_shape
+    },
     var.relay_environment,
     {
       PORT              = tostring(local.relay_port)

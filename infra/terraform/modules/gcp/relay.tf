@@ -14,6 +14,11 @@ locals {
     },
     var.domain_name == "" ? {} : { PUBLIC_URL = "wss://${var.domain_name}" },
     var.elevenlabs_agent_id == "" ? {} : { ELEVENLABS_AGENT_ID = var.elevenlabs_agent_id },
+    var.lookup_url == "" ? {} : {
+      LOOKUP_URL     = var.lookup_url
+      LOOKUP_SECONDS = tostring(var.lookup_seconds)
+      LOOKUP_SHAPE   = var.lookup_shape
+    },
     var.relay_environment,
     {
       MAX_CALLS = tostring(local.relay_max_calls)

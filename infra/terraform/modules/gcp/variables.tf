@@ -182,6 +182,39 @@ variable "transfer_team_2_number" {
   }
 }
 
+variable "lookup_url" {
+  description = "Your server that is asked who calls before the agent speaks (docs/lookup.md), https://…; empty: nobody. A secret of its own goes by relay_secrets as LOOKUP_SECRET; without one EVENTS_SECRET signs."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(https?://[^ ]+)?$", var.lookup_url))
+    error_message = "lookup_url: expected an https:// URL, or nothing."
+  }
+}
+
+variable "lookup_seconds" {
+  description = "How long its answer is waited for; then the call goes on without."
+  type        = number
+  default     = 1.5
+
+  validation {
+    condition     = var.lookup_seconds >= 0.1 && var.lookup_seconds <= 5
+    error_message = "lookup_seconds: expected 0.1 to 5."
+  }
+}
+
+variable "lookup_shape" {
+  description = "How it is asked and answers: ours, or elevenlabs for a webhook written for ElevenLabs' own telephony."
+  type        = string
+  default     = "ours"
+
+  validation {
+    condition     = contains(["ours", "elevenlabs"], var.lookup_shape)
+    error_message = "lookup_shape: expected ours or elevenlabs."
+  }
+}
+
 variable "relay_environment" {
   description = "Further settings of the relay (docs/contracts.md), for instance { BACKGROUND_SOUND_VOLUME = \"0.2\" }. Never secrets: those go by relay_secrets."
   type        = map(string)

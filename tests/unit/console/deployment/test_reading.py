@@ -12,6 +12,9 @@ from console.deployment.steps import Problems
 RIGHT: dict[str, Any] = {
     "elevenlabs_agent_id": "agent_front",
     "elevenlabs_region": "default",
+    "lookup_url": "",
+    "lookup_seconds": 1.5,
+    "lookup_shape": "ours",
     "relay_environment": {"BACKGROUND_SOUND_VOLUME": "0.2", "LOG_LEVEL": "DEBUG"},
     "relay_secrets": {"MEDIA_BASIC_AUTH": "arn:aws:…", "OPENAI_API_KEY": "arn:aws:…"},
     "webhook_environment": {"FETCH_AUDIO": "true"},

@@ -285,3 +285,42 @@ def test_an_http_tool_of_an_entry_has_to_be_a_client_tool_of_that_agent(tmp_path
     lacking = order_status(attached, workspace, wishes)
     assert (lacking.verdict, lacking.found) == (Verdict.WARN, "parameter number missing")
     assert lacking.mend.config["parameters"]["properties"]["number"]["type"] == "string"
+
+
+OVERRIDES = {
+    "agent": {"first_message": True, "language": True, "prompt": {"prompt": True}},
+    "tts": {"speed": True, "voice_id": True},
+}
+
+
+def test_with_a_look_up_a_private_agent_is_to_allow_what_an_answer_may_override():
+    agent = new_agent("one")
+    agent["platform_settings"]["auth"] = {"enable_auth": True}
+    agent["platform_settings"]["overrides"]["conversation_config_override"] = {"tts": {"voice_id": True, "x": True}}
+    asked = Wishes(looked_up=True)
+    found = seen(agent, "agent.overrides", asked)
+    assert found.verdict is Verdict.WARN
+    assert "agent.prompt.prompt" in found.wanted
+    assert "tts.voice_id" not in found.wanted
+    after = mended(agent, asked)["platform_settings"]["overrides"]["conversation_config_override"]
+    assert after == {**OVERRIDES, "tts": {**OVERRIDES["tts"], "x": True}}
+    assert seen(mended(agent, asked), "agent.overrides", asked).verdict is Verdict.PASS
+
+
+def test_a_public_agent_is_not_opened_to_overrides():
+    agent = new_agent("one")
+    found = seen(agent, "agent.overrides", Wishes(looked_up=True))
+    assert found.verdict is Verdict.WARN
+    assert found.mend is None
+    assert "make it private first" in found.why
+
+
+def test_which_agents_a_look_up_is_asked_for(tmp_path):
+    file = tmp_path / "agents.toml"
+    file.write_text(
+        '[agents.a]\nid = "1"\n[agents.b]\nid = "2"\nlookup_url = ""\n[agents.c]\nid = "3"\nlookup_url = "https://x.example"\n'
+    )
+    for url, expected in (("https://crm.example", [True, False, True]), ("", [False, False, True])):
+        environ = {"AGENTS_FILE": str(file), "LOOKUP_URL": url, "ELEVENLABS_API_KEY": "k"}
+        assert [one.looked_up for one in configured_agents(environ)] == expected
+        assert [Wishes().of(one).looked_up for one in configured_agents(environ)] == expected
