@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import signal
 import sys
 import time
@@ -86,6 +87,12 @@ def record(folder, call_sid):
     return json.loads(path.read_text()) if path.exists() else {}
 
 
+def told(folder, call_sid):
+    """The words so far, as the relay has told them."""
+    bodies = [path.read_text() for path in folder.glob(f"pending/live/{call_sid}/*.json")]
+    return [turn["text"] for body in bodies for turn in json.loads(body)["turns"]]
+
+
 async def health(relay):
     async with aiohttp.ClientSession() as http, http.get(relay.url + "/health") as response:
         return await response.json()
@@ -93,21 +100,29 @@ async def health(relay):
 
 async def test_a_killed_relay_loses_no_record(tmp_path):
     """SIGKILL in the middle of five calls: the callers' lines close at once, so that Exotel moves on; the vendor's
-    webhooks still come; the sweep finds calls whose relay died and closes their records with what is known."""
-    async with stack(tmp_path) as (relay, environment, agents):
+    webhooks still come; the sweep finds calls whose relay died and closes their records with what is known.
+
+    Where the vendor has no webhooks, that is what the relay had told while the calls went on."""
+    async with stack(tmp_path / "store", PROGRESS_SECONDS="2") as (relay, environment, agents):
+        folder = tmp_path / "store"
         calls = [call(relay, f"call-{n}", 60) for n in range(5)]
-        await until(lambda: all(record(tmp_path, f"call-{n}") for n in range(5)))
-        await asyncio.sleep(1)
+        await until(lambda: all(told(folder, f"call-{n}") for n in range(5)))
+        words = {f"call-{n}": told(folder, f"call-{n}") for n in range(5)}
         relay.process.kill()
+        shutil.copytree(folder, tmp_path / "no webhooks", ignore=shutil.ignore_patterns("inbox", "conversations"))
         killed_at = time.monotonic()
         results = await asyncio.gather(*calls)
         assert time.monotonic() - killed_at < 5
         assert {result.ended_by for result in results} == {"bot"}
         await agents.settled()
-        store, settings = FolderStore(str(tmp_path)), WebhookSettings.from_env(environment)
-        await asyncio.to_thread(WebhookApp(settings, store, lambda: time.time() + 900).sweep)
+        for store in (folder, tmp_path / "no webhooks"):
+            app = WebhookApp(WebhookSettings.from_env(environment), FolderStore(store), lambda: time.time() + 900)
+            await asyncio.to_thread(app.sweep)
         for n in range(5):
-            found = record(tmp_path, f"call-{n}")
+            bare = record(tmp_path / "no webhooks", f"call-{n}")
+            assert (bare["end_reason"], bare["sources"]) == ("relay_lost", ["relay", "repair"])
+            assert [turn["text"] for turn in bare["turns"]][: len(words[f"call-{n}"])] == words[f"call-{n}"]
+            found = record(folder, f"call-{n}")
             assert found["end_reason"] == "relay_lost"
             assert found["ended_at"]
             assert found["sources"] == ["relay", "repair", "webhook"]

@@ -57,9 +57,10 @@ function words(call) {
     (turn) => String(turn.index),
     (turn) => line(turn, call),
     (node, turn) => {
-      const now = line(turn, call);
-      now.setAttribute("data-key", String(turn.index));
-      if (!node.isEqualNode(now)) node.replaceChildren(...now.childNodes);
+      const shown = JSON.stringify(turn);
+      if (node.dataset.shown === shown) return;
+      node.dataset.shown = shown;
+      node.replaceChildren(...line(turn, call).childNodes);
     },
   );
   if (list.childElementCount !== before && byId("follow", HTMLInputElement).checked)
@@ -71,7 +72,7 @@ function line(turn, call) {
   const cut = turn.interrupted && turn.speaker === "agent";
   return make(
     "li",
-    { class: turn.speaker === "agent" ? "agent" : "caller" },
+    { class: turn.speaker === "agent" ? "agent" : "caller", "data-shown": JSON.stringify(turn) },
     make("span", { class: "at" }, turn.at ? clock(turn.at - call.started) : ""),
     make(
       "div",
