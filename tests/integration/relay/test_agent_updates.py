@@ -81,6 +81,25 @@ async def test_a_running_call_keeps_its_agents_with_their_fallback_and_the_next_
 
 
 @virtual
+async def test_a_call_whose_socket_was_open_before_keeps_what_it_was_prepared_with(tmp_path):
+    """Exotel opens the socket a moment before `start`, and the agent is connected then: its alias may have changed."""
+    start = {"call_sid": "c1", "from": "09876500001", "to": "08047100002", "media_format": {"sample_rate": "8000"}}
+    async with worlds(tmp_path, LONG, GOODBYE, settings={"agents_every_s": 2.0}) as (world, versions, _):
+        async with world.http.ws_connect(world.media_url) as line:
+            await line.send_json({"event": "connected"})
+            pushed = push(versions, NEW)
+            await asyncio.sleep(4)
+            assert world.relay.lineup.version == pushed.name
+            await line.send_json({"event": "start", "stream_sid": "s1", "start": start})
+            await asyncio.sleep(4)
+            await line.send_json({"event": "stop", "stream_sid": "s1", "stop": {"call_sid": "c1"}})
+            await world.until(lambda: (world.folder / "logs" / "c1.json").exists())
+        record = world.record("c1")
+        assert record["agents_version"].startswith("file-")
+        assert [one["id"] for one in record["agents"]] == ["agent_0"]
+
+
+@virtual
 async def test_a_relay_that_starts_serves_what_was_pushed_and_not_its_own_file(tmp_path):
     pushed = push(AgentVersions(FolderStore(tmp_path / "store")), NEW)
     async with worlds(tmp_path, LONG, GOODBYE) as (world, _, _):
