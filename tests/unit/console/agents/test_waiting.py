@@ -54,6 +54,14 @@ def test_what_was_refused_before_counts_for_nothing(waiting):
     assert waiting.wait()
 
 
+def test_a_relay_that_refused_the_version_before_is_waited_for(waiting):
+    """A mended version is pushed: what was wrong with the broken one is no verdict on it."""
+    waiting.relay("r-1", "6-111111111111", OLD, "SHOP_TOKEN is not set")
+    waiting.clock.at(NOW + 20, lambda: waiting.relay("r-1", NEW))
+    assert waiting.wait()
+    assert waiting.said == ["  r-1 serves it"]
+
+
 def test_a_relay_that_was_stopped_is_waited_for_until_it_counts_as_gone(waiting):
     waiting.relay("r-1", OLD)
     waiting.relay("r-2", NEW)
