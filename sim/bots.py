@@ -8,7 +8,7 @@ import asyncio
 import json
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,7 +175,7 @@ async def perform(demo: BotDemo, folder: Path, view: LiveView) -> tuple[CallResu
         )
         plan = CallPlan(
             url=relay_url.replace("http://", "ws://") + "/media",
-            caller=lambda rate_hz: _Overheard(ScriptedCaller(demo.steps, rate_hz), view),
+            caller=lambda rate_hz: Overheard(ScriptedCaller(demo.steps, rate_hz), view),
             max_s=60.0,
         )
         call = await FakeExotel(timeline=timeline).call(plan)
@@ -184,7 +184,7 @@ async def perform(demo: BotDemo, folder: Path, view: LiveView) -> tuple[CallResu
 
 
 @dataclass(slots=True)
-class _Overheard:
+class Overheard:
     """A caller with the live view listening in."""
 
     caller: ScriptedCaller
@@ -196,12 +196,12 @@ class _Overheard:
         return doing
 
 
-def failures(demo: BotDemo, call: CallResult, record: Mapping[str, Any]) -> list[str]:
-    """What did not come out as it should."""
+def failures(end_reason: str, hears: Iterable[str], call: CallResult, record: Mapping[str, Any]) -> list[str]:
+    """What did not come out as it should: how the call ended, and lines that the caller was to hear whole."""
     found = [f"the relay broke a rule: {one.rule} {one.detail}" for one in call.violations]
-    if record["end_reason"] != demo.end_reason:
-        found.append(f"the call ended with {record['end_reason']} {record['end_detail']}, not {demo.end_reason}")
-    for name in demo.hears:
+    if record["end_reason"] != end_reason:
+        found.append(f"the call ended with {record['end_reason']} {record['end_detail']}, not {end_reason}")
+    for name in hears:
         one = find_line(call.heard, call.rate_hz, name)
         if one is None or not (one.is_whole or call.machine_was_late):
             found.append(f"{name} was not heard whole")
@@ -227,6 +227,11 @@ def main(arguments: list[str] | None = None) -> int:
     except StartError as error:
         console.print(f"[bold red]demo:[/] {escape(str(error))}", soft_wrap=True)
         return 2
+    return report(console, folder, call, record, failures(demo.end_reason, demo.hears, call, record))
+
+
+def report(console: Console, folder: Path, call: CallResult, record: Mapping[str, Any], problems: Sequence[str]) -> int:
+    """Keep the sound, tell what was said and what is left behind; the exit status."""
     write_wav(folder / "call.wav", call.rate_hz, call.said, call.heard)
     console.print("\n[bold]On record[/]")
     for turn in record["turns"]:
@@ -240,7 +245,6 @@ def main(arguments: list[str] | None = None) -> int:
     if call.machine_was_late:
         late = f"This machine was itself late by {call.late_max_s:.2f} s: holes in the sound may be its own."
         console.print(f"\n[yellow]{late}[/]", soft_wrap=True)
-    problems = failures(demo, call, record)
     for problem in problems:
         console.print(f"[bold red]not as expected:[/] {escape(problem)}", soft_wrap=True)
     return 1 if problems else 0

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from sim import virtual_time
-from sim.bots import DEMOS, failures
+from sim.bots import failures
 from sim.elevenlabs import FakeElevenLabs
 from sim.live import LiveView
 from sim.outcome import judge
@@ -87,11 +87,9 @@ def test_a_machine_that_was_late_is_not_the_relay_s_fault(outcome):
     )
     scenario = msgspec.structs.replace(outcome.scenario, expect=expect)
     assert judge(scenario, late, outcome.conversations, RECORD, ()).failures == ()
-    demo = dataclasses.replace(DEMOS[0], hears=("agent_clinics",), end_reason="agent_ended")
-    assert failures(demo, late, RECORD) == []
-    assert failures(demo, outcome.call, RECORD) == ["agent_clinics was not heard whole"]
-    demo = dataclasses.replace(demo, hears=("caller_complaint",))
-    assert failures(demo, late, RECORD) == ["caller_complaint was not heard whole"]
+    assert failures("agent_ended", ("agent_clinics",), late, RECORD) == []
+    assert failures("agent_ended", ("agent_clinics",), outcome.call, RECORD) == ["agent_clinics was not heard whole"]
+    assert failures("agent_ended", ("caller_complaint",), late, RECORD) == ["caller_complaint was not heard whole"]
 
 
 def test_the_figures(outcome):
