@@ -12,10 +12,11 @@ from pathlib import Path
 from time import thread_time
 
 import numpy as np
+import pywebrtc_audio
 import soxr
 
 from relay.audio import pcm
-from relay.audio.ambience import Ambience, AmbienceTrack
+from relay.audio.ambience import BUILT_IN, Ambience, AmbienceTrack
 from relay.audio.caller_track import CallerTrack
 from relay.audio.convert import AudioFormat, Converter, Encoding
 from relay.audio.echo import EchoMeter
@@ -26,6 +27,7 @@ from relay.audio.playout import Playout
 from relay.audio.resample import Resampler
 from relay.audio.speech_level import SpeechLevel
 from relay.audio.voice import VoiceActivity
+from sim.sound import level_db
 from sim.speech import spoken
 
 RATE = 8000
@@ -98,8 +100,33 @@ def exactness() -> list[Figure]:
     ]
 
 
+def over_the_office(duck_db: float) -> tuple[pcm.Samples, pcm.Samples]:
+    """Speech at -26 dBov, and what is heard of it over the office at its default volume."""
+    meter = LevelMeter(RATE)
+    meter.hear(SAID.tobytes())
+    quiet = np.rint(SAID * 10 ** ((-26 - meter.level_db) / 20)).astype(np.int16)
+    playout = Playout(AmbienceTrack(Ambience.load("office").at(RATE), 0.3, duck_db=duck_db), rate_hz=RATE)
+    playout.say("u", quiet.tobytes())
+    playout.complete("u")
+    heard = np.concatenate([pcm.samples(playout.pull(320).pcm) for _ in range(len(quiet) // 320)])
+    return quiet[: len(heard)], heard
+
+
+def suppressed() -> list[Figure]:
+    """What a telephone that suppresses noise (WebRTC's, at its default) leaves of each ambience after two seconds."""
+    figures: list[Figure] = []
+    for name in BUILT_IN:
+        sound = Ambience.load(name).at(RATE).take(0, 12 * RATE, 0.3)
+        suppressor = pywebrtc_audio.AudioProcessor(sample_rate=RATE, noise_suppression=True)
+        left = np.concatenate([suppressor.process(part) for part in np.split(sound, len(sound) // FRAME)])
+        change = level_db(left[2 * RATE :]) - level_db(sound[2 * RATE :])
+        figures.append((f"noise suppression at the caller's end: {name}", change, "dB", True))
+    return figures
+
+
 def likeness() -> list[Figure]:
-    """The resampler against soxr's best, and 10 % of the caller's frames lost: by PESQ (narrow band) and STOI."""
+    """The resampler against soxr's best, 10 % of the caller's frames lost, speech over ambience: by PESQ (narrow band)
+    and STOI."""
     wide = spoken("agent_clinics", 16_000)
     best = np.clip(np.rint(soxr.resample(wide.astype(np.float64), 16_000, 8000, "VHQ")), -32768, 32767).astype(np.int16)
     lost = np.random.default_rng(2).random(len(SAID) // FRAME) < 0.1
@@ -116,6 +143,8 @@ def likeness() -> list[Figure]:
         "16 → 8 kHz against soxr VHQ": (best, through(16_000, 8000, wide)),
         "10 % of the frames lost, concealed": (SAID[: len(filled)], filled),
         "10 % of the frames lost, silence instead": (SAID[: len(filled)], silent[: len(filled)]),
+        "speech at -26 dBov over the office": over_the_office(0),
+        "… ducked by 6 dB": over_the_office(6),
     }
     python = Path(".cache/sound/bin/python")
     if not python.exists():
@@ -124,6 +153,7 @@ def likeness() -> list[Figure]:
     asked = json.dumps({name: [side.tolist() for side in pair] for name, pair in pairs.items()})
     told = subprocess.run([python, "tests/bench/likeness.py"], input=asked, capture_output=True, text=True, check=True)
     least = {"16 → 8 kHz against soxr VHQ": (4.5, 0.999), "10 % of the frames lost, concealed": (3.5, 0.98)}
+    least["… ducked by 6 dB"] = (1.5, 0.92)
     figures: list[Figure] = []
     for name, (pesq, stoi) in json.loads(told.stdout).items():
         good = least.get(name, (0.0, 0.0))
@@ -164,7 +194,7 @@ def costs() -> list[Figure]:
 
 
 def main() -> int:
-    figures = [*resampling(), *exactness(), *likeness(), *costs()]
+    figures = [*resampling(), *exactness(), *likeness(), *suppressed(), *costs()]
     print("| What | Figure | |\n|---|--:|---|")
     for what, value, unit, good in figures:
         print(f"| {what} | {value:.4g} | {unit}{'' if good else ' **worse than it was**'} |")

@@ -1,5 +1,8 @@
 """An HTTP tool of the user's, offered to every vendor's model, run by the relay, kept in the record."""
 
+import asyncio
+
+import numpy as np
 import pytest
 from aiohttp import web
 
@@ -51,3 +54,31 @@ async def test_a_tool_is_offered_called_and_answered(tmp_path, vendor):
             (use,) = [use for use in record["tools"] if use["name"] == "order_status"]
             assert (use["status"], use["arguments"]) == ("200", '{"number":"A 7"}')
             assert use["ms"] is not None
+
+
+@pytest.mark.parametrize("volume", [0.0, 0.5])
+@pytest.mark.parametrize("vendor", ["elevenlabs", "openai", "gemini"])
+@virtual
+async def test_while_it_works_the_caller_hears_typing(tmp_path, vendor, volume):
+    """Where it was asked for; else the line is left quiet."""
+    worked = []
+
+    async def shop(_: web.Request) -> web.Response:
+        began = asyncio.get_running_loop().time()
+        await asyncio.sleep(4.5)
+        worked.append((began, asyncio.get_running_loop().time()))
+        return web.json_response({"state": "shipped"})
+
+    app = web.Application()
+    app.router.add_get("/{tail:.*}", shop)
+    async with serving(app) as url:
+        tool = {"description": "Look an order up.", "url": f"{url}/orders", "private": True}
+        more = {"tools": {"order_status": tool}, "typing_volume": volume}
+        async with world(tmp_path, Entry("front", vendor, ASKS, more=more)) as at:
+            call = await at.call(max_s=30)
+    [(began, ended)] = worked
+    until = round((ended - call.started_at) * 8000)
+    meanwhile = call.heard[until - 8000 : until]  # the greeting is over by then
+    assert ended - began > 4
+    assert bool((np.abs(meanwhile) > 200).any()) == bool(volume)
+    assert len(lines_heard(call, ("agent_booking",))) == 1

@@ -1,5 +1,7 @@
 """A line that gives the agent's voice back: found by its delay and level, and kept from the agent."""
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,10 +16,14 @@ from relay.audio.loudness import LevelMeter
 from relay.audio.voice import block_levels
 from sim.echo import EchoPath, LineEcho
 from sim.speech import spoken
+from tests.support.amr import LIBRARY, library, transmit
 from tests.unit.relay.tone import noise
 
 RATE = 8000
 FRAME = 160
+needs_codec = pytest.mark.skipif(
+    library() is None and "CI" not in os.environ, reason=f"AMR is not installed: apt-get install {LIBRARY}"
+)
 AGENT = np.concatenate([spoken(f"agent_{name}", RATE) for name in ("clinics", "hours", "booking")])
 CALLER = np.concatenate([np.zeros(2 * RATE, np.int16), spoken("caller_complaint", RATE)])
 
@@ -152,6 +158,31 @@ def test_nothing_is_found_where_there_is_none(seed):
         np.zeros_like(AGENT),
     ):
         assert not any(looks(AGENT, heard))
+
+
+@pytest.mark.parametrize("hz", [50, 425, 1000])
+def test_a_steady_tone_is_no_echo_of_itself(hz):
+    """Ringing, hum, test equipment: at both ends alike, and nobody's voice."""
+    at = np.arange(len(AGENT)) / RATE
+    tone = np.rint(8000 * np.sin(2 * np.pi * hz * at)).astype(np.int16)
+    assert not any(looks(tone, on_the_line(np.zeros_like(AGENT), None, tone // 4)))
+    spoken_over = pcm.mix(AGENT, tone // 8)
+    assert not any(looks(spoken_over, on_the_line(np.zeros_like(AGENT), None, tone // 4)))
+
+
+@needs_codec
+@pytest.mark.parametrize("kbps", [12.2, 4.75])
+def test_behind_a_mobiles_codec_an_echo_is_found_and_kept_from_the_agent(kbps):
+    """A codec of 4.75 kbit/s leaves little of a waveform; what it is an echo of can still be told."""
+    echo = LineEcho(delay_ms=260, level_db=-12, g711=False)
+    heard = transmit(on_the_line(AGENT, echo), kbps, dtx=False).sound
+    found = looks(AGENT[: len(heard)], heard)[-1]
+    assert found is not None
+    assert found.delay * 1000 == pytest.approx(260, abs=12)  # the codec's own delay on top
+    passed, _ = gated(AGENT[: len(heard)], heard, found.delay * 1000 - 40)
+    before, after = (block_levels(sound[2 * RATE :], RATE) >= -45 for sound in (heard, passed))
+    assert before.mean() > 0.2
+    assert after.mean() <= 0.02
 
 
 def test_what_comes_back_much_louder_than_it_was_played_is_another_sound():
