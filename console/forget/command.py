@@ -27,6 +27,8 @@ from functions.common.store import StoreError
 from sim.processes import ROOT
 
 DONE, LEFT, FAILED = 0, 1, 2
+INDEXES: Path = ROOT / ".cache" / "console"
+"""Where the explorer keeps its indexes on this machine, with the words of calls in them."""
 _JUST_NOW_S: Final = 3600
 _OWN: Final = 2
 """So many different numbers call a company's number, and not one person's."""
@@ -113,6 +115,7 @@ def _forget(found: Found, store: PersonStore, options: argparse.Namespace, envir
         run_.left.append("everything here, until the vendor's copies are gone")
     else:
         forget_here(run_, store)
+        _drop_indexes()
         _look_again(run_, store)
     run_.finished_at = datetime.now(UTC).isoformat(timespec="milliseconds")
     write(file, run_)
@@ -132,6 +135,14 @@ def _forget(found: Found, store: PersonStore, options: argparse.Namespace, envir
 async def _at_vendor(run_: Run, environ: dict[str, str]) -> bool:
     async with aiohttp.ClientSession() as session:
         return await forget_at_vendor(run_, workspaces(environ, session))
+
+
+def _drop_indexes() -> None:
+    """A full-text index keeps words of what was taken out of it; it is made anew when the explorer is opened."""
+    for file in INDEXES.glob("calls-*.sqlite*"):
+        file.unlink(missing_ok=True)
+        if file.suffix == ".sqlite":
+            print(f"{file} was deleted: the explorer makes its index anew; start one again that is running")
 
 
 def _look_again(run_: Run, store: PersonStore) -> None:

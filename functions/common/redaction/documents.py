@@ -40,6 +40,10 @@ def redacted_event(event: Mapping[str, Any], rules: Rules) -> Document:
         kept["transfer"] = _details(transfer, rules, "reason", "summary")
     if isinstance(agents := kept.get("agents"), list):
         kept["agents"] = [_details(one, rules, "end_detail") if isinstance(one, dict) else one for one in agents]
+    if isinstance(lookup := kept.get("lookup"), dict):
+        kept["lookup"] = _details(lookup, rules, "problem")
+    if isinstance(tags := kept.get("tags"), list):
+        kept["tags"] = [redact(tag, rules) if isinstance(tag, str) else tag for tag in tags]
     return _details(kept, rules, "end_detail")
 
 

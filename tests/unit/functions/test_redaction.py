@@ -131,6 +131,7 @@ def tell(app):
     end["tools"] = [{**tool, "arguments": json.dumps({"note": SAID})}]
     end["agents"][0]["end_detail"] = SAID
     note = {"id": "c1", "do": "note", "by": "asha", "at": tool["at"], "outcome": "done", "detail": SAID}
+    end |= {"tags": [SAID], "lookup": {"ms": 5, "outcome": "partly", "problem": SAID}}
     end["commands"] = [{**note, "arguments": {"text": SAID}}]
     collected = {"otp": {"value": OTP}, "phone": {"value": 9811184210}, "note": {"value": SAID, "rationale": SAID}}
     data = calls.conversation()

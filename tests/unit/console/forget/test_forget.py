@@ -176,6 +176,7 @@ def world(monkeypatch, tmp_path):
 
         def run(self, **more):
             monkeypatch.setattr(command, "opened", lambda url, read_only: self.store)
+            monkeypatch.setattr(command, "INDEXES", tmp_path)
             monkeypatch.setattr(command, "workspaces", lambda environ, session: [self.workspace.delete])
             return command.run(options(self.store, tmp_path, **more), lambda _: self.answers.pop(0))
 
@@ -197,6 +198,16 @@ def test_the_vendors_copies_go_first_and_the_receipt_says_what_went(world, capsy
     assert run["left"] == []
     assert len(run["keys_sha256"]) == sum(run["removed"].values()) == run["versions"]
     assert "2 calls" in capsys.readouterr().out
+
+
+def test_the_words_in_the_explorers_index_go_too(world, tmp_path):
+    """A contentless full-text index keeps the words of a row that was deleted."""
+    for name in ("calls-1.sqlite", "calls-1.sqlite-wal", "page.json"):
+        (tmp_path / name).write_text("appointment")
+    world.run(dry_run=True)
+    assert (tmp_path / "calls-1.sqlite").exists()
+    world.run()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["page.json", "receipt.json"]
 
 
 def test_the_receipt_holds_no_content(world):
