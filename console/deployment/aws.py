@@ -1,11 +1,10 @@
 """A deployment to AWS (docs/aws.md): plan, deploy, destroy."""
 
-import base64
 import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from console.deployment import (
+    aws_image,
     dns,
     guard,
     installation,
@@ -43,8 +43,6 @@ KEPT = (
     "aws_s3_bucket_policy",
 )
 """What Terraform itself refuses to destroy: the records' bucket and its settings."""
-BEFORE_SERVICE = ("module.bridge.aws_ecr_repository.relay", dns.CERTIFICATE)
-PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 RUNNING_PATIENCE_S = 900.0
 PUBLIC_PATIENCE_S = 900.0  # a new name in DNS, and CloudFront, take their time
 
@@ -88,23 +86,6 @@ def backend(given: Mapping[str, str], where: Installation) -> dict[str, str]:
 # --- Steps --------------------------------------------------------------------------------------------------------
 
 
-def push_image(engine: str, repository: str, tag: str, architecture: str, region: str) -> None:
-    """Build and push the relay's image, unless the repository has this content already. Raises StepError."""
-    registry, name = repository.split("/", 1)
-    ecr = boto3.client("ecr", region_name=region)
-    with suppress(ecr.exceptions.ImageNotFoundException):
-        ecr.describe_images(repositoryName=name, imageIds=[{"imageTag": tag}])
-        print(f"Image {tag}: there already")
-        return
-    image = f"{repository}:{tag}"
-    build = [engine, "build", "--platform", PLATFORMS[architecture], "--file", "relay/Dockerfile", "--tag", image, "."]
-    steps.run(build)
-    token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
-    user, _, password = base64.b64decode(token).decode().partition(":")
-    steps.run([engine, "login", "--username", user, "--password-stdin", registry], text=password)
-    steps.run([engine, "push", image])
-
-
 def has_records(s3: Any, bucket: str) -> bool:
     """Whether the bucket holds anything, deleted versions included."""
     try:
@@ -143,18 +124,18 @@ def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation) 
             terraform.run("show", str(plan.file))
             guard.check(plan.changes(), may)
             elsewhere = dns.kept_elsewhere(variables)
-            before = BEFORE_SERVICE if elsewhere else BEFORE_SERVICE[:1]
+            before = (*aws_image.needs(engine), *([dns.CERTIFICATE] if elsewhere else []))
             first = any("create" in does for what, does in plan.changes().items() if what.split("[")[0] in before)
             repository = f"{where.account}.dkr.ecr.{where.region}.amazonaws.com/{where.name}-relay"
             if not first:
-                push_image(engine, repository, tag, variables["architecture"], where.region)
+                aws_image.push(engine, repository, tag, variables["architecture"], where.region)
                 terraform.run("apply", str(plan.file))
         if first:  # the image must be there before the service that runs it, and a record before what waits for it
             with terraform.planned(*(f"-target={one}" for one in before)) as plan:
                 terraform.run("apply", str(plan.file))
             if elsewhere:
                 print(dns.proof(terraform.resources()))
-            push_image(engine, repository, tag, variables["architecture"], where.region)
+            aws_image.push(engine, repository, tag, variables["architecture"], where.region)
             with terraform.planned() as plan:
                 guard.check(plan.changes(), may)
                 terraform.run("apply", str(plan.file))
@@ -219,7 +200,10 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
         variables = settings.terraform_variables(given, NAMES) | {"TF_VAR_relay_image_tag": relay_image.tag()}
         if arguments not in (["plan"], ["deploy"], ["check"], ["destroy"]):
             raise Problems(["expected one of plan, deploy, check and destroy"])
-        check_tools(*([given.get("ENGINE") or "docker"] if arguments == ["deploy"] else []))
+        engine = given.get("ENGINE") or "docker"
+        if engine == aws_image.CODEBUILD:
+            variables["TF_VAR_codebuild"] = "true"
+        check_tools(*([engine] if arguments == ["deploy"] and engine != aws_image.CODEBUILD else []))
         where = place(given, {**given, **variables}, root / FILES)
         terraform = Terraform(variables, root / FILES, where.variables_file, lock_is_whole=True)
         match arguments[0]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,3 +42,10 @@ def archive(target: Path, root: Path = ROOT) -> None:
     with tarfile.open(target, "w:gz") as tar:
         for file in files(root):
             tar.add(root / file, arcname=file.as_posix())
+
+
+def zipped(target: Path, root: Path = ROOT) -> None:
+    """The same as a .zip."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archived:
+        for file in files(root):
+            archived.write(root / file, file.as_posix())

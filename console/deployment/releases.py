@@ -4,8 +4,7 @@ Nothing is built and Terraform is not asked, so it takes a minute. The next depl
 """
 
 import json
-import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from console.deployment.steps import StepError, gcloud
 
 FUNCTIONS = ("webhook", "transfer")
 SERVICES = ("webhook", "sweep", "transfer")
+ALIAS = "live"  # infra/terraform/modules/aws/functions.tf
 
 
 # --- AWS ----------------------------------------------------------------------------------------------------------
@@ -20,12 +20,11 @@ SERVICES = ("webhook", "sweep", "transfer")
 
 @dataclass(frozen=True, slots=True)
 class Aws:
-    """`ecs`, `functions`: clients of ECS and Lambda. `fetch`: the bytes at a URL."""
+    """`ecs`, `functions`: clients of ECS and Lambda."""
 
     ecs: Any
     functions: Any
     outputs: Mapping[str, str]
-    fetch: Callable[[str], bytes]
 
     def roll_back(self) -> str:
         """What was done, in a line. Raises StepError, before anything is changed, when nothing is to be had."""
@@ -45,7 +44,8 @@ class Aws:
         wanted = _release(earlier)
         versions = {function: self._version(function, wanted) for function in FUNCTIONS}
         for function, version in versions.items():
-            self._restore(function, version)
+            name = f"{self.outputs['name']}-{function}"
+            self.functions.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=version["Version"])
         self.ecs.update_service(cluster=cluster, service=name, taskDefinition=arn)
         return f"Back to release {wanted}: relay {family}:{earlier['revision']}, functions " + ", ".join(
             f"{function} version {version['Version']}" for function, version in versions.items()
@@ -63,24 +63,6 @@ class Aws:
         if not fitting:
             raise StepError(f"{name} has no version of release {release} any more")
         found: dict[str, Any] = max(fitting, key=lambda version: int(version["Version"]))
-        return found
-
-    def _restore(self, function: str, version: Mapping[str, Any]) -> None:
-        """Code and settings of a version, on the function itself."""
-        name = f"{self.outputs['name']}-{function}"
-        code = self.functions.get_function(FunctionName=name, Qualifier=version["Version"])["Code"]["Location"]
-        self.functions.update_function_code(FunctionName=name, ZipFile=self.fetch(code))
-        self.functions.get_waiter("function_updated_v2").wait(FunctionName=name)
-        environment = {"Variables": version.get("Environment", {}).get("Variables", {})}
-        about = version.get("Description", "")
-        self.functions.update_function_configuration(FunctionName=name, Environment=environment, Description=about)
-        self.functions.get_waiter("function_updated_v2").wait(FunctionName=name)
-
-
-def fetched(url: str) -> bytes:
-    """The bytes at a URL that AWS has given."""
-    with urllib.request.urlopen(url, timeout=60) as answer:
-        found: bytes = answer.read()
         return found
 
 

@@ -44,7 +44,7 @@ def _on_aws(given: dict[str, str]) -> str:
         where = aws.place(given, {**given, **variables}, ROOT / aws.FILES)
         outputs = _outputs(Terraform(variables, ROOT / aws.FILES, lock_is_whole=True), aws.backend(given, where), where)
         ecs, functions = (boto3.client(service, region_name=where.region) for service in ("ecs", "lambda"))
-        return releases.Aws(ecs, functions, outputs, releases.fetched).roll_back()
+        return releases.Aws(ecs, functions, outputs).roll_back()
     except (BotoCoreError, ClientError) as error:
         raise StepError(str(error)) from None
 

@@ -75,7 +75,7 @@ class Workspace:
             "CHECKPOINT_DISABLE": "1",
         }
 
-    def terraform(self, *arguments: str, timeout_s: float = 60, expect: int = 0) -> str:
+    def terraform(self, *arguments: str, timeout_s: float = 120, expect: int = 0) -> str:
         """Run terraform; its output. Whatever happens, neither it nor its provider is left behind."""
         command, *rest = arguments
         environ = self.environ | {f"TF_VAR_{name}": value for name, value in self.variables.items()}

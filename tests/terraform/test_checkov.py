@@ -32,7 +32,16 @@ def checkov() -> Path:
 
 def run(checkov: Path, files: Path) -> tuple[int, str]:
     done = subprocess.run(
-        [checkov, "--config-file", ROOT / "infra/checkov.yaml", "--directory", files, "--skip-download"],
+        # by its Python: the script names the place where it was installed
+        [
+            checkov.with_name("python"),
+            checkov,
+            "--config-file",
+            ROOT / "infra/checkov.yaml",
+            "--directory",
+            files,
+            "--skip-download",
+        ],
         capture_output=True,
         text=True,
         timeout=120,

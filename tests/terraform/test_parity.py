@@ -22,6 +22,7 @@ AWS_ONLY = {
     "permissions_boundary": "IAM's own notion",
     "vpc_cidr": "Cloud Run has no network of ours",
     "zone_count": "Cloud Run spreads over a region's zones by itself",
+    "codebuild": "on Google Cloud Build builds unless told otherwise",
     "architecture": "Cloud Run runs x86_64 only",
     "scale_out_percent": "Cloud Run scales by requests alone",
     "relay_schedule": "Cloud Run has no schedule; raise relay_min_instances before a known peak",

@@ -37,6 +37,7 @@ module "bridge" {
   private_endpoints             = var.private_endpoints
   zone_count                    = var.zone_count
   relay_image_tag               = var.relay_image_tag
+  codebuild                     = var.codebuild
   architecture                  = var.architecture
   relay_cpu                     = var.relay_cpu
   relay_memory                  = var.relay_memory

@@ -67,7 +67,7 @@ class Stack:
     def deploy(self) -> None:
         """Apply twice: moto makes the first time fail half-way."""
         self.terraform.init()
-        half = self.terraform.terraform("apply", "-auto-approve", timeout_s=280, expect=1)
+        half = self.terraform.terraform("apply", "-auto-approve", timeout_s=600, expect=1)
         assert "Refused once" in half, half
         self.apply()
 
@@ -78,7 +78,7 @@ class Stack:
         for one in [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]:
             s3.delete_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])
         with aws.bucket_may_go(self.terraform.folder, True):
-            self.terraform.terraform("destroy", "-auto-approve", timeout_s=200)
+            self.terraform.terraform("destroy", "-auto-approve", timeout_s=600)
 
     def close(self) -> None:
         """End whatever still runs."""
@@ -102,7 +102,7 @@ class Stack:
         )
 
     def apply(self) -> None:
-        self.terraform.terraform("apply", "-auto-approve", timeout_s=280)
+        self.terraform.terraform("apply", "-auto-approve", timeout_s=600)
         self.outputs = self.terraform.outputs()
 
     def secret(self, reference: str) -> str:

@@ -47,7 +47,7 @@ class Staging:
         """`make ACTION-aws`; what it said."""
         command = [sys.executable, "-m", "tests.terraform.aws.staging", str(self.folder), action]
         environ = {**self.environ, **settings}
-        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=400, check=False)
+        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=900, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

@@ -225,7 +225,9 @@ def test_the_schedule_sweeps_and_what_fails_is_kept(stack: Stack):
     assert schedule["ScheduleExpression"] == "rate(15 minutes)"
     assert json.loads(schedule["Target"]["Input"]) == {"sweep": True}
     queue = schedule["Target"]["DeadLetterConfig"]["Arn"]
-    config = stack.client("lambda").get_function_event_invoke_config(FunctionName="voice-bridge-webhook")
+    config = stack.client("lambda").get_function_event_invoke_config(
+        FunctionName="voice-bridge-webhook", Qualifier="live"
+    )
     assert config["DestinationConfig"]["OnFailure"]["Destination"] == queue
 
 

@@ -17,7 +17,7 @@ EXAMPLES = FILES / "aws/examples"
 # Files that fit together are planned together: a plan takes seconds.
 TOGETHER = (
     ("private-subnets", "own-key", "bounds"),
-    ("network-of-your-own", "allowed-addresses"),
+    ("network-of-your-own", "allowed-addresses", "codebuild"),
     ("domain-elsewhere",),
 )
 
@@ -124,6 +124,17 @@ def test_only_allowed_addresses_get_in_and_not_without_end(plans: dict[str, Plan
     assert (limit["limit"], limit["evaluation_window_sec"], limit["aggregate_key_type"]) == (3000, 300, "IP")
     assert rule["visibility_config"][0]["sampled_requests_enabled"] is False
     assert "aws_wafv2_web_acl_association" in plan.kinds
+
+
+def test_the_image_is_built_by_a_project_that_may_just_do_that(plans: dict[str, Plan]):
+    plan = plans["codebuild"]
+    (project,) = plan.all("aws_codebuild_project")
+    (environment,) = project["environment"]
+    assert (environment["type"], environment["privileged_mode"]) == ("LINUX_CONTAINER", True)
+    spec = project["source"][0]["buildspec"]
+    assert 'docker push \\"$REPOSITORY:$TAG\\"' in spec or 'docker push "$REPOSITORY:$TAG"' in spec
+    assert plan.values["aws_s3_bucket_public_access_block.source[0]"]["block_public_acls"] is True
+    assert "aws_codebuild_project" not in plans[""].kinds
 
 
 def test_a_domain_elsewhere_makes_no_records_and_tells_of_them(plans: dict[str, Plan]):

@@ -68,7 +68,7 @@ async def http_api(stack: Stack, functions: Mapping[str, Function]) -> AsyncIter
         for route in api.get_routes(ApiId=api_id)["Items"]:
             method, path = route["RouteKey"].split()
             uri = uris[route["Target"].removeprefix("integrations/")]
-            (function,) = [running for name, running in functions.items() if f":voice-bridge-{name}/" in uri]
+            (function,) = [running for name, running in functions.items() if f":voice-bridge-{name}:live/" in uri]
 
             async def forward(request: web.Request, url: str = function.url) -> web.Response:
                 async with http.request(

@@ -181,6 +181,17 @@ resource "aws_lambda_function" "function" {
   depends_on = [aws_iam_role_policy.function, aws_cloudwatch_log_group.function]
 }
 
+# What is asked, by the API and by the schedule. A deploy points it at the version that it has made; make rollback-aws points it
+# at an earlier one, code and settings at once, while requests go on.
+resource "aws_lambda_alias" "live" {
+  for_each = local.functions
+
+  name             = "live"
+  description      = "The release that serves"
+  function_name    = aws_lambda_function.function[each.key].function_name
+  function_version = aws_lambda_function.function[each.key].version
+}
+
 # --- HTTP API -----------------------------------------------------------------------------------------------------
 
 resource "aws_apigatewayv2_api" "functions" {
@@ -242,9 +253,12 @@ resource "aws_apigatewayv2_integration" "function" {
 
   api_id                 = aws_apigatewayv2_api.functions.id
   integration_type       = "AWS_PROXY"
-  integration_uri        = aws_lambda_function.function[each.key].invoke_arn
+  integration_uri        = aws_lambda_alias.live[each.key].invoke_arn
   payload_format_version = "2.0"
   timeout_milliseconds   = min(each.value.timeout, 30) * 1000
+
+  # The API may ask before it asks, and what it asked before goes last.
+  depends_on = [aws_lambda_permission.api]
 }
 
 # Nothing is authorised here: each function checks a signature or a token itself, which Exotel and ElevenLabs can give.
@@ -260,11 +274,16 @@ resource "aws_apigatewayv2_route" "route" {
 resource "aws_lambda_permission" "api" {
   for_each = local.functions
 
-  statement_id  = "api"
+  statement_id  = "api-live"
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.function[each.key].function_name
+  qualifier     = aws_lambda_alias.live[each.key].name
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.functions.execution_arn}/$default/*"
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # --- Sweep --------------------------------------------------------------------------------------------------------
@@ -278,6 +297,7 @@ resource "aws_sqs_queue" "failed_sweeps" {
 # Lambda takes the schedule's event at once; what fails afterwards is Lambda's to retry and to set aside.
 resource "aws_lambda_function_event_invoke_config" "sweep" {
   function_name                = aws_lambda_function.function["webhook"].function_name
+  qualifier                    = aws_lambda_alias.live["webhook"].name
   maximum_retry_attempts       = 1
   maximum_event_age_in_seconds = var.sweep_minutes * 60
 
@@ -321,7 +341,7 @@ data "aws_iam_policy_document" "sweep" {
   statement {
     sid       = "Invoke"
     actions   = ["lambda:InvokeFunction"]
-    resources = [aws_lambda_function.function["webhook"].arn]
+    resources = [aws_lambda_alias.live["webhook"].arn]
   }
 
   statement {
@@ -347,7 +367,7 @@ resource "aws_scheduler_schedule" "sweep" {
   }
 
   target {
-    arn      = aws_lambda_function.function["webhook"].arn
+    arn      = aws_lambda_alias.live["webhook"].arn
     role_arn = aws_iam_role.sweep.arn
     input    = jsonencode({ sweep = true })
 

@@ -432,6 +432,12 @@ variable "relay_image_tag" {
   }
 }
 
+variable "codebuild" {
+  description = "Make what builds the relay's image on AWS, for who has no Docker; ENGINE=codebuild sets it."
+  type        = bool
+  default     = false
+}
+
 variable "architecture" {
   description = "x86_64, or arm64, which costs a fifth less and must be built on an arm64 machine or by emulation."
   type        = string

@@ -1,8 +1,11 @@
 """make deploy-aws and destroy-aws: what they run and in which order, with Terraform and Docker replaced by scribes."""
 
+import io
 import json
 import os
+import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +13,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from console.deployment import aws, public_checks, rollout
+from console.deployment import aws, aws_image, public_checks, rollout
 from console.deployment.installation import Installation
-from console.deployment.steps import Problems
+from console.deployment.steps import Problems, StepError
 
 REPOSITORY = "123456789012.dkr.ecr.ap-south-1.amazonaws.com/voice-bridge-relay"
 BUCKET = "voice-bridge-records-123456789012-ap-south-1"
@@ -50,6 +53,7 @@ STATE = {
 # Writes down what it is called with and plays back what a file of its name says.
 SCRIBE = """#!/bin/sh
 echo "$(basename "$0") $*" >> "{folder}/calls"
+env | grep "^TF_VAR_" > "{folder}/variables"
 case "$1 $2" in
   "show -json") if [ -n "$3" ]; then cat "{folder}/plan.json"; else cat "{folder}/state.json"; fi ;;
   "output -json") cat "{folder}/output.json" ;;
@@ -89,6 +93,11 @@ class Desk:
 
     def say(self, name: str, document: Any) -> None:
         (self.folder / name).write_text(json.dumps(document))
+
+    def variables(self) -> dict[str, str]:
+        """Terraform's, as it was given them last."""
+        lines = (self.folder / "variables").read_text().splitlines()
+        return {name.removeprefix("TF_VAR_"): value for name, _, value in (line.partition("=") for line in lines)}
 
     def calls(self) -> list[str]:
         """What was run so far."""
@@ -244,7 +253,7 @@ def test_nothing_that_matters_is_destroyed_unasked(desk: Desk, ecr, monkeypatch,
 
 
 def test_the_image_is_built_for_the_tasks_and_pushed(desk: Desk, ecr):
-    aws.push_image("docker", REPOSITORY, "0123abcd", "arm64", "ap-south-1")
+    aws_image.push("docker", REPOSITORY, "0123abcd", "arm64", "ap-south-1")
     build, login, push = desk.calls()
     assert build.startswith("docker build --platform linux/arm64 --file relay/Dockerfile --tag")
     assert build.endswith(f"{REPOSITORY}:0123abcd .")
@@ -255,9 +264,58 @@ def test_the_image_is_built_for_the_tasks_and_pushed(desk: Desk, ecr):
 
 def test_an_image_that_is_there_is_not_built_again(desk: Desk, ecr, capsys):
     ecr.put_image(repositoryName="voice-bridge-relay", imageManifest=MANIFEST, imageTag="0123abcd")
-    aws.push_image("docker", REPOSITORY, "0123abcd", "x86_64", "ap-south-1")
+    aws_image.push("docker", REPOSITORY, "0123abcd", "x86_64", "ap-south-1")
     assert desk.calls() == []
     assert "there already" in capsys.readouterr().out
+
+
+BUILDS = {"SUCCEEDED": "", "FAILED": "the build ended with FAILED"}
+
+
+@pytest.mark.parametrize("ends", BUILDS)
+def test_without_an_engine_the_image_is_built_on_aws(desk: Desk, ecr, monkeypatch, capsys, ends: str):
+    """Of an archive of what the Dockerfile copies; the build's end is waited for."""
+    s3, started, states = boto3.client("s3", region_name="ap-south-1"), [], ["IN_PROGRESS", ends]
+    bucket = "voice-bridge-source-123456789012-ap-south-1"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "ap-south-1"})
+
+    class CodeBuild:
+        def start_build(self, **given: Any) -> dict[str, Any]:
+            started.append(given)
+            return {"build": {"id": "voice-bridge-image:1"}}
+
+        def batch_get_builds(self, *, ids: list[str]) -> dict[str, Any]:
+            assert ids == ["voice-bridge-image:1"]
+            return {"builds": [{"buildStatus": states.pop(0), "currentPhase": "BUILD"}]}
+
+    client = boto3.client
+    monkeypatch.setattr(
+        boto3, "client", lambda name, **how: CodeBuild() if name == "codebuild" else client(name, **how)
+    )
+    expected = pytest.raises(StepError, match=BUILDS[ends]) if BUILDS[ends] else nullcontext()
+    with expected:
+        aws_image.push("codebuild", REPOSITORY, "0123abcd", "x86_64", "ap-south-1", pause_s=0)
+    (build,) = started
+    assert build["projectName"] == "voice-bridge-image"
+    assert build["sourceLocationOverride"] == f"{bucket}/0123abcd.zip"
+    assert build["environmentVariablesOverride"] == [{"name": "TAG", "value": "0123abcd", "type": "PLAINTEXT"}]
+    body = s3.get_object(Bucket=bucket, Key="0123abcd.zip")["Body"].read()
+    with zipfile.ZipFile(io.BytesIO(body)) as archived:
+        assert {"relay/Dockerfile", "requirements/relay.txt", "relay/app.py"} <= set(archived.namelist())
+    assert "waiting: CodeBuild: build" in capsys.readouterr().out
+    assert desk.calls() == []
+
+
+def test_a_deploy_without_an_engine_makes_the_builder_first(desk: Desk, ecr, checked, monkeypatch):
+    monkeypatch.setenv("ENGINE", "codebuild")
+    monkeypatch.setattr(aws_image, "push", lambda *given, **_: pushed.append(given[0]))
+    pushed: list[str] = []
+    (desk.folder / "docker").unlink()
+    desk.plan(**{"aws_codebuild_project__image[0]": ["create"]})
+    assert desk.make("deploy") == 0
+    (only,) = [call for call in desk.calls() if "-target" in call]
+    assert "-target=module.bridge.aws_codebuild_project.image -target=module.bridge.aws_iam_role_policy.image" in only
+    assert (pushed, desk.variables()["codebuild"]) == (["codebuild"], "true")
 
 
 # --- After --------------------------------------------------------------------------------------------------------
@@ -333,6 +391,35 @@ def test_a_later_deploy_applies_the_plan_that_was_shown(desk: Desk, ecr, checked
     ]
     assert len(plans) == 2, "one to check the settings, one to apply"
     assert shown == applied == plans[-1].split("-out=")[1]
+
+
+def test_a_token_is_rotated_beside_the_one_before_and_that_is_dropped_later(desk: Desk, ecr, checked, monkeypatch):
+    """In two deploys, with calls running: both are good in between, and no other token changes."""
+    desk.plan()
+    secrets = boto3.client("secretsmanager", region_name="ap-south-1")
+    assert desk.make("deploy") == 0
+    before = desk.variables()
+    for entry, name in (("control", "control_token"), ("events", "events_secret")):  # what Terraform has written
+        secrets.create_secret(Name=f"voice-bridge/{entry}", SecretString=before[name])
+
+    monkeypatch.setenv("ROTATE", "media_token")
+    assert desk.make("deploy") == 0
+    rotated = desk.variables()
+    new, _, old = rotated["media_token"].partition(",")
+    assert old == ENTRIES["media"] != new
+    assert {name for name in before if rotated[name] != before[name]} == {"media_token", "secret_versions"}
+    versions, earlier = json.loads(rotated["secret_versions"]), json.loads(before["secret_versions"])
+    assert {name for name in versions if versions[name] != earlier[name]} == {"media_token"}
+
+    secrets.put_secret_value(SecretId="voice-bridge/media", SecretString=rotated["media_token"])
+    monkeypatch.delenv("ROTATE")
+    monkeypatch.setenv("DROP", "media_token,exotel_token")
+    assert desk.make("deploy") == 0
+    assert desk.variables()["media_token"] == new
+    assert desk.variables()["exotel_token"] == "exotel-token-of-the-deployment"
+
+    monkeypatch.setenv("DROP", "api_key")
+    assert desk.make("deploy") == 2
 
 
 def test_what_is_to_be_pasted_is_said_even_when_the_name_does_not_answer_yet(desk: Desk, ecr, monkeypatch, capsys):

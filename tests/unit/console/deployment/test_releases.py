@@ -43,44 +43,30 @@ class Lambda:
 
     def __init__(self, releases: str = "abc") -> None:
         self.releases = releases
-        self.did: list[tuple[str, str, object]] = []
+        self.did: list[tuple[str, str, str]] = []
 
     def get_paginator(self, _: str) -> "Lambda":
         return self
 
-    def get_waiter(self, _: str) -> "Lambda":
-        return self
-
-    def wait(self, **_: str) -> None:
-        pass
-
     def paginate(self, **_: str) -> list[dict[str, Any]]:
         versions = [
-            {"Version": str(number), "Description": f"release {release}", "Environment": {"Variables": {"OF": release}}}
+            {"Version": str(number), "Description": f"release {release}"}
             for number, release in enumerate(self.releases, start=1)
         ]
         return [{"Versions": [{"Version": "$LATEST", "Description": "release c"}, *versions]}]
 
-    def get_function(self, **given: str) -> dict[str, Any]:
-        return {"Code": {"Location": f"https://code/{given['FunctionName']}/{given['Qualifier']}"}}
-
-    def update_function_code(self, **given: Any) -> None:
-        self.did.append((given["FunctionName"], "code", given["ZipFile"]))
-
-    def update_function_configuration(self, **given: Any) -> None:
-        self.did.append((given["FunctionName"], "settings", given["Environment"]["Variables"]))
+    def update_alias(self, *, FunctionName: str, Name: str, FunctionVersion: str) -> None:  # noqa: N803  # boto3's names
+        self.did.append((FunctionName, Name, FunctionVersion))
 
 
 def test_relay_and_functions_go_back_together():
     """Not to another size of the same release, and not only the relay."""
     ecs, functions = Ecs(), Lambda()
-    said = Aws(ecs, functions, OUTPUTS, str.encode).roll_back()
+    said = Aws(ecs, functions, OUTPUTS).roll_back()
     assert ecs.updated == [f"{FAMILY}:7"]
     assert functions.did == [
-        ("voice-bridge-webhook", "code", b"https://code/voice-bridge-webhook/2"),
-        ("voice-bridge-webhook", "settings", {"OF": "b"}),
-        ("voice-bridge-transfer", "code", b"https://code/voice-bridge-transfer/2"),
-        ("voice-bridge-transfer", "settings", {"OF": "b"}),
+        ("voice-bridge-webhook", "live", "2"),
+        ("voice-bridge-transfer", "live", "2"),
     ]
     assert said == ("Back to release b: relay voice-bridge-relay:7, functions webhook version 2, transfer version 2")
 
@@ -94,7 +80,7 @@ def test_relay_and_functions_go_back_together():
 )
 def test_where_a_part_is_gone_nothing_is_changed(ecs: Ecs, functions: Lambda, said: str):
     with pytest.raises(StepError, match=said):
-        Aws(ecs, functions, OUTPUTS, str.encode).roll_back()
+        Aws(ecs, functions, OUTPUTS).roll_back()
     assert (ecs.updated, functions.did) == ([], [])
 
 
