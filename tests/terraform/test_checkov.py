@@ -44,7 +44,7 @@ def run(checkov: Path, files: Path) -> tuple[int, str]:
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
     )
     return done.returncode, done.stdout

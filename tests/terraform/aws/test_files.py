@@ -34,4 +34,4 @@ def test_the_root_is_valid(tmp_path: Path):
 
 def test_the_logic_with_aws_mocked(files: Workspace):
     with aws.bucket_may_go(files.folder.parents[1] / "aws", True):  # each run is destroyed when it has passed
-        assert "Success!" in files.terraform("test", timeout_s=120)
+        assert "Success!" in files.terraform("test", timeout_s=400)

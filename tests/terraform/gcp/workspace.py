@@ -64,7 +64,7 @@ class Workspace:
             | (self.standin or {}),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=400,  # of a hang; on an idle machine none takes a tenth
         )
         assert expect is None or done.returncode == expect, (
             f"terraform {command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
