@@ -38,6 +38,7 @@ VARIABLES: dict[str, Any] = {
     **{"region": "ap-south-1", "name": "voice-bridge", "architecture": "arm64", "alarm_email": ""},
     **{"elevenlabs_agent_id": "agent_front", "elevenlabs_region": "default", "relay_secrets": {}},
     **{"relay_environment": {}, "webhook_environment": {}, "transfer_environment": {}},
+    **{"lookup_url": "", "lookup_seconds": 1.0, "lookup_shape": "ours"},
     **{"transfer_targets": {}, "transfer_team_1_number": "+919876500001", "transfer_team_2_number": ""},
 }
 ENTRIES = {"media": "media-token-of-the-deployment", "exotel": "exotel-token-of-the-deployment,the-one-before"}
