@@ -30,6 +30,8 @@ class RecordingDesk:
         self.events_url = ""
         self.deaf = False
         """Events are kept, but leave to upload is refused."""
+        self.takes_s = 0.0
+        """So long each answer takes."""
         self.old = False
         """They know nothing of recordings."""
         self.silent = False
@@ -42,6 +44,7 @@ class RecordingDesk:
 
     async def _answer(self, incoming: web.Request) -> web.Response:
         body = await incoming.read()
+        await asyncio.sleep(self.takes_s)
         request = to_request(incoming.method, incoming.path, incoming.query_string, dict(incoming.headers), body)
         if incoming.method == "PUT":
             self.uploads += 1

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from relay.recording import recordings
 from sim.agent_script import AgentScript, Reply, ToolUse
 from sim.caller import Step, When
 from sim.heard import find_line
+from sim.serving import serving
 from tests.integration.relay.test_recording import all_told, recording_world
 from tests.support.virtual import virtual
 from tests.unit.relay.recording.studio import AtOnce
@@ -72,6 +74,24 @@ async def test_a_notice_without_a_recording_is_given_as_well(tmp_path):
         result = await world.call(script=(Step(when=When.AT, ms=18_000, hang_up=True),))
         await all_told(world)
         assert find_line(result.heard, 8000, "agent_clinics").is_whole
+        assert find_line(result.heard, 8000, "agent_greeting").is_whole
+        assert desk.pieces(result.call_sid) == {}
+
+
+@virtual
+async def test_a_call_that_a_look_up_keeps_from_being_recorded_is_not_said_to_be(tmp_path):
+    async def answer(_):
+        return web.json_response({"record": "off"})
+
+    crm = web.Application()
+    crm.router.add_post("/who", answer)
+    async with (
+        serving(crm) as url,
+        recording_world(tmp_path, NOTICE, lookup_url=f"{url}/who", lookup_secret="secret-of-nobody") as (world, desk),
+    ):
+        result = await world.call(script=(Step(when=When.AT, ms=9000, hang_up=True),))
+        await all_told(world)
+        assert find_line(result.heard, 8000, "agent_clinics") is None
         assert find_line(result.heard, 8000, "agent_greeting").is_whole
         assert desk.pieces(result.call_sid) == {}
 

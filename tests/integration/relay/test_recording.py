@@ -92,6 +92,16 @@ async def test_pieces_are_written_as_the_call_goes(tmp_path):
 
 
 @virtual
+async def test_a_recording_ends_with_the_line_and_not_with_what_is_told_of_it(tmp_path):
+    """The caller has hung up, and the functions take their time over the event."""
+    async with recording_world(tmp_path) as (world, desk):
+        desk.takes_s = 1.5
+        result = await world.call(script=SCRIPT)
+        await all_told(world)
+        assert desk.told(result.call_sid)["duration_ms"] == pytest.approx(20_000, abs=40)
+
+
+@virtual
 async def test_leave_is_asked_for_once_a_minute(tmp_path):
     async with recording_world(tmp_path) as (world, desk):
         result = await world.call(script=(Step(when=When.AT, ms=100_000, hang_up=True),))
@@ -134,15 +144,19 @@ async def test_nothing_is_recorded_unless_asked(tmp_path):
         assert desk.asked == []
 
 
-@pytest.mark.parametrize("statuses", [[503, 500], [403], [412], [0]], ids=["503", "expired", "there already", "lost"])
+@pytest.mark.parametrize(
+    ("statuses", "uploads"), [([503, 500], 5), ([403], 4), ([412], 3)], ids=["503", "expired", "there already"]
+)
 @virtual
-async def test_an_upload_that_fails_is_tried_again(statuses, tmp_path):
+async def test_an_upload_that_fails_is_tried_again(statuses, uploads, tmp_path):
+    """But for one that says that an attempt before it has done it, though its answer was lost."""
     async with recording_world(tmp_path) as (world, desk):
-        desk.statuses = [status or 502 for status in statuses]
+        desk.statuses = list(statuses)
         result = await world.call(script=SCRIPT)
         await all_told(world)
         told = desk.told(result.call_sid)
         assert (told["pieces"], told["missing"]) == (3, [])
+        assert desk.uploads == uploads
 
 
 @virtual

@@ -73,7 +73,9 @@ class Studio:
             assert (rate_hz, channels, frames) == (self.rate_hz, said["channels"], size)
             sound = pcm.ulaw_decode(content[-frames * channels :]).reshape(frames, channels).T
             sides[:, number * size : (number + 1) * size] = sound
-        return sides[:, : said["duration_ms"] * self.rate_hz // 1000], said
+        end = said["duration_ms"] * self.rate_hz // 1000
+        assert not sides[:, end + self.rate_hz // 1000 :].any()  # a millisecond is what the figure is rounded to
+        return sides[:, :end], said
 
 
 def as_kept(sound) -> np.ndarray:
