@@ -88,6 +88,7 @@ _REASONS: Mapping[str, str] = {
     "line_lost": "The relay noticed that the line was gone.",
     "agent_ended": "The agent said goodbye, and its last words were played out.",
     "transferred": "The agent handed the call over to a human: Exotel would now dial.",
+    "operator_ended": "Somebody has ended the call from the page of running calls.",
     "rejected": "The look-up said not to take this call: Exotel would go on with the next applet.",
     "caller_silent": "Nobody had said anything for idle_seconds, and the agent has said goodbye.",
     "time_limit": "The call reached MAX_CALL_SECONDS.",

@@ -13,6 +13,7 @@ const ENDS = {
   unsupported_format: "unknown format",
   time_limit: "time limit",
   rejected: "rejected",
+  operator_ended: "ended by a person",
   caller_silent: "caller said nothing",
   shutdown: "relay shut down",
   replaced: "stream replaced",

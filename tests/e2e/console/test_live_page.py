@@ -82,7 +82,9 @@ async def test_running_calls_are_followed_and_handled_on_whichever_relay(tmp_pat
             assert told(one) == ["The parcel is in Pune."]
             assert told(two) == []
             assert watched.complaints == []
-        async with opened(browser, url, viewport=PHONE, color_scheme="dark", locale="en-GB") as watched:
+        async with opened(
+            browser, url, viewport=PHONE, color_scheme="dark", locale="en-GB", forced_colors="active"
+        ) as watched:
             page = watched.page
             await page.locator("#rows a").first.wait_for()
             await no_barrier_and_no_sideways_scrolling(page)
