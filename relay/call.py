@@ -248,6 +248,7 @@ class Call:
                 ]
             ),
             own_tools=self.lineup.own_tools,
+            waiting_sound=lambda file: self.lineup.sounds.waiting(file, self.rate_hz),
             idle_speech=lambda spec: self.lineup.sounds.idle(spec, self.rate_hz),
             hand_over=self._hand_over,
             transcript=self.transcript,

@@ -6,6 +6,7 @@ from typing import Any
 
 from relay.agents.roster import AgentSpec
 from relay.answers import Answers
+from relay.audio.ambience import AmbienceTrack
 from relay.audio.playout import Playout
 from relay.hand_over import HandOver
 from relay.logs import CallLog
@@ -24,7 +25,8 @@ class CallParts:
     """The parts of one call that its agents share.
 
     `spawn` starts a task of the call's, `announce` says that the first agent has answered or could not be had, `end`
-    ends the call, `idle_speech` is what a silent caller hears of an agent.
+    ends the call, `idle_speech` is what a silent caller hears of an agent, `waiting_sound` a file
+    as it is heard while a tool works.
     """
 
     facts: CallFacts
@@ -35,6 +37,7 @@ class CallParts:
     tools: Tools
     own_tools: Mapping[str, Sequence[Tool]]
     idle_speech: Callable[[AgentSpec], Apology | None]
+    waiting_sound: Callable[[str], AmbienceTrack | None]
     hand_over: HandOver
     transcript: Transcript
     answers: Answers

@@ -31,7 +31,7 @@ class HttpTool:
 
     def row(self) -> Tool:
         """For the table of tools."""
-        return Tool(name=self._name, run=self.run, works=True)
+        return Tool(name=self._name, run=self.run, works=True, sound=self._tool.sound)
 
     async def run(self, parameters: Mapping[str, Any]) -> ToolResult:
         """Ask, as often as allowed; whatever comes of it is told in words."""

@@ -18,6 +18,7 @@ from relay.settings import Settings
 APOLOGY: Final = "apology"  # the name of the one that ships with the relay
 NONE: Final = "none"
 TYPING: Final = "typing"  # the ambience that is heard while a tool works
+WAITING_DUCK_DB: Final = 12.0  # how much quieter a tool's sound is while the agent speaks
 APOLOGY_TEXT: Final = "We are sorry. Our assistant is not available at the moment."
 
 
@@ -41,6 +42,7 @@ class Sounds:
         apologies: Mapping[str, dict[int, Apology]] = before._apologies if before else {}
         names = {settings.ambience, *(agent.ambience or "" for agent in roster)} - {""}
         names |= {TYPING for agent in roster if agent.typing_volume}
+        names |= {tool.sound for agent in roster for tool in agent.tools.values() if tool.sound}
         self._ambiences: dict[str, Ambience] = _read(names, Ambience.load, pushed, ambiences, pushed_before)
         names = {settings.fallback_speech, *(agent.fallback_speech for agent in roster)} - {"", NONE}
         names |= {*roster.announcements.values(), *(agent.notice for agent in roster if agent.notice)}
@@ -56,11 +58,16 @@ class Sounds:
         name = self._settings.ambience if agent.ambience is None else agent.ambience
         typing = self._typing(agent, rate_hz) if agent.typing_volume else None
         if not name:
-            return typing and AmbienceTrack(self._ambiences[TYPING].at(rate_hz), 0.0, over=typing)
+            silent = next((tool.sound for tool in agent.tools.values() if tool.sound), TYPING if typing else "")
+            return AmbienceTrack(self._ambiences[silent].at(rate_hz), 0.0, over=typing) if silent else None
         volume = self._settings.ambience_volume if agent.ambience_volume is None else agent.ambience_volume
         duck_db = self._settings.ambience_duck_db if agent.duck_db is None else agent.duck_db
         loop = self._ambiences[name].at(rate_hz)
         return AmbienceTrack(loop, volume, duck_db=duck_db, start=crc32(call_sid.encode()) % len(loop), over=typing)
+
+    def waiting(self, file: str, rate_hz: int) -> AmbienceTrack | None:
+        """A tool's sound, from its beginning, round and round; None where it has none."""
+        return AmbienceTrack(self._ambiences[file].at(rate_hz), 1.0, duck_db=WAITING_DUCK_DB) if file else None
 
     def has(self, name: str) -> bool:
         """Whether a call may be given this ambience; empty: none."""

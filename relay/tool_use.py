@@ -100,7 +100,7 @@ class ToolUse:
             await self._parts.pacer.played_out()
         use.revocable = use.tool.done_when is DoneWhen.CALLED
         if use.tool.works:
-            self._parts.playout.busy(use.call.call_id)
+            self._parts.playout.busy(use.call.call_id, sound=self._parts.waiting_sound(use.tool.sound))
             self._parts.pacer.wake()
         result = await use.tool.run(use.call.parameters)
         self._done(use)

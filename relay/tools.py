@@ -48,6 +48,8 @@ class Tool:
     done_when: DoneWhen = DoneWhen.CALLED
     works: bool = False
     """It takes its time, and the caller may hear that."""
+    sound: str = ""
+    """A sound file that is heard instead of typing while it works."""
 
 
 class Tools:

@@ -5,7 +5,7 @@ description = "Look an order up by its number."
 url = "https://shop.example/orders/{number}"    # a fixed host; {parameters} only in the path
 headers = { Authorization = "Bearer ${SHOP_TOKEN}" }
 answer = "order.state"                          # this part of a JSON answer; default: all of it
-waiting = "One moment, I look that up."         # the agent says it before it calls
+waiting = "One moment, I look that up."         # the agent says it before it calls; or a sound file, heard meanwhile
 
 [agents.reception.tools.order_status.parameters]  # JSON Schema, an object
 type = "object"
@@ -24,6 +24,8 @@ from yarl import URL
 
 from common.env import Env, SettingError
 from relay.agents.tool_descriptions import ALL_TOOLS, RECORDING_TOOLS
+from relay.audio.ambience import BUILT_IN
+from relay.audio.files import SOUND_SUFFIXES
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -67,9 +69,15 @@ class OwnTool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """The parameters that stand in the URL's path."""
         return frozenset(_PLACE.findall(self.url))
 
+    @property
+    def sound(self) -> str:
+        """The sound that is heard while it works, a file or one that comes with the relay; empty: none."""
+        of_relay = self.waiting in BUILT_IN
+        return self.waiting if of_relay or self.waiting.lower().endswith(SOUND_SUFFIXES) else ""
+
     def describe(self, name: str) -> dict[str, Any]:
         """What a model is told of it."""
-        before = f' Before you call it, say: "{self.waiting}"' if self.waiting else ""
+        before = f' Before you call it, say: "{self.waiting}"' if self.waiting and not self.sound else ""
         return {"name": name, "description": self.description + before, "parameters": msgspec.to_builtins(self.schema)}
 
     def filled_headers(self, environ: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ import soundfile
 from relay.audio import pcm
 
 RAW_SUFFIXES: Final = frozenset({".pcm", ".raw", ".s16le"})
+SOUND_SUFFIXES: Final = (".wav", ".flac", *sorted(RAW_SUFFIXES))
 RAW_RATE_HZ: Final = 8000
 _RATES: Final = range(4000, 192_001)
 

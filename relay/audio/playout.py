@@ -95,7 +95,8 @@ class Playout:
         self.ambience = ambience
         self._queue: deque[_Utterance] = deque()
         self._queued = 0
-        self._tools: set[str] = set()
+        self._tools: dict[str, AmbienceTrack | None] = {}  # that work, and what is heard meanwhile
+        self._sound: AmbienceTrack | None = None
         self._running = ""  # the utterance whose sound goes on without a break
         self._torn = ""  # the utterance that has a hole in it: what follows fades in
         self._edge = round(CUT_SECONDS * rate_hz)
@@ -155,13 +156,31 @@ class Playout:
                 before.fade_out(CROSS_SECONDS)
             return
         track.follow(before)
-        self.ambience = track
+        self.ambience, self._sound = track, None
         self._type()
 
-    def busy(self, tool: str, *, done: bool = False) -> None:
-        """A tool works, or has finished: meanwhile the caller hears typing, where the agent is set up for it."""
-        (self._tools.discard if done else self._tools.add)(tool)
+    def busy(self, tool: str, *, sound: AmbienceTrack | None = None, done: bool = False) -> None:
+        """A tool works, or has finished: meanwhile the caller hears its `sound`, or typing where the agent types."""
+        if done:
+            self._tools.pop(tool, None)
+        else:
+            self._tools[tool] = sound
+            if sound is not None:
+                self._wait_with(sound)
         self._type()
+
+    def _wait_with(self, sound: AmbienceTrack) -> None:
+        """Beside the ambience, in place of what was heard before, or by itself."""
+        before, self._sound = self._sound, sound
+        if before is not None:
+            sound.over, before.over = before.over, None
+            sound.follow(before)
+        elif self.ambience is not None:
+            sound.over = self.ambience.over
+        if self.ambience is None or self.ambience is before:
+            self.ambience = sound
+        else:
+            self.ambience.over = sound
 
     @property
     def working(self) -> bool:
@@ -174,8 +193,12 @@ class Playout:
         self._type()
 
     def _type(self) -> None:
-        if self.ambience is not None and self.ambience.over is not None:
-            self.ambience.over.enabled = bool(self._tools)
+        sound = self._sound
+        typing = sound.over if sound is not None else self.ambience.over if self.ambience is not None else None
+        if sound is not None:
+            sound.enabled = sound in self._tools.values()
+        if typing is not None:
+            typing.enabled = bool(self._tools) and not (sound is not None and sound.enabled)
 
     def tear(self) -> None:
         """The agent died: fade out its torn word, and leave a pause before the next agent's first."""

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from sim.agent_script import AgentScript, Reply, ToolUse
 from sim.serving import serving
+from sim.speech import write_wav
 from tests.integration.agents.world import HOSTED, Entry, able, lines_heard, world
 from tests.support.virtual import virtual
 
@@ -82,3 +83,34 @@ async def test_while_it_works_the_caller_hears_typing(tmp_path, vendor, volume):
     assert ended - began > 4
     assert bool((np.abs(meanwhile) > 200).any()) == bool(volume)
     assert len(lines_heard(call, ("agent_booking",))) == 1
+
+
+@pytest.mark.parametrize("ambience", [True, False])
+@virtual
+async def test_a_sound_file_is_heard_while_the_tool_works(tmp_path, ambience):
+    """From the call to the answer, under no word of the agent's, and never asked of the model to be said."""
+    tone = np.sin(np.arange(8000) * 2 * np.pi * 1000 / 8000) * 3000
+    write_wav(tmp_path / "hold.wav", 8000, tone.astype(np.int16))
+
+    async def slow(request: web.Request) -> web.Response:
+        await asyncio.sleep(10)
+        return web.json_response({})
+
+    app = web.Application()
+    app.router.add_get("/{tail:.*}", slow)
+    async with serving(app) as url:
+        tool = {"description": "Look an order up.", "url": url, "private": True, "timeout_seconds": 20}
+        tool["waiting"] = str(tmp_path / "hold.wav")
+        entry = Entry("front", "openai", ASKS, more={"tools": {"order_status": tool}})
+        async with world(tmp_path, entry, ambience=ambience) as at:
+            call = await at.call(max_s=30)
+            at.assert_no_violations(call)
+            assert "hold.wav" not in str(at.seen("front").record.setup)
+            ends = [line.at_s + line.length_ms / 1000 for line in lines_heard(call, ("agent_greeting",))]
+            (answer,) = lines_heard(call, ("agent_booking",))
+            silent = call.heard[: call.heard.size // 800 * 800].reshape(-1, 800)
+            spectrum = np.abs(np.fft.rfft(silent * np.hanning(800), axis=1))
+            loud = spectrum[:, 100] / 1e4  # at 1000 Hz, ten times a second
+            waiting = loud[round(ends[0] * 10) + 2 : round(answer.at_s * 10) - 4]
+            assert waiting.size > 20
+            assert waiting.min() > 2 * loud[-3:].max()

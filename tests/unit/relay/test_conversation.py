@@ -93,6 +93,7 @@ def heard_of(chunks: list[bytes], *, ambience: bool) -> bytes:
             outbox=Outbox(log),
             tools=Tools([]),
             own_tools={},
+            waiting_sound=lambda _: None,
             idle_speech=lambda _: None,
             hand_over=HandOver(facts, Events(None), pacer, spawn=spawn, close=None),
             transcript=Transcript(now),

@@ -40,6 +40,14 @@ def test_a_model_is_told_of_it_besides_the_relays_own():
     }
 
 
+@pytest.mark.parametrize("waiting", ["sounds/hold.wav", "sounds/hold.FLAC", "typing"])
+def test_a_sound_is_nothing_for_the_model_to_say(waiting):
+    tool = read(waiting=waiting)
+    assert tool.sound == waiting
+    assert tool.describe("order_status")["description"] == "Look it up."
+    assert read(waiting="One moment.").sound == ""
+
+
 def test_a_tool_without_parameters_takes_none():
     assert read(url="https://shop.example/", parameters={}).describe("x")["parameters"] == {
         "type": "object",

@@ -588,3 +588,60 @@ def test_typing_that_the_line_dropped_is_played_again():
     first = track.take(1000)
     track.rewind(600)
     assert (track.take(600) == first[400:]).all()
+
+
+# --- a tool's own sound ---
+
+
+def flat(level, *, volume=1.0, enabled=True, over=None):
+    """A track on a constant sound, past the seam of its loop."""
+    return AmbienceTrack(
+        Loop(np.full(RATE, level, dtype=np.int16), RATE), volume, enabled=enabled, start=800, over=over
+    )
+
+
+def heard(playout, seconds=0.4):
+    """The last sample of so much sound; the sound."""
+    sound = numbers(playout.pull(round(RATE * seconds)))
+    return int(sound[-1]), sound
+
+
+def test_a_tools_sound_is_heard_instead_of_typing_while_it_works():
+    typing = flat(300, enabled=False)
+    playout = Playout(flat(2000, over=typing))
+    assert heard(playout)[0] == 2000
+    playout.busy("look_up", sound=flat(1000))
+    last, sound = heard(playout)
+    assert last == 3000
+    assert np.abs(np.diff(sound.astype(int))).max() < 20  # a ramp, no click
+    playout.busy("book")
+    assert heard(playout)[0] == 3000
+    playout.busy("look_up", done=True)
+    assert heard(playout)[0] == 2300  # the other one types
+    playout.busy("book", done=True)
+    assert heard(playout)[0] == 2000
+
+
+def test_another_tools_sound_follows_the_one_before():
+    playout = Playout(flat(2000))
+    heard(playout)
+    playout.busy("look_up", sound=flat(1000))
+    heard(playout)
+    playout.busy("look_up", done=True)
+    playout.busy("book", sound=flat(500))
+    last, sound = heard(playout)
+    assert last == 2500
+    assert np.abs(np.diff(sound.astype(int))).max() < 40
+    playout.idle()
+    assert heard(playout)[0] == 2000
+
+
+def test_a_tools_sound_without_any_ambience_ends_with_the_tool():
+    playout = Playout()
+    playout.busy("look_up", sound=flat(1000))
+    assert heard(playout)[0] == 1000
+    playout.busy("look_up", done=True)
+    assert heard(playout)[0] == 0
+    assert playout.readiness(320) is Readiness.NOTHING
+    playout.busy("book", sound=flat(500))
+    assert heard(playout)[0] == 500

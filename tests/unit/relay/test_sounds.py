@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from common.env import SettingError
+from relay.agents.own_tools import OwnTool
 from relay.agents.roster import AgentSpec, Roster
 from relay.audio import ambience
 from relay.audio.files import SoundFileError
@@ -173,3 +174,15 @@ async def test_an_ambience_that_comes_with_the_relay_is_read_when_somebody_asks_
     for name in ("", street, "quiet"):
         await some.load(name)
     assert some.ambience(spec("night", ambience="quiet", ambience_volume=0.1), 8000).volume == 0.1
+
+
+def test_a_tools_sound_is_read_at_the_start_and_begins_at_its_beginning(street):
+    tool = OwnTool(description="d", url="https://x.example", waiting=street)
+    day = spec("day", tools={"look_up": tool})
+    some = sounds(day)
+    assert some.ambience(day, 8000).volume == 0.0  # silent, for the sound to be heard over
+    first, second = some.waiting(street, 8000), some.waiting(street, 8000)
+    assert (first.take(800) == second.take(800)).all()
+    assert some.waiting("", 8000) is None
+    with pytest.raises(SoundFileError, match="none.wav"):
+        sounds(spec("day", tools={"look_up": OwnTool(description="d", url="https://x.example", waiting="none.wav")}))
