@@ -23,7 +23,10 @@ from moto.ecs.exceptions import EcsClientException
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.elbv2.models import ELBv2Backend
 from moto.iam.access_control import PermissionResult
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.s3.models import FakeBucket
+
+from tests.support.called import Notes
 
 
 def give_scalable_targets_tags() -> None:
@@ -161,7 +164,20 @@ def hand_out_deployed_code(folder: Path) -> None:
     LambdaFunction.get_code = get_code  # type: ignore[method-assign]
 
 
+def write_down_what_is_called(file: Path) -> None:
+    """Not a lack of moto's: the policy for deployers is made of it."""
+    notes, dispatch = Notes(file), DomainDispatcherApplication.__call__
+
+    def call(self: Any, environ: dict[str, Any], start_response: Any) -> Any:
+        notes.take(environ)
+        return dispatch(self, environ, start_response)
+
+    DomainDispatcherApplication.__call__ = call  # type: ignore[method-assign]
+
+
 def main(port: str) -> None:
+    if file := os.environ.get("MOTO_CALLED"):
+        write_down_what_is_called(Path(file))
     os.environ["MOTO_ECS_SERVICE_RUNNING"] = "2"  # a new service's tasks run at once
     give_scalable_targets_tags()
     allow_an_hour_of_deregistration()

@@ -17,7 +17,7 @@ from tests.support.terraform import cannot_run
 from tests.terraform.aws.stack import Stack
 from tests.terraform.aws.staging import Staging
 
-LAST = ("test_destroy_leaves_nothing",)
+LAST = ("test_destroy_leaves_nothing", "test_the_deployers_policy_is_what_was_called")
 PATIENCE_S = 1200  # most of it is the provider waiting, on an idle machine a quarter
 
 

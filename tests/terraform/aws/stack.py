@@ -38,6 +38,7 @@ class Stack:
 
     def __init__(self, work: Path) -> None:
         self.work = work
+        self.called = work / "called"
         self._kept = socket.socket()
         self._kept.bind(("127.0.0.1", 0))
         elevenlabs_port, port = self._kept.getsockname()[1], free_port()
@@ -55,7 +56,9 @@ class Stack:
         self.outputs: dict[str, str] = {}
         self._running = ExitStack()
         command = [sys.executable, "-m", "tests.support.moto_server", str(port)]
-        self._running.enter_context(server(command, port, {**BARE, "PYTHONWARNINGS": "ignore"}))
+        self._running.enter_context(
+            server(command, port, {**BARE, "PYTHONWARNINGS": "ignore", "MOTO_CALLED": str(self.called)})
+        )
         self.inventory_before = self.inventory()
 
     def package(self) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from console.deployment import aws, public_checks, rollout
+from tests.support.called import DEPLOYER
 from tests.support.processes import ROOT
 from tests.support.terraform import FILES, provider_environment
 
@@ -40,6 +41,7 @@ class Staging:
         own = {name: value for name, value in os.environ.items() if not name.startswith(("TF_VAR_", "AWS_"))}
         self.environ = {
             **{**own, **provider_environment(), **environ, "ENV": "staging", "CHECKPOINT_DISABLE": "1"},
+            "AWS_EXECUTION_ENV": DEPLOYER.removeprefix("exec-env/"),  # in the user agent of what asks AWS
             "PATH": f"{commands}:{os.environ['PATH']}",
         }
 

@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from console.deployment.steps import Problems
 from console.deployment.terraform import Terraform
 from functions.common.agent_versions import AgentVersions
 from functions.common.store.s3 import S3Store
+from scripts import deployer_policy
 from tests.support.terraform import FILES, Workspace, changes, resources
 from tests.terraform.aws.conftest import PATIENCE_S, Installation
 from tests.terraform.aws.policy import RULES, violations
@@ -498,3 +500,18 @@ def test_destroy_leaves_nothing(stack: Stack, installation: Installation):
     installation.give_up().result(PATIENCE_S)
     assert stack.terraform.state() == {}
     assert stack.inventory() == stack.inventory_before
+
+
+def test_the_deployers_policy_is_what_was_called(stack: Stack, installation: Installation):
+    """By Terraform and the deploy command, from the first apply to the last destroy, and no more but what stands in the
+    script with its reason. If this fails: python -m scripts.deployer_policy, with all that was called."""
+    installation.give_up().result(PATIENCE_S)
+    called = set(stack.called.read_text().split())
+    policy = json.loads((FILES / "aws/deployer-policy.json").read_text())
+    allowed = deployer_policy.actions(policy)
+    missing = [action for action in sorted(called) if not any(fnmatch(action, one) for one in allowed)]
+    assert missing == []
+    assert deployer_policy.document(allowed) == policy
+    if "lambda:UpdateAlias" in called:  # the tests of changes ran, too
+        needed = called | set(deployer_policy.FURTHER)
+        assert [one for one in sorted(allowed) if not any(fnmatch(action, one) for action in needed)] == []
