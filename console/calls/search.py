@@ -45,7 +45,8 @@ _EXPECTED = {"first_day": _DAY, "last_day": _DAY, "hour": "an hour of the day, 0
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which calls. Empty or None: any. Days are local and inclusive; lengths in seconds; `cause`: the kind of a
-    failure, or ANY. `waiting`, `failover`, `unreadable`: only those."""
+    failure, or ANY; `criterion`: of the evaluation with its result, `polite=failure`. `waiting`, `failover`,
+    `unreadable`: only those."""
 
     text: str = ""
     first_day: date | None = None
@@ -59,6 +60,7 @@ class Filter:
     called: str = ""
     success: str = ""
     agent_version: str = ""
+    criterion: str = ""
     hour: int | None = None
     waiting: bool = False
     failover: bool = False
@@ -107,6 +109,8 @@ class Filter:
             found.append(("duration_s >= ?", self.min_s))
         if self.max_s is not None:
             found.append(("duration_s <= ?", self.max_s))
+        if self.criterion:
+            found.append(("instr(';' || criteria || ';', ?) > 0", f";{self.criterion};"))
         if self.hour is not None:
             found.append(("hour = ?", self.hour))
         conditions, values = [condition for condition, _ in found], [value for _, value in found]

@@ -53,8 +53,12 @@ def run(options: argparse.Namespace, ask: Callable[[str], str] | None = None) ->
     ask = ask or (input if sys.stdin.isatty() else None)
     try:
         environ = settings(os.environ, options.env_file)
-        store = opened(options.store, read_only=options.dry_run)
-        found = find(store, options.number, lambda what: print(f"looking at {what} …", file=sys.stderr))
+        # A folder that is misspelt must not be made by looking into it.
+        found = find(
+            opened(options.store, read_only=True),
+            options.number,
+            lambda what: print(f"looking at {what} …", file=sys.stderr),
+        )
         _refuse_company(found)
         print("\n".join(described(found, options.store)))
         if options.dry_run or not (found.conversations or any(found.all())):
@@ -62,7 +66,7 @@ def run(options: argparse.Namespace, ask: Callable[[str], str] | None = None) ->
         if not options.yes and not _agreed(options.number, ask):
             print("Nothing was removed.")
             return LEFT
-        return _forget(found, store, options, environ)
+        return _forget(found, opened(options.store, read_only=False), options, environ)
     except (SettingError, Problems, ValueError, StoreError, OSError) as error:
         for line in str(error).splitlines():
             print(f"forget: {line}", file=sys.stderr)

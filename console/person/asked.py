@@ -31,7 +31,10 @@ def e164(text: str) -> str:
 
 def opened(url: str, *, read_only: bool) -> PersonStore:
     """Raises ValueError or StoreError."""
-    store = open_store(url, read_only=read_only)
+    try:
+        store = open_store(url, read_only=read_only)
+    except ValueError as expected:
+        raise ValueError(f"--store {url!r}: expected {expected}") from None
     if not isinstance(store, History):
         raise ValueError(f"{url}: this store can't show or remove old versions of its keys")
     return cast(PersonStore, store)

@@ -263,6 +263,7 @@ function facts(record) {
     ["Ended by", record.ended_by],
     ["Detail", record.end_detail],
     ["Agents' file", record.agents_version],
+    ["Version of the agent", record.vendor_version],
     ["Known from", (record.sources ?? []).join(", ")],
   ];
   const agents = (record.agents ?? []).map((agent) => {

@@ -77,7 +77,7 @@ export class Filters {
     const kept = new URLSearchParams(/** @type {string[][]} */ (wanted));
     const address = here();
     // Filters without a control of their own come from links, and stay until they are taken away.
-    for (const name of ["hour"]) {
+    for (const name of ["hour", "criterion"]) {
       const value = address.filters.get(name);
       if (value) kept.set(name, value);
     }

@@ -36,7 +36,7 @@ export class OverviewView {
     byId("groups").replaceChildren(
       causes(found, calls),
       ...groups(found, calls),
-      ...criteria(found),
+      ...criteria(found, calls),
       ...times(found, calls),
     );
   }
@@ -108,22 +108,26 @@ function groups(found, calls) {
   });
 }
 
-/** @param {Overview} found */
-function criteria(found) {
+/** @param {Overview} found @param {Link} calls */
+function criteria(found, calls) {
   if (!found.criteria.length) return [];
+  /** @param {string} name @param {string} result @param {number} count */
+  const made = (name, result, count) =>
+    count ? make("a", { href: calls({ criterion: `${name}=${result}` }) }, whole.format(count)) : "0";
   const rows = found.criteria.map(([name, judged, successful]) =>
     make(
       "tr",
       {},
       make("th", { scope: "row" }, make("bdi", {}, named(name))),
-      make("td", {}, whole.format(judged)),
+      make("td", {}, made(name, "success", successful)),
+      make("td", {}, made(name, "failure", judged - successful)),
       make("td", {}, `${whole.format(judged ? (100 * successful) / judged : 0)} %`),
     ),
   );
   const head = make(
     "tr",
     {},
-    ["criterion", "Calls judged", "Successful"].map((text) => make("th", { scope: "col" }, text)),
+    ["criterion", "Met", "Not met", "Per cent"].map((text) => make("th", { scope: "col" }, text)),
   );
   const table = make("table", {}, make("thead", {}, head), make("tbody", {}, rows));
   return [

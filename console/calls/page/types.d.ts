@@ -189,6 +189,7 @@ export interface Record_ {
     evaluation_criteria_results?: Record<string, { result?: unknown; rationale?: string } | null>;
   } | null;
   sources?: string[];
+  vendor_version?: string | null;
 }
 
 export interface Call {

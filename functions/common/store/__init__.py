@@ -4,7 +4,8 @@
              create_large and read_large do the same with what is too much for memory
     read     bytes and the version they have
     swap     replace a key only if it still has that version (S3 If-Match, GCS generation, a lock)
-    delete   only ever used below `pending/`, and below `recordings/` once what lies there was joined
+    delete   only ever used below `pending/`, and below `recordings/` once what lies there was joined;
+             what was kept for long enough, and a person's, go by `History.purge`
     keys     all keys below a prefix, in order
     versions the same, each with a text that changes when its content does, and when it was written
 

@@ -269,6 +269,8 @@ def test_criteria_failovers_and_versions_are_told_by_day(tmp_path):
     assert over["now"]["failovers"] == 1
     with index.reading() as connection:
         assert count(connection, Filter(agent_version="v1")) == 3
+        for criterion, calls in {"polite=success": 2, "polite=failure": 1, "lite=success": 0, "polite": 0}.items():
+            assert count(connection, Filter(criterion=criterion)) == calls
 
 
 def test_columns_follow_what_is_added_changed_and_removed(tmp_path):

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common import layout
+from console.__main__ import main
 from console.elevenlabs.client import ApiError, Trouble
 from console.export_person import command as export_person
 from console.forget import command, forgetting
@@ -338,3 +339,26 @@ def test_a_recording_goes_with_its_pieces_and_all_its_files():
     forget(store, ASHA)
     left = {key for key in store.objects if "call" in key and key in {*theirs, *others}}
     assert left == set(others)
+
+
+def test_as_it_is_typed(tmp_path, capsys):
+    store = FolderStore(tmp_path / "data")
+    tell(store, "call", ASHA)
+    tell(store, "other", RAVI, ASHA)
+    common = ["--store", f"file:{tmp_path / 'data'}"]
+    before = list(store.keys(""))
+    assert main(["forget", "098765-43210", *common, "--dry-run", "--env-file", str(tmp_path / "none")]) == command.DONE
+    said = capsys.readouterr().out
+    assert "1 call\n" in said
+    assert "1 conversation at ElevenLabs" in said
+    assert list(store.keys("")) == before
+    assert main(["export-person", ASHA, *common, "--file", str(tmp_path / "asha.zip")]) == 0
+    assert "1 call, " in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["forget", "98765", *common])
+    assert "expected a whole phone number" in capsys.readouterr().err
+    assert main(["forget", ASHA, "--store", "nowhere"]) == command.FAILED
+    assert "--store 'nowhere': expected file:DIR" in capsys.readouterr().err
+    assert main(["forget", ASHA, "--yes", "--store", f"file:{tmp_path / 'typo'}"]) == command.FAILED
+    assert "there is no such folder" in capsys.readouterr().err
+    assert not (tmp_path / "typo").exists()
