@@ -23,6 +23,8 @@ WATCHED: Final = 1.0  # … and while somebody watches
 PATIENCE: Final = 10.0  # for one to be taken in
 MOST_TEXT: Final = 64_000  # characters of turns in one; what is beyond goes with the next
 
+LISTS: Final = ("turns", "tools", "commands")
+
 Seen = tuple[object, ...]
 
 
@@ -56,7 +58,7 @@ class Progress:
         self._news = asyncio.Event()
         self._number = 0
         self._after = 0
-        self._told: dict[tuple[str, int], Seen] = {}
+        self._told: dict[str, dict[int, Seen]] = {name: {} for name in LISTS}
         """What the receiver has, by list and place: enough of each entry to see that it has changed."""
         self._watched = False
         self._failing = False
@@ -109,42 +111,49 @@ class Progress:
         if answer.progress is None:
             return False
         if answer.progress == self._number:
-            self._after = self._number if news else self._after
-            self._told.update(news)
+            self._after = self._number if any(news.values()) else self._after
+            for name, entries in news.items():
+                self._told[name].update(entries)
             if more:
                 self.news()
         else:  # it has lost what it was told
             self._after = 0
-            self._told.clear()
+            self._told = {name: {} for name in LISTS}
         self._take(answer.commands)
         return True
 
-    def _what_is_new(self) -> tuple[dict[tuple[str, int], Seen], dict[str, list[dict[str, Any]]], bool]:
+    def _what_is_new(self) -> tuple[dict[str, dict[int, Seen]], dict[str, list[dict[str, Any]]], bool]:
         """What the receiver does not have yet: to remember it by, to send it, and whether there is more than fits."""
         for utterance, answer in self._answers.found(self._loop.time()).items():
             self._transcript.answered(utterance, answer)
-        news: dict[tuple[str, int], Seen] = {}
-        lists: dict[str, list[dict[str, Any]]] = {"turns": [], "tools": [], "commands": []}
+        news: dict[str, dict[int, Seen]] = {name: {} for name in LISTS}
+        lists: dict[str, list[dict[str, Any]]] = {name: [] for name in LISTS}
         room = MOST_TEXT
-        for place, seen, entry in self._entries():
-            if self._told.get(place) == seen:
-                continue
+        for name, index, seen, entry in self._changed():
             if room <= 0:
                 return news, lists, True
-            name, index = place
             said = {"index": index, **entry()}
             room -= sum(len(value) for value in said.values() if isinstance(value, str))
-            news[place] = seen
+            news[name][index] = seen
             lists[name].append(said)
         return news, lists, False
 
-    def _entries(self) -> Iterator[tuple[tuple[str, int], Seen, Callable[[], Mapping[str, Any]]]]:
-        """All there is: where it belongs, what of it may change, and how it is told."""
+    def _changed(self) -> Iterator[tuple[str, int, Seen, Callable[[], Mapping[str, Any]]]]:
+        """Where an entry belongs that is not known as it is, what of it may change, and how it is told.
+
+        An hour has hundreds of turns, of which hardly any is new: to pass over the others must cost next to nothing.
+        """
+        seen: Seen
+        told = self._told["commands"]
         for index, command in enumerate(self._commands()):
-            yield ("commands", index), (command["outcome"],), partial(dict, command)
+            if told.get(index) != (seen := (command["outcome"],)):
+                yield "commands", index, seen, partial(dict, command)
+        told = self._told["turns"]
         for index, turn in enumerate(self._transcript.turns):
-            if turn.text:
-                seen = (turn.text, turn.interrupted, turn.heard_ms, turn.answer)
-                yield ("turns", index), seen, partial(self._transcript.turn_json, turn)
+            seen = (turn.text, turn.interrupted, turn.heard_ms, turn.answer)
+            if turn.text and told.get(index) != seen:
+                yield "turns", index, seen, partial(self._transcript.turn_json, turn)
+        told = self._told["tools"]
         for index, use in enumerate(self._facts.tools):
-            yield ("tools", index), (use.status,), use.as_json
+            if told.get(index) != (seen := (use.status,)):
+                yield "tools", index, seen, use.as_json
