@@ -7,7 +7,7 @@ arithmetic stands in docs/aws.md and docs/gcp.md.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from console.costs.load import GIB, HOURS, Load, Measured
+from console.costs.load import GIB, HOURS, RECORDS, Load, Measured
 from console.costs.prices import Price, Prices
 from console.costs.sizing import Sizing, Unit, added_hours, size
 
@@ -16,6 +16,9 @@ PROGRESS_A_MINUTE, PROGRESS_S, READS_A_PROGRESS = 14, 0.1, 2
 """Events by which a call tells how far it is (docs/live.md): counted in a call whose sides speak in turn; each is a
 request, two reads and a write."""
 WRITES_A_CALL, KEPT_BYTES, KEPT_MONTHS = 25, 50_000, 12
+PIECE_S, PIECES_A_LEAVE, RECORDED_BYTES_S = 8, 8, 8000
+"""Of recordings (docs/recordings.md): each piece is a write, and a read when the sweep joins them; a side is 8 kB a
+second; leave for eight pieces is one request."""
 LOG_BYTES = 30_000
 AWS_SECRETS, AWS_METRICS, AWS_ALARMS, IMAGE_GIB = 8, 16, 20, 2
 """Metrics and alarms beyond the ten of each that are free (docs/aws.md); one by the half minute counts as three."""
@@ -119,7 +122,7 @@ def plan_aws(load: Load, measured: Measured, prices: Prices, unit: Unit | None =
     else:
         bill.add("balancer", "callers' sound, CloudFront to us", back, "cloudfront_origin", f"{back:,.2f}")
     bill.add("traffic", "sound to Exotel and to the agent", out, "internet", f"{out:,.2f}")
-    requests, progress = load.calls_a_month * REQUESTS_A_CALL, load.minutes * PROGRESS_A_MINUTE
+    requests, progress = _requests(load), load.minutes * PROGRESS_A_MINUTE
     each = f"{requests:,.0f} + {progress:,.0f}"
     bill.add("functions", "requests to the API", requests + progress, "api_request", each)
     bill.add("functions", "requests to the Lambdas", requests + progress, "lambda_request", each)
@@ -150,12 +153,18 @@ def plan_gcp(load: Load, measured: Measured, prices: Prices, unit: Unit | None =
     bill.add("traffic", "sound to Exotel and to the agent", out, "internet", f"{out:,.2f}")
     bill.add("functions", "CPU of the transfer function kept warm", month, "warm_vcpu", f"{month:,}")
     bill.add("functions", "its memory", month * WARM_GIB, "warm_gib", f"{month:,} × {WARM_GIB:g}")
-    worked, formula = _worked(load.calls_a_month * REQUESTS_A_CALL, load.minutes * PROGRESS_A_MINUTE)
+    worked, formula = _worked(_requests(load), load.minutes * PROGRESS_A_MINUTE)
     bill.add("functions", "work of the functions", worked, "function_second", formula)
     _storage(bill, load)
     bill.add("storage", "images and archives", IMAGE_GIB, "image_gib", f"{IMAGE_GIB}")
     bill.add("logs", "alarms", GCP_ALARMS, "alarm", f"{GCP_ALARMS}")
     return Plan("gcp", sizing, [*bill.items, *minutes_of(prices, load)])
+
+
+def _requests(load: Load) -> float:
+    """To the functions in a month, without those that tell how far a call is."""
+    leaves = load.minutes * 60 / PIECE_S / PIECES_A_LEAVE if RECORDS[load.record] else 0.0
+    return load.calls_a_month * REQUESTS_A_CALL + leaves
 
 
 def _worked(requests: float, progress: float) -> tuple[float, str]:
@@ -188,6 +197,13 @@ def _storage(bill: _Bill, load: Load) -> None:
     formula = f"{progress:,.0f} × {READS_A_PROGRESS}"
     bill.add("storage", "reads for what running calls tell", reads, "bucket_read", formula)
     bill.add("storage", "what is kept in it", kept, "bucket_gib", f"{kept:,.3f}")
+    if sides := RECORDS[load.record]:
+        pieces = load.minutes * 60 / PIECE_S + calls
+        bill.add("storage", "pieces of recordings, and files", pieces, "bucket_write", f"{pieces:,.0f}")
+        bill.add("storage", "… read to be joined and compared", pieces, "bucket_read", f"{pieces:,.0f}")
+        sound = load.minutes * 60 * RECORDED_BYTES_S * sides * KEPT_MONTHS / GIB
+        formula = f"{load.minutes:,.0f} × 60 × {RECORDED_BYTES_S * sides:,} × {KEPT_MONTHS} / {GIB:,}"
+        bill.add("storage", "recordings kept", sound, "bucket_gib", formula)
     bill.add("logs", "log", logged, "log_gib", f"{logged:,.4f}")
 
 

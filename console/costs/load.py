@@ -16,6 +16,8 @@ GIB = 1024**3
 HEADER_BYTES = 74
 """TCP, IP and TLS around one message: 52 and 22 bytes."""
 RATES = (8000, 16000)
+RECORDS = {"off": 0, "both": 2, "agent": 1}
+"""What may be recorded of a call, and how many sides that is."""
 KINDS = tuple(f"{way}_{rate}" for way in ("plain", "tls") for rate in RATES)
 """Of calls: the way to the agent, and the agent's rate."""
 
@@ -35,6 +37,8 @@ class Load:
     free_tier: bool = False
     vendor: str = ""
     """Whose list price a minute of the agent has, and Exotel's with it; empty: only what a price file says counts."""
+    record: str = "off"
+    """What the relay records of each call: one of RECORDS."""
 
     def __post_init__(self) -> None:
         most = self.calls * HOURS * 60
@@ -46,6 +50,7 @@ class Load:
             f"--agent-rate: expected one of {', '.join(map(str, RATES))}": self.agent_rate in RATES,
             "--call-minutes: expected more than 0, at most 60": 0 < self.call_minutes <= 60,
             "--headroom: expected 0 to 90 per cent": 0 <= self.headroom <= 0.9,
+            f"--record: expected one of {', '.join(RECORDS)}": self.record in RECORDS,
             "--peaks: expected 0 to 1,000 a month": 0 <= self.peaks <= 1000,
         }
         for complaint, holds in checks.items():

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from console.costs.cost import Plan, aws_unit, gcp_unit, plan_aws, plan_gcp
-from console.costs.load import MEASURED, RATES, Load, Measured, busiest_moment
+from console.costs.load import MEASURED, RATES, RECORDS, Load, Measured, busiest_moment
 from console.costs.prices import VENDORS, Prices, load
 from console.plan.app import PAGE, PlanPage
 from console.plan.planning import Planning, a_call_minute, as_object
@@ -53,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--agent-rate", type=int, choices=RATES, default=16000, help="Hz (default: 16000)")
     parser.add_argument("--headroom", type=float, default=20, metavar="PERCENT", help="left free (default: 20)")
     parser.add_argument("--domain", action=yes_or_no, default=False, help="a domain of your own")
+    parser.add_argument(
+        "--record", choices=tuple(RECORDS), default="off", help="what the relay records of each call (default: off)"
+    )
     parser.add_argument("--free-tier", action=yes_or_no, default=False, help="take off what is free once an account")
     parser.add_argument("--aws-cpu", type=int, choices=tuple(FARGATE_MIB), default=512, help="relay_cpu (default: 512)")
     parser.add_argument(
@@ -111,6 +114,7 @@ def _wanted(options: argparse.Namespace) -> Load:
         options.domain,
         options.free_tier,
         "" if options.vendor == "none" else options.vendor,
+        options.record,
     )
 
 

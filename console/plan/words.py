@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from console.costs import cost
 from console.costs.cost import Plan
-from console.costs.load import HEADER_BYTES, Load, Measured
+from console.costs.load import HEADER_BYTES, RECORDS, Load, Measured
 from console.costs.prices import Prices
 from console.costs.sizing import Sizing
 from console.words import counted
@@ -51,6 +51,10 @@ def assumptions(load: Load, measured: Measured, prices: Prices) -> Sequence[str]
         else "What an account gets free each month is not taken off (--free-tier), but for ten metrics and ten alarms.",
         "A domain of your own." if load.domain else "No domain: the clouds' own names (--domain).",
     ]
+    if RECORDS[load.record]:
+        lines.append(
+            f"Recordings (--record {load.record}) in pieces of {cost.PIECE_S} s, kept for {cost.KEPT_MONTHS} months."
+        )
     if sentence := unverified(prices):
         lines.append(f"UNVERIFIED PRICES: {sentence} Put yours into a file (--prices).")
     parts = {item.part for item in cost.minutes_of(prices, load)}

@@ -206,3 +206,25 @@ def test_every_plan_holds_what_it_promises(planned, load):
 def test_a_load_that_can_not_be(changed, says):
     with pytest.raises(ValueError, match=says):
         replace(IDLE, **changed)
+
+
+@pytest.mark.parametrize(("record", "sides"), [("both", 2), ("agent", 1)])
+@pytest.mark.parametrize("plan", [plan_aws, plan_gcp], ids=["aws", "gcp"])
+def test_recordings_cost_their_pieces_and_their_place(plan, record, sides):
+    """60,000 minutes: a piece is eight seconds, a side 8 kB a second, and twelve months are kept."""
+    load = Load(50, 60_000)
+    without, recorded = plan(load, SLOWER, PRICES), plan(replace(load, record=record), SLOWER, PRICES)
+    items = {item.what: item.usd for item in recorded.items}
+    prices = PRICES.sections[recorded.cloud]
+    pieces = 60_000 * 60 / 8 + 20_000
+    assert items["pieces of recordings, and files"] == pytest.approx(pieces * prices["bucket_write"].value, abs=0.01)
+    kept = 60_000 * 60 * 8000 * sides * 12 / 1024**3
+    assert items["recordings kept"] == pytest.approx(kept * prices["bucket_gib"].value, abs=0.01)
+    assert not any("recording" in item.what for item in without.items)
+    assert recorded.usd > without.usd + items["recordings kept"]
+    assert any(f"--record {record}" in line for line in assumptions(replace(load, record=record), SLOWER, PRICES))
+
+
+def test_only_what_can_be_recorded_is_planned_with():
+    with pytest.raises(ValueError, match="--record: expected one of off, both, agent"):
+        Load(50, 60_000, record="caller")
