@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final, assert_never
 
+from common.keys_pressed import without_keys
 from relay.agents.seam import (
     NOT_UNDERSTOOD,
     AgentCorrection,
@@ -206,6 +207,8 @@ class AgentLeg:
                     self.caller_did()
                 if not utterance:  # else it names a turn that the agent may have answered long ago
                     self._caller_waits()
+                if self._entry.agent.mask_keys:
+                    text = without_keys(text)
                 transcript.caller_said(text, now(), self._prefix + utterance if utterance else "")
             case CallerHeard():
                 self._caller_waits()

@@ -283,9 +283,10 @@ class CallFacts:
         }
 
 
-def agent_json(agent: AgentSpec) -> dict[str, str]:
+def agent_json(agent: AgentSpec) -> dict[str, Any]:
     """An agent as events and records name it."""
-    return {"alias": agent.alias, "vendor": agent.vendor, "id": agent.id}
+    masked = {"keys_masked": True} if agent.mask_keys else {}
+    return {"alias": agent.alias, "vendor": agent.vendor, "id": agent.id, **masked}
 
 
 def record_of(ended: Mapping[str, Any]) -> dict[str, Any]:

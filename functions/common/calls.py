@@ -6,6 +6,7 @@ which they came, on how often, or on who crashed in between.
 
 from common import layout
 from common.documents import Document, encode, number, objects, pretty, text
+from common.keys_pressed import without_keys
 from common.live import without_places
 from common.phone import to_e164
 from common.times import moment, rfc3339, to_unix
@@ -171,7 +172,10 @@ def _turns(streams: list[Stream], results: list[Document]) -> list[Document]:
             start = to_unix(text(agent, "started_at")) or stream.started_at
             result = by_id.pop(text(agent, "conversation_id"), None) if agent else None
             vendor = objects(result, "turns")
-            blocks.append((start, merged(vendor, live, start) if vendor else live))
+            turns = merged(vendor, live, start) if vendor else live
+            if agent.get("keys_masked") is True:
+                turns = [{**turn, "text": without_keys(text(turn, "text"))} for turn in turns]
+            blocks.append((start, turns))
     for result in by_id.values():
         start = to_unix(text(result, "started_at")) or 0.0
         blocks.append((start, merged(objects(result, "turns"), [], start)))

@@ -55,6 +55,15 @@ async def test_a_key_stops_the_sound_and_leads_on(tmp_path, rate_hz):
 
 
 @virtual
+async def test_keys_that_are_masked_work_and_are_not_in_the_record(tmp_path):
+    async with world(tmp_path, Entry("night", "script", options={"steps": NIGHT}, more={"mask_keys": True})) as at:
+        call = await at.call(script=(Step(when=When.AGENT_SPEAKING, ms=1000, press="1"),))
+        texts = [line("agent_digits").text, "[pressed ***]", line("agent_hours").text, line("agent_goodbye").text]
+        assert [turn["text"] for turn in at.record(call)["turns"]] == texts
+        assert at.record(call)["agents"][0]["keys_masked"] is True
+
+
+@virtual
 async def test_transfer(tmp_path):
     async with world(tmp_path, Entry("night", "script", options={"steps": NIGHT})) as at:
         call = await at.call(script=(Step(when=When.AGENT_FINISHED, ms=500, press="2"),))

@@ -1,5 +1,7 @@
 """The record: what it says in each situation. That no order changes it, `test_exactly_once` shows."""
 
+import pytest
+
 from common.times import rfc3339
 from functions.common.calls import fold
 from functions.common.pieces import Pieces
@@ -201,3 +203,14 @@ def test_a_length_that_cannot_be_one_leaves_the_record_whole():
     """Kept by an earlier release, which did not look: the record could never be written again."""
     made = record(results=[result(duration_s=1e14, turns=[{**turn("agent", "Hello", 1), "offset_ms": 1e15}])])
     assert (made["ended_at"], made["turns"][0]["text"]) == (None, "Hello")
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_keys_stand_in_the_record_only_where_they_may(masked):
+    """What the relay told the agent of them comes back in the vendor's transcript."""
+    said = "The caller pressed on the phone's keypad: 4111#"
+    ended = calls.ended(turns=[calls.turn("caller", said, 3.0)])
+    if masked:
+        ended["agents"][0]["keys_masked"] = True
+    [turn] = record(calls.started(), ended)["turns"]
+    assert turn["text"] == ("The caller pressed on the phone's keypad: ***" if masked else said)
