@@ -85,6 +85,17 @@ def _successful(record: Document) -> bool | None:
     return {"success": True, "true": True, "failure": False, "false": False}.get(said)
 
 
+def _charged(unit: str) -> Callable[[Document], float | None]:
+    """The sum over the call's conversations; None where one is not told in this unit."""
+
+    def take(record: Document) -> float | None:
+        charges = [number(charge, unit) for charge in objects(record, "charges")]
+        known = [charge for charge in charges if charge is not None]
+        return round(sum(known), 6) if known and len(known) == len(charges) else None
+
+    return take
+
+
 def _turns(record: Document) -> list[dict[str, Any]]:
     return [
         {
@@ -128,6 +139,10 @@ COLUMNS: Final = (
     Column("gap_ms", Kind.WHOLE, "their length", _whole("quality", "gap_ms")),
     Column("tools_called", Kind.WHOLE, "how many tools the agent called", _tools),
     Column("turns", Kind.TURNS, "who said what", _turns),
+    Column("vendor_usd", Kind.REAL, "US dollars that the vendor said it takes", _charged("usd")),
+    Column("vendor_credits", Kind.REAL, "the same in its credits", _charged("credits")),
+    Column("vendor_version", Kind.TEXT, "the vendor's version of the agent", _text("vendor_version")),
+    Column("agents_version", Kind.TEXT, "version of the agents' file", _text("agents_version")),
 )
 
 

@@ -151,3 +151,18 @@ def test_every_column_is_documented():
     for column in COLUMNS:
         assert f"| `{column.name}` | {kinds[column.kind]} | {column.about} |" in page
     assert f"version {SCHEMA}" in page
+
+
+@pytest.mark.parametrize(
+    ("charges", "usd", "credits_"),
+    [
+        ([{"usd": 0.17, "credits": 800}, {"usd": 0.05, "credits": 200}], 0.22, 1000),
+        ([{"usd": 0.17, "credits": 800}, {"usd": None, "credits": 200}], None, 1000),
+        ([], None, None),
+    ],
+)
+def test_what_the_vendor_takes_is_summed_where_all_of_it_is_told(tmp_path, charges, usd, credits_):
+    told = RECORD | {"charges": charges, "vendor_version": "v7", "agents_version": "3-ab"}
+    row = json.loads(export(tmp_path, "c.jsonl", told).read_text())
+    assert (row["vendor_usd"], row["vendor_credits"]) == (usd, credits_)
+    assert (row["vendor_version"], row["agents_version"]) == ("v7", "3-ab")
