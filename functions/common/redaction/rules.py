@@ -72,6 +72,7 @@ _AT: Final = re.compile(r"@|\sat\s|\s(?:एट|ऐट)\s", re.I)
 _EMAIL: Final = re.compile(
     rf"(?<![A-Za-z0-9._%+-]){_MAIL_NAME} ?@ ?"
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})\.){1,4}[A-Za-z]{2,24}(?![A-Za-z0-9])"
+    rf"|(?<![A-Za-z0-9._%+-]){_MAIL_NAME}@[A-Za-z]{{2,24}}(?![A-Za-z0-9])"  # an id of UPI has no domain
     rf"|(?<!\w)(?:{_NO_NAME}{_PART}|(?:[A-Za-z] ){{2,20}}[A-Za-z])(?:\s{_NUMERAL}(?!\w)){{0,6}}"
     rf"(?:(?:{_DOT}|\s(?:underscore|dash|hyphen|अंडरस्कोर)\s|[_-]){_PART}){{0,5}}"
     rf"\s(?:at the rate(?: of)?|at|एट द रेट|एट|ऐट|@)\s{_PART}(?:{_DOT}{_PART}){{0,2}}"
