@@ -165,6 +165,36 @@ async def test_a_bot_of_a_carriers_cannot_be_told_anything(tmp_path, kind):
         assert {message["event"] for _, message in bot.messages} <= {"connected", "start", "media", "mark", "stop"}
 
 
+@pytest.mark.parametrize("kind", ["exotel", "twilio"])
+@virtual
+async def test_what_a_look_up_knew_is_among_the_custom_parameters(tmp_path, kind, caplog):
+    """Not in the place of the numbers, which Twilio's dialect has there, too; overrides mean nothing to a carrier."""
+    answer = {
+        "variables": {"name": "Asha", "orders": 3, "from_number": "+15550100", "exotel_call_sid": "forged"},
+        "overrides": {"voice": "asha"},
+    }
+
+    async def who(_):
+        return web.json_response(answer)
+
+    async def act(bot):
+        await bot.say(WORDS)
+
+    crm = web.Application()
+    crm.router.add_post("/", who)
+    async with serving(crm) as url:
+        settings = {"lookup_url": url, "lookup_secret": "s" * 16}
+        async with bot_world(tmp_path, kind, act, settings=settings) as (world, bot):
+            result = await world.call(script=HANG_UP)
+            assert not result.violations
+            assert world.record(result.call_sid)["lookup"]["outcome"] == "ok"
+    given = bot.start["custom_parameters" if kind == "exotel" else "customParameters"]
+    assert (given["name"], given["orders"]) == ("Asha", "3")
+    if kind == "twilio":
+        assert (given["from_number"], given["exotel_call_sid"]) == ("09876500001", result.call_sid)
+    assert sum("override_not_taken" in line.getMessage() for line in caplog.records) == 1
+
+
 @virtual
 async def test_an_exotel_bot_is_begun_as_exotel_does(tmp_path):
     async def act(bot):
