@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -12,10 +11,11 @@ from common.elevenlabs import REST_HOSTS
 from common.env import Env, SettingError
 from common.proxy import check as check_proxies
 from common.setting import Setting, boolean, choice, custom, integer, key, number, read, secret, settings_of, text
+from relay import setting_values as values
 from relay.exotel import FRAME_UNIT, MAX_PAYLOAD
+from relay.setting_values import FRAME_STEP_MS
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
-_FRAME_STEP_MS: Final = 20  # FRAME_UNIT at 8 kHz, and whole units at the other rates
 _BASES: Final = ("https://", "http://", "wss://", "ws://")
 
 
@@ -71,13 +71,13 @@ class Settings:
     frame_ms: int = integer(
         "FRAME_MS",
         default=40,
-        low=_FRAME_STEP_MS,
+        low=FRAME_STEP_MS,
         high=1000,
         about="milliseconds of one outbound frame, a multiple of 20",
     )
     lead_ms: int | None = custom(
         "LEAD_MS",
-        lambda env: _lead_ms(env),
+        lambda env: values.lead_ms(env),
         default=None,
         shown="auto",
         about="how far ahead of real time frames are sent, at least 1.5 frames; `auto` begins at 100 and learns it "
@@ -146,7 +146,7 @@ class Settings:
     )
     agents_url: str = custom(
         "AGENTS_URL",
-        lambda env: _agents_url(env),
+        lambda env: values.agents_url(env),
         default="",
         shown="beside EVENTS_URL",
         about="where a newer version of the agents' file is asked for: `https://…/relay/agents` of the webhook "
@@ -155,7 +155,7 @@ class Settings:
     agents_every_s: float = number("AGENTS_SECONDS", default=30, low=5, high=3600, about="how often")
     store: Path = custom(
         "STORE",
-        lambda env: _folder(env),
+        lambda env: values.folder(env),
         default=Path("data"),
         shown="file:data",
         about="folder for events and records when there is no `EVENTS_URL`",
@@ -163,7 +163,7 @@ class Settings:
 
     lookup_url: str = custom(
         "LOOKUP_URL",
-        lambda env: _http_url(env, "LOOKUP_URL"),
+        lambda env: values.http_url(env, "LOOKUP_URL"),
         default="",
         shown="",
         about="asked who calls before the greeting ([lookup.md](lookup.md)); `lookup_url` says it for one agent",
@@ -211,7 +211,7 @@ class Settings:
     )
     public_url: str = custom(
         "PUBLIC_URL",
-        lambda env: _websocket_url(env, "PUBLIC_URL"),
+        lambda env: values.websocket_url(env, "PUBLIC_URL"),
         default="",
         shown="from the request",
         about="`wss://host` for applets that ask for the socket's address by https",
@@ -239,8 +239,8 @@ class Settings:
     def _check(self) -> None:
         if self.chunk_size is not None and self.chunk_size % FRAME_UNIT:
             raise SettingError("CHUNK_SIZE", str(self.chunk_size), f"a multiple of {FRAME_UNIT}")
-        if self.frame_ms % _FRAME_STEP_MS:
-            raise SettingError("FRAME_MS", str(self.frame_ms), f"a multiple of {_FRAME_STEP_MS}")
+        if self.frame_ms % FRAME_STEP_MS:
+            raise SettingError("FRAME_MS", str(self.frame_ms), f"a multiple of {FRAME_STEP_MS}")
         if self.lead_ms is not None and self.lead_ms < 1.5 * self.frame_ms:
             raise SettingError("LEAD_MS", str(self.lead_ms), f"auto, or at least {1.5 * self.frame_ms:g}: 1.5 FRAME_MS")
         if not self.agents_file and not self.elevenlabs_agent_id:
@@ -257,7 +257,7 @@ class Settings:
             raise SettingError("EVENTS_SECRET", None, "the secret that signs what is asked of AGENTS_URL")
         if self.lookup_url and not (self.lookup_secret or self.events_secret):
             raise SettingError("LOOKUP_SECRET", None, "the secret that signs the questions to LOOKUP_URL")
-        if not (self.media_token or self.media_basic_auth or self.media_open or _is_loopback(self.host)):
+        if not (self.media_token or self.media_basic_auth or self.media_open or values.is_loopback(self.host)):
             expected = "a secret for the media socket's address, or MEDIA_BASIC_AUTH (MEDIA_OPEN=1 lets anybody in)"
             raise SettingError("MEDIA_TOKEN", None, expected)
 
@@ -265,49 +265,3 @@ class Settings:
 def declared() -> list[Setting]:
     """All settings that somebody may set, in the order of the documentation."""
     return settings_of(Settings)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _lead_ms(env: Env) -> int | None:
-    if env.text("LEAD_MS", default="auto").lower() == "auto":
-        return None
-    return env.integer("LEAD_MS", default=0, low=_FRAME_STEP_MS, high=2000)
-
-
-def _websocket_url(env: Env, name: str) -> str:
-    url = env.text(name).rstrip("/")
-    if url and not url.startswith(("wss://", "ws://")):
-        raise SettingError(name, url, "a wss:// URL")
-    return url
-
-
-def _agents_url(env: Env) -> str:
-    url, events_url = env.text("AGENTS_URL"), env.text("EVENTS_URL")
-    if not url:
-        of_functions = events_url.endswith("/relay/events")
-        return f"{events_url.removesuffix('/events')}/agents" if of_functions else ""
-    if url != "none" and not url.startswith(("https://", "http://")):
-        raise SettingError("AGENTS_URL", url, "an https:// URL, or none")
-    return "" if url == "none" else url
-
-
-def _http_url(env: Env, name: str) -> str:
-    url = env.text(name)
-    if url and not url.startswith(("https://", "http://")):
-        raise SettingError(name, url, "an https:// URL")
-    return url
-
-
-def _folder(env: Env) -> Path:
-    store = env.text("STORE", default="file:data")
-    scheme, separator, folder = store.partition(":")
-    if not separator or scheme != "file" or not folder:
-        # buckets are written by the functions; the relay knows no cloud
-        raise SettingError("STORE", store, "file:FOLDER (with EVENTS_URL the functions write to the bucket)")
-    return Path(folder)
