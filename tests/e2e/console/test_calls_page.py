@@ -200,6 +200,7 @@ async def test_a_failed_call_says_why_first_and_hostile_words_stay_words(tmp_pat
         "call_sid": "bad1" * 8,
         "end_reason": "agent_failed",
         "agents": [{"alias": "day", "vendor": "elevenlabs", "end_reason": "http_401"}],
+        "agents_version": "7-3fa9c1d02b6e",
         "turns": [
             {"speaker": "caller", "text": "<img src=x onerror=alert(1)>\nsecond line " + "w" * 4000, "offset_ms": 900},
             {"speaker": "caller", "text": "مرحبا \u202eabc", "offset_ms": 1900},
@@ -234,6 +235,7 @@ async def test_a_failed_call_says_why_first_and_hostile_words_stay_words(tmp_pat
         assert await page.get_by_text("system", exact=True).is_visible()
         assert '{"name":"gold"}' in await page.inner_text("#side")
         assert "said so" in await page.inner_text("#side")
+        assert "7-3fa9c1d02b6e" in await page.inner_text("#side"), "which agents' file the call began with"
         await no_barrier_and_no_sideways_scrolling(page)
         for media in ({"forced_colors": "active"}, {"media": "print"}, {"media": "screen", "color_scheme": "dark"}):
             await page.emulate_media(**media)
