@@ -1,5 +1,7 @@
 """From one audio format to another without losing the pitch, a sample or the state between chunks (design D3)."""
 
+import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -40,6 +42,9 @@ class AudioFormat:
         return f"{self.encoding}_{self.rate_hz}"
 
 
+_PIECES_A_SECOND: Final = 50  # of a file that is resampled: half a millisecond of work each
+_BREATH_S: Final = 0.0005  # after each: whoever waits for the lock gets it now, and not when Python next looks
+_TAIL_MS: Final = 100  # of silence behind it: what the filter holds back, at any rate
 _READ: Final[Mapping[Encoding, Callable[[bytes], pcm.Samples]]] = {
     Encoding.PCM: pcm.samples,
     Encoding.ULAW: pcm.ulaw_decode,
@@ -53,10 +58,22 @@ _WRITE: Final[Mapping[Encoding, Callable[[pcm.Samples], bytes]]] = {
 
 
 def at_rate(sound: pcm.Samples, source_hz: int, target_hz: int) -> pcm.Samples:
-    """A whole sound at another rate, with the best filter: for files, not for live sound."""
+    """A whole sound at another rate, with the best filter: for files, not for live sound.
+
+    It is done piece by piece: the library holds Python's lock, and agents with their sounds change while calls run. In
+    one piece a minute of sound would keep every call waiting for a second.
+    """
     if source_hz == target_hz:
         return sound
-    return pcm.saturate(np.rint(samplerate.resample(sound.astype(np.float32), target_hz / source_hz, "sinc_best")))
+    ratio, size = target_hz / source_hz, source_hz // _PIECES_A_SECOND
+    wave = np.concatenate([sound, np.zeros(source_hz * _TAIL_MS // 1000, np.int16)]).astype(np.float32)
+    resampler = samplerate.Resampler("sinc_best")
+    pieces, beside_calls = [], threading.current_thread() is not threading.main_thread()
+    for start in range(0, len(wave), size):
+        pieces.append(resampler.process(wave[start : start + size], ratio))
+        if beside_calls:
+            time.sleep(_BREATH_S)
+    return pcm.saturate(np.rint(np.concatenate(pieces)[: len(sound) * target_hz // source_hz]))
 
 
 class Converter:

@@ -1,7 +1,10 @@
 """Converters: the pitch stays, nothing is lost, and it does not matter how the sound was cut into chunks."""
 
+import threading
+
 import numpy as np
 import pytest
+import samplerate
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -206,3 +209,29 @@ def test_a_format_knows_its_arithmetic(audio, name, bytes_per_second):
     assert str(audio) == name
     assert audio.bytes_per_second == bytes_per_second
     assert audio.duration_ms(bytes_per_second // 10) == 100
+
+
+@pytest.mark.parametrize(
+    ("source_hz", "target_hz"), [(44_100, 8000), (8000, 24_000), (48_000, 16_000), (192_000, 8000)]
+)
+@pytest.mark.parametrize("count", [1, 1234, 100_000])
+def test_a_file_that_is_resampled_in_pieces_is_the_same_to_the_sample(source_hz, target_hz, count):
+    """In one piece the library kept Python's lock, and so every call waiting, for seconds when agents were changed."""
+    sound = np.random.default_rng(1).integers(-20_000, 20_000, count).astype(np.int16)
+    whole = samplerate.resample(sound.astype(np.float32), target_hz / source_hz, "sinc_best")
+    found = at_rate(sound, source_hz, target_hz)
+    assert len(found) == count * target_hz // source_hz
+    assert len(found) - len(whole) in {0, 1}, "the library's own rounding"
+    assert np.array_equal(found[: len(whole)], pcm.saturate(np.rint(whole)))
+
+
+def test_between_two_pieces_other_threads_get_their_turn(monkeypatch):
+    breaths = []
+    monkeypatch.setattr("relay.audio.convert.time.sleep", breaths.append)
+    sound = np.zeros(8000, np.int16)
+    at_rate(sound, 8000, 16_000)
+    assert breaths == [], "nobody waits while the relay starts"
+    worker = threading.Thread(target=at_rate, args=(sound, 8000, 16_000))
+    worker.start()
+    worker.join()
+    assert len(breaths) >= 50
