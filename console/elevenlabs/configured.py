@@ -27,6 +27,8 @@ class Configured:
     """HTTP tools of the user's, which the agent calls as client tools."""
     looked_up: bool = False
     """A server of the user's is asked about its calls, and may answer with overrides."""
+    recorded: bool = False
+    """The relay records its calls."""
 
     @property
     def name(self) -> str:
@@ -49,12 +51,14 @@ class Wishes:
     """HTTP tools of this agent's entry: each has to be a client tool of the agent's."""
     looked_up: bool = False
     """Overrides may come: each has to be allowed."""
+    recorded: bool = False
+    """A recording may have to be paused: each tool for that has to be a client tool of the agent's."""
     private: bool = False
     """Whether an agent that anybody may talk to is to be closed; only a person can know who else uses it."""
 
     def of(self, one: Configured) -> "Wishes":
         """With what is expected of this agent alone."""
-        return replace(self, own_tools=one.tools, looked_up=one.looked_up)
+        return replace(self, own_tools=one.tools, looked_up=one.looked_up, recorded=one.recorded)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], line_hz: int = DEFAULT_LINE_HZ) -> "Wishes":
@@ -85,6 +89,7 @@ def configured_agents(environ: Mapping[str, str]) -> list[Configured]:
             spec.alias == roster.default,
             spec.tools,
             bool(settings.lookup_url if spec.lookup_url is None else spec.lookup_url),
+            spec.record != "off",
         )
         for spec in roster
         if spec.vendor == VENDOR

@@ -9,7 +9,7 @@ from common.text import spelling
 from console.checks.finding import Verdict
 from console.elevenlabs.configured import Wishes
 from console.elevenlabs.observation import Observation, PutTool
-from relay.agents.tool_descriptions import AMBIENCE, TRANSFER, describe
+from relay.agents.tool_descriptions import AMBIENCE, RECORDING_TOOLS, TRANSFER, describe
 
 _PROMPT: Final = ("conversation_config", "agent", "prompt")
 TOOL_IDS: Final = (*_PROMPT, "tool_ids")
@@ -18,6 +18,7 @@ _LOST: Final[dict[str, tuple[str, Verdict]]] = {
     TRANSFER: ("The agent can't hand a caller to a human during the call.", Verdict.FAIL),
     AMBIENCE: ("The agent can't change the background sound when a caller asks for it.", Verdict.WARN),
 }
+_LOST_WHERE_RECORDED: Final = ("The agent can't keep a card's number out of the recording of a call.", Verdict.WARN)
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class _Fault:
 
 def observe_tools(agent: Document, workspace: list[Document], wishes: Wishes) -> list[Observation]:
     """`workspace`: its tools, each `{id, tool_config}`."""
-    return [_observe(name, agent, workspace, wishes) for name in (*_LOST, *wishes.own_tools)]
+    names = (*_LOST, *(RECORDING_TOOLS if wishes.recorded else ()), *wishes.own_tools)
+    return [_observe(name, agent, workspace, wishes) for name in names]
 
 
 def with_tool_ids(agent: Document, more: list[str]) -> list[str]:
@@ -137,6 +139,8 @@ def _in_shape(config: Document, name: str, wishes: Wishes) -> Document:
 
 def _lost(name: str) -> tuple[str, Verdict]:
     """What it means to be without this tool. One of the user's is missed as much as the transfer."""
+    if name in RECORDING_TOOLS:
+        return _LOST_WHERE_RECORDED
     return _LOST.get(name) or (f"The agent can't use {name}, an HTTP tool of its entry in AGENTS_FILE.", Verdict.FAIL)
 
 

@@ -95,7 +95,7 @@ class Plan:
 
 def known_checks() -> list[str]:
     """What may be left as it is."""
-    of_the_agent = [*observe({}, Wishes()), *observe_tools({}, [], Wishes())]
+    of_the_agent = [*observe({}, Wishes()), *observe_tools({}, [], Wishes(recorded=True))]
     return [*(one.check for one in of_the_agent), *CHECKS]
 
 

@@ -324,3 +324,16 @@ def test_which_agents_a_look_up_is_asked_for(tmp_path):
         environ = {"AGENTS_FILE": str(file), "LOOKUP_URL": url, "ELEVENLABS_API_KEY": "k"}
         assert [one.looked_up for one in configured_agents(environ)] == expected
         assert [Wishes().of(one).looked_up for one in configured_agents(environ)] == expected
+
+
+def test_an_agent_whose_calls_are_recorded_is_to_have_the_tools_to_pause(tmp_path):
+    file = tmp_path / "agents.toml"
+    file.write_text('[agents.a]\nid = "1"\nrecord = "both"\n[agents.b]\nid = "2"\n')
+    recorded, other = configured_agents({"AGENTS_FILE": str(file), "ELEVENLABS_API_KEY": "k"})
+    tools = [one for one in observe_tools({}, [], Wishes().of(recorded)) if "recording" in one.check]
+    assert [one.check for one in tools] == ["agent.pause_recording", "agent.resume_recording"]
+    for one in tools:
+        assert one.verdict is Verdict.WARN
+        assert one.mend.config["name"] == one.check.removeprefix("agent.")
+        assert (one.mend.config["expects_response"], one.mend.config["parameters"]["properties"]) == (True, {})
+    assert [one.check for one in observe_tools({}, [], Wishes().of(other)) if "recording" in one.check] == []
