@@ -19,7 +19,6 @@ LEAST_DELAY: Final = 0.04
 MOST_DELAY: Final = 1.0
 LOOK_SECONDS: Final = 1.0
 _COMPARED_HZ: Final = 4000  # a voice is below 2 kHz, and half as many samples cost less than half
-_HUM_HZ: Final = 100  # below that a line carries no voice, and any two hums are alike
 _SURE: Final = 10.0  # a peak of so many times the spread of all places; two voices reach 9.5
 _FAINTEST_DB: Final = -42.0  # nobody hears it
 _LOUDEST_DB: Final = 6.0  # … and that would be no echo but another sound
@@ -86,7 +85,6 @@ class EchoMeter:
         cross = np.conj(spectra[0], out=spectra[0])
         cross *= spectra[1]
         cross /= np.abs(cross) + 1e-3
-        cross[: self._size * _HUM_HZ // _COMPARED_HZ] = 0
         if self._seen is not None and self.echo is None:  # one that is known is looked for anew: it may have moved
             cross += _FORGET * self._seen
         self._seen = cross.astype(np.complex64)

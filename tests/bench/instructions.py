@@ -120,7 +120,7 @@ async def run(args: argparse.Namespace) -> None:
 def main() -> None:
     """Read the command line; begin again with slow time."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.instructions", description=__doc__)
-    parser.add_argument("--calls", type=int, default=10)
+    parser.add_argument("--calls", type=int, default=6)
     parser.add_argument("--frame-ms", type=int, nargs="+", default=[40, 100])
     parser.add_argument("--audio", default="pcm_8000")
     parser.add_argument("--level", action="store_true", help="the agents' speech is brought to its level")
@@ -129,7 +129,9 @@ def main() -> None:
     parser.add_argument("--window", type=float, default=4, help="seconds of a call that are measured")
     parser.add_argument("--counted", type=int, default=1, help="pairs of runs whose instructions are counted")
     parser.add_argument("--timed", type=int, default=0, help="pairs of runs whose CPU time is taken")
-    parser.add_argument("--slower", type=int, default=30, help="how much more slowly time passes")
+    parser.add_argument(
+        "--slower", type=int, default=12, help="how much more slowly time passes; 3 is enough for CPU time"
+    )
     parser.add_argument("--out", type=Path, default=Path("out/bench"))
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)

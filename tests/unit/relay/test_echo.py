@@ -160,6 +160,23 @@ def test_nothing_is_found_where_there_is_none(seed):
         assert not any(looks(AGENT, heard))
 
 
+def test_its_level_is_that_of_the_same_moments():
+    """Against what was played then, and not a delay earlier: between two words that is silence."""
+    bursts = noise(10 * RATE, 4) // 4 * (np.arange(10 * RATE) // (RATE // 5) % 2).astype(np.int16)
+    heard = on_the_line(bursts, LineEcho(delay_ms=300, level_db=-12, room_ms=0, g711=False), noise_rms=1.0)
+    echo = looks(bursts, heard)[-1]
+    assert echo.delay == pytest.approx(0.3, abs=0.0006)
+    assert echo.level_db == pytest.approx(-12, abs=0.5)
+
+
+def test_two_hums_are_alike_and_no_echo():
+    """Of a line with a little direct current, or mains, under what it sends."""
+    at = np.arange(len(AGENT)) / RATE
+    hum = sum(1500 * np.sin(2 * np.pi * hz * at + hz) for hz in (8, 19, 31, 47, 53, 71, 86))
+    hum = np.rint(hum * (1 + np.sin(2 * np.pi * 0.9 * at))).astype(np.int16)
+    assert not any(looks(hum, on_the_line(np.zeros_like(AGENT), None, np.roll(hum, 2400) // 4)))
+
+
 @pytest.mark.parametrize("hz", [50, 425, 1000])
 def test_a_steady_tone_is_no_echo_of_itself(hz):
     """Ringing, hum, test equipment: at both ends alike, and nobody's voice."""
