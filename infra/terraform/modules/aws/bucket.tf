@@ -88,9 +88,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "records" {
         days = var.records_retention_days
       }
 
-      # Older versions exist to undo a mistake, not to keep personal data past its time.
+      # Older versions exist to undo a mistake, not to keep personal data past its time. What a running call has told so
+      # far is written every few seconds: there is no mistake to undo.
       noncurrent_version_expiration {
-        noncurrent_days = min(30, var.records_retention_days)
+        noncurrent_days = rule.key == "pending" ? 1 : min(30, var.records_retention_days)
       }
 
       abort_incomplete_multipart_upload {

@@ -147,6 +147,18 @@ resource "google_storage_bucket" "records" {
     }
   }
 
+  # What a running call has told so far is written every few seconds: there is no mistake to undo.
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      days_since_noncurrent_time = 1
+      matches_prefix             = ["pending/"]
+      with_state                 = "ARCHIVED"
+    }
+  }
+
   lifecycle_rule {
     action {
       type = "Delete"
