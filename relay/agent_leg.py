@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final, assert_never
 
+from common.aside import is_aside
 from common.keys_pressed import without_keys
 from relay.agents.seam import (
     NOT_UNDERSTOOD,
@@ -202,6 +203,8 @@ class AgentLeg:
             case CallerTurn(utterance):
                 self._caller_waits()
                 transcript.caller_spoke(self._prefix + utterance, now())
+            case CallerText(text) if is_aside(text):
+                pass  # the vendor gives back what it was told: nobody has said it
             case CallerText(text, utterance):
                 if text:
                     self.caller_did()

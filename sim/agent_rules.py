@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from sim.agent_script import ASIDE
+from common.aside import PREFIX
 from sim.sound import AudioFormat, base64_decoded
 
 
@@ -103,7 +103,7 @@ class Message:
     @property
     def is_note(self) -> bool:
         """Something to know that nobody has said."""
-        return self.kind == "contextual_update" or self.text.startswith(ASIDE)
+        return self.kind == "contextual_update" or self.text.startswith(PREFIX)
 
 
 ClientEvent = Initiation | CallerAudio | Pong | ToolResult | Message

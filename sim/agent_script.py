@@ -12,9 +12,6 @@ DEFAULT_EVENTS = frozenset(
 )
 """The set recommended for a telephone relay (elevenlabs.md A2.4)."""
 
-ASIDE = "[Not said by the caller:"
-"""How the relay marks what it tells an agent as the caller, where a vendor takes no other words."""
-
 
 class FaultKind(StrEnum):
     """How an agent goes wrong."""

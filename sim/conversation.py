@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from aiohttp import WSMsgType, web
 
+from common.aside import PREFIX
 from sim.agent_ear import AgentEar, SpeechBegan, SpeechEnded, made_out
 from sim.agent_outlet import Outlet
 from sim.agent_rules import (
@@ -22,7 +23,7 @@ from sim.agent_rules import (
     Pong,
     ToolResult,
 )
-from sim.agent_script import ASIDE, AgentScript, Fault, Reply, ToolUse
+from sim.agent_script import AgentScript, Fault, Reply, ToolUse
 from sim.agent_voice import Voice
 from sim.conversation_record import ConversationRecord, Turn
 from sim.sound import AudioFormat
@@ -206,7 +207,7 @@ class Conversation:
                 self._keys = ""
                 self._react(reply.on)
                 return
-        if text.startswith(ASIDE):
+        if text.startswith(PREFIX):
             self._react("asked")
 
     async def _cut_off(self) -> None:

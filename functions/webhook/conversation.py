@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from common.aside import is_aside
 from common.documents import Document, at, mapping, number, objects, text
 from common.layout import is_id
 from common.proof import VARIABLE, proves
@@ -46,7 +47,7 @@ def result_of(data: Document, source: str, said_at: float | None, settings: Sett
         "credits": _charge(data, "metadata", "cost"),
         "usd": _charge(data, "metadata", "cost_fiat"),
         "has_audio": data.get("has_audio") is True,
-        "turns": [_turn(turn) for turn in objects(data, "transcript") if _words(turn)],
+        "turns": [_turn(turn) for turn in objects(data, "transcript") if _words(turn) and not is_aside(_words(turn))],
         "analysis": mapping(data, "analysis") or None,
         "transfer": transfer_of(data, settings),
     }

@@ -128,11 +128,6 @@ class FunctionTool:
         return {"name": self.name, "description": self.description, "parameters": self.parameters}
 
 
-def aside(text: str) -> str:
-    """A note as words of the caller's that are none, for vendors that take no others."""
-    return f"[Not said by the caller: {text}]"
-
-
 @dataclass(frozen=True, slots=True)
 class Formats:
     """What the agent hears and what it speaks."""

@@ -12,8 +12,9 @@ import msgspec
 import numpy as np
 from aiohttp import WSMessage, WSMsgType, web
 
+from common.aside import PREFIX
 from sim.agent_ear import AgentEar, SpeechBegan, SpeechEnded, made_out
-from sim.agent_script import ASIDE, AgentScript, Fault, FaultKind, Reply, ToolUse
+from sim.agent_script import AgentScript, Fault, FaultKind, Reply, ToolUse
 from sim.conversation_record import Turn
 from sim.flood import AUDIO_S, TEXT, TOOL, flood
 from sim.sound import AudioFormat
@@ -334,7 +335,7 @@ class VendorConversation:
         """A text that counts as something the caller said; False if there is no reply to it."""
         self.record.told.append(text)
         self._timeline.note("agent", "told", text)
-        if text.startswith(ASIDE):
+        if text.startswith(PREFIX):
             return self.noted(text)
         self._keys += "".join(character for character in text if character in "0123456789*#")
         answered = False
@@ -347,9 +348,7 @@ class VendorConversation:
     # --- answering ---
 
     def noted(self, text: str) -> bool:
-        """A note of the client's; False for a text that is none, or that wants no answer."""
-        if not text.startswith(ASIDE):
-            return False
+        """A note of the client's, not the caller's words; False where it wants no answer."""
         self.record.notes.append(text)
         self._timeline.note("agent", "noted", text)
         return "Do not answer" not in text and self.react("asked")

@@ -9,7 +9,8 @@ import msgspec
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from msgspec import Meta, Struct
 
-from sim.agent_script import ASIDE, AgentScript
+from common.aside import PREFIX
+from sim.agent_script import AgentScript
 from sim.sound import base64_decoded
 from sim.timeline import Timeline
 from sim.vendors.conversation import VendorConversation
@@ -217,7 +218,7 @@ class GeminiConversation(VendorConversation):
                 raise BrokenRuleError("bad_base64", "realtimeInput.audio")
             await self.hear(data)
         elif read.realtime_input and read.realtime_input.text is not None:
-            first = not self.record.told and not read.realtime_input.text.startswith(ASIDE)
+            first = not self.record.told and not read.realtime_input.text.startswith(PREFIX)
             await self.told_by_caller(read.realtime_input.text)
             if first:
                 self.react("start")

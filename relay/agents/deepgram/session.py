@@ -7,6 +7,7 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import WSMsgType
 
+from common.aside import aside
 from relay.agents.deepgram.codec import (
     AgentAudioDone,
     AgentSays,
@@ -31,7 +32,6 @@ from relay.agents.seam import (
     Notice,
     TurnDone,
     UtteranceDone,
-    aside,
 )
 from relay.agents.session import SocketSession
 from relay.agents.socket import AgentSocket, Binary

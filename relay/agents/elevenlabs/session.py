@@ -8,6 +8,7 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
+from common.aside import aside
 from relay.agents.elevenlabs.codec import (
     CONFIG,
     FORMATS,
@@ -40,7 +41,6 @@ from relay.agents.seam import (
     Notice,
     UtteranceDone,
     Working,
-    aside,
     not_taken,
 )
 from relay.agents.session import SocketSession, encode

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from common.aside import aside
 from relay.agents.gemini.codec import (
     CallerWords,
     GenerationComplete,
@@ -40,7 +41,6 @@ from relay.agents.seam import (
     TurnDone,
     TurnFailed,
     UtteranceDone,
-    aside,
 )
 from relay.agents.session import SocketSession, encode
 from relay.agents.socket import AgentSocket, Closed

@@ -9,6 +9,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from common.aside import aside
 from common.env import SettingError
 from relay.agents.late_sound import TurnGate
 from relay.agents.roster import AgentSpec
@@ -40,7 +41,6 @@ from relay.agents.seam import (
     TurnDone,
     TurnFailed,
     UtteranceDone,
-    aside,
 )
 from relay.agents.session import READY_TIMEOUT, SocketSession, encode
 from relay.agents.socket import AgentSocket

@@ -9,6 +9,7 @@ import aiohttp
 import msgspec
 from aiohttp import WSMsgType
 
+from common.aside import aside
 from relay.agents.late_sound import TurnGate
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import (
@@ -24,7 +25,6 @@ from relay.agents.seam import (
     Interruption,
     TurnDone,
     UtteranceDone,
-    aside,
 )
 from relay.agents.session import READY_TIMEOUT, SocketSession
 from relay.agents.socket import AgentSocket, Binary

@@ -6,6 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.aside import aside
+from functions.webhook.conversation import result_of
+from functions.webhook.settings import Settings
 from tests.support import calls
 from tests.support.memory_store import MemoryStore
 from tests.support.processes import ROOT
@@ -331,3 +334,12 @@ def test_sound_that_does_not_say_what_it_is_is_not_taken_for_a_transcript(app, s
     sound = {"data": {"conversation_id": "conv_01", "agent_id": "agent_1", "full_audio": "SUQz"}}
     app.handle(calls.signed_webhook(sound))
     assert store.objects[f"audio/{calls.CALL}.mp3"] == b"ID3"
+
+
+def test_what_the_relay_told_as_the_caller_is_no_turn_of_theirs():
+    """A vendor's transcript has it among the caller's words: the record would quote a caller who was silent."""
+    data = calls.conversation()
+    told = {"role": "user", "message": aside("The caller has said nothing for 20 seconds."), "time_in_call_secs": 9}
+    settings = Settings.from_env({"EVENTS_SECRET": calls.EVENTS_SECRET, "STORE": "file:data"})
+    with_it = result_of({**data, "transcript": [*data["transcript"], told]}, "webhook", None, settings)
+    assert with_it["turns"] == result_of(data, "webhook", None, settings)["turns"]

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from common.aside import aside
 from relay.agent_leg import STALL_LIMIT
 from relay.agents.seam import (
     AgentError,
@@ -887,4 +888,26 @@ async def test_each_sentence_of_an_utterance_is_heard_as_far_as_its_own_sound():
         (1000, False),
         (400, True),
     ]
+    await talk.stop()
+
+
+# --- what the relay told as the caller ---
+
+
+@virtual
+async def test_what_a_vendor_gives_back_of_what_it_was_told_is_nobodys_word():
+    """Vendors write such messages into the transcript as the caller's; a caller who is gone would seem to be there."""
+    session = Session()
+    talk = Talk(session, idle_s=8.0, idle_attempts=1)
+    await asyncio.sleep(1)
+    for _ in range(30):  # as a call does every second
+        await asyncio.sleep(1)
+        talk.conversation.check(talk.loop.time())
+        for message in session.sent[:]:
+            session.put(CallerText(aside(message[1])))
+            session.sent.remove(message)
+        if talk.outcome.done():
+            break
+    assert await talk.over() == (EndReason.CALLER_SILENT, "nothing for 8 s, asked 1 times")
+    assert talk.transcript.turns == []
     await talk.stop()
