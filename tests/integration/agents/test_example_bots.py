@@ -18,7 +18,7 @@ from sim.serving import serving
 from sim.speech import ASSETS, line, spoken
 from sim.vendors import FAKES
 from sim.vendors.speech import FakeSpeechServices
-from tests.integration.agents.world import Entry, lines_heard, world
+from tests.integration.agents.world import Entry, able, lines_heard, world
 from tests.support.virtual import virtual
 
 KEYS = {vendor.key_env: "key_of_nobody" for vendor in HOSTED.values()}
@@ -129,7 +129,7 @@ async def test_multilingual(tmp_path):
         assert told[-1] == "From now on answer in Hindi."
 
 
-@pytest.mark.parametrize("vendor", FAKES)
+@pytest.mark.parametrize("vendor", sorted({*FAKES} & {*able("tools")} & {*able("notes")}))
 @virtual
 async def test_wrapped_agent(tmp_path, vendor):
     """The agent talks, is interrupted, uses a tool; at a certain word the bot has the caller put through."""
