@@ -11,8 +11,8 @@ import aiohttp
 from common.agent_version import LARGEST_FILE, LARGEST_TEXT, AgentVersion, File
 from common.relay_request import AGENTS, AGENTS_FILE, LONGEST_PROBLEM, to_sign
 from common.signature import RELAY_HEADER, Verdict, sign, verify
+from relay.events.receiver_clock import ReceiverClock
 from relay.outgoing import whole
-from relay.receiver_clock import ReceiverClock
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=5)
 _LARGEST_VERSION: Final = 2 * LARGEST_TEXT + 64 * 1024  # its text as JSON, and the names of its files

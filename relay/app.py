@@ -21,25 +21,25 @@ from relay.agents.roster import Roster
 from relay.agents.telephony.rest import PATH as REST_PATH
 from relay.agents.telephony.rest import RestCalls
 from relay.agents_source import AgentsSource
-from relay.call import Call
-from relay.echo_guard import EchoPool
-from relay.ecs import Ecs
-from relay.events import Destination, Events, HttpDestination
-from relay.folder import LOST_AFTER, FolderDestination
+from relay.aws.ecs import Ecs
+from relay.aws.retirement import Retirement
+from relay.aws.task_protection import TaskProtection
+from relay.call.call import Call
+from relay.call.lookup import Lookup
+from relay.control.operating import Operating
+from relay.events.delivery import Destination, Events, HttpDestination
+from relay.events.folder import LOST_AFTER, FolderDestination
+from relay.events.records import EndReason
+from relay.events.tracing import CallTracing
+from relay.line.echo_guard import EchoPool
 from relay.lineup import Lineup
 from relay.logs import log
-from relay.lookup import Lookup
 from relay.media import MediaSocket
 from relay.metrics import Metrics
-from relay.operating import Operating
 from relay.outgoing import outgoing
 from relay.recording.recordings import Recordings
-from relay.records import EndReason
-from relay.retirement import Retirement
 from relay.services import Services
 from relay.settings import Settings
-from relay.task_protection import TaskProtection
-from relay.tracing import CallTracing
 from relay.watch import Watch
 
 _EVENTS_LAST: Final = 3.0  # of that, for the events that tell what became of recordings

@@ -18,10 +18,10 @@ from relay.agents.roster import AgentSpec, Roster
 from relay.agents.seam import AgentSession
 from relay.agents.telephony.rest import RestCalls
 from relay.agents.vendor import VendorContext
-from relay.http_tools import own_tools
+from relay.call.http_tools import own_tools
+from relay.call.tools import Tool
 from relay.settings import Settings
 from relay.sounds import Sounds
-from relay.tools import Tool
 
 OF_SETTINGS: Final = "settings"
 """The version of agents that no file describes."""

@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from aiohttp import web
 
-from relay import exotel
 from relay.access import Refusal, socket_url
 from relay.agents.roster import AgentSpec, Roster
 from relay.agents.seam import AgentSession
-from relay.call import Call
-from relay.line import UNSENT_LIMIT, Line, await_start
+from relay.call.call import Call
+from relay.events.records import EndReason
+from relay.line import exotel
+from relay.line.socket import UNSENT_LIMIT, Line, await_start
 from relay.lineup import Lineup
 from relay.logs import LineLimit, log
-from relay.records import EndReason
 
 if TYPE_CHECKING:
     from relay.app import Relay

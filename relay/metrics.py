@@ -6,7 +6,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from relay.records import EndReason, Quality
+from relay.events.records import EndReason, Quality
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 _ANSWERS: Final = (0.2, 0.3, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 8, 12)

@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from relay.echo_guard import EchoPool
-from relay.events import Events
+from relay.call.lookup import Lookup
+from relay.events.delivery import Events
+from relay.events.tracing import CallTracing
+from relay.line.echo_guard import EchoPool
 from relay.lineup import Lineup
-from relay.lookup import Lookup
 from relay.metrics import Metrics
 from relay.recording.recordings import Recordings
 from relay.settings import Settings
-from relay.tracing import CallTracing
 
 if TYPE_CHECKING:
-    from relay.call import Call
+    from relay.call.call import Call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

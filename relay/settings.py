@@ -12,7 +12,7 @@ from common.env import Env, SettingError
 from common.proxy import check as check_proxies
 from common.setting import Setting, boolean, choice, custom, integer, key, number, read, secret, settings_of, text
 from relay import setting_values as values
-from relay.exotel import FRAME_UNIT, MAX_PAYLOAD
+from relay.line.exotel import FRAME_UNIT, MAX_PAYLOAD
 from relay.setting_values import FRAME_STEP_MS
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")

@@ -12,7 +12,7 @@ from relay.agents.roster import AgentSpec, Roster
 from relay.audio.ambience import BUILT_IN, Ambience, AmbienceTrack
 from relay.audio.convert import at_rate
 from relay.audio.files import read_mono
-from relay.exotel import LINE_RATES
+from relay.line.exotel import LINE_RATES
 from relay.settings import Settings
 
 APOLOGY: Final = "apology"  # the name of the one that ships with the relay

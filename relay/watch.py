@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from relay.aws.utilisation import embedded, utilisation
 from relay.logs import log
-from relay.utilisation import embedded, utilisation
 
 if TYPE_CHECKING:
     from relay.app import Relay

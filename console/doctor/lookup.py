@@ -7,8 +7,8 @@ from console.checks.finding import Finding, Verdict
 from console.checks.subject import Subject
 from relay.agents import VENDORS
 from relay.agents.roster import AgentSpec, Roster
-from relay.exotel import Start
-from relay.lookup import LookedUp, Lookup
+from relay.call.lookup import LookedUp, Lookup
+from relay.line.exotel import Start
 from relay.outgoing import outgoing
 from relay.settings import Settings
 

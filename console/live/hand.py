@@ -11,7 +11,7 @@ from common import layout
 from common.documents import Document, decode, encode, number, objects
 from common.times import rfc3339
 from functions.common.store import Store, StoreError
-from relay.actions import BY_NAME
+from relay.control.actions import BY_NAME
 
 VALID_S: Final = 30.0  # a command that has not reached its relay by then is not done
 WATCH_S: Final = 15.0

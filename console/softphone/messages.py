@@ -49,7 +49,7 @@ class Drop(msgspec.Struct, tag_field="do", tag="drop", forbid_unknown_fields=Tru
 Wish = Dial | Press | Mute | Network | HangUp | Drop
 
 PROBE = "probe-"
-"""Marks with which the relay finds out how far the line is (relay/heard.py): one a second, nothing for a person."""
+"""Marks with which the relay learns how far away the line is (relay/line/heard.py): one a second, not for people."""
 
 read_wish = msgspec.json.Decoder(Wish).decode
 

@@ -9,7 +9,7 @@ import aiohttp
 from aiohttp import WSMsgType
 
 from relay.agents.seam import AgentError
-from relay.budget import Allowance
+from relay.call.budget import Allowance
 
 OPEN_TIMEOUT: Final = 4.0
 CLOSE_TIMEOUT: Final = 2.0

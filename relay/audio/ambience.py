@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from relay.audio import pcm
 from relay.audio.convert import at_rate
 from relay.audio.files import SoundFileError, read_mono
-from relay.exotel import LINE_RATES
+from relay.line.exotel import LINE_RATES
 
 Gains = NDArray[np.float32]
 

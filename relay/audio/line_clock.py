@@ -3,7 +3,7 @@
 Pure: every method is told the time (seconds of the event loop's clock). The line plays what it gets as a queue, so one
 number, the moment at which it runs dry, is the whole schedule: it moves on by exactly the length of every frame sent
 and so never drifts, and after a stall the next frame simply starts late instead of being followed by a burst. When the
-line turns out to play later than that (relay/lead.py), everything it has not played yet is moved.
+line turns out to play later than that (relay/line/lead.py), everything it has not played yet is moved.
 """
 
 from collections import deque

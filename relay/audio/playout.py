@@ -81,7 +81,7 @@ class _Utterance:
         while want:
             chunk = self.chunks.popleft()
             if len(chunk) > want:
-                self.chunks.appendleft(chunk[want:])  # chunks are a second long or less (relay/downlink.py)
+                self.chunks.appendleft(chunk[want:])  # chunks are a second long or less (relay/line/downlink.py)
                 chunk = chunk[:want]
             parts.append(chunk)
             want -= len(chunk)

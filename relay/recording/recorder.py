@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from common.recording import MOST_PIECES, PIECE_SECONDS
 from relay.audio.pcm import SAMPLE_BYTES
-from relay.keypad import END_KEY, PAUSE
+from relay.call.keypad import END_KEY, PAUSE
 from relay.recording.placing import PAUSE_S, CallerPlace, HeardPlace, Shift
 from relay.recording.sheets import Sheets
 from relay.recording.spans import Spans

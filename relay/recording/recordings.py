@@ -7,12 +7,12 @@ from typing import Any, Literal
 import aiohttp
 
 from common.recording import PIECE_SECONDS
-from relay.events import Event, Events
+from relay.events.delivery import Event, Events
+from relay.events.records import CallFacts
 from relay.logs import CallLog
 from relay.metrics import Metrics
 from relay.recording.recorder import Recorder
 from relay.recording.uploads import AT_ONCE, Store, StreamUploads
-from relay.records import CallFacts
 
 
 class Recordings:

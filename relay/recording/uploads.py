@@ -14,8 +14,8 @@ import aiohttp
 from yarl import URL
 
 from common.recording import HEAD_BYTES, PIECE_SECONDS
-from relay.event_answer import UploadLeave, read_answer
-from relay.events import DeliveryError, Event
+from relay.events.answer import UploadLeave, read_answer
+from relay.events.delivery import DeliveryError, Event
 from relay.logs import CallLog
 from relay.metrics import Metrics
 from relay.outgoing import whole

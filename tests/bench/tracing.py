@@ -10,7 +10,7 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from common.trace import ENDPOINT
-from relay.tracing import CallTracing
+from relay.events.tracing import CallTracing
 
 CALLS, TURNS, SECONDS = 200, 40, 120
 CPU_MS_A_SECOND = 1.77  # of a call, docs/performance.md

@@ -19,8 +19,8 @@ from common.phone import mask_within, to_e164
 from common.signature import Verdict, verify
 from common.times import to_unix
 from functions.common.http import request
-from relay import exotel
 from relay.agents import HOSTED
+from relay.line import exotel
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 INPUTS = 10_000_000

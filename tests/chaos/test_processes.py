@@ -16,7 +16,7 @@ import pytest
 from functions.common.store.folder import FolderStore
 from functions.webhook.app import WebhookApp
 from functions.webhook.settings import Settings as WebhookSettings
-from relay.lead import CEILING_S
+from relay.line.lead import CEILING_S
 from relay.settings import Settings
 from sim.caller import Step, When
 from sim.elevenlabs import FakeElevenLabs

@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from common.env import SettingError
 from common.trace import ENDPOINT, Tracing, trace_id, traceparent
-from relay.tracing import CallTracing
+from relay.events.tracing import CallTracing
 from sim.demo import perform
 from sim.live import LiveView
 from sim.processes import free_port

@@ -46,7 +46,7 @@ from relay.agents.session import SocketSession, encode
 from relay.agents.socket import AgentSocket, Closed
 from relay.agents.vendor import Agent, api_key, read_options, socket_base
 from relay.audio.convert import AudioFormat, Encoding
-from relay.budget import joined
+from relay.call.budget import joined
 from relay.settings import Settings
 
 _PATH: Final = "/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent"

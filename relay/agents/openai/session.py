@@ -40,7 +40,7 @@ from relay.agents.seam import (
 from relay.agents.session import FunctionCall, SocketSession, encode
 from relay.agents.socket import AgentSocket
 from relay.agents.vendor import Agent, Configure, api_key, read_options
-from relay.budget import joined
+from relay.call.budget import joined
 from relay.settings import Settings
 
 _ITEMS_KEPT: Final = 16  # replies of which we remember how much came; more are never waiting to be heard

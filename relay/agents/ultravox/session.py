@@ -33,7 +33,7 @@ from relay.agents.ultravox.options import DEFAULT_MODEL, UltravoxOptions
 from relay.agents.ultravox.requests import caller_text, start_call, tool_result
 from relay.agents.vendor import Agent, api_key, read_options
 from relay.audio.convert import AudioFormat, Encoding
-from relay.budget import joined
+from relay.call.budget import joined
 from relay.outgoing import whole
 from relay.settings import Settings
 

@@ -22,7 +22,7 @@ import struct
 
 import pytest
 
-from relay.exotel import MAX_MESSAGE
+from relay.line.exotel import MAX_MESSAGE
 from tests.integration.abuse.wire import (
     BINARY,
     CLOSE,

@@ -198,10 +198,10 @@ async def test_a_line_that_does_not_read_is_given_up(tmp_path, monkeypatch):
     async with relay_world(tmp_path) as world:
         call = asyncio.create_task(world.call(script=WAIT))
         await world.until(lambda: world.relay.calls)
-        monkeypatch.setattr("relay.line.Line.stalled_for", lambda line, now: 4.9)
+        monkeypatch.setattr("relay.line.socket.Line.stalled_for", lambda line, now: 4.9)
         await asyncio.sleep(3)
         assert world.relay.calls
-        monkeypatch.setattr("relay.line.Line.stalled_for", lambda line, now: 5.1)
+        monkeypatch.setattr("relay.line.socket.Line.stalled_for", lambda line, now: 5.1)
         record = world.record((await call).call_sid)
         assert record["end_reason"] == "line_stalled"
         assert "has not read for 5 s" in record["end_detail"]

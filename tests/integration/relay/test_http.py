@@ -8,7 +8,7 @@ import pytest
 from yarl import URL
 
 from common.credentials import BasicAuth
-from relay.records import EndReason
+from relay.events.records import EndReason
 from sim.caller import Step, When
 from tests.support.relay_world import GREETING, relay_world
 from tests.support.virtual import virtual

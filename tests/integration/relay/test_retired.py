@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp.test_utils import TestServer
 
-from relay.retirement import ASK_EVERY_S, LAST_CALLS_S, SETTLED_S
+from relay.aws.retirement import ASK_EVERY_S, LAST_CALLS_S, SETTLED_S
 from sim.caller import Step, When
 from tests.support.fake_ecs import DEFINITION, FakeEcs, environment
 from tests.support.relay_world import relay_world

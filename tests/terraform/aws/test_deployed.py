@@ -210,7 +210,7 @@ def test_alarms_and_dashboard_ask_for_just_the_metrics_that_are_made(stack: Stac
         (one["metricTransformations"][0]["metricNamespace"], one["metricTransformations"][0]["metricName"])
         for one in filters
     }
-    made.add(("voice-bridge", "Utilisation"))  # of the relays' own lines (relay/utilisation.py)
+    made.add(("voice-bridge", "Utilisation"))  # of the relays' own lines (relay/aws/utilisation.py)
     cloudwatch = stack.client("cloudwatch")
     asked = set()
     for alarm in cloudwatch.describe_alarms()["MetricAlarms"]:

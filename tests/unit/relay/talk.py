@@ -6,26 +6,26 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from relay import exotel
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import AgentError, AgentEvent, Audio, CallInfo, Ended, Formats
-from relay.answers import Answers
 from relay.audio.convert import AudioFormat, Encoding
 from relay.audio.playout import Playout
-from relay.call_parts import CallParts
-from relay.conversation import Conversation
-from relay.events import Events
-from relay.framing import Framing
-from relay.hand_over import HandOver
+from relay.call.answers import Answers
+from relay.call.conversation import Conversation
+from relay.call.hand_over import HandOver
+from relay.call.outbox import Outbox
+from relay.call.parts import CallParts
+from relay.call.tools import Tool, Tools, ambience_tool, transfer_tool
+from relay.call.transcript import Transcript
+from relay.events.delivery import Events
+from relay.events.records import CallFacts, EndReason, Quality
+from relay.line import exotel
+from relay.line.framing import Framing
+from relay.line.pacer import Pacer
+from relay.line.uplink import Uplink
 from relay.logs import CallLog
 from relay.metrics import Metrics
-from relay.outbox import Outbox
-from relay.pacer import Pacer
-from relay.records import CallFacts, EndReason, Quality
 from relay.sounds import Apology
-from relay.tools import Tool, Tools, ambience_tool, transfer_tool
-from relay.transcript import Transcript
-from relay.uplink import Uplink
 from sim import virtual_time
 from tests.unit.relay.taped_line import TapedLine
 from tests.unit.relay.tone import noise

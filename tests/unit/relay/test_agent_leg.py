@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from common.aside import aside
-from relay.agent_leg import STALL_LIMIT
 from relay.agents.seam import (
     AgentError,
     AgentText,
@@ -24,11 +23,12 @@ from relay.agents.seam import (
     Working,
 )
 from relay.audio.convert import AudioFormat, Converter, Encoding
-from relay.hand_over import LIMIT, QUIET
-from relay.records import EndReason
+from relay.call.agent_leg import STALL_LIMIT
+from relay.call.hand_over import LIMIT, QUIET
+from relay.call.tool_use import SETTLED_AFTER
+from relay.call.tools import Tool, ToolResult
+from relay.events.records import EndReason
 from relay.sounds import Apology
-from relay.tool_use import SETTLED_AFTER
-from relay.tools import Tool, ToolResult
 from tests.support.virtual import virtual
 from tests.unit.relay.talk import DIED, HUNG_UP, LINE, Destination, Session, Talk, speech
 from tests.unit.relay.tone import noise

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from relay.answers import Answer, Answers
 from relay.audio.voice import VoiceActivity
+from relay.call.answers import Answer, Answers
 from tests.unit.relay.tone import sine
 
 RATE = 8000

@@ -13,7 +13,7 @@ from relay.agents.seam import (
     ToolCall,
     TurnFailed,
 )
-from relay.budget import (
+from relay.call.budget import (
     NOTICES_LOGGED,
     TEXT_CHARACTERS,
     UTTERANCE_CHARACTERS,

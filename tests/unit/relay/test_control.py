@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.audio.ambience import AmbienceTrack, Loop
-from relay.control import AmbienceChange, InvalidChangeError
+from relay.control.ambience import AmbienceChange, InvalidChangeError
 from tests.unit.relay.tone import noise
 
 

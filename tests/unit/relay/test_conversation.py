@@ -5,26 +5,26 @@ from datetime import UTC, datetime
 
 import pytest
 
-from relay import exotel
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import Audio, CallInfo, Ended, Formats, UtteranceDone
-from relay.answers import Answers
 from relay.audio.ambience import AmbienceTrack, Loop
 from relay.audio.convert import AudioFormat, Encoding
 from relay.audio.playout import Playout
-from relay.call_parts import CallParts
-from relay.conversation import Conversation
-from relay.events import Events
-from relay.framing import Framing
-from relay.hand_over import HandOver
+from relay.call.answers import Answers
+from relay.call.conversation import Conversation
+from relay.call.hand_over import HandOver
+from relay.call.outbox import Outbox
+from relay.call.parts import CallParts
+from relay.call.tools import Tools
+from relay.call.transcript import Transcript
+from relay.events.delivery import Events
+from relay.events.records import CallFacts, Quality
+from relay.line import exotel
+from relay.line.framing import Framing
+from relay.line.pacer import Pacer
+from relay.line.uplink import Uplink
 from relay.logs import CallLog
 from relay.metrics import Metrics
-from relay.outbox import Outbox
-from relay.pacer import Pacer
-from relay.records import CallFacts, Quality
-from relay.tools import Tools
-from relay.transcript import Transcript
-from relay.uplink import Uplink
 from sim import virtual_time
 from tests.unit.relay.taped_line import TapedLine
 from tests.unit.relay.tone import noise

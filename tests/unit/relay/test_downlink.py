@@ -8,7 +8,7 @@ import pytest
 from relay.audio import pcm
 from relay.audio.convert import AudioFormat, Converter, Encoding
 from relay.audio.playout import Playout
-from relay.downlink import Downlink
+from relay.line.downlink import Downlink
 from sim import virtual_time
 from tests.support.virtual import virtual
 from tests.unit.relay.tone import noise, sine

@@ -12,8 +12,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
-from relay.aws_signature import Credentials, signed
-from relay.ecs import Ecs, EcsError, Standing
+from relay.aws.ecs import Ecs, EcsError, Standing
+from relay.aws.signature import Credentials, signed
 from tests.support.fake_ecs import ARN, DEFINITION, FakeEcs, environment
 
 

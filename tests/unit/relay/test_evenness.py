@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.evenness import Evenness
+from relay.line.evenness import Evenness
 
 
 def lateness(arrivals: list[float], frame_s: float = 0.02, evenness: Evenness | None = None) -> list[float]:

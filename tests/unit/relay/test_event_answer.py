@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.event_answer import MOST_COMMANDS, Command, EventAnswer, UploadLeave, read_answer
+from relay.events.answer import MOST_COMMANDS, Command, EventAnswer, UploadLeave, read_answer
 
 NOTE = {"id": "c1", "do": "note", "by": "asha", "left_s": 28.5, "what": {"text": "the parcel is in Pune"}}
 

@@ -14,8 +14,8 @@ from aiohttp.test_utils import TestServer
 
 from common.event_parts import Gathered, joined
 from common.signature import Verdict, verify
-from relay.events import OFFERS_AT_ONCE, DeliveryError, Events, HttpDestination
-from relay.folder import FolderDestination
+from relay.events.delivery import OFFERS_AT_ONCE, DeliveryError, Events, HttpDestination
+from relay.events.folder import FolderDestination
 from relay.outgoing import outgoing
 from sim import virtual_time
 from tests.support.virtual import virtual
@@ -163,7 +163,7 @@ def test_a_receiver_that_is_slow_is_waited_for(caplog, takes_s):
 @pytest.mark.parametrize("off_s", [-7200, 3600])
 def test_a_wrong_clock_signs_by_the_receivers(caplog, monkeypatch, off_s):
     """With its clock an hour ahead, or two behind, every event was refused for a minute and then given up."""
-    monkeypatch.setattr("relay.receiver_clock.time", lambda: time.time() + off_s)
+    monkeypatch.setattr("relay.events.receiver_clock.time", lambda: time.time() + off_s)
 
     async def story():
         async def judge(request):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from relay import exotel
-from relay.exotel import Clear, Connected, Dtmf, Encoder, Malformed, Mark, Media, Start, Stop, Unknown, decode
+from relay.line import exotel
+from relay.line.exotel import Clear, Connected, Dtmf, Encoder, Malformed, Mark, Media, Start, Stop, Unknown, decode
 
 STREAM = "6f1d0c2b9a7e4d35b8c1e0f2a3d418bl"
 CALL = "b7a90e4c51d24f6a93be7c0d8f12197k"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from relay.exotel import LineEncoding
-from relay.framing import Framing
+from relay.line.exotel import LineEncoding
+from relay.line.framing import Framing
 from relay.settings import Settings
 
 

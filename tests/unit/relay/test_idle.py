@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.idle import Due, IdleClock, TimeLeft
+from relay.call.idle import Due, IdleClock, TimeLeft
 
 
 def watched(clock, until_s, *, caller=(), agent=(), busy=(), from_s=0):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.lead import CEILING_S, START_S, Lead
+from relay.line.lead import CEILING_S, START_S, Lead
 
 FRAME_S = 0.04
 FLOOR_S = 0.06

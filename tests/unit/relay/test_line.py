@@ -8,7 +8,7 @@ import pytest
 import uvloop
 from aiohttp import WSMsgType
 
-from relay.line import SEND_BUFFER, UNSENT_LIMIT, Line
+from relay.line.socket import SEND_BUFFER, UNSENT_LIMIT, Line
 from sim import virtual_time
 
 

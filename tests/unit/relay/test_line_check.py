@@ -2,8 +2,8 @@
 
 import pytest
 
-from relay.exotel import LineEncoding, Media
-from relay.line_check import LineCheck
+from relay.line.exotel import LineEncoding, Media
+from relay.line.line_check import LineCheck
 
 
 def sentences(rate_hz, size, frame_ms=20, *, stamped=True):

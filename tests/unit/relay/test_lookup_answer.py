@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.agents.overrides import NAMES, Overrides
-from relay.lookup_answer import LookupAnswer, read_answer
-from relay.records import Transfer
+from relay.call.lookup_answer import LookupAnswer, read_answer
+from relay.events.records import Transfer
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=True) | st.integers() | st.text(max_size=8),

@@ -7,13 +7,13 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay import exotel
 from relay.audio.ambience import AmbienceTrack, Loop
 from relay.audio.playout import Playout
-from relay.framing import Framing
+from relay.events.records import Quality
+from relay.line import exotel
+from relay.line.framing import Framing
+from relay.line.pacer import Pacer
 from relay.loop import RelayLoop, WholeTicks, whole_tick
-from relay.pacer import Pacer
-from relay.records import Quality
 from sim.virtual_time import VirtualTimeLoop
 from tests.unit.relay.taped_line import TapedLine
 from tests.unit.relay.tone import noise

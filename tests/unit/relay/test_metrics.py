@@ -2,8 +2,8 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from relay.events.records import EndReason, Quality
 from relay.metrics import CONTENT_TYPE, Metrics
-from relay.records import EndReason, Quality
 
 
 def scraped(metrics: Metrics) -> dict[tuple[str, ...], float]:

@@ -2,8 +2,8 @@
 
 import asyncio
 
+from relay.call.outbox import MAX_NOTE, MAX_WAITING, Outbox
 from relay.logs import CallLog
-from relay.outbox import MAX_NOTE, MAX_WAITING, Outbox
 from tests.support.virtual import virtual
 
 

@@ -14,10 +14,10 @@ from aiohttp.abc import AbstractResolver
 from common.env import SettingError
 from relay.agents.own_tools import read_own_tools
 from relay.agents.tool_descriptions import ALL_TOOLS, describe
-from relay.http_tools import HttpTool
+from relay.call.http_tools import HttpTool
+from relay.call.tools import ToolResult
 from relay.outgoing import outgoing
 from relay.resolver import PrivateAddressError, PublicOnly
-from relay.tools import ToolResult
 from sim.serving import serving
 from tests.support.virtual import virtual
 

@@ -7,15 +7,15 @@ from collections.abc import Awaitable, Callable
 import numpy as np
 import pytest
 
-from relay import exotel
 from relay.audio.ambience import AmbienceTrack, Loop
 from relay.audio.convert import AudioFormat, Encoding
 from relay.audio.playout import Playout
-from relay.framing import Framing
-from relay.heard import MARK_GRACE
-from relay.pacer import Pacer
-from relay.records import Quality
-from relay.uplink import Uplink
+from relay.events.records import Quality
+from relay.line import exotel
+from relay.line.framing import Framing
+from relay.line.heard import MARK_GRACE
+from relay.line.pacer import Pacer
+from relay.line.uplink import Uplink
 from sim import virtual_time
 from sim.network import Network
 from tests.unit.relay.taped_line import TapedLine

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.framing import Framing
+from relay.line.framing import Framing
 from sim.network import Network
 from tests.unit.relay.test_pacer import RATE, Desk, at_desk, now, speech, until
 

@@ -5,7 +5,7 @@ import pytest
 
 from relay.audio.ambience import AmbienceTrack
 from relay.audio.edges import fade_out
-from relay.framing import Framing
+from relay.line.framing import Framing
 from tests.unit.relay.test_pacer import RATE, Desk, at_desk, now, speech, stall, until
 
 FRAMING = Framing(RATE, 320, 160)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from relay.agents.roster import AgentSpec
-from relay.records import SCHEMA, AgentEntry, CallFacts, EndReason, Quality, Spread, Transfer, record_of
+from relay.events.records import SCHEMA, AgentEntry, CallFacts, EndReason, Quality, Spread, Transfer, record_of
 from sim import virtual_time
 
 CONTRACT = (Path(__file__).parents[3] / "docs" / "contracts.md").read_text()

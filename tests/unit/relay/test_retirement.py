@@ -16,9 +16,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from relay.ecs import EcsError, Standing
-from relay.retirement import ASK_EVERY_S, LAST_CALLS_S, SETTLED_S, Retirement
-from relay.task_protection import TaskProtection
+from relay.aws.ecs import EcsError, Standing
+from relay.aws.retirement import ASK_EVERY_S, LAST_CALLS_S, SETTLED_S, Retirement
+from relay.aws.task_protection import TaskProtection
 from sim import virtual_time
 
 CALLS, CALL_S = 100, 180.0

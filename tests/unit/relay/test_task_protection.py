@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from relay.task_protection import CLEAR_AFTER_S, EXPIRES_MINUTES, RENEW_S, TaskProtection
+from relay.aws.task_protection import CLEAR_AFTER_S, EXPIRES_MINUTES, RENEW_S, TaskProtection
 from sim import virtual_time
 
 ON = {"ProtectionEnabled": True, "ExpiresInMinutes": EXPIRES_MINUTES}

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from relay.agents.seam import FunctionTool
-from relay.control import AmbienceChange
-from relay.records import Transfer
-from relay.tools import DoneWhen, ToolResult, Tools, ambience_tool, function_tool, recording_tools, transfer_tool
+from relay.call.tools import DoneWhen, ToolResult, Tools, ambience_tool, function_tool, recording_tools, transfer_tool
+from relay.control.ambience import AmbienceChange
+from relay.events.records import Transfer
 
 
 def run(name: str, parameters: dict[str, Any], outcome: ToolResult | None = None):

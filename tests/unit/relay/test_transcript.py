@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from relay.agents.seam import Said
-from relay.transcript import Transcript, timestamp
+from relay.call.transcript import Transcript, timestamp
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

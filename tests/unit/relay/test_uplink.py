@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from relay.audio.convert import AudioFormat, Converter, Encoding
-from relay.records import Quality
-from relay.uplink import BUFFER_SECONDS, Uplink
+from relay.events.records import Quality
+from relay.line.uplink import BUFFER_SECONDS, Uplink
 from sim import virtual_time
 from tests.unit.relay.tone import noise
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from relay.utilisation import embedded, utilisation
+from relay.aws.utilisation import embedded, utilisation
 
 MODULE = Path(__file__).resolve().parents[3] / "infra/terraform/modules/aws"
 CALL_S, SAY_S, LATE_S, PERIOD_S, START_S, PER_TASK = 180, 15, 10, 30, 80, 100

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from relay import exotel
+from relay.line import exotel
 from sim.caller import Step, When
 from sim.exotel_stream import Spelling
 from tests.support.virtual import virtual

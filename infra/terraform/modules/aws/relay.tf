@@ -164,7 +164,7 @@ data "aws_iam_policy_document" "relay" {
     resources = ["arn:${local.partition}:ecs:${var.region}:${local.account}:task/${aws_ecs_cluster.main.name}/*"]
   }
 
-  # Is there a newer release? Then it retires (relay/retirement.py).
+  # Is there a newer release? Then it retires (relay/aws/retirement.py).
   statement {
     sid       = "Release"
     actions   = ["ecs:DescribeServices"]

@@ -3,7 +3,7 @@
 import pytest
 
 from console.records.cause import failovers, of_close, of_record
-from relay.records import EndReason
+from relay.events.records import EndReason
 
 
 def failed(vendor, reason, detail=""):

@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from relay.framing import Framing
+from relay.line.framing import Framing
 from sim.network import Network
 from tests.unit.relay.recording.studio import Studio
 from tests.unit.relay.test_pacer import RATE, Desk, at_desk, until

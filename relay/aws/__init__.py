@@ -1,0 +1,1 @@
+"""What a relay asks and tells AWS when it runs there."""

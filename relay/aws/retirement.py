@@ -1,0 +1,82 @@
+"""When a relay of an older release retires.
+
+A task with calls protects itself, and ECS neither stops nor deregisters a protected task: it would go on getting its
+share of the new calls, and never be without one. So a relay that sees that all tasks of a newer release have been
+running for a while retires: it gives up its protection, which lets ECS deregister it, and tells the balancer's health
+check no. Its calls go on. Once ECS is taking it away and its last call is over, it leaves by itself instead of waiting
+out the balancer's hour. Should ECS go back to the release before, the relay takes calls again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
+
+from relay.aws.ecs import EcsError, Standing
+from relay.logs import log
+
+ASK_EVERY_S: Final = 15.0
+# The new tasks are healthy for the balancer after two checks, ten seconds apart, and take calls from then on.
+SETTLED_S: Final = 30.0
+# The balancer may know a deregistration a moment later than ECS.
+LAST_CALLS_S: Final = 20.0
+
+
+class Asked(Protocol):
+    """Who knows about this task: relay.ecs.Ecs."""
+
+    async def standing(self) -> Standing:
+        """Raises EcsError."""
+
+
+class Retirement:
+    """Follows ECS. `idle` waits until there is no call."""
+
+    def __init__(
+        self,
+        asked: Asked,
+        *,
+        changed: Callable[[bool], None],
+        leave: Callable[[], None],
+        idle: Callable[[], Awaitable[object]],
+    ) -> None:
+        """`changed` is told whether the relay is retired; `leave` ends the process, and is called once."""
+        self._asked = asked
+        self._changed = changed
+        self._leave = leave
+        self._idle = idle
+        self._superseded_since: float | None = None
+        self.retired = False
+
+    async def follow(self) -> None:
+        """Ask for as long as the task runs. What can't be asked now is asked again; until then nothing changes."""
+        failed = False
+        while True:
+            try:
+                standing = await self._asked.standing()
+            except EcsError as error:
+                if not failed:
+                    log.warning("ECS can't be asked", extra={"event": "ecs_unknown", "reason": str(error)})
+                failed = True
+            else:
+                failed = False
+                self._judge(standing)
+                if standing.leaving:
+                    await asyncio.sleep(LAST_CALLS_S)
+                    await self._idle()
+                    log.info("nothing left to do", extra={"event": "leaving"})
+                    self._leave()
+                    return
+            await asyncio.sleep(ASK_EVERY_S)
+
+    def _judge(self, standing: Standing) -> None:
+        now = asyncio.get_running_loop().time()
+        if not standing.superseded:
+            self._superseded_since = None
+        elif self._superseded_since is None:
+            self._superseded_since = now
+        settled = self._superseded_since is not None and now - self._superseded_since >= SETTLED_S
+        retired = standing.leaving or settled
+        if retired != self.retired:
+            self.retired = retired
+            log.info("retired" if retired else "taking calls again", extra={"event": "retired", "retired": retired})
+            self._changed(retired)

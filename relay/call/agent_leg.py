@@ -1,0 +1,276 @@
+"""A call's time with one agent, from connecting to its end. What goes wrong in here costs the agent, not the call."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any, Final, assert_never
+
+from common.aside import is_aside
+from common.keys_pressed import without_keys
+from relay.agents.seam import (
+    NOT_UNDERSTOOD,
+    AgentCorrection,
+    AgentError,
+    AgentEvent,
+    AgentSession,
+    AgentText,
+    Audio,
+    CallerHeard,
+    CallerText,
+    CallerTurn,
+    CallInfo,
+    Ended,
+    Interruption,
+    Notice,
+    ToolCall,
+    ToolCancelled,
+    TurnDone,
+    TurnFailed,
+    UtteranceDone,
+    Working,
+)
+from relay.agents.tool_descriptions import END_CALL
+from relay.audio.speech_level import SpeechLevel
+from relay.call.answer_clock import AnswerClock
+from relay.call.budget import AgentBudget, FloodError
+from relay.call.parts import CallParts
+from relay.call.presence import Presence
+from relay.call.tool_use import ToolUse
+from relay.call.tools import DoneWhen, Tool, ToolResult, function_tool
+from relay.call.turn_retry import TurnRetry
+from relay.events.records import AgentEntry
+from relay.line.downlink import PLAYOUT_SECONDS, Downlink
+from relay.tasks import Tasks
+
+STALL_LIMIT: Final = 5.0  # seconds for which an agent may not take what we send
+MAX_WAIT: Final = 5.0  # seconds in all for which an agent's socket may stay unread: it would soon be taken for dead
+_HUNG_UP: Final = Ended(by_agent=True, reason="ended", detail="end_call")
+
+
+class AgentLeg:
+    """Connects `session`, passes on what it says and wants, and watches that it does. Used once."""
+
+    def __init__(self, parts: CallParts, session: AgentSession, entry: AgentEntry, prefix: str) -> None:
+        agent = entry.agent
+        self.session = session
+        self.refused = False
+        """It never took the call."""
+        self._parts = parts
+        self._entry = entry
+        self._prefix = prefix
+        self._loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[Ended] = self._loop.create_future()
+        self._tasks = Tasks(self.defect)
+        self._level: SpeechLevel | None = None
+        self._budget = AgentBudget()
+        self._waited_s = 0.0
+        self._presence: Presence | None = None
+        self._clock = AnswerClock(agent.first_audio_s, agent.answer_s, self._too_late)
+        self._retry = TurnRetry(session, agent, parts, self._clock, self.end)
+        self._tools = ToolUse(
+            session,
+            parts.tools.and_also(
+                Tool(name=END_CALL, run=self._hang_up, done_when=DoneWhen.HEARD),
+                *parts.own_tools.get(agent.alias, ()),
+                *map(function_tool, session.tools),
+            ),
+            parts,
+            clock=self._clock,
+            spawn=self._tasks.spawn,
+        )
+
+    async def run(self, info: CallInfo) -> Ended:
+        """Until the agent ends the call or has failed. The session is left open: closing it may take seconds."""
+        self._clock.start()
+        self._tasks.spawn(self._talk(info))
+        try:
+            return await asyncio.shield(self._over)  # cancelled when the call is over: that is not the agent's end
+        finally:
+            self._clock.stop()
+            self._parts.playout.idle()
+            if self._level is not None:
+                self._entry.measured(self._level.meter)
+            self._parts.uplink.detach()
+            await self._tasks.stop()
+
+    def end(self, ended: Ended) -> None:
+        """The agent is done; what is said first counts. One that fails while it hangs up has hung up."""
+        if not self._over.done():
+            self._over.set_result(_HUNG_UP if self._tools.hanging_up else ended)
+
+    @property
+    def finished(self) -> bool:
+        """Whether `end` has been called."""
+        return self._over.done()
+
+    @property
+    def said_goodbye(self) -> bool:
+        """Whether it was the agent that ended the call."""
+        return self.finished and self._over.result().by_agent
+
+    def defect(self, error: BaseException) -> None:
+        """An error nobody thought of, ours or the vendor module's: the next agent takes the call."""
+        self._parts.log.error("defect", exc_info=error, extra={"event": "defect"})
+        detail = f"defect: {type(error).__name__}: {error}"[:300]
+        self.end(Ended(by_agent=False, reason="defect", detail=detail))
+
+    def heard(self, utterance: str) -> None:
+        """The caller has heard `utterance`, of this agent or of one before it, to its end."""
+        if utterance.startswith(self._prefix):
+            name = utterance.removeprefix(self._prefix)
+            self._parts.outbox.post(lambda session: session.heard(name), session=self.session)
+
+    def check(self, now: float) -> None:
+        """Called every second: does the agent still take what it is sent, and is the caller still there?"""
+        if self.session.stalled_for(now) > STALL_LIMIT:
+            self._tasks.spawn(self.session.give_up(f"the agent has not read for {STALL_LIMIT:g} s"))
+        elif self._presence is not None and not self.finished:
+            self._presence.check(now, busy=self._clock.agent_is_due or self._tools.hanging_up)
+
+    def caller_did(self) -> None:
+        """The caller has said or pressed something."""
+        if self._presence is not None:
+            self._presence.caller_did(self._loop.time())
+
+    # --- connecting and listening ---
+
+    async def _talk(self, info: CallInfo) -> None:
+        try:
+            downlink = await self._connect(info)
+        except AgentError as error:
+            self.refused = True
+            self.end(Ended(by_agent=False, reason=error.reason, detail=str(error)))
+            return
+        self._tasks.spawn(self._parts.outbox.deliver(self.session))
+        agent = self._entry.agent
+        if agent.idle_s or agent.max_s:
+            self._presence = Presence(self._parts, agent, self.session, self._loop.time())
+        try:
+            async for event in self.session.events():
+                self._budget.spend(event, self._loop.time())
+                await self._react(event, downlink)
+                if self.finished:
+                    return
+                await asyncio.sleep(0)  # an agent with much to say at once must not keep other calls waiting
+        except FloodError as error:
+            self.end(Ended(by_agent=False, reason=error.reason, detail=str(error)))
+        else:
+            self.end(Ended(by_agent=False, reason="stopped", detail="the session broke off"))
+
+    async def _connect(self, info: CallInfo) -> Downlink:
+        began, parts = self._loop.time(), self._parts
+        try:
+            formats = await self.session.connect(info)
+        finally:
+            self._entry.conversation_id = self.session.conversation_id
+        if parts.quality.agent_connect_ms is None:
+            parts.quality.agent_connect_ms = round((self._loop.time() - began) * 1000)
+        parts.log.happened(
+            "agent_connected",
+            f"agent {self._entry.agent.alias} hears {formats.heard}, speaks {formats.spoken}",
+            agent=self._entry.agent.alias,
+            conversation_id=self.session.conversation_id,
+        )
+        parts.announce()
+        await parts.uplink.attach(self.session, formats.heard)
+        agent, rate_hz = self._entry.agent, info.line.rate_hz
+        self._level = SpeechLevel(rate_hz, gain_db=agent.gain_db, auto=agent.level == "auto")
+        downlink = Downlink(parts.playout, parts.pacer, info.line, level=self._level, answers=parts.answers)
+        downlink.attach(formats.spoken)
+        return downlink
+
+    # --- what the agent says and wants ---
+
+    async def _react(self, event: AgentEvent, downlink: Downlink) -> None:
+        transcript, now = self._parts.transcript, self._parts.facts.now
+        match event:
+            case Audio(data, utterance):
+                self._retry.answered()
+                self._clock.agent_heard()
+                self._tools.agent_spoke()
+                self._parts.hand_over.agent_spoke()
+                await self._say(downlink, utterance, data)
+            case UtteranceDone(utterance):
+                transcript.complete(self._prefix + utterance)
+                downlink.done(self._prefix + utterance)
+            case Interruption():
+                downlink.cut()
+                self._interrupt()
+            case AgentText(text, utterance):
+                transcript.agent_says(text, self._prefix + utterance, now())
+            case AgentCorrection(text, utterance):
+                transcript.corrected(text, self._prefix + utterance)
+            case CallerTurn(utterance):
+                self._caller_waits()
+                transcript.caller_spoke(self._prefix + utterance, now())
+            case CallerText(text) if is_aside(text):
+                pass  # the vendor gives back what it was told: nobody has said it
+            case CallerText(text, utterance):
+                if text:
+                    self.caller_did()
+                if not utterance:  # else it names a turn that the agent may have answered long ago
+                    self._caller_waits()
+                if self._entry.agent.mask_keys:
+                    text = without_keys(text)
+                transcript.caller_said(text, now(), self._prefix + utterance if utterance else "")
+            case CallerHeard():
+                self._caller_waits()
+            case ToolCall():
+                self._tools.called(event)
+            case ToolCancelled(call_id):
+                self._tools.cancelled(call_id)
+            case TurnDone():
+                self._tools.turn_done()
+                self._clock.turn_done()
+            case TurnFailed():
+                self._retry.failed(event)
+            case Working(tool, done):
+                if done:
+                    self._parts.answers.tool(self._loop.time())
+                self._parts.playout.busy(tool, done=done)
+                self._parts.pacer.wake()
+                (self._clock.tool_done if done else self._clock.tool_started)(f"vendor's {tool}")
+            case Notice(kind, text):
+                if self._budget.logs_notice():
+                    level = logging.WARNING if kind in NOT_UNDERSTOOD else logging.INFO
+                    self._parts.log.happened("agent_notice", f"{kind[:40]}: {text[:300]}", level=level, kind=kind[:40])
+            case Ended():
+                self.end(event)
+            case _:
+                assert_never(event)
+
+    async def _say(self, downlink: Downlink, utterance: str, data: bytes) -> None:
+        """Wait while the playout is full. An agent in another process gets no answers to its pings meanwhile."""
+        began = self._loop.time()
+        self._parts.transcript.agent_sounds(self._prefix + utterance, downlink.duration_ms(data))
+        await downlink.say(self._prefix + utterance, data)
+        self._waited_s += self._loop.time() - began
+        if self._waited_s > MAX_WAIT and not self.session.can_wait:
+            raise FloodError(f"more than {PLAYOUT_SECONDS:g} s of speech that waits to be heard")
+
+    def _caller_waits(self) -> None:
+        """Words while the agent is still heard are no question: a caller who cuts in is an Interruption first."""
+        if not self._parts.pacer.speaking:
+            self._clock.caller_waits()
+
+    def _interrupt(self) -> None:
+        parts = self._parts
+        self._clock.caller_speaks()
+        self._tools.caller_cut_in()
+        if not parts.pacer.speaking:
+            return  # most vendors report that the caller speaks, whether the agent did or not
+        parts.quality.interruptions += 1
+        playing = parts.pacer.interrupt()
+        parts.log.happened("interruption", "the caller spoke over the agent", utterance=playing)
+        if playing.startswith(self._prefix):
+            utterance, heard_ms = playing.removeprefix(self._prefix), parts.pacer.heard_ms(playing)
+            parts.outbox.post(lambda session: session.interrupted(utterance, heard_ms), session=self.session)
+
+    # --- ending ---
+
+    def _too_late(self, reason: str, detail: str) -> None:
+        self.end(Ended(by_agent=False, reason=reason, detail=detail))
+
+    async def _hang_up(self, _: Mapping[str, Any]) -> ToolResult:
+        self.end(_HUNG_UP)
+        return ToolResult("done")

@@ -1,0 +1,78 @@
+"""The caller's side of a call: what the line says, on its way to the parts that it concerns."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from relay.call.budget import Allowance
+from relay.call.conversation import Conversation
+from relay.call.keypad import Keypad
+from relay.call.parts import CallParts
+from relay.events.records import EndReason
+from relay.line import exotel
+from relay.line.line_check import LineCheck
+from relay.line.socket import Line
+from relay.recording.recorder import Recorder
+
+
+class Caller:
+    """Reads the line until it ends. Keys are collected for agents that want whole entries."""
+
+    def __init__(
+        self, line: Line, parts: CallParts, conversation: Conversation, check: LineCheck, end: Callable[..., None]
+    ) -> None:
+        self._line = line
+        self._parts = parts
+        self._conversation = conversation
+        self._check = check
+        self._end = end
+        self._loop = asyncio.get_running_loop()
+        self._keypad = Keypad(self._send_keys)
+        self._keys_allowed = Allowance("keys", per_s=20, burst=200)
+        self._stopped = False
+        self.recorder: Recorder | None = None
+
+    async def run(self) -> None:
+        """Everything the line says; once stopped, only that it ends."""
+        receive, parts = self._line.receive, self._parts
+        while True:
+            event = await receive()
+            match event:
+                case exotel.Stop(reason):
+                    return self._end(EndReason.CALLER_HUNG_UP, reason)
+                case None:
+                    return self._end(EndReason.LINE_LOST, f"closed with {self._line.close_code}, without stop")
+                case _ if self._stopped:
+                    pass  # the agents have gone, and the call has been measured
+                case exotel.Media():
+                    parts.quality.frames_in += 1
+                    if not self._check.done and (problem := self._check.look(event)):
+                        parts.log.happened("line_not_pcm16", problem, level=logging.ERROR)
+                    await parts.uplink.hear(event)
+                case exotel.Mark(name):
+                    parts.pacer.mark_echoed(name)
+                case exotel.Dtmf(digit):
+                    parts.quality.dtmf += 1
+                    parts.answers.keys(self._loop.time())
+                    if self.recorder is not None:
+                        self.recorder.key(digit)
+                    self._press(digit)
+                case exotel.Clear():
+                    parts.pacer.interrupt()
+
+    def stop(self) -> None:
+        """Nothing of what the caller does is passed on any more."""
+        self._stopped = True
+        self._keypad.stop()
+
+    def _press(self, key: str) -> None:
+        if not self._keys_allowed.allows(self._loop.time()):
+            return  # no thumb is so quick
+        if self._conversation.wants_each_key:
+            self._send_keys(key)
+        else:
+            self._keypad.press(key)
+
+    def _send_keys(self, keys: str) -> None:
+        self._parts.log.happened("keys", f"the caller pressed {len(keys)} {'key' if len(keys) == 1 else 'keys'}")
+        self._conversation.send_keys(keys)

@@ -1,0 +1,98 @@
+"""A caller on the way to a human: from the agent's wish to the close of the line (design D6)."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Any, Final
+
+from relay.call.tools import ToolResult
+from relay.events.answer import read_answer
+from relay.events.delivery import Events
+from relay.events.records import CallFacts, Transfer
+from relay.line.pacer import Pacer
+
+EVENT_PATIENCE: Final = 2.0  # how long a call waits for its event to be stored
+QUIET: Final = 2.0  # after a transfer was arranged: so long a silence means the agent has said its goodbye
+LIMIT: Final = 15.0
+
+_ARRANGED: Final = ToolResult("the transfer is arranged: say a short goodbye, then end the call")
+
+
+class HandOver:
+    """`close` ends the call once the agent has said its goodbye. What is arranged survives the agent that wanted it."""
+
+    def __init__(
+        self,
+        facts: CallFacts,
+        events: Events,
+        pacer: Pacer,
+        *,
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        close: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
+        self._facts = facts
+        self._events = events
+        self._pacer = pacer
+        self._spawn = spawn
+        self._close = close
+        self._loop = asyncio.get_running_loop()
+        self._spoke = asyncio.Event()
+        self._asking: set[asyncio.Future[ToolResult]] = set()
+        self._closing = False
+        self.transfer: Transfer | None = None
+        """What was arranged; None: nothing."""
+        self.arranged_at: datetime | None = None
+
+    async def request(self, transfer: Transfer, *, spoken: bool = True) -> ToolResult:
+        """Store the wish, because closing the line is the hand-over, then wait for the goodbye and close.
+
+        `spoken`: there is an agent who says one.
+
+        Once begun it goes on whatever becomes of the agent that waits for the result.
+        """
+        answer: asyncio.Future[ToolResult] = self._loop.create_future()
+        self._asking.add(answer)
+        answer.add_done_callback(self._asking.discard)
+        self._spawn(self._ask(transfer, answer, spoken=spoken))
+        return await asyncio.shield(answer)
+
+    @property
+    def under_way(self) -> bool:
+        """The caller goes to a human, or it is being asked whether they may."""
+        return bool(self._asking) or self.transfer is not None
+
+    async def arranged(self) -> bool:
+        """Whether the caller goes to a human; waits for a wish that is on its way."""
+        if self._asking:
+            await asyncio.wait(self._asking)
+        return self.transfer is not None
+
+    def agent_spoke(self) -> None:
+        """It has not finished its goodbye yet."""
+        self._spoke.set()
+
+    async def _ask(self, transfer: Transfer, answer: "asyncio.Future[ToolResult]", *, spoken: bool) -> None:
+        event = self._facts.event("transfer_requested", transfer=transfer.as_json())
+        stored = await self._events.post(event, patience_s=EVENT_PATIENCE)
+        verdict = read_answer(stored or {})
+        if verdict.accepted is False:
+            answer.set_result(ToolResult(f"transfer refused: {verdict.refusal}", is_error=True))
+            return
+        self.transfer, self.arranged_at = transfer, self._facts.now()
+        answer.set_result(_ARRANGED)
+        if not self._closing:
+            self._closing = True
+            if spoken:
+                await self._wait_for_goodbye()
+            await self._close()
+
+    async def _wait_for_goodbye(self) -> None:
+        limit = self._loop.time() + LIMIT
+        while (patience := min(QUIET, limit - self._loop.time())) > 0:
+            self._spoke.clear()
+            try:
+                async with asyncio.timeout(patience):
+                    await self._spoke.wait()
+            except TimeoutError:
+                return
+            await self._pacer.played_out()

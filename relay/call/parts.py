@@ -1,0 +1,49 @@
+"""What a call's conversation works with."""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from relay.agents.roster import AgentSpec
+from relay.audio.ambience import AmbienceTrack
+from relay.audio.playout import Playout
+from relay.call.answers import Answers
+from relay.call.hand_over import HandOver
+from relay.call.outbox import Outbox
+from relay.call.tools import Tool, Tools
+from relay.call.transcript import Transcript
+from relay.events.records import CallFacts, EndReason, Quality
+from relay.line.pacer import Pacer
+from relay.line.uplink import Uplink
+from relay.logs import CallLog
+from relay.metrics import Metrics
+from relay.sounds import Apology
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallParts:
+    """The parts of one call that its agents share.
+
+    `spawn` starts a task of the call's, `announce` says that the first agent has answered or could not be had, `end`
+    ends the call, `idle_speech` is what a silent caller hears of an agent, `waiting_sound` a file
+    as it is heard while a tool works.
+    """
+
+    facts: CallFacts
+    playout: Playout
+    pacer: Pacer
+    uplink: Uplink
+    outbox: Outbox
+    tools: Tools
+    own_tools: Mapping[str, Sequence[Tool]]
+    idle_speech: Callable[[AgentSpec], Apology | None]
+    waiting_sound: Callable[[str], AmbienceTrack | None]
+    hand_over: HandOver
+    transcript: Transcript
+    answers: Answers
+    quality: Quality
+    log: CallLog
+    metrics: Metrics
+    spawn: Callable[[Coroutine[Any, Any, None]], object]
+    announce: Callable[[], None]
+    end: Callable[[EndReason, str], None]

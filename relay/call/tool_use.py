@@ -1,0 +1,145 @@
+"""The tool calls of one agent: run when the time has come, answered once, taken back while that is possible."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
+
+from relay.agents.seam import AgentSession, ToolCall
+from relay.call.answer_clock import AnswerClock
+from relay.call.parts import CallParts
+from relay.call.tools import DoneWhen, Tool, ToolResult, Tools
+from relay.events.records import ToolEntry
+
+SETTLED_AFTER: Final = (
+    1.0  # for vendors that don't say when a turn is over: its words were heard and so long nothing came
+)
+
+_CUT_IN: Final = ToolResult("not done: the caller spoke first. Call it again if it is still wanted", is_error=True)
+
+
+@dataclass(slots=True, eq=False)
+class _Use:
+    call: ToolCall
+    tool: Tool
+    entry: ToolEntry
+    task: "asyncio.Task[None] | None" = None
+    revocable: bool = True
+    """It has not been begun; what has may not be stopped in its middle, unless it can be repeated."""
+
+
+class ToolUse:
+    """Runs the tools of `session`. `spawn` starts a task that ends with the agent's time on the call."""
+
+    def __init__(
+        self,
+        session: AgentSession,
+        tools: Tools,
+        parts: CallParts,
+        *,
+        clock: AnswerClock,
+        spawn: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
+    ) -> None:
+        self._session = session
+        self._tools = tools
+        self._parts = parts
+        self._clock = clock
+        self._spawn = spawn
+        self._loop = asyncio.get_running_loop()
+        self._uses: dict[str, _Use] = {}
+        self._turn_done = asyncio.Event()
+        self._sound_at = 0.0
+        self.hanging_up = False
+        """The turn stands in which the agent said goodbye; only a caller who cuts in keeps the call alive."""
+
+    def called(self, call: ToolCall) -> None:
+        """The agent wants a tool."""
+        if call.call_id in self._uses:
+            return  # said twice: answered once
+        tool, parts = self._tools.find(call.name), self._parts
+        use = self._uses[call.call_id] = _Use(call, tool, parts.facts.note_tool(call.name, call.parameters))
+        if use.tool.done_when is not DoneWhen.CALLED:
+            self._turn_done.clear()
+        self._clock.tool_started(call.call_id)
+        use.task = self._spawn(self._run(use))
+
+    def cancelled(self, call_id: str) -> None:
+        """The vendor takes a call back and waits for no answer."""
+        use = self._uses.get(call_id)
+        if use is not None and self._withdraw(use):
+            self._parts.log.happened("tool_cancelled", f"tool {use.call.name} was taken back", tool=use.call.name)
+
+    def caller_cut_in(self) -> None:
+        """The caller spoke over the agent's words, or before its turn stood."""
+        for use in list(self._uses.values()):
+            if use.tool.done_when is not DoneWhen.CALLED and self._withdraw(use):
+                self._answer(use, _CUT_IN)
+
+    def turn_done(self) -> None:
+        """The agent's turn stands."""
+        self._turn_done.set()
+
+    def agent_spoke(self) -> None:
+        """Sound came, so the turn is still going on."""
+        self._sound_at = self._loop.time()
+
+    def _withdraw(self, use: _Use) -> bool:
+        if not use.revocable or use.task is None:
+            return False
+        use.task.cancel()
+        self._done(use)
+        return True
+
+    async def _run(self, use: _Use) -> None:
+        if use.tool.done_when is DoneWhen.SETTLED and not use.call.settled:
+            await self._turn_settled()
+        elif use.tool.done_when is DoneWhen.HEARD:
+            await self._turn_settled()
+            self.hanging_up = True
+            await self._parts.pacer.played_out()
+        use.revocable = use.tool.done_when is DoneWhen.CALLED
+        if use.tool.works:
+            self._parts.playout.busy(use.call.call_id, sound=self._parts.waiting_sound(use.tool.sound))
+            self._parts.pacer.wake()
+        result = await use.tool.run(use.call.parameters)
+        self._done(use)
+        if use.tool.done_when is DoneWhen.HEARD:  # nobody is left to be told
+            use.entry.status = "done"
+        else:
+            self._answer(use, result)
+
+    async def _turn_settled(self) -> None:
+        """Until the vendor says that the turn is over, or else until nothing comes any more and all was heard."""
+        while True:
+            began = self._loop.time()
+            try:
+                async with asyncio.timeout(SETTLED_AFTER):
+                    await self._turn_done.wait()
+                return
+            except TimeoutError:
+                if self._sound_at <= began and not self._parts.pacer.speaking:
+                    return
+
+    def _done(self, use: _Use) -> None:
+        self._uses.pop(use.call.call_id, None)
+        self._clock.tool_done(use.call.call_id)
+        self._parts.playout.busy(use.call.call_id, done=True)
+        use.entry.done(self._parts.facts.now(), "taken back")
+        if use.tool.done_when is DoneWhen.HEARD:
+            self.hanging_up = False
+
+    def _answer(self, use: _Use, result: ToolResult) -> None:
+        use.entry.status = result.status or ("error" if result.is_error else "done")
+        self._parts.log.happened(
+            "tool_answered",
+            f"tool {use.call.name[:80]}: {result.text}",
+            level=logging.WARNING if result.is_error else logging.INFO,
+            tool=use.call.name[:80],
+            is_error=result.is_error,
+        )
+        call_id = use.call.call_id
+        self._parts.answers.tool(self._loop.time())
+        self._parts.outbox.post(
+            lambda session: session.answer_tool(call_id, result.text, is_error=result.is_error), session=self._session
+        )

@@ -1,0 +1,200 @@
+"""Who said what, when, and how much of it was heard."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any, Literal
+
+from relay.agents.seam import Said
+from relay.call.answers import Answer
+
+
+def timestamp(at: datetime) -> str:
+    """RFC 3339, UTC, milliseconds."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(slots=True)
+class Turn:
+    """One utterance of either side, or of the agent's one text of several. `heard_ms`: how much the caller heard of it.
+
+    `answer`: how long the caller had waited for it. `start_ms`: how much sound of its utterance had come before it.
+    `length_ms`: of its sound, once it was heard.
+    """
+
+    speaker: Literal["caller", "agent"]
+    text: str
+    at: datetime
+    utterance: str = ""
+    interrupted: bool = False
+    heard_ms: int | None = None
+    start_ms: float = 0.0
+    length_ms: float = 0.0
+    corrected: bool = False
+    answer: Answer | None = None
+
+    @property
+    def as_said(self) -> str:
+        """The words that the caller heard, as far as can be told; empty when it was none."""
+        if not self.interrupted or self.corrected:
+            return self.text
+        if self.heard_ms == 0:
+            return ""
+        if self.heard_ms is None or self.heard_ms >= self.length_ms:
+            return f"{self.text} [cut off]"  # how long the whole would have been is not known
+        words = self.text[: round(len(self.text) * self.heard_ms / self.length_ms)]
+        return f"{words.rpartition(' ')[0]} …".lstrip()
+
+
+@dataclass(slots=True)
+class _Utterance:
+    """What the agent says in one go, and how far its sound was heard."""
+
+    texts: list[Turn] = field(default_factory=list)
+    sound_ms: float = 0.0
+    heard_ms: int | None = None
+    interrupted: bool = False
+    complete: bool = False
+
+    def measure(self) -> None:
+        """Say of each text how far it was heard: as far as its own stretch of the sound was."""
+        if self.heard_ms is None:
+            return
+        for turn, start, length in self._stretches():
+            is_last = turn is self.texts[-1]
+            heard = max(self.heard_ms - start, 0.0)
+            # beyond the sound we know of there is the filling of the last frame
+            turn.heard_ms, turn.length_ms = round(heard if is_last else min(heard, length)), length
+            turn.interrupted = self.interrupted and (is_last or round(heard) < round(length))
+
+    def _stretches(self) -> Iterator[tuple[Turn, float, float]]:
+        """Each text with the start and length of its sound, which is what came with it, up to the next text's.
+
+        Texts that came together share what came after them by their length.
+        """
+        starts = [turn.start_ms for turn in self.texts]
+        for start, group in groupby(self.texts, key=lambda turn: turn.start_ms):
+            turns = list(group)
+            end = next((later for later in starts if later > start), self.sound_ms)
+            characters = sum(len(turn.text) for turn in turns)
+            for turn in turns:
+                length = (end - start) * len(turn.text) / characters
+                yield turn, start, length
+                start += length
+
+
+@dataclass(slots=True)
+class Transcript:
+    """The turns of one stream, in the order in which they became known. `turn_ended`: told when somebody is done."""
+
+    started_at: datetime
+    turns: list[Turn] = field(default_factory=list)
+    turn_ended: Callable[[], None] = lambda: None
+    _utterances: dict[str, _Utterance] = field(default_factory=dict)
+    _sounding: str = ""
+
+    # --- the caller ---
+
+    def caller_spoke(self, utterance: str, at: datetime) -> None:
+        """A turn of the caller's whose text is yet to come; without one it does not count."""
+        self.turns.append(Turn("caller", "", at, utterance))
+
+    def caller_said(self, text: str, at: datetime, utterance: str = "") -> None:
+        """A turn of the caller's, in the place kept for `utterance` if there is one."""
+        kept = self._last("caller", utterance) if utterance else None
+        if kept is not None:
+            kept.text = text
+        elif text:
+            self.turns.append(Turn("caller", text, at))
+        self.turn_ended()
+
+    # --- the agent ---
+
+    def agent_says(self, text: str, utterance: str, at: datetime) -> None:
+        """A turn of the agent's; sent again with the same words it is the same turn (elevenlabs.md A2.3).
+
+        The first text of an utterance belongs to its sound from the beginning, whenever it comes; a later one to the
+        sound that comes after it.
+        """
+        said = self._utterance(utterance)
+        if not text or any(turn.text == text for turn in said.texts):
+            return
+        turn = Turn("agent", text, at, utterance, start_ms=said.sound_ms if said.texts else 0.0)
+        self.turns.append(turn)
+        said.texts.append(turn)
+        said.measure()
+
+    def agent_sounds(self, utterance: str, length_ms: float) -> None:
+        """So much more sound of `utterance` has come from the agent. With another name the one before is complete."""
+        if self._sounding not in {utterance, ""}:
+            self.complete(self._sounding)
+        self._sounding = utterance
+        self._utterance(utterance).sound_ms += length_ms
+
+    def complete(self, utterance: str) -> None:
+        """The agent has sent all of `utterance`."""
+        self._utterance(utterance).complete = True
+
+    def corrected(self, text: str, utterance: str) -> None:
+        """The agent takes its last turn of `utterance` to have been this, after an interruption."""
+        turn = self._last("agent", utterance)
+        if turn is not None and text:
+            turn.text, turn.corrected = text, True
+
+    def heard(self, utterance: str, heard_ms: int, *, interrupted: bool) -> None:
+        """How far `utterance` was heard before it ended or was cut short."""
+        said = self._utterance(utterance)
+        said.heard_ms = heard_ms
+        said.interrupted = said.interrupted or interrupted
+        said.measure()
+        self.turn_ended()
+
+    def answered(self, utterance: str, answer: Answer) -> None:
+        """So long the caller had waited for `utterance`."""
+        if texts := self._utterance(utterance).texts:
+            texts[0].answer = answer
+
+    def broke_off(self, prefix: str, *, speaking: bool) -> None:
+        """The agent whose utterances begin with `prefix` is gone: what it had not sent is never heard.
+
+        `speaking`: its sound is still being played; otherwise all that has sound was heard to its end.
+        """
+        for name, said in self._utterances.items():
+            open_end = not said.complete and said.heard_ms is None and (speaking or not said.sound_ms)
+            if not name.startswith(prefix) or not open_end or not said.texts:
+                continue
+            said.interrupted = said.texts[-1].interrupted = True
+            for turn in said.texts:
+                if turn.start_ms >= said.sound_ms:
+                    turn.heard_ms, turn.interrupted = 0, True
+
+    # --- the whole ---
+
+    def so_far(self) -> tuple[Said, ...]:
+        """What was said so far, as far as it was heard: context for an agent that takes over."""
+        return tuple(Said(turn.speaker, said) for turn in self.turns if (said := turn.as_said))
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The `turns` of events and records (docs/contracts.md)."""
+        return [self.turn_json(turn) for turn in self.turns if turn.text]
+
+    def turn_json(self, turn: Turn) -> dict[str, Any]:
+        """An entry of `turns`."""
+        return {
+            "speaker": turn.speaker,
+            "text": turn.text,
+            "at": timestamp(turn.at),
+            "offset_ms": round((turn.at - self.started_at).total_seconds() * 1000),
+            "interrupted": turn.interrupted,
+            "heard_ms": turn.heard_ms,
+            **(turn.answer.as_json() if turn.answer else {}),
+        }
+
+    def _utterance(self, name: str) -> _Utterance:
+        return self._utterances.setdefault(name, _Utterance())
+
+    def _last(self, speaker: str, utterance: str) -> Turn | None:
+        return next(
+            (turn for turn in reversed(self.turns) if turn.utterance == utterance and turn.speaker == speaker), None
+        )

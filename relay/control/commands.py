@@ -1,0 +1,97 @@
+"""Commands that came with the answer to an event: each done once, and what became of it (docs/live.md)."""
+
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from common.masking import mask_text
+from relay.call.transcript import timestamp
+from relay.control.actions import BY_NAME, NotDoneError
+from relay.events.answer import Command
+from relay.events.records import ARGUMENTS_KEPT, CallFacts
+from relay.logs import CallLog
+
+if TYPE_CHECKING:
+    from relay.call.call import Call
+
+MOST: Final = 200  # of one call; what is beyond is not done
+
+UNDER_WAY, DONE, NOT_DONE, TOO_LATE = "under way", "done", "not done", "too late"
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One command, as the record has it. `arguments`: JSON, with people's numbers masked."""
+
+    command: Command
+    at: str
+    outcome: str = UNDER_WAY
+    detail: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        command = self.command
+        arguments = mask_text(msgspec.json.encode(command.what, enc_hook=str).decode())[:ARGUMENTS_KEPT]
+        said = {"id": command.id, "do": command.do, "by": command.by, "at": self.at}
+        return {**said, "outcome": self.outcome, "detail": self.detail, "arguments": arguments}
+
+
+class Commands:
+    """Of one call. `spawn` runs one beside the call, `settled` is called when there is an outcome to tell."""
+
+    def __init__(
+        self,
+        call: "Call",
+        facts: CallFacts,
+        log: CallLog,
+        *,
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        settled: Callable[[], None],
+    ) -> None:
+        self._call = call
+        self._facts = facts
+        self._log = log
+        self._spawn = spawn
+        self._settled = settled
+        self._entries: dict[str, _Entry] = {}
+
+    def take(self, commands: Sequence[Command]) -> None:
+        """They come again with each answer until their outcome has been told; what is known is left alone."""
+        for command in commands:
+            if command.id in self._entries or len(self._entries) >= MOST:
+                continue
+            entry = self._entries[command.id] = _Entry(command, timestamp(self._facts.now()))
+            if command.left_s <= 0:
+                self._settle(entry, TOO_LATE, "its time had passed before it came")
+            else:
+                self._spawn(self._do(entry))
+
+    def as_json(self) -> list[Mapping[str, Any]]:
+        """The `commands` of events and records (docs/contracts.md)."""
+        return [entry.as_json() for entry in self._entries.values()]
+
+    async def _do(self, entry: _Entry) -> None:
+        command = entry.command
+        action = BY_NAME.get(command.do)
+        if action is None:
+            self._settle(entry, NOT_DONE, f"expected one of {', '.join(BY_NAME)}")
+            return
+        try:
+            self._settle(entry, DONE, await action.parse(command.what, command.by)(self._call))
+        except (ValueError, NotDoneError) as problem:
+            self._settle(entry, NOT_DONE, str(problem))
+
+    def _settle(self, entry: _Entry, outcome: str, detail: str) -> None:
+        entry.outcome, entry.detail = outcome, detail[:300]
+        command = entry.command
+        self._log.happened(
+            "control",
+            f"{command.by or 'somebody'} wants {command.do}: {outcome} {detail}".strip(),
+            level=logging.INFO if outcome == DONE else logging.WARNING,
+            action=command.do,
+            by=command.by,
+            outcome=outcome,
+        )
+        self._settled()

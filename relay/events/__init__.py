@@ -1,0 +1,1 @@
+"""What leaves the relay and outlives the call: events, records, traces."""

@@ -1,0 +1,142 @@
+"""Without functions: what must outlive a call is kept in a local folder, laid out as the store."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from time import time
+from typing import Any, Final
+
+import msgspec
+
+from common import layout, live
+from common.documents import decode
+from relay.events.delivery import DeliveryError, Event
+from relay.events.records import record_of
+
+LOST_AFTER: Final = 300.0  # seconds without a word of a call, after which its relay has died
+
+
+class FolderDestination:
+    """The store's layout in a local folder; the record is made of `call.ended` alone."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._following = threading.Lock()
+
+    async def deliver(self, event: Event) -> Mapping[str, Any]:
+        """Raises DeliveryError when the folder can't be written."""
+        if not layout.is_id(event["call_sid"]):
+            raise DeliveryError(f"call_sid {event['call_sid'][:40]!r}: expected 1 to 128 of A-Z a-z 0-9 . _ -")
+        try:
+            if event["type"] == "call.progress":
+                return await asyncio.to_thread(self._follow, dict(event))
+            await asyncio.to_thread(self._write, event)
+        except OSError as error:
+            raise DeliveryError(f"{error.filename}: {error.strerror}") from None
+        transfer = event.get("transfer") if event["type"] == "call.transfer_requested" else None
+        return {"transfer": {"accepted": True, "target": transfer["target"], "reason": None}} if transfer else {}
+
+    def _write(self, event: Event) -> None:
+        call_sid, stream_sid = event["call_sid"], event["stream_sid"]
+        self._put(self._root / layout.piece(call_sid, "events", event["event_id"]), event)
+        if not layout.is_id(stream_sid):
+            return
+        with self._following:
+            if event["type"] == "call.ended":
+                for key in (layout.live(call_sid, stream_sid), layout.hand(call_sid, stream_sid)):
+                    (self._root / key).unlink(missing_ok=True)
+            elif event["type"] == "call.started":
+                self._put(self._root / layout.live(call_sid, stream_sid), live.begun(dict(event)))
+        # a replaced stream is not the end of its call
+        if event["type"] == "call.ended" and event["end_reason"] != "replaced":
+            self._put(self._root / layout.record(call_sid), record_of(event))
+
+    def _follow(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Where the call has got to, and what somebody at the console wants done.
+
+        Only a call that began and has not ended is followed: this may come late.
+        """
+        if not layout.is_id(event["stream_sid"]):
+            return {}
+        path = self._root / layout.live(event["call_sid"], event["stream_sid"])
+        with self._following:
+            known = _document(path)
+            now_known = live.merged(known, event) if known else None
+            if now_known is None:
+                return {"progress": 0}
+            self._put(path, now_known)
+        hand = _document(self._root / layout.hand(event["call_sid"], event["stream_sid"]))
+        return {"progress": now_known["number"], **live.orders(hand, now_known, time())}
+
+    def close_lost(self, before: float) -> int:
+        """Make records of the calls whose relay last told of them before `before` (Unix seconds), and died; how many.
+
+        Where there are functions, their sweep does it. Raises OSError.
+        """
+        closed = 0
+        for path in self._root.glob(f"{layout.LIVE}*/*.json"):
+            told = _document(path)
+            if path.stat().st_mtime > before or not told.get("number"):
+                continue  # alive; or of a call that tells nothing, and may be
+            try:
+                record = _lost_record(told)
+            except (KeyError, TypeError, ValueError):  # not one of ours
+                continue
+            if not (self._root / layout.record(path.parent.name)).exists():
+                self._put(self._root / layout.record(path.parent.name), record)
+                closed += 1
+            path.unlink(missing_ok=True)
+            (self._root / layout.hand(path.parent.name, path.stem)).unlink(missing_ok=True)
+        return closed
+
+    @staticmethod
+    def _put(path: Path, content: Mapping[str, Any]) -> None:
+        _make_private(path.parent)
+        part = path.with_name(f".{path.name}.part")
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            os.fchmod(file.fileno(), 0o600)  # one that an older relay left behind may be open to all
+            file.write(msgspec.json.format(msgspec.json.encode(content), indent=2))
+        os.replace(part, path)
+
+
+def _document(path: Path) -> dict[str, Any]:
+    """Empty for a file that is not there, or can't be read as one of ours."""
+    try:
+        return decode(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _make_private(folder: Path) -> None:
+    """`folder` and what is missing above it, for nobody else's eyes: people's words and numbers are in it."""
+    missing = [folder, *folder.parents]
+    for one in reversed([one for one in missing if not one.exists()]):
+        one.mkdir(mode=0o700, exist_ok=True)
+
+
+def _lost_record(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of a call whose relay died: what it had told (common.live). Raises for what is no such document."""
+    began, ended = (datetime.fromisoformat(told[name]) for name in ("started_at", "at"))
+    lists = {name: list(live.without_places(told[name])) for name in ("turns", "tools", "commands")}
+    transfer = told["state"].get("transfer")
+    return record_of(
+        {
+            **{name: told.get(name) for name in ("call_sid", "stream_sid", "from", "to", "agent", "conversation_id")},
+            "agents": told.get("agents", []),
+            "started_at": told["started_at"],
+            "ended_at": told["at"],
+            "duration_s": round((ended - began).total_seconds(), 3),
+            "ended_by": "relay",
+            "end_reason": "relay_lost",
+            "end_detail": "the relay never said how the call ended",
+            **lists,
+            "transfer": {name: transfer.get(name, "") for name in _WISH} if transfer else None,
+            "quality": None,
+        }
+    )
+
+
+_WISH: Final = ("target", "reason", "summary")

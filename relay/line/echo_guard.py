@@ -1,0 +1,193 @@
+"""An agent on a line that sends its own voice back: found, and kept from it, off the event loop."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeVar
+
+from relay.audio import pcm
+from relay.audio.echo import LOOK_SECONDS, MOST_DELAY, Echo, EchoMeter
+from relay.audio.echo_gate import MARGIN_SECONDS, EchoGate, available
+from relay.audio.line_tape import LineTape
+from relay.events.records import Quality
+from relay.logs import CallLog
+
+T = TypeVar("T")
+
+Mode = Literal["auto", "on", "off"]
+
+_TAPE_SECONDS: Final = LOOK_SECONDS + MOST_DELAY + 0.6  # what was sent ahead of its time, too
+# Up to so many looks, so many seconds between them: at first quickly enough that it does not interrupt itself.
+_LOOKS: Final = ((10, 0.06), (24, 0.12), (30, 1.0))
+_SELDOM_SECONDS: Final = 5.0  # after that, or once an echo is known: it may come, or move
+_UNSETTLED_SECONDS: Final = 0.1  # while an echo is not found where it was
+_TAIL_SECONDS: Final = 0.3  # a room answers a little longer
+_JITTER_SECONDS: Final = 0.1  # frames come so early or late, and still belong one behind another
+_WORKERS: Final = 2
+
+
+@dataclass(slots=True)
+class EchoPool:
+    """Threads and places for guarded calls: `calls` at the same time at most. `unguarded`: those that found none."""
+
+    calls: int
+    guarded: int = 0
+    unguarded: int = 0
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_WORKERS, "echo"))
+
+    def enter(self) -> bool:
+        """Whether there is a place."""
+        if self.guarded >= self.calls:
+            self.unguarded += 1
+            return False
+        self.guarded += 1
+        return True
+
+    def close(self) -> None:
+        """No call is left."""
+        self.threads.shutdown(wait=False)
+
+    def leave(self) -> None:
+        """A guarded call is over."""
+        self.guarded -= 1
+
+
+class EchoGuard:
+    """One call. `off` does nothing at all; `auto` measures, and guards once an echo was found; `on` guards at once."""
+
+    def __init__(self, rate_hz: int, mode: Mode, pool: EchoPool, log: CallLog) -> None:
+        self._rate_hz = rate_hz
+        self._mode = mode
+        self._pool = pool
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        self._played = LineTape(rate_hz, _TAPE_SECONDS)
+        self._heard = LineTape(rate_hz, LOOK_SECONDS)
+        self._reach = round(_TAPE_SECONDS * rate_hz)
+        self._meter = EchoMeter(rate_hz)
+        self._gate: EchoGate | None = None
+        self._refused = False
+        self._muted = 0
+        self._end = 0  # of what was heard, in samples of the clock
+        self._next_look = 0
+        self._looks = 0
+        self._idle = True
+        self._speech_until = -MOST_DELAY - _TAIL_SECONDS
+        if mode == "on":
+            self._guard()
+
+    @property
+    def echo(self) -> Echo | None:
+        """What was found, None when the line gives nothing back."""
+        return self._meter.echo
+
+    def played(self, sound: bytes, at: float, *, speech: bool) -> None:
+        """The line plays `sound` (pcm) from `at` on, which may be a moment away; `speech`: an agent speaks in it."""
+        if self._mode == "off":
+            return
+        end = at + len(sound) / pcm.SAMPLE_BYTES / self._rate_hz
+        if self._wanted(end):
+            self._played.write(sound, self._played.place(at))
+        if speech:
+            self._speech_until = end
+
+    def cut(self, at: float) -> None:
+        """From `at` on the line plays nothing of what it was sent."""
+        self._played.cut(self._played.place(at))
+        self._speech_until = min(self._speech_until, at)
+
+    async def heard(self, sound: bytes, now: float) -> bytes:
+        """A frame of the caller's that has just come: itself, or noise where it is nothing but echo."""
+        if self._mode == "off" or not sound:
+            return sound
+        samples = len(sound) // pcm.SAMPLE_BYTES
+        came = self._heard.place(now)
+        if abs(came - (self._end + samples)) > _JITTER_SECONDS * self._rate_hz:
+            self._end = came - samples
+        first, self._end = self._end, self._end + samples
+        delay = self.echo.delay if self.echo else 0.0
+        if first / self._rate_hz > self._speech_until + (delay or MOST_DELAY) + _TAIL_SECONDS:
+            self._idle = True
+            return sound  # nobody has spoken to whom an echo could belong
+        if self._idle and self.echo is not None:  # it may have moved meanwhile
+            self._next_look = self._end
+        self._idle = False
+        if self._wanted(now):
+            self._heard.write(sound, first)
+        if self._end >= self._next_look:
+            await self._look()
+        if self._gate is None:
+            return sound
+        hold = max(0, round((self._delay() - MARGIN_SECONDS) * self._rate_hz))
+        return await self._off_loop(self._gate.process, sound, self._played.read(first - hold, samples))
+
+    def _wanted(self, at: float) -> bool:
+        """Whether anybody is going to look at what was played or heard then: mostly nothing was found so far."""
+        return (
+            self._gate is not None
+            or self._meter.suspected is not None
+            or self._meter.echo is not None
+            or at * self._rate_hz >= self._next_look - self._reach
+        )
+
+    def close(self, quality: Quality) -> None:
+        """The call is over: note what was found of echo."""
+        self._stop()
+        if self.echo is not None:
+            quality.echo_ms, quality.echo_db = round(self.echo.delay * 1000), self.echo.level_db
+        quality.echo_muted_ms = self._muted * 1000 // self._rate_hz
+
+    def _stop(self) -> None:
+        if self._gate is not None:
+            self._muted += self._gate.muted
+            self._gate = None
+            self._pool.leave()
+
+    async def _look(self) -> None:
+        known = found = self.echo
+        sides = self._meter.sides(self._played, self._heard, self._end)
+        if self._meter.worth_a_look(*sides):
+            found = self._meter.look(*sides)  # half a millisecond: to hand it to a thread takes the loop as long
+        self._looks += 1
+        eager = next((seconds for up_to, seconds in _LOOKS if self._looks < up_to), _SELDOM_SECONDS)
+        pause = eager if found is None else _SELDOM_SECONDS if self._meter.settled else _UNSETTLED_SECONDS
+        self._next_look = self._end + round(pause * self._rate_hz)
+        if found is not None and known is None:
+            self._log.happened("echo_found", f"the line gives the agent's voice back: {found}", echo_db=found.level_db)
+        if found is not None or self._meter.suspected is not None:
+            gate = self._gate or self._guard()
+            if gate is not None and gate.is_new:
+                await self._off_loop(gate.learn, *self._last_second())
+        elif self._mode == "auto":  # it was suspected, and is not there
+            self._stop()
+            if self._looks >= _LOOKS[-1][0]:
+                self._rest()
+
+    def _rest(self) -> None:
+        """Nothing was found for long: until shortly before the next look nothing is kept."""
+        self._meter.forget()
+        self._played.wipe()
+        self._heard.wipe()
+
+    def _last_second(self) -> tuple[pcm.Samples, pcm.Samples]:
+        """For a gate that begins: an agent interrupts itself within a third of a second."""
+        first, hold = self._end - self._rate_hz, round((self._delay() - MARGIN_SECONDS) * self._rate_hz)
+        return self._heard.read(first, self._rate_hz), self._played.read(first - hold, self._rate_hz)
+
+    def _delay(self) -> float:
+        return self.echo.delay if self.echo else self._meter.suspected or MARGIN_SECONDS
+
+    def _guard(self) -> EchoGate | None:
+        if self._refused:
+            return None
+        if available and self._pool.enter():
+            self._gate = EchoGate(self._rate_hz)
+            return self._gate
+        self._refused = True
+        why = "all places are taken (ECHO_CALLS)" if available else "pywebrtc-audio is not installed"
+        self._log.happened("echo_unguarded", f"the agent may hear itself: {why}")
+        return None
+
+    async def _off_loop(self, work: Callable[..., T], *args: Any) -> T:
+        return await self._loop.run_in_executor(self._pool.threads, work, *args)

@@ -1,0 +1,146 @@
+"""What the caller has heard of each utterance: by the echoes of marks, or by the clock where none comes (design D5)."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from relay.audio.line_clock import LineClock
+from relay.audio.playout import Frame
+from relay.call.answers import Answers
+from relay.events.records import Quality
+
+MARK_GRACE: Final = 2.0  # how long after the sound an echo of its mark may come (exotel.md 1.9)
+_JITTER: Final = 0.5  # the line plays later than our clock thinks, by what the network took
+_PROBE_S: Final = 1.0  # at most one mark in so long for nothing but to learn from its echo
+_ECHOLESS_S: Final = 5.0  # a line that has echoed nothing for so long is not asked again
+_PROBE: Final = "probe-"
+
+HeardCallback = Callable[[str, int, bool], None]
+"""(utterance, milliseconds heard, interrupted)"""
+
+
+@dataclass(slots=True)
+class _Mark:
+    name: str
+    due: float
+    """When the line has played what is before it, by our clock."""
+
+    @property
+    def ends_utterance(self) -> bool:
+        return not self.name.startswith(_PROBE)
+
+
+class Heard:
+    """The marks of one line, sent and echoed. `answers` is told when the first of each utterance is on the line."""
+
+    def __init__(
+        self, clock: LineClock, quality: Quality, on_heard: HeardCallback, answers: Answers | None = None
+    ) -> None:
+        self._clock = clock
+        self._quality = quality
+        self._on_heard = on_heard
+        self._answers = answers
+        self._sent: dict[str, int] = {}
+        self._marks: deque[_Mark] = deque()
+        self._probes = 0
+        self._marked_at = 0.0
+        self._unanswered_since: float | None = None
+        self.changed = asyncio.Event()
+        self.open_utterance = ""
+        """The utterance whose end has yet to be sent."""
+        self.speech_until = -_JITTER
+        """When the last speech sent will have been played."""
+
+    @property
+    def awaited(self) -> bool:
+        """An utterance has ended whose echo has not come."""
+        return any(mark.ends_utterance for mark in self._marks)
+
+    def milliseconds(self, utterance: str, now: float) -> int:
+        """How much of `utterance` the caller has heard by now."""
+        return self._clock.heard(utterance, now) * 1000 // self._clock.rate_hz
+
+    def sent(self, frame: Frame) -> None:
+        """A frame has gone to the line."""
+        starts_at = self._clock.dry_at - frame.samples / self._clock.rate_hz
+        for span in frame.spans:
+            if self._answers is not None and span.utterance not in self._sent:
+                self._answers.on_line(span.utterance, starts_at + span.offset / self._clock.rate_hz)
+            self._sent[span.utterance] = self._sent.get(span.utterance, 0) + span.samples
+        if frame.spans:
+            self.speech_until = self._clock.dry_at
+            last = frame.spans[-1].utterance
+            self.open_utterance = "" if last in frame.ended else last
+
+    def marked(self, utterance: str, now: float) -> None:
+        """The mark that ends `utterance` has gone to the line."""
+        if utterance == self.open_utterance:
+            self.open_utterance = ""
+        self.speech_until = max(self.speech_until, now)  # its echo can't be expected before
+        self._add(utterance, now)
+
+    def probe(self, now: float) -> str | None:
+        """The name of a mark to send now, only to learn when the line plays it; None while that is not wanted."""
+        unanswered = self._unanswered_since is not None and now - self._unanswered_since > _ECHOLESS_S
+        if unanswered or (self._probes and now - self._marked_at < _PROBE_S):
+            return None
+        self._probes += 1
+        name = f"{_PROBE}{self._probes}"
+        self._add(name, now)
+        return name
+
+    def _add(self, name: str, now: float) -> None:
+        self._marks.append(_Mark(name, max(self._clock.dry_at, now)))
+        self._marked_at = now
+        if self._unanswered_since is None:
+            self._unanswered_since = now
+
+    def echoed(self, name: str, now: float) -> float | None:
+        """The line has played everything up to this mark. Returns how long after its moment, by our clock, we hear
+        of it; None for a mark that was cleared or is nobody's: its echo means nothing (exotel.md 1.6)."""
+        if all(mark.name != name for mark in self._marks):
+            return None
+        while True:
+            mark = self._marks.popleft()
+            if mark.ends_utterance:
+                self._on_heard(mark.name, self._sent.get(mark.name, 0) * 1000 // self._clock.rate_hz, False)
+            if mark.name == name:
+                break
+        self._unanswered_since = now if self._marks else None
+        self.changed.set()
+        return now - mark.due
+
+    def moved(self, seconds: float) -> None:
+        """The line plays `seconds` later than was thought."""
+        for mark in self._marks:
+            mark.due += seconds
+        self.speech_until += seconds
+
+    def expected_by(self, unsent_s: float, now: float, *, ending: bool) -> float:
+        """When the caller has heard all speech so far, with some patience where an echo will say so.
+
+        `unsent_s`: seconds of it still to be sent; `ending`: there is an end to be told yet.
+        """
+        start = max(self.speech_until, now) if unsent_s or ending else self.speech_until
+        return start + unsent_s + (MARK_GRACE if self.awaited or ending else 0.0)
+
+    def speaking(self, now: float) -> bool:
+        """Whether some of what was sent may still be unheard."""
+        return self.awaited or self.speech_until + _JITTER > now
+
+    def give_up(self, cut: Iterable[str], now: float, *, lost: bool) -> None:
+        """Say by the clock what was heard of all that no echo has confirmed; `cut`: of which there was more.
+
+        `lost`: echoes were expected and have not come.
+        """
+        ended = [mark.name for mark in self._marks if mark.ends_utterance]
+        self._quality.marks_lost += len(ended) if lost else 0
+        cut = tuple(cut)
+        for utterance in dict.fromkeys([*ended, self.open_utterance, *cut]):
+            if utterance:
+                self._on_heard(utterance, self.milliseconds(utterance, now), utterance in cut)
+        self._marks.clear()
+        self.open_utterance = ""
+        self.changed.set()

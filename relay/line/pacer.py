@@ -1,0 +1,242 @@
+"""Sends the playout to the line in real time: the only writer of the line's socket (design D2)."""
+
+import asyncio
+from typing import Final
+
+from relay.audio.line_clock import LineClock
+from relay.audio.playout import Frame, Playout, Readiness
+from relay.call.answers import Answers
+from relay.events.records import Quality
+from relay.line import exotel
+from relay.line.echo_guard import EchoGuard
+from relay.line.framing import Framing
+from relay.line.heard import Heard, HeardCallback
+from relay.line.lead import Lead
+from relay.line.schedule import Schedule
+from relay.line.socket import Line
+from relay.recording.recorder import Recorder
+
+_GAP_MIN: Final = 0.001
+_GAP_MAX: Final = 1.0  # an agent silent for longer has paused, and the caller hears a pause, not a hole
+_FADE_SECONDS: Final = 0.2  # of the ambience, at the end of a call
+
+
+class Pacer:
+    """Frames on an absolute schedule, as far ahead as `Lead` says: no drift ever, no burst after a stall.
+
+    Without ambience the line is left quiet between utterances, and speech goes out the moment it comes.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        encoder: exotel.Encoder,
+        playout: Playout,
+        framing: Framing,
+        *,
+        quality: Quality,
+        on_heard: HeardCallback,
+        answers: Answers | None = None,
+        echo: EchoGuard | None = None,
+    ) -> None:
+        self._line = line
+        self._encoder = encoder
+        self._playout = playout
+        self._framing = framing
+        self._quality = quality
+        self._answers = answers
+        self._echo = echo
+        self._loop = asyncio.get_running_loop()
+        self._clock = LineClock(framing.rate_hz)
+        self._heard = Heard(self._clock, quality, on_heard, answers)
+        self._lead = Lead(framing.frame_s, fixed_s=framing.lead_s)
+        self._schedule = Schedule(framing, playout, self._clock, self._lead)
+        self._waiter: asyncio.Future[None] | None = None
+        self._news = False  # since the pacer began to wait
+        self._clear_wanted_at: float | None = None
+        self.recorder: Recorder | None = None
+        self._endless = False  # what was sent last has ambience, which must not break off
+
+    # --- what the call asks for ---
+
+    def new_agent(self) -> None:
+        """Another agent is going to speak: nothing is known of how it does."""
+        self._schedule.new_agent()
+
+    def tear(self) -> None:
+        """The agent died, perhaps in mid-word: let that word end, and leave a breath before the next agent's."""
+        self._playout.tear()
+        self.wake()
+
+    def said(self, utterance: str, samples: int) -> None:
+        """So much of `utterance` has just been put into the playout."""
+        self._schedule.said(utterance, samples, self._loop.time())
+        self.wake()
+
+    def wake(self) -> None:
+        """There is something new in the playout."""
+        self._news = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def interrupt(self) -> str:
+        """Drop what was not played: locally, and on the line by `clear`. Returns the utterance that was playing."""
+        now = self._loop.time()
+        cut = self._cut(now)
+        playing = self._clock.playing(now) or next(iter(cut), "")
+        if self._answers is not None:
+            self._answers.cut(now)
+        self._heard.give_up(cut, now, lost=False)
+        self._clear_wanted_at = now
+        self.wake()
+        return playing
+
+    @property
+    def speaking(self) -> bool:
+        """Whether there may be agent speech that the caller has yet to hear."""
+        return bool(self._playout.queued_samples) or self._heard.speaking(self._loop.time())
+
+    def heard_ms(self, utterance: str) -> int:
+        """Milliseconds of `utterance` the caller has heard by now."""
+        return self._heard.milliseconds(utterance, self._loop.time())
+
+    def line_uneven(self, late_s: float) -> None:
+        """A frame of the line's own was so late."""
+        self._lead.uneven(late_s, self._loop.time())
+
+    def mark_echoed(self, name: str) -> None:
+        """The line has played everything up to this mark."""
+        now = self._loop.time()
+        delay_s = self._heard.echoed(name, now)
+        if delay_s is None:
+            return
+        moved = self._lead.echoed(delay_s, now)
+        if self.recorder is not None:
+            self.recorder.echoed(delay_s, moved, self._lead.way_s, self._lead.seconds)
+        if moved:
+            self._clock.moved(moved, now)
+            self._heard.moved(moved)
+            self._schedule.ahead_s = max(0.0, self._schedule.ahead_s + moved)
+            self.wake()
+
+    async def played_out(self) -> None:
+        """Wait until the caller has heard all speech so far: by the echo of its mark, or by the clock.
+
+        Speech that comes while this waits is waited for too.
+        """
+        while self._playout.queued_samples or self._heard.awaited or self._heard.open_utterance:
+            self._heard.changed.clear()
+            try:
+                async with asyncio.timeout_at(self._heard_by()):
+                    await self._heard.changed.wait()
+            except TimeoutError:
+                # a mark may have been sent meanwhile, and its echo is the better witness
+                if self._heard_by() <= self._loop.time():
+                    self._heard.give_up((), self._loop.time(), lost=True)
+                    return
+
+    def _heard_by(self) -> float:
+        unsent_s = self._playout.queued_samples / self._framing.rate_hz
+        return self._heard.expected_by(unsent_s, self._loop.time(), ending=self._playout.ending)
+
+    def settle(self) -> None:
+        """The agents are done: the clock says what was heard of speech still on its way."""
+        now = self._loop.time()
+        self._heard.give_up(self._cut(now), now, lost=True)
+        self._quality.lead_ms = round(self._lead.seconds * 1000)
+        self._quality.line_ms = self._lead.percentiles_ms()
+        self._quality.line_late_ms = round(self._lead.late_s * 1000)
+
+    async def fade_out(self) -> None:
+        """The line is about to be closed: let the ambience go down and be heard doing so, bounded by its own length."""
+        if self._playout.ambience is None or self._playout.ambience.silent:
+            return
+        self._playout.ambience.fade_out(_FADE_SECONDS)
+        await asyncio.sleep(_FADE_SECONDS + self._framing.frame_s)
+        await asyncio.sleep(max(0.0, self._clock.dry_at - self._loop.time()))
+
+    def _cut(self, now: float) -> tuple[str, ...]:
+        """Drop what waits here; the utterances cut short here or on the line, in the order of their playing."""
+        return tuple(dict.fromkeys([*self._clock.upcoming(now), *self._playout.flush()]))
+
+    # --- the schedule ---
+
+    async def run(self) -> None:
+        """Send until cancelled.
+
+        The line hears something at once, silence if there is nothing else: platforms give up on a mute bot.
+        """
+        if self._playout.readiness(self._framing.frame) is Readiness.NOTHING:
+            await self._send(Frame(bytes(2 * self._framing.frame)))
+        while True:
+            if self._clear_wanted_at is not None:
+                await self._clear(self._clear_wanted_at)
+            now = self._loop.time()
+            step = self._schedule.next(now)
+            if step is None or step.due > now:
+                await self._wait(None if step is None else step.due)
+                if step is None or self._news:
+                    continue
+            if step.count:
+                await self._send(self._schedule.take(step, self._loop.time()))
+
+    async def _wait(self, until: float | None) -> None:
+        self._news = False
+        self._waiter = self._loop.create_future()
+        timer = None if until is None else self._loop.call_at(until, self._wake_up, self._waiter, until)
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    def _wake_up(self, waiter: "asyncio.Future[None]", due: float) -> None:
+        if not waiter.done():
+            now = self._loop.time()
+            self._lead.fired(now - due, now)
+            waiter.set_result(None)
+
+    async def _clear(self, wanted_at: float) -> None:
+        self._clear_wanted_at, self._schedule.ahead_s = None, 0.0
+        await self._line.send(self._encoder.clear())
+        now = self._loop.time()
+        dropped = self._clock.cleared(now)
+        self._playout.cut(dropped.edge)
+        if self.recorder is not None:
+            self.recorder.cut(dropped.samples)
+        if self._echo is not None:
+            self._echo.cut(self._clock.dry_at)
+        if self._playout.ambience is not None:
+            self._playout.ambience.rewind(dropped.samples)
+        took_ms = (now - wanted_at) * 1000
+        self._quality.clear_ms_max = round(max(took_ms, self._quality.clear_ms_max or 0.0), 3)
+
+    async def _send(self, frame: Frame) -> None:
+        now = self._loop.time()
+        if frame.pcm:
+            await self._line.send(self._encoder.media(frame.pcm))
+            self._note_sent(frame, now)
+        for utterance in frame.ended:
+            now = self._loop.time()
+            self._heard.marked(utterance, now)
+            await self._line.send(self._encoder.mark(utterance))
+        if frame.pcm and (probe := self._heard.probe(now)):
+            await self._line.send(self._encoder.mark(probe))
+
+    def _note_sent(self, frame: Frame, now: float) -> None:
+        mid_utterance = bool(frame.spans) and frame.spans[0].utterance == self._heard.open_utterance
+        dry_for = self._clock.sent(frame, now)
+        self._quality.frames_out += 1
+        if dry_for > _GAP_MIN and (self._endless or (mid_utterance and dry_for < _GAP_MAX)):
+            self._quality.gaps += 1
+            self._quality.gap_ms += round(dry_for * 1000)
+        ambience = self._playout.ambience
+        self._endless = ambience is not None and not ambience.silent
+        self._heard.sent(frame)
+        if self._echo is not None or self.recorder is not None:
+            starts_at = self._clock.dry_at - frame.samples / self._framing.rate_hz
+        if self.recorder is not None:
+            self.recorder.heard(frame.pcm, starts_at)
+        if self._echo is not None:
+            self._echo.played(frame.pcm, starts_at, speech=bool(frame.spans))

@@ -1,0 +1,88 @@
+"""When the next frame goes to a line, and what is in it (design D2). Pure: it is told the time."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from relay.audio.edges import CUT_SECONDS
+from relay.audio.holdback import Holdback
+from relay.audio.line_clock import LineClock
+from relay.audio.playout import Frame, Playout, Readiness
+from relay.line.framing import Framing
+from relay.line.lead import Lead
+
+_MARGIN: Final = 0.03  # what is left for the network when speech was waited for
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The next thing to do. `count`: samples to send, 0 for nothing but to look again. The rest as in Playout.pull."""
+
+    due: float
+    count: int = 0
+    held: str = ""
+    tear: bool = False
+
+
+class Schedule:
+    """Of one line: `clock` says when it runs dry, `lead` what it is to hold then."""
+
+    def __init__(self, framing: Framing, playout: Playout, clock: LineClock, lead: Lead) -> None:
+        self._framing = framing
+        self._playout = playout
+        self._clock = clock
+        self._lead = lead
+        self.ahead_s = 0.0
+        """What a line that is late holds more of than it need: speech is not held back for that."""
+        self.new_agent()
+
+    def new_agent(self) -> None:
+        """Another agent is going to speak: nothing is known of how it does."""
+        unit_s = self._framing.unit / self._framing.rate_hz
+        self._holdback = Holdback(unit_s + self._margin + CUT_SECONDS)
+
+    def said(self, utterance: str, samples: int, now: float) -> None:
+        """So much of `utterance` has come."""
+        self._holdback.arrived(utterance, samples / self._framing.rate_hz, now)
+
+    def next(self, now: float) -> Step | None:
+        """What is to be sent next, and when; None while there is nothing.
+
+        A frame goes when the line holds no more than its reserve. Speech that is not a whole frame waits for the rest
+        almost until the line runs dry, because padding would be a hole in a word; then goes what there is of it.
+        """
+        frame, dry_at = self._framing.frame, self._clock.dry_at
+        heard_at = max(dry_at, now)
+        opens_at, held = heard_at, ""
+        if opening := self._playout.opening:
+            opens_at = self._holdback.opens_at(opening, self._playout.queued_samples / self._framing.rate_hz)
+            held = opening if opens_at > heard_at else ""
+        due = dry_at - self._lead.reserve_s
+        match self._playout.readiness(frame, held=held):
+            case Readiness.NOTHING:
+                return Step(opens_at) if held else None
+            case Readiness.EDGE:
+                return Step(due, self._framing.unit, held)
+            case Readiness.AMBIENCE:
+                return Step(due, self._until(opens_at - heard_at) if held else frame, held)
+            case Readiness.FULL:
+                return Step(due - self.ahead_s, frame, held)
+        whole = self._playout.available // self._framing.unit * self._framing.unit
+        return Step(dry_at - self._margin, whole or self._framing.unit, tear=not whole)
+
+    def take(self, step: Step, now: float) -> Frame:
+        """The frame of `step`, which is due."""
+        frame = self._playout.pull(step.count, held=step.held, tear=step.tear)
+        if step.tear and self._playout.opening:
+            self._holdback.ran_dry(now)
+        if frame.pcm and not frame.spans:
+            self.ahead_s = 0.0
+        return frame
+
+    @property
+    def _margin(self) -> float:
+        return min(_MARGIN, self._lead.reserve_s)
+
+    def _until(self, seconds: float) -> int:
+        """Samples of a frame that is to end about when so many `seconds` are over: speech is to begin then."""
+        units = -(-round(seconds * self._framing.rate_hz) // self._framing.unit)
+        return max(1, min(units, self._framing.frame // self._framing.unit)) * self._framing.unit

@@ -1,0 +1,122 @@
+"""The line side of one stream: Exotel's socket with its codec."""
+
+import asyncio
+import logging
+import socket
+from contextlib import suppress
+from typing import Final, Literal
+
+from aiohttp import WSMsgType, web
+
+from relay.line import exotel
+from relay.logs import CallLog
+
+_CLOSE_TIMEOUT: Final = 2.0
+_CLOSE_REASON: Final = 120  # bytes; a close frame has room for 123
+# What waits in our buffers is heard late. The kernel's grow to megabytes, minutes of sound; with these a line that does
+# not read is noticed after two or three seconds.
+SEND_BUFFER: Final = 32 * 1024  # the kernel takes twice as much, for its own needs, too
+UNSENT_LIMIT: Final = 4 * 1024
+_AT_ONCE: Final = 0.001  # a line sends a message every 20 ms: what comes so close together has been waiting
+
+LineEvent = exotel.Connected | exotel.Start | exotel.Media | exotel.Dtmf | exotel.Mark | exotel.Clear | exotel.Stop
+
+
+class Line:
+    """Receives events for the call, sends messages for the pacer (its only writer)."""
+
+    def __init__(self, ws: "web.WebSocketResponse[Literal[False]]", transport: asyncio.Transport | None) -> None:
+        self._ws = ws
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        if transport is not None:
+            _limit_buffers(transport)
+        self._sending_since: float | None = None
+        self.heard_from_at = self._loop.time()
+        self.log = CallLog("", "")
+        self.encoding = exotel.LineEncoding.PCM  # until `start` says otherwise
+        self.malformed = 0
+        self.unknown_events = 0
+
+    async def receive(self) -> LineEvent | None:
+        """The next event that means something; None when the socket is gone. Others are counted, the first logged."""
+        while True:
+            message = await self._ws.receive()
+            await self._take_turns()
+            if message.type is WSMsgType.TEXT:
+                event = exotel.decode(message.data, self.encoding)
+            elif message.type is WSMsgType.BINARY:
+                event = exotel.Malformed("expected text frames, got a binary one")
+            else:
+                return None
+            if isinstance(event, exotel.Malformed):
+                self.malformed += 1
+                if self.malformed == 1:
+                    self.log.happened("line_malformed", event.problem, level=logging.WARNING)
+            elif isinstance(event, exotel.Unknown):
+                self.unknown_events += 1
+                if self.unknown_events == 1:
+                    self.log.happened("line_unknown_event", f"no use for event {event.event!r}")
+            else:
+                return event
+
+    async def _take_turns(self) -> None:
+        """With messages waiting `receive` comes back without a pause: let the other calls run in between."""
+        before, self.heard_from_at = self.heard_from_at, self._loop.time()
+        if self.heard_from_at - before < _AT_ONCE:
+            await asyncio.sleep(0)
+
+    async def send(self, message: bytes) -> None:
+        """Send one message. To a socket that is gone nothing is sent: `receive` tells."""
+        self._sending_since = self._loop.time()
+        try:
+            await self._ws.send_frame(message, WSMsgType.TEXT)
+        except ConnectionError:
+            pass
+        finally:
+            self._sending_since = None
+
+    def stalled_for(self, now: float) -> float:
+        """Seconds for which a send has been waiting for the line to read, 0.0 when none is."""
+        return 0.0 if self._sending_since is None else now - self._sending_since
+
+    @property
+    def close_code(self) -> int | None:
+        """How the socket was closed: 1006 without a handshake, which is normal after `stop` (exotel.md 1.5)."""
+        return self._ws.close_code
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Hand the call over: with the socket closed Exotel runs its next applet (exotel.md 1.9).
+
+        `reason`: for who looks at the close frame, at most 120 bytes; Exotel doesn't.
+        """
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT):
+                await self._ws.close(code=code, message=reason.encode()[:_CLOSE_REASON])
+        except (TimeoutError, ConnectionError):
+            if self._transport is not None:
+                self._transport.abort()
+
+
+def _limit_buffers(transport: asyncio.Transport) -> None:
+    with suppress(OSError, RuntimeError, ValueError):  # the connection is gone already: `receive` tells
+        transport.set_write_buffer_limits(high=UNSENT_LIMIT)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+
+async def await_start(line: Line, timeout_s: float) -> exotel.Start | None:
+    """The call's `start`; None when the line closes, says `stop` or says nothing instead, as has been seen."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                event = await line.receive()
+                if isinstance(event, exotel.Start):
+                    line.encoding = event.encoding
+                    return event
+                if event is None or isinstance(event, exotel.Stop):
+                    why = "the line closed" if event is None else "stop"
+                    line.log.happened("call_never_started", f"{why} before start", level=logging.WARNING)
+                    return None
+    except TimeoutError:
+        line.log.happened("call_never_started", f"no start within {timeout_s:g} s", level=logging.WARNING)
+        return None

@@ -1,0 +1,126 @@
+"""The caller's sound on its way to the agent."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from relay.agents.seam import AgentSession
+from relay.audio.caller_track import CallerTrack
+from relay.audio.convert import AudioFormat, Converter
+from relay.audio.loudness import LevelMeter
+from relay.audio.voice import VoiceActivity
+from relay.events.records import Quality
+from relay.line import exotel
+from relay.line.echo_guard import EchoGuard
+from relay.line.evenness import Evenness
+from relay.recording.recorder import Recorder
+
+BUFFER_SECONDS: Final = 1.5  # a caller's first words while the agent connects; more would make it answer the past
+_UNEVEN_S: Final = 0.01
+_ON_THE_LATE_SIDE: Final = 0.001  # a timer that fires just before its time would find nothing to do, again and again
+
+
+class Uplink:
+    """Passes sound on as it comes, without holes; while there is no agent, keeps the latest of it."""
+
+    def __init__(
+        self,
+        line: AudioFormat,
+        quality: Quality,
+        *,
+        echo: EchoGuard | None = None,
+        on_defect: Callable[[Exception], None] | None = None,
+    ) -> None:
+        """`echo` takes out what is the agent's own voice, `voice` and `meter` listen in.
+
+        `on_defect` is told what a session raised; it gets no more sound then.
+        """
+        self._line = line
+        self._quality = quality
+        self._on_defect = on_defect
+        self._echo = echo
+        self._loop = asyncio.get_running_loop()
+        self._track = CallerTrack(line.rate_hz)
+        self._evenness = Evenness()
+        self.on_uneven: Callable[[float], None] = lambda late_s: None
+        """Told by how much a frame was later than the quickest."""
+        self.voice = VoiceActivity(line.rate_hz)
+        self.meter = LevelMeter(line.rate_hz)
+        self._session: AgentSession | None = None
+        self._converter: Converter | None = None
+        self._kept: deque[bytes] = deque()
+        self._kept_bytes = 0
+        self._finished = False
+        self.recorder: Recorder | None = None
+
+    async def hear(self, media: exotel.Media) -> None:
+        """One inbound frame; what is missing before it is filled first."""
+        now = self._loop.time()
+        self.meter.hear(media.pcm)
+        passed = self._track.arrived(media.pcm, now, media.timestamp_ms, media.chunk)
+        if self.recorder is not None:
+            self.recorder.caller(media.pcm, self._track.missing, now)
+        if passed and (late_s := self._evenness.arrived(self._track.position_s, now)) > _UNEVEN_S:
+            self.on_uneven(late_s)
+        if self._echo is not None and passed:
+            passed = (await self._echo.heard(b"".join(passed), now),)
+        self.voice.hear(b"".join(passed), now)
+        for pcm in passed:
+            await self.send(pcm)
+        self._quality.caller_gap_ms, self._quality.caller_lost = self._track.gap_ms, self._track.lost
+
+    async def run(self) -> None:
+        """Until cancelled: while the line sends nothing the agent hears silence, or it would wait for a turn's end."""
+        while True:
+            await asyncio.sleep(max(0.0, self._track.due(self._loop.time()) - self._loop.time()) + _ON_THE_LATE_SIDE)
+            if silence := self._track.waited(self._loop.time()):
+                self._evenness.restart()
+                await self.send(silence)
+
+    async def send(self, pcm: bytes) -> None:
+        """Sound that follows what was sent before, in the line's format."""
+        if self._session is None:
+            if not self._finished:
+                self._keep(pcm)
+            return
+        await self._pass_on(pcm, self._session)
+
+    async def attach(self, session: AgentSession, heard: AudioFormat) -> None:
+        """From now on to `session`, what was kept first. Sound that arrives meanwhile keeps its place behind it."""
+        self._converter = None if heard == self._line else Converter(self._line, heard)
+        while self._kept:
+            pcm = self._kept.popleft()
+            self._kept_bytes -= len(pcm)
+            await self._pass_on(pcm, session)
+        self._session = session
+
+    def detach(self) -> None:
+        """The agent is gone; keep what comes for the next one."""
+        self._session = None
+
+    def finish(self) -> None:
+        """No agent will come any more: nothing is kept."""
+        self._session, self._finished = None, True
+        self._kept.clear()
+
+    async def _pass_on(self, pcm: bytes, session: AgentSession) -> None:
+        if self._converter is not None:
+            pcm = self._converter.convert(pcm)
+        if not pcm:
+            return
+        try:
+            await session.send_audio(pcm)
+        except Exception as error:
+            if self._on_defect is None:
+                raise
+            self._session = None
+            self._on_defect(error)
+
+    def _keep(self, pcm: bytes) -> None:
+        self._kept.append(pcm)
+        self._kept_bytes += len(pcm)
+        while self._kept_bytes > BUFFER_SECONDS * self._line.bytes_per_second:
+            dropped = len(self._kept.popleft())
+            self._kept_bytes -= dropped
+            self._quality.caller_audio_dropped_ms += round(self._line.duration_ms(dropped))
