@@ -102,7 +102,7 @@ async def _set_up(environ, webhook_url):
 
 
 @pytest.mark.timeout(180)
-async def test_a_healthy_installation_has_nothing_to_be_told(tmp_path):
+async def test_a_healthy_installation_has_no_findings(tmp_path):
     async with well(tmp_path) as environ:
         status, document, printed = await doctor(environ)
         left = {one["check"]: one["found"] for one in document["findings"] if one["verdict"] in {"warn", "fail"}}

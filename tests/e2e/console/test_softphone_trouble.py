@@ -56,7 +56,7 @@ def relay_that_breaks_off(*, rudely):
     return app
 
 
-async def test_trouble_is_told_in_sentences(tmp_path):
+async def test_problems_are_reported_in_sentences(tmp_path):
     async with chromium("--deny-permission-prompts", "--use-fake-device-for-media-stream") as browser:
         async with relay_world(tmp_path, settings={"media_token": "right"}) as world:
             async with softphone(f"{world.media_url}/wrong", tmp_path) as url, opened(browser, url) as watched:

@@ -96,7 +96,7 @@ async def test_there_are_no_files(tmp_path, path):
     ],
 )
 @virtual
-async def test_requests_that_are_none(tmp_path, head, statuses, caplog):
+async def test_malformed_requests(tmp_path, head, statuses, caplog):
     """Answered in the 400s, nothing of them in the log, and the relay answers the next one."""
     with caplog.at_level(logging.DEBUG, logger="relay"):
         async with relay_world(tmp_path, settings=SECRETS) as world:
@@ -115,7 +115,7 @@ async def test_requests_that_are_none(tmp_path, head, statuses, caplog):
     ],
 )
 @virtual
-async def test_upgrades_that_are_none(tmp_path, lines):
+async def test_malformed_upgrades(tmp_path, lines):
     """Wrong version, key of the wrong length: refused with 400, and no place is taken."""
     async with relay_world(tmp_path) as world, await Wire.open(world.url) as wire:
         name = lines.split(":")[0]
@@ -177,7 +177,7 @@ SLOW = {
 @pytest.mark.parametrize("begun", SLOW.values(), ids=SLOW.keys())
 @pytest.mark.parametrize("dripping", [False, True])
 @virtual
-async def test_who_never_finishes_a_request_is_let_go(tmp_path, begun, dripping):
+async def test_a_request_that_never_finishes_is_closed(tmp_path, begun, dripping):
     """Slow-loris: aiohttp kept such a connection for an hour, silent or dripping a byte a second."""
     async with relay_world(tmp_path, settings=SECRETS) as world, await Wire.open(world.url) as wire:
         loop = asyncio.get_running_loop()

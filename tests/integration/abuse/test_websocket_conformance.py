@@ -296,7 +296,7 @@ async def test_9_a_length_of_more_than_63_bits(tmp_path):
 
 @pytest.mark.parametrize("key", [b"\x00\x00\x00\x00", b"\xff\xff\xff\xff"])
 @virtual
-async def test_masks_that_are_none(tmp_path, key):
+async def test_malformed_masks(tmp_path, key):
     """A mask of zeros is a mask; one that was not applied makes the text something that is counted, not obeyed."""
     async with relay_world(tmp_path) as world, await media_socket(world) as wire:
         plain = start()

@@ -149,7 +149,7 @@ async def test_hanging_up_plays_out_what_was_said(tmp_path, entry):
 
 
 @virtual
-async def test_a_refused_transfer_is_told(tmp_path, entry):
+async def test_a_refused_transfer_is_reported(tmp_path, entry):
     told = []
 
     class Asking(Bot):

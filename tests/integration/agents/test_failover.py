@@ -56,7 +56,7 @@ async def test_the_second_takes_over_when_the_first_dies(tmp_path, front, back):
 
 @pytest.mark.parametrize("back", TALKING)
 @virtual
-async def test_all_that_was_said_is_told_to_the_second_and_kept(tmp_path, back):
+async def test_the_second_agent_gets_the_whole_conversation(tmp_path, back):
     """Both sides' words, in order, and the conversation goes on from there."""
     dying = AgentScript(
         replies=(
@@ -98,7 +98,7 @@ async def test_all_that_was_said_is_told_to_the_second_and_kept(tmp_path, back):
 )
 @pytest.mark.parametrize("front", TALKING)
 @virtual
-async def test_the_second_takes_over_when_the_first_can_not_be_had(tmp_path, front, how, reason, limit_s):
+async def test_the_second_takes_over_when_the_first_is_not_available(tmp_path, front, how, reason, limit_s):
     """Each way in which an agent is not there at the beginning; how long the caller waits at most."""
     more = {"first_audio_seconds": 4} if reason == "no_audio" else {}
     if front == "bot":  # has no socket that could refuse or be silent

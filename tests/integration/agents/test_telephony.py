@@ -151,7 +151,7 @@ async def test_what_is_said_is_heard_to_the_sample_both_ways(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", ["exotel", "twilio"])
 @virtual
-async def test_a_bot_of_a_carriers_cannot_be_told_anything(tmp_path, kind):
+async def test_a_telephony_bot_takes_no_notes(tmp_path, kind):
     async def act(bot):
         await bot.say(WORDS)
 
@@ -328,7 +328,7 @@ async def test_a_close_is_a_goodbye_from_who_has_spoken_and_a_failure_otherwise(
 
 @KINDS
 @virtual
-async def test_words_of_the_bot_before_are_not_told_to_the_one_that_took_over(tmp_path, kind):
+async def test_the_next_bot_does_not_get_the_previous_bots_words(tmp_path, kind):
     """The first dies while its words are still being played: that they were heard is no news for the second."""
     echoes = []
 

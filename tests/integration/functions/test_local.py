@@ -85,7 +85,7 @@ def test_two_hundred_webhooks_at_once(local):
     assert not list(local.store.keys("pending/webhooks/"))
 
 
-def test_one_call_told_by_many_at_once(local):
+def test_one_call_reported_by_many_at_once(local):
     """All 60 news are of one record: every compare-and-swap conflict there can be, and nothing is lost."""
     now = time.time()
 
@@ -162,7 +162,7 @@ def test_every_line_is_json_and_no_number_is_whole(local):
         assert secret not in output
 
 
-def test_it_ends_when_told(local):
+def test_it_stops_on_request(local):
     local.process.send_signal(signal.SIGTERM)
     assert local.process.wait(10) == 0
 

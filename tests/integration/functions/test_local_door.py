@@ -63,7 +63,7 @@ def fresh(path, body=b"another body"):
         ("/exotel/connect", (), 405),
     ],
 )
-async def test_who_is_not_admitted_is_refused_without_a_byte_of_the_body(tmp_path, path, lines, status):
+async def test_a_peer_without_credentials_is_refused_before_its_body_is_read(tmp_path, path, lines, status):
     """The answer comes though nothing of the announced body was sent: what 60 packed ones unpacked to was 2.9 GB."""
     async with listening(tmp_path) as url, await Wire.open(url) as wire:
         answer = await wire.request(head(path, "Content-Length: 30000000", *lines))

@@ -22,7 +22,7 @@ def put(upload, body: bytes) -> int:
 
 
 @pytest.mark.parametrize("store", ["s3", "gcs"], indirect=True)
-def test_who_was_given_leave_writes_the_key(store):
+def test_a_granted_upload_writes_its_key(store):
     assert put(store.grant(KEY, 4, 900), b"abcd") == 200
     assert store.read(KEY).body == b"abcd"
 

@@ -162,7 +162,7 @@ async def test_the_second_socket_of_a_call_replaces_the_first(tmp_path):
     [(LineFaults(no_start=True), "call_never_started"), (LineFaults(stop_before_start_s=0.5), "call_never_started")],
 )
 @virtual
-async def test_a_line_that_never_starts_is_let_go(tmp_path, faults, expected, caplog):
+async def test_a_line_that_never_starts_is_closed(tmp_path, faults, expected, caplog):
     """Seen live: a socket that says nothing for ten seconds, or nothing but stop (exotel.md 1.5)."""
     async with relay_world(tmp_path) as world:
         await world.call(script=WAIT, faults=faults, max_s=30)

@@ -74,7 +74,7 @@ async def test_a_transfer_is_stored_before_the_line_is_closed(tmp_path):
 
 
 @virtual
-async def test_a_target_that_is_refused_is_told_to_the_agent(tmp_path):
+async def test_a_refused_target_is_reported_to_the_agent(tmp_path):
     async with relay_world(tmp_path, asks_for_a_human("sales"), with_events_url=True) as world:
         world.sink.transfer = {"accepted": False, "target": None, "reason": "expected one of billing"}
         await world.call(script=WAIT)

@@ -87,7 +87,7 @@ async def test_what_was_not_taken_in_comes_with_the_next(tmp_path):
 
 
 @virtual
-async def test_a_receiver_that_lost_everything_is_told_everything(tmp_path):
+async def test_a_receiver_that_lost_everything_gets_everything(tmp_path):
     async with relay_world(tmp_path, TALK, with_events_url=True) as world:
         world.sink.told = lambda event: {"progress": 0 if event["number"] == 2 else event["number"]}
         await world.call(script=for_s(60))
@@ -97,7 +97,7 @@ async def test_a_receiver_that_lost_everything_is_told_everything(tmp_path):
 
 
 @virtual
-async def test_the_last_release_is_told_once_and_then_left_alone(tmp_path):
+async def test_the_last_release_gets_progress_once_and_no_more(tmp_path):
     """It keeps every event as a piece of the call, and reads all of them for each: dozens would be a burden."""
     async with relay_world(tmp_path, TALK, with_events_url=True) as world:
         world.sink.told = lambda event: {"duplicate": False}
@@ -114,7 +114,7 @@ async def test_it_can_be_turned_off(tmp_path):
 
 
 @virtual
-async def test_who_is_watched_tells_each_second(tmp_path):
+async def test_a_watched_call_reports_every_second(tmp_path):
     async with relay_world(tmp_path, TALK, with_events_url=True) as world:
         world.sink.told = lambda event: {"progress": event["number"], "watched": event["number"] < 20}
         await world.call(script=for_s(45))
@@ -153,7 +153,7 @@ async def test_a_folder_knows_what_goes_on_and_forgets_it_at_the_end(tmp_path):
 
 
 @virtual
-async def test_a_long_text_is_told_in_parts(tmp_path):
+async def test_a_long_text_is_sent_in_parts(tmp_path):
     """An event stays below a limit; what is beyond it comes two seconds later."""
     async with relay_world(tmp_path, TALK, with_events_url=True) as world:
         calling = asyncio.create_task(world.call(script=for_s(30)))

@@ -15,7 +15,7 @@ def measured(case, cpu_s=1.2):
     return row(case, samples, cpu_s=cpu_s, window_s=2.0, wakeups=100, memory_kb=80, loop_lag_ms=2.0)
 
 
-def test_cpu_is_told_for_one_second_of_one_call():
+def test_cpu_is_reported_per_second_of_one_call():
     assert measured(Case(200), cpu_s=1.2).cpu_ms == 3.0
 
 
@@ -36,7 +36,7 @@ def test_what_a_case_does_not_have_is_a_dash_and_no_zero():
     assert [cells[7], cells[11], cells[12]] == ["–", "–", "–"]
 
 
-def test_wakeups_are_told_for_one_message():
+def test_wakeups_are_reported_per_message():
     """Ten a message, most of them in vain, went unnoticed for as long as only the CPU was printed."""
     assert measured(Case(200)).wakeups == 0.25
     assert table([measured(Case(200))]).splitlines()[-1].split("|")[6].strip() == "0.25"

@@ -50,12 +50,12 @@ def test_the_name_says_when_it_came_and_what_it_is():
         ({"files": {"a": {"sha256": ROOM.sha256, "size": LARGEST_FILE + 1}}}, "sound a: expected 1 to 4194304 bytes"),
     ],
 )
-def test_what_is_no_version_is_said_to_be_none(change, problem):
+def test_a_missing_version_is_reported_as_missing(change, problem):
     with pytest.raises(VersionError, match=problem):
         AgentVersion.decoded(json.dumps({**json.loads(version().encoded()), **change}).encode())
 
 
-def test_what_is_no_json_is_no_version():
+def test_a_version_must_be_json():
     with pytest.raises(VersionError, match="can't be read"):
         AgentVersion.decoded(b"<html>")
 

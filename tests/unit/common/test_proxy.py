@@ -70,7 +70,7 @@ def test_a_proxy_of_another_kind_stops_the_start_without_its_password(name, valu
     assert str(caught.value) == f"{name.upper()}=(hidden): expected the http:// URL of a proxy"
 
 
-def test_a_network_that_is_none_is_named():
+def test_an_invalid_network_is_named():
     with pytest.raises(SettingError) as caught:
         check({"NO_PROXY": "internal,http://internal/"})
     assert str(caught.value).startswith("NO_PROXY='http://internal/': expected names, addresses or networks")

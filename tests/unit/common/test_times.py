@@ -56,6 +56,6 @@ def test_created_as_the_line_sends_it():
 @pytest.mark.parametrize(
     "text", ["1970-01-01 05:30:00", "Thu, 01 Jan 1970 05:30:00", "Tue, 35 Aug 2026 12:07:08", "now"]
 )
-def test_what_is_no_time_of_exotel_s(text):
+def test_values_that_are_not_exotel_times(text):
     """1970 is what it sends for "not yet"."""
     assert from_exotel(text) is None

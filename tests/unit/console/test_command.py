@@ -59,7 +59,7 @@ def test_an_argument_that_is_not_understood_is_refused_without_its_token(capsys,
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_calls_prints_an_address_serves_it_and_ends_when_told(tmp_path, number):
+async def test_calls_prints_an_address_serves_it_and_stops_on_request(tmp_path, number):
     write_records(tmp_path / "store", 3)
     command = ("calls", f"file:{tmp_path / 'store'}", "--index", str(tmp_path), "--no-browser")
     process = await asyncio.create_subprocess_exec(

@@ -31,7 +31,7 @@ def test_trouble_has_its_word_and_its_colour_and_an_exception_stays_whole():
 
 
 @pytest.mark.parametrize("line", ["no json", "[1]", '{"other": 1}', ""])
-def test_what_is_no_log_line_is_left_as_it_is(line):
+def test_other_lines_stay_as_they_are(line):
     assert for_people("relay", line, colour=True) == line
 
 

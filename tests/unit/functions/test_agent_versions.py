@@ -40,7 +40,7 @@ def test_what_was_pushed_last_counts_and_everything_stays(versions):
     assert versions.content(first.files["sounds/room.wav"].sha256) == b"a room"
 
 
-def test_who_moved_when_and_why(versions):
+def test_history_names_who_when_and_why(versions):
     one = versions.push(A, {}, by="asha", note="more polite", after=None)
     push(versions, B, by="ravi")
     versions.move(one, by="asha", note="B was rude", after=versions.pointer())
@@ -54,7 +54,7 @@ def test_who_moved_when_and_why(versions):
     assert versions.current() == one
 
 
-def test_of_two_at_once_one_is_told_who_came_first(versions):
+def test_of_two_concurrent_changes_one_is_told_about_the_other(versions):
     push(versions, A)
     both = versions.pointer()
     ravi = push(versions, B, by="ravi", after=both)
@@ -63,14 +63,14 @@ def test_of_two_at_once_one_is_told_who_came_first(versions):
     assert versions.current() == ravi
 
 
-def test_of_two_first_pushes_at_once_one_is_told_who_came_first(versions):
+def test_of_two_concurrent_first_pushes_one_is_told_about_the_other(versions):
     first = push(versions, A, by="ravi", after=None)
     with pytest.raises(ForestalledError, match="by ravi"):
         push(versions, B, after=None)
     assert versions.current() == first
 
 
-def test_who_dies_between_version_and_move_has_changed_nothing_and_the_number_is_spent(versions, store, monkeypatch):
+def test_a_crash_between_upload_and_move_changes_nothing_and_uses_up_the_number(versions, store, monkeypatch):
     before = push(versions, A)
     with monkeypatch.context() as patched:
         patched.setattr(store, "swap", lambda *_: (_ for _ in ()).throw(StoreError("gone")))

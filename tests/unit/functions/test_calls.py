@@ -149,7 +149,7 @@ def test_a_transcript_that_was_fetched_completes_a_webhook_without_one():
     assert made["sources"] == ["repair", "webhook"]
 
 
-def test_a_number_that_is_none_is_kept_as_it_is():
+def test_text_that_is_not_a_number_is_kept_as_it_is():
     assert record({**calls.started(), "from": "sip:anonymous@example"})["from"] == "sip:anonymous@example"
 
 
@@ -191,7 +191,7 @@ def test_a_conflict_is_read_again_and_nothing_is_lost():
     assert (made["end_reason"], made["sources"]) == ("agent_ended", ["relay", "webhook"])
 
 
-def test_turns_that_begin_alike_are_told_apart():
+def test_turns_that_begin_alike_are_kept_apart():
     """The relay heard the second only; its time must not go to the first, which has the same first words."""
     tea, coffee = (turn("caller", f"I would like {what}", at) for what, at in (("tea", 1), ("coffee", 9)))
     told = [{**one, "offset_ms": number * 1000} for number, one in enumerate((tea, coffee))]

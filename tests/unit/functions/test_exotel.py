@@ -52,7 +52,7 @@ def test_other_spellings_of_how_it_ended():
 
 
 @pytest.mark.parametrize("value", ["", "not json", "[]", "7"])
-def test_a_stream_that_can_not_be_read_is_none(value):
+def test_an_unreadable_stream_is_ignored(value):
     assert stream_result(said(Stream=value)) is None
 
 

@@ -58,7 +58,7 @@ def test_statuses(method, path, status):
     assert serve(ROUTES, request(method, path)).status == status
 
 
-def test_a_wrong_method_is_told_the_right_ones():
+def test_a_wrong_method_gets_the_allowed_ones():
     assert serve(ROUTES, request("DELETE", "/a")).headers["allow"] == "GET, POST"
 
 

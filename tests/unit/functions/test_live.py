@@ -118,7 +118,7 @@ def test_one_that_was_lost_is_made_up_for_by_the_next(world):
     assert world.words() == ["Good morning", "my parcel", "One moment"]
 
 
-def test_who_has_lost_the_beginning_asks_for_all_of_it(world):
+def test_a_receiver_without_the_beginning_asks_for_everything(world):
     world.tell(progress(1, turn(0, "Good morning")))
     del world.store.objects[LIVE]
     assert world.tell(progress(2, turn(1, "my parcel"), after=1)) == {
@@ -211,7 +211,7 @@ def test_a_caller_who_waits_for_a_human_can_be_seen_until_one_answers(world):
     assert LIVE not in world.store.objects
 
 
-def test_who_has_waited_for_an_hour_is_not_waiting_any_more(world):
+def test_after_an_hour_a_caller_no_longer_counts_as_waiting(world):
     """Exotel may never tell who answered."""
     world.tell(calls.transfer_requested())
     world.tell(calls.ended("transferred"))
@@ -222,7 +222,7 @@ def test_who_has_waited_for_an_hour_is_not_waiting_any_more(world):
 
 
 @pytest.mark.parametrize("how", ["caller_hung_up", "replaced"])
-def test_nobody_waits_who_has_gone(world, how):
+def test_a_caller_who_left_no_longer_waits(world, how):
     world.tell(calls.transfer_requested())
     world.tell(calls.ended(how))
     assert LIVE not in world.store.objects
@@ -241,7 +241,7 @@ def test_nothing_new_is_not_written_again_at_once(world):
     assert world.live()["number"] == 8
 
 
-def test_a_store_that_fails_is_no_yes(world):
+def test_a_failing_store_does_not_count_as_yes(world):
     def fail(*_: object) -> None:
         raise StoreError("the bucket is away")
 
@@ -279,7 +279,7 @@ def test_one_that_is_too_late_has_no_time_left(world):
 @pytest.mark.parametrize(
     "hand", [b"", b"[]", b'{"commands": {"id": 1}, "watched_until": "soon"}', b'{"commands": [1]}']
 )
-def test_a_hand_that_makes_no_sense_is_none(world, hand):
+def test_an_invalid_command_document_is_ignored(world, hand):
     world.store.objects.pop(HAND, None)
     world.store.create(HAND, hand)
     answer = calls.webhook_app(world.store, lambda: world.now).handle(calls.signed_event(progress(1)))

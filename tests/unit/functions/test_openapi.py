@@ -75,7 +75,7 @@ def test_what_a_piece_of_a_recording_is_answered():
         check("/relay/recording", app.handle(request("PUT", "/relay/recording", signed, body=body)), "put")
 
 
-def test_what_relays_are_told_of_agents():
+def test_what_relays_learn_about_agents():
     store = MemoryStore()
     app = calls.webhook_app(store)
     for query in ({"relay": "r-1"}, {"relay": "a/b"}):

@@ -200,7 +200,7 @@ def test_without_a_call_sid_the_relay_s_event_tells_the_call(app, store, webhook
 
 
 @pytest.mark.parametrize("call_sid", ["{{call_sid}}", "../x", "", "a b"])
-def test_a_call_sid_that_is_none_is_not_used(app, store, call_sid):
+def test_an_empty_call_sid_is_not_used(app, store, call_sid):
     app.handle(calls.signed_webhook(calls.post_call(calls.conversation(call_sid=call_sid))))
     assert not [key for key in store.objects if key.startswith(("logs/", "calls/"))]
 

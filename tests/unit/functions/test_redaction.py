@@ -215,7 +215,7 @@ def test_the_ticket_service_gets_the_bytes_before_they_go():
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("dies_at", range(16))
-def test_whoever_dies_when_dropping_the_sweep_finishes_it(dies_at, after):
+def test_the_sweep_finishes_an_interrupted_drop(dies_at, after):
     store, request = MemoryStore(), calls.signed_webhook(calls.post_call(calls.conversation()))
     try:
         calls.webhook_app(CrashingStore(store, dies_at, after=after), RAW_BODIES="drop").handle(request)

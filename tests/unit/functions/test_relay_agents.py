@@ -51,7 +51,7 @@ def test_the_version_that_counts_comes_signed(app, store):
 
 
 @pytest.mark.parametrize("known", ['"{0}"', '"file-1", "{0}"', '"7-000000000000","{0}"'])
-def test_a_relay_that_has_it_is_told_no_more(app, store, known):
+def test_a_relay_that_has_the_version_gets_304(app, store, known):
     name = push(store).name
     answer = ask(app, If_None_Match=known.format(name))
     assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", f'"{name}"')
@@ -69,7 +69,7 @@ def test_a_sound_comes_as_it_is(app, store):
 
 
 @pytest.mark.parametrize("name", ["", "0" * 64, "../../current.json", "0" * 63])
-def test_what_is_no_sound_of_ours_is_not_there(app, name):
+def test_a_sound_outside_the_configuration_is_404(app, name):
     assert ask(app, AGENTS_FILE, {"relay": "r-1", "sha256": name}).status == 404
 
 
@@ -132,7 +132,7 @@ def test_a_relay_that_was_not_heard_of_has_gone(store):
     assert [len(relays(store, now)) for now in (calls.NOW, last - 1, last)] == [1, 1, 0]
 
 
-def test_what_is_no_word_of_a_relay_is_none(store):
+def test_an_invalid_relay_report_is_ignored(store):
     store.create("pending/relays/x.json", b"nonsense")
     store.create("pending/relays/y.json", b'{"relay": 1.5, "every_s": "x"}')
     assert relays(store, calls.NOW) == []

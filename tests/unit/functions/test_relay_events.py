@@ -28,7 +28,7 @@ def test_an_event_is_kept_as_received(app, store):
     assert record["agent"] == {"alias": "desk", "vendor": "elevenlabs", "id": "agent_1"}
 
 
-def test_a_repeat_is_told_so_and_changes_nothing(app, store):
+def test_a_repeat_is_answered_as_duplicate_and_changes_nothing(app, store):
     app.handle(calls.signed_event(calls.started()))
     before = dict(store.objects)
     assert calls.body_of(app.handle(calls.signed_event(calls.started())))["duplicate"] is True

@@ -108,7 +108,7 @@ def test_no_such_object_is_not_an_error():
 
 
 @pytest.mark.parametrize("url", ["", "data", "ftp://x", "s3:bucket", "s3://", "gs:///prefix", "file:"])
-def test_a_store_that_is_none(url):
+def test_an_unknown_store(url):
     with pytest.raises(ValueError, match="file:DIR, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX"):
         open_store(url)
 

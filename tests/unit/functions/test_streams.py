@@ -91,7 +91,7 @@ def test_the_second_stream_s_webhook_is_waited_for_as_long_as_the_first_s(world)
     assert first.numbers() == [calls.SALES]
 
 
-def test_asked_before_the_relay_has_told_of_any_stream_the_two_requests_are_still_first_and_second():
+def test_requests_before_any_stream_is_known_still_count_as_first_and_second():
     world = World()
     assert world.connect().status == 503
     world.tell(calls.started(), calls.ended())

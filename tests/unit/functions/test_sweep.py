@@ -220,7 +220,7 @@ def test_without_a_key_a_call_is_done_when_it_is_over(world):
     assert not world.pending()
 
 
-def test_conversations_nobody_told_of_are_found_in_the_list_page_by_page(world):
+def test_unreported_conversations_are_found_in_the_list_page_by_page(world):
     known = calls.conversation(conversation_id="conv_02")
     world.app().handle(calls.signed_webhook(calls.post_call(known)))
     world.pages = [["conv_01", "conv_02"], ["conv_03"]]
@@ -482,7 +482,7 @@ def missed(caplog):
     return [record.fields for record in caplog.records if record.event == "transfer_missed"]
 
 
-def test_a_human_whom_nobody_dialled_is_told_of_once(world, caplog):
+def test_a_missed_transfer_is_logged_once(world, caplog):
     """The flow had no Connect applet behind the Voicebot: every hand-over ended in silence, and no alarm knew."""
     world.tell(calls.started(), calls.transfer_requested(), calls.ended("transferred"))
     world.app().handle(calls.signed_webhook(calls.post_call(calls.conversation())))
@@ -492,7 +492,7 @@ def test_a_human_whom_nobody_dialled_is_told_of_once(world, caplog):
     assert "Exotel never asked" in caplog.text
 
 
-def test_what_was_decided_too_late_is_told_of(world, caplog):
+def test_a_decision_that_came_too_late_is_logged(world, caplog):
     """Exotel asked, waited in vain and went on; the webhook that wanted a human came a minute later."""
     world.tell(calls.started(), calls.ended())
     transfer = calls.transfer_app(world.store, calls.Clock())
@@ -505,7 +505,7 @@ def test_what_was_decided_too_late_is_told_of(world, caplog):
 
 
 @pytest.mark.parametrize("end_reason", ["caller_hung_up", "transferred"])
-def test_who_was_dialled_or_hung_up_is_not_missed(world, caplog, end_reason):
+def test_a_caller_who_was_connected_or_hung_up_is_not_missed(world, caplog, end_reason):
     world.tell(calls.started(), calls.transfer_requested(), calls.ended(end_reason))
     if end_reason == "transferred":
         assert calls.transfer_app(world.store, calls.Clock()).handle(calls.connect()).status == 200

@@ -159,7 +159,7 @@ def test_no_innocent_call_is_lost(fault, caplog):
     assert "internal_error" not in {line.event for line in caplog.records if hasattr(line, "event")}
 
 
-def test_the_guilty_are_given_up_after_a_day_and_said_so(caplog):
+def test_failing_items_are_given_up_after_a_day_and_reported(caplog):
     clock = calls.Clock()
     api = ConversationsApi(clock, guilty(cut))
     run_days(api, MemoryStore(), days=4)

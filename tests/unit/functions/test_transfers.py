@@ -89,7 +89,7 @@ def test_the_last_wish_counts_and_an_accepted_one_before_a_refused():
     assert transfer()["refusal"] is None
 
 
-def test_what_happened_counts_more_than_what_was_wished_for_later():
+def test_an_outcome_outweighs_a_later_request():
     """The call broke off and support was rung; then the webhook came and would have liked sales."""
     result = {"conversation_id": "c", "at": "2026-11-23T10:00:00.000Z", "transfer": {**REQUEST, "target": "sales"}}
     rung = {**ANSWER, "target": "support", "reason": "agent_failed"}

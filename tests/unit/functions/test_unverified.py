@@ -48,7 +48,7 @@ def test_a_stranger_who_knows_the_call_sid_changes_nothing(call_proof, caplog):
     assert not [key for key in world.store.objects if key == "conversations/conv_stranger/call"]
 
 
-def test_a_stranger_s_webhook_before_the_relay_has_told_of_the_call(caplog):
+def test_a_strangers_webhook_before_the_relay_reported_the_call(caplog):
     world = World(TRANSFER_WAIT_SECONDS="0")
     deliver(world, forged())
     assert world.numbers() == []

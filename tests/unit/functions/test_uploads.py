@@ -60,7 +60,7 @@ def test_the_event_is_no_part_of_the_call(app, store):
     assert [key for key in store.objects if key.startswith(("calls/", "logs/"))] == []
 
 
-def test_the_sweep_is_told_of_a_recording_before_there_is_any(app, store):
+def test_the_sweep_hears_of_a_recording_before_its_first_piece(app, store):
     """A relay that dies leaves pieces that somebody has to see to."""
     wanted(app, first=8)
     assert store.objects == {}

@@ -118,7 +118,7 @@ def test_with_both_configured_both_are_needed():
     assert both.judge(["wrong", "night"], basic(), ROSTER) == UNAUTHORIZED
 
 
-def test_the_wrong_are_not_told_which_agents_there_are():
+def test_a_stranger_does_not_learn_which_agents_exist():
     assert gate(token=TOKEN).judge(["wrong", "night"], None, ROSTER) == gate(token=TOKEN).judge(
         ["wrong", "nobody"], None, ROSTER
     )

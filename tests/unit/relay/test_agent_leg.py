@@ -537,7 +537,7 @@ async def test_an_arranged_transfer_survives_the_agent(died_at):
 
 
 @virtual
-async def test_a_refused_transfer_is_told_and_the_next_agent_takes_over():
+async def test_a_refused_transfer_is_reported_and_the_next_agent_takes_over():
     first, second = Session(), Session()
     talk = Talk(first, second)
     talk.destination = Destination(verdict={"accepted": False, "reason": "unknown target"})
@@ -708,7 +708,7 @@ async def test_a_lookup_ends_with_its_call():
 
 
 @virtual
-async def test_a_lookup_of_the_agent_before_is_not_told_to_the_next():
+async def test_a_tool_answer_for_the_previous_agent_does_not_reach_the_next():
     look_up, first, second = LookUp(3.0), Session(), Session()
     talk = Talk(first, second, own_tools=[look_up.row])
     first.put(order(1))
@@ -744,7 +744,7 @@ async def test_an_agent_that_refused_at_once_is_tried_once_more():
     ids=["dies", "busy", "slow to refuse", "wrong key"],
 )
 @virtual
-async def test_who_is_tried_again(session, tries):
+async def test_which_agents_are_retried(session, tries):
     """Only a refusal that came at once and may be over a second later; whoever had the call and died is not."""
     one = session() if session is not Session else Session(refuses=BUSY)
     talk = Talk(one)
@@ -849,7 +849,7 @@ async def test_remarks_are_logged_and_change_nothing(caplog):
 
 
 @virtual
-async def test_the_next_agent_is_not_told_what_the_caller_never_heard():
+async def test_the_next_agent_does_not_get_words_the_caller_never_heard():
     first, second = Session(), Session()
     talk = Talk(first, second)
     first.put(AgentText("Good morning.", "1"), speech(1), UtteranceDone("1"), AgentText("Your code is 4711.", "2"))
@@ -862,7 +862,7 @@ async def test_the_next_agent_is_not_told_what_the_caller_never_heard():
 
 
 @virtual
-async def test_the_next_agent_is_told_what_was_cut_off():
+async def test_the_next_agent_gets_what_was_cut_off():
     """The rest of what has come is still played, the words behind it are lost."""
     first, second = Session(), Session()
     talk = Talk(first, second)

@@ -100,7 +100,7 @@ def test_functions_of_an_earlier_release_have_nothing():
         (Functions(body=bytes(700_000)), "an answer of more than"),
     ],
 )
-def test_nobody_elses_answer_is_believed(functions, problem):
+def test_only_the_right_answer_is_accepted(functions, problem):
     """An agents' file says where keys are sent."""
     with pytest.raises(SourceError, match=problem):
         newest(functions)

@@ -175,7 +175,7 @@ def test_keys_pressed_while_the_agent_speaks_on_are_answered_after_it():
     assert near(call.found["u2"], "keys", 0, 200)
 
 
-def test_a_tools_result_is_answered_when_the_caller_was_told_to_wait():
+def test_the_answer_after_a_spoken_wait_is_timed_from_the_tools_result():
     call = Conversation((1.0, 2.0))
     call.says("u1", 2.5, 2.6)
     call.answers.tool(5.0)
@@ -183,7 +183,7 @@ def test_a_tools_result_is_answered_when_the_caller_was_told_to_wait():
     assert near(call.found["u2"], "tool", 700, 100)
 
 
-def test_who_was_not_told_to_wait_waited_for_the_tool_as_well():
+def test_a_silent_wait_for_a_tool_counts_towards_the_answer_time():
     call = Conversation((1.0, 2.0))
     call.answers.tool(3.0)
     call.says("u1", 3.5, 3.6)

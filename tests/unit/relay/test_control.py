@@ -57,7 +57,7 @@ ANY = (
 
 
 @given(st.dictionaries(st.sampled_from(["enabled", "volume", "call_sid"]), ANY))
-def test_whatever_comes_is_a_change_or_refused(source):
+def test_any_input_is_a_change_or_refused(source):
     try:
         change = AmbienceChange.parse(source)
     except InvalidChangeError:

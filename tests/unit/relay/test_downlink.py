@@ -69,7 +69,7 @@ def ready(spoken: AudioFormat, **options) -> tuple[Playout, Downlink]:
 
 @pytest.mark.parametrize("spoken", FORMATS, ids=str)
 @virtual
-async def test_utterances_whose_end_is_never_told_do_not_run_into_each_other(spoken):
+async def test_utterances_without_end_events_stay_apart(spoken):
     """Some agents never say that one is complete (elevenlabs.md A3.4). The last two milliseconds of it were heard
     at the beginning of the next."""
     playout, downlink = ready(spoken)
@@ -221,7 +221,7 @@ async def test_an_interruption_makes_room_at_once():
 
 
 @virtual
-async def test_the_pacer_is_told_how_much_of_the_line_s_sound_has_come():
+async def test_the_pacer_learns_how_much_sound_has_arrived():
     """It learns from that how the agent sends its speech."""
     playout, ear = Playout(), Ear()
     downlink = Downlink(playout, ear, LINE)

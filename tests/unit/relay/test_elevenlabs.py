@@ -166,7 +166,7 @@ def test_parameters_of_the_line_may_not_take_the_place_of_what_we_know():
     assert "right" not in repr(call)
 
 
-def test_parameters_of_the_line_are_told_but_may_not_touch_the_vendors_own_names():
+def test_line_parameters_are_passed_on_but_never_override_the_vendors_names():
     call = CallInfo("c", "s", "1", "2", PCM_16, {"name": "Asha", "system__time": "now", "secret__key": "k", "é": "ü"})
     variables = json.loads(initiation(call))["dynamic_variables"]
     assert variables["name"] == "Asha"

@@ -87,7 +87,7 @@ def test_an_event_is_signed_and_arrives_as_it_is():
 
 
 @pytest.mark.parametrize("failure", [500, 503, 401, 404, 429, 204, 302, drop])
-def test_whatever_is_not_200_is_tried_again(failure):
+def test_any_status_but_200_is_retried(failure):
     """401 too, because a secret may be in rotation (docs/contracts.md)."""
 
     async def story():
@@ -394,7 +394,7 @@ def test_a_transfer_is_accepted(tmp_path):
 @pytest.mark.parametrize(
     "call_sid", ["../../etc/passwd", "..", ".", "...", "a/b", "", "a" * 129, "a\n", "ü", "a\x00b", "a b"]
 )
-def test_a_call_sid_that_is_no_safe_name_writes_nothing(tmp_path, call_sid):
+def test_an_unsafe_call_sid_writes_nothing(tmp_path, call_sid):
     """`..` was let through, and wrote beside the folder of the calls."""
     folder = tmp_path / "in" / "here"
     with pytest.raises(DeliveryError, match="call_sid"):

@@ -208,7 +208,7 @@ def test_ids_and_numbers_beside_start_begin_the_call():
 
 
 @pytest.mark.parametrize("parameters", [None, [], "tenant=acme", 5])
-def test_custom_parameters_that_are_no_object_are_none(parameters):
+def test_custom_parameters_that_are_not_an_object_are_ignored(parameters):
     assert start_with(custom_parameters=parameters).custom_parameters == {}
 
 
@@ -339,7 +339,7 @@ def test_the_name_of_an_unknown_event_is_cut():
 
 
 @pytest.mark.parametrize("event", [None, 5, True, [], {}, ["media"]])
-def test_an_event_that_is_no_text_is_malformed(event):
+def test_a_non_text_event_is_malformed(event):
     assert read({"event": event}) == Malformed("expected a string under 'event'")
 
 

@@ -49,7 +49,7 @@ def test_any_field_is_one_line(lines, value):
 @pytest.mark.parametrize(
     "value", [object(), {1, 2}, ValueError("no"), b"\xff", float("nan")], ids=lambda value: type(value).__name__
 )
-def test_a_field_that_is_no_json_does_not_lose_the_line(lines, value):
+def test_an_unserialisable_field_does_not_lose_the_line(lines, value):
     log.info("x", extra={"event": "x", "field": value})
     assert lines()[0]["event"] == "x"
 

@@ -152,7 +152,7 @@ async def looking_again() -> int:
     return loop.iterations - before
 
 
-def test_who_looks_again_looks_once():
+def test_a_repeated_look_reads_once():
     with asyncio.Runner(loop_factory=Rounded) as runner:
         assert runner.run(looking_again()) <= 4
 

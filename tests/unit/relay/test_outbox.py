@@ -113,7 +113,7 @@ async def test_an_agent_that_takes_no_notes_is_named_in_the_log_once(caplog):
 
 
 @virtual
-async def test_a_note_nobody_waits_for_any_more_is_told_all_the_same():
+async def test_a_note_is_delivered_even_if_nobody_waits_for_it():
     outbox, agent = Outbox(CallLog("c", "s")), Listener()
     outbox.note("a minute is left").cancel()
     await deliver(outbox, agent)

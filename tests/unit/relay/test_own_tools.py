@@ -29,7 +29,7 @@ def read(**changes: Any):
     return read_own_tools("agents.toml", "day", {"order_status": {**TOOL, **changes}})["order_status"]
 
 
-def test_a_model_is_told_of_it_besides_the_relays_own():
+def test_a_model_is_offered_it_beside_the_relays_own_tools():
     tool = read(waiting="One moment.")
     *relays, own = describe(ALL_TOOLS, own=[tool.describe("order_status")])
     assert len(relays) == len(ALL_TOOLS)
@@ -173,7 +173,7 @@ async def test_parameters_go_into_path_and_body():
     ],
 )
 @virtual
-async def test_what_a_model_left_out_or_made_up_is_told_and_not_asked(parameters, problem):
+async def test_missing_or_invented_parameters_are_reported_and_not_sent(parameters, problem):
     async with shop() as place:
         assert await ask(place, parameters) == ToolResult(problem, is_error=True, status="refused")
         assert place.asked == []
@@ -199,7 +199,7 @@ async def test_a_part_of_the_answer(answer, text, is_error):
 
 
 @virtual
-async def test_an_answer_that_is_no_json_has_no_parts():
+async def test_an_answer_that_is_not_json_has_no_parts():
     async with shop() as place:
         assert (await ask(place, {"number": "1"}, answer="state")).is_error
 
@@ -214,7 +214,7 @@ async def test_a_long_answer_is_cut_and_a_huge_one_refused():
 
 
 @virtual
-async def test_errors_are_told_in_words():
+async def test_errors_are_reported_in_words():
     async with shop() as place:
         place.answers = [(404, "no such order", 0.0)]
         assert await ask(place, {"number": "1"}) == ToolResult("HTTP 404 no such order", is_error=True, status="404")

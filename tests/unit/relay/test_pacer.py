@@ -726,7 +726,7 @@ def test_settling_reports_what_the_line_had_played():
 
 
 @pytest.mark.parametrize("end", ["settle", "interrupt"])
-def test_an_utterance_whose_end_was_never_told_was_heard_whole(end):
+def test_an_utterance_without_an_end_event_counts_as_heard(end):
     """Some agents never say that an utterance is complete (elevenlabs.md A3.4).
 
     When the caller hung up seconds after it, the record said that the agent's last words had been interrupted.
@@ -741,7 +741,7 @@ def test_an_utterance_whose_end_was_never_told_was_heard_whole(end):
     assert at_desk(story).heard == [("u1", 500, False)]
 
 
-def test_the_end_of_an_utterance_that_is_told_late():
+def test_an_utterance_end_that_arrives_late():
     async def story(desk):
         await until(1)
         desk.say("u1", speech(0.5), complete=False)

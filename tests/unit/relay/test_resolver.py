@@ -96,7 +96,7 @@ async def test_nobody_asks_again_while_an_answer_is_under_way_and_it_counts_when
 
 
 @virtual
-async def test_who_gives_up_waiting_does_not_spoil_the_answer_for_others():
+async def test_one_cancelled_waiter_does_not_cancel_the_others():
     server = NameServer()
     server.takes_s = 3.0
     resolver = LastGoodResolver(server)
@@ -108,7 +108,7 @@ async def test_who_gives_up_waiting_does_not_spoil_the_answer_for_others():
 
 
 @virtual
-async def test_an_empty_answer_is_none():
+async def test_an_empty_answer_counts_as_no_answer():
     server = NameServer()
     resolver = LastGoodResolver(server)
     await resolver.resolve("agent.example", 443)

@@ -110,7 +110,7 @@ def test_an_apology_ships_with_the_relay(rate_hz):
     assert apology.text == "We are sorry. Our assistant is not available at the moment."
 
 
-def test_who_wants_no_apology_says_so():
+def test_the_apology_can_be_turned_off():
     assert sounds(spec("day"), fallback_speech="none").apology(spec("day"), 8000) is None
     quiet = spec("quiet", fallback_speech="none")
     assert sounds(quiet, spec("day")).apology(quiet, 8000) is None

@@ -54,7 +54,7 @@ def test_two_sentences_are_two():
 
 
 @pytest.mark.parametrize("name", CALLER_LINES)
-def test_lines_are_told_apart(name):
+def test_lines_are_kept_apart(name):
     others = [other for other in CALLER_LINES if other != name]
     assert made_out(spoken(name), 8000, CALLER_LINES) == (name, pytest.approx(1.0, abs=0.01))
     assert made_out(spoken(name), 8000, others)[0] == ""

@@ -187,7 +187,7 @@ async def test_dial_events(method):
 
 
 @virtual
-async def test_some_accounts_are_told_durations_alone():
+async def test_some_accounts_get_only_durations():
     """And the only one that is always there, DialCallDuration, counts the ringing."""
     server = Server(connect=[numbers(FIRST)])
     people = {FIRST: Person(Outcome.NO_ANSWER, ring_s=25)}

@@ -332,7 +332,7 @@ async def test_an_agent_that_stops_reading_lets_the_buffers_fill_up():
 
 
 @virtual
-async def test_keys_told_to_the_agent_count_as_something_said():
+async def test_keys_sent_to_the_agent_count_as_speech():
     script = AgentScript(replies=(GREETING, Reply("keys:47", ("agent_booking",))))
     async with talking_to(script) as client:
         await client.wait_for("audio", 2)

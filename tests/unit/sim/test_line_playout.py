@@ -54,7 +54,7 @@ def test_clear_lets_the_chunk_in_the_air_finish():
     assert playout.gaps == []
 
 
-def test_a_gap_after_clear_is_told_apart():
+def test_a_gap_after_clear_is_marked():
     playout = LinePlayout(RATE)
     playout.media(0.0, samples(800, 1))
     playout.clear(0.05)

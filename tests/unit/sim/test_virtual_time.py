@@ -3,7 +3,7 @@ import asyncio
 from sim import virtual_time
 
 
-def test_who_is_woken_a_moment_early_and_waits_again_does_not_wait_for_ever():
+def test_a_waiter_woken_early_does_not_wait_forever():
     """Twenty calls stood still at 0.2 s: a timer fired half a nanosecond early, the pacer saw its frame was not due
     and waited again, and the clock, which moves only when nothing is to be done, stood."""
 

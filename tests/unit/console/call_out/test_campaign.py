@@ -274,7 +274,7 @@ FAULTS = [fault for fault in Fault if fault not in {Fault.WRONG_KEY, Fault.NO_MO
     interruptions=st.lists(st.floats(0, 120), max_size=3),
     shown=st.booleans(),
 )
-def test_whatever_goes_wrong_in_whatever_order_all_are_called_and_nobody_twice(orders, looks, interruptions, shown):
+def test_after_any_failures_everyone_is_called_and_nobody_twice(orders, looks, interruptions, shown):
     @virtual
     async def run():
         with TemporaryDirectory() as folder:
@@ -320,7 +320,7 @@ async def test_an_account_without_streams_calls_nobody(world):
 
 
 @in_world(count=2)
-async def test_where_streams_are_not_told_only_concurrent_limits(world):
+async def test_without_stream_figures_only_the_call_limit_counts(world):
     world.rest.plant("streams", *[Fault.NO_SUCH] * 50)
     assert await world.run() == ["answered"] * 2
     assert sum("can't be learned" in note for note in world.watch.notes) == 1
@@ -382,7 +382,7 @@ async def test_at_the_end_of_the_hours_the_rest_is_left_for_the_next_day(world):
 
 
 @in_world(count=2)
-async def test_who_is_asleep_waits_while_others_are_called(world):
+async def test_numbers_outside_their_calling_hours_wait_while_others_are_called(world):
     world.people = [Callee(number(0), 2, zone=ZoneInfo("America/New_York")), Callee(number(1), 3, zone=INDIA)]
     assert await world.run(hours=Hours.parse("09:00-21:00")) == ["answered"] * 2
     assert [call.number for call in world.rest.calls] == [number(1), number(0)]
@@ -454,7 +454,7 @@ async def test_a_call_of_an_earlier_run_is_asked_for_however_late(world):
 
 
 @in_world(count=1, people={number(0): Person(applets.Outcome.ANSWERED, ring_s=1, talk_s=10_000)})
-async def test_a_call_whose_end_is_never_told_stays_open_for_the_next_run(world):
+async def test_a_call_without_an_end_stays_open_for_the_next_run(world):
     world.rest.plant("call", *[Fault.AWAY] * 1000)
     assert await world.run() == ["open"]
     assert world.results[0].detail == "Exotel does not say that it ended"

@@ -53,6 +53,6 @@ def test_after_the_wait_it_is_time(now, zone):
 
 
 @pytest.mark.parametrize("text", ["", "9-21", "09:00", "09:00-09:00", "25:00-26:00", "09:61-10:00", "09:00-24:30"])
-def test_what_are_no_hours(text):
+def test_invalid_hours(text):
     with pytest.raises(ValueError, match="expected calling hours such as 09:00-21:00"):
         Hours.parse(text)

@@ -79,7 +79,7 @@ def test_a_second_process_is_refused(path):
         '{"what":"odd","mark":"m1"}',
     ],
 )
-def test_what_is_no_journal_is_named_with_its_line(path, line):
+def test_a_file_that_is_not_a_journal_is_named_with_its_line(path, line):
     fill(path)
     with path.open("a") as file:
         file.write(f"{line}\n")

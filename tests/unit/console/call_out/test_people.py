@@ -84,7 +84,7 @@ def test_only_the_columns_that_are_asked_for(tmp_path):
         ('number\n"9876500001\n', "unexpected end of data"),
     ],
 )
-def test_what_is_no_list(tmp_path, text, says):
+def test_values_that_are_not_lists(tmp_path, text, says):
     with pytest.raises(ValueError, match=says):
         read(tmp_path, text)
 

@@ -423,7 +423,7 @@ def test_a_failover_is_seen_in_the_list_though_the_call_went_well(tmp_path):
 
 
 @pytest.mark.parametrize(("minutes", "waiting"), [(5, 1), (90, 0)])
-def test_who_waits_for_a_human_now_is_a_filter(tmp_path, minutes, waiting):
+def test_a_filter_shows_who_waits_for_a_human(tmp_path, minutes, waiting):
     """A transfer of last week that nobody told the end of is nobody on the line."""
     [record] = records(1)
     ended = datetime.fromtimestamp(time.time() - minutes * 60, UTC)
@@ -434,7 +434,7 @@ def test_who_waits_for_a_human_now_is_a_filter(tmp_path, minutes, waiting):
         assert count(connection, Filter(waiting=True)) == waiting
 
 
-def test_how_long_a_caller_waits_is_told_by_the_times_of_the_turns():
+def test_how_long_a_caller_waits_follows_from_the_turns_times():
     def turn(speaker, offset_ms):
         return {"speaker": speaker, "text": "words", "offset_ms": offset_ms}
 

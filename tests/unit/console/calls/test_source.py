@@ -69,7 +69,7 @@ def test_a_bucket_that_is_not_there_is_named(s3_client, gcs_client, tmp_path):
 
 
 @pytest.mark.parametrize("url", ["", "data", "ftp://x", "s3:bucket", "s3://", "file:"])
-def test_what_is_no_store_is_refused_with_what_is(url):
+def test_an_unknown_store_is_refused_with_the_known_forms(url):
     with pytest.raises(ValueError, match="expected file:DIR, s3://BUCKET/PREFIX"):
         open_source(url)
 

@@ -156,7 +156,7 @@ def test_nobody_there_is_status_1(capsys):
 
 
 @virtual
-async def test_who_calls_is_proved_as_asked():
+async def test_calls_authenticate_as_configured():
     bench = Bench()
     seen = []
 

@@ -97,7 +97,7 @@ def test_what_make_run_runs_here(tmp_path):
     assert known["STORE"] == f"file:{tmp_path / 'data'}"
 
 
-def test_what_make_run_is_told_counts_here_too(tmp_path):
+def test_the_settings_of_make_run_apply_here_too(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data/secrets.json").write_text(json.dumps({"MEDIA_TOKEN": "kept"}))
     environ = {"PUBLIC_URL": "wss://tunnel.example.com", "MEDIA_TOKEN": "mine", "STORE": "file:/elsewhere"}

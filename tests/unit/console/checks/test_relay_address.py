@@ -53,7 +53,7 @@ def test_a_password_goes_into_the_header_and_nowhere_else():
 
 @pytest.mark.parametrize("text", ["relay.example.com/media/TOKEN", "ftp://relay.example.com/TOKEN", "wss://[TOKEN"])
 @virtual
-async def test_what_is_no_address_is_said_without_showing_it(text):
+async def test_an_invalid_address_is_reported_without_showing_it(text):
     async with aiohttp.ClientSession() as session:
         (finding,) = [one async for one in check_address(Subject({}, session, relay_url=text))]
     assert finding.verdict is Verdict.FAIL

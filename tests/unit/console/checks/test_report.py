@@ -75,6 +75,6 @@ def test_the_json_is_one_object_with_everything_in_it():
     }
 
 
-def test_who_warns_or_fails_says_what_to_do():
+def test_every_warning_and_failure_says_what_to_do():
     with pytest.raises(ValueError, match="relay.dns: a fail needs advice"):
         Finding("relay.dns", Verdict.FAIL, "no such name")

@@ -466,7 +466,7 @@ def test_destroy_refuses_while_there_are_records(desk: Desk, s3, capsys, there_i
     assert [call.split()[1] for call in desk.calls()] == ["version", "init", "plan", "show", "show", "show"]
 
 
-def test_destroy_deletes_records_when_told_so(desk: Desk, s3, monkeypatch):
+def test_destroy_deletes_records_when_asked(desk: Desk, s3, monkeypatch):
     with_a_record(s3)
     monkeypatch.setenv("DELETE_RECORDS", "yes")
     assert desk.make("destroy") == 0

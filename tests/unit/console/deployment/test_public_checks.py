@@ -87,7 +87,7 @@ def test_the_socket_opens_with_its_token_only(deployment):
     check_upgrade(socket_url(deployment))
 
 
-def test_an_upgrade_that_is_no_upgrade(deployment):
+def test_a_malformed_upgrade(deployment):
     """A front end that answers 403 to upgrades (App Runner does) looks healthy to every other check."""
     deployment.with_token = 403
     with pytest.raises(CheckError, match="upgrade was answered 403 by BaseHTTP, expected 101") as refused:
@@ -121,7 +121,7 @@ def test_functions_that_answer_wrongly(deployment, path, status, line):
     assert line in str(refused.value)
 
 
-def test_what_is_no_http_is_no_answer():
+def test_a_reply_that_is_not_http_is_no_answer():
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def talk():

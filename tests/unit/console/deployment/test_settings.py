@@ -54,7 +54,7 @@ def test_numbers_become_e164():
 
 
 @pytest.mark.parametrize("value", ["+919876500001", '["+919876500001"]', '{"a": 1}', "{"])
-def test_targets_that_are_no_object_of_strings(value: str):
+def test_targets_must_be_an_object_of_strings(value: str):
     with pytest.raises(Problems, match="TRANSFER_TARGETS: expected a JSON object"):
         terraform_variables({"TRANSFER_TARGETS": value})
 

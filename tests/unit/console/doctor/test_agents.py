@@ -32,7 +32,7 @@ async def findings(folder, tables, *, environ=None, place_call=True):
 
 @pytest.mark.parametrize("vendor", FAKES)
 @virtual
-async def test_an_agent_that_can_be_had(tmp_path, vendor):
+async def test_an_agent_that_is_available(tmp_path, vendor):
     fake = FAKES[vendor](AgentScript())
     async with serving(fake.app()) as url:
         entry = {"vendor": vendor, "id": "", "options": {**HOSTED[vendor].needs, "base_url": url}}
@@ -53,7 +53,7 @@ async def test_an_agent_that_can_be_had(tmp_path, vendor):
     ],
 )
 @virtual
-async def test_one_that_can_not_be_had(tmp_path, script, found):
+async def test_one_that_is_not_available(tmp_path, script, found):
     async with serving(FAKES["deepgram"](script).app()) as url:
         options = {"base_url": url}
         _, (check, verdict, said) = await findings(tmp_path, {"front": {"vendor": "deepgram", "options": options}})
@@ -62,7 +62,7 @@ async def test_one_that_can_not_be_had(tmp_path, script, found):
 
 
 @virtual
-async def test_what_is_not_set_up_is_told_by_its_setting(tmp_path):
+async def test_what_is_not_set_up_names_its_setting(tmp_path):
     tables = {"front": {"vendor": "openai", "options": {}}}
     _, (_, verdict, said) = await findings(tmp_path, tables, environ={"OPENAI_API_KEY": ""})
     assert verdict == "fail"

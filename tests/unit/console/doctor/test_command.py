@@ -47,7 +47,7 @@ def test_a_failed_check_is_status_1(doctor, capsys):
     assert "token-of-nobody" not in printed
 
 
-def test_a_warning_is_none(doctor, capsys, monkeypatch, tmp_path):
+def test_a_warning_is_status_0(doctor, capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("console.doctor.store.SLOW_S", -1)
     assert doctor("--only", "store", STORE=f"file:{tmp_path}") == 0
     assert "WARN  store.speed" in capsys.readouterr().out
@@ -102,12 +102,12 @@ def test_a_deployment_is_asked_and_its_settings_can_be_used(doctor, tmp_path, ca
 
 
 @pytest.mark.parametrize("address", ["functions.example.com/connect?token=T0KEN", "https://[T0KEN", "wss://x/T0KEN"])
-def test_what_is_no_address_is_status_2_and_not_shown(doctor, address, capsys):
+def test_an_invalid_address_is_status_2_and_not_shown(doctor, address, capsys):
     assert doctor("--connect", address) == 2
     assert capsys.readouterr().err == "doctor: --connect or CONNECT_URL: expected an https:// address\n"
 
 
-def test_a_file_of_settings_that_is_none_is_status_2(doctor, tmp_path, capsys):
+def test_a_missing_settings_file_is_status_2(doctor, tmp_path, capsys):
     (tmp_path / ".env").write_text("just words\n")
     assert doctor() == 2
     assert capsys.readouterr().err == "doctor: .env, line 1: expected NAME=VALUE\n"

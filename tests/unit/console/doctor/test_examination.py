@@ -29,7 +29,7 @@ def saying(name, *delays_s, text="found"):
 
 
 @virtual
-async def test_parts_run_side_by_side_and_are_told_in_order():
+async def test_parts_run_side_by_side_and_are_reported_in_order():
     began = asyncio.get_running_loop().time()
     findings = await run({"a": saying("a", 3, 3), "b": saying("b", 1, 1)})
     assert [one.check for one in findings] == ["a.0", "a.1", "b.0", "b.1"]
@@ -65,7 +65,7 @@ SECRETS = {
 
 @pytest.mark.parametrize("where", SECRETS)
 @virtual
-async def test_no_secret_is_told_whoever_says_it(where):
+async def test_no_secret_is_printed(where):
     given, secret = SECRETS[where]
     (finding,) = await run({"a": saying("a", 0, text=f"the server said: {secret} is wrong")}, **given)
     assert finding.found == "the server said: (hidden) is wrong"
@@ -91,7 +91,7 @@ async def test_with_nothing_given_everything_is_skipped_and_says_what_to_set():
 
 
 @virtual
-async def test_one_cause_is_told_once_and_the_others_name_the_check_that_told_it():
+async def test_one_cause_is_reported_once_and_the_others_refer_to_it():
     """With nobody listening at the functions' address four checks failed, each with other advice for the same thing."""
     down = "http://127.0.0.1:9"
     names = {"connect_url": "/exotel/connect", "passthru_url": "/exotel/passthru", "webhook_url": "/webhook/post-call"}
@@ -106,7 +106,7 @@ async def test_one_cause_is_told_once_and_the_others_name_the_check_that_told_it
 
 
 @virtual
-async def test_a_setting_that_two_parts_share_is_told_once():
+async def test_a_shared_setting_is_reported_once():
     given = {"ELEVENLABS_AGENT_ID": "agent_1", "EXOTEL_TOKEN": "t" * 24, "EVENTS_SECRET": "short"}
     findings = await run({"settings": PARTS["settings"]}, environ=given)
     assert [one.check for one in findings if one.verdict is Verdict.FAIL] == ["settings.relay"]

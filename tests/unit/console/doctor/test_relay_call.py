@@ -25,7 +25,7 @@ def heard(*arrivals_s):
     return stream
 
 
-def test_holes_are_told_of():
+def test_holes_are_reported():
     finding = judge_pacing(heard(0.0, 0.1, 0.6, 0.7))
     assert (finding.verdict.value, finding.found) == ("warn", "the sound had holes of 0.4 s together")
 

@@ -62,7 +62,7 @@ def test_a_bucket_that_is_not_there(missing, request):
     assert "no-such-bucket-of-mine" in failed.found
 
 
-def test_an_unreadable_record_is_told_of(tmp_path):
+def test_an_unreadable_record_is_reported(tmp_path):
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "c1.json").write_text("{")
     (finding,) = [one for one in look(f"file:{tmp_path}") if one.check == "store.layout"]

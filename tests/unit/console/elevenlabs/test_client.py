@@ -70,7 +70,7 @@ async def test_what_is_wrong_with_a_body_is_said_with_its_place():
 
 
 @virtual
-async def test_told_to_wait_it_waits_as_long_as_it_is_told():
+async def test_it_waits_as_long_as_asked():
     answers = [(429, "", {"Retry-After": "7"}), (429, "", {"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}), (429, "")]
     async with answering(*answers, (200, {"agent_id": "agent_9"})) as (api, asked, paused):
         assert await api.create_agent({}) == "agent_9"
@@ -79,7 +79,7 @@ async def test_told_to_wait_it_waits_as_long_as_it_is_told():
 
 
 @virtual
-async def test_told_to_wait_for_too_long_it_says_so():
+async def test_it_refuses_to_wait_too_long():
     async with answering((429, "", {"Retry-After": "3600"})) as (api, asked, paused):
         with pytest.raises(ApiError) as refused:
             await api.tools()

@@ -228,7 +228,7 @@ TROUBLES = {
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 @virtual
-async def test_why_a_key_is_refused_is_told_apart(trouble):
+async def test_reasons_for_a_refused_key_are_distinguished(trouble):
     planted, check = TROUBLES[trouble]
     async with elevenlabs_world() as world:
         await make_good(world)

@@ -41,7 +41,7 @@ async def test_a_webhook_of_the_whole_workspace_with_a_public_agent():
 
 
 @virtual
-async def test_private_agents_on_the_same_webhook_are_told_too():
+async def test_private_agents_on_the_same_webhook_are_reported_too():
     async with elevenlabs_world() as world:
         await make_good(world)
         (webhook_id,) = world.workspace.webhooks

@@ -96,7 +96,7 @@ async def test_an_answer_other_than_200_is_explained(status, word):
 
 @pytest.mark.parametrize(("status", "verdict"), [(200, FAIL), (400, WARN)])
 @virtual
-async def test_who_takes_everything_takes_forgeries_too(status, verdict):
+async def test_accepting_everything_accepts_forgeries(status, verdict):
     asked = []
 
     async def answer(request):

@@ -121,7 +121,7 @@ async def test_everything_else_of_the_agent_stays():
 
 
 @virtual
-async def test_no_is_no():
+async def test_a_no_stops_it():
     for answer in ("", "n", "what?"):
         async with elevenlabs_world() as world:
             before = copy.deepcopy(world.agent)
@@ -224,7 +224,7 @@ async def test_a_secret_goes_into_a_file_for_its_owner_only(tmp_path):
 
 
 @virtual
-async def test_a_secret_is_not_written_into_a_log_nor_over_a_file(tmp_path):
+async def test_a_secret_is_neither_logged_nor_written_over_a_file(tmp_path):
     async with elevenlabs_world() as world:
         with pytest.raises(SetupError, match="--secret-file"):
             await world.setup("--webhook-url", world.webhook_url, "--yes", shows_secrets=False)

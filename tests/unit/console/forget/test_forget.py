@@ -38,7 +38,7 @@ def forget(store, number):
 
 @settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.sampled_from(SIDS), st.sampled_from(NUMBERS), min_size=1), st.sampled_from(NUMBERS))
-def test_nobody_elses_call_is_touched_and_nothing_of_theirs_is_left(people, number):
+def test_only_the_named_callers_calls_are_removed_and_all_of_them(people, number):
     """CallSids that begin alike, and people who say each other's numbers: only whose call it was counts."""
     store = told(people, versioned=True)
     forget(store, number)
@@ -58,7 +58,7 @@ def steps():
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_whoever_is_stopped_at_any_point_goes_on_by_running_it_again(after):
+def test_an_interrupted_run_continues_when_run_again(after):
     for dies_at in range(steps()):
         store = told(PEOPLE)
         with pytest.raises(Crash):

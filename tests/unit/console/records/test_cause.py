@@ -31,7 +31,7 @@ def failed(vendor, reason, detail=""):
         ("elevenlabs", "something_new", "", "agent_failed", "ElevenLabs failed (something new)."),
     ],
 )  # fmt: skip
-def test_a_failed_agent_is_told_by_its_vendors_name_and_what_it_said(vendor, reason, detail, kind, says):
+def test_a_failed_agent_is_reported_with_vendor_and_reason(vendor, reason, detail, kind, says):
     cause = of_record(failed(vendor, reason, detail))
     assert cause.kind == kind
     assert says in cause.sentence
@@ -77,7 +77,7 @@ def test_the_reason_of_a_close_frame_tells_the_same():
     assert of_close("") is None
 
 
-def test_a_failover_is_told_although_the_call_went_on():
+def test_a_failover_is_reported_although_the_call_went_on():
     agents = [
         {"alias": "day", "vendor": "elevenlabs", "end_reason": "http_401"},
         {"alias": "night", "vendor": "openai", "end_reason": "ended"},

@@ -47,7 +47,7 @@ def test_what_is_wrong_is_named_with_its_file(tmp_path, caller, says):
     assert says in str(refused.value)
 
 
-def test_a_folder_that_is_no_suite_is_answered_with_those_there_are(tmp_path):
+def test_a_folder_without_a_suite_lists_the_available_suites(tmp_path):
     with pytest.raises(SuiteError, match="expected a folder with suite.toml, or one of front_desk"):
         load(str(tmp_path / "nothing"))
     with pytest.raises(SuiteError, match=r"suite\.toml: there is no such file"):

@@ -112,7 +112,7 @@ def test_every_end_has_a_sentence(arguments, says, trouble):
     assert told.trouble is trouble
 
 
-def test_silence_of_the_agent_is_never_told_as_a_goodbye():
+def test_a_silent_agent_is_never_reported_as_a_goodbye():
     """A wrong vendor key closed the call with 1000 before a word: "the agent said goodbye", said the page."""
     assert concluded("bot", 1000, heard=False).trouble
     assert "nothing had been heard from the agent" in concluded("bot", 1000, heard=False).sentence

@@ -34,7 +34,7 @@ async def told(socket, kind):
         '{"do": "network", "delay_ms": 0, "loss": 0.9}',
     ],
 )
-async def test_what_can_not_be_read_is_told_and_changes_nothing(tmp_path, junk):
+async def test_unreadable_input_is_reported_and_changes_nothing(tmp_path, junk):
     phone = Softphone(Address.parse("ws://127.0.0.1:9/media"), tmp_path, at_home=False)
     async with (
         open_page(PAGE, phone.routes()) as url,

@@ -28,7 +28,7 @@ def test_a_click_is_not_the_agent_speaking():
     assert play(Talk(FRAME_MS), 2000, [], [(500, 540)]) == []
 
 
-def test_barge_in_tells_how_long_the_agent_sounded_on_and_when_it_was_told_to_stop():
+def test_barge_in_reports_when_the_agent_was_stopped_and_how_long_it_sounded_on():
     found = play(Talk(FRAME_MS), 6000, [(2000, 4000)], [(500, 2400)], clear_at=2350)
     assert found == [FirstAudio(500), BargeIn(2000, 400, 350)]
 

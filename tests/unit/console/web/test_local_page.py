@@ -65,7 +65,7 @@ async def test_the_printed_address_opens_the_page_and_leaves_no_word_in_its_addr
         assert "SameSite=Lax" in cookie
 
 
-async def test_every_start_has_another_word_and_a_guess_is_told_what_to_do(page):
+async def test_every_start_has_a_new_token_and_a_wrong_one_gets_help(page):
     base, _, rest = page.partition("://")[2].partition("/")
     assert len(rest) > 30
     for path in ("", "guess/", f"{rest[:-2]}/", "shared/base.css", "api/secret"):

@@ -109,7 +109,7 @@ async def test_a_note_waits_for_the_end_of_the_turn(session):
     assert "Do not answer" in note["realtimeInput"]["text"]
 
 
-async def test_a_note_between_turns_is_told_at_once(session):
+async def test_a_note_between_turns_is_sent_at_once(session):
     session._socket = peer = Peer()
     await session.note("ask whether the caller is there", reply=True)
     assert peer.told == [{"realtimeInput": {"text": "[Not said by the caller: ask whether the caller is there]"}}]

@@ -197,7 +197,7 @@ def test_a_vendor_of_others_is_found_by_its_entry_point(others):
         ),
     ],
 )
-def test_a_vendor_that_can_not_be_had_is_named(others, name, expected):
+def test_an_unavailable_vendor_is_named(others, name, expected):
     (others / "agents.toml").write_text(f'[agents.front]\nvendor = "{name}"\n')
     with pytest.raises(SettingError, match=expected):
         Roster.read(str(others / "agents.toml"), VENDORS)
