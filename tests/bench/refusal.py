@@ -86,7 +86,7 @@ def table(quiet: Samples, full: Samples, took: Sequence[float]) -> str:
     """Markdown."""
     refusals = f"{percentile(took, 50)} / {percentile(took, 99)} / {max(took) * 1000:.1f}"
     rows = [
-        _row("nobody refused", quiet, ""),
+        _row("none refused", quiet, ""),
         _row(f"{REFUSALS_PER_S} a second refused", full, refusals),
     ]
     head = "| | 503 after p50 / p99 / max ms | caller → agent p99 ms | agent → heard p99 ms | `clear` p99 ms | holes |"

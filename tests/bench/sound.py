@@ -188,8 +188,8 @@ def costs() -> list[Figure]:
     began = thread_time()
     for _ in range(50):
         echo.look(*sides)
-    measured["one look for an echo"] = (thread_time() - began) / 50 * 1000
-    limits = {"voice detector": 0.1, "one look for an echo": 2.0}
+    measured["one search for an echo"] = (thread_time() - began) / 50 * 1000
+    limits = {"voice detector": 0.1, "one search for an echo": 2.0}
     return [(f"CPU: {name}", ms, "ms", ms <= limits.get(name, np.inf) * 2) for name, ms in measured.items()]
 
 
