@@ -23,15 +23,15 @@ _BASES: Final = ("https://", "http://", "wss://", "ws://")
 class Settings:
     """Each field is a setting, declared once (common.setting); docs/configuration.md is made from these, in order."""
 
-    elevenlabs_agent_id: str = text("ELEVENLABS_AGENT_ID", about="the agent that takes the calls; or `AGENTS_FILE`")
+    elevenlabs_agent_id: str = text("ELEVENLABS_AGENT_ID", about="the agent that takes the calls; or use `AGENTS_FILE`")
     elevenlabs_api_key: str = key(
-        "ELEVENLABS_API_KEY", about="with it the relay uses signed URLs, needed for private agents"
+        "ELEVENLABS_API_KEY", about="the relay then uses signed URLs, which private agents need"
     )
     elevenlabs_region: str = choice(
         "ELEVENLABS_REGION",
         default="default",
         choices=tuple(REST_HOSTS),
-        about=f"where your workspace lives: {', '.join(f'`{region}`' for region in REST_HOSTS)}",
+        about=f"region of your workspace: {', '.join(f'`{region}`' for region in REST_HOSTS)}",
     )
     elevenlabs_base_url: str = text(
         "ELEVENLABS_BASE_URL", about="another host instead of the region's: a proxy, a fake"
@@ -49,7 +49,7 @@ class Settings:
         "BG_SOUND_FILE",
         shown="none",
         about="ambience: a WAV of any rate and channel count, raw s16le mono 8 kHz (`.pcm`, `.raw`, `.s16le`), or one "
-        "that ships with it: `office`, `call-centre`, `street`, `quiet`, `typing`",
+        "that comes with the relay: `office`, `call-centre`, `street`, `quiet`, `typing`",
     )
     ambience_volume: float = number(
         "BACKGROUND_SOUND_VOLUME",
@@ -60,12 +60,12 @@ class Settings:
         about="0 to 1; at 1 any ambience is at −30 dBFS",
     )
     ambience_duck_db: float = number(
-        "BACKGROUND_SOUND_DUCK_DB", default=6, low=0, high=30, about="how much quieter it is while the agent speaks"
+        "BACKGROUND_SOUND_DUCK_DB", default=6, low=0, high=30, about="how many dB quieter it is while the agent speaks"
     )
     fallback_speech: str = text(
         "FALLBACK_SPEECH_FILE",
         default="apology",
-        about="what is said to a caller whom no agent can take, before the hand-over: a sound file, `apology` "
+        about="what a caller hears before the hand-over when no agent can be reached: a sound file, `apology` "
         "(built in) or `none`",
     )
     frame_ms: int = integer(
@@ -80,7 +80,7 @@ class Settings:
         lambda env: values.lead_ms(env),
         default=None,
         shown="auto",
-        about="how far ahead of real time frames are sent, at least 1.5 frames; `auto` begins at 100 and learns it "
+        about="how far ahead of real time frames are sent, at least 1.5 frames; `auto` starts at 100 and learns it "
         "from the line",
     )
     chunk_size: int | None = custom(
@@ -88,7 +88,7 @@ class Settings:
         lambda env: env.integer("CHUNK_SIZE", default=0, low=FRAME_UNIT, high=MAX_PAYLOAD) or None,
         default=None,
         shown="",
-        about="instead of both: bytes of one outbound frame, a multiple of 320, of which the line holds another; 3200 "
+        about="instead of both: bytes of one outbound frame, a multiple of 320; the lead is then one such frame. 3200 "
         "is Exotel's documented minimum",
     )
 
@@ -98,8 +98,8 @@ class Settings:
         default="",
         shown="",
         secret=True,
-        about="token in the socket's path: `wss://host/media/TOKEN[/ALIAS]`; like all tokens and secrets of ours 16 "
-        "characters or more; two with a comma, the new one first, while it is rotated",
+        about="token in the socket's path: `wss://host/media/TOKEN[/ALIAS]`; like all our tokens and secrets at least "
+        "16 characters; while you rotate it, two with a comma, the new one first",
     )
     media_basic_auth: BasicAuth | None = custom(
         "MEDIA_BASIC_AUTH",
@@ -107,12 +107,12 @@ class Settings:
         default=None,
         shown="",
         secret=True,
-        about="`user:password`, for `wss://user:password@host/media`; with `MEDIA_TOKEN` as well a call needs both",
+        about="`user:password`, for `wss://user:password@host/media`; if `MEDIA_TOKEN` is set too, a call needs both",
     )
     media_open: bool = boolean(
         "MEDIA_OPEN",
         default=False,
-        about="start with neither: anybody who reaches the port may call. Not needed on a loopback `HOST`",
+        about="start without both: anybody who reaches the port may call. Not needed on a loopback `HOST`",
     )
     control_token: str = custom(
         "CONTROL_TOKEN",
@@ -122,9 +122,7 @@ class Settings:
         secret=True,
         about="bearer token of `/bg-sound`; off without one",
     )
-    metrics_token: str = secret(
-        "METRICS_TOKEN", about="bearer token of `/metrics` for whoever scrapes from another machine"
-    )
+    metrics_token: str = secret("METRICS_TOKEN", about="bearer token of `/metrics`, to scrape it from another machine")
 
     events_url: str = text(
         "EVENTS_URL", about="where events are posted: `https://…/relay/events` of the webhook function"
@@ -135,24 +133,24 @@ class Settings:
         default="",
         shown="",
         secret=True,
-        about="signs them",
+        about="signs the events",
     )
     progress_s: float = number(
         "PROGRESS_SECONDS",
         default=10,
         low=0,
         high=60,
-        about="how often a call tells how far it is while it goes on; 0: not at all ([live.md](live.md))",
+        about="how often a running call reports its progress; 0: never ([live.md](live.md))",
     )
     agents_url: str = custom(
         "AGENTS_URL",
         lambda env: values.agents_url(env),
         default="",
         shown="beside EVENTS_URL",
-        about="where a newer version of the agents' file is asked for: `https://…/relay/agents` of the webhook "
-        "function; `none`: nowhere",
+        about="where the relay asks for a newer version of the agents' file: `https://…/relay/agents` of the webhook "
+        "function; `none`: it does not ask",
     )
-    agents_every_s: float = number("AGENTS_SECONDS", default=30, low=5, high=3600, about="how often")
+    agents_every_s: float = number("AGENTS_SECONDS", default=30, low=5, high=3600, about="how often it asks")
     store: Path = custom(
         "STORE",
         lambda env: values.folder(env),
@@ -166,34 +164,37 @@ class Settings:
         lambda env: values.http_url(env, "LOOKUP_URL"),
         default="",
         shown="",
-        about="asked who calls before the greeting ([lookup.md](lookup.md)); `lookup_url` says it for one agent",
+        about="your server that says who calls, before the greeting ([lookup.md](lookup.md)); `lookup_url` sets it for "
+        "one agent",
     )
     lookup_s: float = number(
-        "LOOKUP_SECONDS", default=1.5, low=0.1, high=5, about="how long the answer is waited for; then the call goes on"
+        "LOOKUP_SECONDS", default=1.5, low=0.1, high=5, about="how long to wait for the answer; then the call goes on"
     )
     lookup_shape: str = choice(
         "LOOKUP_SHAPE",
         default="ours",
         choices=("ours", "elevenlabs"),
-        about="of question and answer: `ours`, or `elevenlabs` for a webhook written for its own telephony",
+        about="format of request and answer: `ours`, or `elevenlabs` for a webhook written for its own telephony",
     )
-    lookup_secret: str = secret("LOOKUP_SECRET", about="signs the question; without it `EVENTS_SECRET` does")
+    lookup_secret: str = secret("LOOKUP_SECRET", about="signs the request; without it `EVENTS_SECRET` does")
     lookup_headers: tuple[tuple[str, str], ...] = custom(
         "LOOKUP_HEADERS",
         lambda env: tuple(env.mapping("LOOKUP_HEADERS").items()),
         default=(),
         shown="",
         secret=True,
-        about='headers of the question, as JSON: `{"Authorization": "Bearer …"}`',
+        about='headers of the request, as JSON: `{"Authorization": "Bearer …"}`',
     )
 
-    max_calls: int = integer("MAX_CALLS", default=200, low=1, high=10_000, about="the next one is refused with 503")
+    max_calls: int = integer(
+        "MAX_CALLS", default=200, low=1, high=10_000, about="calls at once; further ones are refused with 503"
+    )
     echo_calls: int = integer(
         "ECHO_CALLS",
         default=40,
         low=0,
         high=10_000,
-        about="calls at the same time whose agent is kept from hearing itself; the next ones go without",
+        about="calls at once with the echo guard; further ones go without it",
     )
     max_call_s: float = number(
         "MAX_CALL_SECONDS",
@@ -203,18 +204,18 @@ class Settings:
         about="then the call is handed over with `time_limit`; Exotel cuts at 3,600",
     )
     start_timeout_s: float = number(
-        "START_TIMEOUT_SECONDS", default=10, low=1, high=60, about="for a line that says nothing"
+        "START_TIMEOUT_SECONDS", default=10, low=1, high=60, about="how long a new socket may take to send `start`"
     )
     drain_s: float = number("DRAIN_SECONDS", default=110, low=0, high=14_400, about="how long SIGTERM waits for calls")
     stats_s: float = number(
-        "STATS_SECONDS", default=60, low=1, high=3600, about="how often the log says how many calls there are"
+        "STATS_SECONDS", default=60, low=1, high=3600, about="how often the log reports the number of calls"
     )
     public_url: str = custom(
         "PUBLIC_URL",
         lambda env: values.websocket_url(env, "PUBLIC_URL"),
         default="",
         shown="from the request",
-        about="`wss://host` for applets that ask for the socket's address by https",
+        about="`wss://host`, for applets that request the socket's address over https",
     )
     port: int = integer("PORT", "BRIDGE_PORT", default=8080, low=0, high=65535, about="where to listen")
     host: str = text("HOST", default="0.0.0.0", about="the address to listen on")
@@ -223,7 +224,7 @@ class Settings:
     )
     ecs_agent_uri: str = text("ECS_AGENT_URI", about="set by ECS", internal=True)
     metrics_namespace: str = text(
-        "METRICS_NAMESPACE", about="CloudWatch's, for how full the relay is; Terraform sets it on AWS"
+        "METRICS_NAMESPACE", about="CloudWatch namespace for how full the relay is; Terraform sets it on AWS"
     )
     instance: str = text("HOSTNAME", default=socket.gethostname(), about="name of this relay in events", internal=True)
 

@@ -14,9 +14,9 @@ from relay.settings import declared
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
 PROXIES: Final = (
-    "| `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | | the way out, for agents' sockets as for requests, and "
-    "for the functions too; lower case works as well. This machine and link-local addresses are never "
-    "asked through it |"
+    "| `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | | proxies for agents' sockets and for "
+    "requests, of the functions too; lower case also works. This machine and link-local addresses never "
+    "go through them |"
 )
 """Not the relay's alone, and read by libraries as well."""
 STAR: Final = "\\*"

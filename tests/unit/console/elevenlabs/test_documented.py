@@ -14,7 +14,7 @@ OTHERS = {"elevenlabs.settings", "agent.exists", "agent.signed_url"} | {
 
 
 def test_every_check_is_in_the_table_and_nothing_else_is():
-    section = DOCS.read_text().partition("### What is wanted at ElevenLabs")[2].partition("\n## ")[0]
+    section = DOCS.read_text().partition("### What ElevenLabs needs")[2].partition("\n## ")[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     told = {name for row in rows for name in re.findall(r"`([a-z_.]+)`", row)}
     workspace = {check for check, _ in elevenlabs._WORKSPACE.values()}
