@@ -20,7 +20,7 @@ variable "elevenlabs_agent_id" {
 }
 
 variable "transfer_targets" {
-  description = "Humans a caller can be handed to: name = number in E.164, or several with commas, dialled in order. The first name in the alphabet is the default."
+  description = "Humans that a caller can be transferred to: name = number in E.164, or several with commas, dialled in order. The first name in the alphabet is the default."
   type        = map(string)
   default     = {}
 
@@ -39,7 +39,7 @@ variable "transfer_targets" {
 # an apply that changes none can do without them.
 
 variable "media_token" {
-  description = "Token in the path of the media socket; Exotel signs nothing, so this is what keeps strangers out. The first is the current one, a second the one before, which is still good."
+  description = "Token in the path of the media socket; Exotel does not sign requests, so only this keeps strangers out. The first value is the current one; a second is the previous one, which is still valid."
   type        = string
   default     = ""
   sensitive   = true
@@ -78,7 +78,7 @@ variable "control_token" {
 }
 
 variable "events_secret" {
-  description = "Signs the relay's events to the webhook function: the first signs, all are accepted."
+  description = "Signs the relay's events to the webhook function: the first value signs, all are accepted."
   type        = string
   default     = ""
   sensitive   = true
@@ -104,7 +104,7 @@ variable "elevenlabs_api_key" {
 }
 
 variable "elevenlabs_webhook_secret" {
-  description = "Secret of the post-call webhook (wsec_…), several comma-separated while one is rotated. ElevenLabs shows it once the webhook's URL, an output of the first deploy, is entered there; until then webhooks are refused and the sweep fetches transcripts."
+  description = "Secret of the post-call webhook (wsec_…), several, separated by commas, while you rotate it. ElevenLabs shows it once the webhook's URL, an output of the first deploy, is entered there; until then webhooks are refused and the sweep fetches transcripts."
   type        = string
   default     = ""
   sensitive   = true
@@ -117,7 +117,7 @@ variable "elevenlabs_webhook_secret" {
 }
 
 variable "secret_versions" {
-  description = "Which of the secrets above there are, each with a number that changes with its value. `console deploy` derives the numbers from the values."
+  description = "Which of the secrets above are set, each with a number that changes with its value. `console deploy` derives the numbers from the values."
   type        = map(number)
   default     = { media_token = 1, exotel_token = 1, control_token = 1, events_secret = 1, elevenlabs_api_key = 1 }
 
@@ -138,7 +138,7 @@ variable "secret_versions" {
 # --- Agent and calls ----------------------------------------------------------------------------------------------
 
 variable "elevenlabs_region" {
-  description = "Where the ElevenLabs workspace lives."
+  description = "Region of the ElevenLabs workspace."
   type        = string
   default     = "default"
 
@@ -171,7 +171,7 @@ variable "transfer_team_2_number" {
 }
 
 variable "lookup_url" {
-  description = "Your server that is asked who calls before the agent speaks (docs/lookup.md), https://…; empty: nobody. A secret of its own goes by relay_secrets as LOOKUP_SECRET; without one EVENTS_SECRET signs."
+  description = "Your server that is asked who is calling before the agent speaks (docs/lookup.md), https://…; empty: none. Set its own secret in relay_secrets as LOOKUP_SECRET; without one EVENTS_SECRET signs."
   type        = string
   default     = ""
 
@@ -182,7 +182,7 @@ variable "lookup_url" {
 }
 
 variable "lookup_seconds" {
-  description = "How long its answer is waited for; then the call goes on without."
+  description = "Seconds to wait for the answer from lookup_url; then the call goes on without it."
   type        = number
   default     = 1.5
 
@@ -193,7 +193,7 @@ variable "lookup_seconds" {
 }
 
 variable "lookup_shape" {
-  description = "How it is asked and answers: ours, or elevenlabs for a webhook written for ElevenLabs' own telephony."
+  description = "Format of the request to lookup_url and of its answer: ours, or elevenlabs for a webhook written for ElevenLabs' own telephony."
   type        = string
   default     = "ours"
 
@@ -204,7 +204,7 @@ variable "lookup_shape" {
 }
 
 variable "relay_environment" {
-  description = "Further settings of the relay (docs/contracts.md), for instance { BACKGROUND_SOUND_VOLUME = \"0.2\" }. Never secrets: those go by relay_secrets."
+  description = "Further settings of the relay (docs/contracts.md), for instance { BACKGROUND_SOUND_VOLUME = \"0.2\" }. Never secrets: use relay_secrets for those."
   type        = map(string)
   default     = {}
 
@@ -215,7 +215,7 @@ variable "relay_environment" {
 }
 
 variable "agents_file" {
-  description = "Path of an agents' file (docs/agents.md) that is put into the bucket once, for relays to serve until make agents-push puts another there. It brings no sounds. Empty: they serve their image's."
+  description = "Path of an agents' file (docs/agents.md) that is put into the bucket once. Relays use it until make agents-push replaces it. Its sounds are not uploaded. Empty: relays use the file in their image."
   type        = string
   default     = ""
 
@@ -272,7 +272,7 @@ variable "region" {
 }
 
 variable "name" {
-  description = "Prefix of everything's name; another name makes a second, separate installation in the same account."
+  description = "Prefix of all names; another prefix makes a second, separate installation in the same account."
   type        = string
   default     = "voice-bridge"
 
@@ -294,7 +294,7 @@ variable "domain_name" {
 }
 
 variable "hosted_zone_id" {
-  description = "Route 53 zone that domain_name belongs to. Empty: make the records of the output dns_records yourself; the deploy prints them, and waits."
+  description = "Route 53 zone that domain_name belongs to. Empty: create the records in the output dns_records yourself; the deploy prints them and waits."
   type        = string
   default     = ""
 
@@ -309,7 +309,7 @@ variable "hosted_zone_id" {
 }
 
 variable "allowed_addresses" {
-  description = "Networks that may reach the relay's load balancer, for instance those that Exotel has told you; needs domain_name. Empty: all, and the token in the path keeps strangers out."
+  description = "Networks that may reach the relay's load balancer, for instance those that Exotel gave you; needs domain_name. Empty: all networks, and only the token in the path keeps strangers out."
   type        = list(string)
   default     = []
 
@@ -324,7 +324,7 @@ variable "allowed_addresses" {
 }
 
 variable "requests_per_address" {
-  description = "Requests that the relay's load balancer takes from one address in five minutes; 0 for any number. A call is one request, and all calls come from a few addresses of Exotel's. Needs domain_name; AWS WAF is charged for."
+  description = "Requests that the relay's load balancer takes from one address in five minutes; 0: no limit. A call is one request, and all calls come from a few Exotel addresses. Needs domain_name; AWS WAF costs extra."
   type        = number
   default     = 0
 
@@ -339,7 +339,7 @@ variable "requests_per_address" {
 }
 
 variable "kms_key_arn" {
-  description = "Key of your own for records, secrets, logs and the functions' environment; empty for AWS's. Its policy must let logs.REGION.amazonaws.com use it (docs/aws.md)."
+  description = "Your own key for records, secrets, logs and the functions' environment; empty for AWS's. Its policy must allow logs.REGION.amazonaws.com to use it (docs/aws.md)."
   type        = string
   default     = ""
 
@@ -350,7 +350,7 @@ variable "kms_key_arn" {
 }
 
 variable "permissions_boundary" {
-  description = "ARN of a policy that bounds what every role made here may do; empty for none."
+  description = "ARN of a permissions boundary for every role that is created; empty for none."
   type        = string
   default     = ""
 
@@ -361,7 +361,7 @@ variable "permissions_boundary" {
 }
 
 variable "vpc_cidr" {
-  description = "Addresses of the VPC; choose another when it shall be peered."
+  description = "Addresses of the VPC; choose another range if you want to peer it."
   type        = string
   default     = "10.64.0.0/16"
 
@@ -372,7 +372,7 @@ variable "vpc_cidr" {
 }
 
 variable "network" {
-  description = "A network of your own instead of the one that is made: its VPC, public subnets for the load balancer, and subnets for the relay with a way to the internet, each in two zones or more. relay_public_addresses where that way is an internet gateway."
+  description = "Your own network instead of a new one: its VPC, public subnets for the load balancer, and subnets with internet access for the relay, each in two zones or more. Set relay_public_addresses if that access is an internet gateway."
   type        = object({ vpc_id = string, balancer_subnet_ids = list(string), relay_subnet_ids = list(string), relay_public_addresses = optional(bool, false) })
   default     = null
 
@@ -383,7 +383,7 @@ variable "network" {
 }
 
 variable "nat_gateways" {
-  description = "With 1, or one for each zone, the relay's tasks have no public addresses and leave by NAT gateways, which have fixed ones; 0: they have public addresses, and nobody but the load balancer reaches them."
+  description = "With 1, or one for each zone, the relay's tasks have no public addresses and use NAT gateways with fixed ones; 0: they have public addresses, and only the load balancer can reach them."
   type        = number
   default     = 0
 
@@ -398,7 +398,7 @@ variable "nat_gateways" {
 }
 
 variable "private_endpoints" {
-  description = "With nat_gateways: what the relay says to AWS goes by endpoints in the VPC and not by the NAT gateways. Each is charged for by the hour and zone."
+  description = "With nat_gateways: the relay's traffic to AWS uses endpoints in the VPC instead of the NAT gateways. Each costs by the hour and zone."
   type        = bool
   default     = false
 
@@ -422,7 +422,7 @@ variable "zone_count" {
 # --- Relay --------------------------------------------------------------------------------------------------------
 
 variable "relay_image_tag" {
-  description = "Tag of the relay's image in the repository that this makes; make deploy-aws derives it from the content."
+  description = "Tag of the relay's image in the repository that this module creates; make deploy-aws derives it from the content."
   type        = string
   default     = "none"
 
@@ -433,13 +433,13 @@ variable "relay_image_tag" {
 }
 
 variable "codebuild" {
-  description = "Make what builds the relay's image on AWS, for who has no Docker; ENGINE=codebuild sets it."
+  description = "Create the CodeBuild project that builds the relay's image on AWS, without a local Docker; ENGINE=codebuild sets it."
   type        = bool
   default     = false
 }
 
 variable "architecture" {
-  description = "x86_64, or arm64, which costs a fifth less and must be built on an arm64 machine or by emulation."
+  description = "x86_64, or arm64, which costs a fifth less and must be built on an arm64 machine or with emulation."
   type        = string
   default     = "x86_64"
 
@@ -450,7 +450,7 @@ variable "architecture" {
 }
 
 variable "relay_cpu" {
-  description = "CPU units of a relay task; 1024 is one vCPU. The relay is one process: more than 1024 helps nobody."
+  description = "CPU units of a relay task; 1024 is one vCPU. The relay is one process, so more than 1024 does not help."
   type        = number
   default     = 512
 
@@ -480,7 +480,7 @@ variable "relay_memory" {
 }
 
 variable "relay_max_calls" {
-  description = "Calls one task takes at most; 0 means 200 for each vCPU, what the relay carries with CPU to spare."
+  description = "The most calls of one task; 0 means 200 for each vCPU, which it carries with CPU to spare."
   type        = number
   default     = 0
 
@@ -491,7 +491,7 @@ variable "relay_max_calls" {
 }
 
 variable "relay_min_tasks" {
-  description = "Relay tasks that always run; two, so that a zone can fail."
+  description = "Relay tasks that always run; two, so that one zone may fail."
   type        = number
   default     = 2
 
@@ -502,7 +502,7 @@ variable "relay_min_tasks" {
 }
 
 variable "relay_max_tasks" {
-  description = "Relay tasks at most; bounds the bill."
+  description = "The most relay tasks; limits the bill."
   type        = number
   default     = 10
 
@@ -524,7 +524,7 @@ variable "scale_out_percent" {
 }
 
 variable "relay_schedule" {
-  description = "Relay tasks at least, from certain moments on: name = schedule (cron(…) of EventBridge's kind, or at(…)), timezone, min_tasks. A second entry takes them back."
+  description = "The fewest relay tasks, from certain times on: name = schedule (EventBridge's cron(…) or at(…)), timezone, min_tasks. A second entry lowers the number again."
   type        = map(object({ schedule = string, min_tasks = number, timezone = optional(string, "Asia/Kolkata") }))
   default     = {}
 
@@ -535,7 +535,7 @@ variable "relay_schedule" {
 }
 
 variable "access_logs" {
-  description = "Keep the load balancer's access logs in the bucket under access-logs/. They hold the request path, and so the media token."
+  description = "Keep the load balancer's access logs in the bucket under access-logs/. They contain the request path with the media token."
   type        = bool
   default     = false
 }
@@ -549,7 +549,7 @@ variable "package_directory" {
 }
 
 variable "webhook_reserved_concurrency" {
-  description = "Concurrency set aside for the webhook function, which also bounds it; -1 for none. Accounts start with 10 in all, of which AWS lets nobody reserve the last 10: ask for more first."
+  description = "Concurrency reserved for the webhook function, which is also its limit; -1 for none. Accounts start with 10, and AWS does not allow the last 10 to be reserved: ask for more first."
   type        = number
   default     = -1
 
@@ -606,7 +606,7 @@ variable "records_retention_days" {
 }
 
 variable "audio_retention_days" {
-  description = "Days after which sound is deleted, the vendor's and recordings of one's own; 0: with the records."
+  description = "Days after which sound is deleted, both the vendor's and your own recordings; 0: with the records."
   type        = number
   default     = 0
 
@@ -628,7 +628,7 @@ variable "inbox_retention_days" {
 }
 
 variable "delete_records" {
-  description = "Let destroy delete a bucket that still holds records."
+  description = "Allow destroy to delete a bucket that still holds records."
   type        = bool
   default     = false
 }
@@ -656,7 +656,7 @@ variable "alarm_email" {
 }
 
 variable "monthly_budget_usd" {
-  description = "What the account may cost a month, US dollars: 80 % spent, or 100 % to be expected, ring an alarm. 0: none does."
+  description = "What the account may cost a month, in US dollars: 80 % spent, or 100 % forecast, raises an alarm. 0: no alarm."
   type        = number
   default     = 0
 
@@ -667,7 +667,7 @@ variable "monthly_budget_usd" {
 }
 
 variable "origin_secret_version" {
-  description = "Raise by one to make a new header by which the load balancer knows CloudFront. The one before stays good until it is raised again. Without meaning when there is a domain."
+  description = "Raise by one to renew the header by which the load balancer recognises CloudFront. The old value stays valid until you raise it again. Not used with a domain."
   type        = number
   default     = 2
 
@@ -678,7 +678,7 @@ variable "origin_secret_version" {
 }
 
 variable "alarm_thresholds" {
-  description = "Other thresholds of alarms, by the alarm's name (docs/aws.md, docs/gcp.md): { calls-refused = 5 }."
+  description = "Changed thresholds of alarms, by the alarm's name (docs/aws.md, docs/gcp.md): { calls-refused = 5 }."
   type        = map(number)
   default     = {}
 
@@ -709,7 +709,7 @@ variable "alarm_thresholds" {
 }
 
 variable "calls_expected" {
-  description = "Hours, in UTC, and days (1 is Monday, up to last_weekday) in which there should be calls; two of them without one ring an alarm. Null: none does."
+  description = "Hours, in UTC, and days (1 is Monday, up to last_weekday) in which calls are expected; two hours without a call raise an alarm. Null: no such alarm."
   type        = object({ from_hour_utc = number, to_hour_utc = number, last_weekday = optional(number, 7) })
   default     = null
 

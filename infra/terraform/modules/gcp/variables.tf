@@ -3,7 +3,7 @@
 # --- The four that have no default ---------------------------------------------------------------------------------
 
 variable "project" {
-  description = "Id of the Google Cloud project that everything is made in."
+  description = "Id of the Google Cloud project in which everything is created."
   type        = string
 
   validation {
@@ -32,7 +32,7 @@ variable "elevenlabs_agent_id" {
 }
 
 variable "transfer_targets" {
-  description = "Humans a caller can be handed to: name = number in E.164, or several with commas, dialled in order. The first name in the alphabet is the default."
+  description = "Humans that a caller can be transferred to: name = number in E.164, or several with commas, dialled in order. The first name in the alphabet is the default."
   type        = map(string)
   default     = {}
 
@@ -51,7 +51,7 @@ variable "transfer_targets" {
 # an apply that changes none can do without them.
 
 variable "media_token" {
-  description = "Token in the path of the media socket; Exotel signs nothing, so this is what keeps strangers out. The first is the current one, a second the one before, which is still good."
+  description = "Token in the path of the media socket; Exotel does not sign requests, so only this keeps strangers out. The first value is the current one; a second is the previous one, which is still valid."
   type        = string
   default     = ""
   sensitive   = true
@@ -90,7 +90,7 @@ variable "control_token" {
 }
 
 variable "events_secret" {
-  description = "Signs the relay's events to the webhook function: the first signs, all are accepted."
+  description = "Signs the relay's events to the webhook function: the first value signs, all are accepted."
   type        = string
   default     = ""
   sensitive   = true
@@ -116,7 +116,7 @@ variable "elevenlabs_api_key" {
 }
 
 variable "elevenlabs_webhook_secret" {
-  description = "Secret of the post-call webhook (wsec_…), several comma-separated while one is rotated. ElevenLabs shows it once the webhook's URL, an output of the first deploy, is entered there; until then webhooks are refused and the sweep fetches transcripts."
+  description = "Secret of the post-call webhook (wsec_…), several, separated by commas, while you rotate it. ElevenLabs shows it once the webhook's URL, an output of the first deploy, is entered there; until then webhooks are refused and the sweep fetches transcripts."
   type        = string
   default     = ""
   sensitive   = true
@@ -129,7 +129,7 @@ variable "elevenlabs_webhook_secret" {
 }
 
 variable "secret_versions" {
-  description = "Which of the secrets above there are, each with a number that changes with its value. `console deploy` derives the numbers from the values."
+  description = "Which of the secrets above are set, each with a number that changes with its value. `console deploy` derives the numbers from the values."
   type        = map(number)
   default     = { media_token = 1, exotel_token = 1, control_token = 1, events_secret = 1, elevenlabs_api_key = 1 }
 
@@ -150,7 +150,7 @@ variable "secret_versions" {
 # --- Agent and calls -----------------------------------------------------------------------------------------------
 
 variable "elevenlabs_region" {
-  description = "Where the ElevenLabs workspace lives."
+  description = "Region of the ElevenLabs workspace."
   type        = string
   default     = "default"
 
@@ -183,7 +183,7 @@ variable "transfer_team_2_number" {
 }
 
 variable "lookup_url" {
-  description = "Your server that is asked who calls before the agent speaks (docs/lookup.md), https://…; empty: nobody. A secret of its own goes by relay_secrets as LOOKUP_SECRET; without one EVENTS_SECRET signs."
+  description = "Your server that is asked who is calling before the agent speaks (docs/lookup.md), https://…; empty: none. Set its own secret in relay_secrets as LOOKUP_SECRET; without one EVENTS_SECRET signs."
   type        = string
   default     = ""
 
@@ -194,7 +194,7 @@ variable "lookup_url" {
 }
 
 variable "lookup_seconds" {
-  description = "How long its answer is waited for; then the call goes on without."
+  description = "Seconds to wait for the answer from lookup_url; then the call goes on without it."
   type        = number
   default     = 1.5
 
@@ -205,7 +205,7 @@ variable "lookup_seconds" {
 }
 
 variable "lookup_shape" {
-  description = "How it is asked and answers: ours, or elevenlabs for a webhook written for ElevenLabs' own telephony."
+  description = "Format of the request to lookup_url and of its answer: ours, or elevenlabs for a webhook written for ElevenLabs' own telephony."
   type        = string
   default     = "ours"
 
@@ -216,7 +216,7 @@ variable "lookup_shape" {
 }
 
 variable "relay_environment" {
-  description = "Further settings of the relay (docs/contracts.md), for instance { BACKGROUND_SOUND_VOLUME = \"0.2\" }. Never secrets: those go by relay_secrets."
+  description = "Further settings of the relay (docs/contracts.md), for instance { BACKGROUND_SOUND_VOLUME = \"0.2\" }. Never secrets: use relay_secrets for those."
   type        = map(string)
   default     = {}
 
@@ -227,7 +227,7 @@ variable "relay_environment" {
 }
 
 variable "agents_file" {
-  description = "Path of an agents' file (docs/agents.md) that is put into the bucket once, for relays to serve until make agents-push puts another there. It brings no sounds. Empty: they serve their image's."
+  description = "Path of an agents' file (docs/agents.md) that is put into the bucket once. Relays use it until make agents-push replaces it. Its sounds are not uploaded. Empty: relays use the file in their image."
   type        = string
   default     = ""
 
@@ -284,7 +284,7 @@ variable "region" {
 }
 
 variable "name" {
-  description = "Prefix of everything's name; another name makes a second, separate installation in the same project."
+  description = "Prefix of all names; another prefix makes a second, separate installation in the same project."
   type        = string
   default     = "voice-bridge"
 
@@ -307,7 +307,7 @@ variable "domain_name" {
 }
 
 variable "dns_zone" {
-  description = "Name of the Cloud DNS zone in this project that domain_name belongs to. Empty: make the A record yourself, from the output domain_address."
+  description = "Name of the Cloud DNS zone in this project that domain_name belongs to. Empty: create the A record yourself, from the output domain_address."
   type        = string
   default     = ""
 
@@ -318,7 +318,7 @@ variable "dns_zone" {
 }
 
 variable "allowed_addresses" {
-  description = "Networks that may reach the relay's load balancer, for instance those that Exotel has told you; needs domain_name. Empty: all, and the token in the path keeps strangers out."
+  description = "Networks that may reach the relay's load balancer, for instance those that Exotel gave you; needs domain_name. Empty: all networks, and only the token in the path keeps strangers out."
   type        = list(string)
   default     = []
 
@@ -333,7 +333,7 @@ variable "allowed_addresses" {
 }
 
 variable "requests_per_address" {
-  description = "Requests that the relay's load balancer takes from one address in five minutes; 0 for any number. A call is one request, and all calls come from a few addresses of Exotel's. Needs domain_name; Cloud Armor is charged for."
+  description = "Requests that the relay's load balancer takes from one address in five minutes; 0: no limit. A call is one request, and all calls come from a few Exotel addresses. Needs domain_name; Cloud Armor costs extra."
   type        = number
   default     = 0
 
@@ -348,7 +348,7 @@ variable "requests_per_address" {
 }
 
 variable "kms_key_name" {
-  description = "Key of your own for records, secrets and logs, in the same region; empty for Google's. Google's service agents must be let use it first (docs/gcp.md)."
+  description = "Your own key for records, secrets and logs, in the same region; empty for Google's. Allow Google's service agents to use it first (docs/gcp.md)."
   type        = string
   default     = ""
 
@@ -361,7 +361,7 @@ variable "kms_key_name" {
 # --- Relay ---------------------------------------------------------------------------------------------------------
 
 variable "relay_image_tag" {
-  description = "Tag of the relay's image in the repository that this makes; make deploy-gcp derives it from the content."
+  description = "Tag of the relay's image in the repository that this module creates; make deploy-gcp derives it from the content."
   type        = string
   default     = "none"
 
@@ -394,7 +394,7 @@ variable "relay_memory" {
 }
 
 variable "relay_max_calls" {
-  description = "Calls one instance takes at most, and its Cloud Run concurrency; 0 means 200, what the relay carries on one vCPU with CPU to spare."
+  description = "The most calls of one instance, and its Cloud Run concurrency; 0 means 200, which one vCPU carries with CPU to spare."
   type        = number
   default     = 0
 
@@ -406,7 +406,7 @@ variable "relay_max_calls" {
 }
 
 variable "relay_min_instances" {
-  description = "Relay instances that always run; with none the first caller would wait for a container to start."
+  description = "Relay instances that always run; with none, the first caller would wait for a container to start."
   type        = number
   default     = 1
 
@@ -417,7 +417,7 @@ variable "relay_min_instances" {
 }
 
 variable "relay_max_instances" {
-  description = "Relay instances at most; bounds the bill."
+  description = "The most relay instances; limits the bill."
   type        = number
   default     = 10
 
@@ -436,7 +436,7 @@ variable "package_directory" {
 }
 
 variable "transfer_min_instances" {
-  description = "Instances of the transfer function that always run. Exotel waits seconds for its answer, and with 0 a cold start is part of them."
+  description = "Instances of the transfer function that always run. Exotel waits only seconds for its answer, and with 0 they include a cold start."
   type        = number
   default     = 1
 
@@ -447,7 +447,7 @@ variable "transfer_min_instances" {
 }
 
 variable "function_max_instances" {
-  description = "Instances of the webhook and of the transfer function at most: what a flood can cost."
+  description = "The most instances of the webhook and of the transfer function; limits what a flood can cost."
   type        = number
   default     = 10
 
@@ -482,7 +482,7 @@ variable "records_retention_days" {
 }
 
 variable "audio_retention_days" {
-  description = "Days after which sound is deleted, the vendor's and recordings of one's own; 0: with the records."
+  description = "Days after which sound is deleted, both the vendor's and your own recordings; 0: with the records."
   type        = number
   default     = 0
 
@@ -504,7 +504,7 @@ variable "inbox_retention_days" {
 }
 
 variable "delete_records" {
-  description = "Let destroy delete a bucket that still holds records."
+  description = "Allow destroy to delete a bucket that still holds records."
   type        = bool
   default     = false
 }
@@ -521,7 +521,7 @@ variable "log_retention_days" {
 }
 
 variable "alarm_email" {
-  description = "Who gets the alarms. Empty: nobody is told, the console lists them."
+  description = "Who gets the alarms. Empty: nobody; Google's console lists them."
   type        = string
   default     = ""
 
@@ -532,7 +532,7 @@ variable "alarm_email" {
 }
 
 variable "monthly_budget" {
-  description = "What the project may cost a month, in the billing account's currency: 80 % spent, or 100 % to be expected, is mailed. 0: nothing is. Needs billing_account."
+  description = "What the project may cost a month, in the billing account's currency: 80 % spent, or 100 % forecast, sends a mail. 0: no mail. Needs billing_account."
   type        = number
   default     = 0
 
@@ -547,7 +547,7 @@ variable "monthly_budget" {
 }
 
 variable "billing_account" {
-  description = "Billing account of the project, for monthly_budget: who deploys needs the right to make budgets there."
+  description = "Billing account of the project, for monthly_budget; the deployer needs permission to create budgets there."
   type        = string
   default     = ""
 
@@ -558,7 +558,7 @@ variable "billing_account" {
 }
 
 variable "alarm_thresholds" {
-  description = "Other thresholds of alarms, by the alarm's name (docs/aws.md, docs/gcp.md): { calls-refused = 5 }."
+  description = "Changed thresholds of alarms, by the alarm's name (docs/aws.md, docs/gcp.md): { calls-refused = 5 }."
   type        = map(number)
   default     = {}
 
@@ -587,7 +587,7 @@ variable "alarm_thresholds" {
 }
 
 variable "calls_expected" {
-  description = "Hours, in UTC, and days (1 is Monday, up to last_weekday) in which there should be calls; two of them without one ring an alarm. Null: none does."
+  description = "Hours, in UTC, and days (1 is Monday, up to last_weekday) in which calls are expected; two hours without a call raise an alarm. Null: no such alarm."
   type        = object({ from_hour_utc = number, to_hour_utc = number, last_weekday = optional(number, 7) })
   default     = null
 
