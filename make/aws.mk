@@ -5,13 +5,13 @@ plan-aws: package $(VENV)/.installed-tools $(VENV)/.installed-functions-aws ## w
 deploy-aws: package $(VENV)/.installed-tools $(VENV)/.installed-functions-aws ## deploy to AWS and say what to paste where (docs/aws.md)
 	$(BIN)/python -m console deploy aws
 
-rollback-aws: $(VENV)/.installed-relay $(VENV)/.installed-functions-aws ## go back to the release before, on AWS
+rollback-aws: $(VENV)/.installed-relay $(VENV)/.installed-functions-aws ## roll back to the previous release, on AWS
 	$(BIN)/python -m console rollback aws
 
-environments: $(VENV)/.installed-relay ## installations that the files describe, and where the state of each is
+environments: $(VENV)/.installed-relay ## list installations, and where the state of each is
 	$(BIN)/python -m console environments
 
-destroy-aws: $(VENV)/.installed-tools $(VENV)/.installed-functions-aws ## take everything down again; refuses while there are records (docs/aws.md)
+destroy-aws: $(VENV)/.installed-tools $(VENV)/.installed-functions-aws ## destroy the installation; refuses while there are records (docs/aws.md)
 	$(BIN)/python -m console deploy aws destroy
 
 # Needs the registry: it fetches the provider of each platform, checks its signature and writes its hashes.

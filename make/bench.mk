@@ -15,5 +15,5 @@ endif
 	@touch $@
 
 .PHONY: bench-sound
-bench-sound: $(VENV)/.installed-dev .cache/sound/.installed ## what the relay does to sound, in figures that must stay as good, and what each part costs
+bench-sound: $(VENV)/.installed-dev .cache/sound/.installed ## sound quality in figures that must not get worse, and the cost of each part
 	$(BIN)/python -m tests.bench.sound

@@ -6,7 +6,7 @@
 	@touch $@
 
 .PHONY: lint-infra
-lint-infra: .cache/checkov/bin/checkov ## known mistakes in the Terraform files (infra/checkov.yaml says what is let pass, and why)
+lint-infra: .cache/checkov/bin/checkov ## known mistakes in the Terraform files (infra/checkov.yaml lists the exceptions, and why)
 	.cache/checkov/bin/checkov --config-file infra/checkov.yaml --directory infra/terraform
 
 test: .cache/checkov/bin/checkov

@@ -8,10 +8,10 @@ plan-gcp: package-gcp $(VENV)/.installed-tools ## what a deploy to Google Cloud 
 deploy-gcp: package-gcp $(VENV)/.installed-tools ## deploy to Google Cloud and say what to paste where (docs/gcp.md)
 	$(BIN)/python -m console deploy gcp
 
-rollback-gcp: $(VENV)/.installed-relay ## go back to the release before, on Google Cloud
+rollback-gcp: $(VENV)/.installed-relay ## roll back to the previous release, on Google Cloud
 	$(BIN)/python -m console rollback gcp
 
-destroy-gcp: $(VENV)/.installed-tools ## take everything down again; refuses while there are records (docs/gcp.md)
+destroy-gcp: $(VENV)/.installed-tools ## destroy the installation; refuses while there are records (docs/gcp.md)
 	$(BIN)/python -m console deploy gcp destroy
 
 # What tests need to speak for the Google provider where it can't be fetched.

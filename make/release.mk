@@ -4,5 +4,5 @@ PART ?= relay
 test-fast: $(VENV)/.installed-dev ## unit tests of one part, in seconds: PART=common|relay|functions|sim|console
 	$(BIN)/python -m pytest -q tests/unit/$(PART)
 
-release: $(VENV)/.installed-relay sbom ## tag the version of common/__init__.py and make its bills of materials (CONTRIBUTING.md)
+release: $(VENV)/.installed-relay sbom ## tag the version of common/__init__.py and write its SBOMs (CONTRIBUTING.md)
 	$(BIN)/python -m scripts.release

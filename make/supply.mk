@@ -7,7 +7,7 @@ SHIPPED := relay functions-aws functions-gcp
 	@touch $@
 
 .PHONY: audit licences sbom
-audit: .cache/supply/bin/python build/sbom/image.cdx.json ## known holes in what is deployed, the image's Debian packages, too
+audit: .cache/supply/bin/python build/sbom/image.cdx.json ## known vulnerabilities in what is deployed, including the image's Debian packages
 	for name in $(SHIPPED); do \
 	  .cache/supply/bin/pip-audit --strict --disable-pip --progress-spinner off -r requirements/$$name.txt || { \
 	    echo "make audit: requirements/$$name.txt was not found clean. Either the lines above name a known hole, or the database could not" \
@@ -19,7 +19,7 @@ licences: .cache/supply/bin/python $(VENV)/.installed-dev ## the licences of wha
 	$(PYTHON) scripts/licences.py .cache/supply/bin/pip-licenses $(BIN)/python $(SHIPPED:%=requirements/%.txt) > docs/licences.md.new
 	mv docs/licences.md.new docs/licences.md
 
-sbom: $(SHIPPED:%=build/sbom/%.cdx.json) ## bills of materials (CycloneDX) of image and functions, made by every `make package`
+sbom: $(SHIPPED:%=build/sbom/%.cdx.json) ## SBOMs (CycloneDX) of image and functions, written by every `make package`
 
 build/sbom/%.cdx.json: requirements/%.txt pyproject.toml .cache/supply/bin/python
 	@mkdir -p $(@D)
@@ -33,7 +33,7 @@ build/sbom/image.cdx.json: relay/Dockerfile requirements/relay.txt
 	$(MAKE) image
 
 .PHONY: image
-image: ## the relay's image, and beside it build/sbom/image.cdx.json: all that is in it, Debian's libraries, too
+image: ## the relay's image, and its SBOM build/sbom/image.cdx.json, including Debian's libraries
 	$(ENGINE) build --file relay/Dockerfile --tag relay .
 	@mkdir -p build/sbom
 	$(ENGINE) run --rm --entrypoint python relay -c 'print(open("/usr/share/sbom/relay.cdx.json").read())' > build/sbom/image.cdx.json.new

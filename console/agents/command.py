@@ -31,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pull = actions.add_parser("pull", help="write a version to this machine: the file and its sounds")
     pull.add_argument("file", nargs="?", type=Path, default=Path(file), metavar="FILE", help=f"default: {file}")
     pull.add_argument("--version", default="", help="a number or name (default: the one that counts)")
-    history = actions.add_parser("history", help="which versions counted since when, by whom, and what relays serve")
+    history = actions.add_parser("history", help="which version was current when, by whom, and what relays serve")
     history.add_argument("--last", type=int, default=20, metavar="N", help="how many (default: %(default)s)")
-    rollback = actions.add_parser("rollback", help="let relays serve a version from before")
+    rollback = actions.add_parser("rollback", help="return the relays to an earlier version")
     rollback.add_argument("version", nargs="?", default="", help="a number or name (default: the one before)")
     for one in (push, pull, history, rollback):
         where = one.add_mutually_exclusive_group()

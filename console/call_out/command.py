@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     call.add_argument("--record", action="store_true", help="have Exotel record it")
     call.add_argument("--field", default="", metavar="TEXT", help="Exotel's CustomField; a column custom_field wins")
     call.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="parameter for the agent")
-    call.add_argument("--status-callback", default="", metavar="URL", help="whom Exotel tells about answer and end")
+    call.add_argument("--status-callback", default="", metavar="URL", help="where Exotel reports answer and end")
     call.add_argument("--time-limit", type=int, default=0, metavar="SECONDS", help="then Exotel ends the call")
     money = parser.add_argument_group("money")
     money.add_argument("--countries", metavar="IN,AE", help="that may be dialled (COUNTRIES; default: the caller ID's)")
@@ -71,8 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--retry-unknown", action="store_true", help="call numbers of which it is not known if they were"
     )
     parser.add_argument("--env-file", type=Path, default=ROOT / ".env", help="of further settings (default: .env)")
-    parser.add_argument("--results", type=Path, metavar="CSV", help="write what became of each number")
-    parser.add_argument("--show-numbers", action="store_true", help="whole numbers on the screen")
+    parser.add_argument("--results", type=Path, metavar="CSV", help="write the outcome of each number")
+    parser.add_argument("--show-numbers", action="store_true", help="show full numbers on the screen")
     parser.add_argument("--dry-run", action="store_true", help="check everything, call nobody, ask Exotel nothing")
 
 

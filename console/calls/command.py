@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=os.environ.get("PRICES_FILE") or None,
         metavar="FILE",
-        help="your own prices, and the currency to tell costs in (docs/console.md; default: PRICES_FILE)",
+        help="your own prices, and the currency for costs (docs/console.md; default: PRICES_FILE)",
     )
     parser.add_argument(
         "--cloud",
@@ -61,10 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where functions and relay run, for their share of a call's cost (default: not known)",
     )
     parser.add_argument("--port", type=int, default=0, help="of the page (default: a free one)")
-    parser.add_argument(
-        "--share", type=Path, metavar="DIR", help="write a report that can be sent into a new folder, and end"
-    )
-    parser.add_argument("--words", action="store_true", help="with --share: what was said, too, redacted")
+    parser.add_argument("--share", type=Path, metavar="DIR", help="write a report into a new folder, and exit")
+    parser.add_argument("--words", action="store_true", help="with --share: also what was said, redacted")
     parser.add_argument("--since", type=_day, metavar="DATE", help="with --share: the first day, 2026-11-01")
     parser.add_argument(
         "--until", type=_day, metavar="DATE", help="with --share: the last day (default: a week of days)"

@@ -19,7 +19,9 @@ AT_ONCE = 64
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See --help."""
-    parser.add_argument("file", type=Path, help="what to write; its ending says how: .parquet, .csv or .jsonl")
+    parser.add_argument(
+        "file", type=Path, help="file to write; its extension sets the format: .parquet, .csv or .jsonl"
+    )
     parser.add_argument(
         "--store",
         default=os.environ.get("STORE") or "file:data",

@@ -37,10 +37,10 @@ _OWN: Final = 2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See --help."""
     add_common(parser)
-    parser.add_argument("--dry-run", action="store_true", help="only show what there is")
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be deleted")
     parser.add_argument("--yes", action="store_true", help="don't ask")
     parser.add_argument(
-        "--keep-at-vendor", action="store_true", help="leave ElevenLabs' own copies; the sweep may fetch them again"
+        "--keep-at-vendor", action="store_true", help="keep ElevenLabs' own copies; the sweep may fetch them again"
     )
     parser.add_argument(
         "--receipt", type=Path, metavar="FILE", help="where the receipt goes (default: forgotten/, by day and digits)"

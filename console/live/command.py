@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--by", default="", metavar="NAME", help="who gives the commands, for the record (default: you)"
     )
-    parser.add_argument("--look", action="store_true", help="look only: nothing is done to calls, nothing is written")
+    parser.add_argument("--look", action="store_true", help="only watch: no commands, nothing is written")
     parser.add_argument("--port", type=int, default=0, help="of the page (default: a free one)")
     parser.add_argument("--no-browser", dest="browser", action="store_false", help="only print the address")
 

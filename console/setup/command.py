@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="CHECK",
-        help="leave this as it is, for instance agent.max_duration",
+        help="don't change this, for instance agent.max_duration",
     )
     parser.add_argument("--prompt-file", type=Path, metavar="FILE", help="of a new agent (default: a receptionist's)")
     parser.add_argument(
