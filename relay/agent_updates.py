@@ -63,7 +63,7 @@ class AgentUpdates:
         self.problem = ""
 
     async def begin(self) -> None:
-        """Ask before the first call, for a moment; what can't be had is asked for again."""
+        """Ask before the first call, for a moment; what can't be fetched is asked for again."""
         try:
             async with asyncio.timeout(PATIENCE_AT_START_S):
                 await self._look()

@@ -22,7 +22,10 @@ class Metrics:
         self.ended = Counter("relay_calls_ended", "Calls that ended", ["vendor", "reason"], registry=self.registry)
         self.started = Counter("relay_calls_started", "Calls whose start was received", registry=self.registry)
         self.agent_failed = Counter(
-            "relay_agent_failures", "Agents that could not be had or died", ["vendor", "reason"], registry=self.registry
+            "relay_agent_failures",
+            "Agents that could not be reached or died",
+            ["vendor", "reason"],
+            registry=self.registry,
         )
         self.agents = Info("relay_agents", "Version of the agents that new calls get", registry=self.registry)
         self.agents_refused = Counter(

@@ -81,7 +81,7 @@ async def _conversation(call: BotCall) -> AsyncIterator[Finding]:
         asked_s = call.now + call.say(_ASK_LINE)
         await asyncio.sleep(max(0.0, asked_s - call.now))
         if await call.heard(ANSWER_S):
-            yield Finding("bot.answer", Verdict.PASS, f"it answers who has spoken, after {call.now - asked_s:.1f} s")
+            yield Finding("bot.answer", Verdict.PASS, f"it answers the caller after {call.now - asked_s:.1f} s")
             await call.quiet(_LONG_S)
         elif seen.closed is None:
             advice = "Does it hear the caller? Compare the rate and the encoding it reads with the `start` it got."

@@ -27,7 +27,7 @@ class Aws:
     outputs: Mapping[str, str]
 
     def roll_back(self) -> str:
-        """What was done, in a line. Raises StepError, before anything is changed, when nothing is to be had."""
+        """What was done, in a line. Raises StepError, before anything is changed, when there is no such release."""
         cluster, name = self.outputs["relay_cluster_name"], self.outputs["relay_service_name"]
         (service,) = self.ecs.describe_services(cluster=cluster, services=[name])["services"]
         current = self._definition(service["taskDefinition"])

@@ -142,4 +142,4 @@ async def _signed_url(api: Api, one: Configured) -> Finding:
     if not url.startswith(("wss://", "ws://")):
         found = f"{one.name}: {api.base} gave no signed URL"
         return Finding("agent.signed_url", Verdict.FAIL, found, advice)
-    return Finding("agent.signed_url", Verdict.PASS, f"{one.name}: a signed URL is to be had")
+    return Finding("agent.signed_url", Verdict.PASS, f"{one.name}: the API returns a signed URL")

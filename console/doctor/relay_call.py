@@ -18,7 +18,7 @@ from sim.exotel_stream import LineFaults, LineRules, Spelling, Stream, StreamSta
 from sim.sound import Pcm
 from sim.timeline import Timeline
 
-LISTEN_S = 7.0  # longer than the apology that the relay plays when no agent can be had, before it ends the call
+LISTEN_S = 7.0  # longer than the apology that the relay plays when no agent can be reached, before it ends the call
 PATIENCE_S = 8.0
 LONG_CALL_S = 65.0
 MAX_AHEAD_S = 0.5
@@ -120,7 +120,9 @@ async def place_call(subject: Subject, listener: Listener) -> Stream:
 def _silent(stream: Stream) -> Finding:
     if stream.ended_by == "bot":
         found = f"the test call was ended {stream.duration_s:.1f} s after it began, without a sound"
-        advice = f"Look for {stream.start.call_sid} in the relay's log: mostly the agent can't be had (see agent.*)."
+        advice = (
+            f"Look for {stream.start.call_sid} in the relay's log: usually the agent can't be reached (see agent.*)."
+        )
     else:
         found = f"no sound came back within {PATIENCE_S:g} s"
         advice = (

@@ -122,7 +122,7 @@ class _Probe:
         keys = [key for key in islice(self._store.keys(""), _LOOKED_AT) if key != _OF_THIS_MACHINE]
         known = [key for key in keys if key.startswith(FOLDERS)]
         if keys and not known:
-            found = f"the store holds {keys[0].partition('/')[0]!r} and nothing of ours"
+            found = f"the store holds {keys[0].partition('/')[0]!r} and nothing of the bridge"
             return Finding("store.layout", Verdict.WARN, found, "Is the prefix in STORE the one the functions have?")
         record = next(self._store.keys("logs/"), None)
         if record is None:

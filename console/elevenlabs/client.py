@@ -111,7 +111,7 @@ class Api:
         return objects(await self._ask("GET", "/v1/workspace/webhooks", what="the webhooks"), "webhooks")
 
     async def create_webhook(self, name: str, url: str) -> tuple[str, str]:
-        """Id and secret; the secret can't be had again."""
+        """Id and secret; the secret is shown only once."""
         settings = {"auth_type": "hmac", "name": name, "webhook_url": url}
         made = await self._ask("POST", "/v1/workspace/webhooks", {"settings": settings}, what="the new webhook")
         webhook_id, secret = text(made, "webhook_id"), text(made, "webhook_secret")

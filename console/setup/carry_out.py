@@ -10,7 +10,7 @@ from console.setup.plan import Plan, WebhookPlan
 
 Say = Callable[[str], None]
 KeepSecret = Callable[[str], None]
-"""Is given a new webhook's secret, which can't be had again."""
+"""Is given a new webhook's secret, which is shown only once."""
 
 
 class UnfinishedError(Exception):

@@ -145,7 +145,7 @@ class Settings(SharedSettings):
 
 
 def _on_failure(env: Env, targets: Targets) -> str | None:
-    """A caller whose call broke off is not dropped while there is a human to be had, unless that is what is wanted."""
+    """A caller whose call broke off is not dropped while a human can be dialled, unless the settings say so."""
     asked = env.text("TRANSFER_ON_FAILURE")
     if not asked:
         return next(iter(targets), None)

@@ -74,7 +74,7 @@ def repair_call(
 def fetch_result(
     conversation_id: str, call_sid: str, store: Store, settings: Settings, api: ConversationsApi
 ) -> str | None:
-    """Fetch a conversation and take it in as its webhook would have been; None when it is not to be had yet.
+    """Fetch a conversation and take it in as its webhook would have been; None when it is not available yet.
 
     Else the CallSid it belongs to: `call_sid`, or the one that the relay or the conversation itself names. It is empty,
     and nothing is kept, for conversations that are no phone calls of ours: the workspace may have such.

@@ -31,7 +31,7 @@ from relay.audio.convert import AudioFormat
 
 
 class AgentError(Exception):
-    """The agent can't be had. `reason` is a short word for metrics, the text is for the person reading the log."""
+    """The agent can't be reached. `reason` is a short word for metrics, the text is for the person reading the log."""
 
     def __init__(self, reason: str, text: str) -> None:
         self.reason = reason
@@ -320,7 +320,7 @@ class AgentSession(Protocol):
         """
 
     async def connect(self, call: CallInfo) -> Formats:
-        """Open the conversation. Raises AgentError when there is none to be had."""
+        """Open the conversation. Raises AgentError when that fails."""
 
     async def send_audio(self, data: bytes) -> None:
         """Caller audio in the heard format, in real time, silence included."""

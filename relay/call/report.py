@@ -65,7 +65,7 @@ class CallReport:
         )
 
     def announce(self) -> None:
-        """The first agent has answered or could not be had: the call exists."""
+        """The first agent has answered or could not be reached: the call exists."""
         if not self._announced:
             self._announced = True
             self._events.submit(

@@ -92,7 +92,7 @@ def _agent(body: Mapping[str, Any], by: str) -> Apply:
         if not chain:
             raise NotDoneError(f"no agent {alias!r}: expected one of {', '.join(agent.alias for agent in roster)}")
         if not call.conversation.switch(chain, by):
-            raise NotDoneError("no agent could be had: the call is handed over")
+            raise NotDoneError("no agent could be reached: the call is handed over")
         return ""
 
     return apply
@@ -105,7 +105,7 @@ def _note(body: Mapping[str, Any], _: str) -> Apply:
         told = call.parts.outbox.note(text, reply=reply)
         await asyncio.wait([told], timeout=TOLD_WITHIN)
         if not told.done():
-            return "no agent is ready: the next one is told"
+            return "no agent is ready: the next one gets it"
         if not told.result():
             raise NotDoneError("this agent can't be told anything but what the caller says")
         return ""
