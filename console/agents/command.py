@@ -168,7 +168,7 @@ class Agents:
         number = number_of(name)
         version = None if number is None else versions.version(number)
         if version is None or name not in {version.name, str(number)}:
-            raise StoreError(f"there is no version {name}: see console agents history")
+            raise StoreError(f"there is no version {name}: see make agents-history")
         return version
 
     def _content(self, versions: AgentVersions, version: AgentVersion, name: str) -> bytes:

@@ -57,5 +57,5 @@ def wait(
     if not (standings.serving or standings.refusing or standings.waiting):
         say("No relay has asked for agents in the last minutes: those that start will get it.")
     if standings.refusing:
-        say("Calls go on with what each relay serves. Push a mended version, or go back: console agents rollback.")
+        say("Calls go on with what each relay serves. Push a mended version, or go back: make agents-rollback.")
     return not standings.refusing and not standings.waiting

@@ -124,7 +124,7 @@ def test_history_and_rollback(desk):
 def test_a_version_that_is_not_there_is_none_to_go_back_to(desk, version):
     desk.push(ONE, "--yes")
     status, _, complaint = desk.run("rollback", version, "--yes")
-    assert (status, complaint) == (2, f"agents: there is no version {version}: see console agents history\n")
+    assert (status, complaint) == (2, f"agents: there is no version {version}: see make agents-history\n")
 
 
 def test_before_the_first_push_there_is_nothing_to_go_back_from_or_to_pull(desk):

@@ -45,7 +45,7 @@ def test_a_relay_that_refuses_it_is_named_with_its_reason_and_the_others_are_wai
     assert waiting.said == [
         "  r-2 serves it",
         f"  r-1 refuses it and goes on with {OLD}: SHOP_TOKEN is not set",
-        "Calls go on with what each relay serves. Push a mended version, or go back: console agents rollback.",
+        "Calls go on with what each relay serves. Push a mended version, or go back: make agents-rollback.",
     ]
 
 
