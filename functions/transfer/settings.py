@@ -75,7 +75,7 @@ class ConnectFields:
         default=0,
         low=0,
         most=MAX_PARALLEL,
-        about=f"ring so many numbers at once, at most {MAX_PARALLEL}; a feature Exotel enables on request",
+        about=f"numbers to ring at once, at most {MAX_PARALLEL}; a feature Exotel enables on request",
     )
     playback: str = _worded(
         "CONNECT_PLAYBACK",
