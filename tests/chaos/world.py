@@ -223,5 +223,5 @@ async def chaos_world(folder: Path, *, script: AgentScript = TALKS, **settings: 
             answers,
         )
         await _look_up(relay_app[RELAY], shaky_url)
-        with patch("relay.events.delivery.time", lambda: time.time() + world.clock_off_s):
+        with patch("relay.events.receiver_clock.time", lambda: time.time() + world.clock_off_s):
             yield world

@@ -31,6 +31,7 @@ NOT_HERE = {  # why each of these can't be told on this machine
     "relay.certificate": "the same",
     "relay.http1": "the same",
     "relay.idle": "only with --slow",
+    "lookup.answer": "no look-up is set",
     "agents.settings": "no agent of another vendor's is set",
     "exotel.applet": "Exotel's API does not tell",
     "exotel.enabled": "Exotel's API does not tell",

@@ -112,5 +112,5 @@ def test_the_sweep_is_a_function_of_its_own(deployed):
     functions, _ = deployed
     got = send(functions["sweep"].url + "/", "POST")
     assert got.status == 200
-    assert got.json() == {"repaired": 0, "closed": 0, "forwarded": 0, "failed": 0}
+    assert got.json() == {"repaired": 0, "closed": 0, "forwarded": 0, "failed": 0, "expired": 0}
     assert "sweep_done" in {line["event"] for line in lines(functions["sweep"])}
