@@ -5,7 +5,7 @@ chaos: $(VENV)/.installed-dev .cache/fuzz/bin/st ## faults over 100 calls, a soa
 	$(BIN)/python -m tests.chaos.fuzz
 	.cache/fuzz/bin/python -m tests.chaos.guided_fuzz
 	$(BIN)/python -m tests.chaos.http_surface .cache/fuzz/bin/st
-	$(BIN)/python -m pytest -q -m chaos tests/chaos
+	$(BIN)/python -m pytest -q -m chaos
 
 .cache/fuzz/bin/st: requirements/fuzz.txt
 	$(PYTHON) -m venv --clear .cache/fuzz

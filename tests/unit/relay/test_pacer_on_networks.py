@@ -216,7 +216,7 @@ def test_on_any_network_learning_costs_the_reserve_that_was_given_up_at_most(net
     assert sum(learned) <= sum(fixed) + 0.04 * fetched_back
 
 
-@pytest.mark.parametrize("drift_ppm", [100, -100])
+@pytest.mark.parametrize("drift_ppm", [100, pytest.param(-100, marks=pytest.mark.chaos)])
 def test_an_hour_with_another_clock(drift_ppm):
     """The line's queue grew by a third of a second, or ran dry 360 times over."""
     desk = on(Network(0.02, drift_ppm=drift_ppm), listening(3600))

@@ -91,7 +91,7 @@ def apart_ms(sides) -> np.ndarray:
     return (left[:count] - right[:count]) * 1000 / RATE
 
 
-@pytest.mark.parametrize("drift_ppm", [100, -100])
+@pytest.mark.parametrize("drift_ppm", [100, pytest.param(-100, marks=pytest.mark.chaos)])
 def test_an_hour_on_a_line_with_another_clock_and_a_stall(drift_ppm):
     """By the clocks alone it was a third of a second, and three seconds more after the network had stood still."""
     network = Network(0.03, drift_ppm=drift_ppm, stalls=((1801.0, 3.0),))
