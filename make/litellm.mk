@@ -5,4 +5,4 @@
 	.cache/litellm/bin/uv pip install --quiet --python .cache/litellm/bin/python --require-hashes -r $<
 	@touch $@
 
-test: .cache/litellm/bin/python
+chaos: .cache/litellm/bin/python

@@ -7,7 +7,7 @@ import pytest
 from sim.agent_script import AgentScript, Fault, FaultKind, Reply
 from sim.flood import KINDS
 from sim.speech import spoken
-from tests.integration.agents.world import HOSTED, Entry, able, holds, world
+from tests.integration.agents.world import HOSTED, UNLIKE, Entry, able, holds, world
 from tests.support.virtual import virtual
 
 TAKES_OVER = AgentScript(
@@ -19,7 +19,13 @@ TAKES_OVER = AgentScript(
 
 @pytest.mark.parametrize(
     ("vendor", "kind"),
-    [(vendor, kind) for vendor in HOSTED for kind in KINDS if kind != "tools" or vendor in able("tools")],
+    [
+        (vendor, kind)
+        for vendor in HOSTED
+        if vendor in UNLIKE
+        for kind in KINDS
+        if kind != "tools" or vendor in able("tools")
+    ],
 )
 @virtual
 async def test_a_flood_costs_the_agent_that_sends_it(tmp_path, vendor, kind, caplog):

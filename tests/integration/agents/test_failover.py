@@ -96,7 +96,7 @@ async def test_the_second_agent_gets_the_whole_conversation(tmp_path, back):
     ],
     ids=["refuses", "never gets ready", "says nothing"],
 )
-@pytest.mark.parametrize("front", TALKING)
+@pytest.mark.parametrize("front", UNLIKE)
 @virtual
 async def test_the_second_takes_over_when_the_first_is_not_available(tmp_path, front, how, reason, limit_s):
     """Each way in which an agent is not there at the beginning; how long the caller waits at most."""

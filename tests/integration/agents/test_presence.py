@@ -8,7 +8,7 @@ import pytest
 from sim.agent_script import AgentScript, Reply
 from sim.caller import Doing, Step, When
 from sim.speech import ASSETS
-from tests.integration.agents.world import TALKING, Entry, lines_heard, world
+from tests.integration.agents.world import UNLIKE, Entry, lines_heard, world
 from tests.support.virtual import virtual
 
 IDLE = {"idle_seconds": 8, "idle_attempts": 2}
@@ -21,7 +21,7 @@ SCRIPT = AgentScript(
         Reply(on="heard:caller_hours", say=("agent_hours",)),
     )
 )
-on_every_vendor = pytest.mark.parametrize("vendor", TALKING)
+on_every_vendor = pytest.mark.parametrize("vendor", UNLIKE)
 
 
 def spoken_by(record, speaker="agent"):

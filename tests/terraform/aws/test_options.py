@@ -21,6 +21,8 @@ TOGETHER = (
     ("domain-elsewhere",),
 )
 
+pytestmark = pytest.mark.chaos  # a plan for each example: minutes
+
 
 class Plan:
     """Resources of a plan by kind and address, as far as they are known before anything is there."""

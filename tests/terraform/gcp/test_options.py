@@ -10,6 +10,8 @@ from tests.terraform.gcp.workspace import FILES, SECRETS, VARIABLES, Workspace
 EXAMPLES = FILES / "gcp/examples"
 TOGETHER = (("own-key", "budget", "domain-elsewhere"), ("allowed-addresses",))
 
+pytestmark = pytest.mark.chaos  # a plan for each example: minutes
+
 
 @pytest.fixture(scope="module")
 def plans(initialised: Workspace, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Plan]:
