@@ -25,9 +25,9 @@ lint: $(VENV)/.installed-dev ## ruff and mypy (strict)
 	$(BIN)/mypy
 
 .PHONY: test
-test: $(VENV)/.installed-dev .cache/contract/bin/python ## everything that can be tested here, in a quarter of an hour on two cores
+test: $(VENV)/.installed-dev .cache/contract/bin/python ## everything that can be tested here, in about twenty minutes on two cores
 	# Processes and sounds of real time share the machine with whatever runs beside them: what failed is asked once more, alone.
-	$(BIN)/python -m pytest -m "not bench and not chaos" -n 4 --dist loadgroup --durations 25 \
+	$(BIN)/python -m pytest -m "not bench and not chaos" -n 3 --dist loadgroup --durations 25 \
 	  || $(BIN)/python -m pytest -m "not bench and not chaos" --last-failed --last-failed-no-failures none
 
 .PHONY: lock
