@@ -78,8 +78,6 @@ async def perform(
         environment = relay_environment(
             scenario, elevenlabs_url=elevenlabs_url, folder=store, functions_url=functions_url
         )
-        # five programs and a picture share this machine's cores: a learned lead of 60 ms would hear them start
-        environment.setdefault("LEAD_MS", "150")
         relay_url = await stack.enter_async_context(
             child("relay", environment, port=free_port(), path="/ready", log=folder / "relay.log", code=relay_code)
         )

@@ -85,6 +85,11 @@ class CallResult:
     flow: FlowResult
 
     @property
+    def holes(self) -> tuple[Gap, ...]:
+        """The gaps that are the relay's: one no longer than this process was late with a frame may be its own."""
+        return tuple(gap for gap in self.gaps if gap.length_s >= max(0.001, self.late_max_s))
+
+    @property
     def machine_was_late(self) -> bool:
         """Holes in the sound may come from this process having been late, not from the relay."""
         return self.late_max_s > MACHINE_LATE_S

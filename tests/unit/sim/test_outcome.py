@@ -10,6 +10,7 @@ from rich.console import Console
 from sim import virtual_time
 from sim.bots import failures
 from sim.elevenlabs import FakeElevenLabs
+from sim.line_playout import Gap
 from sim.live import LiveView
 from sim.outcome import judge
 from sim.picture import draw, figure_rows
@@ -145,3 +146,13 @@ def test_numbers_are_masked_and_brackets_are_not_markup():
 
 def test_in_a_terminal_there_are_bars(outcome):
     assert "\x1b[" in printed(outcome.happenings, terminal=True)
+
+
+@pytest.mark.parametrize(("late_s", "found"), [(0.0, 2), (0.012, 1), (0.03, 0)])
+def test_a_hole_that_this_process_may_have_made_itself_is_not_the_relays(outcome, late_s, found):
+    """The fake agent worked for 25 ms at the end of each line of the caller's, and the demo blamed the relay."""
+    gaps = (Gap(1.0, 0.009, after_clear=False), Gap(2.0, 0.02, after_clear=False), Gap(3.0, 0.0005, after_clear=False))
+    call = dataclasses.replace(outcome.call, gaps=gaps, late_max_s=late_s)
+    assert len(call.holes) == found
+    blamed = judged(dataclasses.replace(outcome, call=call), gaps=0).failures
+    assert blamed == ((f"gaps: expected 0, found {found}",) if found else ())
