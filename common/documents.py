@@ -30,6 +30,14 @@ def decode(body: bytes) -> Document:
     return value
 
 
+def readable(body: bytes) -> Document:
+    """As `decode`; empty for what can't be read: where it is only looked at, that is worth no more than nothing."""
+    try:
+        return decode(body)
+    except ValueError:
+        return {}
+
+
 def encode(value: object) -> bytes:
     """JSON for machines: no spaces, keys as they stand."""
     return msgspec.json.encode(value)

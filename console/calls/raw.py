@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common import layout
-from common.documents import Document, decode, number, objects, text
+from common.documents import Document, decode, number, objects, readable, text
 from common.times import to_unix
 from console.calls.source import Source
 
@@ -61,7 +61,7 @@ def _keys(source: Source, call_sid: str, conversation_ids: list[str]) -> Iterato
             yield key, written
             # A webhook's result is named after its body's digest, and so is the body in the inbox, under its day.
             kind, _, name = key.rpartition("/")[2].removesuffix(".json").partition("-")
-            said_at = text(_document(source, key), "at")
+            said_at = text(readable(source.read(key) or b""), "at")
             if kind == "webhook" and len(said_at) >= 10:
                 year, month, day = said_at[:10].split("-")
                 yield f"inbox/{year}/{month}/{day}/{name}.json", written
@@ -75,13 +75,6 @@ def _piece(source: Source, key: str, written: float | None) -> RawPiece:
         return RawPiece(key, written, body[:100_000].decode(errors="replace"))
     at = to_unix(text(document, "at")) or number(document, "event_timestamp")
     return RawPiece(key, at or written, document)
-
-
-def _document(source: Source, key: str) -> Document:
-    try:
-        return decode(source.read(key) or b"{}")
-    except ValueError:
-        return {}
 
 
 def _of_transcript(webhook: Document, started_at: float | None) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from common import layout
-from common.documents import Document, decode, mapping, number, objects, text
+from common.documents import Document, mapping, number, objects, readable, text
 from common.layout import is_id
 from common.live import without_places
 from common.times import to_unix
@@ -22,7 +22,7 @@ def view(source: Source, call_sid: str, *, numbers: bool) -> dict[str, Any] | No
     """None when the store has nothing of this call. `numbers`: whole, or only their last digits."""
     body = source.read(layout.record(call_sid))
     problem = "" if body is None else row_of(call_sid, body).problem
-    record = _readable(body) if body else {}
+    record = readable(body) if body else {}
     conversations = list(
         dict.fromkeys(
             found
@@ -57,7 +57,7 @@ def view(source: Source, call_sid: str, *, numbers: bool) -> dict[str, Any] | No
 def _told_so_far(source: Source, call_sid: str) -> Document:
     """What the relay of a running call has told of it (docs/live.md); empty where it tells nothing."""
     bodies = (source.read(key) for key, _ in source.stamps(f"{layout.LIVE}{call_sid}/"))
-    live = max((_readable(body) for body in bodies if body), key=lambda one: number(one, "number") or 0, default={})
+    live = max((readable(body) for body in bodies if body), key=lambda one: number(one, "number") or 0, default={})
     lists = {name: list(without_places(objects(live, name))) for name in ("turns", "tools", "commands")}
     said = {name: live.get(name) for name in ("started_at", "from", "to", "agent", "agents", "conversation_id")}
     return {name: value for name, value in {**said, **lists}.items() if value}
@@ -96,10 +96,3 @@ def sound_offset_ms(record: Document, suffix: str) -> float:
 
 def _agents(record: Document) -> list[Document]:
     return objects(record, "agents")
-
-
-def _readable(body: bytes) -> Document:
-    try:
-        return decode(body)
-    except ValueError:
-        return {}

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from common import layout
-from common.documents import Document, decode, encode, number, objects
+from common.documents import Document, encode, number, objects
 from common.times import rfc3339
-from functions.common.store import Store, StoreError
+from functions.common.store import Store, StoreError, document
 from relay.control.actions import BY_NAME
 
 VALID_S: Final = 30.0  # a command that has not reached its relay by then is not done
@@ -61,17 +61,10 @@ def _change(store: Store, key: str, changed: Callable[[Document], Document | Non
     """Two people may have the same call open: who comes second reads again."""
     for _ in range(_ROUNDS):
         stored = store.read(key)
-        hand = changed(_readable(stored.body) if stored else {})
+        hand = changed(document(stored))
         if hand is None:
             return
         body = encode(hand)
         if store.swap(key, body, stored.version) if stored else store.create(key, body):
             return
     raise StoreError(f"{key} is written by too many at once")
-
-
-def _readable(body: bytes) -> Document:
-    try:
-        return decode(body)
-    except ValueError:
-        return {}

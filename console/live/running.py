@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from common import layout
-from common.documents import Document, decode, mapping, number, objects, text
+from common.documents import Document, mapping, number, objects, readable, text
 from common.times import to_unix
-from functions.common.store import Store
+from functions.common.store import Store, document
 
 SILENT_S: Final = 90.0  # so long after its last word a relay that tells of its calls may be dead
 _WAITING: Final = frozenset({"requested", "fetched", "ringing"})
@@ -27,11 +27,11 @@ class Running:
 
     def call(self, call_sid: str, stream_sid: str, now: float) -> dict[str, Any] | None:
         """One of them with all that is known of it; None when it is over. Raises StoreError."""
-        live = _document(self.store, layout.live(call_sid, stream_sid))
+        live = document(self.store.read(layout.live(call_sid, stream_sid)))
         row = self._row(live, now) if live else None
         if row is None:
             return None
-        hand = _document(self.store, layout.hand(call_sid, stream_sid))
+        hand = document(self.store.read(layout.hand(call_sid, stream_sid)))
         return {
             **row,
             "words": [{**turn, "at": to_unix(text(turn, "at"))} for turn in objects(live, "turns")],
@@ -46,8 +46,7 @@ class Running:
         self._known = {key: found for key, found in self._known.items() if there.get(key) == found[0]}
         changed = [key for key in there if key not in self._known]
         for key, stored in zip(changed, self.store.read_all(changed), strict=True):
-            live = _readable(stored.body) if stored else {}
-            if live:
+            if live := document(stored):
                 self._known[key] = there[key], live
 
     def _row(self, live: Document, now: float) -> dict[str, Any] | None:
@@ -74,7 +73,7 @@ class Running:
     def _waiting(self, live: Document) -> dict[str, Any] | None:
         """Since when the caller waits for a human: from the arrangement on, and after the line was handed over."""
         if live.get("over"):
-            record = _document(self.store, layout.record(text(live, "call_sid")))
+            record = document(self.store.read(layout.record(text(live, "call_sid"))))
             state = text(record, "transfer", "state")
             target, since = text(record, "transfer", "target"), to_unix(text(live, "at"))
             return {"since": since, "target": target, "state": state} if state in _WAITING else None
@@ -103,22 +102,10 @@ def _commands(live: Document, hand: Document, now: float) -> list[Document]:
 
 def _arguments(done: Document) -> Document:
     """As the relay kept them: JSON text, cut where it is very long."""
-    return _readable(text(done, "arguments").encode())
+    return readable(text(done, "arguments").encode())
 
 
 def _about(what: Document) -> str:
     """The words that say which of its kind a command is."""
     found = (text(what, name) for name in ("text", "target", "agent", "announcement", "reason"))
     return next(filter(None, found), "")[:200]
-
-
-def _document(store: Store, key: str) -> Document:
-    stored = store.read(key)
-    return _readable(stored.body) if stored else {}
-
-
-def _readable(body: bytes) -> Document:
-    try:
-        return decode(body)
-    except ValueError:
-        return {}

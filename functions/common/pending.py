@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from common import layout
-from common.documents import Document, decode, encode, number
-from functions.common.store import Store, Stored
+from common.documents import Document, encode, number
+from functions.common.store import Store, Stored, document
 
 LONGEST_S = 86_400
 _FIRST_WAIT_S = 120
@@ -53,10 +53,7 @@ class Claim:
 def claims(store: Store, prefix: str, now: float) -> Iterator[Claim]:
     """The markers below `prefix` that are due, each claimed as it is given."""
     for key, stored in _read(store, prefix):
-        try:
-            marker = decode(stored.body)
-        except ValueError:
-            marker = {}
+        marker = document(stored)
         if (number(marker, "next_at") or 0) > now:
             continue
         attempts = int(number(marker, "attempts") or 0)

@@ -17,8 +17,8 @@ from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
 
 from common import layout
-from common.documents import Document, decode, objects, text
-from functions.common.store import Store
+from common.documents import Document, objects, text
+from functions.common.store import Store, document
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +50,20 @@ def gather(store: Store, call_sid: str, seen: MutableMapping[str, Document] | No
     prefix = layout.pieces(call_sid)
     kinds: dict[str, list[Document]] = {}
     conversation_ids: set[str] = set()
-    for key, document in _read(store, prefix, seen):
+    for key, piece in _read(store, prefix, seen):
         kind, _, name = key.removeprefix(prefix).partition("/")
         if kind == "conversations":
             conversation_ids.add(name.removesuffix(".json"))
         elif kind == "connect":
-            kinds.setdefault(name.removesuffix(".json").partition("-")[0], []).append(document)
+            kinds.setdefault(name.removesuffix(".json").partition("-")[0], []).append(piece)
         else:
-            kinds.setdefault(kind, []).append(document)
+            kinds.setdefault(kind, []).append(piece)
     for event in (*kinds.get("events", ()), *kinds.get("progress", ())):
         conversation_ids.update(mentioned(event))
     results = [
-        document
+        piece
         for conversation_id in sorted(conversation_ids)
-        for key, document in _read(store, layout.conversation(conversation_id), seen)
+        for key, piece in _read(store, layout.conversation(conversation_id), seen)
         if key != layout.conversation_call(conversation_id)
     ]
     return Pieces(
@@ -99,14 +99,6 @@ def _read(store: Store, prefix: str, seen: MutableMapping[str, Document]) -> Ite
     keys = list(store.keys(prefix))
     news = [key for key in keys if key not in seen]
     for key, stored in zip(news, store.read_all(news), strict=True):
-        seen[key] = _document(stored.body) if stored else {}
+        seen[key] = document(stored)
     for key in keys:
         yield key, seen[key]
-
-
-def _document(body: bytes) -> Document:
-    """Pieces are written by us; one that can't be read is worth nothing and must not stop the others."""
-    try:
-        return decode(body)
-    except ValueError:
-        return {}

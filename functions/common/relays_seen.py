@@ -7,8 +7,8 @@ been heard of for that long, and a few of its rounds more, has gone. The sweep t
 from dataclasses import dataclass
 
 from common import layout
-from common.documents import Document, decode, encode, number, text
-from functions.common.store import Store
+from common.documents import Document, encode, number, text
+from functions.common.store import Store, document
 
 WRITTEN_EVERY_S = 120.0
 ROUNDS = 3
@@ -41,7 +41,7 @@ def note(store: Store, seen: Seen) -> None:
     if present is None:
         store.create(key, body)
         return
-    before = _seen(_document(present.body))
+    before = _seen(document(present))
     if (before.serving, before.refused, before.every_s) != (seen.serving, seen.refused, seen.every_s) or (
         seen.at - before.at >= WRITTEN_EVERY_S
     ):
@@ -51,7 +51,7 @@ def note(store: Store, seen: Seen) -> None:
 def relays(store: Store, now: float) -> list[Seen]:
     """Those that are there, by name."""
     keys = [key for key, _ in zip(store.keys(layout.relays_seen()), range(MOST_LISTED), strict=False)]
-    found = [_seen(_document(one.body)) for one in store.read_all(keys) if one]
+    found = [_seen(document(one)) for one in store.read_all(keys)]
     return [one for one in found if one.relay and one.is_there(now)]
 
 
@@ -65,10 +65,3 @@ def forget_gone(store: Store, now: float) -> None:
 def _seen(document: Document) -> Seen:
     relay, serving, refused, problem = (text(document, name) for name in ("relay", "serving", "refused", "problem"))
     return Seen(relay, serving, refused, problem, number(document, "every_s") or 0.0, number(document, "at") or 0.0)
-
-
-def _document(body: bytes) -> Document:
-    try:
-        return decode(body)
-    except ValueError:
-        return {}

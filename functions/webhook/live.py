@@ -5,13 +5,13 @@ Progress is no piece of the record: a call of five minutes has thirty of them. T
 """
 
 from common import layout
-from common.documents import Document, decode, encode, number, text
+from common.documents import Document, encode, number, text
 from common.live import begun, merged, orders
 from common.times import to_unix
 from functions.common.pending import mark_call
 from functions.common.pieces import gather, mentioned
 from functions.common.redaction import redacted_event
-from functions.common.store import Store, Stored, StoreError
+from functions.common.store import Store, StoreError, document
 from functions.common.streams import streams_of
 from functions.webhook.settings import Settings
 
@@ -76,14 +76,6 @@ def forget(call_sid: str, stream_sid: str, store: Store) -> None:
     """The stream is over, and told of."""
     store.delete(layout.live(call_sid, stream_sid))
     store.delete(layout.hand(call_sid, stream_sid))
-
-
-def document(stored: Stored | None) -> Document:
-    """Empty for one that is not there, or can't be read: then it is as if nothing had been told yet."""
-    try:
-        return decode(stored.body) if stored else {}
-    except ValueError:
-        return {}
 
 
 def tidy(call_sid: str, stream_sid: str, store: Store) -> None:

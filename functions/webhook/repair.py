@@ -12,12 +12,12 @@ from functions.common import log
 from functions.common.calls import result_end, write_record
 from functions.common.pieces import Pieces, gather, linked_call
 from functions.common.redaction import redacted_result
-from functions.common.store import Store
+from functions.common.store import Store, document
 from functions.common.streams import Stream, of_stream, streams_of
 from functions.common.transfers import transfer_of
 from functions.webhook.api import ApiError, ConversationsApi
 from functions.webhook.conversation import Claim, claim_of, impossible_times, is_conversation, result_of
-from functions.webhook.live import document, last_heard_at, tidy
+from functions.webhook.live import last_heard_at, tidy
 from functions.webhook.post_call import add_audio, add_result
 from functions.webhook.settings import Settings
 from functions.webhook.vendor import Tried, Vendor

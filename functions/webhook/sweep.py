@@ -17,17 +17,17 @@ from dataclasses import dataclass
 from functools import partial
 
 from common import layout
-from common.documents import decode, encode, mapping, text
+from common.documents import encode, mapping, text
 from common.times import to_unix
 from functions.common import log
 from functions.common.fetch import Fetch, FetchError
 from functions.common.pending import Claim, claims, put_back
 from functions.common.relays_seen import forget_gone
-from functions.common.store import Store, StoreError
+from functions.common.store import Store, StoreError, document
 from functions.webhook.api import ConversationsApi
 from functions.webhook.joining import join
 from functions.webhook.listing import is_known, look_through
-from functions.webhook.live import LONGEST_WAIT_S, WAITING, document, forget, last_heard_at
+from functions.webhook.live import LONGEST_WAIT_S, WAITING, forget, last_heard_at
 from functions.webhook.post_call import drop_raw, take_in
 from functions.webhook.repair import fetch_result, repair_call, silent_for
 from functions.webhook.retention import expire
@@ -198,7 +198,7 @@ class Sweep:
             stream_sid, live = name.removesuffix(".json"), document(stored)
             if live.get("over"):
                 record = self._store.read(layout.record(call_sid))
-                state = text(decode(record.body), "transfer", "state") if record else ""
+                state = text(document(record), "transfer", "state")
                 if state not in WAITING or (to_unix(text(live, "at")) or 0.0) + LONGEST_WAIT_S < now:
                     forget(call_sid, stream_sid, self._store)
             elif last_heard_at(live) is not None:

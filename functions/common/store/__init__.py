@@ -28,6 +28,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from common.documents import Document, readable
+
 _AT_ONCE = 8  # fewer than the connections that both cloud libraries keep open
 
 
@@ -50,6 +52,11 @@ class Listed(NamedTuple):
     key: str
     version: str
     written_at: float
+
+
+def document(stored: Stored | None) -> Document:
+    """The JSON object that a key holds; empty for one that is not there, or can't be read."""
+    return readable(stored.body) if stored else {}
 
 
 @dataclass(frozen=True, slots=True)

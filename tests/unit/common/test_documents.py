@@ -32,6 +32,7 @@ def test_junk_is_a_value_error(body):
 def test_what_is_refused(body):
     with pytest.raises(ValueError, match=r"not JSON|expected a JSON object"):
         documents.decode(body)
+    assert documents.readable(body) == {}
 
 
 @pytest.mark.parametrize(

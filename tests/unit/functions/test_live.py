@@ -221,6 +221,16 @@ def test_after_an_hour_a_caller_no_longer_counts_as_waiting(world):
     assert LIVE not in world.store.objects
 
 
+def test_a_damaged_record_does_not_stop_the_sweep(world):
+    """The sweep broke off at that of a caller who waited, in each run, and fetched no conversation any more."""
+    world.tell(calls.transfer_requested())
+    world.tell(calls.ended("transferred"))
+    world.sweep(calls.NOW + 400)
+    world.store.objects[layout.record(calls.CALL)] = b'{"transfer": {"sta'
+    world.sweep(calls.NOW + 800)
+    assert LIVE not in world.store.objects
+
+
 @pytest.mark.parametrize("how", ["caller_hung_up", "replaced"])
 def test_a_caller_who_left_no_longer_waits(world, how):
     world.tell(calls.transfer_requested())
