@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from common import layout
-from common.documents import decode, objects, text
-from functions.common.store import Store, StoreError
+from common.documents import objects, text
+from functions.common.store import Store, StoreError, document
 from relay.app import RELAY, create_app
 from relay.settings import Settings
 from sim.serving import serving
@@ -107,8 +107,8 @@ class DeployedRelay:
 
 def _said_so_far(store: Store, call_sid: str) -> str:
     streams = [key for key, _, _ in store.versions(f"{layout.LIVE}{call_sid}/")]
-    documents = [decode(found.body) for found in store.read_all(streams) if found is not None]
-    turns = [turn for document in documents for turn in objects(document, "turns")]
+    documents = map(document, store.read_all(streams))
+    turns = [turn for live in documents for turn in objects(live, "turns")]
     return " ".join(text(turn, "text") for turn in turns if text(turn, "speaker") == "agent")
 
 

@@ -68,6 +68,7 @@ async def test_a_store_that_fails_is_asked_again(tmp_path):
     store = open_store(f"file:{tmp_path}")
     turns = [{"speaker": "caller", "text": "Hello?"}, {"speaker": "agent", "text": "Namaste."}]
     store.create("pending/live/CA1/s1.json", pretty({"turns": turns}))
+    store.create("pending/live/CA1/s0.json", b'{"turns": [')  # of a stream before: worth nothing, and no reason to stop
     failures = [StoreError("throttled")]
 
     class Failing:
