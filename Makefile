@@ -18,24 +18,34 @@ $(VENV)/.installed-%: requirements/%.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# The same in a folder of its own, for what must not mix with ours. A file of ours marks it as done: .cache/NAME/bin/python
+# leads to the system's Python, which is not ours to touch, and the same for all of them.
+.cache/%/.installed: requirements/%.txt
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check uv # takes a third of pip's time for the large ones
+	$(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --require-hashes $(^:%=-r %)
+	@touch $@
+
 .PHONY: lint
-lint: $(VENV)/.installed-dev ## ruff and mypy (strict)
+lint: $(VENV)/.installed-dev ## ruff, mypy (strict), and the scripts of the console's pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 .PHONY: test
-test: $(VENV)/.installed-dev .cache/contract/bin/python ## everything that can be tested here, in about twenty minutes on two cores
+test: $(VENV)/.installed-dev ## everything that can be tested here, in about twenty minutes on two cores
 	# Processes and sounds of real time share the machine with whatever runs beside them: what failed is asked once more, alone.
 	$(BIN)/python -m pytest -m "not bench and not chaos" -n 3 --dist loadgroup --durations 25 \
 	  || $(BIN)/python -m pytest -m "not bench and not chaos" --last-failed --last-failed-no-failures none
 
+LOCK := .cache/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
 .PHONY: lock
-lock: ## pin what requirements/*.in ask for, with hashes, and the image's base; all parts with the versions that the tests run with
+lock: ## pin what requirements/*.in ask for, with hashes, and the image's base; what is deployed with the versions that the tests run with
 	$(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv
-	for name in dev relay functions-aws functions-gcp tools demo console tracing supply fuzz mutants contract pipecat litellm; do \
-	  .cache/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    $$(test $$name = dev -o $$name = contract -o $$name = pipecat -o $$name = litellm || echo "--constraints requirements/dev.txt") requirements/$$name.in -o requirements/$$name.txt; done
+	for name in dev contract pipecat litellm checkov gcp-standin; do $(LOCK) requirements/$$name.in -o requirements/$$name.txt; done
+	for name in relay functions-aws functions-gcp tools demo console tracing supply fuzz mutants; do \
+	  $(LOCK) --constraints requirements/dev.txt requirements/$$name.in -o requirements/$$name.txt; done
 	$(PYTHON) scripts/base_image.py
 
 -include make/*.mk

@@ -1,13 +1,8 @@
 # What is deployed comes from these; the tools that look after them have an environment of their own.
 SHIPPED := relay functions-aws functions-gcp
 
-.cache/supply/bin/python: requirements/supply.txt
-	$(PYTHON) -m venv --clear .cache/supply
-	.cache/supply/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	@touch $@
-
 .PHONY: audit licences sbom
-audit: .cache/supply/bin/python build/sbom/image.cdx.json ## known vulnerabilities in what is deployed, including the image's Debian packages
+audit: .cache/supply/.installed build/sbom/image.cdx.json ## known vulnerabilities in what is deployed, including the image's Debian packages
 	for name in $(SHIPPED); do \
 	  .cache/supply/bin/pip-audit --strict --disable-pip --progress-spinner off -r requirements/$$name.txt || { \
 	    echo "make audit: requirements/$$name.txt was not found clean. Either the lines above name a known hole, or the database could not" \
@@ -15,13 +10,13 @@ audit: .cache/supply/bin/python build/sbom/image.cdx.json ## known vulnerabiliti
 	done
 	.cache/supply/bin/python scripts/audit_debian.py build/sbom/image.cdx.json
 
-licences: .cache/supply/bin/python $(VENV)/.installed-dev ## the licences of what is deployed: docs/licences.md
+licences: .cache/supply/.installed $(VENV)/.installed-dev ## the licences of what is deployed: docs/licences.md
 	$(PYTHON) scripts/licences.py .cache/supply/bin/pip-licenses $(BIN)/python $(SHIPPED:%=requirements/%.txt) > docs/licences.md.new
 	mv docs/licences.md.new docs/licences.md
 
 sbom: $(SHIPPED:%=build/sbom/%.cdx.json) ## SBOMs (CycloneDX) of image and functions, written by every `make package`
 
-build/sbom/%.cdx.json: requirements/%.txt pyproject.toml .cache/supply/bin/python
+build/sbom/%.cdx.json: requirements/%.txt pyproject.toml .cache/supply/.installed
 	@mkdir -p $(@D)
 	.cache/supply/bin/cyclonedx-py requirements $< --pyproject pyproject.toml --output-reproducible -o $@
 

@@ -75,7 +75,7 @@ async def call_through(folder, base_url, key=KEY):
 
 async def test_a_call_through_litellms_gateway(tmp_path):
     """Greeting, question, answer, a tool, a goodbye, and nothing that either side has to complain about."""
-    assert GATEWAY.exists(), "make .cache/litellm/bin/python sets LiteLLM up"
+    assert GATEWAY.exists(), "make .cache/litellm/.installed sets LiteLLM up"
     fake = FakeOpenAI(SCRIPT, api_key=KEY_BEHIND)
     async with serving(fake.app()) as url:
         port = free_port()

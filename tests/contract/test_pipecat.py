@@ -38,7 +38,7 @@ GREETING_HZ, ANSWER_HZ = 1000, 600
 
 @pytest.fixture(scope="module")
 def bot():
-    assert PYTHON.exists(), "make .cache/pipecat/bin/python sets pipecat up"
+    assert PYTHON.exists(), "make .cache/pipecat/.installed sets pipecat up"
     port = free_port()
     with server([str(PYTHON), str(BOT), str(port)], port, BARE) as served:
         yield served

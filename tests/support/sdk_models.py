@@ -16,7 +16,7 @@ SCRIPTS = ROOT / "tests/contract/sdk"
 def sdk_python() -> Path:
     """The interpreter of that environment. In CI it has to be there; elsewhere the test is skipped and says why."""
     if not PYTHON.exists():
-        problem = "the vendors' SDKs are not installed: make .cache/contract/bin/python"
+        problem = "the vendors' SDKs are not installed: make .cache/contract/.installed"
         pytest.fail(problem) if os.environ.get("CI") else pytest.skip(problem)
     return PYTHON
 

@@ -26,7 +26,7 @@ def checkov() -> Path:
     """The command, in its own environment."""
     target = ROOT / ".cache/checkov/bin/checkov"
     if not target.exists():
-        cannot_run("checkov is missing: make .cache/checkov/bin/checkov")
+        cannot_run("checkov is missing: make .cache/checkov/.installed")
     return target
 
 

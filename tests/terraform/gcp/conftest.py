@@ -44,7 +44,7 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         yield None
         return
     if not (ROOT / ".cache/gcp-standin/bin/python").exists():
-        cannot_run("what speaks for the Google provider is missing: make .cache/gcp-standin/bin/python")
+        cannot_run("what speaks for the Google provider is missing: make .cache/gcp-standin/.installed")
     folder = tmp_path_factory.mktemp("google")
     (secrets := folder / "secrets").mkdir()
     schema = json.loads(STANDIN.with_name("google_schema.json").read_text())
