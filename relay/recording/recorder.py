@@ -8,7 +8,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import Any, Final, Literal
+from functools import wraps
+from typing import Any, Concatenate, Final, Literal, ParamSpec
 
 from common.recording import MOST_PIECES, PIECE_SECONDS
 from relay.audio.pcm import SAMPLE_BYTES
@@ -27,6 +28,21 @@ _DOUBT_S: Final = 6.0  # … and so long while the network stands still, or has 
 _KEY_BEFORE_S: Final = 0.3  # a key that is heard in the caller's sound is heard before its event comes, and after
 _KEY_AFTER_S: Final = 0.3
 _BEHIND: Final = 16  # batches that wait to be written: the disk is stuck, and memory must not grow
+
+_P = ParamSpec("_P")
+
+
+def _harmless(method: "Callable[Concatenate[Recorder, _P], None]") -> "Callable[Concatenate[Recorder, _P], None]":
+    """What goes wrong ends the recording."""
+
+    @wraps(method)
+    def guarded(self: "Recorder", /, *args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            method(self, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - the call goes on, whatever becomes of its recording
+            self._broke(error)
+
+    return guarded
 
 
 class Recorder:
@@ -75,60 +91,57 @@ class Recorder:
         self._pauses: dict[str, float] = {}
         self._paused, self._masked = Spans(), Spans()
         self._closed = False
+        self._broken, self._broken_at = "", 0.0
         self._end: int | None = None
 
     # --- what the call says ---
 
+    @_harmless
     def caller(self, sound: bytes, missing: int, now: float) -> None:
         """A frame of the caller's, as it came; `missing`: samples known to have been lost before it."""
-        try:
-            at = now - self._began_at
-            first, shift = self._caller.arrived(len(sound) // SAMPLE_BYTES, missing, at)
-            if shift is not None and self._channels == 2:
-                self._move(0, shift)
-            if at >= self._caller_silent_until and not self._pauses and self._channels == 2:
-                self._add(0, first, sound)
-            if at >= self._next_look:
-                self._look(at)
-        except Exception as error:  # noqa: BLE001 - the call goes on, whatever becomes of its recording
-            self._broke(error)
+        at = now - self._began_at
+        first, shift = self._caller.arrived(len(sound) // SAMPLE_BYTES, missing, at)
+        if shift is not None and self._channels == 2:
+            self._move(0, shift)
+        if at >= self._caller_silent_until and not self._pauses and self._channels == 2:
+            self._add(0, first, sound)
+        if at >= self._next_look:
+            self._look(at)
 
+    @_harmless
     def heard(self, sound: bytes, starts_at: float) -> None:
         """A frame was sent that the line begins to play at `starts_at` by its clock."""
-        try:
-            at = starts_at - self._began_at
-            first = self._heard.sent(len(sound) // SAMPLE_BYTES, at, self._late_s)
-            if not self._pauses:
-                self._add(self._right, first, sound)
-            if at >= self._next_look + _SILENT_S:  # the caller's frames, which look otherwise, do not come
-                self._look(self._at)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._broke(error)
+        at = starts_at - self._began_at
+        first = self._heard.sent(len(sound) // SAMPLE_BYTES, at, self._late_s)
+        if not self._pauses:
+            self._add(self._right, first, sound)
+        if at >= self._next_look + _SILENT_S:  # the caller's frames, which look otherwise, do not come
+            self._look(self._at)
 
+    @_harmless
     def cut(self, samples: int) -> None:
         """The line was told to drop the last `samples` that it was sent."""
         end = self._heard.end
         self._wipe(self._right, self._heard.cut(samples), end)
 
+    @_harmless
     def echoed(self, delay_s: float, moved_s: float, way_s: float, lead_s: float) -> None:
         """As HeardPlace.echoed; `lead_s`: what the line holds ahead of real time."""
-        try:
-            at, paused_at = self._at, self._caller.paused_at
-            stood_still = self._channels == 2 and paused_at is not None and at - paused_at < 3 * _DOUBT_S
-            dry_at = paused_at + lead_s if stood_still and paused_at is not None else None
-            shift, in_doubt = self._heard.echoed(delay_s, moved_s, way_s, at, self._late_s, dry_at)
-            if in_doubt:
-                self._in_doubt_until = at + _DOUBT_S
-            if shift is not None:
-                self._move(self._right, shift)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._broke(error)
+        at, paused_at = self._at, self._caller.paused_at
+        stood_still = self._channels == 2 and paused_at is not None and at - paused_at < 3 * _DOUBT_S
+        dry_at = paused_at + lead_s if stood_still and paused_at is not None else None
+        shift, in_doubt = self._heard.echoed(delay_s, moved_s, way_s, at, self._late_s, dry_at)
+        if in_doubt:
+            self._in_doubt_until = at + _DOUBT_S
+        if shift is not None:
+            self._move(self._right, shift)
 
     def let_caller_in(self) -> None:
         """From now on the caller is recorded, too: what had to be said before that has been said."""
         if self._caller_from is None:
             self._caller_from = self._caller_silent_until = self._at
 
+    @_harmless
     def pause(self, why: str) -> None:
         """Nothing of either side is kept, until nobody wants a pause any more."""
         at = self._at
@@ -136,18 +149,21 @@ class Recorder:
             self._wipe(self._right, self._place(at), self._heard.end)  # sent ahead, and yet to be heard
         self._pauses.setdefault(why, at)
 
+    @_harmless
     def resume(self, why: str) -> None:
         """Whoever wanted a pause for `why` wants it no more."""
         since = self._pauses.pop(why, None)
         if since is not None:
             self._paused.add(_ms(since), _ms(self._at), why)
 
+    @_harmless
     def key(self, key: str) -> None:
         """The caller has pressed a key, which may also be heard as a tone in the caller's sound."""
         at = self._at
-        if self.mask_keys or self.pause_on_keys:
+        caller_kept = self._channels == 2
+        if caller_kept and (self.mask_keys or self.pause_on_keys):
             self._wipe(0, self._place(at - _KEY_BEFORE_S), self._caller.end)
-        if self.mask_keys and self._caller_from is not None:
+        if caller_kept and self.mask_keys and self._caller_from is not None:
             self._caller_silent_until = at + _KEY_AFTER_S
             self._masked.add(_ms(max(0.0, at - _KEY_BEFORE_S)), _ms(at + _KEY_AFTER_S), "key")
         if self.pause_on_keys:
@@ -157,6 +173,7 @@ class Recorder:
             pause_s = _KEY_AFTER_S + (0.0 if key == END_KEY else PAUSE)
             self._key_timer = self._loop.call_later(pause_s, self.resume, "keys")
 
+    @_harmless
     def stop(self) -> None:
         """The call is over: what came until now is the recording."""
         if self._end is not None:
@@ -167,6 +184,8 @@ class Recorder:
         if self._key_timer is not None:
             self._key_timer.cancel()
         self._end = end = max(0, self._place(at))
+        if self._broken:
+            self._uploads.missing.add(_ms(self._broken_at), _ms(at), self._broken)
         for channel, side in ((0, self._caller.end), (self._right, self._heard.end)):
             self._flush(channel)
             self._wipe(channel, end, side)  # sent ahead, and never heard
@@ -175,12 +194,13 @@ class Recorder:
         self._closed = True
         self._executor.submit(self._sheets.close)
 
+    @_harmless
     def discard(self) -> None:
         """Nothing is to be recorded after all: keep nothing, upload nothing."""
         self._closed = True
         self._batches = [[], []]
-        self._executor.submit(self._sheets.close)
         self._uploads.give_up("not wanted")
+        self._executor.submit(self._sheets.close)
 
     def give_up(self, why: str) -> None:
         """What is not uploaded yet is dropped."""
@@ -231,7 +251,7 @@ class Recorder:
         batches = [(one, self._firsts[one], self._batches[one]) for one in channels if self._batches[one]]
         for channel in channels:
             self._firsts[channel], self._batches[channel] = self._ends[channel], []
-        if batches and not self._write(self._sheets.write, batches):
+        if batches and not self._closed and not self._write(self._sheets.write, batches):
             for channel, first, _ in batches:
                 self._uploads.missing.add(_ms(first / self._rate_hz), _ms(self._ends[channel] / self._rate_hz), "disk")
 
@@ -276,7 +296,9 @@ class Recorder:
         """The recording ends here, the call does not."""
         if not self._closed:
             self._closed = True
-            self._uploads.missing.add(_ms(self._at), _ms(self._at), f"defect: {type(error).__name__}")
+            self._broken, self._broken_at = f"defect: {type(error).__name__}", self._at
+            unfinished = self._next_piece * PIECE_SECONDS
+            self._uploads.missing.add(_ms(min(unfinished, self._broken_at)), _ms(self._broken_at), self._broken)
             self._on_defect(error)
 
 

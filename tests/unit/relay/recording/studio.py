@@ -35,6 +35,9 @@ class Shelf:
         self.pieces[number] = piece
         self.done_at[number] = asyncio.get_running_loop().time()
 
+    def give_up(self, why) -> None:
+        pass
+
     async def close(self):
         return len(self.pieces), self.missing
 

@@ -188,6 +188,21 @@ async def test_a_key_before_the_caller_is_let_in_lets_nobody_in():
     assert said["masked"] == []
 
 
+@pytest.mark.parametrize("wish", ["mask_keys", "pause_on_keys"])
+@virtual
+async def test_a_key_takes_nothing_said_before_it_out_of_a_recording_of_the_agent_alone(wish):
+    """The tone is in the caller's sound, which is not recorded: there is nothing to mask."""
+    studio = Studio(mode="agent", **{wish: True})
+    agent = noise(RATE * 4, seed=2)
+    studio.recorder.let_caller_in()
+    asyncio.get_running_loop().call_at(2.001, studio.recorder.key, "#")
+    await talk(studio, 4, caller=noise(RATE * 4, seed=1), agent=agent)
+    (only,), said = await studio.developed()
+    assert np.array_equal(only[: round(1.98 * RATE)], as_kept(agent)[: round(1.98 * RATE)])
+    assert np.array_equal(only, as_kept(agent)) is (wish == "mask_keys")  # a pause is of both sides
+    assert said["masked"] == []
+
+
 @pytest.mark.parametrize(("keys", "seconds"), [("12", PAUSE + 0.3), ("12#", 0.3)])
 @virtual
 async def test_an_entry_of_keys_pauses_both_sides_until_it_is_over(keys, seconds):
@@ -254,14 +269,61 @@ async def test_a_disk_that_is_stuck_costs_sound_and_no_memory():
     assert missing["to_ms"] > 59_000
 
 
+class Broken(AtOnce):
+    """Works until `broken`."""
+
+    broken = False
+
+    def submit(self, work, /, *args, **kwargs):
+        if self.broken:
+            raise RuntimeError("no more threads")
+        return super().submit(work, *args, **kwargs)
+
+
 @virtual
 async def test_a_defect_ends_the_recording_and_not_the_call():
-    class Broken(AtOnce):
-        def submit(self, work, /, *args, **kwargs):
-            raise RuntimeError("no more threads")
-
-    studio = Studio(executor=Broken())
+    executor = Broken()
+    executor.broken = True
+    studio = Studio(executor=executor)
     studio.recorder.let_caller_in()
     await talk(studio, 3, caller=noise(RATE * 3, seed=1), agent=noise(RATE * 3, seed=2))
     assert [str(defect) for defect in studio.defects] == ["no more threads"]
     assert studio.shelf.missing.as_json()[0]["why"] == "defect: RuntimeError"
+
+
+@virtual
+async def test_all_that_a_defect_has_lost_is_said_to_be_missing():
+    """The first piece is in the store, the second would have been: it is lost from its beginning, and all after it."""
+    executor = Broken()
+    studio = Studio(executor=executor)
+    studio.recorder.let_caller_in()
+    asyncio.get_running_loop().call_at(12.0, setattr, executor, "broken", True)
+    await talk(studio, 20, caller=noise(RATE * 20, seed=1), agent=noise(RATE * 20, seed=2))
+    said = await studio.recorder.result()
+    assert said["pieces"] == 1
+    assert said["missing"] == [{"from_ms": 8000, "to_ms": 20_000, "why": "defect: RuntimeError"}]
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda recorder: recorder.cut(RATE // 2),
+        lambda recorder: recorder.pause("agent"),
+        lambda recorder: recorder.key("5"),
+        lambda recorder: recorder.stop(),
+        lambda recorder: recorder.discard(),
+    ],
+    ids=["cut", "pause", "key", "stop", "discard"],
+)
+@virtual
+async def test_nothing_that_happens_on_a_call_meets_a_defect_of_its_recording(happens):
+    executor = Broken()
+    studio = Studio(executor=executor, mask_keys=True)
+    studio.recorder.let_caller_in()
+    await talk(studio, 0.9, caller=noise(RATE, seed=1), agent=noise(RATE, seed=2))
+    studio.recorder.heard(noise(RATE, seed=3).tobytes(), now())  # ahead of its time
+    executor.broken = True
+    happens(studio.recorder)
+    studio.recorder.stop()
+    assert len(studio.defects) <= 1  # said once, or nobody wants it any more
+    assert (await studio.recorder.result())["pieces"] == 0
