@@ -348,7 +348,7 @@ class AgentSession(Protocol):
     def events(self) -> AsyncIterator[AgentEvent]:
         """Events until and including `Ended`. Must be read without pause: reading answers the vendor's pings.
 
-        Raises AgentError when the vendor sends more than any agent may (relay.budget).
+        Raises AgentError when the vendor sends more than any agent may (relay.call.budget).
         """
 
     async def give_up(self, reason: str) -> None:

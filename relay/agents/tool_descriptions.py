@@ -1,6 +1,6 @@
 """The tools an agent may call, described once as JSON schemas; each vendor's module puts them into its own form.
 
-They are answered by relay.tools, `end_call` by the session itself.
+They are answered by relay.call.tools, `end_call` by the session itself.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -22,7 +22,7 @@ LAST_CALLS_S: Final = 20.0
 
 
 class Asked(Protocol):
-    """Who knows about this task: relay.ecs.Ecs."""
+    """Who knows about this task: relay.aws.ecs.Ecs."""
 
     async def standing(self) -> Standing:
         """Raises EcsError."""

@@ -1,7 +1,7 @@
 """Keeps ECS from stopping a task that has calls.
 
 While a task is protected, neither a deployment nor autoscaling takes it away; so it gives that up when it retires
-(relay.retirement). The container asks for that itself, at an
+(relay.aws.retirement). The container asks for that itself, at an
 endpoint that only it can reach (`ECS_AGENT_URI`); the task's role needs `ecs:UpdateTaskProtection`. Protection ends by
 itself, so a relay that hangs does not stay for ever, and is renewed while there are calls.
 """

@@ -1,7 +1,7 @@
 """What can be done to a running call from outside: a table with a row for each action (design D10).
 
-An action comes by HTTP to this relay (relay.live_control), where it has a path, or as a command in the answer to an
-event (relay.commands). An agent does some of it to its own call with a tool (relay.tools).
+An action comes by HTTP to this relay (relay.control.live_control), where it has a path, or as a command in the answer
+to an event (relay.control.commands). An agent does some of it to its own call with a tool (relay.call.tools).
 """
 
 import asyncio

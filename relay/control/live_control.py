@@ -1,6 +1,7 @@
 """An operator's hand on the calls of this relay, over HTTP: authorise, parse, find the calls, apply, record (D10).
 
-What can be done is a table of actions (relay.actions); a call on whichever relay is reached by command (docs/live.md).
+What can be done is a table of actions (relay.control.actions); a call on whichever relay is reached by command
+(docs/live.md).
 """
 
 import asyncio

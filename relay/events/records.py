@@ -154,7 +154,7 @@ class ToolEntry:
 
 @dataclass(frozen=True, slots=True)
 class LookupEntry:
-    """The look-up before the greeting. `outcome`: `ok`, `partly`, or why there is no answer (relay.lookup)."""
+    """The look-up before the greeting. `outcome`: `ok`, `partly`, or why there is no answer (relay.call.lookup)."""
 
     ms: int
     outcome: str
