@@ -37,12 +37,14 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from common.env import SettingError
 from relay.agents.own_tools import OwnTool, read_own_tools
 from relay.agents.routes import ReadFile, Routes, read_from_disk, read_routes
 
+RecordMode = Literal["off", "both", "agent"]
+RECORD_MODES: Final = get_args(RecordMode)
 ANSWER_SECONDS: Final = 12.0
 IDLE_ATTEMPTS: Final = 2
 
@@ -63,7 +65,7 @@ class AgentSpec:
     echo_guard: Literal["auto", "on", "off"] = "auto"
     fallback: str = ""
     fallback_speech: str = ""
-    record: Literal["off", "both", "agent"] = "off"
+    record: RecordMode = "off"
     record_pause_on_keys: bool = False
     mask_keys: bool = False
     notice: str = ""
@@ -273,7 +275,7 @@ def _check_sound(entry: str, path: str, table: Mapping[str, Any]) -> None:
             raise SettingError("AGENTS_FILE", path, f"{entry}.{key} to be from {low} to {high}")
     if table.get("echo_guard", "auto") not in {"auto", "on", "off"}:
         raise SettingError("AGENTS_FILE", path, f"{entry}.echo_guard to be auto, on or off")
-    if table.get("record", "off") not in {"off", "both", "agent"}:
+    if table.get("record", "off") not in RECORD_MODES:
         raise SettingError("AGENTS_FILE", path, f"{entry}.record to be off, both or agent")
     if table.get("level", "") not in {"", "auto"}:
         raise SettingError("AGENTS_FILE", path, f'{entry}.level to be "auto" or left out')

@@ -7,7 +7,7 @@ from typing import Final
 
 from common.proof import prove
 from common.trace import trace_id, traceparent
-from relay.agents.roster import AgentSpec
+from relay.agents.roster import AgentSpec, RecordMode
 from relay.agents.seam import AgentSession, CallInfo
 from relay.audio.convert import AudioFormat, Encoding
 from relay.audio.playout import Playout
@@ -34,7 +34,7 @@ from relay.line.pacer import Pacer
 from relay.line.socket import Line
 from relay.line.uplink import Uplink
 from relay.logs import CallLog
-from relay.recording.recorder import Recorder, RecordMode
+from relay.recording.recorder import Recorder
 from relay.services import Services
 from relay.tasks import Tasks
 

@@ -10,10 +10,10 @@ from math import isfinite
 from typing import Any, Final, Literal
 
 from relay.agents.overrides import NAMES, Overrides
-from relay.events.records import Transfer
+from relay.agents.roster import RECORD_MODES, RecordMode
+from relay.events.records import WISH, Transfer
 
 Shape = Literal["ours", "elevenlabs"]
-RecordMode = Literal["off", "both", "agent"]
 
 OURS: Final = frozenset({"caller_number", "called_number", "call_sid", "stream_sid", "recent_history", "call_proof"})
 """Variables that say what the relay knows itself: no look-up may say them."""
@@ -24,7 +24,6 @@ _TEXTS: Final = {"first_message": 4000, "prompt": 30_000, "language": 35, "voice
 _SPEEDS: Final = (0.25, 4.0)
 _TAGS: Final = 16
 _TAG: Final = 64
-_WISH: Final = {"target": 200, "reason": 1000, "summary": 8000}
 _PASSED_ON: Final = {
     "conversation_config_override": dict,
     "custom_llm_extra_body": dict,
@@ -112,7 +111,7 @@ def _ours(reader: _Reader, problems: list[str]) -> LookupAnswer:
         ambience_volume=reader.number("ambience_volume", 0, 1),
         transfer=_transfer(reader, problems),
         rejected=_rejected(reader),
-        record=reader.read("record", lambda value: value in ("off", "both", "agent"), "off, both or agent", None),
+        record=reader.read("record", lambda value: value in RECORD_MODES, "off, both or agent", None),
         tags=_tags(reader),
     )
 
@@ -175,7 +174,7 @@ def _transfer(reader: _Reader, problems: list[str]) -> Transfer | None:
         return None
     said = wish if isinstance(wish, dict) else {"target": wish if isinstance(wish, str) else ""}
     parts = _Reader(said, problems, "transfer.")
-    target, reason, summary = (parts.text(key, longest) for key, longest in _WISH.items())
+    target, reason, summary = (parts.text(key, longest) for key, longest in WISH.items())
     return Transfer(target, reason or "the look-up said so", summary)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from relay.agents.roster import AgentSpec
+from relay.agents.roster import AgentSpec, RecordMode
 from relay.agents.seam import AgentSession
 from relay.audio.pcm import SAMPLE_BYTES
 from relay.call.conversation import Conversation
@@ -17,7 +17,6 @@ from relay.call.parts import CallParts
 from relay.events.records import EndReason, LookupEntry, Transfer
 from relay.line import exotel
 from relay.lineup import Lineup
-from relay.recording.recorder import RecordMode
 from relay.services import Services
 from relay.sounds import Apology
 

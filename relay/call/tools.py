@@ -8,12 +8,9 @@ from typing import Any, Final
 from relay.agents.seam import FunctionTool
 from relay.agents.tool_descriptions import AMBIENCE, PAUSE_RECORDING, RESUME_RECORDING, TRANSFER
 from relay.control.ambience import AmbienceChange, InvalidChangeError
-from relay.events.records import Transfer
+from relay.events.records import WISH, Transfer
 from relay.logs import log
 from relay.recording.recorder import Recorder
-
-_WISH: Final = {"target": 200, "reason": 1000, "summary": 8000}  # characters, of which more is cut
-
 
 LARGEST_RESULT: Final = 20_000  # characters for the model
 
@@ -94,7 +91,7 @@ def transfer_tool(request: Callable[[Transfer], Awaitable[ToolResult]]) -> Tool:
     """`request` stores the wish and says what became of it."""
 
     async def run(parameters: Mapping[str, Any]) -> ToolResult:
-        wish = (str(parameters.get(key) or "")[:length] for key, length in _WISH.items())
+        wish = (str(parameters.get(key) or "")[:length] for key, length in WISH.items())
         return await request(Transfer(*wish))
 
     return Tool(name=TRANSFER, run=run, done_when=DoneWhen.SETTLED)

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from relay.call.outbox import MAX_NOTE
 from relay.control.ambience import AmbienceChange
-from relay.events.records import EndReason, Transfer
+from relay.events.records import WISH, EndReason, Transfer
 
 if TYPE_CHECKING:
     from relay.call.call import Call
 
 TOLD_WITHIN: Final = 5.0  # seconds for an agent to take a note
 _GOODBYE: Final = "A colleague takes over this call now. Say one short sentence of goodbye, and nothing else."
-_WISH: Final = {"target": 200, "reason": 1000, "summary": 8000}  # characters, of which more is cut
 
 
 class NotDoneError(Exception):
@@ -70,7 +69,7 @@ def _end(body: Mapping[str, Any], by: str) -> Apply:
 
 
 def _transfer(body: Mapping[str, Any], by: str) -> Apply:
-    wish = {key: _text(body, key, length, needed=False) for key, length in _WISH.items()}
+    wish = {key: _text(body, key, length, needed=False) for key, length in WISH.items()}
     transfer = Transfer(wish["target"], wish["reason"] or f"wanted by {by}", wish["summary"])
 
     async def apply(call: "Call") -> str:

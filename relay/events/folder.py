@@ -14,7 +14,7 @@ import msgspec
 from common import layout, live
 from common.documents import decode
 from relay.events.delivery import DeliveryError, Event
-from relay.events.records import record_of
+from relay.events.records import WISH, record_of
 
 LOST_AFTER: Final = 300.0  # seconds without a word of a call, after which its relay has died
 
@@ -133,10 +133,7 @@ def _lost_record(told: Mapping[str, Any]) -> dict[str, Any]:
             "end_reason": "relay_lost",
             "end_detail": "the relay never said how the call ended",
             **lists,
-            "transfer": {name: transfer.get(name, "") for name in _WISH} if transfer else None,
+            "transfer": {name: transfer.get(name, "") for name in WISH} if transfer else None,
             "quality": None,
         }
     )
-
-
-_WISH: Final = ("target", "reason", "summary")

@@ -56,6 +56,10 @@ _ENDED_BY: Final = {
 }
 
 
+WISH: Final = {"target": 200, "reason": 1000, "summary": 8000}
+"""What a Transfer has, and of how many characters each is at most."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transfer:
     """The agent's wish to connect the caller to a human."""

@@ -19,8 +19,6 @@ from relay.recording.sheets import Sheets
 from relay.recording.spans import Spans
 from relay.recording.uploads import StreamUploads
 
-RecordMode = Literal["off", "both", "agent"]
-
 _BATCH_S: Final = 0.4
 _SILENT_S: Final = 1.0
 _HOLD_S: Final = 1.5  # so long what is in a piece may still be moved
