@@ -8,6 +8,7 @@ from typing import Any
 from deepgram import AsyncDeepgramClient
 from deepgram.agent.v1.types import AgentV1SendFunctionCallResponse, AgentV1Settings
 from deepgram.environment import DeepgramClientEnvironment
+from talking import speak
 
 RATE_HZ = 16000
 TOOL = {
@@ -43,7 +44,7 @@ async def main(url: str, caller: bytes) -> dict[str, Any]:
                 case "Welcome":
                     await connection.send_settings(settings)
                 case "SettingsApplied":
-                    speaking = asyncio.create_task(speak(connection, caller))
+                    speaking = asyncio.create_task(speak(connection.send_media, caller, RATE_HZ))
                 case "ConversationText" if message.role == "user":
                     found["caller"] = message.content
                 case "ConversationText":
@@ -60,15 +61,6 @@ async def main(url: str, caller: bytes) -> dict[str, Any]:
     if speaking:
         speaking.cancel()
     return found
-
-
-async def speak(connection: Any, caller: bytes) -> None:
-    """In real time, and silence after it for as long as it takes."""
-    chunk = RATE_HZ * 2 // 10
-    while True:
-        sound, caller = caller[:chunk].ljust(chunk, b"\0"), caller[chunk:]
-        await connection.send_media(sound)
-        await asyncio.sleep(0.1)
 
 
 print(json.dumps(asyncio.run(main(sys.argv[1], sys.stdin.buffer.read()))))

@@ -7,6 +7,7 @@ from typing import Any
 
 from google import genai
 from google.genai import types
+from talking import speak
 
 RATE_HZ = 16000
 TOOL = {
@@ -32,6 +33,10 @@ async def main(url: str, caller: bytes) -> dict[str, Any]:
     )
     found: dict[str, Any] = {"audio": 0, "texts": [], "tools": [], "caller": ""}
     async with client.aio.live.connect(model="gemini-3.8-live", config=config) as session:
+
+        async def send(sound: bytes) -> None:
+            await session.send_realtime_input(audio=types.Blob(data=sound, mime_type=f"audio/pcm;rate={RATE_HZ}"))
+
         await session.send_realtime_input(text="Hello")
         speaking = None
         while len(found["texts"]) < 3:
@@ -48,19 +53,10 @@ async def main(url: str, caller: bytes) -> dict[str, Any]:
                     answer = types.FunctionResponse(id=call.id, name=call.name, response={"result": "found"})
                     await session.send_tool_response(function_responses=[answer])
             if speaking is None:
-                speaking = asyncio.create_task(speak(session, caller))
+                speaking = asyncio.create_task(speak(send, caller, RATE_HZ))
     if speaking:
         speaking.cancel()
     return found
-
-
-async def speak(session: Any, caller: bytes) -> None:
-    """In real time, and silence after it for as long as it takes."""
-    chunk = RATE_HZ * 2 // 10
-    while True:
-        sound, caller = caller[:chunk].ljust(chunk, b"\0"), caller[chunk:]
-        await session.send_realtime_input(audio=types.Blob(data=sound, mime_type=f"audio/pcm;rate={RATE_HZ}"))
-        await asyncio.sleep(0.1)
 
 
 print(json.dumps(asyncio.run(main(sys.argv[1], sys.stdin.buffer.read()))))

@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 from openai import AsyncOpenAI
+from talking import converse
 
 RATE_HZ = 24000
 TOOL = {
@@ -22,44 +23,20 @@ TOOL = {
 
 async def main(url: str, caller: bytes) -> dict[str, Any]:
     client = AsyncOpenAI(api_key="key_of_nobody", base_url=f"{url}/v1")
-    found: dict[str, Any] = {"audio": 0, "texts": [], "tools": [], "caller": ""}
+    audio_format = {"type": "audio/pcm", "rate": RATE_HZ}
+    audio = {"input": {"format": audio_format}, "output": {"format": audio_format, "voice": "marin"}}
+    session = {"type": "realtime", "output_modalities": ["audio"], "audio": audio, "tools": [TOOL]}
     async with client.realtime.connect(model="gpt-realtime-2.1") as connection:
-        audio_format = {"type": "audio/pcm", "rate": RATE_HZ}
-        audio = {"input": {"format": audio_format}, "output": {"format": audio_format, "voice": "marin"}}
-        session = {"type": "realtime", "output_modalities": ["audio"], "audio": audio, "tools": [TOOL]}
         await connection.session.update(session=session)
-        await connection.response.create()
-        speaking = None
-        async for event in connection:
-            match event.type:
-                case "response.output_audio.delta":
-                    found["audio"] += len(base64.b64decode(event.delta))
-                case "response.output_audio_transcript.done":
-                    found["texts"].append(event.transcript)
-                case "conversation.item.input_audio_transcription.completed":
-                    found["caller"] = event.transcript
-                case "response.function_call_arguments.done":
-                    found["tools"].append([event.name, event.arguments])
-                    output = {"type": "function_call_output", "call_id": event.call_id, "output": "found"}
-                    await connection.conversation.item.create(item=output)
-                case "response.done" if found["tools"] and len(found["texts"]) == 2:
-                    await connection.response.create()
-                case "response.done" if len(found["texts"]) == 1 and speaking is None:
-                    speaking = asyncio.create_task(speak(connection, caller))
-            if len(found["texts"]) == 3 and found["caller"]:
-                break
-    if speaking:
-        speaking.cancel()
-    return found
-
-
-async def speak(connection: Any, caller: bytes) -> None:
-    """In real time, and silence after it for as long as it takes."""
-    chunk = RATE_HZ * 2 // 10
-    while True:
-        sound, caller = caller[:chunk].ljust(chunk, b"\0"), caller[chunk:]
-        await connection.input_audio_buffer.append(audio=base64.b64encode(sound).decode())
-        await asyncio.sleep(0.1)
+        return await converse(
+            connection,
+            caller,
+            RATE_HZ,
+            audio="response.output_audio",
+            kind=lambda event: event.type,
+            sound=lambda event: base64.b64decode(event.delta),
+            answer=lambda call_id: {"type": "function_call_output", "call_id": call_id, "output": "found"},
+        )
 
 
 print(json.dumps(asyncio.run(main(sys.argv[1], sys.stdin.buffer.read()))))
