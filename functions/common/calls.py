@@ -4,6 +4,8 @@ Nothing in a record is ever updated. It is computed anew from all pieces there a
 which they came, on how often, or on who crashed in between.
 """
 
+from collections.abc import MutableMapping
+
 from common import layout
 from common.documents import Document, encode, number, objects, pretty, text
 from common.keys_pressed import without_keys
@@ -21,14 +23,14 @@ SCHEMA = 1
 _ROUNDS = 50
 
 
-def write_record(store: Store, call_sid: str) -> Document | None:
-    """Bring `logs/{call_sid}.json` up to date; the record, or None while there is nothing to tell.
+def write_record(store: Store, call_sid: str, seen: MutableMapping[str, Document] | None = None) -> Document | None:
+    """Bring `logs/{call_sid}.json` up to date; the record, or None while there is nothing to tell. `seen`: as `gather`.
 
     Time line of two writers: each reads the version, then the pieces, then swaps. Who swaps second fails and begins
     again, and then sees every piece the first one saw. So the last one to succeed has seen all of them.
     """
     key = layout.record(call_sid)
-    seen: dict[str, Document] = {}
+    seen = {} if seen is None else seen
     for _ in range(_ROUNDS):
         present = store.read(key)
         pieces = gather(store, call_sid, seen)

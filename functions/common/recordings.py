@@ -48,7 +48,7 @@ def recording_of(pieces: Pieces, streams: list[Stream]) -> Document | None:
     for stream_sid, said in told.items():
         for kind, found in spans.items():
             found += shifted(objects(said, kind), offsets.get(stream_sid, 0))
-    first = next(iter(told.values()), {}) or joined[0]
+    first: Document = next(filter(None, (*told.values(), *joined)), {})
     begins = [
         round(since) + offsets.get(stream_sid, 0)
         for stream_sid, said in told.items()

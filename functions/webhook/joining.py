@@ -46,11 +46,12 @@ def join(call_sid: str, store: Store, now: float, after_s: float, *, anyhow: boo
 
     A stream whose relay never said that its recording was over is waited for `after_s` longer; `anyhow`: not at all.
     """
-    pieces = gather(store, call_sid)
-    for done in pieces.joined:
-        keys = done.get("pieces", [])
-        _delete([key for key in keys if isinstance(key, str) and key.startswith(layout.recordings(call_sid))], store)
-    kept = _listed(call_sid, store)
+    seen: dict[str, Document] = {}
+    pieces = gather(store, call_sid, seen)
+    joined = {key for done in pieces.joined for key in done.get("pieces", []) if isinstance(key, str)}
+    there = list(store.keys(layout.recordings(call_sid)))
+    _delete([key for key in there if key in joined], store)  # left by a sweep that died
+    kept = _by_stream(call_sid, (key for key in there if key not in joined))
     streams = streams_of(pieces)
     if not anyhow and not _over(streams, pieces, kept, now - after_s):
         return False
@@ -58,13 +59,13 @@ def join(call_sid: str, store: Store, now: float, after_s: float, *, anyhow: boo
         return True
     name = f"-{len(pieces.joined) + 1}" if pieces.joined else ""
     _join(call_sid, layout.recording(call_sid, name), kept, streams, pieces, store)
-    write_record(store, call_sid)
+    write_record(store, call_sid, seen)
     return True
 
 
 def so_far(call_sid: str, store: Store) -> tuple[int, Iterator[bytes]] | None:
     """What there is of a recording that is not joined yet, as a file: the number of pieces, and its bytes; or None."""
-    kept = _listed(call_sid, store)
+    kept = _by_stream(call_sid, store.keys(layout.recordings(call_sid)))
     if not kept:
         return None
     pieces = gather(store, call_sid)
@@ -86,10 +87,10 @@ def _over(streams: list[Stream], pieces: Pieces, kept: dict[str, dict[int, str]]
     return bool(streams) and set(kept) <= known
 
 
-def _listed(call_sid: str, store: Store) -> dict[str, dict[int, str]]:
-    """stream_sid → number → key of the pieces that are there."""
+def _by_stream(call_sid: str, keys: Iterable[str]) -> dict[str, dict[int, str]]:
+    """stream_sid → number → key of a piece."""
     found: dict[str, dict[int, str]] = {}
-    for key in store.keys(layout.recordings(call_sid)):
+    for key in keys:
         stream_sid, _, name = key.removeprefix(layout.recordings(call_sid)).partition("/")
         number = name.removesuffix(".wav")
         if name.endswith(".wav") and number.isascii() and number.isdigit() and len(number) == 5:
@@ -136,7 +137,7 @@ def _join(
 
 
 def _format(kept: dict[str, dict[int, str]], store: Store) -> tuple[int, int]:
-    """Rate of the first piece that can be read; both sides, where any stream has both. Raises ValueError for none."""
+    """Rate of the first piece that can be read; both sides, where any stream has both. 8 kHz and one side for none."""
     found = []
     for numbers in kept.values():
         for key in numbers.values():

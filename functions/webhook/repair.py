@@ -42,11 +42,12 @@ def repair_call(
 ) -> Repaired:
     """See to one stream of a call. `vendor` is None when there is no key to ask with."""
     silent = _keep_progress(call_sid, stream_sid, store, settings, now)
-    pieces = gather(store, call_sid)
+    seen: dict[str, Document] = {}
+    pieces = gather(store, call_sid, seen)
     stream = next((stream for stream in streams_of(pieces) if stream.stream_sid == stream_sid), None)
     closed = _close(call_sid, stream, pieces, store, settings, now, silent=silent)
     if closed:
-        pieces = gather(store, call_sid)
+        pieces = gather(store, call_sid, seen)
     over_since = _over_since(stream, pieces)
     results: list[Tried] = []
     sounds: list[Tried] = []
@@ -55,13 +56,13 @@ def repair_call(
             fetch = partial(fetch_result, conversation_id, call_sid, store, settings)
             results.append(vendor.attempt(fetch, call_sid)[0])
         if settings.fetch_audio:
-            sounds = _fetch_audio(call_sid, gather(store, call_sid), store, vendor)
-    record = write_record(store, call_sid)
+            sounds = _fetch_audio(call_sid, gather(store, call_sid, seen), store, vendor)
+    record = write_record(store, call_sid, seen)
     if over_since is not None:
         tidy(call_sid, stream_sid, store)
     waiting = stream is not None and (over_since is None or over_since + settings.sweep_after_s > now)
     if stream and not waiting and record and record["transfer"]:
-        _tell_of_missed(call_sid, stream, gather(store, call_sid), store)
+        _tell_of_missed(call_sid, stream, gather(store, call_sid, seen), store)
     asked = {*results, *sounds}
     return Repaired(
         fetched=results.count(Tried.HAD),

@@ -107,6 +107,21 @@ def test_then_nothing_is_left_to_do(world):
     }
 
 
+def test_a_sweep_goes_on_where_one_died_and_deletes_only_what_is_there(world, monkeypatch):
+    """It asked the store to delete every piece that had ever been joined, each time it looked at the call."""
+    world.put(1, 2, 3)
+    world.send(calls.upload_wanted(), calls.started(), calls.ended(), told())
+    gone = []
+    delete = world.store.delete
+    monkeypatch.setattr(world.store, "delete", lambda key: gone.append(key) or delete(key))
+    assert join(calls.CALL, world.store, world.clock.now, 300)
+    assert len(gone) == 3
+    world.put(None, 2)  # as if the sweep had died before this one went
+    assert join(calls.CALL, world.store, world.clock.now, 300)
+    assert gone[3:] == [f"recordings/{calls.CALL}/{calls.STREAM}/00001.wav"]
+    assert world.keys("audio/") == [FILE]
+
+
 def test_a_running_call_is_left_alone(world):
     world.put(1, 2)
     world.send(calls.upload_wanted(), calls.started())
@@ -158,6 +173,13 @@ def test_a_recording_of_which_nothing_was_kept_is_still_told_of(world):
     world.clock.now += 400
     world.app.sweep()
     assert world.keys("pending/recordings/") == []
+
+
+def test_a_relay_that_says_nothing_of_its_recording_spoils_no_record(world):
+    """An event without its details left the call without any record, for good: each fold fell over it."""
+    nothing = calls.event("recording.ended", 50, calls.ENDED + 1)
+    world.send(calls.started(), calls.ended(), nothing)
+    assert (world.recording["file"], world.recording["channels"], world.recording["rate_hz"]) == (None, None, None)
 
 
 def test_a_call_that_was_not_recorded_says_so(world):
