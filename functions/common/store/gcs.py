@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 
-from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, PreconditionFailed
+from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, PreconditionFailed, from_http_status
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage  # type: ignore[import-untyped]  # the library brings no types
 from google.cloud.storage.exceptions import InvalidResponse  # type: ignore[import-untyped]
@@ -58,9 +58,11 @@ class GcsStore:
             except PreconditionFailed:
                 return False
             except InvalidResponse as error:
-                if error.response.status_code == HTTPStatus.PRECONDITION_FAILED:
+                status = error.response.status_code
+                if status == HTTPStatus.PRECONDITION_FAILED:
                     return False
-                raise
+                # As the library has it everywhere else.
+                raise from_http_status(status, str(error)) from error  # type: ignore[no-untyped-call]  # it has no types
         return True
 
     def read_large(self, key: str) -> Iterator[bytes] | None:

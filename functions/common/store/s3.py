@@ -15,6 +15,7 @@ from functions.common.store import Listed, Stored, StoreError, Upload, in_blocks
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 # A function has seconds, not the minute botocore would wait for a lost packet.
 # Version 4 and the bucket in the host's name, or signed URLs would name the global host, which redirects elsewhere.
@@ -44,13 +45,8 @@ class S3Store:
 
     def read(self, key: str) -> Stored | None:
         with self._failures("s3:GetObject and s3:ListBucket"):
-            try:
-                found = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + key)
-            except ClientError as error:
-                if _code(error) == "NoSuchKey":
-                    return None
-                raise
-            return Stored(found["Body"].read(), found["ETag"])
+            found = self._found(key)
+            return Stored(found["Body"].read(), found["ETag"]) if found else None
 
     def create_large(self, key: str, parts: Iterable[bytes]) -> bool:
         blocks = in_blocks(parts, _BLOCK)
@@ -76,13 +72,16 @@ class S3Store:
 
     def read_large(self, key: str) -> Iterator[bytes] | None:
         with self._failures("s3:GetObject and s3:ListBucket"):
-            try:
-                found = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + key)
-            except ClientError as error:
-                if _code(error) == "NoSuchKey":
-                    return None
-                raise
-        return self._parts(found["Body"].iter_chunks(_READ))
+            found = self._found(key)
+        return self._parts(found["Body"].iter_chunks(_READ)) if found else None
+
+    def _found(self, key: str) -> "GetObjectOutputTypeDef | None":
+        try:
+            return self._s3.get_object(Bucket=self._bucket, Key=self._prefix + key)
+        except ClientError as error:
+            if _code(error) == "NoSuchKey":
+                return None
+            raise
 
     def _parts(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         with self._failures("s3:GetObject"):
