@@ -129,11 +129,11 @@ class AgentVersions:
         moves = (*(after.moves if after else ()), move)[-MOVES_KEPT:]
         body = encode({"version": version.name, "moves": [_as_json(one) for one in moves]})
         key = layout.agents_current()
-        done = self._store.swap(key, body, after.stored) if after else self._store.create(key, body)
-        # a repetition below us may say no to what it did itself
-        present = self.pointer()
-        if done or (present and move.id in {one.id for one in present.moves}):
+        if self._store.swap(key, body, after.stored) if after else self._store.create(key, body):
             return
+        present = self.pointer()
+        if present and move.id in {one.id for one in present.moves}:
+            return  # a repetition below us says no to what it did itself
         last = present.moves[-1] if present else None
         told = f"version {last.version}, by {last.by} at {last.at}" if last else "by somebody else"
         raise ForestalledError(f"another version came first: {told}")

@@ -5,7 +5,7 @@ for the number within the same second (D6).
 """
 
 from common import layout
-from common.documents import Document, decode, encode, mapping, objects, text
+from common.documents import Document, decode, encode, mapping, text
 from common.phone import mask_within, to_e164
 from common.signature import RELAY_HEADER, Verdict, verify
 from common.times import to_unix
@@ -13,6 +13,7 @@ from functions.common import log
 from functions.common.calls import write_record
 from functions.common.http import Request, Response, answer
 from functions.common.pending import mark_call, mark_recording
+from functions.common.pieces import mentioned
 from functions.common.recordings import ENDED
 from functions.common.redaction import redacted_event
 from functions.common.settings import Targets, find_target, refusal
@@ -75,9 +76,8 @@ def store_event(event: Document, body: bytes, store: Store, settings: Settings, 
     wanted = event["type"] == TRANSFER_REQUESTED or mapping(event, "transfer")  # without a target: the default one
     transfer = _store_request(event, store, settings.targets) if wanted else {}
     fresh = store.create(layout.piece(call_sid, "events", event_id), body)
-    for item in (event, *objects(event, "agents")):
-        if layout.is_id(conversation_id := text(item, "conversation_id")):
-            store.create(layout.conversation_call(conversation_id), call_sid.encode())
+    for conversation_id in mentioned(event):
+        store.create(layout.conversation_call(conversation_id), call_sid.encode())
     if caller := to_e164(text(event, "from")):
         prefix = layout.caller(caller, to_unix(text(event, "at")) or now)
         store.create(f"{prefix}{call_sid}.json", encode({"call_sid": call_sid}))

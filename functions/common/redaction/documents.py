@@ -24,18 +24,13 @@ def redacted_event(event: Mapping[str, Any], rules: Rules) -> Document:
     for name in ("tools", "commands"):
         if isinstance(uses := kept.get(name), list):
             kept[name] = [
-                {**use, "arguments": _deep(use.get("arguments"), rules)} if isinstance(use, dict) else use
+                {**use, **{what: _deep(use[what], rules) for what in ("arguments", "detail") if what in use}}
+                if isinstance(use, dict)
+                else use
                 for use in uses
             ]
     if isinstance(state := kept.get("state"), dict):
         kept["state"] = redacted_event(state, rules)
-    if isinstance(commands := kept.get("commands"), list):
-        kept["commands"] = [
-            {**done, **{name: _deep(done[name], rules) for name in ("detail", "arguments") if name in done}}
-            if isinstance(done, dict)
-            else done
-            for done in commands
-        ]
     if isinstance(transfer := kept.get("transfer"), dict):
         kept["transfer"] = _details(transfer, rules, "reason", "summary")
     if isinstance(agents := kept.get("agents"), list):
