@@ -15,9 +15,10 @@ from console.agents.candidate import Candidate, CandidateError, is_inside, read
 from console.agents.difference import difference
 from console.agents.waiting import wait
 from console.checks.places import DEPLOYMENTS, PlaceError, of_deployment
+from console.stores import opened
 from functions.common.agent_versions import AgentVersions, ForestalledError, Pointer
 from functions.common.relays_seen import relays
-from functions.common.store import Store, StoreError, open_store
+from functions.common.store import Store, StoreError
 
 NO, FAILED = 1, 2
 
@@ -57,9 +58,8 @@ def run(options: argparse.Namespace) -> int:
     """Exit status 1: the answer was no, or a relay does not serve it; 2: it could not be done."""
     try:
         place = of_deployment(options.deployment, os.environ)[1]["STORE"] if options.deployment else options.store
-        return Agents(_opened(place, read_only=options.action in {"pull", "history"}), print, _asked(options)).do(
-            options
-        )
+        store = opened(place, said="STORE=", read_only=options.action in {"pull", "history"})
+        return Agents(store, print, _asked(options)).do(options)
     except (CandidateError, StoreError, ForestalledError, VersionError, PlaceError, ValueError, OSError) as error:
         for line in str(error).splitlines():
             print(f"agents: {line}", file=sys.stderr)
@@ -184,13 +184,6 @@ def _before(pointer: Pointer | None, present: str) -> str:
         if move.version != present:
             return move.version
     raise StoreError(f"there is no version before {present}")
-
-
-def _opened(place: str, *, read_only: bool) -> Store:
-    try:
-        return open_store(place, read_only=read_only)
-    except ValueError as expected:
-        raise ValueError(f"STORE={place!r}: expected {expected}") from None
 
 
 def _asked(options: argparse.Namespace) -> Callable[[str], bool]:

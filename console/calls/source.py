@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from functions.common.store import Store, StoreError, open_store
+from console.stores import opened
+from functions.common.store import Store, StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,7 @@ def open_source(url: str) -> Source:
     """What `STORE` names. Raises ValueError, or StoreError for a folder or credentials that lack, with a sentence."""
     folder = Path(url.removeprefix("file:")).absolute() if url.startswith("file:") else None
     try:
-        store = open_store(url, read_only=True)
-    except ValueError as expected:
-        raise ValueError(f"{url!r}: expected {expected}") from None
+        store = opened(url, read_only=True)
     except StoreError as error:
         first = ". A first call makes one: make softphone, or make demo" if folder and not folder.is_dir() else ""
         raise StoreError(f"{error}{first}") from None

@@ -11,8 +11,9 @@ from pathlib import Path
 from common.documents import Document, decode, text
 from common.times import to_unix
 from console.export.columns import Numbers, Rows, calls
+from console.stores import opened
 from console.words import counted
-from functions.common.store import Store, StoreError, open_store
+from functions.common.store import Store, StoreError
 
 AT_ONCE = 64
 
@@ -53,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         if (write := writers.get(options.file.suffix.lower())) is None:
             raise ValueError(f"{options.file}: expected a name that ends in {', '.join(writers)}")
         rows = Rows(options.numbers, os.environ.get("EXPORT_HASH_KEY", ""))
-        reading = Reading(open_store(options.store), options.since, options.until)
+        reading = Reading(opened(options.store, said="--store ", read_only=True), options.since, options.until)
         new = options.file.with_name(options.file.name + ".new")
         count = write(map(rows.row, reading.records()), new)
         new.replace(options.file)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from console.live.app import PAGE, Live
 from console.live.running import Running
+from console.stores import opened
 from console.web.local_page import open_page, until_interrupted
-from functions.common.store import Store, StoreError, open_store
+from functions.common.store import Store, StoreError
 from sim.processes import ROOT
 
 LONGEST_NAME = 100
@@ -51,10 +52,7 @@ def _opened(url: str, *, read_only: bool) -> tuple[str, Store]:
     folder = Path(url.removeprefix("file:")).absolute() if url.startswith("file:") else None
     if folder and not folder.is_dir():
         raise StoreError(f"STORE=file:{folder}: there is no such folder. A first call makes one: make softphone")
-    try:
-        return f"file:{folder}" if folder else url, open_store(url, read_only=read_only)
-    except ValueError as expected:
-        raise ValueError(f"{url!r}: expected {expected}") from None
+    return f"file:{folder}" if folder else url, opened(url, read_only=read_only)
 
 
 def _user() -> str:

@@ -5,8 +5,9 @@ import os
 from typing import cast
 
 from common.phone import to_e164
+from console import stores
 from console.person.reading import PersonStore
-from functions.common.store import History, open_store
+from functions.common.store import History
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,10 +32,7 @@ def e164(text: str) -> str:
 
 def opened(url: str, *, read_only: bool) -> PersonStore:
     """Raises ValueError or StoreError."""
-    try:
-        store = open_store(url, read_only=read_only)
-    except ValueError as expected:
-        raise ValueError(f"--store {url!r}: expected {expected}") from None
+    store = stores.opened(url, said="--store ", read_only=read_only)
     if not isinstance(store, History):
         raise ValueError(f"{url}: this store can't show or remove old versions of its keys")
     return cast(PersonStore, store)

@@ -128,7 +128,8 @@ def test_figures_that_can_not_be_are_empty(tmp_path):
     ("arguments", "says"),
     [
         (("calls.xlsx",), "calls.xlsx: expected a name that ends in .parquet, .csv, .jsonl"),
-        (("calls.csv", "--store", "bucket"), "file:DIR, s3://BUCKET/PREFIX"),
+        (("calls.csv", "--store", "bucket"), "--store 'bucket': expected file:DIR, s3://BUCKET/PREFIX"),
+        (("{folder}/calls.csv", "--store", "file:{folder}/misspelt"), "misspelt: there is no such folder"),
         (("{folder}/nowhere/calls.csv", "--store", "file:{folder}"), "No such file"),
     ],
 )
@@ -136,6 +137,7 @@ def test_what_can_not_be_exported_is_one_line_and_status_2(tmp_path, capsys, arg
     assert main(["export", *(argument.format(folder=tmp_path) for argument in arguments)]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert says in line
+    assert not list(tmp_path.glob("*")), "a misspelt store is not made by looking into it"
 
 
 def test_every_column_is_documented():
