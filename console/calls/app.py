@@ -1,7 +1,9 @@
 """What the page asks: a small JSON interface over the index and, for a single call, over the store."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import contextlib
+import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -21,8 +23,8 @@ from console.calls.sending import FORMATS
 from console.calls.sound import SUFFIXES, Sounds, is_unfinished, waveform
 from console.calls.source import Source
 from console.calls.trends import trends
-from console.calls.view import sound_offset_ms, view
-from functions.common.store import StoreError
+from console.calls.view import begins_ms, view
+from console.web.told import told
 
 PAGE: Final = Path(__file__).parent / "page"
 REFRESH_S: Final = 15.0
@@ -47,14 +49,14 @@ class Explorer:
         return [
             web.get("/api/status", self._status),
             web.post("/api/refresh", self._refresh),
-            web.get("/api/calls", _told(self._calls)),
-            web.get("/api/overview", _told(self._overview)),
-            web.get("/api/trends", _told(self._trends)),
-            web.get("/api/export.{kind:jsonl|csv}", _told(self._export)),
-            web.get(call, _told(self._call)),
-            web.get(f"{call}/sent.{{kind:{'|'.join(FORMATS)}}}", _told(self._sent)),
-            web.get(f"{call}/waveform", _told(self._waveform)),
-            web.get(f"{call}/sound", _told(self._sound)),
+            web.get("/api/calls", told(self._calls)),
+            web.get("/api/overview", told(self._overview)),
+            web.get("/api/trends", told(self._trends)),
+            web.get("/api/export.{kind:jsonl|csv}", told(self._export)),
+            web.get(call, told(self._call)),
+            web.get(f"{call}/sent.{{kind:{'|'.join(FORMATS)}}}", told(self._sent)),
+            web.get(f"{call}/waveform", told(self._waveform)),
+            web.get(f"{call}/sound", told(self._sound)),
         ]
 
     async def keep_fresh(self) -> None:
@@ -68,7 +70,7 @@ class Explorer:
 
     def _follow(self) -> None:
         """Before somebody asks for figures: a hundred thousand new rows take half a second."""
-        with self.index.reading() as connection:
+        with contextlib.suppress(sqlite3.Error), self.index.reading() as connection:  # the refresh tells of it
             self.index.columns(connection)
 
     async def _status(self, _: web.Request) -> web.StreamResponse:
@@ -163,8 +165,7 @@ class Explorer:
         if path is None:
             return web.json_response({"channels": []})
         found = await asyncio.to_thread(waveform, path)
-        call = await asyncio.to_thread(view, self.source, _call_sid(request), numbers=True)
-        found["offset_ms"] = sound_offset_ms(call["record"], path.suffix) if call else 0.0
+        found["offset_ms"] = await asyncio.to_thread(begins_ms, self.source, _call_sid(request), path.suffix)
         found["so_far"] = is_unfinished(path)
         return web.json_response(found)
 
@@ -198,20 +199,3 @@ def _call_sid(request: web.Request) -> str:
     if not is_id(call_sid):
         raise web.HTTPNotFound(text="This is not the id of a call.")
     return call_sid
-
-
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def _told(handler: _Handler) -> _Handler:
-    """What is wrong with a question or with the store is told as a sentence, not as a stack trace."""
-
-    async def answered(request: web.Request) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except ValueError as problem:
-            raise web.HTTPBadRequest(text=str(problem)) from None
-        except StoreError as problem:
-            raise web.HTTPBadGateway(text=str(problem)) from None
-
-    return answered

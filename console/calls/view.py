@@ -85,6 +85,13 @@ def _has_only_begun(pieces: list[RawPiece]) -> bool:
     return "call.started" in kinds and "call.ended" not in kinds
 
 
+def begins_ms(source: Source, call_sid: str, suffix: str) -> float:
+    """`sound_offset_ms` by the record alone: the pieces, which the call's page has read, are left alone."""
+    body = source.read(layout.record(call_sid))
+    record = {} if body is None else readable(body) or _made_anew(source, call_sid)
+    return sound_offset_ms(record, suffix)
+
+
 def sound_offset_ms(record: Document, suffix: str) -> float:
     """How far into the call its sound begins: ours with a stream, a vendor's (`.mp3`) with the first conversation."""
     if suffix != ".mp3":

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,7 @@ from common.layout import is_id
 from console.live import hand
 from console.live.running import Running
 from console.records.masking import mask_all
-from functions.common.store import StoreError
+from console.web.told import told
 
 PAGE: Final = Path(__file__).parent / "page"
 _OVER: Final = "This call is over."
@@ -34,9 +34,9 @@ class Live:
         """Below the page's own address."""
         call = "/api/calls/{call_sid}/{stream_sid}"
         return [
-            web.get("/api/calls", _told(self._calls)),
-            web.get(call, _told(self._call)),
-            web.post(f"{call}/commands", _told(self._command)),
+            web.get("/api/calls", told(self._calls)),
+            web.get(call, told(self._call)),
+            web.post(f"{call}/commands", told(self._command)),
         ]
 
     async def _calls(self, _: web.Request) -> web.StreamResponse:
@@ -92,20 +92,3 @@ def _ids(request: web.Request) -> tuple[str, str]:
     if not is_id(call_sid) or not is_id(stream_sid):
         raise web.HTTPNotFound(text="This is not the id of a call.")
     return call_sid, stream_sid
-
-
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def _told(handler: _Handler) -> _Handler:
-    """What is wrong with a question or with the store is told as a sentence, not as a stack trace."""
-
-    async def answered(request: web.Request) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except ValueError as problem:
-            raise web.HTTPBadRequest(text=str(problem)) from None
-        except StoreError as problem:
-            raise web.HTTPBadGateway(text=str(problem)) from None
-
-    return answered

@@ -19,7 +19,7 @@ from console.calls.sending import FORMATS
 from console.calls.sound import COLUMNS, Sounds, is_unfinished, waveform
 from console.calls.source import Source, open_source
 from console.calls.timeline import timeline
-from console.calls.view import sound_offset_ms, view
+from console.calls.view import begins_ms, sound_offset_ms, view
 from console.records.masking import mask_all
 from functions.common.store.folder import FolderStore
 from sim.speech import write_wav
@@ -205,6 +205,28 @@ def test_a_recording_of_our_own_begins_with_its_stream():
     record = {"started_at": "2026-11-22T13:59:00.000Z", "agents": agents, "recording": {"files": files}}
     assert sound_offset_ms(record, ".wav") == 1500
     assert sound_offset_ms({**record, "recording": None}, ".wav") == 0
+
+
+def test_where_the_sound_begins_is_told_from_the_record_alone(tmp_path):
+    """It was asked for by making the whole page a second time, with each piece read again."""
+    pieces = []
+
+    class Counting(Source):
+        def read(self, key):
+            pieces.append(key)
+            return super().read(key)
+
+    record = {"started_at": "2026-11-22T13:59:00.000Z", "agents": [{"started_at": "2026-11-22T13:59:00.250Z"}]}
+    store = FolderStore(tmp_path)
+    tell(store, "call", "+919876543210")
+    (tmp_path / "logs" / "call.json").write_text(json.dumps(record))
+    source = Counting(f"file:{tmp_path}", store, tmp_path)
+    assert begins_ms(source, "call", ".mp3") == 250
+    assert pieces == ["logs/call.json"]
+    assert begins_ms(source, "nobody", ".mp3") == 0
+    (tmp_path / "logs" / "call.json").write_text('{"started_at": "2026')
+    made_anew = view(source, "call", numbers=True)["record"]
+    assert begins_ms(source, "call", ".mp3") == sound_offset_ms(made_anew, ".mp3")
 
 
 def test_what_is_not_in_a_recording_stands_in_the_timeline():
