@@ -8,6 +8,8 @@ from random import Random
 from typing import Any
 
 NEWEST = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
+CHANGED = datetime(2026, 11, 12, 6, 0, tzinfo=UTC)
+"""From then on calls have another version of the agent."""
 AGENTS = (("reception", 60), ("billing", 25), ("bookings", 15))
 ENDS = (("agent_ended", 45), ("caller_hung_up", 30), ("transferred", 18), ("agent_failed", 4), ("line_lost", 3))
 OUTCOMES = (("answered", 70), ("no_answer", 15), ("busy", 10), ("failed", 5))
@@ -124,7 +126,11 @@ def record(number: int, random: Random, started: datetime) -> dict[str, Any]:
             "call_successful": "success",
             "transcript_summary": f"The caller asked about: {topic}.",
             "call_summary_title": f"Question about {topic}",
+            "evaluation_criteria_results": {"answered": {"result": "failure" if number % 9 == 4 else "success"}},
         },
+        "vendor_version": "agtvrsn_8" if started >= CHANGED else "agtvrsn_7",
+        "lookup": {"ms": 80 + number % 90, "outcome": "timeout" if number % 40 == 7 else "ok", "problem": ""},
+        "tags": [*(["vip"] if number % 6 == 1 else []), *(["hindi"] if number % 4 == 1 else [])],
         "quality": {
             "first_audio_ms": round(random.lognormvariate(5.6, 0.35)),
             "agent_connect_ms": random.randint(120, 300),

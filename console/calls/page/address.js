@@ -1,5 +1,6 @@
 // What the page shows is its address: #/VIEW?filters, #/calls/CALL_SID?t=83. Back, bookmarks and restarts keep it.
 
+/** As console/calls/search.py has them, and the list's order: whatever is not here is no filter. */
 export const FIELDS = [
   "text",
   "first_day",
@@ -10,6 +11,8 @@ export const FIELDS = [
   "cause",
   "called",
   "success",
+  "agent_version",
+  "criterion",
   "hour",
   "min_s",
   "max_s",

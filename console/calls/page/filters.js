@@ -2,16 +2,23 @@
 // focus and what is half typed stay. What it is set to is the address.
 import { byId, make, settled } from "../shared/dom.js";
 import { named } from "../shared/format.js";
-import { chosen, hashOf, here } from "./address.js";
+import { changed, chosen, hashOf, here } from "./address.js";
 import { causeName, endName } from "./words.js";
 
 const TYPING_MS = 250;
 const OLDEST_YEAR = 2000; // a date that is being typed begins at year 0002
+/** Filters without a control: a link sets them, and a button beside the form takes each away.
+ * @type {Record<string, (value: string) => string>} */
+const LINKED = {
+  hour: (value) => `from ${value}:00 to ${value}:59`,
+  criterion: (value) => `${named(value.slice(0, value.lastIndexOf("=")))}: ${value.slice(value.lastIndexOf("=") + 1)}`,
+};
 
 /** @typedef {import("./types").Status} Status */
 
 export class Filters {
   #form = byId("filters", HTMLFormElement);
+  #linked = byId("linked-filters");
   #onChange;
 
   /** @param {() => void} onChange when the address has got other filters */
@@ -26,7 +33,7 @@ export class Filters {
     });
     byId("reset").addEventListener("click", () => {
       for (const control of this.#controls()) control.value = control.name === "order" ? "newest" : "";
-      this.#go();
+      this.#goTo(new URLSearchParams());
     });
     // On a phone the list is what counts: there the filters are folded, unless one is set.
     byId("more-filters", HTMLDetailsElement).open = matchMedia("(min-width: 861px)").matches || here().filters.size > 0;
@@ -55,6 +62,7 @@ export class Filters {
    * @param {URLSearchParams} filters @param {boolean} visible */
   show(filters, visible) {
     this.#form.hidden = !visible;
+    this.#showLinked(filters);
     for (const control of this.#controls()) {
       const value = filters.get(control.name) ?? (control.name === "order" ? "newest" : "");
       if (control.value === value || (control === document.activeElement && control.type !== "select-one")) continue;
@@ -75,19 +83,38 @@ export class Filters {
       .map((control) => [control.name, control.value.trim()])
       .filter(([, value]) => value && value !== "newest");
     const kept = new URLSearchParams(/** @type {string[][]} */ (wanted));
-    const address = here();
-    // Filters without a control of their own come from links, and stay until they are taken away.
-    for (const name of ["hour", "criterion"]) {
-      const value = address.filters.get(name);
+    for (const name of Object.keys(LINKED)) {
+      const value = here().filters.get(name);
       if (value) kept.set(name, value);
     }
-    const hash = hashOf(address.view, chosen(kept));
+    this.#goTo(kept);
+  }
+
+  /** @param {URLSearchParams} filters */
+  #goTo(filters) {
+    const address = here();
+    const hash = hashOf(address.view, chosen(filters));
     if (hash === hashOf(address.view, address.filters)) return;
     // Each letter of a search would be a step for Back: a search that goes on replaces its own step.
     const typing = document.activeElement instanceof HTMLInputElement && document.activeElement.type === "search";
     if (typing && address.filters.get("text")) history.replaceState(history.state, "", hash);
     else history.pushState(null, "", hash);
     this.#onChange();
+  }
+
+  /** @param {URLSearchParams} filters */
+  #showLinked(filters) {
+    const shown = Object.entries(LINKED).flatMap(([name, word]) => {
+      const value = filters.get(name);
+      if (!value) return [];
+      const onclick = () => {
+        this.#goTo(changed(here().filters, { [name]: "" }));
+        this.#form.querySelector("input")?.focus();
+      };
+      return [make("button", { type: "button", class: "tag", onclick }, `Only ${word(value)} ✕`)];
+    });
+    this.#linked.replaceChildren(...shown);
+    this.#linked.hidden = !shown.length;
   }
 
   /** @param {string} name @param {[string, number][]} counts @param {(value: string) => string} word */

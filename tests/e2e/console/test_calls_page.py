@@ -309,6 +309,14 @@ async def the_list(page, folder):
     await page.locator("#call-problem").get_by_text("It was cut off").wait_for()
     await page.goto(page.url.partition("#")[0] + "#/calls?text=zebra")
     await page.get_by_text("No call matches these filters.").wait_for()
+    await page.get_by_role("button", name="Take all away").click()
+    await page.get_by_role("combobox", name="Version").select_option("agtvrsn_7")
+    await page.wait_for_url("**/#/calls?agent_version=agtvrsn_7")
+    await page.goto(page.url.partition("#")[0] + "#/calls?criterion=answered%3Dfailure&hour=9")
+    await page.get_by_role("button", name="Only answered: failure").click()
+    await page.wait_for_url("**/#/calls?hour=9")
+    await page.get_by_role("button", name="Take all away").click()
+    await page.wait_for_url("**/#/calls")
 
 
 async def the_call(page, url, sid, folder):

@@ -1,9 +1,11 @@
 """The index: rows from records of every quality, and questions that stay quick because they use it."""
 
 import json
+import re
 import sqlite3
 import time
 from collections import Counter
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from console.calls.app import PAGE as PAGE_FOLDER
 from console.calls.columns import Columns, percentiles
 from console.calls.figures import compared, overview
 from console.calls.index import Index
@@ -40,6 +43,13 @@ def walk(explored, wanted, order):
         cursor = one["next"]
         if not cursor:
             return found
+
+
+def test_the_page_knows_every_filter_as_one():
+    """Version and criterion were no part of the address: their choices and links led to all calls."""
+    script = (PAGE_FOLDER / "address.js").read_text(encoding="utf-8")
+    listed = script.partition("FIELDS = [")[2].partition("]")[0]
+    assert set(re.findall(r'"(\w+)"', listed)) == {field.name for field in fields(Filter)} | {"order"}
 
 
 def test_a_row_has_what_the_list_shows():
