@@ -12,6 +12,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from console.deployment import (
+    alarm_email,
     aws_image,
     dns,
     guard,
@@ -114,10 +115,12 @@ def prepare(terraform: Terraform, given: Mapping[str, str], where: Installation)
     return terraform.with_variables(settled.terraform_variables()), variables
 
 
-def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation) -> None:
+def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation, root: Path) -> None:
     """A plan is shown, kept, and just that is applied. Raises Problems, StepError or CheckError."""
     engine, tag = given.get("ENGINE") or "docker", terraform.variables["TF_VAR_relay_image_tag"]
     terraform, variables = prepare(terraform, given, where)
+    hears = variables["alarm_email"] or alarm_email.asked(terraform, given, root)
+    terraform = terraform.with_variables({"TF_VAR_alarm_email": hears})
     may = guard.allowed(given.get("ALLOW_DESTROY", ""))
     with bucket_may_go(terraform.files, any(one.startswith(guard.BUCKETS) for one in may)):
         with terraform.planned() as plan:
@@ -150,8 +153,8 @@ def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation) 
         known = json.loads(terraform.variables["TF_VAR_secret_versions"])
         set_up = "elevenlabs_webhook_secret" in known
         print(paste.paste_list(pasted, outputs, cloud="aws", webhook_secret_set=set_up))
-        if not variables["alarm_email"]:
-            print(paste.NOBODY_HEARS)
+        if not hears:
+            print(alarm_email.NOBODY_HEARS)
 
 
 @contextmanager
@@ -213,7 +216,7 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
                     terraform.run("show", str(plan.file))
                     guard.check(plan.changes(), guard.allowed(given.get("ALLOW_DESTROY", "")))
             case "deploy":
-                deploy(terraform, given, where)
+                deploy(terraform, given, where, root)
             case "check":
                 terraform.initialise(backend(given, where), where.key)
                 outputs = terraform.outputs()

@@ -11,7 +11,18 @@ from pathlib import Path
 from time import sleep
 from typing import Any
 
-from console.deployment import guard, installation, paste, public_checks, reading, relay_image, secrets, settings, steps
+from console.deployment import (
+    alarm_email,
+    guard,
+    installation,
+    paste,
+    public_checks,
+    reading,
+    relay_image,
+    secrets,
+    settings,
+    steps,
+)
 from console.deployment.addresses import Addresses, SecretManager, addresses
 from console.deployment.installation import Installation
 from console.deployment.public_checks import CheckError
@@ -186,10 +197,12 @@ def has_records(bucket: str) -> bool:
 # --- Commands -----------------------------------------------------------------------------------------------------
 
 
-def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation) -> None:
+def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation, root: Path) -> None:
     """A plan is shown, kept, and just that is applied. Raises Problems, StepError or CheckError."""
     engine, tag = given.get("ENGINE", ""), terraform.variables["TF_VAR_relay_image_tag"]
     terraform, project, variables = settle(terraform, given, where)
+    hears = variables["alarm_email"] or alarm_email.asked(terraform, given, root)
+    terraform = terraform.with_variables({"TF_VAR_alarm_email": hears})
     may = guard.allowed(given.get("ALLOW_DESTROY", ""))
     with bucket_may_go(terraform.files, any(one.startswith(guard.BUCKETS) for one in may)):
         with terraform.planned() as plan:
@@ -212,9 +225,11 @@ def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation) 
     known = json.loads(terraform.variables["TF_VAR_secret_versions"])
     set_up = "elevenlabs_webhook_secret" in known
     print(paste.paste_list(pasted, outputs, cloud="gcp", webhook_secret_set=set_up))
-    if not variables["alarm_email"]:
-        print(paste.NOBODY_HEARS)
-    check(outputs, pasted, variables)
+    try:
+        check(outputs, pasted, variables)
+    finally:
+        if not hears:
+            print(alarm_email.NOBODY_HEARS)
 
 
 @contextmanager
@@ -278,7 +293,7 @@ def main(arguments: list[str], files: Path = FILES, root: Path = ROOT) -> int:
                     terraform.run("show", str(plan.file))
                     guard.check(plan.changes(), guard.allowed(given.get("ALLOW_DESTROY", "")))
             case "deploy":
-                deploy(terraform, given, where)
+                deploy(terraform, given, where, root)
             case "check":
                 terraform, project, known = settle(terraform, given, where)
                 outputs = terraform.outputs()

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 
 from console.deployment.addresses import Addresses
 
-NOBODY_HEARS = "\nALARM_EMAIL is not set: when something is wrong, nobody will hear of it. Set it, and deploy again."
-
 
 def paste_list(pasted: Addresses, outputs: Mapping[str, str], *, cloud: str, webhook_secret_set: bool) -> str:
     """What to paste where, numbered, and what comes then; `cloud` is aws or gcp."""

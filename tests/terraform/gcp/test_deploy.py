@@ -14,6 +14,7 @@ import pytest
 
 from console.deployment import gcp, public_checks, relay_image
 from console.deployment.addresses import Addresses, addresses
+from tests.support.terminal import typed
 from tests.terraform.gcp import fake_gcloud
 from tests.terraform.gcp.deployed import Kept
 from tests.terraform.gcp.workspace import Workspace
@@ -126,6 +127,7 @@ def test_deploy_builds_applies_checks_and_says_what_to_paste(world: World, capfd
         assert place in said
         assert address in said
     assert "ELEVENLABS_WEBHOOK_SECRET" in said
+    assert "*** NOBODY HEARS AN ALARM" in said
     assert world.there["images"] == [image]
     built = world.there["built"]
     assert built["build"]["serviceAccount"].endswith("/voice-bridge-build@acme-voice.iam.gserviceaccount.com")
@@ -236,11 +238,18 @@ def test_a_failed_build_stops_before_the_service(world: World, capfd: pytest.Cap
     assert not any(resource["type"] == "google_cloud_run_v2_service" for resource in world.workspace.resources())
 
 
-def test_a_failed_check_still_says_what_to_paste(world: World, capfd: pytest.CaptureFixture[str]):
-    """A certificate may take an hour; what must be pasted is known before."""
+def test_a_failed_check_still_says_what_to_paste(
+    world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    """A certificate may take an hour; what must be pasted is known before. So is who hears of alarms: it was asked."""
     world.upgrade_fails = "relay: the media socket's upgrade was answered 502, expected 101"
-    assert world.run("deploy") == 1
+    with typed("oncall@example.in\n", monkeypatch):
+        assert world.run("deploy") == 1
+    channels = [one["values"] for one in world.workspace.resources() if one["type"].endswith("notification_channel")]
+    assert [one["labels"]["email_address"] for one in channels] == ["oncall@example.in"]
+    assert (world.folder / ".env").read_text() == "ALARM_EMAIL=oncall@example.in\n"
     said = capfd.readouterr()
+    assert "NOBODY HEARS" not in said.out
     assert "Voicebot" in said.out
     assert "answered 502" in said.err
 

@@ -16,6 +16,7 @@ from moto import mock_aws
 from console.deployment import aws, aws_image, public_checks, rollout
 from console.deployment.installation import Installation
 from console.deployment.steps import Problems, StepError
+from tests.support.terminal import typed
 
 REPOSITORY = "123456789012.dkr.ecr.ap-south-1.amazonaws.com/voice-bridge-relay"
 BUCKET = "voice-bridge-records-123456789012-ap-south-1"
@@ -352,7 +353,68 @@ def test_a_first_deploy_makes_the_registry_before_the_image_and_the_image_before
     said = capsys.readouterr().out
     assert "wss://n/media/media-token-of-the-deployment\n" in said
     assert "https://a/exotel/connect?token=exotel-token-of-the-deployment\n" in said
-    assert "ALARM_EMAIL is not set: when something is wrong, nobody will hear of it." in said
+    assert said.endswith("*** NOBODY HEARS AN ALARM: ALARM_EMAIL is not set. Put it into .env, and deploy again. ***\n")
+
+
+TYPED = {
+    "an address": ("oncall@example.com\n", "oncall@example.com"),
+    "a typing error, then an address": ("oncall\noncall@example.com\n", "oncall@example.com"),
+    "nobody": ("\n", ""),
+    "the end of the input": ("\x04", ""),
+    "no address, however often": ("oncall\n" * 3, ""),
+}
+
+
+@pytest.mark.parametrize("what", TYPED)
+def test_a_first_deploy_asks_who_hears_of_alarms_and_keeps_the_answer(
+    desk: Desk, ecr, checked, monkeypatch, capsys, what: str
+):
+    """Kept, as the next deploy would take the address away again that it does not know of."""
+    desk.say("state.json", {})
+    (desk.root / ".env").write_text("TRANSFER_TEAM_1_NUMBER=+919876500001")  # without an end of line
+    text, address = TYPED[what]
+    with typed(text, monkeypatch):
+        assert desk.make("deploy") == 0
+    said = capsys.readouterr().out
+    assert desk.variables()["alarm_email"] == address
+    assert said.count("Which e-mail address") == max(1, text.count("\n"))
+    # at once, while something can be done about it, and at the end, where it is read
+    assert said.count("NOBODY HEARS AN ALARM") == (0 if address else 2)
+    line = f"\nALARM_EMAIL={address}\n" if address else ""
+    assert (desk.root / ".env").read_text() == f"TRANSFER_TEAM_1_NUMBER=+919876500001{line}"
+
+
+def test_the_answer_for_another_installation_stands_in_its_own_file(desk: Desk, ecr, checked, monkeypatch):
+    (folder := desk.files / "environments").mkdir()
+    (folder / "staging.tfvars").write_text('name = "staging"\n')
+    monkeypatch.setenv("ENV", "staging")
+    monkeypatch.setitem(VARIABLES, "name", "staging")
+    desk.plan(first=True)
+    desk.say("state.json", {})
+    boto3.client("ecr", region_name="ap-south-1").create_repository(repositoryName="staging-relay")
+    with typed("oncall@example.com\n", monkeypatch):
+        assert desk.make("deploy") == 0
+    assert (file := desk.root / ".env.staging").read_text() == "ALARM_EMAIL=oncall@example.com\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert not (desk.root / ".env").exists()
+
+
+@pytest.mark.parametrize("said", ["before", "nobody by setting", "nobody by file", "address"])
+def test_nobody_is_asked_again_or_for_what_is_said_already(desk: Desk, ecr, checked, monkeypatch, capsys, said: str):
+    desk.say("state.json", STATE if said == "before" else {})
+    if said == "nobody by setting":
+        monkeypatch.setenv("ALARM_EMAIL", "")
+    if said == "nobody by file":
+        (desk.files / "variables.tf").write_text('variable "alarm_email" {\n}\n')
+        (desk.files / "terraform.tfvars").write_text('alarm_email = ""\n')
+    if said == "address":
+        monkeypatch.setitem(VARIABLES, "alarm_email", "oncall@example.com")
+        desk.plan(first=True)
+    with typed("\x04", monkeypatch):
+        assert desk.make("deploy") == 0
+    printed = capsys.readouterr().out
+    assert "Which e-mail address" not in printed
+    assert ("NOBODY HEARS AN ALARM" in printed) == (said != "address")
 
 
 def test_a_domain_whose_zone_is_elsewhere_is_told_its_records_before_anything_waits_for_them(
