@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from time import time
@@ -24,16 +24,18 @@ class FolderDestination:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._following = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, "folder")
+        """One: the calls' loop then waits for no more than one, and the pieces of a call are written in order."""
 
     async def deliver(self, event: Event) -> Mapping[str, Any]:
         """Raises DeliveryError when the folder can't be written."""
         if not layout.is_id(event["call_sid"]):
             raise DeliveryError(f"call_sid {event['call_sid'][:40]!r}: expected 1 to 128 of A-Z a-z 0-9 . _ -")
+        loop = asyncio.get_running_loop()
         try:
             if event["type"] == "call.progress":
-                return await asyncio.to_thread(self._follow, dict(event))
-            await asyncio.to_thread(self._write, event)
+                return await loop.run_in_executor(self._thread, self._follow, dict(event))
+            await loop.run_in_executor(self._thread, self._write, event)
         except OSError as error:
             raise DeliveryError(f"{error.filename}: {error.strerror}") from None
         transfer = event.get("transfer") if event["type"] == "call.transfer_requested" else None
@@ -44,12 +46,11 @@ class FolderDestination:
         self._put(self._root / layout.piece(call_sid, "events", event["event_id"]), event)
         if not layout.is_id(stream_sid):
             return
-        with self._following:
-            if event["type"] == "call.ended":
-                for key in (layout.live(call_sid, stream_sid), layout.hand(call_sid, stream_sid)):
-                    (self._root / key).unlink(missing_ok=True)
-            elif event["type"] == "call.started":
-                self._put(self._root / layout.live(call_sid, stream_sid), live.begun(dict(event)))
+        if event["type"] == "call.ended":
+            for key in (layout.live(call_sid, stream_sid), layout.hand(call_sid, stream_sid)):
+                (self._root / key).unlink(missing_ok=True)
+        elif event["type"] == "call.started":
+            self._put(self._root / layout.live(call_sid, stream_sid), live.begun(dict(event)))
         # a replaced stream is not the end of its call
         if event["type"] == "call.ended" and event["end_reason"] != "replaced":
             self._put(self._root / layout.record(call_sid), record_of(event))
@@ -62,12 +63,11 @@ class FolderDestination:
         if not layout.is_id(event["stream_sid"]):
             return {}
         path = self._root / layout.live(event["call_sid"], event["stream_sid"])
-        with self._following:
-            known = _document(path)
-            now_known = live.merged(known, event) if known else None
-            if now_known is None:
-                return {"progress": 0}
-            self._put(path, now_known)
+        known = _document(path)
+        now_known = live.merged(known, event) if known else None
+        if now_known is None:
+            return {"progress": 0}
+        self._put(path, now_known)
         hand = _document(self._root / layout.hand(event["call_sid"], event["stream_sid"]))
         return {"progress": now_known["number"], **live.orders(hand, now_known, time())}
 
