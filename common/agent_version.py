@@ -1,8 +1,7 @@
-"""One version of the agents' file, as it is kept in the store and as relays get it: its text, its sounds, its name.
+"""One version of the agents' file, as the store keeps it and as relays get it: its text, its sounds, its name.
 
-A version has a number, which says when it came, and a digest of its content, which says what it is: `7-3fa9c1d02b6e`.
-Files have the names that the text has for them, and are kept by their hash, so a version that changes a word carries no
-sound again.
+A version's name has a number, which gives the order, and a digest of its content: `7-3fa9c1d02b6e`. Sounds are stored
+by their hash, under the names that the text uses, so a version that changes a word doesn't store them again.
 """
 
 import re
@@ -14,7 +13,7 @@ from typing import Any
 from common.documents import Document, decode, encode, text
 
 LARGEST_TEXT = 256 * 1024  # bytes
-LARGEST_FILE = 4 * 1024 * 1024  # a Lambda's answer has 6 MB, and base64 makes a third more of it
+LARGEST_FILE = 4 * 1024 * 1024  # a Lambda's answer has at most 6 MB, and base64 adds a third
 LARGEST_IN_ALL = 16 * 1024 * 1024
 MOST_FILES = 32
 LONGEST_NAME = 200
@@ -24,7 +23,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class VersionError(ValueError):
-    """What is no version that can be used; the text says what was expected."""
+    """The version can't be used; the text says what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +35,13 @@ class File:
 
     @classmethod
     def of(cls, content: bytes) -> "File":
-        """`content` as a file."""
+        """The File for `content`."""
         return cls(sha256(content).hexdigest(), len(content))
 
 
 @dataclass(frozen=True, slots=True)
 class AgentVersion:
-    """`text`: of the agents' file. `files`: by the names that it has for them. `by`, `at`, `note`: of its push."""
+    """`text`: the agents' file. `files`: its sounds by the names in `text`. `by`, `at`, `note`: of its push."""
 
     number: int
     text: str
@@ -53,7 +52,7 @@ class AgentVersion:
 
     @property
     def digest(self) -> str:
-        """Of the content alone: the same agents have the same, whoever pushed them."""
+        """Digest of the content alone: the same content has the same digest, regardless of who pushed it."""
         files = {name: file.sha256 for name, file in sorted(self.files.items())}
         return sha256(encode({"agents": self.text, "files": files})).hexdigest()[:12]
 
@@ -63,7 +62,7 @@ class AgentVersion:
         return f"{self.number}-{self.digest}"
 
     def check(self) -> None:
-        """Raises VersionError for one that is larger than anything here is made for."""
+        """Raises VersionError if it is larger than a limit."""
         if len(self.text.encode()) > LARGEST_TEXT:
             raise VersionError(f"the agents' file: expected {LARGEST_TEXT} bytes at most")
         if len(self.files) > MOST_FILES:
@@ -78,14 +77,14 @@ class AgentVersion:
             raise VersionError(f"sounds: expected {LARGEST_IN_ALL} bytes at most together, got {size}")
 
     def encoded(self) -> bytes:
-        """As it is kept and sent."""
+        """As it is stored and sent."""
         files = {name: {"sha256": file.sha256, "size": file.size} for name, file in sorted(self.files.items())}
         told = {"by": self.by, "at": self.at, "note": self.note}
         return encode({"version": self.name, "number": self.number, "agents": self.text, "files": files, **told})
 
     @classmethod
     def decoded(cls, body: bytes) -> "AgentVersion":
-        """The version that `encoded` made this of. Raises VersionError, also where the name is not the content's."""
+        """The version in `content`. Raises VersionError, also if its name doesn't match its content."""
         try:
             document = decode(body)
         except ValueError as problem:
@@ -99,7 +98,7 @@ class AgentVersion:
         version = cls(number, agents, _files(number, document), **told)
         version.check()
         if text(document, "version") != version.name:
-            raise VersionError(f"version {number}: its content is that of {version.name}, not of what it is called")
+            raise VersionError(f"version {number}: its content belongs to {version.name}")
         return version
 
 
@@ -116,7 +115,7 @@ def _files(number: int, document: Document) -> dict[str, File]:
 
 
 def number_of(name: str) -> int | None:
-    """Of the version that is called `name`, which may be its number alone; None for what is no name."""
+    """The number in `name`, which may be the number alone; None if it is not a name of a version."""
     found = _NAME.fullmatch(name)
     if found:
         return int(found[1])
@@ -124,10 +123,10 @@ def number_of(name: str) -> int | None:
 
 
 def is_name(name: object) -> bool:
-    """Whether a version may be called this."""
+    """Whether `name` could be a version's name."""
     return isinstance(name, str) and bool(_NAME.fullmatch(name))
 
 
 def is_digest(name: object) -> bool:
-    """Whether a file may be called this."""
+    """Whether `text` could be the name of a stored file."""
     return isinstance(name, str) and bool(_DIGEST.fullmatch(name))

@@ -1,4 +1,4 @@
-"""What the relay tells an agent as the caller, where a vendor takes no other words: marked, to be told from speech."""
+"""Notes to an agent, sent as the caller's words to vendors that offer no other way, and marked as notes."""
 
 from typing import Final
 
@@ -6,10 +6,10 @@ PREFIX: Final = "[Not said by the caller:"
 
 
 def aside(text: str) -> str:
-    """`text` as words of the caller's that are none."""
+    """`text` as a note."""
     return f"{PREFIX} {text}]"
 
 
 def is_aside(text: str) -> bool:
-    """Whether a transcript's words of the caller's are the relay's: vendors give back what they were told."""
+    """Whether the caller's words in a transcript are a note of the relay: vendors return them in their transcripts."""
     return text.lstrip().startswith(PREFIX)

@@ -1,4 +1,4 @@
-"""Secrets that whoever runs this chose: how long they are at least, how they are compared, how Basic writes them."""
+"""Secrets chosen by the operator: their minimal length, comparing them, and writing them for HTTP Basic."""
 
 import binascii
 import hmac
@@ -12,17 +12,19 @@ SECRET_LENGTH: Final = 16
 
 def same(given: str, expected: str) -> bool:
     """Compared in constant time. `given` may be anything that came over the network."""
-    # bytes that are no UTF-8 reach us as surrogates, from headers and from paths
+    # bytes that are not UTF-8 arrive as surrogates, from headers and from paths
     return hmac.compare_digest(given.encode(errors="surrogatepass"), expected.encode())
 
 
 def same_as_one(given: str, accepted: str) -> bool:
-    """`accepted`: one secret, or several with commas while one is rotated; empty accepts nothing."""
-    return sum(same(given, secret) for secret in accepted.split(",") if secret) > 0  # all are compared, whichever fits
+    """`accepted`: one secret, or several separated by commas during a rotation; empty accepts nothing."""
+    return (
+        sum(same(given, secret) for secret in accepted.split(",") if secret) > 0
+    )  # compare all of them, in constant time
 
 
 def bearer_matches(authorization: str | None, token: str) -> bool:
-    """`Authorization: Bearer TOKEN`; `token` as `same_as_one` has it. An empty one matches nobody."""
+    """`Authorization: Bearer TOKEN`; `token` as in `same_as_one`. An empty one matches no request."""
     scheme, _, given = (authorization or "").partition(" ")
     return scheme.lower() == "bearer" and same_as_one(given.strip(), token)
 
@@ -36,12 +38,12 @@ class BasicAuth:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """`user:password`, both of them not empty; the password may hold colons. None for anything else."""
+        """`user:password`, neither empty; the password may contain colons. None for anything else."""
         user, separator, password = text.partition(":")
         return cls(user, password) if user and separator and password else None
 
     def matches(self, authorization: str | None) -> bool:
-        """Whether a request's Authorization header carries these."""
+        """Whether a request's Authorization header carries these credentials."""
         scheme, _, encoded = (authorization or "").partition(" ")
         if scheme.lower() != "basic":
             return False
@@ -53,10 +55,10 @@ class BasicAuth:
 
     @property
     def header(self) -> str:
-        """As the Authorization header's value."""
+        """The value of the Authorization header."""
         return f"Basic {binascii.b2a_base64(f'{self.user}:{self.password}'.encode(), newline=False).decode()}"
 
     @property
     def userinfo(self) -> str:
-        """As it stands before the host of a URL: `user:password@`, percent-encoded."""
+        """The part before the host of a URL: `user:password@`, percent-encoded."""
         return f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@"

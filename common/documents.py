@@ -1,4 +1,4 @@
-"""JSON from outside, read leniently: vendors add, drop and retype fields at will, and cut text wherever it is long."""
+"""JSON from outside, read leniently: vendors add, remove and retype fields at will, and cut long texts anywhere."""
 
 import json
 import math
@@ -10,16 +10,14 @@ import msgspec
 Document = dict[str, Any]
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_LARGEST_NUMBER = (
-    1e15  # more than any count, length or time we are told; a thousand times as much is still exact enough
-)
+_LARGEST_NUMBER = 1e15  # more than any count, length or time that we receive; a thousand times as much is still exact
 
 
 def decode(body: bytes) -> Document:
-    """The JSON object in `body`. Raises ValueError that says what is wrong with it.
+    """The JSON object in `body`. Raises ValueError, which says what is wrong.
 
-    What strict readers refuse and real senders write is read: half a surrogate pair and broken UTF-8 as U+FFFD, `NaN`
-    and numbers out of range as null, control characters in text, a byte order mark.
+    Reads what strict parsers refuse and real senders write: half a surrogate pair and broken UTF-8 as U+FFFD, `NaN` and
+    numbers out of range as null, control characters in text, a byte order mark.
     """
     try:
         value = msgspec.json.decode(body)
@@ -31,7 +29,7 @@ def decode(body: bytes) -> Document:
 
 
 def readable(body: bytes) -> Document:
-    """As `decode`; empty for what can't be read: where it is only looked at, that is worth no more than nothing."""
+    """As `decode`, but empty for what can't be read; for readers to whom both mean the same."""
     try:
         return decode(body)
     except ValueError:
@@ -39,12 +37,12 @@ def readable(body: bytes) -> Document:
 
 
 def encode(value: object) -> bytes:
-    """JSON for machines: no spaces, keys as they stand."""
+    """JSON for machines: no spaces, keys in their order."""
     return msgspec.json.encode(value)
 
 
 def pretty(value: object) -> bytes:
-    """JSON for people too."""
+    """JSON for people as well."""
     return msgspec.json.format(encode(value), indent=2) + b"\n"
 
 
@@ -72,7 +70,7 @@ def _finite_integer(digits: str) -> int | None:
 
 
 def text(value: object, *path: str) -> str:
-    """The string (or number, as one) at `path`, without surrounding white space; empty when there is none."""
+    """The string (or number, as a string) at `path`, without surrounding white space; empty if there is none."""
     found = at(value, *path)
     if isinstance(found, bool) or not isinstance(found, str | int | float):
         return ""
@@ -80,7 +78,7 @@ def text(value: object, *path: str) -> str:
 
 
 def number(value: object, *path: str) -> float | None:
-    """The number (or numeric string) at `path`; None also for one that is too large to mean anything."""
+    """The number (or numeric string) at `path`; None if there is none or it is too large to be meant."""
     try:
         found = float(text(value, *path))
     except ValueError:
@@ -89,19 +87,19 @@ def number(value: object, *path: str) -> float | None:
 
 
 def mapping(value: object, *path: str) -> Document:
-    """The object at `path`; empty when there is none."""
+    """The object at `path`; empty if there is none."""
     found = at(value, *path)
     return found if isinstance(found, dict) else {}
 
 
 def objects(value: object, *path: str) -> list[Document]:
-    """The objects of the list at `path`; what else it holds is left out."""
+    """The objects in the list at `path`; other elements are left out."""
     found = at(value, *path)
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
 def at(value: object, *path: str) -> object:
-    """Whatever stands at `path`, or None."""
+    """The value at `path`, or None."""
     for key in path:
         if not isinstance(value, dict):
             return None

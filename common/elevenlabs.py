@@ -1,4 +1,4 @@
-"""Where ElevenLabs answers. A residency workspace has a host of its own, and its keys are valid there only."""
+"""ElevenLabs' hosts. A workspace with data residency has a host of its own, and its keys are valid only there."""
 
 from types import MappingProxyType
 
@@ -17,7 +17,7 @@ REST_HOSTS = MappingProxyType(
 def rest_base(region: str = "default", override: str = "") -> str:
     """Base URL without a trailing slash; `override` (`ELEVENLABS_BASE_URL`: a proxy, a fake) wins over `region`.
 
-    A `ws:` or `wss:` override is read as the `http:` or `https:` one it stands for.
+    In `override`, `ws:` and `wss:` are read as `http:` and `https:`.
     """
     base = (override or REST_HOSTS[region]).rstrip("/")
     return f"http{base[2:]}" if base.startswith(("ws://", "wss://")) else base

@@ -1,11 +1,11 @@
-"""Reads settings from environment variables: each once, checked, and named when it is wrong.
+"""Reads settings from environment variables: each is read once and checked, and errors name it.
 
 Every deployable has a frozen dataclass of settings and a `from_env` that reads like the configuration table:
 
     env = Env(os.environ)
     Settings(port=env.integer("PORT", "BRIDGE_PORT", default=8080, low=1, high=65535), ...)
 
-Several names mean precedence (the first that is set wins); an empty variable counts as unset.
+If a setting has several names, the first that is set wins; an empty variable counts as unset.
 """
 
 import json
@@ -16,7 +16,7 @@ from common.credentials import SECRET_LENGTH, BasicAuth
 
 
 class SettingError(ValueError):
-    """One line for a person: the variable, its value (hidden for a secret) and what was expected."""
+    """One line for the operator: the variable, its value (hidden if secret) and the expected value."""
 
     def __init__(self, name: str, value: str | None, expected: str, *, secret: bool = False) -> None:
         self.name = name
@@ -28,7 +28,7 @@ class SettingError(ValueError):
 
 
 class Env:
-    """Typed access to `environ`. Every method raises SettingError for a value that does not fit."""
+    """Typed access to `environ`. Every method raises SettingError for an invalid value."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -39,7 +39,7 @@ class Env:
         return default if value is None else value
 
     def required(self, name: str, expected: str) -> str:
-        """A value that has no default; `expected` says what to put there."""
+        """A value without a default; `expected` says what to set."""
         _, value = self._find((name,))
         if value is None:
             raise SettingError(name, None, expected)
@@ -83,7 +83,7 @@ class Env:
         raise SettingError(name, value, "true or false")
 
     def choice(self, *names: str, default: str, choices: Sequence[str]) -> str:
-        """One of `choices`, whatever the case of its letters."""
+        """One of `choices`, in upper or lower case."""
         name, value = self._find(names)
         if value is None:
             return default
@@ -93,21 +93,21 @@ class Env:
         raise SettingError(name, value, "one of " + ", ".join(choices))
 
     def words(self, *names: str) -> tuple[str, ...]:
-        """Comma-separated values, for instance the secrets that are valid during a rotation."""
+        """Values separated by commas, for instance the valid secrets during a rotation."""
         _, value = self._find(names)
         return tuple(word for part in (value or "").split(",") if (word := part.strip()))
 
     def secret(self, name: str) -> str:
-        """A secret that whoever runs this chose; empty when it is not set."""
+        """A secret chosen by the operator; empty if it is not set."""
         _, value = self._find((name,))
         return "" if value is None else _long_enough(name, value)
 
     def secrets(self, name: str) -> tuple[str, ...]:
-        """Like `words`, for such secrets."""
+        """Like `words`, for secrets chosen by the operator."""
         return tuple(_long_enough(name, word) for word in self.words(name))
 
     def basic_auth(self, name: str) -> BasicAuth | None:
-        """`user:password`, the password as long as every secret; None when it is not set."""
+        """`user:password`, the password with the minimal length of a secret; None if it is not set."""
         _, value = self._find((name,))
         if value is None:
             return None
@@ -125,7 +125,7 @@ class Env:
         try:
             parsed = json.loads(value, object_pairs_hook=_each_once)
         except _TwiceError as twice:
-            raise SettingError(name, value, f"each name once, {twice} stands there twice") from None
+            raise SettingError(name, value, f"each name once, but {twice} appears twice") from None
         except ValueError:
             raise SettingError(name, value, expected) from None
         if not isinstance(parsed, dict) or not all(isinstance(item, str) for item in parsed.values()):
@@ -140,7 +140,7 @@ class Env:
 
 
 class _TwiceError(ValueError):
-    """A JSON object names something twice; readers keep the last one without a word."""
+    """A JSON object has the same name twice; parsers silently keep the last one."""
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""A relay's event that could not be delivered, in the log and out of it again: numbered parts with a hash.
+"""An undelivered event, written to the log and read back from it: numbered parts with a hash.
 
-Log drivers cut lines at 16 KiB, and an event of an ordinary call in Hindi has 36 to 60 KB. So it is packed, split into
-lines that no driver cuts, and put together again by `console replay`, in whatever order they come back.
+Log drivers cut lines at 16 KiB, and the event of an ordinary call in Hindi has 36 to 60 KB. So the event is compressed
+and split into lines that no driver cuts. `console replay` puts them together again, in any order.
 """
 
 import base64
@@ -21,7 +21,7 @@ Event = Mapping[str, Any]
 
 
 def split(event: Event) -> Iterator[dict[str, Any]]:
-    """The fields of one log line a part: `event_id`, `part` from 1, `parts`, `sha256` of the JSON, `data`."""
+    """The fields of one log line per part: `event_id`, `part` from 1, `parts`, `sha256` of the JSON, `data`."""
     document = json.dumps(event, ensure_ascii=False).encode(errors="surrogatepass")
     packed = base64.b64encode(zlib.compress(document, 9)).decode()
     pieces = [packed[start : start + PART_SIZE] for start in range(0, len(packed), PART_SIZE)]
@@ -38,7 +38,7 @@ def split(event: Event) -> Iterator[dict[str, Any]]:
 
 @dataclass
 class Gathered:
-    """What was found of one event: `parts` by number, of `of` in all."""
+    """The parts found of one event: `parts` by number, of `of` in all."""
 
     event_id: str
     call_sid: str = ""
@@ -52,11 +52,11 @@ class Gathered:
 
 
 class IncompleteError(ValueError):
-    """An event that can't be put together; the text says why."""
+    """The event can't be put together; the text says why."""
 
 
 def joined(gathered: Gathered, digest: str) -> Event:
-    """The event. Raises IncompleteError: a part is missing, or it is not what was written."""
+    """The event. Raises IncompleteError if a part is missing or the hash doesn't match."""
     if not gathered.of or gathered.missing:
         missing = ", ".join(map(str, gathered.missing[:20])) or "all"
         raise IncompleteError(f"part {missing} of {gathered.of or 'an unknown number'} is missing")

@@ -1,4 +1,6 @@
-"""How the client reached us, as the proxies in front of us say: by TLS or in plain, and whether there is one at all."""
+"""How the client reached us, according to the proxies in front: with or without TLS, and whether there is a proxy at
+all.
+"""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,10 +11,10 @@ _TRACES: Final = ("forwarded", "x-forwarded-for", "x-forwarded-proto", "x-real-i
 
 
 def secure(headers: Mapping[str, str], default: bool) -> bool:
-    """Whether the client spoke TLS. `headers`: by lower-case name, or a mapping that does not mind the case.
+    """Whether the client used TLS. `headers`: lower-case names, or a case-insensitive mapping.
 
-    The first entry of `X-Forwarded-Proto` is the client's, what nearer proxies add stands behind it; then the first
-    element of `Forwarded` (RFC 7239). A word that is no protocol says nothing.
+    The first entry of `X-Forwarded-Proto` is the client's; nearer proxies append theirs. Then the first element of
+    `Forwarded` (RFC 7239). A word that is not a protocol is ignored.
     """
     for word in (_first(headers.get("x-forwarded-proto", "")), _forwarded_proto(headers.get("forwarded", ""))):
         if word in _SECURE:
@@ -23,7 +25,7 @@ def secure(headers: Mapping[str, str], default: bool) -> bool:
 
 
 def proxied(headers: Mapping[str, str]) -> bool:
-    """Whether a proxy says that it passed the request on: then the peer's address is the proxy's."""
+    """Whether a proxy says that it forwarded the request: then the peer's address is the proxy's."""
     return any(name in headers for name in _TRACES)
 
 

@@ -1,4 +1,4 @@
-"""Keys that a caller pressed, where a transcript has them in words: what the relay tells agents of them comes back."""
+"""Hides keys that a caller pressed from transcripts: the relay reports them to agents, and vendors return that text."""
 
 import re
 from typing import Final
@@ -7,5 +7,5 @@ _SAID: Final = re.compile(r"(\bpressed (?:on the phone's keypad: ?)?)[0-9*#]+")
 
 
 def without_keys(text: str) -> str:
-    """`text` with `***` in the place of the keys."""
+    """`text` with `***` in place of the keys."""
     return _SAID.sub(r"\1***", text)

@@ -1,4 +1,4 @@
-"""Where things lie in the bucket (docs/contracts.md). Ids come from outside: check them with `is_id` first."""
+"""Names of all keys in the bucket (docs/contracts.md). Ids come from outside: check them with `is_id` first."""
 
 import hashlib
 import re
@@ -13,7 +13,7 @@ def is_id(text: object) -> bool:
 
 
 def digest(body: bytes) -> str:
-    """The name of a piece that has no id of its own: the same content is the same piece."""
+    """Name of a piece that has no id: the same content gets the same name."""
     return hashlib.sha256(body).hexdigest()[:32]
 
 
@@ -27,12 +27,12 @@ def pieces(call_sid: str) -> str:
 
 
 def piece(call_sid: str, kind: str, name: str) -> str:
-    """`kind` is one of the folders that `functions.common.pieces` reads."""
+    """`kind`: one of the folders that `functions.common.pieces` reads."""
     return f"calls/{call_sid}/{kind}/{name}.json"
 
 
 def conversation(conversation_id: str) -> str:
-    """Prefix of what the vendor said of a conversation."""
+    """Prefix of the vendor's accounts of a conversation."""
     return f"conversations/{conversation_id}/"
 
 
@@ -47,7 +47,7 @@ def caller(number: str, at: float) -> str:
 
 
 def raw_of(conversation_id: str) -> str:
-    """Prefix of what says where the raw webhooks about a conversation lie, one key each."""
+    """Prefix of notes that say where the raw webhooks about a conversation are, one key each."""
     return f"inbox/of/{conversation_id}/"
 
 
@@ -69,7 +69,7 @@ def live(call_sid: str, stream_sid: str) -> str:
 
 
 def hand(call_sid: str, stream_sid: str) -> str:
-    """What somebody wants done to a call that goes on; written by the console."""
+    """What people want done to a running call; written by the console."""
     return f"{HANDS}{call_sid}/{stream_sid}.json"
 
 
@@ -86,7 +86,7 @@ def audio(call_sid: str, suffix: str = "") -> str:
 
 
 def recordings(call_sid: str) -> str:
-    """Prefix of the pieces of a call's own recording."""
+    """Prefix of the pieces of the relay's recording of a call."""
     return f"recordings/{call_sid}/"
 
 
@@ -95,7 +95,7 @@ def recording_piece(call_sid: str, stream_sid: str, number: int) -> str:
 
 
 def recording(call_sid: str, suffix: str = "") -> str:
-    """The pieces of all streams, joined when the call is over; `suffix` for what was recorded after that."""
+    """The joined pieces of all streams, when the call is over; `suffix` for streams recorded after that."""
     return f"audio/{call_sid}{suffix}.wav"
 
 
@@ -104,12 +104,12 @@ def pending_recording(call_sid: str, name: str) -> str:
 
 
 def agents_current() -> str:
-    """Which version of the agents' file counts, and how that came about."""
+    """The current version of the agents' file, and its history."""
     return "config/agents/current.json"
 
 
 def agents_seed() -> str:
-    """What counts while nobody has pushed a version: Terraform's, and never changed by anybody else."""
+    """The agents' file before the first push; written by Terraform only."""
     return "config/agents/seed.toml"
 
 
@@ -123,12 +123,12 @@ def agents_version(number: int) -> str:
 
 
 def agents_file(sha256: str) -> str:
-    """A sound of a version, named by its content."""
+    """A sound of a version, named by its hash."""
     return f"config/agents/files/{sha256}"
 
 
 def relays_seen() -> str:
-    """Prefix of what relays last said of themselves."""
+    """Prefix of the relays' last reports."""
     return "pending/relays/"
 
 

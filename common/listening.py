@@ -1,4 +1,4 @@
-"""What a server tells the person who started it when it can't listen: the setting that is wrong, in one line."""
+"""The error of a server that can't listen on its port, as one line that names the wrong setting."""
 
 import errno
 import socket
@@ -7,7 +7,7 @@ from common.env import SettingError
 
 
 def unusable(error: OSError, host: str, port: int) -> SettingError:
-    """HOST or PORT as what was wrong about listening there."""
+    """The SettingError for HOST or PORT, depending on what was wrong."""
     if error.errno == errno.EADDRINUSE:
         return SettingError("PORT", str(port), f"a free port: another process listens on {host}:{port}")
     if error.errno in {errno.EACCES, errno.EPERM}:

@@ -1,11 +1,11 @@
-"""What is known of a call while it goes on, made of its `call.progress` events, and what somebody wants done to it.
+"""The state of a running call, merged from its `call.progress` events, and what people want done to it.
 
-Two documents a stream, below `pending/`, which go when the call is over (docs/live.md):
+Two documents per stream, below `pending/`; deleted when the call is over (docs/live.md):
 
-    pending/live/{call_sid}/{stream_sid}.json    the call so far; written by whoever receives the events
+    pending/live/{call_sid}/{stream_sid}.json    the call so far; written by the receiver of the events
     pending/hands/{call_sid}/{stream_sid}.json   who watches it, and commands; written by the console
 
-Pure: documents in, documents out.
+Pure functions: documents in, documents out.
 """
 
 from collections.abc import Iterator
@@ -13,22 +13,22 @@ from typing import Any, Final
 
 from common.documents import Document, mapping, number, objects, text
 
-MOST_TURNS: Final = 10_000  # of one stream; no call has as many
+MOST_TURNS: Final = 10_000  # of one stream; no call reaches this
 _LISTS: Final = ("turns", "tools", "commands")
 _ENVELOPE: Final = ("call_sid", "stream_sid", "at", "started_at", "from", "to", "agent", "conversation_id", "agents")
 
 
 def begun(event: Document) -> Document:
-    """What a `call.started` says. Number 0: no progress has come yet."""
+    """The state after a `call.started`. Number 0: no progress has arrived yet."""
     lists: Document = {name: [] for name in _LISTS}
     state = {"relay": event.get("relay")}
     return {"number": 0, **_said(event), "state": state, **lists}
 
 
 def merged(known: Document | None, event: Document) -> Document | None:
-    """`known` and what `event`, a `call.progress`, adds; `known` itself when it has all of it already.
+    """`known` updated by `event`, a `call.progress`; `known` itself if it has all of it already.
 
-    None: the event builds on one that is not in `known`, so everything has to be told again.
+    None if the event builds on one that is not in `known`: the relay must then send everything again.
     """
     before, latest, after = _count(known, "number"), _count(event, "number"), _count(event, "after")
     if after > before:
@@ -40,9 +40,9 @@ def merged(known: Document | None, event: Document) -> Document | None:
 
 
 def orders(hand: Document, live: Document, now: float) -> Document:
-    """What the answer to a progress carries of `hand`: whether somebody watches, and commands with no outcome yet.
+    """The part of `hand` for the answer to a progress: whether somebody watches, and commands without an outcome.
 
-    One that is too late is given, too, with no time left: the relay says so in the record.
+    Includes expired commands, with no time left: the relay notes them in the record.
     """
     told = {text(one, "id") for one in objects(live, "commands")}
     waiting = [one for one in objects(hand, "commands") if text(one, "id") not in told]
@@ -67,7 +67,7 @@ def _said(event: Document) -> Document:
 
 
 def _together(known: list[Document], news: list[Document]) -> list[Document]:
-    """Later words for the same place take the place of earlier ones."""
+    """A later text at the same place replaces the earlier one."""
     by_place: dict[int, Document] = {}
     for one in (*known, *news):
         place: Any = one.get("index")
@@ -77,6 +77,6 @@ def _together(known: list[Document], news: list[Document]) -> list[Document]:
 
 
 def without_places(items: list[Document]) -> Iterator[Document]:
-    """As `call.ended` would have them."""
+    """In the format of `call.ended`."""
     for one in items:
         yield {name: value for name, value in one.items() if name != "index"}

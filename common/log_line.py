@@ -1,7 +1,7 @@
-"""A log line, the same in every part (docs/contracts.md): dashboards and alarms read its names.
+"""A log line, in the same format everywhere (docs/contracts.md): dashboards and alarms depend on its names.
 
-What a model, a vendor, a line or a stranger chose to write is masked and cut here, once, for every string of a line:
-whoever logs need not think of it, and no line is longer than a log driver leaves whole.
+Every string of a line is masked and cut here, because it may come from a model, a vendor, the line or a stranger. Code
+that logs need not do it, and no line is longer than log drivers allow.
 """
 
 import json
@@ -20,8 +20,8 @@ _MARGIN: Final = 40
 _MAX_ITEMS: Final = 50
 _MAX_DEPTH: Final = 4
 
-# Ids are not numbers of people, and a line is found by them. `data` is a part of an event, which is to be put together
-# again (event_parts).
+# Ids are not phone numbers, and are needed to find a line. `data` is a part of an event that must stay intact
+# (event_parts).
 _AS_IT_IS: Final = frozenset(
     {"time", "severity", "event", "call_sid", "stream_sid", "conversation_id", "event_id", "agent_id", "path"}
     | {"function_request_id", "sha256", "data", "host"}
@@ -29,7 +29,7 @@ _AS_IT_IS: Final = frozenset(
 
 
 def head(record: logging.LogRecord) -> dict[str, Any]:
-    """`time`, `severity`, `event` and `message` of `record`; a library's line has its logger's name as event."""
+    """`time`, `severity`, `event` and `message` of `record`; for a library's line the event is the logger's name."""
     return {
         "time": rfc3339(record.created),
         "severity": record.levelname,
@@ -39,7 +39,7 @@ def head(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def written(line: Mapping[str, Any]) -> str:
-    """`line` as one line of JSON of MAX_LINE bytes at most, without numbers of people."""
+    """`line` as one line of JSON of at most MAX_LINE bytes, without phone numbers."""
     text = _encoded(_clean(line, MAX_TEXT))
     for limit in _CUT_TO:
         if len(text.encode(errors="surrogatepass")) <= MAX_LINE:
@@ -52,7 +52,7 @@ def written(line: Mapping[str, Any]) -> str:
 
 
 def cleaned(line: Mapping[str, Any]) -> dict[str, Any]:
-    """`line` with its strings masked and cut: for what another library writes."""
+    """`line` with its strings masked and cut, for lines that another library writes."""
     return _clean(line, MAX_TEXT)
 
 
@@ -73,8 +73,8 @@ def _value(value: Any, limit: int, key: str, depth: int) -> Any:
         return text if len(text) <= MAX_LINE else text[:limit]
     if len(text) <= limit:
         return mask_text(text)
-    # cut first, or a long text would cost the event loop its masking; with a margin, so that no number is cut in two
-    if key == "exception":  # its end says what happened
+    # cut first, because masking a long text blocks the event loop; the margin keeps numbers from being cut in two
+    if key == "exception":  # the end says what happened
         return f"({len(text)} characters) …{mask_text(text[-limit - _MARGIN :])[-limit:]}"
     return f"{mask_text(text[: limit + _MARGIN])[:limit]}… ({len(text)} characters)"
 
@@ -83,6 +83,6 @@ def _encoded(line: Mapping[str, Any]) -> str:
     text = json.dumps(line, ensure_ascii=False, default=str)
     try:
         text.encode()
-    except UnicodeEncodeError:  # bytes that are no UTF-8 come from headers and file names as surrogates
+    except UnicodeEncodeError:  # bytes that are not UTF-8 arrive as surrogates, from headers and file names
         return json.dumps(line, default=str)
     return text

@@ -1,8 +1,8 @@
-"""Writes log lines in a thread of its own: a standard output that nobody reads must stop neither a call nor a server.
+"""Writes log lines in a separate thread, so that a blocked standard output stops neither a call nor a server.
 
-A paused terminal, a node's log agent or a log driver in blocking mode let a pipe fill up after some 250 lines; the next
-write then waits for good, and with it the event loop, all calls and /health. So lines wait in a bounded queue instead.
-What does not fit is dropped, counted, and said as soon as somebody reads again.
+A paused terminal, a node's log agent or a log driver in blocking mode can let a pipe fill up after some 250 lines. The
+next write then blocks, and with it the event loop, all calls and /health. So lines wait in a bounded queue. Lines that
+don't fit are dropped and counted; the count is logged as soon as writing works again.
 """
 
 import atexit
@@ -18,12 +18,12 @@ from typing import Final, Self, TextIO
 from common.times import rfc3339
 
 WAITING_LINES: Final = 2_000
-_FOR_WARNINGS: Final = 500  # places that lines below WARNING can't take
-_FLUSH_S: Final = 2.0  # at the end of the process
+_FOR_WARNINGS: Final = 500  # places reserved for WARNING and above
+_FLUSH_S: Final = 2.0  # seconds, at the end of the process
 
 
 class LogWriter(TextIOBase):
-    """One stream's writer. `put` never blocks. A text file for those who want one: `write`, `flush`."""
+    """Writer of one stream. `put` never blocks. Can be used as a text file: `write`, `flush`."""
 
     def __init__(self, stream: TextIO, *, lines: int = WAITING_LINES) -> None:
         super().__init__()
@@ -36,27 +36,27 @@ class LogWriter(TextIOBase):
         self._thread.start()
 
     def put(self, line: str, *, important: bool = False) -> None:
-        """Have `line` (with its end) written; dropped when too many wait."""
+        """Queue `line` (with its line end); it is dropped if too many wait."""
         if self._lines.qsize() >= self._limit - (0 if important else min(_FOR_WARNINGS, self._limit // 4)):
             self.dropped += 1
         else:
             self._lines.put_nowait(line)
 
     def write(self, text: str) -> int:
-        """As a text file's; returns the number of characters."""
+        """As for a text file; returns the number of characters."""
         if text:
             self.put(text)
         return len(text)
 
     def flush(self) -> None:
-        """Nothing to do: the thread flushes after each line."""
+        """Does nothing: the thread flushes after each line."""
 
     def isatty(self) -> bool:
-        """Whether a terminal shows it."""
+        """Whether the stream is a terminal."""
         return self._stream.isatty()
 
     def drain(self, timeout_s: float = _FLUSH_S) -> bool:
-        """Wait until all that waits is written; False when it is not within `timeout_s`."""
+        """Wait until all queued lines are written; False if they are not within `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         with self._lines.all_tasks_done:
             while self._lines.unfinished_tasks:
@@ -74,14 +74,14 @@ class LogWriter(TextIOBase):
                     self._said += dropped
                     self._stream.write(_lost(dropped))
                 self._stream.flush()
-            except (OSError, ValueError):  # nobody will ever read again: a closed pipe, a closed file
+            except (OSError, ValueError):  # a closed pipe or file: nothing can be written any more
                 self.dropped += 1
             finally:
                 self._lines.task_done()
 
 
 class QueuedHandler(logging.Handler):
-    """A logging handler that formats in the thread that logs and writes in the writer's."""
+    """A logging handler that formats in the calling thread and writes in the writer's thread."""
 
     def __init__(self, writer: LogWriter) -> None:
         super().__init__()
@@ -89,16 +89,16 @@ class QueuedHandler(logging.Handler):
 
     @classmethod
     def to_stdout(cls) -> Self:
-        """The process's standard output. At its end lines that wait have two seconds."""
+        """The writer of standard output. When the process ends, queued lines get two seconds."""
         writer = LogWriter(sys.stdout)
         atexit.register(writer.drain)
         return cls(writer)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Never raises and never waits."""
+        """Never raises and never blocks."""
         try:
             self.writer.put(self.format(record) + "\n", important=record.levelno >= logging.WARNING)
-        except Exception:  # noqa: BLE001  # as every handler: a line that can't be formatted must not end a call
+        except Exception:  # noqa: BLE001  # like every handler: a line that can't be formatted must not end a call
             self.handleError(record)
 
 

@@ -1,8 +1,8 @@
-"""People's phone numbers out of texts that we did not write: of a model, a vendor, the line, speech recognition.
+"""Masks phone numbers in texts that come from a model, a vendor, the line or speech recognition.
 
-One function for logs and exports, held to one corpus of spellings (tests/fixtures/numbers.tsv). Digits of any script,
-in groups with spaces, commas, dots, dashes, slashes or brackets between them, or spoken as words, are a number from
-seven digits on; its last four stay. Dates, times, amounts, decimals, addresses and ids stay as they are.
+One function for logs and exports, tested with one corpus of spellings (tests/fixtures/numbers.tsv). A number has seven
+or more digits of any script, in groups separated by spaces, commas, dots, dashes, slashes or brackets, or spoken as
+words. Its last four digits stay. Dates, times, amounts, decimals, addresses and ids stay as they are.
 """
 
 import re
@@ -26,7 +26,7 @@ _FOUND: Final = re.compile(
     rf"(?P<kept>(?<!\w)(?:{_UUID}|{_ID})|(?<![\d.,])(?:{_DATE}|{_ADDRESS}|{_DECIMAL}))"
     rf"|(?P<amount>(?<![\d.,]){_AMOUNT})|(?P<number>{_NUMBER})"
 )
-_MOST_OF_AN_AMOUNT: Final = 9  # digits; with ten it may be a number that speech recognition took for a sum
+_MOST_OF_AN_AMOUNT: Final = 9  # digits; ten may be a phone number that speech recognition took for an amount
 
 _DIGIT_WORDS: Final = "|".join(
     sorted((*(word for word, digits in VALUES.items() if len(digits) == 1), *REPEATS), key=len, reverse=True)
@@ -40,14 +40,14 @@ DATES: Final = re.compile(rf"(?<![\d.,]){_DATE}")
 
 
 def mask_text(text: str) -> str:
-    """`text` with every number of seven digits or more down to its last four; `***` for one in words."""
+    """`text` with every number of seven or more digits cut to its last four; `***` for one in words."""
     if not any(map(str.isdigit, text)):
         return _SPOKEN.sub("***", text)
     return _SPOKEN.sub("***", _FOUND.sub(_masked, text))
 
 
 def numbers_in(text: str) -> Iterator[tuple[int, int]]:
-    """Where `mask_text` finds numbers, those in words left out: starts and ends, in order."""
+    """Where `mask_text` finds numbers in figures: starts and ends, in order."""
     return (found.span() for found in _FOUND.finditer(text) if _is_number(found))
 
 

@@ -1,4 +1,4 @@
-"""Phone numbers as Exotel writes them, and as they may appear in a log.
+"""Phone numbers in Exotel's spellings, and as they may appear in a log.
 
 The same caller is `09876500001` on the socket, `+919876500001` in one callback and `919876500001` in the next
 (exotel.md 6), so numbers are compared and dialled in E.164 only.
@@ -16,10 +16,10 @@ _TOLL_FREE = re.compile(r"^0?1800[0-9]{6,7}$")
 
 
 def to_e164(number: str | None) -> str | None:
-    """`number` in any Indian spelling, or international with `+`, as E.164; None when that can't be done safely.
+    """`number` as E.164, from any Indian spelling or an international one with `+`; None if that is not safe.
 
-    Digits may be of any script. What holds letters is none: of "+44 20 7946 0000 ext 12" the digits alone are somebody
-    else's number.
+    Digits may be of any script. Text with letters is refused: in "+44 20 7946 0000 ext 12" the digits alone are another
+    number.
     """
     if not number or _LETTERS.search(number):
         return None
@@ -46,12 +46,12 @@ def to_e164(number: str | None) -> str | None:
 
 
 def mask_within(text: str) -> str:
-    """`text` with everything masked that could be a phone number: for texts we did not write, such as exceptions."""
+    """`text` with everything masked that could be a phone number; for texts from outside, such as exceptions."""
     return _LONG.sub(lambda found: mask(found[0]), text)
 
 
 def mask(number: str | None) -> str:
-    """`number` with all but its last four digits hidden: the only form in which a number may be logged."""
+    """`number` with only its last four digits visible: the only form in which a number may be logged."""
     digits = _NOT_DIGITS.sub("", ascii_digits(number or ""))
     if not digits:
         return "unknown"

@@ -1,8 +1,8 @@
-"""Proof that a conversation belongs to a call: the relay gives it to the agent, the functions ask for it.
+"""Proof that a conversation belongs to a call: the relay gives it to the agent, and the functions check it.
 
-Whoever starts a conversation with a public agent chooses its variables, `call_sid` among them, and its webhook comes
-signed like any other. What a stranger cannot choose is this: an HMAC over the ids of call and stream, keyed with what
-relay and functions share (`EVENTS_SECRET`, by way of a key of its own).
+Anybody who starts a conversation with a public agent can choose its variables, `call_sid` among them, and its webhook
+is signed like any other. A stranger can't make this proof: an HMAC over the ids of call and stream, with a key derived
+from `EVENTS_SECRET`, which relay and functions share.
 """
 
 import hmac
@@ -20,7 +20,7 @@ def prove(call_sid: str, stream_sid: str, secret: str) -> str:
 
 
 def proves(value: str, call_sid: str, secrets: Sequence[str]) -> bool:
-    """Whether `value` was made for a stream of `call_sid` with one of `secrets` (several while one is rotated)."""
+    """Whether `value` was made for a stream of `call_sid` with one of `secrets` (several during a rotation)."""
     stream_sid, separator, digest = value.rpartition(":")
     given = digest.encode(errors="surrogatepass")
     found = [hmac.compare_digest(given, _digest(call_sid, stream_sid, secret).encode()) for secret in secrets]

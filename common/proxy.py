@@ -1,7 +1,7 @@
-"""The way out through a proxy: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, for sockets as for requests.
+"""Outgoing connections through a proxy: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, for sockets and requests.
 
-A relay in a closed network reaches its agents through one. `wss://` goes the way of `https://`. This machine, and the
-addresses at which a cloud tells it about itself, are never asked through a proxy, whatever NO_PROXY says.
+A relay in a closed network reaches its agents through one. `wss://` uses the same proxy as `https://`. This machine,
+and the addresses of a cloud's metadata service, are never reached through a proxy, regardless of NO_PROXY.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,9 @@ _SCHEMES: Final = ("http://", "https://")
 
 
 def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
-    """The proxy's URL, None for the direct way. In NO_PROXY: names and all below them, addresses, networks, `*`."""
+    """The proxy's URL; None for a direct connection. NO_PROXY lists domains with their subdomains, addresses, networks,
+    `*`.
+    """
     parts = urlsplit(url)
     host, scheme = (parts.hostname or "").rstrip("."), _PLAIN.get(parts.scheme, parts.scheme)
     proxy = _read(environ, f"{scheme}_proxy") or _read(environ, "all_proxy")
@@ -28,7 +30,7 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
 
 
 def check(environ: Mapping[str, str]) -> None:
-    """Raises SettingError for a proxy of another kind than HTTP's (its value may hold a password), or for NO_PROXY."""
+    """Raises SettingError for a proxy that is not an HTTP proxy (its value may hold a password), or for NO_PROXY."""
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         if (proxy := _read(environ, name)) and not (proxy.startswith(_SCHEMES) and urlsplit(proxy).hostname):
             raise SettingError(name.upper(), proxy, "the http:// URL of a proxy", secret=True)
@@ -41,7 +43,7 @@ def check(environ: Mapping[str, str]) -> None:
 
 
 def _read(environ: Mapping[str, str], name: str) -> str:
-    # by custom lower case comes first; HTTP_PROXY in capitals could be a request's header in CGI, which we are not
+    # lower case comes first by convention; in CGI, HTTP_PROXY could be a request's header, but this is not CGI
     return (environ.get(name) or environ.get(name.upper()) or "").strip()
 
 

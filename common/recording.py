@@ -1,7 +1,7 @@
-"""How a recording is written: pieces of one length, each a WAV of its own, that can be laid one behind another.
+"""Format of a recording: pieces of equal length, each a WAV file, that can be concatenated.
 
-G.711 μ-law, because that is what a telephone line carries: a byte a sample, 16 kB a second for both sides at 8 kHz,
-and every player and browser knows it.
+G.711 μ-law, the format of a telephone line: one byte per sample, 16 kB per second for both sides at 8 kHz, and every
+player and browser can play it.
 """
 
 import struct
@@ -22,7 +22,7 @@ HEAD_BYTES = _HEAD.size
 
 
 def head(rate_hz: int, channels: int, frames: int) -> bytes:
-    """What stands before `frames` samples of each of `channels`, interleaved."""
+    """The header before `frames` samples of each of `channels`, interleaved."""
     size = frames * channels
     return _HEAD.pack(
         b"RIFF", _HEAD.size - 8 + size + size % 2, b"WAVE",
@@ -33,7 +33,7 @@ def head(rate_hz: int, channels: int, frames: int) -> bytes:
 
 
 def read_head(start: bytes) -> tuple[int, int, int]:
-    """Rate, channels and frames as `head` wrote them. Raises ValueError for anything else."""
+    """Rate, channels and frames of a header that `head` wrote. Raises ValueError for any other."""
     if len(start) < _HEAD.size:
         raise ValueError("expected a piece of a recording, got less than its head")
     fields = _HEAD.unpack_from(start)

@@ -1,7 +1,7 @@
-"""What a relay asks the functions without a body, and how it proves that it is one.
+"""Requests of a relay to the functions that have no body, and their signature.
 
-The header is that of its events; what is signed is the request's own line, so that a signature is good for this
-question alone. The functions sign what they answer in the same way, over the body.
+The header is the one of events; signed is the request line, so a signature is valid for this request only. The
+functions sign their answers the same way, over the body.
 """
 
 from collections.abc import Mapping
@@ -13,5 +13,5 @@ LONGEST_PROBLEM = 300  # characters
 
 
 def to_sign(path: str, query: Mapping[str, str]) -> bytes:
-    """`path`: one of those above, wherever it stands behind a proxy."""
+    """`path`: one of those above, also behind a proxy with a path of its own."""
     return f"GET {path}?{urlencode(sorted(query.items()))}".encode()

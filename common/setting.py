@@ -1,8 +1,8 @@
-"""One setting, said once: its variable, kind, default, range, whether it is secret, what it is for.
+"""One setting, declared once: its variable, kind, default, range, whether it is secret, what it is for.
 
-The fields of the parts' Settings are declared with these; reading the environment, the tables of docs/configuration.md
+The fields of each part's Settings are declared with these. Reading the environment, the tables of docs/configuration.md
 and docs/functions.md (`python -m scripts.settings_table`), and the tests of the contract and of Terraform's files all
-go by the declarations.
+use the declarations.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ Kind = Literal["text", "choice", "integer", "number", "boolean", "secret", "cust
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`names`: the first that is set wins; they say the unit. `shown`: the default as the documentation has it."""
+    """`names`: the first one that is set wins; they include the unit. `shown`: the default as documented."""
 
     kind: Kind
     names: tuple[str, ...]
@@ -30,26 +30,26 @@ class Setting:
     """Set by a platform, and for nobody else to set."""
 
     def row(self, star: str = "") -> str:
-        """As a row of a table; `star` stands behind the name of a secret."""
+        """The setting as a row of a table; `star` follows the name of a secret."""
         names = ", ".join(f"`{name}`{star if self.secret else ''}" for name in self.names)
         return " ".join(f"| {names} | {self.shown} | {self.about} |".split())
 
 
 def settings_of(cls: type, *, inherited: bool = True) -> list[Setting]:
-    """What the fields of a dataclass declare and somebody may set, in order; `inherited`: by a class above it, too."""
+    """The settings that a dataclass declares for users, in order; with `inherited`, those of its base classes too."""
     above = {one.name for base in cls.__mro__[1:] if is_dataclass(base) for one in fields(base)}
     declared: list[tuple[str, Setting]] = [(one.name, one.metadata[KEY]) for one in fields(cls) if KEY in one.metadata]
     return [one for name, one in declared if not one.internal and (inherited or name not in above)]
 
 
 def declaration(cls: type, field_name: str) -> Setting:
-    """What a field of a dataclass declares."""
+    """The declaration of a dataclass's field."""
     found: Setting = next(one.metadata[KEY] for one in fields(cls) if one.name == field_name)
     return found
 
 
 def read(cls: type, env: Env) -> dict[str, Any]:
-    """The values of the fields of a dataclass that are settings. Raises SettingError for the first that is wrong."""
+    """The values of all settings of a dataclass. Raises SettingError for the first invalid one."""
     return {one.name: one.metadata[KEY].read(env) for one in fields(cls) if KEY in one.metadata}
 
 
@@ -94,22 +94,22 @@ def boolean(name: str, *, default: bool, about: str) -> Any:
 
 
 def secrets(name: str, *, about: str) -> Any:
-    """Several secrets with commas, as a tuple; none when it is not set."""
+    """Several secrets separated by commas, as a tuple; empty if it is not set."""
     return _field("secret", (name,), lambda env: env.secrets(name), (), "", about, secret=True)
 
 
 def secret(name: str, *, about: str) -> Any:
-    """A secret that whoever runs this chose."""
+    """A secret chosen by the operator."""
     return _field("secret", (name,), lambda env: env.secret(name), "", "", about, secret=True)
 
 
 def key(name: str, *, about: str) -> Any:
-    """A secret that a vendor chose: no rule of ours for its length."""
+    """A secret chosen by a vendor: its length is not checked."""
     return _field("secret", (name,), lambda env: env.text(name), "", "", about, secret=True)
 
 
 def custom(name: str, read: Callable[[Env], Any], *, default: Any, shown: str, about: str, secret: bool = False) -> Any:
-    """Read by a function of its own, which raises SettingError."""
+    """A setting read by a function of its own, which raises SettingError."""
     return _field("custom", (name,), read, default, shown, about, secret=secret)
 
 

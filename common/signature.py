@@ -1,8 +1,8 @@
-"""The one signature scheme on both of our webhooks: ``t=UNIX,v0=HEX``.
+"""The one signature scheme of both our webhooks: ``t=UNIX,v0=HEX``.
 
-ElevenLabs signs its post-call webhooks this way (header ``ElevenLabs-Signature``) and the relay signs its events
-the same way (header ``Relay-Signature``): HMAC-SHA256, keyed with the whole secret as UTF-8, over ``t + "." + body``
-where `body` is the exact bytes on the wire. A re-serialised body never verifies.
+ElevenLabs signs its post-call webhooks this way (header ``ElevenLabs-Signature``), and the relay its events (header
+``Relay-Signature``): HMAC-SHA256, keyed with the whole secret as UTF-8, over ``t + "." + body``, where `body` is the
+exact bytes on the wire. A re-serialised body never verifies.
 """
 
 import hmac
@@ -16,7 +16,7 @@ ELEVENLABS_HEADER = "ElevenLabs-Signature"
 
 
 class Verdict(StrEnum):
-    """Why a signature was accepted or not; the text goes to the log, never to the sender."""
+    """Why a signature was accepted or not; logged, and never sent to the sender."""
 
     VALID = "valid"
     MISSING = "missing"
@@ -41,10 +41,10 @@ def verify(
     max_age_s: float = 1800,
     max_future_s: float = 300,
 ) -> Verdict:
-    """Check `header` over the raw `body` against every secret (several are valid while one is being rotated).
+    """Check `header` over the raw `body` against every secret (several are valid during a rotation).
 
-    The window has two sides: `max_age_s` back, because the sender may retry for half an hour, and `max_future_s`
-    ahead for clocks that disagree. Never raises; comparison takes the same time for every wrong digest.
+    The window has two sides: `max_age_s` back, because the sender may retry for half an hour, and `max_future_s` ahead,
+    for clocks that differ. Never raises; the comparison takes the same time for every wrong digest.
     """
     stamp, digests = _parse(header or "")
     if stamp is None or not digests:
@@ -62,7 +62,7 @@ def verify(
 def verify_head(
     header: str | None, *, now: float | None = None, max_age_s: float = 1800, max_future_s: float = 300
 ) -> Verdict:
-    """What can be said of `header` before there is a body: VALID means only that it may still turn out so."""
+    """Check `header` before the body is there: VALID means only that it may still be valid."""
     stamp, digests = _parse(header or "")
     if stamp is None or not digests:
         return Verdict.MALFORMED if header else Verdict.MISSING

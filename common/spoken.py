@@ -1,7 +1,7 @@
 """Digits as people say them and speech recognition writes them: figures of any script, words of English and Hindi.
 
 "98765 four three two one zero", "double nine", "forty one", "नौ आठ सात", "nau aath saat", "अट्ठानवे": one after the
-other they are a run of digits. What ends a run is any other word.
+other they form a run of digits. Any other word ends the run.
 """
 
 import re
@@ -62,7 +62,7 @@ _STRONG: Final = re.compile(r"[,.;:\n]")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Part of a run. `spoken`: a word; `strong`: a comma, a full stop or a new line stands before it."""
+    """Part of a run. `spoken`: it is a word; `strong`: it follows a comma, a full stop or a new line."""
 
     start: int
     end: int
@@ -76,12 +76,12 @@ Run = list[Token]
 
 
 def digits_of(run: Run) -> str:
-    """As ASCII."""
+    """The digits of a run, in ASCII."""
     return "".join(token.digits for token in run)
 
 
 def runs(text: str) -> Iterator[Run]:
-    """The runs of digits in `text`, in order. A figure that touches a letter, `_` or `*` is part of a name: none."""
+    """The runs of digits in `text`, in order. A figure next to a letter, `_` or `*` is part of a name and left out."""
     run: Run = []
     repeat: tuple[int, int] | None = None  # times, where the word stands
     ten = ""

@@ -1,4 +1,4 @@
-"""What people write, in any script: when two spellings are the same word, and digits that are not Latin ones."""
+"""Text that people write, in any script: comparing spellings, and reading digits that are not Latin."""
 
 import unicodedata
 

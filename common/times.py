@@ -1,24 +1,24 @@
-"""Times as the parts write them: RFC 3339, UTC, milliseconds (docs/contracts.md), and Exotel's own."""
+"""Formats of times: RFC 3339, UTC, milliseconds (docs/contracts.md), and Exotel's own."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 
 _IST = timezone(timedelta(hours=5, minutes=30))
-_EARLIEST, _LATEST = 946_684_800.0, 4_102_444_800.0  # 2000 and 2100: milliseconds given for seconds are outside
+_EARLIEST, _LATEST = 946_684_800.0, 4_102_444_800.0  # 2000 and 2100: milliseconds passed as seconds are outside
 
 
 def moment(unix: float | None) -> float | None:
-    """`unix` seconds if a call can have been then (2000 to 2100), else None: not every number is a time."""
+    """`unix` seconds if a call is possible at that time (2000 to 2100), else None: not every number is a time."""
     return unix if unix is not None and _EARLIEST <= unix < _LATEST else None
 
 
 def rfc3339(unix: float) -> str:
-    """`unix` seconds as `2026-11-23T10:00:00.000Z`. Raises for what `moment` does not let through."""
+    """`unix` seconds as `2026-11-23T10:00:00.000Z`. Raises if `moment` returns None."""
     return datetime.fromtimestamp(unix, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def to_unix(text: str | None) -> float | None:
-    """Unix seconds of an RFC 3339 time; None for anything else, also for a time without a zone."""
+    """Unix seconds of an RFC 3339 time; None for anything else, including a time without a zone."""
     if not text:
         return None
     try:
@@ -29,14 +29,14 @@ def to_unix(text: str | None) -> float | None:
 
 
 def from_exotel(text: str | None) -> float | None:
-    """Unix seconds of a time of Exotel's, which is Indian time without saying so (exotel.md 2.1).
+    """Unix seconds of one of Exotel's times, which are Indian time without a zone (exotel.md 2.1).
 
-    Documented is `2026-11-23 15:30:00`; what the line sends as `Created` is `Mon, 23 Nov 2026 15:30:00`.
+    Documented is `2026-11-23 15:30:00`; the line's `Created` is `Mon, 23 Nov 2026 15:30:00`.
     """
     try:
         at = _exotel_time(text or "")
         return moment((at if at.tzinfo else at.replace(tzinfo=_IST)).timestamp())
-    except (ValueError, TypeError, IndexError, OverflowError):  # what the standard library's reader raises
+    except (ValueError, TypeError, IndexError, OverflowError):  # raised by the standard library's parser
         return None
 
 

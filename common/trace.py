@@ -1,8 +1,8 @@
-"""One OpenTelemetry trace a call, over relay and functions; off unless OTEL_EXPORTER_OTLP_ENDPOINT is set.
+"""One OpenTelemetry trace per call, over relay and functions; off unless OTEL_EXPORTER_OTLP_ENDPOINT is set.
 
-Ids are made of the CallSid, so that every part puts its spans into the same trace without having talked to another:
-Exotel's requests and the vendor's webhook carry no trace context of ours. The relay's events carry it as well, in W3C
-form, for whoever reads them. The SDK is imported only where tracing is on (requirements/tracing.txt).
+Ids are derived from the CallSid, so that all parts put their spans into the same trace without exchanging anything:
+requests of Exotel and webhooks of vendors carry no trace context of ours. The relay's events carry one too, in W3C
+form. The SDK is imported only if tracing is on (requirements/tracing.txt).
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _BITS_OF_TRACE, _BITS_OF_SPAN = 128, 64
 
 
 def trace_id(call_sid: str) -> str:
-    """32 hex digits, the same for all that belongs to a call."""
+    """32 hex digits, the same for the whole call."""
     return _digest(call_sid, _BITS_OF_TRACE)
 
 
@@ -33,15 +33,18 @@ def _digest(text: str, bits: int) -> str:
 
 
 def enabled(environ: Mapping[str, str]) -> bool:
-    """Whether traces are wanted."""
+    """Whether tracing is on."""
     return bool(environ.get(ENDPOINT, "").strip())
 
 
 class Tracing:
-    """Exports spans of one part. Never raises once it is made: a collector that is away costs spans, not calls."""
+    """Exports the spans of one part.
+
+    Never raises after construction: an unreachable collector costs spans, not calls.
+    """
 
     def __init__(self, environ: Mapping[str, str], service: str) -> None:
-        """Raises SettingError where the SDK is not installed."""
+        """Raises SettingError if the SDK is not installed."""
         env = Env(environ)
         self.words = env.boolean("TRACE_WORDS", default=False)
         try:
@@ -77,9 +80,9 @@ class Tracing:
         error: str = "",
         root_of: str = "",
     ) -> "Context":
-        """A span that is over; times in Unix nanoseconds. `root_of`: the CallSid whose root it is.
+        """Export a finished span; times in Unix nanoseconds. `root_of`: the CallSid whose root it is.
 
-        Gives the context for spans below it.
+        Returns the context for spans below it.
         """
         from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
@@ -99,27 +102,27 @@ class Tracing:
 
     @staticmethod
     def of_call(call_sid: str, *, root: bool = False) -> "Context":
-        """The context in which a call's spans stand: below its root, or for the root itself, in its trace only."""
+        """The context for spans of a call: below its root; for the root itself, only in its trace."""
         from opentelemetry.context import Context
         from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
         _, trace, span, _ = traceparent(call_sid).split("-")
-        if root:  # its parent is nobody's span: viewers show it at the top
+        if root:  # its parent doesn't exist as a span: viewers show it at the top
             span = _digest(f"{call_sid} before", _BITS_OF_SPAN)
         parent = SpanContext(int(trace, 16), int(span, 16), is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
         return set_span_in_context(NonRecordingSpan(parent), Context())
 
     def flush(self, timeout_s: float) -> None:
-        """Send what is waiting: a cloud may freeze a function as soon as it has answered."""
+        """Send waiting spans: a cloud may freeze a function as soon as it has answered."""
         self._provider.force_flush(round(timeout_s * 1000))
 
     def close(self) -> None:
-        """At the end of the process."""
+        """Call at the end of the process."""
         self._provider.shutdown()
 
 
 def _generator() -> Any:
-    """Random span ids, but the one that is `wanted` next, by one thread at a time; the SDK is loaded only here."""
+    """Random span ids, except for the `wanted` one, by one thread at a time; imports the SDK."""
     from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
     class Ids(RandomIdGenerator):

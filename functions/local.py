@@ -1,8 +1,9 @@
-"""Both functions on one port beside the relay: `python -m functions.local`. For `make run`, the demo, one-box set-ups.
+"""Both functions on one port beside the relay: `python -m functions.local`. For `make run`, the demo and single
+machines.
 
-    PORT (8081) · HOST (127.0.0.1) · SWEEP_EVERY_SECONDS (60; 0: never) · and the settings of both functions
+PORT (8081) · HOST (127.0.0.1) · SWEEP_EVERY_SECONDS (60; 0: never) · and the settings of both functions
 
-Needs no cloud library unless STORE names a cloud. SIGTERM, SIGINT and SIGHUP end it once the requests under way are
+Needs no cloud library unless STORE names a cloud. SIGTERM, SIGINT and SIGHUP stop it once the requests in progress are
 answered.
 """
 
@@ -33,27 +34,27 @@ from functions.transfer.settings import Settings as TransferSettings
 from functions.webhook.app import WebhookApp
 from functions.webhook.settings import Settings as WebhookSettings
 
-# A connect request waits for seconds in its thread (D7), so there must be many; the webhooks need few, and have their
-# own, so that a flood of them is not what a waiting caller waits for.
+# A connect request waits for seconds in its thread (D7), so there must be many. Webhooks need few threads, and have
+# their own: a flood of webhooks must not delay a caller.
 _EXOTEL_THREADS = 128
 _WEBHOOK_THREADS = 4
-_HELD_BYTES = 64 * 1024 * 1024  # of all bodies together
+_HELD_BYTES = 64 * 1024 * 1024  # bytes of all bodies together
 _BODY_PATIENCE = 30.0
-# Also all the patience there is for a request's head. Longer than the relay keeps a connection in its pool, or now and
-# then we would close one just as it sends the next event.
+# Also the time limit for a request's head. Longer than the relay keeps an idle connection in its pool; otherwise we
+# would sometimes close one just as it sends the next event.
 _IDLE_PATIENCE = 75.0
 _SHUTDOWN_PATIENCE = 35.0  # as long as the relay waits for an answer
 _LINGER = 2.0
 
 
 class _Bodies:
-    """Reads bodies, each up to its door's limit, all together up to _HELD_BYTES: as they arrive, not as announced."""
+    """Reads bodies, each up to its door's limit, all together up to _HELD_BYTES of what has actually arrived."""
 
     def __init__(self) -> None:
         self._held = 0
 
     async def read(self, incoming: web.Request, door: Door) -> bytes | Response:
-        """The body, or why it is not read to its end. Let go of it with `done`."""
+        """The body, or the reason why it was not read to its end. Release it with `done`."""
         body = bytearray()
         try:
             async with asyncio.timeout(_BODY_PATIENCE):
@@ -74,7 +75,7 @@ class _Bodies:
         return bytes(body)
 
     def done(self, body: bytes | bytearray) -> None:
-        """It is needed no more."""
+        """Release a body."""
         self._held -= len(body)
 
     def _dropped(self, body: bytearray, refused: Response) -> Response:
@@ -98,7 +99,7 @@ class _Server:
         }
 
     async def handle(self, incoming: web.Request) -> web.Response:
-        headers = {"X-Forwarded-Proto": incoming.scheme, **incoming.headers}  # behind a proxy, the proxy's word counts
+        headers = {"X-Forwarded-Proto": incoming.scheme, **incoming.headers}  # a proxy's header wins
         head = to_request(incoming.method, incoming.path, incoming.query_string, headers)
         door = self._doors.get((head.method, head.path))
         if door is None:
@@ -124,7 +125,7 @@ class _Server:
 
 
 def application(environ: Mapping[str, str]) -> web.Application:
-    """The aiohttp application, to be served by `runner`. Raises SettingError."""
+    """The aiohttp application for `runner`. Raises SettingError."""
     env = Env(environ)
     bucket = store(env)
     webhook = WebhookApp(WebhookSettings.from_env(environ), bucket)
@@ -150,7 +151,7 @@ def application(environ: Mapping[str, str]) -> web.Application:
 
 
 def runner(app: web.Application) -> web.AppRunner:
-    """Serves `app` with bodies as they came: what is packed is nobody's work before its sender is known."""
+    """Serves `app` with bodies as they came: nothing is unpacked before the signature is checked."""
     return web.AppRunner(
         app,
         access_log=None,
@@ -162,7 +163,7 @@ def runner(app: web.Application) -> web.AppRunner:
 
 
 def _unread(incoming: web.Request, refused: Response) -> web.Response:
-    """The connection ends with a refusal whose body was not read."""
+    """Close the connection after a refusal whose body was not read."""
     response = web.Response(status=refused.status, body=refused.body, headers=refused.headers)
     if incoming.can_read_body:
         response.force_close()
@@ -176,7 +177,7 @@ async def _sweep_for_ever(webhook: WebhookApp, every_s: float, pool: ThreadPoolE
             await asyncio.get_running_loop().run_in_executor(pool, webhook.sweep)
         except StoreError as error:
             log.error("store_failed", str(error), path="sweep")
-        except Exception:  # noqa: BLE001  # a bug must not end the sweeping for good
+        except Exception:  # noqa: BLE001  # a bug must not stop all later sweeps
             log.error("internal_error", "the sweep failed", exc_info=True)
 
 
@@ -197,7 +198,7 @@ async def _serve(app: web.Application, host: str, port: int) -> None:
 
 
 def main() -> int:
-    """Serve until told to stop; 2 when a setting is wrong."""
+    """Serve until a signal arrives. Returns 2 if a setting is wrong."""
     env = Env(os.environ)
     try:
         log.set_up(log_level(env), queued=True)

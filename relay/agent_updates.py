@@ -137,4 +137,4 @@ class AgentUpdates:
         if not self._unreachable:
             self._unreachable = True
             fields = {"event": "agents_unknown", "problem": problem, "serving": self._lineup.version}
-            log.warning("whether there are other agents can't be asked: %s", problem, extra=fields)
+            log.warning("can't ask for a newer version of the agents: %s", problem, extra=fields)

@@ -61,7 +61,7 @@ class AgentsSource:
             return Newest(headers.get("ETag", "").strip('"'))
         verdict = verify(body, headers.get(RELAY_HEADER), [self._secret], now=self._clock.now())
         if verdict is not Verdict.VALID:
-            raise SourceError(f"the answer's signature is {verdict}: it is not of our webhook function")
+            raise SourceError(f"the answer's signature is {verdict}: it doesn't come from our webhook function")
         version = AgentVersion.decoded(body)
         return Newest(version.name, version)
 
@@ -69,9 +69,9 @@ class AgentsSource:
         """A sound. Raises SourceError."""
         status, _, body = await self._ask(AGENTS_FILE, {"relay": self._relay, "sha256": file.sha256}, LARGEST_FILE, {})
         if status != 200:
-            raise SourceError(f"a sound that the version has is not there: HTTP {status}")
+            raise SourceError(f"a sound of this version could not be fetched: HTTP {status}")
         if await asyncio.to_thread(lambda: sha256(body).hexdigest()) != file.sha256:  # 4 MiB: ten milliseconds
-            raise SourceError("a sound that came is not the one that was asked for")
+            raise SourceError("a sound that was received doesn't have the expected hash")
         return body
 
     async def _ask(

@@ -143,15 +143,17 @@ class Relay:
         folder = FolderDestination(settings.store)
         with suppress(OSError):  # a folder that can't be read can't be written either, which the first event says
             if lost := await asyncio.to_thread(folder.close_lost, time() - LOST_AFTER):
-                log.warning(
-                    "%d calls whose relay had died have their records now", lost, extra={"event": "calls_closed"}
-                )
+                log.warning("wrote the records of %d calls whose relay had died", lost, extra={"event": "calls_closed"})
         return folder
 
     def _echo_pool(self) -> EchoPool:
         pool, watch = EchoPool(self.settings.echo_calls), self.metrics.watch
-        watch("relay_echo_guarded", "Calls whose agent is kept from hearing itself", lambda: pool.guarded)
-        watch("relay_echo_unguarded_total", "Calls for which ECHO_CALLS left no place", lambda: pool.unguarded)
+        watch("relay_echo_guarded", "Calls with an active echo guard", lambda: pool.guarded)
+        watch(
+            "relay_echo_unguarded_total",
+            "Calls without an echo guard because ECHO_CALLS was reached",
+            lambda: pool.unguarded,
+        )
         return pool
 
     async def drain(self) -> None:

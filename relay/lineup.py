@@ -44,7 +44,9 @@ class Lineup:
         for tool in (tool for spec in roster for tool in spec.tools.values()):
             tool.filled_headers(settings.environ)
         if any(spec.lookup_url for spec in roster) and not (settings.lookup_secret or settings.events_secret):
-            raise SettingError("LOOKUP_SECRET", None, "the secret that signs the questions to each agent's lookup_url")
+            raise SettingError(
+                "LOOKUP_SECRET", None, "the secret that signs the look-up requests to each agent's lookup_url"
+            )
         self.sounds: Sounds = Sounds(settings, roster, before.sounds if before else None)
         self.own_tools: Mapping[str, Sequence[Tool]] = {}
         """The user's HTTP tools, by the alias of the agent."""

@@ -23,7 +23,7 @@ class Metrics:
         self.started = Counter("relay_calls_started", "Calls whose start was received", registry=self.registry)
         self.agent_failed = Counter(
             "relay_agent_failures",
-            "Agents that could not be reached or died",
+            "Agents that could not be reached or failed",
             ["vendor", "reason"],
             registry=self.registry,
         )
@@ -47,7 +47,7 @@ class Metrics:
         self.gaps = Counter("relay_gaps", "Holes in the sound sent", registry=self.registry)
         self.interruptions = Counter("relay_interruptions", "Interruptions", registry=self.registry)
         self.malformed = Counter(
-            "relay_malformed_messages", "Messages that were not understood", registry=self.registry
+            "relay_malformed_messages", "Messages that could not be interpreted", registry=self.registry
         )
         self.recording_pieces = Counter(
             "relay_recording_pieces",

@@ -77,11 +77,11 @@ async def _as_it_is(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandl
             response.request_info,
             (),
             status=response.status,
-            message="it points to another address, which is not followed",
+            message="it answered with a redirect, which is not followed",
             headers=response.headers,
         )
     packed = response.headers.get(hdrs.CONTENT_ENCODING, "identity")
     if packed.lower() not in {"", "identity"}:
         response.close()
-        raise AnswerError(f"an answer packed by {packed[:20]!r}, which was not asked for")
+        raise AnswerError(f"an answer compressed with {packed[:20]!r}, which was not requested")
     return response

@@ -47,7 +47,7 @@ class LastGoodResolver(AbstractResolver):
             problem = "an empty answer"
         if (unlogged := self._lines.take(host)) is not None:
             log.warning(
-                "the name server fails: the last known address serves",
+                "the name server fails: using the last known address",
                 extra={"event": "name_unresolved", "host": host, "problem": problem, "unlogged": unlogged},
             )
         return known

@@ -255,9 +255,9 @@ class Settings:
         if self.events_url and not self.events_secret:
             raise SettingError("EVENTS_SECRET", None, "the secret that signs events for EVENTS_URL")
         if self.agents_url and not self.events_secret:
-            raise SettingError("EVENTS_SECRET", None, "the secret that signs what is asked of AGENTS_URL")
+            raise SettingError("EVENTS_SECRET", None, "the secret that signs the requests to AGENTS_URL")
         if self.lookup_url and not (self.lookup_secret or self.events_secret):
-            raise SettingError("LOOKUP_SECRET", None, "the secret that signs the questions to LOOKUP_URL")
+            raise SettingError("LOOKUP_SECRET", None, "the secret that signs the look-up requests to LOOKUP_URL")
         if not (self.media_token or self.media_basic_auth or self.media_open or values.is_loopback(self.host)):
             expected = "a secret for the media socket's address, or MEDIA_BASIC_AUTH (MEDIA_OPEN=1 lets anybody in)"
             raise SettingError("MEDIA_TOKEN", None, expected)

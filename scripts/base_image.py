@@ -24,7 +24,7 @@ def current_digest(image: str) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise BaseImageError(f"docker can't be asked about {image}: {error}") from None
+        raise BaseImageError(f"docker can't look up {image}: {error}") from None
     digest = done.stdout.strip()
     if done.returncode or not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
         raise BaseImageError(f"docker names no digest for {image}: {(done.stderr or digest).strip()}")

@@ -67,4 +67,4 @@ def _change(store: Store, key: str, changed: Callable[[Document], Document | Non
         body = encode(hand)
         if store.swap(key, body, stored.version) if stored else store.create(key, body):
             return
-    raise StoreError(f"{key} is written by too many at once")
+    raise StoreError(f"{key} has too many concurrent writers")

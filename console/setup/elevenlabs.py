@@ -167,7 +167,7 @@ async def _look_again(api: Api, plan: Plan, made: Made, wanted: Wanted, terminal
         return FAILED
     if plan.situation.agent_id:
         for path in side_effects(plan.situation.agent, situation.agent, plan.puts(made.tool_ids, made.webhook_id)):
-            terminal.say(f"look at this: {path} has changed, too, which was not asked for")
+            terminal.say(f"look at this: {path} has changed, too, which was not requested")
     # what can't be seen would be done again each time
     still = make_plan(situation, replace(wanted, retries=False), time.time()).changes
     for one in still:

@@ -1,13 +1,13 @@
-"""The versions of the agents' file in the store: which there are, which one counts, and how another one comes to.
+"""The versions of the agents' file in the store: list them, read the current one, push a new one, roll back.
 
-    config/agents/current.json      the version that counts, and the moves that led there; compare-and-swap
+    config/agents/current.json      the current version, and the moves that led to it; compare-and-swap
                   versions/         every version that was pushed, created once
-                  files/            their sounds, by the hash of their content, created once
-                  seed.toml         what counts before the first push
+                  files/            their sounds, named by the hash of their content, created once
+                  seed.toml         the agents' file before the first push
 
-To push is to create files, then the version, then to move `current.json`: who dies in between leaves a version that
-nobody was told of. To roll back is to move it again. Of two at the same time, one moves and the other is told who
-came first.
+A push creates the files, then the version, then moves `current.json` to it. A process that dies before the last step
+leaves a version that nobody uses. A rollback moves `current.json` to an earlier version. When two people move it at the
+same time, one succeeds and the other gets an error that says who was first.
 """
 
 import time
@@ -26,12 +26,12 @@ LONGEST_NOTE = 500
 
 
 class ForestalledError(Exception):
-    """Somebody else moved to another version meanwhile; the text says who."""
+    """Somebody else has moved to another version in the meantime; the text says who."""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """From then on this version counted."""
+    """The moment at which a version became the current one."""
 
     version: str
     at: str
@@ -42,19 +42,21 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """What counts: the last of `moves`, the oldest first. `stored`: the version of the object that says so."""
+    """Where `current.json` points: the last of `moves`, oldest first. `stored`: the version of that object in the
+    store.
+    """
 
     moves: tuple[Move, ...]
     stored: str
 
     @property
     def version(self) -> str:
-        """Its name."""
+        """Name of the current version."""
         return self.moves[-1].version
 
 
 class AgentVersions:
-    """`clock`: Unix seconds. Everything may raise StoreError, also for what is there and can't be read."""
+    """`clock`: Unix seconds. Every method may raise StoreError, also for an object that can't be read."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self._store = store
@@ -83,12 +85,12 @@ class AgentVersions:
             raise StoreError(f"{key}: {problem}") from None
 
     def current(self) -> AgentVersion | None:
-        """The version that counts; None while there is none."""
+        """The current version; None if there is none."""
         name = self.current_name()
         return self.named(name) if name else None
 
     def current_name(self) -> str:
-        """Empty while there is none."""
+        """Name of the current version; empty if there is none."""
         pointer = self.pointer()
         if pointer is not None:
             return pointer.version
@@ -100,20 +102,20 @@ class AgentVersions:
         number = number_of(name)
         version = None if number is None else self.version(number)
         if version is None or version.name != name:
-            raise StoreError(f"version {name} of the agents is to be used, and is not there")
+            raise StoreError(f"version {name} of the agents is the current one, but it is not in the store")
         return version
 
     def content(self, sha256: str) -> bytes | None:
-        """Of a sound."""
+        """The content of a sound."""
         stored = self._store.read(layout.agents_file(sha256))
         return stored.body if stored else None
 
     def push(
         self, agents: str, files: Mapping[str, bytes], *, by: str, note: str, after: Pointer | None
     ) -> AgentVersion:
-        """Create a version and let it count, if nobody has moved since `after`.
+        """Create a version and make it the current one, unless somebody has moved since `after`.
 
-        Raises VersionError for one that is too large, ForestalledError.
+        Raises VersionError if it is too large, ForestalledError if somebody was faster.
         """
         listed = {name: File.of(content) for name, content in files.items()}
         AgentVersion(0, agents, listed).check()
@@ -124,7 +126,7 @@ class AgentVersions:
         return version
 
     def move(self, version: AgentVersion, *, by: str, note: str, after: Pointer | None) -> None:
-        """Let `version` count. Raises ForestalledError when somebody has moved since `after`."""
+        """Make `version` the current one. Raises ForestalledError if somebody has moved since `after`."""
         move = Move(version.name, rfc3339(self._clock()), by, note[:LONGEST_NOTE], uuid.uuid4().hex)
         moves = (*(after.moves if after else ()), move)[-MOVES_KEPT:]
         body = encode({"version": version.name, "moves": [_as_json(one) for one in moves]})
@@ -133,7 +135,7 @@ class AgentVersions:
             return
         present = self.pointer()
         if present and move.id in {one.id for one in present.moves}:
-            return  # a repetition below us says no to what it did itself
+            return  # a retry below us reported its own first attempt as a conflict
         last = present.moves[-1] if present else None
         told = f"version {last.version}, by {last.by} at {last.at}" if last else "by somebody else"
         raise ForestalledError(f"another version came first: {told}")
@@ -148,7 +150,7 @@ class AgentVersions:
             stored = self._store.read(key)
             if stored and stored.body == body:
                 return version
-        raise StoreError(f"{layout.agents_versions()} is written by too many at once")
+        raise StoreError(f"{layout.agents_versions()} has too many concurrent writers")
 
     def _next(self) -> int:
         last = max(self._store.keys(layout.agents_versions()), default="")

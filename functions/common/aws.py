@@ -28,10 +28,10 @@ App = TypeVar("App")
 Event = dict[str, Any]
 Entry = Callable[[Event, LambdaContext], Event]
 
-# A request that counts nothing is no reason for a line of another shape in the log.
+# Powertools warns about requests without a metric; that warning would be a log line of another shape.
 warnings.filterwarnings("ignore", message="No application metrics to publish")
 
-_SECRET_MAX_AGE_S = 300  # a rotated secret is taken up within five minutes
+_SECRET_MAX_AGE_S = 300  # a rotated secret is picked up within five minutes
 _COUNTED = frozenset(
     {
         "webhook_received",
@@ -50,7 +50,7 @@ _COUNTED = frozenset(
 
 
 class LambdaFunction(Generic[App]):
-    """One Lambda. `build` makes the app from an environment in which every secret stands under its own name."""
+    """One Lambda. `build` makes the app from an environment that holds every secret under its own name."""
 
     def __init__(self, name: str, secrets: tuple[str, ...], build: Callable[[Mapping[str, str]], App]) -> None:
         self._secrets = secrets
@@ -64,7 +64,7 @@ class LambdaFunction(Generic[App]):
         LOGGER.addHandler(_Counter(self._metrics))
 
     def entry(self, answer: Callable[[App, Event], Event]) -> Entry:
-        """Decorates the function that answers an event with the app."""
+        """Decorates the function that answers events with the app."""
 
         @self._logger.inject_lambda_context
         @self._metrics.log_metrics(capture_cold_start_metric=True, raise_on_empty_metrics=False)
@@ -75,7 +75,7 @@ class LambdaFunction(Generic[App]):
         return entry
 
     def _app(self) -> App:
-        """The app, made anew only when a secret has changed. While none can be had, the last ones are good enough."""
+        """The app, rebuilt only when a secret has changed. If secrets can't be read, the last app stays in use."""
         try:
             given = {
                 name: str(parameters.get_secret(arn, max_age=_SECRET_MAX_AGE_S))
@@ -93,7 +93,7 @@ class LambdaFunction(Generic[App]):
 
 
 def to_request(event: Event) -> Request:
-    """A Request from an HTTP API's event; the body to the byte, also where the API sent it as base64."""
+    """A Request from an HTTP API's event, with the exact bytes of the body, also if the API sent it as base64."""
     http = APIGatewayProxyEventV2(event)
     body = event.get("body") or ""
     raw = b64decode(body) if http.is_base64_encoded else body.encode()
@@ -101,7 +101,7 @@ def to_request(event: Event) -> Request:
 
 
 def to_result(response: Response) -> Event:
-    """JSON as text; what is not JSON, a sound, as base64."""
+    """JSON as text, everything else (a sound) as base64."""
     packed = response.headers.get("content-type", JSON["content-type"]) != JSON["content-type"]
     return {
         "statusCode": response.status,
@@ -112,7 +112,7 @@ def to_result(response: Response) -> Event:
 
 
 class _Lines(LambdaPowertoolsFormatter):
-    """The contract's names for what Powertools calls otherwise."""
+    """Log lines with the contract's names instead of Powertools' own."""
 
     def __init__(self) -> None:
         super().__init__(utc=True, use_rfc3339=True)
@@ -132,7 +132,7 @@ class _Lines(LambdaPowertoolsFormatter):
 
 
 class _Counter(logging.Handler):
-    """Counts lines by their event, and takes from two of them the number that matters."""
+    """Counts log lines by event, and reads a value from two of them."""
 
     def __init__(self, metrics: Metrics) -> None:
         super().__init__()

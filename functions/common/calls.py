@@ -1,7 +1,7 @@
-"""The record of a call: a pure fold of its pieces, and the compare-and-swap that keeps the bucket's copy true to it.
+"""The record of a call: a pure fold of its pieces, and the compare-and-swap that keeps the copy in the bucket current.
 
-Nothing in a record is ever updated. It is computed anew from all pieces there are, so it can't depend on the order in
-which they came, on how often, or on who crashed in between.
+No field of a record is ever updated. The record is computed anew from all pieces, so the order in which they arrived,
+duplicates and crashes in between make no difference.
 """
 
 from collections.abc import MutableMapping
@@ -24,10 +24,12 @@ _ROUNDS = 50
 
 
 def write_record(store: Store, call_sid: str, seen: MutableMapping[str, Document] | None = None) -> Document | None:
-    """Bring `logs/{call_sid}.json` up to date; the record, or None while there is nothing to tell. `seen`: as `gather`.
+    """Bring `logs/{call_sid}.json` up to date. `seen`: as for `gather`.
 
-    Time line of two writers: each reads the version, then the pieces, then swaps. Who swaps second fails and begins
-    again, and then sees every piece the first one saw. So the last one to succeed has seen all of them.
+    Returns the record, or None if nothing is known of the call yet.
+
+    If two writers run at once, each reads the version, then the pieces, then swaps. The second swap fails, and that
+    writer starts again and sees every piece the first one saw. So the last writer to succeed has seen all pieces.
     """
     key = layout.record(call_sid)
     seen = {} if seen is None else seen
@@ -43,7 +45,7 @@ def write_record(store: Store, call_sid: str, seen: MutableMapping[str, Document
                 return record
         elif present.body == body or store.swap(key, body, present.version):
             return record
-    raise StoreError(f"{key} is written by too many at once")
+    raise StoreError(f"{key} has too many concurrent writers")
 
 
 def fold(call_sid: str, pieces: Pieces) -> Document:
@@ -88,7 +90,7 @@ def fold(call_sid: str, pieces: Pieces) -> Document:
 
 
 def _results(pieces: Pieces) -> list[Document]:
-    """The fullest account the vendor gave of each conversation, in the order they began."""
+    """The vendor's most complete account of each conversation, in the order in which the conversations began."""
     best: dict[str, Document] = {}
     for result in sorted(pieces.results, key=_fullness):
         best[text(result, "conversation_id")] = result
@@ -96,7 +98,7 @@ def _results(pieces: Pieces) -> list[Document]:
 
 
 def _charges(results: list[Document]) -> list[Document]:
-    """What the vendor said it takes, for each conversation of which it said so."""
+    """What the vendor charged for each conversation, where it said so."""
     charges = []
     for result in results:
         credits_taken, usd = number(result, "credits"), number(result, "usd")
@@ -107,7 +109,7 @@ def _charges(results: list[Document]) -> list[Document]:
 
 
 def _fullness(result: Document) -> tuple[bool, bool, str, bytes]:
-    # The vendor may be told to leave transcripts out of webhooks; then what was fetched has more to say.
+    # Webhooks can be configured to leave transcripts out; then the fetched conversation has more.
     return bool(result.get("turns")), bool(result.get("analysis")), text(result, "at"), encode(result)
 
 
@@ -117,7 +119,7 @@ def _conversation_id(agents: list[Document], streams: list[Stream], results: lis
 
 
 def _agent(agents: list[Document], results: list[Document]) -> Document | None:
-    """The one that had the call last."""
+    """The agent that had the call last."""
     if agents:
         return {name: agents[-1].get(name) for name in ("alias", "vendor", "id")}
     if results:
@@ -150,7 +152,7 @@ def _ended_at(main: Stream | None, results: list[Document]) -> float | None:
 
 
 def result_end(result: Document) -> float | None:
-    """Unix seconds at which the vendor says a conversation was over."""
+    """Unix seconds at which the conversation ended, by the vendor's account."""
     started_at = to_unix(text(result, "started_at"))
     return None if started_at is None else moment(started_at + (number(result, "duration_s") or 0.0))
 
@@ -159,14 +161,16 @@ def _ending(main: Stream | None, results: list[Document]) -> Document:
     if main and main.ended:
         return {name: text(main.ended, name) for name in ("ended_by", "end_reason", "end_detail")}
     if main and main.closed:
-        detail = "the relay never said how the call ended"
+        detail = "the relay never reported how the call ended"
         return {"ended_by": "relay", "end_reason": main.end_reason, "end_detail": detail}
     told = next((found for result in reversed(results) if (found := text(result, "end_detail"))), None)
     return {"ended_by": None, "end_reason": None, "end_detail": None if main else told}
 
 
 def _turns(streams: list[Stream], results: list[Document]) -> list[Document]:
-    """Conversation after conversation; within each the order is kept, because the vendor's clock ticks in seconds."""
+    """The turns of all conversations, one conversation after the other. Within each the order is kept: the vendor's
+    times are whole seconds.
+    """
     by_id = {text(result, "conversation_id"): result for result in results}
     blocks: list[tuple[float, list[Document]]] = []
     for stream in streams:

@@ -1,7 +1,7 @@
-"""What is refused by its head alone: nobody's body is read, unpacked or kept before there is a reason to.
+"""Checks of a request's head, so that a body is read, unpacked or kept only when it may be accepted.
 
-A server whose platform leaves it to us asks here before it reads; where the platform has read the body already, the
-app's own check comes to the same end.
+`local.py` and `gcp.py` call this before they read a body. On AWS the platform has read the body already; the app's own
+checks then return the same status.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,10 +28,10 @@ Doors = Mapping[tuple[str, str], Door]
 
 
 def refusal(doors: Doors, head: Request) -> Response | None:
-    """Why the body of `head` is not read at all; None when it may be, up to `Door.largest`."""
+    """The refusal of a request by its head; None if its body may be read, up to `Door.largest`."""
     door = doors.get((head.method, head.path))
     if door is None:
-        return None  # 404 and 405 are the routes' own to say, and want no body either
+        return None  # the routes answer 404 and 405, which need no body either
     if head.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"} and not door.packed:
         return answer(415, {"status": "error", "error": "expected a body without Content-Encoding"})
     if refused := door.judge(head):
@@ -43,5 +43,5 @@ def refusal(doors: Doors, head: Request) -> Response | None:
 
 
 def too_large(door: Door) -> Response:
-    """413."""
+    """The answer 413."""
     return answer(413, {"status": "error", "error": f"expected a body of {door.largest} bytes at most"})

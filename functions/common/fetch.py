@@ -1,4 +1,4 @@
-"""One HTTP request with a deadline and a size limit, by the standard library: imports fast, and is all we need."""
+"""One HTTP request with a deadline and a size limit, by the standard library alone: quick to import, and enough."""
 
 import os
 import time
@@ -14,19 +14,19 @@ from common.proxy import proxy_for
 
 
 class FetchError(Exception):
-    """No answer was had: unreachable, too slow, too large or garbled. A status such as 500 is an answer."""
+    """There was no usable answer: unreachable, too slow, too large or garbled. A status such as 500 is an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status and the whole body, which is empty where it went into a file."""
+    """A status and the whole body; the body is empty if it was written to a file."""
 
     status: int
     body: bytes
 
 
 class Fetch(Protocol):
-    """`fetch` below, or what a test puts in its place."""
+    """`fetch` below, or a replacement in tests."""
 
     def __call__(
         self,
@@ -51,7 +51,7 @@ LARGEST_DOCUMENT = 8 * 1024 * 1024
 """Bytes of an answer that is held in memory: an hour's conversation with its analysis takes less than one MiB."""
 LARGEST_FILE = 256 * 1024 * 1024
 """Bytes of an answer that goes into a file: an hour of MP3 at 320 kbit/s, and more."""
-_PATIENCE = 6  # silences that a whole answer may take
+_PATIENCE = 6  # a whole answer may take this many times timeout_s
 _AT_ONCE = 64 * 1024
 
 
@@ -64,9 +64,9 @@ def fetch(
     timeout_s: float = 10,
     into: BinaryIO | None = None,
 ) -> Answer:
-    """`timeout_s` is the longest silence; a whole answer may take six of them. Raises FetchError.
+    """`timeout_s` limits each silence; a whole answer may take six times that. Raises FetchError.
 
-    The body of an answer with status 200 goes `into` a file as it comes, where one is given: then it may be large.
+    With `into`, the body of an answer with status 200 is written to that file as it arrives, so it may be large.
     """
     try:
         give_up_at = time.monotonic() + _PATIENCE * timeout_s
@@ -92,7 +92,7 @@ def _opener(proxy: str | None) -> urllib.request.OpenerDirector:
 
 
 def _parts(answer: Any, largest: int, give_up_at: float) -> Iterator[bytes]:
-    """The body as it comes. Raises ValueError for one that is too large, TimeoutError for one that trickles."""
+    """The body as it arrives. Raises ValueError if it is too large, TimeoutError if it comes too slowly."""
     announced = answer.headers.get("Content-Length") or "0"
     if announced.isdecimal() and int(announced) > largest:
         raise ValueError(f"an answer of {announced} bytes, which is more than {largest}")
@@ -104,5 +104,5 @@ def _parts(answer: Any, largest: int, give_up_at: float) -> Iterator[bytes]:
         if time.monotonic() > give_up_at:
             raise TimeoutError("the answer came too slowly")
         yield part
-    if answer.length:  # read1 says nothing of a body that broke off
+    if answer.length:  # read1 doesn't report a body that broke off
         raise ValueError("the answer broke off")

@@ -1,8 +1,8 @@
-"""Between Cloud Functions' Flask and our requests and answers. Secrets are in the environment under their own names.
+"""Translates between Flask on Cloud Functions and our requests and answers. Secrets are in the environment.
 
-Google hands a body on as it arrives, so what local.py does there is done here: refused by the head before a byte is
-read, each body bounded, all of a process together bounded, and whoever sends too slowly cut off. A body that was not
-read to its end ends its connection, or the server would go on waiting for the rest.
+Google passes a body on as it arrives, so this module does what `local.py` does: it refuses requests by their head
+before it reads a byte, limits the size of each body and of all bodies together, and cuts off senders that are too slow.
+If a body was not read to its end, the connection is closed; otherwise the server would wait for the rest.
 """
 
 import socket
@@ -16,14 +16,14 @@ import flask
 from functions.common.door import Door, Doors, refusal, too_large
 from functions.common.http import Request, Response, answer, request
 
-_HELD_BYTES = 64 * 1024 * 1024  # of all bodies of a process together: its memory is 512 MiB or 1 GiB
+_HELD_BYTES = 64 * 1024 * 1024  # bytes of all bodies in a process; its memory is 512 MiB or 1 GiB
 _PIECE = 64 * 1024
 _SLOWEST_BYTES_A_SECOND = 64 * 1024
-_BODY_PATIENCE_S = (5.0, 30.0)  # for a body of a few bytes, for the largest
+_BODY_PATIENCE_S = (5.0, 30.0)  # seconds for a body of a few bytes, and for the largest
 
 
 class App(Protocol):
-    """WebhookApp or TransferApp."""
+    """A WebhookApp or a TransferApp."""
 
     doors: Doors
 
@@ -39,7 +39,7 @@ class Entry:
         self._lock = Lock()
 
     def answer(self, given: flask.Request) -> flask.Response:
-        """Never raises."""
+        """The app's answer to one request. Never raises."""
         query = given.query_string.decode(errors="replace")
         head = request(given.method, given.path, query, dict(given.headers))
         door = self._app.doors.get((head.method, head.path))
@@ -60,7 +60,7 @@ class Entry:
                 self._held -= len(body)
 
     def _read(self, given: flask.Request, door: Door, body: bytearray) -> Response | None:
-        """Fill `body`; why it is not read to its end, or None."""
+        """Read the request's body into `body`. Returns the reason if it could not be read to its end, else None."""
         announced = given.content_length
         with _cut_off(given, door.largest if announced is None else announced) as late:
             while piece := given.stream.read(_PIECE):
@@ -73,7 +73,7 @@ class Entry:
                 if full:
                     return answer(503, {"status": "error", "error": "too much at once, try again"})
         if late.happened or (announced is not None and len(body) < announced):
-            return answer(408, {"status": "error", "error": "expected the whole body, and sooner"})
+            return answer(408, {"status": "error", "error": "expected the whole body within the time limit"})
         return None
 
 
@@ -87,7 +87,7 @@ class _Late:
 
 @contextmanager
 def _cut_off(given: flask.Request, length: int) -> Iterator[_Late]:
-    """Within: reading the body of `length` bytes ends, as if the sender had, once it takes too long."""
+    """A context in which reading a body of `length` bytes ends, as if the sender had closed, once it takes too long."""
     shortest_s, longest_s = _BODY_PATIENCE_S
     late = _Late()
 
@@ -110,10 +110,10 @@ def _unread(given: flask.Request, response: Response) -> flask.Response:
 
 
 def _stop_reading(given: flask.Request) -> None:
-    """Nothing more is read from this connection; the answer still goes out. Only gunicorn gives us the socket."""
+    """Read nothing more from this connection; the answer still goes out. Only gunicorn gives us the socket."""
     connection = given.environ.get("gunicorn.socket")
     if isinstance(connection, socket.socket):
         try:
             connection.shutdown(socket.SHUT_RD)
         except OSError:
-            return  # the peer has gone already
+            return  # the peer has already gone

@@ -1,4 +1,4 @@
-"""A request and an answer, as small as the functions need them; each cloud's entry point translates."""
+"""A request and an answer, reduced to what the functions need; each cloud's entry point translates."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,9 @@ JSON = {"content-type": "application/json", "cache-control": "no-store"}
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`headers` with lower-case names; `query` decoded, the last of a repeated key; `body` as it was on the wire."""
+    """`headers` with lower-case names; `query` decoded, with the last value of a repeated key; `body` as it was on the
+    wire.
+    """
 
     method: str
     path: str
@@ -22,9 +24,9 @@ class Request:
     body: bytes = b""
 
     def parameters(self) -> dict[str, str]:
-        """Query and body together, as Exotel may send either: a form (both kinds) or a flat JSON object.
+        """Query and body together, as Exotel may use either: a form (both kinds) or a flat JSON object.
 
-        What can't be read as one of these is left out: Exotel documents no encoding for good.
+        A body that is none of these is ignored: Exotel documents no encoding.
         """
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         found = dict(self.query)
@@ -39,7 +41,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What goes back. `body` is JSON unless `headers` say otherwise."""
+    """An answer. `body` is JSON unless `headers` say otherwise."""
 
     status: int
     body: bytes = b""
@@ -47,14 +49,14 @@ class Response:
 
 
 def answer(status: int, document: Document) -> Response:
-    """`document` as JSON."""
+    """A Response with `document` as JSON."""
     return Response(status, encode(document))
 
 
 def request(
     method: str, path: str, query_string: str = "", headers: Mapping[str, str] | None = None, body: bytes = b""
 ) -> Request:
-    """A Request from what a web server has in its hands."""
+    """A Request from the parts that a web server has."""
     return Request(
         method.upper(),
         path.rstrip("/") or "/",

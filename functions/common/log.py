@@ -1,8 +1,8 @@
-"""One JSON object a line on standard output, in the shape of docs/contracts.md: dashboards are made from these lines.
+"""One JSON object per line on standard output, in the format of docs/contracts.md: dashboards are built on these lines.
 
     log.info("relay_event_received", "call.ended of b7a9 stored", call_sid="b7a9", type="call.ended", duplicate=False)
 
-Every string is masked and cut on its way out (common/log_line); bodies and secrets never get here.
+Every string is masked and cut before it is written (common/log_line). Bodies and secrets are never logged.
 """
 
 import logging
@@ -23,7 +23,7 @@ class JsonLines(logging.Formatter):
 
 
 def line(record: logging.LogRecord, describe: Any) -> dict[str, Any]:
-    """The object to be written for `record`; `describe` turns exception info into text."""
+    """The object to write for `record`; `describe` turns exception info into text."""
     entry = {**head(record), **getattr(record, "fields", {})}
     if record.exc_info:
         entry["exception"] = describe(record.exc_info)
@@ -31,9 +31,9 @@ def line(record: logging.LogRecord, describe: Any) -> dict[str, Any]:
 
 
 def set_up(level: str, *, queued: bool = False) -> None:
-    """Send our lines, and warnings of the libraries, to standard output.
+    """Send our lines, and warnings of libraries, to standard output.
 
-    `queued`: by a thread of its own, for a server that must not stand still; a cloud freezes a function's threads.
+    `queued`: write from a separate thread, for a server that must not block; a cloud freezes a function's threads.
     """
     handler = QueuedHandler.to_stdout() if queued else logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())
@@ -44,17 +44,17 @@ def set_up(level: str, *, queued: bool = False) -> None:
 
 
 def info(event: str, message: str, **fields: Any) -> None:
-    """Something happened as it should."""
+    """Something normal happened."""
     _write(logging.INFO, event, message, fields)
 
 
 def warning(event: str, message: str, **fields: Any) -> None:
-    """Something is odd, and was dealt with."""
+    """Something unusual happened, and was dealt with."""
     _write(logging.WARNING, event, message, fields)
 
 
 def error(event: str, message: str, *, exc_info: bool = False, **fields: Any) -> None:
-    """Somebody has to do something."""
+    """Somebody has to act."""
     _write(logging.ERROR, event, message, fields, exc_info)
 
 

@@ -1,14 +1,14 @@
-"""Work that the sweep has to see to, should nobody else live to finish it; and how two sweeps share it.
+"""Work that the sweep finishes if the process that started it died, and how two sweeps share it.
 
-A marker below `pending/` is created before the work it stands for, and deleted after. To work on one is to move its
-`next_at` into the future by a swap: of two sweeps that try, one succeeds. Should that one die, the marker is due again
-later. The wait grows with every attempt, and after a day there are no more.
+A marker below `pending/` is created before the work, and deleted after it. A sweep claims a marker by a swap that moves
+its `next_at` into the future: if two sweeps try, one succeeds. If that sweep dies, the marker is due again later. The
+wait grows with every attempt, and after a day the sweep gives up.
 
-    pending/calls/{call_sid}/…          a call to fold, close or complete
-    pending/webhooks/{digest}.json      an archived webhook to take in or forward
-    pending/recordings/{call_sid}/…     a recording whose pieces are to be joined
-    pending/conversations/{id}.json     a conversation from the vendor's list that nobody told us of
-    pending/listed.json                 how far that list has been looked through
+    pending/calls/{call_sid}/…        a call to fold, close or complete
+    pending/webhooks/{digest}.json    an archived webhook to take in or forward
+    pending/recordings/{call_sid}/…   a recording whose pieces are to be joined
+    pending/conversations/{id}.json   a conversation that only the vendor's list named
+    pending/listed.json               how far that list has been read
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,10 @@ _BATCH = 100
 
 
 def mark_call(store: Store, call_sid: str, name: str, now: float, after_s: float, stream_sid: str = "") -> None:
-    """Have the sweep look at a call `after_s` from now. Done before the work, so that a crash leaves the marker."""
+    """Have the sweep look at a call `after_s` from now.
+
+    Create the marker before the work, so that it survives a crash.
+    """
     marker = {"at": now, "next_at": now + after_s, "attempts": 0, "stream_sid": stream_sid}
     store.create(layout.pending_call(call_sid, name), encode(marker))
 
@@ -43,7 +46,7 @@ def mark_conversation(store: Store, conversation_id: str, now: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A marker that is ours to work on. `last`: when this attempt fails too, give up."""
+    """A marker that this sweep has claimed. `last`: if this attempt fails too, give up."""
 
     key: str
     marker: Document
@@ -51,7 +54,7 @@ class Claim:
 
 
 def claims(store: Store, prefix: str, now: float) -> Iterator[Claim]:
-    """The markers below `prefix` that are due, each claimed as it is given."""
+    """The markers below `prefix` that are due; each is claimed just before it is yielded."""
     for key, stored in _read(store, prefix):
         marker = document(stored)
         if (number(marker, "next_at") or 0) > now:
@@ -64,7 +67,7 @@ def claims(store: Store, prefix: str, now: float) -> Iterator[Claim]:
 
 
 def put_back(store: Store, claim: Claim, now: float) -> None:
-    """The work was not tried: it is due again in the next run, and this attempt does not count."""
+    """Return a marker whose work was not attempted: it is due again in the next run, and this attempt doesn't count."""
     stored = store.read(claim.key)
     if stored:
         marker = {**claim.marker, "attempts": claim.marker["attempts"] - 1, "next_at": now}
@@ -72,7 +75,7 @@ def put_back(store: Store, claim: Claim, now: float) -> None:
 
 
 def _read(store: Store, prefix: str) -> Iterator[tuple[str, Stored]]:
-    """Most markers are not due, so they are read many at a time."""
+    """Reads many markers at once, because most of them are not due."""
     keys = list(store.keys(prefix))
     for start in range(0, len(keys), _BATCH):
         batch = keys[start : start + _BATCH]

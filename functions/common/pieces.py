@@ -1,16 +1,16 @@
-"""The pieces a call's record is folded from. Each is created once and never changed.
+"""The pieces that a call's record is folded from. Each is created once and never changed.
 
 calls/{call_sid}/events/        relay events as received
-                 requests/      a human was asked for: what was asked, which target that is
-                 connect/       answer-*: numbers given to Exotel · first-*: it began to wait · empty-*: … in vain
-                 dial/          how a dialled number fared
-                 streams/       how Exotel says a stream ended
+                 requests/      requests for a human, with the target
+                 connect/       answer-*: numbers given to Exotel · first-*: it began to wait · empty-*: in vain
+                 dial/          what became of each dialled number
+                 streams/       how a stream ended, as reported by Exotel
                  closed/        streams whose relay died
-                 progress/      … and how far it had told of them
-                 missed/        streams that ended for a human whom nobody dialled; told of once
+                 progress/      … and the last that the relay had reported of them
+                 missed/        streams that ended for a human who was never dialled; logged once
                  recording/     files that pieces of a recording were joined into
-                 conversations/ conversations that named this call as theirs
-conversations/{id}/             what the vendor said of a conversation: webhook-*, repair-*
+                 conversations/ conversations that named this call
+conversations/{id}/             the vendor's account of a conversation: webhook-*, repair-*
 """
 
 from collections.abc import Iterator, MutableMapping
@@ -23,7 +23,7 @@ from functions.common.store import Store, document
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """All that is known about one call, each kind in the order of its keys (which means nothing)."""
+    """All that is known about one call, each kind in the order of its keys (which has no meaning)."""
 
     events: tuple[Document, ...] = ()
     requests: tuple[Document, ...] = ()
@@ -40,12 +40,12 @@ class Pieces:
 
     @property
     def known(self) -> bool:
-        """Whether anybody but Exotel has ever spoken of this call."""
+        """Whether the relay or the vendor has reported this call; Exotel alone doesn't count."""
         return bool(self.events or self.requests or self.progress or self.results)
 
 
 def gather(store: Store, call_sid: str, seen: MutableMapping[str, Document] | None = None) -> Pieces:
-    """Everything about `call_sid`. `seen` keeps what was read, so that asking again costs only the listing."""
+    """Everything about `call_sid`. `seen` caches what was read, so that a second call costs only the listing."""
     seen = {} if seen is None else seen
     prefix = layout.pieces(call_sid)
     kinds: dict[str, list[Document]] = {}
@@ -90,7 +90,7 @@ def mentioned(event: Document) -> Iterator[str]:
 
 
 def linked_call(conversation_id: str, store: Store) -> str:
-    """The CallSid that the relay, or a webhook, said this conversation belongs to; empty while nobody has."""
+    """The CallSid that the relay or a webhook gave for this conversation; empty if there is none yet."""
     link = store.read(layout.conversation_call(conversation_id))
     return link.body.decode() if link else ""
 

@@ -1,4 +1,4 @@
-"""What is known of a call's recording: by the relay when a stream was over, and by the sweep when it had joined it."""
+"""What is known of a call's recording: from the relay at the end of a stream, then from the sweep that joined it."""
 
 from common.documents import Document, mapping, number, objects, text
 from common.recording import MOST_PIECES, PIECE_SECONDS
@@ -10,24 +10,24 @@ LONGEST_MS = MOST_PIECES * PIECE_SECONDS * 1000
 
 
 def told_of(pieces: Pieces) -> dict[str, Document]:
-    """stream_sid → what its relay said of its recording when it was over."""
+    """stream_sid → what the relay reported of that stream's recording at its end."""
     events = (event for event in pieces.events if text(event, "type") == ENDED)
     return {text(event, "stream_sid"): mapping(event, "recording") for event in events}
 
 
 def duration_ms(told: Document) -> int | None:
-    """Of a stream's recording; None where nobody said so."""
+    """Length of a stream's recording; None if it was not reported."""
     length = number(told, "duration_ms")
     return None if length is None else round(min(max(0.0, length), LONGEST_MS))
 
 
 def offsets_ms(streams: list[Stream]) -> dict[str, int]:
-    """stream_sid → how long after the call's beginning the stream's was."""
+    """stream_sid → start of the stream in milliseconds from the start of the call."""
     return {one.stream_sid: round((one.started_at - streams[0].started_at) * 1000) for one in streams}
 
 
 def shifted(spans: list[Document], by_ms: int) -> list[Document]:
-    """The same stretches in the call's time; what is no stretch is left out."""
+    """The same stretches in the call's time; malformed ones are left out."""
     found = []
     for span in spans:
         low, high = number(span, "from_ms"), number(span, "to_ms")
@@ -37,7 +37,7 @@ def shifted(spans: list[Document], by_ms: int) -> list[Document]:
 
 
 def recording_of(pieces: Pieces, streams: list[Stream]) -> Document | None:
-    """The record's `recording`; None for a call that was not recorded."""
+    """The record's `recording`; None if the call was not recorded."""
     told, joined = told_of(pieces), sorted(pieces.joined, key=lambda one: number(one, "offset_ms") or 0)
     if not told and not joined:
         return None

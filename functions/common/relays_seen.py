@@ -1,7 +1,7 @@
-"""What relays last said of themselves: which version of the agents they serve, and which they refused.
+"""What each relay last reported: the version of the agents that it serves, and the one that it refused.
 
-A relay asks twice a minute. What it says is written when it has changed, else every two minutes; a relay that has not
-been heard of for that long, and a few of its rounds more, has gone. The sweep takes the names of those away.
+A relay asks twice a minute. Its report is written when it has changed, else every two minutes. A relay that has not
+asked for that long and a few more rounds counts as gone. The sweep deletes the reports of such relays.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ WRITTEN_EVERY_S = 120.0
 ROUNDS = 3
 FORGOTTEN_S = 86_400.0
 MOST_LISTED = 500
-_MOST_FORGOTTEN = 100  # a sweep
+_MOST_FORGOTTEN = 100  # per sweep
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One relay. `problem`: why it refused `refused`, both empty for nothing. `at`: Unix seconds."""
+    """One relay. `problem`: why it refused version `refused`; both empty if it refused none. `at`: Unix seconds."""
 
     relay: str
     serving: str
@@ -34,7 +34,7 @@ class Seen:
 
 
 def note(store: Store, seen: Seen) -> None:
-    """Keep what a relay says."""
+    """Store a relay's report."""
     key = layout.relay_seen(seen.relay)
     body = encode({name: getattr(seen, name) for name in Seen.__slots__})
     present = store.read(key)
@@ -45,18 +45,18 @@ def note(store: Store, seen: Seen) -> None:
     if (before.serving, before.refused, before.every_s) != (seen.serving, seen.refused, seen.every_s) or (
         seen.at - before.at >= WRITTEN_EVERY_S
     ):
-        store.swap(key, body, present.version)  # lost to itself: it will say so again
+        store.swap(key, body, present.version)  # another report of this relay was faster; the next one follows soon
 
 
 def relays(store: Store, now: float) -> list[Seen]:
-    """Those that are there, by name."""
+    """Relays that are there, by name."""
     keys = [key for key, _ in zip(store.keys(layout.relays_seen()), range(MOST_LISTED), strict=False)]
     found = [_seen(document(one)) for one in store.read_all(keys)]
     return [one for one in found if one.relay and one.is_there(now)]
 
 
 def forget_gone(store: Store, now: float) -> None:
-    """Take away those that have been gone for a day."""
+    """Delete the reports of relays that have been gone for a day."""
     gone = [one.key for one in store.versions(layout.relays_seen()) if now - one.written_at > FORGOTTEN_S]
     for key in gone[:_MOST_FORGOTTEN]:
         store.delete(key)

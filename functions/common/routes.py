@@ -1,4 +1,4 @@
-"""From path and method to a handler; what goes wrong below becomes a status here and nowhere else."""
+"""Routes a request to its handler by path and method, and turns exceptions into a status, here and nowhere else."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ Routes = Mapping[tuple[str, str], Handler]
 
 
 def serve(routes: Routes, request: Request, tracing: RequestTracing | None = None) -> Response:
-    """404, 405, what the handler answers, or 503: ask again, nothing was lost."""
+    """404, 405, the handler's answer, or 503 for an exception: retry, nothing was lost."""
     if tracing is None:
         return _serve(routes, request)
     began_ns = time.time_ns()
@@ -29,7 +29,7 @@ def _serve(routes: Routes, request: Request) -> Response:
             return handler(request)
         except StoreError as error:
             log.error("store_failed", str(error), path=request.path)
-        except Exception:  # noqa: BLE001  # a bug of ours must reach the sender as "try again", never as silence
+        except Exception:  # noqa: BLE001  # after a bug of ours the sender must get an answer and retry
             log.error("internal_error", f"{request.method} {request.path} failed", path=request.path, exc_info=True)
         return answer(503, {"status": "error", "error": "temporarily unavailable, try again"})
     methods = sorted(method for method, path in routes if path == request.path)

@@ -1,4 +1,4 @@
-"""What both functions have to be told: where the bucket is, and who can be called."""
+"""Settings that both functions share: where the bucket is, and who can be called."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedSettings:
-    """What both functions are told. Each field is a setting, declared once (common.setting)."""
+    """Settings of both functions. Each field declares one setting (common.setting)."""
 
     store_url: str = text(
         "STORE", default="file:./data", about="`s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX` or `file:DIR`"
@@ -40,7 +40,7 @@ class SharedSettings:
 
 
 def store(env: Env) -> Store:
-    """`STORE`, opened."""
+    """The store that `STORE` names."""
     url = declaration(SharedSettings, "store_url").read(env)
     try:
         return open_store(url)
@@ -56,7 +56,7 @@ def log_level(env: Env) -> str:
 
 
 def redaction(env: Env) -> Rules:
-    """`REDACT`: names of rules with commas, or `all`; empty for none."""
+    """`REDACT`: names of rules separated by commas, or `all`; empty for none."""
     words = [word.lower() for word in env.words("REDACT")]
     if words == ["all"]:
         return ALL
@@ -67,7 +67,9 @@ def redaction(env: Env) -> Rules:
 
 
 def targets(env: Env) -> Targets:
-    """`TRANSFER_TARGETS`, each value one number or several with commas; and the original's two teams, after those."""
+    """`TRANSFER_TARGETS`: each value is one number or several separated by commas. Then the two teams of the original
+    bridge.
+    """
     given = env.mapping("TRANSFER_TARGETS")
     spelt = distinct("TRANSFER_TARGETS", given)
     found = {name: _numbers("TRANSFER_TARGETS", name, value) for name, value in given.items()}
@@ -79,7 +81,7 @@ def targets(env: Env) -> Targets:
 
 
 def distinct(variable: str, names: Iterable[str]) -> Mapping[str, str]:
-    """Normal spelling → name. Raises SettingError for names that an agent's words could not tell apart."""
+    """Normalised spelling → name. Raises SettingError for names that differ in spelling only."""
     spelt: dict[str, str] = {}
     for name in names:
         word = spelling(name)
@@ -93,7 +95,9 @@ def distinct(variable: str, names: Iterable[str]) -> Mapping[str, str]:
 
 
 def find_target(targets: Targets, asked: str) -> str | None:
-    """The configured name that `asked` means: any case, spaces or hyphens for underscores; empty means the first."""
+    """The configured name that `asked` means: any case, spaces or hyphens for underscores; the first if `asked` is
+    empty.
+    """
     if not asked.strip():
         return next(iter(targets), None)
     wanted = spelling(asked)
@@ -101,7 +105,7 @@ def find_target(targets: Targets, asked: str) -> str | None:
 
 
 def refusal(asked: str, targets: Targets) -> str:
-    """Why nobody is called: for the agent, and for the record."""
+    """Why nobody is called; for the agent and for the record."""
     names = ", ".join(targets) or "none: set TRANSFER_TARGETS"
     return f"{asked or 'a default target'!r} is not configured; configured are: {names}"
 

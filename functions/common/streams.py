@@ -1,4 +1,4 @@
-"""The media streams of a call, from the relay's events. Usually there is one; a handshake retry makes a second."""
+"""The media streams of a call, from the relay's events. Usually there is one; a retried handshake makes a second."""
 
 from dataclasses import dataclass, replace
 
@@ -9,9 +9,8 @@ from functions.common.pieces import Pieces, mentioned
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One socket. `ended` is the relay's `call.ended`; `closed` is the sweep's word for a relay that never said so.
-
-    `progress`: how far a relay that died had told of it (common.live).
+    """One socket. `ended` is the relay's `call.ended`; `closed` is written by the sweep if the relay died before it
+    sent one. `progress`: the last that a relay reported before it died (common.live).
     """
 
     stream_sid: str
@@ -28,30 +27,30 @@ class Stream:
 
     @property
     def end_reason(self) -> str:
-        """Empty while it lasts."""
+        """Empty while the stream lasts."""
         if self.ended:
             return text(self.ended, "end_reason")
         return "relay_lost" if self.closed else ""
 
     @property
     def told(self) -> Document | None:
-        """Where its words, agents and tools stand; None while nobody has told of them."""
+        """The event or progress that holds its words, agents and tools; None if there is none yet."""
         return self.ended or self.progress
 
     @property
     def last(self) -> Document:
-        """What says most."""
+        """The event with the most information."""
         return self.told or self.first
 
     @property
     def looked_up(self) -> Document:
-        """What the relay found out before the greeting: `lookup` and `tags`."""
+        """What the look-up before the greeting returned: `lookup` and `tags`."""
         said = next((one for one in (self.ended, self.first) if one and one.get("lookup")), {})
         return {"lookup": said.get("lookup"), "tags": [tag for tag in said.get("tags") or [] if isinstance(tag, str)]}
 
     @property
     def agents(self) -> list[Document]:
-        """Every agent the stream had, in order."""
+        """All agents of the stream, in order."""
         if self.told:
             return objects(self.told, "agents")
         agent = self.first.get("agent")
@@ -65,7 +64,7 @@ _LATE = {"call.transfer_requested", "recording.ended", ""}
 
 
 def streams_of(pieces: Pieces) -> list[Stream]:
-    """In the order they began."""
+    """The streams of a call, in the order they began."""
     closed = {text(closing, "stream_sid"): closing for closing in pieces.closings}
     by_stream: dict[str, list[Document]] = {}
     for event in (*pieces.events, *pieces.progress):
@@ -74,7 +73,7 @@ def streams_of(pieces: Pieces) -> list[Stream]:
     streams = []
     for stream_sid, events in by_stream.items():
         ended = max((event for event in events if text(event, "type") == "call.ended"), key=_when, default=None)
-        # What call.started says of the start, call.ended says too; these know least.
+        # call.ended repeats what call.started says of the start; these two know least.
         first = min(events, key=lambda event: (text(event, "type") in _LATE, _when(event)))
         conversation_ids = frozenset(one for event in events for one in mentioned(event))
         progress = furthest.get(stream_sid)
@@ -83,17 +82,16 @@ def streams_of(pieces: Pieces) -> list[Stream]:
 
 
 def main_stream(pieces: Pieces) -> Stream | None:
-    """The one that decides how the call ended: the last that no other replaced."""
+    """The stream that decides how the call ended: the last one that was not replaced by another."""
     streams = streams_of(pieces)
     lasting = [stream for stream in streams if stream.end_reason != "replaced"] or streams
     return lasting[-1] if lasting else None
 
 
 def of_stream(pieces: Pieces, stream: Stream | None) -> Pieces:
-    """What concerns `stream`: a flow can lead back to the bot, and then one call has several streams after each other.
-
-    What was asked for on an earlier one was dealt with when that ended. What names no stream, and conversations that no
-    stream of the relay's had, count for any.
+    """The pieces that concern `stream`. A flow can lead back to the bot, and then one call has several streams one
+    after the other. A request on an earlier stream was dealt with when that stream ended. Pieces without a stream, and
+    conversations that belong to none of the relay's streams, apply to every stream.
     """
     others = [other for other in streams_of(pieces) if stream and other.stream_sid != stream.stream_sid]
     if stream is None or not others:

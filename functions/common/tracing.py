@@ -1,4 +1,4 @@
-"""The functions' requests as spans of the call that they belong to; off unless tracing is set up (common/trace)."""
+"""Requests to the functions as spans of the call they belong to; off unless tracing is set up (common/trace)."""
 
 import re
 import time
@@ -14,14 +14,14 @@ _REFUSED: Final = frozenset({400, 401, 403, 404, 405, 408, 413, 415, 429})
 
 
 class RequestTracing:
-    """`frozen`: the platform may stop this process once it has answered, so spans leave before that."""
+    """`frozen`: the platform may freeze this process after its answer, so spans are sent before it."""
 
     def __init__(self, environ: Mapping[str, str], *, frozen: bool) -> None:
         self._tracing = Tracing(environ, "voice-bridge-functions")
         self._frozen = frozen
 
     def answered(self, request: Request, response: Response, began_ns: int) -> None:
-        """A request that names a call is a span of it; not one that was refused, for strangers name calls, too."""
+        """Adds a span for a request that names a call. Refused requests get none: strangers can name calls too."""
         call_sid = "" if response.status in _REFUSED else self._call_sid(request)
         if not call_sid:
             return
@@ -47,7 +47,7 @@ class RequestTracing:
 
     @staticmethod
     def _call_sid(request: Request) -> str:
-        """As Exotel's parameters have it, or anywhere in the JSON of the relay or the vendor."""
+        """From Exotel's parameters, or from anywhere in the JSON of the relay or the vendor."""
         if request.path.startswith("/exotel/"):
             return request.parameters().get("CallSid", "")
         found = _SID.search(request.body)
@@ -55,5 +55,5 @@ class RequestTracing:
 
 
 def set_up(environ: Mapping[str, str], *, frozen: bool) -> RequestTracing | None:
-    """None where no traces are wanted. Raises SettingError."""
+    """None if tracing is off. Raises SettingError."""
     return RequestTracing(environ, frozen=frozen) if enabled(environ) else None

@@ -1,8 +1,8 @@
-"""The words of a call, from two witnesses.
+"""The words of a call, from two sources.
 
 The relay heard the call live: it knows to the millisecond when a turn was spoken and how much of it the caller heard.
-The vendor's transcript comes later and has the better text. Where both are there, the vendor's turns stand, and take
-the relay's times for the turns that are the same.
+The vendor's transcript comes later and has the better text. If there are both, the vendor's turns are used, with the
+relay's times for turns that match.
 """
 
 from collections.abc import Iterable, Iterator
@@ -56,7 +56,7 @@ def with_offsets(turns: Iterable[Document], started_at: float | None) -> list[Do
 
 
 def _pairs(vendor: list[Document], live: list[Document]) -> Iterator[tuple[int, Document]]:
-    """(position in `vendor`, the live turn that is the same one)."""
+    """(position in `vendor`, the matching live turn)."""
     matcher = SequenceMatcher(a=[_key(turn) for turn in vendor], b=[_key(turn) for turn in live], autojunk=False)
     for kind, a_from, a_to, b_from, b_to in matcher.get_opcodes():
         same_length = a_to - a_from == b_to - b_from

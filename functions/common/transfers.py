@@ -1,11 +1,11 @@
-"""Whether a caller is to be handed to a human, and how far that got: read from the pieces, never kept anywhere.
+"""Whether a caller is to be connected to a human, and how far that got. Computed from the pieces and never stored.
 
     requested ──► fetched ──► ringing ──► answered
         │            │           └──────► busy | no_answer | failed ──► next number, while there is one
         └► none      └► failed (Exotel came too early and gave up, or could not dial)
 
-The state is the furthest that any piece proves. So it does not matter in which order pieces arrive, and one that is
-late (ringing after answered) or illegal (dialling a number nobody gave) changes nothing.
+The state is the furthest one that any piece proves. So the order in which pieces arrive does not matter, and a late
+piece (ringing after answered) or an impossible one (dialling a number nobody gave) changes nothing.
 """
 
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ class TransferState(StrEnum):
     ANSWERED = "answered"
 
 
-# Each proves more than those before it. Between two outcomes of one attempt, the more telling one.
+# Each proves more than those before it. Of two outcomes of one attempt the later in this list is kept.
 _FURTHEST = list(TransferState)
 OUTCOMES = frozenset(_FURTHEST[_FURTHEST.index(TransferState.FAILED) :])
 
-# The call ended, but neither side wanted it to: a caller who is still there may want a human (D3, D6).
+# The call ended although neither side wanted it to: the caller may still be there and want a human (D3, D6).
 _FAILURES = frozenset(
     {
         "agent_failed",
@@ -52,7 +52,7 @@ _NO_STREAM = "stream_failed"  # Exotel could not reach the relay at all
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """Somebody wants the caller to talk to a human. `target`: a name from TRANSFER_TARGETS."""
+    """A request to connect the caller to a human. `target`: a name from TRANSFER_TARGETS."""
 
     target: str
     reason: str
@@ -60,7 +60,7 @@ class Want:
 
 
 class Verdict(Enum):
-    """What is known about a transfer right now."""
+    """What is known about a transfer now."""
 
     WANTED = "wanted"
     NOT_WANTED = "not_wanted"
@@ -69,7 +69,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`want` only with WANTED. `failure`: the call broke off for this reason; empty when it ended as meant."""
+    """`want` is set only with WANTED. `failure`: the reason if the call broke off; empty if it ended as intended."""
 
     verdict: Verdict
     want: Want | None = None
@@ -77,10 +77,10 @@ class Decision:
 
 
 def decide(pieces: Pieces, stream_sid: str = "") -> Decision:
-    """About the stream that ended last, or the one that Exotel names, should the relay have told of it.
+    """The decision about the stream that ended last, or about the one that Exotel names, if the relay has reported it.
 
-    UNDECIDED means that somebody who may want a human has not spoken yet: the relay, or the vendor's webhook. A webhook
-    alone settles nothing while the relay has not said how the stream ended: its request may be on the way still.
+    UNDECIDED: the relay, or the vendor's webhook, has not reported yet and may still ask for a human. A webhook alone
+    does not settle it while the relay has not said how the stream ended: the relay's request may still be on its way.
     """
     stream = next((one for one in streams_of(pieces) if one.stream_sid == stream_sid), main_stream(pieces))
     pieces = of_stream(pieces, stream)
@@ -101,7 +101,7 @@ def decide(pieces: Pieces, stream_sid: str = "") -> Decision:
 
 
 def wanted(pieces: Pieces) -> Want | None:
-    """The agent's own request (the last, should it have changed its mind), else what the analysis says."""
+    """The agent's own request (its last, if there are several), else the one in the vendor's analysis."""
     requests = [request for request in pieces.requests if text(request, "target")]
     results = [result for result in pieces.results if text(result, "transfer", "target")]
     if requests:
@@ -113,7 +113,7 @@ def wanted(pieces: Pieces) -> Want | None:
 
 
 def transfer_of(pieces: Pieces) -> Document | None:
-    """`transfer` of the record: of the last stream that wanted one; None when nobody did."""
+    """`transfer` of the record, for the last stream that asked for one; None if none did."""
     streams = streams_of(pieces)
     if len(streams) < 2:
         return _transfer_of(pieces)
@@ -124,7 +124,7 @@ def transfer_of(pieces: Pieces) -> Document | None:
 def _transfer_of(pieces: Pieces) -> Document | None:
     want = wanted(pieces)
     if pieces.answers and (want is None or want.target not in {text(answer, "target") for answer in pieces.answers}):
-        # TRANSFER_ON_FAILURE came before, or without, anybody's wish: what happened counts.
+        # TRANSFER_ON_FAILURE acted before any request, or without one: report what happened.
         want = _want(max(pieces.answers, key=lambda answer: text(answer, "target")))
     if want:
         attempts = attempts_of(pieces)
@@ -138,12 +138,12 @@ def _transfer_of(pieces: Pieces) -> Document | None:
 
 
 def attempts_of(pieces: Pieces) -> list[Document]:
-    """One for each number that was given to Exotel, in the order they are dialled, as far as is known."""
+    """One attempt for each number that was given to Exotel, in dialling order, with what is known of it."""
     given = {number for answer in pieces.answers for number in answer.get("numbers", ())}
     order = {number: None for answer in pieces.answers for number in answer.get("of", ()) if number in given}
     attempts: list[Document] = []
     for number in order:
-        # Without a number it is about the only one there was, or about all of them (`_overall`).
+        # Without a number it concerns the only attempt, or all of them (`_overall`).
         named = {number, ""} if len(order) == 1 else {number}
         about = [dial for dial in pieces.dials if text(dial, "number") in named]
         furthest = max(about, key=_rank, default=None)
@@ -199,7 +199,7 @@ def _failure(pieces: Pieces, stream: Stream | None) -> str:
     if stream and stream.end_reason in _FAILURES:
         return stream.end_reason
     if stream and stream.end_reason == "transferred":
-        return "unknown_target"  # handed over to a human we have no number of
+        return "unknown_target"  # connected to a human whose number we don't have
     if not stream and any(text(result, "status") == "failed" for result in pieces.streams):
         return _NO_STREAM
     return ""

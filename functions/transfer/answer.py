@@ -1,4 +1,6 @@
-"""The answer to Exotel's Connect applet (exotel.md 3.2): HTTP 200, JSON, E.164. Anything else dials nobody."""
+"""The answer to Exotel's Connect applet (exotel.md 3.2): HTTP 200, JSON, E.164. With any other answer Exotel dials
+nobody.
+"""
 
 import re
 from urllib.parse import quote, urlencode
@@ -18,7 +20,7 @@ _LONGEST_SUMMARY = 400  # characters; about half a minute of speech before the h
 def connect_answer(
     numbers: list[str], want: Want, settings: Settings, request: Request, stream_sid: str = ""
 ) -> Document:
-    """Every documented field that the settings ask for; those that are off are left out."""
+    """All documented fields that the settings ask for; those that are off are left out."""
     fields = settings.connect
     answer: Document = {
         "fetch_after_attempt": fields.fetch_after_attempt,
@@ -42,9 +44,9 @@ def connect_answer(
 
 
 def events_url(settings: Settings, request: Request, stream_sid: str = "") -> str:
-    """Where Exotel is to report how the dialling goes: here, as it reached us, with the same credentials.
+    """Where Exotel reports dial events: this function, at the address of the request, with the same credentials.
 
-    With the stream that the dialling belongs to: Exotel does not say it, and a call may have several.
+    It includes the stream that the dialling belongs to: Exotel does not report it, and a call may have several.
     """
     wanted = settings.connect.events_url
     if wanted not in {"auto", "off"}:

@@ -1,4 +1,4 @@
-"""The transfer function without a cloud: what Exotel's applets ask while a call is handed to a human."""
+"""The transfer function without a cloud: answers Exotel's applets while a caller is connected to a human."""
 
 import time
 from collections.abc import Callable
@@ -22,11 +22,11 @@ from functions.transfer.connect import FOLDED_AFTER_S, Connect
 from functions.transfer.settings import Settings
 from functions.transfer.waiting import Waiting
 
-LARGEST_FORM = 64 * 1024  # what Exotel says of a call takes a kilobyte or two
+LARGEST_FORM = 64 * 1024  # Exotel's parameters of a call take a kilobyte or two
 
 
 class TransferApp:
-    """Keeps nothing between requests. `clock` in Unix seconds, `sleep` in seconds: a test brings its own."""
+    """Keeps nothing between requests. `clock` in Unix seconds, `sleep` in seconds; tests pass their own."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class TransferApp:
         return serve(self.routes, request, self._tracing)
 
     def _admitted(self, handler: Handler) -> Handler:
-        """Exotel signs nothing (D9): without the token or the password there is no answer, and never a number."""
+        """Exotel signs nothing (D9): without the token or the password there is no answer, and no number."""
 
         def checked(request: Request) -> Response:
             return self._refusal(request) or handler(request)
@@ -65,7 +65,7 @@ class TransferApp:
         return checked
 
     def _refusal(self, request: Request) -> Response | None:
-        """By the head alone; None for who may enter."""
+        """By the head alone; None if the request is allowed."""
         if self._may_enter(request):
             return None
         log.warning("exotel_refused", "a request without the right token or password", path=request.path)
@@ -73,7 +73,7 @@ class TransferApp:
         return Response(401, refusal.body, {**refusal.headers, "www-authenticate": 'Basic realm="exotel"'})
 
     def _may_enter(self, request: Request) -> bool:
-        """With token and password both set, both are needed: a URL's token stands in many a log."""
+        """If token and password are both set, both are needed: a URL with its token appears in many logs."""
         tokens, basic = self._settings.tokens, self._settings.basic_auth
         given = request.query.get("token", "")
         by_token = not tokens or any(same(given, valid) for valid in tokens)
@@ -82,12 +82,12 @@ class TransferApp:
 
     def _connect(self, request: Request) -> Response:
         said = exotel.parameters(request)
-        if "dialwhomnumber" in said:  # with fetch_after_attempt it tells how the last attempt went
+        if "dialwhomnumber" in said:  # with fetch_after_attempt it reports the last attempt
             self._store_dial(exotel.call_sid(said), said)
         return Connect(request, self._store, self._settings, self._clock, self._sleep, self._waiting).answer()
 
     def _passthru(self, request: Request) -> Response:
-        """302 sends the caller on to a human (branch B), 200 does not. Never 404: Exotel may ask for ever."""
+        """302 sends the caller on to a human (branch B), 200 does not. Never 404: Exotel may retry for ever."""
         said = exotel.parameters(request)
         call_sid = exotel.call_sid(said)
         if not call_sid:
@@ -108,7 +108,7 @@ class TransferApp:
         return answer(200, {"status": "ok"})
 
     def _goes_on(self, call_sid: str, stream_sid: str) -> bool:
-        """Undecided goes on too: the Connect applet is where to wait."""
+        """Also when undecided: the Connect applet is the place to wait."""
         pieces = gather(self._store, call_sid)
         decision = decide(pieces, stream_sid)
         if decision.want:
@@ -118,13 +118,13 @@ class TransferApp:
         return decision.verdict is Verdict.UNDECIDED and pieces.known and self._settings.wait_s > 0
 
     def _store_dial(self, call_sid: str, said: dict[str, str]) -> bool:
-        """Keep how a dialled number fares; False when the request says nothing about that."""
+        """Store the progress of a dialled number. Returns False if the request doesn't report any."""
         result = exotel.dial_result(said)
         if not call_sid or result is None:
             return False
         stream_sid = said.get(
             "stream_sid", ""
-        )  # from the URL that we gave; else it is about the stream that ended last
+        )  # from the URL that we gave Exotel; without one it concerns the stream that ended last
         if not layout.is_id(stream_sid):
             stream = main_stream(gather(self._store, call_sid))
             stream_sid = stream.stream_sid if stream else ""
@@ -140,7 +140,9 @@ class TransferApp:
         return True
 
     def _keep(self, call_sid: str, kind: str, piece: Document) -> bool:
-        """Create a piece and fold the record; True when it was news. The marker has the sweep finish what we don't."""
+        """Create a piece and fold the record. Returns True if it was new. If this process dies, the marker has the
+        sweep finish.
+        """
         body = encode(piece)
         name = layout.digest(body)
         mark_call(self._store, call_sid, f"{kind}-{name}", self._clock(), FOLDED_AFTER_S)

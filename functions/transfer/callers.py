@@ -1,6 +1,6 @@
-"""Finding a call by its caller's number: the last resort, when Exotel gives no CallSid or we never heard of it.
+"""Finds a call by its caller's number: the last resort, if Exotel gives no CallSid or one that was never reported.
 
-Two calls from one number must never be taken for each other, so where more than one comes into question, none is taken.
+Two calls from one number must never be confused, so if more than one could be meant, none is used.
 """
 
 from collections.abc import Iterator
@@ -18,9 +18,9 @@ _CLOCKS_DIFFER_S = 60
 
 
 def call_of(number: str, began_at: float, store: Store, now: float) -> str:
-    """The CallSid of the one call of `number` that may be waiting for a human right now; empty for none or several.
+    """The CallSid of the only call of `number` that may be waiting for a human now; empty if there is none, or several.
 
-    `began_at`: Unix seconds, as Exotel has it; what began before is an earlier call of somebody who redialled.
+    `began_at`: Unix seconds, from Exotel; a call that began before is an earlier call of a caller who redialled.
     """
     found = {
         call_sid
@@ -31,10 +31,10 @@ def call_of(number: str, began_at: float, store: Store, now: float) -> str:
 
 
 def adopt(call_sid: str, number: str, began_at: float, store: Store, now: float) -> bool:
-    """Give `call_sid`, of which nobody told us, the one conversation of `number` that belongs to no call yet.
+    """Give `call_sid`, which nobody has reported, the one conversation of `number` that belongs to no call yet.
 
-    The conversation must have begun within the call (`began_at`, Unix seconds, as Exotel has it) and ended just
-    now. Whether it was this call's is settled by who creates the link first; the loser gets nothing.
+    The conversation must have begun within the call (`began_at`, Unix seconds, from Exotel) and ended just now. If two
+    calls compete for it, the first to create the link gets it; the other gets nothing.
     """
     fitting = [
         conversation_id

@@ -1,12 +1,12 @@
-"""`GET /exotel/connect`: who is to be called, within Exotel's patience (D7).
+"""`GET /exotel/connect`: whom to call, within Exotel's time limits (D7).
 
-Exotel asks the primary URL and, when that fails or is too slow, the fallback URL; both are this one. While nobody has
-decided yet, a request waits:
+Exotel requests the primary URL and, if that fails or is too slow, the fallback URL; both lead here. While nothing is
+decided, a request waits:
 
-    first    up to TRANSFER_REQUEST_SECONDS, then 503: Exotel goes on to the fallback URL
-    second   as long, but all together no longer than TRANSFER_WAIT_SECONDS, then "nobody": 200 with no numbers
+    first     up to TRANSFER_REQUEST_SECONDS, then 503: Exotel goes on to the fallback URL
+    second    as long, but both together no longer than TRANSFER_WAIT_SECONDS, then "nobody": 200 with no numbers
 
-Nothing is used up by an answer. Whoever asks again gets the same one, or the next number when the last did not answer.
+An answer changes nothing: a retry gets the same number, or the next one if the last did not answer.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from functions.transfer.settings import Settings
 from functions.transfer.waiting import Waiting
 
 FOLDED_AFTER_S = 300
-_RELAY_TELLS_S = 3.0  # how a stream ended, at the latest, unless it has died
+_RELAY_TELLS_S = 3.0  # a relay that lives reports the end of a stream within this time
 
 
 @dataclass(slots=True)
@@ -64,19 +64,21 @@ class Connect:
         return self._undecided(call_sid, pieces, may_ask_again, began_at)
 
     def _relay_lost(self, pieces: Pieces) -> Want | None:
-        """Exotel says that the stream is over, and its relay has not said so in all this time: the call broke off."""
+        """Whether Exotel reported the end of the stream, and its relay didn't within the time limit: the call broke
+        off.
+        """
         stream = main_stream(pieces)
         if stream is None or stream.end_reason or not self.settings.on_failure:
             return None
         if self.settings.wait_s < _RELAY_TELLS_S:
-            return None  # its word may well be on the way still
+            return None  # its report may still be on its way
         return Want(self.settings.on_failure, "relay_lost", "")
 
     def _look(self, said: dict[str, str]) -> tuple[str, Pieces]:
-        """The call in question and all that is known about it by now."""
+        """The call that is meant, and all that is known about it now."""
         call_sid = exotel.call_sid(said)
         caller, began_at = exotel.caller(said), exotel.began_at(said)
-        if caller is None or began_at is None:  # without both, the number must not find anything
+        if caller is None or began_at is None:  # the number alone must not find a call
             return call_sid, gather(self.store, call_sid, self._seen) if call_sid else Pieces()
         call_sid = call_sid or call_of(caller, began_at, self.store, self.clock())
         if not call_sid:
@@ -96,9 +98,9 @@ class Connect:
         return None, decision.verdict is Verdict.UNDECIDED
 
     def _patience(self, call_sid: str, pieces: Pieces, now: float) -> tuple[float, bool]:
-        """Until when this request may wait, and whether Exotel may be sent to ask again.
+        """How long this request may wait, and whether Exotel may be sent to the fallback URL.
 
-        The first request after a stream is the one that creates `connect/first-…`; without a CallSid nobody can tell.
+        The first request after a stream creates `connect/first-…`; without a CallSid the two can't be told apart.
         """
         limits = self.settings
         if not call_sid:
@@ -113,8 +115,11 @@ class Connect:
         return min(now + limits.request_s, began_at + limits.wait_s), False
 
     def _asked_first(self, pieces: Pieces, now: float) -> float | None:
-        """When Exotel first asked after this stream. What it asked before the relay told of any stream counts while the
-        wait lasts; the flow cannot have led back to the bot within it."""
+        """When Exotel first asked after this stream.
+
+        A request from before the relay reported any stream counts within the waiting time: the flow can't have led back
+        to the bot that quickly.
+        """
         stream_sid, lasts_s = _ending(pieces), self.settings.wait_s + 2 * self.settings.request_s
         asked = [
             at
@@ -130,7 +135,7 @@ class Connect:
             "connect_answered",
             "undecided, Exotel is sent to the fallback URL"
             if may_ask_again
-            else "undecided to the end, nobody is called",
+            else "still undecided when the waiting time ended, nobody is called",
             call_sid=call_sid or None,
             outcome="undecided",
             waited_s=waited_s,
@@ -167,12 +172,15 @@ class Connect:
         return answer(200, NOBODY)
 
     def _keep(self, call_sid: str, name: str, body: bytes) -> None:
-        """Only the piece: Exotel is waiting. The record is folded with the next news of the call, or by the sweep."""
+        """Stores only the piece, because Exotel is waiting.
+
+        The next event of the call, or the sweep, folds the record.
+        """
         mark_call(self.store, call_sid, f"connect-{name}", self.clock(), FOLDED_AFTER_S)
         self.store.create(layout.piece(call_sid, "connect", name), body)
 
     def _still_to_try(self, everyone: list[str], pieces: Pieces) -> list[str]:
-        """All of them, or with `fetch_after_attempt` the next one that has not been tried."""
+        """All numbers, or with `fetch_after_attempt` the next one that has not been tried."""
         if not self.settings.connect.fetch_after_attempt:
             return everyone
         states = {attempt["number"]: attempt["state"] for attempt in attempts_of(pieces)}
@@ -182,6 +190,6 @@ class Connect:
 
 
 def _ending(pieces: Pieces) -> str:
-    """The stream whose end Exotel asks about, empty while the relay has told of none."""
+    """The stream whose end Exotel asks about; empty if the relay has reported none."""
     stream = main_stream(pieces)
     return stream.stream_sid if stream else ""

@@ -1,7 +1,7 @@
-"""What Exotel's Connect and Passthru applets say and how they want to be answered (exotel.md 2, 3).
+"""What Exotel's Connect and Passthru applets send, and the answers that they expect (exotel.md 2, 3).
 
-Names come in any case, values are strings, and most may be missing. The pieces made here leave out everything that
-differs between two deliveries of the same news, so that the second one is recognised.
+Names come in any case, values are strings, and most may be missing. Pieces made here leave out everything that differs
+between two deliveries of the same event, so that a duplicate is recognised.
 """
 
 from collections.abc import Mapping
@@ -34,13 +34,13 @@ _DISCONNECTED_BY = {"caller": "user", "system": "NA"}  # the developer guide's w
 
 
 def parameters(request: Request) -> dict[str, str]:
-    """Query and body with lower-case names, without what was left empty or is an unfilled `{{Template}}`."""
+    """Query and body with lower-case names, without empty values and unfilled `{{Template}}`s."""
     cleaned = {name.lower(): value.strip().strip('"') for name, value in request.parameters().items()}
     return {name: value for name, value in cleaned.items() if value and not value.startswith("{{")}
 
 
 def call_sid(said: Mapping[str, str]) -> str:
-    """Empty when there is none that can be used."""
+    """Empty if there is no valid one."""
     sid = said.get("callsid", "")
     return sid if is_id(sid) else ""
 
@@ -51,12 +51,12 @@ def caller(said: Mapping[str, str]) -> str | None:
 
 
 def began_at(said: Mapping[str, str]) -> float | None:
-    """Unix seconds at which the call began; None where no time can be read."""
+    """Unix seconds at which the call began; None if the time is missing or unreadable."""
     return from_exotel(said.get("created")) or from_exotel(said.get("starttime"))
 
 
 def stream_result(said: Mapping[str, str]) -> Document | None:
-    """How the stream before this applet ended, from `Stream[Name]` keys or one JSON `Stream`; None when not told."""
+    """How the stream before this applet ended, from `Stream[Name]` keys or one JSON `Stream`; None if not reported."""
     names = {name[len("stream[") : -1]: value for name, value in said.items() if name.startswith("stream[")}
     if not names and "stream" in said:
         names = _object(said["stream"])
@@ -75,7 +75,7 @@ def stream_result(said: Mapping[str, str]) -> Document | None:
 
 
 def dial_result(said: Mapping[str, str]) -> Document | None:
-    """How a dialled number fares, from a dial event or an applet after Connect; None when it is not about dialling."""
+    """What became of a dialled number, from a dial event or an applet after Connect; None if nothing was dialled."""
     talked_s = _talked_s(said)
     state = _dial_state(said, talked_s)
     if state is None:
@@ -94,11 +94,11 @@ def _dial_state(said: Mapping[str, str], talked_s: float | None) -> TransferStat
     state = _EVENTS.get(event) or _STATUSES.get(status) or _STATUSES.get(event)
     call_type = said.get("calltype", "").lower()
     if state is TransferState.ANSWERED and call_type in _UNANSWERED:
-        return TransferState.NO_ANSWER  # whatever else it says: nobody talked
+        return TransferState.NO_ANSWER  # nobody talked, regardless of the other fields
     if state:
         return state
-    # No status: only the end of a call that dialled somebody says something. A duration alone does not, the stream has
-    # one too.
+    # No status: only the end of a call that dialled somebody tells something. A duration alone does not: the
+    # stream has one too.
     dialled = "dialwhomnumber" in said or any(name.startswith("legs") for name in said)
     if dialled and call_type == "completed":
         return TransferState.NO_ANSWER if talked_s == 0 else TransferState.ANSWERED
@@ -110,7 +110,7 @@ def _dial_state(said: Mapping[str, str], talked_s: float | None) -> TransferStat
 
 
 def _talked_s(said: Mapping[str, str]) -> float | None:
-    """Seconds of conversation, of the first leg where legs are told. `DialCallDuration` is none: it counts ringing."""
+    """Seconds of conversation, from the first leg if legs are listed. Not `DialCallDuration`: it includes ringing."""
     legs = said.get("legs", "")
     if legs.startswith("["):
         listed = _object(f'{{"legs": {legs}}}').get("legs")

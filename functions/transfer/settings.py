@@ -10,7 +10,7 @@ from common.phone import to_e164
 from common.setting import boolean, choice, custom, number, read, secrets
 from functions.common.settings import SharedSettings, Targets, find_target, targets
 
-# Exotel's limits (exotel.md 3.2). A larger setting is cut to them: an answer over a limit would dial nobody.
+# Exotel's limits (exotel.md 3.2). Larger settings are cut to them: with an answer over a limit Exotel dials nobody.
 MAX_RINGING_S = 60
 MAX_CONVERSATION_S = 4500
 MAX_PARALLEL = 5
@@ -19,7 +19,7 @@ _ANY = 1_000_000
 
 
 def _cut(name: str, *, default: int, low: int, most: int, about: str) -> Any:
-    """A whole number, of which no more than `most` counts."""
+    """A whole number, limited to `most`."""
 
     def value(env: Env) -> int:
         return min(most, env.integer(name, default=default, low=low, high=_ANY))
@@ -100,7 +100,7 @@ _NOBODY: Final = "none"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(SharedSettings):
-    """`tokens` and `basic_auth`: where both are set a request needs both. `on_failure`: a target's name, or None."""
+    """`tokens` and `basic_auth`: if both are set, a request needs both. `on_failure`: a target's name, or None."""
 
     tokens: tuple[str, ...] = secrets(
         "EXOTEL_TOKEN",
@@ -136,7 +136,7 @@ class Settings(SharedSettings):
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
-        """Raises SettingError that names the variable."""
+        """Raises SettingError, which names the variable."""
         env = Env(environ)
         settings = cls(**read(cls, env), connect=ConnectFields(**read(ConnectFields, env)))
         if not settings.tokens and not settings.basic_auth:
@@ -145,7 +145,7 @@ class Settings(SharedSettings):
 
 
 def _on_failure(env: Env, targets: Targets) -> str | None:
-    """A caller whose call broke off is not dropped while a human can be dialled, unless the settings say so."""
+    """By default a caller whose call broke off is connected to a human, if one can be dialled."""
     asked = env.text("TRANSFER_ON_FAILURE")
     if not asked:
         return next(iter(targets), None)

@@ -1,7 +1,7 @@
-"""What all the requests that wait for a decision may cost together: each sleeps between its looks into the store.
+"""Limits the work of all waiting requests together: each sleeps between two reads of the store.
 
-A hundred callers whose webhooks are late must not take the processor from the one whose decision is there. So the looks
-of a process are bounded, not those of a request: the more wait, the longer each sleeps.
+A hundred callers whose webhooks are late must not delay a caller whose decision is there. So the reads of the whole
+process are limited, not those of one request: the more requests wait, the longer each sleeps.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ LOOKS_A_SECOND = 80
 
 
 class Waiting:
-    """The requests of one process that wait."""
+    """The waiting requests of one process."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -21,7 +21,7 @@ class Waiting:
 
     @contextmanager
     def one_more(self) -> Iterator[None]:
-        """While a request waits."""
+        """A context in which one more request waits."""
         with self._lock:
             self._count += 1
         try:
@@ -32,5 +32,5 @@ class Waiting:
 
     @property
     def pause_s(self) -> float:
-        """How long each of them sleeps now."""
+        """How long each request sleeps now."""
         return max(SHORTEST_S, self._count / LOOKS_A_SECOND)

@@ -1,4 +1,4 @@
-"""What relays ask of the agents' file: which version counts, and its sounds (docs/contracts.md)."""
+"""Serves the agents' file to relays: the current version, and its sounds (docs/contracts.md)."""
 
 from common import layout
 from common.agent_version import is_digest, is_name
@@ -17,7 +17,7 @@ _REFUSED = answer(401, {"status": "error", "error": "bad signature"})
 
 
 def current(request: Request, store: Store, settings: Settings, now: float) -> Response:
-    """`GET /relay/agents`: the version that counts; 304 for one that the relay has, 404 where there is none."""
+    """`GET /relay/agents`: the current version; 304 if the relay has it, 404 if there is none."""
     secret = _proved_by(AGENTS, request, settings, now)
     if secret is None:
         return _REFUSED
@@ -49,7 +49,7 @@ def file(request: Request, store: Store, settings: Settings, now: float) -> Resp
 
 
 def _proved_by(path: str, request: Request, settings: Settings, now: float) -> str | None:
-    """The secret that the relay has: while one is rotated, it can check an answer by no other."""
+    """The secret that this relay uses: during a rotation it can verify an answer with that one only."""
     signed, header = to_sign(path, request.query), request.headers.get(RELAY_HEADER.lower())
     verdict = Verdict.MISMATCH
     for secret in settings.events_secrets:

@@ -1,4 +1,4 @@
-"""ElevenLabs' REST API, as much as it takes to fetch what a webhook should have brought (elevenlabs.md A6)."""
+"""The part of ElevenLabs' REST API that fetches what a lost webhook should have brought (elevenlabs.md A6)."""
 
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
@@ -9,16 +9,16 @@ from common.documents import Document, decode, objects, text
 from common.layout import is_id
 from functions.common.fetch import Answer, Fetch, FetchError
 
-_IN_MEMORY = 1024 * 1024  # bytes; more of a call's sound is on the disk
+_IN_MEMORY = 1024 * 1024  # bytes; a longer recording is kept on the disk
 _FINAL = frozenset({"done", "failed"})
 
 
 class ApiError(Exception):
-    """This request got no answer that can be used. It says nothing about the next one."""
+    """There was no usable answer to this request. The next one may succeed."""
 
 
 class ApiClosedError(ApiError):
-    """Asking more now is pointless: the key is refused, or we ask too often."""
+    """Further requests are pointless now: the key is refused, or we are rate-limited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ConversationsApi:
         self._fetch = fetch
 
     def conversation(self, conversation_id: str) -> tuple[Document, bytes] | None:
-        """The finished conversation, parsed and as received; None while it is not finished, or not known."""
+        """The finished conversation, parsed and as received; None if it is not finished, or not known."""
         answer = self._get(f"/{quote(conversation_id)}")
         if answer is None:
             return None
@@ -48,8 +48,8 @@ class ConversationsApi:
         return (document, answer.body) if text(document, "status") in _FINAL else None
 
     def audio(self, conversation_id: str) -> BinaryIO | None:
-        """MP3 of the whole call, in a file that is gone when it is closed; None when there is none (yet)."""
-        sound = cast("BinaryIO", SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115  # whoever gets it closes it
+        """MP3 of the whole call, in a file that is deleted when it is closed; None if there is none (yet)."""
+        sound = cast("BinaryIO", SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115  # the caller closes it
         try:
             answer = self._get(f"/{quote(conversation_id)}/audio", timeout_s=15, into=sound)
         except ApiError:
@@ -70,10 +70,10 @@ class ConversationsApi:
         }
         answer = self._get("?" + urlencode(query | ({"cursor": cursor} if cursor else {})))
         if answer is None:
-            raise ApiError("the list of conversations is answered with 404")
+            raise ApiError("the list of conversations: HTTP 404")
         document = _parsed(answer, "the list of conversations")
         if not isinstance(document.get("conversations"), list):
-            raise ApiError("the list of conversations comes without conversations")
+            raise ApiError("the list of conversations: expected a field conversations")
         listed = [text(item, "conversation_id") for item in objects(document, "conversations")]
         following = text(document, "next_cursor") if document.get("has_more") else ""
         return Page(tuple(filter(is_id, listed)), following or None)
@@ -84,15 +84,15 @@ class ConversationsApi:
             headers = {"xi-api-key": self._key}
             answer = self._fetch("GET", self._base + path, headers=headers, timeout_s=timeout_s, into=into)
         except FetchError as error:
-            raise ApiError(f"{self._base} gives no answer: {error}") from error
+            raise ApiError(f"no answer from {self._base}: {error}") from error
         if answer.status == 401:
             raise ApiClosedError(
-                f"{self._base} refuses ELEVENLABS_API_KEY with 401; is it of the region ELEVENLABS_REGION?"
+                f"{self._base} refuses ELEVENLABS_API_KEY with 401; does it belong to the region ELEVENLABS_REGION?"
             )
         if answer.status == 429:
-            raise ApiClosedError(f"{self._base} answers 429: asked too often")
+            raise ApiClosedError(f"{self._base} answers 429: too many requests")
         if answer.status not in {200, 404}:
-            raise ApiError(f"{self._base}{path.partition('?')[0]} is answered with {answer.status}")
+            raise ApiError(f"{self._base}{path.partition('?')[0]}: HTTP {answer.status}")
         return answer if answer.status == 200 else None
 
 

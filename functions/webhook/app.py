@@ -17,13 +17,13 @@ from functions.webhook import agents, post_call, relay_events, uploads
 from functions.webhook.settings import Settings
 from functions.webhook.sweep import Counts, Sweep
 
-LARGEST_WEBHOOK = 32 * 1024 * 1024  # a call's audio comes as base64 in JSON; Cloud Functions take as much
+LARGEST_WEBHOOK = 32 * 1024 * 1024  # a call's audio comes as base64 in JSON; this is also the limit of Cloud Functions
 LARGEST_EVENT = 8 * 1024 * 1024
 EVENT_MAX_AGE_S = 1800.0
 
 
 class WebhookApp:
-    """Keeps nothing between requests: any number of them, anywhere, over one store. `clock`: Unix seconds."""
+    """Keeps nothing between requests: any number of instances may share one store. `clock`: Unix seconds."""
 
     def __init__(
         self,
@@ -53,13 +53,13 @@ class WebhookApp:
             ("POST", "/relay/events"): Door(self._signed(RELAY_HEADER, EVENT_MAX_AGE_S), LARGEST_EVENT),
             **{("GET", path): Door(self._signed(RELAY_HEADER, EVENT_MAX_AGE_S), 0) for path in (AGENTS, AGENTS_FILE)},
         }
-        if not isinstance(store, Grants):  # where the store takes uploads itself, nobody's body is wanted here
+        if not isinstance(store, Grants):  # if the store takes uploads itself, none are accepted here
             self.routes = {**self.routes, **own_uploads}
             upload = Door(lambda head: uploads.judge(head, secrets, clock()), LARGEST_PIECE)
             self.doors = {**self.doors, ("PUT", uploads.ROUTE): upload}
 
     def _signed(self, header: str, max_age_s: float) -> Judge:
-        """A signature that is missing, unreadable or of another time needs no body to be refused."""
+        """Refuses by the head a signature that is missing, unreadable or too old."""
 
         def judge(head: Request) -> Response | None:
             verdict = verify_head(head.headers.get(header.lower()), now=self._clock(), max_age_s=max_age_s)

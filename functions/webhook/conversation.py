@@ -1,4 +1,4 @@
-"""What ElevenLabs says of a conversation, in its webhook or by its API (elevenlabs.md A5.2), as one small piece."""
+"""ElevenLabs' account of a conversation, from its webhook or its API (elevenlabs.md A5.2), as one small piece."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ _YES = frozenset({"yes", "true"})
 
 
 def is_conversation(data: Document) -> bool:
-    """Whether `data` has the JSON shape; with `transcript_format: opentelemetry` it is traces instead."""
+    """Whether `data` has the JSON format; with `transcript_format: opentelemetry` it holds traces instead."""
     return isinstance(data.get("transcript"), list) or isinstance(data.get("metadata"), dict)
 
 
@@ -54,7 +54,7 @@ def result_of(data: Document, source: str, said_at: float | None, settings: Sett
 
 
 def impossible_times(data: Document) -> list[str]:
-    """What stands in `data` where a time should be and cannot be one: read as if it were not there."""
+    """Values in `data` that should be times and can't be; they are ignored."""
     found = [] if at(data, *_START) is None or moment(number(data, *_START)) is not None else [_START]
     found += [] if at(data, *_DURATION) is None or _seconds(data, *_DURATION) is not None else [_DURATION]
     return [f"{'.'.join(path)}={at(data, *path)!r:.100} can't be a time" for path in found]
@@ -62,10 +62,10 @@ def impossible_times(data: Document) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Which call a conversation says it belongs to. `call_sid` empty: none, or it can't prove it.
+    """The call that a conversation says it belongs to. `call_sid`: empty if it names none, or can't prove it.
 
-    `unverified`: it names a call or a caller, as only the relay would, without the relay's proof. `by_number`: without
-    a CallSid its caller's number may find the call.
+    `unverified`: it names a call or a caller, as only the relay would, but without the relay's proof. `by_number`:
+    there is no CallSid, but the caller's number may find the call.
     """
 
     call_sid: str
@@ -74,7 +74,7 @@ class Claim:
 
 
 def claim_of(data: Document, settings: Settings) -> Claim:
-    """What the dynamic variables say, which the relay gave the agent, or somebody who wants to pass for it."""
+    """Read from the dynamic variables, which come from the relay, or from somebody who pretends to be one."""
     variables = mapping(data, *_VARIABLES)
     named = text(variables, "call_sid")
     sid = named if is_id(named) else ""
@@ -84,7 +84,7 @@ def claim_of(data: Document, settings: Settings) -> Claim:
 
 
 def transfer_of(data: Document, settings: Settings) -> Document | None:
-    """What the analysis decided: None for "nobody wants a human"; `target` None for one that is not configured."""
+    """What the analysis decided: None if it asks for nobody; `target` None if it names one that is not configured."""
     collected = _collected(data, settings.transfer_field)
     said = at(collected, "value")
     asked = ("yes" if said else "no") if isinstance(said, bool) else text(collected, "value")
@@ -131,18 +131,18 @@ def _turn(turn: Document) -> Document:
 
 
 def _words(turn: Document) -> str:
-    """What was said; an agent with several voices has it in pieces instead (elevenlabs.md A5.2)."""
+    """The words of a turn; an agent with several voices has them in parts instead (elevenlabs.md A5.2)."""
     pieces = (text(part, "text") for part in objects(turn, "multivoice_message", "parts"))
     return text(turn, "message") or " ".join(piece for piece in pieces if piece)
 
 
 def _charge(value: object, *path: str) -> float | None:
-    """What the vendor takes for a conversation; None for what it does not say, or can't mean."""
+    """What the vendor charged for a conversation; None if it is missing or impossible."""
     charge = number(value, *path)
     return charge if charge is not None and charge >= 0 else None
 
 
 def _seconds(value: object, *path: str) -> float | None:
-    """A length of time within a call; None for a number that cannot be one."""
+    """A length of time within a call; None if it is not a possible one."""
     seconds = number(value, *path)
     return seconds if seconds is not None and 0 <= seconds <= _LONGEST_S else None

@@ -1,10 +1,9 @@
-"""The pieces of a recording, joined into one file when the call is over.
+"""Joins the pieces of a recording into one file when the call is over.
 
-Done again from the beginning after a crash, it ends the same: the file is a function of the pieces, written only where
-there is none, read back and compared before it counts, and only then do the pieces go. At no moment is more than a few
-pieces in memory.
+A repetition after a crash has the same result: the file depends only on the pieces, is written only if there is none,
+and is read back and compared before the pieces are deleted. No more than a few pieces are in memory at any time.
 
-A call can come back to the bot after its recording was joined. What its streams recorded then is a file of its own.
+A call can come back to the bot after its recording was joined. Its later streams are then joined into a second file.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,7 +30,7 @@ _DAMAGED = "damaged"
 
 @dataclass(slots=True)
 class _Take:
-    """What one stream recorded. `first`, `frames`: where it lies in the file, in samples."""
+    """What one stream recorded. `first`, `frames`: its place in the file, in samples."""
 
     stream_sid: str
     keys: dict[int, str]
@@ -42,9 +41,10 @@ class _Take:
 
 
 def join(call_sid: str, store: Store, now: float, after_s: float, *, anyhow: bool = False) -> bool:
-    """Whether nothing is left to do: no pieces, or all in a file. False while there may come more.
+    """Returns True if nothing is left to do: no pieces, or all in a file. False if more may come.
 
-    A stream whose relay never said that its recording was over is waited for `after_s` longer; `anyhow`: not at all.
+    A stream whose relay never reported the end of its recording is waited for `after_s` longer; with `anyhow` it is
+    not.
     """
     seen: dict[str, Document] = {}
     pieces = gather(store, call_sid, seen)
@@ -64,7 +64,7 @@ def join(call_sid: str, store: Store, now: float, after_s: float, *, anyhow: boo
 
 
 def so_far(call_sid: str, store: Store) -> tuple[int, Iterator[bytes]] | None:
-    """What there is of a recording that is not joined yet, as a file: the number of pieces, and its bytes; or None."""
+    """A recording that is not joined yet, as a file: the number of pieces, and the bytes; None if there are none."""
     kept = _by_stream(call_sid, store.keys(layout.recordings(call_sid)))
     if not kept:
         return None
@@ -88,7 +88,7 @@ def _over(streams: list[Stream], pieces: Pieces, kept: dict[str, dict[int, str]]
 
 
 def _by_stream(call_sid: str, keys: Iterable[str]) -> dict[str, dict[int, str]]:
-    """stream_sid → number → key of a piece."""
+    """stream_sid → number → key of each piece."""
     found: dict[str, dict[int, str]] = {}
     for key in keys:
         stream_sid, _, name = key.removeprefix(layout.recordings(call_sid)).partition("/")
@@ -105,7 +105,7 @@ def _join(
     takes = _takes(kept, streams, pieces, rate_hz)
     sound = _Sound(takes, rate_hz, channels, store)
     fresh = store.create_large(target, sound.parts())
-    if not fresh:  # by a sweep that died before it could say so, or by somebody else
+    if not fresh:  # written by a sweep that died before it could note that, or by somebody else
         for _ in sound.parts():
             pass
     written = store.read_large(target)
@@ -115,9 +115,9 @@ def _join(
         size += len(part)
     note = layout.piece(call_sid, "recording", target.rpartition("/")[2].removesuffix(".wav"))
     if there.digest() != sound.digest.digest():
-        if store.read(note):  # another sweep has just done it, and the pieces are going
+        if store.read(note):  # another sweep has just done it, and is deleting the pieces
             return
-        log.error("recording_differs", f"{target} is not what its pieces are: they stay", call_sid=call_sid)
+        log.error("recording_differs", f"{target} differs from its pieces, which are kept", call_sid=call_sid)
         return
     keys = [key for take in takes for key in take.keys.values()]
     done: Document = {
@@ -132,12 +132,12 @@ def _join(
         "pieces": keys,
     }
     store.create(note, encode(done))
-    log.info("recording_joined", f"{len(keys)} pieces are {target} now", call_sid=call_sid, bytes=size)
+    log.info("recording_joined", f"joined {len(keys)} pieces into {target}", call_sid=call_sid, bytes=size)
     _delete(keys, store)
 
 
 def _format(kept: dict[str, dict[int, str]], store: Store) -> tuple[int, int]:
-    """Rate of the first piece that can be read; both sides, where any stream has both. 8 kHz and one side for none."""
+    """Rate of the first readable piece; two channels if any stream has two. 8 kHz and one channel if none is."""
     found = []
     for numbers in kept.values():
         for key in numbers.values():
@@ -168,7 +168,7 @@ def _takes(kept: dict[str, dict[int, str]], streams: list[Stream], pieces: Piece
 
 
 class _Sound:
-    """The file's bytes, as often as they are wanted. `digest`, `missing`: of the last time."""
+    """The file's bytes; can be read repeatedly. `digest`, `missing`: of the last read."""
 
     def __init__(self, takes: list[_Take], rate_hz: int, channels: int, store: Store) -> None:
         self._takes = takes
@@ -207,23 +207,23 @@ class _Sound:
                     yield sound[: frames * self._channels]
                     continue
                 yield from self._silence(frames)
-                if number in take.keys or not take.told:  # else its relay has said why
+                if number in take.keys or not take.told:  # otherwise its relay has reported why
                     begins = take.offset_ms + number * PIECE_SECONDS * 1000
                     why = _DAMAGED if number in take.keys else _LOST
                     self.missing.append({"from_ms": begins, "to_ms": begins + PIECE_SECONDS * 1000, "why": why})
 
     def _sound(self, body: bytes | None) -> bytes | None:
-        """A piece without its head, on as many sides as the file has; None for what is none."""
+        """A piece without its header, with as many channels as the file has; None if it is not a piece."""
         if body is None:
             return None
         try:
             rate_hz, channels, frames = read_head(body[:HEAD_BYTES])
             if rate_hz != self._rate_hz or frames != self._size or len(body) != HEAD_BYTES + frames * channels:
-                raise ValueError("of another length or rate")
+                raise ValueError("expected the length and rate of the other pieces")
         except ValueError:
             return None
         sound = body[HEAD_BYTES:]
-        if channels < self._channels:  # one side is what the caller heard: the right one
+        if channels < self._channels:  # a single channel is the agent's side, which is the right one
             both = bytearray([SILENCE]) * (2 * len(sound))
             both[1::2] = sound
             return bytes(both)

@@ -1,8 +1,8 @@
-"""Once an hour, the vendor's list of conversations: for calls whose relay and webhook both failed to tell.
+"""Reads the vendor's list of conversations once an hour, for calls that neither relay nor webhook reported.
 
-Whatever it names and nobody has told us of gets a marker of its own, so one conversation that can't be had does not
-hold up the list. How far the list has been seen is kept; a run that has no time left goes on at the next page in the
-next run, and after an answer that can't be used the same window is looked through again an hour later.
+Each conversation that is not known yet gets a marker of its own, so that one that can't be fetched does not block the
+list. The position in the list is stored: a run that is out of time continues at the next page in the next run. After an
+unusable answer the same window is read again an hour later.
 """
 
 from collections.abc import Callable, Container
@@ -19,11 +19,11 @@ from functions.webhook.vendor import Vendor
 _STATE = "pending/listed.json"
 _EVERY_S = 3600
 _BACK_S = 86_400
-_OVERLAP_S = 7200  # a conversation is listed by its start, and may have been going on at the last look
+_OVERLAP_S = 7200  # the list is ordered by start, and a conversation may still have been running at the last look
 
 
 def look_through(store: Store, vendor: Vendor, newest: float, now: float, time_is_up: Callable[[], bool]) -> None:
-    """Mark what is not known, up to conversations that began at `newest` (Unix seconds), if the hour has passed."""
+    """If an hour has passed, create markers for unknown conversations that began up to `newest` (Unix seconds)."""
     store.create(_STATE, encode({"next_at": 0, "until": now - _BACK_S}))
     stored = store.read(_STATE)
     if stored is None:
@@ -37,7 +37,7 @@ def look_through(store: Store, vendor: Vendor, newest: float, now: float, time_i
         newest = number(state, "newest") or newest
     state = {"next_at": now + _EVERY_S, "until": until}
     if not store.swap(_STATE, encode(state), stored.version):
-        return  # another sweep is at it
+        return  # another sweep is doing it
     seen: set[str | None] = set()
     while True:
         seen.add(cursor)
@@ -61,7 +61,7 @@ def _page_after(
 ) -> Page:
     page = api.listed(after, before, cursor)
     if page.cursor and page.cursor in seen:
-        raise ApiError("the list of conversations leads back to a page that was already seen")
+        raise ApiError("the list of conversations repeats a page")
     return page
 
 

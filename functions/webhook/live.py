@@ -1,7 +1,7 @@
-"""Calls while they go on (docs/live.md): a `call.progress` becomes the call so far, and its answer brings commands.
+"""Running calls (docs/live.md): a `call.progress` updates the call so far, and its answer carries commands.
 
-Progress is no piece of the record: a call of five minutes has thirty of them. They are folded into one document below
-`pending/`, which is what the sweep has when the relay dies, and goes when `call.ended` has come.
+Progress is not a piece of the record: a call of five minutes sends thirty. They are merged into one document below
+`pending/`. The sweep uses it if the relay dies; it is deleted after `call.ended`.
 """
 
 from common import layout
@@ -18,14 +18,14 @@ from functions.webhook.settings import Settings
 PROGRESS = "call.progress"
 WAITING = frozenset({"requested", "fetched", "ringing"})
 """States of a transfer in which the caller waits for a human."""
-LONGEST_WAIT_S = 3600.0  # for a human, as far as anybody can tell: Exotel may not report who answered
+LONGEST_WAIT_S = 3600.0  # long enough for any wait for a human; Exotel may not report that somebody answered
 _NOBODY_WAITS = frozenset({"caller_hung_up", "replaced"})
 _ROUNDS = 5
-_FRESH_S = 5.0  # a document that says nothing new is written so often: its time tells that the relay is alive
+_FRESH_S = 5.0  # an unchanged document is rewritten this often: its time shows that the relay is alive
 
 
 def take_progress(event: Document, store: Store, settings: Settings, now: float) -> Document:
-    """What its answer says. Raises StoreError, and then the next progress carries all of it again."""
+    """The answer to a progress. Raises StoreError; the next progress then repeats all of it."""
     call_sid, stream_sid = text(event, "call_sid"), text(event, "stream_sid")
     key = layout.live(call_sid, stream_sid)
     for _ in range(_ROUNDS):
@@ -34,7 +34,7 @@ def take_progress(event: Document, store: Store, settings: Settings, now: float)
         live = merged(known, event)
         if live is None:
             return {"progress": 0}
-        if live is not known:  # all of it: what a turn's digits are, an earlier one may say
+        if live is not known:  # the whole call: an earlier turn may say what a later turn's digits are
             live = redacted_event(live, settings.redact)
         if stored is None:
             if _is_over(call_sid, stream_sid, store):
@@ -48,15 +48,15 @@ def take_progress(event: Document, store: Store, settings: Settings, now: float)
         if store.swap(key, body, stored.version) if stored else store.create(key, body):
             break
     else:
-        raise StoreError(f"{key} is written by too many at once")
+        raise StoreError(f"{key} has too many concurrent writers")
     hand = document(store.read(layout.hand(call_sid, stream_sid)))
     return {"progress": live["number"], **orders(hand, live, now)}
 
 
 def follow(event: Document, record: Document | None, store: Store) -> None:
-    """What the other events change: a call that begins can be seen, one that is over is not there any more.
+    """Apply the other events: a call that begins appears, one that is over disappears.
 
-    One whose caller waits for a human stays: the record tells when that is over.
+    One whose caller waits for a human stays; the record tells when that is over.
     """
     call_sid, stream_sid = text(event, "call_sid"), text(event, "stream_sid")
     key = layout.live(call_sid, stream_sid)
@@ -73,31 +73,31 @@ def follow(event: Document, record: Document | None, store: Store) -> None:
 
 
 def forget(call_sid: str, stream_sid: str, store: Store) -> None:
-    """The stream is over, and told of."""
+    """The stream is over, and reported."""
     store.delete(layout.live(call_sid, stream_sid))
     store.delete(layout.hand(call_sid, stream_sid))
 
 
 def tidy(call_sid: str, stream_sid: str, store: Store) -> None:
-    """The stream has been over for a while; one whose caller waits is left to whoever looks at those."""
+    """The stream has been over for a while. If its caller waits, it is left to the sweep of running calls."""
     stored = store.read(layout.live(call_sid, stream_sid))
     if stored and not document(stored).get("over"):
         forget(call_sid, stream_sid, store)
 
 
 def last_heard_at(live: Document) -> float | None:
-    """Unix seconds of the last sign of a relay that tells of its calls; None for one that does not, or a call over."""
+    """Unix seconds of the relay's last report; None if it reports no progress, or the call is over."""
     return None if live.get("over") or not number(live, "number") else to_unix(text(live, "at"))
 
 
 def _is_over(call_sid: str, stream_sid: str, store: Store) -> bool:
-    """A progress can come after the end: it was on its way."""
+    """A progress can arrive after the end."""
     streams = streams_of(gather(store, call_sid))
     return any(stream.stream_sid == stream_sid and stream.ended for stream in streams)
 
 
 def _says_nothing_new(known: Document, live: Document) -> bool:
-    """Somebody who watches has a relay tell once a second, whether there is news or not."""
+    """While somebody watches, the relay reports once a second, with or without news."""
     if known is live:
         return True
     passing = {"number": 0, "at": ""}

@@ -1,15 +1,14 @@
-"""The vendor's post-call webhook: kept first, then understood (D8).
+"""The vendor's post-call webhook: stored first, then interpreted (D8).
 
-    1. pending/webhooks/{digest}   so that the sweep finishes what we may not live to finish
-    2. inbox/…/{digest}.json       the bytes as they came: from here on nothing can be lost
-    3. conversations/{id}/…        what they mean, a pure function of the bytes
-    4. calls/…, logs/…             the call they belong to
-    5. the bytes give way to a note that they were here, with RAW_BODIES=drop
+    1. pending/webhooks/{digest}     so that the sweep finishes if this process dies
+    2. inbox/…/{digest}.json         the bytes as they came: from here on nothing can be lost
+    3. conversations/{id}/…          their content, a pure function of the bytes
+    4. calls/…, logs/…               the call they belong to
+    5. with RAW_BODIES=drop the bytes are replaced by a note that they were here
     6. pending/… is deleted
 
-Steps 5 and 6 wait for the ticket service where it gets the bytes, too.
-
-Every step is create-only or repeatable, so a second delivery, or the sweep, just walks the same steps again.
+If a ticket service gets the bytes too, steps 5 and 6 wait for it. Every step is create-only or repeatable, so a second
+delivery, or the sweep, just repeats the same steps.
 """
 
 import base64
@@ -47,7 +46,7 @@ _LARGEST = 256 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """What became of a webhook. `finished`: there is nothing left that a later try could do better."""
+    """What became of a webhook. `finished`: a retry would change nothing."""
 
     type: str = ""
     conversation_id: str = ""
@@ -103,7 +102,7 @@ def receive(request: Request, store: Store, settings: Settings, now: float) -> R
 
 
 def take_in(body: bytes, marker: Document, store: Store, settings: Settings) -> TakenIn:
-    """Steps 3 and 4 for a body that is in the inbox. What can't be understood is flagged beside it and left there."""
+    """Steps 3 and 4 for a body that is in the inbox. A body that can't be interpreted is flagged and left there."""
     try:
         document = decode(_plain(body, text(marker, "headers", "content-encoding")))
     except ValueError as problem:
@@ -133,9 +132,9 @@ def take_in(body: bytes, marker: Document, store: Store, settings: Settings) -> 
 
 
 def drop_raw(inbox: str, store: Store, settings: Settings) -> None:
-    """Leave of a webhook that was understood only that it came, should `settings` say so: a repeat is known by its key.
+    """If `settings` say so, replace the body of an interpreted webhook by a note: a duplicate is known by its key.
 
-    What was flagged stays: nothing else is left of it.
+    A flagged body stays: it is the only copy.
     """
     if settings.keep_raw or store.read(_problem_key(inbox)):
         return
@@ -145,7 +144,7 @@ def drop_raw(inbox: str, store: Store, settings: Settings) -> None:
 
 
 def _kind_of(document: Document) -> tuple[str, Document]:
-    """What kind of webhook this is, and its data. One that does not say is known by what it holds."""
+    """What kind of webhook this is, and its data. Without a type it is recognised by its content."""
     data = mapping(document, "data")
     if kind := text(document, "type"):
         return kind, data
@@ -156,11 +155,11 @@ def _kind_of(document: Document) -> tuple[str, Document]:
 
 
 def add_result(result: Document, name: str, claim: Claim, store: Store) -> str:
-    """Keep a conversation's result and fold it into its call; the CallSid, empty while nobody has proved it.
+    """Store a conversation's result and fold it into its call. Returns the CallSid, empty while none is proved.
 
-    One that is unverified is kept aside: it counts once the relay says itself that the conversation is the call's. The
-    result is created before the link is looked up, and the relay's event creates the link before it looks for
-    results: whoever comes second sees the other.
+    An unverified result is set aside: it counts once the relay itself reports that the conversation is the call's. The
+    result is created before the link is looked up, and the relay's event creates the link before it looks for results:
+    so the later of the two sees the other.
     """
     conversation_id = text(result, "conversation_id")
     store.create(f"{layout.conversation(conversation_id)}{text(result, 'source')}-{name}.json", encode(result))
@@ -178,7 +177,7 @@ def add_result(result: Document, name: str, claim: Claim, store: Store) -> str:
     elif claim.unverified:
         log.warning(
             "conversation_unverified",
-            f"{conversation_id} names a call or a caller without the relay's proof; it is kept aside",
+            f"{conversation_id} names a call or a caller without the relay's proof; it is set aside",
             conversation_id=conversation_id,
             agent_id=text(result, "agent_id")[:128],
         )
@@ -189,7 +188,7 @@ def add_result(result: Document, name: str, claim: Claim, store: Store) -> str:
 
 
 def add_audio(audio: BinaryIO, call_sid: str, conversation_id: str, store: Store) -> None:
-    """Keep the sound of a call; of a second conversation of the same call beside the first."""
+    """Store the recording of a conversation; that of a second conversation of the call is stored beside the first."""
     if not store.create_large(layout.audio(call_sid), _parts(audio)):
         present = store.read_large(layout.audio(call_sid))
         if present and not _holds(audio, present):
@@ -219,7 +218,7 @@ def _audio(taken: TakenIn, data: Document, marker: Document, store: Store) -> Ta
 
 def _flagged(taken: TakenIn, problem: str, marker: Document, store: Store) -> TakenIn:
     inbox = text(marker, "inbox")
-    log.warning("webhook_unreadable", f"{inbox} is kept but not understood: {problem}", type=taken.type)
+    log.warning("webhook_unreadable", f"{inbox} is stored but could not be interpreted: {problem}", type=taken.type)
     store.create(_problem_key(inbox), encode({"problem": problem}))
     return taken
 
@@ -231,23 +230,23 @@ def _problem_key(inbox: str) -> str:
 def _warn_of_unknown_target(result: Document, call_sid: str) -> None:
     transfer = mapping(result, "transfer")
     if transfer and not transfer["target"]:
-        asked = mask_within(text(transfer, "asked"))  # a model's own words
+        asked = mask_within(text(transfer, "asked"))  # written by a model
         log.warning(
             "transfer_target_unknown",
-            f"the analysis asks for {asked!r}, which TRANSFER_TARGETS and TRANSFER_VALUES don't know",
+            f"the analysis asks for {asked!r}, which is neither in TRANSFER_TARGETS nor in TRANSFER_VALUES",
             call_sid=call_sid or None,
         )
 
 
 def _inbox_key(body: bytes, name: str, now: float) -> str:
-    """Derived from the body alone where it says when it was sent, so that a repeat after midnight is still a repeat."""
+    """Derived from the body alone if the body has a time, so that a duplicate after midnight is recognised."""
     said = _TIMESTAMP.search(body)
     day = datetime.fromtimestamp(int(said[1]) if said else now, UTC)
     return f"inbox/{day:%Y/%m/%d}/{name}.json"
 
 
 def _plain(body: bytes, encoding: str) -> bytes:
-    """`body` without its `Content-Encoding`. Raises ValueError for one that lies."""
+    """`body` without its `Content-Encoding`. Raises ValueError if the two don't match."""
     if encoding.lower() in {"", "identity"}:
         return body
     if encoding.lower() not in {"gzip", "deflate"}:

@@ -1,4 +1,4 @@
-"""The relay's events (docs/contracts.md): each kept under its own id, then folded into the record.
+"""The relay's events (docs/contracts.md): each stored under its own id, then folded into the record.
 
 A request for a human is answered only after it is stored: the relay closes the stream on our answer, and Exotel asks
 for the number within the same second (D6).
@@ -25,7 +25,7 @@ TRANSFER_REQUESTED = "call.transfer_requested"
 
 
 def receive(request: Request, store: Store, settings: Settings, now: float) -> Response:
-    """`POST /relay/events`: 401, 400 for what the relay can't have meant, or 200 once it is stored."""
+    """`POST /relay/events`: 401, 400 for an event that a relay can't have sent, or 200 once it is stored."""
     verdict = verify(request.body, request.headers.get(RELAY_HEADER.lower()), settings.events_secrets, now=now)
     if verdict is not Verdict.VALID:
         hint = "" if settings.events_secrets else "; EVENTS_SECRET is not set"
@@ -34,10 +34,10 @@ def receive(request: Request, store: Store, settings: Settings, now: float) -> R
     try:
         event = decode(request.body)
         _check(event)
-        if event["type"] == uploads.UPLOAD:  # a question, with nothing in it that could be worth keeping
+        if event["type"] == uploads.UPLOAD:  # only a question; nothing in it needs storing
             return answer(200, uploads.grant(event, store, settings, now))
     except ValueError as problem:
-        log.error("relay_event_malformed", mask_within(f"a relay event can't be kept: {problem}"))
+        log.error("relay_event_malformed", mask_within(f"a relay event can't be stored: {problem}"))
         return answer(400, {"status": "error", "error": str(problem)})
     if event["type"] == live.PROGRESS:
         return answer(200, {"status": "ok", "duplicate": False, **live.take_progress(event, store, settings, now)})
@@ -60,10 +60,10 @@ def receive(request: Request, store: Store, settings: Settings, now: float) -> R
 
 
 def store_event(event: Document, body: bytes, store: Store, settings: Settings, now: float) -> tuple[Document, bool]:
-    """Create the pieces of `event`, in an order in which a crash leaves work undone but nothing lost.
+    """Create the pieces of `event`, in an order in which a crash leaves work undone but loses nothing.
 
-    With REDACT they are made of what the rules leave of it, and `body` is kept nowhere.
-    Gives what became of its transfer request (empty when it has none), and whether the event was there already.
+    With REDACT the pieces are made from the redacted event, and `body` is not stored anywhere. Returns the outcome of
+    its transfer request (empty if it has none), and whether the event was there already.
     """
     call_sid, event_id = text(event, "call_sid"), text(event, "event_id")
     stream_sid = text(event, "stream_sid")
@@ -86,7 +86,7 @@ def store_event(event: Document, body: bytes, store: Store, settings: Settings, 
 
 
 def _store_request(event: Document, store: Store, targets: Targets) -> Document:
-    """Which target was meant is decided once, now: it must not change when the settings do."""
+    """The target is decided once, now: a later change of the settings must not change it."""
     asked = text(event, "transfer", "target")
     target = find_target(targets, asked)
     request = {

@@ -1,4 +1,4 @@
-"""What the sweep does about one call: close it when its relay died, fetch what never arrived, fold the record anew."""
+"""What the sweep does about one call: close it if its relay died, fetch what never arrived, fold the record again."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -22,14 +22,14 @@ from functions.webhook.post_call import add_audio, add_result
 from functions.webhook.settings import Settings
 from functions.webhook.vendor import Tried, Vendor
 
-# Exotel ends every stream after 60 minutes (exotel.md 1.10); by then a relay that lives has spoken.
+# Exotel ends every stream after 60 minutes (exotel.md 1.10); by then a living relay has reported it.
 _LONGEST_CALL_S = 3900
-_LEAST_SILENCE_S = 180  # the functions may have been out of reach, and then no relay is dead for that
+_LEAST_SILENCE_S = 180  # the functions may have been unreachable, so silence alone doesn't prove that the relay is dead
 
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """What was done. `finished`: nothing is left to do; `tried`: all there was to ask for has been asked for."""
+    """What was done. `finished`: nothing is left to do; `tried`: everything was requested that could be."""
 
     fetched: int
     closed: int
@@ -40,7 +40,7 @@ class Repaired:
 def repair_call(
     call_sid: str, stream_sid: str, store: Store, vendor: Vendor | None, settings: Settings, now: float
 ) -> Repaired:
-    """See to one stream of a call. `vendor` is None when there is no key to ask with."""
+    """Deal with one stream of a call. `vendor` is None if there is no API key."""
     silent = _keep_progress(call_sid, stream_sid, store, settings, now)
     seen: dict[str, Document] = {}
     pieces = gather(store, call_sid, seen)
@@ -75,10 +75,10 @@ def repair_call(
 def fetch_result(
     conversation_id: str, call_sid: str, store: Store, settings: Settings, api: ConversationsApi
 ) -> str | None:
-    """Fetch a conversation and take it in as its webhook would have been; None when it is not available yet.
+    """Fetch a conversation and process it like its webhook. None if it is not available yet.
 
-    Else the CallSid it belongs to: `call_sid`, or the one that the relay or the conversation itself names. It is empty,
-    and nothing is kept, for conversations that are no phone calls of ours: the workspace may have such.
+    Else the CallSid it belongs to: `call_sid`, or the one that the relay or the conversation itself names. Empty, and
+    nothing is stored, if the conversation is no phone call of ours: the workspace may hold others.
     """
     found = api.conversation(conversation_id)
     if found is None:
@@ -97,12 +97,12 @@ def fetch_result(
 
 
 def silent_for(settings: Settings) -> float:
-    """Seconds after which a relay that told of its call, every ten seconds or so, is taken for dead."""
+    """Seconds of silence after which a relay that reports progress, every ten seconds or so, counts as dead."""
     return max(settings.sweep_after_s, _LEAST_SILENCE_S)
 
 
 def _keep_progress(call_sid: str, stream_sid: str, store: Store, settings: Settings, now: float) -> bool:
-    """Whether the relay told of this stream and then fell silent; what it told becomes a piece of the call."""
+    """If the relay reported progress of this stream and fell silent, store its last report as a piece of the call."""
     stored = store.read(layout.live(call_sid, stream_sid)) if stream_sid else None
     heard_at = last_heard_at(document(stored))
     if stored is None or heard_at is None or heard_at + silent_for(settings) > now:
@@ -121,8 +121,9 @@ def _close(
     *,
     silent: bool,
 ) -> bool:
-    """Write down that a stream is over whose relay never said so: it fell silent, the vendor has told, or no call lasts
-    that long."""
+    """Record the end of a stream whose relay never reported it: the relay fell silent, the vendor reported the end, or
+    no call lasts that long.
+    """
     if stream is None or stream.ended or stream.closed:
         return False
     told = [end for result in pieces.results if (end := result_end(result)) is not None]
@@ -134,21 +135,23 @@ def _close(
     closing = {"stream_sid": stream.stream_sid, "ended_at": rfc3339(last_sign)}
     fresh = store.create(layout.piece(call_sid, "closed", stream.stream_sid), encode(closing))
     if fresh:
-        log.warning("call_closed", "the relay never said how this call ended", call_sid=call_sid)
+        log.warning("call_closed", "the relay never reported how this call ended", call_sid=call_sid)
     return fresh
 
 
 def _tell_of_missed(call_sid: str, stream: Stream, pieces: Pieces, store: Store) -> None:
-    """Say once that a human was wanted when this stream ended, and Exotel was never given a number to dial."""
+    """Log once that a human was requested when this stream ended, and Exotel was never given a number to dial."""
     transfer = transfer_of(of_stream(pieces, stream))
     if transfer is None or transfer["attempts"] or stream.end_reason == "caller_hung_up":
         return
     if store.create(layout.piece(call_sid, "missed", stream.stream_sid), encode({"stream_sid": stream.stream_sid})):
         asked = bool(of_stream(pieces, stream).first_asked)
-        why = transfer["refusal"] or ("decided too late" if asked else "Exotel never asked: is there a Connect applet?")
+        why = transfer["refusal"] or (
+            "decided too late" if asked else "Exotel never requested a number: is there a Connect applet?"
+        )
         log.warning(
             "transfer_missed",
-            f"a human was wanted and nobody dialled: {why}",
+            f"a human was requested and nobody was dialled: {why}",
             call_sid=call_sid,
             target=transfer["target"],
         )
@@ -167,14 +170,14 @@ def _over_since(stream: Stream | None, pieces: Pieces) -> float | None:
 
 
 def _silent(pieces: Pieces) -> set[str]:
-    """Conversations with ElevenLabs that were never heard of again."""
+    """Conversations with ElevenLabs that have no result yet."""
     agents = [agent for stream in streams_of(pieces) for agent in stream.agents]
     others = {text(agent, "conversation_id") for agent in agents if text(agent, "vendor") not in {"", "elevenlabs"}}
     return set(pieces.conversation_ids) - others - {text(result, "conversation_id") for result in pieces.results}
 
 
 def _fetch_audio(call_sid: str, pieces: Pieces, store: Store, vendor: Vendor) -> list[Tried]:
-    """Fetch the sound of the call's conversations that is not there yet."""
+    """Fetch missing recordings of the call's conversations."""
 
     tried = []
     for conversation_id in sorted({text(item, "conversation_id") for item in pieces.results if item.get("has_audio")}):

@@ -1,7 +1,7 @@
-"""What has been kept for long enough goes: for a store that has no rules of its own for it, such as a folder.
+"""Deletes what has been kept long enough, for a store without lifecycle rules, such as a folder.
 
-On S3 and Cloud Storage lifecycle rules do this (infra/terraform), and the settings stay 0. Looked at once an hour, as
-many keys at a time as a run may take; how far it came is kept, so that a large store is gone through in several runs.
+On S3 and Cloud Storage lifecycle rules do this (infra/terraform), and the settings stay 0. This runs once an hour over
+a limited number of keys; the position is stored, so that several runs work through a large store.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ RAW: Final = ("inbox/",)
 
 
 def expire(store: Store, settings: Settings, now: float, time_is_up: Callable[[], bool]) -> int:
-    """How many keys went. Raises StoreError."""
+    """Returns how many keys were deleted. Raises StoreError."""
     if not any(days for _, days in _kept(settings)):
         return 0
     store.create(_STATE, encode({"next_at": 0}))
@@ -41,7 +41,7 @@ def expire(store: Store, settings: Settings, now: float, time_is_up: Callable[[]
         _remove(key, store)
         gone += 1
     if not done and (stored := store.read(_STATE)):
-        store.swap(_STATE, encode({"next_at": now}), stored.version)  # the next run goes on: what is gone is gone
+        store.swap(_STATE, encode({"next_at": now}), stored.version)  # the next run continues from here
     if gone:
         log.info("retention_done", f"{gone} keys were kept for long enough", keys=gone)
     return gone
@@ -64,7 +64,7 @@ def _overdue(store: Store, settings: Settings, now: float) -> Iterator[str]:
 
 
 def _remove(key: str, store: Store) -> None:
-    """With all versions, where there are such: they would keep it."""
+    """With all versions, if the store has them: they would keep the content."""
     if isinstance(store, History):
         store.purge(key)
     else:

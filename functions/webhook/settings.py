@@ -10,7 +10,7 @@ from common.text import spelling
 from functions.common.redaction import Rule, Rules
 from functions.common.settings import SharedSettings, distinct, redaction
 
-# How the original bridge let an agent spell its two teams.
+# How agents of the original bridge name its two teams.
 _SPELLINGS = {
     "team_1": "team_1",
     "existing": "team_1",
@@ -23,8 +23,9 @@ _SPELLINGS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(SharedSettings):
-    """`transfer_values`: normal spelling → name of a target. Ages and durations in seconds;
-    `…_days`: how long what is kept, 0 for ever."""
+    """`transfer_values`: normalised spelling → name of a target. Ages and durations in seconds; `…_days`: how long
+    something is kept, 0 for ever.
+    """
 
     events_secrets: tuple[str, ...] = secrets(
         "EVENTS_SECRET",
@@ -116,12 +117,12 @@ class Settings(SharedSettings):
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
-        """Raises SettingError that names the variable."""
+        """Raises SettingError, which names the variable."""
         return cls(**read(cls, Env(environ)))
 
     @property
     def api_base(self) -> str:
-        """Of ElevenLabs' REST API."""
+        """Base URL of ElevenLabs' REST API."""
         return rest_base(self.region, self.base_url)
 
     @property

@@ -1,14 +1,15 @@
-"""The repair sweep: run every few minutes, it finishes what a crash, a lost webhook or a dead relay left undone.
+"""The repair sweep: every few minutes it finishes what a crash, a lost webhook or a dead relay left undone.
 
-    1. archived webhooks that were not fully taken in, or not forwarded yet
-    2. calls that are over: closed where the relay died, fetched where no webhook came
-       calls whose relay told how far they were, and then fell silent: closed with what it told
+    1. archived webhooks that were not fully processed, or not forwarded yet
+    2. calls that are over: closed if the relay died, fetched if no webhook came;
+       calls whose relay reported progress and then fell silent: closed with the last report
     3. recordings whose calls are over: their pieces are joined
-    4. once an hour, conversations that nobody ever told us of
-    5. once an hour, what has been kept for long enough (`retention`)
+    4. once an hour, conversations that were never reported
+    5. once an hour, what has been kept long enough (`retention`)
 
-Each of these has a marker below `pending/`, which goes after its own success or after a day, whatever becomes of the
-others. Stops when its time is up; what is left is due again next time. Two sweeps at once share the work (`pending`).
+Each of these has a marker below `pending/`, which is deleted after success, or after a day, independently of the
+others. A sweep stops when its time is up; the rest is due in the next run. Two sweeps at once share the work
+(`pending`).
 """
 
 import time
@@ -97,9 +98,9 @@ class Sweep:
         return self._clock() > self._deadline
 
     def _each(self, prefix: str, work: Callable[[Claim], None], now: float) -> None:
-        """Work on what is due below `prefix`; one that fails must not stop the others.
+        """Work on what is due below `prefix`; one failure must not stop the others.
 
-        Raises StoreError when the bucket fails three times in a row: then it is not the item's fault.
+        Raises StoreError if the bucket fails three times in a row: then the items are not the cause.
         """
         for claim in claims(self._store, prefix, now):
             try:
@@ -111,7 +112,7 @@ class Sweep:
                     raise
                 self._failed(claim, "store_failed", str(error))
             except Exception:  # noqa: BLE001  # as above
-                self._failed(claim, "internal_error", f"{claim.key} can't be worked on", exc_info=True)
+                self._failed(claim, "internal_error", f"{claim.key} could not be processed", exc_info=True)
             if self._time_is_up():
                 return
 
@@ -120,7 +121,7 @@ class Sweep:
         log.error(event, message, exc_info=exc_info)
         if claim.last:
             self._store.delete(claim.key)
-            log.error("repair_abandoned", f"{claim.key} could not be worked on for a day")
+            log.error("repair_abandoned", f"{claim.key} could not be processed for a day")
 
     def _webhook(self, claim: Claim) -> None:
         inbox = text(claim.marker, "inbox")
@@ -129,7 +130,7 @@ class Sweep:
         if archived:
             finished = take_in(archived.body, claim.marker, self._store, self._settings).finished
             forwarded = self._forward(claim, inbox, archived.body)
-        # Without its body the marker is all there is: whoever wrote it is still at work, or died and will send again.
+        # There is a marker and no body: its writer is still at work, or died and the sender will retry.
         if (finished and forwarded is Tried.HAD) or claim.last:
             if finished:
                 drop_raw(inbox, self._store, self._settings)
@@ -140,7 +141,10 @@ class Sweep:
             log.error("forward_abandoned", f"{inbox} could not be forwarded to TICKET_SERVICE_URL for a day")
 
     def _forward(self, claim: Claim, inbox: str, body: bytes) -> Tried:
-        """HAD: the ticket service has it, or need not. At least once: a crash right after the post repeats it."""
+        """HAD: the ticket service has it, or doesn't need it.
+
+        At least once: a crash right after the post repeats it.
+        """
         done = inbox.removesuffix(".json") + ".forwarded.json"
         if not claim.marker.get("forward") or not self._settings.ticket_url or self._store.read(done):
             return Tried.HAD
@@ -150,7 +154,7 @@ class Sweep:
         headers = {"content-type": "application/json", **mapping(claim.marker, "headers")}
         try:
             answer = self._fetch("POST", self._settings.ticket_url, headers=headers, body=body, timeout_s=10)
-            problem = "" if 200 <= answer.status < 300 else f"it answers {answer.status}"
+            problem = "" if 200 <= answer.status < 300 else f"it answered with HTTP {answer.status}"
         except FetchError as error:
             problem = str(error)
         if problem:
@@ -165,7 +169,7 @@ class Sweep:
     def _call(self, claim: Claim) -> None:
         call_sid = claim.key.split("/")[2]
         stream_sid = text(claim.marker, "stream_sid")
-        if not stream_sid and call_sid in self._folded:  # a call leaves a handful of markers, one fold serves them all
+        if not stream_sid and call_sid in self._folded:  # a call leaves a handful of markers; one fold covers them all
             self._store.delete(claim.key)
             return
         done = repair_call(call_sid, stream_sid, self._store, self._vendor, self._settings, self._clock())
@@ -180,15 +184,15 @@ class Sweep:
             log.error("repair_abandoned", "the agent's vendor has nothing on this call after a day", call_sid=call_sid)
 
     def _recording(self, claim: Claim) -> None:
-        """One whose call may be over by now."""
+        """A recording whose call may be over now."""
         call_sid = claim.key.split("/")[2]
         if join(call_sid, self._store, self._clock(), self._settings.sweep_after_s, anyhow=claim.last):
             self._store.delete(claim.key)
 
     def _look_at_running(self, now: float) -> None:
-        """Close what has fallen silent, without waiting for the turn of its marker, and forget who waits no more."""
+        """Close calls whose relay fell silent before their marker is due, and drop callers who no longer wait."""
         for key, _, written_at in self._store.versions(layout.HANDS):
-            if written_at + LONGEST_WAIT_S < now:  # written just when the call ended
+            if written_at + LONGEST_WAIT_S < now:  # written just as the call ended
                 self._store.delete(key)
         for key, _, written_at in self._store.versions(layout.LIVE):
             call_sid, _, name = key.removeprefix(layout.LIVE).partition("/")
@@ -206,7 +210,7 @@ class Sweep:
                 self.counts.closed += done.closed
 
     def _conversation(self, vendor: Vendor, claim: Claim) -> None:
-        """One that the vendor's list names and nobody told us of."""
+        """A conversation that only the vendor's list named."""
         conversation_id = claim.key.removesuffix(".json").rpartition("/")[2]
         tried = Tried.HAD
         if not is_known(conversation_id, self._store):

@@ -1,7 +1,8 @@
-"""Where the relay may put the pieces of a recording: leave to write a few keys, handed out with an event's answer.
+"""Where the relay uploads the pieces of a recording: permission to write a few keys, returned in the answer to an
+event.
 
-A store that knows signed uploads gives leave itself, and the sound never passes through here. A folder does not, so
-there is a route for it: the same leave, signed by us, for one key, one length and a quarter of an hour.
+A store with signed uploads gives permission itself, and the sound never passes through here. A folder can't, so there
+is a route for it: the same permission, signed by us, for one key and one length, valid for a quarter of an hour.
 """
 
 import hmac
@@ -25,15 +26,15 @@ EXPIRES_S = 900
 
 
 def grant(event: Document, store: Store, settings: Settings, now: float) -> Document:
-    """The answer to `recording.upload`: leave for `count` pieces from number `first` on, of `bytes` each.
+    """The answer to `recording.upload`: permission for `count` pieces from number `first` on, each of `bytes`.
 
-    Raises ValueError for what the relay can't have meant, StoreError.
+    Raises ValueError for a request that a relay can't have sent, StoreError.
     """
     call_sid, stream_sid = text(event, "call_sid"), text(event, "stream_sid")
     first = _whole(event, "first", 0, MOST_PIECES - 1)
     count = _whole(event, "count", 1, MOST_AT_ONCE)
     size = _whole(event, "bytes", 1, LARGEST_PIECE)
-    if first == 0:  # before there is anything to join: a relay that dies leaves pieces that somebody has to see to
+    if first == 0:  # before there is anything to join: if the relay dies, the sweep must still find the pieces
         mark_recording(store, call_sid, f"begun-{stream_sid}", now, settings.sweep_after_s)
     uploads = []
     for number in range(first, min(first + count, MOST_PIECES)):
@@ -47,20 +48,20 @@ def grant(event: Document, store: Store, settings: Settings, now: float) -> Docu
 
 
 def judge(head: Request, secrets: Sequence[str], now: float) -> Response | None:
-    """A refusal of a PUT, None for one that was given leave for just this."""
+    """The refusal of a PUT; None if it was permitted."""
     given = head.query.get("signature", "").encode(errors="surrogatepass")
     fields = [head.query.get(name, "") for name in ("call_sid", "stream_sid", "piece", "bytes", "expires")]
     matched = [hmac.compare_digest(given, _signature(fields, secret).encode()) for secret in secrets]
     if not any(matched):
-        log.warning("upload_refused", "a piece of a recording came with a signature that is not ours")
+        log.warning("upload_refused", "refused a piece of a recording: its permission has no valid signature")
         return answer(403, {"status": "error", "error": "bad signature"})
     if int(fields[-1]) < now:
-        return answer(403, {"status": "error", "error": "the leave has expired"})
+        return answer(403, {"status": "error", "error": "the permission has expired"})
     return None
 
 
 def receive(request: Request, store: Store, secrets: Sequence[str], now: float) -> Response:
-    """`PUT /relay/recording`: 412 when the piece is there already, as the clouds say it."""
+    """`PUT /relay/recording`: 412 if the piece exists already, like the clouds."""
     if refused := judge(request, secrets, now):
         return refused
     if len(request.body) != int(request.query["bytes"]):
@@ -73,7 +74,7 @@ def receive(request: Request, store: Store, secrets: Sequence[str], now: float) 
 
 
 def _own(call_sid: str, stream_sid: str, number: int, size: int, secret: str, now: float) -> Upload:
-    """Relative to the address the event was posted to, which is the only one of ours that is known to work."""
+    """Relative to the address that the event was posted to: the only address of ours that is known to work."""
     names = ("call_sid", "stream_sid", "piece", "bytes", "expires")
     fields = [call_sid, stream_sid, str(number), str(size), str(int(now) + EXPIRES_S)]
     query = dict(zip(names, fields, strict=True)) | {"signature": _signature(fields, secret)}

@@ -1,4 +1,6 @@
-"""The vendor's API during one run of the sweep: one bad answer concerns one item, a service that is down is let be."""
+"""The vendor's API during one run of the sweep: a bad answer affects one item, and a service that is down is left
+alone.
+"""
 
 from collections.abc import Callable
 from enum import Enum, auto
@@ -13,15 +15,15 @@ _IN_A_ROW = 3
 
 
 class Tried(Enum):
-    """What became of something that should be fetched."""
+    """The outcome of an attempt to fetch something."""
 
     HAD = auto()
-    NOT_YET = auto()  # asked, and not there, or not readable
-    NOT_TRIED = auto()  # the service was not asked; says nothing about the item
+    NOT_YET = auto()  # requested, and missing or unreadable
+    NOT_TRIED = auto()  # the service was not asked
 
 
 class Outage:
-    """Whether a service is worth another request in this run: not after three failures in a row."""
+    """Whether the service is worth another request in this run: not after three failures in a row."""
 
     def __init__(self) -> None:
         self.failed = 0
@@ -35,20 +37,20 @@ class Outage:
         self._in_a_row = 0
 
     def failure(self, *, closed: bool = False) -> None:
-        """`closed`: one is enough, the service says so itself."""
+        """`closed`: one failure is enough, because the service itself says so."""
         self.failed += 1
         self._in_a_row = _IN_A_ROW if closed else self._in_a_row + 1
 
 
 class Vendor:
-    """Asks `api`, logs what fails, and stops asking when nothing comes of it."""
+    """Uses `api`, logs failures, and stops after too many."""
 
     def __init__(self, api: ConversationsApi) -> None:
         self.api = api
         self.outage = Outage()
 
     def attempt(self, ask: Callable[[ConversationsApi], T | None], call_sid: str = "") -> tuple[Tried, T | None]:
-        """What `ask` gives; it may give None for "not yet", and raise ApiError."""
+        """The result of `ask`, which may return None for "not yet", and raise ApiError."""
         if self.outage.lasts:
             return Tried.NOT_TRIED, None
         try:

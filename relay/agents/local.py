@@ -94,7 +94,7 @@ class LocalSession:
 
     def _begin(self, call: CallInfo) -> None:
         self._call_sid = call.call_sid
-        for notice in not_taken(call.overrides.refused(self.takes), "this agent has no use for it"):
+        for notice in not_taken(call.overrides.refused(self.takes), "this agent doesn't support it"):
             self._put(notice)
 
     def _put(self, event: AgentEvent) -> None:

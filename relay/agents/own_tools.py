@@ -116,7 +116,7 @@ def _problems(tool: OwnTool) -> Iterator[str]:
         yield "url to be an https:// or http:// address"
         return
     if "{" in tool.url.split("/", 3)[2] or _PLACE.search(tool.url.partition("?")[2]):
-        yield "url to have {parameters} in its path only: whom we ask must not depend on what was said"
+        yield "url to have {parameters} in its path only: the host must not depend on what was said"
     if not tool.private and not _may_be_public(url.host):
         yield f"url to have a public host, not {url.host}, unless private = true allows it"
     if tool.schema["type"] != "object" or not isinstance(tool.schema["properties"], Mapping):

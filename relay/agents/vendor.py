@@ -104,7 +104,7 @@ class TakingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     def for_call(self, call: CallInfo) -> tuple[Self, list[Notice]]:
         """These with what the look-up wants to be different, and what can't be, for the log."""
-        options, problems = self, not_taken(call.overrides.refused(self.takes), "this vendor does not take it")
+        options, problems = self, not_taken(call.overrides.refused(self.takes), "this vendor doesn't support it")
         for name, value in call.overrides.given().items():
             if option := self.takes.get(name):
                 try:

@@ -55,7 +55,7 @@ class Retirement:
                 standing = await self._asked.standing()
             except EcsError as error:
                 if not failed:
-                    log.warning("ECS can't be asked", extra={"event": "ecs_unknown", "reason": str(error)})
+                    log.warning("ECS can't be reached", extra={"event": "ecs_unknown", "reason": str(error)})
                 failed = True
             else:
                 failed = False

@@ -117,7 +117,7 @@ class TaskProtection:
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             reason = f"{type(error).__name__}: {error}"
         log.warning(
-            "ECS did not change the task's protection; trying again",
+            "ECS did not change the task's protection; retrying",
             extra={"event": "task_protection_failed", "enabled": enabled, "reason": reason},
         )
         return False

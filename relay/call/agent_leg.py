@@ -246,7 +246,7 @@ class AgentLeg:
         await downlink.say(self._prefix + utterance, data)
         self._waited_s += self._loop.time() - began
         if self._waited_s > MAX_WAIT and not self.session.can_wait:
-            raise FloodError(f"more than {PLAYOUT_SECONDS:g} s of speech that waits to be heard")
+            raise FloodError(f"more than {PLAYOUT_SECONDS:g} s of speech waiting to be played")
 
     def _caller_waits(self) -> None:
         """Words while the agent is still heard are no question: a caller who cuts in is an Interruption first."""

@@ -44,7 +44,7 @@ class FloodError(AgentError):
 def joined(so_far: str, piece: str) -> str:
     """Words of one utterance that come in pieces. Raises FloodError when they don't end."""
     if len(so_far) + len(piece) > UTTERANCE_CHARACTERS:
-        raise FloodError(f"more than {UTTERANCE_CHARACTERS:,} characters of one utterance")
+        raise FloodError(f"more than {UTTERANCE_CHARACTERS:,} characters in one utterance")
     return so_far + piece
 
 

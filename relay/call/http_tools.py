@@ -60,7 +60,7 @@ class HttpTool:
         for name in self._tool.in_path:
             value = _text(given[name])
             if value in {"", ".", ".."}:
-                raise ValueError(f"{name}: expected something else than {value!r}")
+                raise ValueError(f"{name}: {value!r} is not allowed")
             url = url.replace(f"{{{name}}}", quote(value, safe=""))
         return URL(url, encoded=True)
 
@@ -83,7 +83,7 @@ class HttpTool:
             return ToolResult(f"no answer within {tool.timeout_seconds:g} s", is_error=True, status="timeout")
         except RedirectError as error:
             return ToolResult(
-                "the server points elsewhere, which is not followed", is_error=True, status=str(error.status)
+                "the server answered with a redirect, which is not followed", is_error=True, status=str(error.status)
             )
         except AnswerError as error:
             return ToolResult(f"the server sent {error}", is_error=True, status="refused")

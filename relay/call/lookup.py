@@ -53,7 +53,7 @@ class Lookup:
         except TimeoutError:
             outcome, problem = "timeout", f"no answer within {self._settings.lookup_s:g} s"
         except RedirectError as error:
-            outcome, problem = "redirect", f"HTTP {error.status} to another address, which is not followed"
+            outcome, problem = "redirect", f"HTTP {error.status}: redirects are not followed"
         except AnswerError as error:
             outcome, problem = "too_large", str(error)
         except _RefusedError as error:

@@ -140,7 +140,7 @@ def _variables(table: Mapping[str, Any], problems: list[str], place: str) -> dic
     found: dict[str, str | int | float | bool] = {}
     for name, value in table.items():
         if name in OURS or name.startswith("system__"):
-            reader.wrong(name[:64], "another name: this one says what the relay knows itself")
+            reader.wrong(name[:64], "another name: the relay sets this one itself")
         elif not _NAME.fullmatch(name):
             reader.wrong(name[:64], "a name of letters, digits and _")
         elif value is None:
@@ -175,11 +175,11 @@ def _transfer(reader: _Reader, problems: list[str]) -> Transfer | None:
     said = wish if isinstance(wish, dict) else {"target": wish if isinstance(wish, str) else ""}
     parts = _Reader(said, problems, "transfer.")
     target, reason, summary = (parts.text(key, longest) for key, longest in WISH.items())
-    return Transfer(target, reason or "the look-up said so", summary)
+    return Transfer(target, reason or "requested by the look-up", summary)
 
 
 def _rejected(reader: _Reader) -> str | None:
-    why = reader.read("reject", lambda value: isinstance(value, str | bool), "true, or why as a text", False)
+    why = reader.read("reject", lambda value: isinstance(value, str | bool), "true, or the reason as a text", False)
     if why is False:
         return None
     return "" if why is True else str(why)[:300]

@@ -42,7 +42,7 @@ class Outbox:
             self._waiting.popleft()
             self._dropped += 1
             if self._dropped == 1:
-                problem = f"the agent takes no messages: more than {MAX_WAITING} wait, the oldest are dropped"
+                problem = f"the agent accepts no messages: more than {MAX_WAITING} are waiting, the oldest are dropped"
                 self._log.happened("agent_messages_dropped", problem, level=logging.WARNING)
         self._waiting.append(_Message(send, session))
         self._arrived.set()
@@ -58,7 +58,7 @@ class Outbox:
             took = await session.note(text[:MAX_NOTE], reply=reply)
             if not took and not self._deaf:
                 self._deaf = True
-                problem = "the agent can't be told anything but what the caller says"
+                problem = "the agent accepts nothing but the caller's speech"
                 self._log.happened("agent_takes_no_notes", problem, level=logging.WARNING)
             if not told.done():
                 told.set_result(took)

@@ -66,7 +66,7 @@ class Presence:
         if due is Due.END:
             parts.end(EndReason.CALLER_SILENT, f"nothing for {agent.idle_s:g} s, asked {idle.asked} times")
             return
-        said = {Due.ASK: f"asked the {idle.asked}. time", Due.GOODBYE: "given up"}[due]
+        said = {Due.ASK: f"asked, attempt {idle.asked}", Due.GOODBYE: "given up"}[due]
         parts.log.happened("caller_silent", f"the caller has said nothing for {agent.idle_s:g} s: {said}")
         if due is Due.ASK:
             self._ask(_ASK.format(seconds=agent.idle_s))

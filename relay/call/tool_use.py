@@ -16,7 +16,7 @@ SETTLED_AFTER: Final = (
     1.0  # for vendors that don't say when a turn is over: its words were heard and so long nothing came
 )
 
-_CUT_IN: Final = ToolResult("not done: the caller spoke first. Call it again if it is still wanted", is_error=True)
+_CUT_IN: Final = ToolResult("not done: the caller spoke first. Call it again if it is still needed", is_error=True)
 
 
 @dataclass(slots=True, eq=False)
@@ -68,7 +68,9 @@ class ToolUse:
         """The vendor takes a call back and waits for no answer."""
         use = self._uses.get(call_id)
         if use is not None and self._withdraw(use):
-            self._parts.log.happened("tool_cancelled", f"tool {use.call.name} was taken back", tool=use.call.name)
+            self._parts.log.happened(
+                "tool_cancelled", f"tool {use.call.name} was cancelled by the agent", tool=use.call.name
+            )
 
     def caller_cut_in(self) -> None:
         """The caller spoke over the agent's words, or before its turn stood."""

@@ -70,7 +70,7 @@ def _end(body: Mapping[str, Any], by: str) -> Apply:
 
 def _transfer(body: Mapping[str, Any], by: str) -> Apply:
     wish = {key: _text(body, key, length, needed=False) for key, length in WISH.items()}
-    transfer = Transfer(wish["target"], wish["reason"] or f"wanted by {by}", wish["summary"])
+    transfer = Transfer(wish["target"], wish["reason"] or f"requested by {by}", wish["summary"])
 
     async def apply(call: "Call") -> str:
         result = await call.parts.hand_over.request(transfer)
@@ -104,9 +104,9 @@ def _note(body: Mapping[str, Any], _: str) -> Apply:
         told = call.parts.outbox.note(text, reply=reply)
         await asyncio.wait([told], timeout=TOLD_WITHIN)
         if not told.done():
-            return "no agent is ready: the next one gets it"
+            return "no agent is ready: the next agent gets it"
         if not told.result():
-            raise NotDoneError("this agent can't be told anything but what the caller says")
+            raise NotDoneError("this agent accepts nothing but the caller's speech")
         return ""
 
     return apply

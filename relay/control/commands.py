@@ -64,7 +64,7 @@ class Commands:
                 continue
             entry = self._entries[command.id] = _Entry(command, timestamp(self._facts.now()))
             if command.left_s <= 0:
-                self._settle(entry, TOO_LATE, "its time had passed before it came")
+                self._settle(entry, TOO_LATE, "it arrived after its time limit")
             else:
                 self._spawn(self._do(entry))
 
@@ -88,7 +88,7 @@ class Commands:
         command = entry.command
         self._log.happened(
             "control",
-            f"{command.by or 'somebody'} wants {command.do}: {outcome} {detail}".strip(),
+            f"{command.by or 'somebody'} requested {command.do}: {outcome} {detail}".strip(),
             level=logging.INFO if outcome == DONE else logging.WARNING,
             action=command.do,
             by=command.by,

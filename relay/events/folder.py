@@ -131,7 +131,7 @@ def _lost_record(told: Mapping[str, Any]) -> dict[str, Any]:
             "duration_s": round((ended - began).total_seconds(), 3),
             "ended_by": "relay",
             "end_reason": "relay_lost",
-            "end_detail": "the relay never said how the call ended",
+            "end_detail": "the relay never reported how the call ended",
             **lists,
             "transfer": {name: transfer.get(name, "") for name in WISH} if transfer else None,
             "quality": None,

@@ -74,7 +74,9 @@ class Progress:
             await self._until_due(told_at)
             told_at = self._loop.time()
             if not await self._tell():
-                self._log.happened("progress_unknown", "the receiver of events is older than this relay: no progress")
+                self._log.happened(
+                    "progress_unknown", "the receiver of events is older than this relay: progress is not sent"
+                )
                 return
 
     async def _until_due(self, told_at: float) -> None:

@@ -29,7 +29,7 @@ class ReceiverClock:
         self._off_s = off_s if _TOLERANCE < abs(off_s) < _DISBELIEF else 0.0
         if self._off_s:
             log.warning(
-                "the clock is %.0f s off the receiver's: events are signed by the receiver's",
+                "the clock differs from the receiver's by %.0f s: events are signed with the receiver's time",
                 -off_s,
                 extra={"event": "clock_wrong", "off_s": round(-off_s)},
             )

@@ -56,7 +56,7 @@ class Line:
             elif isinstance(event, exotel.Unknown):
                 self.unknown_events += 1
                 if self.unknown_events == 1:
-                    self.log.happened("line_unknown_event", f"no use for event {event.event!r}")
+                    self.log.happened("line_unknown_event", f"ignored unknown event {event.event!r}")
             else:
                 return event
 

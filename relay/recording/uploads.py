@@ -30,7 +30,7 @@ _ATTEMPT_S: Final = 15.0
 _PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
 _CHUNK: Final = 16 * 1024
 _KEPT: Final = frozenset({200, 201, 204, 412})  # 412: an attempt before, whose answer was lost, had written it
-_NO_LEAVE: Final = "no leave: the functions gave none"
+_NO_LEAVE: Final = "upload not granted: the functions gave no permission"
 _REFUSED: Final = frozenset({400, 401, 403, 404, 410})  # the leave is no good, another may be
 
 
@@ -66,7 +66,7 @@ class StreamUploads:
         """Piece `number` is being finished. None: there is nothing in it, and nothing is uploaded."""
         if self._queue.qsize() >= WAITING:
             piece.add_done_callback(_close)
-            self._drop(number, "too many pieces wait")
+            self._drop(number, "too many pieces waiting")
             return
         self._queue.put_nowait((number, piece))
         if self._task is None:
@@ -135,7 +135,7 @@ class StreamUploads:
         try:
             leave = await self._leave(number)
         except DeliveryError as error:
-            return f"no leave: {error}"
+            return f"upload not granted: {error}"
         if leave is None:
             self._no_use = True
             return _NO_LEAVE

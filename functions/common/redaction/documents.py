@@ -1,6 +1,6 @@
-"""Which texts of an event or of a conversation's result the rules are for: what people and models wrote or said.
+"""Which texts of an event or of a conversation's result are redacted: those that people and models wrote or said.
 
-Ids, times, names of targets and both sides' numbers stay: records are found by them, and calls are dialled by them.
+Ids, times, names of targets and both sides' numbers stay: they are needed to find records and to dial.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ def redacted_event(event: Mapping[str, Any], rules: Rules) -> Document:
 
 
 def redacted_result(result: Mapping[str, Any], rules: Rules) -> Document:
-    """What the vendor said of a conversation, as functions.webhook.conversation has it; likewise."""
+    """The vendor's account of a conversation (functions.webhook.conversation) without what `rules` find."""
     kept = dict(result)
     if not rules:
         return kept
@@ -55,7 +55,9 @@ def redacted_result(result: Mapping[str, Any], rules: Rules) -> Document:
 
 
 def _turns(document: Document, rules: Rules) -> list[Document]:
-    """Each with what was said before it: an agent asks for the OTP, and the caller's answer is digits alone."""
+    """Each turn is read with what was said before it: an agent asks for the OTP, and the caller's answer is only
+    digits.
+    """
     turns, before = [], ""
     for turn in objects(document, "turns"):
         said = text(turn, "text")
@@ -72,7 +74,7 @@ def _details(document: Document, rules: Rules, *names: str) -> Document:
 
 
 def _deep(value: Any, rules: Rules, path: tuple[str, ...] = ()) -> Any:
-    """`path`: the names on the way to `value`, which may say what it is: `otp`, then `value`."""
+    """Redact `value` at any depth. `path`: the names on the way to it, which can say what it is: `otp`, `value`."""
     if isinstance(value, str):
         return redact(value, rules, " ".join(path[-2:]).replace("_", " "))
     if isinstance(value, int) and not isinstance(value, bool) and path[-1:] == ("value",):

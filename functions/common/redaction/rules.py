@@ -1,8 +1,8 @@
-"""What must not be kept of what people say: where it stands in a text, and the text without it.
+"""Finds card numbers, passwords and the like in a text, and removes them.
 
-Each rule looks at what the rules before it left. A check digit, or a word that names what follows ("card", "आधार",
-"OTP"), makes a run of digits a find; the words may also stand in what was said just before (`before`), as when an
-agent asks. docs/privacy.md says how much is found, and what is not.
+Each rule sees the text that the rules before it left. A run of digits is a find if its check digit fits, or if a word
+near it says what it is ("card", "आधार", "OTP"). That word may also stand in what was said just before (`before`), for
+instance when an agent asks. docs/privacy.md says how much is found, and what is not.
 """
 
 import re
@@ -21,7 +21,7 @@ LONGEST: Final = 100_000
 
 
 class Rule(StrEnum):
-    """What is looked for, as `REDACT` names it."""
+    """Kinds of finds, as `REDACT` names them."""
 
     PAN = "pan"
     EMAIL = "email"
@@ -37,15 +37,15 @@ ALL: Final[Rules] = frozenset(Rule)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """`text[start:end]` is what `rule` looks for."""
+    """A find: `text[start:end]`, and the rule that found it."""
 
     start: int
     end: int
     rule: Rule
 
 
-_NEAR, _BEHIND = 60, 30  # characters before and behind a run in which the word that names it may stand
-_FOUND: Final = "\ue000"  # stands for what an earlier rule has found
+_NEAR, _BEHIND = 60, 30  # the word that names a run may stand this many characters before or after it
+_FOUND: Final = "\ue000"  # replaces what an earlier rule has found
 _CARD_LENGTHS: Final = range(13, 20)
 
 _CARD_WORDS: Final = re.compile(r"\b(?:cards?|visa|master ?card|rupay|amex|maestro)\b|कार्ड|रुपे", re.I)
@@ -72,7 +72,7 @@ _AT: Final = re.compile(r"@|\sat\s|\s(?:एट|ऐट)\s", re.I)
 _EMAIL: Final = re.compile(
     rf"(?<![A-Za-z0-9._%+-]){_MAIL_NAME} ?@ ?"
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})\.){1,4}[A-Za-z]{2,24}(?![A-Za-z0-9])"
-    rf"|(?<![A-Za-z0-9._%+-]){_MAIL_NAME}@[A-Za-z]{{2,24}}(?![A-Za-z0-9])"  # an id of UPI has no domain
+    rf"|(?<![A-Za-z0-9._%+-]){_MAIL_NAME}@[A-Za-z]{{2,24}}(?![A-Za-z0-9])"  # a UPI id has no domain
     rf"|(?<!\w)(?:{_NO_NAME}{_PART}|(?:[A-Za-z] ){{2,20}}[A-Za-z])(?:\s{_NUMERAL}(?!\w)){{0,6}}"
     rf"(?:(?:{_DOT}|\s(?:underscore|dash|hyphen|अंडरस्कोर)\s|[_-]){_PART}){{0,5}}"
     rf"\s(?:at the rate(?: of)?|at|एट द रेट|एट|ऐट|@)\s{_PART}(?:{_DOT}{_PART}){{0,2}}"
@@ -92,7 +92,7 @@ _SPELLED_END: Final = re.compile(r"[\s.,-]{0,3}[A-Z](?![^\W_])", re.I)
 
 
 def find(text: str, rules: Rules = ALL, before: str = "") -> list[Span]:
-    """Where `rules` find something in `text`, in order; no two overlap. `before`: what was said just before."""
+    """What `rules` find in `text`, in order; no two overlap. `before`: what was said just before."""
     text = text[:LONGEST]
     left = IDS.sub(lambda found: "\ue001" * len(found[0]), text)
     found: list[Span] = []
@@ -105,7 +105,7 @@ def find(text: str, rules: Rules = ALL, before: str = "") -> list[Span]:
 
 
 def redact(text: str, rules: Rules, before: str = "") -> str:
-    """`text` with `[card]`, `[otp]` … in the place of what was found; of a phone number the last four digits stay."""
+    """`text` with `[card]`, `[otp]` … in place of each find; a phone number keeps its last four digits."""
     if not rules or not text:
         return text
     parts, reached = [], 0
@@ -116,7 +116,7 @@ def redact(text: str, rules: Rules, before: str = "") -> str:
 
 
 def _without(text: str, spans: list[Span]) -> str:
-    """As long as `text`."""
+    """`text` with `spans` blanked, of the same length."""
     parts, reached = [], 0
     for span in spans:
         parts += [text[reached : span.start], _FOUND * (span.end - span.start)]
@@ -185,7 +185,7 @@ def _otps(text: str, before: str) -> Iterator[tuple[int, int]]:
 
 
 def _phones(text: str, _: str) -> Iterator[tuple[int, int]]:
-    """In figures by the one corpus of spellings that logs are held to; and where words stand among or between them."""
+    """Numbers in figures, found the same way as for logs (common.masking), and numbers with words in them."""
     reached = 0
     spans = ((run[0].start, run[-1].end) for run in runs(text) if len(digits_of(run)) >= 7)
     spoken = [(start, end) for start, end in spans if any(map(str.isalpha, text[start:end]))]
@@ -206,14 +206,14 @@ _FINDERS: Final[Mapping[Rule, Callable[[str, str], Iterator[tuple[int, int]]]]] 
 
 
 def _is_named(words: re.Pattern[str], text: str, run: Run, before: str, *, behind: bool = False) -> bool:
-    """Whether one of `words` stands close to the run, or in what was said before a text that begins with it."""
+    """Whether one of `words` stands near the run, or in `before` if the text begins with the run."""
     start, end = run[0].start, run[-1].end
     near = f"{before} {text[:start]}" if start < _NEAR else text[start - _NEAR : start]
     return bool(words.search(near) or (behind and words.search(text[end : end + _BEHIND])))
 
 
 def _windows(run: Run, lengths: range) -> Iterator[tuple[int, int]]:
-    """Tokens [first, last) that have so many digits together, from each first the longest first."""
+    """Tokens [first, last) that together have so many digits; for each first, the longest first."""
     for first in range(len(run)):
         digits, fitting = 0, []
         for last in range(first, len(run)):
@@ -226,7 +226,7 @@ def _windows(run: Run, lengths: range) -> Iterator[tuple[int, int]]:
 
 
 def _parts(run: Run) -> Iterator[Run]:
-    """The whole run; then, where commas stand in it, what is between them."""
+    """The whole run; then its parts between commas."""
     yield run
     breaks = [index for index, token in enumerate(run) if token.strong]
     if breaks:

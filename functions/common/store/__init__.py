@@ -1,26 +1,27 @@
-"""The one bucket, seen through a few operations that S3, GCS and a folder all can do strongly consistently.
+"""The one bucket, through a few operations that S3, GCS and a folder can all do with strong consistency.
 
-    create   write a key only if it is not there yet        (S3 If-None-Match, GCS generation 0, link(2));
-             create_large and read_large do the same with what is too much for memory
-    read     bytes and the version they have
+    create   write a key only if it does not exist          (S3 If-None-Match, GCS generation 0, link(2));
+             create_large and read_large do the same for bodies too large for memory
+    read     bytes and their version
     swap     replace a key only if it still has that version (S3 If-Match, GCS generation, a lock)
-    delete   only ever used below `pending/`, and below `recordings/` once what lies there was joined;
-             what was kept for long enough, and a person's, go by `History.purge`
+    delete   used only below `pending/`, and below `recordings/` once the pieces there were joined;
+             expired keys, and those of a person to be forgotten, are removed by `History.purge`
     keys     all keys below a prefix, in order
     versions the same, each with a text that changes when its content does, and when it was written
 
-That is all the locking there is. Everything but the record and `pending/` is created once and never changed, so who
-loses a race to create has nothing left to do; who loses a race to swap reads again.
+There is no other locking. Everything but the record and `pending/` is created once and never changed. A writer that
+loses a race to create has nothing left to do; one that loses a race to swap reads again.
 
-What every store promises (tests/integration/functions/test_store_contract.py holds them to it):
+What every store guarantees (tests/integration/functions/test_store_contract.py):
 
-    threads   one object may be used by any number of threads at once; several objects, and processes, may share a store
-    wholeness a key has all of its bytes or is not there, also when the writer dies in the middle
-    order     what has been written is read by whoever reads after that, and is listed
-    listing   a key that is there during the whole listing is listed once; one that comes or goes may be or not
-    ABA       the same content may have the same version again, so a swap may succeed although something else was there
-              in between; two contents never share one. What is swapped here depends on the content alone
-    keys      segments of 1 to 128 of A-Z a-z 0-9 . _ -, not only dots, which differ by case, joined by `/`
+    threads   any number of threads may use one object; several objects, and processes, may share a store
+    wholeness a key has all of its bytes or does not exist, also if the writer dies half-way
+    order     a read or a listing sees everything that was written before it began
+    listing   a key that exists during the whole listing is listed once; one that is created or deleted meanwhile may
+              be missing
+    ABA       the same content may get the same version again, so a swap can succeed although the content changed and
+              changed back; two contents never share a version. What is swapped here depends on the content alone
+    keys      segments of 1 to 128 of A-Z a-z 0-9 . _ -, not only dots, case-sensitive, joined by `/`
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from common.documents import Document, readable
 
-_AT_ONCE = 8  # fewer than the connections that both cloud libraries keep open
+_AT_ONCE = 8  # less than the size of both cloud libraries' connection pools
 
 
 class StoreError(Exception):
@@ -39,15 +40,17 @@ class StoreError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What a key held, and the opaque version that `swap` wants to see again."""
+    """The content of a key, and the opaque version to pass to `swap`."""
 
     body: bytes
     version: str
 
 
 class Listed(NamedTuple):
-    """A key in a listing. `version` changes when the content does, and need not be what `swap` wants to see;
-    `written_at`: Unix seconds."""
+    """A key in a listing. `version` changes with the content, and may differ from the one that `swap` takes.
+
+    `written_at`: Unix seconds.
+    """
 
     key: str
     version: str
@@ -55,13 +58,13 @@ class Listed(NamedTuple):
 
 
 def document(stored: Stored | None) -> Document:
-    """The JSON object that a key holds; empty for one that is not there, or can't be read."""
+    """The JSON object under a key; empty if the key does not exist or can't be read."""
     return readable(stored.body) if stored else {}
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """Leave to write one key, once, without any other right: a request to be made as it stands here, body apart."""
+    """Permission to write one key once: a complete request except for its body. It grants nothing else."""
 
     method: str
     url: str
@@ -70,78 +73,79 @@ class Upload:
 
 @runtime_checkable
 class Grants(Protocol):
-    """A store that can be written to from outside by who was given leave."""
+    """A store that can give others permission to write to it."""
 
     def grant(self, key: str, size: int, expires_s: int) -> Upload:
-        """Leave to create `key` with a body of exactly `size` bytes. Raises StoreError."""
+        """Permission to create `key` with a body of exactly `size` bytes. Raises StoreError."""
         ...
 
 
 @runtime_checkable
 class History(Protocol):
-    """A store that may keep what was replaced or deleted, and can be told to keep nothing of a key."""
+    """A store that may keep old versions of keys, and can delete a key with all of them."""
 
     def ever(self, prefix: str) -> Iterator[str]:
-        """As `keys`, with those of which only older versions are left."""
+        """As `keys`, including keys of which only older versions are left."""
         ...
 
     def newest(self, key: str) -> bytes | None:
-        """What `key` holds, or held last; None when nothing is left of it."""
+        """The content of `key`, or its last content if it was deleted; None if no version is left."""
         ...
 
     def purge(self, key: str) -> int:
-        """Remove `key` with all of its versions, the current one last; how many there were."""
+        """Delete `key` with all of its versions, the current one last. Returns how many there were."""
         ...
 
 
 class Store(Protocol):
-    """An operation that can't be done raises StoreError."""
+    """Every method raises StoreError if it can't do its work."""
 
     def create(self, key: str, body: bytes) -> bool:
-        """Write `body` if `key` does not exist; False when it does (and then nothing was changed).
+        """Write `body` if `key` does not exist. Returns False, and changes nothing, if it exists.
 
-        A retry below us may report False for what we wrote ourselves: treat it as "it is there", not as "not mine".
+        A retry in a cloud's library may report our own write as a conflict: read False as "it exists", not as "somebody
+        else wrote it".
         """
         ...
 
     def read(self, key: str) -> Stored | None:
-        """None when there is no such key."""
+        """None if the key does not exist."""
         ...
 
     def create_large(self, key: str, parts: Iterable[bytes]) -> bool:
-        """As `create`, of a body that comes in parts and is never in memory as a whole.
+        """As `create`, for a body that comes in parts and is never in memory as a whole.
 
-        Whatever `parts` raises is raised, and then nothing was written.
+        An exception from `parts` is passed on, and then nothing was written.
         """
         ...
 
     def read_large(self, key: str) -> Iterator[bytes] | None:
-        """What `key` holds, in parts of a megabyte or so; None when there is no such key."""
+        """The content of `key`, in parts of about a megabyte; None if it does not exist."""
         ...
 
     def read_all(self, keys: Sequence[str]) -> list[Stored | None]:
-        """As many times `read`, in the order of `keys`; where a read is a round trip, they are made together."""
+        """`read` for each of `keys`, in order. Where a read is a round trip, they run concurrently."""
         ...
 
     def swap(self, key: str, body: bytes, version: str) -> bool:
-        """Replace `key` if it is still at `version`; False when it has changed or gone."""
+        """Replace `key` if it is still at `version`. Returns False if it has changed or is gone."""
         ...
 
     def delete(self, key: str) -> None:
-        """Remove `key`; nothing happens when it is not there."""
+        """Delete `key`; does nothing if it does not exist."""
         ...
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """Every key that starts with `prefix`, in order."""
+        """All keys that start with `prefix`, in order."""
         ...
 
     def versions(self, prefix: str) -> Iterator[Listed]:
-        """As `keys`, at no more cost."""
+        """As `keys`, with versions, at no extra cost."""
         ...
 
 
 def together(read: Callable[[str], Stored | None], keys: Sequence[str]) -> list[Stored | None]:
-    """Read `keys` at the same time: a call has five or ten pieces, and Exotel is waiting (D7)."""
+    """Read `keys` concurrently: a call has five or ten pieces, and Exotel is waiting (D7)."""
     if len(keys) < 2:
         return [read(key) for key in keys]
     with ThreadPoolExecutor(min(len(keys), _AT_ONCE)) as pool:
@@ -149,7 +153,7 @@ def together(read: Callable[[str], Stored | None], keys: Sequence[str]) -> list[
 
 
 def in_blocks(parts: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """The same bytes in blocks of at least `size`, but for the last."""
+    """The same bytes in blocks of at least `size`; only the last may be shorter."""
     block = bytearray()
     for part in parts:
         block += part
@@ -163,8 +167,8 @@ def in_blocks(parts: Iterable[bytes], size: int) -> Iterator[bytes]:
 def open_store(url: str, *, read_only: bool = False) -> Store:
     """The store that `STORE` names: `file:DIR`, `s3://BUCKET[/PREFIX]` or `gs://BUCKET[/PREFIX]`.
 
-    A cloud's library is imported only when its store is asked for. Raises ValueError for any other `url`. With
-    `read_only` a folder is neither made nor written to, not even for locks.
+    A cloud's library is imported only if its store is used. Raises ValueError for any other `url`. With `read_only` a
+    folder is neither created nor written to, not even for locks.
     """
     scheme, separator, rest = url.partition(":")
     if scheme == "file" and rest:

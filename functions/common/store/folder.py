@@ -1,8 +1,8 @@
-"""The store as a folder: for one machine, and safe between its processes.
+"""The store as a folder, for one machine; several processes may share it.
 
-A key is a file, and its case counts where the file system's does. It appears whole or not at all: `create` links a
-finished temporary file into place, which fails when
-the name is taken; `swap` and `delete` hold a lock while they compare. A version is the hash of the content.
+A key is a file; keys are case-sensitive if the file system is. A file appears whole or not at all: `create` links a
+finished temporary file into place, which fails if the name is taken; `swap` and `delete` hold a lock while they
+compare. A version is the hash of the content.
 """
 
 import fcntl
@@ -21,7 +21,7 @@ _READ = 1024 * 1024
 
 
 class FolderStore:
-    """Everything below `folder`, which is made when it is not there, unless it is only to be read."""
+    """Everything below `folder`, which is created if it does not exist, unless it is only read."""
 
     def __init__(self, folder: str | Path, *, read_only: bool = False) -> None:
         self._root = Path(folder).absolute()
@@ -92,7 +92,7 @@ class FolderStore:
                 try:
                     status = entry.stat()
                 except FileNotFoundError:
-                    continue  # gone since it was listed
+                    continue  # deleted since it was listed
             version = f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}"
             found.append(Listed(key, version, status.st_mtime))
         return iter(sorted(found))
@@ -105,7 +105,7 @@ class FolderStore:
         return stored.body if stored else None
 
     def purge(self, key: str) -> int:
-        """Folders that are empty then go too: their names say of whom they were."""
+        """Also deletes the folders that are then empty: their names identify calls."""
         target = self._writable(key)
         with self._failures(), self._locked(key):
             try:
@@ -151,7 +151,7 @@ class FolderStore:
 
     @contextmanager
     def _written(self, target: Path, parts: Iterable[bytes]) -> Iterator[str]:
-        """A temporary file that holds `parts` and is on the disk."""
+        """A temporary file with the content of `parts`, synced to the disk."""
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self._own)
         try:
@@ -168,7 +168,7 @@ class FolderStore:
     def _locked(self, key: str) -> Iterator[None]:
         number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:2], "big") % _LOCKS
         with open(self._own / f"lock-{number}", "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # given back when the file is closed, also when the process dies
+            fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed, also when the process dies
             yield
 
     @contextmanager
@@ -177,11 +177,11 @@ class FolderStore:
             yield
         except OSError as error:
             reason = error.strerror or error
-            raise StoreError(f"STORE=file:{self._root}: {reason}; is it a folder we may write?") from error
+            raise StoreError(f"STORE=file:{self._root}: {reason}; is it a writable folder?") from error
 
 
 def _sync_folder(folder: Path) -> None:
-    """A new name is safe only once its folder is on the disk too."""
+    """A new name survives a crash only once its folder is synced too."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

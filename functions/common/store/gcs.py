@@ -13,9 +13,9 @@ from requests.exceptions import RequestException
 
 from functions.common.store import Listed, Stored, StoreError, Upload, together
 
-# Every write of ours carries a precondition, so repeating one is safe; a function has seconds for it, not minutes.
+# Every write has a precondition, so a retry is safe; a function has seconds for it, not minutes.
 _RETRY = DEFAULT_RETRY.with_timeout(8.0)
-_TIMEOUT = (2.0, 6.0)  # to connect, to read
+_TIMEOUT = (2.0, 6.0)  # seconds to connect, and to read
 _BLOCK = 8 * 1024 * 1024
 _READ = 1024 * 1024
 
@@ -102,11 +102,11 @@ class GcsStore:
                 yield Listed(key, str(blob.generation), blob.updated.timestamp())
 
     def grant(self, key: str, size: int, expires_s: int) -> Upload:
-        """An upload session, begun here and finished by whoever has its URL: it needs no right beyond our own.
+        """An upload session: opened here, and used by the holder of its URL, who needs no permission in the cloud.
 
-        A signed URL would: the function has no key to sign with, so each one is a request to IAM and asks for
-        `iam.serviceAccounts.signBlob`. The session is for one key, one length and a key that is not there; Google
-        keeps it for a week, which nothing here can shorten.
+        We can't sign URLs here: the function has no key to sign with, so each signed URL would need a request to IAM
+        and the permission `iam.serviceAccounts.signBlob`. The session is limited to one key that does not exist yet and
+        one length. Google keeps it for a week, and it can't be shortened.
         """
         blob = self._bucket.blob(self._prefix + key)
         with self._failures("storage.objects.create"):
@@ -148,7 +148,7 @@ class GcsStore:
         return len(generations)
 
     def _history(self, prefix: str) -> Iterator[tuple[str, int]]:
-        """(key, generation) of all that is there and was there; soft-deleted objects are not among them."""
+        """(key, generation) of all current and noncurrent objects; soft-deleted objects are not listed."""
         with self._failures("storage.objects.list"):
             everything = self._prefix + prefix
             for blob in self._bucket.list_blobs(prefix=everything, versions=True, retry=_RETRY, timeout=_TIMEOUT):
@@ -173,7 +173,7 @@ class GcsStore:
         try:
             yield
         except NotFound as error:
-            raise StoreError(f"STORE=gs://{self._name}: there is no such bucket; create it or mend STORE") from error
+            raise StoreError(f"STORE=gs://{self._name}: there is no such bucket; create it or correct STORE") from error
         except Forbidden as error:
             needed = f"the function's service account needs {permission} on this bucket"
             raise StoreError(f"STORE=gs://{self._name}: access denied; {needed}") from error
@@ -182,5 +182,5 @@ class GcsStore:
 
 
 def _is_bucket(error: NotFound) -> bool:
-    """Cloud Storage answers 404 for a missing object and for a missing bucket; only the text differs."""
+    """Whether a 404 means that the bucket is missing, not the object; only the text tells them apart."""
     return "bucket does not exist" in str(error).lower()

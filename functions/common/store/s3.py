@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
-# A function has seconds, not the minute botocore would wait for a lost packet.
+# A function has seconds; botocore would wait for a lost packet for a minute.
 # Version 4 and the bucket in the host's name, or signed URLs would name the global host, which redirects elsewhere.
 _CONFIG = Config(
     connect_timeout=2,
@@ -27,7 +27,7 @@ _CONFIG = Config(
     s3={"addressing_style": "virtual"},
 )
 _RACES = 6
-_BLOCK = 8 * 1024 * 1024  # a part of an upload has 5 MiB at least, but for the last
+_BLOCK = 8 * 1024 * 1024  # every part of an upload but the last has at least 5 MiB
 _READ = 1024 * 1024
 
 
@@ -63,7 +63,7 @@ class S3Store:
                     done.append({"PartNumber": number, "ETag": tag})
                 self._s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": done}, IfNoneMatch="*")
             except BaseException as error:
-                with suppress(ClientError, BotoCoreError):  # else the bucket's own rule does it, a week later
+                with suppress(ClientError, BotoCoreError):  # else a lifecycle rule does it a week later
                     self._s3.abort_multipart_upload(**upload)
                 if isinstance(error, ClientError) and _code(error) in {"PreconditionFailed", "412"}:
                     return False
@@ -132,7 +132,7 @@ class S3Store:
         return sum(1 for _, is_body in history if is_body)
 
     def _history(self, prefix: str) -> Iterator[tuple[str, str, bool]]:
-        """(key, version, whether it has a body) of all versions and marks of deletion, each key's newest first."""
+        """(key, version, whether it has a body) of all versions and delete markers, each key's newest first."""
         with self._failures("s3:ListBucketVersions"):
             paginator = self._s3.get_paginator("list_object_versions")
             for page in paginator.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
@@ -149,7 +149,7 @@ class S3Store:
                     yield key.removeprefix(self._prefix), version, is_body
 
     def grant(self, key: str, size: int, expires_s: int) -> Upload:
-        """A presigned PUT: key, length, kind and "only if it is not there" are all part of what is signed."""
+        """A presigned PUT: key, length, content type and "only if it does not exist" are all signed."""
         signed = {"ContentLength": size, "ContentType": "audio/wav", "IfNoneMatch": "*"}
         with self._failures("s3:PutObject"):
             url = self._s3.generate_presigned_url(
@@ -160,9 +160,9 @@ class S3Store:
         return Upload("PUT", url, {"content-type": "audio/wav", "if-none-match": "*"})
 
     def _put(self, key: str, body: bytes, **condition: Any) -> bool:
-        """True when written, False when the condition did not hold.
+        """True if it was written, False if the condition did not hold.
 
-        S3 answers 409 when a concurrent write to the same key is not decided yet: neither yes nor no, so ask again.
+        S3 answers 409 while a concurrent write to the same key is undecided; then it is retried.
         """
         with self._failures("s3:PutObject"):
             for attempt in range(_RACES):
@@ -176,7 +176,7 @@ class S3Store:
                     time.sleep(random.uniform(0.01, 0.05) * 2**attempt)
                 else:
                     return True
-        raise StoreError(f"s3://{self._bucket}/{self._prefix}{key} is written by too many at once")
+        raise StoreError(f"s3://{self._bucket}/{self._prefix}{key} has too many concurrent writers")
 
     @contextmanager
     def _failures(self, permission: str) -> Iterator[None]:
@@ -195,7 +195,7 @@ def _code(error: ClientError) -> str:
 def _advice(error: ClientError, permission: str) -> str:
     match _code(error):
         case "NoSuchBucket":
-            return "there is no such bucket; create it or mend STORE"
+            return "there is no such bucket; create it or correct STORE"
         case "AccessDenied" | "403":
             return f"access denied; the function's role needs {permission} on this bucket"
         case _:

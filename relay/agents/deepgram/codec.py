@@ -95,12 +95,12 @@ IGNORED: Final[Mapping[str, str]] = {
     "FrustrationDetected": "only with think_live, which is not configured",
     "History": "the record is made of ConversationText, as it is said",
     "LatencyReport": "the relay measures what the caller hears",
-    "ListenUpdated": "answers what we never send",
+    "ListenUpdated": "answers a message that we never send",
     "PromptUpdated": "confirms a note",
-    "SpeakUpdated": "answers what we never send",
-    "ThinkLiveUpdated": "answers what we never send",
-    "ThinkUpdated": "answers what we never send",
-    "__customFromThinkProvider": "only from a think provider of one's own, which has nobody here to talk to",
+    "SpeakUpdated": "answers a message that we never send",
+    "ThinkLiveUpdated": "answers a message that we never send",
+    "ThinkUpdated": "answers a message that we never send",
+    "__customFromThinkProvider": "only from a custom think provider; nothing here uses it",
 }
 """What the server says that needs nothing of us, and why."""
 

@@ -235,7 +235,9 @@ class ElevenLabsSession(SocketSession):
         except TimeoutError:
             raise AgentError("connect_timeout", f"no signed URL within {_SIGNED_URL_TIMEOUT:g} s") from None
         except RedirectError as error:
-            raise AgentError(f"http_{error.status}", "signed URL: answered by a redirect, not followed") from None
+            raise AgentError(
+                f"http_{error.status}", "signed URL: answered with a redirect, which is not followed"
+            ) from None
         except aiohttp.ClientError as error:
             raise AgentError("unreachable", f"signed URL: {type(error).__name__}: {error}") from None
         except (ValueError, KeyError, TypeError) as error:  # ValueError: not JSON, or not even UTF-8

@@ -239,7 +239,7 @@ class GeminiSession(SocketSession):
             self._gate.open()
             return self._caller_text()
         if silent and reason not in _NOT_FAILED and not self._functions:
-            return (*self._caller_text(), TurnFailed(reason.lower(), f"the turn was not made: {reason}"))
+            return (*self._caller_text(), TurnFailed(reason.lower(), f"the turn failed: {reason}"))
         return (*self._caller_text(), *self._finish(), TurnDone())
 
     def _unsaid(self) -> tuple[AgentEvent, ...]:

@@ -89,11 +89,11 @@ READERS: Final[Mapping[str, Reader]] = {
 IGNORED: Final[Mapping[str, str]] = {
     "server.event.kb_query": "Sarvam looks things up by itself",
     "server.event.language_change": "the voice changes with it",
-    "server.event.state_transition": "the app's own affair",
+    "server.event.state_transition": "internal to the app",
     "server.event.tool_call": "Sarvam runs its tools itself; what this message holds is not documented",
-    "server.event.user_speech_start": "user_interrupt says what has to be done about it",
-    "server.event.variable_update": "the app's own affair",
-    "server.media.audio": "a voice note, which a call has none of",
+    "server.event.user_speech_start": "user_interrupt is what the relay acts on",
+    "server.event.variable_update": "internal to the app",
+    "server.media.audio": "a voice note; calls have none",
     "server.media.text": "the transcription has the same words",
     "server.media.text_chunk": "the transcription has the same words",
 }

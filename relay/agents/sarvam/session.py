@@ -96,19 +96,19 @@ class SarvamSession(SocketSession):
                 body = await whole(response, _ANSWER_LIMIT)
                 if response.status != 200:
                     text = body.decode(errors="replace")[:200]
-                    raise AgentError(f"http_{response.status}", f"no address was given: {response.status} {text}")
+                    raise AgentError(f"http_{response.status}", f"no socket address: HTTP {response.status} {text}")
         except aiohttp.ClientResponseError as error:  # a redirect, which is not followed
-            raise AgentError(f"http_{error.status}", f"no address was given: HTTP {error.status}") from None
+            raise AgentError(f"http_{error.status}", f"no socket address: HTTP {error.status}") from None
         except TimeoutError:
-            raise AgentError("connect_timeout", f"no address was given within {READY_TIMEOUT:g} s") from None
+            raise AgentError("connect_timeout", f"no socket address within {READY_TIMEOUT:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise AgentError("unreachable", f"no address was given: {type(error).__name__}") from None
+            raise AgentError("unreachable", f"no socket address: {type(error).__name__}") from None
         try:
             signed = URL(msgspec.json.decode(body, type=_Address).url)
         except UNREADABLE as error:
-            raise AgentError("malformed", f"no address in the answer: {error}") from None
+            raise AgentError("malformed", f"no socket address in the answer: {error}") from None
         if signed.scheme not in {"ws", "wss"}:
-            raise AgentError("malformed", "no address in the answer: expected that of a socket")
+            raise AgentError("malformed", "no socket address in the answer: expected a wss:// URL")
         who = {"user_identifier": call.from_number, "user_identifier_type": "phone_number"}
         if not call.from_number:
             who = {"user_identifier": "unknown", "user_identifier_type": "unknown"}
@@ -178,7 +178,9 @@ class SarvamSession(SocketSession):
         if over and self._in_reply:
             self._in_reply = False
             events.append(UtteranceDone(str(self._reply)))
-            events.append(TurnDone() if audio.done else TurnFailed("audio_failed", "the agent's sound broke off"))
+            events.append(
+                TurnDone() if audio.done else TurnFailed("audio_failed", "the agent's audio stopped in the middle")
+            )
         return tuple(events)
 
     def _text(self, text: str) -> tuple[AgentEvent, ...]:

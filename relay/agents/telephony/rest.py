@@ -75,7 +75,10 @@ class RestCalls:
         order = read_order(form["Twiml"])
         if not isinstance(order, Dial):
             return session.order(END_CALL, {})
-        parameters = {"target": _target(order.who, session.transfer_targets), "reason": "the bot asked for it by REST"}
+        parameters = {
+            "target": _target(order.who, session.transfer_targets),
+            "reason": "requested by the bot over REST",
+        }
         try:
             async with asyncio.timeout(_ANSWER_PATIENCE):
                 if refusal := await session.use(TRANSFER, parameters):

@@ -98,7 +98,7 @@ class TelephonySession:
         self._voice = VoiceActivity(dialect.audio.rate_hz)
         self._frame_bytes = dialect.audio.bytes_per_second // FRAMES_PER_SECOND
         self._socket = await AgentSocket.open(self._http, url, headers=self._headers_for(url))
-        for notice in not_taken(call.overrides.given(), "a carrier has no words for it"):
+        for notice in not_taken(call.overrides.given(), "the carrier's protocol has no message for it"):
             self._tell(notice)
         given = {name: as_text(value) for name, value in call.given.items()}
         for message in dialect.opening(call, {**call.custom_parameters, **given, **parameters}):

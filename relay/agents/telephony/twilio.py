@@ -45,7 +45,7 @@ class TwilioOptions(BotOptions, frozen=True, kw_only=True, forbid_unknown_fields
         if self.webhook and not self.webhook.startswith(("https://", "http://")):
             raise ValueError("expected webhook to be an https:// address")
         if bool(self.webhook) == bool(self.url or self.url_env):
-            raise ValueError("expected url, url_env or webhook, one of them")
+            raise ValueError("expected one of url, url_env and webhook")
 
 
 def twilio_id(prefix: str, ours: str) -> str:
@@ -166,7 +166,7 @@ class TwilioSession(TelephonySession):
                 body = await whole(response, _LARGEST_ANSWER)
         except TimeoutError:
             raise AgentError(
-                "connect_timeout", f"no answer of the webhook within {WEBHOOK_TIMEOUT.total:g} s"
+                "connect_timeout", f"no answer from the webhook within {WEBHOOK_TIMEOUT.total:g} s"
             ) from None
         except (aiohttp.ClientError, OSError) as error:
             raise AgentError("unreachable", f"webhook: {type(error).__name__}: {error}") from None

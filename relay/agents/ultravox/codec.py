@@ -74,7 +74,7 @@ READERS: Final[Mapping[str, Reader]] = {
 IGNORED: Final[Mapping[str, str]] = {
     "call_event": "off unless asked for",
     "data_connection_tool_invocation": "only for tools of a data connection, which is not configured",
-    "pong": "answers what we never send",
+    "pong": "answers a message that we never send",
     "room_info": "WebRTC only",
     "tool_used": "off unless asked for",
 }

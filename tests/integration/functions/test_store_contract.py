@@ -245,7 +245,7 @@ def test_a_missing_bucket_is_named_by_gcs(gcs_client):
 
 def test_a_folder_that_can_not_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StoreError, match=r"file:.*file.*a folder we may write"):
+    with pytest.raises(StoreError, match=r"file:.*file.*a writable folder"):
         FolderStore(tmp_path / "file")
 
 

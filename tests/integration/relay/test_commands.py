@@ -99,7 +99,7 @@ async def test_the_caller_is_handed_to_a_human_with_a_summary(tmp_path):
         [requested] = world.sink.of("transfer_requested")
         assert requested["transfer"] == {
             "target": "billing",
-            "reason": "wanted by asha",
+            "reason": "requested by asha",
             "summary": "wants his money back",
         }
         [asked] = [one.text for one in world.agents.conversations[0].messages if one.kind == "user_message"]

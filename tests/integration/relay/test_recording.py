@@ -181,7 +181,7 @@ async def test_functions_of_an_earlier_release_are_asked_once(tmp_path):
         desk.old = True
         result = await world.call(script=SCRIPT)
         await all_told(world)
-        why = "no leave: the functions gave none"
+        why = "upload not granted: the functions gave no permission"
         assert desk.told(result.call_sid)["missing"] == [{"from_ms": 0, "to_ms": 24_000, "why": why}]
         assert len(desk.asked) == 1
 
@@ -192,7 +192,7 @@ async def test_functions_that_give_no_leave_cost_the_sound_and_never_the_call(tm
         desk.deaf = True
         result = await world.call(script=SCRIPT)
         await all_told(world)
-        assert [one["why"] for one in desk.told(result.call_sid)["missing"]] == ["no leave: HTTP 503"]
+        assert [one["why"] for one in desk.told(result.call_sid)["missing"]] == ["upload not granted: HTTP 503"]
         assert desk.uploads == 0
 
 

@@ -139,5 +139,7 @@ def test_a_version_that_counts_and_is_not_there_is_an_error_and_not_the_end_of_a
     push(versions, A)
     pointer = json.loads(store.objects["config/agents/current.json"])
     del store.objects["config/agents/versions/000000001.json"]
-    with pytest.raises(StoreError, match=f"version {pointer['version']} of the agents is to be used, and is not there"):
+    with pytest.raises(
+        StoreError, match=f"version {pointer['version']} of the agents is the current one, but it is not in the store"
+    ):
         versions.current()

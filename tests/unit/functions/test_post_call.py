@@ -240,7 +240,7 @@ def test_how_it_may_say_no(app, store, value):
 
 def test_a_target_that_is_not_configured_is_logged_by_name(app, store, caplog):
     app.handle(calls.signed_webhook(calls.post_call(calls.conversation("billing"))))
-    assert "'billing', which TRANSFER_TARGETS and TRANSFER_VALUES don't know" in caplog.text
+    assert "'billing', which is neither in TRANSFER_TARGETS nor in TRANSFER_VALUES" in caplog.text
 
 
 def test_field_and_spellings_are_settings(store):

@@ -38,7 +38,7 @@ def test_a_race_without_end_is_an_error(s3):
     store, stub = s3
     for _ in range(6):
         stub.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
-    with pytest.raises(StoreError, match="s3://records/k is written by too many at once"):
+    with pytest.raises(StoreError, match="s3://records/k has too many concurrent writers"):
         store.create("k", b"")
 
 

@@ -423,7 +423,7 @@ def test_a_key_that_the_store_fails_on_concerns_that_key(world, caplog):
 
     def contended(key, *arguments):
         if key == "logs/call-0.json":
-            raise StoreError(f"{key} is written by too many at once")
+            raise StoreError(f"{key} has too many concurrent writers")
         return swap(key, *arguments)
 
     world.store.swap = contended

@@ -397,7 +397,7 @@ async def test_a_caller_who_cuts_into_the_goodbye_is_not_hung_up_on():
     session.put(Interruption())
     await asyncio.sleep(20)
     assert not talk.outcome.done()
-    assert ("e1", "not done: the caller spoke first. Call it again if it is still wanted", True) in session.sent
+    assert ("e1", "not done: the caller spoke first. Call it again if it is still needed", True) in session.sent
     session.put(ToolCall("e2", "end_call", {}), TurnDone())
     assert (await talk.over())[0] is EndReason.AGENT_ENDED
     await talk.stop()

@@ -86,7 +86,7 @@ def test_words_that_come_in_pieces_have_to_end():
     """Put together again and again, they cost a relay all its time before anybody counted them."""
     assert joined("Good ", "morning") == "Good morning"
     assert len(joined("x" * (UTTERANCE_CHARACTERS - 1), "x")) == UTTERANCE_CHARACTERS
-    with pytest.raises(FloodError, match="50,000 characters of one utterance"):
+    with pytest.raises(FloodError, match="50,000 characters in one utterance"):
         joined("x" * UTTERANCE_CHARACTERS, "x")
 
 

@@ -67,7 +67,7 @@ def test_an_empty_answer_changes_nothing():
         ({"ambience_volume": float("nan")}, "ambience_volume: expected a number from 0 to 1"),
         ({"transfer": 7}, "transfer: expected the name of a target"),
         ({"transfer": {"target": 7}}, "transfer.target: expected a text"),
-        ({"reject": 1}, "reject: expected true, or why as a text"),
+        ({"reject": 1}, "reject: expected true, or the reason as a text"),
         ({"record": "all"}, "record: expected off, both or agent"),
         ({"record": []}, "record: expected off, both or agent"),
         ({"tags": "vip"}, "tags: expected at most 16 texts of 64"),
@@ -87,7 +87,7 @@ def test_what_is_wrong_is_named_and_costs_nothing_else(said, problem):
     ("wish", "target"), [("billing", "billing"), ("", ""), (True, ""), ({}, ""), ({"target": "sales"}, "sales")]
 )
 def test_a_transfer_may_be_said_in_short(wish, target):
-    assert read_answer({"transfer": wish}).transfer == Transfer(target, "the look-up said so", "")
+    assert read_answer({"transfer": wish}).transfer == Transfer(target, "requested by the look-up", "")
 
 
 @pytest.mark.parametrize("said", [False, None])

@@ -65,7 +65,7 @@ async def test_a_call_without_a_name_is_answered(session):
 async def test_a_turn_that_could_not_be_made_is_said_and_can_be_asked_for_again(session):
     reason = {"serverContent": {"turnComplete": True, "turnCompleteReason": "MALFORMED_FUNCTION_CALL"}}
     found, _ = await heard(session, reason)
-    assert found == [TurnFailed("malformed_function_call", "the turn was not made: MALFORMED_FUNCTION_CALL")]
+    assert found == [TurnFailed("malformed_function_call", "the turn failed: MALFORMED_FUNCTION_CALL")]
     session._socket = peer = Peer()
     assert await session.ask_again()
     assert "Answer the caller" in peer.told[0]["realtimeInput"]["text"]

@@ -76,7 +76,7 @@ async def test_sound_of_a_reply_that_was_spoken_over_is_dropped_until_it_or_the_
 
 async def test_sound_that_breaks_off_is_a_failed_turn(session):
     found, _ = await events(session, sound(), sound("", "failed"))
-    assert found[1:] == [UtteranceDone("1"), TurnFailed("audio_failed", "the agent's sound broke off")]
+    assert found[1:] == [UtteranceDone("1"), TurnFailed("audio_failed", "the agent's audio stopped in the middle")]
 
 
 async def test_sound_at_a_rate_that_was_not_agreed_on_ends_it(session):

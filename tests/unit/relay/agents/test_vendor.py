@@ -87,8 +87,8 @@ def test_the_key_may_have_another_name(vendor):
             {},
             "BOT is not set: expected the header X-Key",
         ),
-        ("twilio", {}, {}, "expected url, url_env or webhook, one of them"),
-        ("twilio", {"url": "wss://bot", "webhook": "https://bot"}, {}, "expected url, url_env or webhook, one of them"),
+        ("twilio", {}, {}, "expected one of url, url_env and webhook"),
+        ("twilio", {"url": "wss://bot", "webhook": "https://bot"}, {}, "expected one of url, url_env and webhook"),
         ("twilio", {"webhook": "bot"}, {}, "expected webhook to be an https:// address"),
         ("twilio", {"url": "wss://bot", "auth_token_env": "BOT"}, {}, "BOT is not set: expected the token that signs"),
     ],
@@ -253,7 +253,7 @@ def test_what_a_vendor_does_not_take_and_what_is_out_of_its_range_is_said():
     call = replace(CALL, overrides=Overrides(voice="Puck", language="hi", speed=1.2))
     made, (untaken,) = GeminiOptions().for_call(call)
     assert made.voice == "Puck"
-    assert untaken == Notice("override_not_taken", "language, speed: this vendor does not take it")
+    assert untaken == Notice("override_not_taken", "language, speed: this vendor doesn't support it")
     made, (out_of_range,) = OpenAIOptions().for_call(replace(CALL, overrides=Overrides(speed=4.0, voice="ash")))
     assert (made.speed, made.voice) == (1.0, "ash")
     assert out_of_range.text.startswith("speed: Expected `float` <= 1.5")
