@@ -37,8 +37,8 @@ def test_the_name_says_when_it_came_and_what_it_is():
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"agents": "[agents.a]"}, "its content is that of 7-"),
-        ({"version": "8-000000000000"}, "not of what it is called"),
+        ({"agents": "[agents.a]"}, "its content belongs to 7-"),
+        ({"version": "8-000000000000"}, "its content belongs to "),
         ({"agents": None}, "expected the text"),
         ({"number": "7"}, "expected a number"),
         ({"number": True}, "expected a number"),

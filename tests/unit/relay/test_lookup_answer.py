@@ -55,7 +55,7 @@ def test_an_empty_answer_changes_nothing():
     [
         ({"agent": 1}, "agent: expected a text of 200 characters at most"),
         ({"variables": []}, "variables: expected an object"),
-        ({"variables": {"call_sid": "x"}}, "variables.call_sid: expected another name: this one says what"),
+        ({"variables": {"call_sid": "x"}}, "variables.call_sid: expected another name: the relay sets this one"),
         ({"variables": {"system__time": "x"}}, "variables.system__time: expected another name"),
         ({"variables": {"a b": "x"}}, "variables.a b: expected a name of letters, digits and _"),
         ({"variables": {"a": {}}}, "variables.a: expected a text, a number, true or false"),

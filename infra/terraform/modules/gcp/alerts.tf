@@ -55,7 +55,7 @@ locals {
     }
     transfers-missed = {
       severity = "CRITICAL"
-      says     = "A human was wanted, and nobody was dialled: is there a Connect applet behind the Voicebot, and is the target in transfer_targets?"
+      says     = "A human was requested, and nobody was dialled: is there a Connect applet behind the Voicebot, and is the target in transfer_targets?"
       query    = "sum(increase(${local.promql}_transfer_missed{${local.run}}[15m])) > ${lookup(var.alarm_thresholds, "transfers-missed", 1) - 0.5}"
     }
     deployment-failed = {
