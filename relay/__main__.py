@@ -1,4 +1,4 @@
-"""`python -m relay`: read the settings, serve until told to stop, drain, leave."""
+"""`python -m relay`: read the settings, serve until a signal arrives, drain, exit."""
 
 import asyncio
 import gc
@@ -33,7 +33,7 @@ async def serve(settings: Settings) -> None:
         raise unusable(error, settings.host, settings.port) from error
     port = serving.addresses[0][1]
     log.info("listening on port %d", port, extra={"event": "listening", "port": port})
-    # What was made to start is not looked through by every full collection: each stood still for all calls meanwhile.
+    # Exclude all objects from the start from garbage collection: a full collection over them paused every call.
     gc.collect()
     gc.freeze()
     ends = [asyncio.create_task(event.wait()) for event in (stop, app[RELAY].leave)]
@@ -45,7 +45,7 @@ async def serve(settings: Settings) -> None:
 
 
 def main() -> int:
-    """Exit status 2 for settings that can't be used."""
+    """Exit status 2 for invalid settings."""
     try:
         settings = Settings.from_env(os.environ)
         configure(settings.log_level)

@@ -1,4 +1,4 @@
-"""Who may open a media socket, and which agent its path asks for (design D9)."""
+"""Who may open a media socket, and which agent its path names (design D9)."""
 
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -13,14 +13,14 @@ from relay.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A request that may go on. `alias`: the agent its path names, empty for none."""
+    """The request is allowed. `alias`: the agent that its path names, empty for none."""
 
     alias: str
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A request that may not. `status` and `reason` for the answer, the metric and the log."""
+    """The request is refused. `status` and `reason` for the answer, the metric and the log."""
 
     status: int
     reason: str
@@ -29,7 +29,7 @@ class Refusal:
 class Gate:
     """Exotel signs nothing and strips queries, so a call proves itself by a token in the path, by Basic auth, or both.
 
-    Where both are set both are needed: a path stands in many a log, so the token alone must not be enough.
+    If both are set both are needed: paths appear in many logs, so the token alone must not be enough.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -38,11 +38,11 @@ class Gate:
 
     @property
     def open(self) -> bool:
-        """Nothing is asked of anybody: for tests and first steps only."""
+        """No proof is needed; for tests and first steps only."""
         return not self._token and self._basic is None
 
     def judge(self, segments: list[str], authorization: str | None, roster: Roster) -> Admission | Refusal:
-        """`segments`: what the path has after the route, `[TOKEN[/ALIAS]]`; without a configured token `[ALIAS]`.
+        """`segments`: the rest of the path after the route, `[TOKEN[/ALIAS]]`; without a configured token `[ALIAS]`.
 
         `roster`: the agents that a call may ask for now.
         """
@@ -60,7 +60,7 @@ class Gate:
 
 
 def socket_url(request: web.Request, settings: Settings) -> str:
-    """The media socket's address for who asked at the same path; with the password, or it would not open."""
+    """The media socket's address for a client that asked at the same path, with the password that it needs."""
     base = settings.public_url
     if not base:
         scheme = "wss" if secure(request.headers, request.secure) else "ws"
@@ -71,7 +71,9 @@ def socket_url(request: web.Request, settings: Settings) -> str:
 
 
 def may_operate(request: web.Request, settings: Settings) -> bool:
-    """Whether this is one of ours: with METRICS_TOKEN or CONTROL_TOKEN, or from this machine and past no proxy."""
+    """Whether the request is an operator's: it has METRICS_TOKEN or CONTROL_TOKEN, or is local and came through no
+    proxy.
+    """
     authorization = request.headers.get("Authorization")
     if bearer_matches(authorization, settings.metrics_token) or bearer_matches(authorization, settings.control_token):
         return True

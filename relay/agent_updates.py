@@ -1,6 +1,6 @@
-"""Follows the agents' file while the relay runs: another version is checked whole, and served to calls that then begin.
+"""Follows the agents' file while the relay runs: a new version is checked as a whole and used for new calls.
 
-A version that can't be used is refused, which is logged at ERROR once, told to the functions, and changes nothing.
+A version that can't be used is refused and changes nothing; it is logged at ERROR once and reported to the functions.
 """
 
 import asyncio
@@ -20,28 +20,28 @@ from relay.logs import log
 from relay.metrics import Metrics
 from relay.settings import Settings
 
-PATIENCE_AT_START_S: Final = 5.0  # no call can come before
-LONGEST_SOUNDS_S: Final = 900.0  # of a version together: at every rate in memory, they are what it costs
+PATIENCE_AT_START_S: Final = 5.0  # no call can arrive before this
+LONGEST_SOUNDS_S: Final = 900.0  # all sounds of a version together; they are in memory at every rate
 
 
 def lineup_of(
     version: AgentVersion, contents: dict[str, bytes], settings: Settings, before: Lineup | None = None
 ) -> Lineup:
-    """A version made ready, as the relay does it; blocking. Raises SettingError or SoundFileError."""
+    """The Lineup of a version, as the relay builds it; blocking. Raises SettingError or SoundFileError."""
     settings = replace(settings, agents_file=version.name, pushed=contents)
     length_s = sum(seconds_of(name, content) for name, content in contents.items() if not name.endswith(FILE_SUFFIX))
     if length_s > LONGEST_SOUNDS_S:
         raise SoundFileError(f"sounds: expected {LONGEST_SOUNDS_S:g} s at most together, got {length_s:.0f}")
 
     def read_file(name: str) -> bytes:
-        return contents[name] if name in contents else read_from_disk(name)  # the image may have it
+        return contents[name] if name in contents else read_from_disk(name)  # the image may contain it
 
     roster = Roster.parse(version.text.encode(), version.name, VENDORS, read_file)
     return Lineup(settings, roster, version.name, before)
 
 
 class AgentUpdates:
-    """`serve` is given each new lineup, inside the event loop."""
+    """`serve` gets each new lineup, on the event loop."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class AgentUpdates:
         self.problem = ""
 
     async def begin(self) -> None:
-        """Ask before the first call, for a moment; what can't be fetched is asked for again."""
+        """Ask before the first call, for a short time; if that fails, `follow` asks again."""
         try:
             async with asyncio.timeout(PATIENCE_AT_START_S):
                 await self._look()
@@ -71,13 +71,13 @@ class AgentUpdates:
             self._not_reached("no answer in time")
 
     async def follow(self) -> None:
-        """Ask for as long as the relay runs."""
+        """Ask regularly while the relay runs."""
         while True:
             await asyncio.sleep(self._settings.agents_every_s)
             await self._look()
 
     async def _look(self) -> None:
-        """One question, and a second one that tells what came of the first."""
+        """One request, and a second one that reports the outcome of the first."""
         if await self._ask():
             await self._ask()
 
@@ -97,7 +97,7 @@ class AgentUpdates:
             return False
         self._unreachable = False
         if version is None:
-            if newest.name == self._lineup.version:  # what was refused has been taken back
+            if newest.name == self._lineup.version:  # the refused version has been rolled back
                 self.refused = self.problem = ""
             return False
         await self._take(version, contents)

@@ -1,4 +1,4 @@
-"""Where a relay gets the agents' file from while it runs: the webhook function, asked by signed requests."""
+"""Where a running relay gets the agents' file from: the webhook function, with signed requests."""
 
 import asyncio
 from collections.abc import Mapping
@@ -15,16 +15,16 @@ from relay.events.receiver_clock import ReceiverClock
 from relay.outgoing import whole
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=5)
-_LARGEST_VERSION: Final = 2 * LARGEST_TEXT + 64 * 1024  # its text as JSON, and the names of its files
+_LARGEST_VERSION: Final = 2 * LARGEST_TEXT + 64 * 1024  # the text as JSON, and the names of the files
 
 
 class SourceError(Exception):
-    """No answer that can be used; the text says why. What is served stays."""
+    """There was no usable answer; the text says why. The current version stays in use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a relay says of itself: the version it serves, one that it refused, and why."""
+    """What a relay reports of itself: the version in use, one that it refused, and why."""
 
     serving: str
     refused: str = ""
@@ -33,14 +33,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The name of the version that counts, empty for none; and itself, unless that is known already."""
+    """The name of the current version, empty for none; and the version itself, unless the relay has it already."""
 
     name: str = ""
     version: AgentVersion | None = None
 
 
 class AgentsSource:
-    """`url`: of the functions' route AGENTS. `relay`: what this process is called, of A-Z a-z 0-9 . _ - alone."""
+    """`url`: of the functions' route AGENTS. `relay`: name of this process, made of A-Z a-z 0-9 . _ - only."""
 
     def __init__(self, http: aiohttp.ClientSession, url: str, secret: str, *, relay: str, every_s: float) -> None:
         self._http = http
@@ -51,7 +51,7 @@ class AgentsSource:
         self._clock = ReceiverClock()
 
     async def newest(self, standing: Standing) -> Newest:
-        """What counts now. Raises SourceError, and VersionError for a version that nobody could use."""
+        """The current version. Raises SourceError, and VersionError for a version that no relay could use."""
         query = {"relay": self._relay, "serving": standing.serving, "every": f"{self._every_s:g}"}
         if standing.refused:
             query |= {"refused": standing.refused, "problem": standing.problem[:LONGEST_PROBLEM]}
@@ -66,11 +66,13 @@ class AgentsSource:
         return Newest(version.name, version)
 
     async def content(self, file: File) -> bytes:
-        """A sound. Raises SourceError."""
+        """The content of a sound. Raises SourceError."""
         status, _, body = await self._ask(AGENTS_FILE, {"relay": self._relay, "sha256": file.sha256}, LARGEST_FILE, {})
         if status != 200:
             raise SourceError(f"a sound of this version could not be fetched: HTTP {status}")
-        if await asyncio.to_thread(lambda: sha256(body).hexdigest()) != file.sha256:  # 4 MiB: ten milliseconds
+        if (
+            await asyncio.to_thread(lambda: sha256(body).hexdigest()) != file.sha256
+        ):  # hashing 4 MiB takes ten milliseconds
             raise SourceError("a sound that was received doesn't have the expected hash")
         return body
 

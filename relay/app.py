@@ -42,15 +42,15 @@ from relay.services import Services
 from relay.settings import Settings
 from relay.watch import Watch
 
-_EVENTS_LAST: Final = 3.0  # of that, for the events that tell what became of recordings
-_SHUTDOWN_GRACE: Final = 9.0  # for the hand-overs and their events: Cloud Run kills ten seconds after SIGTERM
+_EVENTS_LAST: Final = 3.0  # part of that: for the events that report recordings
+_SHUTDOWN_GRACE: Final = 9.0  # for hand-overs and their events: Cloud Run kills the process ten seconds after SIGTERM
 
 
 class Relay:
-    """One relay: the calls it carries and what they share."""
+    """One relay: its calls and what they share."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises SettingError or SoundFileError for what can't be used."""
+        """Raises SettingError or SoundFileError."""
         self.settings = settings
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
         """The time of day, for hours and holidays."""
@@ -84,7 +84,7 @@ class Relay:
     # --- lifecycle ---
 
     async def lifespan(self, _: web.Application) -> AsyncIterator[None]:
-        """Before the first call and after the last."""
+        """Sets up before the first call and cleans up after the last."""
         settings = self.settings
         async with outgoing() as http, outgoing(public_only=True) as public:
             events = Events(await self._destination(http))
@@ -141,7 +141,7 @@ class Relay:
         if settings.events_url:
             return HttpDestination(http, settings.events_url, settings.events_secret)
         folder = FolderDestination(settings.store)
-        with suppress(OSError):  # a folder that can't be read can't be written either, which the first event says
+        with suppress(OSError):  # a folder that can't be read can't be written either; the first event will report that
             if lost := await asyncio.to_thread(folder.close_lost, time() - LOST_AFTER):
                 log.warning("wrote the records of %d calls whose relay had died", lost, extra={"event": "calls_closed"})
         return folder
@@ -157,11 +157,12 @@ class Relay:
         return pool
 
     async def drain(self) -> None:
-        """The deploy sequence (design D11). /health stays green, or the platform would kill us before the calls end.
+        """The deploy sequence (design D11). /health stays green; otherwise the platform would kill us before the calls
+        end.
 
-        1. Refuse new calls: /ready answers 503, upgrades too.
-        2. Let the calls finish, as long as DRAIN_SECONDS allows; leave as soon as none is left.
-        3. End what is left and what still comes: hand the callers over, deliver the events of all calls at once.
+        1. Refuse new calls: /ready answers 503, and so do upgrades. 2. Let the calls finish, up to DRAIN_SECONDS; exit
+        as soon as none is left. 3. End the remaining calls and late arrivals: hand the callers over, deliver the events
+        of all calls at once.
         """
         self.draining = True
         loop = asyncio.get_running_loop()
@@ -170,13 +171,13 @@ class Relay:
         with suppress(TimeoutError):
             async with asyncio.timeout(self.settings.drain_s):
                 await self._idle.wait()
-        self.ending = True  # a socket that was let in may say `start` only now
+        self.ending = True  # an admitted socket may send its `start` only now
         for call in list(self.calls.values()):
             call.end(EndReason.SHUTDOWN, "the relay was stopped")
         with suppress(TimeoutError):
             async with asyncio.timeout_at(self._leave_by):
                 await self._idle.wait()
-        # none left before the limit: what is under way to the functions has the same time to arrive
+        # no call is left before the limit: pending events get the rest of the time
         self._leave_by = min(self._leave_by, loop.time() + _SHUTDOWN_GRACE)
         log.info("drained", extra={"event": "drained", "calls": self.streams})
 
@@ -187,7 +188,7 @@ class Relay:
 
     @property
     def taking_calls(self) -> bool:
-        """Whether new calls are meant for this relay: not while it drains or is retired. It may be full."""
+        """Whether this relay takes new calls: not while it drains or is retired. It may be full."""
         return not self.draining and not self.retirement.retired
 
     def _recordings_pending(self) -> int:
@@ -196,10 +197,10 @@ class Relay:
     def _queued_s(self) -> float:
         return sum(call.queued_s for call in self.calls.values())
 
-    # --- what the media socket needs ---
+    # --- for the media socket ---
 
     def count(self, change: int) -> None:
-        """A media socket more, or one less."""
+        """One media socket more, or one less."""
         self.streams += change
         if self.streams:
             self._idle.clear()
@@ -212,7 +213,7 @@ RELAY: Final = web.AppKey("relay", Relay)
 
 
 def create_app(settings: Settings) -> web.Application:
-    """The application, to be run on an event loop. Raises SettingError or SoundFileError."""
+    """The application, for an event loop. Raises SettingError or SoundFileError."""
     relay = Relay(settings)
     app = web.Application(client_max_size=64 * 1024)
     app[RELAY] = relay
@@ -230,6 +231,6 @@ def create_app(settings: Settings) -> web.Application:
 
 
 def _name(settings: Settings) -> str:
-    """What this process is called: machines of a platform may all have the same name."""
+    """Name of this process: on some platforms all machines have the same host name."""
     host = re.sub("[^A-Za-z0-9._-]", "-", settings.instance)[:64]
     return f"{host}-{secrets.token_hex(4)}"

@@ -1,1 +1,1 @@
-"""What a relay asks and tells AWS when it runs there."""
+"""The relay's exchange with AWS when it runs there."""

@@ -1,7 +1,7 @@
-"""What ECS says about the task that a relay runs in: which release is the newest, and whether this task is to leave.
+"""Asks ECS about the task that the relay runs in: which release is the newest, and whether this task is being stopped.
 
-A task learns who it is from the metadata endpoint (`ECS_CONTAINER_METADATA_URI_V4`), and gets its role's credentials
-from another (`AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`); both only it can reach. The role needs `ecs:DescribeServices`
+A task finds its identity at the metadata endpoint (`ECS_CONTAINER_METADATA_URI_V4`), and its role's credentials at
+another (`AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`); only the task can reach both. The role needs `ecs:DescribeServices`
 and `ecs:DescribeTasks`.
 """
 
@@ -25,12 +25,15 @@ _RENEW_BEFORE: Final = timedelta(minutes=5)
 
 
 class EcsError(Exception):
-    """ECS could not be asked, or said what is not understood; one line."""
+    """ECS could not be reached, or its answer not understood; one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Of this task. `superseded`: all tasks of a newer release run. `leaving`: ECS is taking this task away."""
+    """State of this task. `superseded`: all tasks of a newer release are running.
+
+    `leaving`: ECS is stopping this task.
+    """
 
     superseded: bool
     leaving: bool
@@ -47,7 +50,7 @@ class _Task:
 
 
 class Ecs:
-    """Asks ECS. `environ`: as ECS sets it in a task."""
+    """Client of ECS. `environ`: as ECS sets it in a task."""
 
     def __init__(self, http: aiohttp.ClientSession, environ: Mapping[str, str]) -> None:
         self._http = http

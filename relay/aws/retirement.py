@@ -1,10 +1,10 @@
 """When a relay of an older release retires.
 
-A task with calls protects itself, and ECS neither stops nor deregisters a protected task: it would go on getting its
-share of the new calls, and never be without one. So a relay that sees that all tasks of a newer release have been
-running for a while retires: it gives up its protection, which lets ECS deregister it, and tells the balancer's health
-check no. Its calls go on. Once ECS is taking it away and its last call is over, it leaves by itself instead of waiting
-out the balancer's hour. Should ECS go back to the release before, the relay takes calls again.
+A task with calls protects itself, and ECS neither stops nor deregisters a protected task: it would keep getting its
+share of the new calls and never run out of them. So a relay that sees that all tasks of a newer release have been
+running for a while retires: it gives up its protection, so that ECS deregisters it, and fails the load balancer's
+health check. Its calls go on. Once ECS is stopping it and its last call is over, it exits by itself instead of waiting
+for the load balancer's hour. If ECS rolls back to the release before, the relay takes calls again.
 """
 
 import asyncio
@@ -15,14 +15,14 @@ from relay.aws.ecs import EcsError, Standing
 from relay.logs import log
 
 ASK_EVERY_S: Final = 15.0
-# The new tasks are healthy for the balancer after two checks, ten seconds apart, and take calls from then on.
+# The load balancer takes new tasks for healthy after two checks, ten seconds apart, and sends them calls from then on.
 SETTLED_S: Final = 30.0
-# The balancer may know a deregistration a moment later than ECS.
+# The load balancer may learn of a deregistration a moment later than ECS.
 LAST_CALLS_S: Final = 20.0
 
 
 class Asked(Protocol):
-    """Who knows about this task: relay.aws.ecs.Ecs."""
+    """Source of the state of this task: relay.aws.ecs.Ecs."""
 
     async def standing(self) -> Standing:
         """Raises EcsError."""
@@ -39,7 +39,7 @@ class Retirement:
         leave: Callable[[], None],
         idle: Callable[[], Awaitable[object]],
     ) -> None:
-        """`changed` is told whether the relay is retired; `leave` ends the process, and is called once."""
+        """`changed` is called with whether the relay is retired; `leave` ends the process, and is called once."""
         self._asked = asked
         self._changed = changed
         self._leave = leave
@@ -48,7 +48,7 @@ class Retirement:
         self.retired = False
 
     async def follow(self) -> None:
-        """Ask for as long as the task runs. What can't be asked now is asked again; until then nothing changes."""
+        """Ask regularly while the task runs. A failed request changes nothing and is retried."""
         failed = False
         while True:
             try:

@@ -1,6 +1,6 @@
-"""Signature Version 4 of a POST to an AWS API, for the two questions that a relay asks of ECS.
+"""Signature Version 4 of a POST to an AWS API, for the two requests that a relay sends to ECS.
 
-The relay's image holds no cloud SDK: AWS's own is larger than everything else in it. The steps and their names are
+The relay's image contains no cloud SDK: AWS's own is larger than everything else in it. The steps and their names are
 those of AWS's reference, "Create a signed AWS API request".
 """
 
@@ -15,7 +15,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Temporary ones, as ECS gives them to a task."""
+    """Temporary credentials, as ECS gives them to a task."""
 
     key_id: str
     secret: str = field(repr=False)
@@ -25,7 +25,7 @@ class Credentials:
 def signed(
     headers: Mapping[str, str], body: bytes, credentials: Credentials, *, region: str, service: str, now: datetime
 ) -> dict[str, str]:
-    """The headers of a POST to `/`, with those that prove who sends it. `headers`: with Host; `now`: UTC."""
+    """The headers of a POST to `/`, including the signature. `headers`: with Host; `now`: UTC."""
     at = now.strftime("%Y%m%dT%H%M%SZ")
     scope = f"{at[:8]}/{region}/{service}/aws4_request"
     sent = {**headers, "X-Amz-Date": at}

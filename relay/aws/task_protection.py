@@ -1,9 +1,9 @@
 """Keeps ECS from stopping a task that has calls.
 
-While a task is protected, neither a deployment nor autoscaling takes it away; so it gives that up when it retires
-(relay.aws.retirement). The container asks for that itself, at an
-endpoint that only it can reach (`ECS_AGENT_URI`); the task's role needs `ecs:UpdateTaskProtection`. Protection ends by
-itself, so a relay that hangs does not stay for ever, and is renewed while there are calls.
+While a task is protected, neither a deployment nor autoscaling stops it; the task gives up its protection when it
+retires (relay.aws.retirement). The container requests it at an endpoint that only it can reach (`ECS_AGENT_URI`); the
+task's role needs `ecs:UpdateTaskProtection`. Protection expires, so that a relay that hangs does not stay for ever, and
+is renewed while there are calls.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ from relay.outgoing import whole
 
 EXPIRES_MINUTES: Final = 60  # as long as a call can last at Exotel; ECS allows 1 to 2,880
 RENEW_S: Final = EXPIRES_MINUTES * 60 / 2
-CLEAR_AFTER_S: Final = 10.0  # a call that follows so soon costs no request
+CLEAR_AFTER_S: Final = 10.0  # a call that follows this soon needs no request
 RETRY_FIRST_S: Final = 1.0
 RETRY_MOST_S: Final = 30.0
 REQUEST_TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
 
 
 class TaskProtection:
-    """Follows the number of calls. Does nothing where `agent_uri` is empty, that is, outside ECS."""
+    """Follows the number of calls. Does nothing if `agent_uri` is empty, that is, outside ECS."""
 
     def __init__(self, http: aiohttp.ClientSession, agent_uri: str) -> None:
         self._http = http
@@ -41,7 +41,7 @@ class TaskProtection:
         self._worker: asyncio.Task[None] | None = None
 
     def count_changed(self, calls: int) -> None:
-        """Tell how many calls there are now. Returns at once, whatever ECS does; needs a running loop."""
+        """Report the number of calls. Returns at once, whatever ECS does; needs a running loop."""
         if not self._url:
             return
         if not calls and not self._retired:
@@ -52,7 +52,7 @@ class TaskProtection:
             self._worker = asyncio.create_task(self._follow(), name="task protection")
 
     def retire(self, retired: bool) -> None:
-        """Give up protection at once, whatever calls there are: ECS is to deregister the task; its calls go on."""
+        """Give up protection at once, with or without calls: ECS then deregisters the task; its calls go on."""
         self._retired = retired
         if retired:
             self._idle_since = -math.inf
@@ -60,7 +60,7 @@ class TaskProtection:
             self._changed.set()
 
     async def close(self) -> None:
-        """Stop following. Protection is left as it is: whoever closes this is about to end the task itself."""
+        """Stop following. Protection stays as it is: the process is about to end anyway."""
         if self._worker is not None:
             self._worker.cancel()
             await asyncio.wait([self._worker])
@@ -76,7 +76,7 @@ class TaskProtection:
                 await self._wait(due)
                 continue
             wanted, asked_at = self._wanted, loop.time()
-            # an answer that got lost may have been a yes: what was asked for is also taken back
+            # a lost answer may have been a yes: give up protection that was only requested, too
             self._may_be_protected |= wanted
             if await self._put(wanted):
                 self._may_be_protected = wanted
@@ -91,7 +91,7 @@ class TaskProtection:
         return self._calls > 0 and not self._retired
 
     def _due(self) -> float | None:
-        """When the next request is due, loop time; None while there is nothing to ask for."""
+        """When the next request is due, loop time; None if there is nothing to request."""
         if self._wanted:
             return self._renew_at
         return self._idle_since + CLEAR_AFTER_S if self._may_be_protected else None
@@ -109,7 +109,7 @@ class TaskProtection:
             body["ExpiresInMinutes"] = EXPIRES_MINUTES
         try:
             async with self._http.put(self._url, json=body, timeout=REQUEST_TIMEOUT) as answer:
-                # ECS says what it refuses in the body, for instance while a deployment is already taking the task away
+                # ECS reports a refusal in the body, for instance while a deployment is already stopping the task
                 said = msgspec.json.decode(await whole(answer))
                 if answer.status == HTTPStatus.OK and isinstance(said, Mapping) and "protection" in said:
                     return True

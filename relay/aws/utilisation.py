@@ -1,8 +1,8 @@
-"""How full a relay is, as the scaling on AWS wants to know it.
+"""How full a relay is, for autoscaling on AWS.
 
-CloudWatch makes a metric of a log line that carries its embedded metric format, by the second where that is asked for:
-no call to its API, no agent. Only a relay that takes calls says it: the average is then calls over capacity of those
-that new calls can go to.
+CloudWatch makes a metric from a log line in its embedded metric format, per second if requested: no call to its API,
+and no agent. Only a relay that takes calls reports it: so the average is calls over capacity of the relays that new
+calls can go to.
 """
 
 import time

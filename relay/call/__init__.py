@@ -1,1 +1,1 @@
-"""One call: who calls, which agent has the caller, what is said, how it ends."""
+"""One call: the caller, the agent that has the call, what is said, how it ends."""

@@ -1,4 +1,4 @@
-"""A call's time with one agent, from connecting to its end. What goes wrong in here costs the agent, not the call."""
+"""A call's time with one agent, from connecting to its end. Errors in here end the agent's time, not the call."""
 
 import asyncio
 import logging
@@ -42,13 +42,15 @@ from relay.events.records import AgentEntry
 from relay.line.downlink import PLAYOUT_SECONDS, Downlink
 from relay.tasks import Tasks
 
-STALL_LIMIT: Final = 5.0  # seconds for which an agent may not take what we send
-MAX_WAIT: Final = 5.0  # seconds in all for which an agent's socket may stay unread: it would soon be taken for dead
+STALL_LIMIT: Final = 5.0  # seconds without reading, after which an agent has failed
+MAX_WAIT: Final = (
+    5.0  # seconds in total for which an agent's socket may stay unread; then the vendor would think that we are dead
+)
 _HUNG_UP: Final = Ended(by_agent=True, reason="ended", detail="end_call")
 
 
 class AgentLeg:
-    """Connects `session`, passes on what it says and wants, and watches that it does. Used once."""
+    """Connects `session`, passes on its sound, words and requests, and monitors it. Used once."""
 
     def __init__(self, parts: CallParts, session: AgentSession, entry: AgentEntry, prefix: str) -> None:
         agent = entry.agent
@@ -80,11 +82,11 @@ class AgentLeg:
         )
 
     async def run(self, info: CallInfo) -> Ended:
-        """Until the agent ends the call or has failed. The session is left open: closing it may take seconds."""
+        """Until the agent ends the call or has failed. The session stays open: closing it may take seconds."""
         self._clock.start()
         self._tasks.spawn(self._talk(info))
         try:
-            return await asyncio.shield(self._over)  # cancelled when the call is over: that is not the agent's end
+            return await asyncio.shield(self._over)  # cancelled at the end of the call: the agent did not end
         finally:
             self._clock.stop()
             self._parts.playout.idle()
@@ -94,7 +96,7 @@ class AgentLeg:
             await self._tasks.stop()
 
     def end(self, ended: Ended) -> None:
-        """The agent is done; what is said first counts. One that fails while it hangs up has hung up."""
+        """The agent is done; the first reason is kept. If an agent fails while it hangs up, it has hung up."""
         if not self._over.done():
             self._over.set_result(_HUNG_UP if self._tools.hanging_up else ended)
 
@@ -105,30 +107,30 @@ class AgentLeg:
 
     @property
     def said_goodbye(self) -> bool:
-        """Whether it was the agent that ended the call."""
+        """Whether the agent ended the call."""
         return self.finished and self._over.result().by_agent
 
     def defect(self, error: BaseException) -> None:
-        """An error nobody thought of, ours or the vendor module's: the next agent takes the call."""
+        """An unexpected error, in our code or the vendor module's: the next agent takes the call."""
         self._parts.log.error("defect", exc_info=error, extra={"event": "defect"})
         detail = f"defect: {type(error).__name__}: {error}"[:300]
         self.end(Ended(by_agent=False, reason="defect", detail=detail))
 
     def heard(self, utterance: str) -> None:
-        """The caller has heard `utterance`, of this agent or of one before it, to its end."""
+        """The caller has heard `utterance`, of this agent or an earlier one, to its end."""
         if utterance.startswith(self._prefix):
             name = utterance.removeprefix(self._prefix)
             self._parts.outbox.post(lambda session: session.heard(name), session=self.session)
 
     def check(self, now: float) -> None:
-        """Called every second: does the agent still take what it is sent, and is the caller still there?"""
+        """Called every second: does the agent read what it is sent, and is the caller still there?"""
         if self.session.stalled_for(now) > STALL_LIMIT:
             self._tasks.spawn(self.session.give_up(f"the agent has not read for {STALL_LIMIT:g} s"))
         elif self._presence is not None and not self.finished:
             self._presence.check(now, busy=self._clock.agent_is_due or self._tools.hanging_up)
 
     def caller_did(self) -> None:
-        """The caller has said or pressed something."""
+        """The caller has said something or pressed a key."""
         if self._presence is not None:
             self._presence.caller_did(self._loop.time())
 
@@ -151,7 +153,7 @@ class AgentLeg:
                 await self._react(event, downlink)
                 if self.finished:
                     return
-                await asyncio.sleep(0)  # an agent with much to say at once must not keep other calls waiting
+                await asyncio.sleep(0)  # an agent that sends much at once must not delay other calls
         except FloodError as error:
             self.end(Ended(by_agent=False, reason=error.reason, detail=str(error)))
         else:
@@ -179,7 +181,7 @@ class AgentLeg:
         downlink.attach(formats.spoken)
         return downlink
 
-    # --- what the agent says and wants ---
+    # --- the agent's sound, words and requests ---
 
     async def _react(self, event: AgentEvent, downlink: Downlink) -> None:
         transcript, now = self._parts.transcript, self._parts.facts.now
@@ -204,11 +206,11 @@ class AgentLeg:
                 self._caller_waits()
                 transcript.caller_spoke(self._prefix + utterance, now())
             case CallerText(text) if is_aside(text):
-                pass  # the vendor gives back what it was told: nobody has said it
+                pass  # the vendor repeats a note of ours as a caller's turn
             case CallerText(text, utterance):
                 if text:
                     self.caller_did()
-                if not utterance:  # else it names a turn that the agent may have answered long ago
+                if not utterance:  # otherwise it concerns a turn that the agent may have answered long ago
                     self._caller_waits()
                 if self._entry.agent.mask_keys:
                     text = without_keys(text)
@@ -240,7 +242,7 @@ class AgentLeg:
                 assert_never(event)
 
     async def _say(self, downlink: Downlink, utterance: str, data: bytes) -> None:
-        """Wait while the playout is full. An agent in another process gets no answers to its pings meanwhile."""
+        """Waits while the playout is full. Meanwhile an agent in another process gets no answers to its pings."""
         began = self._loop.time()
         self._parts.transcript.agent_sounds(self._prefix + utterance, downlink.duration_ms(data))
         await downlink.say(self._prefix + utterance, data)
@@ -249,7 +251,7 @@ class AgentLeg:
             raise FloodError(f"more than {PLAYOUT_SECONDS:g} s of speech waiting to be played")
 
     def _caller_waits(self) -> None:
-        """Words while the agent is still heard are no question: a caller who cuts in is an Interruption first."""
+        """Words while the agent is still heard are no question: a caller who cuts in causes an Interruption first."""
         if not self._parts.pacer.speaking:
             self._clock.caller_waits()
 
@@ -258,7 +260,7 @@ class AgentLeg:
         self._clock.caller_speaks()
         self._tools.caller_cut_in()
         if not parts.pacer.speaking:
-            return  # most vendors report that the caller speaks, whether the agent did or not
+            return  # most vendors report that the caller speaks, even if the agent was silent
         parts.quality.interruptions += 1
         playing = parts.pacer.interrupt()
         parts.log.happened("interruption", "the caller spoke over the agent", utterance=playing)

@@ -1,4 +1,4 @@
-"""How long a caller waits for an agent: until it is first heard, and for each answer after that."""
+"""Limits how long a caller waits for an agent: until it is first heard, and for each answer after that."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,10 +8,10 @@ Late = Callable[[str, str], None]
 
 
 class AnswerClock:
-    """Calls `late` for an agent that is not heard within `first_audio_s`, or leaves the caller without an answer.
+    """Calls `late` if the agent is not heard within `first_audio_s`, or leaves the caller without an answer.
 
-    `answer_s`: from the last sign that the caller has spoken until sound, a tool call or a complete turn. The clock
-    stands while a tool runs. None or 0: no limit.
+    `answer_s`: from the caller's last words until sound, a tool call or a complete turn. The clock stops while a tool
+    runs. None or 0: no limit.
     """
 
     def __init__(self, first_audio_s: float | None, answer_s: float | None, late: Late) -> None:
@@ -31,14 +31,14 @@ class AnswerClock:
             self._first_audio = self._loop.call_later(limit, self._late, "no_audio", detail)
 
     def stop(self) -> None:
-        """Nobody waits for this agent any more."""
+        """Nobody is waiting for this agent any more."""
         self._cancel_first_audio()
         self._waiting = False
         self._rearm()
 
     @property
     def agent_is_due(self) -> bool:
-        """The agent works, or owes the caller an answer for which there is a limit."""
+        """Whether the agent is working, or owes the caller an answer that has a limit."""
         return bool(self._tools) or (self._waiting and bool(self._answer_s))
 
     def agent_heard(self) -> None:
@@ -48,17 +48,17 @@ class AnswerClock:
         self._rearm()
 
     def caller_waits(self) -> None:
-        """The caller has said something, and is owed an answer from now on."""
+        """The caller has said something, and waits for an answer from now on."""
         self._waiting = True
         self._rearm()
 
     def caller_speaks(self) -> None:
-        """The caller has begun to speak: no answer is due before that is over."""
+        """The caller has begun to speak: no answer is due until they are done."""
         self._waiting = False
         self._rearm()
 
     def turn_done(self) -> None:
-        """The agent's turn is over. With a tool still running, what follows from the tool is the answer."""
+        """The agent's turn is over. If a tool is still running, the answer follows its result."""
         if not self._tools:
             self._waiting = False
             self._rearm()

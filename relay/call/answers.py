@@ -1,7 +1,7 @@
-"""How long the caller waited for each of the agent's turns, and whose time it was.
+"""How long the caller waited for each of the agent's turns, and how much of that the agent and the relay took.
 
-Pure: told what happened and when (seconds of the event loop's clock). A turn answers what came last: the caller's
-speech, keys, or a tool's result. Where both speak at once nobody waited, and there is no answer time.
+Pure: gets events with their times (seconds of the event loop's clock). A turn answers what came last: the caller's
+speech, keys, or a tool's result. If both sides speak at once nobody waited, and there is no answer time.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ import numpy as np
 from relay.audio import pcm
 from relay.audio.voice import BLOCK_SECONDS, SPEECH_DB, VoiceActivity, block_levels
 
-_STILL_SPEAKING: Final = 0.04  # nobody answers so quickly: the two overlap
-_GOES_ON: Final = 0.25  # a caller who speaks so soon after the agent came in was interrupted by it
+_STILL_SPEAKING: Final = 0.04  # nobody answers this quickly: the two overlap
+_GOES_ON: Final = 0.25  # a caller who goes on speaking this soon after the agent began was interrupted by it
 _STOPS_WITHIN: Final = 0.3  # an agent that was interrupted may be heard for a moment after the caller's last word
 _NEVER: Final = float("inf")
 
@@ -22,7 +22,7 @@ To = Literal["speech", "keys", "tool"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One wait in milliseconds: `agent_ms` until the agent's speech had come, `relay_ms` from there until it was heard.
+    """One wait in milliseconds: `agent_ms` until the agent's speech arrived, `relay_ms` from there until it was heard.
 
     `to`: what was answered.
     """
@@ -33,11 +33,11 @@ class Answer:
 
     @property
     def answer_ms(self) -> int:
-        """From the end of what is answered to the first speech heard."""
+        """From the end of the caller's speech, keys or tool to the first speech heard."""
         return self.agent_ms + self.relay_ms
 
     def as_json(self) -> dict[str, int | str]:
-        """What a turn of the record says of it."""
+        """The fields of a turn in the record."""
         return {
             "answers": self.to,
             "answer_ms": self.answer_ms,
@@ -48,7 +48,7 @@ class Answer:
 
 @dataclass(slots=True)
 class _Utterance:
-    """`quiet`: samples before its speech, which had come by `speech_at`; the line plays it from `on_line_at`."""
+    """`quiet`: samples before its speech, which arrived by `speech_at`; the line plays it from `on_line_at`."""
 
     arrived_at: float
     samples: int = 0
@@ -59,7 +59,9 @@ class _Utterance:
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """An utterance whose first word is heard at `at`; the one before was, at `before`, and ended at `quiet_since`."""
+    """An utterance whose first word is heard at `at`; the previous one at `before`, and that one ended at
+    `quiet_since`.
+    """
 
     utterance: str
     at: float
@@ -69,22 +71,25 @@ class _Heard:
 
 
 class Answers:
-    """Of one call. `first_heard_at`: when the caller first hears an agent speak, None before that is known."""
+    """The answers of one call.
+
+    `first_heard_at`: when the caller first hears an agent speak; None until that is known.
+    """
 
     def __init__(self, voice: VoiceActivity, rate_hz: int) -> None:
         self._voice = voice
         self._rate_hz = rate_hz
         self._block = round(BLOCK_SECONDS * rate_hz)
         self._utterances: dict[str, _Utterance] = {}
-        self._speaking: _Utterance | None = None  # the last that was heard, from `_heard_at` on
+        self._speaking: _Utterance | None = None  # the last one heard, from `_heard_at` on
         self._heard_at = -_NEVER
-        self._cut_at = _NEVER  # when that was silenced
+        self._cut_at = _NEVER  # when it was silenced
         self._asked: list[tuple[To, float]] = []
-        self._open: list[_Heard] = []  # it is not known yet whether the caller went on
+        self._open: list[_Heard] = []  # not known yet whether the caller went on speaking
         self._found: dict[str, Answer] = {}
         self.first_heard_at: float | None = None
 
-    # --- what happens ---
+    # --- events ---
 
     def keys(self, now: float) -> None:
         """The caller pressed a key."""
@@ -95,7 +100,7 @@ class Answers:
         self._asked.append(("tool", now))
 
     def arrived(self, utterance: str, sound: bytes, now: float) -> None:
-        """The next part of an utterance has come, pcm at the line's rate."""
+        """The next part of an utterance has arrived, pcm at the line's rate."""
         said = self._utterances.setdefault(utterance, _Utterance(now))
         samples = len(sound) // pcm.SAMPLE_BYTES
         said.samples += samples
@@ -103,29 +108,29 @@ class Answers:
             quiet = self._quiet_samples(pcm.samples(sound))
             said.quiet += quiet
             if quiet < samples:
-                # what an agent sends of silence before it speaks is its own time, however fast it is sent
+                # silence that an agent sends before its speech counts as the agent's time, however fast it is sent
                 said.speech_at = max(now, said.arrived_at + said.quiet / self._rate_hz)
                 self._check(utterance, said)
 
     def on_line(self, utterance: str, at: float) -> None:
-        """The line plays the first of an utterance `at`, which may be a moment away."""
+        """The line begins to play the utterance at `at`, which may be slightly in the future."""
         said = self._utterances.setdefault(utterance, _Utterance(at))
         if said.on_line_at is None:
             said.on_line_at = at
             self._check(utterance, said)
 
     def cut(self, now: float) -> None:
-        """The agent was silenced: what is not heard by now is not heard any more."""
+        """The agent was silenced: what was not heard by now will not be heard."""
         self._utterances.clear()
         self._cut_at = min(self._cut_at, now)
         self._open = [heard for heard in self._open if heard.at <= now]
         if self.first_heard_at is not None and self.first_heard_at > now:
             self.first_heard_at = None
 
-    # --- what is known ---
+    # --- results ---
 
     def found(self, now: float) -> dict[str, Answer]:
-        """The answers by utterance; whether the caller went on speaking is known a quarter of a second later."""
+        """The answers by utterance; it takes a quarter of a second to know whether the caller went on speaking."""
         while self._open and now >= self._open[0].at + _GOES_ON:
             heard = self._open.pop(0)
             answer = self._answer(heard)
@@ -134,13 +139,13 @@ class Answers:
         return self._found
 
     def _quiet_samples(self, sound: pcm.Samples) -> int:
-        """How many samples come before the first that is speech."""
+        """How many samples precede the first speech."""
         whole = np.pad(sound, (0, -len(sound) % self._block))
         loud = np.flatnonzero(block_levels(whole, self._rate_hz) >= SPEECH_DB)
         return int(loud[0]) * self._block if len(loud) else len(sound)
 
     def _check(self, utterance: str, said: _Utterance) -> None:
-        """Once it has speech and is on the line, it is known when its first word is heard."""
+        """Once it has speech and is on the line, the time of its first word is known."""
         if said.speech_at is None or said.on_line_at is None:
             return
         at = said.on_line_at + said.quiet / self._rate_hz
@@ -157,7 +162,7 @@ class Answers:
         return min(last.on_line_at + last.samples / self._rate_hz, self._cut_at)
 
     def _answer(self, heard: _Heard) -> Answer | None:
-        """What the utterance answers, if anything: what was asked since the agent was last heard."""
+        """What the utterance answers, if anything: the last event since the agent was last heard."""
         asked = self._since_asked(heard)
         if asked is None or self._voice.spoke_between(heard.at, heard.at + _GOES_ON):
             return None
@@ -170,7 +175,7 @@ class Answers:
         self._asked = [(to, at) for to, at in self._asked if at >= heard.at]
         spoken = self._voice.last_end(heard.at)
         if spoken is not None and spoken < max(heard.before, heard.quiet_since - _STOPS_WITHIN):
-            spoken = None  # that was answered, or was not meant to be
+            spoken = None  # that one was answered, or needs no answer
         if spoken is not None and heard.at - spoken < _STILL_SPEAKING:
             return None
         keys = max((at for to, at in before if to == "keys"), default=-_NEVER)

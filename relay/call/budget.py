@@ -1,7 +1,7 @@
-"""What one agent may cost its call, and the calls beside it. Over it the agent has failed, with the reason `flood`.
+"""Limits what one agent may cost its call and the calls beside it. Above a limit the agent has failed: `flood`.
 
 The limits are far above what a conversation needs: an hour of talk is some 60,000 characters, and sound in messages of
-20 ms that comes ten times as fast as it is spoken is 500 messages a second, for a while.
+20 ms that arrives ten times faster than it is spoken is 500 messages a second, for a while.
 """
 
 from dataclasses import dataclass
@@ -35,21 +35,21 @@ NOTICES_LOGGED: Final = 100
 
 
 class FloodError(AgentError):
-    """The agent sends more than it may."""
+    """The agent sends more than a limit."""
 
     def __init__(self, what: str) -> None:
         super().__init__(FLOOD, f"too much: {what}")
 
 
 def joined(so_far: str, piece: str) -> str:
-    """Words of one utterance that come in pieces. Raises FloodError when they don't end."""
+    """Text of one utterance that comes in pieces. Raises FloodError if it gets too long."""
     if len(so_far) + len(piece) > UTTERANCE_CHARACTERS:
         raise FloodError(f"more than {UTTERANCE_CHARACTERS:,} characters in one utterance")
     return so_far + piece
 
 
 class Allowance:
-    """A bucket that fills at `per_s` up to `burst`: what is taken out of it may come in bursts, but not for long."""
+    """A token bucket that fills at `per_s` up to `burst`."""
 
     def __init__(self, what: str, *, per_s: float, burst: float) -> None:
         self._what = what
@@ -59,7 +59,7 @@ class Allowance:
         self._at: float | None = None
 
     def allows(self, now: float, amount: float = 1.0) -> bool:
-        """Take `amount`, if there is so much."""
+        """Take `amount` if there is enough."""
         if self._at is not None:
             self._left = min(self._burst, self._left + (now - self._at) * self._per_s)
         self._at = now
@@ -69,7 +69,7 @@ class Allowance:
         return True
 
     def take(self, now: float, amount: float = 1.0) -> None:
-        """Take `amount`. Raises FloodError when there is not so much."""
+        """Take `amount`. Raises FloodError if there is not enough."""
         if not self.allows(now, amount):
             raise FloodError(f"more {self._what} than {self._burst:g} at once and {self._per_s:g} a second after that")
 
@@ -87,7 +87,7 @@ class _Total:
 
 
 class AgentBudget:
-    """Of one agent's events, a call."""
+    """The budget for the events of one agent in a call."""
 
     def __init__(self) -> None:
         self._events = Allowance("events", per_s=500, burst=20_000)
@@ -101,7 +101,7 @@ class AgentBudget:
         self._notices_seen = 0
 
     def spend(self, event: AgentEvent, now: float) -> None:
-        """Raises FloodError for an event that is one too many."""
+        """Raises FloodError if the event exceeds the budget."""
         self._events.take(now)
         match event:
             case Audio(_, utterance):
@@ -128,13 +128,13 @@ class AgentBudget:
                 assert_never(event)
 
     def logs_notice(self) -> bool:
-        """Whether one more remark is worth a line in the log."""
+        """Whether one more notice is worth a line in the log."""
         self._notices_seen += 1
         return self._notices_seen <= NOTICES_LOGGED
 
 
 def _size(parameters: object) -> int:
-    """Characters of what a model wrote as a tool's parameters: JSON, nested as it likes."""
+    """Characters in a tool's parameters as a model wrote them: JSON, nested at will."""
     total, left = 0, [parameters]
     while left:
         value = left.pop()

@@ -38,15 +38,12 @@ from relay.recording.recorder import Recorder
 from relay.services import Services
 from relay.tasks import Tasks
 
-STALL_LIMIT: Final = 5.0  # seconds for which the line may not take what we send
+STALL_LIMIT: Final = 5.0  # seconds without reading, after which the line is dead
 SILENCE_LIMIT: Final = 15.0  # a line sends 50 frames a second, silence included (exotel.md 1.10)
 
 
 class Call:
-    """A line and the agents it is given to.
-
-    `spec` is the agent wanted, None when what was `asked_for` is not configured.
-    """
+    """A line and its agents. `spec`: the agent for the call, None if the one that was `asked_for` is not configured."""
 
     def __init__(
         self,
@@ -128,14 +125,17 @@ class Call:
         limit = self._loop.call_later(self._services.settings.max_call_s, self.end, EndReason.TIME_LIMIT, "")
         reading = self._tasks.spawn(self._caller.run())
         pacing = self._tasks.spawn(self._pacer.run())
-        reading.add_done_callback(lambda _: pacing.cancel())  # after `stop` nothing is sent, whatever else goes on
+        reading.add_done_callback(lambda _: pacing.cancel())  # after `stop` nothing more is sent
         self._tasks.spawn(self._uplink.run())
         self._tasks.spawn(self._progress.run())
         self._tasks.spawn(self._reception.run())
         try:
             reason, detail = await asyncio.shield(self._over)
             self._caller.stop()
-            unheard = reason.ended_by in {"caller", "line"}  # an agent may take seconds to close: not for the line
+            unheard = reason.ended_by in {
+                "caller",
+                "line",
+            }  # an agent may take seconds to close; the line must not wait for that
             await self._tasks.stop(but=() if unheard else (pacing, reading))
             await self._finish(reason, detail, pacing)
         finally:
@@ -144,20 +144,21 @@ class Call:
             await self._tasks.stop()
 
     def end(self, reason: EndReason, detail: str = "") -> None:
-        """Bring the call to its end; the first reason counts."""
+        """End the call; the first reason is kept."""
         if not self._over.done():
             self._over.set_result((reason, detail))
 
     def change_ambience(self, change: AmbienceChange) -> None:
-        """Applied at once, as a ramp; a call without ambience has nothing to change."""
+        """Applied at once, as a ramp; does nothing in a call without ambience."""
         if self.playout.ambience is not None:
             change.apply(self.playout.ambience)
             self._pacer.wake()
 
     def record(self, mode: RecordMode) -> None:
-        """Record this call so from now on, as its agent or a look-up wants it; what was recorded otherwise is dropped.
+        """Record this call in this way from now on, as its agent or a look-up asks for; an earlier recording is
+        dropped.
 
-        The caller is not in it before the agent is let on the line.
+        The caller is not recorded before the agent is let on the line.
         """
         if self._recorder is not None and self._recorder.mode != mode:
             self._recorder.discard()
@@ -171,11 +172,11 @@ class Call:
 
     @property
     def queued_s(self) -> float:
-        """Agent speech that waits to be played, in seconds."""
+        """Agent speech waiting to be played, in seconds."""
         return self.playout.queued_samples / self.rate_hz
 
     def check(self, now: float) -> None:
-        """Called every second: is everybody still there?"""
+        """Called every second: are line and agent still there?"""
         if self._line.stalled_for(now) > STALL_LIMIT:
             self.end(EndReason.LINE_STALLED, f"the line has not read for {STALL_LIMIT:g} s")
         elif now - self._line.heard_from_at > SILENCE_LIMIT:
@@ -183,7 +184,7 @@ class Call:
         else:
             self.conversation.check(now)
 
-    # --- its parts ---
+    # --- parts ---
 
     def _make_pacer(self) -> Pacer:
         return Pacer(
@@ -273,10 +274,12 @@ class Call:
             proof=prove(start.call_sid, start.stream_sid, secret) if secret else "",
         )
 
-    # --- beginning ---
+    # --- start ---
 
     def _register(self) -> None:
-        """A second stream of the same call is Exotel's retry of a handshake: the later one wins (exotel.md 1.10)."""
+        """A second stream of the same call is Exotel's retry of a handshake: the later one replaces the first
+        (exotel.md 1.10).
+        """
         calls, start = self._services.calls, self._start
         previous = calls.get(start.call_sid)
         calls[start.call_sid] = self
@@ -285,7 +288,7 @@ class Call:
             previous.end(EndReason.REPLACED, f"stream {start.stream_sid} took over")
 
     def _begins(self, spec: AgentSpec, mode: RecordMode | None) -> None:
-        """The agent is known, and whether it is to be recorded: None, as the agent's entry says."""
+        """The agent has been chosen, and whether to record: None, as the agent's entry says."""
         self._spec = spec
         self.record(spec.record if mode is None else mode)
 
@@ -298,13 +301,13 @@ class Call:
         self._report.refused(reason, detail)
         self.end(reason, detail)
 
-    # --- what its parts say ---
+    # --- reports of its parts ---
 
     def _agent_defect(self, error: Exception) -> None:
         self.conversation.defect(error)
 
     def _defect(self, error: BaseException) -> None:
-        """A mistake of ours: this call is handed over, the others don't notice."""
+        """An error in our code: this call is handed over, and others go on."""
         self.log.error("defect", exc_info=error, extra={"event": "defect"})
         self.end(EndReason.AGENT_FAILED, f"defect: {type(error).__name__}: {error}")
 
@@ -313,7 +316,7 @@ class Call:
         if not interrupted:
             self.conversation.heard(utterance)
 
-    # --- ending ---
+    # --- end ---
 
     async def _close_for_transfer(self) -> None:
         await self.conversation.close()
@@ -321,7 +324,7 @@ class Call:
     async def _finish(self, reason: EndReason, detail: str, pacing: "asyncio.Task[None]") -> None:
         self._pacer.settle()
         if self._recorder is not None and pacing.done():
-            self._recorder.stop()  # the line has gone: what was on its way is not heard any more
+            self._recorder.stop()  # the line is gone: what was on its way will not be heard
         self._report.measure(self._answers, self._uplink.meter, self.playout.ambience)
         self._echo.close(self.quality)
         self.quality.malformed = self._line.malformed
@@ -329,7 +332,7 @@ class Call:
         if self._services.calls.get(self._start.call_sid) is self:
             del self._services.calls[self._start.call_sid]
         await self._report.ended(reason, detail, self._hand_over.transfer, self._commands.as_json())
-        if not pacing.done():  # the ambience went on while the event was stored: the line must not sound dead
+        if not pacing.done():  # the ambience played while the event was being stored: the line must not sound dead
             await self._pacer.fade_out()
         await self._tasks.stop()
         if self._recorder is not None:

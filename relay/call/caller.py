@@ -1,4 +1,4 @@
-"""The caller's side of a call: what the line says, on its way to the parts that it concerns."""
+"""The caller's side of a call: reads the line's events and passes them to the parts that need them."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ from relay.recording.recorder import Recorder
 
 
 class Caller:
-    """Reads the line until it ends. Keys are collected for agents that want whole entries."""
+    """Reads the line until it ends. Keys are collected for agents that take whole entries."""
 
     def __init__(
         self, line: Line, parts: CallParts, conversation: Conversation, check: LineCheck, end: Callable[..., None]
@@ -33,7 +33,7 @@ class Caller:
         self.recorder: Recorder | None = None
 
     async def run(self) -> None:
-        """Everything the line says; once stopped, only that it ends."""
+        """Handles everything the line sends; after `stop`, only its end."""
         receive, parts = self._line.receive, self._parts
         while True:
             event = await receive()
@@ -43,7 +43,7 @@ class Caller:
                 case None:
                     return self._end(EndReason.LINE_LOST, f"closed with {self._line.close_code}, without stop")
                 case _ if self._stopped:
-                    pass  # the agents have gone, and the call has been measured
+                    pass  # the agents are gone, and the call has been measured
                 case exotel.Media():
                     parts.quality.frames_in += 1
                     if not self._check.done and (problem := self._check.look(event)):
@@ -61,13 +61,13 @@ class Caller:
                     parts.pacer.interrupt()
 
     def stop(self) -> None:
-        """Nothing of what the caller does is passed on any more."""
+        """Pass on nothing more of what the caller does."""
         self._stopped = True
         self._keypad.stop()
 
     def _press(self, key: str) -> None:
         if not self._keys_allowed.allows(self._loop.time()):
-            return  # no thumb is so quick
+            return  # nobody presses keys this fast
         if self._conversation.wants_each_key:
             self._send_keys(key)
         else:

@@ -1,4 +1,4 @@
-"""The agents of one call, one after another until one says goodbye."""
+"""The agents of one call, one after another, until one of them ends it."""
 
 import asyncio
 import logging
@@ -16,15 +16,15 @@ from relay.call.parts import CallParts
 from relay.events.records import AgentEntry, EndReason
 from relay.sounds import Apology
 
-AT_ONCE: Final = 2.0  # seconds: an agent that refuses sooner may only have been busy
+AT_ONCE: Final = 2.0  # seconds: an agent that refuses sooner may only be busy
 RETRY_PAUSE: Final = 1.0
-SWITCHED: Final = "switched"  # an agent's end: somebody wanted another
+SWITCHED: Final = "switched"  # end reason of an agent that was replaced on request
 _FOR_GOOD: Final = re.compile(r"http_(3\d\d|40[0-4])|unsupported_format")
 """Reasons of a refusal that asking again won't change: a wrong key, an agent that is not there."""
 
 
 class Conversation:
-    """Runs the chain of agents; `new_session` makes a session with one of them."""
+    """Runs the chain of agents; `new_session` creates a session with one of them."""
 
     def __init__(self, parts: CallParts, info: CallInfo, new_session: Callable[[AgentSpec], AgentSession]) -> None:
         self._parts = parts
@@ -37,27 +37,27 @@ class Conversation:
         self._first: tuple[AgentSpec, AgentSession] | None = None
 
     def know(self, variables: Mapping[str, str | int | float | bool], overrides: Overrides) -> None:
-        """What the look-up knew, before `run`. Overrides are for the agent that the call begins with."""
+        """The results of the look-up, before `run`. Overrides are for the first agent only."""
         self._info = replace(self._info, given=variables, overrides=overrides)
 
     def begin_with(self, spec: AgentSpec, session: AgentSession) -> None:
-        """A session with the agent to begin with, which has been reached already."""
+        """A session with the first agent, which has been connected already."""
         self._first = spec, session
 
     @property
     def has_begun_with(self) -> bool:
-        """Whether `begin_with` has given a session that nobody has used yet."""
+        """Whether `begin_with` has passed a session that is not in use yet."""
         return self._first is not None
 
     async def close_unused(self) -> None:
-        """The call is over before the agent that was reached got it."""
+        """The call is over before the connected agent got it."""
         first, self._first = self._first, None
         if first is not None:
             await self.close_session(first[1])
 
     async def run(self, chain: list[AgentSpec], apology: Apology | None) -> None:
-        """Talk to the first agent that can be had; when the last one fails, say so and hand the call over."""
-        while chain := self._wanted or chain:  # another one may have been wanted before this one was known
+        """Talk to the first agent that is available; if the last one fails, play the apology and hand the call over."""
+        while chain := self._wanted or chain:  # a switch may have been requested before the agent was chosen
             self._wanted = []
             if await self._try(chain):
                 return
@@ -66,7 +66,7 @@ class Conversation:
         await self._give_up(apology)
 
     def switch(self, chain: list[AgentSpec], by: str) -> bool:
-        """The first of `chain` that can be had takes over now. False: no agent is tried any more."""
+        """The first available agent of `chain` takes over now. Returns False if no agent is tried any more."""
         if self._giving_up:
             return False
         self._wanted = chain
@@ -75,7 +75,7 @@ class Conversation:
         return True
 
     async def _try(self, chain: list[AgentSpec]) -> bool:
-        """Whether the call is over; if not, none of `chain` could be had or kept, or others are wanted."""
+        """Whether the call is over. If not, no agent of `chain` was available or stayed, or a switch was requested."""
         retry: AgentSpec | None = None
         for spec in chain:
             ended, refused_at_once = await self._talk(spec)
@@ -94,12 +94,12 @@ class Conversation:
         return await self._is_over(ended)
 
     async def close(self) -> None:
-        """Nothing more will be said: let the caller hear the rest, then close for the hand-over to a human."""
+        """Nothing more will be said: let the caller hear the rest, then close for the transfer to a human."""
         await self._last_words()
         self._parts.end(EndReason.TRANSFERRED, "")
 
     def send_keys(self, keys: str) -> None:
-        """Keys of the caller's, for the agent that has the call or the next one."""
+        """Keys that the caller pressed, for the current agent or the next one."""
 
         async def send(session: AgentSession) -> None:
             for entry in keys if session.wants_each_key else (keys,):
@@ -125,12 +125,12 @@ class Conversation:
             self._leg.check(now)
 
     def defect(self, error: Exception) -> None:
-        """The agent's session raised something while it was used from outside."""
+        """The agent's session raised an exception while it was used from outside."""
         if self._leg is not None:
             self._leg.defect(error)
 
     async def _is_over(self, ended: Ended) -> bool:
-        """End the call if the agent said goodbye, or dies when a transfer is arranged: that is kept."""
+        """End the call if the agent ended it, or failed after a transfer was arranged: the transfer still happens."""
         if await self._parts.hand_over.arranged():
             await self.close()
         elif ended.by_agent:
@@ -158,7 +158,7 @@ class Conversation:
     # --- one agent ---
 
     async def _talk(self, spec: AgentSpec) -> tuple[Ended, bool]:
-        """The agent's end, and whether it had refused the call at once."""
+        """How the agent ended, and whether it had refused the call at once."""
         parts, began = self._parts, self._loop.time()
         entry = AgentEntry(spec, parts.facts.now())
         parts.facts.agents.append(entry)
@@ -180,13 +180,13 @@ class Conversation:
             if not leg.said_goodbye:
                 parts.transcript.broke_off(prefix, speaking=parts.pacer.speaking)
             parts.quality.late_audio_dropped_ms += round(session.late_audio_ms)
-            if not leg.finished:  # the call is over, whatever the agent was doing
+            if not leg.finished:  # the call is over, regardless of the agent
                 entry.ended(parts.facts.now(), "stopped")
                 await self.close_session(session)
         self._note_end(entry, ended)
         if ended.reason in {FLOOD, SWITCHED}:
-            parts.pacer.interrupt()  # nobody wants to hear minutes of it, and the next agent has to be heard
-        # a dead agent may take seconds to close, and the caller is waiting for the next one
+            parts.pacer.interrupt()  # it may be minutes long, and the next agent has to be heard
+        # a dead agent may take seconds to close; the caller must not wait for that
         closing = self.close_session(session)
         if ended.by_agent:
             await closing
@@ -202,7 +202,7 @@ class Conversation:
         return self._new_session(spec)
 
     async def close_session(self, session: AgentSession) -> None:
-        """Whatever goes wrong in it is only logged."""
+        """Errors in it are only logged."""
         try:
             await session.close()
         except Exception as error:

@@ -1,4 +1,4 @@
-"""A caller on the way to a human: from the agent's wish to the close of the line (design D6)."""
+"""The transfer of a caller to a human: from the agent's request to the close of the line (design D6)."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -11,15 +11,18 @@ from relay.events.delivery import Events
 from relay.events.records import CallFacts, Transfer
 from relay.line.pacer import Pacer
 
-EVENT_PATIENCE: Final = 2.0  # how long a call waits for its event to be stored
-QUIET: Final = 2.0  # after a transfer was arranged: so long a silence means the agent has said its goodbye
+EVENT_PATIENCE: Final = 2.0  # seconds to wait until the event is stored
+QUIET: Final = 2.0  # seconds of silence, after a transfer was arranged, that mean the agent has said goodbye
 LIMIT: Final = 15.0
 
 _ARRANGED: Final = ToolResult("the transfer is arranged: say a short goodbye, then end the call")
 
 
 class HandOver:
-    """`close` ends the call once the agent has said its goodbye. What is arranged survives the agent that wanted it."""
+    """`close` ends the call once the agent has said goodbye.
+
+    An arranged transfer survives the agent that requested it.
+    """
 
     def __init__(
         self,
@@ -44,11 +47,10 @@ class HandOver:
         self.arranged_at: datetime | None = None
 
     async def request(self, transfer: Transfer, *, spoken: bool = True) -> ToolResult:
-        """Store the wish, because closing the line is the hand-over, then wait for the goodbye and close.
+        """Store the request first, because closing the line is the hand-over; then wait for the goodbye and close.
 
-        `spoken`: there is an agent who says one.
-
-        Once begun it goes on whatever becomes of the agent that waits for the result.
+        `spoken`: there is an agent to say goodbye. Once begun it goes on, even if the agent that waits for the result
+        goes.
         """
         answer: asyncio.Future[ToolResult] = self._loop.create_future()
         self._asking.add(answer)
@@ -58,17 +60,17 @@ class HandOver:
 
     @property
     def under_way(self) -> bool:
-        """The caller goes to a human, or it is being asked whether they may."""
+        """The caller is being transferred, or a request for it is pending."""
         return bool(self._asking) or self.transfer is not None
 
     async def arranged(self) -> bool:
-        """Whether the caller goes to a human; waits for a wish that is on its way."""
+        """Whether the caller goes to a human; waits for a pending request."""
         if self._asking:
             await asyncio.wait(self._asking)
         return self.transfer is not None
 
     def agent_spoke(self) -> None:
-        """It has not finished its goodbye yet."""
+        """The agent has not finished its goodbye yet."""
         self._spoke.set()
 
     async def _ask(self, transfer: Transfer, answer: "asyncio.Future[ToolResult]", *, spoken: bool) -> None:

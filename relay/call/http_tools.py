@@ -1,4 +1,4 @@
-"""Runs HTTP tools of one's own: the agent's parameters into a request, the answer into words for the agent."""
+"""Runs the user's HTTP tools: turns the agent's parameters into a request, and the answer into text for the agent."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from relay.call.tools import Tool, ToolResult
 from relay.outgoing import AnswerError, RedirectError, whole
 
 LARGEST_ANSWER: Final = 256 * 1024  # bytes
-_PAUSE: Final = 0.2  # seconds before it is tried again
+_PAUSE: Final = 0.2  # seconds before a retry
 _TOLD: Final = 300  # characters of an error's body
 
 
@@ -30,11 +30,11 @@ class HttpTool:
         self._headers = tool.filled_headers(environ)
 
     def row(self) -> Tool:
-        """For the table of tools."""
+        """The tool's row for the table of tools."""
         return Tool(name=self._name, run=self.run, works=True, sound=self._tool.sound)
 
     async def run(self, parameters: Mapping[str, Any]) -> ToolResult:
-        """Ask, as often as allowed; whatever comes of it is told in words."""
+        """Send the request, with retries as configured; the result is text in every case."""
         known = self._tool.schema["properties"]
         given = {name: value for name, value in parameters.items() if name in known and value is not None}
         missing = [name for name in self._tool.schema.get("required", ()) if name not in given]
@@ -55,7 +55,7 @@ class HttpTool:
         return result
 
     def _url(self, given: Mapping[str, Any]) -> URL:
-        """Raises ValueError for a parameter that would be another path."""
+        """Raises ValueError for a parameter that would change the path."""
         url = self._tool.url
         for name in self._tool.in_path:
             value = _text(given[name])
@@ -106,7 +106,7 @@ class HttpTool:
 def own_tools(
     roster: Iterable[AgentSpec], http: aiohttp.ClientSession, public: aiohttp.ClientSession, environ: Mapping[str, str]
 ) -> dict[str, list[Tool]]:
-    """The rows of every agent by its alias. `public` reaches public addresses only."""
+    """The tools of every agent by its alias. `public` reaches public addresses only."""
     return {
         spec.alias: [
             HttpTool(name, tool, http if tool.private else public, environ).row() for name, tool in spec.tools.items()

@@ -1,19 +1,19 @@
-"""When a caller has been silent for too long, and when an agent's time is over: what is due, by the clock alone.
+"""When a caller has been silent for too long, and when an agent's time is over.
 
-Pure: told what was heard and when (seconds of the event loop's clock), says what is to be done.
+Pure: gets what was heard and when (seconds of the event loop's clock), and returns what is due.
 """
 
 from enum import Enum, auto
 from typing import Final
 
-GOODBYE_QUIET: Final = 2.0  # after so long a silence the agent has said its goodbye
-GOODBYE_LIMIT: Final = 10.0  # … and one that says none is not waited for
-_BY_ITSELF: Final = 4.0  # an agent that goes on after so long a silence does so because nobody has answered it
-WARNING_S: Final = 60.0  # before the end of its time the agent is told
+GOODBYE_QUIET: Final = 2.0  # seconds of silence after which the agent has said goodbye
+GOODBYE_LIMIT: Final = 10.0  # seconds to wait for a goodbye that doesn't begin
+_BY_ITSELF: Final = 4.0  # an agent that speaks after this much silence does so because nobody has answered it
+WARNING_S: Final = 60.0  # seconds before the end of its time at which the agent is warned
 
 
 class Due(Enum):
-    """What is to be done now."""
+    """What is due now."""
 
     NOTHING = auto()
     ASK = auto()
@@ -25,7 +25,7 @@ class Due(Enum):
 
 
 class IdleClock:
-    """`idle_s`: seconds in which nobody speaks; `attempts`: how often the caller is asked before it is given up."""
+    """`idle_s`: seconds in which nobody speaks; `attempts`: how often to ask the caller before giving up."""
 
     def __init__(self, idle_s: float, attempts: int, now: float) -> None:
         self._idle_s = idle_s
@@ -40,16 +40,15 @@ class IdleClock:
         self._goodbye_heard = False
 
     def look(self, now: float, *, caller_at: float, speaking: bool, busy: bool) -> Due:
-        """`caller_at`: when the caller was last heard, or pressed a key. `speaking`: the agent is heard at this moment.
-
-        `busy`: the silence has a reason, such as a tool that works. Called about once a second.
+        """`caller_at`: when the caller was last heard, or pressed a key. `speaking`: the agent is being heard. `busy`:
+        the silence has a reason, such as a running tool. Called about once a second.
         """
         if caller_at > self._caller_at:
             self._caller_at = caller_at
             self._quiet_since = max(self._quiet_since, caller_at)
             self.asked, self._leaving_since = 0, None
         if speaking and not self._was_speaking:
-            # some agents ask by themselves when they have been waiting: that counts, or it would go on for ever
+            # some agents ask by themselves after a while: count that, or it would go on for ever
             if not self._prompted and self._leaving_since is None and now - self._quiet_since >= _BY_ITSELF:
                 self.asked = min(self.asked + 1, self._attempts)
             self._prompted = False
@@ -85,7 +84,7 @@ class TimeLeft:
         self._warned = False
 
     def warning(self, now: float) -> int | None:
-        """Once, a minute before the end (or half way, where there is less): the seconds that are left."""
+        """The seconds that are left: returned once, a minute before the end (or half-way through a shorter time)."""
         if self._warned or now < self._warn_at:
             return None
         self._warned = True

@@ -1,10 +1,10 @@
-"""Keys that belong together reach the agent as one message, or it would answer each digit of a number."""
+"""Collects keys into one message: otherwise the agent would answer each digit of a number."""
 
 import asyncio
 from collections.abc import Callable
 from typing import Final
 
-PAUSE: Final = 1.5  # seconds without a key that end an entry
+PAUSE: Final = 1.5  # seconds without a key, after which an entry is complete
 MAX_KEYS: Final = 64
 END_KEY: Final = "#"
 
@@ -18,7 +18,7 @@ class Keypad:
         self._timer: asyncio.TimerHandle | None = None
 
     def press(self, key: str) -> None:
-        """One key of the caller's."""
+        """The caller pressed a key."""
         self._keys += key
         self.stop()
         if key == END_KEY or len(self._keys) >= MAX_KEYS:
@@ -27,7 +27,7 @@ class Keypad:
             self._timer = asyncio.get_running_loop().call_later(PAUSE, self._flush)
 
     def stop(self) -> None:
-        """No delivery any more for what was pressed so far."""
+        """Drop the keys collected so far."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,4 +1,4 @@
-"""The look-up before the greeting: asks the user's server who calls, once, within bounds (docs/lookup.md)."""
+"""The look-up before the greeting: asks the user's server who is calling, once, within limits (docs/lookup.md)."""
 
 import asyncio
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ LARGEST_ANSWER: Final = 64 * 1024  # bytes
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
-    """The answer, an empty one where there is none, and what became of the question."""
+    """The answer, empty if there is none, and the outcome of the request."""
 
     answer: LookupAnswer
     entry: LookupEntry
 
 
 class Lookup:
-    """Asks for the calls of one relay. `http` follows no redirects."""
+    """Look-ups for the calls of one relay. `http` follows no redirects."""
 
     def __init__(self, http: aiohttp.ClientSession, settings: Settings) -> None:
         self._http = http
@@ -37,7 +37,7 @@ class Lookup:
         self._shape: Shape = "elevenlabs" if settings.lookup_shape == "elevenlabs" else "ours"
 
     def url_for(self, agent: AgentSpec) -> str:
-        """Whom to ask about a call for `agent`; empty: nobody."""
+        """The server to ask about a call for `agent`; empty: none."""
         return self._settings.lookup_url if agent.lookup_url is None else agent.lookup_url
 
     async def ask(self, url: str, start: Start, agent: AgentSpec) -> LookedUp:
@@ -59,7 +59,7 @@ class Lookup:
         except _RefusedError as error:
             outcome, problem = f"http_{error.status}", f"HTTP {error.status}"
         except (aiohttp.ClientError, OSError) as error:
-            outcome, problem = "failed", type(error).__name__  # its text may hold the URL
+            outcome, problem = "failed", type(error).__name__  # the error's text may contain the URL
         except (ValueError, msgspec.DecodeError, RecursionError) as error:
             outcome, problem = "malformed", f"expected a JSON object: {error}"
         entry = LookupEntry(round((loop.time() - began) * 1000), outcome, mask_text(problem)[:500])
@@ -79,7 +79,7 @@ class Lookup:
 
 
 class _RefusedError(Exception):
-    """Answered with another status than 200 or 204."""
+    """The status of the answer was neither 200 nor 204."""
 
     def __init__(self, status: int) -> None:
         self.status = status
@@ -87,7 +87,7 @@ class _RefusedError(Exception):
 
 
 def question(start: Start, agent: AgentSpec, shape: Shape = "ours") -> bytes:
-    """What is asked. Numbers are E.164 where they can be, else as the line gave them."""
+    """Body of the request. Numbers are in E.164 if possible, else as the line gave them."""
     caller, called = (to_e164(number) or number for number in (start.from_number, start.to_number))
     said: dict[str, Any]
     if shape == "elevenlabs":

@@ -1,6 +1,6 @@
-"""What the answer to a look-up says, read with care: it comes from outside (docs/lookup.md).
+"""Parses the answer to a look-up leniently, because it comes from outside (docs/lookup.md). Pure.
 
-Pure. A key that is not known is ignored; what can't be used is left out and named, and the rest counts.
+Unknown keys are ignored; invalid ones are left out and named, and the rest is used.
 """
 
 import re
@@ -38,8 +38,8 @@ _PROBLEMS: Final = 8
 @dataclass(frozen=True, slots=True)
 class LookupAnswer:
     """`agent`: alias or vendor's id, empty: the one that the call asked for. `ambience`: a name, empty for none, None:
-    as the agent has it. `record`: what is recorded, None: as the agent's entry says. `rejected`: why the call is not
-    taken, None: it is. `problems`: what could not be used.
+    the agent's. `record`: what is recorded, None: as the agent's entry says. `rejected`: why the call is refused, None:
+    it is not. `problems`: what could not be used.
     """
 
     agent: str = ""
@@ -55,7 +55,7 @@ class LookupAnswer:
 
 
 class _Reader:
-    """Reads keys of one object; what is wrong with one is kept."""
+    """Reads keys of one object and collects problems."""
 
     def __init__(self, source: Mapping[str, Any], problems: list[str], place: str = "") -> None:
         self._source = source
@@ -66,7 +66,7 @@ class _Reader:
         self._problems.append(f"{self._place}{key}: expected {expected}")
 
     def read(self, key: str, fits: Callable[[Any], bool], expected: str, default: Any) -> Any:
-        """The value under `key`, where it is there and `fits`."""
+        """The value under `key` if it is there and `fits`."""
         value = self._source.get(key)
         if value is None:
             return default
@@ -94,7 +94,7 @@ class _Reader:
 
 
 def read_answer(document: Any, shape: Shape = "ours") -> LookupAnswer:
-    """Raises ValueError for a document that is no object."""
+    """Raises ValueError if the document is not an object."""
     if not isinstance(document, dict):
         raise ValueError(f"expected an object, got {type(document).__name__}")
     problems: list[str] = []
@@ -117,7 +117,7 @@ def _ours(reader: _Reader, problems: list[str]) -> LookupAnswer:
 
 
 def _elevenlabs(reader: _Reader, problems: list[str]) -> LookupAnswer:
-    """As a webhook answers that was written for ElevenLabs' own telephony (elevenlabs.md A5.6)."""
+    """The answer of a webhook written for ElevenLabs' own telephony (elevenlabs.md A5.6)."""
     config = _Reader(reader.table("conversation_config_override"), problems, "conversation_config_override.")
     agent, voice = config.table("agent"), config.table("tts")
     prompt = agent.get("prompt")
@@ -167,7 +167,7 @@ def _overrides(table: Mapping[str, Any], problems: list[str]) -> Overrides:
 
 
 def _transfer(reader: _Reader, problems: list[str]) -> Transfer | None:
-    """`"billing"`, or an object with `target`, `reason` and `summary`; `true` and `""` stand for the first target."""
+    """`"billing"`, or an object with `target`, `reason` and `summary`; `true` and `""` mean the first target."""
     kinds = "the name of a target, or an object with target, reason and summary"
     wish = reader.read("transfer", lambda value: isinstance(value, str | bool | dict), kinds, False)
     if wish is False:

@@ -1,4 +1,4 @@
-"""What the call has to tell its agent: kept in order until there is an agent that is ready, then sent one by one."""
+"""Messages from the call to its agent: kept in order until an agent is ready, then sent one by one."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from typing import Final
 from relay.agents.seam import AgentSession
 from relay.logs import CallLog
 
-MAX_WAITING: Final = 64  # messages: an agent that takes none for so long is given up before they are this many
+MAX_WAITING: Final = 64  # messages; an agent that reads none is given up before there are this many
 
 MAX_NOTE: Final = 2000  # characters
 
@@ -24,7 +24,7 @@ class _Message:
 
 
 class Outbox:
-    """Keys, tool answers and all else but sound, on the way to whichever agent has the call."""
+    """Keys, tool results and everything else but sound, for the agent that has the call."""
 
     def __init__(self, log: CallLog) -> None:
         self._log = log
@@ -34,9 +34,9 @@ class Outbox:
         self._deaf = False
 
     def post(self, send: Send, *, session: AgentSession | None = None) -> None:
-        """Send as soon as there is an agent that takes it; with `session` only to that one.
+        """Send as soon as an agent is ready; with `session` only to that one.
 
-        When too many wait, the oldest is dropped.
+        If too many wait, the oldest is dropped.
         """
         if len(self._waiting) >= MAX_WAITING:
             self._waiting.popleft()
@@ -48,9 +48,10 @@ class Outbox:
         self._arrived.set()
 
     def note(self, text: str, *, reply: bool = False, session: AgentSession | None = None) -> "asyncio.Future[bool]":
-        """Tell the agent something that nobody has said, once it is ready (see AgentSession.note).
+        """Give the agent a note that nobody has said, once it is ready (see AgentSession.note).
 
-        Done when it was told, never if no agent comes to be ready: False if this one can't be, which the log says once.
+        Returns when it was sent, and never if no agent gets ready. Returns False if this agent takes no notes, which is
+        logged once.
         """
         told: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
@@ -69,7 +70,7 @@ class Outbox:
     async def deliver(self, session: AgentSession) -> None:
         """Send everything to `session`, which is ready, until cancelled. Raises what the session raises.
 
-        What could not be sent stays: the next agent gets it.
+        Unsent messages stay for the next agent.
         """
         while True:
             while self._waiting:

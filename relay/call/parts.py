@@ -1,4 +1,4 @@
-"""What a call's conversation works with."""
+"""What the parts of a call's conversation share."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ from relay.sounds import Apology
 class CallParts:
     """The parts of one call that its agents share.
 
-    `spawn` starts a task of the call's, `announce` says that the first agent has answered or could not be had, `end`
-    ends the call, `idle_speech` is what a silent caller hears of an agent, `waiting_sound` a file
-    as it is heard while a tool works.
+    `spawn` starts a task of the call's, `announce` reports that the first agent has answered or was unreachable, `end`
+    ends the call, `idle_speech` is the recorded speech for a silent caller, `waiting_sound` the sound while a tool
+    runs.
     """
 
     facts: CallFacts

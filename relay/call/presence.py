@@ -1,4 +1,4 @@
-"""Is the caller still there, and is there time left? Looked at every second while an agent has the call."""
+"""Is the caller still there, and is there time left? Checked every second while an agent has the call."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from relay.call.idle import Due, IdleClock, TimeLeft
 from relay.call.parts import CallParts
 from relay.events.records import EndReason, Transfer
 
-_ECHO: Final = 1.5  # seconds after the agent was last seen to speak in which sound may be its own, given back
+_ECHO: Final = 1.5  # seconds after the agent last spoke in which sound from the line may be its echo
 _ASK: Final = (
     "The caller has said nothing for {seconds:g} seconds. Ask in one short sentence, in the language of this call, "
     "whether they are still there."
@@ -21,7 +21,7 @@ _WARNING: Final = (
 
 
 class Presence:
-    """For one agent's time on a call, from the moment `now` at which it was ready."""
+    """For one agent's time on a call, which was ready at `now`."""
 
     def __init__(self, parts: CallParts, agent: AgentSpec, session: AgentSession, now: float) -> None:
         self._parts = parts
@@ -34,11 +34,11 @@ class Presence:
         self._sounds = 0
 
     def caller_did(self, now: float) -> None:
-        """The agent understood words of the caller's, or was told of keys."""
+        """The agent understood the caller's words, or was sent keys."""
         self._caller_at = now
 
     def check(self, now: float, *, busy: bool) -> None:
-        """Called every second; `busy`: the agent has yet to answer, or works."""
+        """Called every second; `busy`: the agent owes an answer, or is working."""
         if self._time is not None:
             self._watch_time(self._time, now)
         if self._idle is not None:
@@ -76,7 +76,7 @@ class Presence:
             parts.spawn(self._hand_over(agent.idle_transfer))
 
     def _ask(self, text: str) -> None:
-        """By the agent's own voice, or a sound file where it has one."""
+        """In the agent's own voice, or with a sound file if it has one."""
         parts = self._parts
         sound = parts.idle_speech(self._agent)
         if sound is None:
@@ -91,7 +91,7 @@ class Presence:
 
     async def _hand_over(self, target: str) -> None:
         result = await self._parts.hand_over.request(Transfer(target, _TRANSFER, ""))
-        if result.is_error:  # nobody is there to be told: the next applet decides
+        if result.is_error:  # nobody is there to hear anything: the next applet decides
             self._parts.end(EndReason.CALLER_SILENT, result.text)
         else:
             self._parts.outbox.note(_GOODBYE, reply=True, session=self._session)

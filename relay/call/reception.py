@@ -1,6 +1,6 @@
-"""From a call's `start` to its agent: who is asked about the caller, and whom the caller then gets.
+"""From a call's `start` to its agent: the look-up about the caller, and the choice of the agent.
 
-The look-up runs beside what the agent needs to be reached, so it costs the caller only the time by which it is slower.
+The look-up runs while the agent is being connected, so it delays the caller only if it takes longer than that.
 """
 
 import asyncio
@@ -20,15 +20,16 @@ from relay.lineup import Lineup
 from relay.services import Services
 from relay.sounds import Apology
 
-_REACH_AHEAD: Final = 1.0  # seconds before a notice is over: a vendor may close a socket on which nothing is said
-_PROBLEM: Final = 500  # characters of what is kept of it
+_REACH_AHEAD: Final = 1.0  # seconds before the end of a notice: a vendor may close an idle socket
+_PROBLEM: Final = 500  # characters that are kept of it
 
 
 class Reception:
-    """`spec`: the agent wanted, None when what was `asked_for` is not configured. `rate_hz`: one of LINE_RATES.
+    """`spec`: the agent for the call, None if the one that was `asked_for` is not configured. `rate_hz`: one of
+    LINE_RATES.
 
-    `begins` is told who was chosen, and what is recorded (None: as the agent's entry says); `lets_in` that the agent
-    gets the call now; `refuse` ends a call that gets no agent.
+    `begins` is called with the chosen agent, and what is recorded (None: as the agent's entry says); `lets_in` when the
+    agent gets the call; `refuse` ends a call that gets no agent.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Reception:
         return await self._conversation.run(lineup.roster.chain(spec.alias), apology)
 
     async def _give_notice(self, notice: Apology, spec: AgentSpec) -> None:
-        """Before the agent hears or says anything, which is reached meanwhile."""
+        """Played before the agent hears or says anything; the agent is connected meanwhile."""
         parts, conversation = self._parts, self._conversation
         parts.transcript.agent_says(notice.text, "notice", parts.facts.now())
         parts.playout.say("notice", notice.pcm)
@@ -101,7 +102,7 @@ class Reception:
             raise
 
     async def _look_up(self, url: str, spec: AgentSpec) -> AgentSpec | None:
-        """The agent that the call is to have; None when it gets none."""
+        """The agent for the call; None if it gets none."""
         session = self._reached(spec)
         try:
             looked_up = await self._services.lookup.ask(url, self._start, spec)
@@ -136,7 +137,7 @@ class Reception:
         try:
             session = self._new_session(spec)
             session.reach()
-        except Exception as error:  # a bot is code of the user's; the conversation finds out again
+        except Exception as error:  # a bot is the user's code; the conversation will get the same error
             self._parts.log.error("defect", exc_info=error, extra={"event": "defect"})
             return None
         return session
@@ -151,7 +152,7 @@ class Reception:
         )
 
     def _amend(self, problem: str) -> None:
-        """Something in the answer could not be done."""
+        """Something in the answer could not be used."""
         facts = self._parts.facts
         if (entry := facts.lookup) is not None:
             said = "; ".join(filter(None, (entry.problem, problem)))[:_PROBLEM]
@@ -168,7 +169,7 @@ class Reception:
         return chosen or spec
 
     def _set_scene(self, answer: LookupAnswer, spec: AgentSpec, *, changed: bool) -> None:
-        """The ambience of the agent that was chosen, or the one that the answer names."""
+        """The ambience of the chosen agent, or the one in the answer."""
         if answer.ambience is None and answer.ambience_volume is None and not changed:
             return
         sounds, playout = self._lineup.sounds, self._parts.playout
@@ -191,11 +192,11 @@ class Reception:
 
         if sounds.is_read(answer.ambience or ""):
             change()
-        else:  # nobody waits for it: the agent may speak meanwhile
+        else:  # not awaited: the agent may speak meanwhile
             self._parts.spawn(change_when_read())
 
     async def _transferred(self, transfer: Transfer) -> bool:
-        """Whether the caller is on the way to a human."""
+        """Whether the caller is being transferred to a human."""
         self._parts.announce()
         result = await self._parts.hand_over.request(transfer, spoken=False)
         if result.is_error:

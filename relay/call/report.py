@@ -1,4 +1,4 @@
-"""What the outside is told of a call: its events, metrics and log lines."""
+"""A call's events, metrics and log lines."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from relay.metrics import Metrics
 
 
 class CallReport:
-    """Says each thing once. `asked_for`: the agent wanted, for a call that has none."""
+    """Reports each thing once. `asked_for`: the agent that was asked for, for a call that has none."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class CallReport:
         self._announced = False
 
     def started(self, start: exotel.Start, agent: AgentSpec | None) -> None:
-        """The line's `start` has come."""
+        """The line's `start` has arrived."""
         self._metrics.started.inc()
         self._log.happened(
             "call_started",
@@ -65,7 +65,7 @@ class CallReport:
         )
 
     def announce(self) -> None:
-        """The first agent has answered or could not be reached: the call exists."""
+        """The first agent has answered or was unreachable: report the call."""
         if not self._announced:
             self._announced = True
             self._events.submit(
@@ -79,11 +79,11 @@ class CallReport:
             )
 
     def refused(self, reason: EndReason, detail: str) -> None:
-        """No agent was even tried."""
+        """No agent was tried."""
         self._log.happened("agent_failed", detail, level=logging.ERROR, reason=reason.value)
 
     def measure(self, answers: Answers, caller: LevelMeter, ambience: AmbienceTrack | None) -> None:
-        """What the sound of the call says of its quality."""
+        """Quality of the call, measured from its sound."""
         facts, quality, found = self._facts, self._quality, answers.found(float("inf"))
         for utterance, answer in found.items():
             self._transcript.answered(utterance, answer)
@@ -96,7 +96,7 @@ class CallReport:
             quality.ambience_level_db = ambience.level_db
 
     def so_far(self, transfer: Transfer | None, arranged_at: datetime | None, ambience: AmbienceTrack | None) -> Event:
-        """The `state` of a `call.progress`: what there is to say of a call that goes on, besides its words."""
+        """The `state` of a `call.progress`: a running call, without its words."""
         waits = Spread.of([turn.answer.answer_ms for turn in self._transcript.turns if turn.answer])
         arranged = {"arranged_at": timestamp(arranged_at)} if arranged_at else {}
         return {
@@ -110,7 +110,7 @@ class CallReport:
     async def ended(
         self, reason: EndReason, detail: str, transfer: Transfer | None, commands: Sequence[Mapping[str, Any]] = ()
     ) -> None:
-        """The stream is over. Returns when that is stored, or on its way: what Exotel does next may depend on it."""
+        """The stream is over. Returns when that is stored, or on its way: Exotel's next step may depend on it."""
         self.announce()
         last = self._facts.agents[-1].agent if self._facts.agents else None
         vendor = last.vendor if last else "none"

@@ -1,4 +1,4 @@
-"""The tool calls of one agent: run when the time has come, answered once, taken back while that is possible."""
+"""The tool calls of one agent: run at the right time, answered once, cancelled while that is possible."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ from relay.call.tools import DoneWhen, Tool, ToolResult, Tools
 from relay.events.records import ToolEntry
 
 SETTLED_AFTER: Final = (
-    1.0  # for vendors that don't say when a turn is over: its words were heard and so long nothing came
+    1.0  # seconds without an event after its words were heard, for vendors that don't report the end of a turn
 )
 
 _CUT_IN: Final = ToolResult("not done: the caller spoke first. Call it again if it is still needed", is_error=True)
@@ -54,9 +54,9 @@ class ToolUse:
         """The turn stands in which the agent said goodbye; only a caller who cuts in keeps the call alive."""
 
     def called(self, call: ToolCall) -> None:
-        """The agent wants a tool."""
+        """The agent calls a tool."""
         if call.call_id in self._uses:
-            return  # said twice: answered once
+            return  # sent twice: answered once
         tool, parts = self._tools.find(call.name), self._parts
         use = self._uses[call.call_id] = _Use(call, tool, parts.facts.note_tool(call.name, call.parameters))
         if use.tool.done_when is not DoneWhen.CALLED:
@@ -65,7 +65,7 @@ class ToolUse:
         use.task = self._spawn(self._run(use))
 
     def cancelled(self, call_id: str) -> None:
-        """The vendor takes a call back and waits for no answer."""
+        """The vendor cancels a call and expects no answer."""
         use = self._uses.get(call_id)
         if use is not None and self._withdraw(use):
             self._parts.log.happened(
@@ -73,17 +73,17 @@ class ToolUse:
             )
 
     def caller_cut_in(self) -> None:
-        """The caller spoke over the agent's words, or before its turn stood."""
+        """The caller spoke over the agent's words, or before its turn was final."""
         for use in list(self._uses.values()):
             if use.tool.done_when is not DoneWhen.CALLED and self._withdraw(use):
                 self._answer(use, _CUT_IN)
 
     def turn_done(self) -> None:
-        """The agent's turn stands."""
+        """The agent's turn is final."""
         self._turn_done.set()
 
     def agent_spoke(self) -> None:
-        """Sound came, so the turn is still going on."""
+        """Sound arrived, so the turn is still going on."""
         self._sound_at = self._loop.time()
 
     def _withdraw(self, use: _Use) -> bool:
@@ -106,13 +106,13 @@ class ToolUse:
             self._parts.pacer.wake()
         result = await use.tool.run(use.call.parameters)
         self._done(use)
-        if use.tool.done_when is DoneWhen.HEARD:  # nobody is left to be told
+        if use.tool.done_when is DoneWhen.HEARD:  # no agent is left to answer
             use.entry.status = "done"
         else:
             self._answer(use, result)
 
     async def _turn_settled(self) -> None:
-        """Until the vendor says that the turn is over, or else until nothing comes any more and all was heard."""
+        """Until the vendor reports the end of the turn, or else until nothing more arrives and all was heard."""
         while True:
             began = self._loop.time()
             try:

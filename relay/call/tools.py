@@ -1,4 +1,4 @@
-"""The tools that the relay runs for an agent, the same on every vendor that has tools: a table with a row for each."""
+"""The tools that the relay runs for an agent, the same for every vendor that has tools: a table with one row each."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ LARGEST_RESULT: Final = 20_000  # characters for the model
 
 
 class DoneWhen(Enum):
-    """When a tool is run. What can't be undone must not be done for a turn that is then taken back."""
+    """When a tool is run. What can't be undone must not be done for a turn that is then withdrawn."""
 
     CALLED = auto()
     """At once: to look something up for nothing harms nobody."""
@@ -28,7 +28,7 @@ class DoneWhen(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What the agent is told."""
+    """The answer to the agent."""
 
     text: str
     is_error: bool = False
@@ -38,7 +38,7 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """One row. `run` gets the parameters as the agent wrote them, of any types; nothing in them may make it raise."""
+    """One row. `run` gets the parameters as the agent wrote them, of any type; none of them may make it raise."""
 
     name: str
     run: Callable[[Mapping[str, Any]], Awaitable[ToolResult]]
@@ -56,11 +56,13 @@ class Tools:
         self._tools = {tool.name: tool for tool in tools}
 
     def and_also(self, *tools: Tool) -> "Tools":
-        """These, and some more."""
+        """These tools and some more."""
         return Tools([*self._tools.values(), *tools])
 
     def find(self, name: str) -> Tool:
-        """The tool called `name`; for one we don't have a row that says so: every call is answered, no agent waits."""
+        """The tool called `name`, or a row that reports an unknown name: every call is answered, so that no agent
+        waits.
+        """
         return self._tools.get(name) or Tool(name=name, run=self._unknown(name))
 
     def _unknown(self, name: str) -> Callable[[Mapping[str, Any]], Awaitable[ToolResult]]:
@@ -72,7 +74,7 @@ class Tools:
 
 
 def function_tool(tool: FunctionTool) -> Tool:
-    """The row of a tool that the agent's session brings along."""
+    """The row of a tool that the agent's session provides."""
 
     async def run(parameters: Mapping[str, Any]) -> ToolResult:
         try:
@@ -88,7 +90,7 @@ def function_tool(tool: FunctionTool) -> Tool:
 
 
 def transfer_tool(request: Callable[[Transfer], Awaitable[ToolResult]]) -> Tool:
-    """`request` stores the wish and says what became of it."""
+    """`request` stores the request for a human and returns its outcome."""
 
     async def run(parameters: Mapping[str, Any]) -> ToolResult:
         wish = (str(parameters.get(key) or "")[:length] for key, length in WISH.items())
@@ -111,7 +113,7 @@ def ambience_tool(change: Callable[[AmbienceChange], None]) -> Tool:
 
 
 def recording_tools(recorder: Callable[[], Recorder | None]) -> list[Tool]:
-    """`recorder`: of this call, None when it is not recorded."""
+    """`recorder`: of this call, None if it is not recorded."""
 
     def tool(name: str, apply: Callable[[Recorder], None]) -> Tool:
         async def run(_: Mapping[str, Any]) -> ToolResult:

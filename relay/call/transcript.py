@@ -17,10 +17,10 @@ def timestamp(at: datetime) -> str:
 
 @dataclass(slots=True)
 class Turn:
-    """One utterance of either side, or of the agent's one text of several. `heard_ms`: how much the caller heard of it.
+    """One utterance of either side, or one of the several texts of an agent's utterance.
 
-    `answer`: how long the caller had waited for it. `start_ms`: how much sound of its utterance had come before it.
-    `length_ms`: of its sound, once it was heard.
+    `heard_ms`: how much the caller heard of it. `answer`: how long the caller had waited for it. `start_ms`: the length
+    of sound that preceded it in its utterance. `length_ms`: the length of its sound, once it was heard.
     """
 
     speaker: Literal["caller", "agent"]
@@ -36,20 +36,20 @@ class Turn:
 
     @property
     def as_said(self) -> str:
-        """The words that the caller heard, as far as can be told; empty when it was none."""
+        """The words that the caller heard, as far as is known; empty if none."""
         if not self.interrupted or self.corrected:
             return self.text
         if self.heard_ms == 0:
             return ""
         if self.heard_ms is None or self.heard_ms >= self.length_ms:
-            return f"{self.text} [cut off]"  # how long the whole would have been is not known
+            return f"{self.text} [cut off]"  # the full length is unknown
         words = self.text[: round(len(self.text) * self.heard_ms / self.length_ms)]
         return f"{words.rpartition(' ')[0]} …".lstrip()
 
 
 @dataclass(slots=True)
 class _Utterance:
-    """What the agent says in one go, and how far its sound was heard."""
+    """What the agent says in one go, and how much of its sound was heard."""
 
     texts: list[Turn] = field(default_factory=list)
     sound_ms: float = 0.0
@@ -58,20 +58,20 @@ class _Utterance:
     complete: bool = False
 
     def measure(self) -> None:
-        """Say of each text how far it was heard: as far as its own stretch of the sound was."""
+        """Set for each text how much of its own part of the sound was heard."""
         if self.heard_ms is None:
             return
         for turn, start, length in self._stretches():
             is_last = turn is self.texts[-1]
             heard = max(self.heard_ms - start, 0.0)
-            # beyond the sound we know of there is the filling of the last frame
+            # after the known sound there is only the padding of the last frame
             turn.heard_ms, turn.length_ms = round(heard if is_last else min(heard, length)), length
             turn.interrupted = self.interrupted and (is_last or round(heard) < round(length))
 
     def _stretches(self) -> Iterator[tuple[Turn, float, float]]:
-        """Each text with the start and length of its sound, which is what came with it, up to the next text's.
+        """Each text with the start and length of its sound: the sound that came with it, up to the next text's.
 
-        Texts that came together share what came after them by their length.
+        Texts that came together share the following sound in proportion to their length.
         """
         starts = [turn.start_ms for turn in self.texts]
         for start, group in groupby(self.texts, key=lambda turn: turn.start_ms):
@@ -86,7 +86,9 @@ class _Utterance:
 
 @dataclass(slots=True)
 class Transcript:
-    """The turns of one stream, in the order in which they became known. `turn_ended`: told when somebody is done."""
+    """The turns of one stream, in the order in which they became known. `turn_ended`: called when a side is done
+    speaking.
+    """
 
     started_at: datetime
     turns: list[Turn] = field(default_factory=list)
@@ -97,11 +99,11 @@ class Transcript:
     # --- the caller ---
 
     def caller_spoke(self, utterance: str, at: datetime) -> None:
-        """A turn of the caller's whose text is yet to come; without one it does not count."""
+        """A turn of the caller's whose text is still to come; if none comes it is dropped."""
         self.turns.append(Turn("caller", "", at, utterance))
 
     def caller_said(self, text: str, at: datetime, utterance: str = "") -> None:
-        """A turn of the caller's, in the place kept for `utterance` if there is one."""
+        """A turn of the caller's, at the place reserved for `utterance` if there is one."""
         kept = self._last("caller", utterance) if utterance else None
         if kept is not None:
             kept.text = text
@@ -112,10 +114,10 @@ class Transcript:
     # --- the agent ---
 
     def agent_says(self, text: str, utterance: str, at: datetime) -> None:
-        """A turn of the agent's; sent again with the same words it is the same turn (elevenlabs.md A2.3).
+        """A turn of the agent's; the same words sent again are the same turn (elevenlabs.md A2.3).
 
         The first text of an utterance belongs to its sound from the beginning, whenever it comes; a later one to the
-        sound that comes after it.
+        sound that follows it.
         """
         said = self._utterance(utterance)
         if not text or any(turn.text == text for turn in said.texts):
@@ -126,7 +128,7 @@ class Transcript:
         said.measure()
 
     def agent_sounds(self, utterance: str, length_ms: float) -> None:
-        """So much more sound of `utterance` has come from the agent. With another name the one before is complete."""
+        """More sound of `utterance` has arrived. A different utterance completes the previous one."""
         if self._sounding not in {utterance, ""}:
             self.complete(self._sounding)
         self._sounding = utterance
@@ -137,13 +139,13 @@ class Transcript:
         self._utterance(utterance).complete = True
 
     def corrected(self, text: str, utterance: str) -> None:
-        """The agent takes its last turn of `utterance` to have been this, after an interruption."""
+        """The agent's own version of its last turn of `utterance`, after an interruption."""
         turn = self._last("agent", utterance)
         if turn is not None and text:
             turn.text, turn.corrected = text, True
 
     def heard(self, utterance: str, heard_ms: int, *, interrupted: bool) -> None:
-        """How far `utterance` was heard before it ended or was cut short."""
+        """How much of `utterance` was heard before it ended or was cut."""
         said = self._utterance(utterance)
         said.heard_ms = heard_ms
         said.interrupted = said.interrupted or interrupted
@@ -151,14 +153,14 @@ class Transcript:
         self.turn_ended()
 
     def answered(self, utterance: str, answer: Answer) -> None:
-        """So long the caller had waited for `utterance`."""
+        """How long the caller had waited for `utterance`."""
         if texts := self._utterance(utterance).texts:
             texts[0].answer = answer
 
     def broke_off(self, prefix: str, *, speaking: bool) -> None:
         """The agent whose utterances begin with `prefix` is gone: what it had not sent is never heard.
 
-        `speaking`: its sound is still being played; otherwise all that has sound was heard to its end.
+        `speaking`: its sound is still being played; otherwise everything that has sound was heard to its end.
         """
         for name, said in self._utterances.items():
             open_end = not said.complete and said.heard_ms is None and (speaking or not said.sound_ms)
@@ -169,10 +171,10 @@ class Transcript:
                 if turn.start_ms >= said.sound_ms:
                     turn.heard_ms, turn.interrupted = 0, True
 
-    # --- the whole ---
+    # --- all of it ---
 
     def so_far(self) -> tuple[Said, ...]:
-        """What was said so far, as far as it was heard: context for an agent that takes over."""
+        """What was said and heard so far: context for an agent that takes over."""
         return tuple(Said(turn.speaker, said) for turn in self.turns if (said := turn.as_said))
 
     def as_json(self) -> list[dict[str, Any]]:

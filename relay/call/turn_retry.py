@@ -1,4 +1,4 @@
-"""Turns that the vendor could not make: asked for once more, then the next agent takes the call."""
+"""Turns that failed at the vendor: requested once more; after that the next agent takes the call."""
 
 import logging
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from relay.call.parts import CallParts
 
 
 class TurnRetry:
-    """For one agent. `end` is called when it has failed twice in a row, or can't be asked again."""
+    """For one agent. `end` is called when it has failed twice in a row, or can't be asked to retry."""
 
     def __init__(
         self,
@@ -28,11 +28,11 @@ class TurnRetry:
         self._asked_again = False
 
     def answered(self) -> None:
-        """The agent speaks: what failed before is forgotten."""
+        """The agent speaks: earlier failures are forgotten."""
         self._asked_again = False
 
     def failed(self, turn: TurnFailed) -> None:
-        """The caller waits for an answer that the vendor failed to give."""
+        """The vendor failed to give an answer that the caller waits for."""
         self._parts.quality.failed_turns += 1
         self._parts.log.happened(
             "agent_turn_failed",

@@ -209,7 +209,9 @@ def test_any_environment_is_settings_or_one_line(environ):
 
 
 def test_questions_to_a_look_up_are_signed():
-    with pytest.raises(SettingError, match="LOOKUP_SECRET is not set: expected the secret that signs the look-up requests"):
+    with pytest.raises(
+        SettingError, match="LOOKUP_SECRET is not set: expected the secret that signs the look-up requests"
+    ):
         Settings.from_env({**LEAST, "LOOKUP_URL": "https://crm.example/who"})
     assert Settings.from_env({**LEAST, "LOOKUP_URL": "https://crm.example/who", "LOOKUP_SECRET": "s" * 16})
     with pytest.raises(SettingError, match="LOOKUP_URL='crm.example': expected an https:// URL"):
