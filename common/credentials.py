@@ -18,9 +18,8 @@ def same(given: str, expected: str) -> bool:
 
 def same_as_one(given: str, accepted: str) -> bool:
     """`accepted`: one secret, or several separated by commas during a rotation; empty accepts nothing."""
-    return (
-        sum(same(given, secret) for secret in accepted.split(",") if secret) > 0
-    )  # compare all of them, in constant time
+    # compare all of them, in constant time
+    return sum(same(given, secret) for secret in accepted.split(",") if secret) > 0
 
 
 def bearer_matches(authorization: str | None, token: str) -> bool:

@@ -70,9 +70,8 @@ class AgentsSource:
         status, _, body = await self._ask(AGENTS_FILE, {"relay": self._relay, "sha256": file.sha256}, LARGEST_FILE, {})
         if status != 200:
             raise SourceError(f"a sound of this version could not be fetched: HTTP {status}")
-        if (
-            await asyncio.to_thread(lambda: sha256(body).hexdigest()) != file.sha256
-        ):  # hashing 4 MiB takes ten milliseconds
+        # hashing 4 MiB takes ten milliseconds
+        if await asyncio.to_thread(lambda: sha256(body).hexdigest()) != file.sha256:
             raise SourceError("a sound that was received doesn't have the expected hash")
         return body
 

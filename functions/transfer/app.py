@@ -122,9 +122,8 @@ class TransferApp:
         result = exotel.dial_result(said)
         if not call_sid or result is None:
             return False
-        stream_sid = said.get(
-            "stream_sid", ""
-        )  # from the URL that we gave Exotel; without one it concerns the stream that ended last
+        # from the URL that we gave Exotel; without one it concerns the stream that ended last
+        stream_sid = said.get("stream_sid", "")
         if not layout.is_id(stream_sid):
             stream = main_stream(gather(self._store, call_sid))
             stream_sid = stream.stream_sid if stream else ""
