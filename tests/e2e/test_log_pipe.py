@@ -16,6 +16,7 @@ from tests.e2e.test_doors import SPEAKS, WORDS, assert_whole
 from tests.integration.abuse.wire import TEXT, Wire, frame, start
 from tests.support.processes import BARE, free_port, listening, wait_for
 from tests.support.relay_world import API_KEY
+from tests.support.waits import watched
 
 SHORT_CALLS = 1_000
 
@@ -51,11 +52,12 @@ async def test_a_pipe_that_nobody_reads_stops_no_call(tmp_path):
             url = f"http://127.0.0.1:{port}"
             script = (Step(when=When.AT, ms=round(words.size / 8 + 1500), hang_up=True),)
             plan = CallPlan(url=url.replace("http", "ws") + "/media", script=script)
-            long_call = asyncio.create_task(FakeExotel().call(plan))
-            for first in range(0, SHORT_CALLS, 10):
-                await asyncio.gather(*(short_call(url, number) for number in range(first, first + 10)))
-            result = await long_call
-            assert_whole(result, words)
+            async with watched(relay.pid) as waits:
+                long_call = asyncio.create_task(FakeExotel().call(plan))
+                for first in range(0, SHORT_CALLS, 10):
+                    await asyncio.gather(*(short_call(url, number) for number in range(first, first + 10)))
+                result = await long_call
+            assert_whole(result, words, waits)
             relay.terminate()
             said, _ = await asyncio.to_thread(relay.communicate, timeout=30)
             assert relay.returncode == 0
