@@ -1,6 +1,7 @@
 """What stands in `common/`, and who may import whom: the relay's image holds `relay/` and `common/` alone."""
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,8 +27,9 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def imported_by(part: str) -> set[str]:
-    return {name for path in (ROOT / part).rglob("*.py") for name in imports(path)}
+@functools.cache
+def imported_by(part: str) -> frozenset[str]:
+    return frozenset({name for path in (ROOT / part).rglob("*.py") for name in imports(path)})
 
 
 def test_the_relay_imports_nothing_of_functions_or_console():
