@@ -35,7 +35,7 @@ lint: $(VENV)/.installed-dev ## ruff, mypy (strict), and the scripts of the cons
 .PHONY: test
 test: $(VENV)/.installed-dev ## all tests but the long runs of make chaos, in about twenty minutes on two cores
 	# Processes and sounds of real time share the machine with whatever runs beside them: what failed is asked once more, alone.
-	$(BIN)/python -m pytest -m "not bench and not chaos" -n 3 --dist loadgroup --durations 25 \
+	$(BIN)/python -m pytest -m "not bench and not chaos" -n 4 --durations 25 \
 	  || $(BIN)/python -m pytest -m "not bench and not chaos" --last-failed --last-failed-no-failures none
 
 LOCK := .cache/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header

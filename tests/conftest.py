@@ -5,7 +5,7 @@ examples a property keep the suite quick, and in CI they are the same each time,
 """
 
 import os
-from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,14 +17,36 @@ settings.register_profile("ci", max_examples=40, derandomize=True, database=None
 settings.register_profile("long", max_examples=5000, **_ALWAYS)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "quick"))
 
-_TESTS = Path(__file__).parent
-_TOGETHER = ("terraform/aws", "terraform", "e2e/console", "e2e", "chaos")
+_TOGETHER = ("terraform/aws", "terraform", "e2e", "chaos")
 """Folders whose tests run one after another: they share a deployment or an environment, or play in real time."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers (`-n`), the tests of a module stay together, and so do those of the folders above."""
-    for item in items:
-        path = item.path.relative_to(_TESTS).as_posix()
-        group = next((folder for folder in _TOGETHER if path.startswith(f"{folder}/")), path)
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With several workers (`-n`), the tests of a module stay together, and so do those of the folders above.
+
+    By xdist's own marks they did not: it writes a group behind a node's name, where pytest 9.2 no longer reads it. Each
+    worker then made what a module shares once more, and real-time tests were played side by side.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    config.option.loadscopereorder = False  # by the number of tests; ours is the order below
+    return Together(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With several workers, these folders come first: they take minutes and mostly wait. The others' tests fill the
+    cores meanwhile, and no worker is left alone with a long one at the end."""
+    if hasattr(config, "workerinput"):
+        order = {group: place for place, group in enumerate(_TOGETHER)}
+        items.sort(key=lambda item: order.get(_group(item.nodeid), len(order)))
+
+
+def _group(nodeid: str) -> str:
+    """Of those of _TOGETHER; else the module."""
+    module = nodeid.partition("::")[0].removeprefix("tests/")
+    return next((folder for folder in _TOGETHER if module.startswith(f"{folder}/")), module)

@@ -1,8 +1,9 @@
 """One installation for all tests here, made and destroyed in the background: the provider mostly waits meanwhile.
 
-It is begun when the session begins, given up after the last test that needs it, and the test that nothing is left of it
-comes last of all. Before the first test a second installation is made beside it in the same account and region, and
-destroyed: every test here then looks at what that left of the first.
+It is begun when the session begins (with several workers, by the one that runs these tests when it comes to them),
+given up after the last test that needs it, and the test that nothing is left of it comes last of all. Before the first
+test a second installation is made beside it in the same account and region, and destroyed: every test here then looks
+at what that left of the first.
 """
 
 import shutil
@@ -98,8 +99,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
+    if not session.config.option.collectonly and not hasattr(session.config, "workerinput"):
+        _begin(session)
+
+
+def _begin(session: pytest.Session) -> None:
+    """Make the installation if a test needs it and it isn't begun."""
     users = [item for item in session.items if "stack" in getattr(item, "fixturenames", ())]
-    if users and not session.config.option.collectonly and shutil.which("terraform"):
+    if users and INSTALLATION not in session.config.stash and shutil.which("terraform"):
         others = [item.nodeid for item in users if item.name not in LAST]
         session.config.stash[INSTALLATION] = Installation(others[-1] if others else "")
 
@@ -118,6 +125,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def installation(request: pytest.FixtureRequest) -> Installation:
+    _begin(request.session)
     found = request.config.stash.get(INSTALLATION, None)
     if found is None:
         cannot_run("terraform is not installed")

@@ -1,0 +1,42 @@
+"""What the suite's workers share among them (tests/conftest.py)."""
+
+import os
+import subprocess
+import sys
+
+from tests.support.processes import ROOT
+
+MODULE = """
+import os
+import pytest
+
+SEEN = set()
+
+@pytest.mark.parametrize("number", range(8))
+def test_all_on_one_worker(number):
+    SEEN.add(number)
+    assert SEEN == set(range(number + 1))
+    with open(os.environ["PLAYED"], "a") as file:
+        file.write(f"{__file__} {os.environ['PYTEST_XDIST_WORKER']}\\n")
+"""
+
+
+def test_what_shares_a_deployment_stays_together_and_begins_first(tmp_path):
+    """An update of pytest once took the groups away without a word: each worker applied Terraform's files again."""
+    tests = tmp_path / "tests"
+    for folder in ("unit", "e2e", "e2e/console"):
+        (tests / folder).mkdir(parents=True, exist_ok=True)
+        for name in ("test_a.py", "test_b.py"):
+            (tests / folder / name).write_text(MODULE)
+    (tests / "conftest.py").write_text((ROOT / "tests/conftest.py").read_text())
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "tests"]
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environ = {**own, "PLAYED": str(tmp_path / "played")}
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout
+    played = [line.split() for line in (tmp_path / "played").read_text().splitlines()]
+    assert len(played) == 48
+    [worker] = {worker for file, worker in played if "/e2e/" in file}
+    first = [file for file, by in played if by == worker][:32]
+    assert [file for file in first if "/e2e/" not in file] == []
