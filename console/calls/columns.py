@@ -5,6 +5,7 @@ follows the index: only rows that are new to it are read, a hundred bytes each.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 
 from console.calls.search import Filter
 
-WORDS: Final = ("agent", "end_reason", "transfer", "cause", "success", "called", "agent_version", "criteria")
+WORDS: Final = (
+    "agent", "end_reason", "transfer", "cause", "success", "called", "agent_version", "criteria", "tags", "lookup",
+)  # fmt: skip
 NUMBERS: Final = (
     "duration_s", "first_audio_ms", "answer_ms", "gaps", "interruptions", "failovers", "hour", "cost_usd",
 )  # fmt: skip
@@ -89,6 +92,18 @@ class Columns:
         totals = np.bincount(self.words[name][mask], minlength=len(self.meanings[name]))
         order = sorted(np.flatnonzero(totals), key=lambda code: (-totals[code], self.meanings[name][code]))
         return [(self.meanings[name][code], int(totals[code])) for code in order]
+
+    def tagged(self, mask: Mask) -> list[tuple[str, int]]:
+        """(tag, calls that have it), the most first."""
+        found: Counter[str] = Counter()
+        for tags, calls in self.counts("tags", mask):
+            found.update(dict.fromkeys(tags.split("\n") if tags else (), calls))
+        return sorted(found.items(), key=lambda one: (-one[1], one[0]))
+
+    def has_tag(self, tag: str) -> Mask:
+        """Which calls have it."""
+        codes = [code for code, tags in enumerate(self.meanings["tags"]) if tag in tags.split("\n")]
+        return np.isin(self.words["tags"], codes)
 
     def _code(self, name: str, word: str | None) -> int:
         codes = self._codes[name]

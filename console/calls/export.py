@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from common.documents import Document, decode, mapping, objects, text
+from console.calls.rows import tags_of
 from console.calls.search import Filter
 from console.calls.source import Source
 from console.records.masking import mask_all
@@ -25,8 +26,19 @@ _COLUMNS = (
     "call_successful",
     "summary",
     "transcript",
+    "tags",
 )
-_KEPT = ("call_sid", "conversation_id", "agent", "started_at", "duration_s", "ended_by", "end_reason", "end_detail")
+_KEPT = (
+    "call_sid",
+    "conversation_id",
+    "agent",
+    "started_at",
+    "duration_s",
+    "ended_by",
+    "end_reason",
+    "end_detail",
+    "tags",
+)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -91,6 +103,7 @@ def _flat(record: Document) -> list[Any]:
         text(record, "analysis", "call_successful"),
         text(record, "analysis", "transcript_summary"),
         "\n".join(spoken),
+        "\n".join(tags_of(record)),
     ]
 
 

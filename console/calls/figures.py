@@ -11,7 +11,7 @@ from console.calls.columns import UNKNOWN_DAY, Columns, Mask, percentiles
 from console.calls.search import Filter
 
 USUAL_DAYS: Final = 7
-GROUPS: Final = ("agent", "called", "end_reason", "success", "agent_version")
+GROUPS: Final = ("agent", "called", "end_reason", "success", "agent_version", "lookup")
 _MOST: Final = 12
 _MONDAY: Final = 1  # of ordinals: date(1, 1, 1) was one
 
@@ -66,7 +66,10 @@ def overview(connection: sqlite3.Connection, columns: Columns, wanted: Filter, t
         "before": figures(columns, earlier),
         "hours": np.bincount(hours, minlength=24).tolist(),
         "weekdays": np.bincount((columns.day[period] - _MONDAY) % 7, minlength=7).tolist(),
-        "groups": {name: _group(columns, name, period, failed) for name in GROUPS},
+        "groups": {
+            **{name: _group(columns.counts(name, period), columns.counts(name, failed)) for name in GROUPS},
+            "tag": _group(columns.tagged(period), columns.tagged(failed)),
+        },
         "causes": [[cause, _sentence(connection, cause), calls] for cause, calls in columns.counts("cause", failed)],
         "criteria": [[name, *judged] for name, judged in _criteria(columns, period).items()],
     }
@@ -98,9 +101,9 @@ def _sentence(connection: sqlite3.Connection, cause: str) -> str:
     return found
 
 
-def _group(columns: Columns, name: str, mask: Mask, failed: Mask) -> list[list[Any]]:
-    failures = dict(columns.counts(name, failed))
-    return [[value, calls, failures.get(value, 0)] for value, calls in columns.counts(name, mask)[:_MOST]]
+def _group(counts: list[tuple[str, int]], failed: list[tuple[str, int]]) -> list[list[Any]]:
+    failures = dict(failed)
+    return [[value, calls, failures.get(value, 0)] for value, calls in counts[:_MOST]]
 
 
 def _criteria(columns: Columns, mask: Mask) -> dict[str, list[int]]:

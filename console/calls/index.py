@@ -19,7 +19,7 @@ from console.calls.columns import Columns
 from console.calls.rows import Row
 from console.costs.prices import Prices, load
 
-LAYOUT = "4"
+LAYOUT = "5"
 _COLUMNS = tuple(field.name for field in fields(Row) if field.name not in {"words", "digits"})
 _SCHEMA = f"""
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -39,6 +39,8 @@ CREATE INDEX by_failover ON calls (started, id) WHERE failovers > 0;
 CREATE INDEX by_waiting ON calls (started, id) WHERE waiting_since > 0;
 CREATE INDEX by_problem ON calls (started, id) WHERE problem <> '';
 CREATE INDEX by_version ON calls (agent_version, started, id);
+CREATE INDEX by_lookup ON calls (lookup, started, id);
+CREATE INDEX by_tags ON calls (started, id, tags) WHERE tags <> '';
 CREATE VIRTUAL TABLE words USING fts5 (text, content = '', tokenize = "unicode61 remove_diacritics 2");
 CREATE VIRTUAL TABLE numbers USING fts5 (digits, content = '', tokenize = "trigram");
 """

@@ -22,6 +22,7 @@ WAITING = frozenset({"requested", "fetched", "ringing"})
 LONGEST_WAIT_MS = 60_000
 _UNSAFE = re.compile(r"[=;]")
 _LONGEST_NAME, _MOST_CRITERIA = 64, 20
+_LONGEST_TAG, _MOST_TAGS = 64, 16  # as the relay takes them from a look-up
 _OLDEST, _NEWEST = datetime(2000, 1, 1).timestamp(), datetime(2200, 1, 1).timestamp()
 
 
@@ -30,9 +31,10 @@ class Row:
     """One call. `started`: Unix seconds, 0 when not known; `day`, `hour`: where the explorer runs, the hour -1 when
     not known. `cause`, `why`: the kind of its failure and its sentence. `answer_ms`: the median of how long the caller
     waited for an answer. `waiting_since`: Unix seconds since which nobody has picked up a transfer, 0 for none.
-    `agent_version`: the vendor's, else that of the agents' file. `criteria`: see `criteria_of`. `cost_usd`: of the
-    agent and of Exotel's minutes, None when not known. `problem`: why the record can't be read, as a sentence; then
-    there is little else."""
+    `agent_version`: the vendor's, else that of the agents' file. `criteria`: see `criteria_of`. `tags`: those of
+    `tags_of`, one a line; `lookup`: how the look-up before the greeting went, empty for none. `cost_usd`: of the agent
+    and of Exotel's minutes, None when not known. `problem`: why the record can't be read, as a sentence; then there is
+    little else."""
 
     call_sid: str
     started: float = 0.0
@@ -59,6 +61,8 @@ class Row:
     cost_usd: float | None = None
     agent_version: str = ""
     criteria: str = ""
+    tags: str = ""
+    lookup: str = ""
     words: str = ""
     digits: str = ""
 
@@ -107,6 +111,8 @@ def row_of(call_sid: str, body: bytes, prices: Prices | None = None) -> Row:
         title=mask_text(_title(record, turns))[:TITLE_LENGTH],
         agent_version=text(record, "vendor_version") or text(record, "agents_version"),
         criteria=criteria_of(record),
+        tags="\n".join(tags_of(record)),
+        lookup=text(record, "lookup", "outcome")[:_LONGEST_NAME],
         cost_usd=minutes_usd(record, prices) if prices else None,
         words=" ".join(filter(None, (call_sid, *_sayings(record, turns)))),
         digits=kept(_numbers(record), (text(turn, "text") for turn in turns)),
@@ -124,6 +130,18 @@ def criteria_of(record: dict[str, object]) -> str:
     kept = {_UNSAFE.sub("_", name)[:_LONGEST_NAME]: result for name, result in said.items() if name}
     judged = sorted((name, result) for name, result in kept.items() if result in {"success", "failure"})
     return ";".join(f"{name}={result}" for name, result in judged[:_MOST_CRITERIA])
+
+
+def tags_of(record: dict[str, object]) -> list[str]:
+    """What a look-up called this call, as `tag_of` has it, in order and each once."""
+    tags = record.get("tags")
+    listed = tags if isinstance(tags, list) else []
+    return sorted({tag for one in listed[:_MOST_TAGS] if isinstance(one, str) and (tag := tag_of(one))})
+
+
+def tag_of(given: str) -> str:
+    """A tag on one line, with numbers masked: lists show it, and addresses have it."""
+    return mask_text(" ".join(given.split()))[:_LONGEST_TAG]
 
 
 def median_answer_ms(turns: list[dict[str, object]]) -> float | None:
@@ -183,4 +201,5 @@ def _sayings(record: dict[str, object], turns: list[dict[str, object]]) -> list[
         *(text(record, "transfer", key) for key in ("target", "reason", "summary")),
         *(text(record, "analysis", key) for key in ("call_summary_title", "transcript_summary")),
         text(record, "end_detail"),
+        *tags_of(record),
     ]

@@ -3,6 +3,7 @@
 import re
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
@@ -10,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from console.calls.digits import parts_of
+from console.calls.rows import tag_of
 
 PAGE = 50
 NOTHING = "-"
@@ -18,6 +20,8 @@ ANY = "any"
 """As the value of `cause`: calls that failed, of whatever."""
 WAITING_S = 3600.0
 """Who asked for a human longer ago than this is not on the line any more, whatever was heard of it since."""
+_LINES = "char(10) || tags || char(10)"
+_MOST_TAGS = 50
 _WORD = re.compile(r"[^\W_]+(?:_[^\W_]+)*")
 
 
@@ -45,8 +49,8 @@ _EXPECTED = {"first_day": _DAY, "last_day": _DAY, "hour": "an hour of the day, 0
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which calls. Empty or None: any. Days are local and inclusive; lengths in seconds; `cause`: the kind of a
-    failure, or ANY; `criterion`: of the evaluation with its result, `polite=failure`. `waiting`, `failover`,
-    `unreadable`: only those."""
+    failure, or ANY; `criterion`: of the evaluation with its result, `polite=failure`; `lookup`: its outcome;
+    `tag`: as `tag_of` has it. `waiting`, `failover`, `unreadable`: only those."""
 
     text: str = ""
     first_day: date | None = None
@@ -61,6 +65,8 @@ class Filter:
     success: str = ""
     agent_version: str = ""
     criterion: str = ""
+    tag: str = ""
+    lookup: str = ""
     hour: int | None = None
     waiting: bool = False
     failover: bool = False
@@ -102,6 +108,7 @@ class Filter:
             "called": self.called,
             "success": self.success,
             "agent_version": self.agent_version,
+            "lookup": self.lookup,
             "cause": "" if self.cause == ANY else self.cause,
         }
         found += [(f"{column} = ?", "" if value == NOTHING else value) for column, value in named.items() if value]
@@ -111,6 +118,10 @@ class Filter:
             found.append(("duration_s <= ?", self.max_s))
         if self.criterion:
             found.append(("instr(';' || criteria || ';', ?) > 0", f";{self.criterion};"))
+        if self.tag == NOTHING:
+            found.append(("tags = ?", ""))
+        elif self.tag:
+            found.append((f"tags <> '' AND instr({_LINES}, ?) > 0", f"\n{tag_of(self.tag)}\n"))
         if self.hour is not None:
             found.append(("hour = ?", self.hour))
         conditions, values = [condition for condition, _ in found], [value for _, value in found]
@@ -189,16 +200,25 @@ def choices(connection: sqlite3.Connection) -> dict[str, Any]:
     """What the filters offer, with how many calls each has; and the span of days."""
     found: dict[str, Any] = {
         column: connection.execute(f"SELECT {column}, count(*) FROM calls GROUP BY {column} ORDER BY 2 DESC").fetchall()
-        for column in ("agent", "end_reason", "transfer", "called", "success", "agent_version")
+        for column in ("agent", "end_reason", "transfer", "called", "success", "agent_version", "lookup")
     }
     found = {column: [[value, number] for value, number in rows] for column, rows in found.items()}
     found["days"] = list(connection.execute("SELECT min(day), max(day) FROM calls WHERE day <> ''").fetchone())
     causes = "SELECT cause, min(why), count(*) FROM calls WHERE cause <> '' GROUP BY cause ORDER BY 3 DESC"
     found["cause"] = [list(row) for row in connection.execute(causes)]
+    found["tag"] = _tags(connection)
     found["waiting"] = count(connection, Filter(waiting=True))
     found["failover"] = count(connection, Filter(failover=True))
     found["unreadable"] = connection.execute("SELECT count(*) FROM calls WHERE problem <> ''").fetchone()[0]
     return found
+
+
+def _tags(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+    """The most frequent ones: with an order's number in it, each call would have a tag of its own."""
+    found: Counter[str] = Counter()
+    for tags, calls in connection.execute("SELECT tags, count(*) FROM calls WHERE tags <> '' GROUP BY tags"):
+        found.update(dict.fromkeys(tags.split("\n"), calls))
+    return found.most_common(_MOST_TAGS)
 
 
 def _midnight(day: date) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from common.documents import mapping, text
+from console.calls.rows import tags_of
 from console.calls.sound import SUFFIXES
 from console.words import named
 
@@ -65,6 +66,8 @@ def _facts(call: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield label, value
     if agent := text(record, "agent", "alias") or text(record, "agent", "id"):
         yield "Agent", agent
+    if tags := tags_of(record):
+        yield "Tags", ", ".join(tags)
     if end := text(record, "end_reason"):
         yield "End", named(end)
     if call["cause"]:

@@ -14,6 +14,7 @@ from console.calls.search import Filter
 MOST_AGENTS: Final = 6
 MOST_DAYS: Final = 92
 MOST_VERSIONS: Final = 8
+MOST_TAGS: Final = 6
 OTHERS: Final = "others"
 _PERCENTILES: Final = {
     "length_s": ("duration_s", 50),
@@ -27,10 +28,21 @@ _PERCENTILES: Final = {
 def trends(connection: sqlite3.Connection, columns: Columns, wanted: Filter) -> dict[str, Any]:
     """By day: `figures` of each agent (medians, 95th percentiles, gaps and interruptions a call, per cent successful),
     `criteria` (per cent successful by each), and how many calls ended, failed, were taken over and transferred how, by
-    which `versions`; by hour: `hours`. At most MOST_DAYS days, the last ones; the smaller agents count as one."""
+    which `versions`, with which `tags` (a call may have several), and how their `lookups` went; by hour: `hours`. At
+    most MOST_DAYS days, the last ones; the smaller agents count as one."""
     mask = columns.of(connection, wanted) & (columns.day != UNKNOWN_DAY)
     if not mask.any():
-        empty = ("figures", "transfers", "end_reasons", "causes", "criteria", "versions", "failovers")
+        empty = (
+            "figures",
+            "transfers",
+            "end_reasons",
+            "causes",
+            "criteria",
+            "versions",
+            "failovers",
+            "tags",
+            "lookups",
+        )
         return {"days": [], "agents": [], "hours": [], **{name: {} for name in empty}}
     last = int(columns.day[mask].max())
     mask &= columns.day > last - MOST_DAYS
@@ -47,6 +59,11 @@ def trends(connection: sqlite3.Connection, columns: Columns, wanted: Filter) -> 
         "causes": _daily(columns, "cause", mask & ~columns.is_word("cause", ""), of_day, days),
         "failovers": {"calls": failovers.tolist()} if failovers.any() else {},
         "versions": _versions(columns, mask & ~columns.is_word("agent_version", ""), of_day, days),
+        "tags": {
+            tag: np.bincount(of_day[mask & columns.has_tag(tag)], minlength=days).tolist()
+            for tag, _ in columns.tagged(mask)[:MOST_TAGS]
+        },
+        "lookups": _daily(columns, "lookup", mask & ~columns.is_word("lookup", ""), of_day, days),
         "criteria": _criteria(columns, mask, of_day, days),
         "hours": np.bincount(hours[(hours >= 0) & (hours < 24)].astype(np.int64), minlength=24).tolist(),
     }

@@ -13,6 +13,8 @@ export const FIELDS = [
   "success",
   "agent_version",
   "criterion",
+  "tag",
+  "lookup",
   "hour",
   "min_s",
   "max_s",

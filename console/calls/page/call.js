@@ -4,7 +4,7 @@ import { byId, make } from "../shared/dom.js";
 import { clock, counted, milliseconds, named, timeOfDay, visible, whenInFull, whole } from "../shared/format.js";
 import { Player } from "./player.js";
 import { Timeline } from "./timeline.js";
-import { endClass, endName, transferClass } from "./words.js";
+import { endClass, endName, lookupName, tagged, transferClass } from "./words.js";
 
 /** @typedef {import("./types").Call} Call */
 /** @typedef {import("./types").TurnItem} TurnItem */
@@ -111,6 +111,7 @@ export class CallView {
       ...kept([
         transfer(record.transfer),
         quality(record.quality),
+        lookup(record.lookup),
         analysis(record.analysis),
         costs(call.cost),
         facts(record),
@@ -150,7 +151,20 @@ function tags({ record, running }) {
     record.transfer
       ? make("span", { class: transferClass(record.transfer.state) }, `transfer: ${named(record.transfer.state)}`)
       : "",
+    ...(record.tags ?? []).filter((tag) => typeof tag === "string").map((tag) => tagged("a", tag)),
   ]);
+}
+
+/** What was asked of the user's server before the greeting. @param {import("./types").Record_["lookup"]} found */
+function lookup(found) {
+  if (!found) return "";
+  /** @type {[string, Child | Child[]][]} */
+  const entries = [
+    ["Answer", lookupName(found.outcome)],
+    ["Took", milliseconds(found.ms ?? 0)],
+  ];
+  if (found.problem) entries.push(["Problem", make("bdi", {}, visible(found.problem))]);
+  return section("Look-up before the greeting", table(entries));
 }
 
 /** @param {(Node | string)[]} parts */

@@ -1,9 +1,9 @@
 // The form above list, overview and trends. It is made once: a change replaces the results, never the form, so that
 // focus and what is half typed stay. What it is set to is the address.
 import { byId, make, settled } from "../shared/dom.js";
-import { named } from "../shared/format.js";
+import { named, visible } from "../shared/format.js";
 import { changed, chosen, hashOf, here } from "./address.js";
-import { causeName, endName } from "./words.js";
+import { causeName, endName, lookupName } from "./words.js";
 
 const TYPING_MS = 250;
 const OLDEST_YEAR = 2000; // a date that is being typed begins at year 0002
@@ -49,6 +49,9 @@ export class Filters {
     this.#options("success", status.success, (value) => named(value) || "not judged");
     const versions = status.agent_version.filter(([version]) => version);
     this.#options("agent_version", versions.length > 1 ? status.agent_version : [], (value) => value || "not known");
+    this.#options("tag", status.tag, (value) => visible(value));
+    const lookups = status.lookup.filter(([outcome]) => outcome);
+    this.#options("lookup", lookups.length ? status.lookup : [], (value) => lookupName(value) || "none");
     const failed = status.cause.reduce((sum, [, , count]) => sum + count, 0);
     /** @type {[string, number][]} */
     const causes = status.cause.map(([kind, , count]) => [kind, count]);

@@ -2,7 +2,7 @@
 import { ask, shownWhile } from "../shared/ask.js";
 import { byId, make, reconcile } from "../shared/dom.js";
 import { clock, counted, milliseconds, named, timeOfDay, visible, when } from "../shared/format.js";
-import { endClass, endName, transferClass } from "./words.js";
+import { endClass, endName, lookupName, tagged, transferClass } from "./words.js";
 
 const [SLOW_MS, SLOW_ANSWER_MS] = [1500, 3000];
 const PAGE = 50;
@@ -107,7 +107,11 @@ function cells(call) {
   const cell = (className, ...content) => make("td", { role: "cell", class: className }, ...content);
   const about = call.problem
     ? [visible(call.problem)]
-    : [call.why ? make("span", { class: "why" }, visible(call.why)) : "", make("bdi", {}, visible(call.title))];
+    : [
+        call.why ? make("span", { class: "why" }, visible(call.why)) : "",
+        make("bdi", {}, visible(call.title)),
+        ...(call.tags ? call.tags.split("\n") : []).flatMap((tag) => [" ", tagged("span", tag)]),
+      ];
   return [
     cell("when", make("a", { href: `#/calls/${encodeURIComponent(call.call_sid)}` }, when(call.started))),
     cell("caller", call.problem ? "" : make("bdi", {}, call.caller)),
@@ -135,5 +139,6 @@ function notes(call) {
     (call.first_audio_ms ?? 0) > SLOW_MS ? `first words heard after ${milliseconds(call.first_audio_ms ?? 0)}` : "",
     (call.answer_ms ?? 0) > SLOW_ANSWER_MS ? `answers after ${milliseconds(call.answer_ms ?? 0)}` : "",
     call.success === "failure" ? "not successful" : "",
+    call.lookup && call.lookup !== "ok" ? `look-up: ${lookupName(call.lookup)}` : "",
   ].filter(Boolean);
 }

@@ -1,23 +1,25 @@
 // The start page for people who lead: a period's figures beside those of the period before it; each leads to its calls.
 import { ask, shownWhile } from "../shared/ask.js";
 import { byId, make } from "../shared/dom.js";
-import { counted, named, shortDay, whole } from "../shared/format.js";
+import { counted, named, shortDay, visible, whole } from "../shared/format.js";
 import { changed, hashOf } from "./address.js";
 import { chart } from "./charts.js";
 import { change, FIGURES, tellIn } from "./figures.js";
-import { causeName, endName } from "./words.js";
+import { causeName, endName, lookupName } from "./words.js";
 
 /** @typedef {import("./types").Overview} Overview */
 
 const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const HOURS = Array.from({ length: 24 }, (_, hour) => `${hour}:00`);
-/** @type {["agent" | "called" | "end_reason" | "success" | "agent_version", string, (value: string) => string][]} */
+/** @type {[keyof Overview["groups"], string, (value: string) => string][]} */
 const GROUPS = [
   ["agent", "By agent", (value) => value || "unknown"],
   ["called", "By called number", (value) => value || "unknown"],
   ["end_reason", "By end", endName],
   ["success", "By the vendor's judgement", (value) => value || "not judged"],
   ["agent_version", "By version of the agent", (value) => value || "not known"],
+  ["tag", "By tag", visible],
+  ["lookup", "By look-up", (value) => lookupName(value) || "none"],
 ];
 
 export class OverviewView {
@@ -78,8 +80,10 @@ function causes(found, calls) {
 
 /** @param {Overview} found @param {Link} calls */
 function groups(found, calls) {
-  // Of one version there is nothing to compare.
-  const shown = GROUPS.filter(([name]) => name !== "agent_version" || found.groups.agent_version.length > 1);
+  // Of one version, or where nothing is looked up, there is nothing to compare.
+  /** @type {Partial<Record<string, number>>} */
+  const least = { agent_version: 2, lookup: 2, tag: 1 };
+  const shown = GROUPS.filter(([name]) => found.groups[name].length >= (least[name] ?? 0));
   return shown.map(([name, title, word]) => {
     const rows = found.groups[name].map(([value, count, failed]) =>
       make(

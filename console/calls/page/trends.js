@@ -1,11 +1,11 @@
 // How calls change from day to day, and what a chosen day has changed.
 import { ask, shownWhile } from "../shared/ask.js";
 import { byId, make } from "../shared/dom.js";
-import { named, shortDay } from "../shared/format.js";
+import { named, shortDay, visible } from "../shared/format.js";
 import { changed, hashOf } from "./address.js";
 import { chart } from "./charts.js";
 import { comparison, tellIn } from "./figures.js";
-import { causeClass, causeHue, causeName, endClass, endName, transferPlace } from "./words.js";
+import { causeClass, causeHue, causeName, endClass, endName, lookupName, transferPlace } from "./words.js";
 
 const HOURS = Array.from({ length: 24 }, (_, hour) => `${hour}:00`);
 
@@ -92,6 +92,24 @@ function charts(found, filters) {
       kind: "bars",
       series: found.versions,
       link: onDay("agent_version", (version) => ({ agent_version: version })),
+    },
+    {
+      ...daily,
+      title: "Calls by tag; a call may have several",
+      unit: "",
+      kind: "lines",
+      series: found.tags,
+      word: visible,
+      link: onDay("tag", (tag) => ({ tag })),
+    },
+    {
+      ...daily,
+      title: "Look-ups before the greeting",
+      unit: "",
+      kind: "bars",
+      series: found.lookups,
+      word: lookupName,
+      link: onDay("lookup", (lookup) => ({ lookup })),
     },
     line("Answer time, median, ms", "ms", "answer_ms"),
     line("Answer time, 95th percentile, ms", "ms", "answer_p95_ms"),

@@ -19,6 +19,9 @@ export interface Row {
   success: string;
   caller: string;
   title: string;
+  /** One a line. */
+  tags: string;
+  lookup: string;
   problem: string;
 }
 
@@ -47,6 +50,8 @@ export interface Status {
   called: Count[];
   success: Count[];
   agent_version: Count[];
+  tag: Count[];
+  lookup: Count[];
   cause: [kind: string, sentence: string, calls: number][];
   days: [string | null, string | null];
   waiting: number;
@@ -95,7 +100,7 @@ export interface Overview {
   hours: number[];
   weekdays: number[];
   groups: Record<
-    "agent" | "called" | "end_reason" | "success" | "agent_version",
+    "agent" | "called" | "end_reason" | "success" | "agent_version" | "tag" | "lookup",
     [value: string, calls: number, failed: number][]
   >;
   criteria: [name: string, judged: number, successful: number][];
@@ -115,6 +120,8 @@ export interface Trends {
   causes: Series;
   failovers: Series;
   versions: Series;
+  tags: Series;
+  lookups: Series;
   criteria: Series;
   hours: number[];
   before?: Figures;
@@ -188,6 +195,8 @@ export interface Record_ {
     data_collection_results?: Record<string, { value?: unknown; rationale?: string } | null>;
     evaluation_criteria_results?: Record<string, { result?: unknown; rationale?: string } | null>;
   } | null;
+  lookup?: { ms?: number; outcome?: string; problem?: string } | null;
+  tags?: unknown[];
   sources?: string[];
   vendor_version?: string | null;
 }

@@ -1,5 +1,7 @@
 // What states are called, and the colour that each has everywhere: in the list, on a call's page, in trends.
-import { named } from "../shared/format.js";
+import { make } from "../shared/dom.js";
+import { named, visible } from "../shared/format.js";
+import { hashOf } from "./address.js";
 
 /** @type {Record<string, string>} */
 const ENDS = {
@@ -57,6 +59,16 @@ const CAUSES = {
   agent_silent: "agent never heard",
   defect: "mistake of the relay",
 };
+/** @type {Record<string, string>} */
+const LOOKUPS = {
+  ok: "used",
+  partly: "used in part",
+  timeout: "no answer in time",
+  failed: "not reached",
+  redirect: "a redirect, not followed",
+  too_large: "answer too large",
+  malformed: "answer not readable",
+};
 /** @type {Record<string, number>} */
 const CAUSE_HUES = {
   credit_used_up: 45,
@@ -90,6 +102,16 @@ export const causeName = (kind) => CAUSES[kind] ?? named(kind);
 export const causeClass = (kind) => (kind in ENDS ? `end-${kind}` : "");
 /** The hue of every other cause, the same in every chart. @param {string} kind */
 export const causeHue = (kind) => (kind in ENDS ? undefined : (CAUSE_HUES[kind] ?? 150));
+/** How a look-up before the greeting went. @param {string | null | undefined} outcome */
+export const lookupName = (outcome) => LOOKUPS[outcome ?? ""] ?? named(outcome).replace(/^http /, "status ");
 /** @param {string} speaker */
 export const speakerName = (speaker) =>
   ({ agent: "Agent", caller: "Caller" })[speaker] ?? (named(speaker) || "Somebody");
+/** A look-up's tag: a `span` where its row is a link, else an `a` to the calls that have it.
+ * @param {"span" | "a"} element @param {string} tag */
+export const tagged = (element, tag) =>
+  make(
+    element,
+    { class: "tag", href: element === "a" ? hashOf("calls", { tag }) : null },
+    make("bdi", {}, visible(tag)),
+  );

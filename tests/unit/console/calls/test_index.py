@@ -176,6 +176,8 @@ def test_search_finds_words_beginnings_and_numbers_and_takes_nothing_for_syntax(
         Filter(transfer="busy"),
         Filter(unreadable=True),
         Filter(first_day=date(2026, 11, 1)),
+        Filter(tag="vip"),
+        Filter(lookup="timeout"),
     ],
 )
 def test_a_page_reads_a_page_not_the_table(explored, wanted, after):
@@ -244,13 +246,26 @@ def test_the_figures_of_a_period_stand_beside_those_of_the_one_before(explored):
     assert sum(number for _, _, number in found["causes"]) == found["now"]["failed"]
 
 
-def judged(sid, day, *, criteria=None, listed=None, version="", failed_over=False, agents_version=""):
+def judged(
+    sid,
+    day,
+    *,
+    criteria=None,
+    listed=None,
+    version="",
+    failed_over=False,
+    agents_version="",
+    tags=(),
+    outcome="",
+    end="",
+):
     agent = {"alias": "desk", "vendor": "elevenlabs", "id": "a", "conversation_id": "c", "end_reason": "agent_ended"}
     lost = {**agent, "end_reason": "agent_failed", "end_detail": "http_500"}
     record = {
         "call_sid": sid, "started_at": f"{day}T10:00:00.000Z", "ended_at": f"{day}T10:01:00.000Z", "duration_s": 60.0,
-        "agent": agent, "agents": [lost, agent] if failed_over else [agent], "end_reason": "agent_ended", "turns": [],
+        "agent": agent, "agents": [lost, agent] if failed_over else [agent], "end_reason": end or "agent_ended",
         "vendor_version": version or None, "agents_version": agents_version or None,
+        "turns": [], "tags": tags, "lookup": {"ms": 9, "outcome": outcome} if outcome else None,
         "analysis": {"evaluation_criteria_results": criteria or {}, "evaluation_criteria_results_list": listed or []},
     }  # fmt: skip
     return (f"logs/{sid}.json", "1", row_of(sid, json.dumps(record).encode()))
@@ -281,6 +296,39 @@ def test_criteria_failovers_and_versions_are_told_by_day(tmp_path):
         assert count(connection, Filter(agent_version="v1")) == 3
         for criterion, calls in {"polite=success": 2, "polite=failure": 1, "lite=success": 0, "polite": 0}.items():
             assert count(connection, Filter(criterion=criterion)) == calls
+
+
+def test_calls_are_told_and_found_by_what_a_look_up_said_of_them(tmp_path):
+    """Numbers in tags are masked like all others: lists show tags, and addresses have them."""
+    index = Index("file:/tagged", tmp_path)
+    index.put(
+        [
+            judged("a", "2026-11-20", tags=["vip", " gold  plan ", "vip"], outcome="ok"),
+            judged("b", "2026-11-20", tags=["vip"], outcome="partly", end="line_lost"),
+            judged("c", "2026-11-22", tags=["again +91 98765 43210"], outcome="http_500"),
+            judged("d", "2026-11-22", tags="vip"),
+            judged("e", "2026-11-22", tags=[7, "", None, "v", *map(str, range(90))]),
+        ]
+    )
+    week = Filter(first_day=date(2026, 11, 16), last_day=date(2026, 11, 22))
+    found, over = figured((None, index), trends, week), figured((None, index), overview, week, date(2026, 11, 22))
+    assert list(found["tags"]) == ["vip", "0", "1", "10", "11", "2"]
+    assert found["tags"]["vip"] == [2, 0, 0]
+    assert found["lookups"] == {"ok": [1, 0, 0], "partly": [1, 0, 0], "http_500": [0, 0, 1]}
+    assert over["groups"]["tag"][0] == ["vip", 2, 1]
+    assert ["", 2, 0] in over["groups"]["lookup"]
+    with index.reading() as connection:
+        tags = dict(choices(connection)["tag"])
+        rows = {row["call_sid"]: row["tags"] for row in page(connection, Filter(), Order.NEWEST, "")["calls"]}
+        for tag, calls in {"vip": 2, "gold plan": 1, "gold": 0, "again +91 98765 43210": 1, "-": 1, "%": 0}.items():
+            wanted = Filter(tag=tag)
+            assert count(connection, wanted) == calls
+            assert index.columns(connection).of(connection, wanted).sum() == calls
+        assert count(connection, Filter(lookup="-")) == 2
+        assert count(connection, Filter(lookup="http_500")) == count(connection, Filter(text="again")) == 1
+    assert rows["a"] == "gold plan\nvip"
+    assert len(rows["e"].split("\n")) == 13
+    assert (tags["vip"], tags["gold plan"], tags["again ***3210"]) == (2, 1, 1)
 
 
 def test_columns_follow_what_is_added_changed_and_removed(tmp_path):
