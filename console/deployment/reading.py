@@ -20,8 +20,12 @@ from relay.agents.routes import read_from_disk
 from relay.settings import Settings as RelaySettings
 
 _SECRET = "a-secret-of-the-right-length"
-_BASIC = f"user:{_SECRET}"
-_ELSEWHERE = {"LOG_LEVEL", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"}
+_SHAPED = {
+    "MEDIA_BASIC_AUTH": f"user:{_SECRET}",
+    "LOOKUP_HEADERS": json.dumps({"Authorization": _SECRET}),
+}
+"""Secrets that are more than a word."""
+_ELSEWHERE = re.compile(r"LOG_LEVEL|(HTTPS?|ALL|NO)_PROXY|OTEL_\w+|TRACE_WORDS")
 """Read by the entry points, or by libraries."""
 
 
@@ -57,7 +61,7 @@ def problems(variables: Mapping[str, Any]) -> Iterator[str]:
             yield f"{part}: {error}"
             continue
         for name in variables[part]:
-            if name not in environ.names | _ELSEWHERE | _named_by_agents(variables):
+            if name not in environ.names | _named_by_agents(variables) and not _ELSEWHERE.fullmatch(name):
                 near = difflib.get_close_matches(name, environ.names, n=1)
                 yield f"{part}: there is no setting {name}" + (f"; did you mean {near[0]}?" if near else "")
 
@@ -85,7 +89,7 @@ def _parts(variables: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str], 
         targets["TRANSFER_TARGETS"] = json.dumps(variables["transfer_targets"])
     region = {"ELEVENLABS_REGION": variables["elevenlabs_region"]}
     store = {"STORE": "file:data"}
-    secrets = {name: _BASIC if name.endswith("BASIC_AUTH") else _SECRET for name in variables["relay_secrets"]}
+    secrets = {name: _SHAPED.get(name, _SECRET) for name in variables["relay_secrets"]}
     relay = {
         **region,
         "ELEVENLABS_AGENT_ID": variables["elevenlabs_agent_id"],

@@ -4,6 +4,11 @@ import re
 
 import pytest
 
+from common.setting import settings_of
+from functions.transfer.settings import Settings as TransferSettings
+from functions.webhook.settings import Settings as WebhookSettings
+from relay.agents import VENDORS
+from relay.settings import Settings as RelaySettings
 from tests.terraform.hcl import INFRA, blocks, text
 
 # Renamed because the thing is called that on the other cloud: AWS → Google Cloud.
@@ -59,6 +64,11 @@ CHECKS_DIFFER = {
     "relay_secrets": "ARNs there, ids here",
     "alarm_thresholds": "each cloud's own alarms",
     "log_retention_days": "CloudWatch knows certain numbers of days only",
+}
+READERS = {
+    "relay_environment": RelaySettings,
+    "webhook_environment": WebhookSettings,
+    "transfer_environment": TransferSettings,
 }
 OUTPUTS_RENAMED = {"control_token_secret_arn": "control_token_secret_id"}
 OUTPUTS_AWS_ONLY = {
@@ -123,6 +133,21 @@ def test_shared_variables_are_checked_alike():
             for variable in (aws[name], gcp[gcp_name(name)])
         ]
         assert conditions[0] == conditions[1], name
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+@pytest.mark.parametrize("variable", READERS)
+def test_a_map_of_plain_settings_takes_just_those_that_are_no_secret(cloud: str, variable: str):
+    """By each setting's declaration. LOOKUP_HEADERS, which holds somebody's bearer token, stood in plain."""
+    (check,) = blocks(cloud, "variable")[variable].body["validation"]
+    pattern = re.search(r'regex\("(\([A-Z_|]+\))", name\)', str(check["condition"]))
+    assert pattern, check["condition"]
+    declared = settings_of(READERS[variable])
+    plain = {name for one in declared if not one.secret for name in one.names} | {"OTEL_EXPORTER_OTLP_ENDPOINT"}
+    secret = {name for one in declared if one.secret for name in one.names} | {"OTEL_EXPORTER_OTLP_HEADERS"}
+    secret |= {vendor.key_env for vendor in VENDORS.values() if vendor.key_env}
+    assert [name for name in sorted(plain) if re.search(pattern[1], name)] == []
+    assert [name for name in sorted(secret) if not re.search(pattern[1], name)] == []
 
 
 def test_outputs_are_the_same_or_differ_for_a_reason():

@@ -209,7 +209,7 @@ variable "relay_environment" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.relay_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH)", name))])
+    condition     = alltrue([for name in keys(var.relay_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH|HEADERS)", name))])
     error_message = "relay_environment: a secret must not be plain environment; put it in Secrets Manager and its ARN in relay_secrets."
   }
 }
@@ -242,7 +242,7 @@ variable "webhook_environment" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.webhook_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH)", name))])
+    condition     = alltrue([for name in keys(var.webhook_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH|HEADERS)", name))])
     error_message = "webhook_environment: a secret must not be plain environment."
   }
 }
@@ -253,7 +253,7 @@ variable "transfer_environment" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.transfer_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH)", name))])
+    condition     = alltrue([for name in keys(var.transfer_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH|HEADERS)", name))])
     error_message = "transfer_environment: a secret must not be plain environment."
   }
 }

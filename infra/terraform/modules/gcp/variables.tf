@@ -221,7 +221,7 @@ variable "relay_environment" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.relay_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH)", name))])
+    condition     = alltrue([for name in keys(var.relay_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH|HEADERS)", name))])
     error_message = "relay_environment: a secret must not be plain environment; put it in Secret Manager and its id in relay_secrets."
   }
 }
@@ -254,7 +254,7 @@ variable "webhook_environment" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.webhook_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH)", name))])
+    condition     = alltrue([for name in keys(var.webhook_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH|HEADERS)", name))])
     error_message = "webhook_environment: a secret must not be plain environment."
   }
 }
@@ -265,7 +265,7 @@ variable "transfer_environment" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.transfer_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH)", name))])
+    condition     = alltrue([for name in keys(var.transfer_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH|HEADERS)", name))])
     error_message = "transfer_environment: a secret must not be plain environment."
   }
 }

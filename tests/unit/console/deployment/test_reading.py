@@ -8,6 +8,7 @@ import pytest
 from console.deployment import reading
 from console.deployment.reading import check, misspelt, problems
 from console.deployment.steps import Problems
+from relay.settings import declared
 
 RIGHT: dict[str, Any] = {
     "elevenlabs_agent_id": "agent_front",
@@ -27,6 +28,20 @@ RIGHT: dict[str, Any] = {
 
 def test_what_is_right_passes():
     assert list(problems(RIGHT)) == []
+
+
+def test_every_secret_of_the_relay_can_be_one_of_ones_own():
+    """LOOKUP_HEADERS is JSON, and what stood for its value was not: no deploy could have it."""
+    own = {one.names[0]: "arn:aws:…" for one in declared() if one.secret}
+    assert {"LOOKUP_HEADERS", "MEDIA_BASIC_AUTH"} <= set(own)
+    assert list(problems({**RIGHT, "relay_secrets": own})) == []
+
+
+@pytest.mark.parametrize("part", ["relay_environment", "webhook_environment", "transfer_environment"])
+def test_what_a_library_reads_is_taken(part: str):
+    """docs/tracing.md names these maps for it."""
+    tracing = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318", "TRACE_WORDS": "true", "HTTPS_PROXY": "http://p"}
+    assert list(problems({**RIGHT, part: {**RIGHT[part], **tracing}})) == []
 
 
 @pytest.mark.parametrize(
