@@ -39,7 +39,8 @@ class _Signature:
 
 
 class FakeElevenLabs:
-    """`agents` by id; `*` stands for any other id. With an `api_key` the REST calls demand it."""
+    """`agents` by id; `*` stands for any other id. With an `api_key` the REST calls demand it. `webhook` may be changed
+    while it runs: the next conversation that ends is told to the new one."""
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class FakeElevenLabs:
         self.workspace = Workspace()
         self._agents = agents
         self._api_key = api_key
-        self._webhook = webhook
+        self.webhook = webhook
         self._signatures: dict[str, _Signature] = {}
         self._running = 0
         self._changed = asyncio.Event()
@@ -127,7 +128,7 @@ class FakeElevenLabs:
         finally:
             self._running -= 1
             self._changed.set()
-            webhook = self._webhook or self.workspace.webhook_of(agent_id)
+            webhook = self.webhook or self.workspace.webhook_of(agent_id)
             if webhook and record.metadata_at is not None:
                 task = asyncio.create_task(deliver(self._session, webhook, record, self._delivered))
                 self._delivering.add(task)

@@ -6,17 +6,13 @@ once, with calls in progress.
 """
 
 import asyncio
-import json
-import os
 import shutil
 import socket
 import ssl
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import trustme
 from aiohttp import web
@@ -26,9 +22,9 @@ from sim.caller import Step, When
 from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, CallResult, FakeExotel
 from sim.exotel_rules import Rule
-from sim.processes import INHERITED
 from sim.serving import serving
-from tests.support.processes import ROOT, free_port, server
+from tests.support.logging_processes import LoggingProcesses
+from tests.support.processes import free_port, server
 from tests.support.relay_world import API_KEY, EVENTS_SECRET, EventSink
 from tests.support.terraform import cannot_run
 
@@ -103,52 +99,11 @@ class EcsAgent:
         return web.json_response({"protection": {"ProtectionEnabled": enabled}})
 
 
-class Relays:
-    """Relay processes, by name, and the lines they have logged."""
-
-    def __init__(self) -> None:
-        self.processes: dict[str, asyncio.subprocess.Process] = {}
-        self._lines: dict[str, list[dict[str, Any]]] = {}
-        self._logged = asyncio.Condition()
-
-    def count(self, name: str, event: str) -> int:
-        return sum(line["event"] == event for line in self._lines[name])
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for lines that make it true."""
-        async with asyncio.timeout(PATIENCE_S), self._logged:
-            await self._logged.wait_for(condition)
-
-    @asynccontextmanager
-    async def running(self, name: str, environ: dict[str, str]) -> AsyncIterator[None]:
-        inherited = {variable: os.environ[variable] for variable in INHERITED if variable in os.environ}
-        process = self.processes[name] = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "relay", cwd=ROOT, env=inherited | environ, stdout=asyncio.subprocess.PIPE
-        )
-        self._lines[name] = []
-        reading = asyncio.create_task(self._read(name, process))
-        try:
-            await self.until(lambda: self.count(name, "listening") == 1)
-            yield
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-            await reading
-
-    async def _read(self, name: str, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        async for line in process.stdout:
-            async with self._logged:
-                self._lines[name].append(json.loads(line))
-                self._logged.notify_all()
-
-
 async def test_replacing_one_relay_cuts_no_call(tmp_path: Path):
     if shutil.which("haproxy", path=PATH) is None:
         cannot_run("haproxy is not installed")
     agents, sink, ecs = FakeElevenLabs({"agent_front": AGENT}, api_key=API_KEY), EventSink(), EcsAgent()
-    relays, ports = Relays(), {"old": free_port(), "new": free_port()}
+    relays, ports = LoggingProcesses(PATIENCE_S), {"old": free_port(), "new": free_port()}
     async with AsyncExitStack() as world:
         agents_url, sink_url, ecs_url = [
             await world.enter_async_context(serving(one.app())) for one in (agents, sink, ecs)
@@ -178,19 +133,17 @@ async def test_replacing_one_relay_cuts_no_call(tmp_path: Path):
         assert ecs.asked == {"old": [True], "new": [True]}
 
         balancer.drain("old")
-        relays.processes["old"].terminate()
+        relays.terminate("old")
         await relays.until(lambda: relays.count("old", "draining") == 1)
         assert relays.count("old", "call_ended") == 0, "the rehearsal needs calls in progress"
         calls += [asyncio.create_task(call()) for _ in range(NEW_CALLS)]
         await relays.until(lambda: relays.count("new", "call_started") == on_new + NEW_CALLS)
 
-        async with asyncio.timeout(PATIENCE_S):
-            assert await relays.processes["old"].wait() == 0
+        await relays.ended("old")
         assert relays.count("old", "call_ended") == on_old
         results = await asyncio.gather(*calls)
-        relays.processes["new"].terminate()  # it delivers its last events first
-        async with asyncio.timeout(PATIENCE_S):
-            assert await relays.processes["new"].wait() == 0
+        relays.terminate("new")  # it delivers its last events first
+        await relays.ended("new")
 
     # thirty callers hang up at once: what was on its way to them then is judged in virtual time (relay/test_endings.py)
     broken = [violation for one in results for violation in one.violations if violation.rule is not Rule.AFTER_STOP]
