@@ -13,6 +13,9 @@ Samples = NDArray[np.int16]
 
 SAMPLE_BYTES: Final = 2
 ULAW_SILENCE: Final = b"\xff"  # zero in μ-law; a run of 0x00 would be a loud hum
+_WIDE: Final = (np.int32, np.int64, np.float32, np.float64)
+_HIGHEST: Final = {np.dtype(wide).char: np.array(32767, wide) for wide in _WIDE}
+_LOWEST: Final = {np.dtype(wide).char: np.array(-32768, wide) for wide in _WIDE}
 
 
 def samples(pcm: bytes) -> Samples:
@@ -27,8 +30,10 @@ def mix(speech: Samples, ambience: Samples) -> Samples:
 
 
 def saturate(values: NDArray[Any]) -> Samples:
-    """Numbers on the 16-bit scale as samples, held at the limits."""
-    return np.clip(values, -32768, 32767, out=values).astype(np.int16)
+    """Numbers on the 16-bit scale as samples, held at the limits; `values` is used up."""
+    # a third of what np.clip takes for a frame, which is wrapped in Python; numbers of a type are not converted
+    np.minimum(values, _HIGHEST[values.dtype.char], out=values)
+    return np.maximum(values, _LOWEST[values.dtype.char], out=values).astype(np.int16)
 
 
 def scale(sound: Samples, gain: float | NDArray[np.float32]) -> Samples:

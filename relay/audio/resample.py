@@ -33,11 +33,12 @@ class Resampler:
         self._up, self._down = target_hz // common, source_hz // common
         self._taps = _taps(self._up, self._down)
         self._window = self._taps.shape[1]
+        self._silence = np.zeros(self._window // 2)
         self.reset()
 
     def reset(self) -> None:
         """Forget the sound so far."""
-        self._held: NDArray[np.float64] = np.zeros(self._window // 2)  # silence, before the first sample
+        self._held: NDArray[np.float64] = self._silence  # before the first sample
         self._at = 0
 
     def process(self, sound: pcm.Samples, *, last: bool = False) -> pcm.Samples:
@@ -45,8 +46,7 @@ class Resampler:
 
         After `last` the n samples of an utterance have given n * target / source, rounded up.
         """
-        after = np.zeros(self._window // 2 if last else 0)
-        held = np.concatenate([self._held, sound, after])
+        held = np.concatenate([self._held, sound, self._silence] if last else [self._held, sound])
         # A place is counted in steps of 1/up of a source sample, from the start of `held`; each output starts a window.
         windows = len(held) - self._window + 1
         count = max(0, ceil((windows * self._up - self._at) / self._down))
@@ -56,7 +56,8 @@ class Resampler:
         self._held, self._at = held[end // self._up :].copy(), end % self._up
         if last:
             self.reset()
-        return pcm.saturate(np.rint(out / _ONE))
+        out *= 1 / _ONE  # a power of two: exact
+        return pcm.saturate(np.rint(out, out=out))
 
     def _at_places(self, held: NDArray[np.float64], count: int) -> NDArray[np.float64]:
         if not count:
@@ -66,12 +67,34 @@ class Resampler:
             windows = sliding_window_view(held, self._window)[starts]
             sums: NDArray[np.float64] = np.einsum("ij,ij->i", windows, self._taps[phases])
             return sums
-        out = np.empty(count)
+        out = np.zeros(count)
         for first in range(min(self._up, count)):
             start, phase = divmod(self._at + first * self._down, self._up)
             share = out[first :: self._up]
-            share[:] = np.correlate(held[start:], self._taps[phase], "valid")[: len(share) * self._down : self._down]
+            for skip, taps in _strands(self._up, self._down)[phase]:
+                end = start + skip + (len(share) + len(taps) - 1) * self._down
+                samples = held[start + skip : end : self._down]
+                share += samples * taps[0] if len(taps) == 1 else np.correlate(samples, taps, "valid")
         return out
+
+
+@lru_cache
+def _strands(up: int, down: int) -> tuple[tuple[tuple[int, NDArray[np.float64]], ...], ...]:
+    """Of each phase, the taps that meet every `down`th sample, from which one on: so only what is kept is worked out.
+
+    Taps of 0 at both ends are left out. Of a filter of half the band, one strand has a single tap that is none.
+    """
+    strands = []
+    for row in _taps(up, down):
+        found = []
+        for skip in range(down):
+            taps = row[skip::down]
+            places = np.flatnonzero(taps)
+            if len(places):
+                first, last = int(places[0]), int(places[-1])
+                found.append((skip + first * down, np.ascontiguousarray(taps[first : last + 1])))
+        strands.append(tuple(found))
+    return tuple(strands)
 
 
 @lru_cache

@@ -42,7 +42,10 @@ class Line:
         """The next event that means something; None when the socket is gone. Others are counted, the first logged."""
         while True:
             message = await self._ws.receive()
-            await self._take_turns()
+            now = self._loop.time()
+            if now - self.heard_from_at < _AT_ONCE:
+                await asyncio.sleep(0)  # `receive` comes back without a pause: let the other calls run in between
+            self.heard_from_at = now
             if message.type is WSMsgType.TEXT:
                 event = exotel.decode(message.data, self.encoding)
             elif message.type is WSMsgType.BINARY:
@@ -59,12 +62,6 @@ class Line:
                     self.log.happened("line_unknown_event", f"ignored unknown event {event.event!r}")
             else:
                 return event
-
-    async def _take_turns(self) -> None:
-        """With messages waiting `receive` comes back without a pause: let the other calls run in between."""
-        before, self.heard_from_at = self.heard_from_at, self._loop.time()
-        if self.heard_from_at - before < _AT_ONCE:
-            await asyncio.sleep(0)
 
     async def send(self, message: bytes) -> None:
         """Send one message. To a socket that is gone nothing is sent: `receive` tells."""
