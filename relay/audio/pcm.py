@@ -33,7 +33,8 @@ def saturate(values: NDArray[Any]) -> Samples:
     """Numbers on the 16-bit scale as samples, held at the limits; `values` is used up."""
     # a third of what np.clip takes for a frame, which is wrapped in Python; numbers of a type are not converted
     np.minimum(values, _HIGHEST[values.dtype.char], out=values)
-    return np.maximum(values, _LOWEST[values.dtype.char], out=values).astype(np.int16)
+    held: Samples = np.maximum(values, _LOWEST[values.dtype.char], out=values).astype(np.int16)
+    return held
 
 
 def scale(sound: Samples, gain: float | NDArray[np.float32]) -> Samples:
