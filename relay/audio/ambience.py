@@ -187,11 +187,12 @@ class AmbienceTrack:
 
     def _gains(self, count: int) -> float | Gains:
         """The volume, or its way to another."""
-        if self._gain != self._target:
-            gains = _glide(self._gain, self._target, self._step, count)
-            self._gain = self._target if gains[-1] == np.float32(self._target) else float(gains[-1])
-            return gains
-        return self._gain
+        target = self._target
+        if self._gain == target:
+            return target
+        gains = _glide(self._gain, target, self._step, count)
+        self._gain = target if gains[-1] == np.float32(target) else float(gains[-1])
+        return gains
 
     def _ducking(self, count: int, speech: tuple[int, int]) -> float | Gains:
         """How much of the volume is left beside the speech, or the way there."""

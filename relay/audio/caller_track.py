@@ -60,6 +60,13 @@ class CallerTrack:
             self._note(samples, now, timestamp_ms, chunk)
             return ()
         end = now - (self._position + samples) / self._rate_hz
+        if self._origin is not None and self._next_in_turn(timestamp_ms, chunk):  # nearly all frames
+            self._in_step = True
+            self._position += samples
+            self._origin = min(self._origin, end)
+            self._note(samples, now, timestamp_ms, chunk)
+            self._recent.append(sound)
+            return (sound,)
         if self._origin is None:
             self._origin = end
         missing = self._missing(timestamp_ms, chunk, (end - self._origin) * 1000) if self._frame else 0
@@ -93,6 +100,12 @@ class CallerTrack:
         if self._last_at is None:
             return now + PATIENCE
         return self._last_at + max(PATIENCE, (self._waited + 2 * self._frame) / self._rate_hz)
+
+    def _next_in_turn(self, timestamp_ms: int | None, chunk: int | None) -> bool:
+        """A frame with which nothing is missing, whatever the time."""
+        if self._waited or timestamp_ms is None or timestamp_ms != self._next_ms:
+            return False
+        return chunk is None or self._chunk is None or chunk <= self._chunk + 1
 
     def _note(self, samples: int, now: float, timestamp_ms: int | None, chunk: int | None) -> None:
         self._frame, self._last_at, self._chunk = samples, now, chunk

@@ -11,14 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from relay.audio.playout import Frame, Span
 
 _MEMORY: Final = 8.0  # how late a line may turn out to be, for sound that was taken as heard
 _STEP: Final = 0.04  # length of the pieces in which that sound is taken back
 
 
-@dataclass(slots=True)
-class _InFlight:
+class _InFlight(msgspec.Struct, gc=False):
     start: float
     end: float
     samples: int
@@ -57,11 +58,11 @@ class LineClock:
 
     def sent(self, frame: Frame, now: float) -> float:
         """Note a frame sent at `now`; returns for how long the line had been dry before it (0.0 when it had not)."""
-        dry_for = max(0.0, now - self.dry_at)
         start = max(now, self.dry_at)
-        self.dry_at = start + frame.samples / self.rate_hz
+        dry_for, samples = start - self.dry_at, frame.samples
+        self.dry_at = start + samples / self.rate_hz
         self._settle(now)
-        self._in_flight.append(_InFlight(start, self.dry_at, frame.samples, frame.spans, frame.edge))
+        self._in_flight.append(_InFlight(start, self.dry_at, samples, frame.spans, frame.edge))
         return dry_for
 
     def cleared(self, now: float) -> Dropped:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from relay.audio import pcm
@@ -33,8 +34,7 @@ class Readiness(Enum):
     """A frame's worth of speech, or the end of an utterance."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True, gc=False):
     """A stretch of one utterance inside a frame: `samples` of it, beginning `offset` samples into the frame."""
 
     utterance: str
@@ -42,9 +42,8 @@ class Span:
     samples: int
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One outbound media message.
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """One outbound media message: 25 a second and call, of a kind that is quickly made.
 
     `pcm`: s16le mono at the line's rate; empty when only `ended` is news. `ended`: utterances complete with this frame.
     `edge`: the speech with which it begins, as much as a cut fades out; empty when it does not begin with any.
@@ -235,6 +234,8 @@ class Playout:
 
     def readiness(self, count: int, *, held: str = "") -> Readiness:
         """What `pull(count, held=held)` would hold now."""
+        if not self._queue:
+            return self._without_speech
         ready, complete = 0, False
         for entry in self._queue:
             if entry.name == held and held:
@@ -244,6 +245,10 @@ class Playout:
             return Readiness.FULL
         if ready or self._kept:
             return Readiness.PARTIAL
+        return self._without_speech
+
+    @property
+    def _without_speech(self) -> Readiness:
         if self.ambience is None or self.ambience.silent:
             return Readiness.EDGE if self._cut_edge else Readiness.NOTHING
         return Readiness.AMBIENCE
@@ -269,6 +274,10 @@ class Playout:
         Where more of an utterance will follow, its first words are padded in front: an agent that speaks in real time
         would otherwise be heard with a hole after its first syllable. Elsewhere it is a hole, and its edges are faded.
         """
+        if not self._queue and not self._cut_edge:  # most frames of a call
+            self._running = ""
+            silent = self.ambience is None or self.ambience.silent
+            return Frame(b"" if silent or self.ambience is None else self.ambience.take(count).tobytes())
         sound, spans, ended = self._take_speech(count, held, tear)
         edge = sound[: self._edge * pcm.SAMPLE_BYTES] if spans and not spans[0].offset else b""
         if self._cut_edge:
@@ -280,8 +289,7 @@ class Playout:
         background = self.ambience.take(count, _extent(spans))
         if not sound:
             return Frame(background.tobytes(), spans, ended)
-        speech = np.zeros(count, dtype=np.int16)
-        speech[: len(sound) // pcm.SAMPLE_BYTES] = pcm.samples(sound)
+        speech = pcm.samples(sound.ljust(count * pcm.SAMPLE_BYTES, b"\0"))
         return Frame(pcm.mix(speech, background).tobytes(), spans, ended, edge)
 
     def _take_speech(self, count: int, held: str, tear: bool) -> tuple[bytes, tuple[Span, ...], tuple[str, ...]]:

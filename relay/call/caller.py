@@ -38,17 +38,17 @@ class Caller:
         while True:
             event = await receive()
             match event:
+                case exotel.Media() if not self._stopped:
+                    parts.quality.frames_in += 1
+                    if not self._check.done and (problem := self._check.look(event)):
+                        parts.log.happened("line_not_pcm16", problem, level=logging.ERROR)
+                    await parts.uplink.hear(event)
                 case exotel.Stop(reason):
                     return self._end(EndReason.CALLER_HUNG_UP, reason)
                 case None:
                     return self._end(EndReason.LINE_LOST, f"closed with {self._line.close_code}, without stop")
                 case _ if self._stopped:
                     pass  # the agents are gone, and the call has been measured
-                case exotel.Media():
-                    parts.quality.frames_in += 1
-                    if not self._check.done and (problem := self._check.look(event)):
-                        parts.log.happened("line_not_pcm16", problem, level=logging.ERROR)
-                    await parts.uplink.hear(event)
                 case exotel.Mark(name):
                     parts.pacer.mark_echoed(name)
                 case exotel.Dtmf(digit):

@@ -64,15 +64,16 @@ class Heard:
 
     def sent(self, frame: Frame) -> None:
         """A frame has gone to the line."""
+        if not frame.spans:
+            return
         starts_at = self._clock.dry_at - frame.samples / self._clock.rate_hz
         for span in frame.spans:
             if self._answers is not None and span.utterance not in self._sent:
                 self._answers.on_line(span.utterance, starts_at + span.offset / self._clock.rate_hz)
             self._sent[span.utterance] = self._sent.get(span.utterance, 0) + span.samples
-        if frame.spans:
-            self.speech_until = self._clock.dry_at
-            last = frame.spans[-1].utterance
-            self.open_utterance = "" if last in frame.ended else last
+        self.speech_until = self._clock.dry_at
+        last = frame.spans[-1].utterance
+        self.open_utterance = "" if last in frame.ended else last
 
     def marked(self, utterance: str, now: float) -> None:
         """The mark that ends `utterance` has gone to the line."""

@@ -1,7 +1,8 @@
 """When the next frame goes to a line, and what is in it (design D2). Pure: it is told the time."""
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from relay.audio.edges import CUT_SECONDS
 from relay.audio.holdback import Holdback
@@ -13,8 +14,7 @@ from relay.line.lead import Lead
 _MARGIN: Final = 0.03  # what is left for the network when speech was waited for
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True, gc=False):
     """The next thing to do. `count`: samples to send, 0 for nothing but to look again. The rest as in Playout.pull."""
 
     due: float
@@ -50,22 +50,21 @@ class Schedule:
         A frame goes when the line holds no more than its reserve. Speech that is not a whole frame waits for the rest
         almost until the line runs dry, because padding would be a hole in a word; then goes what there is of it.
         """
-        frame, dry_at = self._framing.frame, self._clock.dry_at
-        heard_at = max(dry_at, now)
-        opens_at, held = heard_at, ""
+        frame, dry_at, held = self._framing.frame, self._clock.dry_at, ""
+        heard_at = opens_at = dry_at if dry_at > now else now
         if opening := self._playout.opening:
             opens_at = self._holdback.opens_at(opening, self._playout.queued_samples / self._framing.rate_hz)
             held = opening if opens_at > heard_at else ""
         due = dry_at - self._lead.reserve_s
         match self._playout.readiness(frame, held=held):
-            case Readiness.NOTHING:
-                return Step(opens_at) if held else None
-            case Readiness.EDGE:
-                return Step(due, self._framing.unit, held)
             case Readiness.AMBIENCE:
                 return Step(due, self._until(opens_at - heard_at) if held else frame, held)
             case Readiness.FULL:
                 return Step(due - self.ahead_s, frame, held)
+            case Readiness.EDGE:
+                return Step(due, self._framing.unit, held)
+            case Readiness.NOTHING:
+                return Step(opens_at) if held else None
         whole = self._playout.available // self._framing.unit * self._framing.unit
         return Step(dry_at - self._margin, whole or self._framing.unit, tear=not whole)
 

@@ -48,6 +48,8 @@ class Line:
             self.heard_from_at = now
             if message.type is WSMsgType.TEXT:
                 event = exotel.decode(message.data, self.encoding)
+                if isinstance(event, exotel.Media):
+                    return event
             elif message.type is WSMsgType.BINARY:
                 event = exotel.Malformed("expected text frames, got a binary one")
             else:

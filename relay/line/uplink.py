@@ -67,7 +67,10 @@ class Uplink:
             passed = (await self._echo.heard(b"".join(passed), now),)
         self.voice.hear(b"".join(passed), now)
         for pcm in passed:
-            await self.send(pcm)
+            if self._session is None:
+                self._keep(pcm)
+            else:
+                await self._pass_on(pcm, self._session)
         self._quality.caller_gap_ms, self._quality.caller_lost = self._track.gap_ms, self._track.lost
 
     async def run(self) -> None:
@@ -81,10 +84,9 @@ class Uplink:
     async def send(self, pcm: bytes) -> None:
         """Sound that follows what was sent before, in the line's format."""
         if self._session is None:
-            if not self._finished:
-                self._keep(pcm)
-            return
-        await self._pass_on(pcm, self._session)
+            self._keep(pcm)
+        else:
+            await self._pass_on(pcm, self._session)
 
     async def attach(self, session: AgentSession, heard: AudioFormat) -> None:
         """From now on to `session`, what was kept first. Sound that arrives meanwhile keeps its place behind it."""
@@ -118,6 +120,8 @@ class Uplink:
             self._on_defect(error)
 
     def _keep(self, pcm: bytes) -> None:
+        if self._finished:
+            return
         self._kept.append(pcm)
         self._kept_bytes += len(pcm)
         while self._kept_bytes > BUFFER_SECONDS * self._line.bytes_per_second:

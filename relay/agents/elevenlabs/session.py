@@ -136,6 +136,8 @@ class ElevenLabsSession(SocketSession):
         return decode(message)
 
     async def _receive(self) -> bytes | Closed:
+        if self._goodbye_by is None:
+            return await super()._receive()
         try:
             async with asyncio.timeout_at(self._goodbye_by):
                 return await super()._receive()
