@@ -32,6 +32,7 @@ from relay.events.folder import LOST_AFTER, FolderDestination
 from relay.events.records import EndReason
 from relay.events.tracing import CallTracing
 from relay.line.echo_guard import EchoPool
+from relay.line.ticker import Ticker
 from relay.lineup import Lineup
 from relay.logs import log
 from relay.media import MediaSocket
@@ -99,6 +100,7 @@ class Relay:
                 metrics=self.metrics,
                 calls=self.calls,
                 echo_pool=echo_pool,
+                ticker=Ticker(),
                 recordings=recordings,
                 tracing=self._tracing,
             )

@@ -7,6 +7,7 @@ from relay.call.lookup import Lookup
 from relay.events.delivery import Events
 from relay.events.tracing import CallTracing
 from relay.line.echo_guard import EchoPool
+from relay.line.ticker import Ticker
 from relay.lineup import Lineup
 from relay.metrics import Metrics
 from relay.recording.recordings import Recordings
@@ -27,5 +28,6 @@ class Services:
     metrics: Metrics
     calls: "dict[str, Call]"
     echo_pool: EchoPool
+    ticker: Ticker
     recordings: Recordings
     tracing: CallTracing | None = None

@@ -197,6 +197,7 @@ class Call:
             on_heard=self._on_heard,
             answers=self._answers,
             echo=self._echo,
+            ticker=self._services.ticker,
         )
 
     def _make_report(self) -> CallReport:

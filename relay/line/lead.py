@@ -70,12 +70,17 @@ class Lead:
         self._delays = array("f")
         self.late_s = 0.0
         """The latest that the line was found to be."""
+        self.seconds = self.reserve_s = 0.0
+        """What the line is to hold right after a frame was sent, and what it still holds when the next one is."""
+        self._settle()
+
+    def _settle(self) -> None:
+        """Once for each thing learned: it is asked for with every frame."""
+        self.seconds = self._fixed_s if self._fixed_s is not None else self._learned_s
+        self.reserve_s = max(0.0, self.seconds - self._frame_s)
 
     @property
-    def seconds(self) -> float:
-        """What the line is to hold right after a frame was sent."""
-        if self._fixed_s is not None:
-            return self._fixed_s
+    def _learned_s(self) -> float:
         return min(CEILING_S, max(self._floor_s, self._frame_s + self._line.seconds) + self._loop.seconds)
 
     @property
@@ -83,16 +88,12 @@ class Lead:
         """The shortest way there and back of this call, 0.0 before it is known."""
         return 0.0 if self._base_s == float("inf") else self._base_s
 
-    @property
-    def reserve_s(self) -> float:
-        """What the line still holds when the next frame is sent."""
-        return max(0.0, self.seconds - self._frame_s)
-
     def fired(self, late_s: float, now: float) -> None:
         """A frame was sent `late_s` after its moment: the loop was busy."""
         if late_s > _TICK_S:
             self._loop.at_least(late_s)
             self._rough |= late_s > self._least_s
+            self._settle()
 
     def uneven(self, late_s: float, now: float) -> None:
         """A frame of the line's own came `late_s` after the quickest: so will ours, whatever the marks have met.
@@ -102,6 +103,7 @@ class Lead:
         if late_s > self._least_s + _TICK_S:
             self._line.at_least(self._start_s)
             self._kept_until = now + _KEEPS_S
+            self._settle()
 
     def echoed(self, delay_s: float, now: float) -> float:
         """A mark came back `delay_s` after its moment. Returns by how much the line is later than was thought.
@@ -167,6 +169,7 @@ class Lead:
         if now < self._kept_until:
             self._line.at_least(self._start_s)
         self._line.at_least(uneven_s if uneven_s <= self._least_s else uneven_s * _UNSEEN)
+        self._settle()
 
 
 def _percentile(values: Sequence[float], percent: int) -> float:

@@ -14,6 +14,7 @@ from relay.line.heard import Heard, HeardCallback
 from relay.line.lead import Lead
 from relay.line.schedule import Schedule
 from relay.line.socket import Line
+from relay.line.ticker import Ticker, Waiter
 from relay.recording.recorder import Recorder
 
 _GAP_MIN: Final = 0.001
@@ -38,6 +39,7 @@ class Pacer:
         on_heard: HeardCallback,
         answers: Answers | None = None,
         echo: EchoGuard | None = None,
+        ticker: Ticker | None = None,
     ) -> None:
         self._line = line
         self._encoder = encoder
@@ -47,11 +49,12 @@ class Pacer:
         self._answers = answers
         self._echo = echo
         self._loop = asyncio.get_running_loop()
+        self._ticker = ticker or Ticker()
         self._clock = LineClock(framing.rate_hz)
         self._heard = Heard(self._clock, quality, on_heard, answers)
         self._lead = Lead(framing.frame_s, fixed_s=framing.lead_s)
         self._schedule = Schedule(framing, playout, self._clock, self._lead)
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: Waiter | None = None
         self._news = False  # since the pacer began to wait
         self._clear_wanted_at: float | None = None
         self.recorder: Recorder | None = None
@@ -183,19 +186,14 @@ class Pacer:
     async def _wait(self, until: float | None) -> None:
         self._news = False
         self._waiter = self._loop.create_future()
-        timer = None if until is None else self._loop.call_at(until, self._wake_up, self._waiter, until)
+        if until is not None:
+            self._ticker.at(until, self._waiter)
         try:
-            await self._waiter
+            fired_at = await self._waiter
         finally:
             self._waiter = None
-            if timer is not None:
-                timer.cancel()
-
-    def _wake_up(self, waiter: "asyncio.Future[None]", due: float) -> None:
-        if not waiter.done():
-            now = self._loop.time()
-            self._lead.fired(now - due, now)
-            waiter.set_result(None)
+        if until is not None and fired_at is not None:
+            self._lead.fired(fired_at - until, fired_at)
 
     async def _clear(self, wanted_at: float) -> None:
         self._clear_wanted_at, self._schedule.ahead_s = None, 0.0

@@ -1,0 +1,39 @@
+"""One timer of the event loop for all the calls, where each would have one of its own: that of whoever is due first."""
+
+import asyncio
+from heapq import heappop, heappush
+from itertools import count
+from typing import Final
+
+Waiter = asyncio.Future[float | None]
+
+
+class Ticker:
+    """Of one loop. With 200 calls five frames are due in each millisecond: a timer for each was most of a wake-up."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[tuple[float, int, Waiter]] = []  # a heap; the number decides between equal times
+        self._number: Final = count()
+        self._timer: asyncio.TimerHandle | None = None
+        self._fires_at = float("inf")
+
+    def at(self, when: float, waiter: Waiter) -> None:
+        """Give `waiter` the time that it is at `when`, unless it is done before. There is nothing to be cancelled."""
+        heappush(self._waiting, (when, next(self._number), waiter))
+        if when < self._fires_at:
+            self._set(when)
+
+    def _set(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._fires_at, self._timer = when, self._loop.call_at(when, self._fire)
+
+    def _fire(self) -> None:
+        self._fires_at, self._timer, now = float("inf"), None, self._loop.time()
+        while self._waiting and self._waiting[0][0] <= now:
+            waiter = heappop(self._waiting)[2]
+            if not waiter.done():
+                waiter.set_result(now)
+        if self._waiting:
+            self._set(self._waiting[0][0])
