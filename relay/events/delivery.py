@@ -21,6 +21,9 @@ _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 8.0
 OFFERS_AT_ONCE: Final = 4  # of one relay: a new AWS account has ten Lambdas at once, and Connect needs some of them
 
+DELIVERIES_AT_ONCE: Final = 64
+"""Of one relay: each is a connection, and a receiver that is slow must not use up the descriptors that calls need."""
+
 Event = Mapping[str, Any]
 
 
@@ -80,12 +83,16 @@ def _says_of_transfer(event: Event, answer: Mapping[str, Any]) -> bool:
 
 
 class Events:
-    """Delivers events in the background, each by itself, until it is done or a minute has gone by."""
+    """Delivers events in the background, each by itself, until it is done or a minute has gone by.
+
+    A request for a human never waits for others: a caller does.
+    """
 
     def __init__(self, destination: Destination) -> None:
         self._destination = destination
         self._deliveries: set[asyncio.Task[Mapping[str, Any]]] = set()
         self._offers = asyncio.Semaphore(OFFERS_AT_ONCE)
+        self._slots = asyncio.Semaphore(DELIVERIES_AT_ONCE)
 
     @property
     def pending(self) -> int:
@@ -131,7 +138,10 @@ class Events:
         try:
             while True:
                 try:
-                    return await self._destination.deliver(event)
+                    if event["type"] == "call.transfer_requested":
+                        return await self._destination.deliver(event)
+                    async with self._slots:
+                        return await self._destination.deliver(event)
                 except DeliveryError as error:
                     problem = str(error)
                 left = give_up_at - loop.time()
