@@ -81,7 +81,11 @@ def wanted(name: str) -> bool:
 
 def code(function: str, without: set[str]) -> dict[str, bytes]:
     """`common`, `functions/common` and the function itself, without what belongs to the other cloud."""
-    found = {f"common/{name}": path.read_bytes() for name, path in files(ROOT / "common") if path.suffix == ".py"}
+    found = {
+        f"common/{name}": path.read_bytes()
+        for name, path in files(ROOT / "common")
+        if path.suffix in {".py", ".toml"}  # the prices
+    }
     for name, path in files(ROOT / "functions"):
         if path.suffix != ".py" or name in without:
             continue

@@ -11,6 +11,7 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
+from common.prices import load
 from console.calls.app import PAGE, Explorer
 from console.calls.costing import Costing
 from console.calls.index import Index
@@ -20,7 +21,6 @@ from console.calls.share import Share
 from console.calls.sound import Sounds
 from console.calls.source import open_source
 from console.costs.of_call import CLOUDS
-from console.costs.prices import load
 from console.web.local_page import open_page, until_interrupted
 from console.web.published_page import Guard, address, application
 from console.words import counted

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from common.prices import Prices, load
 from console.calls.columns import Columns
 from console.costs.load import Measured
-from console.costs.of_call import LOAD_DAYS, Shares, as_object, parts_of, shares_of
-from console.costs.prices import Prices, load
+from console.costs.of_call import LOAD_DAYS, Shares, as_object, parts_of, shares_by_price, shares_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,9 @@ class Costing:
     measured: Measured = field(default_factory=Measured.read)
 
     def shares(self, columns: Columns, today: date) -> Shares | None:
-        """By the load of the last thirty days; None without a cloud or calls."""
+        """By the load of the last thirty days; without a cloud by the price file's; None without either, or calls."""
         if not self.cloud:
-            return None
+            return shares_by_price(self.prices)
         now = today.toordinal()
         lately = (columns.day > now - LOAD_DAYS) & (columns.day <= now)
         minutes = float(columns.numbers["duration_s"][lately].sum()) / 60

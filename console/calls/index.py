@@ -15,9 +15,9 @@ from contextlib import closing, contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
 
+from common.prices import Prices, load
 from console.calls.columns import Columns
 from console.calls.rows import Row
-from console.costs.prices import Prices, load
 
 LAYOUT = "5"
 _COLUMNS = tuple(field.name for field in fields(Row) if field.name not in {"words", "digits"})
@@ -56,7 +56,7 @@ class Index:
         self.prices = prices or load()
         self._columns = Columns()
         self._following = threading.Lock()
-        priced = hashlib.sha256(repr(self.prices.sections).encode()).hexdigest()[:16]  # rows hold costs
+        priced = hashlib.sha256(repr(self.prices).encode()).hexdigest()[:16]  # rows hold costs
         about = {"layout": LAYOUT, "source": source_name, "zone": zone, "prices": priced}
         if self.path.exists() and self._about() != about:
             for left in ("", "-wal", "-shm"):

@@ -7,10 +7,10 @@ from datetime import datetime
 from common.documents import decode, mapping, number, objects, text
 from common.masking import mask_text
 from common.phone import mask
+from common.prices import Prices
 from common.times import to_unix
 from console.calls.digits import kept
 from console.costs.of_call import minutes_usd
-from console.costs.prices import Prices
 from console.records.cause import failovers, of_record
 
 SCHEMA = 1

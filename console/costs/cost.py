@@ -7,8 +7,8 @@ arithmetic stands in docs/aws.md and docs/gcp.md.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from common.prices import Price, Prices
 from console.costs.load import GIB, HOURS, RECORDS, Load, Measured
-from console.costs.prices import Price, Prices
 from console.costs.sizing import Sizing, Unit, added_hours, size
 
 REQUESTS_A_CALL, REQUEST_S, LAMBDA_GIB = 8, 0.3, 0.5

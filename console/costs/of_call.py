@@ -1,20 +1,18 @@
-"""What a call cost: the agent, Exotel's minutes, its share of functions and relay; what is not known says so.
+"""What a call cost, for the explorer: as its record says, else computed anew (common.call_cost).
 
-The agent: as its vendor said (`charges` of the record), else minutes by a price. Exotel: started minutes, of a
-transfer's leg, too. Functions and relay: what the planner says of a month with the load of the last thirty days, by
-call and by minute; only where it is known on which cloud they run.
+Functions and relay: by the record, else what the planner says of a month with the load of the last thirty days, by
+call and by minute, where it is known on which cloud they run; else by [cloud] of the price file, which has the same.
 """
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from common.documents import Document, mapping, number, objects, text
-from common.times import to_unix
+from common.call_cost import Part, agent_part, exotel_part, told, total
+from common.documents import Document, mapping, number, text
+from common.prices import CLOUD, Currency, Prices
 from console.costs.cost import MINUTES, Plan, plan_aws, plan_gcp
 from console.costs.load import Load, Measured, busiest_moment
-from console.costs.prices import Price, Prices
 
 CLOUDS: Final = {"aws": plan_aws, "gcp": plan_gcp}
 LOAD_DAYS: Final = 30
@@ -22,15 +20,8 @@ _BY_MINUTE: Final = frozenset({"relay", "balancer", "traffic"})
 """Parts of a plan's bill that grow with minutes; the others, functions to secrets, are shared by calls."""
 _BUSY_SHARE, _BUSY_DAYS = 0.15, 22
 _LONGEST_CALL_MIN: Final = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """`usd` None: not known; `how` says how it came about, or why it is not known."""
-
-    name: str
-    usd: float | None
-    how: str
+_RECORDED: Final = {"vendor": "agent", "exotel": "exotel"}
+"""What a record calls a part, and what it is called here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +34,16 @@ class Shares:
 
 
 def parts_of(record: Document, prices: Prices, shares: Shares | None = None) -> list[Part]:
-    """Agent and Exotel; with `shares` functions and relay too, else as not known."""
+    """Agent and Exotel; with `shares` functions and relay too, else as not known. What the record says of its cost
+    counts first, at its own rate of exchange, so that the explorer tells the same amounts; its `cloud` is both."""
     minutes = (number(record, "duration_s") or 0.0) / 60
     over = bool(text(record, "ended_at"))
-    found = [_agent(record, prices), _exotel(record, prices)]
+    if cost := mapping(record, "cost"):
+        found = [_of_record(cost, said, name, prices.currency) for said, name in _RECORDED.items()]
+        if (cloud := _of_record(cost, CLOUD, CLOUD, prices.currency)).usd is not None:
+            return [*found, cloud]
+    else:
+        found = [agent_part(record, prices), exotel_part(record, prices)]
     why = "the cloud is not known: say --cloud aws or gcp" if over else "the call is not over"
     for name, usd in (
         ("functions", shares.call_usd if shares else None),
@@ -58,9 +55,15 @@ def parts_of(record: Document, prices: Prices, shares: Shares | None = None) -> 
 
 
 def minutes_usd(record: Document, prices: Prices) -> float | None:
-    """Agent and Exotel together; None where either is not known."""
-    known = [part.usd for part in (_agent(record, prices), _exotel(record, prices))]
-    return None if None in known else round(sum(usd for usd in known if usd is not None), 6)
+    """Agent and Exotel together; None where either is not known. Of a record that says its cost: at its rate."""
+    return total(parts_of(record, prices)[:2])
+
+
+def _of_record(cost: Document, said: str, name: str, money: Currency) -> Part:
+    """In such dollars that they are the record's amount again in its currency: its rate was that of another day."""
+    amount, how = number(cost, said), text(cost, "how", said)
+    rate = money.per_usd if text(cost, "currency") == money.code else number(cost, "per_usd") or 0.0
+    return Part(name, amount / rate if amount is not None and rate > 0 else None, how)
 
 
 def shares_of(cloud: str, calls: int, minutes: float, prices: Prices, measured: Measured) -> Shares | None:
@@ -73,11 +76,23 @@ def shares_of(cloud: str, calls: int, minutes: float, prices: Prices, measured: 
         plan: Plan = CLOUDS[cloud](Load(at_once, minutes, call_minutes=each), measured, prices)
     except ValueError:
         return None
+    priced = told(prices.of(cloud, "bucket_gib"))
+    how = f"of {calls:,} calls with {minutes:,.0f} minutes in {LOAD_DAYS} days on {cloud}, {priced}"
+    return Shares(*shares_of_plan(plan, calls, minutes), how)
+
+
+def shares_of_plan(plan: Plan, calls: float, minutes: float) -> tuple[float, float]:
+    """Of a month's infrastructure dollars a call, and a minute: what [cloud] of a price file has."""
     by_part = {part: usd for part, usd in plan.by_part().items() if part not in MINUTES}
     relay = sum(usd for part, usd in by_part.items() if part in _BY_MINUTE)
-    priced = _told(prices.of(cloud, "bucket_gib"))
-    how = f"of {calls:,} calls with {minutes:,.0f} minutes in {LOAD_DAYS} days on {cloud}, {priced}"
-    return Shares((sum(by_part.values()) - relay) / calls, relay / minutes, how)
+    return (sum(by_part.values()) - relay) / calls, relay / minutes
+
+
+def shares_by_price(prices: Prices) -> Shares | None:
+    """By [cloud] of the price file; None where it has none."""
+    section = prices.sections.get(CLOUD, {})
+    call, minute = section.get("call"), section.get("minute")
+    return Shares(call.value, minute.value, told(call)) if call and minute else None
 
 
 def as_object(parts: list[Part], prices: Prices) -> Mapping[str, Any]:
@@ -97,54 +112,3 @@ def as_object(parts: list[Part], prices: Prices) -> Mapping[str, Any]:
             for part in parts
         ],
     }
-
-
-def _agent(record: Document, prices: Prices) -> Part:
-    said = {text(one, "conversation_id"): number(one, "usd") for one in objects(record, "charges")}
-    usd, hows = 0.0, []
-    for vendor, conversation_id, seconds in _conversations(record):
-        charge = said.get(conversation_id)
-        if charge is not None:
-            usd += charge
-            hows.append(f"{charge:g} USD, as {vendor} says")
-            continue
-        if seconds is None:
-            return Part("agent", None, "how long the agent had the call is not known")
-        price = prices.minute("agent") or prices.minute(vendor)
-        if price is None:
-            return Part("agent", None, f"there is no price for a minute of {vendor or 'this agent'}")
-        usd += seconds / 60 * price.value
-        hows.append(f"{seconds / 60:.2f} min of {vendor} × {price.value:g} USD, {_told(price)}")
-    return Part("agent", usd, "; ".join(hows) or "no agent had the call")
-
-
-def _conversations(record: Document) -> Iterator[tuple[str, str, float | None]]:
-    """(vendor, conversation, seconds) of each agent the call had."""
-    agents = objects(record, "agents")
-    for agent in agents:
-        began, ended = to_unix(text(agent, "started_at")), to_unix(text(agent, "ended_at"))
-        seconds = None if began is None or ended is None else max(0.0, ended - began)
-        if seconds is None and len(agents) == 1:
-            seconds = number(record, "duration_s")
-        yield text(agent, "vendor"), text(agent, "conversation_id"), seconds
-    if not agents and (agent := mapping(record, "agent")):
-        yield text(agent, "vendor"), text(record, "conversation_id"), number(record, "duration_s")
-
-
-def _exotel(record: Document, prices: Prices) -> Part:
-    duration = number(record, "duration_s")
-    if duration is None:
-        return Part("exotel", None, "how long the call lasted is not known")
-    price = prices.minute("exotel") or prices.minute("exotel_list")
-    if price is None:
-        return Part("exotel", None, "there is no price for a minute of Exotel")
-    talks = [number(attempt, "duration_s") or 0.0 for attempt in objects(record, "transfer", "attempts")]
-    started = math.ceil((duration + sum(talks)) / 60) + sum(math.ceil(talk / 60) for talk in talks)
-    legs = ", both legs of the transfer with them" if any(talks) else ""
-    how = f"{started} started minutes{legs} × {price.value:g} USD, {_told(price)}"
-    return Part("exotel", started * price.value, how)
-
-
-def _told(price: Price) -> str:
-    checked = "checked" if price.verified else "not checked against a bill"
-    return f"by a price of {price.date}, {checked}"

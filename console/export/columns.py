@@ -96,6 +96,11 @@ def _charged(unit: str) -> Callable[[Document], float | None]:
     return take
 
 
+def _unknown(record: Document) -> str | None:
+    parts = at(record, "cost", "unknown")
+    return ",".join(text(part) for part in parts) if isinstance(parts, list) else None
+
+
 def _turns(record: Document) -> list[dict[str, Any]]:
     return [
         {
@@ -143,6 +148,9 @@ COLUMNS: Final = (
     Column("vendor_credits", Kind.REAL, "the same in its credits", _charged("credits")),
     Column("vendor_version", Kind.TEXT, "the vendor's version of the agent", _text("vendor_version")),
     Column("agents_version", Kind.TEXT, "version of the agents' file", _text("agents_version")),
+    Column("cost", Kind.REAL, "what is known of its cost, in cost_currency", _real("cost", "known")),
+    Column("cost_currency", Kind.TEXT, "its currency", _text("cost", "currency")),
+    Column("cost_unknown", Kind.TEXT, "the parts that are not in it: vendor, exotel, cloud", _unknown),
 )
 
 

@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from common.prices import VENDORS, Prices, load
 from console.costs.cost import Plan, aws_unit, gcp_unit, plan_aws, plan_gcp
 from console.costs.load import MEASURED, RATES, RECORDS, Load, Measured, busiest_moment
-from console.costs.prices import VENDORS, Prices, load
+from console.costs.of_call import shares_of_plan
 from console.plan.app import PAGE, PlanPage
 from console.plan.planning import Planning, a_call_minute, as_object
 from console.plan.plot import Planner, draw
@@ -61,9 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--aws-memory", type=int, metavar="MIB", help="relay_memory (default: the least with --aws-cpu)"
     )
-    parser.add_argument(
-        "--prices", type=Path, metavar="FILE", help="your prices, over those of console/costs/prices.toml"
-    )
+    parser.add_argument("--prices", type=Path, metavar="FILE", help="your prices, over those of common/prices.toml")
     parser.add_argument("--measured", type=Path, default=MEASURED, metavar="FILE", help="figures of your own machine")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw cost against load")
@@ -209,5 +208,9 @@ def _bill(console: Console, plan: Plan, wanted: Load) -> None:
     a_minute = a_call_minute(plan, wanted)
     if a_minute is not None:
         bill.add_row("a call minute", "", f"{a_minute:.5f}")
+    if wanted.minutes:
+        call_usd, minute_usd = shares_of_plan(plan, wanted.calls_a_month, wanted.minutes)
+        bill.add_row(r"\[cloud] of a price file, call", "functions to secrets", f"{call_usd:.5f}")
+        bill.add_row(r"\[cloud] of a price file, minute", "relay, balancer, traffic", f"{minute_usd:.5f}")
     console.print(bill)
     console.print()

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from common.prices import Prices
 from console.costs.cost import Plan
 from console.costs.load import Load, Measured
-from console.costs.prices import Prices
 from console.plan.plot import Planner
 from console.plan.words import NAMES, advice, agent_sessions, assumptions, egress_mbit
 

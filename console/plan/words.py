@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from common.prices import Prices
 from console.costs import cost
 from console.costs.cost import Plan
 from console.costs.load import HEADER_BYTES, RECORDS, Load, Measured
-from console.costs.prices import Prices
 from console.costs.sizing import Sizing
 from console.words import counted
 

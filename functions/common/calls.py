@@ -7,6 +7,7 @@ duplicates and crashes in between make no difference.
 from collections.abc import MutableMapping
 
 from common import layout
+from common.call_cost import cost_of
 from common.documents import Document, encode, number, objects, pretty, text
 from common.keys_pressed import without_keys
 from common.live import without_places
@@ -23,8 +24,12 @@ SCHEMA = 1
 _ROUNDS = 50
 
 
-def write_record(store: Store, call_sid: str, seen: MutableMapping[str, Document] | None = None) -> Document | None:
+def write_record(
+    store: Store, call_sid: str, seen: MutableMapping[str, Document] | None = None, prices: Document | None = None
+) -> Document | None:
     """Bring `logs/{call_sid}.json` up to date. `seen`: as for `gather`.
+
+    `prices`: a quote (common.call_cost), stored with a call that is over and has none.
 
     Returns the record, or None if nothing is known of the call yet.
 
@@ -39,6 +44,10 @@ def write_record(store: Store, call_sid: str, seen: MutableMapping[str, Document
         if not pieces.known and not pieces.streams:
             return None
         record = fold(call_sid, pieces)
+        if prices and record["ended_at"] and not pieces.prices:
+            store.create(layout.piece(call_sid, "prices", "counted"), encode(prices))
+            pieces = gather(store, call_sid, seen)  # another's, if somebody else was first
+            record = fold(call_sid, pieces)
         body = pretty(record)
         if present is None:
             if store.create(key, body):
@@ -56,7 +65,7 @@ def fold(call_sid: str, pieces: Pieces) -> Document:
     agents = [agent for stream in streams for agent in stream.agents]
     started_at = _started_at(streams, results)
     ended_at = _ended_at(main, results)
-    return {
+    record: Document = {
         "schema": SCHEMA,
         "call_sid": call_sid,
         "stream_sid": main.stream_sid if main else None,
@@ -74,6 +83,7 @@ def fold(call_sid: str, pieces: Pieces) -> Document:
         "transfer": transfer_of(pieces),
         "analysis": next((result["analysis"] for result in reversed(results) if result.get("analysis")), None),
         "charges": _charges(results),
+        "cost": None,
         "vendor_version": next((said for result in reversed(results) if (said := text(result, "version"))), None),
         "tools": [use for stream in streams for use in without_places(objects(stream.told, "tools"))],
         "commands": [one for stream in streams for one in without_places(objects(stream.told, "commands"))],
@@ -87,6 +97,9 @@ def fold(call_sid: str, pieces: Pieces) -> Document:
             | {text(item, "source") for item in pieces.results}
         ),
     }
+    if ended_at is not None and pieces.prices:
+        record["cost"] = cost_of(record, pieces.prices[0])
+    return record
 
 
 def _results(pieces: Pieces) -> list[Document]:

@@ -8,6 +8,7 @@ calls/{call_sid}/events/        relay events as received
                  closed/        streams whose relay died
                  progress/      … and the last that the relay had reported of them
                  missed/        streams that ended for a human who was never dialled; logged once
+                 prices/        the prices that applied when the call was over
                  recording/     files that pieces of a recording were joined into
                  conversations/ conversations that named this call
 conversations/{id}/             the vendor's account of a conversation: webhook-*, repair-*
@@ -35,6 +36,7 @@ class Pieces:
     closings: tuple[Document, ...] = ()
     progress: tuple[Document, ...] = ()
     joined: tuple[Document, ...] = ()
+    prices: tuple[Document, ...] = ()
     results: tuple[Document, ...] = ()
     conversation_ids: frozenset[str] = frozenset()
 
@@ -77,6 +79,7 @@ def gather(store: Store, call_sid: str, seen: MutableMapping[str, Document] | No
         closings=tuple(kinds.get("closed", ())),
         progress=tuple(kinds.get("progress", ())),
         joined=tuple(kinds.get("recording", ())),
+        prices=tuple(kinds.get("prices", ())),
         results=tuple(results),
         conversation_ids=frozenset(conversation_ids),
     )

@@ -127,7 +127,7 @@ def take_in(body: bytes, marker: Document, store: Store, settings: Settings) -> 
         _flagged(taken, "; ".join(impossible), marker, store)
     said = result_of(data, "webhook", number(document, "event_timestamp"), settings)
     result = redacted_result(said, settings.redact)
-    call_sid = add_result(result, layout.digest(body), claim_of(data, settings), store)
+    call_sid = add_result(result, layout.digest(body), claim_of(data, settings), store, settings.quote)
     return TakenIn(kind, conversation_id, call_sid, result_end(result))
 
 
@@ -154,7 +154,7 @@ def _kind_of(document: Document) -> tuple[str, Document]:
     return (TRANSCRIPTION if is_conversation(data) else ""), data
 
 
-def add_result(result: Document, name: str, claim: Claim, store: Store) -> str:
+def add_result(result: Document, name: str, claim: Claim, store: Store, prices: Document | None = None) -> str:
     """Store a conversation's result and fold it into its call. Returns the CallSid, empty while none is proved.
 
     An unverified result is set aside: it counts once the relay itself reports that the conversation is the call's. The
@@ -173,7 +173,7 @@ def add_result(result: Document, name: str, claim: Claim, store: Store) -> str:
     else:
         call_sid = linked_call(conversation_id, store)
     if call_sid:
-        write_record(store, call_sid)
+        write_record(store, call_sid, prices=prices)
     elif claim.unverified:
         log.warning(
             "conversation_unverified",

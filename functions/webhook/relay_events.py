@@ -81,7 +81,7 @@ def store_event(event: Document, body: bytes, store: Store, settings: Settings, 
     if caller := to_e164(text(event, "from")):
         prefix = layout.caller(caller, to_unix(text(event, "at")) or now)
         store.create(f"{prefix}{call_sid}.json", encode({"call_sid": call_sid}))
-    live.follow(event, write_record(store, call_sid), store)
+    live.follow(event, write_record(store, call_sid, prices=settings.quote), store)
     return transfer, not fresh
 
 

@@ -57,7 +57,7 @@ def repair_call(
             results.append(vendor.attempt(fetch, call_sid)[0])
         if settings.fetch_audio:
             sounds = _fetch_audio(call_sid, gather(store, call_sid, seen), store, vendor)
-    record = write_record(store, call_sid, seen)
+    record = write_record(store, call_sid, seen, settings.quote)
     if over_since is not None:
         tidy(call_sid, stream_sid, store)
     waiting = stream is not None and (over_since is None or over_since + settings.sweep_after_s > now)
@@ -92,7 +92,7 @@ def fetch_result(
     claim = Claim(known) if known else claim_of(document, settings)
     if claim.call_sid or claim.unverified:
         result = redacted_result(result_of(document, "repair", None, settings), settings.redact)
-        add_result(result, layout.digest(body), claim, store)
+        add_result(result, layout.digest(body), claim, store, settings.quote)
     return claim.call_sid
 
 

@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from common.call_cost import quote
+from common.documents import Document
 from common.elevenlabs import REST_HOSTS, rest_base
 from common.env import Env, SettingError
+from common.prices import load, of_text
 from common.setting import boolean, choice, custom, key, number, read, secrets, text
 from common.text import spelling
 from functions.common.redaction import Rule, Rules
@@ -19,6 +23,8 @@ _SPELLINGS = {
     "new": "team_2",
     "new_booking": "team_2",
 }
+
+_LIST_PRICES = quote(load())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +121,17 @@ class Settings(SharedSettings):
         "INBOX_RETENTION_DAYS", default=0, low=0, high=3650, about="the same for raw webhooks; 0: with the records"
     )
 
+    prices_file: str = text(
+        "PRICES_FILE", about="a price file ([console.md](console.md)) for the cost in records; empty: list prices"
+    )
+    quote: Document = custom(
+        "PRICES",
+        lambda env: _quote(env),
+        default=_LIST_PRICES,
+        shown="",
+        about="the text of a price file, instead of PRICES_FILE; `none`: no cost in records",
+    )
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Raises SettingError, which names the variable."""
@@ -129,6 +146,20 @@ class Settings(SharedSettings):
     def keep_raw(self) -> bool:
         """Whether a webhook's bytes stay."""
         return self.raw_bodies == "keep"
+
+
+def _quote(env: Env) -> Document:
+    """Of the prices that are given, else of the list prices; empty for none."""
+    given, path = env.text("PRICES"), env.text("PRICES_FILE")
+    if given == "none":
+        return {}
+    try:
+        if given:
+            return quote(of_text(given, "PRICES"))
+        return quote(load(Path(path))) if path else _LIST_PRICES
+    except ValueError as problem:
+        name, value = ("PRICES", f"{given:.40}…") if given else ("PRICES_FILE", path)
+        raise SettingError(name, value, f"a price file ({problem})") from None
 
 
 def _transfer_values(env: Env) -> Mapping[str, str]:

@@ -308,6 +308,7 @@ def record_of(ended: Mapping[str, Any]) -> dict[str, Any]:
         "tags": ended.get("tags", []),
         "analysis": None,
         "charges": [],
+        "cost": None,
         "vendor_version": None,
         "recording": None,
         "streams": [],

@@ -79,6 +79,7 @@ def test_every_key_of_the_contract_is_there_even_when_nothing_is_known():
             "lookup",
             "tags",
             "charges",
+            "cost",
             "vendor_version",
             "recording",
             "quality",

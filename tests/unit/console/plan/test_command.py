@@ -10,9 +10,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from common.prices import load
 from console.__main__ import main
 from console.costs.load import Measured, busiest_moment
-from console.costs.prices import load
 from console.plan.app import PAGE, PlanPage
 from console.plan.command import add_arguments, of_query, planners
 from console.web.local_page import open_page

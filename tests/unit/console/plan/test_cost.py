@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.prices import load as load_prices
 from console.costs.cost import aws_unit, gcp_unit, plan_aws, plan_gcp, progress_usd
 from console.costs.load import Load, Measured
-from console.costs.prices import load as load_prices
 from console.costs.sizing import Unit, added_hours, size
 from console.plan.words import advice, agent_sessions, assumptions, egress_mbit
 

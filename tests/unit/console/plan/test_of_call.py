@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from common.prices import Prices, load
 from console.calls.costing import Costing
 from console.calls.index import Index
 from console.calls.rows import Row
 from console.costs.load import Measured
 from console.costs.of_call import Shares, as_object, minutes_usd, parts_of, shares_of
-from console.costs.prices import Prices, load
 
 PRICES = """
 [exotel]
@@ -166,3 +166,46 @@ def test_other_prices_make_the_index_anew(tmp_path, prices):
     assert len(Index("file:x", tmp_path, prices).known()) == 1
     assert Index("file:x", tmp_path, load()).known() == {}
     assert first.path.exists()
+
+
+def costed(**more):
+    """A record with a cost of its own, which no price file here would come to."""
+    how = {"vendor": "as it was priced then", "exotel": "also", "cloud": "also"}
+    cost = {"currency": "INR", "per_usd": 80.0, "vendor": 8.0, "exotel": 4.0, "cloud": None, "how": how, **more}
+    return record(cost=cost)
+
+
+def test_what_the_record_says_is_shown_as_it_says_it(prices):
+    """At the dollar's rate of today it would be another amount."""
+    shown = as_object(parts_of(costed(), prices, Shares(0.001, 0.002, "of a month")), prices)
+    amounts = {part["name"]: part["amount"] for part in shown["parts"]}
+    assert (amounts["agent"], amounts["exotel"]) == (8.0, 4.0)
+    assert (amounts["functions"], amounts["relay"]) == (pytest.approx(0.085), pytest.approx(0.425))
+    assert shown["parts"][0]["how"] == "as it was priced then"
+    whole = as_object(parts_of(costed(cloud=1.0), prices, Shares(0.001, 0.002, "of a month")), prices)
+    assert [(part["name"], part["amount"]) for part in whole["parts"]][2:] == [("cloud", 1.0)]
+    assert whole["total"] == 13.0
+    assert minutes_usd(costed(), prices) == pytest.approx(12 / 85, abs=1e-6)
+
+
+def test_a_record_in_another_currency_is_told_in_the_explorers(prices):
+    shown = as_object(parts_of(costed(currency="EUR", per_usd=0.8, cloud=1.0), prices), prices)
+    assert (shown["currency"], shown["total"]) == ("INR", pytest.approx(13 / 0.8 * 85))
+
+
+def test_what_a_record_does_not_know_is_not_made_up(prices):
+    assert told(costed(vendor=None), prices)["agent"] == (None, "as it was priced then")
+    assert minutes_usd(costed(vendor=None), prices) is None
+    assert minutes_usd(costed(currency="EUR", per_usd=None), prices) is None
+
+
+def test_the_price_files_cloud_is_the_share_where_no_cloud_is_named(tmp_path):
+    file = tmp_path / "prices.toml"
+    file.write_text(
+        '[cloud]\ndate = 2026-11-29\nsource = "make plan"\n[cloud.prices]\n'
+        'call = { value = 0.004, unit = "call" }\nminute = { value = 0.008, unit = "minute" }\n'
+    )
+    shares = Costing(load(file)).shares(None, date(2026, 11, 29))
+    assert (shares.call_usd, shares.minute_usd) == (0.004, 0.008)
+    assert told(record(), load(file), shares)["relay"][0] == pytest.approx(2.5 * 0.008)
+    assert Costing(load()).shares(None, date(2026, 11, 29)) is None

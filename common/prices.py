@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 DEFAULT = Path(__file__).parent / "prices.toml"
-OWN = ("exotel", "agent")
-"""Sections that are empty until somebody fills in what they pay: `minute` alone."""
+CLOUD = "cloud"
+"""The section with what functions and relay cost: for a call, and for a minute. `make plan` says how much."""
+OWN = {"exotel": ("minute",), "agent": ("minute",), CLOUD: ("call", "minute")}
+"""Sections that are empty until somebody fills in what they pay, and what they may have."""
 VENDORS = ("elevenlabs", "openai", "deepgram", "gemini")
 """Sections with a vendor's list price of a minute, which stands in for `agent`."""
 CURRENCY = "currency"
@@ -64,18 +66,22 @@ class Prices:
 
 def load(path: Path | None = None) -> Prices:
     """The prices that come with this, those of `path` instead where it has any. Raises ValueError naming the price."""
-    ours = _read(DEFAULT)
-    sections = {name: _section(DEFAULT, name, table, {}) for name, table in ours.items()}
-    given_file = dict(_read(path)) if path else {}
+    return of_text(_text(path), str(path)) if path else of_text("", "")
+
+
+def of_text(given_text: str, path: str) -> Prices:
+    """As `load`, of a price file's text; `path`: what errors call it."""
+    ours = _parsed(_text(DEFAULT), str(DEFAULT))
+    sections = {name: _section(str(DEFAULT), name, table, {}) for name, table in ours.items()}
+    given_file = dict(_parsed(given_text, path))
     currency = _currency(f"{path}: {CURRENCY}", given_file.pop(CURRENCY)) if CURRENCY in given_file else Currency()
     for name, table in given_file.items():
         known = sections.get(name, {})
         if name not in sections and name not in OWN:
             raise ValueError(f"{path}: [{name}] is not known: expected {', '.join((*sections, *OWN, CURRENCY))}")
-        assert path is not None
         notes = {key: ours.get(name, {}).get(key) for key in _NOTES}
         given = _section(path, name, table, {key: value for key, value in notes.items() if value is not None})
-        expected = known or ("minute",)
+        expected = OWN.get(name) or tuple(known)
         if unknown := sorted(set(given) - set(expected)):
             raise ValueError(f"{path}: {name}.{unknown[0]} is not known: expected {', '.join(expected)}")
         sections[name] = {**known, **given}
@@ -96,24 +102,30 @@ def _currency(where: str, table: object) -> Currency:
     return Currency(code, float(rate), day)
 
 
-def _read(path: Path) -> Mapping[str, Any]:
+def _text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise ValueError(f"{path} can't be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _section(path: Path, name: str, table: object, inherited: Mapping[str, Any]) -> dict[str, Price]:
+def _parsed(given: str, path: str) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(given)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _section(path: str, name: str, table: object, inherited: Mapping[str, Any]) -> dict[str, Price]:
     """`[name]` may give region, date, source and verified for all of `[name.prices]`; a price may give its own."""
     if not isinstance(table, dict):
         raise ValueError(f"{path}: {name}: expected a table")
     if unknown := sorted(set(table) - {"prices", *_NOTES}):
         raise ValueError(f"{path}: {name}.{unknown[0]} is not known: expected prices, {', '.join(_NOTES)}")
     # Another number with our date and source on it would be a lie.
-    notes = {**inherited, **({"source": str(path), "verified": False} if inherited else {})}
+    notes = {**inherited, **({"source": path, "verified": False} if inherited else {})}
     notes |= {key: value for key, value in table.items() if key in _NOTES}
     prices = table.get("prices", {})
     if not isinstance(prices, dict):
