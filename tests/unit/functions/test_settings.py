@@ -62,7 +62,7 @@ def test_nothing_asked_is_the_first_and_the_first_of_none_is_none():
             "names that differ in more than case",
         ),
         ("TRANSFER_TARGETS", '{"Sales": "+919876500010", "sales ": "+919876500020"}', "names that differ in more than"),
-        ("TRANSFER_TARGETS", '{"sales": "+919876500010", "sales": "+919876500020"}', "each name once, sales stands"),
+        ("TRANSFER_TARGETS", '{"sales": "+919876500010", "sales": "+919876500020"}', "each name once, but sales"),
         ("TRANSFER_TARGETS", '{"!": "+919876500010"}', "names with letters or digits"),
         ("TRANSFER_TARGETS", '{"sales": "१२३४५६७८"}', "a number that can be made E.164"),
         ("FETCH_AUDIO", "perhaps", "true or false"),
