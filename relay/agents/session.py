@@ -1,15 +1,13 @@
 """What sessions of all vendors behind one WebSocket have in common."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import aiohttp
-import msgspec
 
+from relay.agents.reading import Failed, FunctionCall, encode
 from relay.agents.seam import (
-    UNREADABLE,
     AgentError,
     AgentEvent,
     CallerHeard,
@@ -21,7 +19,6 @@ from relay.agents.seam import (
     ToolCall,
     ToolCancelled,
     Working,
-    malformed,
 )
 from relay.agents.socket import AgentSocket, Closed
 from relay.agents.tool_descriptions import parse_arguments
@@ -29,58 +26,7 @@ from relay.audio.convert import AudioFormat
 
 READY_TIMEOUT: Final = 5.0  # waited for with a caller on the line
 
-encode: Final = msgspec.json.Encoder().encode
-_decode_json: Final = msgspec.json.Decoder(dict[str, Any]).decode
-
 Decoded = TypeVar("Decoded")
-Message = dict[str, Any]
-Reader = Callable[[Message], Iterable[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The vendor says that the session can't go on."""
-
-    reason: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionCall:
-    """The model wants a tool. `arguments`: JSON text, as the model wrote it. `settled`: see seam.ToolCall."""
-
-    call_id: str
-    name: str
-    arguments: str
-    settled: bool = False
-
-
-def read(text: bytes, reader: Reader) -> list[Any]:
-    """What `reader` makes of a JSON message. Never raises: what can't be read is a Notice, after what could be."""
-    found: list[Any] = []
-    try:
-        for decoded in reader(_decode_json(text)):
-            found.append(decoded)  # noqa: PERF402 - keeps what came before an error
-    except UNREADABLE as error:
-        found.append(malformed(error))
-    return found
-
-
-def read_by_type(text: bytes, readers: Mapping[str, Reader], ignored: Mapping[str, str]) -> list[Any]:
-    """What the reader of a message's `type` makes of it, nothing for `ignored` types. Never raises."""
-
-    def by_type(message: Message) -> Iterable[Any]:
-        kind = message["type"]
-        if (reader := readers.get(kind)) is not None:
-            return reader(message)
-        return () if kind in ignored else (unknown(kind),)
-
-    return read(text, by_type)
-
-
-def unknown(name: str) -> Notice:
-    """For the log: the vendor says something that we have never heard of."""
-    return Notice("unknown", f"message {name[:100]!r}")
 
 
 class SocketSession:

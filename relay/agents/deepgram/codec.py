@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.agents.deepgram.options import DeepgramOptions
+from relay.agents.reading import Failed, FunctionCall, Message, Reader, read_by_type
 from relay.agents.seam import CallerHeard, CallerText, CallInfo, Notice, ToolCancelled, Working
-from relay.agents.session import Failed, FunctionCall, Message, Reader, read_by_type
 from relay.agents.tool_descriptions import END_CALL, TRANSFER, describe
 
 _DEFERRED: Final = frozenset({END_CALL, TRANSFER})

@@ -9,6 +9,7 @@ import msgspec
 
 from common.proof import VARIABLE
 from relay.agents.overrides import Overrides
+from relay.agents.reading import Message, Reader, read_by_type
 from relay.agents.seam import (
     AgentCorrection,
     AgentText,
@@ -21,7 +22,6 @@ from relay.agents.seam import (
     Working,
     as_text,
 )
-from relay.agents.session import Message, Reader, read_by_type
 from relay.audio.convert import AudioFormat, Encoding
 
 _encode_json: Final = msgspec.json.Encoder().encode

@@ -27,6 +27,7 @@ from relay.agents.elevenlabs.codec import (
 from relay.agents.elevenlabs.options import ElevenLabsAgent, resolve
 from relay.agents.late_sound import EventGate
 from relay.agents.overrides import Overrides
+from relay.agents.reading import encode
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import (
     AgentCorrection,
@@ -43,7 +44,7 @@ from relay.agents.seam import (
     Working,
     not_taken,
 )
-from relay.agents.session import SocketSession, encode
+from relay.agents.session import SocketSession
 from relay.agents.socket import AgentSocket, Closed
 from relay.agents.vendor import Agent
 from relay.outgoing import RedirectError, whole

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.agents.gemini.options import GeminiOptions
+from relay.agents.reading import Message, Reader, read, unknown
 from relay.agents.seam import CallerHeard, CallInfo, ToolCall, ToolCancelled
-from relay.agents.session import Message, Reader, read, unknown
 from relay.agents.tool_descriptions import describe
 
 DEFAULT_RATE_HZ: Final = 24_000  # of sound whose type names no rate

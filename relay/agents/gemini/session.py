@@ -24,6 +24,7 @@ from relay.agents.gemini.codec import (
 from relay.agents.gemini.options import DEFAULT_MODEL, GeminiOptions
 from relay.agents.gemini.succession import Succession
 from relay.agents.late_sound import TurnGate
+from relay.agents.reading import encode
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import (
     AgentEvent,
@@ -42,7 +43,7 @@ from relay.agents.seam import (
     TurnFailed,
     UtteranceDone,
 )
-from relay.agents.session import SocketSession, encode
+from relay.agents.session import SocketSession
 from relay.agents.socket import AgentSocket, Closed
 from relay.agents.vendor import Agent, api_key, read_options, socket_base
 from relay.audio.convert import AudioFormat, Encoding

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from relay.agents.openai.events import IGNORED, OLDER_NAMES
 from relay.agents.openai.requests import A_LAW, MU_LAW, REPLY_IDS, WIDE
+from relay.agents.reading import Failed, FunctionCall, Message, Reader, read_by_type
 from relay.agents.seam import CallerHeard, CallerText, CallerTurn, Notice
-from relay.agents.session import Failed, FunctionCall, Message, Reader, read_by_type
 from relay.audio.convert import AudioFormat, Encoding
 
 # An error of these kinds leaves nothing to go on with; the others are remarks, two of them not even worth a line.

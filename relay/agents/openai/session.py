@@ -23,6 +23,7 @@ from relay.agents.openai.dialect import OPENAI, Dialect
 from relay.agents.openai.options import RealtimeOptions
 from relay.agents.openai.replies import Replies
 from relay.agents.openai.requests import A_LAW, format_for, text_item
+from relay.agents.reading import FunctionCall, encode
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import (
     AgentError,
@@ -37,7 +38,7 @@ from relay.agents.seam import (
     TurnFailed,
     UtteranceDone,
 )
-from relay.agents.session import FunctionCall, SocketSession, encode
+from relay.agents.session import SocketSession
 from relay.agents.socket import AgentSocket
 from relay.agents.vendor import Agent, Configure, api_key, read_options
 from relay.call.budget import joined

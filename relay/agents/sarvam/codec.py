@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from relay.agents.reading import Message, Reader, read_by_type
 from relay.agents.sarvam.options import SarvamOptions
 from relay.agents.seam import CallerHeard, CallerText, CallInfo
-from relay.agents.session import Message, Reader, read_by_type
 from relay.agents.vendor import fill
 
 RATE_HZ: Final = 16_000

@@ -12,6 +12,7 @@ from yarl import URL
 from common.aside import aside
 from common.env import SettingError
 from relay.agents.late_sound import TurnGate
+from relay.agents.reading import encode
 from relay.agents.roster import AgentSpec
 from relay.agents.sarvam.codec import (
     RATE_HZ,
@@ -42,7 +43,7 @@ from relay.agents.seam import (
     TurnFailed,
     UtteranceDone,
 )
-from relay.agents.session import READY_TIMEOUT, SocketSession, encode
+from relay.agents.session import READY_TIMEOUT, SocketSession
 from relay.agents.socket import AgentSocket
 from relay.agents.vendor import Agent, api_key, read_options
 from relay.audio.convert import AudioFormat, Encoding

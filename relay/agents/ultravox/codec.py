@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from relay.agents.reading import Message, Reader, read_by_type
 from relay.agents.seam import CallerText, Notice, ToolCall
-from relay.agents.session import Message, Reader, read_by_type
 
 
 class Up:
