@@ -2,18 +2,40 @@
 import { ask } from "../shared/ask.js";
 import { byId } from "../shared/dom.js";
 
-/** @type {Record<string, (what: Record<string, any>, caller: string) => string>} */
-const QUESTIONS = {
-  note: (what, caller) => `Tell the agent of ${caller}: “${what.text}”${what.reply ? " It answers at once." : ""}`,
-  transfer: (what, caller) =>
-    `Hand ${caller} over to ${what.target || "the first of your targets"}? The agent says goodbye.`,
-  agent: (what, caller) => `Give ${caller} to the agent ${what.agent} now? The present one stops in mid-sentence.`,
-  say: (what, caller) => `Play “${what.announcement}” to ${caller}?`,
-  ambience: (what, caller) =>
-    what.enabled
-      ? `Set the background sound of ${caller} to ${Math.round(what.volume * 100)} %?`
-      : `Silence the background sound of ${caller}?`,
-  end: (_, caller) => `End the call of ${caller} now? Nothing more is said to the caller.`,
+/**
+ * By the name of the action: how it is called in a list, and what is asked before it is done.
+ * @type {Record<string, {title: string, question: (what: Record<string, any>, caller: string) => string}>}
+ */
+export const ACTS = {
+  note: {
+    title: "tell the agent something",
+    question: (what, caller) =>
+      `Tell the agent of ${caller}: “${what.text}”${what.reply ? " It answers at once." : ""}`,
+  },
+  transfer: {
+    title: "hand over to a human",
+    question: (what, caller) =>
+      `Hand ${caller} over to ${what.target || "the first of your targets"}? The agent says goodbye.`,
+  },
+  agent: {
+    title: "another agent",
+    question: (what, caller) => `Give ${caller} to the agent ${what.agent} now? The present one stops in mid-sentence.`,
+  },
+  say: {
+    title: "play an announcement",
+    question: (what, caller) => `Play “${what.announcement}” to ${caller}?`,
+  },
+  ambience: {
+    title: "change the background sound",
+    question: (what, caller) =>
+      what.enabled
+        ? `Set the background sound of ${caller} to ${Math.round(what.volume * 100)} %?`
+        : `Silence the background sound of ${caller}?`,
+  },
+  end: {
+    title: "end the call",
+    question: (_, caller) => `End the call of ${caller} now? Nothing more is said to the caller.`,
+  },
 };
 
 /**
@@ -28,7 +50,7 @@ export function listen(current, sent, failed) {
       const call = current();
       const name = form.dataset.do ?? "";
       const what = read(form);
-      if (!call || !(await agreed(QUESTIONS[name]?.(what, call.caller) ?? name))) return;
+      if (!call || !(await agreed(ACTS[name]?.question(what, call.caller) ?? name))) return;
       try {
         const body = JSON.stringify({ do: name, what });
         await ask(`calls/${call.address}/commands`, { method: "POST", body });

@@ -1,20 +1,12 @@
 // One running call: its words as they come, and what was wanted of it.
 import { byId, make, reconcile } from "../shared/dom.js";
 import { clock, milliseconds, named, visible, whole } from "../shared/format.js";
+import { ACTS } from "./acts.js";
 import { tagsOf } from "./list.js";
 
 /** @typedef {import("./types").Call} Call */
 /** @typedef {import("./types").Words} Words */
 /** @typedef {import("./types").Wanted} Wanted */
-
-const DOES = new Map([
-  ["note", "tell the agent something"],
-  ["transfer", "hand over to a human"],
-  ["agent", "another agent"],
-  ["say", "play an announcement"],
-  ["ambience", "change the background sound"],
-  ["end", "end the call"],
-]);
 
 /** @param {Call} call @param {boolean} acts */
 export function showCall(call, acts) {
@@ -92,7 +84,7 @@ function wanted(commands) {
     make(
       "li",
       {},
-      make("b", {}, DOES.get(one.do) ?? named(one.do)),
+      make("b", {}, ACTS[one.do]?.title ?? named(one.do)),
       one.about ? make("bdi", {}, ` “${visible(one.about)}”`) : "",
       ` by ${visible(one.by)}: `,
       make("span", { class: OUTCOMES.get(one.outcome) ?? "tag" }, one.outcome),
