@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 
@@ -6,14 +8,18 @@ from sim.heard import find_line
 from sim.speech import lines, spoken
 
 RATE = 8000
-OFFICE = Ambience.load("office").at(RATE).take(0, 60 * RATE, 0.3)
+
+
+@functools.cache
+def office():
+    return Ambience.load("office").at(RATE).take(0, 60 * RATE, 0.3)
 
 
 def track(*pieces):
     """Lines and pauses (in ms) one after another, over the office."""
     parts = [np.zeros(RATE * piece // 1000, np.int16) if isinstance(piece, int) else piece for piece in pieces]
     sound = np.concatenate(parts)
-    return sound + np.resize(OFFICE, sound.size)
+    return sound + np.resize(office(), sound.size)
 
 
 @pytest.mark.parametrize("name", lines())
