@@ -5,6 +5,7 @@ examples a property keep the suite quick, and in CI they are the same each time,
 """
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,12 +39,28 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Together(config, log)
 
 
+class _FromElsewhere(pytest.Dir):
+    """A folder that is collected from another place on: by each worker from its own."""
+
+    def collect(self) -> Any:
+        entries = [*super().collect()]
+        worker = self.config.workerinput  # type: ignore[attr-defined]
+        first = len(entries) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+        return entries[first:] + entries[:first]
+
+
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Each worker collects everything, and what one has compiled the others read: so they begin in different places."""
+    return _FromElsewhere.from_parent(parent, path=path) if hasattr(parent.config, "workerinput") else None
+
+
+@pytest.hookimpl(tryfirst=True)  # what stands last in its folder is put there afterwards
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With several workers, these folders come first: they take minutes and mostly wait. The others' tests fill the
     cores meanwhile, and no worker is left alone with a long one at the end."""
     if hasattr(config, "workerinput"):
         order = {group: place for place, group in enumerate(_TOGETHER)}
-        items.sort(key=lambda item: order.get(_group(item.nodeid), len(order)))
+        items.sort(key=lambda item: (order.get(_group(item.nodeid), len(order)), item.path.parts))
 
 
 def _group(nodeid: str) -> str:

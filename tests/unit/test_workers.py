@@ -33,7 +33,7 @@ def test_what_shares_a_deployment_stays_together_and_begins_first(tmp_path):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "tests"]
     own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environ = {**own, "PLAYED": str(tmp_path / "played")}
-    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stdout
     played = [line.split() for line in (tmp_path / "played").read_text().splitlines()]
     assert len(played) == 48
