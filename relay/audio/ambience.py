@@ -25,6 +25,7 @@ _PEAK: Final = 30_000.0  # … but no further than its peaks allow
 _DUCK_SECONDS: Final = 0.05  # down when the agent speaks: over before its first word is
 _RISE_SECONDS: Final = 0.4  # and up again: slow enough not to be noticed between two sentences
 _VOLUMES: Final = 16  # at which whole loops are kept
+_NOWHERE: Final = (0, 0)  # there is no speech
 _FORGOTTEN: Final = 50_000  # frames taken since a volume was last used: another may have its place
 
 
@@ -60,7 +61,8 @@ class Loop:
                 return pcm.scale(self._around(self._sound, start, count), gain)
             whole = self._scaled[gain] = pcm.scale(self._sound, gain)
         self._used[gain] = self._taken
-        return self._around(whole, start, count)
+        end = start + count
+        return whole[start:end] if end <= len(whole) else self._around(whole, start, count)
 
     def _make_room(self) -> bool:
         """Whether another volume may be kept."""
@@ -74,9 +76,7 @@ class Loop:
 
     @staticmethod
     def _around(sound: pcm.Samples, start: int, count: int) -> pcm.Samples:
-        if start + count <= len(sound):
-            return sound[start : start + count]
-        parts, left = [sound[start:]], start + count - len(sound)
+        parts, left = [sound[start : start + count]], start + count - len(sound)
         while left > 0:
             parts.append(sound[:left])
             left -= len(sound)
@@ -138,7 +138,8 @@ class AmbienceTrack:
         over: "AmbienceTrack | None" = None,
     ) -> None:
         self._loop = loop
-        self._cursor = start % len(loop)
+        self._length = len(loop)
+        self._cursor = start % self._length
         self._gain = 0.0
         self._ducked = 1.0
         self._floor = 10 ** (-duck_db / 20)
@@ -164,12 +165,17 @@ class AmbienceTrack:
     def _target(self) -> float:
         return round(self.volume, 2) if self.enabled else 0.0  # few different gains, so that few loops are kept
 
-    def take(self, count: int, speech: tuple[int, int] = (0, 0)) -> pcm.Samples:
+    def take(self, count: int, speech: tuple[int, int] = _NOWHERE) -> pcm.Samples:
         """The next `count` samples, under `speech` from its first sample to before its last.
 
         A change of volume arrives as a ramp from wherever the gain is now.
         """
-        own = self._take(count, speech)
+        start, self._cursor = self._cursor, (self._cursor + count) % self._length
+        target = self._target
+        if self._gain == target and speech == _NOWHERE and self._ducked == 1.0:  # most frames of a call
+            own = self._loop.take(start, count, target)
+        else:
+            own = self._faded(start, count, self._gains(count), self._ducking(count, speech))
         if self._leaving is not None:
             own = pcm.mix(own, self._leaving.take(count, speech))
             if self._leaving.silent:
@@ -178,9 +184,7 @@ class AmbienceTrack:
             return own
         return pcm.mix(own, self.over.take(count, speech))
 
-    def _take(self, count: int, speech: tuple[int, int]) -> pcm.Samples:
-        start, self._cursor = self._cursor, (self._cursor + count) % len(self._loop)
-        gain, ducked = self._gains(count), self._ducking(count, speech)
+    def _faded(self, start: int, count: int, gain: float | Gains, ducked: float | Gains) -> pcm.Samples:
         if isinstance(gain, float) and isinstance(ducked, float):
             return self._loop.take(start, count, round(gain * ducked, 4))
         return pcm.scale(self._loop.take(start, count, 1.0), gain * ducked)
@@ -229,7 +233,7 @@ class AmbienceTrack:
 
     def rewind(self, count: int) -> None:
         """Go back over `count` samples that were taken but will not be heard: the line dropped them."""
-        self._cursor = (self._cursor - count) % len(self._loop)
+        self._cursor = (self._cursor - count) % self._length
         for track in (self.over, self._leaving):
             if track is not None:
                 track.rewind(count)

@@ -67,6 +67,8 @@ class _Utterance:
     chunks: deque[bytes] = field(default_factory=deque)
     samples: int = 0
     complete: bool = False
+    taken: int = 0
+    """Bytes of the first of `chunks`."""
 
     def add(self, sound: bytes) -> None:
         self.chunks.append(sound)
@@ -78,12 +80,13 @@ class _Utterance:
         self.samples -= want // pcm.SAMPLE_BYTES
         parts = []
         while want:
-            chunk = self.chunks.popleft()
-            if len(chunk) > want:
-                self.chunks.appendleft(chunk[want:])  # chunks are a second long or less (relay/line/downlink.py)
-                chunk = chunk[:want]
-            parts.append(chunk)
-            want -= len(chunk)
+            part = self.chunks[0][self.taken : self.taken + want]
+            self.taken += len(part)
+            if self.taken == len(self.chunks[0]):
+                self.chunks.popleft()
+                self.taken = 0
+            parts.append(part)
+            want -= len(part)
         return b"".join(parts)
 
 

@@ -33,6 +33,8 @@ class Evenness:
             return 0.0
         if now - self._since > _WINDOW_S:
             self._quickest, self._next_quickest, self._since = self._next_quickest, float("inf"), now
-        self._next_quickest = min(self._next_quickest, stood)
-        self._quickest = min(self._quickest, stood)
+        if stood < self._next_quickest:
+            self._next_quickest = stood
+        if stood < self._quickest:
+            self._quickest = stood
         return stood - self._quickest

@@ -21,15 +21,13 @@ class LineCheck:
         self._seen = 0
         self._bytes = 0
         self._first_ms: int | None = None
-
-    @property
-    def done(self) -> bool:
-        """Nothing more to look at."""
-        return self._seen >= _LOOK_AT
+        self.done = False
+        """Nothing more to look at: asked with every frame of a call."""
 
     def look(self, media: exotel.Media) -> str:
         """One inbound message; a sentence when the look is over and something is wrong, else empty."""
         self._seen += 1
+        self.done = self._seen >= _LOOK_AT
         before, self._bytes = self._bytes, self._bytes + len(media.pcm)
         if self._first_ms is None:
             self._first_ms = media.timestamp_ms

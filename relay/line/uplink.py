@@ -59,6 +59,8 @@ class Uplink:
         now = self._loop.time()
         self.meter.hear(media.pcm)
         passed = self._track.arrived(media.pcm, now, media.timestamp_ms, media.chunk)
+        if len(passed) != 1:
+            self._quality.caller_gap_ms, self._quality.caller_lost = self._track.gap_ms, self._track.lost
         if self.recorder is not None:
             self.recorder.caller(media.pcm, self._track.missing, now)
         if passed and (late_s := self._evenness.arrived(self._track.position_s, now)) > _UNEVEN_S:
@@ -71,7 +73,6 @@ class Uplink:
                 self._keep(pcm)
             else:
                 await self._pass_on(pcm, self._session)
-        self._quality.caller_gap_ms, self._quality.caller_lost = self._track.gap_ms, self._track.lost
 
     async def run(self) -> None:
         """Until cancelled: while the line sends nothing the agent hears silence, or it would wait for a turn's end."""
