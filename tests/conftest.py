@@ -18,8 +18,12 @@ settings.register_profile("ci", max_examples=40, derandomize=True, database=None
 settings.register_profile("long", max_examples=5000, **_ALWAYS)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "quick"))
 
-_TOGETHER = ("terraform/aws", "terraform", "e2e", "chaos")
-"""Folders whose tests run one after another: they share a deployment or an environment, or play in real time."""
+_TOGETHER = (
+    *("terraform/aws", "terraform", "e2e", "integration/functions"),
+    *("contract", "integration/agents", "chaos"),
+)
+"""Folders whose tests run one after another, the longest first: they share what takes a while to make (a deployment,
+archives, a process), or play in real time."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -56,8 +60,8 @@ def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Col
 
 @pytest.hookimpl(tryfirst=True)  # what stands last in its folder is put there afterwards
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With several workers, these folders come first: they take minutes and mostly wait. The others' tests fill the
-    cores meanwhile, and no worker is left alone with a long one at the end."""
+    """With several workers, the folders of _TOGETHER come first: the longest mostly wait, and others fill the cores
+    meanwhile. No worker is left alone with a long one at the end."""
     if hasattr(config, "workerinput"):
         order = {group: place for place, group in enumerate(_TOGETHER)}
         items.sort(key=lambda item: (order.get(_group(item.nodeid), len(order)), item.path.parts))
