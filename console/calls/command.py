@@ -24,6 +24,7 @@ from console.costs.of_call import CLOUDS
 from console.web.local_page import open_page, until_interrupted
 from console.web.published_page import Guard, address, application
 from console.words import counted
+from functions.common.sealed import sealing_of
 from functions.common.store import StoreError
 from sim.processes import ROOT
 from sim.serving import serving
@@ -81,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Exit status 2 for a store that can't be looked at."""
     try:
-        source = open_source(options.store or latest_store(Path.cwd()))
+        source = open_source(options.store or latest_store(Path.cwd()), sealing_of(os.environ))
         costing = Costing(load(Path(options.prices) if options.prices else None), options.cloud)
         index = Index(source.name, options.index, costing.prices)
         refresh = Refresh(source, index)

@@ -9,6 +9,7 @@ from common import layout
 from common.documents import Document, decode, number, objects, readable, text
 from common.times import to_unix
 from console.calls.source import Source
+from functions.common.sealed import SealedError
 
 READERS = 8
 
@@ -68,7 +69,10 @@ def _keys(source: Source, call_sid: str, conversation_ids: list[str]) -> Iterato
 
 
 def _piece(source: Source, key: str, written: float | None) -> RawPiece:
-    body = source.read(key) or b""
+    try:
+        body = source.sealing.open(key, source.read(key) or b"")
+    except SealedError as error:
+        return RawPiece(key, written, f"{error}: set RAW_BODIES_KEY for the explorer to read it")
     try:
         document = decode(body)
     except ValueError:

@@ -1,20 +1,23 @@
 """Where the records lie, read only: what there is and in which version, and what it says."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from console.stores import opened
+from functions.common.sealed import Sealing
 from functions.common.store import Store, StoreError
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A store that nothing is written to. `name`: as STORE has it; `folder`: where it is one of this machine's."""
+    """A store that nothing is written to. `name`: as STORE has it; `folder`: where it is one of this machine's;
+    `sealing`: for raw webhooks that are kept encrypted."""
 
     name: str
     store: Store
     folder: Path | None = None
+    sealing: Sealing = field(default_factory=Sealing)
 
     def versions(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Every key below `prefix`, and a text that changes when its content does."""
@@ -30,7 +33,7 @@ class Source:
         return stored.body if stored else None
 
 
-def open_source(url: str) -> Source:
+def open_source(url: str, sealing: Sealing | None = None) -> Source:
     """What `STORE` names. Raises ValueError, or StoreError for a folder or credentials that lack, with a sentence."""
     folder = Path(url.removeprefix("file:")).absolute() if url.startswith("file:") else None
     try:
@@ -38,4 +41,4 @@ def open_source(url: str) -> Source:
     except StoreError as error:
         first = ". A first call makes one: make softphone, or make demo" if folder and not folder.is_dir() else ""
         raise StoreError(f"{error}{first}") from None
-    return Source(f"file:{folder}" if folder else url, store, folder)
+    return Source(f"file:{folder}" if folder else url, store, folder, sealing or Sealing())

@@ -17,6 +17,7 @@ AWS_ENTRIES = {
     "control_token": "control",
     "elevenlabs_api_key": "elevenlabs-api-key",
     "elevenlabs_webhook_secret": "elevenlabs-webhook-secret",
+    "raw_bodies_key": "raw-bodies-key",
 }
 """Secret → what follows the installation's name in Secrets Manager (infra/terraform/modules/aws/secrets.tf)."""
 

@@ -111,7 +111,7 @@ def prepare(terraform: Terraform, given: Mapping[str, str], where: Installation)
     installation.check(where, variables, installation.name_in_state(terraform.resources(), where.account))
     store = SecretsManager(boto3.client("secretsmanager", region_name=where.region), where.name)
     rotate, drop = (secrets.names(given.get(setting, ""), setting) for setting in ("ROTATE", "DROP"))
-    settled = secrets.settle(store, where.name, given, rotate, drop)
+    settled = secrets.settle(store, where.name, given, rotate, drop, secrets.wanted_by(variables))
     return terraform.with_variables(settled.terraform_variables()), variables
 
 

@@ -125,7 +125,8 @@ def settle(
     installation.check(where, variables, installation.name_in_state(terraform.resources(), where.account))
     project = Project(variables["project"], variables["region"], variables["name"])
     check_project(project)
-    settled = secrets.settle(SecretManager(project.id, project.name), where.name, given, rotate, drop)
+    store, wanted = SecretManager(project.id, project.name), secrets.wanted_by(variables)
+    settled = secrets.settle(store, where.name, given, rotate, drop, wanted)
     return terraform.with_variables(settled.terraform_variables()), project, variables
 
 

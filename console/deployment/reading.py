@@ -102,7 +102,14 @@ def _parts(variables: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str], 
         "LOOKUP_SHAPE": variables["lookup_shape"],
     }
     yield "relay_environment", {**relay, **secrets, **variables["relay_environment"]}, _relay
-    webhook = {**store, **region, **targets, "EVENTS_SECRET": _SECRET, "ELEVENLABS_API_KEY": _SECRET}
+    webhook = {
+        **store,
+        **region,
+        **targets,
+        "EVENTS_SECRET": _SECRET,
+        "ELEVENLABS_API_KEY": _SECRET,
+        "RAW_BODIES_KEY": _SECRET,
+    }
     yield "webhook_environment", {**webhook, **variables["webhook_environment"]}, WebhookSettings.from_env
     transfer = {**store, **targets, "EXOTEL_TOKEN": _SECRET}
     yield "transfer_environment", {**transfer, **variables["transfer_environment"]}, TransferSettings.from_env

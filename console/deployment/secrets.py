@@ -9,12 +9,14 @@ import hashlib
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from console.deployment.steps import Problems
 
 MADE_HERE: Final = ("media_token", "exotel_token", "control_token", "events_secret")
 """Tokens and keys between the parts; nobody has to invent them."""
+WANTED: Final = ("raw_bodies_key",)
+"""Made here once a setting needs one. It encrypts what is kept, so a renewed one keeps all values before it."""
 GIVEN: Final = {
     "elevenlabs_api_key": "ELEVENLABS_API_KEY",
     "elevenlabs_webhook_secret": "ELEVENLABS_WEBHOOK_SECRET",
@@ -54,15 +56,21 @@ class Secrets:
 def names(text: str, setting: str) -> set[str]:
     """The secrets that a setting such as ROTATE=media_token,exotel_token names. Raises Problems."""
     wanted = {name.strip() for name in text.split(",") if name.strip()}
-    if unknown := wanted - set(MADE_HERE):
-        known = ", ".join(MADE_HERE)
+    if unknown := wanted - {*MADE_HERE, *WANTED}:
+        known = ", ".join((*MADE_HERE, *WANTED))
         raise Problems([f"{setting}: no secret is called {', '.join(sorted(unknown))}; there are {known}"])
     return wanted
 
 
+def wanted_by(variables: Mapping[str, Any]) -> set[str]:
+    """Of WANTED, those that Terraform's variables need."""
+    encrypted = variables["webhook_environment"].get("RAW_BODIES", "").strip().lower() == "encrypted"
+    return {"raw_bodies_key"} if encrypted else set()
+
+
 def placeholders(installation: str, given: Mapping[str, str]) -> Secrets:
     """Values of the right kind, to let Terraform check the other settings before the store is known."""
-    return Secrets(installation, {name: _new() for name in MADE_HERE} | _given(given))
+    return Secrets(installation, {name: _new() for name in (*MADE_HERE, *WANTED)} | _given(given))
 
 
 def settle(
@@ -71,17 +79,22 @@ def settle(
     given: Mapping[str, str],
     rotate: Collection[str] = (),
     drop: Collection[str] = (),
+    wanted: Collection[str] = (),
 ) -> Secrets:
     """What the deployment is to have: what it has, what is given, and new ones for `rotate` beside the ones before.
 
-    `drop`: of which only the newest stays. Raises StepError when the store can't be read: to make another token then
-    would change the addresses that are pasted into Exotel.
+    `wanted`: of WANTED, those that the settings need. `drop`: of which only the newest stays. Raises StepError when the
+    store can't be read: to make another token then would change the addresses that are pasted into Exotel.
     """
     values = {}
     for name in MADE_HERE:
         kept = store.read(name) or _new()
         newest = kept.partition(",")[0]
         values[name] = f"{_new()},{newest}" if name in rotate else newest if name in drop else kept
+    for name in WANTED:
+        kept = store.read(name) or (_new() if name in wanted else "")
+        if kept:
+            values[name] = f"{_new()},{kept}" if name in rotate else kept.partition(",")[0] if name in drop else kept
     read_back = {name: value for name in GIVEN if (value := store.read(name))}
     return Secrets(installation, values | read_back | _given(given))
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import zipfile
 from datetime import UTC, datetime
@@ -9,12 +10,16 @@ from pathlib import Path
 from typing import Final
 
 from common.phone import mask
+from console.deployment.settings import settings
+from console.deployment.steps import Problems
 from console.person.asked import add_arguments as add_common
 from console.person.asked import opened
 from console.person.find import Found, Kind, find
-from console.person.reading import PersonStore, bodies
+from console.person.reading import PersonStore, bodies, opened_body
 from console.words import counted
+from functions.common.sealed import Sealing, is_sealed, sealing_of
 from functions.common.store import StoreError
+from sim.processes import ROOT
 
 _README: Final = """Everything that {store} held of {number} on {day}, as it was kept.
 
@@ -44,28 +49,32 @@ def run(options: argparse.Namespace) -> int:
         if file.exists():
             raise ValueError(f"{file} is there already: expected a new file, or --file")
         store = opened(options.store, read_only=True)
-        found = find(store, options.number, lambda what: print(f"looking at {what} …", file=sys.stderr))
+        sealing = sealing_of(settings(os.environ, ROOT / ".env"))
+        found = find(store, options.number, lambda what: print(f"looking at {what} …", file=sys.stderr), sealing)
         if not any(found.all()):
             print(f"{options.store} holds nothing of {mask(options.number)}.")
             return 1
-        count = write(file, found, store, options.store)
-    except (ValueError, StoreError, OSError) as error:
+        count = write(file, found, store, options.store, sealing)
+    except (Problems, ValueError, StoreError, OSError) as error:
         print(f"export-person: {error}", file=sys.stderr)
         return 2
     print(f"{counted(len(found.calls), 'call')}, {counted(count, 'file')} in {file}, readable by you only")
     return 0
 
 
-def write(file: Path, found: Found, store: PersonStore, name: str) -> int:
+def write(file: Path, found: Found, store: PersonStore, name: str, sealing: Sealing) -> int:
     """How many files went into it. It appears whole or not at all."""
     new = file.with_name(f"{file.name}.new")
     new.unlink(missing_ok=True)
     new.touch(mode=0o600)
     contents = {}
+    sealed = 0
     kinds: dict[str, Kind] = {key: kind for kind, key in found.all()}
     try:
         with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as archive:
-            for key, body in bodies(store, kinds):
+            for key, kept in bodies(store, kinds):
+                body = opened_body(key, kept, sealing)
+                sealed += is_sealed(body)
                 archive.writestr(key, body)
                 contents[key] = {"kind": kinds[key], "bytes": len(body)}
             readme = _README.format(store=name, number=found.number, day=f"{datetime.now(UTC):%Y-%m-%d}")
@@ -74,4 +83,8 @@ def write(file: Path, found: Found, store: PersonStore, name: str) -> int:
         new.replace(file)
     finally:
         new.unlink(missing_ok=True)
+    if sealed:
+        print(
+            f"{counted(sealed, 'raw webhook')} stayed encrypted: RAW_BODIES_KEY does not hold the key", file=sys.stderr
+        )
     return len(contents)

@@ -23,6 +23,7 @@ from console.person.asked import opened
 from console.person.find import Found, Kind, find
 from console.person.reading import PersonStore
 from console.words import counted
+from functions.common.sealed import Sealing, sealing_of
 from functions.common.store import StoreError
 from sim.processes import ROOT
 
@@ -58,11 +59,12 @@ def run(options: argparse.Namespace, ask: Callable[[str], str] | None = None) ->
             opened(options.store, read_only=True),
             options.number,
             lambda what: print(f"looking at {what} …", file=sys.stderr),
+            sealing_of(environ),
         )
         _refuse_company(found)
         print("\n".join(described(found, options.store)))
         if options.dry_run or not (found.conversations or any(found.all())):
-            return LEFT if found.unsure else DONE
+            return LEFT if found.unsure or found.sealed else DONE
         if not options.yes and not _agreed(options.number, ask):
             print("Nothing was removed.")
             return LEFT
@@ -90,6 +92,9 @@ def described(found: Found, store: str) -> Iterator[str]:
     if found.unsure:
         yield "Can't be read, and hold the number's digits; look at them yourself, they stay:"
         yield from (f"  {key}" for key in found.unsure)
+    if found.sealed:
+        yield "Encrypted, and nothing says whose they are: set RAW_BODIES_KEY with their key to search them; they stay:"
+        yield from (f"  {key}" for key in found.sealed)
 
 
 def _refuse_company(found: Found) -> None:
@@ -120,7 +125,7 @@ def _forget(found: Found, store: PersonStore, options: argparse.Namespace, envir
     else:
         forget_here(run_, store)
         _drop_indexes()
-        _look_again(run_, store)
+        _look_again(run_, store, sealing_of(environ))
     run_.finished_at = datetime.now(UTC).isoformat(timespec="milliseconds")
     write(file, run_)
     print(f"{counted(sum(run_.removed.values()), 'object')} removed, {counted(run_.versions, 'version')} in all.")
@@ -149,9 +154,9 @@ def _drop_indexes() -> None:
             print(f"{file} was deleted: the explorer makes its index anew; start one again that is running")
 
 
-def _look_again(run_: Run, store: PersonStore) -> None:
+def _look_again(run_: Run, store: PersonStore, sealing: Sealing) -> None:
     """A webhook or a sweep may have been at work meanwhile."""
-    again = find(store, run_.found.number)
+    again = find(store, run_.found.number, sealing=sealing)
     if count := sum(1 for _ in again.all()):
         run_.left.append(f"{counted(count, 'object')} that came while this was at work")
     ended_at = to_unix(run_.found.newest)

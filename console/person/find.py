@@ -19,9 +19,11 @@ from console.person.reading import (
     documents,
     foreign_vendors,
     names_number,
+    opened_body,
     parsed,
     webhook_of,
 )
+from functions.common.sealed import Sealing, is_sealed
 
 
 class Kind(StrEnum):
@@ -39,7 +41,8 @@ class Kind(StrEnum):
 @dataclass(slots=True)
 class Found:
     """`keys` by kind, each in the order of removal. `conversations`: at ElevenLabs. `unsure`: raw webhooks that can't
-    be read and hold the number's digits. `callers_of_it`: how many other numbers called this one."""
+    be read and hold the number's digits. `sealed`: raw webhooks whose owner is not known, encrypted with a key that is
+    not at hand. `callers_of_it`: how many other numbers called this one."""
 
     number: str
     calls: list[str] = field(default_factory=list)
@@ -47,6 +50,7 @@ class Found:
     other_vendors: list[str] = field(default_factory=list)
     keys: dict[Kind, list[str]] = field(default_factory=dict)
     unsure: list[str] = field(default_factory=list)
+    sealed: list[str] = field(default_factory=list)
     callers_of_it: int = 0
     newest: str = ""
     """When the last of the calls ended, or began, RFC 3339; empty when no record says so."""
@@ -60,11 +64,12 @@ class Found:
 
 _RAW: Final = "inbox/2"
 _Said = Callable[[str], None]
+_NO_KEY: Final = Sealing()
 
 
-def find(store: PersonStore, number: str, say: _Said = lambda _: None) -> Found:
+def find(store: PersonStore, number: str, say: _Said = lambda _: None, sealing: Sealing = _NO_KEY) -> Found:
     """All that is `number`'s (E.164). Reads every record once, and what has none. `say` is told what is looked at."""
-    search = _Search(store, number)
+    search = _Search(store, number, sealing)
     say("records")
     search.records()
     say("calls without a record")
@@ -81,8 +86,9 @@ def find(store: PersonStore, number: str, say: _Said = lambda _: None) -> Found:
 class _Search:
     """One search; its steps build on each other in the order of `find`."""
 
-    def __init__(self, store: PersonStore, number: str) -> None:
+    def __init__(self, store: PersonStore, number: str, sealing: Sealing) -> None:
         self._store = store
+        self._sealing = sealing
         self._names = names_number(number)
         self.found = Found(number, keys={kind: [] for kind in Kind})
         self._calls: set[str] = set()
@@ -199,7 +205,11 @@ class _Search:
         """Those of before there was an index, and those that could not be understood."""
         digits = self.found.number[-10:].encode()
         ids = [one.encode() for one in (*self._calls, *self._mine)]
-        for key, body in bodies(self._store, keys):
+        for key, kept in bodies(self._store, keys):
+            body = opened_body(key, kept, self._sealing)
+            if is_sealed(body):
+                self.found.sealed.append(key)
+                continue
             document = parsed(body)
             if document is None:
                 if any(one in body for one in ids):

@@ -24,7 +24,7 @@ from functions.common.settings import targets
 
 DATA = Path("data").absolute()
 LONGEST_LINE = 1 << 20  # bytes
-MADE_HERE = ("MEDIA_TOKEN", "CONTROL_TOKEN", "EVENTS_SECRET", "EXOTEL_TOKEN")
+MADE_HERE = ("MEDIA_TOKEN", "CONTROL_TOKEN", "EVENTS_SECRET", "EXOTEL_TOKEN", "RAW_BODIES_KEY")
 
 
 def kept_secrets(path: Path) -> dict[str, str]:

@@ -31,9 +31,10 @@ from functions.common.calls import result_end, write_record
 from functions.common.http import Request, Response, answer
 from functions.common.pieces import linked_call
 from functions.common.redaction import redacted_result
+from functions.common.sealed import is_sealed, size_of
 from functions.common.store import Store
 from functions.webhook.conversation import Claim, claim_of, impossible_times, is_conversation, result_of
-from functions.webhook.settings import Settings
+from functions.webhook.settings import ENCRYPTED, Settings
 
 TRANSCRIPTION = "post_call_transcription"
 AUDIO = "post_call_audio"
@@ -84,10 +85,11 @@ def receive(request: Request, store: Store, settings: Settings, now: float) -> R
     if not store.create(layout.pending_webhook(name), encode(marker)):
         earlier = store.read(layout.pending_webhook(name))
         marker = decode(earlier.body) if earlier else marker
-    fresh = store.create(text(marker, "inbox"), request.body)
+    inbox = text(marker, "inbox")
+    fresh = store.create(inbox, settings.as_kept(inbox, request.body))
     taken = take_in(request.body, marker, store, settings)
     if taken.finished and not marker["forward"]:
-        drop_raw(text(marker, "inbox"), store, settings)
+        settle_raw(inbox, store, settings)
         store.delete(layout.pending_webhook(name))
     log.info(
         "webhook_received",
@@ -131,16 +133,18 @@ def take_in(body: bytes, marker: Document, store: Store, settings: Settings) -> 
     return TakenIn(kind, conversation_id, call_sid, result_end(result))
 
 
-def drop_raw(inbox: str, store: Store, settings: Settings) -> None:
-    """If `settings` say so, replace the body of an interpreted webhook by a note: a duplicate is known by its key.
+def settle_raw(inbox: str, store: Store, settings: Settings) -> None:
+    """Keep a webhook that was understood as `settings` say: as it is, encrypted, or as a note that it came.
 
-    A flagged body stays: it is the only copy.
+    A repeat is still recognised by its key. What was flagged is never dropped: nothing else is left of it.
     """
-    if settings.keep_raw or store.read(_problem_key(inbox)):
+    if settings.raw_bodies == "keep" or not (stored := store.read(inbox)) or stored.body.startswith(_DROPPED):
         return
-    stored = store.read(inbox)
-    if stored and not stored.body.startswith(_DROPPED):
-        store.swap(inbox, _DROPPED + str(len(stored.body)).encode() + b"}", stored.version)
+    if settings.raw_bodies == ENCRYPTED:
+        if not is_sealed(stored.body):  # it came before the setting did
+            store.swap(inbox, settings.as_kept(inbox, stored.body), stored.version)
+    elif not store.read(_problem_key(inbox)):
+        store.swap(inbox, _DROPPED + str(size_of(stored.body)).encode() + b"}", stored.version)
 
 
 def _kind_of(document: Document) -> tuple[str, Document]:

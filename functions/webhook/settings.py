@@ -12,6 +12,7 @@ from common.prices import load, of_text
 from common.setting import boolean, choice, custom, key, number, read, secrets, text
 from common.text import spelling
 from functions.common.redaction import Rule, Rules
+from functions.common.sealed import Sealing
 from functions.common.settings import SharedSettings, distinct, redaction
 
 # How agents of the original bridge name its two teams.
@@ -24,6 +25,7 @@ _SPELLINGS = {
     "new_booking": "team_2",
 }
 
+ENCRYPTED = "encrypted"
 _LIST_PRICES = quote(load())
 
 
@@ -103,8 +105,13 @@ class Settings(SharedSettings):
     raw_bodies: str = choice(
         "RAW_BODIES",
         default="keep",
-        choices=("keep", "drop"),
-        about="`drop`: a webhook's bytes are deleted once it was processed",
+        choices=("keep", ENCRYPTED, "drop"),
+        about="how a webhook's bytes are kept: `keep`, as they came; `encrypted` by RAW_BODIES_KEY; `drop`: deleted "
+        "once they were processed ([privacy.md](privacy.md))",
+    )
+    raw_keys: tuple[str, ...] = secrets(
+        "RAW_BODIES_KEY",
+        about="for RAW_BODIES=encrypted, 16 characters or more; several with commas: the first encrypts, all decrypt",
     )
     records_days: float = number(
         "RECORDS_RETENTION_DAYS",
@@ -135,7 +142,10 @@ class Settings(SharedSettings):
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Raises SettingError, which names the variable."""
-        return cls(**read(cls, Env(environ)))
+        settings = cls(**read(cls, Env(environ)))
+        if settings.raw_bodies == ENCRYPTED and not settings.raw_keys:
+            raise SettingError("RAW_BODIES_KEY", None, "a key, because of RAW_BODIES=encrypted")
+        return settings
 
     @property
     def api_base(self) -> str:
@@ -143,9 +153,13 @@ class Settings(SharedSettings):
         return rest_base(self.region, self.base_url)
 
     @property
-    def keep_raw(self) -> bool:
-        """Whether a webhook's bytes stay."""
-        return self.raw_bodies == "keep"
+    def sealing(self) -> Sealing:
+        """Encrypts and decrypts raw bodies."""
+        return Sealing(self.raw_keys)
+
+    def as_kept(self, place: str, body: bytes) -> bytes:
+        """How a raw body is stored at `place`, a key of the store."""
+        return self.sealing.seal(place, body) if self.raw_bodies == ENCRYPTED else body
 
 
 def _quote(env: Env) -> Document:

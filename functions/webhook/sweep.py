@@ -24,12 +24,13 @@ from functions.common import log
 from functions.common.fetch import Fetch, FetchError
 from functions.common.pending import Claim, claims, put_back
 from functions.common.relays_seen import forget_gone
+from functions.common.sealed import SealedError
 from functions.common.store import Store, StoreError, document
 from functions.webhook.api import ConversationsApi
 from functions.webhook.joining import join
 from functions.webhook.listing import is_known, look_through
 from functions.webhook.live import LONGEST_WAIT_S, WAITING, forget, last_heard_at
-from functions.webhook.post_call import drop_raw, take_in
+from functions.webhook.post_call import settle_raw, take_in
 from functions.webhook.repair import fetch_result, repair_call, silent_for
 from functions.webhook.retention import expire
 from functions.webhook.settings import Settings
@@ -111,6 +112,8 @@ class Sweep:
                 if self._bucket.lasts:
                     raise
                 self._failed(claim, "store_failed", str(error))
+            except SealedError as error:
+                self._failed(claim, "webhook_sealed", str(error))
             except Exception:  # noqa: BLE001  # as above
                 self._failed(claim, "internal_error", f"{claim.key} could not be processed", exc_info=True)
             if self._time_is_up():
@@ -128,12 +131,13 @@ class Sweep:
         archived = self._store.read(inbox) if inbox else None
         finished, forwarded = False, Tried.NOT_YET
         if archived:
-            finished = take_in(archived.body, claim.marker, self._store, self._settings).finished
-            forwarded = self._forward(claim, inbox, archived.body)
+            body = self._settings.sealing.open(inbox, archived.body)
+            finished = take_in(body, claim.marker, self._store, self._settings).finished
+            forwarded = self._forward(claim, inbox, body)
         # There is a marker and no body: its writer is still at work, or died and the sender will retry.
         if (finished and forwarded is Tried.HAD) or claim.last:
             if finished:
-                drop_raw(inbox, self._store, self._settings)
+                settle_raw(inbox, self._store, self._settings)
             self._store.delete(claim.key)
         elif forwarded is Tried.NOT_TRIED:
             put_back(self._store, claim, self._clock())

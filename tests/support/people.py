@@ -12,10 +12,13 @@ from tests.support import calls
 NUMBERS = ("+919876543210", "+919811184210", "+447700900123")
 
 
-def tell(store: Any, call_sid: str, caller: str, mentioning: str = "", *, indexed: bool = True) -> None:
+def tell(
+    store: Any, call_sid: str, caller: str, mentioning: str = "", *, indexed: bool = True, **environment: str
+) -> None:
     """One whole call of `caller`'s, in which somebody says `mentioning`: all there can be of a call is there of it.
 
     Without `indexed` its raw webhooks lie where releases before 0.2 left them, with nothing that says where.
+    `environment`: further settings of the webhook function.
     """
     conversation_id, stream = f"conv_{call_sid}", f"stream-{call_sid}"
     common: dict[str, Any] = {
@@ -35,7 +38,7 @@ def tell(store: Any, call_sid: str, caller: str, mentioning: str = "", *, indexe
     data["conversation_initiation_client_data"] = {"dynamic_variables": variables}
     data["transcript"][1]["message"] = f"My friend's number is {mentioning}."
     sound = {"conversation_id": conversation_id, "full_audio": base64.b64encode(call_sid.encode()).decode()}
-    webhook = calls.webhook_app(store)
+    webhook = calls.webhook_app(store, **environment)
     for event in (started, wish, end):
         assert webhook.handle(calls.signed_event(event)).status == 200
     for document in (calls.post_call(data), calls.post_call(sound, "post_call_audio")):

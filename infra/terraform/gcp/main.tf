@@ -12,6 +12,7 @@ module "bridge" {
   events_secret             = var.events_secret
   elevenlabs_api_key        = var.elevenlabs_api_key
   elevenlabs_webhook_secret = var.elevenlabs_webhook_secret
+  raw_bodies_key            = var.raw_bodies_key
   secret_versions           = var.secret_versions
   elevenlabs_region         = var.elevenlabs_region
   transfer_team_1_number    = var.transfer_team_1_number

@@ -89,9 +89,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "records" {
       }
 
       # Older versions exist to undo a mistake, not to keep personal data past its time. What a running call has told so
-      # far is written every few seconds: there is no mistake to undo.
+      # far is written every few seconds, and pieces of a recording go once the file made of them was read back and
+      # compared: there is no mistake to undo.
       noncurrent_version_expiration {
-        noncurrent_days = rule.key == "pending" ? 1 : min(30, var.records_retention_days)
+        noncurrent_days = contains(["pending", "recordings"], rule.key) ? 1 : min(30, var.records_retention_days)
       }
 
       abort_incomplete_multipart_upload {
@@ -117,7 +118,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "records" {
       }
 
       noncurrent_version_expiration {
-        noncurrent_days = min(30, rule.value)
+        noncurrent_days = rule.key == "recordings" ? 1 : min(30, rule.value)
       }
 
       abort_incomplete_multipart_upload {

@@ -15,7 +15,7 @@ locals {
       reads       = ["audio", "calls", "config", "conversations", "inbox", "logs", "pending", "recordings"]
       writes      = ["audio", "callers", "calls", "conversations", "inbox", "logs", "pending", "recordings"]
       deletes     = ["pending", "recordings"]
-      secrets     = { EVENTS_SECRET = "events_secret", ELEVENLABS_API_KEY = "elevenlabs_api_key", ELEVENLABS_WEBHOOK_SECRET = "elevenlabs_webhook_secret" }
+      secrets     = { EVENTS_SECRET = "events_secret", ELEVENLABS_API_KEY = "elevenlabs_api_key", ELEVENLABS_WEBHOOK_SECRET = "elevenlabs_webhook_secret", RAW_BODIES_KEY = "raw_bodies_key" }
       environment = merge({ ELEVENLABS_REGION = var.elevenlabs_region }, var.webhook_environment)
     }
     transfer = {

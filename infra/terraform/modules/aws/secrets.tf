@@ -10,6 +10,7 @@ locals {
     control_token             = { entry = "control", about = "Bearer token of the relay's /bg-sound" }
     elevenlabs_api_key        = { entry = "elevenlabs-api-key", about = "API key of the ElevenLabs workspace" }
     elevenlabs_webhook_secret = { entry = "elevenlabs-webhook-secret", about = "Signs the post-call webhooks of ElevenLabs" }
+    raw_bodies_key            = { entry = "raw-bodies-key", about = "Encrypts raw webhooks in the bucket" }
   }
 
   # Ephemeral, and so nothing that counts or names resources.
@@ -20,6 +21,7 @@ locals {
     control_token             = var.control_token
     elevenlabs_api_key        = var.elevenlabs_api_key
     elevenlabs_webhook_secret = var.elevenlabs_webhook_secret
+    raw_bodies_key            = var.raw_bodies_key
   }
 
   secret_arns = { for name, secret in aws_secretsmanager_secret.secret : name => secret.arn }

@@ -116,14 +116,27 @@ variable "elevenlabs_webhook_secret" {
   }
 }
 
+variable "raw_bodies_key" {
+  description = "Encrypts raw webhooks with RAW_BODIES=encrypted in webhook_environment: the first value encrypts, all decrypt. `console deploy` makes it when the setting needs it."
+  type        = string
+  default     = ""
+  sensitive   = true
+  ephemeral   = true
+
+  validation {
+    condition     = can(regex("^([A-Za-z0-9_-]{24,128}(,[A-Za-z0-9_-]{24,128})*)?$", var.raw_bodies_key))
+    error_message = "raw_bodies_key: expected 24 to 128 letters, digits, _ or -, or several of them with commas."
+  }
+}
+
 variable "secret_versions" {
   description = "Which of the secrets above are set, each with a number that changes with its value. `console deploy` derives the numbers from the values."
   type        = map(number)
   default     = { media_token = 1, exotel_token = 1, control_token = 1, events_secret = 1, elevenlabs_api_key = 1 }
 
   validation {
-    condition     = length(setsubtract(keys(var.secret_versions), ["media_token", "exotel_token", "control_token", "events_secret", "elevenlabs_api_key", "elevenlabs_webhook_secret"])) == 0
-    error_message = "secret_versions: expected names of secrets: media_token, exotel_token, control_token, events_secret, elevenlabs_api_key, elevenlabs_webhook_secret."
+    condition     = length(setsubtract(keys(var.secret_versions), ["media_token", "exotel_token", "control_token", "events_secret", "elevenlabs_api_key", "elevenlabs_webhook_secret", "raw_bodies_key"])) == 0
+    error_message = "secret_versions: expected names of secrets: media_token, exotel_token, control_token, events_secret, elevenlabs_api_key, elevenlabs_webhook_secret, raw_bodies_key."
   }
   validation {
     condition     = length(setsubtract(["media_token", "exotel_token", "control_token", "events_secret"], keys(var.secret_versions))) == 0
@@ -242,8 +255,12 @@ variable "webhook_environment" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.webhook_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH|HEADERS)", name))])
+    condition     = alltrue([for name in keys(var.webhook_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BODIES_KEY|BASIC_AUTH|HEADERS)", name))])
     error_message = "webhook_environment: a secret must not be plain environment."
+  }
+  validation {
+    condition     = lower(lookup(var.webhook_environment, "RAW_BODIES", "")) != "encrypted" || contains(keys(var.secret_versions), "raw_bodies_key")
+    error_message = "webhook_environment: RAW_BODIES = encrypted needs raw_bodies_key, and its number in secret_versions."
   }
 }
 

@@ -147,14 +147,15 @@ resource "google_storage_bucket" "records" {
     }
   }
 
-  # What a running call has told so far is written every few seconds: there is no mistake to undo.
+  # What a running call has told so far is written every few seconds, and pieces of a recording go once the file made of
+  # them was read back and compared: there is no mistake to undo.
   lifecycle_rule {
     action {
       type = "Delete"
     }
     condition {
       days_since_noncurrent_time = 1
-      matches_prefix             = ["pending/"]
+      matches_prefix             = ["pending/", "recordings/"]
       with_state                 = "ARCHIVED"
     }
   }

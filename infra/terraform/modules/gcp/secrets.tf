@@ -10,14 +10,15 @@ locals {
     control_token             = var.control_token
     elevenlabs_api_key        = var.elevenlabs_api_key
     elevenlabs_webhook_secret = var.elevenlabs_webhook_secret
+    raw_bodies_key            = var.raw_bodies_key
   }
 
   # Environment variable → secret, for each part that gets it. Nothing here is ever a plain variable.
   part_secrets = {
     for part, names in {
       relay    = { ELEVENLABS_API_KEY = "elevenlabs_api_key", MEDIA_TOKEN = "media_token", CONTROL_TOKEN = "control_token", EVENTS_SECRET = "events_secret" }
-      webhook  = { ELEVENLABS_API_KEY = "elevenlabs_api_key", ELEVENLABS_WEBHOOK_SECRET = "elevenlabs_webhook_secret", EVENTS_SECRET = "events_secret" }
-      sweep    = { ELEVENLABS_API_KEY = "elevenlabs_api_key", ELEVENLABS_WEBHOOK_SECRET = "elevenlabs_webhook_secret", EVENTS_SECRET = "events_secret" }
+      webhook  = { ELEVENLABS_API_KEY = "elevenlabs_api_key", ELEVENLABS_WEBHOOK_SECRET = "elevenlabs_webhook_secret", EVENTS_SECRET = "events_secret", RAW_BODIES_KEY = "raw_bodies_key" }
+      sweep    = { ELEVENLABS_API_KEY = "elevenlabs_api_key", ELEVENLABS_WEBHOOK_SECRET = "elevenlabs_webhook_secret", EVENTS_SECRET = "events_secret", RAW_BODIES_KEY = "raw_bodies_key" }
       transfer = { EXOTEL_TOKEN = "exotel_token" }
     } : part => { for variable, key in names : variable => key if contains(keys(var.secret_versions), key) }
   }

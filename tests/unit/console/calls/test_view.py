@@ -21,6 +21,7 @@ from console.calls.source import Source, open_source
 from console.calls.timeline import timeline
 from console.calls.view import begins_ms, sound_offset_ms, view
 from console.records.masking import mask_all
+from functions.common.sealed import sealing_of
 from functions.common.store.folder import FolderStore
 from sim.speech import write_wav
 from tests.support.many_calls import records
@@ -188,6 +189,16 @@ def test_a_damaged_record_is_made_anew_from_its_pieces(tmp_path):
     assert shown["timeline"] == whole["timeline"]
     assert [piece["key"] for piece in shown["raw"]] == [piece["key"] for piece in whole["raw"]]
     assert {piece["folder"] for piece in shown["raw"]} >= {"events", "dial", "requests", "conversations", "inbox"}
+
+
+def test_an_encrypted_webhook_is_shown_where_its_key_is_at_hand_and_else_says_what_it_needs(tmp_path):
+    key = {"RAW_BODIES_KEY": "a-key-that-nobody-has"}
+    tell(FolderStore(tmp_path), "call", "+919876543210", RAW_BODIES="encrypted", **key)
+    for sealing, said in ((sealing_of(key), "transcript"), (sealing_of({}), "set RAW_BODIES_KEY for the explorer")):
+        shown = view(open_source(f"file:{tmp_path}", sealing), "call", numbers=True)
+        bodies = [json.dumps(piece["body"]) for piece in shown["raw"] if piece["folder"] == "inbox"]
+        assert bodies
+        assert all(said in body for body in bodies)
 
 
 def test_the_vendors_recording_begins_with_the_conversation():

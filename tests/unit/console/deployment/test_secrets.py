@@ -42,6 +42,22 @@ def test_rotation_keeps_the_one_before_and_no_third():
     assert dropped.values["media_token"] == new == dropped.current("media_token")
 
 
+def test_a_key_that_encrypts_is_made_when_it_is_needed_and_kept_for_what_it_encrypted():
+    """A value that is gone takes with it what it encrypted: a renewed key keeps all values before it."""
+    assert "raw_bodies_key" not in secrets.settle(Kept(OLD), "voice-bridge", {}).values
+    for value in ("encrypted", "Encrypted "):
+        assert secrets.wanted_by({"webhook_environment": {"RAW_BODIES": value}}) == {"raw_bodies_key"}
+    assert secrets.wanted_by({"webhook_environment": {"RAW_BODIES": "drop"}}) == set()
+    first = secrets.settle(Kept(OLD), "voice-bridge", {}, wanted={"raw_bodies_key"}).values
+    assert len(first["raw_bodies_key"]) >= 40
+    assert secrets.settle(Kept(first), "voice-bridge", {}).values == first  # also once it is not needed any more
+    second = secrets.settle(Kept(first), "voice-bridge", {}, rotate={"raw_bodies_key"}).values
+    third = secrets.settle(Kept(second), "voice-bridge", {}, rotate={"raw_bodies_key"}).values["raw_bodies_key"]
+    assert third.split(",")[1:] == second["raw_bodies_key"].split(",")
+    dropped = secrets.settle(Kept({**second, "raw_bodies_key": third}), "voice-bridge", {}, drop={"raw_bodies_key"})
+    assert dropped.values["raw_bodies_key"] == third.split(",")[0]
+
+
 def test_terraform_sees_which_have_changed_and_none_of_them():
     before = secrets.Secrets("voice-bridge", OLD)
     after = secrets.Secrets("voice-bridge", OLD | {"events_secret": "another"})

@@ -21,6 +21,7 @@ from console.forget import command, forgetting
 from console.forget.receipt import Run
 from console.person.asked import e164
 from console.person.find import Kind, find
+from functions.common.sealed import sealing_of
 from functions.common.store.folder import FolderStore
 from tests.support import calls
 from tests.support.memory_store import Crash, CrashingStore, MemoryStore
@@ -110,6 +111,33 @@ def test_raw_webhooks_of_before_there_was_an_index_are_searched_for():
     expected = MemoryStore()
     tell(expected, "other", RAVI, ASHA, indexed=False)
     assert contents(store) == contents(expected)
+
+
+ENCRYPTED = {"RAW_BODIES": "encrypted", "RAW_BODIES_KEY": "a-key-that-nobody-has"}
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_encrypted_webhooks_go_too_and_without_an_index_by_their_key(indexed):
+    store = MemoryStore()
+    tell(store, "call", ASHA, indexed=indexed, **ENCRYPTED)
+    tell(store, "other", RAVI, ASHA, indexed=indexed, **ENCRYPTED)
+    theirs = find(store, ASHA, sealing=sealing_of(ENCRYPTED))
+    assert theirs.sealed == []
+    forgetting.forget_here(Run("now", "memory", theirs), store)
+    assert find(store, ASHA).calls == []
+    bodies = [body for key, body in contents(store).items() if key.startswith("inbox/2")]
+    opened = [sealing_of(ENCRYPTED).open(key, store.objects[key]) for key in store.objects if key.startswith("inbox/2")]
+    assert len(bodies) == 2
+    assert all(b"conv_other" in body for body in opened)
+
+
+def test_an_encrypted_webhook_of_nobody_known_is_named_and_stays_without_its_key():
+    store = told({"other": RAVI})
+    place = "inbox/2026/11/20/unknown.json"
+    store.create(place, sealing_of(ENCRYPTED).seal(place, b'{"said": "9876543210'))
+    assert (find(store, ASHA).sealed, list(find(store, ASHA).all())) == ([place], [])
+    assert "set RAW_BODIES_KEY" in "\n".join(command.described(find(store, ASHA), "file:data"))
+    assert find(store, ASHA, sealing=sealing_of(ENCRYPTED)).unsure == [place]
 
 
 def test_what_can_not_be_read_and_holds_the_digits_is_named_and_stays():
@@ -312,6 +340,20 @@ def test_the_zip_holds_all_of_one_person_and_nothing_of_another(tmp_path, monkey
     assert "is there already" in capsys.readouterr().err
     assert export_person.run(argparse.Namespace(number="+919000000001", store="memory", file=tmp_path / "no.zip")) == 1
     assert not (tmp_path / "no.zip").exists()
+
+
+def test_the_zip_holds_what_was_said_where_the_key_is_at_hand(tmp_path, monkeypatch, capsys):
+    store = MemoryStore()
+    tell(store, "call", ASHA, **ENCRYPTED)
+    monkeypatch.setattr(export_person, "opened", lambda url, read_only: store)
+    for key, plain in (("a-key-that-nobody-has", 2), ("another-key-of-nobody", 0)):
+        monkeypatch.setenv("RAW_BODIES_KEY", key)
+        file = tmp_path / f"{plain}.zip"
+        assert export_person.run(argparse.Namespace(number=ASHA, store="memory", file=file)) == 0
+        with zipfile.ZipFile(file) as archive:
+            bodies = [archive.read(name) for name in archive.namelist() if name.startswith("inbox/2")]
+        assert [b"conv_call" in body for body in bodies].count(True) == plain
+        assert ("2 raw webhooks stayed encrypted" in capsys.readouterr().err) == (plain == 0)
 
 
 def test_where_a_call_lies_is_known_to_the_search():

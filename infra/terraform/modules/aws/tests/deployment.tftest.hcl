@@ -154,6 +154,7 @@ variables {
 
   # named, though it has a default: `terraform test` gives an ephemeral variable none
   elevenlabs_webhook_secret = ""
+  raw_bodies_key            = ""
 }
 
 run "three_settings_are_enough" {
@@ -279,17 +280,26 @@ run "what_can_be_chosen" {
     log_retention_days            = 7
     alarm_email                   = "ops@example.com"
     elevenlabs_webhook_secret     = "wsec_for_tests_only"
-    secret_versions               = { media_token = 1, exotel_token = 1, control_token = 1, events_secret = 1, elevenlabs_api_key = 1, elevenlabs_webhook_secret = 7 }
+    secret_versions               = { media_token = 1, exotel_token = 1, control_token = 1, events_secret = 1, elevenlabs_api_key = 1, elevenlabs_webhook_secret = 7, raw_bodies_key = 1 }
+    raw_bodies_key                = "raw_bodies_key_for_tests_only"
     transfer_reserved_concurrency = 5
     relay_schedule                = { morning = { schedule = "cron(45 8 ? * MON-SAT *)", min_tasks = 4 } }
     relay_environment             = { BACKGROUND_SOUND_FILE = "office", STATS_SECONDS = "30", EVENTS_URL = "https://mine.example.in/relay/events", MAX_CALLS = "7", DRAIN_SECONDS = "7" }
-    webhook_environment           = { TRANSFER_TEAM_1_NUMBER = "+918047100009", STORE = "file:mine" }
+    webhook_environment           = { TRANSFER_TEAM_1_NUMBER = "+918047100009", STORE = "file:mine", RAW_BODIES = "encrypted" }
     transfer_targets              = { sales = "+918047100001,+918047100002" }
     transfer_team_1_number        = "+918047100003"
     access_logs                   = true
     agents_file                   = "versions.tf"
   }
 
+  assert {
+    condition     = contains(keys(aws_lambda_function.function["webhook"].environment[0].variables), "RAW_BODIES_KEY_ARN") && !contains(keys(aws_lambda_function.function["transfer"].environment[0].variables), "RAW_BODIES_KEY_ARN") && aws_secretsmanager_secret.secret["raw_bodies_key"].name == "clinic/raw-bodies-key"
+    error_message = "The webhook function alone has the key of the raw bodies."
+  }
+  assert {
+    condition     = alltrue([for rule in aws_s3_bucket_lifecycle_configuration.records.rule : rule.noncurrent_version_expiration[0].noncurrent_days == 1 if strcontains(rule.id, "recordings")])
+    error_message = "A piece that was joined goes with its old versions."
+  }
   assert {
     condition     = one(aws_s3_object.agents).key == "config/agents/seed.toml" && one(aws_s3_object.agents).content == file("versions.tf")
     error_message = "The agents' file is put where no push writes."
@@ -412,7 +422,6 @@ run "refuses_malformed_settings" {
     scale_out_percent         = 100
     api_rate_limit            = 0
     relay_environment         = { MEDIA_TOKEN = "in plain" }
-    webhook_environment       = { ELEVENLABS_API_KEY = "in plain" }
     transfer_environment      = { EXOTEL_TOKEN = "in plain" }
     relay_secrets             = { MEDIA_BASIC_AUTH = "user:password" }
 
@@ -426,9 +435,29 @@ run "refuses_malformed_settings" {
     var.alarm_email, var.relay_image_tag, var.architecture, var.sweep_minutes, var.log_retention_days,
     var.records_retention_days, var.secret_versions, var.origin_secret_version, var.media_token, var.exotel_token, var.control_token, var.events_secret, var.relay_max_calls, var.relay_min_tasks, var.relay_schedule, var.audio_retention_days, var.inbox_retention_days, var.permissions_boundary, var.scale_out_percent, var.api_rate_limit,
     var.kms_key_arn, var.network, var.monthly_budget_usd, var.alarm_thresholds,
-    var.relay_environment, var.webhook_environment, var.transfer_environment, var.relay_secrets,
+    var.relay_environment, var.transfer_environment, var.relay_secrets,
     var.webhook_reserved_concurrency, var.transfer_reserved_concurrency,
   ]
+}
+
+run "refuses_a_secret_as_a_plain_setting_of_the_webhook" {
+  command = plan
+
+  variables {
+    webhook_environment = { ELEVENLABS_API_KEY = "in plain" }
+  }
+
+  expect_failures = [var.webhook_environment]
+}
+
+run "refuses_encryption_without_its_key" {
+  command = plan
+
+  variables {
+    webhook_environment = { RAW_BODIES = "encrypted" }
+  }
+
+  expect_failures = [var.webhook_environment]
 }
 
 run "refuses_sizes_that_fargate_does_not_have" {

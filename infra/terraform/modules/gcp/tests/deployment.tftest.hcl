@@ -32,6 +32,7 @@ variables {
 
   # named, though it has a default: `terraform test` gives an ephemeral variable none
   elevenlabs_webhook_secret = ""
+  raw_bodies_key            = ""
 }
 
 run "defaults" {
@@ -126,7 +127,9 @@ run "the_webhook_secret_comes_later" {
 run "the_webhook_secret_is_there" {
   variables {
     elevenlabs_webhook_secret = "wsec_new,wsec_old"
-    secret_versions           = { media_token = 1, exotel_token = 1, control_token = 1, events_secret = 1, elevenlabs_api_key = 1, elevenlabs_webhook_secret = 7 }
+    raw_bodies_key            = "raw_bodies_key_for_tests_only"
+    webhook_environment       = { RAW_BODIES = "encrypted" }
+    secret_versions           = { media_token = 1, exotel_token = 1, control_token = 1, events_secret = 1, elevenlabs_api_key = 1, elevenlabs_webhook_secret = 7, raw_bodies_key = 1 }
   }
   assert {
     condition     = contains(keys(google_secret_manager_secret.secret), "elevenlabs_webhook_secret") && contains(keys(google_monitoring_alert_policy.alert), "webhook-silence")
@@ -136,6 +139,34 @@ run "the_webhook_secret_is_there" {
     condition     = contains([for env in google_cloudfunctions2_function.function["webhook"].service_config[0].secret_environment_variables : env.key], "ELEVENLABS_WEBHOOK_SECRET")
     error_message = "The webhook function is given its secret."
   }
+  assert {
+    condition     = alltrue([for part in ["webhook", "sweep"] : contains([for env in google_cloudfunctions2_function.function[part].service_config[0].secret_environment_variables : env.key], "RAW_BODIES_KEY")]) && !contains([for env in google_cloudfunctions2_function.function["transfer"].service_config[0].secret_environment_variables : env.key], "RAW_BODIES_KEY")
+    error_message = "The webhook function and the sweep alone have the key of the raw bodies."
+  }
+  assert {
+    condition     = anytrue([for rule in google_storage_bucket.records.lifecycle_rule : toset(one(rule.condition).matches_prefix) == toset(["pending/", "recordings/"]) && one(rule.condition).days_since_noncurrent_time == 1])
+    error_message = "A piece that was joined goes with its old versions."
+  }
+}
+
+run "refuses_a_secret_as_a_plain_setting_of_the_webhook" {
+  command = plan
+
+  variables {
+    webhook_environment = { ELEVENLABS_API_KEY = "in plain" }
+  }
+
+  expect_failures = [var.webhook_environment]
+}
+
+run "refuses_encryption_without_its_key" {
+  command = plan
+
+  variables {
+    webhook_environment = { RAW_BODIES = "encrypted" }
+  }
+
+  expect_failures = [var.webhook_environment]
 }
 
 run "size_and_retention" {
