@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Final, TypeVar
@@ -126,10 +127,15 @@ def _read(
 
 def _load(name: str, content: bytes | None) -> dict[int, Apology]:
     if name == APOLOGY:
-        with resources.as_file(resources.files("relay.audio") / "assets" / "apology.wav") as path:
-            return _at_line_rates(APOLOGY_TEXT, path)
+        return _built_in()
     path = Path(name)
     return _at_line_rates(f"[{path.name}]", path, content)
+
+
+@cache
+def _built_in() -> dict[int, Apology]:
+    with resources.as_file(resources.files("relay.audio") / "assets" / "apology.wav") as path:
+        return _at_line_rates(APOLOGY_TEXT, path)
 
 
 def _at_line_rates(text: str, path: Path, content: bytes | None = None) -> dict[int, Apology]:
