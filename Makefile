@@ -12,17 +12,28 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 # One environment a requirements file, made anew when the file changes.
-$(VENV)/.installed-%: requirements/%.txt
+define python
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.13"; exit 1; }
+endef
+
+$(VENV)/.installed-%: requirements/%.txt
+	$(python)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# What only developers need is large, and uv takes a third of pip's time for it.
+$(VENV)/.installed-dev: requirements/dev.txt
+	$(python)
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $<
 	@touch $@
 
 # The same in a folder of its own, for what must not mix with ours. A file of ours marks it as done: .cache/NAME/bin/python
 # leads to the system's Python, which is not ours to touch, and the same for all of them.
 .cache/%/.installed: requirements/%.txt
 	$(PYTHON) -m venv --clear $(@D)
-	$(@D)/bin/pip install --quiet --disable-pip-version-check uv # takes a third of pip's time for the large ones
+	$(@D)/bin/pip install --quiet --disable-pip-version-check uv
 	$(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --require-hashes $(^:%=-r %)
 	@touch $@
 
