@@ -83,7 +83,9 @@ class Call:
         self.playout = Playout(
             self.lineup.sounds.ambience(spec, rate_hz, start.call_sid) if spec else None, rate_hz=rate_hz
         )
-        self._echo = EchoGuard(rate_hz, spec.echo_guard if spec else "off", services.echo_pool, self.log)
+        self._echo: EchoGuard | None = None  # where it is off, a frame does not come by here at all
+        if spec is not None and spec.echo_guard != "off":
+            self._echo = EchoGuard(rate_hz, spec.echo_guard, services.echo_pool, self.log)
         self._uplink = Uplink(self._format, self.quality, echo=self._echo, on_defect=self._agent_defect)
         self._answers = Answers(self._uplink.voice, rate_hz)
         self._pacer = self._make_pacer()
@@ -328,7 +330,8 @@ class Call:
         if self._recorder is not None and pacing.done():
             self._recorder.stop()  # the line is gone: what was on its way will not be heard
         self._report.measure(self._answers, self._uplink.meter, self.playout.ambience)
-        self._echo.close(self.quality)
+        if self._echo is not None:
+            self._echo.close(self.quality)
         self.quality.malformed = self._line.malformed
         self.quality.unknown_events = self._line.unknown_events
         if self._services.calls.get(self._start.call_sid) is self:
