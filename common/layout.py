@@ -94,9 +94,10 @@ def recording_piece(call_sid: str, stream_sid: str, number: int) -> str:
     return f"recordings/{call_sid}/{stream_sid}/{number:05}.wav"
 
 
-def recording(call_sid: str, suffix: str = "") -> str:
-    """The joined pieces of all streams, when the call is over; `suffix` for streams recorded after that."""
-    return f"audio/{call_sid}{suffix}.wav"
+def recording(call_sid: str, suffix: str = "", kind: str = "wav") -> str:
+    """The joined pieces of all streams, when the call is over; `suffix` for streams recorded after that. `kind`: wav
+    or flac."""
+    return f"audio/{call_sid}{suffix}.{kind}"
 
 
 def pending_recording(call_sid: str, name: str) -> str:

@@ -1,6 +1,8 @@
+PACKAGE = $(BIN)/python scripts/package_functions.py $(if $(TRACING),--tracing) $(if $(FLAC),--flac)
+
 .PHONY: package
 package: $(VENV)/.installed-relay ## build/*.zip: the functions for Lambda and Cloud Functions
-	$(BIN)/python scripts/package_functions.py $(if $(TRACING),--tracing)
+	$(PACKAGE)
 
 .PHONY: bench-functions
 bench-functions: $(VENV)/.installed-dev ## connect answer and cold import, measured

@@ -1,6 +1,6 @@
 .PHONY: package-gcp plan-gcp deploy-gcp rollback-gcp destroy-gcp
 package-gcp: $(VENV)/.installed-relay
-	$(BIN)/python scripts/package_functions.py --cloud gcp
+	$(PACKAGE) --cloud gcp
 
 plan-gcp: package-gcp $(VENV)/.installed-tools ## what a deploy to Google Cloud would change; changes nothing
 	$(BIN)/python -m console deploy gcp plan

@@ -21,7 +21,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ("webhook", "transfer")
-PLATFORMS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}
+# Lambda's system is newer than either.
+PLATFORMS = {
+    "x86_64": ("manylinux2014_x86_64", "manylinux_2_28_x86_64"),
+    "arm64": ("manylinux2014_aarch64", "manylinux_2_28_aarch64"),
+}
 PYTHON = "3.13"
 
 # What is of one cloud only. The local server is of none.
@@ -39,8 +43,9 @@ def main() -> None:
     parser.add_argument("--platform", choices=sorted(PLATFORMS), action="append", help="default: all")
     parser.add_argument("--cloud", choices=("aws", "gcp"), action="append", help="default: both")
     parser.add_argument("--tracing", action="store_true", help="with what OTEL_EXPORTER_OTLP_ENDPOINT needs")
+    parser.add_argument("--flac", action="store_true", help="with what RECORDING_FORMAT=flac needs")
     options = parser.parse_args()
-    extra = ["tracing"] if options.tracing else []
+    extra = [name for name in ("tracing", "flac") if getattr(options, name)]
     options.output.mkdir(parents=True, exist_ok=True)
     clouds = options.cloud or ["aws", "gcp"]
     if "aws" in clouds:
@@ -57,12 +62,13 @@ def main() -> None:
             report(write(options.output / f"{function}-gcp.zip", gcp_members(function, ["functions-gcp", *extra])))
 
 
-def install(folder: Path, platform: str, python_version: str, parts: Sequence[str]) -> dict[str, bytes]:
+def install(folder: Path, platforms: Sequence[str], python_version: str, parts: Sequence[str]) -> dict[str, bytes]:
     """The pinned libraries of these parts for the runtime's platform: path in the archive → content."""
     subprocess.run(
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"),
-            *("--target", str(folder), "--platform", platform, "--python-version", python_version),
+            *("--target", str(folder), "--python-version", python_version),
+            *(word for platform in platforms for word in ("--platform", platform)),
             *("--only-binary=:all:", "--require-hashes", "--no-deps"),
             *(word for part in parts for word in ("-r", str(ROOT / "requirements" / f"{part}.txt"))),
         ],

@@ -1,4 +1,4 @@
-"""The sound of a call: our own recording, or the softphone's, as `audio/{call_sid}.wav`; else the vendor's MP3.
+"""The sound of a call: our own recording, or the softphone's, as `audio/{call_sid}.wav` or `.flac`; else the vendor's.
 
 Of a call that is still going on, or was just over, there are only pieces of a recording: they are laid together here.
 """
@@ -13,7 +13,7 @@ import soundfile
 from console.calls.source import Source
 from functions.webhook.joining import so_far
 
-SUFFIXES = {".wav": "audio/wav", ".mp3": "audio/mpeg"}
+SUFFIXES = {".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg"}
 _SO_FAR = "recording-so-far-"
 COLUMNS = 1200
 """Width of a waveform: about two columns for each pixel that a laptop gives it."""

@@ -235,8 +235,8 @@ class _Search:
             for conversation_id in self._mine
         }
         for key in self._store.ever("audio/"):
-            later = _LATER.sub(".wav", key)  # what was recorded after the call's recording had been joined
-            mine = later in of_calls and key.removeprefix("audio/").removesuffix(".wav") not in self._others
+            later = _LATER.sub(r".\1", key)  # what was recorded after the call's recording had been joined
+            mine = later in of_calls and key.removeprefix("audio/").rpartition(".")[0] not in self._others
             if key in of_calls or mine or (key in beside and beside[key] not in self._others):
                 self._add(Kind.SOUND, key)
         for call_sid in sorted(self._calls):
@@ -254,7 +254,7 @@ class _Search:
 
 
 _MARKER_PARTS: Final = 4  # pending/{kind}/{call_sid}/{name}
-_LATER: Final = re.compile(r"-[2-9][0-9]?\.wav$")
+_LATER: Final = re.compile(r"-[2-9][0-9]?\.(wav|flac)$")
 _SOUNDS: Final = (".mp3", ".wav", ".flac", ".ogg")
 
 

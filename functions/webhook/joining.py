@@ -21,6 +21,7 @@ from functions.common.pieces import Pieces, gather
 from functions.common.recordings import duration_ms, offsets_ms, told_of
 from functions.common.store import Store
 from functions.common.streams import Stream, streams_of
+from functions.webhook import flac
 
 _AT_ONCE = 8
 _LONGEST_GAP_S = 4 * 3600
@@ -40,11 +41,11 @@ class _Take:
     frames: int
 
 
-def join(call_sid: str, store: Store, now: float, after_s: float, *, anyhow: bool = False) -> bool:
+def join(call_sid: str, store: Store, now: float, after_s: float, *, anyhow: bool = False, kind: str = "wav") -> bool:
     """Returns True if nothing is left to do: no pieces, or all in a file. False if more may come.
 
     A stream whose relay never reported the end of its recording is waited for `after_s` longer; with `anyhow` it is
-    not.
+    not. `kind`: of the file, wav or flac.
     """
     seen: dict[str, Document] = {}
     pieces = gather(store, call_sid, seen)
@@ -58,7 +59,7 @@ def join(call_sid: str, store: Store, now: float, after_s: float, *, anyhow: boo
     if not kept:
         return True
     name = f"-{len(pieces.joined) + 1}" if pieces.joined else ""
-    _join(call_sid, layout.recording(call_sid, name), kept, streams, pieces, store)
+    _join(call_sid, layout.recording(call_sid, name, kind), kept, streams, pieces, store)
     write_record(store, call_sid, seen)
     return True
 
@@ -71,7 +72,7 @@ def so_far(call_sid: str, store: Store) -> tuple[int, Iterator[bytes]] | None:
     pieces = gather(store, call_sid)
     rate_hz, channels = _format(kept, store)
     takes = _takes(kept, streams_of(pieces), pieces, rate_hz)
-    return sum(map(len, kept.values())), _Sound(takes, rate_hz, channels, store).parts()
+    return sum(map(len, kept.values())), _Sound(takes, rate_hz, channels, store, as_flac=False).parts()
 
 
 def _over(streams: list[Stream], pieces: Pieces, kept: dict[str, dict[int, str]], silent_since: float) -> bool:
@@ -103,7 +104,7 @@ def _join(
 ) -> None:
     rate_hz, channels = _format(kept, store)
     takes = _takes(kept, streams, pieces, rate_hz)
-    sound = _Sound(takes, rate_hz, channels, store)
+    sound = _Sound(takes, rate_hz, channels, store, as_flac=target.endswith(".flac"))
     fresh = store.create_large(target, sound.parts())
     if not fresh:  # written by a sweep that died before it could note that, or by somebody else
         for _ in sound.parts():
@@ -113,7 +114,7 @@ def _join(
     for part in written or ():
         there.update(part)
         size += len(part)
-    note = layout.piece(call_sid, "recording", target.rpartition("/")[2].removesuffix(".wav"))
+    note = layout.piece(call_sid, "recording", target.rpartition("/")[2].rpartition(".")[0])
     if there.digest() != sound.digest.digest():
         if store.read(note):  # another sweep has just done it, and is deleting the pieces
             return
@@ -170,29 +171,37 @@ def _takes(kept: dict[str, dict[int, str]], streams: list[Stream], pieces: Piece
 class _Sound:
     """The file's bytes; can be read repeatedly. `digest`, `missing`: of the last read."""
 
-    def __init__(self, takes: list[_Take], rate_hz: int, channels: int, store: Store) -> None:
+    def __init__(self, takes: list[_Take], rate_hz: int, channels: int, store: Store, *, as_flac: bool) -> None:
         self._takes = takes
         self._rate_hz = rate_hz
         self._channels = channels
         self._store = store
+        self._as_flac = as_flac
         self._size = PIECE_SECONDS * rate_hz
         self.frames = takes[-1].first + takes[-1].frames
 
     def parts(self) -> Iterator[bytes]:
         self.digest = sha256()
         self.missing: list[Document] = []
-        for part in self._parts():
+        whole = self._flac() if self._as_flac else self._wav()
+        for part in whole:
             self.digest.update(part)
             yield part
 
-    def _parts(self) -> Iterator[bytes]:
+    def _flac(self) -> Iterator[bytes]:
+        return flac.encoded(self._sound(), self._rate_hz, self._channels, self.frames)
+
+    def _wav(self) -> Iterator[bytes]:
         yield head(self._rate_hz, self._channels, self.frames)
+        yield from self._sound()
+        yield bytes(self.frames * self._channels % 2)
+
+    def _sound(self) -> Iterator[bytes]:
         at = 0
         for take in self._takes:
             yield from self._silence(take.first - at)
             yield from self._take(take)
             at = take.first + take.frames
-        yield bytes(self.frames * self._channels % 2)
 
     def _take(self, take: _Take) -> Iterator[bytes]:
         for start in range(0, -(-take.frames // self._size), _AT_ONCE):
@@ -202,7 +211,7 @@ class _Sound:
             bodies = {number: found.body for number, found in zip(there, stored, strict=True) if found}
             for number in numbers:
                 frames = min(self._size, take.frames - number * self._size)
-                sound = self._sound(bodies.get(number))
+                sound = self._of_piece(bodies.get(number))
                 if sound is not None:
                     yield sound[: frames * self._channels]
                     continue
@@ -212,7 +221,7 @@ class _Sound:
                     why = _DAMAGED if number in take.keys else _LOST
                     self.missing.append({"from_ms": begins, "to_ms": begins + PIECE_SECONDS * 1000, "why": why})
 
-    def _sound(self, body: bytes | None) -> bytes | None:
+    def _of_piece(self, body: bytes | None) -> bytes | None:
         """A piece without its header, with as many channels as the file has; None if it is not a piece."""
         if body is None:
             return None

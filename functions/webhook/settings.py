@@ -14,6 +14,7 @@ from common.text import spelling
 from functions.common.redaction import Rule, Rules
 from functions.common.sealed import Sealing
 from functions.common.settings import SharedSettings, distinct, redaction
+from functions.webhook import flac
 
 # How agents of the original bridge name its two teams.
 _SPELLINGS = {
@@ -94,6 +95,13 @@ class Settings(SharedSettings):
     )
     sweep_s: float = number("SWEEP_SECONDS", default=45, low=1, high=3600, about="how long one sweep may take")
     fetch_audio: bool = boolean("FETCH_AUDIO", default=False, about="fetch the sound of every call")
+    recording_format: str = choice(
+        "RECORDING_FORMAT",
+        default="wav",
+        choices=("wav", "flac"),
+        about="of joined recordings: `wav` (G.711 μ-law), or `flac` for players and tools that don't read it. FLAC is "
+        "1.1 times as large and needs an extra library ([recordings.md](recordings.md))",
+    )
     redact: Rules = custom(
         "REDACT",
         lambda env: redaction(env),
@@ -145,6 +153,8 @@ class Settings(SharedSettings):
         settings = cls(**read(cls, Env(environ)))
         if settings.raw_bodies == ENCRYPTED and not settings.raw_keys:
             raise SettingError("RAW_BODIES_KEY", None, "a key, because of RAW_BODIES=encrypted")
+        if settings.recording_format == "flac" and (why := flac.problem()):
+            raise SettingError("RECORDING_FORMAT", "flac", f"wav, or requirements/flac.txt to be installed ({why})")
         return settings
 
     @property

@@ -190,7 +190,8 @@ class Sweep:
     def _recording(self, claim: Claim) -> None:
         """A recording whose call may be over now."""
         call_sid = claim.key.split("/")[2]
-        if join(call_sid, self._store, self._clock(), self._settings.sweep_after_s, anyhow=claim.last):
+        after_s, kind = self._settings.sweep_after_s, self._settings.recording_format
+        if join(call_sid, self._store, self._clock(), after_s, anyhow=claim.last, kind=kind):
             self._store.delete(claim.key)
 
     def _look_at_running(self, now: float) -> None:

@@ -2,13 +2,17 @@
 
 import io
 import json
+import sys
 
 import numpy as np
 import pytest
 import soundfile
 
+from common.env import SettingError
 from common.recording import HEAD_BYTES, head
+from functions.webhook.flac import encoded
 from functions.webhook.joining import join
+from functions.webhook.settings import Settings
 from tests.support import calls
 from tests.support.memory_store import Crash, CrashingStore, MemoryStore
 
@@ -254,7 +258,8 @@ def test_the_pieces_stay_where_the_file_is_somebody_elses(world):
     assert world.recording["file"] is None
 
 
-def test_a_crash_at_any_point_loses_nothing():
+@pytest.mark.parametrize("kind", ["wav", "flac"])
+def test_a_crash_at_any_point_loses_nothing(kind):
     """Before and after each operation on the store; the next sweep ends where the first would have."""
 
     def begun() -> World:
@@ -264,21 +269,97 @@ def test_a_crash_at_any_point_loses_nothing():
         return world
 
     whole = begun()
-    join(calls.CALL, whole.store, whole.clock.now, 300)
+    join(calls.CALL, whole.store, whole.clock.now, 300, kind=kind)
     counting = begun()
     counter = CrashingStore(counting.store, None)
-    join(calls.CALL, counter, counting.clock.now, 300)
+    join(calls.CALL, counter, counting.clock.now, 300, kind=kind)
     for at in range(counter.operations):
         for after in (False, True):
             world = begun()
             crashing = CrashingStore(world.store, at, after=after)
             with pytest.raises(Crash):
-                join(calls.CALL, crashing, world.clock.now, 300)
+                join(calls.CALL, crashing, world.clock.now, 300, kind=kind)
             kept = len(world.keys("recordings/"))
             assert kept == 3 or f"calls/{calls.CALL}/recording/{calls.CALL}.json" in world.store.objects
-            assert join(calls.CALL, world.store, world.clock.now, 300)
+            assert join(calls.CALL, world.store, world.clock.now, 300, kind=kind)
             world.send(told())  # folds the record anew
             assert world.store.objects == whole.store.objects
+
+
+def test_flac_has_the_samples_of_the_wav(world):
+    """Silence for what is missing, too; the length is in its head, which a store does not let be written again."""
+    files = {}
+    for kind in ("wav", "flac"):
+        world = World()
+        world.put(1, None, 3)
+        world.send(calls.started(), calls.ended(), told(duration_ms=20_001))
+        assert join(calls.CALL, world.store, world.clock.now, 300, kind=kind)
+        assert world.keys("recordings/") == []
+        name = f"audio/{calls.CALL}.{kind}"
+        [file] = world.recording["files"]
+        assert (world.recording["file"], file["key"], file["bytes"]) == (name, name, len(world.store.objects[name]))
+        with soundfile.SoundFile(io.BytesIO(world.store.objects[name])) as opened:
+            assert (opened.format, opened.samplerate, opened.frames) == (kind.upper(), 8000, 160_008)
+            files[kind] = opened.read(dtype="int16")
+    assert (files["wav"] == files["flac"]).all()
+
+
+def test_every_byte_of_g711_is_the_sample_that_a_wav_of_it_is():
+    codes = bytes(range(256)) * 8
+    expected, _ = soundfile.read(io.BytesIO(head(8000, 1, len(codes)) + codes), dtype="int16")
+    written = b"".join(encoded(iter([codes[:5], codes[5:]]), 8000, 1, len(codes)))
+    assert (soundfile.read(io.BytesIO(written), dtype="int16")[0] == expected).all()
+    file = io.BytesIO()
+    soundfile.write(file, expected, 8000, "PCM_16", format="FLAC")
+    assert (written[:8], written[42:]) == (file.getvalue()[:8], file.getvalue()[42:])  # all but the head's figures
+
+
+def test_flac_is_written_as_it_is_encoded():
+    """An hour of it is never in memory as a whole; parts may cut a sample of both sides in two."""
+    asked = 0
+
+    def parts():
+        nonlocal asked
+        for _ in range(20):
+            asked += 1
+            yield np.random.default_rng(asked).bytes(127_999)
+
+    frames = 20 * 127_999 // 2
+    sizes = [(asked, len(part)) for part in encoded(parts(), 8000, 2, frames)]
+    assert sizes[0][0] == 1
+    assert sizes[0][1] > 0
+    assert max(size for _, size in sizes) < 2 * 128_000
+
+
+def test_what_comes_after_a_flac_file_is_a_file_of_its_own(world):
+    for number, levels in enumerate(((1, 2, 3), (4, 5, 6)), start=1):
+        stream = calls.STREAM if number == 1 else "second"
+        world.put(*levels, stream=stream)
+        since = calls.rfc3339(calls.STARTED + number)
+        world.send(
+            calls.started(number=10 * number, stream_sid=stream, started_at=since),
+            calls.ended(number=10 * number + 1, stream_sid=stream, started_at=since),
+            told(10 * number + 2, stream=stream),
+        )
+        assert join(calls.CALL, world.store, world.clock.now, 300, kind="flac")
+    assert world.keys("audio/") == [f"audio/{calls.CALL}.flac", f"audio/{calls.CALL}-2.flac"]
+
+
+def test_the_sweep_joins_into_what_the_setting_says():
+    store = MemoryStore()
+    store.create(f"recordings/{calls.CALL}/{calls.STREAM}/00000.wav", piece(1))
+    app = calls.webhook_app(store, lambda: calls.NOW + 1000, RECORDING_FORMAT="flac")
+    for event in (calls.upload_wanted(), calls.started(), calls.ended(), told(pieces=1)):
+        assert app.handle(calls.signed_event(event, now=calls.NOW + 1000)).status == 200
+    calls.webhook_app(store, lambda: calls.NOW + 2000, RECORDING_FORMAT="flac").sweep()
+    assert [key for key in store.objects if key.startswith("audio/")] == [f"audio/{calls.CALL}.flac"]
+
+
+def test_flac_without_its_library_is_refused_at_the_start(monkeypatch):
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    with pytest.raises(SettingError, match="RECORDING_FORMAT='flac': expected wav, or requirements/flac.txt"):
+        Settings.from_env({**calls.ENVIRONMENT, "RECORDING_FORMAT": "flac"})
+    assert Settings.from_env(calls.ENVIRONMENT).recording_format == "wav"
 
 
 def test_an_hour_is_never_in_memory_as_a_whole(world, monkeypatch):

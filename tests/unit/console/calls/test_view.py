@@ -16,13 +16,14 @@ from console.calls.heard import USUAL_MS_A_LETTER, HeardWords, heard_words, pace
 from console.calls.rows import row_of
 from console.calls.search import Filter
 from console.calls.sending import FORMATS
-from console.calls.sound import COLUMNS, Sounds, is_unfinished, waveform
+from console.calls.sound import COLUMNS, SUFFIXES, Sounds, is_unfinished, waveform
 from console.calls.source import Source, open_source
 from console.calls.timeline import timeline
 from console.calls.view import begins_ms, sound_offset_ms, view
 from console.records.masking import mask_all
 from functions.common.sealed import sealing_of
 from functions.common.store.folder import FolderStore
+from functions.webhook.flac import encoded
 from sim.speech import write_wav
 from tests.support.many_calls import records
 from tests.support.memory_store import MemoryStore
@@ -299,6 +300,17 @@ def test_a_waveform_has_a_side_for_each_voice(tmp_path):
     assert (max(found["channels"][0]), max(found["channels"][1])) == (0.5, 0)
     assert Sounds(open_source(f"file:{tmp_path}"), tmp_path).file("a1") == path
     assert Sounds(open_source(f"file:{tmp_path}"), tmp_path).file("a2") is None
+
+
+def test_a_recording_in_flac_is_played_and_drawn(tmp_path):
+    (tmp_path / "audio").mkdir()
+    path = tmp_path / "audio" / "a1.flac"
+    path.write_bytes(b"".join(encoded(iter([bytes([0x80, 0xFF]) * 8000]), 8000, 2, 8000)))  # loud, silent
+    assert Sounds(open_source(f"file:{tmp_path}"), tmp_path).file("a1") == path
+    assert SUFFIXES[path.suffix] == "audio/flac"
+    found = waveform(path)
+    assert (found["duration_s"], max(found["channels"][1])) == (1, 0)
+    assert max(found["channels"][0]) > 0.9
 
 
 @pytest.mark.parametrize("body", [b"", b"RIFF", b"ID3 but no sound"])

@@ -372,10 +372,17 @@ def test_a_recording_goes_with_its_pieces_and_all_its_files():
     theirs = (
         "audio/call.wav",
         "audio/call-2.wav",
+        "audio/call.flac",
+        "audio/call-2.flac",
         "recordings/call/stream/00000.wav",
         "pending/recordings/call/x.json",
     )
-    others = ("audio/call-3.wav", "recordings/call-3/stream/00000.wav", "pending/recordings/call-3/x.json")
+    others = (
+        "audio/call-3.wav",
+        "audio/call-3.flac",
+        "recordings/call-3/stream/00000.wav",
+        "pending/recordings/call-3/x.json",
+    )
     for key in theirs + others:
         store.create(key, b"sound")
     forget(store, ASHA)
