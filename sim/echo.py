@@ -10,20 +10,18 @@ from sim.sound import Pcm
 class LineEcho(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`delay_ms` from being heard to coming back, `level_db` against what was heard, `room_ms` of reverberation (to
     -60 dB), `clip_at` of full scale for a loudspeaker that is too small, `g711` for a line that codes it on its way.
-    `jumps_ms` is the delay from `jumps_at_s` on."""
+    `jumps`: seconds of the call, and the delay in ms from then on."""
 
     delay_ms: float = 300.0
     level_db: float = -12.0
     room_ms: float = 150.0
     clip_at: float = 1.0
     g711: bool = True
-    jumps_at_s: float | None = None
-    jumps_ms: float = 0.0
+    jumps: tuple[tuple[float, float], ...] = ()
 
     def delay_s(self, at_s: float) -> float:
         """Seconds from being heard to coming back, at that time."""
-        jumped = self.jumps_at_s is not None and at_s >= self.jumps_at_s
-        return (self.jumps_ms if jumped else self.delay_ms) / 1000
+        return next((ms for since_s, ms in reversed(self.jumps) if at_s >= since_s), self.delay_ms) / 1000
 
 
 class EchoPath:

@@ -116,6 +116,12 @@ class EchoMeter:
         for first in range(self._step):
             side[:count] += sound[first :: self._step][:count]
 
+    def moved(self, seconds: float) -> None:
+        """The echo that is known was met so much later."""
+        if self.echo is not None:
+            self.echo = Echo(self.echo.delay + seconds, self.echo.level_db)
+            self._candidate = self.echo.delay
+
     def forget(self) -> None:
         """What was seen so far takes 32 KB, and nothing was found in it."""
         self._seen = None

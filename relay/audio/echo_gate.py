@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from relay.audio import pcm
+from relay.audio.echo_room import EchoRoom
 from relay.audio.voice import block_levels
 
 try:
@@ -28,32 +29,66 @@ _OPEN_AFTER: Final = 2  # pieces with speech among the last three: a click opens
 _OPEN_SECONDS: Final = 0.15  # behind the last of them
 _BEFORE_SECONDS: Final = 0.08  # it opens after a word has begun: so much of what was withheld follows at once
 _NOISE_RISES_DB: Final = 3.0  # a second
+WITHIN_REACH_SECONDS: Final = 0.4  # so long after the sound the canceller finds it by itself, with some to spare
+REACH_SECONDS: Final = 1.5  # of what was played, for a doubt: an echo's greatest delay, and the room's
+_DOUBT_LEAST: Final = 0.06  # seconds of sound that tell a caller from most echoes
+_DOUBT_MOST: Final = 0.14  # … and that tell any echo, be it clipped or from a large room
+_PERHAPS_ECHO: Final = 0.4  # as like it is to an echo from anywhere: more has to be heard of it
+_MOVED: Final = 0.55  # … and then it is one that moved; a caller's words reach 0.5
+_APART: Final = 0.15  # it is less like to the echo from where it was
+_STAYED: Final = 0.9  # as like it is to the echo from where it was: little else can be in it
+_FOLLOWS: Final = 0.7  # … or what a canceller leaves that has yet to follow one that moved
+_MOVING_SECONDS: Final = 2.0
+_TRUSTED_SECONDS: Final = 1.0  # a caller who was let through is not doubted again so soon
 
 
 class EchoGate:
-    """One call. Not thread-safe: one piece after another."""
+    """One call. Not thread-safe: one piece after another.
+
+    Where the canceller leaves speech there is a caller, or an echo whose delay has jumped. Once it is known what the
+    room makes of an echo (relay/audio/echo_room.py), such speech is in doubt until that was asked.
+    """
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
         self._canceller = pywebrtc_audio.AudioProcessor(sample_rate=rate_hz, echo_cancellation=True)
+        self._room = EchoRoom(rate_hz)
         self._speech: deque[bool] = deque(maxlen=3)
         self._open_for = 0
+        self._trusted_for = 0
+        self._moving_for = 0
+        self._doubted = 0  # samples
         self._withheld: deque[bytes] = deque()
         self._ahead = 0  # samples given too early, to be left out of the next noise
         self._noise_db = -90.0
         self._noise = np.random.default_rng(1).standard_normal(rate_hz)
+        self.hold = 0
+        """Samples by which what was played is to be held back."""
         self.is_new = True
         """It has not learned anything of the line."""
         self.muted = 0
         """Samples that were echo and nothing else."""
 
+    @property
+    def doubts(self) -> bool:
+        """Whether the next piece is to come with all that was played before it."""
+        return self._doubted > 0
+
+    def follow(self, hold: int) -> None:
+        """The echo is elsewhere: from now on hold back what was played by so many samples."""
+        self.hold, self._doubted = hold, 0
+        self._moving_for = round(_MOVING_SECONDS * self._rate_hz)
+        self._room.spoil()
+
     def learn(self, heard: pcm.Samples, played: pcm.Samples) -> None:
         """What was said before there was a gate: it knows the line when its first piece comes."""
         self.is_new = False
         self._canceller.process(heard, played)
+        self._room.learn(heard, played)
 
-    def process(self, heard: bytes, played: pcm.Samples) -> bytes:
-        """`heard` (pcm), or noise in its place; `played`: what its echo would be of, MARGIN_SECONDS earlier.
+    def process(self, heard: bytes, played: pcm.Samples, before: pcm.Samples | None = None) -> bytes:
+        """`heard` (pcm), or noise in its place; `played`: what its echo would be of, MARGIN_SECONDS earlier, so that
+        it was sent `hold` samples before; `before`: REACH_SECONDS of what was played up to the end of `heard`.
 
         When speech is found after pieces were withheld, the last of those come first: nothing of a soft beginning is
         lost, and nothing comes later than it could. Until the next noise, which is shorter by that, the agent is a
@@ -65,13 +100,44 @@ class EchoGate:
         self._noise_db = min(float(levels.min()), self._noise_db + _NOISE_RISES_DB * len(near) / self._rate_hz)
         remains = block_levels(np.pad(left, (0, -len(left) % (self._rate_hz // 100))), self._rate_hz)
         self._speech.append(bool(remains.max() >= _SPEECH_DB))
-        if sum(self._speech) >= _OPEN_AFTER or remains.max() >= _CERTAIN_DB:
+        speaks = sum(self._speech) >= _OPEN_AFTER or bool(remains.max() >= _CERTAIN_DB)
+        if speaks and not self._is_echo(heard, before):
             self._open_for = round(_OPEN_SECONDS * self._rate_hz)
+            self._trusted_for = round(_TRUSTED_SECONDS * self._rate_hz)
         else:
             self._open_for = max(0, self._open_for - len(near))
+            self._trusted_for = max(0, self._trusted_for - len(near))
+        self._moving_for = max(0, self._moving_for - len(near))
+        if any(self._speech) or self._open_for:
+            self._room.spoil()
+        elif self._doubted:
+            self._doubted = 0
+        self._room.learn(near, played)
         if self._open_for:
             return self._with_its_beginning(heard)
-        return heard if levels.max() < _SILENT_DB else self._withhold(heard)
+        return heard if levels.max() < _SILENT_DB and not self._doubted else self._withhold(heard)
+
+    def _is_echo(self, heard: bytes, before: pcm.Samples | None) -> bool:
+        """Whether what the canceller left may still be echo."""
+        if self._trusted_for or not self._room.known:
+            return False
+        self._doubted += len(heard) // pcm.SAMPLE_BYTES
+        if self._doubted < _DOUBT_LEAST * self._rate_hz or before is None:
+            return True
+        last = b"".join((*self._withheld, heard))[
+            -pcm.SAMPLE_BYTES * min(self._doubted, round(_DOUBT_MOST * self._rate_hz)) :
+        ]
+        match = self._room.find(pcm.samples(last), before, self.hold)
+        if self._doubted < _DOUBT_MOST * self._rate_hz:
+            if match.likeness >= _PERHAPS_ECHO:
+                return True
+        elif match.likeness >= _MOVED and match.here < match.likeness - _APART:
+            self.follow(match.late)
+            return True
+        elif match.here >= (_FOLLOWS if self._moving_for else _STAYED):
+            return True
+        self._doubted = 0
+        return False
 
     def _with_its_beginning(self, heard: bytes) -> bytes:
         if not self._withheld:
@@ -85,7 +151,8 @@ class EchoGate:
     def _withhold(self, heard: bytes) -> bytes:
         samples = len(heard) // pcm.SAMPLE_BYTES
         self._withheld.append(heard)
-        while sum(map(len, self._withheld)) > _BEFORE_SECONDS * self._rate_hz * pcm.SAMPLE_BYTES:
+        kept = _BEFORE_SECONDS + (_DOUBT_MOST if self._doubted else 0)
+        while sum(map(len, self._withheld)) > kept * self._rate_hz * pcm.SAMPLE_BYTES:
             self._withheld.popleft()
         self.muted += samples
         given = min(samples, self._ahead)

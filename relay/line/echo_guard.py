@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from relay.audio import pcm
 from relay.audio.echo import LOOK_SECONDS, MOST_DELAY, Echo, EchoMeter
-from relay.audio.echo_gate import MARGIN_SECONDS, EchoGate, available
+from relay.audio.echo_gate import MARGIN_SECONDS, REACH_SECONDS, WITHIN_REACH_SECONDS, EchoGate, available
 from relay.audio.line_tape import LineTape
 from relay.events.records import Quality
 from relay.logs import CallLog
@@ -119,8 +119,16 @@ class EchoGuard:
             await self._look()
         if self._gate is None:
             return sound
-        hold = max(0, round((self._delay() - MARGIN_SECONDS) * self._rate_hz))
-        return await self._off_loop(self._gate.process, sound, self._played.read(first - hold, samples))
+        return await self._gated(self._gate, sound, first)
+
+    async def _gated(self, gate: EchoGate, sound: bytes, first: int) -> bytes:
+        samples, reach, hold = len(sound) // pcm.SAMPLE_BYTES, round(REACH_SECONDS * self._rate_hz), gate.hold
+        before = self._played.read(first + samples - reach, reach) if gate.doubts else None
+        passed = await self._off_loop(gate.process, sound, self._played.read(first - hold, samples), before)
+        if gate.hold != hold:  # there it is: a look would still find it where it was
+            self._meter.moved((gate.hold - hold) / self._rate_hz)
+            self._next_look = self._end + round(LOOK_SECONDS * self._rate_hz)
+        return passed
 
     def _wanted(self, at: float) -> bool:
         """Whether anybody is going to look at what was played or heard then: mostly nothing was found so far."""
@@ -157,8 +165,10 @@ class EchoGuard:
             self._log.happened("echo_found", f"the line gives the agent's voice back: {found}", echo_db=found.level_db)
         if found is not None or self._meter.suspected is not None:
             gate = self._gate or self._guard()
+            if gate is not None:
+                self._hold_back(gate)
             if gate is not None and gate.is_new:
-                await self._off_loop(gate.learn, *self._last_second())
+                await self._off_loop(gate.learn, *self._last_second(gate))
         elif self._mode == "auto":  # it was suspected, and is not there
             self._stop()
             if self._looks >= _LOOKS[-1][0]:
@@ -170,13 +180,16 @@ class EchoGuard:
         self._played.wipe()
         self._heard.wipe()
 
-    def _last_second(self) -> tuple[pcm.Samples, pcm.Samples]:
+    def _last_second(self, gate: EchoGate) -> tuple[pcm.Samples, pcm.Samples]:
         """For a gate that begins: an agent interrupts itself within a third of a second."""
-        first, hold = self._end - self._rate_hz, round((self._delay() - MARGIN_SECONDS) * self._rate_hz)
-        return self._heard.read(first, self._rate_hz), self._played.read(first - hold, self._rate_hz)
+        first = self._end - self._rate_hz
+        return self._heard.read(first, self._rate_hz), self._played.read(first - gate.hold, self._rate_hz)
 
-    def _delay(self) -> float:
-        return self.echo.delay if self.echo else self._meter.suspected or MARGIN_SECONDS
+    def _hold_back(self, gate: EchoGate) -> None:
+        """By what was found; but where the canceller reaches it anyway it would have to begin anew."""
+        delay = self.echo.delay if self.echo else self._meter.suspected or MARGIN_SECONDS
+        if gate.is_new or not 0 < delay - gate.hold / self._rate_hz < WITHIN_REACH_SECONDS:
+            gate.follow(max(0, round((delay - MARGIN_SECONDS) * self._rate_hz)))
 
     def _guard(self) -> EchoGate | None:
         if self._refused:

@@ -28,6 +28,15 @@ SCENARIOS = [
     for delay in (70, 180, 300, 480, 800)
     for level, room, clip in ((-8, 150, 1.0), (-14, 250, 1.0), (-20, 60, 1.0), (-12, 150, 0.2))
 ]
+JUMPS = [  # the delay of each first one must be learned before it jumps; up, down, by little, far, and twice
+    LineEcho(delay_ms=300, level_db=-12, jumps=((3.0, 420),)),
+    LineEcho(delay_ms=300, level_db=-8, jumps=((3.0, 200),)),
+    LineEcho(delay_ms=250, level_db=-20, room_ms=60, jumps=((2.6, 290),)),
+    LineEcho(delay_ms=150, level_db=-14, room_ms=250, jumps=((3.4, 800),)),
+    LineEcho(delay_ms=800, level_db=-12, clip_at=0.2, jumps=((4.0, 100),)),
+    LineEcho(delay_ms=300, level_db=-12, jumps=((2.4, 480), (4.2, 200))),
+    LineEcho(delay_ms=420, level_db=-16, room_ms=60, jumps=((2.4, 180), (3.4, 640))),
+]
 
 
 def agents(mode: str) -> str:
@@ -53,6 +62,30 @@ async def test_an_agent_that_hears_itself_does_not_interrupt_itself(tmp_path, ec
     assert record["quality"]["interruptions"] == 0
     assert record["quality"]["echo_ms"] == pytest.approx(echo.delay_ms, abs=60)
     assert record["quality"]["echo_muted_ms"] > 2500
+
+
+@pytest.mark.parametrize("echo", JUMPS, ids=lambda echo: f"{echo.delay_ms:g} ms, then {echo.jumps}")
+@virtual
+async def test_an_echo_whose_delay_jumps_does_not_interrupt_the_agent_either(tmp_path, echo):
+    """A network's buffer grows or shrinks in the middle of a word. The agent heard its own voice from there until it
+    was searched for again, half a second, and interrupted itself in two of three such calls."""
+    _, alone, _ = await call(tmp_path, "off", echo, SHORTLY)
+    assert alone.interruptions, "the fake agent is not shaken by this echo: it proves nothing"
+    _, guarded, record = await call(tmp_path, "auto", echo)
+    assert not guarded.interruptions
+    delays = [echo.delay_ms, *(delay for _, delay in echo.jumps)]
+    assert any(record["quality"]["echo_ms"] == pytest.approx(delay, abs=60) for delay in delays)
+    assert record["quality"]["echo_muted_ms"] > 2500
+
+
+@virtual
+async def test_a_caller_who_cuts_in_after_the_echo_has_jumped_stops_the_agent(tmp_path):
+    """As quickly as on a clean line, but for 150 ms: what was learned of the echo is not taken for the caller."""
+    clean, calm, _ = await call(tmp_path, "auto", None, CUTS_IN)
+    echo = LineEcho(delay_ms=300, level_db=-12, jumps=((4.0, 420),))
+    echoing, shaken, _ = await call(tmp_path, "auto", echo, CUTS_IN)
+    [on_clean], [over_echo] = calm.interruptions, shaken.interruptions
+    assert (over_echo.at - echoing.started_at) - (on_clean.at - clean.started_at) <= 0.15
 
 
 @pytest.mark.parametrize("level_db", [-24, -8])
