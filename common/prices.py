@@ -1,4 +1,4 @@
-"""The price file: every price with its unit, region, date and source, and whether anybody checked it."""
+"""The price file: every price with its unit, region, date and source, and whether it was checked."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ _KEYS = {"value", "unit", "free", *_NOTES}
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars for a `unit`; the first `free` units of a month cost nothing, once an account."""
+    """US dollars per `unit`; the first `free` units of a month are free, once per account."""
 
     value: float
     unit: str
@@ -35,7 +35,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """`code` as ISO 4217 has it; how many of it a dollar was on `day`."""
+    """`code` in ISO 4217; how many of it a dollar was worth on `day`."""
 
     code: str = "USD"
     per_usd: float = 1.0
@@ -54,7 +54,7 @@ class Prices:
         return self.sections[section][name]
 
     def minute(self, section: str) -> Price | None:
-        """What Exotel or the agent's vendor takes for a minute, if the file says so."""
+        """The price of a minute of Exotel or the agent's vendor, if the file has it."""
         return self.sections.get(section, {}).get("minute")
 
     def all(self) -> Iterator[tuple[str, Price]]:

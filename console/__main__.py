@@ -1,6 +1,5 @@
-"""The tools for one's own machine, before and after the real call.
-
-`voice-bridge COMMAND` where the package is installed, `python -m console COMMAND` in a clone.
+"""The command line tools: run `voice-bridge COMMAND` if the package is installed, `python -m console COMMAND` in a
+clone.
 """
 
 import argparse
@@ -50,19 +49,19 @@ EXTRAS: Final[Mapping[str, str]] = {
 """The extra of the package that brings a command's libraries; for all others it is `tools`."""
 
 
-# An address itself, not the word for its kind: "https://…" in our own sentences stays.
+# A real address; "https://…" in our own sentences stays.
 _ADDRESS: Final = re.compile(r"""[A-Za-z]+://[\w@.\[][^\s'"]*|[^\s'"]*[?&]token=[^\s'"]*""")
 
 
 class _Parser(argparse.ArgumentParser):
-    """Complains about arguments without showing an address among them: addresses hold tokens."""
+    """Reports wrong arguments without showing addresses, because they contain tokens."""
 
     def error(self, message: str) -> NoReturn:
         super().error(_ADDRESS.sub("(an address)", message))
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit status of the chosen command; only that command's libraries are imported."""
+    """Returns the exit status of the command; imports only that command's libraries."""
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = _Parser(prog="voice-bridge", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--version", action="version", version=f"{PACKAGE} {__version__}")

@@ -1,7 +1,7 @@
-"""Which numbers may be dialled: real ones, of countries that are allowed, and none that earns somebody money.
+"""Which numbers may be dialled: real ones, in allowed countries, and none that cost extra.
 
-What is known of numbers comes from `phonenumbers` (Google's libphonenumber): whether a number can exist in its
-country's plan, which country that is, and what kind of number it is.
+`phonenumbers` (Google's libphonenumber) knows whether a number can exist in its country's plan, which country that is,
+and what kind of number it is.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -26,7 +26,7 @@ _NO_COUNTRY: Final = "001"
 
 @dataclass(frozen=True, slots=True)
 class Dialling:
-    """`countries`: ISO 3166 codes that may be dialled; none: any country's, but still no number that costs extra."""
+    """`countries`: ISO 3166 codes that may be dialled; empty: all countries, but still no number that costs extra."""
 
     countries: frozenset[str] = frozenset()
 
@@ -44,7 +44,7 @@ class Dialling:
         return cls(names)
 
     def check(self, number: str) -> None:
-        """`number` in E.164. Raises ValueError with a reason that does not repeat it."""
+        """`number` in E.164. Raises ValueError with a reason that does not contain it."""
         try:
             parsed = phonenumbers.parse(number)
         except phonenumbers.NumberParseException:
@@ -58,11 +58,11 @@ class Dialling:
             raise ValueError(f"{costly}: those are never dialled")
         if self.countries and region not in self.countries:
             allowed = ",".join(sorted(self.countries))
-            raise ValueError(f"a number of {region}; allowed: {allowed} (COUNTRIES={allowed},{region} would widen it)")
+            raise ValueError(f"a number of {region}; allowed: {allowed} (COUNTRIES={allowed},{region} would allow it)")
 
 
 def country_of(number: str) -> str:
-    """The ISO 3166 code of a number in E.164; empty for one that belongs to no country's plan."""
+    """The ISO 3166 code of a number in E.164; empty if it belongs to no country's plan."""
     try:
         region = phonenumbers.region_code_for_number(phonenumbers.parse(number))
     except phonenumbers.NumberParseException:
@@ -71,7 +71,7 @@ def country_of(number: str) -> str:
 
 
 def by_country(numbers: Iterable[str]) -> Mapping[str, int]:
-    """How many numbers each country has, the most first."""
+    """How many numbers each country has, the largest first."""
     counted: dict[str, int] = {}
     for number in numbers:
         country = country_of(number) or "?"
@@ -80,7 +80,7 @@ def by_country(numbers: Iterable[str]) -> Mapping[str, int]:
 
 
 def check_all(targets: Mapping[str, Collection[str]], dialling: Dialling) -> list[str]:
-    """What is wrong with the numbers of named targets, a line each that names the target and no number."""
+    """Errors in the numbers of named targets, one line each, which names the target and no number."""
     wrong = []
     for name, numbers in targets.items():
         for number in numbers:

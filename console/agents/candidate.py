@@ -1,7 +1,7 @@
-"""An agents' file on this machine, ready to be pushed: with its sounds, checked by the relay's own code.
+"""An agents' file on this machine, ready to be pushed with its sounds, and checked by the relay's own code.
 
-What it can't know here are the values of the relays' variables: each that the file names gets a stand-in, and the names
-are told.
+The values of the relays' variables are unknown here: each variable that the file names gets a placeholder, and the
+names are reported.
 """
 
 import tomllib
@@ -25,12 +25,12 @@ _MOST_VARIABLES: Final = 100
 
 
 class CandidateError(ValueError):
-    """It can't be pushed; each line names the place and what was expected."""
+    """The file can't be pushed; each line names the place and the expected value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """`sounds`: content by the name that the text has for it. `variables`: names of what relays need to have."""
+    """`sounds`: content by the name in the text. `variables`: names of the variables that relays need."""
 
     text: str
     sounds: Mapping[str, bytes]
@@ -38,12 +38,12 @@ class Candidate:
 
     @property
     def digest(self) -> str:
-        """As a version would have it."""
+        """The digest that a version with this content has."""
         return _version(self.text, self.sounds).digest
 
 
 class _Environment(dict[str, str]):
-    """Has a value for nothing but what it was given, and remembers what was looked up."""
+    """Has only the values that it was given, and remembers what was looked up."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,14 +56,14 @@ class _Environment(dict[str, str]):
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A text somewhere in the file, and the keys that lead to it."""
+    """A text in the file, and the keys that lead to it."""
 
     path: tuple[str, ...]
     text: str = field(repr=False)
 
 
 def read(file: Path, folder: Path) -> Candidate:
-    """`folder`: where the names of sounds begin. Raises CandidateError."""
+    """`folder`: the folder that names of sounds are relative to. Raises CandidateError."""
     try:
         text = file.read_text(encoding="utf-8-sig")
         document = tomllib.loads(text)
@@ -79,7 +79,7 @@ def read(file: Path, folder: Path) -> Candidate:
 
 
 def check(text: str, sounds: Mapping[str, bytes]) -> tuple[str, ...]:
-    """The variables that relays need. Raises CandidateError for what a relay would refuse whatever it has."""
+    """The variables that relays need. Raises CandidateError for a file that every relay would refuse."""
     environment = _Environment()
     settings = replace(Settings(), environ=environment, events_url="https://functions.example/relay/events")
     version = _version(text, sounds)
@@ -102,7 +102,7 @@ def check(text: str, sounds: Mapping[str, bytes]) -> tuple[str, ...]:
 
 
 def is_inside(name: str) -> bool:
-    """Whether a file of this name stays in the folder that it is put into."""
+    """Whether a file of this name stays inside the folder it is put into."""
     path = PurePosixPath(name)
     return bool(name) and "\\" not in name and not path.is_absolute() and ".." not in path.parts
 
@@ -112,7 +112,7 @@ def _version(text: str, sounds: Mapping[str, bytes]) -> AgentVersion:
 
 
 def _named(entries: list[_Entry], folder: Path) -> Iterator[str]:
-    """Names of sounds and files of holidays. What is not there is the check's to complain of: the image may have it."""
+    """Names of sound files and holiday files. Missing files are left to the check: the image may contain them."""
     for entry in entries:
         key, name = entry.path[-1], entry.text
         of_relay = name in {*BUILT_IN, APOLOGY, NONE, ""}
@@ -146,7 +146,7 @@ def _content(file: Path) -> bytes:
 
 
 def _stand_in(name: str, text: str) -> str:
-    """A value of the kind that the file wants there."""
+    """A placeholder of the type that the file needs there."""
     keys = {one.path[-1] for one in _entries(tomllib.loads(text)) if one.text == name}
     if "url_env" in keys:
         return "wss://a-variable-of-the-relay.example/"

@@ -27,15 +27,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See --help."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="push|pull|history|rollback")
     file = os.environ.get("AGENTS_FILE") or "agents.toml"
-    push = actions.add_parser("push", help="check an agents' file, show what changes, let relays serve it")
+    push = actions.add_parser("push", help="check an agents' file, show the difference, push it to the relays")
     push.add_argument("file", nargs="?", type=Path, default=Path(file), metavar="FILE", help=f"default: {file}")
-    pull = actions.add_parser("pull", help="write a version to this machine: the file and its sounds")
+    pull = actions.add_parser("pull", help="save a version on this machine: the file and its sounds")
     pull.add_argument("file", nargs="?", type=Path, default=Path(file), metavar="FILE", help=f"default: {file}")
-    pull.add_argument("--version", default="", help="a number or name (default: the one that counts)")
-    history = actions.add_parser("history", help="which version was current when, by whom, and what relays serve")
+    pull.add_argument("--version", default="", help="a number or name (default: the current version)")
+    history = actions.add_parser(
+        "history", help="list versions: when and by whom each was made current, and what relays serve"
+    )
     history.add_argument("--last", type=int, default=20, metavar="N", help="how many (default: %(default)s)")
     rollback = actions.add_parser("rollback", help="return the relays to an earlier version")
-    rollback.add_argument("version", nargs="?", default="", help="a number or name (default: the one before)")
+    rollback.add_argument("version", nargs="?", default="", help="a number or name (default: the previous version)")
     for one in (push, pull, history, rollback):
         where = one.add_mutually_exclusive_group()
         where.add_argument(
@@ -43,19 +45,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             default=os.environ.get("STORE") or "file:data",
             help="s3://…, gs://… or file:DIR (default: STORE, else data/)",
         )
-        where.add_argument("--deployment", choices=DEPLOYMENTS, help="take it from this deployment")
+        where.add_argument("--deployment", choices=DEPLOYMENTS, help="use the store of this deployment")
     for one in (push, pull, rollback):
         one.add_argument("--yes", action="store_true", help="don't ask")
     for one in (push, rollback):
-        one.add_argument("--note", default="", help="why, for the history")
-        one.add_argument("--by", default=_myself(), help="who, for the history (default: %(default)s)")
+        one.add_argument("--note", default="", help="a note for the history")
+        one.add_argument("--by", default=_myself(), help="your name for the history (default: %(default)s)")
         one.add_argument(
-            "--wait", type=float, default=180, metavar="SECONDS", help="for the relays (default: %(default)s; 0: don't)"
+            "--wait",
+            type=float,
+            default=180,
+            metavar="SECONDS",
+            help="wait so long for the relays (default: %(default)s; 0: don't)",
         )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status 1: the answer was no, or a relay does not serve it; 2: it could not be done."""
+    """Exit status 1: the answer was no, or a relay does not serve the version; 2: an error."""
     try:
         place = of_deployment(options.deployment, os.environ)[1]["STORE"] if options.deployment else options.store
         store = opened(place, said="STORE=", read_only=options.action in {"pull", "history"})
@@ -68,14 +74,14 @@ def run(options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Agents:
-    """What the command does, with a `store`, somebody to `say` it to and to `ask`."""
+    """The command's actions on a `store`, with functions to `say` and `ask`."""
 
     store: Store
     say: Callable[[str], None]
     ask: Callable[[str], bool]
 
     def do(self, options: argparse.Namespace) -> int:
-        """The exit status."""
+        """Returns the exit status."""
         match options.action:
             case "push":
                 return self._push(read(options.file, Path.cwd()), options)
@@ -90,26 +96,26 @@ class Agents:
         versions = AgentVersions(self.store)
         pointer, present = versions.pointer(), versions.current()
         if present and present.digest == candidate.digest:
-            self.say(f"Version {present.name} counts, and is the same.")
+            self.say(f"Version {present.name} is the current one, with the same content.")
             return self._wait(present.name, options)
         files = {name: File.of(content) for name, content in candidate.sounds.items()}
         self._show(present, (candidate.text, files), str(options.file))
         if candidate.variables:
-            self.say(f"Relays need these variables: {', '.join(candidate.variables)}. One without them refuses it.")
+            self.say(f"Relays need these variables: {', '.join(candidate.variables)}. A relay without them refuses it.")
         if not self.ask("Push it?"):
             return NO
         pushed = versions.push(candidate.text, candidate.sounds, by=options.by, note=options.note, after=pointer)
-        self.say(f"Version {pushed.name} counts.")
+        self.say(f"Version {pushed.name} is now the current one.")
         return self._wait(pushed.name, options)
 
     def _pull(self, options: argparse.Namespace) -> int:
         versions = AgentVersions(self.store)
         version = self._found(versions, options.version) if options.version else versions.current()
         if version is None:
-            raise StoreError("nobody has pushed anything: relays serve what their own settings say")
+            raise StoreError("nothing has been pushed: relays use their own settings")
         for name in version.files:
             if not is_inside(name):
-                raise StoreError(f"version {version.name} has a sound {name!r}, which would lie outside of this folder")
+                raise StoreError(f"version {version.name} has a sound {name!r}, which would be outside this folder")
         wanted = {str(options.file): version.text.encode()}
         wanted |= {name: self._content(versions, version, name) for name in version.files}
         changed = {name: content for name, content in wanted.items() if _present(Path(name)) != content}
@@ -127,7 +133,7 @@ class Agents:
         pointer = versions.pointer()
         present = versions.current_name()
         if not present:
-            self.say("Nobody has pushed anything: relays serve what their own settings say.")
+            self.say("Nothing has been pushed: relays use their own settings.")
         for move in reversed(pointer.moves[-options.last :] if pointer else ()):
             counts = "→" if pointer and move is pointer.moves[-1] else " "
             self.say(f"{counts} {move.at[:19].replace('T', ' ')}  {move.version}  {move.by}  {move.note}".rstrip())
@@ -142,16 +148,16 @@ class Agents:
         versions = AgentVersions(self.store)
         pointer, present = versions.pointer(), versions.current()
         if present is None:
-            raise StoreError("nobody has pushed anything: there is nothing to go back from")
+            raise StoreError("nothing has been pushed, so there is nothing to roll back")
         version = self._found(versions, options.version or _before(pointer, present.name))
         if version.name == present.name:
-            self.say(f"Version {version.name} counts already.")
+            self.say(f"Version {version.name} is already the current one.")
             return self._wait(version.name, options)
         self._show(present, (version.text, version.files), version.name)
-        if not self.ask(f"Go back to version {version.name}?"):
+        if not self.ask(f"Roll back to version {version.name}?"):
             return NO
-        versions.move(version, by=options.by, note=options.note or f"back from {present.name}", after=pointer)
-        self.say(f"Version {version.name} counts.")
+        versions.move(version, by=options.by, note=options.note or f"rolled back from {present.name}", after=pointer)
+        self.say(f"Version {version.name} is now the current one.")
         return self._wait(version.name, options)
 
     def _show(self, present: AgentVersion | None, new: tuple[str, Mapping[str, File]], name: str) -> None:
@@ -179,7 +185,7 @@ class Agents:
 
 
 def _before(pointer: Pointer | None, present: str) -> str:
-    """The version that counted before."""
+    """The version that was current before."""
     for move in reversed(pointer.moves if pointer else ()):
         if move.version != present:
             return move.version
@@ -191,7 +197,7 @@ def _asked(options: argparse.Namespace) -> Callable[[str], bool]:
         if getattr(options, "yes", False):
             return True
         if not sys.stdin.isatty():
-            raise ValueError(f"{question} Nobody can be asked here: --yes says yes")
+            raise ValueError(f"{question} There is no terminal to ask on: give --yes")
         return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
 
     return ask

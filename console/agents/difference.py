@@ -1,4 +1,4 @@
-"""What differs between two versions of the agents, as a person reads it."""
+"""The difference between two versions of the agents, for people."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -10,11 +10,11 @@ from console.agents.secrecy import without_secrets
 def difference(
     old: tuple[str, Mapping[str, File]], new: tuple[str, Mapping[str, File]], names: tuple[str, str]
 ) -> list[str]:
-    """Lines: the texts as a unified diff without secrets, then the sounds. Empty when they are the same."""
+    """Lines: a unified diff of the texts without secrets, then the sounds. Empty if they are the same."""
     before, after = ([without_secrets(line) for line in text.splitlines()] for text, _ in (old, new))
     lines = list(difflib.unified_diff(before, after, *names, lineterm=""))
     if old[0] != new[0] and not lines:
-        lines = ["(the text differs only in what is not shown here: a secret, or the ends of lines)"]
+        lines = ["(the text differs only in parts that are not shown: a secret, or line endings)"]
     return [*lines, *_sounds(old[1], new[1])]
 
 

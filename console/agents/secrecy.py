@@ -1,4 +1,4 @@
-"""Secrets have no place in an agents' file, which is kept, shown and sent as it is. What seems to be one is named."""
+"""Finds texts in an agents' file that look like secrets: the file is stored, shown and sent in plain text."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -18,19 +18,19 @@ HIDDEN: Final = "(hidden)"
 
 
 def plain_secrets(entries: Iterable[tuple[tuple[str, ...], str]]) -> Iterator[str]:
-    """A sentence for each text that seems to be a secret; `entries`: the keys that lead to it, and it."""
+    """A sentence for each text that looks like a secret; `entries`: the keys that lead to a text, and the text."""
     for path, text in entries:
         if _VARIABLE in text or not text:
             continue
         key, above = path[-1], path[-2] if len(path) > 1 else ""
         by_name = _NAMED.search(key) and not key.endswith("_env") and above != "headers_env"
         if by_name or _LOOKS.search(text):
-            advice = "name a variable of the relay's instead, ${NAME} in headers, or an option that ends in _env"
+            advice = "use a variable of the relay instead: ${NAME} in headers, or an option that ends in _env"
             yield f"{'.'.join(path)} seems to hold a secret: {advice}"
 
 
 def without_secrets(line: str) -> str:
-    """A line of the file as it may be shown."""
+    """A line of the file, safe to show."""
 
     def hide(found: re.Match[str]) -> str:
         name, value = found["head"].split("=")[0].strip(" \"'"), found["value"]

@@ -1,4 +1,4 @@
-"""Waiting until all relays serve a version: what they last said is in the store (functions.common.relays_seen)."""
+"""Waits until all relays serve a version, by their last reports in the store (functions.common.relays_seen)."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ _LOOK_EVERY_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Standings:
-    """Relays by what they make of a version."""
+    """Relays grouped by what they do with a version."""
 
     serving: tuple[Seen, ...]
     refusing: tuple[Seen, ...]
@@ -20,7 +20,7 @@ class Standings:
 
     @classmethod
     def of(cls, seen: list[Seen], version: str) -> "Standings":
-        """`seen`: those that are there."""
+        """`seen`: relays that are there."""
         serving = tuple(one for one in seen if one.serving == version)
         refusing = tuple(one for one in seen if one.refused == version and one.serving != version)
         return cls(serving, refusing, tuple(one for one in seen if one not in {*serving, *refusing}))
@@ -35,9 +35,9 @@ def wait(
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Whether all relays serve `version`, once each has said yes or no, or `patience_s` have gone by.
+    """Whether all relays serve `version`; returns once each relay has reported, or after `patience_s`.
 
-    A relay that was stopped meanwhile is waited for until it counts as gone.
+    A relay that is stopped in the meantime is waited for until it counts as gone.
     """
     give_up_at = clock() + patience_s
     told: set[str] = set()
@@ -51,11 +51,11 @@ def wait(
             break
         sleep(_LOOK_EVERY_S)
     for one in standings.refusing:
-        say(f"  {one.relay} refuses it and goes on with {one.serving}: {one.problem}")
+        say(f"  {one.relay} refuses it and keeps serving {one.serving}: {one.problem}")
     for one in standings.waiting:
-        say(f"  {one.relay} has not taken it up after {patience_s:g} s and serves {one.serving}")
+        say(f"  {one.relay} has not switched to it after {patience_s:g} s and still serves {one.serving}")
     if not (standings.serving or standings.refusing or standings.waiting):
         say("No relay has asked for agents in the last minutes: those that start will get it.")
     if standings.refusing:
-        say("Calls go on with what each relay serves. Push a mended version, or go back: make agents-rollback.")
+        say("Calls continue with what each relay serves. Push a corrected version, or roll back: make agents-rollback.")
     return not standings.refusing and not standings.waiting

@@ -1,9 +1,10 @@
-"""Calls a list: each number once, in its hours, at a pace, while there is room, with a journal of all of it.
+"""Calls a list: each number once, within calling hours, at a limited pace, while streams are free. A journal notes it
+all.
 
-take up    what an earlier run left: placed calls are followed, unknown ones are looked for, ended ones are done
-place      hours → a free place → a stream left → the pace → intent on disk → the order goes out
-follow     ask for the call until it has ended
-stop       no more orders; those that are out are waited for, calls that run are followed for a moment longer
+    take up   continue an earlier run: placed calls are followed, unknown ones are looked up, ended ones are done
+    place     calling hours → a free place → a free stream → the pace → intent on disk → the order is sent
+    follow    ask for the call until it has ended
+    stop      place no more orders; wait for those that were sent; follow running calls a little longer
 """
 
 import asyncio
@@ -31,17 +32,17 @@ from console.exotel.pace import Pace
 MARK_CHARACTERS = len(" #0123abcd")
 """Of Exotel's CustomField: how a call is recognised whose order was never answered."""
 FIRST_POLL_S, POLL_S = 2.0, 10.0
-POLLS_A_MINUTE = 90  # of the account's 200 requests a minute
+POLLS_A_MINUTE = 90  # of the account's 200 requests per minute
 RING_S = 120.0
 SETTLE_S = 180.0  # figures settle about two minutes after a call's end (exotel.md 4.5)
 LOOK_AT_CLOCK_S = 60.0
 BACK_OFF_S = (5.0, 15.0, 30.0, 60.0)
-ORDERS_AT_ONCE = 3  # as many become unknown when Exotel stops answering
+ORDERS_AT_ONCE = 3  # this many become unknown if Exotel stops answering
 FAILURES_IN_A_ROW = 3
 UNREACHABLE_IN_A_ROW = 6
 STOP_PATIENCE_S = 10.0
 FOR_ALL = {
-    401: "take key and token anew from the dashboard",
+    401: "copy key and token from the dashboard again",
     402: "recharge the account",
     403: "ask Exotel's support whether Connect Voice AI is switched on",
 }
@@ -50,8 +51,9 @@ FOR_ALL = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`a_minute`: orders; `hours` None for any time; `waits`: for the hours, instead of stopping; `minutes`: that all
-    calls together may last, each counted in whole minutes, and one that runs as long as it may."""
+    """`a_minute`: orders. `hours`: None for any time. `waits`: wait for the hours, instead of stopping. `minutes`:
+    limit for all calls together; each counts in whole minutes, a running one with its maximal length.
+    """
 
     a_minute: float = 30.0
     concurrent: int = 10
@@ -62,13 +64,13 @@ class Limits:
 
 
 class Watch(Protocol):
-    """Who looks on."""
+    """Observer of a campaign."""
 
     def note(self, sentence: str) -> None:
-        """Something that concerns the whole list."""
+        """A message about the whole list."""
 
     def changed(self, result: Result) -> None:
-        """Something became of a number."""
+        """The state of a number has changed."""
 
 
 class Campaign:
@@ -107,21 +109,21 @@ class Campaign:
         self.stopped_because = ""
 
     def leave(self) -> None:
-        """Place no more calls, and let `run` return soon: what still rings is followed by the next run."""
+        """Place no more calls, and let `run` return soon: the next run follows calls that are still ringing."""
         self._give_up("interrupted")
         self._leave.set()
 
     def _give_up(self, because: str) -> None:
-        """Place no more calls; those that were placed are followed to their end."""
+        """Place no more calls; placed calls are followed to their end."""
         self.stopped_because = self.stopped_because or because
         self._no_more.set()
 
     async def run(self) -> Sequence[Result]:
-        """Results in the list's order, once every call has ended or nothing more can be done about it."""
+        """Results in the list's order, once every call has ended or nothing more can be done."""
         try:
             await _unless(self._no_more, self._take_up())
             await _unless(self._no_more, self._place_all())
-            # An order that is out may have placed a call: its answer is waited for even now.
+            # An order that was sent may have placed a call: wait for its answer even now.
             while self._ordering:
                 await asyncio.wait(self._ordering)
             await _unless(self._leave, self._all_followed())
@@ -156,7 +158,7 @@ class Campaign:
                 self._queue.append(one)
 
     async def _look_for(self, one: Callee, story: Story) -> bool:
-        """A number of which an earlier run left an intent and nothing more. True: no call was placed, so it may be."""
+        """A number of which an earlier run left only an intent. True: no call was placed, so it may be called."""
         since = datetime.fromtimestamp(story.intended_at, UTC)
         try:
             calls = await self._client.calls_to(one.number, since - timedelta(minutes=2), since + timedelta(minutes=15))
@@ -171,13 +173,15 @@ class Campaign:
         known_at = _longest_end(story)
         if self._now() < known_at:
             when = datetime.fromtimestamp(known_at, one.zone or INDIA).strftime("%d %b %H:%M")
-            self._became(one, Outcome.UNKNOWN, story, f"no ended call is found; whether one runs is known at {when}")
+            self._became(
+                one, Outcome.UNKNOWN, story, f"no ended call was found; whether one is running will be known at {when}"
+            )
             return False
         self._journal.note(story.mark, "absent", at=self._now())
         return True
 
     async def _find_unknown(self) -> None:
-        """Orders of this run whose answer was lost: their calls have ended by now, most of them."""
+        """Orders of this run whose answer was lost: most of their calls have ended by now."""
         for one in self._people:
             story = self._journal.story(one.number)
             unknown = self.results[one.number].outcome is Outcome.UNKNOWN and story.state is State.UNKNOWN
@@ -195,9 +199,9 @@ class Campaign:
                 await self._moved.wait()
             elif not self._is_affordable():
                 if not self._ordering and not self._following:
-                    self._give_up(f"MAX_MINUTES={self._limits.minutes:g} would be passed by another call")
+                    self._give_up(f"MAX_MINUTES={self._limits.minutes:g} would be exceeded by another call")
                     return
-                await self._moved.wait()  # a call that ends early gives back what was kept for it
+                await self._moved.wait()  # a call that ends early frees the minutes reserved for it
             elif not (opens_in := min(map(self._opens_in, {one.zone for one in self._queue}))):
                 if not await self._room.wait():
                     self._give_up("the account may have no streams at all: ask Exotel to enable AgentStream")
@@ -209,7 +213,7 @@ class Campaign:
                 if not told:
                     self._watch.note(f"Outside calling hours: waiting for {_hours_and_minutes(opens_in)}.")
                 told = True
-                # Not all of it at once: a laptop that is closed stops the loop's clock, not the day.
+                # In short steps: closing a laptop stops the loop's clock, but not the time of day.
                 await asyncio.sleep(min(opens_in, LOOK_AT_CLOCK_S))
             else:
                 self._give_up("outside calling hours")
@@ -220,7 +224,7 @@ class Campaign:
         return calls >= self._limits.concurrent or len(self._ordering) >= ORDERS_AT_ONCE
 
     def _is_affordable(self) -> bool:
-        """Whether another call, lasting as long as it may, keeps all calls within the minutes allowed."""
+        """Whether one more call of maximal length stays within the allowed minutes."""
         if math.isinf(self._limits.minutes):
             return True
         longest = max(longest_minutes(order) for order in self._orders.values())
@@ -235,7 +239,7 @@ class Campaign:
         return self._limits.hours.opens_in(self._now(), zone)
 
     def _order_next(self) -> None:
-        """The first in the queue whom it is time to call; nobody, if the hours ended while we waited for our turn."""
+        """Call the first number in the queue whose hours are open; none if they ended while we waited for our turn."""
         is_open = {zone: not self._opens_in(zone) for zone in {one.zone for one in self._queue}}
         one = next((one for one in self._queue if is_open[one.zone]), None)
         if one is not None:
@@ -264,14 +268,14 @@ class Campaign:
             self._follow(one, self._journal.story(one.number))
 
     def _not_now(self, one: Callee, mark: str, error: Throttled | Unreachable) -> None:
-        """Nothing was placed, and that had nothing to do with the number: it stays first in the queue."""
+        """Nothing was placed, for a reason that does not concern the number: it stays first in the queue."""
         self._journal.note(mark, "not_placed", at=self._now(), why=str(error))
         self._room.over(mark)
         self._queue.appendleft(one)
         wait_s = BACK_OFF_S[min(self._back_offs, len(BACK_OFF_S) - 1)]
         self._back_offs += 1
         if isinstance(error, Throttled):
-            wait_s = max(wait_s, error.retry_after_s or 0.0)  # waiting helps, so this never ends the list
+            wait_s = max(wait_s, error.retry_after_s or 0.0)  # waiting helps, so the list goes on
         else:
             self._failed(str(error), UNREACHABLE_IN_A_ROW)
         self._watch.note(f"{error}. Waiting for {wait_s:.0f} s.")
@@ -287,10 +291,12 @@ class Campaign:
             self._failed(str(error))
 
     def _failed(self, why: str, bearable: int = FAILURES_IN_A_ROW) -> None:
-        """After a few in a row the fault is not the numbers', and going on would only make more of them unknown."""
+        """After a few failures in a row the numbers are not the cause, and going on would only make more of them
+        unknown.
+        """
         self._failures += 1
         if self._failures >= bearable:
-            self._give_up(f"{self._failures} orders in a row went wrong, the last one so: {why}")
+            self._give_up(f"{self._failures} orders in a row failed, the last one with: {why}")
 
     # --- follow -------------------------------------------------------------------------------------------------
 
@@ -304,14 +310,14 @@ class Campaign:
             pause_s = min(POLL_S, pause_s + FIRST_POLL_S)
             await asyncio.sleep(max(pause_s, len(self._following) * 60 / POLLS_A_MINUTE))
             call: CallFacts | None = None
-            with contextlib.suppress(ExotelError):  # the call does not depend on our asking
+            with contextlib.suppress(ExotelError):  # our requests do not affect the call
                 call = await self._client.call(story.call_sid)
             if call and call.status.is_end:
                 self._ended(one, story, call)
                 break
-            # Asked at least once: an earlier run's call may be long over.
+            # Ask at least once: an earlier run's call may have ended long ago.
             if self._now() >= _longest_end(story):
-                self._became(one, Outcome.OPEN, story, "Exotel does not say that it ended")
+                self._became(one, Outcome.OPEN, story, "Exotel has not reported its end")
                 break
         self._room.over(story.mark)
 
@@ -340,7 +346,7 @@ class Campaign:
             tasks.discard(task)
             self._moved.set()
             if not task.cancelled() and (error := task.exception()):
-                # A journal that can't be written, or our own mistake: nothing may be placed any more.
+                # The journal can't be written, or an error in our code: place nothing more.
                 self._give_up(f"{type(error).__name__}: {error}")
 
         task.add_done_callback(done)
@@ -355,7 +361,7 @@ async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> None
     try:
         await asyncio.wait({task, happened}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        task.cancel()  # does nothing to one that is done
+        task.cancel()  # no effect on a finished task
         happened.cancel()
     [failed] = await asyncio.gather(task, return_exceptions=True)
     if isinstance(failed, Exception):
@@ -363,12 +369,12 @@ async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> None
 
 
 def longest_minutes(order: Order) -> int:
-    """How long a call may last: its own limit, else Exotel's."""
+    """The maximal length of a call: its own limit, else Exotel's."""
     return math.ceil((order.time_limit_s or MAX_TIME_LIMIT_S) / 60)
 
 
 def _may_be_ours(call: CallFacts, mark: str) -> bool:
-    """Whose custom field is not shown may be ours: better one call too few than one too many."""
+    """A call without a visible custom field may be ours: better one call too few than one too many."""
     if call.direction and not call.direction.startswith("outbound"):
         return False
     return not call.custom_field or f"#{mark}" in call.custom_field

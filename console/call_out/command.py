@@ -1,4 +1,6 @@
-"""`console call +91…` and `console call --list people.csv`: calls to people, taken by your agent through your relay."""
+"""`console call +91…` and `console call --list people.csv`: calls people and connects them to your agent through your
+relay.
+"""
 
 import argparse
 import asyncio
@@ -42,42 +44,58 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See --help."""
     parser.epilog = EXITS
     who = parser.add_mutually_exclusive_group(required=True)
-    who.add_argument("number", nargs="?", help="whom to call, in any Indian spelling or as + and a country's code")
-    who.add_argument("--list", type=Path, metavar="CSV", help="whom to call: a CSV with a column number")
+    who.add_argument("number", nargs="?", help="number to call, in any Indian spelling or with + and a country code")
+    who.add_argument("--list", type=Path, metavar="CSV", help="CSV of people to call, with a column number")
     call = parser.add_argument_group("the call")
-    call.add_argument("--from", dest="caller_id", metavar="EXOPHONE", help="what is shown (default: EXOTEL_CALLER_ID)")
-    call.add_argument("--stream-url", metavar="wss://…", help="your relay, token included (default: EXOTEL_STREAM_URL)")
-    call.add_argument("--record", action="store_true", help="have Exotel record it")
-    call.add_argument("--field", default="", metavar="TEXT", help="Exotel's CustomField; a column custom_field wins")
+    call.add_argument(
+        "--from", dest="caller_id", metavar="EXOPHONE", help="caller ID to show (default: EXOTEL_CALLER_ID)"
+    )
+    call.add_argument(
+        "--stream-url", metavar="wss://…", help="your relay's URL with its token (default: EXOTEL_STREAM_URL)"
+    )
+    call.add_argument("--record", action="store_true", help="have Exotel record the call")
+    call.add_argument(
+        "--field", default="", metavar="TEXT", help="Exotel's CustomField; a column custom_field takes precedence"
+    )
     call.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="parameter for the agent")
-    call.add_argument("--status-callback", default="", metavar="URL", help="where Exotel reports answer and end")
+    call.add_argument("--status-callback", default="", metavar="URL", help="URL to which Exotel reports answer and end")
     call.add_argument("--time-limit", type=int, default=0, metavar="SECONDS", help="then Exotel ends the call")
     money = parser.add_argument_group("money")
-    money.add_argument("--countries", metavar="IN,AE", help="that may be dialled (COUNTRIES; default: the caller ID's)")
-    money.add_argument("--max-minutes", type=_minutes, metavar="N", help="of all calls together (MAX_MINUTES)")
+    money.add_argument(
+        "--countries", metavar="IN,AE", help="countries that may be dialled (COUNTRIES; default: the caller ID's)"
+    )
+    money.add_argument("--max-minutes", type=_minutes, metavar="N", help="limit for all calls together (MAX_MINUTES)")
     money.add_argument("--yes", action="store_true", help="don't ask before the first call of a list")
     several = parser.add_argument_group("a list")
-    several.add_argument("--rate", default="30/min", metavar="N/min", help="calls placed (default: 30/min)")
-    several.add_argument("--account-limit", default="200/min", metavar="N/min", help="of Exotel's API for the account")
+    several.add_argument("--rate", default="30/min", metavar="N/min", help="pace of new calls (default: 30/min)")
+    several.add_argument(
+        "--account-limit", default="200/min", metavar="N/min", help="request limit of Exotel's API for the account"
+    )
     several.add_argument("--concurrent", type=int, default=10, metavar="N", help="calls at once (default: 10)")
     several.add_argument("--hours", metavar="HH:MM-HH:MM", help=f"on the callee's clock (a list: {LIST_HOURS})")
-    several.add_argument("--timezone", metavar="ZONE", help="the callees' (default: India's for +91)")
+    several.add_argument("--timezone", metavar="ZONE", help="time zone of the callees (default: India's for +91)")
     several.add_argument("--outside-hours", choices=("wait", "stop"), default="wait", help="(default: wait)")
     several.add_argument("--dnc", type=Path, metavar="CSV", help="numbers that are never called")
     several.add_argument("--columns", metavar="A,B", help="columns that are parameters (default: all others)")
-    several.add_argument("--skip-bad", action="store_true", help="call the others when rows can't be used")
-    several.add_argument("--journal", type=Path, metavar="FILE", help="what was done (a list: CSV.calls.jsonl)")
+    several.add_argument("--skip-bad", action="store_true", help="call the others if rows can't be used")
     several.add_argument(
-        "--retry-unknown", action="store_true", help="call numbers of which it is not known if they were"
+        "--journal", type=Path, metavar="FILE", help="journal of what was done (a list: CSV.calls.jsonl)"
     )
-    parser.add_argument("--env-file", type=Path, default=ROOT / ".env", help="of further settings (default: .env)")
+    several.add_argument(
+        "--retry-unknown",
+        action="store_true",
+        help="also call numbers for which it is unknown whether they were called",
+    )
+    parser.add_argument(
+        "--env-file", type=Path, default=ROOT / ".env", help="file with further settings (default: .env)"
+    )
     parser.add_argument("--results", type=Path, metavar="CSV", help="write the outcome of each number")
     parser.add_argument("--show-numbers", action="store_true", help="show full numbers on the screen")
     parser.add_argument("--dry-run", action="store_true", help="check everything, call nobody, ask Exotel nothing")
 
 
 def run(options: argparse.Namespace) -> int:
-    """See the exit statuses in --help."""
+    """Exit statuses: see --help."""
     console = Console()
     try:
         environ = settings(os.environ, options.env_file)
@@ -100,7 +118,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _new(people: Sequence[Callee], do_not_call: frozenset[str], options: argparse.Namespace) -> Sequence[str]:
-    """The numbers that this run is to call, as far as the journal tells."""
+    """The numbers that this run is to call, according to the journal."""
     journal = read_journal(options.journal)
     return [
         one.number for one in people if journal.story(one.number).state is State.NEW and one.number not in do_not_call
@@ -108,7 +126,7 @@ def _new(people: Sequence[Callee], do_not_call: frozenset[str], options: argpars
 
 
 def _agreed(options: argparse.Namespace, console: Console, announcement: str) -> bool:
-    """What the list may come to is always told; somebody at a terminal is asked whether that is meant."""
+    """Shows what the list may cost; at a terminal, also asks for confirmation."""
     console.print(announcement, highlight=False)
     if options.yes or not sys.stdin.isatty():
         return True
@@ -119,7 +137,7 @@ def _agreed(options: argparse.Namespace, console: Console, announcement: str) ->
 
 
 def _minutes(text: str) -> float:
-    minutes = float(text)  # its ValueError is argparse's to report
+    minutes = float(text)  # argparse reports its ValueError
     if not 1 <= minutes < float("inf"):
         raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
     return minutes
@@ -157,7 +175,7 @@ async def _call(
 
 
 async def _until_interrupted(campaign: Campaign, screen: Screen) -> Sequence[Result]:
-    """Ctrl-C once stops orderly, twice at once; the journal is good either way."""
+    """Ctrl-C once stops in an orderly way, twice at once; the journal is intact in both cases."""
     loop = asyncio.get_running_loop()
     running = asyncio.create_task(campaign.run())
     times = itertools.count(1)
@@ -166,7 +184,7 @@ async def _until_interrupted(campaign: Campaign, screen: Screen) -> Sequence[Res
         if next(times) > 1:
             running.cancel()
             return
-        screen.note("Interrupted: no more calls are placed. Waiting for answers; once more to leave at once.")
+        screen.note("Interrupted: no more calls are placed. Waiting for answers; interrupt again to exit at once.")
         campaign.leave()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -183,7 +201,7 @@ async def _until_interrupted(campaign: Campaign, screen: Screen) -> Sequence[Res
 def _status(campaign: Campaign, results: Sequence[Result], console: Console) -> int:
     because = campaign.stopped_because
     if because == "interrupted":
-        console.print("\nInterrupted. The same command goes on where this left off; nobody is called twice.")
+        console.print("\nInterrupted. Run the same command to continue; nobody is called twice.")
         return INTERRUPTED
     if because:
         print(f"call: stopped: {because}", file=sys.stderr)
@@ -202,7 +220,7 @@ def _rehearse(
     limits: Limits,
     do_not_call: frozenset[str],
 ) -> int:
-    """--dry-run: what would be done, as far as that is known without asking Exotel."""
+    """--dry-run: what would be done, as far as that is known without requests to Exotel."""
     journal = read_journal(options.journal)
     states = {one.number: journal.story(one.number).state for one in people}
     new = [one for one in people if states[one.number] is State.NEW and one.number not in do_not_call]
@@ -224,5 +242,5 @@ def _rehearse(
     ended = sum(state is State.ENDED for state in states.values())
     unknown = sum(state in {State.UNKNOWN, State.PLACED} for state in states.values())
     kept = sum(one.number in do_not_call for one in people)
-    console.print(f"{len(new)} to call, {ended} called before, {unknown} to look for first, {kept} not to be called.")
+    console.print(f"{len(new)} to call, {ended} called before, {unknown} to look up first, {kept} not to be called.")
     return DONE

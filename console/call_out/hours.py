@@ -1,4 +1,4 @@
-"""When people may be called: a span of the day on their own clock."""
+"""Calling hours: a span of the day on the callee's own clock."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """From `start` until just before `end`; a span over midnight is one, too."""
+    """From `start` until just before `end`; may include midnight."""
 
     start: time
     end: time
@@ -32,7 +32,7 @@ class Hours:
         return cls(start, end)
 
     def opens_in(self, now: float, zone: ZoneInfo) -> float:
-        """Seconds until it is time in `zone`, 0 if it is; `now` in seconds since the epoch."""
+        """Seconds until the hours begin in `zone`, 0 if they have; `now` in seconds since the epoch."""
         there = datetime.fromtimestamp(now, zone)
         clock = there.time()
         over_midnight = self.end <= self.start

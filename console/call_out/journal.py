@@ -1,13 +1,13 @@
-"""What was done with every number, on disk before it is done: the reason why nobody is called twice.
+"""A journal of what is done with every number, written to disk before it is done, so that nobody is called twice.
 
-One JSON object a line, appended and fsynced. A number's story is a chain of lines with the same `mark`:
+One JSON object per line, appended and fsynced. The history of a number is a chain of lines with the same `mark`:
 
-    intent ──► placed ──► ended         Exotel took the order; the call is over
-       │  └──► not_placed               Exotel certainly placed no call
-       └─────► unknown ──► placed …     no answer to the order; found by looking for it later
-                     └───► absent       looked for when it had to be found, and it was not there
+    intent ──► placed ──► ended           Exotel accepted the order; the call is over
+       │  └──► not_placed                 Exotel certainly placed no call
+       └─────► unknown ──► placed …       no answer to the order; the call was found later
+                      └───► absent        looked up when it had to be listed, and it was not
 
-A process that dies between intent and the next line leaves an intent alone, which reads as unknown.
+A process that dies between intent and the next line leaves only an intent, which counts as unknown.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ from typing import Any
 
 
 class State(StrEnum):
-    """Where a number stands."""
+    """State of a number."""
 
     NEW = "new"
     UNKNOWN = "unknown"
@@ -45,7 +45,7 @@ class Story:
 
 
 class JournalError(ValueError):
-    """A journal that can't be used: a sentence that names the file and the line."""
+    """The journal can't be used: a sentence that names the file and the line."""
 
 
 _AFTER = {
@@ -59,7 +59,7 @@ NOBODY = Story()
 
 
 class Journal:
-    """The stories of one file, or of memory only. Made by `open_journal`."""
+    """The histories in one file, or in memory only. Created by `open_journal`."""
 
     def __init__(self, path: Path | None, descriptor: int | None = None, stories: Mapping[str, Story] | None = None):
         self.path = path
@@ -69,15 +69,15 @@ class Journal:
         self._broken = False
 
     def story(self, number: str) -> Story:
-        """Where `number` stands."""
+        """The history of `number`."""
         return self._stories.get(number, NOBODY)
 
     def intend(self, number: str, mark: str, *, at: float, time_limit_s: int) -> None:
-        """On disk when this returns: only then may the order go out."""
+        """On disk when this returns: only then may the order be sent."""
         self._note(at, "intent", mark, number=number, time_limit_s=time_limit_s)
 
     def note(self, mark: str, what: str, *, at: float, **details: Any) -> None:
-        """What came of an intent: one of placed, not_placed, unknown, absent, ended."""
+        """The outcome of an intent: placed, not_placed, unknown, absent or ended."""
         self._note(at, what, mark, **details)
 
     def _note(self, at: float, what: str, mark: str, **details: Any) -> None:
@@ -90,8 +90,8 @@ class Journal:
         if self._file is None:
             return
         if self._broken:
-            raise JournalError(f"{self.path} could not be written before: nothing more is noted in it")
-        self._broken = True  # until it is on disk: after half a line nothing may follow
+            raise JournalError(f"{self.path} could not be written: nothing more is added to it")
+        self._broken = True  # until it is on disk: nothing may follow half a line
         if os.write(self._file, line) != len(line):
             raise OSError(f"{self.path}: only part of a line could be written")
         os.fsync(self._file)
@@ -100,13 +100,13 @@ class Journal:
 
 @contextmanager
 def open_journal(path: Path | None) -> Iterator[Journal]:
-    """Locked for this process until the block ends. Raises JournalError: in use, unreadable, or no journal."""
+    """Locked for this process until the block ends. Raises JournalError: in use, unreadable, or not a journal."""
     if path is None:
         yield Journal(None)
         return
     existed = path.exists()
     try:
-        # Whole numbers are in it, so it is for its owner only.
+        # It contains full numbers, so only its owner may read it.
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     except OSError as error:
         raise JournalError(f"{path} can't be opened: {error.strerror}") from None
@@ -121,7 +121,7 @@ def open_journal(path: Path | None) -> Iterator[Journal]:
         whole = text[: text.rfind(b"\n") + 1]
         stories = _read(path, whole)
         if len(whole) < len(text):
-            # A line that was being written when the machine died. Nothing was done on its strength.
+            # A line that was being written when the machine died. Nothing was done because of it.
             os.ftruncate(descriptor, len(whole))
             os.fsync(descriptor)
         yield Journal(path, descriptor, stories)
@@ -130,7 +130,7 @@ def open_journal(path: Path | None) -> Iterator[Journal]:
 
 
 def read_journal(path: Path | None) -> Journal:
-    """To look only, without the lock; what is noted in it stays in memory. Raises JournalError."""
+    """To read only, without the lock; new entries stay in memory. Raises JournalError."""
     if path is None or not path.exists():
         return Journal(None)
     text = path.read_bytes()
@@ -144,12 +144,14 @@ def _read(path: Path, text: bytes) -> dict[str, Story]:
         try:
             _replay(json.loads(line), stories, number_of)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise JournalError(f"{path}, line {number}, is not a journal's: {type(error).__name__}: {error}") from None
+            raise JournalError(
+                f"{path}, line {number}, is not a journal entry: {type(error).__name__}: {error}"
+            ) from None
     return stories
 
 
 def _replay(entry: Mapping[str, Any], stories: dict[str, Story], number_of: dict[str, str]) -> None:
-    """Let one line take effect. Raises KeyError for a line that follows from nothing."""
+    """Apply one line. Raises KeyError for a line that follows from nothing."""
     what, mark = entry["what"], entry["mark"]
     if what == "intent":
         at = datetime.fromisoformat(entry["at"]).timestamp()
@@ -166,7 +168,7 @@ def _replay(entry: Mapping[str, Any], stories: dict[str, Story], number_of: dict
 
 
 def _sync_folder(folder: Path) -> None:
-    """A new file is there after a power cut only when its folder is on disk, too."""
+    """A new file survives a power cut only once its folder is on disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""What became of each number of a list."""
+"""The outcome of each number of a list."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from console.exotel.facts import CallStatus
 
 
 class Outcome(StrEnum):
-    """The word in the results. The first five are ends of calls; nobody of them is called again."""
+    """The word in the results. The first five are ends of calls; such numbers are not called again."""
 
     ANSWERED = "answered"
     BUSY = "busy"
@@ -43,7 +43,7 @@ OF_STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One row of the results. `duration_s` of the conversation; `detail` a sentence where the word needs one."""
+    """One row of the results. `duration_s`: of the conversation; `detail`: a sentence if the word needs one."""
 
     callee: Callee
     outcome: Outcome

@@ -1,7 +1,7 @@
-"""Who is to be called: a CSV with a column `number`, read whole and checked whole before anybody is called.
+"""The people to call: a CSV with a column `number`, read and checked as a whole before the first call.
 
-Further columns: `custom_field` goes to Exotel's CustomField, `timezone` says whose clock the calling hours are on, and
-every other one is a parameter of the call, which the agent gets as a dynamic variable.
+Further columns: `custom_field` goes to Exotel's CustomField, `timezone` sets the clock for the calling hours, and every
+other one is a parameter of the call, which the agent gets as a dynamic variable.
 """
 
 import csv
@@ -15,13 +15,13 @@ from common.phone import to_e164
 
 NUMBER, CUSTOM_FIELD, TIMEZONE = "number", "custom_field", "timezone"
 INDIA = ZoneInfo("Asia/Kolkata")
-# A spreadsheet makes 9.8765E+9 or 9876500001.0 of a number, whose digits are somebody else's number.
+# Spreadsheets turn a number into 9.8765E+9 or 9876500001.0, whose digits are another person's number.
 _SPELLING = re.compile(r"[\d\s()+-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Callee:
-    """One person. `number` in E.164; `zone` None where nobody said which clock is theirs; `line` of the CSV, or 0."""
+    """One person. `number` in E.164; `zone`: None if unknown; `line`: of the CSV, or 0."""
 
     number: str
     line: int = 0
@@ -32,7 +32,7 @@ class Callee:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that can't be used, and why, without the number."""
+    """A row that can't be used, and the reason, without the number."""
 
     line: int
     why: str
@@ -40,7 +40,7 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A list as it was read. `repeated`: line → line of the number's first row, which is the one that counts."""
+    """The list that was read. `repeated`: line → line of the number's first row, which is the one used."""
 
     callees: Sequence[Callee]
     bad: Sequence[BadRow]
@@ -48,7 +48,7 @@ class Reading:
 
 
 def number_of(text: str | None) -> str:
-    """E.164. Raises ValueError with a reason that does not repeat the number."""
+    """E.164. Raises ValueError with a reason that does not contain the number."""
     text = (text or "").strip()
     if not text:
         raise ValueError("the number is missing")
@@ -63,7 +63,7 @@ def number_of(text: str | None) -> str:
 
 
 def zone_of(number: str, name: str, default: ZoneInfo | None) -> ZoneInfo | None:
-    """The clock of a person: the row's, the command's, else India's for an Indian number. Raises ValueError."""
+    """A person's time zone: the row's, the command's, else India's for an Indian number. Raises ValueError."""
     if name:
         return zone(name)
     return default or (INDIA if number.startswith("+91") else None)
@@ -84,9 +84,9 @@ def read_list(
     default_zone: ZoneInfo | None = None,
     check: Callable[[Callee], object] = lambda _: None,
 ) -> Reading:
-    """`only`: the columns that are parameters (default: all others). `check` raises ValueError for what won't do.
+    """`only`: the columns that are parameters (default: all others). `check` raises ValueError for a refused number.
 
-    Raises ValueError for a file that is no such list.
+    Raises ValueError if the file is not such a list.
     """
     callees: list[Callee] = []
     bad: list[BadRow] = []
@@ -110,7 +110,10 @@ def read_list(
 
 
 def read_do_not_call(path: Path) -> frozenset[str]:
-    """Numbers one a line, or in a column `number`. Raises ValueError where one can't be read: it could not be kept."""
+    """Numbers, one per line or in a column `number`.
+
+    Raises ValueError if one can't be read: it could then be called.
+    """
     numbers: set[str] = set()
     column = 0
     for line, cells in _lines(path):
@@ -124,7 +127,9 @@ def read_do_not_call(path: Path) -> frozenset[str]:
         try:
             numbers.add(number_of(text))
         except ValueError as error:
-            raise ValueError(f"{path}, line {line}: {error}; a list that can't be read can't be kept to") from None
+            raise ValueError(
+                f"{path}, line {line}: {error}; nobody is called until the whole list can be read"
+            ) from None
     return frozenset(numbers)
 
 

@@ -1,4 +1,4 @@
-"""What was asked for on the command line, checked whole before anything is done."""
+"""The request on the command line, checked as a whole before anything is done."""
 
 import argparse
 import math
@@ -24,7 +24,7 @@ LIST_HOURS = "09:00-21:00"
 def everybody(
     options: argparse.Namespace, environ: Mapping[str, str], console: Console
 ) -> tuple[Sequence[Callee], Mapping[str, Order]]:
-    """Whom to call, and number → what to order. Raises ValueError."""
+    """The people to call, and number → order. Raises ValueError."""
     orders: dict[str, Order] = {}
     template = _template(options, environ)
     common = dict(_pair(text) for text in options.param)
@@ -35,7 +35,7 @@ def everybody(
     def check(one: Callee) -> None:
         dialling.check(one.number)
         if one.zone is None and options.hours:
-            raise ValueError("whose clock do the hours follow? Give --timezone, or the row a timezone")
+            raise ValueError("the time zone is unknown: give --timezone, or a column timezone")
         field = one.custom_field or options.field
         if len(field) > MAX_CUSTOM_FIELD - MARK_CHARACTERS:
             raise ValueError(f"custom_field has {len(field)} characters: {MAX_CUSTOM_FIELD - MARK_CHARACTERS} fit")
@@ -56,7 +56,7 @@ def everybody(
 
 
 def _template(options: argparse.Namespace, environ: Mapping[str, str]) -> Order:
-    """What all orders have in common. Raises ValueError."""
+    """The part that all orders share. Raises ValueError."""
     env = Env(environ)
     caller = options.caller_id or env.required("EXOTEL_CALLER_ID", "the ExoPhone to call from, or --from")
     address = options.stream_url or env.required("EXOTEL_STREAM_URL", "the relay's wss:// URL, or --stream-url")
@@ -76,7 +76,7 @@ def limits_of(options: argparse.Namespace, environ: Mapping[str, str], orders: M
     """Raises ValueError."""
     a_minute, most = per_minute(options.rate), per_minute(options.account_limit)
     if a_minute > most:
-        raise ValueError(f"--rate {options.rate} is more than the account may ask ({options.account_limit})")
+        raise ValueError(f"--rate {options.rate} is above the account's limit ({options.account_limit})")
     if options.concurrent < 1:
         raise ValueError(f"--concurrent {options.concurrent}: expected 1 or more")
     hours = Hours.parse(options.hours) if options.hours else None
@@ -90,7 +90,7 @@ def limits_of(options: argparse.Namespace, environ: Mapping[str, str], orders: M
 
 
 def announced(numbers: Sequence[str], orders: Mapping[str, Order], limits: Limits) -> str:
-    """What the calls to `numbers` may come to, before the first of them: by country, and in minutes."""
+    """What the calls to `numbers` may amount to, shown before the first of them: by country, and in minutes."""
     countries = ", ".join(f"{country} {count}" for country, count in by_country(numbers).items())
     longest = max(map(longest_minutes, orders.values()))
     most = min(len(numbers) * longest, limits.minutes)
@@ -109,13 +109,13 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _report(reading: Reading, options: argparse.Namespace, console: Console) -> None:
-    """What was wrong with the list. Raises ValueError when that must be mended first."""
+    """Problems of the list. Raises ValueError if they must be fixed first."""
     errors = Console(stderr=True, highlight=False)
     for bad in reading.bad:
         errors.print(f"call: {options.list}, line {bad.line}: {bad.why}", markup=False, soft_wrap=True)
     if reading.bad and not options.skip_bad:
         raise ValueError(
-            f"{counted(len(reading.bad), 'row')} can't be used: mend them, or go on without them by --skip-bad"
+            f"{counted(len(reading.bad), 'row')} can't be used: correct them, or skip them with --skip-bad"
         )
     for line, first in reading.repeated.items():
         console.print(f"Line {line} has the number of line {first} again: called once.", highlight=False)

@@ -1,4 +1,4 @@
-"""Whether the account has a stream left: above its limit people pick up and hear nothing (exotel.md 1.14)."""
+"""Whether the account has a free stream: above its limit people pick up and hear nothing (exotel.md 1.14)."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,11 +8,13 @@ from console.exotel.errors import ExotelError
 from console.words import counted
 
 LOOK_EVERY_S = 10.0
-RINGING_S = 60.0  # a call that was placed longer ago than this is a stream by now, or over
+RINGING_S = 60.0  # a call that was placed longer ago than this has a stream by now, or is over
 
 
 class Room:
-    """`note` is told once when it gets full, and when Exotel does not say. Times are the event loop's."""
+    """`note` is called once when all streams are in use, and when Exotel doesn't report them. Times are the event
+    loop's.
+    """
 
     def __init__(self, client: ExotelClient, note: Callable[[str], None]) -> None:
         self._client = client
@@ -24,7 +26,7 @@ class Room:
         self._placed: dict[str, float] = {}
 
     def placed(self, mark: str) -> None:
-        """A call of ours is on its way."""
+        """One of our calls is on its way."""
         self._placed[mark] = asyncio.get_running_loop().time()
 
     def over(self, mark: str) -> None:
@@ -32,12 +34,12 @@ class Room:
         self._placed.pop(mark, None)
 
     async def wait(self) -> bool:
-        """Until one more call fits; False when none ever will. A limit that can't be learned holds nobody back."""
+        """Until one more call fits; False if none ever will. An unknown limit holds no call back."""
         told = False
         while True:
             await self._look()
-            # A call that rings is no stream yet, so those that may still ring count on top. Some count twice: better
-            # a minute late than put through to nobody.
+            # A ringing call has no stream yet, so calls that may still ring are added. Some count twice: better a
+            # minute late than connected to nobody.
             ringing = sum(at > self._looked_at - RINGING_S for at in self._placed.values())
             if self._limit is None or self._taken + ringing < self._limit:
                 return True
@@ -58,7 +60,7 @@ class Room:
         except ExotelError as error:
             self._limit = None
             if not self._complained:
-                self._note(f"How many streams are in use can't be learned ({error}): only --concurrent limits calls.")
+                self._note(f"The number of streams in use is unknown ({error}): only --concurrent limits calls.")
                 self._complained = True
             return
         self._taken, self._limit = streams.active, streams.limit

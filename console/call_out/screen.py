@@ -1,4 +1,4 @@
-"""What is seen of a run: a bar and lines in a terminal, lines alone elsewhere, and a table at the end."""
+"""Output of a run: a bar and lines in a terminal, only lines elsewhere, and a table at the end."""
 
 import csv
 import os
@@ -57,11 +57,11 @@ class Screen:
             self._bar.stop()
 
     def note(self, sentence: str) -> None:
-        """A line of its own."""
+        """Print a line."""
         self._line(f"[yellow]{escape(sentence)}[/]")
 
     def changed(self, result: Result) -> None:
-        """A line for one number, and the bar."""
+        """Print a line for one number, and update the bar."""
         self._outcomes[result.callee.number] = result.outcome
         color = COLORS.get(result.outcome, "default")
         says = SAYS.get(result.outcome, result.outcome.replace("-", " "))
@@ -75,7 +75,7 @@ class Screen:
             self._bar.update(self._task, completed=over, description=f"{counted(calls, 'call')} now")
 
     def table(self, results: Sequence[Result]) -> None:
-        """How often what, and the numbers that need somebody; all of them when they are few."""
+        """Counts of outcomes, and the numbers that need attention; all numbers if there are few."""
         counts = Counter(result.outcome for result in results)
         table = Table("outcome", "numbers", box=None, pad_edge=False)
         for outcome in Outcome:
@@ -101,7 +101,7 @@ class Screen:
 
 
 def write_results(path: Path, results: Sequence[Result]) -> None:
-    """A CSV with whole numbers, for its owner only; it can be a list again: its column is `number`."""
+    """A CSV with full numbers, readable by its owner only. It can be used as a list again, by its column `number`."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)

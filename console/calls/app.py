@@ -1,4 +1,4 @@
-"""What the page asks: a small JSON interface over the index and, for a single call, over the store."""
+"""Serves the explorer's page: a small JSON interface over the index and, for a single call, over the store."""
 
 import asyncio
 import contextlib
@@ -28,12 +28,12 @@ from console.web.told import told
 
 PAGE: Final = Path(__file__).parent / "page"
 REFRESH_S: Final = 15.0
-RESTS: Final = 5.0  # times as long as a refresh took: a large bucket is not listed without end
+RESTS: Final = 5.0  # wait this many times the length of a refresh, so that a large bucket is not listed all the time
 
 
 @dataclass(frozen=True, slots=True)
 class Explorer:
-    """One store, its index, and the page's questions about both. Work is done in threads: none of it may block."""
+    """One store, its index, and the page's requests about both. Work is done in threads, so that nothing blocks."""
 
     source: Source
     index: Index
@@ -44,7 +44,7 @@ class Explorer:
     """For a team: no number is whole, and nobody is asked to look for new calls."""
 
     def routes(self) -> list[web.RouteDef]:
-        """Below the page's own address."""
+        """Routes below the page's own address."""
         call = "/api/calls/{call_sid}"
         return [
             web.get("/api/status", self._status),
@@ -60,7 +60,7 @@ class Explorer:
         ]
 
     async def keep_fresh(self) -> None:
-        """Follow the store for as long as the page is served."""
+        """Follow the store while the page is served."""
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
@@ -69,15 +69,15 @@ class Explorer:
             await asyncio.sleep(max(REFRESH_S, RESTS * (loop.time() - began)))
 
     def _follow(self) -> None:
-        """Before somebody asks for figures: a hundred thousand new rows take half a second."""
-        with contextlib.suppress(sqlite3.Error), self.index.reading() as connection:  # the refresh tells of it
+        """Done before anybody asks for figures: a hundred thousand new rows take half a second."""
+        with contextlib.suppress(sqlite3.Error), self.index.reading() as connection:  # the refresh reports it
             self.index.columns(connection)
 
     async def _status(self, _: web.Request) -> web.StreamResponse:
         def asked() -> dict[str, Any]:
             with self.index.reading() as connection:
                 found = {"store": self.source.name, **self.refresh.status(), **choices(connection)}
-            # of calls that were made, the called number is a person's
+            # in outgoing calls the called number is a person's
             return {**found, "store": "", "called": [], "published": True} if self.published else found
 
         return web.json_response(await asyncio.to_thread(asked))
@@ -145,11 +145,11 @@ class Explorer:
         return {**found, "cost": self.costing.of_call(found["record"], shares) if found["record"] else None}
 
     def _money(self, with_infrastructure: bool) -> dict[str, Any]:
-        """What sums of money are told in, and whether functions and relay are in them."""
+        """The currency of the sums, and whether they include functions and relay."""
         return {"currency": self.costing.prices.currency.code, "infrastructure": with_infrastructure}
 
     async def _sent(self, request: web.Request) -> web.StreamResponse:
-        """The call as a file to be sent, numbers masked whatever the page shows."""
+        """The call as a file to share; numbers are masked even if the page shows them."""
         call_sid, kind = _call_sid(request), request.match_info["kind"]
         found = await asyncio.to_thread(view, self.source, call_sid, numbers=False)
         if found is None:

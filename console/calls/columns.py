@@ -1,7 +1,7 @@
-"""The index's figures as columns in memory, so that a click over 100,000 calls is arithmetic and no reading of rows.
+"""The index's figures as columns in memory, so that a click over 100,000 calls is arithmetic and reads no rows.
 
-A column is an array with a place for each call, the same place in all; a word is a code with a list of the words. It
-follows the index: only rows that are new to it are read, a hundred bytes each.
+A column is an array with a place for each call, the same place in every column; a word is stored as a code, with a list
+of the words. The columns follow the index: only new rows are read, a hundred bytes each.
 """
 
 import sqlite3
@@ -29,8 +29,9 @@ Mask = NDArray[np.bool_]
 
 @dataclass(slots=True)
 class Columns:
-    """`day`: the local day's number (date.toordinal), 0 when not known. `words[name]`: codes into `meanings[name]`.
-    `numbers[name]`: floats, NaN when not known."""
+    """`day`: the local day's number (date.toordinal), 0 if unknown. `words[name]`: codes into `meanings[name]`.
+    `numbers[name]`: floats, NaN if unknown.
+    """
 
     ids: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     day: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -43,7 +44,7 @@ class Columns:
         return len(self.ids)
 
     def followed(self, connection: sqlite3.Connection) -> "Columns":
-        """These columns, or where the index has changed new ones: whoever still reads the old ones may go on."""
+        """These columns, or new ones if the index has changed: readers of the old ones can go on."""
         newest, count = connection.execute("SELECT coalesce(max(id), 0), count(*) FROM calls").fetchone()
         known = int(self.ids[-1]) if len(self) else 0
         if (newest, count) == (known, len(self)):
@@ -69,7 +70,7 @@ class Columns:
         return Columns(ids, day, words, numbers, self.meanings, self._codes)
 
     def of(self, connection: sqlite3.Connection, wanted: Filter) -> Mask:
-        """Which calls `wanted` leaves."""
+        """The calls that match `wanted`."""
         found = np.ones(len(self), np.bool_)
         if wanted.first_day:
             found &= self.day >= wanted.first_day.toordinal()
@@ -88,7 +89,7 @@ class Columns:
         return np.asarray(self.words[name] == code)
 
     def counts(self, name: str, mask: Mask) -> list[tuple[str, int]]:
-        """(word, calls), the most first."""
+        """(word, calls), most calls first."""
         totals = np.bincount(self.words[name][mask], minlength=len(self.meanings[name]))
         order = sorted(np.flatnonzero(totals), key=lambda code: (-totals[code], self.meanings[name][code]))
         return [(self.meanings[name][code], int(totals[code])) for code in order]
@@ -116,7 +117,7 @@ class Columns:
 def percentiles(
     values: NDArray[np.float64], cells: NDArray[np.int64], count: int, percents: Sequence[float]
 ) -> list[NDArray[np.float64]]:
-    """For each of `percents` what `np.percentile` says of the known values of each of `count` cells; NaN for none."""
+    """For each of `percents`, `np.percentile` of the known values in each of `count` cells; NaN if there are none."""
     known = ~np.isnan(values)
     values, cells = values[known], cells[known]
     order = np.lexsort((values, cells))

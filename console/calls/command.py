@@ -1,4 +1,4 @@
-"""`console calls [STORE]`: a page over the records of a folder or a bucket, for this machine's user only."""
+"""`console calls [STORE]`: a page over the records of a folder or a bucket, for the user of this machine only."""
 
 import argparse
 import asyncio
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get("STORE", ""),
         metavar="STORE",
         help="file:DIR, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX, read with your own cloud credentials "
-        "(default: the variable STORE, else what was called last here: data/, or a demo's below out/)",
+        "(default: the variable STORE, else the store of this machine's last call: data/, or a demo's below out/)",
     )
     parser.add_argument(
         "--index",
@@ -61,26 +61,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         help="where functions and relay run, for their share of a call's cost (default: not known)",
     )
-    parser.add_argument("--port", type=int, default=0, help="of the page (default: a free one)")
+    parser.add_argument("--port", type=int, default=0, help="port of the page (default: a free one)")
     parser.add_argument("--share", type=Path, metavar="DIR", help="write a report into a new folder, and exit")
     parser.add_argument("--words", action="store_true", help="with --share: also what was said, redacted")
     parser.add_argument("--since", type=_day, metavar="DATE", help="with --share: the first day, 2026-11-01")
     parser.add_argument(
-        "--until", type=_day, metavar="DATE", help="with --share: the last day (default: a week of days)"
+        "--until", type=_day, metavar="DATE", help="with --share: the last day (default: a period of a week)"
     )
     parser.add_argument(
         "--publish",
         metavar="URL",
-        help="serve it to a team, read-only, behind PUBLISH_PASSWORD; https://… as they open it through your proxy",
+        help="serve the page to a team, read-only, with PUBLISH_PASSWORD; https://… is its address at your proxy",
     )
     parser.add_argument(
-        "--host", default="127.0.0.1", help="with --publish: where the proxy finds it (default: %(default)s)"
+        "--host", default="127.0.0.1", help="with --publish: address that the proxy connects to (default: %(default)s)"
     )
     parser.add_argument("--no-browser", dest="browser", action="store_false", help="only print the address")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status 2 for a store that can't be looked at."""
+    """Exit status 2 if the store can't be read."""
     try:
         source = open_source(options.store or latest_store(Path.cwd()), sealing_of(os.environ))
         costing = Costing(load(Path(options.prices) if options.prices else None), options.cloud)
@@ -99,9 +99,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def latest_store(folder: Path) -> str:
-    """Where the last call of this machine was kept: data/ of softphone and `make run`, or a demo's of out/.
+    """The store of this machine's last call: data/ of softphone and `make run`, or a demo's below out/.
 
-    data/ where there is none yet, which the source then says.
+    data/ if there is none yet; opening it then fails with a message that says so.
     """
     stores = [folder / "data", *(folder / "out").glob("*/data")]
     newest = {
@@ -131,7 +131,7 @@ def _share(share: Share, refresh: Refresh, folder: Path) -> int:
 
 
 async def _publish(explorer: Explorer, options: argparse.Namespace) -> None:
-    """Until Ctrl-C or SIGTERM. The password is never printed, but for one that was made here."""
+    """Until Ctrl-C or SIGTERM. The password is printed only if it was generated here."""
     url = address(options.publish)
     given = os.environ.get("PUBLISH_PASSWORD", "")
     guard = Guard(given or secrets.token_urlsafe(24))

@@ -1,4 +1,4 @@
-"""What calls cost, for the explorer's pages: one call by its parts, and the calls of a period in sum."""
+"""Costs for the explorer's pages: one call by its parts, and the total of a period."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from console.costs.of_call import LOAD_DAYS, Shares, as_object, parts_of, shares
 
 @dataclass(frozen=True, slots=True)
 class Costing:
-    """`cloud`: where the functions and the relay run, aws or gcp; empty: not known, and their share with it."""
+    """`cloud`: where functions and relay run, aws or gcp; empty: unknown, and then their share is too."""
 
     prices: Prices = field(default_factory=load)
     cloud: str = ""
@@ -33,7 +33,7 @@ class Costing:
         return as_object(parts_of(dict(record), self.prices, shares), self.prices)
 
     def of_period(self, figures: Mapping[str, float | None], shares: Shares | None) -> dict[str, float | None]:
-        """With `cost`: in the price file's currency, of the calls whose cost is known; None where none is."""
+        """With `cost`: in the price file's currency, for the calls of known cost; None if there are none."""
         calls, unknown = figures["calls"] or 0.0, figures["cost_unknown"] or 0.0
         usd = figures["cost_usd"] or 0.0
         if shares:

@@ -1,7 +1,7 @@
-"""Phone numbers as people search for them: any spelling, from any part, in any script's digits.
+"""Search for phone numbers: in any spelling, from any part, in the digits of any script.
 
-Numbers are kept as digits alone in an index of their trigrams, so that "98765 43", "+91-98765", "0 98765" and the last
-four digits find the same call.
+Numbers are indexed as digits by their trigrams, so that "98765 43", "+91-98765", "0 98765" and the last four digits
+find the same call.
 """
 
 import re
@@ -25,16 +25,17 @@ def digits_of(text: str) -> str:
 
 
 def kept(numbers: Iterable[str], sayings: Iterable[str]) -> str:
-    """What the index keeps of a call: its numbers in E.164 (or as they came), and those that were said in it."""
+    """The numbers that the index keeps of a call: in E.164 (or as they came), and those that were said in it."""
     found = [digits_of(to_e164(number) or number) for number in numbers]
     found += [digits for text in sayings for digits in _spoken(text)]
     return " ".join(dict.fromkeys(filter(None, found)))
 
 
 def parts_of(query: str) -> tuple[list[tuple[str, str]], str]:
-    """A query's number-like parts, each as (digits to look for, the part as it was typed), and what else is in it.
+    """The parts of a query that look like numbers, each as (digits to search for, the part as typed), and the rest of
+    it.
 
-    A trunk or international zero in front is left out: the index keeps numbers in E.164.
+    A leading trunk or international zero is dropped: the index keeps numbers in E.164.
     """
     parts: list[tuple[str, str]] = []
 

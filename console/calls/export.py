@@ -1,4 +1,4 @@
-"""Calls for an evaluation set: one a line, numbers of people masked, in the words of the record."""
+"""Calls for an evaluation set: one per line, with people's numbers masked, in the record's terms."""
 
 import csv
 import io
@@ -43,13 +43,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def json_lines(connection: sqlite3.Connection, source: Source, wanted: Filter) -> Iterator[bytes]:
-    """A JSON object a call, newest first; records that can't be read are left out."""
+    """One JSON object per call, newest first; unreadable records are left out."""
     for record in _records(connection, source, wanted):
         yield json.dumps(_evaluated(record), ensure_ascii=False).encode() + b"\n"
 
 
 def comma_separated(connection: sqlite3.Connection, source: Source, wanted: Filter) -> Iterator[bytes]:
-    """The same as a table: UTF-8 with the mark that spreadsheets look for, the transcript in one column."""
+    """The same as a table: UTF-8 with the byte order mark that spreadsheets need, the transcript in one column."""
     yield b"\xef\xbb\xbf" + _line(_COLUMNS)
     for record in _records(connection, source, wanted):
         yield _line([_cell(value) for value in _flat(_evaluated(record))])
@@ -67,7 +67,7 @@ def _records(connection: sqlite3.Connection, source: Source, wanted: Filter) -> 
 
 
 def _evaluated(record: Document) -> Document:
-    """What matters to a judge of agents."""
+    """The fields that matter for the evaluation of agents."""
     transfer = mapping(record, "transfer")
     kept: Document = {
         **{name: record.get(name) for name in _KEPT},
@@ -108,7 +108,7 @@ def _flat(record: Document) -> list[Any]:
 
 
 def _cell(value: Any) -> Any:
-    """A caller's words must not become a formula in somebody's spreadsheet."""
+    """Text that a caller said must not become a formula in a spreadsheet."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 

@@ -1,4 +1,4 @@
-"""The figures that a lead asks for: of a period, beside those of the period before it, and in groups."""
+"""Key figures: of a period, beside those of the period before it, and in groups."""
 
 import sqlite3
 from dataclasses import replace
@@ -13,12 +13,14 @@ from console.calls.search import Filter
 USUAL_DAYS: Final = 7
 GROUPS: Final = ("agent", "called", "end_reason", "success", "agent_version", "lookup")
 _MOST: Final = 12
-_MONDAY: Final = 1  # of ordinals: date(1, 1, 1) was one
+_MONDAY: Final = 1  # from ordinals: date(1, 1, 1) was a Monday
 
 
 def figures(columns: Columns, mask: Mask) -> dict[str, float | None]:
-    """Of the calls in `mask`: counts, minutes, and how long callers waited (p50 and p95, None for none). `handled`:
-    without a human and without a fault."""
+    """For the calls in `mask`: counts, minutes, and how long callers waited (p50 and p95, None if unknown).
+
+    `handled`: without a human and without a failure.
+    """
     failed, transferred = ~columns.is_word("cause", ""), ~columns.is_word("transfer", "")
     costs = columns.numbers["cost_usd"][mask]
     found: dict[str, float | None] = {
@@ -44,9 +46,10 @@ def figures(columns: Columns, mask: Mask) -> dict[str, float | None]:
 
 
 def overview(connection: sqlite3.Connection, columns: Columns, wanted: Filter, today: date) -> dict[str, Any]:
-    """`now` and `before`: the figures of the period (the filter's, else the last week there is) and the one before it.
+    """`now` and `before`: the figures of the period (the filter's, else the last week with calls) and the one before
+    it.
 
-    `hours`, `weekdays` (Monday first): calls by local time; `groups`: (value, calls, failed) of each, the most first;
+    `hours`, `weekdays` (Monday first): calls by local time; `groups`: (value, calls, failed) of each, largest first;
     `causes`: (kind, a sentence, calls); `criteria`: (name, calls judged by it, successful).
     """
     newest = int(columns.day.max(initial=UNKNOWN_DAY))
@@ -78,8 +81,9 @@ def overview(connection: sqlite3.Connection, columns: Columns, wanted: Filter, t
 def compared(
     connection: sqlite3.Connection, columns: Columns, wanted: Filter, trends: dict[str, Any], pivot: date | None
 ) -> dict[str, Any]:
-    """`before` and `after`: the figures of the days that `trends` shows, up to `pivot` and from it on; nothing without
-    one."""
+    """`before` and `after`: the figures of the days that `trends` shows, before `pivot` and from it on; empty without
+    one.
+    """
     if pivot is None or not trends["days"]:
         return {}
     first, last = (date.fromisoformat(trends["days"][place]) for place in (0, -1))
@@ -96,7 +100,7 @@ def _between(columns: Columns, first: date, last: date) -> Mask:
 
 
 def _sentence(connection: sqlite3.Connection, cause: str) -> str:
-    """One of those that calls of this cause have."""
+    """The sentence of one of the calls with this cause."""
     found: str = connection.execute("SELECT why FROM calls WHERE cause = ? LIMIT 1", (cause,)).fetchone()[0]
     return found
 
@@ -107,7 +111,7 @@ def _group(counts: list[tuple[str, int]], failed: list[tuple[str, int]]) -> list
 
 
 def _criteria(columns: Columns, mask: Mask) -> dict[str, list[int]]:
-    """Name → calls judged by it, and those that were found successful."""
+    """Name → calls judged by it, and how many were successful."""
     found: dict[str, list[int]] = {}
     for said, calls in columns.counts("criteria", mask):
         for name, is_success in judgements(said):
@@ -118,6 +122,6 @@ def _criteria(columns: Columns, mask: Mask) -> dict[str, list[int]]:
 
 
 def judgements(said: str) -> list[tuple[str, bool]]:
-    """What `rows.criteria_of` wrote: each criterion, and whether the call was found successful by it."""
+    """Reads what `rows.criteria_of` wrote: each criterion, and whether the call was successful by it."""
     parts = (one.rpartition("=") for one in said.split(";") if one)
     return [(name, result == "success") for name, _, result in parts]

@@ -1,7 +1,7 @@
-"""Which words of an interrupted turn the caller heard: the vendor's word where there is one, else an estimate.
+"""Which words of an interrupted turn the caller heard: by the vendor's report if there is one, else an estimate.
 
-The relay knows to the millisecond how much of an utterance was played (`heard_ms`), nobody knows where in it which word
-was. So words are laid out over time at the pace of this call's other turns, letter by letter.
+The relay knows to the millisecond how much of an utterance was played (`heard_ms`), but not which word was where in it.
+So words are spread over time at the pace of this call's other turns, letter by letter.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,10 @@ _LEAST_LETTERS = 20
 
 @dataclass(frozen=True, slots=True)
 class HeardWords:
-    """`heard` and `unheard`, in order. `by`: vendor (what was meant is known), estimate, or empty for a whole turn."""
+    """`heard` and `unheard`, in order.
+
+    `by`: vendor (the full text is known), estimate, or empty for a complete turn.
+    """
 
     heard: str
     unheard: str
@@ -24,7 +27,7 @@ class HeardWords:
 
 
 def pace(turns: list[Document]) -> float:
-    """Milliseconds a letter takes in this call, from the agent's turns that were heard to their end."""
+    """Milliseconds per letter in this call, from the agent's turns that were heard to their end."""
     whole = [
         (heard_ms, len(words))
         for turn in turns
@@ -38,7 +41,7 @@ def pace(turns: list[Document]) -> float:
 
 
 def heard_words(turn: Document, ms_a_letter: float, meant: str = "") -> HeardWords:
-    """`meant`: the whole of what an interrupted agent was about to say, if the vendor told."""
+    """`meant`: the full text that an interrupted agent was about to say, if the vendor reported it."""
     said = text(turn, "text")
     if text(turn, "speaker") != "agent" or not turn.get("interrupted"):
         return HeardWords(said, "", "")
@@ -52,14 +55,14 @@ def heard_words(turn: Document, ms_a_letter: float, meant: str = "") -> HeardWor
     count = 0
     for word in words:
         letters += len(word) + 1
-        if letters * ms_a_letter > heard_ms + ms_a_letter * len(word) / 2:  # more than half of it was heard
+        if letters * ms_a_letter > heard_ms + ms_a_letter * len(word) / 2:  # more than half of the word was heard
             break
         count += 1
     return HeardWords(" ".join(words[:count]), " ".join(words[count:]), "estimate")
 
 
 def meant_by(results: list[Document]) -> dict[str, str]:
-    """From raw post-call webhooks: what an interrupted turn says, to what it was meant to say."""
+    """From raw post-call webhooks: the text of an interrupted turn → its full text."""
     return {
         text(turn, "message"): text(turn, "original_message")
         for result in results

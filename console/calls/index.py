@@ -1,8 +1,8 @@
-"""The index: one SQLite file beside the store, which can be thrown away and is built anew from the records.
+"""The index: one SQLite file beside the store, which can be deleted and is then rebuilt from the records.
 
-calls   a row a record, with an index for each filter in the order of time, so that a page reads a page's rows
-words   full text, without the text itself; a changed record gets a new id and its old words point nowhere
-numbers the same for digits, by trigrams: any part of a number is found
+calls     one row per record, with an index for each filter in the order of time, so that a page reads only its rows
+words     full text search without the text itself; a changed record gets a new id, and its old words point nowhere
+numbers   the same for digits, by trigrams: any part of a number is found
 """
 
 import hashlib
@@ -52,7 +52,7 @@ class Index:
     def __init__(self, source_name: str, folder: Path, prices: Prices | None = None) -> None:
         name = hashlib.sha256(source_name.encode()).hexdigest()[:16]
         self.path = folder / f"calls-{name}.sqlite"
-        zone = "/".join(time.tzname)  # days are the local ones: another zone has others
+        zone = "/".join(time.tzname)  # days are local, so they depend on the time zone
         self.prices = prices or load()
         self._columns = Columns()
         self._following = threading.Lock()
@@ -66,20 +66,20 @@ class Index:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection that can't change anything; rows by name. For one thread after another, not for two at once."""
+        """A read-only connection; rows by name. One thread at a time."""
         address = f"file:{self.path}?mode=ro"
         with closing(sqlite3.connect(address, uri=True, timeout=30, check_same_thread=False)) as connection:
             connection.row_factory = sqlite3.Row
             yield connection
 
     def columns(self, connection: sqlite3.Connection) -> Columns:
-        """All that figures are made of, as it is now."""
+        """All data for figures, as of now."""
         with self._following:
             self._columns = self._columns.followed(connection)
             return self._columns
 
     def known(self) -> dict[str, str]:
-        """Key to version, of every record in the index."""
+        """Key → version, of every record in the index."""
         with self.reading() as connection:
             return dict(connection.execute("SELECT key, version FROM calls").fetchall())
 
@@ -96,12 +96,12 @@ class Index:
                 connection.execute("INSERT INTO numbers (rowid, digits) VALUES (?, ?)", (added.lastrowid, digits))
 
     def remove(self, keys: Iterable[str]) -> None:
-        """Forget records that are gone."""
+        """Delete rows of records that are gone."""
         with self._writing() as connection:
             connection.executemany("DELETE FROM calls WHERE key = ?", ((key,) for key in keys))
 
     def tidy(self) -> None:
-        """After many changes: let the planner know what there is."""
+        """After many changes: update the planner's statistics."""
         with self._writing() as connection:
             connection.execute("ANALYZE")
 
@@ -119,7 +119,7 @@ class Index:
             return {}
 
     def _create(self, about: dict[str, str]) -> None:
-        """With what callers said in it, it is for its user's eyes only, as the file's first moment is too."""
+        """It contains callers' words, so the file is readable only by its user from its first moment."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(self.path, os.O_CREAT | os.O_EXCL, 0o600))
         with closing(sqlite3.connect(self.path)) as connection, connection:

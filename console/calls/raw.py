@@ -1,4 +1,4 @@
-"""What a record was made of: the pieces in the store, and the tool calls that only they tell of."""
+"""The pieces that a record was made from, and the tool calls that only the pieces contain."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +16,9 @@ READERS = 8
 
 @dataclass(frozen=True, slots=True)
 class RawPiece:
-    """One object of the store. `folder`: which kind of piece it is; `body`: JSON, or text where it is none. `at`: Unix
-    seconds, None where neither the piece nor the store tells."""
+    """One object of the store. `folder`: the kind of piece; `body`: JSON, or text if it is not JSON. `at`: Unix
+    seconds, None if neither the piece nor the store says.
+    """
 
     key: str
     at: float | None
@@ -25,21 +26,21 @@ class RawPiece:
 
     @property
     def folder(self) -> str:
-        """`events`, `dial` …, or `conversations` and `inbox` for what the vendor said."""
+        """`events`, `dial` …, or `conversations` and `inbox` for the vendor's accounts."""
         first, *others = self.key.split("/")
         return others[1] if first == "calls" and len(others) > 1 else first
 
 
 def pieces_of(source: Source, call_sid: str, conversation_ids: list[str]) -> list[RawPiece]:
-    """Everything the store has about a call besides its record, in the order of time."""
-    with ThreadPoolExecutor(READERS) as readers:  # a bucket answers one by one, but many at once
+    """Everything in the store about a call besides its record, in the order of time."""
+    with ThreadPoolExecutor(READERS) as readers:  # a bucket has no bulk read, so read many concurrently
         keys = list(_keys(source, call_sid, conversation_ids))
         found = list(readers.map(lambda key: _piece(source, *key), keys))
     return sorted(found, key=lambda piece: (piece.at is None, piece.at or 0.0, piece.key))
 
 
 def tool_calls(pieces: list[RawPiece], started_at: float | None) -> list[dict[str, Any]]:
-    """Which tool was asked for what, and what came back: from the vendor's transcripts, else the relay's events."""
+    """The tool calls and their results: from the vendor's transcripts, else from the relay's events."""
     found: list[dict[str, Any]] = []
     for piece in pieces:
         if piece.key.startswith("inbox/") and isinstance(piece.body, dict):
@@ -55,12 +56,12 @@ def tool_calls(pieces: list[RawPiece], started_at: float | None) -> list[dict[st
 
 
 def _keys(source: Source, call_sid: str, conversation_ids: list[str]) -> Iterator[tuple[str, float | None]]:
-    """With when each was written: a dial event says no time of its own."""
+    """With the time at which each was written: a dial event has no time of its own."""
     yield from source.stamps(layout.pieces(call_sid))
     for conversation_id in conversation_ids:
         for key, written in source.stamps(layout.conversation(conversation_id)):
             yield key, written
-            # A webhook's result is named after its body's digest, and so is the body in the inbox, under its day.
+            # A webhook's result is named by its body's digest, and so is the body in the inbox, under its day.
             kind, _, name = key.rpartition("/")[2].removesuffix(".json").partition("-")
             said_at = text(readable(source.read(key) or b""), "at")
             if kind == "webhook" and len(said_at) >= 10:

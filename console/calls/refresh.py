@@ -1,4 +1,4 @@
-"""Bringing the index up to date: only what is new or has changed is read."""
+"""Updates the index: only new and changed records are read."""
 
 import sqlite3
 import threading
@@ -22,7 +22,7 @@ _PREFIX, _SUFFIX = record("*").split("*")
 
 @dataclass(slots=True)
 class Refresh:
-    """One at a time; `status` may be asked meanwhile, from any thread. After `stop` is set it ends with its batch."""
+    """One at a time; any thread may read `status` in the meantime. Once `stop` is set it ends after its batch."""
 
     source: Source
     index: Index
@@ -46,7 +46,7 @@ class Refresh:
         }
 
     def run(self) -> int:
-        """How many records were read; 0 at once when a refresh is under way. What fails is told in `status`."""
+        """Returns how many records were read; 0 at once if a refresh is running. Failures are reported in `status`."""
         if not self._busy.acquire(blocking=False):
             return 0
         try:

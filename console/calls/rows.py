@@ -1,4 +1,4 @@
-"""A record as a row of the index: what the list shows, filters and sorts by, and the words it is found by."""
+"""A record as a row of the index: what the list shows, filters and sorts by, and the words for the search."""
 
 import re
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ class Row:
 
 
 def row_of(call_sid: str, body: bytes, prices: Prices | None = None) -> Row:
-    """Never raises: a record that can't be read becomes a row that says so."""
+    """Never raises: an unreadable record becomes a row that says so."""
     try:
         record = decode(body)
     except ValueError as error:
@@ -120,7 +120,7 @@ def row_of(call_sid: str, body: bytes, prices: Prices | None = None) -> Row:
 
 
 def criteria_of(record: dict[str, object]) -> str:
-    """The vendor's judgement by each criterion of the user's: `polite=success;resolved=failure`, in order of names."""
+    """The vendor's result for each of the user's criteria: `polite=success;resolved=failure`, ordered by name."""
     results = mapping(record, "analysis", "evaluation_criteria_results")
     listed = objects(record, "analysis", "evaluation_criteria_results_list")
     said = {
@@ -145,10 +145,10 @@ def tag_of(given: str) -> str:
 
 
 def median_answer_ms(turns: list[dict[str, object]]) -> float | None:
-    """How long the caller waited for an answer, by the times of the turns; None where nothing was answered.
+    """How long the caller waited for an answer, by the times of the turns; None if nothing was answered.
 
-    From when a caller's words were made out until the agent began: what comes before that, the pause in which a vendor
-    makes sure that the caller has finished, is not in it.
+    From the moment the caller's words were recognised until the agent began. The pause before it, in which a vendor
+    makes sure that the caller has finished, is not included.
     """
     waits = answer_times(turns)
     known = sorted(wait for wait in waits if wait is not None)
@@ -156,7 +156,7 @@ def median_answer_ms(turns: list[dict[str, object]]) -> float | None:
 
 
 def answer_times(turns: list[dict[str, object]]) -> list[float | None]:
-    """For each turn, how long after the caller's last words it began; None where it answers nobody."""
+    """For each turn, how long after the caller's last words it began; None if it answers nothing."""
     waits: list[float | None] = []
     asked_ms: float | None = None
     for turn in turns:
@@ -169,14 +169,14 @@ def answer_times(turns: list[dict[str, object]]) -> list[float | None]:
 
 
 def is_running(record: dict[str, object]) -> bool:
-    """Begun by the relay, and nobody has told of an end: neither the relay nor the sweep, which closes lost calls."""
+    """Whether the relay reported a start, and neither it nor the sweep, which closes lost calls, reported an end."""
     sources = record.get("sources")
     begun = bool(text(record, "started_at")) and isinstance(sources, list) and "relay" in sources
     return begun and not text(record, "ended_at") and not text(record, "end_reason")
 
 
 def _count(value: float) -> int:
-    """A number of things that SQLite can hold, whatever the record says."""
+    """A count that SQLite can store, whatever the record says."""
     return round(min(1e9, max(0.0, value)))
 
 
@@ -189,7 +189,7 @@ def _title(record: dict[str, object], turns: list[dict[str, object]]) -> str:
 
 
 def _numbers(record: dict[str, object]) -> list[str]:
-    """All that took part: both sides, and who was dialled for a transfer."""
+    """All participants: both sides, and the numbers dialled for a transfer."""
     dialled = (text(one, "number") for one in objects(record, "transfer", "attempts"))
     return [text(record, "from"), text(record, "to"), *dialled]
 

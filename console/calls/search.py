@@ -1,4 +1,4 @@
-"""Questions to the index: a page of calls, how many there are, what can be filtered by."""
+"""Queries of the index: a page of calls, how many there are, and the filters' values."""
 
 import re
 import sqlite3
@@ -26,7 +26,7 @@ _WORD = re.compile(r"[^\W_]+(?:_[^\W_]+)*")
 
 
 class Order(StrEnum):
-    """What comes first."""
+    """Sort order."""
 
     NEWEST = "newest"
     OLDEST = "oldest"
@@ -74,7 +74,7 @@ class Filter:
 
     @classmethod
     def parse(cls, query: "dict[str, str]") -> "Filter":
-        """From a URL's query. Raises ValueError that names the field and what was expected."""
+        """From a URL's query. Raises ValueError, which names the field and the expected value."""
         values: dict[str, Any] = {}
         for field in fields(cls):
             given = query.get(field.name, "").strip()
@@ -140,7 +140,7 @@ class Filter:
 
 
 def _searched(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Conditions for what a person typed: parts of numbers, or the same digits as words; and all other words."""
+    """Conditions for the text of a search: parts of numbers, or the same digits as words; and all other words."""
     parts, rest = parts_of(text)
     in_words, in_numbers = (
         "id IN (SELECT rowid FROM words WHERE words MATCH ?)",
@@ -153,13 +153,13 @@ def _searched(text: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def match(text: str) -> str:
-    """What a person typed as an FTS5 query: all words, the last one perhaps unfinished. Nothing in it is syntax."""
+    """The text of a search as an FTS5 query: all words, the last one possibly incomplete. It may contain no syntax."""
     words = _WORD.findall(text)
     return " ".join(f'"{word}"' for word in words) + "*" if words else ""
 
 
 def page_query(wanted: Filter, order: Order, after: tuple[float, int] | None) -> tuple[str, list[Any]]:
-    """The SQL of one page, and its values: the next PAGE + 1 calls behind `after`, by an index, not by counting."""
+    """The SQL of one page, and its values: the next PAGE + 1 calls after `after`, by an index, not by counting."""
     column, direction, beyond = _ORDERS[order]
     conditions, values = wanted.conditions()
     if after is not None:
@@ -197,7 +197,7 @@ def count(connection: sqlite3.Connection, wanted: Filter) -> int:
 
 
 def choices(connection: sqlite3.Connection) -> dict[str, Any]:
-    """What the filters offer, with how many calls each has; and the span of days."""
+    """The filters' values with the number of calls of each; and the range of days."""
     found: dict[str, Any] = {
         column: connection.execute(f"SELECT {column}, count(*) FROM calls GROUP BY {column} ORDER BY 2 DESC").fetchall()
         for column in ("agent", "end_reason", "transfer", "called", "success", "agent_version", "lookup")

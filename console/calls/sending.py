@@ -1,4 +1,4 @@
-"""One call to be sent to somebody: as JSON, as text, or as one HTML file with its sound. Numbers are masked."""
+"""One call as a file to share: as JSON, as text, or as one HTML file with its sound. Numbers are masked."""
 
 import base64
 import html
@@ -23,7 +23,7 @@ _STYLE: Final = (
 
 
 def as_json(call: Mapping[str, Any]) -> bytes:
-    """What the call's page shows, without the raw pieces."""
+    """The content of the call's page, without the raw pieces."""
     kept = {name: value for name, value in call.items() if name != "raw"}
     return json.dumps(kept, ensure_ascii=False, indent=2).encode() + b"\n"
 
@@ -36,7 +36,7 @@ def as_text(call: Mapping[str, Any]) -> bytes:
 
 
 def as_html(call: Mapping[str, Any], sound: Path | None) -> bytes:
-    """One file that needs nothing else, and loads nothing."""
+    """One file that needs nothing else and loads nothing."""
     facts = "".join(f"<li><b>{html.escape(label)}:</b> {html.escape(value)}</li>" for label, value in _facts(call))
     items = "".join(
         f'<li class="{html.escape(str(item["kind"]))} {html.escape(str(item.get("tone", "")))}" dir="auto">'

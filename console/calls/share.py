@@ -1,7 +1,7 @@
-"""`console calls --share DIR`: a report of a period as files that can be sent. It opens from a disk and loads nothing.
+"""`console calls --share DIR`: a report of a period as files that can be shared.
 
-No number is in it, and no word that anybody said, unless words are asked for; then they are redacted by all rules of
-REDACT (docs/privacy.md), which find most and not all. No script is in it at all.
+It opens from a disk and loads nothing. It contains no numbers and no scripts, and transcripts only if requested; these
+are redacted by all rules of REDACT (docs/privacy.md), which find most finds and not all.
 """
 
 import html
@@ -46,7 +46,7 @@ _FIGURES: Final[Sequence[tuple[str, str]]] = (
     ("reached", "Transfers that reached somebody"),
     ("failed", "Failed"),
     ("failovers", "Another agent took over"),
-    ("successful", "Successful, as the vendor judges"),
+    ("successful", "Successful, by the vendor's evaluation"),
     ("answer_ms_p50", "Answer time, median, ms"),
     ("answer_ms_p95", "Answer time, 95th percentile, ms"),
     ("cost", "Cost"),
@@ -56,7 +56,7 @@ _GROUPS: Final = {"agent": "By agent", "called": "By called number", "end_reason
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What is reported: the calls of `index` that `wanted` leaves, at most the last week's where it names no days."""
+    """The report's content: the calls of `index` that match `wanted`, of the last week if it names no days."""
 
     source: Source
     index: Index
@@ -65,7 +65,7 @@ class Share:
     words: bool = False
 
     def write(self, folder: Path, today: date) -> int:
-        """How many files. Raises ValueError for a folder that holds something, OSError or StoreError."""
+        """Returns the number of files. Raises ValueError if the folder is not empty, OSError or StoreError."""
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ValueError(f"--share {folder}: expected a folder that is not there yet, or is empty")
         with self.index.reading() as connection:
@@ -91,7 +91,7 @@ class Share:
         return 1 + len(pages)
 
     def _pages(self, rows: list[Mapping[str, Any]]) -> dict[str, bytes]:
-        """One for each call that is listed and can be read."""
+        """One page for each listed call that can be read."""
         pages = {}
         for row in rows:
             try:
@@ -100,7 +100,7 @@ class Share:
                 continue
             if call:
                 call["record"] = {**call["record"], "from": "", "to": ""}
-                # Redacted first: of a card number that was masked as a phone's, four digits would stay.
+                # Redact first: a card number masked as a phone number would keep four digits.
                 shown = {**mask_all(_without_secrets(call)), "call_sid": row["call_sid"]}
                 pages[row["call_sid"]] = as_html(shown, None)
         return pages
@@ -120,7 +120,7 @@ class Share:
             f"<title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>"
         )
         made = rfc3339(datetime.now().timestamp())
-        kept = "words redacted, which finds most and not all" if self.words else "no words of anybody"
+        kept = "words redacted, which finds most and not all" if self.words else "no transcripts"
         yield f'<p class="faint">Made at {made}. No numbers of callers; {kept}.</p>'
         yield from self._figures(found)
         yield _bars("Calls a day", daily["days"], _sums(daily["figures"].get("calls", {}), len(daily["days"])))
@@ -140,8 +140,8 @@ class Share:
             heading = f"{heading}, {code}" if name == "cost" else heading
             cells.append((heading, *(_figure(found[side][name]) for side in ("now", "before"))))
         if found["now"]["cost_unknown"]:
-            cells.append(("Calls whose cost is not known", _figure(found["now"]["cost_unknown"]), ""))
-        yield _table(("", "This period", "The one before"), cells)
+            cells.append(("Calls of unknown cost", _figure(found["now"]["cost_unknown"]), ""))
+        yield _table(("", "This period", "Previous period"), cells)
 
 
 def _rows(connection: Any, period: Filter) -> Iterator[Mapping[str, Any]]:
@@ -191,7 +191,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def _bars(title: str, slots: Sequence[str], values: Sequence[float], tone: str = "") -> str:
-    """Each bar says what it is to whoever points at it; a table of it would say no more than the figures above."""
+    """Each bar has a tooltip; a table of them would say no more than the figures above."""
     most = max([*values, 1])
     width = 100 / max(1, len(slots))
     bars = "".join(

@@ -1,6 +1,6 @@
 """The sound of a call: our own recording, or the softphone's, as `audio/{call_sid}.wav` or `.flac`; else the vendor's.
 
-Of a call that is still going on, or was just over, there are only pieces of a recording: they are laid together here.
+A running call, or one that has just ended, has only pieces of a recording: they are joined here.
 """
 
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ COLUMNS_A_SECOND, MOST_COLUMNS = 4, 9600
 
 @dataclass(frozen=True, slots=True)
 class Sounds:
-    """`cache`: a folder for what has to be fetched from a bucket to be played."""
+    """`cache`: a folder for files that were fetched from a bucket for playback."""
 
     source: Source
     cache: Path
 
     def file(self, call_sid: str) -> Path | None:
-        """The call's sound as a file on this machine; None when there is none."""
+        """The call's sound as a file on this machine; None if there is none."""
         for suffix in SUFFIXES:
             key = f"audio/{call_sid}{suffix}"
             if self.source.folder:
@@ -62,12 +62,12 @@ class Sounds:
 
 
 def is_unfinished(path: Path) -> bool:
-    """Whether it is what there was of a recording when it was asked for."""
+    """Whether the file holds only part of a recording, as far as it existed when it was requested."""
     return path.name.startswith(_SO_FAR)
 
 
 def waveform(path: Path) -> dict[str, Any]:
-    """`duration_s`, and for each channel peaks of 0 to 1, COLUMNS or more. Raises ValueError for what is no sound."""
+    """`duration_s`, and for each channel peaks of 0 to 1, COLUMNS or more. Raises ValueError if it is not sound."""
     try:
         with soundfile.SoundFile(str(path)) as file:
             wanted = min(MOST_COLUMNS, max(COLUMNS, file.frames * COLUMNS_A_SECOND // file.samplerate))

@@ -1,4 +1,4 @@
-"""Where the records lie, read only: what there is and in which version, and what it says."""
+"""The store of the records, read-only: which records there are, their versions and contents."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Source:
         return ((listed.key, listed.written_at) for listed in self.store.versions(prefix))
 
     def read(self, key: str) -> bytes | None:
-        """None when there is no such key."""
+        """None if the key does not exist."""
         stored = self.store.read(key)
         return stored.body if stored else None
 

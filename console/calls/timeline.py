@@ -20,7 +20,7 @@ def timeline(record: Document, pieces: list[RawPiece]) -> list[dict[str, Any]]:
     """Items for the page, each with `at_ms` since the call's start and a `kind`: turn, tool, agent, transfer, recording
     or event.
 
-    What has no time of its own, a tool call in a transcript without times for instance, stands at 0.
+    An item without a time, for instance a tool call in a transcript without times, is placed at 0.
     """
     began = to_unix(text(record, "started_at"))
     items = [
@@ -36,7 +36,8 @@ def timeline(record: Document, pieces: list[RawPiece]) -> list[dict[str, Any]]:
 def turns_of(record: Document, pieces: list[RawPiece]) -> list[dict[str, Any]]:
     """What was said, and how much of it was heard.
 
-    Of a caller's turn only the end is known, when the words were made out; one without a time follows the one before.
+    Of a caller's turn only the end is known, when the words were recognised; a turn without a time follows the one
+    before.
     """
     turns = [turn for turn in objects(record, "turns") if text(turn, "text")]
     ms_a_letter = pace(turns)
@@ -68,7 +69,7 @@ def turns_of(record: Document, pieces: list[RawPiece]) -> list[dict[str, Any]]:
 
 
 def _agents(record: Document, began: float | None) -> list[dict[str, Any]]:
-    """A failover each, at the moment the next agent began."""
+    """One item per failover, at the moment the next agent began."""
     return [
         _told("agent", _ms(to_unix(text(agent, "started_at")), began), sentence, "bad")
         for agent, sentence in zip(objects(record, "agents")[1:], failovers(record), strict=False)
@@ -79,7 +80,7 @@ _PAUSED_BY = {"agent": "the agent asked for it", "keys": "the caller pressed key
 
 
 def _recording(record: Document) -> Iterator[dict[str, Any]]:
-    """Where the caller's side begins after a notice, and what is not in it: on purpose, or lost."""
+    """Where the caller's side begins after a notice, and gaps: intended, or lost."""
     recording = mapping(record, "recording")
     since = number(recording, "caller_from_ms")
     if since is not None and since >= _A_NOTICE_MS:
@@ -105,7 +106,7 @@ def _of_pieces(pieces: list[RawPiece], began: float | None) -> list[dict[str, An
     items: list[dict[str, Any]] = []
     for piece in pieces:
         if text(piece.body, "type") == "call.transfer_requested":
-            asked = piece.at  # its own line is that of the tool
+            asked = piece.at  # the tool has an item of its own
         elif (told := _of_piece(piece, asked)) and piece.at is not None:
             kind, sentence, tone = told
             items.append(_told(kind, _ms(piece.at, began), sentence, tone))
@@ -113,7 +114,7 @@ def _of_pieces(pieces: list[RawPiece], began: float | None) -> list[dict[str, An
 
 
 def _of_piece(piece: RawPiece, asked: float | None) -> tuple[str, str, str] | None:
-    """Kind, sentence and tone; None for what is told elsewhere, or says nothing that a person needs."""
+    """Kind, sentence and tone; None for pieces that are shown elsewhere, or that don't interest people."""
     if not isinstance(piece.body, dict):
         return None
     body = piece.body

@@ -1,4 +1,4 @@
-"""How calls change from day to day: numbers, lengths, times, judgements, transfers, failovers, ends, versions."""
+"""How calls change from day to day: numbers, lengths, times, evaluations, transfers, failovers, ends, versions."""
 
 import sqlite3
 from datetime import date
@@ -113,13 +113,13 @@ def _daily(
 
 
 def _versions(columns: Columns, mask: Mask, of_day: NDArray[np.int64], days: int) -> dict[str, list[int]]:
-    """The most frequent ones; nothing where there is but one, which would say nothing."""
+    """The most frequent versions; empty if there is only one."""
     found = _daily(columns, "agent_version", mask, of_day, days)
     return dict(list(found.items())[:MOST_VERSIONS]) if len(found) > 1 else {}
 
 
 def _criteria(columns: Columns, mask: Mask, of_day: NDArray[np.int64], days: int) -> dict[str, list[float | None]]:
-    """Criterion → per cent of the calls judged by it that were found successful, of each day."""
+    """Criterion → per cent of the judged calls that were successful, of each day."""
     judged: dict[str, list[NDArray[np.float64]]] = {}
     for said, daily in _daily(columns, "criteria", mask & ~columns.is_word("criteria", ""), of_day, days).items():
         for name, is_success in judgements(said):

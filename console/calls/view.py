@@ -19,7 +19,7 @@ from functions.common.pieces import gather
 
 
 def view(source: Source, call_sid: str, *, numbers: bool) -> dict[str, Any] | None:
-    """None when the store has nothing of this call. `numbers`: whole, or only their last digits."""
+    """None if the store has nothing about this call. `numbers`: full, or only their last digits."""
     body = source.read(layout.record(call_sid))
     problem = "" if body is None else row_of(call_sid, body).problem
     record = readable(body) if body else {}
@@ -31,10 +31,10 @@ def view(source: Source, call_sid: str, *, numbers: bool) -> dict[str, Any] | No
         )
     )
     pieces = pieces_of(source, call_sid, conversations)
-    if problem:  # the record does not say whom the call talked with: its pieces do
+    if problem:  # the record does not say which agent the call had; its pieces do
         pieces = pieces_of(source, call_sid, sorted(_mentioned(pieces)))
         if record := _made_anew(source, call_sid):
-            problem = f"{problem} What is shown was made anew from them."
+            problem = f"{problem} What is shown was rebuilt from them."
     if body is None and not pieces:
         return None
     cause = of_record(record)
@@ -55,7 +55,7 @@ def view(source: Source, call_sid: str, *, numbers: bool) -> dict[str, Any] | No
 
 
 def _told_so_far(source: Source, call_sid: str) -> Document:
-    """What the relay of a running call has told of it (docs/live.md); empty where it tells nothing."""
+    """The relay's last report of a running call (docs/live.md); empty if there is none."""
     bodies = (source.read(key) for key, _ in source.stamps(f"{layout.LIVE}{call_sid}/"))
     live = max((readable(body) for body in bodies if body), key=lambda one: number(one, "number") or 0, default={})
     lists = {name: list(without_places(objects(live, name))) for name in ("turns", "tools", "commands")}
@@ -64,36 +64,36 @@ def _told_so_far(source: Source, call_sid: str) -> Document:
 
 
 def _made_anew(source: Source, call_sid: str) -> Document:
-    """A record is folded from its pieces, so of a damaged one nothing is lost while they are there; else empty."""
+    """The record rebuilt from its pieces, if it is damaged; empty if the pieces are gone too."""
     pieces = gather(source.store, call_sid)
     try:
         return fold(call_sid, pieces) if pieces.known else {}
-    except (KeyError, TypeError, ValueError):  # pieces that are damaged, too
+    except (KeyError, TypeError, ValueError):  # the pieces are damaged too
         return {}
 
 
 def _mentioned(pieces: list[RawPiece]) -> set[str]:
-    """Conversations that events name, or that named this call as theirs."""
+    """Conversations that events name, or that named this call."""
     bodies = [piece.body for piece in pieces if isinstance(piece.body, dict)]
     named = (text(one, "conversation_id") for body in bodies for one in (body, *_agents(body)))
     return {name for name in named if is_id(name)}
 
 
 def _has_only_begun(pieces: list[RawPiece]) -> bool:
-    """A folder store gets its record at the end: until then the events tell that the call is there."""
+    """A folder store writes its record at the end: until then the events show that the call is running."""
     kinds = {text(piece.body, "type") for piece in pieces if isinstance(piece.body, dict)}
     return "call.started" in kinds and "call.ended" not in kinds
 
 
 def begins_ms(source: Source, call_sid: str, suffix: str) -> float:
-    """`sound_offset_ms` by the record alone: the pieces, which the call's page has read, are left alone."""
+    """`sound_offset_ms` by the record alone: the pieces, which the call's page has read, are not read again."""
     body = source.read(layout.record(call_sid))
     record = {} if body is None else readable(body) or _made_anew(source, call_sid)
     return sound_offset_ms(record, suffix)
 
 
 def sound_offset_ms(record: Document, suffix: str) -> float:
-    """How far into the call its sound begins: ours with a stream, a vendor's (`.mp3`) with the first conversation."""
+    """When the call's sound begins: our recording with a stream, a vendor's (`.mp3`) with the first conversation."""
     if suffix != ".mp3":
         files = objects(mapping(record, "recording"), "files")
         return number(files[0], "offset_ms") or 0.0 if files else 0.0

@@ -1,4 +1,4 @@
-"""One call at a bot, as a carrier: what it sends, when, and what became of marks, `clear` and `stop`."""
+"""One call to a bot, in the role of a carrier: what the bot sends, when, and how it handles marks, `clear`, `stop`."""
 
 import asyncio
 from collections import Counter, deque
@@ -18,12 +18,12 @@ from relay.audio.convert import AudioFormat, Encoding
 from sim.speech import spoken
 
 LOUD: Final = 200  # mean of the absolute samples
-_PAUSE: Final = 0.7  # seconds in which nothing loud is heard any more
+_PAUSE: Final = 0.7  # seconds without anything loud
 
 
 @dataclass
 class Seen:
-    """What the bot did. Times in seconds since `start` was sent; None: it never did."""
+    """What the bot did. Times in seconds since `start` was sent; None: never."""
 
     first_sound_s: float | None = None
     messages: int = 0
@@ -40,7 +40,7 @@ class Seen:
 
 
 class BotCall:
-    """Use as a context: the caller is silent unless told to speak. Sound the bot sends plays in real time."""
+    """Use as a context: the caller is silent until told to speak. Sound from the bot plays in real time."""
 
     def __init__(self, socket: AgentSocket, dialect: Dialect) -> None:
         self.seen = Seen()
@@ -59,7 +59,7 @@ class BotCall:
     async def begin(
         cls, http: aiohttp.ClientSession, url: str, dialect: Dialect, call: CallInfo, headers: dict[str, str]
     ) -> "BotCall":
-        """Raises AgentError when the bot does not open."""
+        """Raises AgentError if the bot does not open."""
         socket = await AgentSocket.open(http, url, headers=headers)
         begun = cls(socket, dialect)
         for message in dialect.opening(call, call.custom_parameters):
@@ -68,13 +68,13 @@ class BotCall:
         return begun
 
     async def close(self) -> None:
-        """Hang up without a word."""
+        """Drop the connection without `stop`."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._socket.close()
 
-    # --- what the caller does ---
+    # --- actions of the caller ---
 
     def say(self, line: str) -> float:
         """Speak a line of the demo's caller; its length in seconds."""
@@ -83,16 +83,16 @@ class BotCall:
         return sound.size / self._dialect.audio.rate_hz
 
     async def press(self, key: str) -> None:
-        """A key."""
+        """Press a key."""
         await self._socket.send(self._dialect.digit(key))
 
     async def stop(self) -> None:
-        """Hang up as the carrier says it."""
+        """Hang up, with `stop`, like the carrier."""
         self.seen.stopped_s = self.now
         self._tasks[1].cancel()
         await self._socket.send(self._dialect.stop())
 
-    # --- what can be waited for ---
+    # --- waiting ---
 
     @property
     def now(self) -> float:
@@ -100,11 +100,11 @@ class BotCall:
         return self._loop.time() - self._began
 
     def is_heard(self) -> bool:
-        """Whether the caller hears the bot."""
+        """Whether the caller is hearing the bot."""
         return self._loud_until > self._loop.time()
 
     async def heard(self, patience_s: float) -> bool:
-        """Wait until the bot is heard; False when it is not within `patience_s`, or closes."""
+        """Wait until the bot is heard; False if it is not within `patience_s`, or closes."""
         return await self._until(lambda: self.is_heard(), patience_s)
 
     async def quiet(self, patience_s: float) -> bool:

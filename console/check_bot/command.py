@@ -1,4 +1,4 @@
-"""`console check-bot`: anybody's bot on the bench, called as Exotel or Twilio would."""
+"""`console check-bot`: tests any bot by calling it as Exotel or Twilio would."""
 
 import argparse
 import asyncio
@@ -23,19 +23,19 @@ _RATES = (8000, 16000, 24000)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The address, and which carrier to be."""
-    parser.add_argument("url", help="the bot's socket: wss://…, with user:password@ if it wants them")
+    parser.add_argument("url", help="the bot's socket: wss://…, with user:password@ if it needs them")
     parser.add_argument("--protocol", choices=("exotel", "twilio"), default="exotel", help="(default: exotel)")
     parser.add_argument(
-        "--rate", type=int, choices=_RATES, default=8000, help="of the line, for exotel (default: 8000)"
+        "--rate", type=int, choices=_RATES, default=8000, help="sample rate of the line, for exotel (default: 8000)"
     )
     parser.add_argument(
-        "--header", action="append", default=[], metavar="NAME: VALUE", help="for the upgrade; repeat it"
+        "--header", action="append", default=[], metavar="NAME: VALUE", help="header for the upgrade; can be repeated"
     )
     parser.add_argument("--json", action="store_true", help="one JSON document for pipelines")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status 1 when something has to be mended, 2 for an address that can't be used."""
+    """Exit status 1 if something has to be fixed, 2 for an invalid address."""
     try:
         subject = _subject(options)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Somebody's bot on the bench: two calls at it, and what to mend before it meets callers."""
+"""Tests a bot with two calls, and says what to fix before callers reach it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -17,8 +17,8 @@ from relay.audio.convert import Encoding
 ANSWER_S: Final = 8.0
 _BARGE_IN_S: Final = 1.5
 _LONG_S: Final = 20.0
-_FEW_MESSAGES: Final = 10  # may be on their way
-_AHEAD_S: Final = 3.0  # Exotel's own samples run as far ahead
+_FEW_MESSAGES: Final = 10  # may still be on their way
+_AHEAD_S: Final = 3.0  # Exotel's own sample bots run this far ahead
 _STOP_S: Final = 5.0
 _UNIT: Final = {Encoding.PCM: 320, Encoding.ULAW: 160}
 _ASK_LINE, _CUT_IN_LINE = "caller_hours", "caller_interrupts"
@@ -26,7 +26,7 @@ _ASK_LINE, _CUT_IN_LINE = "caller_hours", "caller_interrupts"
 
 @dataclass(frozen=True)
 class Subject:
-    """Who is called. `new_dialect`: a carrier's side of one call."""
+    """The bot to call. `new_dialect`: a carrier's side of one call."""
 
     url: str
     headers: dict[str, str]
@@ -35,12 +35,12 @@ class Subject:
 
 
 async def examined(http: aiohttp.ClientSession, subject: Subject) -> AsyncIterator[Finding]:
-    """Findings as they are known. The bot is called twice, half a minute each at most."""
+    """Findings as they become known. The bot is called twice, half a minute each at most."""
     try:
         call = await _begin(http, subject)
     except AgentError as error:
         advice = "Is it running there, does it take a WebSocket at this path, and are the credentials right?"
-        yield Finding("bot.handshake", Verdict.FAIL, f"no call came about: {error}", advice)
+        yield Finding("bot.handshake", Verdict.FAIL, f"no call could be set up: {error}", advice)
         return
     yield Finding("bot.handshake", Verdict.PASS, "the bot opens the socket")
     try:
@@ -148,11 +148,14 @@ def _marks(seen: Seen) -> Finding:
 
 def _messages(seen: Seen) -> Finding:
     if not seen.notices:
-        return Finding("bot.messages", Verdict.PASS, "every message is one that the carrier knows")
+        return Finding("bot.messages", Verdict.PASS, "the carrier knows every message")
     advice = "They are ignored. If they should do something, look at the carrier's protocol for their names."
     kinds = "; ".join(sorted(set(seen.notices))[:3])
     return Finding(
-        "bot.messages", Verdict.WARN, f"{counted(len(seen.notices), 'message')} mean nothing: {kinds}", advice
+        "bot.messages",
+        Verdict.WARN,
+        f"{counted(len(seen.notices), 'message')} could not be interpreted: {kinds}",
+        advice,
     )
 
 

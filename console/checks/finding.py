@@ -1,4 +1,4 @@
-"""What a check found: one line for a person, one object for a pipeline."""
+"""The result of a check: one line for people, one object for pipelines."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from console.checks.subject import Subject
 
 
 class Verdict(StrEnum):
-    """`skipped` is for what could not be looked at, and says what would be needed; it is never a silent pass."""
+    """`skipped`: it could not be checked, and the text says what is missing; it is never a silent pass."""
 
     PASS = "pass"
     WARN = "warn"
@@ -19,7 +19,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report. Neither text holds a secret or a whole phone number."""
+    """One line of the report. Neither text contains a secret or a full phone number."""
 
     check: str
     """Its stable name, `part.what` ("agent.client_events"): what pipelines and the documentation refer to."""
@@ -41,9 +41,11 @@ Part = Callable[[Subject], AsyncIterator[Finding]]
 
 
 def unanswered(check: str, who: str, error: NoAnswerError, advice: str, verdict: Verdict = Verdict.FAIL) -> Finding:
-    """A finding about `who` did not answer. Where not even a connection came about, this is what there is to mend,
-    whatever else was asked there; else `advice`."""
+    """A finding that `who` did not answer.
+
+    If not even a connection was possible, the advice is about that, whatever else was checked; else it is `advice`.
+    """
     if not error.unreached:
         return Finding(check, verdict, f"{who} {error}", advice)
-    reach = "Is it running there, and do the name, the port and the firewall let the world in?"
+    reach = "Is it running there, and do the name, the port and the firewall allow connections from outside?"
     return Finding(check, verdict, f"{who} {error}", reach, cause=f"no answer at {error.unreached}")

@@ -1,6 +1,7 @@
-"""The functions under their public addresses, asked as Exotel, the vendor and the relay ask them (exotel.md 2, 3).
+"""Checks the functions at their public addresses, with requests like Exotel's, the vendor's and the relay's (exotel.md
+2, 3).
 
-Nothing of it leaves a trace in the store: no request names a call that could be kept.
+No request leaves a trace in the store: none names a call that could be stored.
 """
 
 import json
@@ -21,13 +22,15 @@ from sim.applets import CONNECT_PATIENCE_S, CallFacts
 EVENTS_PATH, WEBHOOK_PATH = "/relay/events", "/webhook/post-call"
 _MARGIN_S = 0.5
 _PASSTHRU_S = 1.0
-_NO_CALL = "doctor check"  # not an id, so that nothing is kept under it: the answer is that for an unknown call
-EXOTEL_TOKEN = "EXOTEL_TOKEN"  # a cause: one wrong token is refused under each address
+_NO_CALL = (
+    "doctor check"  # not a valid id, so nothing is stored under it, and the answer is the one for an unknown call
+)
+EXOTEL_TOKEN = "EXOTEL_TOKEN"  # a cause: the same wrong token is refused at each address
 _FOREIGN = "Does the address lead to our function? Compare it with what the deploy printed."
 
 
 async def check_connect(subject: Subject) -> AsyncIterator[Finding]:
-    """`functions.connect`: an answer Exotel can dial from, before it goes on without one."""
+    """`functions.connect`: an answer that Exotel can dial from, before its timeout."""
     check = "functions.connect"
     try:
         answer = await _as_exotel(subject, URL(subject.connect_url), {"Exotel-Version": "1.0"})
@@ -38,16 +41,16 @@ async def check_connect(subject: Subject) -> AsyncIterator[Finding]:
     if problem := _unusable("Connect", answer):
         yield Finding(check, Verdict.FAIL, *problem)
     elif answer.status != 200 or (numbers := _numbers(answer)) is None:
-        found = f"the Connect URL answered {answer.status} without a list of numbers, for a call that nobody knows"
+        found = f"the Connect URL answered {answer.status} without a list of numbers, for an unknown call"
         yield Finding(check, Verdict.FAIL, found, "Exotel would dial nobody. See the function's log.")
     elif numbers:
-        found = f"the Connect URL names {counted(len(numbers), 'number')} to dial for a call that nobody knows"
+        found = f"the Connect URL names {counted(len(numbers), 'number')} to dial for an unknown call"
         yield Finding(check, Verdict.WARN, found, "Our function names none. " + _FOREIGN)
     elif answer.took_s > CONNECT_PATIENCE_S - _MARGIN_S:
         found = f"the Connect URL took {answer.took_s:.1f} s; Exotel waits {CONNECT_PATIENCE_S:g} s"
         yield Finding(check, Verdict.WARN, found, "Lower TRANSFER_REQUEST_SECONDS.")
     else:
-        found = f"the Connect URL answered for a call that nobody knows after {answer.took_s:.1f} s: it dials nobody"
+        found = f"the Connect URL answered for an unknown call after {answer.took_s:.1f} s: it dials nobody"
         yield Finding(check, Verdict.PASS, found)
 
 
@@ -57,7 +60,7 @@ async def check_connect_token(subject: Subject) -> AsyncIterator[Finding]:
 
 
 async def check_passthru(subject: Subject) -> AsyncIterator[Finding]:
-    """`functions.passthru`: 200 and nothing else keeps a call off the branch to a human."""
+    """`functions.passthru`: only 200 keeps a call off the branch to a human."""
     check = "functions.passthru"
     try:
         answer = await _as_exotel(subject, URL(subject.passthru_url), {})
@@ -65,7 +68,7 @@ async def check_passthru(subject: Subject) -> AsyncIterator[Finding]:
         yield unanswered(check, "the Passthru URL", error, "See the function's log.")
         return
     if answer.status == 302 or answer.redirects:
-        found = f"the Passthru URL answered {answer.status} for a call that nobody knows"
+        found = f"the Passthru URL answered {answer.status} for an unknown call"
         advice = "Exotel takes 302 for the other branch, here the one to a human; is something redirecting?"
         yield Finding(check, Verdict.FAIL, found, advice)
     elif problem := _unusable("Passthru", answer):
@@ -88,19 +91,21 @@ async def check_passthru_token(subject: Subject) -> AsyncIterator[Finding]:
 
 
 async def check_webhook(subject: Subject) -> AsyncIterator[Finding]:
-    """`functions.webhook`: reachable, and deaf to who does not sign."""
+    """`functions.webhook`: reachable, and refuses unsigned requests."""
     yield await _refuses(subject, "functions.webhook", "the webhook", URL(subject.webhook_url), {}, "an unsigned body")
 
 
 async def check_events(subject: Subject) -> AsyncIterator[Finding]:
-    """`functions.events`: the same, where the relay posts."""
+    """`functions.events`: the same, at the address for the relay's events."""
     headers = {RELAY_HEADER: sign(b"{}", secrets.token_hex(16), subject.now())}
     url = URL(events_url(subject))
     yield await _refuses(subject, "functions.events", "the events URL", url, headers, "a wrong signature")
 
 
 async def check_events_secret(subject: Subject) -> AsyncIterator[Finding]:
-    """`functions.events_secret`: signed rightly, an event without a call is refused for what it lacks, and not kept."""
+    """`functions.events_secret`: a signed event without a call passes the signature check, is then refused, and is not
+    stored.
+    """
     check = "functions.events_secret"
     secret = subject.environ.get("EVENTS_SECRET", "").partition(",")[0].strip()
     if not secret:
@@ -124,7 +129,7 @@ async def check_events_secret(subject: Subject) -> AsyncIterator[Finding]:
 
 
 def events_url(subject: Subject) -> str:
-    """EVENTS_URL, else the sibling of the webhook; "" when neither is known."""
+    """EVENTS_URL, else the address beside the webhook's; "" if neither is known."""
     beside = subject.webhook_url.removesuffix(WEBHOOK_PATH)
     return subject.environ.get("EVENTS_URL", "") or (f"{beside}{EVENTS_PATH}" if beside != subject.webhook_url else "")
 
@@ -145,7 +150,7 @@ EVENTS = (
 
 
 async def examine(subject: Subject) -> AsyncIterator[Finding]:
-    """Each address by itself."""
+    """Checks each address on its own."""
     for stages, url, missing in (
         (CONNECT, subject.connect_url, "the Connect URL is not known: make doctor ARGS='--connect https://…?token=…'"),
         (
@@ -162,14 +167,14 @@ async def examine(subject: Subject) -> AsyncIterator[Finding]:
 
 
 async def _as_exotel(subject: Subject, url: URL, headers: Mapping[str, str]) -> Answer:
-    """GET with the applet's own query kept and Exotel's added (exotel.md 3.1). Raises NoAnswerError."""
+    """GET with the applet's own query plus Exotel's (exotel.md 3.1). Raises NoAnswerError."""
     facts = CallFacts(_NO_CALL, "doctor", "doctor", flow_id="0", started=datetime.now(UTC), stream={})
     target = url.extend_query(facts.query())
     return await ask(subject.session, target, headers=headers, patience_s=CONNECT_PATIENCE_S)
 
 
 async def _stays_shut(subject: Subject, check: str, name: str, url: URL) -> Finding:
-    """Neither without a token nor with a wrong one."""
+    """Refuses requests without a token and with a wrong one."""
     bare = url.with_user(None).without_query_params("token")
     guess = f"doctor-{secrets.token_urlsafe(12)}"
     for what, stranger in (("no token", bare), ("a wrong token", bare.extend_query(token=guess))):
@@ -180,7 +185,7 @@ async def _stays_shut(subject: Subject, check: str, name: str, url: URL) -> Find
         if answer.status != 401:
             found = f"asked with {what}, the {name} URL answered {answer.status}, expected 401"
             return Finding(check, Verdict.FAIL, found, _stranger_advice(answer, "learns whom you call"))
-    return Finding(check, Verdict.PASS, f"the {name} URL stays shut with no token and with a wrong one")
+    return Finding(check, Verdict.PASS, f"the {name} URL refuses requests without a token and with a wrong one")
 
 
 async def _refuses(subject: Subject, check: str, name: str, url: URL, headers: Mapping[str, str], what: str) -> Finding:
@@ -195,18 +200,18 @@ async def _refuses(subject: Subject, check: str, name: str, url: URL, headers: M
 
 
 def _stranger_advice(answer: Answer, danger: str) -> str:
-    """What to do about an answer other than 401 to somebody who proved nothing."""
+    """What to do about an answer other than 401 to a request without credentials."""
     match answer.status:
         case 200 | 302:
-            return f"Whoever finds the address {danger}: set the function's token or secret."
+            return f"Anybody who finds the address {danger}: set the function's token or secret."
         case 403:
-            return "The cloud itself refuses the world here: allow public access; the function sees who asks by itself."
+            return "The cloud itself refuses public requests: allow them; the function authenticates requests itself."
         case _:
             return _FOREIGN
 
 
 def _unusable(name: str, answer: Answer) -> tuple[str, ...] | None:
-    """What is wrong with an answer not from the application, or one that did not let us in: found, advice, cause."""
+    """What is wrong with an answer that is not the application's, or that refused us: found, advice, cause."""
     if target := answer.redirects:
         return f"the {name} URL answered {answer.status} and points to {target}", "Paste the address it points to."
     match answer.status:
@@ -217,17 +222,17 @@ def _unusable(name: str, answer: Answer) -> tuple[str, ...] | None:
                 EXOTEL_TOKEN,
             )
         case 403:
-            return f"the {name} URL answered 403", "The cloud itself refuses the world here: allow public access."
+            return f"the {name} URL answered 403", "The cloud itself refuses public requests: allow public access."
         case 404 | 405:
             return f"the {name} URL answered {answer.status}", _FOREIGN
         case status if status >= 500:
-            return f"the {name} URL answered {status}", "See the function's log: mostly the store can't be used."
+            return f"the {name} URL answered {status}", "See the function's log: usually the store can't be used."
         case _:
             return None
 
 
 def _numbers(answer: Answer) -> list[object] | None:
-    """`destination.numbers`; None when the body has none (exotel.md 3.2)."""
+    """`destination.numbers`; None if the body has none (exotel.md 3.2)."""
     try:
         numbers = json.loads(answer.body)["destination"]["numbers"]
     except (ValueError, KeyError, TypeError):

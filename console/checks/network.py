@@ -1,4 +1,4 @@
-"""How the doctor reaches the outside, and what it says when that fails: never with an address, so without tokens."""
+"""Requests of the doctor, and its words for their failures: never with an address, and so without tokens."""
 
 import asyncio
 import os
@@ -16,19 +16,19 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def system_addresses(host: str) -> Sequence[str]:
-    """The IP addresses of `host`, by the operating system. Raises OSError."""
+    """The IP addresses of `host`, from the operating system. Raises OSError."""
     found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 async def system_connect(host: str, port: int, tls: ssl.SSLContext | None) -> Streams:
-    """A TCP connection, with TLS under the name of `host` where a context is given. Raises OSError."""
+    """A TCP connection, with TLS under the name of `host` if a context is given. Raises OSError."""
     return await asyncio.open_connection(host, port, ssl=tls)
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What the session does not show: addresses, handshakes. A test brings its own name service and authorities."""
+    """What an HTTP session does not show: addresses, handshakes. Tests pass their own name service and authorities."""
 
     addresses: Callable[[str], Awaitable[Sequence[str]]] = system_addresses
     connect: Callable[[str, int, ssl.SSLContext | None], Awaitable[Streams]] = system_connect
@@ -37,9 +37,9 @@ class Network:
 
 
 class NoAnswerError(Exception):
-    """No HTTP answer came; the text goes on where a sentence has named who was asked.
+    """There was no HTTP answer; the text completes a sentence that has named the host.
 
-    `unreached`: the origin that could not even be connected to; empty where a connection came about.
+    `unreached`: the origin if not even a connection was possible; else empty.
     """
 
     def __init__(self, text: str, unreached: str = "") -> None:
@@ -49,7 +49,7 @@ class NoAnswerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer. `body`: at most its first LONGEST_BODY bytes; `took_s` until the head and the body were there."""
+    """An HTTP answer. `body`: at most its first LONGEST_BODY bytes; `took_s`: until head and body were there."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -58,12 +58,12 @@ class Answer:
 
     @property
     def refused(self) -> bool:
-        """As who asks without the right token is to be answered."""
+        """Whether this is the right answer to a request without the right token."""
         return self.status in {401, 403}
 
     @property
     def redirects(self) -> str:
-        """The host that the answer points to, empty when it is no redirect."""
+        """The host that the answer redirects to, empty if it is no redirect."""
         if self.status not in {301, 302, 303, 307, 308} or not (location := self.headers.get("Location", "")):
             return ""
         try:
@@ -82,7 +82,9 @@ async def ask(
     body: bytes | None = None,
     patience_s: float = 10.0,
 ) -> Answer:
-    """One request, redirects not followed. The body of an upgraded connection is not read. Raises NoAnswerError."""
+    """One request; redirects are not followed, and the body of an upgraded connection is not read. Raises
+    NoAnswerError.
+    """
     loop = asyncio.get_running_loop()
     began = loop.time()
     try:
@@ -108,7 +110,7 @@ async def _beginning(body: aiohttp.StreamReader) -> bytes:
 
 
 def trouble(error: Exception) -> str:
-    """Why nothing came, to go on after a subject: "relay.example.com does not resolve"."""
+    """Why there was no answer, to complete a sentence: "relay.example.com does not resolve"."""
     match error:
         case TimeoutError():
             return "gave no answer in time"
@@ -133,5 +135,5 @@ def trouble(error: Exception) -> str:
 
 
 def _why(error: OSError) -> str:
-    """The system's words for it: asyncio's own name the call and the address."""
+    """The system's words for it: asyncio's own contain the call and the address."""
     return os.strerror(error.errno).lower() if error.errno else (error.strerror or type(error).__name__)

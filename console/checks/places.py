@@ -1,4 +1,4 @@
-"""Where the parts to be examined are: from options, the environment, or what a deployment says of itself."""
+"""The addresses of the parts to examine: from options, the environment, or a deployment's outputs."""
 
 import json
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ VARIABLES = {
 
 
 class PlaceError(Exception):
-    """A place that can't be known; one line, with what to do."""
+    """An address that can't be found out; one line, with what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Addresses as they are pasted, and the settings that belong to them. What is not known is ""."""
+    """Addresses as they are pasted, and the settings that belong to them. Unknown ones are ""."""
 
     relay_url: str = ""
     connect_url: str = ""
@@ -36,7 +36,7 @@ class Places:
     webhook_url: str = ""
 
     def __post_init__(self) -> None:
-        """Raises PlaceError for what is no address, without showing it. The relay's is a check of its own."""
+        """Raises PlaceError for an invalid address, without showing it. The relay's address has a check of its own."""
         for name in ("connect_url", "passthru_url", "webhook_url"):
             try:
                 url = URL(getattr(self, name))
@@ -47,18 +47,20 @@ class Places:
                 raise PlaceError(f"{option} or {VARIABLES[name]}: expected an https:// address")
 
     def over(self, other: "Places") -> "Places":
-        """These, where they are known, else the others."""
+        """These where known, else the others."""
         return Places(**{name: getattr(self, name) or getattr(other, name) for name in VARIABLES})
 
 
 def from_environment(environ: Mapping[str, str]) -> Places:
-    """Those of VARIABLES; else made of PUBLIC_URL and FUNCTIONS_PUBLIC_URL with their tokens, as `make run` prints."""
+    """Those of VARIABLES; else built from PUBLIC_URL and FUNCTIONS_PUBLIC_URL with their tokens, as `make run` prints
+    them.
+    """
     given = Places(**{name: environ.get(variable, "").strip() for name, variable in VARIABLES.items()})
     return given.over(_of_hosts(environ, environ.get("PUBLIC_URL", ""), environ.get("FUNCTIONS_PUBLIC_URL", "")))
 
 
 def of_deployment(name: str, environ: Mapping[str, str], root: Path = ROOT) -> tuple[Places, dict[str, str]]:
-    """One of DEPLOYMENTS; with the settings it has that can be known here. Raises PlaceError."""
+    """Addresses of one of DEPLOYMENTS, with those of its settings that are known here. Raises PlaceError."""
     return _of_this_machine(environ, root) if name == LOCAL else _of_cloud(name, root)
 
 
@@ -69,7 +71,7 @@ def _of_cloud(cloud: str, root: Path) -> tuple[Places, dict[str, str]]:
     except (StepError, OSError, ValueError) as error:
         why = str(error).removeprefix("terraform output -json: ").partition(": Reason")[0]
         raise PlaceError(f"{files}: terraform's outputs can't be read ({why}); run make plan-{cloud} first") from None
-    from console.deployment import addresses  # here: AWS's library takes a while, and most commands do without
+    from console.deployment import addresses  # here: AWS's library loads slowly, and most commands don't need it
 
     try:
         pasted = addresses.addresses(outputs, addresses.store(cloud, outputs))
@@ -88,7 +90,7 @@ def _of_cloud(cloud: str, root: Path) -> tuple[Places, dict[str, str]]:
 
 
 def _of_this_machine(environ: Mapping[str, str], root: Path) -> tuple[Places, dict[str, str]]:
-    """What `make run` runs here, with the tokens it has made and kept."""
+    """The parts that `make run` runs here, with the tokens it generated."""
     data = root / "data"
     try:
         kept: dict[str, str] = json.loads((data / "secrets.json").read_text())

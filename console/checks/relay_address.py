@@ -1,4 +1,4 @@
-"""The address in the Voicebot applet: what Exotel takes of it, where the secret in it stands (exotel.md 1.11, 1.13)."""
+"""Checks the address in the Voicebot applet: does Exotel accept it, and where is its secret (exotel.md 1.11, 1.13)."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ SECRET_NAMES = frozenset({"token", "key", "secret", "password"})
 
 @dataclass(frozen=True, slots=True)
 class RelayAddress:
-    """`socket`: what is connected to, as Exotel does: without query and password. `http`: the same for a plain GET."""
+    """`socket`: the address that Exotel connects to: without query and password. `http`: the same for a plain GET."""
 
     socket: URL
     http: URL
@@ -34,7 +34,7 @@ class RelayAddress:
 
     @classmethod
     def parse(cls, text: str) -> "RelayAddress":
-        """Raises ValueError with a sentence that does not show the address."""
+        """Raises ValueError with a sentence that does not contain the address."""
         try:
             url = URL(text.strip())
         except ValueError:
@@ -64,7 +64,7 @@ class RelayAddress:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What Exotel sends along with the upgrade."""
+        """Headers that Exotel sends with the upgrade."""
         return {"Authorization": self.authorization} if self.authorization else {}
 
     def at(self, path: str) -> URL:
@@ -72,7 +72,7 @@ class RelayAddress:
         return self.base.with_path(f"{self.base.path.rstrip('/')}{path}")
 
     def with_token(self, token: str) -> URL:
-        """The plain address with another token in its path, "" for none and nothing behind it."""
+        """The address with another token in its path; "" for none, and then nothing after it."""
         path = self.http.path
         if self.token:
             before, _, behind = path.rpartition(f"/{self.token}")
@@ -83,18 +83,18 @@ class RelayAddress:
 
 
 async def check_address(subject: Subject) -> AsyncIterator[Finding]:
-    """`relay.address`: one finding for each thing that Exotel would not take."""
+    """`relay.address`: one finding for each thing that Exotel would refuse."""
     check = "relay.address"
     try:
         address = RelayAddress.parse(subject.relay_url)
     except ValueError as error:
         yield Finding(
-            check, Verdict.FAIL, str(error), "Give it as it stands in the applet: wss://relay.example.com/media/TOKEN"
+            check, Verdict.FAIL, str(error), "Give it as it is in the applet: wss://relay.example.com/media/TOKEN"
         )
         return
     wrong = [Finding(check, Verdict.FAIL, found, advice) for found, advice in _query_problems(URL(subject.relay_url))]
     if not address.secure:
-        found = f"the relay is addressed by {address.socket.scheme}://, which Exotel takes for tests only"
+        found = f"the relay is addressed by {address.socket.scheme}://, which Exotel accepts for tests only"
         wrong.append(Finding(check, Verdict.WARN, found, "Put TLS in front of the relay and paste its wss:// address."))
     for finding in wrong:
         yield finding
@@ -126,7 +126,7 @@ def _query_problems(url: URL) -> list[tuple[str, str]]:
         problems.append(
             (
                 f"the query carries the secret {sorted(secrets)[0]!r}",
-                "The Voicebot applet takes the query away before it connects: put the token into the path.",
+                "The Voicebot applet removes the query before it connects: put the token into the path.",
             )
         )
     return problems

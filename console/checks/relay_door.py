@@ -1,4 +1,4 @@
-"""What stands between Exotel and the relay: health, the upgrade through the balancer, the token."""
+"""Checks the way from Exotel to the relay: health, the upgrade through the load balancer, the token."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ from console.checks.relay_address import RelayAddress
 from console.checks.subject import Subject
 from sim.exotel import HANDSHAKE_S
 
-MEDIA_TOKEN = "MEDIA_TOKEN"  # a cause: the token of the address is not that of the relay
+MEDIA_TOKEN = "MEDIA_TOKEN"  # a cause: the address has a different token than the relay
 _SLOW_S = 3.0
 _ACCEPT_KEY = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 
@@ -41,7 +41,7 @@ async def _answers_200(subject: Subject, name: str, advice: str) -> Finding:
 
 
 async def check_upgrade(subject: Subject) -> AsyncIterator[Finding]:
-    """`relay.upgrade`: the handshake as Exotel makes it, over HTTP/1.1 and within its patience (exotel.md 1.10)."""
+    """`relay.upgrade`: the handshake as Exotel makes it, over HTTP/1.1 and within its timeout (exotel.md 1.10)."""
     check, address = "relay.upgrade", RelayAddress.parse(subject.relay_url)
     key = base64.b64encode(secrets.token_bytes(16)).decode()
     try:
@@ -64,7 +64,7 @@ async def check_upgrade(subject: Subject) -> AsyncIterator[Finding]:
 
 
 def not_upgraded(answer: Answer, host: str) -> tuple[str, str]:
-    """What was found and what to do about an upgrade that was answered, but not with 101."""
+    """Finding and advice for an upgrade that was not answered with 101."""
     server = answer.headers.get("Server", "").lower()
     said = f"the media socket's upgrade was answered {_status(answer)}, expected 101"
     if target := answer.redirects:
@@ -89,7 +89,7 @@ def not_upgraded(answer: Answer, host: str) -> tuple[str, str]:
                 "It takes no calls now: wait for the deploy, or raise MAX_CALLS or the tasks.",
             )
         case 502 | 503 | 504:
-            return said, "The balancer finds no relay that is well: see its health checks and the relay's log."
+            return said, "The load balancer finds no healthy relay: see its health checks and the relay's log."
         case 200 | 400 | 426:
             advice = "A proxy on the way drops Upgrade and Connection: have it pass them on, over HTTP/1.1."
             return said, advice
@@ -98,9 +98,9 @@ def not_upgraded(answer: Answer, host: str) -> tuple[str, str]:
 
 
 async def check_token(subject: Subject) -> AsyncIterator[Finding]:
-    """`relay.token`: who does not know the secret must not reach the agent."""
+    """`relay.token`: without the secret nobody reaches the agent."""
     check, address = "relay.token", RelayAddress.parse(subject.relay_url)
-    bare = address.with_token("")  # either of token and password would let us in
+    bare = address.with_token("")  # the token or the password alone would be accepted
     strangers: list[tuple[str, URL, dict[str, str]]] = [("no token", bare, {})]
     if address.authorization:
         strangers = [("no password", bare, {}), ("a wrong password", bare, _wrong_password())]
@@ -121,13 +121,13 @@ async def check_token(subject: Subject) -> AsyncIterator[Finding]:
             yield Finding(check, Verdict.FAIL, f"asked with {what}, it answered {_status(answer)}", advice)
             return
     tried = " and with ".join(what for what, *_ in strangers)
-    yield Finding(check, Verdict.PASS, f"the media socket stays shut with {tried}")
+    yield Finding(check, Verdict.PASS, f"the media socket refuses {tried}")
 
 
 async def check_dynamic_url(subject: Subject) -> AsyncIterator[Finding]:
-    """`relay.dynamic_url`: what an `https://` address in the applet is answered (exotel.md 1.12)."""
+    """`relay.dynamic_url`: the answer to an `https://` address in the applet (exotel.md 1.12)."""
     check, address = "relay.dynamic_url", RelayAddress.parse(subject.relay_url)
-    severity = Verdict.FAIL if address.dynamic else Verdict.WARN  # a wss:// address is never asked this way
+    severity = Verdict.FAIL if address.dynamic else Verdict.WARN  # a wss:// address is never requested this way
     advice = "Set PUBLIC_URL=wss://HOST at the relay, or have the proxy pass on Host and X-Forwarded-Proto."
     try:
         answer = await ask(subject.session, address.http, headers=address.headers)
@@ -145,12 +145,12 @@ async def check_dynamic_url(subject: Subject) -> AsyncIterator[Finding]:
         yield Finding(check, severity, found, advice)
         return
     yield Finding(
-        check, Verdict.PASS, f"a plain GET is answered with a {expected}:// address, as an https applet wants"
+        check, Verdict.PASS, f"a plain GET is answered with a {expected}:// address, as an https applet needs"
     )
 
 
 async def _upgrade(subject: Subject, url: URL, headers: dict[str, str], key: str = "") -> Answer:
-    """Ask for the upgrade; what is opened is closed at once. Raises NoAnswerError."""
+    """Request the upgrade, and close the socket at once. Raises NoAnswerError."""
     handshake = {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
@@ -178,7 +178,7 @@ def _object(answer: Answer) -> dict[str, object]:
 
 
 def _reason(answer: Answer) -> object:
-    """Why the relay itself refused; None when the answer is not the relay's."""
+    """Why the relay itself refused; None if the answer is not the relay's."""
     return _object(answer).get("error")
 
 

@@ -1,4 +1,4 @@
-"""The findings for a person, line by line as they come, or for a pipeline as one JSON object."""
+"""Prints the findings: line by line for people, or as one JSON object for pipelines."""
 
 import json
 import textwrap
@@ -21,10 +21,10 @@ _NARROWEST = 40
 
 
 class Lines:
-    """The report for a person. Checks in a row that were skipped for one reason share a line."""
+    """The report for people. Consecutive checks skipped for the same reason share a line."""
 
     def __init__(self, out: TextIO, *, colour: bool, width: int = 0) -> None:
-        """`width`: of the terminal, in characters; 0 leaves lines as long as they are."""
+        """`width`: of the terminal, in characters; 0: lines are not wrapped."""
         self._out = out
         self._colour = colour
         self._text_width = max(_NARROWEST, width - len(_INDENT)) if width else 0
@@ -61,14 +61,14 @@ class Lines:
             self._write("")
         self._group = group
         word = self._coloured(finding.verdict, _WORDS[finding.verdict])
-        # a name too long for its column gets a line of its own
+        # a name that is too long for its column gets its own line
         head = f"  {word}  {name:<{_CHECK_WIDTH}}" if len(name) < _CHECK_WIDTH else f"  {word}  {name}\n{_INDENT}"
         self._write(head + self._wrapped(finding.found))
         if finding.advice:
             self._write(f"{_INDENT}{self._coloured(finding.verdict, '→')} {self._wrapped(finding.advice, '  ')}")
 
     def _wrapped(self, text: str, indent: str = "") -> str:
-        """Broken between words only: what is to be pasted stays whole."""
+        """Wrapped between words only: text to be pasted stays whole."""
         if not self._text_width:
             return text
         width = self._text_width - len(indent)
@@ -84,7 +84,7 @@ class Lines:
 
 
 def counts(findings: Sequence[Finding]) -> dict[Verdict, int]:
-    """How many there are of each verdict."""
+    """How many findings there are per verdict."""
     counted = Counter(finding.verdict for finding in findings)
     return {verdict: counted[verdict] for verdict in Verdict}
 

@@ -1,4 +1,4 @@
-"""How an address is shown to a person: without what opens it."""
+"""How an address is shown to people: without its secrets."""
 
 from yarl import URL
 
@@ -6,7 +6,7 @@ _OURS = frozenset({"media", "v1", "convai", "conversation", "exotel"})
 
 
 def bare(url: URL) -> str:
-    """An address that may be shown: without password, token or query. Everything behind /media may be a token."""
+    """An address that is safe to show: without password, token or query. Everything after /media may be a token."""
     kept = [part for part in url.parts[1:] if part in _OURS]
     hidden = "/…" if len(kept) < len([part for part in url.parts[1:] if part]) else ""
     return f"{url.scheme}://{url.host}{'' if url.is_default_port() else f':{url.port}'}/{'/'.join(kept)}{hidden}"

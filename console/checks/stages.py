@@ -1,4 +1,4 @@
-"""Checks of one part that build on each other: what can't be told because an earlier check failed is skipped."""
+"""Checks of one part that depend on each other: if one fails, those that depend on it are skipped."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,10 @@ from console.checks.subject import Subject
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`look` yields findings of `checks` only, and may end at one that failed. It is not run when one of `needs` failed
-    or could not be told."""
+    """`look` yields findings of `checks` only, and may end after a failed one.
+
+    It is not run if one of `needs` failed or was skipped.
+    """
 
     checks: tuple[str, ...]
     look: Part
@@ -18,7 +20,7 @@ class Stage:
 
 
 async def in_turn(stages: Sequence[Stage], subject: Subject) -> AsyncIterator[Finding]:
-    """One stage after another; every check of every stage is told of."""
+    """Runs one stage after another; every check of every stage is reported."""
     untold: dict[str, str] = {}
     """Check that gave no answer → the one that failed before it."""
     for stage in stages:
@@ -33,10 +35,10 @@ async def in_turn(stages: Sequence[Stage], subject: Subject) -> AsyncIterator[Fi
         for check in stage.checks:
             if check not in told:
                 untold[check] = cause
-                yield Finding(check, Verdict.SKIPPED, f"can't be told before {cause} is mended")
+                yield Finding(check, Verdict.SKIPPED, f"can't be checked before {cause} is fixed")
 
 
 async def skipped(checks: Sequence[str], reason: str) -> AsyncIterator[Finding]:
-    """All of `checks`, for a part that has nothing to look at."""
+    """All of `checks`, for a part that has nothing to check."""
     for check in checks:
         yield Finding(check, Verdict.SKIPPED, reason)

@@ -1,4 +1,4 @@
-"""What the doctor examines: settings, and the addresses under which the parts are reached."""
+"""What the doctor examines: settings, and the addresses of the parts."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from console.checks.network import Network
 
 @dataclass(frozen=True)
 class Subject:
-    """An address that is "" is not known; what needs it is then skipped, and says so."""
+    """An empty address is unknown; checks that need it are skipped, and say so."""
 
     environ: Mapping[str, str]
     """The settings, as the relay and the functions are given them."""

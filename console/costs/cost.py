@@ -1,7 +1,7 @@
-"""What a month costs on each cloud, by part: what infra/terraform/{aws,gcp} builds, and nothing else.
+"""Monthly costs on each cloud, by part: exactly what infra/terraform/{aws,gcp} builds.
 
 Every line shows its arithmetic, and lines are rounded to cents before they are summed, so the table adds up. The same
-arithmetic stands in docs/aws.md and docs/gcp.md.
+arithmetic is in docs/aws.md and docs/gcp.md.
 """
 
 from collections.abc import Sequence
@@ -46,17 +46,17 @@ class Plan:
 
     @property
     def usd(self) -> float:
-        """A month, summed as shown."""
+        """Total per month, as shown."""
         return round(sum(item.usd for item in self.items), 2)
 
     @property
     def infrastructure_usd(self) -> float:
-        """A month without the minutes of Exotel and of the agent's vendor."""
+        """Per month, without the minutes of Exotel and of the agent's vendor."""
         return round(sum(item.usd for item in self.items if item.part not in MINUTES), 2)
 
     @property
     def is_whole(self) -> bool:
-        """Whether the sum holds the minutes, which are most of it."""
+        """Whether the sum includes the minutes, which are most of it."""
         return {item.part for item in self.items} >= set(MINUTES)
 
     def by_part(self) -> dict[str, float]:
@@ -68,7 +68,7 @@ class Plan:
 
 
 class _Bill:
-    """Collects items; with the free tier what is free once an account is taken off."""
+    """Collects items; with the free tier, deducts what is free per account."""
 
     def __init__(self, prices: Prices, section: str, load: Load) -> None:
         self.items: list[Item] = []
@@ -77,7 +77,7 @@ class _Bill:
         self._free = load.free_tier
 
     def add(self, part: str, what: str, units: float, name: str, formula: str) -> None:
-        """`formula` says how the units came about."""
+        """`formula` shows how the units were computed."""
         self.add_price(part, what, units, self._prices.of(self._section, name), formula)
 
     def add_price(self, part: str, what: str, units: float, price: Price, formula: str) -> None:
@@ -89,12 +89,12 @@ class _Bill:
 
 
 def aws_unit(cpu: int = 512, memory_mib: int = 1024) -> Unit:
-    """As infra/terraform/aws builds it: 200 calls a vCPU, another task at 60 % of them, two at least."""
+    """As infra/terraform/aws builds it: 200 calls per vCPU, another task at 60 % of them, at least two."""
     return Unit("AWS task", cpu / 1024, memory_mib, cpu * 200 // 1024, least=2, zones=2, add_at=0.6)
 
 
 def gcp_unit(memory_mib: int = 1024) -> Unit:
-    """As infra/terraform/gcp builds it: one vCPU, 200 calls, another instance when all are full, one at least."""
+    """As infra/terraform/gcp builds it: one vCPU, 200 calls, another instance when all are full, at least one."""
     return Unit("Google Cloud instance", 1.0, memory_mib, 200, least=1, zones=1, add_at=1.0)
 
 
@@ -102,7 +102,7 @@ def plan_aws(load: Load, measured: Measured, prices: Prices, unit: Unit | None =
     """Fargate in two zones behind a load balancer and, without a domain, CloudFront; Lambda; S3."""
     sizing = size(unit or aws_unit(), load, measured)
     vcpu, gib, least = sizing.unit.vcpu, sizing.unit.memory_mib / 1024, sizing.unit.least
-    # Tasks go one by one: after a quarter of an hour with little to do, then every five minutes.
+    # Tasks are removed one by one: after a quarter of an hour of low load, then every five minutes.
     added = added_hours(sizing, load, QUARTER + FIVE_MINUTES * max(0, sizing.added - 1) / 2)
     out, back = _gib(load, measured.out_bytes(load)), _gib(load, measured.from_line)
     through = _gib(load, measured.to_line + measured.from_line)
@@ -162,19 +162,19 @@ def plan_gcp(load: Load, measured: Measured, prices: Prices, unit: Unit | None =
 
 
 def _requests(load: Load) -> float:
-    """To the functions in a month, without those that tell how far a call is."""
+    """Requests to the functions per month, without progress reports."""
     leaves = load.minutes * 60 / PIECE_S / PIECES_A_LEAVE if RECORDS[load.record] else 0.0
     return load.calls_a_month * REQUESTS_A_CALL + leaves
 
 
 def _worked(requests: float, progress: float) -> tuple[float, str]:
-    """Seconds of the functions' work in a month, and how they came about."""
+    """Seconds of the functions' work per month, and their formula."""
     formula = f"{requests:,.0f} × {REQUEST_S:g} + {progress:,.0f} × {PROGRESS_S:g}"
     return requests * REQUEST_S + progress * PROGRESS_S, formula
 
 
 def progress_usd(cloud: str, prices: Prices, minutes: float) -> float:
-    """What of a plan's bill goes with the progress of so many minutes, without what is free."""
+    """Cost of the progress reports of this many minutes, without the free tier."""
     of = {name: prices.of(cloud, name).value for name in ("bucket_write", "bucket_read")}
     each = of["bucket_write"] + READS_A_PROGRESS * of["bucket_read"]
     if cloud == "aws":
@@ -186,7 +186,7 @@ def progress_usd(cloud: str, prices: Prices, minutes: float) -> float:
 
 
 def _storage(bill: _Bill, load: Load) -> None:
-    """Bucket and logs are the same on both clouds but for the price."""
+    """Bucket and logs are the same on both clouds except for the price."""
     calls = load.calls_a_month
     kept = calls * KEPT_BYTES * KEPT_MONTHS / GIB
     logged = calls * LOG_BYTES / GIB
@@ -212,10 +212,10 @@ MINUTES = ("exotel", "agent")
 
 
 def minutes_of(prices: Prices, load: Load) -> list[Item]:
-    """What a price file says of Exotel's and the vendor's minutes, else their list prices where a vendor is named."""
+    """The minutes of Exotel and the vendor, by a price file, else at list price if a vendor is named."""
     exotel = prices.minute("exotel") or (prices.minute("exotel_list") if load.vendor else None)
     agent = prices.minute("agent") or (prices.minute(load.vendor) if load.vendor else None)
-    # Exotel charges the last minute of a call whole: half a minute more on average.
+    # Exotel rounds a call up to a whole minute: half a minute more on average.
     started = load.minutes + load.calls_a_month / 2
     items = []
     if exotel:

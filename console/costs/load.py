@@ -1,4 +1,4 @@
-"""The load that is planned for, and what one relay was measured to need."""
+"""The load to plan for, and the measured needs of one relay."""
 
 import math
 import tomllib
@@ -24,7 +24,10 @@ KINDS = tuple(f"{way}_{rate}" for way in ("plain", "tls") for rate in RATES)
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """`calls` at the busiest moment, `minutes` of calls a month. The rest is assumed, each with a switch of its own."""
+    """`calls` at the busiest moment, `minutes` of calls per month.
+
+    The rest are assumptions, each with its own option.
+    """
 
     calls: int
     minutes: float
@@ -64,14 +67,14 @@ class Load:
 
     @property
     def calls_a_month(self) -> float:
-        """How many people called."""
+        """Number of calls per month."""
         return self.minutes / self.call_minutes
 
 
 def busiest_moment(calls_a_month: float, call_minutes: float, days: int, share: float) -> int:
     """Calls at once in the busiest hour, which takes `share` (0.0–1.0) of a day's calls.
 
-    Calls come by themselves, so how many there are at once is Poisson's: the mean and three deviations, which is not
+    Calls arrive independently, so the number at once is Poisson distributed: the mean plus three deviations is not
     exceeded in 99.8 of 100 moments of that hour.
     """
     at_once = calls_a_month / max(1, days) * share * call_minutes / 60
@@ -80,7 +83,7 @@ def busiest_moment(calls_a_month: float, call_minutes: float, days: int, share: 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One relay process on one core, a call by its kind. Bytes are those of a minute of a call, with all headers."""
+    """One relay process on one core; figures per kind of call. Bytes are per minute of a call, with all headers."""
 
     machine: str
     date: date
@@ -93,7 +96,7 @@ class Measured:
 
     @classmethod
     def read(cls, path: Path = MEASURED) -> "Measured":
-        """Raises ValueError naming what is wrong with the file."""
+        """Raises ValueError that names the error in the file."""
         try:
             with path.open("rb") as file:
                 table = tomllib.load(file)
@@ -116,7 +119,7 @@ class Measured:
             raise ValueError(f"{path}: {error}") from None
 
     def cpu_ms_of(self, load: Load) -> float:
-        """Milliseconds of CPU for a second of one call."""
+        """Milliseconds of CPU per second of one call."""
         return self.cpu_ms[load.kind]
 
     def call_kib_of(self, load: Load) -> float:
@@ -124,7 +127,7 @@ class Measured:
         return self.call_kib[load.kind]
 
     def out_bytes(self, load: Load) -> float:
-        """To Exotel and to the agent, a minute."""
+        """To Exotel and to the agent, per minute."""
         return self.to_line + self.to_agent[load.agent_rate]
 
 

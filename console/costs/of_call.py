@@ -26,7 +26,7 @@ _RECORDED: Final = {"vendor": "agent", "exotel": "exotel"}
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Of the functions a call, of the relay a minute, in dollars. `how`: of which load."""
+    """Of the functions per call, of the relay per minute, in dollars. `how`: for which load."""
 
     call_usd: float
     minute_usd: float
@@ -67,7 +67,7 @@ def _of_record(cost: Document, said: str, name: str, money: Currency) -> Part:
 
 
 def shares_of(cloud: str, calls: int, minutes: float, prices: Prices, measured: Measured) -> Shares | None:
-    """Of a month with so many calls and minutes; None without any, or for what no relay could have carried."""
+    """For a month with this many calls and minutes; None without any, or for a load that no relay could carry."""
     if not calls or minutes <= 0:
         return None
     each = min(_LONGEST_CALL_MIN, minutes / calls)
@@ -96,7 +96,7 @@ def shares_by_price(prices: Prices) -> Shares | None:
 
 
 def as_object(parts: list[Part], prices: Prices) -> Mapping[str, Any]:
-    """For a page, in the price file's currency. `total` None while a part is not known."""
+    """For a page, in the price file's currency. `total`: None if a part is unknown."""
     money = prices.currency
     usd = [part.usd for part in parts if part.usd is not None]
     return {

@@ -1,4 +1,4 @@
-"""How many relays, and what decides it."""
+"""How many relays are needed, and which limit decides it."""
 
 import math
 from dataclasses import dataclass
@@ -42,12 +42,12 @@ class Sizing:
 
     @property
     def added(self) -> int:
-        """Relays that run at the peak only."""
+        """Relays that run only at the peak."""
         return self.relays - self.unit.least
 
 
 def size(unit: Unit, load: Load, measured: Measured) -> Sizing:
-    """Raises ValueError when a relay can't carry even one call with this headroom."""
+    """Raises ValueError if a relay can't carry even one call with this headroom."""
     cpu_ms = measured.cpu_ms_of(load)
     by_cpu = math.floor(unit.vcpu * 1000 * (1 - load.headroom) / cpu_ms)
     free_kib = (unit.memory_mib * (1 - load.headroom) - measured.idle_mib) * 1024
@@ -80,11 +80,11 @@ def size(unit: Unit, load: Load, measured: Measured) -> Sizing:
 
 
 def added_hours(sizing: Sizing, load: Load, lag_hours: float) -> float:
-    """Hours a month of relays beyond the least: an upper bound that never falls when the load grows.
+    """Hours per month of relays beyond the minimum: an upper bound that never falls when the load grows.
 
-    A minute costs most when it falls just above the step to the last relay: then `added` relays more than the least
-    carry (relays - 1) times `one_more_at` calls. So all minutes are taken to fall there. After each peak what was
-    added runs on for `lag_hours` on average.
+    A minute costs most when it falls just above the step to the last relay: then `added` extra relays carry (relays -
+    1) times `one_more_at` calls. So all minutes are assumed to fall there. After each peak the added relays run for
+    `lag_hours` on average.
     """
     if not sizing.added:
         return 0.0

@@ -16,5 +16,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status 1 when the scenario did not come out as expected, 2 when it could not be played."""
+    """Exit status 1 if the scenario failed, 2 if it could not be run."""
     return demo.show(options.scenario, options.out)

@@ -1,4 +1,4 @@
-"""`console deploy CLOUD`: put the deployment of this folder on a cloud, look at it, or take it down."""
+"""`console deploy CLOUD`: deploys this folder's installation to a cloud, shows or checks it, or takes it down."""
 
 import argparse
 import importlib
@@ -6,8 +6,8 @@ import importlib
 CLOUDS = ("aws", "gcp")
 ACTIONS = {
     "plan": "show what a deploy would change; nothing is changed",
-    "deploy": "make it so, and say what to paste where",
-    "check": "repeat the checks at the end of a deploy",
+    "deploy": "deploy, and list what to paste where",
+    "check": "run the checks of a deploy again",
     "destroy": "take everything down; refuses while there are records",
 }
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status 2 when something is wrong before the start, 1 when a step failed: then mend it and run again."""
+    """Exit status 2 if something is wrong before the start, 1 if a step failed: fix it and run again."""
     # only the chosen cloud's libraries are imported
     cloud = importlib.import_module(f"console.deployment.{options.cloud}")
     status: int = cloud.main([options.action])

@@ -1,4 +1,4 @@
-"""The addresses that are pasted: a deployment's outputs with the tokens of its secret store, which no output holds."""
+"""The addresses to paste: a deployment's outputs with the tokens of its secret store, which no output contains."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -72,14 +72,14 @@ class SecretManager:
 
 
 def store(cloud: str, outputs: Mapping[str, str]) -> Store:
-    """The secret store of a deployment, by its outputs. Raises KeyError where nothing is deployed."""
+    """The secret store of a deployment, by its outputs. Raises KeyError if nothing is deployed."""
     if cloud == "gcp":
         return SecretManager(outputs["project"], outputs["name"])
     return SecretsManager(boto3.client("secretsmanager", region_name=outputs["region"]), outputs["name"])
 
 
 def addresses(outputs: Mapping[str, str], secrets: Store) -> Addresses:
-    """Raises KeyError where nothing is deployed, StepError where the store can't be read."""
+    """Raises KeyError if nothing is deployed, StepError if the store can't be read."""
     media, exotel = ((secrets.read(name) or "").partition(",")[0] for name in ("media_token", "exotel_token"))
     return Addresses(
         voicebot=f"{outputs['media_url']}/{media}",

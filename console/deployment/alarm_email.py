@@ -1,4 +1,4 @@
-"""Who hears of an alarm: asked at a first deploy where nothing says it, and said loudly where it is nobody."""
+"""The recipient of alarms: asked for at a first deploy if it is not set; a deploy without one ends with a warning."""
 
 import os
 import re
@@ -9,8 +9,8 @@ from pathlib import Path
 from console.deployment.terraform import Terraform
 
 SETTING = "ALARM_EMAIL"
-NOBODY_HEARS = f"\n*** NOBODY HEARS AN ALARM: {SETTING} is not set. Put it into .env, and deploy again. ***"
-_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")  # as modules/*/variables.tf have it
+NOBODY_HEARS = f"\n*** NOBODY RECEIVES ALARMS: {SETTING} is not set. Put it into .env, and deploy again. ***"
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")  # as in modules/*/variables.tf
 _TRIES = 3
 
 
@@ -36,14 +36,14 @@ def _read(ask: Callable[[str], str]) -> str:
     """Until it is an address, or nothing, or was wrong too often."""
     for _ in range(_TRIES):
         try:
-            address = ask("Which e-mail address hears of alarms? (empty: nobody) ").strip()
+            address = ask("Which e-mail address should receive alarms? (empty: none) ").strip()
         except EOFError:
             break
         if not address:
             break
         if _ADDRESS.fullmatch(address):
             return address
-        print(f"{address!r} is no e-mail address: expected one such as oncall@example.com")
+        print(f"{address!r} is not an e-mail address: expected one such as oncall@example.com")
     print(NOBODY_HEARS)
     return ""
 

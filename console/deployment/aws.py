@@ -45,14 +45,14 @@ KEPT = (
 )
 """What Terraform itself refuses to destroy: the records' bucket and its settings."""
 RUNNING_PATIENCE_S = 900.0
-PUBLIC_PATIENCE_S = 900.0  # a new name in DNS, and CloudFront, take their time
+PUBLIC_PATIENCE_S = 900.0  # a new name in DNS, and CloudFront, take a while
 
 
 # --- Before anything is created -----------------------------------------------------------------------------------
 
 
 def check_tools(*engine: str) -> None:
-    """Terraform, credentials, and the engine where images are to be built. Raises Problems, a line each."""
+    """Terraform, credentials, and an engine if images are built here. Raises Problems, one line each."""
     lines = steps.missing_tools({"terraform": ["terraform", "version"]} | {name: [name, "info"] for name in engine})
     try:
         boto3.client("sts", region_name="us-east-1").get_caller_identity()
@@ -63,7 +63,7 @@ def check_tools(*engine: str) -> None:
 
 
 def place(given: Mapping[str, str], variables: Mapping[str, str], files: Path) -> Installation:
-    """The installation that settings and files name, in the account that the credentials are for. Raises Problems."""
+    """The installation that settings and files name, in the account of the credentials. Raises Problems."""
     chosen = installation.variables_file(given, files)
     account: str = boto3.client("sts", region_name="us-east-1").get_caller_identity()["Account"]
     region = installation.declared("region", variables, files, chosen, "ap-south-1")
@@ -72,7 +72,7 @@ def place(given: Mapping[str, str], variables: Mapping[str, str], files: Path) -
 
 
 def backend(given: Mapping[str, str], where: Installation) -> dict[str, str]:
-    """Where the state goes: STATE_BUCKET, or nothing, which means a file here."""
+    """Where the state is stored: STATE_BUCKET, or nothing, which means a file here."""
     if not (bucket := given.get("STATE_BUCKET")):
         return {}
     return {
@@ -102,7 +102,9 @@ def has_records(s3: Any, bucket: str) -> bool:
 
 
 def prepare(terraform: Terraform, given: Mapping[str, str], where: Installation) -> tuple[Terraform, dict[str, Any]]:
-    """Check every setting and whose state it is; Terraform with the secrets, and all variables. Raises Problems."""
+    """Check every setting, and whose state it is. Returns Terraform with the secrets, and all variables. Raises
+    Problems.
+    """
     terraform.initialise(backend(given, where), where.key)
     guessed = secrets.placeholders(where.name, given).terraform_variables()
     with terraform.with_variables(guessed).planned("-refresh=false") as plan:
@@ -116,7 +118,7 @@ def prepare(terraform: Terraform, given: Mapping[str, str], where: Installation)
 
 
 def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation, root: Path) -> None:
-    """A plan is shown, kept, and just that is applied. Raises Problems, StepError or CheckError."""
+    """Shows a plan, and applies exactly that plan. Raises Problems, StepError or CheckError."""
     engine, tag = given.get("ENGINE") or "docker", terraform.variables["TF_VAR_relay_image_tag"]
     terraform, variables = prepare(terraform, given, where)
     hears = variables["alarm_email"] or alarm_email.asked(terraform, given, root)
@@ -133,7 +135,7 @@ def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation, 
             if not first:
                 aws_image.push(engine, repository, tag, variables["architecture"], where.region)
                 terraform.run("apply", str(plan.file))
-        if first:  # the image must be there before the service that runs it, and a record before what waits for it
+        if first:  # the image must exist before the service that runs it, and a DNS record before what waits for it
             with terraform.planned(*(f"-target={one}" for one in before)) as plan:
                 terraform.run("apply", str(plan.file))
             if elsewhere:
@@ -149,7 +151,7 @@ def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation, 
     pasted = addresses(outputs, store("aws", outputs))
     try:
         check(outputs, pasted)
-    finally:  # a new name may take longer than our patience; what is to be pasted is known now
+    finally:  # a new name may take longer than we wait; the addresses to paste are known now
         known = json.loads(terraform.variables["TF_VAR_secret_versions"])
         set_up = "elevenlabs_webhook_secret" in known
         print(paste.paste_list(pasted, outputs, cloud="aws", webhook_secret_set=set_up))
@@ -159,7 +161,7 @@ def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation, 
 
 @contextmanager
 def bucket_may_go(files: Path, allowed: bool) -> Iterator[None]:
-    """Where it is `allowed`, Terraform may destroy the records' bucket as long as the block lasts."""
+    """If `allowed`, Terraform may destroy the records' bucket inside the block."""
     override = files.parent / "modules/aws/bucket_override.tf"
     if not allowed:
         yield
@@ -173,15 +175,15 @@ def bucket_may_go(files: Path, allowed: bool) -> Iterator[None]:
 
 
 def check(outputs: Mapping[str, str], pasted: Addresses) -> None:
-    """That the deployment answers the world, and only those it should. Raises CheckError."""
+    """Checks that the deployment is reachable, and refuses requests without credentials. Raises CheckError."""
     public_checks.wait_until_ready(outputs["relay_url"], patience_s=PUBLIC_PATIENCE_S)
     public_checks.check_upgrade(pasted.voicebot)
     public_checks.check_refusals(pasted.webhook, pasted.connect)
-    print("The media socket opens under its public name, and the functions turn strangers away.")
+    print("The media socket opens at its public address, and the functions refuse requests without credentials.")
 
 
 def destroy(terraform: Terraform, given: Mapping[str, str], where: Installation) -> None:
-    """Refuses, before anything is gone, while there are records and DELETE_RECORDS is not yes."""
+    """Refuses, before anything is destroyed, if there are records and DELETE_RECORDS is not yes."""
     terraform, _ = prepare(terraform, given, where)
     buckets = [values for address, values in terraform.resources().items() if address.endswith("aws_s3_bucket.records")]
     with bucket_may_go(terraform.files, True):
@@ -197,7 +199,7 @@ def destroy(terraform: Terraform, given: Mapping[str, str], where: Installation)
 
 
 def main(arguments: list[str], root: Path = ROOT) -> int:
-    """Exit status 2 when something is wrong before the start, 1 when a step failed: then mend it and run again."""
+    """Exit status 2 if something is wrong before the start, 1 if a step failed: fix it and run again."""
     try:
         given = settings.of_environment(os.environ, root)
         variables = settings.terraform_variables(given, NAMES) | {"TF_VAR_relay_image_tag": relay_image.tag()}

@@ -1,4 +1,4 @@
-"""The relay's image in the installation's registry on AWS: built here by an engine, or there by CodeBuild."""
+"""The relay's image in the installation's registry on AWS: built here by a container engine, or there by CodeBuild."""
 
 import base64
 import tempfile
@@ -25,17 +25,17 @@ PATIENCE_S = 1200.0
 
 
 def needs(engine: str) -> tuple[str, ...]:
-    """What there must be before an image can be built and pushed."""
+    """What is needed to build and push an image."""
     return (REGISTRY, *BUILDER) if engine == CODEBUILD else (REGISTRY,)
 
 
 def push(engine: str, repository: str, tag: str, architecture: str, region: str, pause_s: float = 10) -> None:
-    """Build and push the relay's image, unless the repository has this content already. Raises StepError."""
+    """Build and push the relay's image, unless the repository already has this content. Raises StepError."""
     registry, name = repository.split("/", 1)
     ecr = boto3.client("ecr", region_name=region)
     with suppress(ecr.exceptions.ImageNotFoundException):
         ecr.describe_images(repositoryName=name, imageIds=[{"imageTag": tag}])
-        print(f"Image {tag}: there already")
+        print(f"Image {tag} already exists")
         return
     if engine == CODEBUILD:
         _build_there(registry.split(".")[0], name.removesuffix("-relay"), tag, region, pause_s)
@@ -50,7 +50,7 @@ def push(engine: str, repository: str, tag: str, architecture: str, region: str,
 
 
 def _build_there(account: str, name: str, tag: str, region: str, pause_s: float) -> None:
-    """By the project that Terraform has made, of an archive of just the image's files."""
+    """With the CodeBuild project that Terraform created, from an archive of the image's files only."""
     bucket, key = f"{name}-source-{account}-{region}", f"{tag}.zip"
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / key
@@ -68,7 +68,7 @@ def _build_there(account: str, name: str, tag: str, region: str, pause_s: float)
 
 
 def _state(codebuild: Any, build: str) -> str:
-    """ "" when it is done, else the phase it is in. Raises StepError when it failed."""
+    """ "" when it is done, else the current phase. Raises StepError if it failed."""
     (found,) = codebuild.batch_get_builds(ids=[build])["builds"]
     if found["buildStatus"] == "SUCCEEDED":
         return ""

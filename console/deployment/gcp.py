@@ -31,7 +31,7 @@ from console.deployment.terraform import Terraform
 
 FILES = ROOT / "infra/terraform/gcp"
 NAMES = {**settings.SETTINGS, "GCP_PROJECT": "project", "GCP_REGION": "region", "DNS_ZONE": "dns_zone"}
-# What building an image needs; applied before the service that runs it.
+# What is needed to build an image; applied before the service that runs it.
 BEFORE_IMAGE = (
     "module.bridge.google_project_service.api",
     "module.bridge.google_artifact_registry_repository.images",
@@ -43,12 +43,12 @@ BEFORE_IMAGE = (
 NO_PROJECT = {"TF_VAR_project": "not-set-yet"}
 PATIENCE_S = 600.0
 RIGHTS_PAUSE_S = 60.0
-CERTIFICATE_PATIENCE_S = 3600.0  # Google issues a certificate only when the domain's record points at it
+CERTIFICATE_PATIENCE_S = 3600.0  # Google issues a certificate only once the domain's record points at it
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The place of a deployment, as its plan has it."""
+    """The place of a deployment, from its plan."""
 
     id: str
     region: str
@@ -60,7 +60,7 @@ class Project:
 
     @property
     def builder(self) -> str:
-        """The service account that builds."""
+        """The service account for builds."""
         return f"projects/{self.id}/serviceAccounts/{self.name}-build@{self.id}.iam.gserviceaccount.com"
 
 
@@ -68,7 +68,7 @@ class Project:
 
 
 def access_token(engine: str) -> str:
-    """gcloud's, which Terraform takes as well: one login for both. Raises Problems, a line each."""
+    """gcloud's token, which Terraform uses too: one login for both. Raises Problems, one line each."""
     tools = {"terraform": ["terraform", "version"], "gcloud": ["gcloud", "version"]}
     lines = steps.missing_tools(tools | ({engine: [engine, "info"]} if engine else {}))
     if lines:
@@ -80,11 +80,11 @@ def access_token(engine: str) -> str:
 
 
 def check_project(project: Project) -> None:
-    """Raises Problems for a project that is not there, not ours to see, or can't pay."""
+    """Raises Problems for a project that does not exist, is not visible to this account, or has no billing."""
     if gcloud("projects", "describe", project.id).returncode:
         raise Problems([f"GCP_PROJECT={project.id}: there is no such project, or this account may not see it"])
     billing = gcloud("billing", "projects", "describe", project.id, "--format=value(billingEnabled)")
-    if billing.stdout.strip() == "False":  # who may not see the billing is not stopped here
+    if billing.stdout.strip() == "False":  # an account without permission to see the billing may go on
         raise Problems([f"GCP_PROJECT={project.id} has no billing account: Cloud Run and builds need one"])
 
 
@@ -98,7 +98,7 @@ def place(given: Mapping[str, str], variables: Mapping[str, str], files: Path) -
 
 
 def backend(given: Mapping[str, str], where: Installation) -> dict[str, str]:
-    """Where the state goes: STATE_BUCKET, or nothing, which means a file here."""
+    """Where the state is stored: STATE_BUCKET, or nothing, which means a file here."""
     if not (bucket := given.get("STATE_BUCKET")):
         return {}
     return {"bucket": bucket, "prefix": given.get("STATE_PREFIX") or where.key}
@@ -107,15 +107,17 @@ def backend(given: Mapping[str, str], where: Installation) -> dict[str, str]:
 def settle(
     terraform: Terraform, given: Mapping[str, str], where: Installation
 ) -> tuple[Terraform, Project, dict[str, Any]]:
-    """Check every setting and whose state it is; Terraform with the secrets, the place, and all variables.
-    Raises Problems, a line each, or StepError."""
+    """Check every setting, and whose state it is. Returns Terraform with the secrets, the place, and all variables.
+
+    Raises Problems, one line each, or StepError.
+    """
     rotate, drop = (secrets.names(given.get(setting, ""), setting) for setting in ("ROTATE", "DROP"))
     guessed = secrets.placeholders(where.name, given).terraform_variables()
     if where.account:
         terraform.initialise(backend(given, where), where.key)
         with terraform.with_variables(guessed).planned("-refresh=false") as plan:
             variables = plan.variables
-    else:  # what else is wrong is said with it
+    else:  # report it together with the other problems
         lines = ["GCP_PROJECT is not set, neither in the environment nor in .env"]
         terraform.initialise({}, where.key)
         with suppress_problems(lines), terraform.with_variables(guessed | NO_PROJECT).planned("-refresh=false"):
@@ -132,7 +134,7 @@ def settle(
 
 @contextmanager
 def suppress_problems(lines: list[str]) -> Iterator[None]:
-    """Problems become more of `lines`."""
+    """Problems are appended to `lines`."""
     try:
         yield
     except Problems as problems:
@@ -143,16 +145,16 @@ def suppress_problems(lines: list[str]) -> Iterator[None]:
 
 
 def enable_apis(project: Project) -> None:
-    """Those that Terraform, and reading the tokens, need themselves; the rest Terraform switches on."""
+    """Those that are needed for Terraform itself, and for reading tokens; Terraform enables the rest."""
     apis = [f"{api}.googleapis.com" for api in ("serviceusage", "cloudresourcemanager", "secretmanager")]
     steps.run(["gcloud", "services", "enable", *apis, f"--project={project.id}"])
 
 
 def push_image(project: Project, tag: str, engine: str) -> None:
-    """Build and push the relay's image, unless the repository has this content already. Raises StepError."""
+    """Build and push the relay's image, unless the repository already has this content. Raises StepError."""
     image = f"{project.images}:{tag}"
     if not gcloud("artifacts", "docker", "images", "describe", image).returncode:
-        print(f"Image {tag}: there already")
+        print(f"Image {tag} already exists")
     elif engine:
         steps.run([engine, "build", "--platform", "linux/amd64", "--file", relay_image.DOCKERFILE, "--tag", image, "."])
         login = ["login", "--username", "oauth2accesstoken", "--password-stdin", project.images.split("/")[0]]
@@ -163,7 +165,7 @@ def push_image(project: Project, tag: str, engine: str) -> None:
 
 
 def _build_in_cloud(project: Project, image: str) -> None:
-    """By Cloud Build, from an archive of just the image's files, as an account that may do just that."""
+    """With Cloud Build, from an archive of the image's files only, as an account that may do nothing else."""
     arguments = ["build", "--file", relay_image.DOCKERFILE, "--tag", image, "."]
     build = {
         "steps": [{"name": "gcr.io/cloud-builders/docker", "args": arguments}],
@@ -186,12 +188,14 @@ def _build_in_cloud(project: Project, image: str) -> None:
             except StepError:
                 if not again:
                     raise
-            print(f"Again in {RIGHTS_PAUSE_S:.0f} s: on a first deploy the builder's rights take a while to be known.")
+            print(
+                f"Again in {RIGHTS_PAUSE_S:.0f} s: on a first deploy the builder's permissions take a while to apply."
+            )
             sleep(RIGHTS_PAUSE_S)
 
 
 def has_records(bucket: str) -> bool:
-    """Whether the bucket holds anything, older versions included."""
+    """Whether the bucket holds anything, including older versions."""
     return "gs://" in gcloud("storage", "ls", "--all-versions", f"gs://{bucket}/**").stdout
 
 
@@ -199,7 +203,7 @@ def has_records(bucket: str) -> bool:
 
 
 def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation, root: Path) -> None:
-    """A plan is shown, kept, and just that is applied. Raises Problems, StepError or CheckError."""
+    """Shows a plan, and applies exactly that plan. Raises Problems, StepError or CheckError."""
     engine, tag = given.get("ENGINE", ""), terraform.variables["TF_VAR_relay_image_tag"]
     terraform, project, variables = settle(terraform, given, where)
     hears = variables["alarm_email"] or alarm_email.asked(terraform, given, root)
@@ -213,7 +217,7 @@ def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation, 
             if not first:
                 push_image(project, tag, engine)
                 terraform.run("apply", str(plan.file))
-        if first:  # the image must be there before the service that runs it
+        if first:  # the image must exist before the service that runs it
             enable_apis(project)
             with terraform.planned(*(f"-target={resource}" for resource in BEFORE_IMAGE)) as plan:
                 terraform.run("apply", str(plan.file))
@@ -235,7 +239,7 @@ def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation, 
 
 @contextmanager
 def bucket_may_go(files: Path, allowed: bool) -> Iterator[None]:
-    """Where it is `allowed`, Terraform may destroy the records' bucket as long as the block lasts."""
+    """If `allowed`, Terraform may destroy the records' bucket inside the block."""
     override = files.parent / "modules/gcp/bucket_override.tf"
     if not allowed:
         yield
@@ -250,7 +254,7 @@ def bucket_may_go(files: Path, allowed: bool) -> Iterator[None]:
 
 
 def check(outputs: Mapping[str, str], pasted: Addresses, variables: Mapping[str, Any]) -> None:
-    """That the deployment answers the world, and only those it should. Raises CheckError."""
+    """Checks that the deployment is reachable, and refuses requests without credentials. Raises CheckError."""
     if variables["domain_name"]:
         print(
             f"{variables['domain_name']} must point at {outputs['domain_address']}; its certificate comes after that."
@@ -260,11 +264,11 @@ def check(outputs: Mapping[str, str], pasted: Addresses, variables: Mapping[str,
     public_checks.wait_until_ready(outputs["relay_url"], patience_s=patience_s)
     public_checks.check_upgrade(pasted.voicebot)
     public_checks.check_refusals(pasted.webhook, pasted.connect)
-    print("The media socket opens under its public name, and the functions turn strangers away.")
+    print("The media socket opens at its public address, and the functions refuse requests without credentials.")
 
 
 def destroy(terraform: Terraform, given: Mapping[str, str], where: Installation) -> None:
-    """Refuses, before anything is gone, while there are records and DELETE_RECORDS is not yes."""
+    """Refuses, before anything is destroyed, if there are records and DELETE_RECORDS is not yes."""
     terraform, project, _ = settle(terraform, given, where)
     bucket = f"{project.id}-{project.name}-records"
     with bucket_may_go(terraform.files, True):
@@ -278,7 +282,7 @@ def destroy(terraform: Terraform, given: Mapping[str, str], where: Installation)
 
 
 def main(arguments: list[str], files: Path = FILES, root: Path = ROOT) -> int:
-    """Exit status 2 when something is wrong before the start, 1 when a step failed: then mend it and run again."""
+    """Exit status 2 if something is wrong before the start, 1 if a step failed: fix it and run again."""
     try:
         given = settings.of_environment(os.environ, root)
         variables = settings.terraform_variables(given, NAMES) | {"TF_VAR_relay_image_tag": relay_image.tag()}

@@ -1,4 +1,4 @@
-"""What a deploy never does unasked: destroy, or replace, what can't be had back or what somebody has pasted."""
+"""Protects things that can't be restored, or whose addresses somebody has pasted, from being destroyed or replaced."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -8,7 +8,7 @@ PROTECTED = (
     # records and their settings
     "aws_s3_bucket",
     "google_storage_bucket.records",
-    # addresses that stand in Exotel's and ElevenLabs' settings
+    # addresses in Exotel's and ElevenLabs' settings
     "aws_lb.",
     "aws_cloudfront_distribution",
     "aws_route53_record.relay",
@@ -19,7 +19,7 @@ PROTECTED = (
     # tokens in those addresses
     "aws_secretsmanager_secret.secret",
     "google_secret_manager_secret.secret",
-    # what carries calls
+    # things that carry calls
     "aws_ecs_cluster",
     "aws_ecs_service",
     "aws_lb_target_group",
@@ -30,12 +30,12 @@ BUCKETS = ("aws_s3_bucket", "google_storage_bucket.records")
 
 
 def address(full: str) -> str:
-    """Without the module that everything is in."""
+    """Without the module that contains everything."""
     return full.removeprefix("module.bridge.")
 
 
 def allowed(setting: str) -> set[str]:
-    """Addresses in ALLOW_DESTROY, with commas."""
+    """The addresses in ALLOW_DESTROY, separated by commas."""
     return {address(one.strip()) for one in setting.split(",") if one.strip()}
 
 
@@ -46,6 +46,6 @@ def check(changes: Mapping[str, Sequence[str]], may: Collection[str]) -> None:
         one = address(full)
         if "delete" in actions and one.startswith(PROTECTED) and one not in may:
             what = "replaced by another" if "create" in actions else "destroyed"
-            lines.append(f"{one} would be {what}. If that is meant: ALLOW_DESTROY='{one}'")
+            lines.append(f"{one} would be {what}. If that is intended: ALLOW_DESTROY='{one}'")
     if lines:
         raise Problems(lines)

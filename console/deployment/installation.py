@@ -1,8 +1,8 @@
-"""Which installation a command is about, and where its state is: known before Terraform is asked anything.
+"""Which installation a command is about, and where its state is; determined before Terraform runs.
 
-Installations are told apart by account, region and name; each has a state of its own. `ENV=staging` chooses one by a
-file of variables, environments/staging.tfvars, which must name it, so that nobody deploys a half-written file over
-production.
+Installations differ in account, region and name, and each has a state of its own. `ENV=staging` chooses one by a file
+of variables, environments/staging.tfvars. The file must contain the name, so that nobody deploys an incomplete file
+over production.
 """
 
 import re
@@ -18,7 +18,7 @@ DEFAULT_NAME = "voice-bridge"
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """`account`: an AWS account's number, or a Google project. `variables_file`: of ENV, or None."""
+    """`account`: an AWS account number, or a Google project. `variables_file`: that of ENV, or None."""
 
     account: str
     region: str
@@ -32,32 +32,32 @@ class Installation:
 
 
 def variables_file(given: Mapping[str, str], files: Path) -> Path | None:
-    """The file that ENV chooses. Raises Problems where there is none of that name."""
+    """The file that ENV chooses. Raises Problems if it does not exist."""
     if not (chosen := given.get("ENV", "").strip()):
         return None
     file = files / FOLDER / f"{chosen}.tfvars"
     if not re.fullmatch(r"[\w-]+", chosen) or not file.exists():
         there = ", ".join(environments(files)) or "none yet"
-        raise Problems([f"ENV={chosen}: {files.name}/{FOLDER}/{chosen}.tfvars is not there; there are: {there}"])
+        raise Problems([f"ENV={chosen}: {files.name}/{FOLDER}/{chosen}.tfvars does not exist; existing: {there}"])
     if not _assigned(file, "name"):
         raise Problems([f'{file.name}: expected a line name = "…", other than that of your other installations'])
     return file
 
 
 def environments(files: Path) -> list[str]:
-    """Names for ENV."""
+    """Valid names for ENV."""
     return sorted(file.stem for file in (files / FOLDER).glob("*.tfvars"))
 
 
 def declared(variable: str, variables: Mapping[str, str], files: Path, chosen: Path | None, default: str) -> str:
-    """A variable as Terraform will find it: in ENV's file, in terraform.tfvars, the environment, or its default."""
+    """A variable's value as Terraform finds it: in ENV's file, terraform.tfvars, the environment, or its default."""
     places = [chosen, files / "terraform.tfvars"]
     found = [value for file in places if file is not None and (value := _assigned(file, variable))]
     return (found or [variables.get(f"TF_VAR_{variable}", "") or default])[0]
 
 
 def check(installation: Installation, variables: Mapping[str, object], state_name: str) -> None:
-    """That Terraform agrees about the name, and that the state belongs to it. Raises Problems."""
+    """Checks that Terraform has the same name, and that the state belongs to it. Raises Problems."""
     told = (str(variables["region"]), str(variables["name"]))
     if told != (installation.region, installation.name):
         found = f"{installation.name} in {installation.region}"
@@ -72,7 +72,7 @@ def check(installation: Installation, variables: Mapping[str, object], state_nam
 
 
 def name_in_state(resources: Mapping[str, Mapping[str, object]], account: str) -> str:
-    """The installation that a state belongs to, by its bucket for records; "" for a state without one."""
+    """The installation that a state belongs to, by its records' bucket; "" if the state has none."""
     for address, values in resources.items():
         if address.endswith(("aws_s3_bucket.records", "google_storage_bucket.records")):
             bucket = str(values.get("bucket") or values.get("name"))
@@ -84,7 +84,7 @@ def name_in_state(resources: Mapping[str, Mapping[str, object]], account: str) -
 
 
 def _assigned(file: Path, variable: str) -> str:
-    """The string that a file of variables gives to one of them; "" where it gives none."""
+    """The string that a file of variables assigns to a variable; "" if it assigns none."""
     if not file.exists():
         return ""
     found = re.search(rf'^\s*{variable}\s*=\s*"([^"]*)"', file.read_text(), re.MULTILINE)

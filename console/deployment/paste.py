@@ -1,4 +1,4 @@
-"""What a deployment says at its end: what to paste where."""
+"""Output at the end of a deploy: what to paste where."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from console.deployment.addresses import Addresses
 
 
 def paste_list(pasted: Addresses, outputs: Mapping[str, str], *, cloud: str, webhook_secret_set: bool) -> str:
-    """What to paste where, numbered, and what comes then; `cloud` is aws or gcp."""
+    """What to paste where, numbered, and the next steps; `cloud` is aws or gcp."""
     steps = [
         ("Exotel, Voicebot applet, URL", pasted.voicebot),
         ("Exotel, Passthru applet behind it, URL", pasted.passthru),
@@ -21,7 +21,7 @@ def paste_list(pasted: Addresses, outputs: Mapping[str, str], *, cloud: str, web
         steps.append(("ELEVENLABS_WEBHOOK_SECRET, then deploy again", "the secret that ElevenLabs shows once (wsec_…)"))
     lines = [f"{number}. {where}:\n   {what}" for number, (where, what) in enumerate(steps, start=1)]
     commands = [
-        f"ElevenLabs' side by command: make setup-elevenlabs DEPLOYMENT={cloud}",
+        f"ElevenLabs' side, by command: make setup-elevenlabs DEPLOYMENT={cloud}",
         f"Check it all:               make doctor DEPLOYMENT={cloud}",
         f"Dashboard:                  {outputs['dashboard_url']}",
     ]

@@ -1,4 +1,4 @@
-"""Whether a deployment answers from outside as it should: the last step of a deploy, on either cloud."""
+"""Checks a deployment from outside: the last step of a deploy, on both clouds."""
 
 import asyncio
 import http.client
@@ -17,11 +17,11 @@ TIMEOUT_S = 15.0
 
 
 class CheckError(Exception):
-    """One line for the operator: what was asked, what came, what it usually means."""
+    """One line for the operator: the request, the answer, and what it usually means."""
 
 
 def status_of(url: str, method: str = "GET", headers: dict[str, str] | None = None) -> int:
-    """HTTP status of one request. Raises OSError when there is no answer; its text never holds the URL's token."""
+    """HTTP status of one request. Raises OSError if there is no answer; its text never contains the URL's token."""
     parts = urlsplit(url)
     connection: http.client.HTTPConnection
     if parts.scheme in ("https", "wss"):
@@ -41,7 +41,7 @@ def status_of(url: str, method: str = "GET", headers: dict[str, str] | None = No
 def wait_until_ready(
     relay_url: str, *, patience_s: float = 600, pause_s: float = 5, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Until /ready says 200: a relay takes calls, its name resolves, its certificate is valid. Raises CheckError."""
+    """Until /ready answers 200: a relay takes calls, its name resolves, its certificate is valid. Raises CheckError."""
     last = "nothing was tried"
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
@@ -58,17 +58,17 @@ def wait_until_ready(
 
 
 def check_upgrade(voicebot_url: str) -> None:
-    """That the URL pasted into Exotel becomes a WebSocket, and does not without its token. Raises CheckError."""
+    """The URL pasted into Exotel opens a WebSocket, and does not without its token. Raises CheckError."""
     _pass((relay_door.check_upgrade, relay_door.check_token), relay_url=voicebot_url)
 
 
 def check_refusals(webhook_url: str, connect_url: str) -> None:
-    """That the functions are public, and answer nobody without signature or token. Raises CheckError."""
+    """The functions are public, and refuse requests without signature or token. Raises CheckError."""
     _pass((functions.check_webhook, functions.check_connect_token), webhook_url=webhook_url, connect_url=connect_url)
 
 
 def _pass(checks: tuple[Part, ...], *, relay_url: str = "", connect_url: str = "", webhook_url: str = "") -> None:
-    """Some of the checks that `console doctor` makes; the first that fails is the error."""
+    """Some of the checks of `console doctor`; the first failure is the error."""
 
     async def examine() -> None:
         async with aiohttp.ClientSession() as session:

@@ -1,6 +1,6 @@
-"""What a deployment sets, read by the code that will read it there: a wrong value is found before anything is created.
+"""Checks a deployment's settings with the code that will read them, before anything is created.
 
-Terraform checks its own variables; what it passes on in maps, and what the parts make of it together, only they know.
+Terraform checks its own variables; only the parts know whether they can use what it passes on in maps.
 """
 
 import difflib
@@ -42,7 +42,7 @@ class _Asked(dict[str, str]):
 
 
 def check(files: Path, chosen: Path | None, variables: Mapping[str, Any]) -> None:
-    """Raises Problems, a line for each thing that is wrong in files of variables or in what the parts would read."""
+    """Raises Problems, one line for each error in files of variables or in what the parts would read."""
     declared = {
         name for file in files.glob("*.tf") for name in re.findall(r'^variable "(\w+)"', file.read_text(), re.MULTILINE)
     }
@@ -52,7 +52,7 @@ def check(files: Path, chosen: Path | None, variables: Mapping[str, Any]) -> Non
 
 
 def problems(variables: Mapping[str, Any]) -> Iterator[str]:
-    """A line for each thing that a part would refuse, or never look at. `variables`: Terraform's, by a plan."""
+    """One line for each setting that a part would refuse, or never read. `variables`: Terraform's, from a plan."""
     for part, given, read in _parts(variables):
         environ = _Asked(given)
         try:
@@ -67,7 +67,7 @@ def problems(variables: Mapping[str, Any]) -> Iterator[str]:
 
 
 def misspelt(file: Path, declared: set[str]) -> Iterator[str]:
-    """A line for each value in a file of variables that no variable takes; Terraform only warns of those."""
+    """One line for each value in a file of variables that matches no variable; Terraform only warns of those."""
     depth = 0
     for number, line in enumerate(file.read_text().splitlines() if file.exists() else [], start=1):
         code = line.split("#")[0]

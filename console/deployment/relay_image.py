@@ -1,4 +1,4 @@
-"""The relay's image by its content: what goes in names it, so the same code is built and pushed once."""
+"""Names the relay's image by its content, so that the same code is built and pushed once."""
 
 import hashlib
 import tarfile
@@ -12,7 +12,7 @@ DOCKERFILE = "relay/Dockerfile"
 
 
 def content(dockerfile: str) -> list[str]:
-    """What the Dockerfile copies out of the repository: files and folders, relative to its root."""
+    """The files and folders that the Dockerfile copies, relative to the repository's root."""
     copies = [
         line.split()[1:] for line in dockerfile.splitlines() if line.startswith("COPY ") and "--from=" not in line
     ]
@@ -20,7 +20,7 @@ def content(dockerfile: str) -> list[str]:
 
 
 def files(root: Path = ROOT) -> Iterator[Path]:
-    """Every file of the build, relative to `root`, in an order that does not depend on the machine."""
+    """All files of the build, relative to `root`, in the same order on every machine."""
     for part in content((root / DOCKERFILE).read_text(encoding="utf-8")):
         path = root / part
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
@@ -38,7 +38,7 @@ def tag(root: Path = ROOT) -> str:
 
 
 def archive(target: Path, root: Path = ROOT) -> None:
-    """The build's files as a .tar.gz, for a builder elsewhere."""
+    """The build's files as a .tar.gz, for a remote builder."""
     with tarfile.open(target, "w:gz") as tar:
         for file in files(root):
             tar.add(root / file, arcname=file.as_posix())

@@ -1,6 +1,6 @@
-"""Going back to the release before, on either cloud: the relay and the functions that were deployed with it, together.
+"""Rolls back to the previous release, on both clouds: the relay together with the functions that were deployed with it.
 
-Nothing is built and Terraform is not asked, so it takes a minute. The next deploy puts the files' state in place again.
+Nothing is built and Terraform is not run, so it takes a minute. The next deploy applies the files again.
 """
 
 import json
@@ -27,7 +27,9 @@ class Aws:
     outputs: Mapping[str, str]
 
     def roll_back(self) -> str:
-        """What was done, in a line. Raises StepError, before anything is changed, when there is no such release."""
+        """Returns what was done, in one line. Raises StepError, before anything is changed, if there is no earlier
+        release.
+        """
         cluster, name = self.outputs["relay_cluster_name"], self.outputs["relay_service_name"]
         (service,) = self.ecs.describe_services(cluster=cluster, services=[name])["services"]
         current = self._definition(service["taskDefinition"])
@@ -40,14 +42,14 @@ class Aws:
             if _release(earlier) != release:
                 break
         else:
-            raise StepError("there is no release before this one to go back to")
+            raise StepError("there is no earlier release to roll back to")
         wanted = _release(earlier)
         versions = {function: self._version(function, wanted) for function in FUNCTIONS}
         for function, version in versions.items():
             name = f"{self.outputs['name']}-{function}"
             self.functions.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=version["Version"])
         self.ecs.update_service(cluster=cluster, service=name, taskDefinition=arn)
-        return f"Back to release {wanted}: relay {family}:{earlier['revision']}, functions " + ", ".join(
+        return f"Rolling back to release {wanted}: relay {family}:{earlier['revision']}, functions " + ", ".join(
             f"{function} version {version['Version']}" for function, version in versions.items()
         )
 
@@ -74,11 +76,11 @@ def _release(definition: Mapping[str, Any]) -> str:
 
 
 def roll_back_on_google(outputs: Mapping[str, str]) -> str:
-    """As Aws.roll_back. A function's revision is that which ran when the relay's revision before was made."""
+    """As Aws.roll_back. A function's revision is the one that ran when the relay's earlier revision was created."""
     project, region, name = outputs["project"], outputs["region"], outputs["name"]
     relays = _revisions(project, region, f"{name}-relay")
     if len(relays) < 2:
-        raise StepError("there is no release before this one to go back to")
+        raise StepError("there is no earlier release to roll back to")
     made_at, relay = relays[1]
     chosen = {f"{name}-relay": relay}
     for service in SERVICES:
@@ -86,7 +88,7 @@ def roll_back_on_google(outputs: Mapping[str, str]) -> str:
         if not ran:
             raise StepError(f"{name}-{service} has no revision from before {made_at} any more")
         chosen[f"{name}-{service}"] = ran[0]
-    for service, revision in reversed(chosen.items()):  # the relay last: it sends its events to the functions
+    for service, revision in reversed(chosen.items()):  # the relay last, because it sends its events to the functions
         where = [f"--project={project}", f"--region={region}"]
         done = gcloud("run", "services", "update-traffic", service, f"--to-revisions={revision}=100", *where)
         if done.returncode:
@@ -95,7 +97,7 @@ def roll_back_on_google(outputs: Mapping[str, str]) -> str:
 
 
 def _revisions(project: str, region: str, service: str) -> list[tuple[str, str]]:
-    """When each was made and its name, the newest first; that which gets the traffic and those before."""
+    """Creation time and name of each, newest first; the one with the traffic and the earlier ones."""
     where = [f"--project={project}", f"--region={region}", "--format=json"]
     listed = gcloud("run", "revisions", "list", f"--service={service}", *where)
     serving = gcloud("run", "services", "describe", service, *where)

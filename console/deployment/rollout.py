@@ -1,4 +1,4 @@
-"""How far a deployment of the relay on ECS is, by its own tasks: those of the release before prove nothing."""
+"""How far a deployment of the relay on ECS is, by its new tasks: tasks of the previous release prove nothing."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,18 +7,18 @@ from console.deployment.steps import StepError
 
 
 def state(ecs: Any, elbv2: Any, outputs: Mapping[str, str], tag: str) -> str:
-    """ "" once the new tasks run and the balancer finds them healthy, else how far they are. `tag`: of their image.
+    """ "" once the new tasks run and the load balancer finds them healthy, else the progress. `tag`: of their image.
 
-    Raises StepError when ECS gave up.
+    Raises StepError if ECS gave up.
     """
     service = _service(ecs, outputs)
     said = "; ".join(event["message"] for event in service.get("events", [])[:3])
     if any(rollout.get("rolloutState") == "FAILED" for rollout in service["deployments"]):
-        raise StepError(f"ECS gave up and went back to the tasks before: {said}")
+        raise StepError(f"ECS gave up and rolled back to the previous tasks: {said}")
     newest = _newest(service)
     image = _image(ecs, newest["taskDefinition"])
     if not image.endswith(f":{tag}"):
-        raise StepError(f"ECS went back to {image}: {said}")
+        raise StepError(f"ECS rolled back to {image}: {said}")
     targets = elbv2.describe_target_health(TargetGroupArn=outputs["relay_target_group_arn"])["TargetHealthDescriptions"]
     states = {target["Target"]["Id"]: target["TargetHealth"]["State"] for target in targets}
     new = list(_tasks(ecs, outputs, newest["taskDefinition"]))
@@ -30,12 +30,12 @@ def state(ecs: Any, elbv2: Any, outputs: Mapping[str, str], tag: str) -> str:
 
 
 def still_running(ecs: Any, outputs: Mapping[str, str]) -> str:
-    """What a person should know about the tasks of the releases before, and how to watch them."""
+    """What to know about the tasks of previous releases, and how to watch them."""
     service = _service(ecs, outputs)
     newest = _newest(service)["taskDefinition"]
     old = [task for task, _ in _tasks(ecs, outputs, "") if task["taskDefinitionArn"] != newest]
     if not old:
-        return "No relay task of a release before is left."
+        return "No relay task of an earlier release is left."
     cluster, name = outputs["relay_cluster_name"], outputs["relay_service_name"]
     return (
         f"{len(old)} relay tasks of the release before still run. They get no new call a minute from now, and end with"
@@ -61,7 +61,7 @@ def _image(ecs: Any, definition: str) -> str:
 
 
 def _tasks(ecs: Any, outputs: Mapping[str, str], definition: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """The service's tasks that run, those of a task definition or all, with their addresses."""
+    """The service's running tasks, those of one task definition or all, with their addresses."""
     cluster = outputs["relay_cluster_name"]
     arns = ecs.list_tasks(cluster=cluster, serviceName=outputs["relay_service_name"])["taskArns"]
     for task in ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []:

@@ -1,8 +1,8 @@
-"""The secrets of a deployment: made once, read back at every later deploy, renewed one by one.
+"""The secrets of a deployment: generated once, read back at every later deploy, renewed one by one.
 
-While one is renewed two are good: the current one and the one before, written into the secret store as `NEW,OLD`. Calls
-and parts that still have the old one go on; a second step drops it (docs/aws.md, "Rotate"). Terraform gets the values
-as ephemeral variables and, so that it knows which have changed, a number for each.
+During a rotation two values are valid: the current one and the previous one, stored as `NEW,OLD`. Calls and parts with
+the old value still work; a second step drops it (docs/aws.md, "Rotate"). Terraform gets the values as ephemeral
+variables and, to see which have changed, a number for each.
 """
 
 import hashlib
@@ -28,24 +28,24 @@ class Store(Protocol):
     """A cloud's secret store, for one installation."""
 
     def read(self, secret: str) -> str | None:
-        """The current value; None where there is none yet. Raises StepError where that can't be known."""
+        """The current value; None if there is none yet. Raises StepError if it can't be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Secret → value, those that there are."""
+    """Secret → value, for existing secrets."""
 
     installation: str
     values: Mapping[str, str] = field(repr=False)
 
     def terraform_variables(self) -> dict[str, str]:
-        """`TF_VAR_…` of the values, and of a number for each that tells a change without telling the value."""
+        """`TF_VAR_…` of the values, and of a number for each that shows a change without showing the value."""
         versions = ",".join(f'"{name}": {self._fingerprint(name)}' for name in sorted(self.values))
         given = {f"TF_VAR_{name}": value for name, value in self.values.items()}
         return {**given, "TF_VAR_secret_versions": f"{{{versions}}}"}
 
     def current(self, secret: str) -> str:
-        """The newest of a secret's values; "" where it has none."""
+        """The newest of a secret's values; "" if it has none."""
         return self.values.get(secret, "").partition(",")[0]
 
     def _fingerprint(self, name: str) -> int:
@@ -54,7 +54,7 @@ class Secrets:
 
 
 def names(text: str, setting: str) -> set[str]:
-    """The secrets that a setting such as ROTATE=media_token,exotel_token names. Raises Problems."""
+    """The secrets named in a setting such as ROTATE=media_token,exotel_token. Raises Problems."""
     wanted = {name.strip() for name in text.split(",") if name.strip()}
     if unknown := wanted - {*MADE_HERE, *WANTED}:
         known = ", ".join((*MADE_HERE, *WANTED))
@@ -81,7 +81,8 @@ def settle(
     drop: Collection[str] = (),
     wanted: Collection[str] = (),
 ) -> Secrets:
-    """What the deployment is to have: what it has, what is given, and new ones for `rotate` beside the ones before.
+    """The secrets that the deployment gets: existing ones, given ones, and new ones for `rotate` beside the previous
+    ones.
 
     `wanted`: of WANTED, those that the settings need. `drop`: of which only the newest stays. Raises StepError when the
     store can't be read: to make another token then would change the addresses that are pasted into Exotel.

@@ -9,7 +9,7 @@ from common.phone import to_e164
 from console.deployment.steps import Problems
 from console.dialling import Dialling
 
-# Settings under the names they have everywhere else in the product → the Terraform variable they become.
+# Setting, by its usual name → Terraform variable.
 SETTINGS = {
     "ELEVENLABS_AGENT_ID": "elevenlabs_agent_id",
     "ELEVENLABS_REGION": "elevenlabs_region",
@@ -50,9 +50,9 @@ def of_environment(environ: Mapping[str, str], root: Path) -> dict[str, str]:
 
 
 def terraform_variables(given: Mapping[str, str], names: Mapping[str, str] = SETTINGS) -> dict[str, str]:
-    """`TF_VAR_…` for the settings that are set. Numbers of any Indian spelling become E.164; Raises Problems.
+    """`TF_VAR_…` for the settings that are set. Numbers of any Indian spelling become E.164; raises Problems.
 
-    Everything else about a value is checked by Terraform's own validation, in one place.
+    All other validation is Terraform's, in one place.
     """
     variables: dict[str, str] = {}
     wrong = []
@@ -86,7 +86,7 @@ def _normal(name: str, value: str, dialling: Dialling) -> str:
 
 
 def _numbers(value: str, dialling: Dialling) -> str:
-    """One number or several with commas, each as E.164."""
+    """One number, or several separated by commas, each as E.164."""
     numbers = [(part, to_e164(part)) for part in value.split(",")]
     for part, number in numbers:
         if number is None:

@@ -1,4 +1,4 @@
-"""Steps of a deployment: commands that are run, tools that must be there, what is waited for, and how steps fail."""
+"""Steps of a deployment: running commands, checking tools, waiting, and errors."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Problems(Exception):  # noqa: N818  # several, not one
-    """Things that are wrong, a line each, found before anything was created."""
+    """Errors that were found before anything was created, one line each."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = tuple(lines)
@@ -19,11 +19,11 @@ class Problems(Exception):  # noqa: N818  # several, not one
 
 
 class StepError(Exception):
-    """A step that failed on the way; says what, and what to do."""
+    """A step failed; says what, and what to do."""
 
 
 def run(command: Sequence[str], *, cwd: Path = ROOT, environ: Mapping[str, str] | None = None, text: str = "") -> None:
-    """Run a command that talks to the terminal itself. What it writes is its owner's alone. Raises StepError."""
+    """Run a command that uses the terminal itself. Files it writes are readable by the user only. Raises StepError."""
     done = subprocess.run(command, cwd=cwd, env=environ, input=text or None, text=True, check=False, umask=0o077)
     if done.returncode:
         raise StepError(f"{' '.join(command[:2])} ended with status {done.returncode}")
@@ -38,7 +38,7 @@ def read(command: Sequence[str], *, cwd: Path = ROOT, environ: Mapping[str, str]
 
 
 def gcloud(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Ask gcloud something: its warnings apart from its answer, and never a question back."""
+    """Run gcloud with its warnings apart from its answer, and without prompts."""
     command = ["gcloud", *arguments, "--quiet"]
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
 
@@ -49,7 +49,7 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 
 def missing_tools(commands: Mapping[str, Sequence[str]]) -> list[str]:
-    """A line for each tool that is not there or does not work: name → a command that shows that it works."""
+    """One line for each tool that is missing or does not work: name → a command that shows that it works."""
     lines = []
     for name, command in commands.items():
         if shutil.which(command[0]) is None:
@@ -60,7 +60,7 @@ def missing_tools(commands: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def wait_for(what: str, done: Callable[[], str], patience_s: float, pause_s: float = 5) -> None:
-    """Ask `done` until it answers "", which means yes; anything else is the state so far. Raises StepError."""
+    """Call `done` until it returns "", which means yes; anything else is the current state. Raises StepError."""
     give_up_at = time.monotonic() + patience_s
     said = ""
     while state := done():

@@ -1,4 +1,4 @@
-"""Terraform, driven by the deploy command: state, variables, plan, outputs."""
+"""Runs Terraform for the deploy command: state, variables, plan, outputs."""
 
 import json
 import re
@@ -17,32 +17,34 @@ from console.deployment.steps import Problems, StepError
 _VARIABLE = re.compile(r'input variable "(\w+)"')
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _BOX = re.compile(r"^[ \t]*[╷╵│][ \t]?", re.MULTILINE)
-_STATES = "states"  # below the root's folder, where no bucket is named
+_STATES = "states"  # below the root's folder, if no bucket is set
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan in a file, which is what is applied. `document`: as `terraform show -json` gives it."""
+    """A plan in a file, to be applied as it is. `document`: from `terraform show -json`."""
 
     file: Path
     document: Mapping[str, Any]
 
     @property
     def variables(self) -> dict[str, Any]:
-        """Values by name; ephemeral ones, which no plan holds, are not among them."""
+        """Values by name, without ephemeral ones, which no plan contains."""
         return {name: one.get("value") for name, one in self.document["variables"].items()}
 
     def changes(self) -> dict[str, list[str]]:
-        """Address → what would be done, `delete` among it where a thing is replaced."""
+        """Address → planned actions; a replacement includes `delete`."""
         planned = self.document.get("resource_changes", [])
         return {one["address"]: one["change"]["actions"] for one in planned}
 
 
 @dataclass(frozen=True, slots=True)
 class Terraform:
-    """Terraform on one cloud's files. `variables`: environment variables, `TF_VAR_…` and credentials; what stands in
-    `variables_file` wins over them. `lock_is_whole`: the lock file knows the provider for every platform, so that
-    `init` need not add to it, and may not."""
+    """Terraform on one cloud's files. `variables`: environment variables, `TF_VAR_…` and credentials; `variables_file`
+    wins.
+
+    `lock_is_whole`: the lock file has the provider's hashes for every platform, so `init` may not change it.
+    """
 
     variables: Mapping[str, str]
     files: Path
@@ -54,11 +56,11 @@ class Terraform:
         return replace(self, variables={**self.variables, **variables})
 
     def run(self, *arguments: str) -> None:
-        """For the person to see. Raises StepError."""
+        """With output to the terminal. Raises StepError."""
         steps.run(self._command(*arguments), cwd=self.files, environ=steps.environment(self.variables))
 
     def read(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """What it said, its warnings apart from its answer."""
+        """Its output, without warnings."""
         environ = steps.environment(self.variables)
         command = self._command(*arguments)
         return subprocess.run(
@@ -74,7 +76,7 @@ class Terraform:
         return answer
 
     def outputs(self) -> dict[str, Any]:
-        """By name; empty where nothing is deployed. Raises StepError."""
+        """By name; empty if nothing is deployed. Raises StepError."""
         return {name: output["value"] for name, output in self.json("output", "-json").items()}
 
     def resources(self) -> dict[str, dict[str, Any]]:
@@ -85,9 +87,9 @@ class Terraform:
         return {one["address"]: one["values"] for module in waiting for one in module.get("resources", [])}
 
     def initialise(self, backend: Mapping[str, str], key: str) -> None:
-        """The state goes where `backend` says, or to a file of this key beside Terraform's files. Raises StepError.
+        """The state goes to `backend`, or to a file with this key beside Terraform's files. Raises StepError.
 
-        A state in a file that is found where the backend has none yet moves there.
+        A local state moves to the backend if the backend has none yet.
         """
         local, kept = self.files / "backend_override.tf", self.files / _STATES / f"{key}.tfstate"
         if backend:
@@ -97,7 +99,7 @@ class Terraform:
             local.write_text('terraform {\n  backend "local" {}\n}\n')
             kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             backend = {"path": str(kept.relative_to(self.files))}
-        # -reconfigure: another installation's state may have been the last
+        # -reconfigure: the last one may have been another installation's state
         lock = ["-lockfile=readonly"] if self.lock_is_whole else []
         self.run("init", "-reconfigure", *lock, *(f"-backend-config={name}={value}" for name, value in backend.items()))
         for file in (kept, self.files / "terraform.tfstate"):
@@ -106,15 +108,15 @@ class Terraform:
 
     def _take_over(self, file: Path) -> None:
         if self.json("show", "-json").get("values"):
-            return  # there is one already; the file is another's, or old
+            return  # the backend has a state; the file is another installation's, or old
         self.run("state", "push", str(file))
         file.rename(file.with_name(f"{file.name}.moved"))
-        print(f"The state in {file.name} has moved; {file.name}.moved is what it was.")
+        print(f"The state in {file.name} has moved; {file.name}.moved is the old file.")
 
     @contextmanager
     def planned(self, *options: str) -> Iterator[Plan]:
-        """A plan, for as long as the block lasts. Raises Problems, a line for each thing that Terraform refuses."""
-        with tempfile.TemporaryDirectory() as folder:  # readable by nobody else: a plan holds people's numbers
+        """A plan, for the length of the block. Raises Problems, one line for each of Terraform's errors."""
+        with tempfile.TemporaryDirectory() as folder:  # readable by the user only: a plan contains people's numbers
             file = Path(folder) / "plan"
             done = self.read("plan", "-json", f"-out={file}", *options)
             if done.returncode:
@@ -128,7 +130,7 @@ class Terraform:
 
 
 def planned_problems(output: str) -> list[str]:
-    """The errors in what `terraform plan -json` printed, a line each."""
+    """The errors in the output of `terraform plan -json`, one line each."""
     lines = []
     for line in output.splitlines():
         try:
@@ -142,7 +144,7 @@ def planned_problems(output: str) -> list[str]:
 
 
 def said(stderr: str) -> str:
-    """Terraform's errors without their colours and red boxes, on one line: each its summary and its first paragraph."""
+    """Terraform's errors without colours and boxes, on one line: the summary and first paragraph of each."""
     plain = _BOX.sub("", _COLOUR.sub("", stderr))
     errors = []
     for error in plain.split("Error: ")[1:]:

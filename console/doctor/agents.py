@@ -1,4 +1,4 @@
-"""Every agent of AGENTS_FILE that is hosted somewhere: a session with it can be opened, and its models stay."""
+"""Checks every hosted agent of AGENTS_FILE: a session can be opened, and its models are not about to be shut down."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,11 +18,11 @@ from relay.settings import Settings
 PATIENCE_S = 15.0
 _LINE = AudioFormat(Encoding.PCM, 8000)
 _CALL = CallInfo("doctor", "doctor", "", "", _LINE)
-_OWN_PART = "elevenlabs"  # whose agents are looked at one by one in a part of their own
+_OWN_PART = "elevenlabs"  # its agents are checked one by one in a part of their own
 
 
 async def examine(subject: Subject) -> AsyncIterator[Finding]:
-    """`agents.session` and `agents.model` for each; `agents.settings` where there is nothing to look at."""
+    """`agents.session` and `agents.model` for each agent; `agents.settings` if there is nothing to check."""
     try:
         settings = Settings.from_env(subject.environ)
         roster = Roster.read(settings.agents_file, VENDORS) if settings.agents_file else ()
@@ -38,20 +38,22 @@ async def examine(subject: Subject) -> AsyncIterator[Finding]:
         if subject.place_call:
             yield await _session(subject.session, spec, vendor, settings)
         else:
-            yield Finding("agents.session", Verdict.SKIPPED, f"agent {spec.alias} was not asked: no call was wanted")
+            yield Finding(
+                "agents.session", Verdict.SKIPPED, f"agent {spec.alias} was not tried: no test call (--no-call)"
+            )
 
 
 def _models(spec: AgentSpec, vendor: Vendor) -> Finding:
     ending = vendor.ending(spec)
     if not ending:
-        return Finding("agents.model", Verdict.PASS, f"no end is announced of what agent {spec.alias} uses")
+        return Finding("agents.model", Verdict.PASS, f"no shutdown is announced for what agent {spec.alias} uses")
     told = ", ".join(f"{model} on {day}" for model, day in ending.items())
     found = f"{vendor.title} shuts down what agent {spec.alias} uses: {told}"
     return Finding("agents.model", Verdict.WARN, found, "Name a successor in AGENTS_FILE before that day.")
 
 
 async def _session(http: aiohttp.ClientSession, spec: AgentSpec, vendor: Vendor, settings: Settings) -> Finding:
-    """Open one as the relay does for a call, and close it."""
+    """Open a session as the relay does for a call, and close it."""
     advice = f"No call would reach {spec.alias}: check its entry in AGENTS_FILE, {vendor.key_env} and the account."
     try:
         session = vendor.configure(spec, settings)(VendorContext(http, settings, _no_other))

@@ -1,4 +1,4 @@
-"""This machine's clock against the others'. Signatures carry a time, and are refused when it is too far off."""
+"""Compares this machine's clock with others: signatures contain a time, and are refused if it is too far off."""
 
 from collections.abc import AsyncIterator, Mapping
 from email.utils import parsedate_to_datetime
@@ -38,7 +38,7 @@ async def _compare(subject: Subject, check: str, name: str, url: URL) -> Finding
     except NoAnswerError:
         return Finding(check, Verdict.SKIPPED, f"{name} can't be read: nothing answers there")
     try:
-        # whole seconds, cut off: on average it was half a second later
+        # whole seconds, rounded down: on average it was half a second later
         theirs = parsedate_to_datetime(answer.headers["Date"]).timestamp() + 0.5
     except (KeyError, ValueError):
         return Finding(check, Verdict.SKIPPED, f"{name} can't be read: the answer has no Date")
@@ -53,11 +53,11 @@ def _relay(subject: Subject) -> URL | None:
     try:
         return RelayAddress.parse(subject.relay_url).at("/health") if subject.relay_url else None
     except ValueError:
-        return None  # relay.address says what is wrong with it
+        return None  # relay.address reports the error
 
 
 def _functions(subject: Subject) -> URL | None:
-    """Their root, without a token: that nothing is there does not matter, every answer has a Date."""
+    """Their base URL, without a token: a 404 is fine, every answer has a Date."""
     known = subject.connect_url or subject.passthru_url or subject.webhook_url
     return URL(known).origin() if known else None
 
@@ -68,4 +68,4 @@ def _vendor(environ: Mapping[str, str]) -> URL | None:
     try:
         return URL(rest_base(environ.get("ELEVENLABS_REGION") or "default", environ.get("ELEVENLABS_BASE_URL", "")))
     except KeyError:
-        return None  # settings.relay says that there is no such region
+        return None  # settings.relay reports the unknown region

@@ -1,4 +1,4 @@
-"""`console doctor`: checks before the first call, each with what to do about it."""
+"""`console doctor`: checks before the first call, each with advice."""
 
 import argparse
 import asyncio
@@ -22,7 +22,7 @@ from console.doctor.examination import PARTS, examined, hide, known_secrets, log
 from console.doctor.relay_call import LONG_CALL_S
 
 NOTHING = (
-    "nothing could be checked, so nothing is known to be well: put your settings into .env, give addresses, or "
+    "nothing could be checked: put your settings into .env, give addresses, or "
     "name a deployment (make doctor DEPLOYMENT=aws, gcp or local)"
 )
 
@@ -50,14 +50,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--slow", action="store_true", help=f"also hold a call for {LONG_CALL_S:g} s, to see if it is cut"
     )
-    parser.add_argument("--env-file", type=Path, default=ROOT / ".env", help="of further settings (default: .env)")
+    parser.add_argument(
+        "--env-file", type=Path, default=ROOT / ".env", help="file with further settings (default: .env)"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object, for pipelines (docs/console.md)")
     parser.add_argument("--verbose", action="store_true", help="log what goes wrong inside the doctor")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status 1 when a check failed, 2 when it can't be known where to look, or there is nothing to look at."""
-    logging.basicConfig(level=logging.CRITICAL)  # what other modules have to say is in the findings
+    """Exit status 1 if a check failed, 2 if an address can't be found out or there is nothing to check."""
+    logging.basicConfig(level=logging.CRITICAL)  # other modules' messages are in the findings
     try:
         given = Places(options.relay, options.connect, options.passthru, options.webhook)
         environ = settings(os.environ, options.env_file)
@@ -83,7 +85,7 @@ async def _examine(environ: Mapping[str, str], places: Places, options: argparse
     width = shutil.get_terminal_size().columns if terminal else 0
     lines = Lines(sys.stdout, colour=terminal and not os.environ.get("NO_COLOR"), width=width)
     findings = []
-    # a connection for each request: what is kept open is neither measured nor met by Exotel
+    # a new connection per request, like Exotel's: a reused one would not be measured
     connector = aiohttp.TCPConnector(force_close=True)
     async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None)) as session:
         subject = Subject(
@@ -110,7 +112,7 @@ async def _examine(environ: Mapping[str, str], places: Places, options: argparse
 
 
 class _Discreet(logging.Formatter):
-    """Tracebacks hold addresses, and addresses hold tokens."""
+    """Hides tracebacks: they contain addresses, and addresses contain tokens."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
         super().__init__("doctor: %(message)s")
@@ -122,7 +124,7 @@ class _Discreet(logging.Formatter):
 
 @contextmanager
 def _logging(secrets: Sequence[str]) -> Iterator[None]:
-    """What the doctor logs, and no library: botocore would log its credentials."""
+    """Logs of the doctor, and of no library: botocore would log its credentials."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Discreet(secrets))
     log.addHandler(handler)

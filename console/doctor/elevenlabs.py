@@ -1,4 +1,4 @@
-"""Is the key good, is every agent there, and is each set up as the relay needs it?"""
+"""Is the key valid, does every agent exist, and is each configured as the relay needs it?"""
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -22,7 +22,7 @@ from console.words import make
 PATIENCE_S: Final = 15.0
 _REGIONS: Final = ", ".join(REST_HOSTS)
 
-# what is wrong with the whole workspace, so that asking on is pointless: (check, advice)
+# trouble that affects the whole workspace, so further requests are pointless: (check, advice)
 _WORKSPACE: Final = {
     Trouble.KEY: (
         "elevenlabs.key",
@@ -52,7 +52,7 @@ _WORKSPACE: Final = {
 
 
 def workspace_finding(error: ApiError) -> Finding | None:
-    """None for trouble that is not the whole workspace's."""
+    """None for trouble that does not affect the whole workspace."""
     if error.trouble not in _WORKSPACE:
         return None
     check, advice = _WORKSPACE[error.trouble]
@@ -65,7 +65,8 @@ async def examine(subject: Subject) -> AsyncIterator[Finding]:
         agents = configured_agents(subject.environ)
         wishes = Wishes.from_env(subject.environ, _line_hz(subject.relay_url))
     except SettingError as error:
-        if error.name == "ELEVENLABS_AGENT_ID" and not subject.environ.get("ELEVENLABS_API_KEY"):  # nothing is set here
+        # nothing is configured here
+        if error.name == "ELEVENLABS_AGENT_ID" and not subject.environ.get("ELEVENLABS_API_KEY"):
             yield Finding("elevenlabs.settings", Verdict.SKIPPED, str(error))
             return
         yield Finding("elevenlabs.settings", Verdict.FAIL, str(error), "Set it as the relay's settings have it.")
@@ -120,13 +121,13 @@ async def _agent(api: Api, one: Configured, tools: list[Document], wishes: Wishe
 
 def _remedy(observation: Observation, one: Configured, wishes: Wishes) -> str:
     if observation.mend is None:
-        return "This is yours to decide, at ElevenLabs."
+        return "Decide this yourself, at ElevenLabs."
     rate = {} if wishes.line_hz == DEFAULT_LINE_HZ else {"ARGS": f"--line-rate {wishes.line_hz}"}
     return f"`{make('setup-elevenlabs', AGENT=one.alias, **rate)}` does it, after asking."
 
 
 def _line_hz(relay_url: str) -> int:
-    """What the applet's address asks for; Exotel's own choice where it asks for nothing."""
+    """The rate in the applet's address; Exotel's default if it has none."""
     with suppress(ValueError):
         rate = URL(relay_url).query.get("sample-rate", "")
         return int(rate) if rate in RATES else DEFAULT_LINE_HZ

@@ -1,4 +1,4 @@
-"""All parts at once, their findings in order, without a secret in them."""
+"""Runs all parts concurrently, and returns their findings in order and without secrets."""
 
 import asyncio
 import logging
@@ -36,15 +36,15 @@ _ALONE = frozenset({"settings"})
 """Converting sounds holds the interpreter's lock for a second at a time: a test call beside it is heard in lumps."""
 
 _SECRET = re.compile(r"(TOKEN|SECRET|KEY|AUTH|PASSWORD)S?$")
-_SHORTEST = 4  # shorter ones are words of any sentence
+_SHORTEST = 4  # shorter ones could be ordinary words
 _HIDDEN = "(hidden)"
 
 
 async def examined(subject: Subject, parts: Mapping[str, Part] = PARTS) -> AsyncIterator[Finding]:
-    """The parts run side by side, except those of _ALONE.
+    """All parts run concurrently, except those in _ALONE. Findings are yielded as soon as all earlier parts are done.
 
-    What each finds comes as it is known, but not before the parts ahead are through.
-    One cause is told once: what fails of the same later is skipped, and names the check that told it.
+    Each cause is reported once: later checks that fail for the same cause are skipped, and name the check that reported
+    it.
     """
     secrets = known_secrets(subject)
     causes: dict[str, str] = {}
@@ -61,30 +61,30 @@ async def examined(subject: Subject, parts: Mapping[str, Part] = PARTS) -> Async
 
 
 def _once(finding: Finding, causes: dict[str, str]) -> Finding:
-    """`causes`: those told so far, with the check that told each. A part's own check may tell several of one kind."""
+    """`causes`: those reported so far, with their checks. A part's own check may report several of one kind."""
     if not finding.cause or finding.verdict not in {Verdict.WARN, Verdict.FAIL}:
         return finding
     first = causes.setdefault(finding.cause, finding.check)
     if first == finding.check:
         return finding
-    return Finding(finding.check, Verdict.SKIPPED, f"can't be told before {first} is mended")
+    return Finding(finding.check, Verdict.SKIPPED, f"can't be checked before {first} is fixed")
 
 
 async def _follow(name: str, part: Part, subject: Subject, queue: asyncio.Queue[Finding | None]) -> None:
     try:
         async for finding in part(subject):
             queue.put_nowait(finding)
-    except Exception as error:  # a part that breaks must not take the others' findings with it
+    except Exception as error:  # an error in one part must not lose the others' findings
         log.debug("%s broke off", name, exc_info=True)
         said = mask_within(f"{type(error).__name__}: {error}"[:300])
-        advice = "A mistake in the doctor itself: make doctor ARGS=--verbose shows where. Please report it."
-        queue.put_nowait(Finding(f"{name}.broke_off", Verdict.FAIL, f"the checks of {name} broke off ({said})", advice))
+        advice = "An error in the doctor itself: make doctor ARGS=--verbose shows where. Please report it."
+        queue.put_nowait(Finding(f"{name}.broke_off", Verdict.FAIL, f"the checks of {name} failed ({said})", advice))
     finally:
         queue.put_nowait(None)
 
 
 def known_secrets(subject: Subject) -> list[str]:
-    """Everything that must not be printed: by the names of the settings, and from the addresses. Longest first."""
+    """Everything that must not be printed: secrets in settings, and in addresses. Longest first."""
     found = {
         word
         for name, value in subject.environ.items()
@@ -102,7 +102,7 @@ def known_secrets(subject: Subject) -> list[str]:
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
-    """The last line of defence: whatever a part, a library or a server wrote, no secret leaves."""
+    """The last line of defence: no secret is printed, whatever a part, a library or a server wrote."""
     for secret in secrets:
         text = text.replace(secret, _HIDDEN)
     return text

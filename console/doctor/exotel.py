@@ -1,7 +1,7 @@
-"""The Exotel account: credentials, the number, its flow, how many streams it may have.
+"""Checks the Exotel account: credentials, the number, its flow, how many streams it may have.
 
-What the API does not tell (which applet a flow has and what is pasted into it, what support has switched on) is
-`skipped`, with where to look.
+What the API does not show (the applets of a flow and their settings, features enabled by support) is `skipped`, with
+where to look.
 """
 
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ SETTINGS_PAGE = "Exotel's dashboard, Settings, API settings"
 
 
 async def examine(subject: Subject) -> AsyncIterator[Finding]:
-    """Findings `exotel.…`. Asks Exotel three times; places no call."""
+    """Findings `exotel.…`. Sends three requests to Exotel; places no call."""
     if not is_set_up(subject.environ):
         yield Finding(
             "exotel.credentials",
@@ -56,7 +56,7 @@ async def examine(subject: Subject) -> AsyncIterator[Finding]:
 
 
 def _no_entry(account: Account, error: ExotelError) -> Finding:
-    """Credentials and account can't be told apart by more than the status."""
+    """Wrong credentials and a wrong account differ only in the status."""
     other = SINGAPORE if account.base_url.host == MUMBAI else MUMBAI
     if isinstance(error, Throttled):
         return Finding(
@@ -82,7 +82,7 @@ def _no_entry(account: Account, error: ExotelError) -> Finding:
 
 
 def _streams(streams: Streams, subject: Subject) -> Finding:
-    """The account's cap against the relay's: above the cap callers are put through to nobody (exotel.md 1.14)."""
+    """Compares the account's limit with the relay's: above it callers are connected to nobody (exotel.md 1.14)."""
     name = "exotel.streams"
     found = f"{streams.active} of {counted(streams.limit, 'stream')} in use."
     if streams.limit <= 0:
@@ -125,7 +125,7 @@ async def _balance(client: ExotelClient) -> Finding:
 
 
 async def _number(client: ExotelClient, subject: Subject) -> AsyncIterator[Finding]:
-    """The number that is called and calls, and the flow behind it."""
+    """The number that takes and places calls, and its flow."""
     given = subject.environ.get("EXOTEL_CALLER_ID", "").strip()
     if not given:
         yield Finding(

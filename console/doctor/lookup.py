@@ -1,4 +1,4 @@
-"""The look-up before the greeting: does the user's server answer in time, and with what can be used?"""
+"""Checks the look-up before the greeting: does the user's server answer in time, and with a usable answer?"""
 
 from collections.abc import AsyncIterator
 
@@ -19,7 +19,7 @@ _ADVICE = "Callers get the agent all the same, without what the answer would say
 
 
 async def examine(subject: Subject) -> AsyncIterator[Finding]:
-    """`lookup.answer` for each server that is asked, about a call of nobody's."""
+    """`lookup.answer` for each server, with a request about a made-up call."""
     try:
         settings = Settings.from_env(subject.environ)
         roster = (
@@ -34,7 +34,7 @@ async def examine(subject: Subject) -> AsyncIterator[Finding]:
         lookup = Lookup(http, settings)
         asked = {url: agent for agent in reversed(list(roster)) if (url := lookup.url_for(agent))}
         if not asked:
-            yield Finding("lookup.answer", Verdict.SKIPPED, "no LOOKUP_URL: nobody is asked who calls")
+            yield Finding("lookup.answer", Verdict.SKIPPED, "no LOOKUP_URL: no look-up is made")
         for url, agent in asked.items():
             yield _finding(await lookup.ask(url, _CALL, agent), agent, roster, settings)
 
@@ -50,6 +50,6 @@ def _finding(found: LookedUp, agent: AgentSpec, roster: Roster, settings: Settin
     if problems:
         return Finding("lookup.answer", Verdict.WARN, f"{whose} was answered with {'; '.join(problems)}", _ADVICE)
     if entry.ms > settings.lookup_s * 1000 * _SLOW:
-        slow = f"{whose} was answered after {entry.ms} ms, of {settings.lookup_s * 1000:g} that are waited"
+        slow = f"{whose} took {entry.ms} ms, of {settings.lookup_s * 1000:g} that are allowed"
         return Finding("lookup.answer", Verdict.WARN, slow, _ADVICE)
     return Finding("lookup.answer", Verdict.PASS, f"{whose} was answered within {entry.ms} ms")

@@ -1,4 +1,4 @@
-"""The relay's public name, from DNS to a call: everything between Exotel and the agent."""
+"""Checks the relay at its public name, from DNS to a call: everything between Exotel and the agent."""
 
 from collections.abc import AsyncIterator
 

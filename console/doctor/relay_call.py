@@ -1,4 +1,4 @@
-"""A little call: whether sound comes back through everything on the way, on the beat, and for long enough."""
+"""A short test call: does sound come back, evenly, and for long enough?"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ from sim.exotel_stream import LineFaults, LineRules, Spelling, Stream, StreamSta
 from sim.sound import Pcm
 from sim.timeline import Timeline
 
-LISTEN_S = 7.0  # longer than the apology that the relay plays when no agent can be reached, before it ends the call
+LISTEN_S = 7.0  # longer than the apology that the relay plays before it ends a call without an agent
 PATIENCE_S = 8.0
 LONG_CALL_S = 65.0
 MAX_AHEAD_S = 0.5
@@ -30,7 +30,7 @@ _NORMAL_CLOSE = 1000
 
 @dataclass(slots=True)
 class Listener:
-    """Says nothing, and hangs up `listen_s` after the first sound, at the latest after `patience_s`."""
+    """Says nothing, and hangs up `listen_s` after the first sound, or after `patience_s`."""
 
     listen_s: float
     patience_s: float
@@ -45,10 +45,10 @@ class Listener:
 
 
 async def check_call(subject: Subject) -> AsyncIterator[Finding]:
-    """`relay.call`, `relay.paced`: sound comes back, and not in lumps."""
+    """`relay.call`, `relay.paced`: sound comes back, and not in bursts."""
     if not subject.place_call:
         for check in ("relay.call", "relay.paced"):
-            yield Finding(check, Verdict.SKIPPED, "no call was to be placed (--no-call)")
+            yield Finding(check, Verdict.SKIPPED, "no test call (--no-call)")
         return
     listener = Listener(LISTEN_S, PATIENCE_S)
     try:
@@ -96,10 +96,10 @@ async def check_long_call(subject: Subject) -> AsyncIterator[Finding]:
 
 
 async def place_call(subject: Subject, listener: Listener) -> Stream:
-    """One call over the media socket as Exotel would hold it. Raises TimeoutError, aiohttp.ClientError or OSError."""
+    """One call over the media socket, like Exotel's. Raises TimeoutError, aiohttp.ClientError or OSError."""
     address = RelayAddress.parse(subject.relay_url)
     call_sid = f"doctor-{uuid4().hex[:12]}"
-    # no number: nobody calls, and the agent's tools shall not look anybody up
+    # no number, so that the agent's tools look nobody up
     start = StreamStart(uuid4().hex, call_sid, "doctor", from_="doctor", to="doctor", rate_hz=_RATE_HZ)
     stream = Stream(
         start,
@@ -133,15 +133,17 @@ def _silent(stream: Stream) -> Finding:
 
 
 def judge_pacing(stream: Stream) -> Finding:
-    """Late for the whole line is one thing; sound that comes in lumps was held back by somebody."""
+    """Tells a constant delay from sound that arrives in bursts, because something on the way held it back."""
     check = "relay.paced"
     holes_s = sum(gap.length_s for gap in stream.playout.gaps if not gap.after_clear)
     if any(violation.rule is Rule.BURST for violation in stream.book.violations):
-        found = f"the sound comes in lumps: {stream.ahead_max_s:.1f} s of it were waiting to be played"
+        found = f"the sound comes in bursts: {stream.ahead_max_s:.1f} s of it were waiting to be played"
         advice = "A proxy on the way buffers: switch its response buffering off for the media path."
         return Finding(check, Verdict.FAIL, found, advice)
-    if holes_s > _HOLES_S + stream.late_max_s:  # what this process noticed late is nobody else's doing
+    if holes_s > _HOLES_S + stream.late_max_s:  # don't blame others for delays of this process
         found = f"the sound had holes of {holes_s:.1f} s together"
-        advice = "Without an ambience these are pauses of the agent; with one, the way from the relay to here is bad."
+        advice = (
+            "Without an ambience these are pauses of the agent; with one, the connection from the relay to here is bad."
+        )
         return Finding(check, Verdict.WARN, found, advice)
-    return Finding(check, Verdict.PASS, f"the sound comes on the beat, at most {stream.ahead_max_s:.1f} s ahead")
+    return Finding(check, Verdict.PASS, f"the sound comes evenly, at most {stream.ahead_max_s:.1f} s ahead")

@@ -1,4 +1,4 @@
-"""The relay's public name: what it resolves to, its certificate, and whether HTTP/1.1 is spoken there."""
+"""Checks the relay's public name: its DNS records, its certificate, and whether it speaks HTTP/1.1."""
 
 import asyncio
 import ipaddress
@@ -21,7 +21,7 @@ _DAY_S = 86_400.0
 _HTTP1, _HTTP2 = "http/1.1", "h2"
 _PUBLIC = "Exotel trusts public authorities only: get a certificate from one, such as Let's Encrypt."
 _WHOLE = "Serve the whole chain (fullchain.pem): the intermediate is missing, or the authority is not a public one."
-# X509_V_ERR_… of OpenSSL, as ssl.SSLCertVerificationError.verify_code has them, and what each usually means.
+# OpenSSL's X509_V_ERR_… codes (ssl.SSLCertVerificationError.verify_code), and what each usually means.
 _ADVICE = {
     9: "This machine's clock is wrong, or the certificate was made for later.",
     10: "Renew it, and see why the renewal did not come by itself.",
@@ -35,7 +35,7 @@ _ADVICE = {
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """How TLS came about. `http2`: agreed on; `http1`: whether a request in HTTP/1.1 was answered in HTTP/1.1."""
+    """Result of a TLS handshake. `http2`: negotiated; `http1`: a request in HTTP/1.1 was answered in HTTP/1.1."""
 
     version: str
     certificate: dict[str, Any]
@@ -44,7 +44,7 @@ class Handshake:
 
 
 async def check_name(subject: Subject) -> AsyncIterator[Finding]:
-    """`relay.dns`: Exotel must find the name, and the way to it."""
+    """`relay.dns`: Exotel must be able to resolve and reach the name."""
     check, address = "relay.dns", RelayAddress.parse(subject.relay_url)
     host = address.socket.host or ""
     try:
@@ -66,7 +66,7 @@ async def check_name(subject: Subject) -> AsyncIterator[Finding]:
 
 
 async def check_tls(subject: Subject) -> AsyncIterator[Finding]:
-    """`relay.tls`, `relay.certificate`, `relay.http1`: what Exotel meets before it can ask for the socket."""
+    """`relay.tls`, `relay.certificate`, `relay.http1`: what Exotel needs before it can request the socket."""
     address = RelayAddress.parse(subject.relay_url)
     host = address.socket.host or ""
     if not address.secure:
@@ -101,7 +101,7 @@ async def _meet(subject: Subject, address: RelayAddress) -> Handshake:
     else:
         if met.http1:
             return met
-    # HTTP/1.1 was not spoken, or not even agreed on: the certificate can still be looked at
+    # no HTTP/1.1, but the certificate can still be checked
     return await _shake(subject, address, [_HTTP2, _HTTP1])
 
 
@@ -129,7 +129,7 @@ async def _speaks_http1(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
 
 
 def _refusal(host: str, error: Exception) -> Finding:
-    """What became of the handshake, with what to do."""
+    """The outcome of the handshake, and what to do."""
     if isinstance(error, ssl.SSLCertVerificationError):
         advice = _ADVICE.get(error.verify_code, "Get a certificate for this name from a public authority.")
         found = f"{host}: its certificate is refused: {error.verify_message}"
@@ -138,14 +138,14 @@ def _refusal(host: str, error: Exception) -> Finding:
     ):
         advice = "Let the balancer speak TLS 1.2 and 1.3."
         found = f"{host} speaks no TLS version from 1.2 on"
-    elif isinstance(error, ConnectionResetError):  # some hang up on a version they don't know without saying so
+    elif isinstance(error, ConnectionResetError):  # some servers send no alert for an unknown version
         advice = "Let the balancer speak TLS 1.2 and 1.3 on this port."
         found = f"{host} hangs up during the TLS handshake"
     elif isinstance(error, ssl.SSLError):
         advice = "Is TLS what this port speaks?"
         found = f"{host}: no TLS handshake: {(error.reason or 'it failed').replace('_', ' ').lower()}"
     else:
-        advice = "Is the balancer up, and does its firewall let the world in on this port?"
+        advice = "Is the load balancer up, and does its firewall allow connections from outside on this port?"
         found = f"{host} {trouble(error)}"
     return Finding("relay.tls", Verdict.FAIL, found, advice)
 

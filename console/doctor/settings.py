@@ -1,4 +1,4 @@
-"""The settings of relay and functions: read as they read them, and held against each other and the addresses."""
+"""Reads the settings of relay and functions with their own code; compares them with each other and the addresses."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -21,7 +21,7 @@ from relay.audio.files import SoundFileError
 from relay.settings import Settings as RelaySettings
 
 _NUMBERS = ("TRANSFER_TARGETS", "TRANSFER_TEAM_1_NUMBER", "TRANSFER_TEAM_2_NUMBER")
-# A part is here when one of these is: none of its other settings says for whom it is meant.
+# A part is configured here if one of these is set: its other settings could belong to another part.
 _OF_RELAY = ("ELEVENLABS_AGENT_ID", "AGENTS_FILE", "MEDIA_TOKEN", "MEDIA_BASIC_AUTH", "EVENTS_URL", "CONTROL_TOKEN")
 _OF_FUNCTIONS = ("EXOTEL_TOKEN", "EXOTEL_BASIC_AUTH", "ELEVENLABS_WEBHOOK_SECRET", *_NUMBERS)
 _PLACEHOLDER = "set-by-the-doctor"
@@ -33,11 +33,11 @@ T = TypeVar("T")
 
 
 async def examine(subject: Subject) -> AsyncIterator[Finding]:
-    """`settings.…`: one finding for each setting that is wrong."""
+    """`settings.…`: one finding for each wrong setting."""
     for check in (_relay, _functions):
         for finding in check(subject.environ):
             yield finding
-    # reads and converts sound files, for every rate of the line
+    # reads and converts sound files, at every rate of the line
     for finding in await asyncio.to_thread(lambda: list(_agents_and_sounds(subject.environ))):
         yield finding
     for look in (_targets, _media_auth, _addresses):
@@ -46,9 +46,9 @@ async def examine(subject: Subject) -> AsyncIterator[Finding]:
 
 
 def read_all(read: Callable[[Mapping[str, str]], T], environ: Mapping[str, str]) -> tuple[T, list[SettingError]]:
-    """Everything that `read` complains about: it stops at the first, so that one is mended and it is asked again.
+    """All errors of `read`, which stops at the first: each is corrected in a copy, and it is read again.
 
-    And what it makes of the settings once all are mended.
+    Also returns the settings with all of them corrected.
     """
     wrong: dict[str, SettingError] = {}
     given = dict(environ)
@@ -58,7 +58,7 @@ def read_all(read: Callable[[Mapping[str, str]], T], environ: Mapping[str, str])
         except SettingError as error:
             if error.name not in wrong and not (error.name == "TRANSFER_ON_FAILURE" and wrong.keys() & set(_NUMBERS)):
                 wrong[error.name] = error
-            # left out it is as if never set; what must be set gets some value
+            # remove it, as if it was not set; a required setting gets some value
             given[error.name] = "" if given.get(error.name) else _PLACEHOLDER
 
 
@@ -78,14 +78,14 @@ def _functions(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("settings.functions", Verdict.SKIPPED, _NO_FUNCTIONS)
         return
     both = [*read_all(WebhookSettings.from_env, environ)[1], *read_all(TransferSettings.from_env, environ)[1]]
-    if wrong := {error.name: error for error in both if error.name not in _NUMBERS}:  # those are settings.targets
+    if wrong := {error.name: error for error in both if error.name not in _NUMBERS}:  # settings.targets reports those
         yield from (_mistake("settings.functions", error) for error in wrong.values())
     else:
         yield Finding("settings.functions", Verdict.PASS, "the functions can start with their settings")
 
 
 def _agents_and_sounds(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """The agents are made and the sounds read as the relay does at its start; blocking."""
+    """Builds the agents and reads the sounds like the relay at its start; blocking."""
     if not _has(environ, _OF_RELAY):
         yield Finding("settings.agents", Verdict.SKIPPED, _NO_RELAY)
         yield Finding("settings.sounds", Verdict.SKIPPED, _NO_RELAY)
@@ -96,18 +96,20 @@ def _agents_and_sounds(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield _mistake("settings.agents", made)
         # without the agents, to read the sounds
         made = _made(replace(settings, agents_file="", elevenlabs_agent_id=_PLACEHOLDER))
-    else:  # the agents come first: a relay that stumbles over a sound has them
+    else:  # agents are built first: a relay that fails on a sound has them
         listed = ", ".join(f"{one.alias} ({one.vendor})" for one in made.roster) if isinstance(made, Relay) else "all"
         yield Finding("settings.agents", Verdict.PASS, f"the agents can be used: {listed}")
     if isinstance(made, SoundFileError):
-        yield Finding("settings.sounds", Verdict.FAIL, str(made), "Mend or replace the file; the relay does not start.")
+        yield Finding(
+            "settings.sounds", Verdict.FAIL, str(made), "Correct or replace the file; the relay does not start."
+        )
     else:
         sound = settings.ambience or "no ambience is set"
         yield Finding("settings.sounds", Verdict.PASS, f"the sounds can be read and converted ({sound})")
 
 
 def _made(settings: RelaySettings) -> Relay | SettingError | SoundFileError:
-    """A relay, or why there can be none."""
+    """A relay, or why it can't start."""
     try:
         return Relay(settings)
     except (SettingError, SoundFileError) as error:
@@ -124,9 +126,9 @@ def _targets(subject: Subject) -> Iterator[Finding]:
             yield Finding(check, Verdict.FAIL, sentence, "Correct TRANSFER_TARGETS, or widen COUNTRIES.")
     elif found:
         listed = "; ".join(f"{name}: {', '.join(map(mask, numbers))}" for name, numbers in found.items())
-        yield Finding(check, Verdict.PASS, f"callers can be handed to {listed}")
+        yield Finding(check, Verdict.PASS, f"callers can be connected to {listed}")
     else:
-        missing = "nobody is set whom callers could be handed to: set TRANSFER_TARGETS if they are to be"
+        missing = "no transfer targets: set TRANSFER_TARGETS to connect callers to people"
         yield Finding(check, Verdict.SKIPPED, missing)
 
 
@@ -138,7 +140,7 @@ def _refused_targets(environ: Mapping[str, str], found: Mapping[str, tuple[str, 
 
 
 def _media_auth(subject: Subject) -> Iterator[Finding]:
-    """`settings.media_auth`: a relay that the world can reach asks who is there."""
+    """`settings.media_auth`: a public relay requires a token or a password."""
     check, env = "settings.media_auth", Env(subject.environ)
     address = _address(subject)
     guarded = env.text("MEDIA_TOKEN", "MEDIA_BASIC_AUTH") or (address and (address.token or address.authorization))
@@ -155,7 +157,7 @@ def _media_auth(subject: Subject) -> Iterator[Finding]:
 
 
 def _addresses(subject: Subject) -> Iterator[Finding]:
-    """`settings.addresses`: the secrets in them are those of the settings."""
+    """`settings.addresses`: the secrets in addresses match the settings."""
     check, env = "settings.addresses", Env(subject.environ)
     address = _address(subject)
     pairs = [
@@ -171,7 +173,7 @@ def _addresses(subject: Subject) -> Iterator[Finding]:
     for name, same, variable in compared:
         if not same:
             advice = f"Paste the address with the token of {variable}, or set {variable} to that of the address."
-            yield Finding(check, Verdict.FAIL, f"{name} has another token than {variable}", advice, cause=variable)
+            yield Finding(check, Verdict.FAIL, f"{name} has a different token than {variable}", advice, cause=variable)
     if not compared:
         yield Finding(check, Verdict.SKIPPED, "no address and its setting are both known here")
     elif all(same for _, same, _ in compared):
@@ -183,7 +185,7 @@ def _address(subject: Subject) -> RelayAddress | None:
     try:
         return RelayAddress.parse(subject.relay_url)
     except ValueError:
-        return None  # relay.address says what is wrong with it
+        return None  # relay.address reports the error
 
 
 def _query_token(url: str) -> str:
@@ -195,16 +197,17 @@ def _has(environ: Mapping[str, str], names: tuple[str, ...]) -> bool:
 
 
 def _of_relay(environ: Mapping[str, str]) -> dict[str, str]:
-    """STORE may be the functions' bucket: the relay keeps folders only, and none when it posts its events.
+    """Without STORE if it is the functions' bucket: the relay writes to folders only, and not at all if it posts its
+    events.
 
-    Who may come in is judged by `settings.media_auth`, which knows the relay's address, too.
+    Access is checked by `settings.media_auth`, which knows the relay's address too.
     """
     relay = {name: value for name, value in environ.items() if name != "STORE" or value.startswith("file:")}
     return {"MEDIA_OPEN": "1", **relay}
 
 
 def _mistake(check: str, error: SettingError) -> Finding:
-    """The error's own line in two; its value may hold a whole number."""
+    """The error as finding and expectation; its value may contain a full number."""
     said = str(error).removesuffix(f": expected {error.expected}")
     return Finding(
         check, Verdict.FAIL, mask_within(said), f"Expected: {error.expected}.", cause=f"setting {error.name}"

@@ -1,4 +1,6 @@
-"""The bucket: reached with one's own credentials, and true to its conditions, which are all the locking there is."""
+"""Checks the bucket: is it reachable with your credentials, and does it keep its conditions, which are the only
+locking?
+"""
 
 import asyncio
 import json
@@ -18,7 +20,7 @@ from functions.common.store import Store, StoreError, open_store
 
 CHECKS = ("store.reachable", "store.create", "store.swap", "store.speed", "store.layout")
 FOLDERS = ("logs/", "calls/", "conversations/", "callers/", "inbox/", "pending/", "audio/", "config/")
-_OF_THIS_MACHINE = "secrets.json"  # `make run` keeps its tokens beside its store
+_OF_THIS_MACHINE = "secrets.json"  # `make run` stores its tokens beside its store
 RECORD_SCHEMA = 1
 SLOW_S = 0.3
 _RACERS = 6
@@ -44,7 +46,7 @@ async def examine(subject: Subject) -> AsyncIterator[Finding]:
 
 
 def look(url: str) -> Iterator[Finding]:
-    """The checks, blocking; one that fails is the last."""
+    """The checks, blocking; the first failure is the last."""
     left = list(CHECKS)
     try:
         for finding in _Probe(open_store(url)).findings():
@@ -55,13 +57,13 @@ def look(url: str) -> Iterator[Finding]:
     except (ValueError, StoreError) as error:
         check = left.pop(0)
         found = str(error) if isinstance(error, StoreError) else f"STORE is not {error}"
-        yield Finding(check, Verdict.FAIL, found, "Mend STORE, or the rights of the credentials you are using.")
+        yield Finding(check, Verdict.FAIL, found, "Correct STORE, or the permissions of the credentials you are using.")
     for check in left:
-        yield Finding(check, Verdict.SKIPPED, f"can't be told before {CHECKS[CHECKS.index(left[0]) - 1]} is mended")
+        yield Finding(check, Verdict.SKIPPED, f"can't be checked before {CHECKS[CHECKS.index(left[0]) - 1]} is fixed")
 
 
 class _Probe:
-    """One object of its own, and the time each operation took."""
+    """One object for testing, and the time each operation took."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -69,14 +71,14 @@ class _Probe:
         self._took_s: list[float] = []
 
     def findings(self) -> Iterator[Finding]:
-        """Raises StoreError where the store can't be used."""
+        """Raises StoreError if the store can't be used."""
         yield self._reachable()
         try:
             yield self._create()
             yield self._swap()
             yield self._speed()
         finally:
-            with suppress(StoreError):  # who may not delete leaves it: it is small and in nobody's way
+            with suppress(StoreError):  # without permission to delete it stays: it is small and harmless
                 self._store.delete(self._key)
         yield self._layout()
 
@@ -134,7 +136,7 @@ class _Probe:
         return Finding("store.layout", Verdict.WARN, found, "Bring this console and the functions to the same version.")
 
     def _race(self, write: Callable[[int], bool]) -> int:
-        """How many of several writers at once were told that they had written."""
+        """How many of several concurrent writers were told that they had written."""
         with ThreadPoolExecutor(_RACERS) as pool:
             return sum(pool.map(write, range(_RACERS)))
 
@@ -153,6 +155,6 @@ def _body(number: int) -> bytes:
 def _schema(store: Store, record: str) -> object:
     stored = store.read(record)
     try:
-        return json.loads(stored.body)["schema"] if stored else RECORD_SCHEMA  # gone meanwhile: not ours to judge
+        return json.loads(stored.body)["schema"] if stored else RECORD_SCHEMA  # deleted in the meantime: no finding
     except (ValueError, KeyError, TypeError):
         return "unreadable"

@@ -1,7 +1,7 @@
-"""Whose conversations reach the webhook beside ours? A public agent of the workspace lets anybody start one.
+"""Which other conversations reach our webhook? Anybody can start one with a public agent of the workspace.
 
-Such a conversation comes signed like any other. The functions keep it aside, because it lacks the relay's proof
-(SECURITY.md); better it never comes.
+Such a conversation is signed like any other. The functions set it aside, because it lacks the relay's proof
+(SECURITY.md); still it is better if it never comes.
 """
 
 from collections.abc import Collection
@@ -23,7 +23,7 @@ _ADVICE: Final = (
 async def examine_strangers(
     api: Api, settings: Document, ours: Collection[str], webhook_ids: Collection[str]
 ) -> Finding:
-    """Whether other agents' conversations are posted to the webhooks of ours. `settings`: those of the workspace."""
+    """Whether other agents' conversations are posted to our webhooks. `settings`: those of the workspace."""
     try:
         others = [one for one in await api.agents() if one not in ours]
         sending, public = 0, []

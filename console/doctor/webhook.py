@@ -1,4 +1,4 @@
-"""Does ElevenLabs post to our webhook function, and does that take what is signed and nothing else?"""
+"""Does ElevenLabs post to our webhook function, and does the function accept signed webhooks only?"""
 
 import secrets
 from collections.abc import AsyncIterator
@@ -33,7 +33,7 @@ _PATH: Final = "/webhook/post-call"
 
 
 async def examine(subject: Subject) -> AsyncIterator[Finding]:
-    """Findings `webhook.…`: first how it is set at ElevenLabs, then how the function answers."""
+    """Findings `webhook.…`: first ElevenLabs' settings, then the function's answers."""
     async for finding in _at_elevenlabs(subject):
         yield finding
     async for finding in _at_the_function(subject):
@@ -58,7 +58,7 @@ async def _workspace(api: Api, members: list[Configured], subject: Subject) -> A
     try:
         settings, webhooks = await api.settings(), await api.webhooks()
     except ApiError as error:
-        # a bad key is the other part's to report
+        # the other part reports a bad key
         needs = "; only an administrator's key can read webhooks" if error.trouble is Trouble.PERMISSION else ""
         yield Finding("webhook.configured", Verdict.SKIPPED, f"{error}{needs}")
         return
@@ -67,7 +67,7 @@ async def _workspace(api: Api, members: list[Configured], subject: Subject) -> A
     for one in members:
         try:
             agent = await api.agent(one.agent.agent_id)
-        except ApiError as error:  # for the other part to report, too
+        except ApiError as error:  # the other part reports this too
             yield Finding("webhook.configured", Verdict.SKIPPED, f"{one.name}: {error}")
             continue
         which = assigned(agent, settings)
@@ -85,7 +85,7 @@ async def _workspace(api: Api, members: list[Configured], subject: Subject) -> A
 
 def _remedy(observation: Observation, one: Configured, url: str) -> str:
     if observation.mend is None:
-        return "This is yours to look into, at ElevenLabs."
+        return "Look into this yourself, at ElevenLabs."
     blind = {"ARGS": "--retries"} if observation.verdict is Verdict.SKIPPED else {}
     command = make("setup-elevenlabs", AGENT=one.alias, WEBHOOK=url or "https://…/webhook/post-call", **blind)
     return f"`{command}` does it, after asking."
@@ -97,7 +97,9 @@ async def _at_the_function(subject: Subject) -> AsyncIterator[Finding]:
         yield Finding("webhook.accepts", Verdict.SKIPPED, "the webhook function's URL is not known")
         return
     if not known:
-        found = "ELEVENLABS_WEBHOOK_SECRET is not set here, so whether the function takes what is signed was not tried"
+        found = (
+            "ELEVENLABS_WEBHOOK_SECRET is not set here, so whether the function accepts signed webhooks was not tried"
+        )
         advice = "Set it to what the function has. Without it the function refuses every webhook."
         yield Finding("webhook.secret", Verdict.WARN, found, advice)
     accepted = True
@@ -109,11 +111,11 @@ async def _at_the_function(subject: Subject) -> AsyncIterator[Finding]:
     if accepted:
         yield await _forged(subject)
     else:
-        yield Finding("webhook.refuses", Verdict.SKIPPED, "can't be told before webhook.accepts is mended")
+        yield Finding("webhook.refuses", Verdict.SKIPPED, "can't be checked before webhook.accepts is fixed")
 
 
 async def _genuine(subject: Subject, secret: str, which: str) -> Finding:
-    """A sample with a good signature has to be answered 200: nothing else counts with ElevenLabs."""
+    """A sample with a valid signature must be answered with 200: ElevenLabs accepts nothing else."""
     check = "webhook.accepts"
     try:
         answer = await _post(subject, secret)

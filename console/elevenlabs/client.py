@@ -1,7 +1,7 @@
-"""ElevenLabs' REST API, as much as it takes to look at agents and to set them up (elevenlabs.md A5.6, A6).
+"""Client for the part of ElevenLabs' REST API that reads and sets up agents (elevenlabs.md A5.6, A6).
 
-What goes wrong is a sentence for a person (without a full stop) and a `Trouble` for a program. The key never leaves
-the header.
+Errors have a sentence for people (without a full stop) and a `Trouble` for programs. The key is sent only in the
+header.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _MOST_PAGES: Final = 100
 
 
 class Trouble(StrEnum):
-    """Why a request was not answered as wished."""
+    """Why a request failed."""
 
     KEY = "key"
     REGION = "region"
@@ -47,8 +47,8 @@ class ApiError(Exception):
 class Api:
     """One workspace. `base` without a trailing slash, `key` of that region; every method raises ApiError.
 
-    Asked to wait (429) it waits, as long as `Retry-After` says and `patience_s` in all. What can be repeated without
-    doing it twice is also repeated when the server stumbles.
+    After a 429 it waits, as long as `Retry-After` says and `patience_s` in total. Requests that can safely be repeated
+    are retried after server errors too.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Api:
         return await self._make("/v1/convai/agents/create", body, "agent_id", what="the new agent")
 
     async def patch_agent(self, agent_id: str, body: Document) -> None:
-        """Only what `body` holds is changed, but a list or a map in it replaces the one that was."""
+        """Changes only what `body` contains, but a list or a map in it replaces the existing one."""
         path = f"/v1/convai/agents/{quote(agent_id, safe='')}"
         await self._ask("PATCH", path, body, what=f"agent {agent_id}")
 
@@ -98,16 +98,16 @@ class Api:
         return await self._make("/v1/convai/tools", {"tool_config": config}, "id", what=what)
 
     async def replace_tool(self, tool_id: str, config: Document) -> None:
-        """`config` takes the place of the tool's whole configuration."""
+        """`config` replaces the tool's whole configuration."""
         path = f"/v1/convai/tools/{quote(tool_id, safe='')}"
         await self._ask("PATCH", path, {"tool_config": config}, what=f"the tool {text(config, 'name')}")
 
     async def settings(self) -> Document:
-        """What holds for every agent of the workspace that says nothing else."""
+        """The workspace's defaults for agents that set nothing else."""
         return await self._ask("GET", "/v1/convai/settings", what="the workspace's settings")
 
     async def webhooks(self) -> list[Document]:
-        """The workspace's webhooks; for its administrators only."""
+        """The workspace's webhooks; only administrators can read them."""
         return objects(await self._ask("GET", "/v1/workspace/webhooks", what="the webhooks"), "webhooks")
 
     async def create_webhook(self, name: str, url: str) -> tuple[str, str]:
@@ -123,13 +123,13 @@ class Api:
         return webhook_id, secret
 
     async def enable_webhook(self, webhook_id: str, name: str) -> None:
-        """Switch it on, and its retries."""
+        """Enable it, and its retries."""
         body = {"is_disabled": False, "name": name, "retry_enabled": True}
         path = f"/v1/workspace/webhooks/{quote(webhook_id, safe='')}"
         await self._ask("PATCH", path, body, what=f"the webhook {name}")
 
     async def delete_conversation(self, conversation_id: str) -> bool:
-        """Transcript and sound, for good; False when it is not there (any more)."""
+        """Transcript and sound, permanently; False if it does not exist (any more)."""
         path = f"/v1/convai/conversations/{quote(conversation_id, safe='')}"
         try:
             await self._ask("DELETE", path, what=f"the conversation {conversation_id}")
@@ -140,13 +140,13 @@ class Api:
         return True
 
     async def signed_url(self, agent_id: str) -> str:
-        """A one-off address of the agent's socket: what the relay asks for at each call."""
+        """A single-use address of the agent's socket: the relay requests one at each call."""
         path = "/v1/convai/conversation/get-signed-url"
         answer = await self._ask("GET", path, query={"agent_id": agent_id}, what=f"agent {agent_id}")
         return text(answer, "signed_url")
 
     async def _make(self, path: str, body: Document, name: str, *, what: str) -> str:
-        """The new thing's id."""
+        """The new object's id."""
         made = text(await self._ask("POST", path, body, what=what), name)
         if not made:
             raise ApiError(Trouble.SERVER, f"{self.base} gave no id for {what}: look whether it is there")
@@ -155,7 +155,7 @@ class Api:
     async def _pages(self, path: str, name: str, query: Mapping[str, str]) -> list[Document]:
         found: list[Document] = []
         asked = {"page_size": _PAGE, **query}
-        for _ in range(_MOST_PAGES):  # a cursor that leads in circles must not hold us for ever
+        for _ in range(_MOST_PAGES):  # a cursor that repeats must not loop for ever
             page = await self._ask("GET", path, query=asked, what=f"the list of {name}")
             found += objects(page, name)
             cursor = text(page, "next_cursor")
@@ -214,7 +214,7 @@ class Api:
             raise ApiError(Trouble.UNREACHABLE, sentence) from None
         if 200 <= status < 300:
             if method == "DELETE" and not answer.strip():
-                return {}  # there is nothing to say of what was deleted
+                return {}  # a deletion has no answer to read
             return self._document(answer, status)
         refused = _refused(status, answer, self.base, what)
         if refused.trouble in {Trouble.RATE, Trouble.SERVER}:
@@ -230,7 +230,7 @@ class Api:
 
 
 class _AgainError(Exception):
-    """`error` may pass; `after_s` is how long the server wants us to wait, 0.0 if it doesn't say."""
+    """`error` may be temporary; `after_s`: how long the server asks us to wait, 0.0 if it doesn't say."""
 
     def __init__(self, error: ApiError, after_s: float = 0.0) -> None:
         self.error = error
@@ -239,7 +239,7 @@ class _AgainError(Exception):
 
 
 def _seconds(retry_after: str | None) -> float:
-    # the other form, a date, is not worth a parser: we wait as we would without
+    # the other format, a date, is not worth a parser: wait as without one
     return float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else 0.0
 
 
@@ -264,9 +264,9 @@ def _refused(status: int, body: bytes, base: str, what: str) -> ApiError:
         case 404:
             return error(Trouble.UNKNOWN, f"{base} does not know {what}")
         case 429:
-            return error(Trouble.RATE, f"{base} is asked too often")
+            return error(Trouble.RATE, f"{base} gets too many requests from this workspace")
         case _ if status >= 500:
-            return error(Trouble.SERVER, f"{base} answers {status}: the fault is theirs")
+            return error(Trouble.SERVER, f"{base} answers {status}: the error is on their side")
     return error(Trouble.SHAPE, f"{base} refuses what was sent for {what} with {status}")
 
 

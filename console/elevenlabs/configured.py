@@ -1,4 +1,4 @@
-"""Which agents of ElevenLabs the relay is configured for, read from the settings as the relay reads them."""
+"""The relay's agents at ElevenLabs, from its settings, read as the relay reads them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ DEFAULT_LINE_HZ = 8000
 
 @dataclass(frozen=True)
 class Configured:
-    """An entry of AGENTS_FILE, or the agent of the environment (alias `default`), and how it is reached."""
+    """An entry of AGENTS_FILE, or the agent of the environment (alias `default`), with base URL and key."""
 
     alias: str
     agent: ElevenLabsAgent
@@ -32,13 +32,13 @@ class Configured:
 
     @property
     def name(self) -> str:
-        """For a person: the alias, and the id behind it."""
+        """For people: the alias, and the id."""
         return f"{self.alias} ({self.agent.agent_id or 'without an id'})"
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the rest of the installation expects of an agent."""
+    """What the rest of the installation needs from an agent."""
 
     line_hz: int = DEFAULT_LINE_HZ
     max_call_s: float = 3540
@@ -57,7 +57,7 @@ class Wishes:
     """Whether an agent that anybody may talk to is to be closed; only a person can know who else uses it."""
 
     def of(self, one: Configured) -> "Wishes":
-        """With what is expected of this agent alone."""
+        """With what is needed from this agent only."""
         return replace(self, own_tools=one.tools, looked_up=one.looked_up, recorded=one.recorded)
 
     @classmethod
@@ -74,7 +74,7 @@ class Wishes:
 
 
 def configured_agents(environ: Mapping[str, str]) -> list[Configured]:
-    """Those of ElevenLabs, the default first; empty when all are of other vendors. Raises SettingError."""
+    """Those of ElevenLabs, the default first; empty if all are of other vendors. Raises SettingError."""
     settings = _settings(environ)
     if settings.agents_file:
         roster = Roster.read(settings.agents_file, VENDORS)
@@ -98,7 +98,7 @@ def configured_agents(environ: Mapping[str, str]) -> list[Configured]:
 
 
 def by_workspace(agents: list[Configured]) -> dict[tuple[str, str], list[Configured]]:
-    """Agents that share a base URL and a key, under the two."""
+    """Agents that share a base URL and a key, by the two."""
     workspaces: dict[tuple[str, str], list[Configured]] = {}
     for one in agents:
         workspaces.setdefault((one.agent.rest_url, one.agent.api_key), []).append(one)
@@ -126,13 +126,13 @@ def chosen_agent(environ: Mapping[str, str], wanted: str) -> Configured:
 
 
 def elsewhere(environ: Mapping[str, str], agent_id: str) -> Configured:
-    """An agent that no entry names, in the workspace of the environment's key."""
+    """An agent without an entry, in the workspace of the environment's key."""
     settings = _settings(environ)
     return Configured(agent_id, resolve(AgentSpec(agent_id, VENDOR, agent_id), settings))
 
 
 def _settings(environ: Mapping[str, str]) -> Settings:
-    """Only what concerns ElevenLabs: a wrong CHUNK_SIZE must not keep anybody from looking at an agent."""
+    """Only the settings about ElevenLabs: a wrong CHUNK_SIZE must not stop anybody from checking an agent."""
     env = Env(environ)
     base = env.text("ELEVENLABS_BASE_URL")
     if base and not base.startswith(("https://", "http://", "wss://", "ws://")):

@@ -1,4 +1,4 @@
-"""What is there, what is wanted, and how to get from one to the other; no I/O."""
+"""What was found, what is wanted, and the changes in between; no I/O."""
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -10,7 +10,7 @@ from console.checks.finding import Finding, Verdict
 
 @dataclass(frozen=True)
 class Put:
-    """A value to set in the agent, lists and maps already merged with what they held."""
+    """A value to set in the agent; lists and maps are already merged with the existing ones."""
 
     path: tuple[str, ...]
     value: Any
@@ -18,7 +18,7 @@ class Put:
 
 @dataclass(frozen=True)
 class PutTool:
-    """A tool to create (no `tool_id`) or to bring into this shape, and to give to the agent if it hasn't got it."""
+    """A tool to create (no `tool_id`) or to change into this form, and to add to the agent if it lacks it."""
 
     config: Document
     tool_id: str = ""
@@ -27,7 +27,7 @@ class PutTool:
 
 
 class WebhookWork(Enum):
-    """What has to be done about the webhook."""
+    """What to do about the webhook."""
 
     ASSIGN = auto()
     """Take one to the right URL, or make it, and have the agent's conversations sent there."""
@@ -42,7 +42,7 @@ Mend = Put | PutTool | WebhookWork
 
 @dataclass(frozen=True)
 class Observation:
-    """One thing looked at. `verdict` pass: it is as wanted, and `wanted`, `why` and `mend` are empty."""
+    """One observed setting. `verdict` pass: it is as wanted, and `wanted`, `why` and `mend` are empty."""
 
     check: str
     """Its stable name, such as `agent.client_events`."""
@@ -59,7 +59,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Place:
-    """A value of the agent and where it stands, to observe it."""
+    """A value of the agent and where it is set."""
 
     check: str
     path: tuple[str, ...]
@@ -67,7 +67,7 @@ class Place:
 
     @classmethod
     def of(cls, agent: Document, check: str, path: str) -> "Place":
-        """`path` dotted, from the agent's root."""
+        """`path`: dotted, from the agent's root."""
         steps = tuple(path.split("."))
         return cls(check, steps, at(agent, *steps))
 
@@ -78,13 +78,13 @@ class Place:
     def differs(
         self, found: object, wanted: object, why: str, *, verdict: Verdict = Verdict.WARN, put: Any = None
     ) -> Observation:
-        """Not as wanted; `put` is the value that would make it so, None if a person has to decide."""
+        """Not as wanted; `put`: the value that would fix it, None if a person has to decide."""
         mend = None if put is None else Put(self.path, put)
         return Observation(self.check, ".".join(self.path), str(found), verdict, str(wanted), why, mend)
 
 
 def patched(document: Document, puts: list[Put]) -> Document:
-    """A copy of `document` with the values set; what stands beside them is kept."""
+    """A copy of `document` with the values set; everything else stays."""
     result = dict(document)
     for put in puts:
         level = result
@@ -97,7 +97,7 @@ def patched(document: Document, puts: list[Put]) -> Document:
 
 
 def as_finding(observation: Observation, whose: str, remedy: str) -> Finding:
-    """A line of the doctor's. `whose`: the agent's alias, empty if `where` says enough; `remedy`: a sentence."""
+    """As a finding of the doctor. `whose`: the agent's alias, empty if `where` is enough; `remedy`: a sentence."""
     found = f"{f'{whose}: ' if whose else ''}{observation.where}: {observation.found}"
     if observation.verdict is Verdict.PASS:
         return Finding(observation.check, observation.verdict, found)

@@ -1,4 +1,4 @@
-"""The client tools that the relay answers, as the workspace has them and as they should be; no I/O."""
+"""The client tools that the relay answers: as they are in the workspace, and as they should be; no I/O."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def observe_tools(agent: Document, workspace: list[Document], wishes: Wishes) ->
 
 
 def with_tool_ids(agent: Document, more: list[str]) -> list[str]:
-    """The agent's tool ids with `more` behind them, each once."""
+    """The agent's tool ids followed by `more`, without duplicates."""
     return list(dict.fromkeys([*_tool_ids(agent), *more]))
 
 
@@ -46,7 +46,7 @@ def _observe(name: str, agent: Document, workspace: list[Document], wishes: Wish
     attached = [tool for tool in candidates if text(tool, "id") in _tool_ids(agent)]
     if not attached:
         inline = [tool for tool in objects(agent, *_PROMPT, "tools") if _is_client_tool(tool, name)]
-        if inline:  # an agent of old carries its tools in itself, where they have no id to change them by
+        if inline:  # older agents contain their tools, without an id to change them by
             return _judged(check, f"{'.'.join(_PROMPT)}.tools, {name}", list(_faults(inline[0], name, wishes)))
     tool = next(iter(attached or candidates), {})
     config, tool_id = mapping(tool, "tool_config"), text(tool, "id")
@@ -63,7 +63,7 @@ def _observe(name: str, agent: Document, workspace: list[Document], wishes: Wish
 
 def _judged(check: str, where: str, faults: list[_Fault], mend: PutTool | None = None) -> Observation:
     if not faults:
-        return Observation(check, where, "there, and waited for")
+        return Observation(check, where, "present, and waited for")
     return Observation(
         check,
         where,
@@ -110,7 +110,7 @@ def _target_faults(there: Document, wishes: Wishes) -> Iterator[_Fault]:
 
 
 def _in_shape(config: Document, name: str, wishes: Wishes) -> Document:
-    """`config` with what is missing; what somebody has worded there stays."""
+    """`config` with missing parts added; existing texts stay."""
     ours = _described(name, wishes)
     parameters = mapping(config, "parameters")
     there = mapping(parameters, "properties")
@@ -138,7 +138,7 @@ def _in_shape(config: Document, name: str, wishes: Wishes) -> Document:
 
 
 def _lost(name: str) -> tuple[str, Verdict]:
-    """What it means to be without this tool. One of the user's is missed as much as the transfer."""
+    """What is lost without this tool. A missing tool of the user's is as bad as a missing transfer."""
     if name in RECORDING_TOOLS:
         return _LOST_WHERE_RECORDED
     return _LOST.get(name) or (f"The agent can't use {name}, an HTTP tool of its entry in AGENTS_FILE.", Verdict.FAIL)

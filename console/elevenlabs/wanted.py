@@ -1,4 +1,4 @@
-"""What the relay wants of an agent at ElevenLabs, one check after the other; no I/O (elevenlabs.md A2.4, A3, A7)."""
+"""What the relay needs from an agent at ElevenLabs, one check after the other; no I/O (elevenlabs.md A2.4, A3, A7)."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from relay.agents.tool_descriptions import END_CALL
 from relay.audio.convert import AudioFormat, Encoding
 
 EVENTS: Final = {
-    # event: (what is lost without it, how bad that is)
+    # event: (what is lost without it, severity)
     "audio": ("the agent is not heard", Verdict.FAIL),
     "interruption": ("callers can't cut in: the agent talks on over them", Verdict.FAIL),
     "client_tool_call": ("no tool is ever run: nobody reaches a human during the call", Verdict.FAIL),
@@ -43,7 +43,7 @@ Check = Callable[[Document, Wishes], Observation]
 
 
 def observe(agent: Document, wishes: Wishes) -> list[Observation]:
-    """Everything but the client tools (console.elevenlabs.tools) and the webhook (console.elevenlabs.webhook)."""
+    """Everything except the client tools (console.elevenlabs.tools) and the webhook (console.elevenlabs.webhook)."""
     return [check(agent, wishes) for check in _CHECKS]
 
 
@@ -56,7 +56,7 @@ def _output_format(agent: Document, wishes: Wishes) -> Observation:
 
 
 def _format(place: Place, wishes: Wishes) -> Observation:
-    name = place.value or "pcm_16000"  # what the API takes when it is not set
+    name = place.value or "pcm_16000"  # the API's default
     wanted = f"pcm_{wishes.line_hz}"
     put = wanted if wanted in FORMATS else None
     known = FORMATS.get(str(name))
@@ -99,7 +99,7 @@ def _max_duration(agent: Document, wishes: Wishes) -> Observation:
     ceiling_s = min(wishes.max_call_s, LONGEST_CALL_S)
     wanted_s = max(60, int(ceiling_s - _FAREWELL_S))
     if limit_s == _DEFAULT_LIMIT_S < wanted_s:
-        why = "600 s is what nobody has chosen: longer calls end in mid-sentence after ten minutes."
+        why = "600 s is the default: longer calls end in mid-sentence after ten minutes."
         return place.differs(f"{limit_s:g} s", f"{wanted_s} s", why, put=wanted_s)
     if limit_s > ceiling_s:
         why = f"The call is cut after {ceiling_s:g} s anyhow, before the agent can end it with a word."

@@ -1,4 +1,4 @@
-"""The post-call webhook: which one an agent's conversations go to, and does it arrive? No I/O (elevenlabs.md A5.6)."""
+"""The post-call webhook: which one gets an agent's conversations, and does it arrive? No I/O (elevenlabs.md A5.6)."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -25,7 +25,7 @@ _RECENT_S: Final = 86_400
 
 @dataclass(frozen=True)
 class Assigned:
-    """The webhook that counts for an agent: its own, else the workspace's. `webhook_id` empty: none."""
+    """The webhook of an agent: its own, else the workspace's. `webhook_id` empty: none."""
 
     webhook_id: str
     where: str
@@ -49,9 +49,9 @@ def assigned(agent: Document, settings: Document) -> Assigned:
 
 
 def observe_assignment(which: Assigned, webhook: Document | None, url: str) -> list[Observation]:
-    """What is set for one agent. `webhook`: what its id stands for, None if the workspace has none like it.
+    """The webhook set for one agent. `webhook`: the one with that id, None if the workspace has none.
 
-    `url` is where it should go, empty if that is not known.
+    `url`: where it should post, empty if unknown.
     """
     where = f"{which.where}.post_call_webhook_id"
     if webhook is None:
@@ -63,7 +63,7 @@ def observe_assignment(which: Assigned, webhook: Document | None, url: str) -> l
     observations = [Observation("webhook.configured", where, name), _events(which), _format(which)]
     goes_to = text(webhook, "webhook_url")
     if url and not same_url(goes_to, url):
-        why = "The webhook function never hears of these calls."
+        why = "The webhook function gets no webhook of these calls."
         wanted = url if which.is_agents_own else f"{url}, for this agent alone"
         observations.append(
             Observation("webhook.url", f"the URL of {name}", goes_to, Verdict.FAIL, wanted, why, WebhookWork.ASSIGN)
@@ -103,7 +103,7 @@ def _format(which: Assigned) -> Observation:
 
 
 def observe_delivery(webhook: Document, now: float) -> list[Observation]:
-    """How the webhook itself stands, whoever uses it. `now`: Unix seconds."""
+    """State of the webhook itself, whichever agents use it. `now`: Unix seconds."""
     name = text(webhook, "name") or text(webhook, "webhook_id")
     return [_enabled(webhook, name), _retries(webhook, name), _signed(webhook, name), _failures(webhook, name, now)]
 
@@ -123,7 +123,7 @@ def _enabled(webhook: Document, name: str) -> Observation:
 
 
 def retries(webhook: Document) -> bool | None:
-    """None where the API doesn't tell: the published answer has no such field, though it can be set."""
+    """None if the API doesn't show it: the documented answer has no such field, though it can be set."""
     value = webhook.get("retry_enabled")
     return value if isinstance(value, bool) else None
 
@@ -137,14 +137,14 @@ def _retries(webhook: Document, name: str) -> Observation:
             return Observation(
                 "webhook.retries", f"retries of {name}", "off", Verdict.WARN, "on", why, WebhookWork.RETRIES
             )
-    found = "not told by the API; they are off unless somebody switched them on"
+    found = "not shown by the API; they are off unless somebody switched them on"
     return Observation("webhook.retries", f"retries of {name}", found, Verdict.SKIPPED, "on", why, WebhookWork.RETRIES)
 
 
 def _signed(webhook: Document, name: str) -> Observation:
     kind = text(webhook, "auth_type")
     if kind not in {"hmac", ""}:
-        why = "The webhook function takes what is signed with the secret and nothing else."
+        why = "The webhook function accepts only webhooks signed with the secret."
         return Observation(
             "webhook.auth", f"authentication of {name}", kind, Verdict.FAIL, "hmac", why, WebhookWork.ASSIGN
         )
@@ -164,5 +164,5 @@ def _failures(webhook: Document, name: str, now: float) -> Observation:
 
 
 def same_url(one: str, other: str) -> bool:
-    """But for a slash at the end."""
+    """Equal except for a trailing slash."""
     return one.rstrip("/") == other.rstrip("/")

@@ -1,4 +1,4 @@
-"""`console environments`: which installations the files of this folder describe, and where the state of each is."""
+"""`console environments`: lists the installations that this folder's files describe, and where the state of each is."""
 
 import argparse
 import os
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Always 0: files that can't be used are said by the deploy that uses them."""
+    """Always 0: a deploy with an invalid file reports it."""
     given = settings.of_environment(os.environ, ROOT)
     for cloud in [options.cloud] if options.cloud else REGIONS:
         for line in described(cloud, given, ROOT / "infra/terraform" / cloud):
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def described(cloud: str, given: Mapping[str, str], files: Path) -> Iterator[str]:
-    """A line for each installation: what chooses it, its name and region, and how it is deployed."""
+    """One line per installation: what chooses it, its name and region, and how to deploy it."""
     for environment in ["", *installation.environments(files)]:
         chosen = files / installation.FOLDER / f"{environment}.tfvars" if environment else None
         name = installation.declared("name", given, files, chosen, installation.DEFAULT_NAME)

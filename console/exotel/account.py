@@ -39,18 +39,18 @@ class Account:
 
 
 def is_set_up(environ: Mapping[str, str]) -> bool:
-    """Whether any of the credentials is there: nobody who set none wants to hear that they are missing."""
+    """Whether any of the credentials is set: users who set none need no error about missing ones."""
     return any(environ.get(name, "").strip() for name in CREDENTIALS)
 
 
 def _base_url(env: Env) -> URL:
     if given := env.text("EXOTEL_BASE_URL"):
         url = URL(given)
-        # Basic credentials go with every request.
+        # Every request carries Basic credentials.
         if not url.host or (url.scheme != "https" and not (url.scheme == "http" and url.host in _LOOPBACK)):
             raise SettingError("EXOTEL_BASE_URL", given, "https://…, or http:// on this machine")
         return url
-    # The dashboard shows the host with an @ before it, as it stands in a URL with credentials.
+    # The dashboard shows the host with an @ before it, as in a URL with credentials.
     host = env.text("EXOTEL_SUBDOMAIN", default=MUMBAI).lstrip("@")
     if host not in {MUMBAI, SINGAPORE}:
         raise SettingError("EXOTEL_SUBDOMAIN", host, f"{MUMBAI} (Mumbai) or {SINGAPORE} (Singapore)")

@@ -1,4 +1,4 @@
-"""What Exotel's REST API answers: JSON or XML, as the Content-Type says and not as the path asked (exotel.md 4.1)."""
+"""Parses answers of Exotel's REST API: JSON or XML, according to the Content-Type, not the path (exotel.md 4.1)."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ Answer = Mapping[str, Any]
 
 
 def parse(body: bytes, content_type: str) -> Answer:
-    """The answer without XML's envelope `TwilioResponse`. Raises ValueError for what is neither."""
+    """The answer without XML's envelope `TwilioResponse`. Raises ValueError if it is neither JSON nor XML."""
     try:
         if "xml" in content_type or (body.lstrip().startswith(b"<") and "json" not in content_type):
             root = ElementTree.fromstring(body)
@@ -25,7 +25,7 @@ def parse(body: bytes, content_type: str) -> Answer:
 
 
 def complaint(answer: Answer) -> str:
-    """The sentence of an error answer; empty when there is none. Some have a code, some have not (exotel.md 4.6)."""
+    """The sentence of an error answer; empty if there is none. Only some have a code (exotel.md 4.6)."""
     error = answer.get("RestException")
     if not isinstance(error, Mapping):
         return ""
@@ -34,7 +34,7 @@ def complaint(answer: Answer) -> str:
 
 
 def section(answer: Answer, *names: str) -> Mapping[str, Any]:
-    """The object at a path of names. Raises ValueError when it is not there."""
+    """The object at a path of names. Raises ValueError if it is missing."""
     found: Any = answer
     for name in names:
         found = found.get(name) if isinstance(found, Mapping) else None
@@ -44,7 +44,7 @@ def section(answer: Answer, *names: str) -> Mapping[str, Any]:
 
 
 def number(value: object) -> float | None:
-    """Numbers come as numbers and as strings."""
+    """Numbers come as numbers or strings."""
     try:
         return float(str(value))
     except ValueError:

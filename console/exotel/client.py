@@ -1,7 +1,7 @@
-"""Exotel's REST API, as far as the console needs it (exotel.md 4, and the reference pages named at each method).
+"""Client for the part of Exotel's REST API that the console needs (exotel.md 4, and the pages named at each method).
 
-Every method raises one of console/exotel/errors.py and nothing else. Nothing is retried here: whoever asks knows
-whether asking twice does harm.
+Every method raises only exceptions of console/exotel/errors.py. Nothing is retried here: only the caller knows whether
+a retry does harm.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,14 +18,14 @@ from console.exotel.facts import Balance, CallFacts, ExoPhone, Streams
 from console.exotel.order import Order
 from console.exotel.pace import Pace
 
-IST = timezone(timedelta(hours=5, minutes=30))  # Exotel's times are IST without saying so
+IST = timezone(timedelta(hours=5, minutes=30))  # Exotel's times are IST without a zone
 PATIENCE = aiohttp.ClientTimeout(total=30, sock_connect=10)
 MAX_PAGES = 20
 T = TypeVar("T")
 
 
 class ExotelClient:
-    """`pace`, if given, holds back requests: the account's limit is on all of them together (exotel.md 4.6)."""
+    """`pace`, if given, delays requests: the account's limit applies to all of them together (exotel.md 4.6)."""
 
     def __init__(self, session: aiohttp.ClientSession, account: Account, pace: Pace | None = None) -> None:
         self.account = account
@@ -34,7 +34,7 @@ class ExotelClient:
         self._headers = {"Authorization": aiohttp.encode_basic_auth(account.api_key, account.api_token)}
 
     async def place(self, order: Order) -> CallFacts:
-        """Order a call. An answer means that it was accepted, not that somebody picked up."""
+        """Order a call. An answer means that the order was accepted, not that somebody picked up."""
         found = await self._request("POST", "v1", "Calls/connect.json", data=order.form())
         return _read(lambda: CallFacts.read(answer.section(found, "Call")))
 
@@ -110,7 +110,7 @@ class ExotelClient:
 
 
 def _read(read: Callable[[], T]) -> T:
-    """What can't be understood leaves it open what the request did."""
+    """If the answer can't be understood, it is unknown what the request did."""
     try:
         return read()
     except ValueError as error:

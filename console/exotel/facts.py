@@ -1,4 +1,4 @@
-"""What Exotel knows: calls, streams, money, numbers. Read tolerantly: scalars are numbers or strings."""
+"""Exotel's data: calls, streams, balance, numbers. Read leniently: scalars are numbers or strings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from console.exotel import answer
 
 
 class CallStatus(StrEnum):
-    """Exotel's words (exotel.md 4.2); `unknown` is any other, and an end only when Exotel says so."""
+    """Exotel's words (exotel.md 4.2); `unknown` is any other, and is not an end by itself."""
 
     QUEUED = "queued"
     RINGING = "ringing"
@@ -42,7 +42,7 @@ class CallStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallFacts:
-    """One call. `number` is who was dialled first; `custom_field` None where the answer does not have it at all."""
+    """One call. `number`: who was dialled first; `custom_field`: None if the answer does not have the field."""
 
     sid: str
     status: CallStatus
@@ -90,7 +90,7 @@ class Streams:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What is left on the account."""
+    """The account's credit."""
 
     amount: float
     currency: str
@@ -99,7 +99,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class ExoPhone:
-    """A number of the account. `voice_url` names the flow of incoming calls; None where the answer does not have it."""
+    """A number of the account. `voice_url` names the flow of incoming calls; None if the answer does not have it."""
 
     number: str | None
     can_speak: bool | None

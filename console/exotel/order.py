@@ -27,9 +27,9 @@ class Order:
     time_limit_s: int = 0
 
     def form(self) -> list[tuple[str, str]]:
-        """What is posted. Lists are repeated keys: a comma-joined value subscribes to nothing (exotel.md 4.4)."""
+        """The form to post. Lists are repeated keys: a comma-joined value subscribes to nothing (exotel.md 4.4)."""
         pairs = [
-            # The number to dial, not the caller id: with the two swapped the ExoPhone would call itself.
+            # The number to dial, not the caller ID: with the two swapped the ExoPhone would call itself.
             ("From", self.number),
             # ExoPhones are written the national way (exotel.md 6).
             ("CallerId", f"0{self.caller_id[3:]}" if self.caller_id.startswith("+91") else self.caller_id),

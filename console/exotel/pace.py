@@ -1,4 +1,4 @@
-"""So many a minute, evenly, and a pause when told."""
+"""Limits a rate evenly, and can pause."""
 
 import asyncio
 import re
@@ -8,7 +8,7 @@ _SECONDS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "hour": 3600}
 
 
 def per_minute(text: str) -> float:
-    """`30/min`, `2/s` or `500/h` as a number a minute. Raises ValueError."""
+    """`30/min`, `2/s` or `500/h` as a number per minute. Raises ValueError."""
     found = _RATE.fullmatch(text.strip())
     if not found or not float(found[1]):
         raise ValueError(f"{text!r}: expected a rate such as 30/min, 2/s or 500/h")
@@ -16,7 +16,7 @@ def per_minute(text: str) -> float:
 
 
 class Pace:
-    """Turns are given in the order in which they are asked for. The clock is the event loop's."""
+    """Turns are granted in the order of the requests. The clock is the event loop's."""
 
     def __init__(self, a_minute: float) -> None:
         self._interval_s = 60 / a_minute
@@ -24,13 +24,13 @@ class Pace:
         self._queue = asyncio.Lock()
 
     async def turn(self) -> None:
-        """Wait for one."""
+        """Wait for a turn."""
         loop = asyncio.get_running_loop()
         async with self._queue:
-            while (wait_s := self._next_at - loop.time()) > 0:  # noqa: ASYNC110 - a pause may begin while we wait
+            while (wait_s := self._next_at - loop.time()) > 0:  # noqa: ASYNC110 - a pause may begin while waiting
                 await asyncio.sleep(wait_s)
             self._next_at = max(self._next_at, loop.time()) + self._interval_s
 
     def pause(self, seconds: float) -> None:
-        """No turn before that time has passed."""
+        """Grant no turn for this long."""
         self._next_at = max(self._next_at, asyncio.get_running_loop().time() + seconds)

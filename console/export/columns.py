@@ -1,4 +1,6 @@
-"""The exported table: one row a call. The names, kinds and meanings are a contract, as SCHEMA (docs/exports.md)."""
+"""The exported table: one row per call. Names, types and meanings are a contract, versioned by SCHEMA
+(docs/exports.md).
+"""
 
 import hashlib
 import hmac
@@ -19,7 +21,7 @@ _LARGEST: Final = 2**62
 
 
 class Kind(StrEnum):
-    """Of a column: what Parquet, CSV and JSON make of it."""
+    """Type of a column in Parquet, CSV and JSON."""
 
     TEXT = "text"
     TIME = "time"  # UTC, milliseconds
@@ -30,16 +32,16 @@ class Kind(StrEnum):
 
 
 class Numbers(StrEnum):
-    """What is exported of people's phone numbers, in columns and in words."""
+    """How people's phone numbers are exported, in columns and in texts."""
 
     MASKED = "masked"  # the last four digits
-    HASHED = "hashed"  # the same caller has the same value; words are masked
+    HASHED = "hashed"  # the same caller gets the same value; texts are masked
     FULL = "full"
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`take`: its value out of a record; None where the record does not tell."""
+    """`take`: reads its value from a record; None if the record doesn't have it."""
 
     name: str
     kind: Kind
@@ -66,7 +68,7 @@ def _real(*path: str) -> Callable[[Document], float | None]:
 def _time(name: str) -> Callable[[Document], datetime | None]:
     def take(record: Document) -> datetime | None:
         seconds = to_unix(text(record, name))
-        # whole milliseconds, as the record has them: a float's rest would make two exports differ
+        # whole milliseconds, as in the record: rounding of floats would make two exports differ
         return None if not seconds else datetime.fromtimestamp(round(seconds * 1000) / 1000, UTC)
 
     return take
@@ -86,7 +88,7 @@ def _successful(record: Document) -> bool | None:
 
 
 def _charged(unit: str) -> Callable[[Document], float | None]:
-    """The sum over the call's conversations; None where one is not told in this unit."""
+    """The sum over the call's conversations; None if one has no charge in this unit."""
 
     def take(record: Document) -> float | None:
         charges = [number(charge, unit) for charge in objects(record, "charges")]
@@ -155,7 +157,7 @@ COLUMNS: Final = (
 
 
 class Rows:
-    """Records as rows, with numbers as wanted. `key` makes hashes that nobody else can make; needed for HASHED."""
+    """Records as rows, with numbers as chosen. `key` makes hashes that nobody else can make; needed for HASHED."""
 
     def __init__(self, numbers: Numbers, key: str = "") -> None:
         if numbers is Numbers.HASHED and not key:
@@ -192,5 +194,5 @@ def _masked(value: Any) -> Any:
 
 
 def calls(record: Mapping[str, Any]) -> bool:
-    """Whether a document is a record of a call at all."""
+    """Whether a document is the record of a call."""
     return "turns" in record or "started_at" in record or bool(mapping(record, "quality"))

@@ -1,4 +1,4 @@
-"""`console export`: the calls of a period as one table, for a warehouse of one's own."""
+"""`console export`: the calls of a period as one table, for your own warehouse."""
 
 import argparse
 import os
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", type=_day, metavar="DATE", help="last day, 2026-11-30 (default: today)")
     parser.add_argument(
         "--numbers", type=Numbers, choices=list(Numbers), default=Numbers.MASKED,
-        help="of callers: their last four digits, a hash with EXPORT_HASH_KEY, or in full (default: masked)",
+        help="callers' numbers: last four digits, a hash with EXPORT_HASH_KEY, or in full (default: masked)",
     )  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def _day(value: str) -> datetime:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status 1 when records were left out because they are damaged, 2 when nothing could be exported."""
+    """Exit status 1 if damaged records were left out, 2 if nothing could be exported."""
     from console.export import files  # loads pyarrow
 
     writers = {".parquet": files.write_parquet, ".csv": files.write_csv, ".jsonl": files.write_jsonl}
@@ -82,7 +82,7 @@ class Reading:
         while some := list(islice(keys, AT_ONCE)):
             for key, stored in zip(some, self._store.read_all(some), strict=True):
                 if stored is None:
-                    continue  # gone since it was listed
+                    continue  # deleted since it was listed
                 try:
                     record = decode(stored.body)
                 except ValueError:

@@ -38,13 +38,13 @@ Row = dict[str, Any]
 
 
 def arrow_schema() -> pa.Schema:
-    """The columns as Arrow has them; each says what it is about, the schema its version."""
+    """The columns in Arrow, each with its description, and the schema with its version."""
     fields = [pa.field(column.name, _TYPES[column.kind], metadata={"about": column.about}) for column in COLUMNS]
     return pa.schema(fields, metadata={"schema": str(SCHEMA)})
 
 
 def write_parquet(rows: Iterable[Row], path: Path) -> int:
-    """How many rows were written."""
+    """Returns the number of rows."""
     count = 0
     with parquet.ParquetWriter(path, arrow_schema(), compression="zstd") as writer:
         left = iter(rows)
@@ -55,7 +55,7 @@ def write_parquet(rows: Iterable[Row], path: Path) -> int:
 
 
 def write_csv(rows: Iterable[Row], path: Path) -> int:
-    """UTF-8 with the mark that spreadsheets look for; turns as JSON in one cell."""
+    """UTF-8 with the byte order mark that spreadsheets need; turns as JSON in one cell."""
     count = 0
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
@@ -67,7 +67,7 @@ def write_csv(rows: Iterable[Row], path: Path) -> int:
 
 
 def write_jsonl(rows: Iterable[Row], path: Path) -> int:
-    """An object a line."""
+    """One object per line."""
     count = 0
     with path.open("w", encoding="utf-8") as file:
         for row in rows:
@@ -83,7 +83,7 @@ def _json(value: Any) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """A caller's words must not become a formula in somebody's spreadsheet."""
+    """Text that a caller said must not become a formula in a spreadsheet."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""`console export-person NUMBER`: everything that is kept of one person, as a zip to be handed to them."""
+"""`console export-person NUMBER`: everything stored about one person, as a zip to give to them."""
 
 import argparse
 import json
@@ -38,16 +38,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See --help."""
     add_common(parser)
     parser.add_argument(
-        "--file", type=Path, metavar="ZIP", help="what to write (default: person-, the last four digits, .zip)"
+        "--file", type=Path, metavar="ZIP", help="file to write (default: person-, the last four digits, .zip)"
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status 1: there is nothing; 2: it could not be done."""
+    """Exit status 1: there is nothing; 2: an error."""
     file = options.file or Path(f"person-{options.number[-4:]}.zip")
     try:
         if file.exists():
-            raise ValueError(f"{file} is there already: expected a new file, or --file")
+            raise ValueError(f"{file} already exists: expected a new file, or --file")
         store = opened(options.store, read_only=True)
         sealing = sealing_of(settings(os.environ, ROOT / ".env"))
         found = find(store, options.number, lambda what: print(f"looking at {what} …", file=sys.stderr), sealing)

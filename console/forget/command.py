@@ -1,4 +1,4 @@
-"""`console forget NUMBER`: everything that is kept of one person, removed for good, after showing what that is."""
+"""`console forget NUMBER`: shows everything stored about one person, and deletes it permanently."""
 
 import argparse
 import asyncio
@@ -46,15 +46,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--receipt", type=Path, metavar="FILE", help="where the receipt goes (default: forgotten/, by day and digits)"
     )
-    parser.add_argument("--env-file", type=Path, default=ROOT / ".env", help="of further settings (default: .env)")
+    parser.add_argument(
+        "--env-file", type=Path, default=ROOT / ".env", help="file with further settings (default: .env)"
+    )
 
 
 def run(options: argparse.Namespace, ask: Callable[[str], str] | None = None) -> int:
-    """Exit status 1: something is left, or the answer was no; 2: it could not be done."""
+    """Exit status 1: something is left, or the answer was no; 2: an error."""
     ask = ask or (input if sys.stdin.isatty() else None)
     try:
         environ = settings(os.environ, options.env_file)
-        # A folder that is misspelt must not be made by looking into it.
+        # Reading must not create a misspelt folder.
         found = find(
             opened(options.store, read_only=True),
             options.number,
@@ -76,7 +78,7 @@ def run(options: argparse.Namespace, ask: Callable[[str], str] | None = None) ->
 
 
 def described(found: Found, store: str) -> Iterator[str]:
-    """What there is of a person, for a person who has to decide."""
+    """What is stored about a person, for the decision."""
     if not found.calls and not found.conversations and not any(found.all()):
         yield f"{store} holds nothing of {mask(found.number)}."
     else:
@@ -90,7 +92,7 @@ def described(found: Found, store: str) -> Iterator[str]:
     if found.other_vendors:
         yield f"Not within reach: what {', '.join(found.other_vendors)} keep by their own rules."
     if found.unsure:
-        yield "Can't be read, and hold the number's digits; look at them yourself, they stay:"
+        yield "These contain the number's digits but can't be read. They stay; check them yourself:"
         yield from (f"  {key}" for key in found.unsure)
     if found.sealed:
         yield "Encrypted, and nothing says whose they are: set RAW_BODIES_KEY with their key to search them; they stay:"
@@ -107,7 +109,7 @@ def _refuse_company(found: Found) -> None:
 
 def _agreed(number: str, ask: Callable[[str], str] | None) -> bool:
     if ask is None:
-        raise ValueError("nobody is there to say yes: look at it with --dry-run, then give --yes")
+        raise ValueError("there is no terminal to ask on: check with --dry-run, then give --yes")
     try:
         return ask(f"Remove all of this for good? Type the last four digits ({number[-4:]}): ").strip() == number[-4:]
     except EOFError:  # Ctrl-D
@@ -120,7 +122,7 @@ def _forget(found: Found, store: PersonStore, options: argparse.Namespace, envir
     run_ = Run(now.isoformat(timespec="milliseconds"), options.store, found)
     write(file, run_)
     if not options.keep_at_vendor and not asyncio.run(_at_vendor(run_, environ)):
-        # The sweep would fetch what the vendor still has, and make the calls anew.
+        # The sweep would fetch what the vendor still has, and create the calls again.
         run_.left.append("everything here, until the vendor's copies are gone")
     else:
         forget_here(run_, store)
@@ -137,7 +139,7 @@ def _forget(found: Found, store: PersonStore, options: argparse.Namespace, envir
     for sentence in run_.left:
         print(f"left: {sentence}")
     if run_.left:
-        print("Run the same command again: it goes on from here.")
+        print("Run the same command again to continue from here.")
     return LEFT if run_.left or found.unsure else DONE
 
 
@@ -147,7 +149,7 @@ async def _at_vendor(run_: Run, environ: dict[str, str]) -> bool:
 
 
 def _drop_indexes() -> None:
-    """A full-text index keeps words of what was taken out of it; it is made anew when the explorer is opened."""
+    """A full-text index keeps words that were deleted from it; the explorer rebuilds it."""
     for file in INDEXES.glob("calls-*.sqlite*"):
         file.unlink(missing_ok=True)
         if file.suffix == ".sqlite":

@@ -1,4 +1,4 @@
-"""Removing what `console.person.find` found: first at the vendor, whose copy the sweep would fetch again, then here."""
+"""Deletes what `console.person.find` found: first at the vendor, whose copy the sweep would fetch again, then here."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
@@ -21,7 +21,7 @@ Deletion = Callable[[str], Awaitable[bool]]
 
 
 def workspaces(environ: Mapping[str, str], session: aiohttp.ClientSession) -> list[Deletion]:
-    """Of every key that the agents are configured with; empty without any. Raises SettingError."""
+    """One for every key of the configured agents; empty without any. Raises SettingError."""
     env = Env(environ)
     found: dict[tuple[str, str], Deletion] = {}
     if env.text("AGENTS_FILE") or env.text("ELEVENLABS_AGENT_ID"):
@@ -36,7 +36,7 @@ def workspaces(environ: Mapping[str, str], session: aiohttp.ClientSession) -> li
 
 
 async def forget_at_vendor(run: Run, deletions: Sequence[Deletion]) -> bool:
-    """Whether nothing is left there, as far as the vendor says. What is left is told in `run.left`."""
+    """Whether nothing is left there, according to the vendor. What is left is added to `run.left`."""
     conversations = run.found.conversations
     if conversations and not deletions:
         there = counted(len(conversations), "conversation")
@@ -59,7 +59,7 @@ async def forget_at_vendor(run: Run, deletions: Sequence[Deletion]) -> bool:
 
 
 def forget_here(run: Run, store: PersonStore) -> None:
-    """Every key with all of its versions. Whoever is stopped half-way runs it again. Raises StoreError."""
+    """Every key with all of its versions. After an interruption, run it again. Raises StoreError."""
     for kind, key in run.found.all():
         versions = store.purge(key)
         run.versions += versions

@@ -1,6 +1,6 @@
-"""What was forgotten, without a word of it: counts, and hashes of keys and of ids of calls.
+"""A receipt of what was deleted, without its content: counts, and hashes of keys and CallSids.
 
-Written before the first key goes and again at the end, so that a run that was stopped leaves what it set out to do.
+Written before the first deletion and again at the end, so that an interrupted run leaves a note of its intent.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ class Run:
     finished_at: str | None = None
 
     def document(self) -> dict[str, Any]:
-        """For the file."""
+        """The content of the file."""
         return {
             "started_at": self.started_at,
             "finished_at": self.finished_at,

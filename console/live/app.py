@@ -1,4 +1,4 @@
-"""What the page of running calls asks: a small JSON interface over the store."""
+"""Serves the page of running calls: a small JSON interface over the store."""
 
 import asyncio
 import json
@@ -22,7 +22,9 @@ _OVER: Final = "This call is over."
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """`name`: of the store; `by`: who gives the commands; without `acts` nobody does, and nothing is written."""
+    """`name`: of the store; `by`: the person who gives commands; without `acts` there are no commands, and nothing is
+    written.
+    """
 
     name: str
     running: Running
@@ -31,7 +33,7 @@ class Live:
     clock: Callable[[], float] = time.time
 
     def routes(self) -> list[web.RouteDef]:
-        """Below the page's own address."""
+        """Routes below the page's own address."""
         call = "/api/calls/{call_sid}/{stream_sid}"
         return [
             web.get("/api/calls", told(self._calls)),
@@ -45,9 +47,9 @@ class Live:
         return web.json_response({**about, "calls": mask_all(calls)})
 
     async def _call(self, request: web.Request) -> web.StreamResponse:
-        """Whoever asks is watching: the relay tells each second from now on, where the store may be written.
+        """A request counts as watching: the relay then reports every second, if the store is writable.
 
-        A call that is over is no error: somebody had it open.
+        A call that is over is not an error: its page may still be open.
         """
         call_sid, stream_sid = _ids(request)
 
@@ -65,7 +67,7 @@ class Live:
 
     async def _command(self, request: web.Request) -> web.StreamResponse:
         if not self.acts:
-            raise web.HTTPForbidden(text="This page was started to look only.")
+            raise web.HTTPForbidden(text="This page is read-only.")
         call_sid, stream_sid = _ids(request)
         try:
             body = await request.json(loads=json.loads)

@@ -1,4 +1,4 @@
-"""`console live [STORE]`: the calls that go on now, and a hand on them; for this machine's user only."""
+"""`console live [STORE]`: the running calls, and commands to them; for the user of this machine only."""
 
 import argparse
 import asyncio
@@ -31,12 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--by", default="", metavar="NAME", help="who gives the commands, for the record (default: you)"
     )
     parser.add_argument("--look", action="store_true", help="only watch: no commands, nothing is written")
-    parser.add_argument("--port", type=int, default=0, help="of the page (default: a free one)")
+    parser.add_argument("--port", type=int, default=0, help="port of the page (default: a free one)")
     parser.add_argument("--no-browser", dest="browser", action="store_false", help="only print the address")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status 2 for a store that can't be looked at."""
+    """Exit status 2 if the store can't be read."""
     by = " ".join((options.by or _user()).split())[:LONGEST_NAME]
     try:
         name, store = _opened(options.store, read_only=options.look)
@@ -58,7 +58,7 @@ def _opened(url: str, *, read_only: bool) -> tuple[str, Store]:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container without a name for its user
+    except (KeyError, OSError):  # in a container the user may have no name
         return f"user {os.getuid()}"
 
 

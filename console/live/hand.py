@@ -13,15 +13,15 @@ from common.times import rfc3339
 from functions.common.store import Store, StoreError, document
 from relay.control.actions import BY_NAME
 
-VALID_S: Final = 30.0  # a command that has not reached its relay by then is not done
+VALID_S: Final = 30.0  # a command that has not reached its relay by then is not carried out
 WATCH_S: Final = 15.0
-RENEWED_S: Final = 8.0  # before the mark runs out
-MOST: Final = 20  # commands that wait at once
+RENEWED_S: Final = 8.0  # before the mark expires
+MOST: Final = 20  # waiting commands at once
 _ROUNDS: Final = 5
 
 
 def watch(store: Store, call_sid: str, stream_sid: str, now: float) -> None:
-    """Have the relay tell each second for a while. Raises StoreError."""
+    """Have the relay report every second for a while. Raises StoreError."""
 
     def marked(hand: Document) -> Document | None:
         until = number(hand, "watched_until") or 0.0
@@ -33,7 +33,7 @@ def watch(store: Store, call_sid: str, stream_sid: str, now: float) -> None:
 def command(
     store: Store, call_sid: str, stream_sid: str, do: object, what: object, *, by: str, now: float
 ) -> Mapping[str, Any]:
-    """Want `do` done to a call, and return the command. Raises ValueError for what no relay could do, or StoreError."""
+    """Request `do` for a call, and return the command. Raises ValueError if no relay could do it, or StoreError."""
     action = BY_NAME.get(do) if isinstance(do, str) else None
     if action is None or not isinstance(what, dict):
         raise ValueError(f"Expected one of {', '.join(BY_NAME)}, and what it is about.")
@@ -50,7 +50,7 @@ def command(
     def added(hand: Document) -> Document:
         waiting = [one for one in objects(hand, "commands") if (number(one, "expires_at") or 0.0) > now - 2 * VALID_S]
         if len(waiting) >= MOST:
-            raise ValueError(f"{MOST} commands wait for this call already.")
+            raise ValueError(f"{MOST} commands are already waiting for this call.")
         return {**hand, "commands": [*waiting, wanted]}
 
     _change(store, layout.hand(call_sid, stream_sid), added)
@@ -58,7 +58,7 @@ def command(
 
 
 def _change(store: Store, key: str, changed: Callable[[Document], Document | None]) -> None:
-    """Two people may have the same call open: who comes second reads again."""
+    """Two people may have the same call open: the slower one reads again."""
     for _ in range(_ROUNDS):
         stored = store.read(key)
         hand = changed(document(stored))

@@ -1,4 +1,4 @@
-"""The calls that go on, read from the store: what their relays told last (docs/live.md)."""
+"""The running calls, from their relays' last reports in the store (docs/live.md)."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -8,25 +8,28 @@ from common.documents import Document, mapping, number, objects, readable, text
 from common.times import to_unix
 from functions.common.store import Store, document
 
-SILENT_S: Final = 90.0  # so long after its last word a relay that tells of its calls may be dead
+SILENT_S: Final = 90.0  # seconds of silence after which a relay that reports progress may be dead
 _WAITING: Final = frozenset({"requested", "fetched", "ringing"})
 
 
 @dataclass(slots=True)
 class Running:
-    """Reads only what has changed since the last look. One thread at a time."""
+    """Reads only what has changed since the last time. One thread at a time."""
 
     store: Store
     _known: dict[str, tuple[str, Document]] = field(default_factory=dict)
 
     def calls(self, now: float) -> list[dict[str, Any]]:
-        """Who waits for a human first, the longest first; then the others, the longest first. Raises StoreError."""
+        """Callers waiting for a human first, the longest first; then the others, the longest first.
+
+        Raises StoreError.
+        """
         self._look()
         rows = [row for _, live in self._known.values() if (row := self._row(live, now))]
         return sorted(rows, key=lambda row: (0, row["waiting"]["since"]) if row["waiting"] else (1, row["started"]))
 
     def call(self, call_sid: str, stream_sid: str, now: float) -> dict[str, Any] | None:
-        """One of them with all that is known of it; None when it is over. Raises StoreError."""
+        """One call with all that is known of it; None if it is over. Raises StoreError."""
         live = document(self.store.read(layout.live(call_sid, stream_sid)))
         row = self._row(live, now) if live else None
         if row is None:
@@ -71,7 +74,7 @@ class Running:
         }
 
     def _waiting(self, live: Document) -> dict[str, Any] | None:
-        """Since when the caller waits for a human: from the arrangement on, and after the line was handed over."""
+        """Since when the caller has waited for a human: from the arrangement on, and after the line was handed over."""
         if live.get("over"):
             record = document(self.store.read(layout.record(text(live, "call_sid"))))
             state = text(record, "transfer", "state")
@@ -83,7 +86,7 @@ class Running:
 
 
 def _commands(live: Document, hand: Document, now: float) -> list[Document]:
-    """Those with an outcome, then those that still wait or came too late."""
+    """Commands with an outcome, then waiting and expired ones."""
     done = objects(live, "commands")
     known = {text(one, "id") for one in done}
     open_ones = [
@@ -101,11 +104,11 @@ def _commands(live: Document, hand: Document, now: float) -> list[Document]:
 
 
 def _arguments(done: Document) -> Document:
-    """As the relay kept them: JSON text, cut where it is very long."""
+    """As the relay stored them: JSON text, cut if it is very long."""
     return readable(text(done, "arguments").encode())
 
 
 def _about(what: Document) -> str:
-    """The words that say which of its kind a command is."""
+    """The words that identify a command among others of its kind."""
     found = (text(what, name) for name in ("text", "target", "agent", "announcement", "reason"))
     return next(filter(None, found), "")[:200]

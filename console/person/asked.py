@@ -1,4 +1,4 @@
-"""What both commands about a person are given: the number, and the store."""
+"""Arguments of both commands about a person: the number, and the store."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ from functions.common.store import History
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """NUMBER and --store."""
     parser.add_argument(
-        "number", type=e164, metavar="NUMBER", help="of the person, +919876543210 or in any Indian spelling"
+        "number", type=e164, metavar="NUMBER", help="number of the person, +919876543210 or in any Indian spelling"
     )
     parser.add_argument(
         "--store",

@@ -1,7 +1,7 @@
-"""Everything a store holds of one person, by their number, in the order in which it can be removed.
+"""Finds everything a store holds about one person, by their number, in the order in which it can be deleted.
 
-The order matters: whoever is stopped half-way begins again, and must find what is left. So a call's record, which says
-whose the call was, goes after everything it leads to, and where there is no record the relay's events do.
+The order matters: an interrupted run is started again, and must find what is left. So a call's record, which says whose
+call it was, is deleted after everything it leads to; without a record, the relay's events are.
 """
 
 import re
@@ -27,7 +27,7 @@ from functions.common.sealed import Sealing, is_sealed
 
 
 class Kind(StrEnum):
-    """What is held, in the order of its removal."""
+    """What is stored, in the order of deletion."""
 
     MARKERS = "markers of the sweep"
     WEBHOOKS = "raw webhooks"
@@ -56,7 +56,7 @@ class Found:
     """When the last of the calls ended, or began, RFC 3339; empty when no record says so."""
 
     def all(self) -> Iterator[tuple[Kind, str]]:
-        """In the order of removal."""
+        """In the order of deletion."""
         for kind in Kind:
             for key in self.keys.get(kind, ()):
                 yield kind, key
@@ -84,7 +84,7 @@ def find(store: PersonStore, number: str, say: _Said = lambda _: None, sealing: 
 
 
 class _Search:
-    """One search; its steps build on each other in the order of `find`."""
+    """One search; its steps depend on each other in the order of `find`."""
 
     def __init__(self, store: PersonStore, number: str, sealing: Sealing) -> None:
         self._store = store
@@ -92,7 +92,7 @@ class _Search:
         self._names = names_number(number)
         self.found = Found(number, keys={kind: [] for kind in Kind})
         self._calls: set[str] = set()
-        self._others: set[str] = set()  # calls of other people
+        self._others: set[str] = set()  # other people's calls
         self._theirs: set[str] = set()  # conversations that other people's calls name
         self._named: set[str] = set()  # conversations that this person's calls name
         self._mine: set[str] = set()  # conversations that are this person's
@@ -117,7 +117,7 @@ class _Search:
         for key, record in documents(self._store, self._store.ever("logs/")):
             call_sid = key.removeprefix("logs/").removesuffix(".json")
             if record is None or not (text(record, "from") or text(record, "to")):
-                continue  # its events may know more
+                continue  # its events may contain more
             if self._names(record):
                 self._take(call_sid, record)
                 self.found.newest = max(self.found.newest, text(record, "ended_at") or text(record, "started_at"))
@@ -129,7 +129,7 @@ class _Search:
         self.found.callers_of_it = len(callers)
 
     def calls_without_record(self) -> None:
-        """And, on the way, the keys of all that is this person's."""
+        """Also yields, on the way, the keys of everything that is this person's."""
         unknown: dict[str, list[str]] = {}
         mine: list[str] = []
         for key in self._store.ever("calls/"):
@@ -151,7 +151,7 @@ class _Search:
         for key in mine:
             if "/conversations/" in key:
                 self._named.add(key.rpartition("/")[2].removesuffix(named[-1]))
-        # A call without a record is known by its events alone: they go last.
+        # Only its events identify a call without a record: delete them last.
         self.found.keys[Kind.PIECES] = sorted(mine, key=lambda key: ("/events/" in key, key))
 
     def conversations(self) -> None:
@@ -171,7 +171,7 @@ class _Search:
         self._mine |= {name for name in self._named - self._theirs if name not in of}
 
     def _is_mine(self, conversation_id: str, link: str, results: list[str]) -> bool:
-        """By the call it was linked to; unlinked by who names it, else by the number that it names itself."""
+        """By the call it was linked to; if unlinked, by the calls that name it, else by the number it names."""
         if link:
             linked = (self._store.newest(link) or b"").decode(errors="replace")
             if linked in self._calls or linked in self._others:
@@ -202,7 +202,7 @@ class _Search:
             self.found.keys[Kind.WEBHOOKS] += pointers.get(conversation_id, [])
 
     def _searched(self, keys: list[str]) -> Iterator[str]:
-        """Those of before there was an index, and those that could not be understood."""
+        """Those from before there was an index, and those that could not be interpreted."""
         digits = self.found.number[-10:].encode()
         ids = [one.encode() for one in (*self._calls, *self._mine)]
         for key, kept in bodies(self._store, keys):

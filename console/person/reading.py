@@ -1,4 +1,4 @@
-"""What the documents of the store say about whose they are."""
+"""Finds out whose the documents in the store are."""
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +16,7 @@ _LARGEST: Final = 256 * 1024 * 1024
 
 
 class PersonStore(Store, History, Protocol):
-    """A store whose old versions can be seen and removed."""
+    """A store whose old versions can be listed and deleted."""
 
 
 def opened_body(place: str, body: bytes, sealing: Sealing) -> bytes:
@@ -28,13 +28,13 @@ def opened_body(place: str, body: bytes, sealing: Sealing) -> bytes:
 
 
 def documents(store: PersonStore, keys: Iterable[str]) -> Iterator[tuple[str, Document | None]]:
-    """What each key holds, or held last; None for what can't be read as JSON."""
+    """The content of each key, or its last content; None if it is not JSON."""
     for key, body in bodies(store, keys):
         yield key, parsed(body)
 
 
 def bodies(store: PersonStore, keys: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """As `documents`, as bytes; what is gone since it was listed is left out."""
+    """As `documents`, as bytes; keys deleted since the listing are left out."""
     waiting = iter(keys)
     while some := list(islice(waiting, AT_ONCE)):
         for key, stored in zip(some, store.read_all(some), strict=True):
@@ -44,7 +44,7 @@ def bodies(store: PersonStore, keys: Iterable[str]) -> Iterator[tuple[str, bytes
 
 
 def parsed(body: bytes) -> Document | None:
-    """Also where a webhook came packed."""
+    """Also for compressed webhooks."""
     try:
         return decode(_plain(body))
     except ValueError:
@@ -73,14 +73,14 @@ def conversations_of(document: Document) -> Iterator[str]:
 
 
 def foreign_vendors(document: Document) -> Iterator[str]:
-    """Vendors of the agents that the call had, but for ElevenLabs, whose copies we can have deleted."""
+    """The call's vendors except ElevenLabs, whose copies can be deleted from here."""
     for agent in [*objects(document, "agents"), mapping(document, "agent")]:
         if (vendor := text(agent, "vendor")) not in {"", "elevenlabs"}:
             yield vendor
 
 
 def webhook_of(document: Document) -> tuple[str, Document]:
-    """Conversation and the line's numbers (as `from` and `to`) that a raw webhook is about."""
+    """The conversation and the line's numbers (as `from` and `to`) in a raw webhook."""
     data = mapping(document, "data") or document
     variables = mapping(data, "conversation_initiation_client_data", "dynamic_variables")
     numbers: Document = {

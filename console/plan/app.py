@@ -12,7 +12,7 @@ PAGE: Final = Path(__file__).parent / "page"
 
 @dataclass(frozen=True, slots=True)
 class PlanPage:
-    """`plan`: a query's values → the object of `--json`; raises ValueError for what can't be planned with."""
+    """`plan`: a query's values → the object of `--json`; raises ValueError for a load that can't be planned."""
 
     plan: Callable[[Mapping[str, str]], Mapping[str, object]]
 

@@ -1,4 +1,4 @@
-"""`console plan --calls 5000`: for so many calls a month relays, sessions, traffic, and what it costs on each cloud."""
+"""`console plan --calls 5000`: relays, sessions, traffic and costs on each cloud, for this many calls per month."""
 
 import argparse
 import asyncio
@@ -30,7 +30,7 @@ FARGATE_MIB = {256: (512, 1024, 2048), 512: (1024, 2048, 3072, 4096), 1024: tupl
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See --help."""
     yes_or_no = argparse.BooleanOptionalAction
-    parser.add_argument("--calls", type=float, metavar="N", help="a month; a terminal is asked for it")
+    parser.add_argument("--calls", type=float, metavar="N", help="calls a month; asked for on a terminal")
     parser.add_argument("--call-minutes", type=float, default=3.0, metavar="N", help="length of a call (default: 3)")
     parser.add_argument("--at-once", type=int, metavar="N", help="calls at the busiest moment (default: derived)")
     parser.add_argument(
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status 2 for a load, a price file or a size that can't be planned with."""
+    """Exit status 2 for an invalid load, price file or size."""
     try:
         if options.page:
             asyncio.run(_serve(options))
@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _asked(calls: float | None) -> float:
-    """Calls a month: that of the option, else of the person at the terminal. Raises ValueError."""
+    """Calls per month: from the option, else asked at the terminal. Raises ValueError."""
     if calls is None and not sys.stdin.isatty():
         raise ValueError("--calls N: how many calls a month?")
     return float(input("Calls a month? ")) if calls is None else calls
@@ -118,7 +118,7 @@ def _wanted(options: argparse.Namespace) -> Load:
 
 
 async def _serve(options: argparse.Namespace) -> None:
-    """The page with sliders asks for the same object that --json prints."""
+    """The page with sliders requests the same object that --json prints."""
     planner = planners(options)
     page = PlanPage(lambda query: of_query(options, planner, query))
     async with open_page(PAGE, page.routes(), keep=KEPT) as url:
@@ -127,7 +127,7 @@ async def _serve(options: argparse.Namespace) -> None:
 
 
 def of_query(options: argparse.Namespace, planner: Planning, query: Mapping[str, str]) -> Mapping[str, object]:
-    """Raises ValueError for what can't be planned with."""
+    """Raises ValueError for a load that can't be planned."""
     chosen = argparse.Namespace(**vars(options))
     for name in ("calls", "call_minutes", "busy_share"):
         if name in query:
@@ -142,7 +142,7 @@ def of_query(options: argparse.Namespace, planner: Planning, query: Mapping[str,
 
 
 def planners(options: argparse.Namespace) -> Planning:
-    """Raises ValueError for a size that Fargate does not have, and for files that can't be used."""
+    """Raises ValueError for a size that Fargate does not have, and for invalid files."""
     measured, prices = Measured.read(options.measured), load(options.prices)
     pairs = FARGATE_MIB[options.aws_cpu]
     memory = options.aws_memory or pairs[0]

@@ -1,4 +1,4 @@
-"""A plan as an object, for programs and for the page: the arithmetic of the tables, no other."""
+"""A plan as an object, for programs and for the page, with the same arithmetic as the tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from console.plan.words import NAMES, advice, agent_sessions, assumptions, egres
 
 @dataclass(frozen=True, slots=True)
 class Planning:
-    """What a load is planned with. `of_clouds`: cloud → what plans it."""
+    """Everything needed to plan a load. `of_clouds`: cloud → its planner."""
 
     measured: Measured
     prices: Prices

@@ -1,4 +1,4 @@
-"""Cost against load: a line a cloud, with a mark wherever another relay is needed."""
+"""Plots cost against load: one line per cloud, with a mark wherever another relay is needed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -41,7 +41,10 @@ def _scaled(load: Load, calls: int) -> Load:
 
 
 def draw(load: Load, planners: Mapping[str, Planner], path: Path, note: str = "") -> None:
-    """Write the picture: PNG, SVG or PDF, by the name; `note` in small print. Raises ValueError for another ending."""
+    """Write the picture: PNG, SVG or PDF, by the name; `note` in small print.
+
+    Raises ValueError for other extensions.
+    """
     if path.suffix not in {".png", ".svg", ".pdf"}:
         raise ValueError(f"--plot {path}: expected a name that ends in .png, .svg or .pdf")
     with mpl.rc_context({"font.family": "DejaVu Sans", "font.size": 10, "text.color": INK, "axes.edgecolor": FAINT}):

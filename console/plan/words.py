@@ -1,4 +1,4 @@
-"""A plan in words: what it assumes, and what one should know about it."""
+"""A plan in words: its assumptions, and notes on it."""
 
 from collections.abc import Sequence
 
@@ -16,17 +16,17 @@ SETTINGS = {"aws": ("relay_min_tasks", "relay_max_tasks"), "gcp": ("relay_min_in
 
 
 def agent_sessions(load: Load) -> int:
-    """Conversations at once at the vendor: while a fallback takes over, or Exotel tries again, a call has two."""
+    """Concurrent conversations at the vendor: during a failover, or when Exotel retries, a call has two."""
     return load.calls + -int(-load.calls * SPARE_SESSIONS // 1)
 
 
 def egress_mbit(load: Load, measured: Measured) -> float:
-    """Megabits a second that leave all relays at the peak."""
+    """Megabits per second sent by all relays at the peak."""
     return load.calls * measured.out_bytes(load) * 8 / 60 / 1e6
 
 
 def assumptions(load: Load, measured: Measured, prices: Prices) -> Sequence[str]:
-    """One line each; a switch in brackets where there is one."""
+    """One line each, with its option in brackets if there is one."""
     agent = "the line's own 8 kHz" if load.agent_rate == 8000 else "16 kHz, resampled"
     lines = [
         f"Relay: {measured.cpu_ms_of(load):.2f} ms of CPU a call-second, {measured.call_kib_of(load):.0f} KiB a call, "
@@ -69,7 +69,7 @@ def assumptions(load: Load, measured: Measured, prices: Prices) -> Sequence[str]
 
 
 def unverified(prices: Prices) -> str:
-    """How many prices nobody checked; empty when all were."""
+    """How many prices are unchecked; empty if all were checked."""
     dates = [price.date for _, price in prices.all() if not price.verified]
     if not dates:
         return ""

@@ -1,6 +1,6 @@
-"""Why a call failed, as a sentence with what to do: from its record, or from the reason a relay closed the line with.
+"""Why a call failed, as a sentence with advice: from its record, or from the reason in the relay's close frame.
 
-`kind` groups calls: it is a filter of the explorer. In order of importance: the call's own end, then a transfer that
+`kind` groups calls, and is a filter of the explorer. In order of importance: the call's own end, then a transfer that
 reached nobody, then an agent that was never heard.
 """
 
@@ -61,8 +61,11 @@ _ENDS: Final[Mapping[str, Cause]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """How an agent fails. It applies to these `reasons` (`http_5*`: all that begin so), and to what holds a word of
-    `words`. In the texts `{name}` is the vendor, `{key}` the setting of its key, `{said}` what it said, in brackets."""
+    """How an agent fails. Applies to these `reasons` (`http_5*`: all with that prefix), and to details with a word of
+    `words`.
+
+    In the texts `{name}` is the vendor, `{key}` the setting of its key, `{said}` the vendor's own words, in brackets.
+    """
 
     kind: str
     sentence: str
@@ -91,7 +94,7 @@ _RULES: Final = (
     ),
     _Rule(
         "vendor_busy",
-        "{name} had no room for another call.",
+        "{name} had no capacity for another call.",
         "Ask {name} for more concurrent calls, or set a fallback agent.",
         frozenset({"http_429", "close_4300"}),
         ("rate limit", "rate_limit", "concurrent", "call limit", "too many"),
@@ -116,7 +119,7 @@ _RULES: Final = (
     ),
     _Rule(
         "vendor_fault",
-        "{name} had a fault of its own{said}.",
+        "{name} had an internal error{said}.",
         "Look at the vendor's status page. A fallback agent takes over such calls.",
         frozenset({"http_5*", "close_1011", "close_1002", "close_1013", "server_error"}),
     ),
@@ -149,7 +152,7 @@ _UNKNOWN_REASON: Final = _Rule("agent_failed", "{name} failed{said}.", "The rela
 
 
 def of_record(record: Document) -> Cause | None:
-    """None for a call that went as it should, or of which too little is known."""
+    """None for a call without a failure, or of which too little is known."""
     end_reason = text(record, "end_reason")
     if end_reason == "agent_failed":
         return _of_last_agent(record)
@@ -174,7 +177,7 @@ def failovers(record: Document) -> list[str]:
 
 
 def of_agent(agent: Document) -> Cause:
-    """An entry of a record's `agents` that failed."""
+    """The cause for an entry of a record's `agents` that failed."""
     reason, detail = text(agent, "end_reason"), text(agent, "end_detail")
     vendor = HOSTED.get(text(agent, "vendor"))
     name, key = (vendor.title, vendor.key_env) if vendor else ("The agent", "the agent's key")
@@ -209,7 +212,7 @@ def _of_transfer(record: Document) -> Cause | None:
 
 
 def _of_silence(record: Document) -> Cause | None:
-    """An agent that was connected but never heard is a failure, whatever the end is called."""
+    """An agent that was connected but never heard is a failure, whatever the end reason."""
     if not isinstance(record.get("quality"), dict) or number(record, "quality", "first_audio_ms") is not None:
         return None
     if not objects(record, "agents") or (number(record, "duration_s") or 0.0) < SILENT_S:
@@ -223,5 +226,5 @@ def _named(agent: Document) -> str:
 
 
 def _quoted(detail: str) -> str:
-    """What the vendor said, cut to what fits a sentence."""
+    """The vendor's words, cut to fit a sentence."""
     return f" ({detail[:160].rstrip('. ')})" if detail else ""

@@ -1,4 +1,4 @@
-"""Numbers of people out of what is shown in lists and given away: only the last four digits stay."""
+"""Masks people's numbers in lists and shared files: only the last four digits stay."""
 
 import re
 from typing import Any

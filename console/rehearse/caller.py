@@ -1,4 +1,4 @@
-"""A rehearsed caller whose steps are written down: speaks, presses keys, reacts, hangs up."""
+"""A rehearsed caller with scripted steps: speaks, presses keys, reacts, hangs up."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -21,8 +21,9 @@ class _Move:
 
 
 class RehearsedCaller(Person):
-    """Takes `steps` one after another, and each of the `reactions` when its time comes. `sounds` has the speech of
-    every `say`."""
+    """Takes `steps` one after another, and each of the `reactions` when it is triggered. `sounds`: speech for every
+    `say`.
+    """
 
     def __init__(
         self,

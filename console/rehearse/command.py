@@ -1,4 +1,4 @@
-"""`console rehearse SUITE`: let rehearsed callers try an agent before people do, and judge what they heard."""
+"""`console rehearse SUITE`: tests an agent with simulated callers, and judges what they heard."""
 
 import argparse
 import asyncio
@@ -30,15 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a deployed relay's media URL with its token (default: a relay in this process, with your settings)",
     )  # fmt: skip
     parser.add_argument("--store", default="", help="where a deployed relay's records are: s3://…, gs://… or file:…")
-    parser.add_argument("--times", type=int, default=1, metavar="N", help="each caller so many times (default: 1)")
-    parser.add_argument("--parallel", type=int, default=4, metavar="M", help="so many calls at once (default: 4)")
-    parser.add_argument("--calls", type=int, default=0, metavar="N", help="a load test: so many calls in all, at once")
+    parser.add_argument("--times", type=int, default=1, metavar="N", help="runs of each caller (default: 1)")
+    parser.add_argument("--parallel", type=int, default=4, metavar="M", help="calls at once (default: 4)")
+    parser.add_argument("--calls", type=int, default=0, metavar="N", help="a load test: number of calls, all at once")
     parser.add_argument("--ramp", type=float, default=60, metavar="S", help="… started within S seconds (default: 60)")
     parser.add_argument(
         "--baseline", type=Path, metavar="FILE", help="results.json of an earlier rehearsal to compare with"
     )
     parser.add_argument(
-        "--max-minutes", type=float, default=60, help="stop after so many minutes of calls (default: 60)"
+        "--max-minutes", type=float, default=60, help="stop after this many minutes of calls (default: 60)"
     )
     parser.add_argument("--max-cost", type=float, default=0, help="stop at this cost, by the suite's price_per_minute")
     parser.add_argument("--min-rate", type=float, default=1.0, help="share of calls that must pass (default: 1.0)")
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status 1 when calls were not as expected or worse than the baseline, 2 when nothing could be played."""
+    """Exit status 1 if calls failed or were worse than the baseline, 2 if no call could be made."""
     try:
         suite = load(options.suite)
         limits, times = _limits(options, suite)
@@ -93,7 +93,7 @@ def _limits(options: argparse.Namespace, suite: Suite) -> tuple[Limits, int]:
 
 
 def _agreed(suite: Suite, limits: Limits, options: argparse.Namespace) -> bool:
-    """Calls to a real agent cost money: say how much at most, and ask."""
+    """Calls to a real agent cost money: show the maximum, and ask."""
     longest = sum(caller.max_seconds for caller in suite.callers) / len(suite.callers) * limits.calls / 60
     minutes = min(longest, limits.minutes)
     cost = f", at most {minutes * suite.file.price_per_minute:.2f} {suite.file.currency}" * bool(
@@ -102,7 +102,7 @@ def _agreed(suite: Suite, limits: Limits, options: argparse.Namespace) -> bool:
     where = URL(options.relay).host if options.relay else "a relay in this process"
     print(f"{suite.file.title}: {counted(limits.calls, 'call')} at {where}, at most {minutes:.0f} minutes{cost}.")
     if not sys.stdin.isatty():
-        print("rehearse: nobody to ask: say --yes", file=sys.stderr)
+        print("rehearse: no terminal to ask on: give --yes", file=sys.stderr)
         return False
     return input("Place them? [y/N] ").strip().lower() in {"y", "yes"}
 

@@ -1,4 +1,4 @@
-"""Was the call as the suite expects? Each expectation that was not met is one sentence."""
+"""Judges a call by the suite's expectations. Each unmet expectation is one sentence."""
 
 import re
 import unicodedata
@@ -18,8 +18,9 @@ _MOSTLY: Final = 0.6
 
 @dataclass(frozen=True, slots=True)
 class LineFacts:
-    """What the line knows. `started_s`: on the clock that all calls of a run share; `late_ms`: how late this machine
-    was with a frame of the caller's, at worst."""
+    """What the line measured. `started_s`: on the clock that all calls of a run share; `late_ms`: the largest delay of
+    this machine with a frame of the caller's.
+    """
 
     placed: bool = True
     started_s: float = 0.0
@@ -28,7 +29,7 @@ class LineFacts:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A call that is over. `record` is the relay's, empty where none could be read; `turns`: what the agent said."""
+    """A finished call. `record`: the relay's, empty if it could not be read; `turns`: what the agent said."""
 
     duration_s: float
     record: Mapping[str, Any]
@@ -46,21 +47,21 @@ class Observed:
 
     @property
     def interruptions(self) -> int | None:
-        """How often the relay says the agent was stopped; None where no record tells."""
+        """How often the agent was stopped according to the relay; None without a record."""
         found = (self.record.get("quality") or {}).get("interruptions")
         return found if isinstance(found, int) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An expectation that was not met. `expectation`: its name in the suite."""
+    """An unmet expectation. `expectation`: its name in the suite."""
 
     expectation: str
     sentence: str
 
 
 def judge(expect: Expect, call: Observed) -> list[Finding]:
-    """All that was not as expected. A call that could not be played is one finding of its own."""
+    """All unmet expectations. A call that could not be played is one finding."""
     if call.problem:
         return [Finding("played", call.problem)]
     return [*_words(expect, call), *_deeds(expect, call), *_times(expect, call)]
@@ -146,7 +147,7 @@ def _times(expect: Expect, call: Observed) -> Iterator[Finding]:
 
 
 def _share_of(words: str, script: str) -> float | None:
-    """How many of the letters are of a script; None where there are too few to tell."""
+    """The share of letters of a script; None if there are too few to tell."""
     letters = [character for character in words if character.isalpha()]
     if len(letters) < 10:
         return None

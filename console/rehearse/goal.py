@@ -1,4 +1,4 @@
-"""A caller who is played by a language model: listens to the agent's words, thinks, answers by voice."""
+"""A caller played by a language model: listens to the agent's words, thinks, and answers by voice."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ Speak = Callable[[str], Awaitable[Pcm]]
 
 
 def instructions(goal: Goal) -> str:
-    """What the model is told about the person it plays."""
+    """The model's instructions about the person it plays."""
     facts = "\n".join(f"- {fact}" for fact in goal.facts) or "- nothing else"
     return (
         f"You are on the phone, as the caller. You are {goal.persona}.\n"
@@ -32,7 +32,7 @@ def instructions(goal: Goal) -> str:
 
 
 class GoalCaller(Person):
-    """`problem` says why the model could not play on; the caller then hangs up."""
+    """`problem`: why the model could not go on; the caller then hangs up."""
 
     def __init__(self, goal: Goal, model: LanguageModel, speak: Speak, rate_hz: int, words: Words, room: Room) -> None:
         super().__init__(rate_hz, words, room)
@@ -52,7 +52,7 @@ class GoalCaller(Person):
         if self._thinking is not None:
             return self._answer(self._thinking, at_ms, size) if self._thinking.done() else SILENT
         quiet_ms = self._agent_was_quiet_ms(at_ms)
-        # the words of a deployed relay come some seconds after their sound
+        # a deployed relay reports words some seconds after their sound
         patience_ms = _FINISHED_MS if len(self._words()) > self._told else _WORDS_LATE_MS
         finished = quiet_ms is not None and quiet_ms >= patience_ms
         if finished or at_ms - self._quiet_since_ms >= _NOBODY_SPOKE_MS:

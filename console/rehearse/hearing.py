@@ -1,4 +1,4 @@
-"""The agent's words as they were really heard, by speech recognition, where the suite asks for it."""
+"""The agent's words as they were heard, by speech recognition, if the suite asks for it."""
 
 import asyncio
 import importlib
@@ -43,7 +43,7 @@ async def words(heard: Pcm, rate_hz: int, hearing: str | tuple[str, ...]) -> str
 
 
 def check(hearing: str | tuple[str, ...]) -> None:
-    """Before anything is spent. Raises SuiteError."""
+    """Called before the first call. Raises SuiteError."""
     if hearing == "pocketsphinx":
         _decoder()
     elif isinstance(hearing, str) and hearing != "record":

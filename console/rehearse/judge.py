@@ -1,4 +1,4 @@
-"""A language model as the judge of rules that no regular expression can check. It can only add failures."""
+"""A language model that judges rules that no regular expression can check. It can only add failures."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -17,7 +17,7 @@ _RULES: Final = (
 
 
 async def ask(model: LanguageModel, rules: Sequence[str], transcript: str) -> tuple[list[Finding], list[str]]:
-    """What the judge found, and its reasons for all rules. A judge that can't be asked or understood is a finding."""
+    """Findings, and its reasons for all rules. An unreachable or unusable judge is a finding."""
     findings, notes = [], []
     for rule in rules:
         message = Message("user", f"Rule: {rule}\n\nTranscript:\n{transcript}")

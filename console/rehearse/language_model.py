@@ -1,4 +1,4 @@
-"""A chat model behind an OpenAI-compatible endpoint: plays callers, and judges calls by written rules."""
+"""A chat model at an OpenAI-compatible endpoint: plays callers, and judges calls by written rules."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _LARGEST: Final = 256 * 1024
 
 
 class ModelError(RuntimeError):
-    """The model could not be asked, or what it said is of no use."""
+    """The model could not be reached, or its answer is unusable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class LanguageModel:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "LanguageModel | None":
-        """REHEARSE_MODEL_URL, REHEARSE_MODEL, REHEARSE_MODEL_KEY; None where no URL is set. Raises SettingError."""
+        """REHEARSE_MODEL_URL, REHEARSE_MODEL, REHEARSE_MODEL_KEY; None if no URL is set. Raises SettingError."""
         env = Env(environ)
         url = env.text("REHEARSE_MODEL_URL")
         if not url:

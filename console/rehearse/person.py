@@ -1,4 +1,4 @@
-"""What every rehearsed caller has: an ear, a mouth, and the room and line that its voice goes through."""
+"""What all rehearsed callers share: hearing, speech, and the room and line that the voice passes through."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -19,7 +19,10 @@ _HEARD_ENOUGH_MS: Final = 200
 
 @dataclass(slots=True)
 class Spoken:
-    """A line of the caller's. Seconds since the stream's start; `cut_in`: begun while the agent was speaking."""
+    """One utterance of the caller.
+
+    Seconds since the stream's start; `cut_in`: it began while the agent was speaking.
+    """
 
     text: str
     start_s: float
@@ -29,7 +32,7 @@ class Spoken:
 
 
 class Room:
-    """What the line adds to the caller's voice: noise, and what the line itself played, coming back."""
+    """What the line adds to the caller's voice: noise, and an echo of what it played."""
 
     def __init__(self, line: Line, noise: Pcm | None) -> None:
         self._noise = None
@@ -46,7 +49,7 @@ class Room:
         return self._noise is None and not self._echo_gain
 
     def mix(self, voice: Pcm | None, heard: Pcm, size: int) -> Pcm:
-        """The `size` samples that go into the line; `heard` came out of it in the same time."""
+        """`size` samples for the line; `heard` came out of it in the same time."""
         mixed = np.zeros(size, np.float32) if voice is None else voice.astype(np.float32)
         if self._noise is not None:
             mixed += np.take(self._noise, np.arange(self._at, self._at + size), mode="wrap")
@@ -60,7 +63,7 @@ class Room:
 
 
 class Person(ABC):
-    """See sim.caller.Caller. What it does next is for those who derive from it. Use one a call."""
+    """See sim.caller.Caller. Subclasses decide what it does next. One instance per call."""
 
     def __init__(self, rate_hz: int, words: Words, room: Room) -> None:
         self.ear = Ear()
@@ -95,7 +98,7 @@ class Person(ABC):
         """What to do in a frame in which nothing is being said."""
 
     def _say(self, line: Spoken, pcm: Pcm, at_ms: float, size: int) -> Pcm | None:
-        """Begin a line; the first frame of it."""
+        """Begin an utterance; returns its first frame."""
         self.said.append(line)
         self._mouth.begin(pcm)
         return self._next_frame(at_ms, size)
@@ -109,12 +112,12 @@ class Person(ABC):
         return frame
 
     def _finish(self, at_ms: float) -> None:
-        """What was to be done is done: from here on the agent's answer is waited for."""
+        """The step is done: from here on the caller waits for the agent's answer."""
         self._done_ms = at_ms
         self._heard_at_done_ms = self.ear.heard_speech_ms
         self._words_at_done = len(self._words())
 
     def _agent_was_quiet_ms(self, at_ms: float) -> float | None:
-        """For how long the agent, which has spoken since, has said nothing; None while it has not answered."""
+        """How long the agent has been quiet after its answer; None while it has not answered."""
         has_spoken = self.ear.heard_speech_ms - self._heard_at_done_ms >= _HEARD_ENOUGH_MS
         return self.ear.quiet_ms(at_ms) if has_spoken else None

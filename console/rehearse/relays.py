@@ -1,4 +1,4 @@
-"""The relay that is rehearsed: one of its own in this process, or a deployed one."""
+"""The relay under test: one in this process, or a deployed one."""
 
 import asyncio
 import json
@@ -21,21 +21,21 @@ Fetch = Callable[[str], bytes | None]
 
 
 class RelayUnderTest(Protocol):
-    """`media_url`: where calls go. `host`: for the report, without a token."""
+    """`media_url`: where to call. `host`: for the report, without a token."""
 
     media_url: str
     host: str
 
     def words(self, call_sid: str) -> str:
-        """What the agent has said so far in a running call; empty where that can't be known."""
+        """The agent's words so far in a running call; empty if unknown."""
 
     async def record(self, call_sid: str) -> Mapping[str, Any]:
-        """The record once the call is over; empty when none comes."""
+        """The record once the call is over; empty if none comes."""
 
 
 @dataclass
 class LocalRelay:
-    """A real relay with the user's own settings and agents, on the loopback interface of this process."""
+    """A real relay in this process with the user's own settings and agents, on the loopback interface."""
 
     media_url: str
     folder: Path
@@ -57,7 +57,7 @@ class LocalRelay:
 
 @asynccontextmanager
 async def local(environ: Mapping[str, str], folder: Path) -> AsyncIterator[LocalRelay]:
-    """Start it. Raises SettingError for settings that can't be used."""
+    """Start it. Raises SettingError for invalid settings."""
     mine = {
         **{name: value for name, value in environ.items() if name not in _NOT_HERE},
         "HOST": "127.0.0.1",
@@ -74,7 +74,7 @@ _NOT_HERE: Final = {"EVENTS_URL", "EVENTS_SECRET", "MEDIA_TOKEN", "MEDIA_BASIC_A
 
 @dataclass
 class DeployedRelay:
-    """A relay that runs elsewhere; `store` is where its records end up, None where they can't be read."""
+    """A remote relay; `store`: where its records are, None if they can't be read."""
 
     media_url: str
     host: str
@@ -83,7 +83,7 @@ class DeployedRelay:
     _followers: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
 
     def words(self, call_sid: str) -> str:
-        """As the relay tells them (docs/live.md): two or three seconds after they were said."""
+        """As reported by the relay (docs/live.md): two or three seconds after they were said."""
         if self.store is not None and call_sid not in self._followers:
             self._followers[call_sid] = asyncio.ensure_future(self._follow(call_sid, self.store))
         return self._words.get(call_sid, "")
@@ -100,7 +100,7 @@ class DeployedRelay:
 
     async def _follow(self, call_sid: str, store: Store) -> None:
         while True:
-            with suppress(StoreError):  # what can't be read now is read in a second
+            with suppress(StoreError):  # read it again in a second
                 self._words[call_sid] = await asyncio.to_thread(_said_so_far, store, call_sid)
             await asyncio.sleep(FOLLOW_S)
 

@@ -1,4 +1,4 @@
-"""The report of a rehearsal: one HTML file with every call's sound, words and verdicts, that loads nothing else."""
+"""The report of a rehearsal: one HTML file with every call's sound, words and verdicts; it loads nothing."""
 
 import base64
 import html
@@ -140,7 +140,7 @@ def _call(call: Played) -> str:
 
 
 def _words(seen: Observed) -> Iterator[str]:
-    """Both sides in time: the caller's lines as they were spoken, and beside them what the agent understood."""
+    """Both sides by time: the caller's utterances, each with what the agent understood."""
     lines: list[tuple[float, str, str]] = [(line.start_s, "caller", html.escape(line.text)) for line in seen.said]
     for turn in seen.record.get("turns") or ():
         cut = " <i>(interrupted)</i>" if turn.get("interrupted") else ""

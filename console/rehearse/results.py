@@ -1,4 +1,4 @@
-"""What a rehearsal came to: pass rates by caller, figures, the comparison with an earlier one. As JSON and JUnit."""
+"""The results of a rehearsal: pass rates by caller, figures, and the comparison with a baseline. As JSON and JUnit."""
 
 import hashlib
 import json
@@ -21,8 +21,7 @@ SCHEMA: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All calls of one rehearsal. `unplayed`: calls that were left out because the budget was used up.
-    `load`: of a load test."""
+    """All calls of one rehearsal. `unplayed`: calls left out because the budget was used up. `load`: of a load test."""
 
     suite: Suite
     played: Sequence[Played]
@@ -63,7 +62,7 @@ class Results:
         return Counter(name for call in self.played for name in {finding.expectation for finding in call.findings})
 
     def as_json(self) -> dict[str, Any]:
-        """What --baseline reads again."""
+        """What --baseline reads."""
         return {
             "schema": SCHEMA,
             "suite": {"title": self.suite.file.title, "fingerprint": fingerprint(self.suite)},
@@ -94,7 +93,7 @@ def _call(call: Played) -> dict[str, Any]:
 
 
 def fingerprint(suite: Suite) -> str:
-    """Changes when any caller does: two rehearsals compare only if the callers were the same."""
+    """Changes when any caller does: rehearsals are comparable only with the same callers."""
     digest = hashlib.sha256()
     for path in sorted(suite.folder.glob("*.toml")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -103,7 +102,7 @@ def fingerprint(suite: Suite) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Against an earlier rehearsal. `same_callers`: otherwise the difference may be theirs."""
+    """With an earlier rehearsal. `same_callers`: if not, the callers may explain the difference."""
 
     overall: Difference
     callers: Mapping[str, Difference]
@@ -122,7 +121,7 @@ def read(baseline: Path) -> Document:
 
 
 def compare(results: Results, before: Document) -> Comparison:
-    """`before`: what `read` gave."""
+    """`before`: from `read`."""
     old = {name: _rate(before, name) for name in mapping(before, "rates")}
     new = results.rates()
     shared = [name for name in new if name in old]
@@ -145,7 +144,7 @@ def write_json(results: Results, path: Path) -> None:
 
 
 def write_junit(results: Results, path: Path) -> None:
-    """For a CI's own view of tests: a case for each call."""
+    """For the test view of a CI: one case per call."""
     failures = sum(not call.passed for call in results.played)
     root = ElementTree.Element(
         "testsuite", name=results.suite.file.title, tests=str(len(results.played)), failures=str(failures), errors="0"

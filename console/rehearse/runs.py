@@ -1,4 +1,4 @@
-"""Plays the callers of a suite at a relay, so many times, so many at once, within a budget."""
+"""Plays the callers of a suite at a relay: repeatedly, concurrently, within a budget."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ NOTHING: Final = Timing((), (), (), None, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a run may use. `minutes` of calls in all; a call under way when they are used up is played to its end."""
+    """Budget of a run. `minutes`: of all calls; a call in progress is played to its end."""
 
     calls: int
     minutes: float
@@ -35,7 +35,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """One call and what became of it. `said` and `heard` are its two sides as sound, at `rate_hz`."""
+    """One call and its outcome. `said` and `heard`: its two sides as sound, at `rate_hz`."""
 
     caller: CallerFile
     number: int
@@ -66,7 +66,7 @@ class Rehearsal:
     _noises: dict[tuple[str, int], Pcm] = field(default_factory=dict)
 
     def check(self) -> None:
-        """What would fail in the middle of a run fails now. Raises SuiteError."""
+        """Finds errors now that would otherwise stop a run half-way. Raises SuiteError."""
         hearing.check(self.suite.file.hearing)
         for caller in self.suite.callers:
             needs = "a goal" if caller.goal else "a judge" if self._expect(caller).judge else ""
@@ -82,13 +82,13 @@ class Rehearsal:
         on_played: Callable[[Played], None],
         ramp_s: float = 0.0,
     ) -> None:
-        """Each caller `times` times, `parallel` at once; `on_played` is told of each call when it is over.
+        """Each caller `times` times, `parallel` at once; `on_played` gets each finished call.
 
-        With `ramp_s` all start within that time, however many are on the line: a load test.
+        With `ramp_s` all start within that time, regardless of how many are running: a load test.
         """
         order = [(caller, number) for number in range(1, times + 1) for caller in self.suite.callers][: limits.calls]
         for caller in self.suite.callers:
-            await self._sounds(caller)  # spoken before the first call, so that no call waits for it
+            await self._sounds(caller)  # synthesised before the first call, so that no call waits for it
         gate = asyncio.Semaphore(len(order) if ramp_s else parallel)
 
         async def one(at: int, caller: CallerFile, number: int) -> None:

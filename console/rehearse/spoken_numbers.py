@@ -1,7 +1,7 @@
-"""Numbers as people say them, in English and Hindi, as digits: "double nine eight", "fifteen hundred", "पाँच सौ".
+"""Spoken numbers, in English and Hindi, as digits: "double nine eight", "fifteen hundred", "पाँच सौ".
 
-A number is said in several ways, so a run of number words is read in each of them: digit by digit ("nine eight" is 98),
-and as a quantity ("nine hundred eight" is 908).
+A number can be said in several ways, so a run of number words is read in all of them: digit by digit ("nine eight" is
+98), and as a quantity ("nine hundred eight" is 908).
 """
 
 import re
@@ -15,7 +15,7 @@ _NUKTA: Final = "\u093c"
 
 
 def _plain(word: str) -> str:
-    """One spelling for what is written in several."""
+    """One spelling for words with several."""
     return unicodedata.normalize("NFD", word.casefold()).replace(_NUKTA, "").replace("ँ", "ं")
 
 
@@ -33,7 +33,7 @@ _HUNDREDS: Final = {word for word, value in _LARGE.items() if value == 100}
 
 
 def says(text: str, figure: str) -> bool:
-    """Whether `figure` is read out in `text`, in digits or words, however it is grouped."""
+    """Whether `figure` is read out in `text`, in digits or words, in any grouping."""
     wanted = digits(figure)
     return bool(wanted) and any(_within(wanted, found) for found in readings(text))
 
@@ -44,7 +44,7 @@ def digits(text: str) -> str:
 
 
 def readings(text: str) -> Iterator[str]:
-    """Each run of numbers in `text`, as digits, in each of the ways to read it."""
+    """Each run of numbers in `text`, as digits, in every possible reading."""
     run: list[str] = []
     for token in (*_tokens(text), ""):
         if token and (token[0].isdecimal() or token in _SMALL or token in _LARGE or token in _TIMES):
@@ -57,12 +57,12 @@ def readings(text: str) -> Iterator[str]:
 
 
 def _within(wanted: str, found: str) -> bool:
-    """A short figure has to be the whole number: 15 is not said by 1500."""
+    """A short figure must be the whole number: 1500 does not contain 15."""
     return wanted == found or (len(wanted) >= 6 and wanted in found)
 
 
 def _tokens(text: str) -> Iterator[str]:
-    # 1,24,999.00 is one number; the letters of Indian scripts carry their vowel signs with them
+    # 1,24,999.00 is one number; letters of Indian scripts include their vowel signs
     joined = re.sub(r"(?<=\d)[,\u00a0](?=\d)", "", text)
     joined = re.sub(r"(?<=\d)\.0+(?!\d)", "", joined)
     for word in re.findall(r"\d+|[^\W\d_](?:[^\W\d_]|[\u0900-\u0903\u093a-\u094f])*", joined):

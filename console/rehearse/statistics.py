@@ -1,4 +1,4 @@
-"""How sure a pass rate is, and whether two differ: intervals at 95 %, by Wilson and Newcombe."""
+"""How certain a pass rate is, and whether two differ: 95 % intervals by Wilson and Newcombe."""
 
 import math
 from dataclasses import dataclass
@@ -67,5 +67,5 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """Better or worse only where chance alone would hardly do it."""
+        """Better or worse only if chance alone is an unlikely explanation."""
         return "better" if self.low > 0 else "worse" if self.high < 0 else "no clear difference"

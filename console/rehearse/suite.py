@@ -33,12 +33,13 @@ Read = TypeVar("Read")
 
 
 class SuiteError(ValueError):
-    """A suite that can't be played; names the file and what is wrong in it."""
+    """The suite can't be played; names the file and the error."""
 
 
 class Voice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How a text becomes sound: exactly one of `espeak` (a voice of espeak-ng), `command` (with {text} and {file} as
-    words of their own) and `url` (POST {"text", "voice"}, answered with a WAV file). `speed`: words a minute."""
+    """How text becomes sound: exactly one of `espeak` (a voice of espeak-ng), `command` (with {text} and {file} as
+    separate words) and `url` (POST {"text", "voice"}, answered with a WAV file). `speed`: words per minute.
+    """
 
     espeak: str = ""
     command: tuple[str, ...] = ()
@@ -49,10 +50,11 @@ class Voice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The phone line. `noise`: a WAV file below the suite, or `builtin:NAME` for an ambience of the relay's, `snr_db`
-    under the caller's speech; `echo_ms` and `echo_db`: what the line plays comes back into it so late and at that
-    level; `lost`: seconds [from, to] of which nothing of the caller arrives. The network to the relay: `latency_ms`,
-    `jitter_ms` (standard deviation), `stalls` [at, for so many seconds]."""
+    """The phone line. `noise`: a WAV file below the suite, or `builtin:NAME` for an ambience of the relay, `snr_db`
+    below the caller's speech. `echo_ms`, `echo_db`: delay and level at which the line returns what it plays. `lost`:
+    seconds [from, to] in which nothing of the caller arrives. Network to the relay: `latency_ms`, `jitter_ms` (standard
+    deviation), `stalls` [at, duration], in seconds.
+    """
 
     rate_hz: int = 8000
     noise: str = ""
@@ -66,15 +68,16 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     @property
     def network(self) -> Network | None:
-        """What the network between the line and the relay does; None for one that does nothing."""
+        """The network between the line and the relay; None for a perfect one."""
         if not (self.latency_ms or self.jitter_ms or self.stalls):
             return None
         return Network(self.latency_ms / 1000, self.jitter_ms / 1000, stalls=self.stalls)
 
 
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One thing the caller does. `say`: words, or `file:NAME.wav` below the suite. `back_channel`: a "yes, yes" that is
-    meant as encouragement and must not stop the agent."""
+    """One thing the caller does. `say`: words, or `file:NAME.wav` below the suite. `back_channel`: a "yes, yes" meant
+    as encouragement, which must not stop the agent.
+    """
 
     when: str = "agent finished"
     say: str = ""
@@ -84,13 +87,14 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     @property
     def trigger(self) -> Trigger:
-        """`when`, read."""
+        """`when`, parsed."""
         return Trigger.parse(self.when)
 
 
 class Goal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A caller played by a language model (REHEARSE_MODEL_URL). `facts` are what it may tell when asked; it hangs up
-    when it has what it `wants`, after `turns` turns, or once it has used `tokens` tokens."""
+    """A caller played by a language model (REHEARSE_MODEL_URL). `facts`: what it may tell when asked. It hangs up when
+    it has what it `wants`, after `turns` turns, or after `tokens` tokens.
+    """
 
     wants: str
     persona: str = "an ordinary caller"
@@ -109,13 +113,13 @@ class ToolUsed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class Expect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What must be true of the call; what is not given is not judged. Times in milliseconds.
+    """What must be true of the call; missing fields are not judged. Times in milliseconds.
 
     `said`, `never_said`: regular expressions over the agent's words. `figures`: numbers that must be read out, in
-    digits or words. `answer_p95`: from the caller's last sound to the agent's first, heard. `stopped_within`: after
+    digits or words. `answer_p95`: from the caller's last sound to the agent's first, as heard. `stopped_within`: after
     the caller cut in. `interruptions`: how often the agent may be stopped; by default as often as the caller cuts in,
-    so that echo, noise or a back-channel that stops it is a failure. `judge`: rules for a language model, which can
-    only add failures.
+    so an echo, noise or a back-channel that stops it is a failure. `judge`: rules for a language model, which can only
+    add failures.
     """
 
     said: tuple[str, ...] = ()
@@ -136,7 +140,7 @@ class Expect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class CallerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One caller. `name` is the file's. `steps` are taken in order, `reactions` when their time comes, once each."""
+    """One caller. `name`: the file's. `steps` are taken in order, `reactions` once each, when triggered."""
 
     name: str = ""
     title: str
@@ -154,7 +158,7 @@ class CallerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     @property
     def listens(self) -> bool:
-        """What this caller does depends on the agent's words, which then have to be known while the call runs."""
+        """Whether this caller depends on the agent's words, which must then be known during the call."""
         says = (step.trigger.kind is Kind.AGENT_SAYS for step in (*self.steps, *self.reactions))
         return self.goal is not None or any(says)
 
@@ -173,14 +177,14 @@ class SuiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class Suite(msgspec.Struct, frozen=True, kw_only=True):
-    """A suite as read: its folder, its settings, its callers in the order of their names."""
+    """A parsed suite: its folder, its settings, its callers ordered by name."""
 
     folder: Path
     file: SuiteFile
     callers: tuple[CallerFile, ...]
 
     def sound(self, name: str) -> Path:
-        """Where a sound file that the suite names is. Raises SuiteError."""
+        """Path of a sound file that the suite names. Raises SuiteError."""
         if name.startswith(BUILTIN):
             found = sorted(AMBIENCES.glob(f"{name.removeprefix(BUILTIN)}.*"))
             if not found:
@@ -199,7 +203,7 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load(name: str) -> Suite:
-    """A suite from a folder, or one that comes with the product by its name. Raises SuiteError."""
+    """A suite from a folder, or a built-in one by its name. Raises SuiteError."""
     folder = Path(name)
     if not folder.is_dir() and (HERE / name).is_dir():
         folder = HERE / name
@@ -228,7 +232,7 @@ def _read(path: Path, kind: type[Read], more: Mapping[str, Any]) -> Read:
 
 
 def _check(suite: Suite, caller: CallerFile) -> None:
-    """What only shows when it is used would spoil a run that costs money."""
+    """Finds errors that would otherwise show only during a run, which costs money."""
     where = f"{caller.name}.toml"
     voice = caller.voice or suite.file.voice
     if voice and voice not in suite.file.voices:
@@ -239,7 +243,7 @@ def _check(suite: Suite, caller: CallerFile) -> None:
         raise SuiteError(f"{where}: expected steps, reactions or a goal")
     for step in (*caller.steps, *caller.reactions):
         try:
-            step.trigger  # noqa: B018 - read for its error
+            step.trigger  # noqa: B018 - evaluated for its error
         except ValueError as error:
             raise SuiteError(f"{where}: {error}") from None
         if step.say.startswith("file:"):

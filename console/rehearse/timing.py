@@ -1,4 +1,4 @@
-"""What the sound of a call tells by itself: when the agent spoke, how long answers took, how long nobody spoke."""
+"""Measurements from the sound of a call: when the agent spoke, how long answers took, how long nobody spoke."""
 
 import itertools
 from collections.abc import Sequence
@@ -29,9 +29,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Milliseconds. `answers`: from each of the caller's last sounds to the agent's next first one, where the agent was
+    """Milliseconds. `answers`: from each of the caller's last sounds to the agent's next first one, if the agent was
     quiet and the caller said nothing more. `stopped`: from each cut-in to the agent's last sound. `first`: until the
-    agent was heard, None if it never was."""
+    agent was heard, None if it never was.
+    """
 
     agent: tuple[Span, ...]
     answers: tuple[int, ...]
@@ -42,7 +43,7 @@ class Timing:
 
 
 def speech(track: Pcm, rate_hz: int) -> tuple[Span, ...]:
-    """Where somebody speaks in a track that may have an ambience under it."""
+    """When somebody speaks, in a track that may have an ambience under it."""
     size = rate_hz * BLOCK_MS // 1000
     blocks = track[: track.size // size * size].reshape(-1, size).astype(np.float32)
     if not blocks.size:
@@ -110,7 +111,7 @@ def _talk_over(agent: Sequence[Span], caller: Sequence[Span]) -> int:
 
 
 def percentile(values: Sequence[int], share: float) -> int | None:
-    """The smallest value that `share` of all values do not exceed; None of nothing."""
+    """The smallest value that `share` of all values do not exceed; None if there are none."""
     if not values:
         return None
     ordered = sorted(values)

@@ -1,4 +1,4 @@
-"""When a rehearsed caller does something, written as people say it: `silent 2 s`, `agent says ~ opening hours`."""
+"""When a rehearsed caller does something, written in words: `silent 2 s`, `agent says ~ opening hours`."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _LENGTH: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s)")
 
 
 class Kind(StrEnum):
-    """What is waited for."""
+    """The event to wait for."""
 
     THEN = "then"
     AT = "at"
@@ -30,7 +30,7 @@ EXPECTED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """`ms` qualifies `kind`; `pattern` is what the agent has to say."""
+    """`ms` qualifies `kind`; `pattern`: what the agent has to say."""
 
     kind: Kind
     ms: float = 0.0
@@ -38,7 +38,7 @@ class Trigger:
 
     @classmethod
     def parse(cls, text: str) -> "Trigger":
-        """Raises ValueError that says what is expected."""
+        """Raises ValueError with the expected format."""
         head, tilde, pattern = text.partition("~")
         words = " ".join(head.split())
         if tilde:

@@ -1,4 +1,4 @@
-"""What a load test says about the relay: how many calls it carried at once, how long callers waited for what."""
+"""Results of a load test: how many calls the relay carried at once, and how long callers waited."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,10 +30,11 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class LoadFigures:
-    """`refused`: calls that the relay did not take. `at_once`: the most calls at one moment. `relay`: the relay's own
-    part of each answer; `holes`: moments in which a caller heard nothing though there should have been sound: both as
-    the records say, None where none could be read. `silenced`: from a cut-in to the agent's last sound.
-    `machine_late_ms`: see LATE_MS."""
+    """`refused`: calls that the relay refused. `at_once`: the maximum of concurrent calls. `relay`: the relay's own
+    part of each answer; `holes`: times when a caller heard nothing though there should have been sound; both from the
+    records, None if none could be read. `silenced`: from a cut-in to the agent's last sound. `machine_late_ms`: see
+    LATE_MS.
+    """
 
     placed: int
     refused: int
@@ -48,7 +49,7 @@ class LoadFigures:
 
     @property
     def machine_kept_up(self) -> bool:
-        """Whether the figures are the relay's."""
+        """Whether the figures measure the relay."""
         return self.machine_late_ms <= LATE_MS
 
 
@@ -80,7 +81,7 @@ def lines(figures: LoadFigures) -> Iterator[str]:
 
 
 def counts(figures: LoadFigures) -> Iterator[str]:
-    """What is counted, not spread, as sentences."""
+    """Counts, as sentences."""
     refused = f", {figures.refused} refused" if figures.refused else ""
     yield f"{counted(figures.placed, 'call')} placed{refused}, {figures.at_once} at once."
     if figures.holes is not None:
@@ -93,7 +94,7 @@ def counts(figures: LoadFigures) -> Iterator[str]:
 
 
 def rows(figures: LoadFigures) -> tuple[tuple[str, Spread], ...]:
-    """What is spread, by the names that people read."""
+    """Distributions, by their labels."""
     return (
         ("First words", figures.first_words),
         ("Answer time", figures.answer),
@@ -114,7 +115,7 @@ def _sum(records: Sequence[object], name: str) -> int | None:
 
 
 def _most_at_once(spans: Iterable[tuple[float, float]]) -> int:
-    """Calls that end at the moment another begins were not there together."""
+    """Calls that end at the moment another begins do not overlap."""
     moments = sorted(moment for start, end in spans for moment in ((start, 1), (end, -1)))
     most = now = 0
     for _, change in moments:

@@ -1,4 +1,4 @@
-"""The callers' words as sound: spoken once by whatever the suite names, and kept."""
+"""The callers' speech: synthesised once by the voice of the suite, and cached."""
 
 import asyncio
 import hashlib
@@ -32,7 +32,7 @@ class Voices:
         self._under_way: dict[Path, asyncio.Task[None]] = {}
 
     async def speak(self, text: str, voice: Voice, rate_hz: int) -> Pcm:
-        """`text` as speech at `rate_hz` and SPEECH_DB. Raises SuiteError where it can't be spoken."""
+        """`text` as speech at `rate_hz` and SPEECH_DB. Raises SuiteError if it fails."""
         if text.startswith("file:"):
             return sound(self._suite.sound(text.removeprefix("file:")), rate_hz)
         name = hashlib.sha256(msgspec.json.encode([voice, text])).hexdigest()[:32]
@@ -67,7 +67,7 @@ class Voices:
 
 
 def sound(path: Path, rate_hz: int) -> Pcm:
-    """A file as mono samples at `rate_hz`, brought to SPEECH_DB, with the quiet at its ends cut off."""
+    """A file as mono samples at `rate_hz`, scaled to SPEECH_DB, without silence at both ends."""
     try:
         data, found_hz = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError) as error:

@@ -1,9 +1,9 @@
-"""`console replay`: deliver events that a relay gave up on, out of its log on standard input.
+"""`console replay`: delivers events that a relay gave up on, from its log on standard input.
 
-Reads what the relay wrote, one JSON object a line, as `docker logs`, `docker compose logs`, `aws logs tail`,
-`aws logs filter-log-events`, `aws logs get-query-results` and `gcloud logging read --format=json` give it back, in any
-order and more than once. EVENTS_URL and EVENTS_SECRET say where to and signed with what. An event that was delivered
-after all is recognised by its id.
+Reads the relay's log lines, one JSON object each, in the output of `docker logs`, `docker compose logs`, `aws logs
+tail`, `aws logs filter-log-events`, `aws logs get-query-results` and `gcloud logging read --format=json`, in any order
+and with duplicates. EVENTS_URL and EVENTS_SECRET are the destination and the signing secret. An event that was
+delivered after all is recognised by its id.
 """
 
 import argparse
@@ -27,8 +27,9 @@ def run(_: argparse.Namespace) -> int:
 
 
 def replay(text: str, environ: Mapping[str, str]) -> int:
-    """0; 1 when an event was not taken, can't be put together, or stands in a line that can't be read: then the whole
-    can be run again; 2 for a setting that is missing."""
+    """0; 1 if an event was refused, is incomplete, or is in an unreadable line: the command can then be repeated; 2 for
+    a missing setting.
+    """
     env = Env(environ)
     try:
         url = env.required("EVENTS_URL", "the webhook function's /relay/events")

@@ -1,4 +1,4 @@
-"""One event to the webhook function, as the relay would have posted it."""
+"""Posts one event to the webhook function, like the relay."""
 
 import http.client
 import json
@@ -13,7 +13,7 @@ _LARGEST_ANSWER: Final = 1024 * 1024
 
 
 def deliver(event: Mapping[str, Any], url: str, secret: str) -> str:
-    """POST one event, signed anew; empty, or why it was not taken."""
+    """POST one event, signed now. Returns "", or why it was not accepted."""
     parts = urlsplit(url)
     make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = make(parts.netloc, timeout=TIMEOUT_S)

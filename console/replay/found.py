@@ -1,4 +1,4 @@
-"""Undelivered events out of a log, however a cloud's or Docker's tool gives it back."""
+"""Finds undelivered events in a log, in the output format of any cloud's or Docker's tool."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ _NAMES: Final = (HEAD_EVENT, PART_EVENT)
 
 
 class Found:
-    """What a log holds of undelivered events. `unreadable`: lines that name one and can't be read."""
+    """The undelivered events in a log. `unreadable`: lines that name one and can't be read."""
 
     def __init__(self) -> None:
         self.unreadable: list[str] = []
@@ -18,7 +18,7 @@ class Found:
         self._parts: dict[tuple[str, str], Gathered] = {}
 
     def read(self, text: str) -> None:
-        """Take in a log: JSON documents one after another, and lines with JSON in them."""
+        """Add a log: JSON documents one after another, and lines with JSON in them."""
         decoder = json.JSONDecoder()
         at = 0
         while at < len(text):
@@ -33,13 +33,13 @@ class Found:
                 else:
                     self._document(document)
                     continue
-            # only \n ends a line: a caller's words may hold what else Unicode calls a line's end
+            # only \n ends a line: callers' words may contain other line separators of Unicode
             end = text.find("\n", at)
             line, at = (text[at:], len(text)) if end < 0 else (text[at:end], end + 1)
             self._line(line)
 
     def events(self) -> Iterator[Mapping[str, Any]]:
-        """The events that can be put together, each once; the others are in `problems` afterwards."""
+        """The complete events, each once; afterwards `problems` has the others."""
         done = set()
         for (event_id, digest), gathered in self._parts.items():
             try:
@@ -53,7 +53,7 @@ class Found:
         yield from (event for event_id, event in self._whole.items() if event_id not in done)
 
     def _document(self, value: Any) -> None:
-        """Anything JSON may hold: our lines stand in it as objects, or as text in a `message` or `textPayload`."""
+        """Any JSON value: our lines appear as objects, or as text in a `message` or `textPayload`."""
         if isinstance(value, list):
             for item in value:
                 self._document(item)
@@ -82,7 +82,7 @@ class Found:
     def _take(self, line: Mapping[str, Any]) -> None:
         event_id, digest = str(line.get("event_id", "")), str(line.get("sha256", ""))
         payload = line.get("payload")
-        if isinstance(payload, dict):  # as relays wrote it before there were parts
+        if isinstance(payload, dict):  # format of older relays, without parts
             self._whole[str(payload.get("event_id", ""))] = payload
             return
         of = line.get("parts")

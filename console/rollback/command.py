@@ -1,4 +1,4 @@
-"""`console rollback CLOUD`: the release before, relay and functions together, without building anything."""
+"""`console rollback CLOUD`: returns to the previous release, relay and functions together, without a build."""
 
 import argparse
 import os
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status 2 when something is wrong before the start, 1 when a step failed."""
+    """Exit status 2 if something is wrong before the start, 1 if a step failed."""
     try:
         given = settings.of_environment(os.environ, ROOT)
         print(_on_aws(given) if options.cloud == "aws" else _on_google(given))
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _on_aws(given: dict[str, str]) -> str:
-    import boto3  # here: Google's users have none
+    import boto3  # imported here: not installed for Google's users
     from botocore.exceptions import BotoCoreError, ClientError
 
     from console.deployment import aws

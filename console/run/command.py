@@ -1,4 +1,4 @@
-"""`console run`: relay and functions on this machine, with all settings from the environment and `.env`."""
+"""`console run`: runs relay and functions on this machine, with all settings from the environment and `.env`."""
 
 import argparse
 import asyncio
@@ -18,12 +18,14 @@ from console.run.paste import missing, what_to_paste
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Everything else is set as it is in a deployment, by environment variables."""
-    parser.add_argument("--env-file", type=Path, default=Path(".env"), help="of further settings (default: .env)")
+    parser.add_argument(
+        "--env-file", type=Path, default=Path(".env"), help="file with further settings (default: .env)"
+    )
     parser.add_argument("--json", action="store_true", help="log lines as JSON on a terminal, too")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status 2 for settings that can't be used or a key that is refused, 1 when a part ended by itself."""
+    """Exit status 2 for invalid settings or a refused key, 1 if a part ended by itself."""
     terminal = sys.stdout.isatty()
     try:
         environ = environment(settings(os.environ, options.env_file))
@@ -42,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _look_at_keys(environ: Mapping[str, str]) -> bool:
-    """Whether one is refused; what there is to say of them is said."""
+    """Whether a key is refused; prints the findings."""
     findings = await check_keys(environ)
     for finding in findings:
         if finding.verdict is not Verdict.PASS:

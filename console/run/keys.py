@@ -1,4 +1,4 @@
-"""Whether vendors take the keys that the agents are configured with: asked at the start, before a caller finds out."""
+"""Checks at the start whether vendors accept the agents' keys, before a caller finds out."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator, Mapping
@@ -23,9 +23,9 @@ _Asked = Coroutine[Any, Any, Finding]
 
 
 async def check_keys(environ: Mapping[str, str]) -> list[Finding]:
-    """One for each key and each agent of ElevenLabs: `fail` where it is refused, `warn` where nobody could be asked.
+    """One finding for each key and each agent of ElevenLabs: `fail` if it is refused, `warn` if the check failed.
 
-    Raises SettingError for an AGENTS_FILE that can't be read.
+    Raises SettingError for an unreadable AGENTS_FILE.
     """
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True), trust_env=True) as session:
         asked = [*_of_elevenlabs(session, environ), *_of_others(session, environ)]
@@ -39,7 +39,7 @@ def _of_elevenlabs(session: aiohttp.ClientSession, environ: Mapping[str, str]) -
 
 
 def _of_others(session: aiohttp.ClientSession, environ: Mapping[str, str]) -> Iterator[_Asked]:
-    """A key each, of whatever agents have it."""
+    """One finding per key, whichever agents use it."""
     file = environ.get("AGENTS_FILE", "").strip()
     keys = {}
     for spec in Roster.read(file, VENDORS) if file else ():
@@ -49,12 +49,12 @@ def _of_others(session: aiohttp.ClientSession, environ: Mapping[str, str]) -> It
             own = str(spec.options.get("base_url") or "").replace("ws", "http", 1)
             keys[vendor.title, name] = (door, own if own.startswith("http") else door.base)
     for (title, name), (door, base) in keys.items():
-        if key := environ.get(name, "").strip():  # without one the relay's settings say what is missing
+        if key := environ.get(name, "").strip():  # without one the relay's settings report what is missing
             yield _tried(session, title, name, URL(base.rstrip("/") + door.path), door, key)
 
 
 async def _signed_url(api: Api, one: Configured) -> Finding:
-    """The request that the relay makes before each call."""
+    """The request that the relay sends before each call."""
     try:
         async with asyncio.timeout(PATIENCE_S):
             await api.signed_url(one.agent.agent_id)
@@ -85,4 +85,4 @@ async def _tried(
 
 
 def _unasked(vendor: str, setting: str, why: str) -> Finding:
-    return Finding(_CHECK, Verdict.WARN, f"{vendor} could not be asked about {setting}: {why}", "Calls may fail.")
+    return Finding(_CHECK, Verdict.WARN, f"{setting} could not be checked at {vendor}: {why}", "Calls may fail.")

@@ -1,4 +1,4 @@
-"""The log lines of relay and functions for a person at a terminal. Everywhere else they stay JSON, for programs."""
+"""Formats the log lines of relay and functions for a terminal. Elsewhere they stay JSON, for programs."""
 
 import json
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ _SID_LENGTH: Final = 6
 
 
 def for_people(part: str, line: str, *, colour: bool) -> str | None:
-    """A line of `part` as `12:00:03  relay      3f0c1a  the sentence`; None for what is only for dashboards.
+    """A line of `part` as `12:00:03 relay 3f0c1a the sentence`; None if it is only for dashboards.
 
-    A line that is no JSON object, a traceback's for instance, is left as it is.
+    A line that is not a JSON object, for instance of a traceback, stays as it is.
     """
     try:
         told = json.loads(line)
@@ -32,7 +32,7 @@ def for_people(part: str, line: str, *, colour: bool) -> str | None:
 
 
 def _sentence(told: Mapping[str, Any], severity: str) -> str:
-    """With the word of its severity, for those who see no colour."""
+    """Includes the severity as a word, for terminals without colours."""
     sentence = " ".join(str(told["message"]).split())
     return f"{severity}: {sentence}" if severity in _COLOURS else sentence
 

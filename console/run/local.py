@@ -28,9 +28,9 @@ MADE_HERE = ("MEDIA_TOKEN", "CONTROL_TOKEN", "EVENTS_SECRET", "EXOTEL_TOKEN", "R
 
 
 def kept_secrets(path: Path) -> dict[str, str]:
-    """The tokens of this machine; made at the first run, readable by its user only."""
+    """The tokens of this machine; generated at the first run, readable by its user only."""
     kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    if kept and path.stat().st_mode & 0o077:  # a copy, or a restored backup, may have come readable for others
+    if kept and path.stat().st_mode & 0o077:  # a copy, or a restored backup, may be readable by others
         path.chmod(0o600)
     missing = {name: secrets.token_urlsafe(24) for name in MADE_HERE if name not in kept}
     if missing:
@@ -42,9 +42,9 @@ def kept_secrets(path: Path) -> dict[str, str]:
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
-    """What both processes run with: what is given, over what is made here, over local defaults.
+    """The environment of both processes: given values, over values generated here, over local defaults.
 
-    Raises SettingError for what can't be used.
+    Raises SettingError for invalid values.
     """
     env = Env(given)
     env.required(
@@ -68,9 +68,9 @@ def environment(given: Mapping[str, str]) -> dict[str, str]:
 
 
 async def serve(environ: Mapping[str, str], *, for_people: bool, colour: bool) -> int:
-    """Run both until one ends or a signal comes; the relay drains first, the functions take its last events.
+    """Run both until one ends or a signal comes; the relay drains first, then the functions take its last events.
 
-    `for_people`: their log lines are told as sentences, else they go to standard output as they are.
+    `for_people`: format their log lines; else they go to standard output unchanged.
     """
     functions = await _start("functions.local", {**environ, "PORT": environ["FUNCTIONS_PORT"]}, piped=for_people)
     relay = await _start("relay", environ, piped=for_people)
@@ -93,7 +93,7 @@ async def serve(environ: Mapping[str, str], *, for_people: bool, colour: bool) -
 
 
 async def _start(module: str, environ: Mapping[str, str], *, piped: bool) -> asyncio.subprocess.Process:
-    # a session of its own: Ctrl-C reaches this process only, which then ends its children in order
+    # a separate session: Ctrl-C reaches only this process, which then stops its children in order
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module),
         env={**environ, "PYTHONUNBUFFERED": "1"},
@@ -105,16 +105,16 @@ async def _start(module: str, environ: Mapping[str, str], *, piped: bool) -> asy
 
 
 async def _tell(name: str, part: asyncio.subprocess.Process, *, colour: bool) -> None:
-    """Each line as it comes, until the part has ended; nothing where its lines go their own way."""
+    """Print each line as it comes, until the part has ended; does nothing if its lines go to standard output."""
     while part.stdout is not None:
         try:
             line = await part.stdout.readline()
-        except ValueError:  # longer than LONGEST_LINE: it is dropped, what follows is told
+        except ValueError:  # longer than LONGEST_LINE: dropped; later lines are printed
             continue
         if not line:
             return
         if told := lines.for_people(name, line.decode(errors="replace").rstrip(), colour=colour):
-            await asyncio.to_thread(_write, f"{told}\n")  # a paused terminal must not stop us from hearing Ctrl-C
+            await asyncio.to_thread(_write, f"{told}\n")  # a paused terminal must not block Ctrl-C
 
 
 def _write(line: str) -> None:

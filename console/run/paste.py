@@ -1,4 +1,4 @@
-"""What `console run` says at its start: where to put what, and what will not work as it is set now."""
+"""Output of `console run` at its start: what to paste where, and which features are off with the current settings."""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,7 +6,7 @@ _TARGETS = ("TRANSFER_TARGETS", "TRANSFER_TEAM_1_NUMBER", "TRANSFER_TEAM_2_NUMBE
 
 
 def what_to_paste(environ: Mapping[str, str]) -> str:
-    """The numbered list of where to put what."""
+    """The numbered list of what to paste where."""
     relay = environ.get("PUBLIC_URL", "").rstrip("/") or "wss://YOUR-PUBLIC-HOST"
     functions = environ.get("FUNCTIONS_PUBLIC_URL", "").rstrip("/") or "https://YOUR-FUNCTIONS-HOST"
     token = environ["EXOTEL_TOKEN"]
@@ -24,10 +24,10 @@ over TLS (any tunnel will do) and set PUBLIC_URL and FUNCTIONS_PUBLIC_URL to see
 
 
 def missing(environ: Mapping[str, str]) -> Iterator[str]:
-    """A sentence for each thing that calls will go without."""
+    """One sentence for each missing feature."""
     if not any(environ.get(name, "").strip() for name in _TARGETS):
         yield (
-            "No caller can be handed to a person: set TRANSFER_TARGETS, for instance "
+            "No caller can be connected to a person: set TRANSFER_TARGETS, for instance "
             """TRANSFER_TARGETS='{"support": "+919876500001"}'."""
         )
     if not environ.get("ELEVENLABS_WEBHOOK_SECRET", "").strip():
@@ -36,4 +36,4 @@ def missing(environ: Mapping[str, str]) -> Iterator[str]:
             "makes one). Records then lack the summary and the analysis."
         )
     if not environ.get("ELEVENLABS_API_KEY", "").strip() and not environ.get("AGENTS_FILE", "").strip():
-        yield "ELEVENLABS_API_KEY is not set: the agent has to be public, and missed webhooks are not made up for."
+        yield "ELEVENLABS_API_KEY is not set: the agent has to be public, and lost webhooks are not fetched."

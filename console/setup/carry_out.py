@@ -1,4 +1,4 @@
-"""Doing what was agreed to, in an order in which whatever was done stays useful: tools, webhook, agent."""
+"""Carries out a plan, in an order in which every finished step is useful: tools, webhook, agent."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ KeepSecret = Callable[[str], None]
 
 
 class UnfinishedError(Exception):
-    """Some of it is done. The text says what went wrong; `undone` names the steps that are left."""
+    """Some steps are done. The text says what went wrong; `undone` names the remaining steps."""
 
     def __init__(self, error: ApiError, undone: list[str]) -> None:
         self.undone = undone
@@ -23,7 +23,7 @@ class UnfinishedError(Exception):
 
 @dataclass
 class Made:
-    """Ids of the agent and of what it is given, as far as they are known."""
+    """Ids of the agent and of its tools and webhook, as far as known."""
 
     agent_id: str
     webhook_id: str
@@ -37,7 +37,7 @@ class _Step:
 
 
 async def carry_out(plan: Plan, api: Api, say: Say, keep_secret: KeepSecret) -> Made:
-    """Says what is done as it is done. Raises UnfinishedError; the same command then finishes it."""
+    """Reports each step. Raises UnfinishedError; running the command again then finishes it."""
     made = Made(plan.situation.agent_id, plan.webhook.webhook_id if plan.webhook else "")
     steps = list(_steps(plan, keep_secret))
     for index, step in enumerate(steps):

@@ -1,4 +1,4 @@
-"""`console setup elevenlabs`: make an agent what the relay needs, after showing the difference and asking."""
+"""`console setup elevenlabs`: configures an agent for the relay, after showing the difference and asking."""
 
 import argparse
 import asyncio
@@ -23,7 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("vendor", choices=["elevenlabs"], help="whose agent")
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
-        "--agent", default="", metavar="ALIAS|ID", help="of AGENTS_FILE, or an id (default: the relay's default agent)"
+        "--agent",
+        default="",
+        metavar="ALIAS|ID",
+        help="alias in AGENTS_FILE, or an id (default: the relay's default agent)",
     )
     which.add_argument(
         "--create", default="", metavar="NAME", help="make a new agent; one of this name is brought up to date"
@@ -34,14 +37,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_webhook_url,
         default="",
         metavar="URL",
-        help="of the webhook function: https://…/webhook/post-call",
+        help="URL of the webhook function: https://…/webhook/post-call",
     )
     where.add_argument("--deployment", choices=tuple(CLOUDS), help="take it from Terraform's outputs for this cloud")
     parser.add_argument(
         "--secret-file", type=Path, metavar="FILE", help="where a new webhook's secret is kept, readable by you only"
     )
     parser.add_argument(
-        "--line-rate", type=int, choices=(8000, 16000, 24000), default=8000, help="of Exotel's applet, in Hz"
+        "--line-rate",
+        type=int,
+        choices=(8000, 16000, 24000),
+        default=8000,
+        help="sample rate of Exotel's applet, in Hz",
     )
     parser.add_argument("--private", action="store_true", help="only holders of the API key may open a conversation")
     parser.add_argument(
@@ -63,13 +70,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--voice", default="", metavar="ID", help="of a new agent (default: the one ElevenLabs chooses)"
     )
-    parser.add_argument("--env-file", type=Path, default=ROOT / ".env", help="of further settings (default: .env)")
+    parser.add_argument(
+        "--env-file", type=Path, default=ROOT / ".env", help="file with further settings (default: .env)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="only show the difference")
     parser.add_argument("--yes", action="store_true", help="don't ask")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status 1: the answer was no; 2: it could not be done, or not all of it."""
+    """Exit status 1: the answer was no; 2: it failed, or only part of it was done."""
     try:
         environ = settings(os.environ, options.env_file)
         if options.deployment:
@@ -82,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _webhook_url(text: str) -> str:
-    url = URL(text)  # its ValueError is argparse's to report
+    url = URL(text)  # argparse reports its ValueError
     secure = url.scheme == "https" or url.host in {"127.0.0.1", "localhost"}
     if text and not (url.host and secure):
         raise argparse.ArgumentTypeError(f"{text!r}: ElevenLabs posts to https://… and nothing else")

@@ -1,4 +1,4 @@
-"""Look, show the difference, ask, do it, and look again whether it is so."""
+"""Read the configuration, show the difference, ask, change it, and read it again to verify."""
 
 import argparse
 import os
@@ -28,12 +28,12 @@ _SECRET: Final = "ELEVENLABS_WEBHOOK_SECRET"
 
 
 class SetupError(Exception):
-    """Why nothing was begun, in a sentence."""
+    """Why nothing was changed, in a sentence."""
 
 
 @dataclass(frozen=True)
 class Terminal:
-    """Where the person sits. A test brings its own."""
+    """Input and output. Tests pass their own."""
 
     out: TextIO
     ask: Callable[[str], str] | None
@@ -50,7 +50,7 @@ class Terminal:
 
 
 async def set_up(options: argparse.Namespace, environ: Mapping[str, str], terminal: Terminal) -> int:
-    """Exit status. Raises SetupError, SettingError, ApiError or OSError while nothing has been changed yet."""
+    """Returns the exit status. Raises SetupError, SettingError, ApiError or OSError if nothing has been changed yet."""
     wishes = replace(Wishes.from_env(environ, options.line_rate), private=options.private)
     one = elsewhere(environ, "") if options.create else chosen_agent(environ, options.agent)
     wanted = Wanted(wishes.of(one), options.webhook_url, options.retries, options.leave)
@@ -63,7 +63,7 @@ async def set_up(options: argparse.Namespace, environ: Mapping[str, str], termin
         plan = make_plan(await _look(api, agent_id, newcomer, wanted), wanted, time.time())
         terminal.say(f"{api.base}, {f'agent {agent_id}' if agent_id else f'new agent {options.create}'}\n")
         if agent_id and options.create:
-            terminal.say(f"{options.create} is there already: its prompt, its first words, language and voice stay.\n")
+            terminal.say(f"{options.create} already exists: its prompt, its first words, language and voice stay.\n")
         if agent_id and not plan.changes:
             terminal.say("Nothing to do.\n")
             terminal.say(describe(plan))
@@ -79,7 +79,7 @@ async def set_up(options: argparse.Namespace, environ: Mapping[str, str], termin
                 made = await carry_out(plan, api, terminal.say, keep_secret)
             except UnfinishedError as error:
                 terminal.say(f"failed: {error}\nnot done: {', '.join(error.undone)}")
-                terminal.say("Run the same command again: it goes on from here.")
+                terminal.say("Run the same command again to continue from here.")
                 return FAILED
         if not agent_id:
             terminal.say(
@@ -89,7 +89,7 @@ async def set_up(options: argparse.Namespace, environ: Mapping[str, str], termin
 
 
 async def _id_of(name: str, api: Api) -> str:
-    """Of the agent with this name; empty if there is none."""
+    """Id of the agent with this name; empty if there is none."""
     found = await api.agents_named(name)
     if len(found) > 1:
         raise SetupError(f"{len(found)} agents are named {name}: choose one with --agent ({', '.join(found)})")
@@ -121,7 +121,7 @@ def _agreed(options: argparse.Namespace, terminal: Terminal) -> bool:
     if options.yes:
         return True
     if terminal.ask is None:
-        raise SetupError("nobody is there to say yes: look at it with --dry-run, then give --yes")
+        raise SetupError("there is no terminal to ask on: check with --dry-run, then give --yes")
     try:
         return terminal.ask("Do this? [y/N] ").strip().lower() in {"y", "yes"}
     except EOFError:  # Ctrl-D
@@ -130,18 +130,20 @@ def _agreed(options: argparse.Namespace, terminal: Terminal) -> bool:
 
 @contextmanager
 def _secret_kept(plan: Plan, path: Path | None, terminal: Terminal) -> Iterator[KeepSecret]:
-    """Where a new webhook's secret goes, made ready before the webhook is. Raises SetupError."""
+    """Prepares the place for a new webhook's secret before the webhook is created. Raises SetupError."""
     if not plan.creates_webhook:
         yield lambda secret: None
     elif path is None:
         if not terminal.shows_secrets:
-            raise SetupError("a webhook's secret is shown once, and this is no screen: say where with --secret-file")
+            raise SetupError(
+                "a webhook's secret is shown only once, and the output is not a terminal: give --secret-file"
+            )
         yield lambda secret: terminal.say(f"\nShown only once, for the webhook function:\n\n    {_SECRET}={secret}\n")
     else:
         try:
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            raise SetupError(f"{path} is there already: name a new file for the webhook's secret") from None
+            raise SetupError(f"{path} already exists: name a new file for the webhook's secret") from None
         kept = False
 
         def keep(secret: str) -> None:
@@ -159,7 +161,7 @@ def _secret_kept(plan: Plan, path: Path | None, terminal: Terminal) -> Iterator[
 
 
 async def _look_again(api: Api, plan: Plan, made: Made, wanted: Wanted, terminal: Terminal) -> int:
-    """What ElevenLabs made of it: whether all is as wanted, and nothing else has changed."""
+    """Verify that everything is as wanted, and that nothing else has changed."""
     try:
         situation = await _look(api, made.agent_id, None, wanted)
     except (ApiError, SetupError) as error:
@@ -168,7 +170,7 @@ async def _look_again(api: Api, plan: Plan, made: Made, wanted: Wanted, terminal
     if plan.situation.agent_id:
         for path in side_effects(plan.situation.agent, situation.agent, plan.puts(made.tool_ids, made.webhook_id)):
             terminal.say(f"look at this: {path} has changed, too, which was not requested")
-    # what can't be seen would be done again each time
+    # what the API does not show would be repeated each time
     still = make_plan(situation, replace(wanted, retries=False), time.time()).changes
     for one in still:
         terminal.say(f"still not as wanted: {one.check}, {one.where} is {one.found}")

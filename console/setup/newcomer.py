@@ -1,4 +1,4 @@
-"""A new agent, as little of it as a person has to say; what the relay needs is added by the checks themselves."""
+"""A new agent with the few settings that a person has to choose; the checks add what the relay needs."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -21,7 +21,7 @@ FIRST_MESSAGE: Final = "Hello, how can I help you?"
 
 @dataclass(frozen=True)
 class Newcomer:
-    """`voice_id` empty: the voice that ElevenLabs gives an agent. `language`: a code such as `en` or `hi`."""
+    """`voice_id` empty: ElevenLabs' default. `language`: a code such as `en` or `hi`."""
 
     name: str
     prompt: str = PROMPT
@@ -30,8 +30,8 @@ class Newcomer:
     voice_id: str = ""
 
     def document(self) -> Document:
-        """An agent to put the rest into."""
-        # English agents must use the v2 models, all others v2_5: the API refuses any other pair
+        """The agent before the checks."""
+        # English agents must use v2 models, all others v2_5: the API refuses other combinations
         tts = {"model_id": "eleven_flash_v2" if self.language == "en" else "eleven_flash_v2_5"}
         return {
             "name": self.name,

@@ -1,4 +1,4 @@
-"""From what is there to what has to be done; no I/O."""
+"""Computes what has to be changed; no I/O."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from console.elevenlabs.webhook import (
 
 @dataclass(frozen=True)
 class Situation:
-    """What was found. `agent_id` empty: `agent` is one to be created. `webhooks` None: we may not look at them."""
+    """What was found. `agent_id` empty: `agent` is to be created. `webhooks` None: the key may not read them."""
 
     agent_id: str
     agent: Document
@@ -34,7 +34,7 @@ class Situation:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What was asked for. `webhook_url` empty: the webhook stays where it is. `leave`: checks not to be mended."""
+    """What was requested. `webhook_url` empty: the webhook stays. `leave`: checks not to fix."""
 
     wishes: Wishes
     webhook_url: str = ""
@@ -45,7 +45,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class WebhookPlan:
-    """`webhook_id` empty: to be created. `enable`: switch it on, and its retries."""
+    """`webhook_id` empty: to be created. `enable`: enable it, and its retries."""
 
     url: str
     webhook_id: str
@@ -57,7 +57,7 @@ class WebhookPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """`changes`: what will be mended; `left`: what is not as wanted and stays so."""
+    """`changes`: what will be fixed; `left`: what is not as wanted and stays."""
 
     situation: Situation
     changes: tuple[Observation, ...]
@@ -66,12 +66,12 @@ class Plan:
 
     @property
     def tools(self) -> list[PutTool]:
-        """Tools to create, to change or to give to the agent."""
+        """Tools to create, to change or to add to the agent."""
         return [one.mend for one in self.changes if isinstance(one.mend, PutTool)]
 
     @property
     def changes_agent(self) -> bool:
-        """And not only what it refers to."""
+        """Whether the agent itself changes, not only its tools and webhook."""
         attaches = any(not tool.attached for tool in self.tools)
         assigns = self.webhook is not None and self.webhook.options is not None
         return attaches or assigns or any(isinstance(one.mend, Put) for one in self.changes)
@@ -81,20 +81,20 @@ class Plan:
         return self.webhook is not None and not self.webhook.webhook_id
 
     def puts(self, tool_ids: list[str], webhook_id: str) -> list[Put]:
-        """Everything to set in the agent, now that the ids of what it is to refer to are known."""
+        """Everything to set in the agent, with the ids of the objects it refers to."""
         agent = self.situation.agent
         puts = [one.mend for one in self.changes if isinstance(one.mend, Put)]
         if tool_ids:
             puts.append(Put(TOOL_IDS, with_tool_ids(agent, tool_ids)))
         if self.webhook and self.webhook.options is not None:
             options = {"post_call_webhook_id": webhook_id, **self.webhook.options}
-            # the whole section, since it is not published whether a PATCH merges inside of it
+            # the whole section: whether a PATCH merges inside it is undocumented
             puts.append(Put(AT_AGENT[:-1], {**mapping(agent, *AT_AGENT[:-1]), AT_AGENT[-1]: options}))
         return puts
 
 
 def known_checks() -> list[str]:
-    """What may be left as it is."""
+    """Checks that may be left unfixed."""
     of_the_agent = [*observe({}, Wishes()), *observe_tools({}, [], Wishes(recorded=True))]
     return [*(one.check for one in of_the_agent), *CHECKS]
 
@@ -113,10 +113,10 @@ def make_plan(situation: Situation, wanted: Wanted, now: float) -> Plan:
 
 
 def side_effects(before: Document, after: Document, puts: list[Put]) -> list[str]:
-    """Dotted paths in the agent that changed although nobody asked for it."""
+    """Dotted paths in the agent that changed without being requested."""
     meant = patched(before, puts)
     parts = ("name", "tags", "conversation_config", "platform_settings", "workflow")
-    # the API shows the tools' configurations beside their ids
+    # the API also returns the tools' configurations, beside their ids
     expected = {put.path for put in puts} | {(*TOOL_IDS[:-1], "tools")}
     found = [path for part in parts for path in _differing(meant.get(part), after.get(part), (part,))]
     return [".".join(path) for path in found if not any(path[: len(one)] == one for one in expected)]
@@ -146,7 +146,7 @@ def _observe_webhook(situation: Situation, wanted: Wanted, now: float) -> list[O
     if webhook is not None:
         observations += observe_delivery(webhook, now)
     if wanted.webhook_url and any(one.mend is WebhookWork.ASSIGN for one in observations):
-        # how the present one stands does not matter when another takes its place
+        # the state of the current one is irrelevant if another replaces it
         moot = {WebhookWork.ENABLE, WebhookWork.RETRIES}
         observations = [one for one in observations if one.mend not in moot and one.check != "webhook.failures"]
     return observations
@@ -159,7 +159,7 @@ def _webhook_plan(situation: Situation, wanted: Wanted, changes: tuple[Observati
         same = [one for one in situation.webhooks or () if same_url(text(one, "webhook_url"), wanted.webhook_url)]
         webhook = next((one for one in same if text(one, "auth_type") in {"hmac", ""}), {})
         options: Document | None = _options(which.options if which.is_agents_own else {})
-        # also where the API doesn't tell about retries: so that a run that was cut short is finished by the next
+        # also if the API doesn't show retries, so that the next run finishes an interrupted one
         enable = webhook.get("is_disabled") is not False or retries(webhook) is not True
     elif works:
         webhook = _webhook(situation, which.webhook_id) or {}
@@ -177,7 +177,7 @@ def _webhook(situation: Situation, webhook_id: str) -> Document | None:
 
 
 def _options(there: Document) -> Document:
-    """What is set, without what keeps transcripts from coming, and without the webhook itself."""
+    """The current settings, without those that keep transcripts from being sent, and without the webhook itself."""
     listed = at(there, "events")
     events = [str(event) for event in listed] if isinstance(listed, list) else []
     kept = {key: value for key, value in there.items() if value is not None and key != "post_call_webhook_id"}

@@ -1,4 +1,4 @@
-"""A plan as a person reads it: what is, what will be, and why."""
+"""Describes a plan for people: current values, new values, and reasons."""
 
 import textwrap
 from collections.abc import Iterator
@@ -24,7 +24,11 @@ def describe(plan: Plan) -> str:
     if plan.changes:
         lines += ["What will be done:", "", *(line for one in plan.changes for line in _entry(one, "will be", is_new))]
     if plan.left:
-        lines += ["What is left to you:", "", *(line for one in plan.left for line in _entry(one, "better", is_new))]
+        lines += [
+            "What is left for you to do:",
+            "",
+            *(line for one in plan.left for line in _entry(one, "better", is_new)),
+        ]
         if options := sorted({_OPTIONS[one.check] for one in plan.left if one.check in _OPTIONS}):
             lines += [f"With {', '.join(options)} this command does more of it.", ""]
     return "\n".join(lines)
@@ -32,7 +36,7 @@ def describe(plan: Plan) -> str:
 
 def _entry(one: Observation, wanted: str, is_new: bool) -> Iterator[str]:
     yield f"  {one.check}  {one.where}"
-    if not is_new:  # of a new agent nothing is there yet
+    if not is_new:  # a new agent has no current values
         yield from _field("is", one.found)
     yield from _field(wanted, one.wanted)
     yield from _field("because", one.why)

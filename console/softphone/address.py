@@ -1,4 +1,4 @@
-"""The address of a relay's media socket, as it stands in Exotel's Voicebot applet."""
+"""The address of a relay's media socket, as in Exotel's Voicebot applet."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`url`: what is connected to. Exotel keeps the query: it becomes the line's rate and the custom parameters."""
+    """`url`: where to connect. Exotel keeps the query: it sets the line's rate and the custom parameters."""
 
     url: URL
     rate_hz: int
@@ -22,7 +22,9 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> "Address":
-        """Raises ValueError with a sentence for what Exotel would not take. Never shows the address: it has a token."""
+        """Raises ValueError with a sentence if Exotel would refuse it. Never shows the address, because it contains a
+        token.
+        """
         try:
             url = URL(text.strip())
         except ValueError:

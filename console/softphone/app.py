@@ -1,4 +1,4 @@
-"""The console's side of the page: one WebSocket a page, one call at a time on it."""
+"""The server side of the softphone's page: one WebSocket per page, and one call at a time on it."""
 
 import asyncio
 import json
@@ -23,14 +23,14 @@ from sim.sound import level_db
 
 PAGE: Final = Path(__file__).parent / "page"
 LEVELS_EVERY: Final = 2  # frames
-OUTBOX: Final = 500  # messages; a page that reads nothing for ten seconds loses sound, not the console its memory
+OUTBOX: Final = 500  # messages; if a page reads nothing for ten seconds, sound is dropped to save memory
 RECORD_PATIENCE_S: Final = 3.0
-RECORD_CHANCE_S: Final = 1.0  # for a relay that may write elsewhere
+RECORD_CHANCE_S: Final = 1.0  # shorter for a relay that may write elsewhere
 
 
 @dataclass(frozen=True, slots=True)
 class Softphone:
-    """`store`: where audio/ goes and, with a relay `at_home`, where that writes its records."""
+    """`store`: where audio/ goes and, with a relay `at_home`, its records."""
 
     address: Address
     store: Path
@@ -41,15 +41,15 @@ class Softphone:
 
     @property
     def keeps_records(self) -> bool:
-        """Whether the relay's records may be in `store`: it runs on this machine, as that of `make run` does."""
+        """Whether the relay's records may be in `store`: it runs on this machine, like that of `make run`."""
         return self.at_home or self.address.url.host in {"127.0.0.1", "localhost", "::1"}
 
     def routes(self) -> list[web.RouteDef]:
-        """Below the page's own address."""
+        """Routes below the page's own address."""
         return [web.get("/call", self._converse), web.get("/sound/{call_sid:[0-9a-f]{32}}.wav", self._sound)]
 
     def caption(self, who: str, text: str) -> None:
-        """What the agent at home says and makes out, for all open pages."""
+        """The words of the local agent and what it recognised, for all open pages."""
         for page in self._pages:
             page.caption(who, text)
 
@@ -86,7 +86,7 @@ class _Page:
         self._levels = (-100.0, -100.0)
 
     async def serve(self) -> None:
-        """Until the page is closed; a call that runs then is hung up."""
+        """Until the page is closed; a running call is then hung up."""
         sending = asyncio.create_task(self._send())
         address = self._phone.address
         self.tell(
@@ -111,7 +111,7 @@ class _Page:
             await asyncio.gather(sending, return_exceptions=True)
 
     def tell(self, message: dict[str, Any]) -> None:
-        """Send something to the page, in order, without waiting."""
+        """Send a message to the page, in order, without waiting."""
         self._put(json.dumps(message))
 
     def caption(self, who: str, text: str) -> None:
@@ -129,7 +129,7 @@ class _Page:
             try:
                 await (self._socket.send_str(message) if isinstance(message, str) else self._socket.send_bytes(message))
             except ConnectionError:
-                return  # the page has gone
+                return  # the page is gone
 
     def _take(self, text: str) -> None:
         try:
@@ -177,7 +177,7 @@ class _Page:
             self._call = None
 
     def _dialled(self, calling: asyncio.Task[None]) -> None:
-        """A mistake of ours must not leave the page waiting for ever."""
+        """After an error in our code the page must not wait for ever."""
         if not calling.cancelled() and (error := calling.exception()):
             self.tell({"is": "refused", "sentence": f"The console made a mistake and ended the call: {error!r}"})
 
@@ -208,7 +208,7 @@ class _Page:
         )
 
     async def _record(self, call_sid: str) -> dict[str, Any]:
-        """What a relay on this machine wrote of the call, a moment after it; empty when it writes elsewhere."""
+        """The record of a relay on this machine, just after the call; empty if it writes elsewhere."""
         path = self._phone.store / "logs" / f"{call_sid}.json"
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + (RECORD_PATIENCE_S if self._phone.at_home else RECORD_CHANCE_S)

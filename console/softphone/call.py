@@ -1,4 +1,4 @@
-"""One call: AgentStream towards the relay, spoken by the fake Exotel's own `Stream`, with a person on the phone."""
+"""One call: AgentStream to the relay, through the fake Exotel's own `Stream`, with a person on the phone."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,7 +21,7 @@ MAX_CALL_S = 3600.0  # Exotel's cap on a stream (exotel.md 1.10)
 
 
 class NotConnectedError(Exception):
-    """The media socket could not be opened; the text is for the person who dialled."""
+    """The media socket could not be opened; the text is for the person who called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Ended:
 
 
 class PhoneCall:
-    """Made for one call. `on_beat` with each frame, `on_line` with what the line does; both must be quick."""
+    """One call. `on_beat` is called with each frame, `on_line` with events of the line; both must return quickly."""
 
     def __init__(
         self,
@@ -70,11 +70,11 @@ class PhoneCall:
 
     @property
     def violations(self) -> list[Violation]:
-        """Rules of Exotel's that the relay broke so far."""
+        """Exotel's rules that the relay has broken so far."""
         return self._stream.book.violations
 
     def drop(self) -> None:
-        """The TCP connection goes away without `stop` and without a close frame: the relay has to notice."""
+        """Drop the TCP connection without `stop` and without a close frame: the relay has to notice."""
         self._dropped.set()
 
     async def run(self, on_connected: Callable[[], None]) -> Ended:
@@ -91,15 +91,15 @@ class PhoneCall:
                 for task in (running, dropping):
                     task.cancel()
                 await asyncio.gather(running, dropping, return_exceptions=True)
-                await connector.close()  # cuts the connection; Exotel does not say goodbye either (exotel.md 1.5)
+                await connector.close()  # cuts the connection; Exotel sends no close frame either (exotel.md 1.5)
                 await socket.close()
         if self._dropped.is_set():
             return Ended("dropped", None, self._ended_s)
-        await running  # an error of ours is an error
+        await running  # raise errors in our code
         return Ended(self._stream.ended_by, self._stream.close_code, self._ended_s, self._stream.close_reason)
 
     def save(self, path: Path) -> None:
-        """The call as the line carried it, as WAV: left what the caller said, right what the caller heard."""
+        """The call as WAV, as the line carried it: left what the caller said, right what the caller heard."""
         path.parent.mkdir(parents=True, exist_ok=True)
         write_wav(path, self.rate_hz, self._stream.said(), self.playout.heard(self._ended_s))
 

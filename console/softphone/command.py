@@ -1,4 +1,4 @@
-"""`console softphone [wss-url]`: a phone in the browser, in front of a deployed relay or of one of its own."""
+"""`console softphone [wss-url]`: a phone in the browser, connected to a deployed relay or to a local one."""
 
 import argparse
 import asyncio
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a relay's media URL as it stands in Exotel's applet, token included; without one, a relay with a fake "
         "agent is started here",
     )
-    parser.add_argument("--port", type=int, default=0, help="of the page (default: a free one)")
+    parser.add_argument("--port", type=int, default=0, help="port of the page (default: a free one)")
     parser.add_argument("--store", type=Path, default=ROOT / "data", help="folder for recordings (default: data/)")
     parser.add_argument("--from", dest="from_", default="09876500001", help="number the call comes from")
     parser.add_argument("--to", default="08047100002", help="number that was called")
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status 2 for an address that can't be used or a relay that does not start."""
+    """Exit status 2 for an invalid address or a relay that does not start."""
     try:
         options.store = options.store.absolute()
         options.store.mkdir(parents=True, exist_ok=True)

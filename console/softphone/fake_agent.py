@@ -1,7 +1,7 @@
-"""The agent of a softphone without an account: `python -m console.softphone.fake_agent`, a fake ElevenLabs on PORT.
+"""The softphone's agent without an account: `python -m console.softphone.fake_agent`, a fake ElevenLabs on PORT.
 
-It has no speech recognition. It knows the sentences in sim/assets by their sound; to anything else it gives its
-answers in turn, the first of them long enough to cut in. Keys it understands all.
+It has no speech recognition. It knows the sentences in sim/assets by their sound, and answers anything else with its
+answers in turn, the first of them long enough to cut in. It understands all keys.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ _KEYS = re.compile(r"[0-9*#]+$")  # of "The caller pressed on the phone's keypad
 
 
 def application() -> web.Application:
-    """The fake, and beside it a WebSocket that tells what it says and makes out, as `[who, text]`."""
+    """The fake, and a WebSocket that reports what it says and recognises, as `[who, text]`."""
     listeners: weakref.WeakSet[web.WebSocketResponse] = weakref.WeakSet()
     sending: set[asyncio.Task[None]] = set()
 
@@ -72,7 +72,7 @@ def application() -> web.Application:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         listeners.add(socket)
-        async for _ in socket:  # says nothing: this waits for the end
+        async for _ in socket:  # the client sends nothing: this waits for the end
             pass
         return socket
 

@@ -1,4 +1,4 @@
-"""The phone in the caller's hand: the browser's microphone and loudspeaker as the caller of a `sim` stream."""
+"""The caller's phone: the browser's microphone and loudspeaker as the caller of a `sim` stream."""
 
 from collections import deque
 from collections.abc import Callable
@@ -21,7 +21,7 @@ MOST = 8
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """One frame of the call, for who watches. `said` and `heard` at the caller's mouth and ear."""
+    """One frame of the call, for observers. `said` and `heard`: at the caller's mouth and ear."""
 
     at_ms: float
     said: Pcm
@@ -55,20 +55,20 @@ class Handset:
         return self._uplink.lost + self._downlink.lost
 
     def speak(self, pcm: bytes) -> None:
-        """A frame from the microphone: s16le mono at `rate_hz`, FRAME_MS long. Anything else is not taken."""
+        """A frame from the microphone: s16le mono at `rate_hz`, FRAME_MS long. Anything else is ignored."""
         if len(pcm) == round(self.rate_hz * FRAME_MS / 1000) * 2:
             self._microphone.append(np.frombuffer(pcm, "<i2"))
 
     def press(self, digit: str) -> None:
-        """A key of the keypad."""
+        """Press a key of the keypad."""
         self._digits += digit
 
     def hang_up(self) -> None:
-        """Ends the call at the next frame, the polite way."""
+        """End the call at the next frame, with `stop`."""
         self._hang_up = True
 
     def set_network(self, delay_ms: float, loss: float) -> None:
-        """Both directions alike."""
+        """For both directions."""
         self._uplink.set(delay_ms, loss)
         self._downlink.set(delay_ms, loss)
 

@@ -1,6 +1,6 @@
-"""Something to call right after cloning: a relay, and a fake agent that answers without an account anywhere.
+"""Something to call right after cloning: a local relay, and a fake agent that needs no account.
 
-Both are processes of their own: an agent that thinks must not make the line stutter.
+They are separate processes, so that a busy agent does not make the line stutter.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class Home:
 
 @asynccontextmanager
 async def at_home(store: Path) -> AsyncIterator[Home]:
-    """A relay with a fake agent for as long as the block runs. `store`: an existing folder for its records, absolute.
+    """A relay with a fake agent, inside the block. `store`: an existing folder for its records, absolute.
 
     Raises `sim.processes.StartError`.
     """
@@ -52,7 +52,7 @@ async def at_home(store: Path) -> AsyncIterator[Home]:
 
 @asynccontextmanager
 async def captioned(home: Home, on_caption: Callable[[str, str], None]) -> AsyncIterator[None]:
-    """For as long as the block runs, `on_caption` is told who (agent, caller, keys, tool, unanswered) and what."""
+    """Inside the block, `on_caption` gets who (agent, caller, keys, tool, unanswered) and what."""
     following = asyncio.create_task(_follow(home.agent_url + CAPTIONS, on_caption))
     try:
         yield

@@ -1,4 +1,4 @@
-"""What Exotel holds of a call, told as it happens: the buffer towards the caller, marks, clears."""
+"""What Exotel holds of a call, reported as it happens: the buffer towards the caller, marks, clears."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from sim.sound import Pcm
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A media message came; `ahead_ms` of sound now wait to be heard."""
+    """A media message arrived; `ahead_ms` of sound are now buffered."""
 
     ahead_ms: float
 
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """A mark came; it will be echoed when what was sent before it has been heard."""
+    """A mark arrived; it is echoed when the sound before it has been heard."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Echoed:
-    """A mark went back to the relay. `cleared`: because its sound was dropped, not heard."""
+    """A mark was returned to the relay. `cleared`: because its sound was dropped, not heard."""
 
     name: str
     cleared: bool
@@ -31,7 +31,7 @@ class Echoed:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """A clear came; `dropped_ms` of sound were waiting and will not be heard."""
+    """A clear arrived; `dropped_ms` of buffered sound will not be heard."""
 
     at_ms: float
     dropped_ms: float
@@ -41,7 +41,7 @@ LineEvent = Queued | Marked | Echoed | Cleared
 
 
 class WatchedPlayout(LinePlayout):
-    """The line's playout, and somebody who is told."""
+    """The line's playout, with an observer."""
 
     def __init__(self, rate_hz: int, tell: Callable[[LineEvent], None]) -> None:
         super().__init__(rate_hz)
@@ -49,7 +49,7 @@ class WatchedPlayout(LinePlayout):
         self._end_s = 0.0
 
     def waiting_ms(self, at_s: float) -> float:
-        """How much sound the line holds at `at_s` that the caller has not heard yet."""
+        """How much sound is buffered at `at_s` that the caller has not heard yet."""
         return max(0.0, self._end_s - at_s) * 1000
 
     def media(self, at_s: float, pcm: Pcm) -> float:

@@ -1,5 +1,8 @@
-"""What the page and the console say to each other over their socket. Sound goes as binary frames, s16le at the line's
-rate, FRAME_MS each; everything else is JSON: what the page wants in `do`, what happens in `is`."""
+"""Messages between page and console on their socket.
+
+Sound is binary frames, s16le at the line's rate, FRAME_MS each; everything else is JSON: the page's requests in `do`,
+events in `is`.
+"""
 
 from typing import Any, Literal
 
@@ -16,19 +19,19 @@ class Dial(msgspec.Struct, tag_field="do", tag="dial", forbid_unknown_fields=Tru
 
 
 class Press(msgspec.Struct, tag_field="do", tag="press", forbid_unknown_fields=True):
-    """A key of the keypad."""
+    """Press a key of the keypad."""
 
     digit: Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "#"]
 
 
 class Mute(msgspec.Struct, tag_field="do", tag="mute", forbid_unknown_fields=True):
-    """The microphone off, or on again."""
+    """Mute or unmute the microphone."""
 
     on: bool
 
 
 class Network(msgspec.Struct, tag_field="do", tag="network", forbid_unknown_fields=True):
-    """How bad the caller's network is, each way. `loss`: 0.0 to 0.5."""
+    """Quality of the caller's network, each way. `loss`: 0.0 to 0.5."""
 
     delay_ms: float
     loss: float
@@ -43,7 +46,7 @@ class HangUp(msgspec.Struct, tag_field="do", tag="hang_up", forbid_unknown_field
 
 
 class Drop(msgspec.Struct, tag_field="do", tag="drop", forbid_unknown_fields=True):
-    """End it without a word."""
+    """Drop the connection."""
 
 
 Wish = Dial | Press | Mute | Network | HangUp | Drop
@@ -55,7 +58,7 @@ read_wish = msgspec.json.Decoder(Wish).decode
 
 
 def happened(what: LineEvent | FirstAudio | BargeIn, at_ms: float) -> dict[str, Any] | None:
-    """An event as the page is told; None for what it learns from the levels anyway."""
+    """An event for the page; None if the page gets it with the levels anyway."""
     match what:
         case Queued():
             return None

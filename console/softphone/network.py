@@ -1,4 +1,4 @@
-"""The caller's mobile network, one direction: sound comes late, and some of it never."""
+"""The caller's mobile network, one direction: delays sound, and loses some of it."""
 
 from collections import deque
 from random import Random
@@ -7,7 +7,7 @@ from sim.sound import Pcm
 
 
 class NetworkLeg:
-    """Fed one frame at a time, gives one back. Frames are lost one by one, as packets are, and heard as silence."""
+    """Takes one frame at a time and returns one. Frames are lost one by one, like packets, and become silence."""
 
     def __init__(self, frame_ms: float, random: Random) -> None:
         self.lost = 0
@@ -18,12 +18,14 @@ class NetworkLeg:
         self._under_way: deque[Pcm | None] = deque()
 
     def set(self, delay_ms: float, loss: float) -> None:
-        """`loss`: 0.0 to 1.0. A shorter delay drops what is under way too long; a longer one begins with silence."""
+        """`loss`: 0.0 to 1.0. A shorter delay drops frames that have been delayed for longer; a longer one begins with
+        silence.
+        """
         self._delay_frames = round(delay_ms / self._frame_ms)
         self._loss = loss
 
     def carry(self, frame: Pcm | None) -> Pcm | None:
-        """The frame that arrives as `frame` sets out; None is silence."""
+        """The frame that arrives as `frame` is sent; None is silence."""
         if frame is not None and self._loss and self._random.random() < self._loss:
             frame = None
             self.lost += 1

@@ -1,4 +1,4 @@
-"""What went wrong, as a person would say it, and what to do about it."""
+"""What went wrong, in a sentence for people, and what to do about it."""
 
 import socket
 import ssl
@@ -20,7 +20,7 @@ _STATUS = {
     "you want a certain one.",
     502: "The balancer is there, but the relay behind it is not (502). Is a task running?",
     503: "The relay takes no calls now (503): it is full, or it is being shut down. Try again in a minute.",
-    504: "The balancer waited for the relay in vain (504).",
+    504: "The relay did not answer the load balancer in time (504).",
 }
 _REDIRECT = (
     "The address answers with a redirect ({status}). Exotel does not follow those: use the address it points to."
@@ -43,13 +43,13 @@ def no_connection(error: Exception, url: URL) -> str:
     if isinstance(error, aiohttp.ClientConnectorSSLError):
         return f"{place} does not speak TLS. For a relay on this machine the address begins with ws://, not wss://."
     if _cause(error, ConnectionRefusedError):
-        return f"Nobody listens at {place}. Is the relay running, and is the port right?"
+        return f"Nothing is listening at {place}. Is the relay running, and is the port right?"
     return f"The relay at {place} can't be reached: {error or type(error).__name__}."
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What the person who called is told at the end. `trouble`: this was not how a call should go."""
+    """The message at the end of a call. `trouble`: the call should not have ended this way."""
 
     sentence: str
     advice: str = ""
@@ -59,10 +59,10 @@ class Conclusion:
 def conclusion(
     by: str, close_code: int | None, close_reason: str, record: Mapping[str, Any], *, agent_heard: bool, lasted_s: float
 ) -> Conclusion:
-    """How a call ended. `by`: caller, bot, dropped. `record`: the relay's own, empty where it can't be read.
+    """How a call ended. `by`: caller, bot, dropped. `record`: the relay's own, empty if it can't be read.
 
-    A relay closes with 1000 whatever happened, because closing is the hand-over: why it did is in its record, else in
-    the reason of its close frame, and silence of the agent is never taken for a goodbye.
+    A relay always closes with 1000, because closing is the hand-over. The reason is in its record, else in its close
+    frame; a silent agent is never taken for a goodbye.
     """
     cause = (of_record(dict(record)) if record else None) or of_close(close_reason)
     if cause is not None and not (by == "dropped" and cause.kind == "line_lost"):

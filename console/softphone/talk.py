@@ -1,4 +1,6 @@
-"""Who speaks, when the agent was first heard, and how a caller who cut in fared: by loudness, at the caller's ear."""
+"""Who speaks, when the agent was first heard, and what happened when the caller cut in: by loudness, at the caller's
+ear.
+"""
 
 from dataclasses import dataclass, field
 
@@ -20,8 +22,9 @@ class FirstAudio:
 
 @dataclass(frozen=True, slots=True)
 class BargeIn:
-    """The caller spoke while the agent did, from `at_ms` on. `kept_ms`: how long the agent sounded on. `clear_ms`: when
-    the relay told the line to drop what it had, counted from `at_ms` too; None when it never did."""
+    """The caller spoke while the agent did, from `at_ms` on. `kept_ms`: how long the agent was still heard. `clear_ms`:
+    when the relay told the line to drop its buffer, also from `at_ms`; None if it never did.
+    """
 
     at_ms: float
     kept_ms: float
@@ -30,7 +33,7 @@ class BargeIn:
 
 @dataclass(slots=True)
 class Talk:
-    """Fed with both sides frame by frame; `hear` tells what has become known with this frame."""
+    """Takes both sides frame by frame; `hear` returns what became known with this frame."""
 
     frame_ms: float
     caller: Ear = field(default_factory=lambda: Ear(CALLER_SPEECH_DB))

@@ -1,11 +1,11 @@
-"""A web page for this machine's user only: on the loopback interface, for a browser that was let in by a secret word.
+"""A web page for the user of this machine only: on the loopback interface, protected by a secret word in its address.
 
 Every web site open in the same browser can send requests to 127.0.0.1, so listening there is no protection by itself:
 
-    word     the printed address holds a secret word. Opened once, it leaves a cookie, and the page is at `/` from then
-             on: no link of the page's holds the word. Kept in a file, links survive a restart. Programs use `/WORD/…`
-    Host     must name the loopback interface, or a site whose name was pointed at 127.0.0.1 could read answers
-    Origin   must be the page itself: WebSockets know no same-origin policy of their own
+    word     the printed address contains a secret word. Opening it sets a cookie, and from then on the page is at `/`,
+             so no link of the page contains the word. Kept in a file, links survive a restart. Programs use `/WORD/…`
+    Host     must name the loopback interface; otherwise a site whose name points at 127.0.0.1 could read answers
+    Origin   must be the page itself: WebSockets have no same-origin policy
     CSP      nothing is loaded from, or sent to, anywhere else
 """
 
@@ -37,8 +37,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _LOST = (
-    "This page is open to nobody but the person who started it. Open the whole address that the console printed once, "
-    "with the long word in it; after that the address without it will do in this browser."
+    "Only the person who started this page can open it. Open the full address that the console printed once, with the "
+    "long word in it; after that the short address works in this browser."
 )
 _YEAR_S = 365 * 86_400
 
@@ -47,14 +47,14 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What a page is opened with. `word`: the secret; `port`: where it was served before, 0 for none."""
+    """Access to a page. `word`: the secret; `port`: where it was served before, 0 if it was not."""
 
     word: str
     port: int = 0
 
     @classmethod
     def kept(cls, file: Path | None) -> "Door":
-        """That of `file`, or a new one where there is none, or it can't be read."""
+        """From `file`, or a new one if it is missing or unreadable."""
         if file is not None:
             with suppress(OSError, ValueError, KeyError, TypeError):
                 found = json.loads(file.read_text(encoding="utf-8"))
@@ -62,7 +62,7 @@ class Door:
         return cls(secrets.token_urlsafe(24))
 
     def keep(self, file: Path) -> None:
-        """Readable for its user only, from its first moment on."""
+        """Readable by its user only, from its first moment."""
         file.parent.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
         with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as kept:
@@ -70,8 +70,9 @@ class Door:
 
 
 def application(page: Path, routes: Iterable[web.AbstractRouteDef], *, word: str) -> web.Application:
-    """`page`: a folder with index.html and what belongs to it; `routes` beside it. All of it at `/` for a browser with
-    the cookie, and below `/WORD/` for programs."""
+    """`page`: a folder with index.html and its files; `routes` beside it. All at `/` for a browser with the cookie, and
+    below `/WORD/` for programs.
+    """
     cookie = f"console-{page.parent.name}"
     served = [*routes, web.static("/page", page), web.static("/shared", SHARED)]
 
@@ -81,7 +82,7 @@ def application(page: Path, routes: Iterable[web.AbstractRouteDef], *, word: str
         origin = request.headers.get("Origin", f"http://{host}")
         if host.rpartition(":")[0] not in {"127.0.0.1", "localhost"} or origin != f"http://{host}":
             raise web.HTTPForbidden(text=_LOST)
-        # A link to the page in a mail or a chat comes from another site: it may be followed, and nothing else.
+        # A link to the page in a mail or a chat comes from another site: only following it is allowed.
         followed = request.path == "/" and request.headers.get("Sec-Fetch-Mode") == "navigate"
         if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"} and not followed:
             raise web.HTTPForbidden(text=_LOST)
@@ -94,7 +95,7 @@ def application(page: Path, routes: Iterable[web.AbstractRouteDef], *, word: str
         return web.FileResponse(page / "index.html")
 
     async def enter(_: web.Request) -> web.StreamResponse:
-        """What stands behind # in the address, the view, is kept by the browser."""
+        """Browsers keep the part of the address after #, the view."""
         response = web.Response(status=303, headers={"Location": "/"})
         response.set_cookie(cookie, word, max_age=_YEAR_S, path="/", httponly=True, samesite="Lax")
         return response
@@ -120,16 +121,16 @@ async def _headers(_: web.Request, response: web.StreamResponse) -> None:
 async def open_page(
     page: Path, routes: Iterable[web.AbstractRouteDef], *, port: int = 0, keep: Path | None = None
 ) -> AsyncIterator[str]:
-    """Serve for as long as the block runs; yields the address to open. Port 0 takes the kept one, else a free one.
+    """Serve inside the block; yields the address to open. Port 0 takes the stored one, else a free one.
 
-    `keep`: a file for word and port, so that links and bookmarks are good after a restart.
+    `keep`: a file for word and port, so that links and bookmarks survive a restart.
     """
     door = Door.kept(keep)
     app = application(page, list(routes), word=door.word)
     for wanted in dict.fromkeys((port or door.port, port)):
         async with _served(app, wanted, last=wanted == port) as base:
             if not base:
-                continue  # the port of last time is somebody else's now
+                continue  # the last port is in use by another process
             if keep is not None:
                 Door(door.word, int(base.rpartition(":")[2])).keep(keep)
             yield f"{base}/{door.word}/"
@@ -138,7 +139,7 @@ async def open_page(
 
 @asynccontextmanager
 async def _served(app: web.Application, port: int, *, last: bool) -> AsyncIterator[str]:
-    """The base URL; "" where the port is taken and another is to be tried."""
+    """The base URL; "" if the port is in use and another should be tried."""
     serve = serving(app, port=port)
     try:
         base = await serve.__aenter__()
@@ -154,7 +155,7 @@ async def _served(app: web.Application, port: int, *, last: bool) -> AsyncIterat
 
 
 async def until_interrupted(url: str, *, browser: bool) -> None:
-    """Open `url` in the user's browser if wanted, then wait for Ctrl-C or SIGTERM."""
+    """Open `url` in the user's browser if requested, then wait for Ctrl-C or SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -1,11 +1,11 @@
-"""A page for a team: behind a password, read-only, on one address, with TLS by the proxy in front of it.
+"""A page for a team: behind a password, read-only, at one address, with TLS at the proxy in front of it.
 
-URL       the address that people open; what names another host, or comes from another site, is refused
-password  16 characters or more. Ten wrong ones, then one each six seconds, from whomever they come: the proxy makes
-          all clients one. Who is in already stays in
-session   a random word in a cookie (__Host-, Secure, HttpOnly, SameSite=Strict), known to this process alone and
-          good for twelve hours; sixty-four at once, the oldest goes
-routes    GET alone, but for login and logout
+URL        the address that people open; requests with another host, or from another site, are refused
+password   16 characters or more. Ten wrong ones, then one every six seconds, from all clients together: behind the
+           proxy they look like one. Existing sessions go on
+session    a random word in a cookie (__Host-, Secure, HttpOnly, SameSite=Strict), known to this process only and valid
+           for twelve hours; at most sixty-four at once, the oldest is dropped
+routes     GET only, except for login and logout
 """
 
 import hashlib
@@ -43,7 +43,7 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(slots=True)
 class Guard:
-    """Who is in, and how often was guessed. `clock`: seconds that never go back."""
+    """Sessions, and the count of wrong passwords. `clock`: seconds that never go back."""
 
     password: str
     clock: Callable[[], float] = time.monotonic
@@ -57,7 +57,7 @@ class Guard:
         self._tried_at = self.clock()
 
     def enter(self, password: str) -> str | None:
-        """A new session's word; empty for a wrong password; None when nobody may try now."""
+        """A new session's word; empty for a wrong password; None if there were too many attempts."""
         now = self.clock()
         self._tries = min(TRIES, self._tries + (now - self._tried_at) / TRY_EVERY_S)
         self._tried_at = now
@@ -73,7 +73,7 @@ class Guard:
         return word
 
     def knows(self, word: str) -> bool:
-        """Whether `word` is a session's that is not over."""
+        """Whether `word` is that of a valid session."""
         until = self._sessions.get(_name(word))
         if until is None or until <= self.clock():
             self._sessions.pop(_name(word), None)
@@ -86,7 +86,7 @@ class Guard:
 
 
 def address(url: str) -> str:
-    """`url` without a path. Raises ValueError for what people could not open safely."""
+    """`url` without a path. Raises ValueError for an address that would not be safe."""
     parts = urlsplit(url)
     local = parts.hostname in {"127.0.0.1", "localhost"}
     if not parts.hostname or parts.path.strip("/") or parts.query or not (parts.scheme == "https" or local):
@@ -95,17 +95,17 @@ def address(url: str) -> str:
 
 
 def application(page: Path, routes: Iterable[web.RouteDef], *, url: str, guard: Guard) -> web.Application:
-    """`page`: a folder with index.html; of `routes` only those that read. `url` as `address` gives it."""
+    """`page`: a folder with index.html; of `routes` only those that read. `url`: from `address`."""
     host, secure = urlsplit(url).netloc, url.startswith("https://")
     cookie = f"{'__Host-' if secure else ''}calls"
 
     @web.middleware
     async def guarded(request: web.Request, handler: _Handler) -> web.StreamResponse:
         if request.headers.get("Host", "") != host or request.headers.get("Origin", url) != url:
-            raise web.HTTPForbidden(text=f"This page is at {url} and nowhere else.")
+            raise web.HTTPForbidden(text=f"This page is available only at {url}")
         followed = request.headers.get("Sec-Fetch-Mode") == "navigate" and request.method == "GET"
         if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"} and not followed:
-            raise web.HTTPForbidden(text=f"This page is at {url} and nowhere else.")
+            raise web.HTTPForbidden(text=f"This page is available only at {url}")
         if request.path in {"/login", _OPEN} or guard.knows(request.cookies.get(cookie, "")):
             return await handler(request)
         if request.method == "GET" and request.path == "/":
@@ -121,7 +121,7 @@ def application(page: Path, routes: Iterable[web.RouteDef], *, url: str, guard: 
         if word is None:
             return _login("Too many wrong passwords. Wait a minute.", 429)
         if not word:
-            return _login("This is not the password.", 401)
+            return _login("Wrong password.", 401)
         response = web.Response(status=303, headers={"Location": "/"})
         response.set_cookie(
             cookie, word, max_age=int(SESSION_S), path="/", secure=secure, httponly=True, samesite="Strict"
@@ -153,7 +153,7 @@ def _login(problem: str, status: int = 200) -> web.Response:
 
 
 async def _headers(_: web.Request, response: web.StreamResponse) -> None:
-    # With no-referrer a browser says of its own form that it comes from nowhere ("Origin: null").
+    # With no-referrer a browser sends "Origin: null" with the page's own form.
     response.headers.update({**HEADERS, "Referrer-Policy": "same-origin"})
 
 
@@ -162,5 +162,5 @@ def _digest(password: str) -> bytes:
 
 
 def _name(word: str) -> str:
-    """Sessions are kept by a hash of their word: looking one up tells nothing of it by its time."""
+    """Sessions are stored by a hash of their word, so the time of a look-up reveals nothing about it."""
     return hashlib.sha256(word.encode(errors="replace")).hexdigest()

@@ -1,4 +1,4 @@
-"""What is wrong with a page's question, or with the store, told as a sentence and not as a stack trace."""
+"""Answers errors of a page's request, or of the store, with a sentence instead of a stack trace."""
 
 from collections.abc import Awaitable, Callable
 

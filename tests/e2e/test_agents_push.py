@@ -80,7 +80,7 @@ async def test_two_relays_take_a_good_version_refuse_a_bad_one_and_go_back(tmp_p
         status, said = await console(tmp_path, "push", "--yes")
         assert status == 1, said
         assert "Relays need these variables: OPENAI_API_KEY." in said
-        assert said.count(f"refuses it and goes on with {good}: OPENAI_API_KEY is not set") == 2
+        assert said.count(f"refuses it and keeps serving {good}: OPENAI_API_KEY is not set") == 2
         for relay in relays:
             assert (await health(relay))["agents_version"] == good
         for number in range(2):

@@ -128,7 +128,7 @@ async def test_at_a_terminal_the_lines_are_sentences(tmp_path):
                 process.kill()
                 await process.wait()
             os.close(ours)
-    assert "No caller can be handed to a person: set TRANSFER_TARGETS" in printed
+    assert "No caller can be connected to a person: set TRANSFER_TARGETS" in printed
     assert "ELEVENLABS_WEBHOOK_SECRET" in printed
     assert '{"time"' not in printed
 

@@ -197,7 +197,7 @@ function costs(cost) {
     named(name),
     [amount === null ? "unknown" : money.format(amount), make("div", { class: "faint" }, visible(how))],
   ]);
-  const sum = cost.total === null ? `${money.format(cost.known)} and what is not known` : money.format(cost.total);
+  const sum = cost.total === null ? `${money.format(cost.known)} and unknown costs` : money.format(cost.total);
   return section("Cost", table([...rows, ["sum", sum]]));
 }
 
@@ -228,7 +228,7 @@ function transfer(wish) {
 /** @param {Record<string, number | null> | null | undefined} figures */
 function quality(figures) {
   if (!figures) {
-    return section("Quality", make("p", { class: "faint" }, "The relay never said: it may have died in this call."));
+    return section("Quality", make("p", { class: "faint" }, "Not reported: the relay may have died in this call."));
   }
   /** @type {[string, string][]} */
   const shown = Object.entries(figures)

@@ -20,7 +20,7 @@ export const cost = (value) => money.format(value);
 /** What a sum of costs leaves out. @param {Figures} one */
 function leftOut(one) {
   const parts = infrastructure ? [] : ["without functions and relay"];
-  if (one.cost_unknown) parts.push(`${whole.format(one.cost_unknown)} of the calls not known`);
+  if (one.cost_unknown) parts.push(`${whole.format(one.cost_unknown)} of the calls unknown`);
   return parts.join(", ");
 }
 const percent = (/** @type {number} */ value) => `${value.toFixed(value < 10 ? 1 : 0)} %`;
@@ -55,7 +55,7 @@ export const FIGURES = [
     filters: { failover: "1" },
   },
   {
-    name: "Successful, as the vendor judges",
+    name: "Successful, by the vendor's evaluation",
     value: (one) => (one.judged ? (100 * one.successful) / one.judged : null),
     told: percent,
     better: 1,

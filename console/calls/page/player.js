@@ -74,9 +74,9 @@ export class Player {
     this.#button.disabled = !this.#heard;
     this.#wave.show(sound, turns, lengthS);
     const sides = sound.channels.length > 1 ? "Above: the caller. Below: the agent. Click to play from there." : "";
-    const without = sound.problem ?? "No sound of this call is kept: this is drawn from the times of the turns.";
+    const without = sound.problem ?? "There is no recording of this call: this is drawn from the times of the turns.";
     const cuts = this.#interruptions.length ? " Red: the caller cut in." : "";
-    const soFar = sound.so_far ? " So far: more of it may come, load the page again." : "";
+    const soFar = sound.so_far ? " More may follow: reload the page later." : "";
     byId("sound-note").textContent = `${this.#heard ? sides || "Click to play from there." : without}${cuts}${soFar}`;
     if (!this.#heard) return;
     this.#audio.src = `api/${path}/sound`;

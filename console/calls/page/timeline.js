@@ -88,7 +88,7 @@ function row(item) {
 /** @param {TurnItem} item */
 function turn(item) {
   const seconds = `${(item.length_ms / 1000).toFixed(1)} s`;
-  const cut = item.length_is_known ? `Cut off after ${seconds}.` : "Cut off; nobody knows after which word.";
+  const cut = item.length_is_known ? `Cut off after ${seconds}.` : "Cut off; after which word is unknown.";
   const how = {
     vendor: "Heard words as the agent's vendor reports them.",
     estimate: `Estimated: ${seconds} were heard, laid over the words at this call's pace.`,

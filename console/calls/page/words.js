@@ -49,15 +49,15 @@ const TRANSFER_PLACES = {
 const CAUSES = {
   credit_used_up: "credit used up",
   key_refused: "API key refused",
-  vendor_busy: "vendor had no room",
-  agent_unknown: "agent not known",
+  vendor_busy: "vendor at capacity",
+  agent_unknown: "unknown agent",
   vendor_unreachable: "vendor not reachable",
   vendor_fault: "vendor's fault",
   conversation_refused: "conversation refused",
   agent_lost: "connection to the agent lost",
   agent_format: "agent's audio format",
   agent_silent: "agent never heard",
-  defect: "mistake of the relay",
+  defect: "error in the relay",
 };
 /** @type {Record<string, string>} */
 const LOOKUPS = {

@@ -68,7 +68,7 @@ export function tagsOf(call) {
     const target = waiting.target ? ` for ${visible(waiting.target)}` : " for a human";
     return [make("span", { class: "tag warn" }, `waits${target} since ${timeOfDay(waiting.since)}`)];
   }
-  if (call.silent) return [make("span", { class: "tag bad" }, `nothing heard of it since ${timeOfDay(call.heard)}`)];
-  if (!call.tells) return [make("span", { class: "tag" }, "tells no words")];
+  if (call.silent) return [make("span", { class: "tag bad" }, `no report since ${timeOfDay(call.heard)}`)];
+  if (!call.tells) return [make("span", { class: "tag" }, "reports no words")];
   return [make("span", { class: "tag good" }, "running")];
 }

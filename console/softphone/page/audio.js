@@ -4,10 +4,10 @@
 const SENTENCES = {
   NotFoundError: "No microphone was found. Plug one in and call again, or call without one.",
   NotAllowedError:
-    "The browser was told to keep the microphone from this page. Allow it beside the address bar and call again, " +
+    "The browser blocks the microphone for this page. Allow it beside the address bar and call again, " +
     "or call without one.",
   NotReadableError:
-    "The microphone is there but can't be used: another program may hold it. Close that and call again, " +
+    "The microphone is there but can't be used: another program may be using it. Close that and call again, " +
     "or call without one.",
 };
 

@@ -14,7 +14,7 @@ const CAPTIONS = 4;
 /** @type {Record<string, [string, string]>} */
 const SPEAKERS = {
   agent: ["agent", "Agent"],
-  caller: ["caller", "You, as the agent made it out"],
+  caller: ["caller", "You, as the agent understood it"],
   keys: ["quiet", "The agent was told"],
   tool: ["agent", "The agent calls"],
   unanswered: ["cut", "No answer"],
@@ -87,7 +87,7 @@ function told(message) {
       return log(message.at_ms, "quiet", "Mark echoed", `${message.name}${how}`);
     }
     case "caption":
-      return caption(message.at_ms, message.who, message.text === "..." ? "(nothing it knows)" : message.text);
+      return caption(message.at_ms, message.who, message.text === "..." ? "(not recognised)" : message.text);
     case "refused":
       over("Not connected");
       return complain(message.sentence);
@@ -130,7 +130,7 @@ function bargeIn(at_ms, kept_ms, clear_ms) {
   byId("barge-ins").textContent = String(++bargeIns);
   byId("kept").textContent = milliseconds(kept_ms);
   byId("clear-after").textContent = milliseconds(clear_ms);
-  const how = `told to stop after ${milliseconds(clear_ms)}, sounded on for ${milliseconds(kept_ms)}`;
+  const how = `stopped after ${milliseconds(clear_ms)}, still heard for ${milliseconds(kept_ms)}`;
   log(at_ms, "cut", "You cut in", how);
 }
 

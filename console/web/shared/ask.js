@@ -19,7 +19,7 @@ export async function ask(path, options) {
     response = await fetch(`api/${path}`, options);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new ConsoleError("The console does not answer. Is it running? This page goes on when it is back.", true);
+    throw new ConsoleError("The console does not answer. Is it running? This page continues when it is back.", true);
   }
   if (!response.ok) throw new ConsoleError(await response.text());
   return response.json();

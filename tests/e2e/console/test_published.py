@@ -31,7 +31,7 @@ async def test_a_team_logs_in_reads_and_logs_out(tmp_path):
         page = watched.page
         await page.get_by_label("Password").fill("not the password at all")
         await page.get_by_role("button", name="Log in").click()
-        await page.get_by_text("This is not the password.").wait_for()
+        await page.get_by_text("Wrong password.").wait_for()
         assert await barriers(page) == []
         await page.get_by_label("Password").fill(PASSWORD)
         await page.keyboard.press("Enter")

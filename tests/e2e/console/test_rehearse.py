@@ -87,7 +87,7 @@ def test_calls_that_cost_money_are_not_placed_without_being_asked_for(tmp_path):
     done = rehearse(tmp_path, "1500")
     assert done.returncode == 2
     assert "A suite of ten lines: 1 call at a relay in this process, at most 2 minutes." in done.stdout
-    assert "nobody to ask: say --yes" in done.stderr
+    assert "no terminal to ask on: give --yes" in done.stderr
     assert not (tmp_path / "out" / "results.json").exists()
 
 

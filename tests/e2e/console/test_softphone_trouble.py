@@ -66,7 +66,7 @@ async def test_problems_are_reported_in_sentences(tmp_path):
             async with softphone(f"{world.media_url}/right", tmp_path) as url:
                 async with opened(browser, url) as watched:
                     await dial(watched.page)
-                    assert "told to keep the microphone from this page" in await sentence(watched.page)
+                    assert "blocks the microphone for this page" in await sentence(watched.page)
                 async with opened(browser, url, scripts=(NO_MICROPHONE,)) as watched:
                     page = watched.page
                     await dial(page)

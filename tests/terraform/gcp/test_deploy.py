@@ -127,7 +127,7 @@ def test_deploy_builds_applies_checks_and_says_what_to_paste(world: World, capfd
         assert place in said
         assert address in said
     assert "ELEVENLABS_WEBHOOK_SECRET" in said
-    assert "*** NOBODY HEARS AN ALARM" in said
+    assert "*** NOBODY RECEIVES ALARMS" in said
     assert world.there["images"] == [image]
     built = world.there["built"]
     assert built["build"]["serviceAccount"].endswith("/voice-bridge-build@acme-voice.iam.gserviceaccount.com")

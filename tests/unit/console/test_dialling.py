@@ -26,7 +26,7 @@ def refusal(number, countries="IN"):
         ("+881612345678", "a satellite"),
         ("+919000", "not a number that exists"),
         ("+18765550123", "a number of JM; allowed: IN,US"),
-        ("+971501234567", "COUNTRIES=IN,US,AE would widen it"),
+        ("+971501234567", "COUNTRIES=IN,US,AE would allow it"),
         ("+999123456789", "not a number of any country's plan"),
     ],
 )

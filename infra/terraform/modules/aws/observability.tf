@@ -120,7 +120,7 @@ resource "aws_cloudwatch_event_target" "deployment_failed" {
 
   input_transformer {
     input_paths    = { reason = "$.detail.reason" }
-    input_template = "\"${var.name}: a deployment of the relay failed, and ECS went back to the tasks before: <reason>\""
+    input_template = "\"${var.name}: a deployment of the relay failed, and ECS rolled back to the previous tasks: <reason>\""
   }
 }
 

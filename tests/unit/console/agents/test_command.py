@@ -57,7 +57,7 @@ def test_a_push_shows_what_changes_and_asks(desk):
 
 def test_where_nobody_can_be_asked_nothing_is_done(desk):
     status, _, complaint = desk.push(ONE)
-    assert (status, complaint) == (2, "agents: Push it? Nobody can be asked here: --yes says yes\n")
+    assert (status, complaint) == (2, "agents: Push it? There is no terminal to ask on: give --yes\n")
     assert desk.versions.current() is None
 
 
@@ -65,7 +65,7 @@ def test_what_is_the_same_is_not_pushed_again(desk):
     desk.push(ONE, "--yes")
     status, said, _ = desk.push(ONE, "--yes")
     assert status == 0
-    assert said.startswith(f"Version {desk.versions.current_name()} counts, and is the same.")
+    assert said.startswith(f"Version {desk.versions.current_name()} is the current one, with the same content.")
     assert desk.versions.version(2) is None
 
 
@@ -96,7 +96,7 @@ def test_a_relay_that_refuses_it_is_a_failure(desk):
     note(desk.store, Seen("r-1", "1-0", "", "", 30.0, 4e9))
     status, said, _ = desk.push(TWO, "--yes", "--wait", "0.1")
     assert status == 1
-    assert "r-1 has not taken it up after 0.1 s" in said
+    assert "r-1 has not switched to it after 0.1 s" in said
     assert desk.push(TWO, "--yes", "--wait", "0")[0] == 0
 
 
@@ -107,11 +107,11 @@ def test_history_and_rollback(desk):
     status, said, _ = desk.run("rollback", "--by", "ravi", answer="y")
     assert status == 0
     assert '-ambience = "office"' in said
-    assert f"Go back to version {one}? [y/N]" in said
+    assert f"Roll back to version {one}? [y/N]" in said
     status, said, _ = desk.run("history")
     assert [line[0] for line in said.splitlines()] == ["→", " ", " "]
     assert [line[2:].split("  ")[1:] for line in said.splitlines()] == [
-        [one, "ravi", f"back from {two}"],
+        [one, "ravi", f"rolled back from {two}"],
         [two, "asha"],
         [one, "asha", "the first"],
     ]
@@ -128,9 +128,9 @@ def test_a_version_that_is_not_there_is_none_to_go_back_to(desk, version):
 
 
 def test_before_the_first_push_there_is_nothing_to_go_back_from_or_to_pull(desk):
-    assert desk.run("rollback", "--yes")[2] == "agents: nobody has pushed anything: there is nothing to go back from\n"
-    assert desk.run("pull")[2].startswith("agents: nobody has pushed anything: relays serve what")
-    assert desk.run("history")[1].startswith("Nobody has pushed anything")
+    assert desk.run("rollback", "--yes")[2] == "agents: nothing has been pushed, so there is nothing to roll back\n"
+    assert desk.run("pull")[2].startswith("agents: nothing has been pushed: relays use their own")
+    assert desk.run("history")[1].startswith("Nothing has been pushed")
     desk.push(ONE, "--yes")
     assert desk.run("rollback", "--yes")[2].startswith("agents: there is no version before 1-")
 
@@ -154,7 +154,7 @@ def test_a_sound_whose_name_leads_outside_is_not_written(desk, name):
     desk.versions.push(ONE, {name: b"x"}, by="asha", note="", after=None)
     status, _, complaint = desk.run("pull", "--yes")
     assert status == 2
-    assert "which would lie outside of this folder" in complaint
+    assert "which would be outside this folder" in complaint
     assert not (desk.folder / "agents.toml").exists()
 
 

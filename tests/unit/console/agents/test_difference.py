@@ -55,4 +55,4 @@ def test_a_secret_that_somebody_put_there_is_not_shown():
 
 def test_that_only_a_secret_differs_is_said():
     [line] = shown('token = "0123456789"\n', 'token = "9876543210"\n')
-    assert line.startswith("(the text differs only in what is not shown here")
+    assert line.startswith("(the text differs only in parts that are not shown")

@@ -44,8 +44,8 @@ def test_a_relay_that_refuses_it_is_named_with_its_reason_and_the_others_are_wai
     assert not waiting.wait()
     assert waiting.said == [
         "  r-2 serves it",
-        f"  r-1 refuses it and goes on with {OLD}: SHOP_TOKEN is not set",
-        "Calls go on with what each relay serves. Push a mended version, or go back: make agents-rollback.",
+        f"  r-1 refuses it and keeps serving {OLD}: SHOP_TOKEN is not set",
+        "Calls continue with what each relay serves. Push a corrected version, or roll back: make agents-rollback.",
     ]
 
 
@@ -74,7 +74,7 @@ def test_a_relay_that_was_stopped_is_waited_for_until_it_counts_as_gone(waiting)
 def test_patience_ends(waiting):
     waiting.relay("r-1", OLD)
     assert not waiting.wait(patience_s=60)
-    assert waiting.said == [f"  r-1 has not taken it up after 60 s and serves {OLD}"]
+    assert waiting.said == [f"  r-1 has not switched to it after 60 s and still serves {OLD}"]
     assert 60 <= waiting.clock() - NOW < 64
 
 

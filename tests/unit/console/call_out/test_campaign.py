@@ -186,7 +186,7 @@ async def test_an_order_of_which_nothing_came_is_called_again_only_when_that_is_
     """Exotel lists calls once they have ended: right after a lost order absence proves nothing."""
     world.rest.plant("connect", Fault.SILENT)
     assert await world.run() == ["unknown"]
-    assert "whether one runs is known at" in world.results[0].detail
+    assert "whether one is running will be known at" in world.results[0].detail
     assert await world.run() == ["unknown"]
     await asyncio.sleep(120 + 300 + 180)  # ringing, the call's limit, settling
     assert await world.run() == ["answered"]
@@ -323,7 +323,7 @@ async def test_an_account_without_streams_calls_nobody(world):
 async def test_without_stream_figures_only_the_call_limit_counts(world):
     world.rest.plant("streams", *[Fault.NO_SUCH] * 50)
     assert await world.run() == ["answered"] * 2
-    assert sum("can't be learned" in note for note in world.watch.notes) == 1
+    assert sum("streams in use is unknown" in note for note in world.watch.notes) == 1
 
 
 @in_world(count=30)
@@ -457,7 +457,7 @@ async def test_a_call_of_an_earlier_run_is_asked_for_however_late(world):
 async def test_a_call_without_an_end_stays_open_for_the_next_run(world):
     world.rest.plant("call", *[Fault.AWAY] * 1000)
     assert await world.run() == ["open"]
-    assert world.results[0].detail == "Exotel does not say that it ended"
+    assert world.results[0].detail == "Exotel has not reported its end"
     with open_journal(world.path) as journal:
         assert journal.story(number(0)).state is State.PLACED
 

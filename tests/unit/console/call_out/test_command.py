@@ -53,12 +53,12 @@ def people(tmp_path):
         ([ASHA, "--param", "name"], "call: --param 'name': expected NAME=VALUE"),
         ([ASHA, "--field", "x" * 120], "call: custom_field has 120 characters: 118 fit"),
         ([ASHA, "--rate", "fast"], "call: 'fast': expected a rate such as 30/min"),
-        ([ASHA, "--rate", "5/s"], "call: --rate 5/s is more than the account may ask (200/min)"),
+        ([ASHA, "--rate", "5/s"], "call: --rate 5/s is above the account's limit (200/min)"),
         ([ASHA, "--concurrent", "0"], "call: --concurrent 0: expected 1 or more"),
         ([ASHA, "--hours", "9-5"], "call: '9-5': expected calling hours such as 09:00-21:00"),
         ([ASHA, "--timezone", "India"], "call: 'India' is not a time zone"),
-        ([LEE, "--hours", "09:00-21:00", "--countries", "SG"], "call: whose clock do the hours follow?"),
-        ([LEE], "call: a number of SG; allowed: IN (COUNTRIES=IN,SG would widen it)"),
+        ([LEE, "--hours", "09:00-21:00", "--countries", "SG"], "call: the time zone is unknown"),
+        ([LEE], "call: a number of SG; allowed: IN (COUNTRIES=IN,SG would allow it)"),
         (["+870773111632", "--countries", "IN,SG"], "call: a satellite"),
         ([ASHA, "--countries", "IN,XX"], "call: COUNTRIES='IN,XX': expected codes of countries"),
         ([ASHA, "--max-minutes", "10"], "call: MAX_MINUTES=10: a single call may last 240 minutes; give --time-limit"),
@@ -98,7 +98,7 @@ def test_bad_rows_are_all_named_before_anybody_is_called(settings, people, capsy
     assert main(["call", "--list", str(people)]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(":")[1].split(",")[-1].strip() for line in lines[:3]] == ["line 5", "line 6", "line 7"]
-    assert lines[3].endswith("3 rows can't be used: mend them, or go on without them by --skip-bad")
+    assert lines[3].endswith("3 rows can't be used: correct them, or skip them with --skip-bad")
     assert not (people.parent / "people.csv.calls.jsonl").exists()
 
 
@@ -111,7 +111,7 @@ def test_a_rehearsal_asks_exotel_nothing_and_hides_numbers_and_token(settings, p
     assert "would call ***0001; its own parameters: name" in printed
     assert "to wss://relay.example/media/…" in printed
     assert "1 number to call: IN 1. Each call may last 240 minutes, all together 240 minutes." in printed
-    assert "1 to call, 0 called before, 0 to look for first, 1 not to be called." in printed
+    assert "1 to call, 0 called before, 0 to look up first, 1 not to be called." in printed
     assert "98765" not in printed
     assert not list(tmp_path.glob("*.jsonl"))
 

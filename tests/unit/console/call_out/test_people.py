@@ -108,5 +108,5 @@ def test_do_not_call(tmp_path, text):
 def test_a_do_not_call_list_that_can_not_be_read_stops_everything(tmp_path):
     path = tmp_path / "dnc.csv"
     path.write_text("9876500001\n98765\n")
-    with pytest.raises(ValueError, match="line 2: not a number .* can't be kept to"):
+    with pytest.raises(ValueError, match="line 2: not a number .* until the whole list can be read"):
         read_do_not_call(path)

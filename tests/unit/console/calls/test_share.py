@@ -75,7 +75,7 @@ def test_the_figures_are_those_of_the_explorer(share, tmp_path):
     share().write(tmp_path / "out", TODAY)
     text = (tmp_path / "out" / "index.html").read_text()
     assert "<td>Calls<td class=n>61" in text
-    assert "Calls whose cost is not known" in text or "Cost, USD" in text
+    assert "Calls of unknown cost" in text or "Cost, USD" in text
 
 
 def test_words_are_redacted_and_one_page_a_call(share, tmp_path):

@@ -185,7 +185,7 @@ def test_a_damaged_record_is_made_anew_from_its_pieces(tmp_path):
     (tmp_path / "logs" / "call.json").write_text('{"schema": 1, "turns": [{"te')
     shown = view(open_source(f"file:{tmp_path}"), "call", numbers=True)
     assert "cut off" in shown["problem"]
-    assert "What is shown was made anew from them." in shown["problem"]
+    assert "What is shown was rebuilt from them." in shown["problem"]
     assert shown["record"] == whole["record"]
     assert shown["timeline"] == whole["timeline"]
     assert [piece["key"] for piece in shown["raw"]] == [piece["key"] for piece in whole["raw"]]
@@ -394,7 +394,7 @@ def test_one_line_of_time_tells_everything_that_happened(tmp_path):
         (16_000, "transfer"), (24_000, "transfer"),
     ]  # fmt: skip
     told = {item["at_ms"]: item.get("text") for item in items}
-    assert told[4000] == "day failed (ElevenLabs had a fault of its own (close 1011)); night took over."
+    assert told[4000] == "day failed (ElevenLabs had an internal error (close 1011)); night took over."
     assert told[14_000] == "Exotel was given 1 number to dial, 2 s after it was asked for."
     assert told[16_000] == "***0011 rings, 4 s after it was asked for."
     assert told[24_000] == "***0011 picked up, 12 s after it was asked for."

@@ -11,8 +11,8 @@ from console.checks.report import Lines, as_json
 FINDINGS = [
     Finding("relay.dns", Verdict.PASS, "relay.example.com resolves to 93.184.215.14"),
     Finding("relay.tls", Verdict.FAIL, "relay.example.com: its certificate is refused", "Serve the whole chain."),
-    Finding("relay.certificate", Verdict.SKIPPED, "can't be told before relay.tls is mended"),
-    Finding("relay.http1", Verdict.SKIPPED, "can't be told before relay.tls is mended"),
+    Finding("relay.certificate", Verdict.SKIPPED, "can't be checked before relay.tls is fixed"),
+    Finding("relay.http1", Verdict.SKIPPED, "can't be checked before relay.tls is fixed"),
     Finding("functions.passthru_token", Verdict.SKIPPED, "the Passthru URL is not known"),
     Finding("settings.secrets", Verdict.WARN, "ELEVENLABS_WEBHOOK_SECRET is short", "Make a new one."),
 ]
@@ -32,7 +32,7 @@ def test_lines_are_aligned_with_advice_below_and_the_summary_last():
         "  pass  relay.dns                 relay.example.com resolves to 93.184.215.14\n"
         "  FAIL  relay.tls                 relay.example.com: its certificate is refused\n"
         "                                  → Serve the whole chain.\n"
-        "  skip  relay.certificate … http1 can't be told before relay.tls is mended\n"
+        "  skip  relay.certificate … http1 can't be checked before relay.tls is fixed\n"
         "\n"
         "  skip  functions.passthru_token  the Passthru URL is not known\n"
         "\n"

@@ -212,7 +212,7 @@ def test_a_state_in_a_file_is_its_owners_alone_and_named_after_the_installation(
 def test_an_environment_is_chosen_by_name(desk: Desk, monkeypatch, capsys):
     monkeypatch.setenv("ENV", "staging")
     assert desk.make("plan") == 2
-    assert "aws/environments/staging.tfvars is not there; there are: none yet" in capsys.readouterr().err
+    assert "aws/environments/staging.tfvars does not exist; existing: none yet" in capsys.readouterr().err
 
     file = desk.files / "environments/staging.tfvars"
     file.parent.mkdir()
@@ -353,7 +353,9 @@ def test_a_first_deploy_makes_the_registry_before_the_image_and_the_image_before
     said = capsys.readouterr().out
     assert "wss://n/media/media-token-of-the-deployment\n" in said
     assert "https://a/exotel/connect?token=exotel-token-of-the-deployment\n" in said
-    assert said.endswith("*** NOBODY HEARS AN ALARM: ALARM_EMAIL is not set. Put it into .env, and deploy again. ***\n")
+    assert said.endswith(
+        "*** NOBODY RECEIVES ALARMS: ALARM_EMAIL is not set. Put it into .env, and deploy again. ***\n"
+    )
 
 
 TYPED = {
@@ -379,7 +381,7 @@ def test_a_first_deploy_asks_who_hears_of_alarms_and_keeps_the_answer(
     assert desk.variables()["alarm_email"] == address
     assert said.count("Which e-mail address") == max(1, text.count("\n"))
     # at once, while something can be done about it, and at the end, where it is read
-    assert said.count("NOBODY HEARS AN ALARM") == (0 if address else 2)
+    assert said.count("NOBODY RECEIVES ALARMS") == (0 if address else 2)
     line = f"\nALARM_EMAIL={address}\n" if address else ""
     assert (desk.root / ".env").read_text() == f"TRANSFER_TEAM_1_NUMBER=+919876500001{line}"
 
@@ -414,7 +416,7 @@ def test_nobody_is_asked_again_or_for_what_is_said_already(desk: Desk, ecr, chec
         assert desk.make("deploy") == 0
     printed = capsys.readouterr().out
     assert "Which e-mail address" not in printed
-    assert ("NOBODY HEARS AN ALARM" in printed) == (said != "address")
+    assert ("NOBODY RECEIVES ALARMS" in printed) == (said != "address")
 
 
 def test_a_domain_whose_zone_is_elsewhere_is_told_its_records_before_anything_waits_for_them(

@@ -68,13 +68,15 @@ def test_relay_and_functions_go_back_together():
         ("voice-bridge-webhook", "live", "2"),
         ("voice-bridge-transfer", "live", "2"),
     ]
-    assert said == ("Back to release b: relay voice-bridge-relay:7, functions webhook version 2, transfer version 2")
+    assert said == (
+        "Rolling back to release b: relay voice-bridge-relay:7, functions webhook version 2, transfer version 2"
+    )
 
 
 @pytest.mark.parametrize(
     ("ecs", "functions", "said"),
     [
-        (Ecs(current=6), Lambda(), "there is no release before this one"),
+        (Ecs(current=6), Lambda(), "there is no earlier release"),
         (Ecs(), Lambda("ac"), "voice-bridge-webhook has no version of release b any more"),
     ],
 )
@@ -140,5 +142,5 @@ def test_on_google_a_second_rollback_goes_back_further(project: Path):
     assert roll_back_on_google(GOOGLE).startswith("Back to voice-bridge-relay-a, ")
     serving["status"]["traffic"][0]["revisionName"] = "voice-bridge-relay-a"
     (project / "serving-voice-bridge-relay.json").write_text(json.dumps(serving))
-    with pytest.raises(StepError, match="there is no release before this one"):
+    with pytest.raises(StepError, match="there is no earlier release"):
         roll_back_on_google(GOOGLE)

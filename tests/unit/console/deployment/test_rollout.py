@@ -85,4 +85,4 @@ def test_what_still_runs_is_said_and_how_to_watch_it():
     said = still_running(Ecs(), OUTPUTS)
     assert said.startswith("2 relay tasks of the release before still run.")
     assert "aws ecs describe-services --cluster voice-bridge --services relay" in said
-    assert still_running(Ecs(old=0), OUTPUTS) == "No relay task of a release before is left."
+    assert still_running(Ecs(old=0), OUTPUTS) == "No relay task of an earlier release is left."

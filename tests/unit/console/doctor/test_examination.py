@@ -102,7 +102,7 @@ async def test_one_cause_is_reported_once_and_the_others_refer_to_it():
     assert "Is it running there" in failed[0].advice
     told = {one.check: one.found for one in findings if one.verdict is Verdict.SKIPPED}
     for check in ("functions.passthru", "functions.webhook", "functions.events"):
-        assert told[check] == "can't be told before functions.connect is mended"
+        assert told[check] == "can't be checked before functions.connect is fixed"
 
 
 @virtual

@@ -325,7 +325,7 @@ FAULTS = {
     "a firewall": Fault(in_front(balancers.FORBIDS), "relay.upgrade", "403 by awselb", also=NO_UPGRADE),
     "a path nobody knows": Fault(in_front(balancers.KNOWS_NO_PATH), "relay.upgrade", "/media/TOKEN", also=NO_UPGRADE),
     "no relay behind the balancer": Fault(
-        in_front(balancers.HAS_NO_RELAY), "relay.upgrade", "no relay that is well", also=NO_UPGRADE
+        in_front(balancers.HAS_NO_RELAY), "relay.upgrade", "finds no healthy relay", also=NO_UPGRADE
     ),
     "a proxy that answers by itself": Fault(
         in_front(balancers.ADMITS_BY_ITSELF), "relay.upgrade", "Sec-WebSocket-Accept", also=NO_UPGRADE

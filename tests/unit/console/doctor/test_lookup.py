@@ -38,7 +38,7 @@ async def findings(environ, answer, *, status=200, after_s=0.0):
         ({"answer": {}}, "pass", "the look-up for agent default was answered within 0 ms"),
         ({"answer": {"agent": "vip"}}, "warn", "agent: expected one of default"),
         ({"answer": {"tags": 5}}, "warn", "tags: expected at most 16"),
-        ({"answer": {}, "after_s": 1.0}, "warn", "was answered after 1000 ms, of 1500 that are waited"),
+        ({"answer": {}, "after_s": 1.0}, "warn", "took 1000 ms, of 1500 that are allowed"),
         ({"answer": {}, "after_s": 9.0}, "fail", "timeout: no answer within 1.5 s"),
         ({"answer": {}, "status": 500}, "fail", "http_500"),
         ({"answer": []}, "fail", "malformed"),

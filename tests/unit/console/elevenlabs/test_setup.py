@@ -40,7 +40,7 @@ async def test_a_new_agent_is_made_and_the_doctor_has_nothing_to_say():
         again, output = await world.setup("--create", "Reception", "--webhook-url", world.webhook_url)
         assert again == DONE
         assert "Nothing to do" in output
-        assert "Reception is there already" in output
+        assert "Reception already exists" in output
         assert len(world.workspace.agents) == 2
         assert len(world.workspace.webhooks) == 1
 
@@ -229,7 +229,7 @@ async def test_a_secret_is_neither_logged_nor_written_over_a_file(tmp_path):
         with pytest.raises(SetupError, match="--secret-file"):
             await world.setup("--webhook-url", world.webhook_url, "--yes", shows_secrets=False)
         (tmp_path / "there").write_text("precious")
-        with pytest.raises(SetupError, match="is there already"):
+        with pytest.raises(SetupError, match="already exists"):
             await world.setup("--webhook-url", world.webhook_url, "--yes", "--secret-file", str(tmp_path / "there"))
         assert (tmp_path / "there").read_text() == "precious"
         assert changes(world) == []

@@ -146,7 +146,7 @@ def test_what_can_not_be_read_and_holds_the_digits_is_named_and_stays():
     found = find(store, ASHA)
     assert found.unsure == ["inbox/2026/11/20/broken.json"]
     assert list(found.all()) == []
-    assert "hold the number's digits" in "\n".join(command.described(found, "file:data"))
+    assert "contain the number's digits" in "\n".join(command.described(found, "file:data"))
 
 
 def test_a_conversation_that_nobody_could_prove_is_the_persons_it_names():
@@ -337,7 +337,7 @@ def test_the_zip_holds_all_of_one_person_and_nothing_of_another(tmp_path, monkey
     assert set(parsed(files["contents.json"])) == set(theirs)
     assert ASHA in files["README.txt"].decode()
     assert export_person.run(given) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert export_person.run(argparse.Namespace(number="+919000000001", store="memory", file=tmp_path / "no.zip")) == 1
     assert not (tmp_path / "no.zip").exists()
 

@@ -73,7 +73,7 @@ async def test_a_wrong_token_is_named(tmp_path):
 async def test_nobody_listening_is_named():
     port = free_port()
     assert await refusal(f"ws://127.0.0.1:{port}/media") == (
-        f"Nobody listens at 127.0.0.1:{port}. Is the relay running, and is the port right?"
+        f"Nothing is listening at 127.0.0.1:{port}. Is the relay running, and is the port right?"
     )
 
 

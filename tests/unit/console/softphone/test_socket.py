@@ -46,7 +46,7 @@ async def test_unreadable_input_is_reported_and_changes_nothing(tmp_path, junk):
         assert "can't read" in (await told(socket, "problem"))["sentence"]
         await socket.send_str('{"do": "hang_up"}')  # of no call: nothing happens
         await socket.send_str('{"do": "dial", "rate_hz": 8000}')
-        assert "Nobody listens at 127.0.0.1:9" in (await told(socket, "refused"))["sentence"]
+        assert "Nothing is listening at 127.0.0.1:9" in (await told(socket, "refused"))["sentence"]
 
 
 async def test_closing_the_page_hangs_up_and_keeps_the_call(tmp_path):

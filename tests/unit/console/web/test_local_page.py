@@ -71,7 +71,7 @@ async def test_every_start_has_a_new_token_and_a_wrong_one_gets_help(page):
     for path in ("", "guess/", f"{rest[:-2]}/", "shared/base.css", "api/secret"):
         status, text, headers = await got(f"http://{base}/{path}")
         assert status == 404
-        assert "whole address that the console printed" in text
+        assert "full address that the console printed" in text
         assert "Content-Security-Policy" in headers
     status, *_ = await got(f"http://{base}/api/secret", Cookie="console-page=guess")
     assert status == 404
