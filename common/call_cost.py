@@ -20,7 +20,7 @@ _QUOTED: Final = (*OWN, "exotel_list", *VENDORS)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`usd` None: not known; `how` says how it came about, or why it is not known. `prices`: by which."""
+    """`usd`: None if unknown; `how`: how it was computed, or why it is unknown. `prices`: which ones were used."""
 
     name: str
     usd: float | None

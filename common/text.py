@@ -2,7 +2,7 @@
 
 import unicodedata
 
-_KEPT = frozenset("LMN")  # letters, their marks (vowel signs are letters to whoever writes them) and digits
+_KEPT = frozenset("LMN")  # letters, their marks (vowel signs are letters to people who write them) and digits
 
 
 def spelling(name: str) -> str:

@@ -1,7 +1,7 @@
-"""The agents that calls may have: one version of the agents' file, read, checked and ready.
+"""The agents for calls: one version of the agents' file, read, checked and ready.
 
-A lineup is never changed. When there is another version, calls that begin get the new one; those that are running keep
-theirs to their end, with its fallbacks, sounds and tools.
+A lineup never changes. After an update new calls get the new lineup; running calls keep theirs to their end, with its
+fallbacks, sounds and tools.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,10 +28,10 @@ OF_SETTINGS: Final = "settings"
 
 
 class Lineup:
-    """`version`: what records call it. Blocking: sounds are read and converted."""
+    """`version`: its name in records. Blocking: sounds are read and converted."""
 
     def __init__(self, settings: Settings, roster: Roster, version: str, before: "Lineup | None" = None) -> None:
-        """Raises SettingError or SoundFileError for what can't be used."""
+        """Raises SettingError or SoundFileError."""
         self.version = version
         self.settings = settings
         self.roster = roster
@@ -52,7 +52,7 @@ class Lineup:
         """The user's HTTP tools, by the alias of the agent."""
 
     def _check_wrappers(self) -> None:
-        """Each wraps an agent there is, and none wraps itself by a detour. Raises SettingError."""
+        """Each wrapper wraps an existing agent, and none wraps itself indirectly. Raises SettingError."""
         wrapped = {alias: agent.wraps for alias, agent in self._agents.items() if isinstance(agent, OwnAgent)}
         for alias, inner in wrapped.items():
             if inner and inner not in self._agents:
@@ -67,7 +67,7 @@ class Lineup:
 
     @classmethod
     def configured(cls, settings: Settings) -> "Lineup":
-        """What the settings name: AGENTS_FILE, or the one agent of ELEVENLABS_AGENT_ID."""
+        """From the settings: AGENTS_FILE, or the one agent of ELEVENLABS_AGENT_ID."""
         if not settings.agents_file:
             roster = Roster.single(AgentSpec("default", "elevenlabs", settings.elevenlabs_agent_id))
             return cls(settings, roster, OF_SETTINGS)
@@ -76,12 +76,12 @@ class Lineup:
         return cls(settings, roster, f"file-{digest[:12]}")
 
     def connect(self, http: aiohttp.ClientSession, public: aiohttp.ClientSession, rest_calls: RestCalls) -> None:
-        """Before its first call: by what its agents and tools reach others. `public`: public addresses only."""
+        """Before the first call: sets the HTTP clients for agents and tools. `public`: for public addresses only."""
         self.own_tools = own_tools(self.roster, http, public, self.settings.environ)
         self._http, self._rest_calls = http, rest_calls
 
     def new_session(self, alias: str) -> AgentSession:
         """A session with the agent of this alias."""
-        # not kept: it would lead back here, and what has been superseded should go with its last call
+        # not stored: a reference cycle would keep superseded lineups alive after their last call
         context = VendorContext(self._http, self.settings, self.new_session, self._rest_calls)
         return self._agents[alias](context)

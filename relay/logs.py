@@ -1,4 +1,4 @@
-"""JSON log lines, one a thing that happened (docs/contracts.md lists those that metrics are made of)."""
+"""JSON log lines, one per event (docs/contracts.md lists those that metrics are made from)."""
 
 import logging
 import time
@@ -14,7 +14,7 @@ log: Final = logging.getLogger("relay")
 
 
 class JsonFormatter(logging.Formatter):
-    """`time`, `severity`, `event`, `message` and whatever was given as `extra`."""
+    """`time`, `severity`, `event`, `message` and the fields passed as `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of JSON, masked and cut (common/log_line)."""
@@ -26,17 +26,17 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(level: str) -> None:
-    """Log to standard output, by a thread of its own; libraries are heard from WARNING on."""
+    """Log to standard output, in a separate thread; libraries from WARNING on."""
     handler = QueuedHandler.to_stdout()
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     log.setLevel(level)
-    # aiohttp logs bad requests with their content at ERROR; our own lines say what matters without it
+    # aiohttp logs bad requests with their content at ERROR; our own lines cover them without it
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 
 
 class LineLimit:
-    """At most `per_s` lines a second of one kind: for what anybody on the internet can cause."""
+    """At most `per_s` lines per second of one kind: for lines that anybody on the internet can cause."""
 
     def __init__(self, per_s: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_s = per_s
@@ -45,7 +45,7 @@ class LineLimit:
         self._unlogged: dict[str, int] = {}
 
     def take(self, kind: str) -> int | None:
-        """None: keep this line to yourself. Otherwise write it, and how many were kept back before it."""
+        """None: don't write this line. Otherwise write it, with the number of lines suppressed before it."""
         now = int(self._clock())
         second, count = self._second.get(kind, (now, 0))
         count = count + 1 if second == now else 1
@@ -57,17 +57,17 @@ class LineLimit:
 
 
 class CallLog(logging.LoggerAdapter[logging.Logger]):
-    """The log of one call: every line carries `call_sid` and `stream_sid`, and `trace_id` where calls are traced."""
+    """The log of one call: every line has `call_sid` and `stream_sid`, and `trace_id` if calls are traced."""
 
     def __init__(self, call_sid: str, stream_sid: str, trace_id: str = "") -> None:
         traced = {"trace_id": trace_id} if trace_id else {}
         super().__init__(log, {"call_sid": call_sid, "stream_sid": stream_sid, **traced})
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        """What a line says of itself stays beside what is known of the call."""
+        """The fields of a line are added to those of the call."""
         return msg, {**kwargs, "extra": {**(kwargs.get("extra") or {}), **(self.extra or {})}}
 
     def happened(self, event: str, message: str, *, level: int = logging.INFO, **fields: Any) -> None:
-        """One line: `event` is the name that metrics know, `message` a sentence for a person."""
+        """One line: `event` is the name for metrics, `message` a sentence for people."""
         if self.logger.isEnabledFor(level):
             self.logger.log(level, message, extra={"event": event, **(self.extra or {}), **fields})

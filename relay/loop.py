@@ -1,4 +1,4 @@
-"""The event loop that a relay runs on: uvloop, with deadlines that are never early."""
+"""The relay's event loop: uvloop, with timers that never fire early."""
 
 import asyncio
 from collections.abc import Callable
@@ -25,23 +25,23 @@ def whole_tick(when: float) -> float:
 class WholeTicks(AnyLoop):
     """For a loop whose timers are rounded to the *nearest* tick: rounds every deadline up first.
 
-    A timer would otherwise fire up to half a millisecond early. Code that then looks at the clock, finds that it is
-    not yet time and waits again gets the same answer at once, hundreds of times, because the loop's clock stands still
-    until the millisecond is over: that was nine of ten wake-ups of a relay. `asyncio.sleep`, `timeout` and `timeout_at`
-    all come through here.
+    Otherwise a timer could fire up to half a millisecond early. Code that then looks at the clock, finds that it is not
+    yet time and waits again would repeat this at once, hundreds of times, because the loop's clock stands still until
+    the millisecond is over: that was nine of ten wake-ups of a relay. `asyncio.sleep`, `timeout` and `timeout_at` all
+    use this.
     """
 
     def call_later(  # type: ignore[override]  # the stub's variadic generic can't be restated here
         self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        """As the loop's own, never early."""
+        """As the loop's own, but never early."""
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
     def call_at(  # type: ignore[override]  # the stub's variadic generic can't be restated here
         self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        """As the loop's own, never early."""
-        # uvloop's own call_at comes back through call_later
+        """As the loop's own, but never early."""
+        # uvloop's own call_at calls call_later
         left = round(whole_tick(when) - self.time(), 6)
         return super().call_later(left, callback, *args, context=context)
 

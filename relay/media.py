@@ -1,4 +1,4 @@
-"""The media socket: who comes in, with which agent, until the call is over."""
+"""The media socket: admits calls, chooses the agent, and runs the call to its end."""
 
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -17,14 +17,14 @@ from relay.logs import LineLimit, log
 if TYPE_CHECKING:
     from relay.app import Relay
 
-MEDIA_PATHS: Final = ("/v1/convai/conversation/exotel", "/media")  # both of the original bridge's
-# Sockets beyond MAX_CALLS, in case one is Exotel's retry of a handshake: which call it replaces is known at `start`.
+MEDIA_PATHS: Final = ("/v1/convai/conversation/exotel", "/media")  # both paths of the original bridge
+# Extra sockets above MAX_CALLS, for Exotel's retries of a handshake: which call one replaces is known at `start`.
 _RETRY_PLACES: Final = 1
-_REFUSAL_LINES: Final = 10  # a second and reason: who guesses tokens must not fill the log
+_REFUSAL_LINES: Final = 10  # per second and reason: guessing tokens must not fill the log
 
 
 class MediaSocket:
-    """Lets calls in and carries them."""
+    """Admits calls and runs them."""
 
     def __init__(self, relay: "Relay") -> None:
         self._relay = relay
@@ -32,7 +32,7 @@ class MediaSocket:
         self._last_routed = ""
 
     def routes(self) -> list[web.RouteDef]:
-        """Both paths, alone and with token and alias behind."""
+        """Both paths, alone and followed by token and alias."""
         return [web.get(path + tail, self.answer) for path in MEDIA_PATHS for tail in ("", "/{tail:.*}")]
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -69,9 +69,9 @@ class MediaSocket:
 
     async def _carry(self, line: Line, wish: str) -> None:
         relay = self._relay
-        services = relay.services  # the agents of this moment: the call keeps them whatever comes afterwards
+        services = relay.services  # the current lineup: the call keeps it, whatever comes later
         lineup = services.lineup
-        # most calls get the agent that the URL or the default names: it is prepared before `start` comes
+        # most calls get the agent of the URL or the default: prepare it before `start` arrives
         presumed = lineup.roster.find(wish or self._usual(lineup.roster))
         prepared = _prepared(lineup, presumed) if presumed else None
         start = await await_start(line, relay.settings.start_timeout_s)
@@ -97,7 +97,7 @@ class MediaSocket:
         await line.close()
 
     def _usual(self, roster: Roster) -> str:
-        """Whom a call gets whose numbers are not known yet: whom the last one got."""
+        """The agent for a call whose numbers are not known yet: the last call's."""
         return self._last_routed if roster.routes and self._last_routed else roster.default
 
     def _routed(self, roster: Roster, start: exotel.Start) -> str:
@@ -111,7 +111,7 @@ class MediaSocket:
         return self._last_routed
 
     def _admit(self, call: Call, call_sid: str) -> None:
-        """End a call at once that came too late or is one too many; it is reported like any other."""
+        """End a call at once that is too late or exceeds the limit; it is reported like any other."""
         relay = self._relay
         if relay.ending:
             call.end(EndReason.SHUTDOWN, "the relay was stopped")
@@ -136,7 +136,7 @@ def _prepared(lineup: Lineup, agent: AgentSpec) -> AgentSession | None:
     try:
         session = lineup.new_session(agent.alias)
         session.prepare()
-    except Exception as error:  # noqa: BLE001 - a bot is code of the user's
+    except Exception as error:  # noqa: BLE001 - a bot is the user's code
         log.error("%s could not be prepared", agent.alias, exc_info=error, extra={"event": "defect"})
-        return None  # the call will find out, and has its fallbacks
+        return None  # the call will get the same error, and has fallbacks
     return session

@@ -1,4 +1,4 @@
-"""Prometheus metrics of one relay. Calls keep plain numbers; they arrive here when something ended or is scraped."""
+"""Prometheus metrics of one relay. Calls keep plain numbers; they are added here at their end, or read when scraped."""
 
 from collections.abc import Callable
 from typing import Final
@@ -14,7 +14,7 @@ _LATENCIES: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2,
 
 
 class Metrics:
-    """All metrics, in a registry of their own so that tests can have several relays in one process."""
+    """All metrics, in a separate registry, so that tests can run several relays in one process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -63,7 +63,7 @@ class Metrics:
         Gauge(name, text, registry=self.registry).set_function(read)
 
     def call_ended(self, vendor: str, reason: EndReason, quality: Quality) -> None:
-        """Add up one call."""
+        """Add one call."""
         self.ended.labels(vendor, reason).inc()
         self.gaps.inc(quality.gaps)
         self.interruptions.inc(quality.interruptions)
@@ -79,7 +79,7 @@ class Metrics:
                 histogram.observe(milliseconds / 1000)
 
     def render(self) -> bytes:
-        """The text that Prometheus scrapes."""
+        """The text for Prometheus."""
         return generate_latest(self.registry)
 
     def total(self, counter: Counter) -> float:

@@ -1,7 +1,7 @@
-"""The one client for all that the relay asks of others: the agents' sockets, their REST calls, the events.
+"""The one HTTP client for all outgoing requests: agents' sockets, their REST calls, events.
 
-Whom we ask is who answers: no redirect is followed, for it would take keys and transcripts to a host that nobody
-configured. No answer is unpacked, and none is read beyond its bound.
+No redirect is followed, because it could take keys and transcripts to a host that nobody configured. No answer is
+decompressed, and none is read beyond its limit.
 """
 
 import os
@@ -21,17 +21,16 @@ _KEEP_ALIVE: Final = 60.0
 
 
 class AnswerError(aiohttp.ClientPayloadError):
-    """An answer that is not taken: packed, or too large."""
+    """The answer is refused: compressed, or too large."""
 
 
 class RedirectError(aiohttp.ClientResponseError):
-    """An answer that points elsewhere."""
+    """The answer is a redirect."""
 
 
 def outgoing(*, public_only: bool = False) -> aiohttp.ClientSession:
-    """To be closed. One pool, so that connections and TLS sessions are reused; no limit but those of each request.
-
-    `public_only`: no name may lead to this machine or its network.
+    """To be closed by the caller. One pool, so that connections and TLS sessions are reused; no limit but those of each
+    request. `public_only`: no name may resolve to this machine or its network.
     """
     resolver: AbstractResolver = LastGoodResolver(ThreadedResolver())
     if public_only:
@@ -48,7 +47,7 @@ def outgoing(*, public_only: bool = False) -> aiohttp.ClientSession:
 
 
 async def whole(response: aiohttp.ClientResponse, limit: int = LARGEST_ANSWER) -> bytes:
-    """The body. Raises AnswerError when it has more than `limit` bytes, without reading them."""
+    """The body. Raises AnswerError if it exceeds `limit` bytes, without reading the rest."""
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
@@ -69,7 +68,7 @@ async def _by_the_proxy(request: aiohttp.ClientRequest, handler: aiohttp.ClientH
 
 
 async def _as_it_is(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Refuses redirects and packed answers before anybody reads them."""
+    """Refuses redirects and compressed answers before they are read."""
     response = await handler(request)
     if 300 <= response.status < 400 and hdrs.LOCATION in response.headers:
         response.close()

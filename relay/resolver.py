@@ -1,4 +1,4 @@
-"""Names to addresses: while look-ups fail or take too long, the last good answer serves."""
+"""Resolves names; while look-ups fail or take too long, the last good answer is used."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,16 +11,16 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from relay.logs import LineLimit, log
 
 PATIENCE: Final = 1.5  # seconds; a call waits for its agent meanwhile
-_KEPT: Final = 256  # names; more than any relay has vendors, and bots may ask for any
+_KEPT: Final = 256  # names; more than a relay has vendors, but bots may ask for any
 
 Key = tuple[str, int, AddressFamily]
 
 
 class LastGoodResolver(AbstractResolver):
-    """Asks `inner`, and remembers.
+    """Uses `inner`, and remembers its answers. A name server that fails for a minute must not cost new calls their
+    agent.
 
-    A name server that is away for a minute must not cost new calls their agent, whose address is known. An answer that
-    comes later than PATIENCE still counts for the next who asks; meanwhile nobody asks the same again.
+    An answer that comes after PATIENCE is kept for the next request; until then nobody asks for the same name again.
     """
 
     def __init__(self, inner: AbstractResolver, clock: Callable[[], float] | None = None) -> None:
@@ -30,7 +30,7 @@ class LastGoodResolver(AbstractResolver):
         self._lines = LineLimit(1, clock) if clock else LineLimit(1)
 
     async def resolve(self, host: str, port: int = 0, family: AddressFamily = AF_INET) -> list[ResolveResult]:
-        """Raises OSError when there is no answer and never was."""
+        """Raises OSError if there is no answer and never was."""
         key = (host, port, family)
         asking = self._asking.get(key) or self._ask(key)
         known = self._good.get(key)
@@ -77,13 +77,13 @@ class PrivateAddressError(OSError):
 
 
 class PublicOnly(AbstractResolver):
-    """A resolver that gives no address of this machine or its network, whatever a name server says."""
+    """A resolver that never returns an address of this machine or its network, whatever a name server says."""
 
     def __init__(self, inner: AbstractResolver) -> None:
         self._inner = inner
 
     async def resolve(self, host: str, port: int = 0, family: AddressFamily = AF_INET) -> list[ResolveResult]:
-        """Raises PrivateAddressError when there is no other address."""
+        """Raises PrivateAddressError if there is no other address."""
         found = await self._inner.resolve(host, port, family)
         public = [result for result in found if ip_address(result["host"].partition("%")[0]).is_global]
         if found and not public:

@@ -1,4 +1,4 @@
-"""How the relay listens: nobody holds a connection who does not finish a request."""
+"""The relay's HTTP server: a request that stays incomplete does not hold its connection."""
 
 from typing import Final
 
@@ -6,20 +6,20 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 REQUEST_PATIENCE: Final = 10.0  # seconds for a whole request to arrive
-_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})  # a route that reads none leaves it unread
-_LINGER: Final = 2.0  # how long the rest of a refused request is still read, so that its sender gets the answer
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})  # routes without a body leave it unread
+_LINGER: Final = 2.0  # seconds to read the rest of a refused request, so that its sender gets the answer
 
 
 def runner(app: web.Application) -> web.AppRunner:
-    """Runs `app` with one request a connection and REQUEST_PATIENCE for it.
+    """Runs `app` with one request per connection and REQUEST_PATIENCE for it.
 
-    All that aiohttp has against a request that never gets complete is its keep-alive timeout, an hour by default. Made
-    short, it would also close idle connections, now and then just as a balancer sends the next call over one. So no
-    connection is kept: a call has one of its own anyway, and what else is asked is asked rarely.
+    aiohttp's only limit on an incomplete request is its keep-alive timeout, an hour by default. A short one would also
+    close idle connections, sometimes just as a load balancer sends the next call over one. So no connection is kept: a
+    call has its own anyway, and other requests are rare.
     """
     app.on_response_prepare.append(_close_afterwards)
     app.middlewares.append(_bodies_where_wanted)
-    # calls are ended by Relay.drain(); what aiohttp still finds open after it is cut at once
+    # calls are ended by Relay.drain(); connections still open after it are cut at once
     return web.AppRunner(
         app,
         access_log=None,
@@ -32,9 +32,9 @@ def runner(app: web.Application) -> web.AppRunner:
 
 @web.middleware
 async def _bodies_where_wanted(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuses the body of whoever has not been asked for one, unread, on every path and method, known or not.
+    """Refuses unexpected bodies, unread, on every path and method, known or not.
 
-    The event loop carries all calls: to unpack 250 kB for a stranger once cost each of them a fifth of a second.
+    The event loop carries all calls: decompressing 250 kB for a stranger once cost each of them a fifth of a second.
     """
     if request.can_read_body:
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -47,4 +47,4 @@ async def _bodies_where_wanted(request: web.Request, handler: Handler) -> web.St
 async def _close_afterwards(_: web.Request, response: web.StreamResponse) -> None:
     if not isinstance(response, web.WebSocketResponse):
         response.force_close()
-        response.headers["Connection"] = "close"  # aiohttp has by now written what it thought
+        response.headers["Connection"] = "close"  # aiohttp has now written its own answer

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """`lineup`: the agents that a call which begins now may have. `calls`: those that have started, by call_sid."""
+    """`lineup`: the agents for new calls. `calls`: those that have started, by call_sid."""
 
     settings: Settings
     lineup: Lineup

@@ -1,4 +1,4 @@
-"""Values of the relay's settings that are more than a text, a number or a choice: read and checked one by one."""
+"""Parses settings that are more than a text, a number or a choice."""
 
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,7 +10,7 @@ FRAME_STEP_MS: Final = 20  # exotel.FRAME_UNIT at 8 kHz, and whole units at the 
 
 
 def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine reaches that address."""
+    """Whether only this machine can reach that address."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -33,7 +33,7 @@ def websocket_url(env: Env, name: str) -> str:
 
 
 def agents_url(env: Env) -> str:
-    """Beside EVENTS_URL where that is the functions'; empty for none. Raises SettingError."""
+    """Beside EVENTS_URL if that is the functions'; empty for none. Raises SettingError."""
     url, events_url = env.text("AGENTS_URL"), env.text("EVENTS_URL")
     if not url:
         of_functions = events_url.endswith("/relay/events")

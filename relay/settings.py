@@ -21,7 +21,7 @@ _BASES: Final = ("https://", "http://", "wss://", "ws://")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Each field is a setting, declared once (common.setting); docs/configuration.md is made from these, in order."""
+    """Each field is a setting, declared once (common.setting); docs/configuration.md is generated from them."""
 
     elevenlabs_agent_id: str = text("ELEVENLABS_AGENT_ID", about="the agent that takes the calls; or use `AGENTS_FILE`")
     elevenlabs_api_key: str = key(
@@ -129,7 +129,7 @@ class Settings:
     )
     events_secret: str = custom(
         "EVENTS_SECRET",
-        lambda env: next(iter(env.secrets("EVENTS_SECRET")), ""),  # the first signs, all verify: for rotation
+        lambda env: next(iter(env.secrets("EVENTS_SECRET")), ""),  # the first signs, all verify; for rotation
         default="",
         shown="",
         secret=True,
@@ -230,7 +230,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
-        """Raises SettingError for the first variable that is wrong."""
+        """Raises SettingError for the first invalid variable."""
         env = Env(environ)
         settings = cls(environ=dict(environ), **read(cls, env))
         settings._check()
@@ -264,5 +264,5 @@ class Settings:
 
 
 def declared() -> list[Setting]:
-    """All settings that somebody may set, in the order of the documentation."""
+    """All settings for users, in the order of the documentation."""
     return settings_of(Settings)

@@ -1,4 +1,4 @@
-"""Sound files of the agents: ambiences and apologies, read once and shared by all calls."""
+"""The agents' sound files: ambiences and apologies, read once and shared by all calls."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
@@ -16,24 +16,25 @@ from relay.audio.files import read_mono
 from relay.line.exotel import LINE_RATES
 from relay.settings import Settings
 
-APOLOGY: Final = "apology"  # the name of the one that ships with the relay
+APOLOGY: Final = "apology"  # name of the built-in one
 NONE: Final = "none"
-TYPING: Final = "typing"  # the ambience that is heard while a tool works
+TYPING: Final = "typing"  # the ambience that is heard while a tool runs
 WAITING_DUCK_DB: Final = 12.0  # how much quieter a tool's sound is while the agent speaks
 APOLOGY_TEXT: Final = "We are sorry. Our assistant is not available at the moment."
 
 
 @dataclass(frozen=True, slots=True)
 class Apology:
-    """Recorded speech, such as what a caller hears whom no agent can take: words for the record, and pcm at the line's
-    rate."""
+    """Recorded speech, for instance for a caller without an available agent: words for the record, and pcm at the
+    line's rate.
+    """
 
     text: str
     pcm: bytes
 
 
 class Sounds:
-    """Raises SoundFileError for a file that can't be used. What is the same in `before` is not read again."""
+    """Raises SoundFileError for an invalid file. Files unchanged since `before` are not read again."""
 
     def __init__(self, settings: Settings, roster: Roster, before: "Sounds | None" = None) -> None:
         self._settings = settings
@@ -51,10 +52,10 @@ class Sounds:
         self._apologies: dict[str, dict[int, Apology]] = _read(names, _load, pushed, apologies, pushed_before)
 
     def ambience(self, agent: AgentSpec, rate_hz: int, call_sid: str = "") -> AmbienceTrack | None:
-        """A fresh track of the agent's ambience for one call, None when it has none.
+        """A new track of the agent's ambience for one call, None if it has none.
 
-        Each call begins somewhere else in it, the same one always in the same place: two calls at the same time, or a
-        caller who calls again, would know a ringing telephone by its moment.
+        Each call begins at a different place in it, which depends on the call alone: with the same start, concurrent
+        callers and repeated callers would recognise a ringing telephone by its time.
         """
         name = self._settings.ambience if agent.ambience is None else agent.ambience
         typing = self._typing(agent, rate_hz) if agent.typing_volume else None
@@ -67,19 +68,19 @@ class Sounds:
         return AmbienceTrack(loop, volume, duck_db=duck_db, start=crc32(call_sid.encode()) % len(loop), over=typing)
 
     def waiting(self, file: str, rate_hz: int) -> AmbienceTrack | None:
-        """A tool's sound, from its beginning, round and round; None where it has none."""
+        """A tool's sound, looped from its beginning; None if it has none."""
         return AmbienceTrack(self._ambiences[file].at(rate_hz), 1.0, duck_db=WAITING_DUCK_DB) if file else None
 
     def has(self, name: str) -> bool:
-        """Whether a call may be given this ambience; empty: none."""
+        """Whether this ambience is available; empty: none."""
         return not name or name in self._ambiences or name in BUILT_IN
 
     def is_read(self, name: str) -> bool:
-        """Whether it can be heard at once."""
+        """Whether it is in memory."""
         return not name or name in self._ambiences
 
     async def load(self, name: str) -> None:
-        """One that `has` knows: nobody may have asked for it before, and reading it takes a second of a core's time."""
+        """Load an available ambience: it may be its first use, and reading it takes a second of CPU time."""
         if not self.is_read(name):
             self._ambiences[name] = await asyncio.to_thread(Ambience.load, name)
 
@@ -89,20 +90,20 @@ class Sounds:
         return AmbienceTrack(loop, agent.typing_volume, enabled=False, duck_db=duck_db)
 
     def announcement(self, name: str, rate_hz: int) -> Apology | None:
-        """None: there is none of this name."""
+        """None: there is none with this name."""
         file = self._roster.announcements.get(name)
         return self._apologies[file][rate_hz] if file else None
 
     def notice(self, agent: AgentSpec, rate_hz: int) -> Apology | None:
-        """What is said to the caller before the agent gets the call; None: nothing."""
+        """Played to the caller before the agent gets the call; None: nothing."""
         return self._apologies[agent.notice][rate_hz] if agent.notice else None
 
     def idle(self, agent: AgentSpec, rate_hz: int) -> Apology | None:
-        """What a caller is asked who has been silent for long; None: the agent asks by itself."""
+        """The question for a silent caller; None: the agent asks itself."""
         return self._apologies[agent.idle_speech][rate_hz] if agent.idle_speech else None
 
     def apology(self, agent: AgentSpec, rate_hz: int) -> Apology | None:
-        """What is said to the caller when no agent is left; None: nothing."""
+        """Played to the caller if no agent is left; None: nothing."""
         name = agent.fallback_speech or self._settings.fallback_speech
         return self._apologies[name][rate_hz] if name in self._apologies else None
 

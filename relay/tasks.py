@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Tasks:
-    """`on_error` is told what a task raised; the others go on."""
+    """`on_error` gets what a task raised; the others go on."""
 
     def __init__(self, on_error: Callable[[BaseException], None]) -> None:
         self._on_error = on_error
@@ -20,7 +20,7 @@ class Tasks:
         return task
 
     async def stop(self, *, but: Collection["asyncio.Task[None]"] = ()) -> None:
-        """Cancel all, except the one that calls this and those of `but`, and wait for them."""
+        """Cancel all, except the calling task and those in `but`, and wait for them."""
         tasks = [task for task in self._tasks if task not in {asyncio.current_task(), *but}]
         for task in tasks:
             task.cancel()

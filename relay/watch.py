@@ -1,4 +1,4 @@
-"""What a relay looks after by the clock: its calls, its event loop, its statistics."""
+"""Periodic checks of a relay: its calls, its event loop, its statistics."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -23,7 +23,7 @@ class Watch:
 
     @asynccontextmanager
     async def running(self, *others: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-        """For as long as the block runs, and `others` beside it."""
+        """While the block runs, together with `others`."""
         tasks = [asyncio.create_task(one) for one in (self._look(), self._report(), *others)]
         yield
         for task in tasks:
@@ -31,7 +31,7 @@ class Watch:
         await asyncio.wait(tasks)
 
     async def _look(self) -> None:
-        """Once a second: look after every call, and see how late the loop is."""
+        """Once a second: check every call, and measure how late the loop is."""
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + _PERIOD
@@ -42,7 +42,7 @@ class Watch:
             self._check_calls(now)
 
     def _check_calls(self, now: float) -> None:
-        # a method of its own: the loop's variable would hold the last call until the next look
+        # a separate method: the loop's variable would keep the last call alive until the next check
         for call in list(self._relay.calls.values()):
             call.check(now)
 

@@ -1,6 +1,6 @@
-"""Voice agents: a file or a small folder for each vendor behind one seam, and the registry that knows them all.
+"""Voice agents: a file or a small folder for each vendor behind one seam, and the registry of vendors.
 
-A folder declares its vendors as `VENDORS`, by name; nothing has to be entered here. Vendors of others are found as
+A folder declares its vendors as `VENDORS`, by name; there is no other list. External vendors are found as
 `package.module:configure` (or with a `Vendor` instead of the function), or by an entry point of ENTRY_POINTS.
 """
 
@@ -21,19 +21,19 @@ ENTRY_POINTS: Final = "voice_bridge.vendors"
 
 
 class Vendors(Mapping[str, Vendor]):
-    """By name. Iterating gives those that come with the relay; looking one up finds others', too."""
+    """By name. Iterating yields the built-in ones; a look-up finds external ones too."""
 
     def __init__(self) -> None:
         folders = (module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
         declared: dict[str, Vendor] = {}
         for folder in folders:
             declared |= getattr(importlib.import_module(f"{__name__}.{folder}"), "VENDORS", {})
-        # the one for which no AGENTS_FILE is needed comes first
+        # the one that needs no AGENTS_FILE comes first
         local = {"echo": ECHO, "script": SCRIPT, "bot": BOT, "exotel": EXOTEL, "twilio": TWILIO}
         self._known: dict[str, Vendor] = {"elevenlabs": declared["elevenlabs"], **declared, **local}
 
     def __getitem__(self, name: str) -> Vendor:
-        """Raises KeyError for a name nobody knows, ImportError for one that can't be loaded."""
+        """Raises KeyError for an unknown name, ImportError for one that can't be loaded."""
         return self._known.get(name) or _loaded(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -44,7 +44,7 @@ class Vendors(Mapping[str, Vendor]):
 
 
 def _loaded(name: str) -> Vendor:
-    """A vendor of others'. Importing runs their code, so whatever goes wrong is an ImportError that names it."""
+    """An external vendor. Importing runs its code, so any exception becomes an ImportError that names it."""
     installed = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     if name not in installed and ":" not in name:
         raise KeyError(name)

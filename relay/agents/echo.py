@@ -15,7 +15,7 @@ _UTTERANCE: Final = "echo"
 
 
 class EchoOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`delay_ms`: how much later than it has to the echo comes. Below 100 a line that jitters makes holes in it."""
+    """`delay_ms`: extra delay of the echo. Below 100, a line with jitter causes holes in it."""
 
     delay_ms: Annotated[int, Meta(ge=0, le=5000)] = 200
 
@@ -28,7 +28,7 @@ class EchoSession(LocalSession):
         self._delay_ms = options.delay_ms
 
     async def connect(self, call: CallInfo) -> Formats:
-        """Nothing to connect to. The delay is a silence that goes ahead of everything."""
+        """Nothing to connect to. The delay is silence before everything else."""
         self._begin(call)
         silence = bytes(2 * (call.line.rate_hz * self._delay_ms // 1000))
         if silence:
@@ -36,7 +36,7 @@ class EchoSession(LocalSession):
         return Formats(call.line, call.line)
 
     async def send_audio(self, data: bytes) -> None:
-        """Give it back."""
+        """Return it."""
         self._put(Audio(data, _UTTERANCE))
 
 

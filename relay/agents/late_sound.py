@@ -1,13 +1,13 @@
-"""Which sound an interruption has overtaken: it is on its way already and must not be heard any more."""
+"""Which sound is stale after an interruption: it was already on its way and must not be heard."""
 
 import asyncio
 from typing import Final
 
-LATE_SECONDS: Final = 3.0  # sound that comes so long after an interruption can't be a leftover from before it
+LATE_SECONDS: Final = 3.0  # sound that arrives this long after an interruption is not from before it
 
 
 class TurnGate:
-    """For vendors whose sound has no ids: nothing is let through until the next turn begins, or for LATE_SECONDS."""
+    """For vendors whose sound has no ids: drops all sound until the next turn begins, or for LATE_SECONDS."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -15,11 +15,11 @@ class TurnGate:
 
     @property
     def is_shut(self) -> bool:
-        """Whether what comes now belongs to the turn that was interrupted."""
+        """Whether sound that arrives now belongs to the interrupted turn."""
         return self._shut_until > self._loop.time()
 
     def shut(self) -> None:
-        """The caller spoke over the agent."""
+        """The caller interrupted the agent."""
         self._shut_until = self._loop.time() + LATE_SECONDS
 
     def open(self) -> None:
@@ -28,10 +28,10 @@ class TurnGate:
 
 
 class EventGate:
-    """For ElevenLabs, whose sound has the number of its turn.
+    """For ElevenLabs, whose sound has the number of its turn. Numbers below the highest interruption are stale.
 
-    Numbers below the highest interruption are stale. The interrupted number itself is stale only if some of its audio
-    came before: a reply may reuse the number of the interruption that made room for it (elevenlabs.md A2.5).
+    The interrupted number itself is stale only if some of its audio came before: a reply may reuse the number of the
+    interruption before it (elevenlabs.md A2.5).
     """
 
     def __init__(self) -> None:
@@ -40,9 +40,9 @@ class EventGate:
         self._stale_at_watermark = False
 
     def interrupted(self, event_id: int | None) -> None:
-        """Note an interruption; without a number it is taken to mean what was heard last.
+        """Note an interruption; without a number it applies to what was heard last.
 
-        One with a lower number than before (the vendor stops its typing sounds that way) makes nothing more stale.
+        A lower number than before (the vendor stops its typing sounds that way) makes nothing more stale.
         """
         overtaken = self._latest if event_id is None else event_id
         if overtaken >= self._watermark:

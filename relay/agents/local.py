@@ -1,4 +1,4 @@
-"""What agents without a vendor have in common: they live in this process and put their events into a queue."""
+"""What agents without a vendor share: they live in this process and put their events into a queue."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -8,11 +8,11 @@ from relay.agents.seam import AgentEvent, Audio, CallInfo, Ended, FunctionTool, 
 from relay.audio.convert import AudioFormat
 from relay.logs import log
 
-_CHUNK_SECONDS: Final = 0.5  # a long file in one piece would be copied once for every frame played of it
+_CHUNK_SECONDS: Final = 0.5  # a long file in one piece would be copied for every frame
 
 
 class LocalSession:
-    """See seam.AgentSession. An error in a task of its own is logged and ends the session: a fallback takes over."""
+    """See seam.AgentSession. An error in one of its tasks is logged and ends the session: a fallback takes over."""
 
     takes: ClassVar[tuple[str, ...]] = ()
     """What a look-up may override (relay.agents.overrides)."""
@@ -34,35 +34,35 @@ class LocalSession:
     # --- seam.AgentSession ---
 
     def prepare(self) -> None:
-        """Nothing to begin before the call is known."""
+        """Nothing to prepare."""
 
     def reach(self) -> None:
-        """It is here."""
+        """Always reachable."""
 
     async def send_audio(self, data: bytes) -> None:
-        """Not listened to."""
+        """Ignored."""
 
     async def send_keys(self, keys: str) -> None:
-        """Not looked at."""
+        """Ignored."""
 
     async def answer_tool(self, call_id: str, result: str, *, is_error: bool) -> None:
-        """What became of a tool that was called with `_use`."""
+        """The result of a tool that was called with `_use`."""
         answer = self._answers.pop(call_id, None)
         if answer is not None and not answer.done():
             answer.set_result(not is_error)
 
     async def interrupted(self, utterance: str, heard_ms: int) -> None:
-        """Not of interest."""
+        """Ignored."""
 
     async def heard(self, utterance: str) -> None:
-        """Not of interest."""
+        """Ignored."""
 
     async def note(self, text: str, *, reply: bool = False) -> bool:
-        """There is nobody who could read it."""
+        """Ignored: nothing here can read it."""
         return False
 
     async def ask_again(self) -> bool:
-        """Nothing to ask for: its turns don't fail by themselves."""
+        """Ignored: its turns don't fail."""
         return False
 
     async def events(self) -> AsyncIterator[AgentEvent]:
@@ -74,7 +74,7 @@ class LocalSession:
                 return
 
     def stalled_for(self, now: float) -> float:
-        """There is nobody behind it who could stall."""
+        """Never stalls."""
         return 0.0
 
     async def give_up(self, reason: str) -> None:
@@ -114,7 +114,7 @@ class LocalSession:
         self._playing_until = max(now, self._playing_until) + audio_format.duration_ms(len(pcm)) / 1000
 
     def _use(self, tool: str, parameters: dict[str, object]) -> "asyncio.Future[bool]":
-        """Call a tool of the relay's; the result tells whether it did what was asked."""
+        """Call one of the relay's tools; returns whether it succeeded."""
         call_id = f"{tool}_{len(self._answers)}_{self._loop.time():.6f}"
         answer = self._answers[call_id] = self._loop.create_future()
         self._put(ToolCall(call_id, tool, parameters))

@@ -1,4 +1,4 @@
-"""What a look-up wants to be different for one call: words, voice, language. Each vendor takes what it can."""
+"""What a look-up overrides for one call: words, voice, language. Each vendor supports some of it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -7,7 +7,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """Empty or None: as the agent is set up. `language`: ISO 639-1 or a BCP 47 tag; `voice`: as the vendor calls it.
+    """Empty or None: the agent's own settings. `language`: ISO 639-1 or a BCP 47 tag; `voice`: the vendor's name for
+    it.
 
     `initiation`: further keys of ElevenLabs' first message, from a webhook that was written for ElevenLabs.
     """
@@ -20,13 +21,13 @@ class Overrides:
     initiation: Mapping[str, Any] = field(default_factory=dict)
 
     def given(self) -> dict[str, str | float]:
-        """Those that are asked for, by name."""
+        """The requested ones, by name."""
         return {name: value for name in NAMES if (value := getattr(self, name)) not in {"", None}}
 
     def refused(self, taken: Iterable[str]) -> list[str]:
-        """Names of those asked for that are not among `taken`."""
+        """Names of requested ones that are not in `taken`."""
         return [name for name in self.given() if name not in taken]
 
 
 NAMES = tuple(one.name for one in fields(Overrides) if one.name != "initiation")
-"""What can be asked for, whoever the vendor is."""
+"""What can be overridden, for any vendor."""

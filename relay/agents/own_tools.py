@@ -1,4 +1,4 @@
-"""HTTP tools of one's own, as an entry of AGENTS_FILE describes them: checked when the relay starts.
+"""The user's HTTP tools, from an entry of AGENTS_FILE; checked when the relay starts.
 
 [agents.reception.tools.order_status]
 description = "Look an order up by its number."
@@ -36,10 +36,10 @@ _REPEATABLE: Final = frozenset({"GET", "PUT", "DELETE"})
 
 
 class OwnTool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One tool. What is not in the URL's path goes into the query (GET, DELETE) or, as JSON, into the body.
+    """One tool. Parameters that are not in the URL's path go into the query (GET, DELETE) or, as JSON, into the body.
 
-    `retries`: of a request that failed on the way or with 5xx; None: one, where repeating does no harm. `limit`:
-    characters of the answer. `private`: the host may have an address that is not public.
+    `retries`: after a failed request or a 5xx; None: one, if a repetition does no harm. `limit`: characters of the
+    answer. `private`: the host may have a private address.
     """
 
     description: str
@@ -56,32 +56,32 @@ class OwnTool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def attempts(self) -> int:
-        """How often it is tried at most."""
+        """The maximal number of attempts."""
         return 1 + (int(self.method in _REPEATABLE) if self.retries is None else self.retries)
 
     @property
     def schema(self) -> dict[str, Any]:
-        """`parameters` as vendors want them."""
+        """`parameters` in the vendors' format."""
         return {"type": "object", "properties": {}, **self.parameters}
 
     @property
     def in_path(self) -> frozenset[str]:
-        """The parameters that stand in the URL's path."""
+        """The parameters in the URL's path."""
         return frozenset(_PLACE.findall(self.url))
 
     @property
     def sound(self) -> str:
-        """The sound that is heard while it works, a file or one that comes with the relay; empty: none."""
+        """The sound that is heard while it runs, a file or a built-in one; empty: none."""
         of_relay = self.waiting in BUILT_IN
         return self.waiting if of_relay or self.waiting.lower().endswith(SOUND_SUFFIXES) else ""
 
     def describe(self, name: str) -> dict[str, Any]:
-        """What a model is told of it."""
+        """The description for a model."""
         before = f' Before you call it, say: "{self.waiting}"' if self.waiting and not self.sound else ""
         return {"name": name, "description": self.description + before, "parameters": msgspec.to_builtins(self.schema)}
 
     def filled_headers(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """The headers with the variables in their places. Raises SettingError for one that is not set."""
+        """The headers with the values of variables. Raises SettingError for one that is not set."""
         env = Env(environ)
         return {
             header: _VARIABLE.sub(lambda place: env.required(place[1], "what a header of a tool needs"), value)
@@ -90,7 +90,7 @@ class OwnTool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 def read_own_tools(path: str, alias: str, table: Mapping[str, Any]) -> dict[str, OwnTool]:
-    """The `tools` of an entry. Raises SettingError that names the place and what was expected."""
+    """The `tools` of an entry. Raises SettingError that names the place and the expected value."""
     tools = {}
     for name, content in table.items():
         place = f"agents.{alias}.tools.{name}"
@@ -136,4 +136,4 @@ def _may_be_public(host: str) -> bool:
     try:
         return ip_address(host).is_global
     except ValueError:
-        return True  # a name: what it stands for is looked at when it is asked
+        return True  # a name: its address is checked at the request

@@ -22,7 +22,7 @@ idle_speech = "sounds/there.wav"   # … by this file; default: by the agent its
 idle_transfer = "reception"        # … or a human instead of the goodbye
 max_seconds = 600                  # the longest time on a call; the agent is told a minute before. 0: MAX_CALL_SECONDS
 fallback_speech = "sounds/sorry.wav"   # spoken when no agent is left, before the call is handed over
-record = "both"                    # a recording of one's own: "off" (the default), "both", "agent" (docs/recordings.md)
+record = "both"                    # by the relay itself: "off" (the default), "both", "agent" (docs/recordings.md)
 record_pause_on_keys = true        # nothing is recorded while the caller presses keys; default: false
 notice = "sounds/recorded.wav"     # said to the caller before this agent gets the call; default: nothing
 mask_keys = true                   # no key's tone is kept in a recording; default: false
@@ -51,7 +51,7 @@ IDLE_ATTEMPTS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class AgentSpec:
-    """One configured agent. None for an ambience setting means the default of the environment."""
+    """One configured agent. None for an ambience setting means the environment's default."""
 
     alias: str
     vendor: str
@@ -94,19 +94,19 @@ class Roster:
         self._agents = dict(agents)
         self.default = default
         self.routes = routes or Routes()
-        """Who gets a call that names no agent; the default, if none fits."""
+        """Routes for calls that name no agent; if none fits, the default agent gets the call."""
         self.announcements = dict(announcements or {})
-        """Name → sound file of what an operator may have said to a caller."""
+        """Name → sound file of an announcement that an operator may play to a caller."""
 
     def __iter__(self) -> Iterator[AgentSpec]:
         return iter(self._agents.values())
 
     def find(self, name: str) -> AgentSpec | None:
-        """The agent with this alias or vendor id: old applet URLs carry `agent_id`, new ones an alias."""
+        """The agent with this alias or vendor id: older applet URLs contain `agent_id`, newer ones an alias."""
         return self._agents.get(name) or next((agent for agent in self if agent.id == name), None)
 
     def chain(self, alias: str) -> list[AgentSpec]:
-        """The agent and its fallbacks in the order to try them, each once."""
+        """The agent and its fallbacks, in order, each once."""
         chain: list[AgentSpec] = []
         agent = self._agents.get(alias)
         while agent is not None and agent not in chain:
@@ -116,12 +116,12 @@ class Roster:
 
     @classmethod
     def single(cls, agent: AgentSpec) -> "Roster":
-        """A roster of one."""
+        """A roster with one agent."""
         return cls({agent.alias: agent}, agent.alias)
 
     @classmethod
     def read(cls, path: str, vendors: Mapping[str, object], read_file: ReadFile = read_from_disk) -> "Roster":
-        """Read AGENTS_FILE. Raises SettingError that names the entry and what was expected."""
+        """Read AGENTS_FILE. Raises SettingError that names the entry and the expected value."""
         try:
             content = Path(path).read_bytes()
         except OSError as error:
@@ -136,9 +136,9 @@ class Roster:
         vendors: Mapping[str, object],
         read_file: ReadFile = read_from_disk,
     ) -> "Roster":
-        """What an agents' file says; `path` is what it is called in errors. Raises SettingError, as `read`.
+        """The content of an agents' file; `path`: its name in errors. Raises SettingError, as `read`.
 
-        `read_file`: where the files of holidays come from.
+        `read_file`: reads files of holidays.
         """
         try:
             content = tomllib.loads(text.decode("utf-8-sig"))

@@ -49,13 +49,13 @@ ReadFile = Callable[[str], bytes]
 
 
 def read_from_disk(name: str) -> bytes:
-    """Where nothing was pushed."""
+    """For files that were not pushed."""
     return Path(name).read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """From `begin` to before `end`, minutes of the day, on `days` (0: Monday); with an `end` before it the next day."""
+    """From `begin` to before `end`, minutes of the day, on `days` (0: Monday); an earlier `end` is on the next day."""
 
     days: frozenset[int]
     begin: int
@@ -63,7 +63,7 @@ class Hours:
     zone: ZoneInfo
 
     def hold(self, now: datetime) -> bool:
-        """By the clock on the wall of the zone: what a change of summer time skips, or repeats, counts as it says."""
+        """By the local time of the zone, also when summer time begins or ends."""
         local = now.astimezone(self.zone)
         minute, day = local.hour * 60 + local.minute, local.weekday()
         if self.begin < self.end:
@@ -74,7 +74,7 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Fits when all that it asks for is so. `holidays`: days as MM-DD or YYYY-MM-DD, in `zone`."""
+    """Fits if all its conditions are met. `holidays`: days as MM-DD or YYYY-MM-DD, in `zone`."""
 
     agent: str
     to: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ class Route:
     zone: ZoneInfo | None = None
 
     def fits(self, caller: str, called: str, now: datetime) -> bool:
-        """`caller`, `called`: E.164 where they can be."""
+        """`caller`, `called`: in E.164 if possible."""
         if not (_fits(self.to, called) and _fits(self.from_, caller)):
             return False
         if self.hours and not any(hours.hold(now) for hours in self.hours):
@@ -96,7 +96,7 @@ class Route:
 
 
 class Routes:
-    """Those of one agents' file, in its order."""
+    """The routes of one agents' file, in order."""
 
     def __init__(self, routes: Sequence[Route] = ()) -> None:
         self._routes = tuple(routes)
@@ -129,7 +129,7 @@ def _fits(patterns: Collection[str], number: str) -> bool:
 
 
 class _WrongError(ValueError):
-    """What is wrong with the file: the place, and what was expected there."""
+    """An error in the file: the place, and the expected value."""
 
 
 def read_routes(path: str, content: Mapping[str, Any], agents: Collection[str], read_file: ReadFile) -> Routes:
@@ -187,7 +187,7 @@ def _texts(place: str, value: Any) -> Sequence[str]:
 
 
 def _pattern(place: str, text: str) -> str:
-    """A number as E.164, the beginning of one with `*` behind it, or `withheld`."""
+    """A number as E.164, a prefix followed by `*`, or `withheld`."""
     text = text.strip()
     if text == WITHHELD:
         return text
@@ -216,7 +216,7 @@ def _hours(place: str, text: str, home: ZoneInfo | None) -> Hours:
 
 
 def _days(place: str, text: str | None) -> frozenset[int]:
-    """`Mon-Fri`, `Sat,Sun`, `Fri-Mon`; all of them where none is named."""
+    """`Mon-Fri`, `Sat,Sun`, `Fri-Mon`; every day if empty."""
     if text is None:
         return frozenset(range(7))
     days: set[int] = set()

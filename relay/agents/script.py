@@ -45,7 +45,7 @@ _KEYS: Final = frozenset("0123456789*#")
 
 
 class TransferTo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where to connect the caller to, and what the person there is told."""
+    """Where to connect the caller, and the information for that person."""
 
     target: str = ""
     reason: str = ""
@@ -53,7 +53,7 @@ class TransferTo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One step; its sound is played first. Names of other steps say where it goes from there."""
+    """One step; its sound is played first. Other steps are referred to by name."""
 
     play: tuple[str, ...] = ()
     text: str = ""
@@ -78,14 +78,14 @@ class ScriptOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """The steps, and the sound of each at every rate a line may have."""
+    """The steps, and the sound of each at every line rate."""
 
     steps: Mapping[str, Step]
     sounds: Mapping[str, Mapping[int, bytes]]
 
     @property
     def first(self) -> str:
-        """Where to begin."""
+        """The first step."""
         return next(iter(self.steps))
 
 
@@ -100,7 +100,7 @@ class ScriptSession(LocalSession):
         self._visits: Counter[str] = Counter()
 
     async def connect(self, call: CallInfo) -> Formats:
-        """Begin."""
+        """Start."""
         self._begin(call)
         self._format = call.line
         self._spawn(self._run(), "script")
@@ -120,7 +120,7 @@ class ScriptSession(LocalSession):
         self._end(Ended(by_agent=True, reason="ended", detail="end of the script"))
 
     async def _perform(self, name: str, step: Step) -> str:
-        """Play a step's sound and find out what comes next; empty: the end."""
+        """Play a step's sound and return the next step; empty: the end."""
         utterance = f"{name}{self._visits[name]}"
         if step.text:
             self._put(AgentText(step.text, utterance))
@@ -139,7 +139,7 @@ class ScriptSession(LocalSession):
         return step.otherwise
 
     async def _key(self, wait_s: float) -> str:
-        """A key, which stops the sound; empty when none came in time. Keys pressed ahead of a menu count for it."""
+        """A key, which stops the sound; empty if none came in time. Keys pressed before a menu count for it."""
         try:
             async with asyncio.timeout_at(self._playing_until + wait_s):
                 key = await self._pressed.get()
@@ -151,7 +151,7 @@ class ScriptSession(LocalSession):
 
 
 def configure(spec: AgentSpec, settings: Settings) -> Agent:
-    """Raises SettingError for steps that lead nowhere, SoundFileError for a file that can't be used."""
+    """Raises SettingError for steps that lead nowhere, SoundFileError for an unusable file."""
     steps = read_options(spec, ScriptOptions, settings).steps
     place = f"agents.{spec.alias}.options.steps"
     if not steps:

@@ -3,20 +3,20 @@
 An `AgentSession` is one conversation. The call makes it, may let it `prepare` while the line is still starting,
 connects it, streams to it and reads its events until it ends; then it is closed and never used again.
 
-What a session has to see to, whatever its vendor does:
+Duties of every session, whatever its vendor does:
 
 - Nothing but `prepare`, `reach`, `connect`, `give_up` and `close` is called before `connect` has returned: keys, tool
   answers and sound wait in the call. So `connect` returns only when the vendor takes all of them.
-- An event is final when it is handed out, with one exception: a `ToolCall` with `settled=False` is an announcement.
+- An event is final when it is yielded, with one exception: a `ToolCall` with `settled=False` is an announcement.
   What can't be undone (`end_call`, `transfer_to_human`) is done only once `TurnDone` has confirmed it, or nothing has
   contradicted it until the agent's words were heard. `ToolCancelled` takes it back.
-- `end_call` is a ToolCall like any other. The session goes on reading and says no `Ended` for it: the call lets the
+- `end_call` is a ToolCall like any other. The session goes on reading and yields no `Ended` for it: the call lets the
   caller hear the goodbye, answers the tool with an error if the caller cuts in, and else closes the session.
   Only a vendor that hangs up by itself ends with `Ended`.
 - The caller who has finished speaking waits for an answer from the last `CallerHeard`, `CallerTurn` or `CallerText` on:
-  say one of them as soon as the vendor gives a sign, because `answer_seconds` counts from it. Audio, a ToolCall,
+  yield one of them as soon as the vendor gives a sign, because `answer_seconds` counts from it. Audio, a ToolCall,
   `Working` and `TurnDone` are answers.
-- A turn that the vendor reports as failed is a `TurnFailed`: the call asks again once and then takes the next agent.
+- A turn that the vendor reports as failed is a `TurnFailed`: the call asks once more, then the next agent takes over.
 - An error in a task or callback of the session's own ends with `Ended(by_agent=False, reason="defect")`.
 """
 
@@ -31,7 +31,7 @@ from relay.audio.convert import AudioFormat
 
 
 class AgentError(Exception):
-    """The agent can't be reached. `reason` is a short word for metrics, the text is for the person reading the log."""
+    """The agent can't be reached. `reason`: a short word for metrics; the text is for people who read the log."""
 
     def __init__(self, reason: str, text: str) -> None:
         self.reason = reason
@@ -51,9 +51,9 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class CallInfo:
-    """What an agent is told about the call. Numbers as the line gave them.
+    """What an agent gets to know of the call. Numbers as the line gave them.
 
-    `said_so_far` is the transcript of the agents before it, when it takes over from one that failed.
+    `said_so_far`: the transcript of earlier agents, if this one takes over from a failed one.
     """
 
     call_sid: str
@@ -74,15 +74,14 @@ class CallInfo:
 
     @property
     def recap(self) -> str:
-        """What was said so far as text, a line a turn; empty for the first agent of a call."""
+        """What was said so far as text, one line per turn; empty for the first agent of a call."""
         return "\n".join(map(str, self.said_so_far))
 
     @property
     def variables(self) -> dict[str, str]:
         """The call as named texts, for agents whose prompt has places for them.
 
-        The line's own parameters and what the look-up knew beside them, which cannot take the place of what we know
-        ourselves.
+        Includes the line's own parameters and the look-up's results, which can't replace the relay's own values.
         """
         return {
             "name": "",
@@ -97,24 +96,24 @@ class CallInfo:
 
 
 def as_text(value: str | int | float | bool) -> str:
-    """A variable as it stands in a text."""
+    """A variable as text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
 
 
 def not_taken(names: Iterable[str], why: str) -> "list[Notice]":
-    """For the log: overrides of the look-up that this agent goes without."""
+    """For the log: overrides of the look-up that this agent does not support."""
     listed = ", ".join(names)
     return [Notice("override_not_taken", f"{listed}: {why}")] if listed else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionTool:
-    """A tool that a session brings along: code in this process. `parameters` is JSON Schema of an object.
+    """A tool that a session provides: code in this process. `parameters`: JSON Schema of an object.
 
-    `run` gets the parameters as the model wrote them and returns words for the model. It may raise: ValueError is told
-    in its words, anything else as a failure. `irreversible`: not before the agent's turn stands.
+    `run` gets the parameters as the model wrote them and returns text for the model. It may raise: the text of a
+    ValueError is sent to the model, anything else as a failure. `irreversible`: not before the agent's turn is final.
     """
 
     name: str
@@ -124,7 +123,7 @@ class FunctionTool:
     irreversible: bool = False
 
     def describe(self) -> Mapping[str, object]:
-        """As CallInfo.own_tools has it."""
+        """In the format of CallInfo.own_tools."""
         return {"name": self.name, "description": self.description, "parameters": self.parameters}
 
 
@@ -153,12 +152,12 @@ class UtteranceDone:
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """The caller spoke over the agent: nothing queued may be played any more. Harmless when nothing is."""
+    """The caller interrupted the agent: drop everything queued. Harmless if nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgentText:
-    """What the agent says in `utterance`: the text it means to speak, not proof that it was heard."""
+    """The text of `utterance`: what the agent means to say, not proof that it was heard."""
 
     text: str
     utterance: str
@@ -166,7 +165,7 @@ class AgentText:
 
 @dataclass(frozen=True, slots=True)
 class AgentCorrection:
-    """What the agent takes as said of `utterance` after an interruption; may be empty."""
+    """What the agent itself counts as said of `utterance` after an interruption; may be empty."""
 
     text: str
     utterance: str
@@ -174,7 +173,7 @@ class AgentCorrection:
 
 @dataclass(frozen=True, slots=True)
 class CallerTurn:
-    """The caller has said something whose text comes later, maybe after the answer to it: keeps its place."""
+    """The caller has said something whose text comes later, maybe after the answer: reserves its place."""
 
     utterance: str
 
@@ -189,17 +188,17 @@ class CallerText:
 
 @dataclass(frozen=True, slots=True)
 class CallerHeard:
-    """A sign that the vendor hears the caller speak or has noticed the end of it: the caller waits for an answer now.
+    """The vendor hears the caller speak or has noticed the end of it: the caller waits for an answer from now on.
 
-    For vendors whose CallerTurn and CallerText come only with the answer; may come often.
+    For vendors whose CallerTurn and CallerText come only with the answer; may be repeated.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """The agent wants something done by us; every call is answered with `answer_tool`, unless it is cancelled.
+    """The agent calls a tool; every call is answered with `answer_tool`, unless it is cancelled.
 
-    `settled`: the vendor won't take it back. False for one that is announced while its turn may still be cancelled.
+    `settled`: the vendor won't withdraw it. False for one that is announced while its turn may still be cancelled.
     """
 
     call_id: str
@@ -210,19 +209,19 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolCancelled:
-    """The result is not wanted any more, and what has not been done yet is not to be done. No answer is sent."""
+    """The result is no longer wanted: don't do what has not been done yet. No answer is sent."""
 
     call_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class TurnDone:
-    """The agent's turn is complete and stands: what it announced is settled. Also for a turn without sound."""
+    """The agent's turn is complete and final, and so are its announced tool calls. Also for a turn without sound."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnFailed:
-    """The vendor could not make this turn: `reason` is a short word for metrics, `detail` what the vendor gave.
+    """The vendor failed to make this turn: `reason`: a short word for metrics, `detail`: the vendor's own text.
 
     Not for a turn that was cancelled because the caller spoke.
     """
@@ -233,7 +232,7 @@ class TurnFailed:
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """The vendor runs a tool of its own, `done`: it has finished. Meanwhile the agent may be silent."""
+    """The vendor runs one of its own tools; `done`: it has finished. Meanwhile the agent may be silent."""
 
     tool: str
     done: bool = False
@@ -265,9 +264,9 @@ def malformed(error: Exception) -> Notice:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The conversation is over. `by_agent`: it said goodbye; otherwise it failed, and a fallback may take over.
+    """The conversation is over. `by_agent`: the agent ended it; otherwise it failed, and a fallback may take over.
 
-    `reason` is a short word for metrics, `detail` what the vendor gave, close code first.
+    `reason`: a short word for metrics, `detail`: the vendor's text, close code first.
     """
 
     by_agent: bool
@@ -308,19 +307,19 @@ class AgentSession(Protocol):
     """Tools that this session brings along and the relay runs for it; none for most."""
 
     def stalled_for(self, now: float) -> float:
-        """Seconds for which the agent has not been taking what we send it, 0.0 while it does."""
+        """Seconds since the agent stopped reading, 0.0 while it reads."""
 
     def prepare(self) -> None:
-        """Begin what can be begun before the call is known. Must not block or raise."""
+        """Begin what can be done before the call is known. Must not block or raise."""
 
     def reach(self) -> None:
-        """Begin to open the way to the agent while it is being found out what it is to be told; `connect` follows soon.
+        """Begin to connect while the call's data is still being collected; `connect` follows soon.
 
-        Must not block or raise: what goes wrong, `connect` raises.
+        Must not block or raise: `connect` raises the error.
         """
 
     async def connect(self, call: CallInfo) -> Formats:
-        """Open the conversation. Raises AgentError when that fails."""
+        """Open the conversation. Raises AgentError if that fails."""
 
     async def send_audio(self, data: bytes) -> None:
         """Caller audio in the heard format, in real time, silence included."""
@@ -332,27 +331,29 @@ class AgentSession(Protocol):
         """Answer a ToolCall; `result` is text for the agent."""
 
     async def interrupted(self, utterance: str, heard_ms: int) -> None:
-        """After an Interruption: the utterance that was playing was heard this far. For vendors that want to know."""
+        """After an Interruption: how far the current utterance was heard. For vendors that need it."""
 
     async def heard(self, utterance: str) -> None:
-        """The caller has heard `utterance` to its end. For bots that want to be told by a mark."""
+        """The caller has heard `utterance` to its end. For bots that use marks."""
 
     async def note(self, text: str, *, reply: bool = False) -> bool:
-        """Something for the agent to know that nobody has said. With `reply` it speaks at once, as the text tells it;
-        without, it goes on as it was: it is not cut off and does not answer. False: there is no way to tell it.
+        """Something for the agent to know that nobody has said.
+
+        With `reply` it speaks at once, as the text says; without, it continues: it is neither interrupted nor does it
+        answer. False: this agent accepts no notes.
         """
 
     async def ask_again(self) -> bool:
-        """After a TurnFailed: ask for the same turn once more. False: this vendor has no way to be asked."""
+        """After a TurnFailed: ask for the same turn once more. False: this vendor has no way to do that."""
 
     def events(self) -> AsyncIterator[AgentEvent]:
         """Events until and including `Ended`. Must be read without pause: reading answers the vendor's pings.
 
-        Raises AgentError when the vendor sends more than any agent may (relay.call.budget).
+        Raises AgentError if the vendor sends more than any agent may (relay.call.budget).
         """
 
     async def give_up(self, reason: str) -> None:
-        """Treat the agent as dead: `events` ends with an `Ended` that names `reason`."""
+        """Treat the agent as dead: `events` ends with an `Ended` that has `reason`."""
 
     async def close(self) -> None:
         """End the conversation; bounded, never raises, may be called twice and at any time."""

@@ -1,4 +1,4 @@
-"""What sessions of all vendors behind one WebSocket have in common."""
+"""What the sessions of all vendors over a WebSocket share."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
@@ -24,13 +24,13 @@ from relay.agents.socket import AgentSocket, Closed
 from relay.agents.tool_descriptions import parse_arguments
 from relay.audio.convert import AudioFormat
 
-READY_TIMEOUT: Final = 5.0  # waited for with a caller on the line
+READY_TIMEOUT: Final = 5.0  # a caller is waiting
 
 Decoded = TypeVar("Decoded")
 
 
 class SocketSession:
-    """A conversation over one socket. A vendor adds `connect`, `send_…`, what it reads and how it reacts to it."""
+    """A conversation over one socket. A vendor adds `connect`, `send_…`, its messages and its reactions to them."""
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
         self.conversation_id: str | None = None
@@ -40,21 +40,21 @@ class SocketSession:
         self.tools: Sequence[FunctionTool] = ()
         self._http = http
         self._socket: AgentSocket | None = None
-        self._functions: dict[str, str] = {}  # names of the calls that wait for our answer
+        self._functions: dict[str, str] = {}  # names of the calls that we have not answered
         self._tasks: set[asyncio.Task[None]] = set()
         self._defect: BaseException | None = None
-        self._told: set[str] = set()  # what was noticed once and need not be again
-        self._ahead: list[Any] = []  # came in one message with what `connect` was waiting for, or is said by ourselves
+        self._told: set[str] = set()  # notices that were logged once
+        self._ahead: list[Any] = []  # events in the message that `connect` waited for, and our own
         self._way: asyncio.Task[AgentSocket] | None = None
 
-    # --- for the vendor's module to say ---
+    # --- for the vendor's module ---
 
     def _decode(self, message: bytes) -> Iterable[Any]:
         """The vendor's codec."""
         raise NotImplementedError
 
     async def _react(self, decoded: Any) -> Iterable[AgentEvent]:
-        """What a decoded message means to the call: here what it means whoever the vendor is."""
+        """The events for the call in a decoded message; this handles those that all vendors share."""
         match decoded:
             case FunctionCall() | ToolCall():
                 return await self._use_tool(decoded)
@@ -68,23 +68,25 @@ class SocketSession:
         return ()
 
     async def _open_way(self) -> AgentSocket:
-        """Open the socket; of the call nothing is known yet. Without it `connect` opens the socket by itself."""
+        """Open the socket before the call is known. Without this, `connect` opens the socket."""
         raise NotImplementedError
 
     async def _send_result(self, call_id: str, name: str, result: str, *, is_error: bool) -> None:
-        """Say the answer of a tool in the vendor's words."""
+        """Send a tool's result in the vendor's format."""
         raise NotImplementedError
 
     def _unsaid(self) -> Iterable[AgentEvent]:
-        """What came in pieces of which the last is not coming any more."""
+        """Text that came in pieces and will not be completed."""
         return ()
 
     def _closed(self, closed: Closed) -> Ended:
-        """What it means that the vendor closes: a failure, because most don't hang up by themselves."""
+        """The vendor closed the socket: by default a failure, because most vendors don't hang up by themselves."""
         return Ended(by_agent=False, reason=f"close_{closed.code}", detail=str(closed))
 
     async def _meanwhile(self, decoded: Any) -> float | None:
-        """Came while `connect` waits for something else. Gives seconds to wait from now on, None for no change."""
+        """A message that arrived while `connect` waits for another. Returns a new timeout in seconds, None for no
+        change.
+        """
         if isinstance(decoded, Notice) and decoded.kind == "error":
             raise AgentError("refused", decoded.text)
         return None
@@ -92,31 +94,31 @@ class SocketSession:
     # --- seam.AgentSession ---
 
     def prepare(self) -> None:
-        """Nothing to begin before the call is known."""
+        """Nothing to prepare."""
 
     def reach(self) -> None:
-        """Begin to open the socket, where nothing of the call has to be known for that."""
+        """Begin to open the socket, if that needs nothing about the call."""
         if self._way is None and type(self)._open_way is not SocketSession._open_way:
             self._way = asyncio.create_task(self._open_way())
 
     async def answer_tool(self, call_id: str, result: str, *, is_error: bool) -> None:
-        """Answer a tool, unless the vendor does not wait for it any more."""
+        """Answer a tool call, unless the vendor no longer waits for it."""
         name = self._functions.pop(call_id, None)
         if name is not None:
             await self._send_result(call_id, name, result, is_error=is_error)
 
     async def interrupted(self, utterance: str, heard_ms: int) -> None:
-        """Nothing to tell the vendor."""
+        """The vendor needs nothing."""
 
     async def heard(self, utterance: str) -> None:
-        """Nothing to tell the vendor."""
+        """The vendor needs nothing."""
 
     async def note(self, text: str, *, reply: bool = False) -> bool:
-        """This vendor has no way to be told."""
+        """This vendor accepts no notes."""
         return False
 
     async def ask_again(self) -> bool:
-        """This vendor has no way to be asked."""
+        """This vendor can't be asked for a turn."""
         return False
 
     async def events(self) -> AsyncIterator[AgentEvent]:
@@ -149,7 +151,7 @@ class SocketSession:
             await self._socket.give_up(reason)
 
     async def close(self) -> None:
-        """Stop what runs beside, close the socket."""
+        """Stop the session's tasks, close the socket."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -163,7 +165,7 @@ class SocketSession:
             await self._socket.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        """Run beside reading until it is done or the session is closed. What goes wrong in it, `events` raises."""
+        """Run beside the reader until it is done or the session is closed. `events` raises its exceptions."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._reap)
@@ -185,7 +187,7 @@ class SocketSession:
         return self._socket
 
     async def _opened(self) -> AgentSocket:
-        """The socket that `reach` has begun to open; another one when that is asked for again. Raises AgentError."""
+        """The socket that `reach` began to open; a second call opens another one. Raises AgentError."""
         self.reach()
         assert self._way is not None, "expected _open_way"
         socket = self._socket = await self._way
@@ -219,10 +221,10 @@ class SocketSession:
         except TimeoutError:
             raise AgentError("silent", f"connected, but no {name} came") from None
 
-    # --- tools and remarks ---
+    # --- tools and notices ---
 
     async def _use_tool(self, call: FunctionCall | ToolCall) -> Iterable[AgentEvent]:
-        """A call that can't be carried out is answered at once: the model waits for an answer to each."""
+        """A call that can't be carried out is answered at once: the model waits for every answer."""
         self._functions[call.call_id] = call.name
         if isinstance(call, ToolCall):
             return (call,)
@@ -234,7 +236,7 @@ class SocketSession:
         return (Notice("incomplete", f"tool call {call.name or call.call_id}: {problem}"),)
 
     def _is_told(self, notice: Notice) -> bool:
-        """What is malformed or not known is said once a call, or a vendor's new messages would fill the log."""
+        """Malformed and unknown messages are logged once per call: a vendor's new messages must not fill the log."""
         if notice.kind not in {"malformed", "unknown"}:
             return False
         key = notice.text if notice.kind == "unknown" else notice.kind
@@ -244,6 +246,6 @@ class SocketSession:
         return False
 
     def _late(self, size: int, spoken: AudioFormat) -> tuple[AgentEvent, ...]:
-        """Sound that an interruption has overtaken: counted, not heard."""
+        """Stale sound after an interruption: counted, not heard."""
         self.late_audio_ms += spoken.duration_ms(size)
         return ()

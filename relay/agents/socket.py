@@ -1,4 +1,4 @@
-"""A WebSocket to a vendor: opened with clear errors, written to one whole message at a time, closed within bounds."""
+"""A WebSocket to a vendor: opens with clear errors, sends one whole message at a time, closes within a time limit."""
 
 import asyncio
 from collections.abc import Mapping
@@ -13,15 +13,15 @@ from relay.call.budget import Allowance
 
 OPEN_TIMEOUT: Final = 4.0
 CLOSE_TIMEOUT: Final = 2.0
-# A vendor that vanished without a FIN: after so long a silence a WebSocket ping, and half as long for the answer. Nine
-# seconds in all: with less, a network that stands still for five, as networks do, would cost the caller the agent.
+# For a vendor that vanished without a FIN: after this long without data a WebSocket ping, and half as long for the
+# answer. Nine seconds in total: with less, a network stall of five seconds, which does happen, would cost the agent.
 HEARTBEAT: Final = 6.0
-MAX_MESSAGE: Final = 16 * 1024 * 1024  # ElevenLabs' own SDK allows as much (elevenlabs.md A1.1)
+MAX_MESSAGE: Final = 16 * 1024 * 1024  # the limit of ElevenLabs' own SDK (elevenlabs.md A1.1)
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The socket is gone. `code` 1006 stands for no close frame at all, 1005 for one without a code."""
+    """The socket is gone. `code` 1006: there was no close frame, 1005: the frame had no code."""
 
     code: int
     reason: str
@@ -31,7 +31,7 @@ class Closed:
 
 
 class Binary(bytes):
-    """A binary message, for vendors to whom it means something else than a text; both are bytes."""
+    """A binary message, for vendors that distinguish it from text; both are bytes."""
 
 
 class AgentSocket:
@@ -49,7 +49,7 @@ class AgentSocket:
     async def open(
         cls, http: aiohttp.ClientSession, url: str, *, headers: Mapping[str, str] | None = None
     ) -> "AgentSocket":
-        """Raises AgentError naming what the vendor or the network said; never the URL, which may hold a key."""
+        """Raises AgentError with the vendor's or the network's error; never the URL, which may contain a key."""
         try:
             async with asyncio.timeout(OPEN_TIMEOUT):
                 ws = await http.ws_connect(
@@ -63,14 +63,14 @@ class AgentSocket:
                 )
         except TimeoutError:
             raise AgentError("connect_timeout", f"no WebSocket within {OPEN_TIMEOUT:g} s") from None
-        except aiohttp.ClientResponseError as error:  # of the handshake, or a redirect, which is not followed
+        except aiohttp.ClientResponseError as error:  # the handshake failed, or was redirected, which is not followed
             raise AgentError(f"http_{error.status}", f"upgrade answered with HTTP {error.status}") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise AgentError("unreachable", f"{type(error).__name__}: {_without_url(error)}") from None
         return cls(ws)
 
     async def send(self, message: bytes, kind: WSMsgType = WSMsgType.TEXT) -> None:
-        """Send one message. What can't be sent any more is dropped: `receive` tells that the socket is gone."""
+        """Send one message. If the socket is gone it is dropped: `receive` reports that."""
         self._sending_since = self._loop.time()
         try:
             await self._ws.send_frame(message, kind)
@@ -80,7 +80,7 @@ class AgentSocket:
             self._sending_since = None
 
     async def receive(self) -> bytes | Closed:
-        """The next message. Raises FloodError for one too many, whatever is in it."""
+        """The next message. Raises FloodError if there are too many, whatever they contain."""
         message = await self._ws.receive()
         if self._given_up:
             return Closed(1006, self._given_up)
@@ -99,29 +99,29 @@ class AgentSocket:
         return Closed(self._ws.close_code or 1006, "")
 
     def stalled_for(self, now: float) -> float:
-        """Seconds for which a send has been waiting for the vendor to read, 0.0 when none is."""
+        """Seconds that a send has waited for the vendor to read, 0.0 if none is waiting."""
         return 0.0 if self._sending_since is None else now - self._sending_since
 
     @property
     def given_up(self) -> bool:
-        """Whether we closed it because we took it for dead."""
+        """Whether we closed it because it seemed dead."""
         return bool(self._given_up)
 
     async def give_up(self, reason: str) -> None:
-        """Close a socket that is taken for dead; `receive` then reports `reason` and not our own close."""
+        """Close a socket that seems dead; `receive` then reports `reason` and not our own close."""
         self._given_up = reason
         await self.close()
 
     async def close(self) -> None:
-        """Close with 1000, waiting CLOSE_TIMEOUT at most for the other side's answer."""
+        """Close with 1000, waiting at most CLOSE_TIMEOUT for the answer."""
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT + 1):
                 await self._ws.close()
         except (TimeoutError, ConnectionError, aiohttp.ClientError):
-            pass  # gone is gone
+            pass  # already gone
 
 
 def _without_url(error: Exception) -> str:
-    """Errors of the client like to quote the URL, and a signed URL is a credential."""
+    """The client's errors like to quote the URL, and a signed URL is a credential."""
     os_error = getattr(error, "os_error", None) or error
     return getattr(os_error, "strerror", None) or type(os_error).__name__

@@ -11,7 +11,7 @@ import msgspec
 
 
 class ToolName(StrEnum):
-    """The relay's own tools; `options.tools` of an agent names some of them."""
+    """The relay's own tools; an agent's `options.tools` names some of them."""
 
     TRANSFER = "transfer_to_human"
     AMBIENCE = "control_background_sound"
@@ -81,9 +81,9 @@ _DESCRIPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
 def describe(
     names: Iterable[str], targets: Sequence[str] = (), own: Sequence[Mapping[str, Any]] = ()
 ) -> list[dict[str, Any]]:
-    """`name`, `description` and `parameters` of each tool; `targets` are those that a transfer may name.
+    """`name`, `description` and `parameters` of each tool; `targets`: those that a transfer may name.
 
-    `own`: tools of the user's, already described.
+    `own`: the user's tools, already described.
     """
     tools = [msgspec.to_builtins(_DESCRIPTIONS[name]) for name in names]
     for tool in tools:
@@ -94,7 +94,7 @@ def describe(
 
 
 def parse_arguments(text: str) -> dict[str, Any] | None:
-    """What a model wrote as the arguments of a call, nothing at all counting as none; None if it is not an object."""
+    """The arguments of a call as a model wrote them; empty text counts as no arguments. None if it is not an object."""
     try:
         return msgspec.json.decode(text, type=dict[str, Any]) if text.strip() else {}
     except msgspec.DecodeError:

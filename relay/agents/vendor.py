@@ -1,4 +1,4 @@
-"""What a vendor declares of itself, and how it is set up: options checked, key found, once, when the relay starts."""
+"""A vendor's declaration, and its set-up when the relay starts: options checked, key found."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from relay.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class VendorContext:
-    """What a session may use: the shared, kept-alive connection pool, the settings, and the other agents by alias."""
+    """What a session may use: the shared connection pool, the settings, and the other agents by alias."""
 
     http: aiohttp.ClientSession
     settings: Settings
@@ -36,7 +36,7 @@ Configure = Callable[[AgentSpec, Settings], Agent]
 
 @dataclass(frozen=True, slots=True)
 class KeyCheck:
-    """Where a key can be tried: a GET that costs nothing. `{key}` in the `value` of the header stands for it."""
+    """Where to test a key: a GET that costs nothing. `{key}` in the `value` of the header is replaced by it."""
 
     base: str
     path: str
@@ -76,14 +76,14 @@ class Vendor:
 
     @property
     def takes(self) -> frozenset[str]:
-        """What a look-up may override of its agents (relay.agents.overrides)."""
+        """What a look-up may override for its agents (relay.agents.overrides)."""
         return self.passes_on or frozenset(getattr(self.options, "takes", ()))
 
     def ending(self, spec: AgentSpec) -> dict[str, str]:
-        """The models that an entry uses and whose end has been announced, with the date."""
+        """The models that an entry uses and whose shutdown has been announced, with the date."""
         used = {spec.id or self.default_id}
         if self.options is not None:
-            with suppress(msgspec.ValidationError):  # the start says what is wrong with them
+            with suppress(msgspec.ValidationError):  # reported at the start
                 options = msgspec.structs.asdict(msgspec.convert(spec.options, self.options))
                 used |= {value for value in options.values() if isinstance(value, str)}
         return {model: self.ends[model] for model in sorted(used) if model in self.ends}
@@ -97,13 +97,13 @@ _GO_ON: Final = (
 
 
 class TakingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Options of which a look-up may change some for one call."""
+    """Options that a look-up may partly override for one call."""
 
     takes: ClassVar[Mapping[str, str]] = {}
     """What a look-up may override (Overrides), and the option that it stands for."""
 
     def for_call(self, call: CallInfo) -> tuple[Self, list[Notice]]:
-        """These with what the look-up wants to be different, and what can't be, for the log."""
+        """These options with the look-up's overrides, and for the log those that are not possible."""
         options, problems = self, not_taken(call.overrides.refused(self.takes), "this vendor doesn't support it")
         for name, value in call.overrides.given().items():
             if option := self.takes.get(name):
@@ -115,10 +115,10 @@ class TakingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class HostedOptions(TakingOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Options common to vendors whose agent is described in AGENTS_FILE rather than at the vendor's.
+    """Options shared by vendors whose agents are described in AGENTS_FILE rather than at the vendor.
 
-    `{{name}}` in the texts stands for the call's variables (CallInfo.variables). `takeover` is said instead of the
-    greeting when another agent has failed before; without it the model finds its own words.
+    `{{name}}` in texts is replaced by the call's variables (CallInfo.variables). `takeover` is said instead of the
+    greeting after another agent has failed; without it the model finds its own words.
     """
 
     prompt: str = _PROMPT
@@ -134,11 +134,11 @@ class HostedOptions(TakingOptions, frozen=True, kw_only=True, forbid_unknown_fie
         return fill(self.prompt, call)
 
     def first_words(self, call: CallInfo) -> str:
-        """What to say word for word when the call begins; empty: nothing, or for a takeover whatever fits."""
+        """The exact first words of the call; empty: none, or for a takeover whatever fits."""
         return fill(self.takeover if call.said_so_far else self.greeting, call)
 
     def opening(self, call: CallInfo) -> str:
-        """The same as an instruction to a model; empty when it should wait for the caller."""
+        """The first words as an instruction to a model; empty if it should wait for the caller."""
         words = self.first_words(call)
         if words:
             return f"Say exactly this and nothing else: {words}"
@@ -146,7 +146,7 @@ class HostedOptions(TakingOptions, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 def fill(template: str, call: CallInfo) -> str:
-    """`template` with the call's variables in the places kept for them; a name that is not known leaves nothing."""
+    """`template` with the call's variables filled in; unknown names become empty."""
     variables = call.variables
     return _PLACE.sub(lambda place: variables.get(place[1], ""), template)
 
@@ -155,7 +155,7 @@ Options = TypeVar("Options", bound=msgspec.Struct)
 
 
 def read_options(spec: AgentSpec, kind: type[Options], settings: Settings) -> Options:
-    """The entry's options as `kind`. Raises SettingError that names the option and what was expected."""
+    """The entry's options as `kind`. Raises SettingError that names the option and the expected value."""
     names = [field.encode_name for field in msgspec.structs.fields(kind)]
     place = f"agents.{spec.alias}.options"
     for name in spec.options:
@@ -169,11 +169,11 @@ def read_options(spec: AgentSpec, kind: type[Options], settings: Settings) -> Op
 
 
 def api_key(spec: AgentSpec, name: str, settings: Settings) -> str:
-    """The key in the environment variable `name`. Raises SettingError when there is none."""
+    """The key in the environment variable `name`. Raises SettingError if it is not set."""
     expected = f"the API key for agent {spec.alias!r} ({spec.vendor}); options.api_key_env can name another variable"
     return Env(settings.environ).required(name, expected)
 
 
 def socket_base(base_url: str) -> str:
-    """`base_url` for sockets: http becomes ws, https wss."""
+    """`base_url` for sockets: http becomes ws, https becomes wss."""
     return f"ws{base_url[4:]}".rstrip("/") if base_url.startswith("http") else base_url.rstrip("/")

@@ -1,4 +1,4 @@
-"""The background sound: read once, converted once a rate, shared by every call."""
+"""The background sound: read once, converted once per rate, shared by all calls."""
 
 from functools import lru_cache
 from importlib import resources
@@ -20,8 +20,8 @@ BUILT_IN: Final = ("office", "call-centre", "street", "quiet", "typing")
 _SEAM_SECONDS: Final = 0.05
 CROSS_SECONDS: Final = 0.08  # from one ambience to another
 _RAMP_SECONDS: Final = 0.08  # short enough to feel immediate, long enough not to click
-LEVEL_DB: Final = -30.0  # of full scale: what any file is brought to, so that a volume means the same for all
-_PEAK: Final = 30_000.0  # … but no further than its peaks allow
+LEVEL_DB: Final = -30.0  # of full scale: every file is scaled to this level, so that a volume means the same for all
+_PEAK: Final = 30_000.0  # … as far as its peaks allow
 _DUCK_SECONDS: Final = 0.05  # down when the agent speaks: over before its first word is
 _RISE_SECONDS: Final = 0.4  # and up again: slow enough not to be noticed between two sentences
 _VOLUMES: Final = 16  # at which whole loops are kept
@@ -30,10 +30,10 @@ _FORGOTTEN: Final = 50_000  # frames taken since a volume was last used: another
 
 
 class Loop:
-    """An ambience at one line rate, ready to be played round and round."""
+    """An ambience at one line rate, for continuous playback."""
 
     def __init__(self, sound: pcm.Samples, rate_hz: int) -> None:
-        """`sound`: at least two crossfades long. Its end is faded into its start, so the seam is not heard."""
+        """`sound`: at least two crossfades long. Its end is faded into its start, so the seam is inaudible."""
         seam = int(_SEAM_SECONDS * rate_hz)
         fade_in = np.sin(np.linspace(0, np.pi / 2, seam, dtype=np.float32))
         head = sound[:seam] * fade_in + sound[-seam:] * fade_in[::-1]  # equal power: the parts are not correlated
@@ -48,11 +48,11 @@ class Loop:
         return len(self._sound)
 
     def take(self, start: int, count: int, gain: float) -> pcm.Samples:
-        """`count` samples from `start` on, round and round, at `gain`.
+        """`count` samples from `start` on, in a loop, at `gain`.
 
-        The whole loop is kept for the volumes in use: a steady volume then costs no arithmetic at all. When there are
-        more volumes than that, the others are worked out frame by frame; whole loops for them, each thrown away for
-        the next, held up every call.
+        For volumes in use the whole loop is cached, so a steady volume costs no arithmetic. If there are too many
+        volumes, the others are computed frame by frame: computing whole loops that are dropped at once held up every
+        call.
         """
         self._taken += 1
         whole = self._scaled.get(gain)
@@ -65,7 +65,7 @@ class Loop:
         return whole[start:end] if end <= len(whole) else self._around(whole, start, count)
 
     def _make_room(self) -> bool:
-        """Whether another volume may be kept."""
+        """Whether another volume may be cached."""
         if len(self._scaled) < _VOLUMES:
             return True
         oldest = min(self._used, key=self._used.__getitem__)
@@ -95,7 +95,7 @@ class Ambience:
 
     @classmethod
     def load(cls, name: str, content: bytes | None = None) -> "Ambience":
-        """Read the sound file `name`, or one that is BUILT_IN; `content`: see read_mono. Raises SoundFileError."""
+        """Read the sound file `name`, or a BUILT_IN one; `content`: see read_mono. Raises SoundFileError."""
         if name in BUILT_IN:
             return _built_in(name)
         sound, rate_hz = read_mono(Path(name), content)
@@ -111,7 +111,7 @@ def _built_in(name: str) -> Ambience:
 
 
 def normalised(sound: pcm.Samples) -> pcm.Samples:
-    """`sound` with an RMS of LEVEL_DB; quieter where its peaks would not fit. Silence stays silence."""
+    """`sound` with an RMS of LEVEL_DB, or lower if its peaks need it. Silence stays silence."""
     wave = sound.astype(np.float32)
     rms = float(np.sqrt(np.mean(np.square(wave, dtype=np.float64))))
     if rms == 0.0:
@@ -121,10 +121,10 @@ def normalised(sound: pcm.Samples) -> pcm.Samples:
 
 
 class AmbienceTrack:
-    """Where one call is in the loop and how loud it hears it. Knows no clock: it is asked for the next samples.
+    """One call's position in the loop and its volume. It has no clock: it returns the next samples on request.
 
-    `start`: sample of the loop to begin with. `duck_db`: how much quieter it is while the agent speaks. `over`: another
-    one that is heard with it, as typing while the agent is busy; it has a volume and a switch of its own.
+    `start`: sample of the loop to begin with. `duck_db`: how much quieter it is while the agent speaks. `over`: a
+    second track that is heard with it, such as typing while the agent is busy; it has its own volume and switch.
     """
 
     def __init__(
@@ -151,24 +151,24 @@ class AmbienceTrack:
 
     @property
     def silent(self) -> bool:
-        """Nothing to be heard now, and nothing asked for."""
+        """Nothing is audible now, and nothing was requested."""
         own = self._gain == 0.0 and self._target == 0.0 and self._leaving is None
         return own and (self.over is None or self.over.silent)
 
     @property
     def level_db(self) -> float | None:
-        """How loud it is asked to be, in dB of full scale; None when it is switched off, or silence."""
+        """The requested level in dB of full scale; None if it is off, or silence."""
         level = self._loop.rms * self._target
         return round(20 * log10(level / 32768), 1) if level else None
 
     @property
     def _target(self) -> float:
-        return round(self.volume, 2) if self.enabled else 0.0  # few different gains, so that few loops are kept
+        return round(self.volume, 2) if self.enabled else 0.0  # few different gains, so that few loops are cached
 
     def take(self, count: int, speech: tuple[int, int] = _NOWHERE) -> pcm.Samples:
         """The next `count` samples, under `speech` from its first sample to before its last.
 
-        A change of volume arrives as a ramp from wherever the gain is now.
+        A change of volume is a ramp from the current gain.
         """
         start, self._cursor = self._cursor, (self._cursor + count) % self._length
         target = self._target
@@ -190,7 +190,7 @@ class AmbienceTrack:
         return pcm.scale(self._loop.take(start, count, 1.0), gain * ducked)
 
     def _gains(self, count: int) -> float | Gains:
-        """The volume, or its way to another."""
+        """The volume, or the ramp to another."""
         target = self._target
         if self._gain == target:
             return target
@@ -199,7 +199,7 @@ class AmbienceTrack:
         return gains
 
     def _ducking(self, count: int, speech: tuple[int, int]) -> float | Gains:
-        """How much of the volume is left beside the speech, or the way there."""
+        """The factor for the volume beside speech, or the ramp to it."""
         first, last = speech
         if self._floor == 1.0 or (first == last and self._ducked == 1.0):
             return 1.0
@@ -218,14 +218,14 @@ class AmbienceTrack:
         return np.concatenate(parts)
 
     def follow(self, other: "AmbienceTrack | None") -> None:
-        """Come up while `other`, which was heard until now, goes down. Two at most are heard at the same time."""
+        """Fade in while `other`, which was heard until now, fades out. At most two are heard at the same time."""
         if other is not None:
             other._leaving = None
             other.fade_out(CROSS_SECONDS)
             self._leaving = other
 
     def fade_out(self, seconds: float) -> None:
-        """Down to silence within `seconds`, from wherever the gain is now, and for good."""
+        """Fade to silence within `seconds`, from the current gain, permanently."""
         self._step = max(self._gain, 0.01) / (seconds * self._loop.rate_hz)
         self.enabled = False
         if self.over is not None:
@@ -240,7 +240,7 @@ class AmbienceTrack:
 
 
 def _glide(start: float, target: float, step: float, count: int) -> Gains:
-    """`count` gains on the way from `start` to `target`, `step` a sample, and there once it is reached."""
+    """`count` gains on the way from `start` to `target`, `step` per sample, constant once it is reached."""
     distance = target - start
     way = np.minimum(np.arange(1, count + 1, dtype=np.float32) * np.float32(step), np.float32(abs(distance)))
     gains: Gains = np.float32(start) + np.copysign(way, np.float32(distance))

@@ -1,10 +1,9 @@
-"""The caller's sound on a time line without holes: what is missing between two frames, and what stands in for it.
+"""The caller's sound as a continuous time line: which sound is missing between two frames, and what replaces it.
 
-Pure: every method is told the time (seconds of the event loop's clock).
-
-A line says where a frame belongs twice, by `chunk` and by `timestamp`; both may be absent, run ahead, start again or
-repeat themselves. So neither is believed alone: sound is missing only where real time has passed as well. What came is
-passed on as it is, and an agent that counts samples to notice the end of a turn always gets samples to count.
+Pure: every method gets the time (seconds of the event loop's clock). A line gives a frame's place twice, as `chunk` and
+as `timestamp`; both may be missing, run ahead, restart or repeat. So neither is trusted alone: sound is missing only if
+real time has passed as well. Received sound is passed on unchanged, and an agent that counts samples to notice the end
+of a turn always gets samples to count.
 """
 
 from collections import deque
@@ -15,16 +14,18 @@ import numpy as np
 from relay.audio import concealment, pcm
 
 CONCEALED_SECONDS: Final = 0.06  # a repeated pitch period becomes a hum beyond that
-PATIENCE: Final = 0.3  # a network that stands still for less delivers what it held back, and nothing is missing
-_QUIET: Final = 100  # of 32,768: no word is as quiet
+PATIENCE: Final = 0.3  # after a shorter stall the network delivers everything, and nothing is missing
+_QUIET: Final = 100  # of 32,768: words are louder
 _PAUSE_SECONDS: Final = 0.1  # between two words
 _LEAST_MS: Final = 5  # stamps are whole milliseconds
-_REMEMBERED: Final = 3  # frames, to conceal from: 60 ms as lines send them
+_REMEMBERED: Final = 3  # frames kept for concealment: 60 ms at the usual frame size
 
 
 class CallerTrack:
-    """One call's inbound frames. `gap_ms`, `lost`: how much was filled so far, and for how many messages; `missing`:
-    samples that were lost before the last one."""
+    """One call's inbound frames. `gap_ms`, `lost`: how much was filled so far, and for how many messages.
+
+    `missing`: samples that were lost before the last frame.
+    """
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
@@ -32,12 +33,12 @@ class CallerTrack:
         self._frame = 0  # samples of the frame before
         self._chunk: int | None = None
         self._next_ms: float | None = None  # the timestamp that a frame without a gap would have
-        self._in_step = False  # the timestamp before moved on as its sound did
-        self._position = 0  # samples passed on, without those of `_waited`
-        self._waited = 0  # samples of silence given since the frame before
-        self._held_back = False  # frames come late, in whose place silence was given
-        self._quiet = 0  # samples since the last word of those
-        self._origin: float | None = None  # when the line began, by the frame that was least late
+        self._in_step = False  # the last timestamp moved on in step with its sound
+        self._position = 0  # samples passed on, except those of `_waited`
+        self._waited = 0  # samples of silence passed on since the last frame
+        self._held_back = False  # frames are arriving late, after silence replaced them
+        self._quiet = 0  # samples since their last word
+        self._origin: float | None = None  # when the line began, according to its least late frame
         self._last_at: float | None = None
         self.gap_ms = 0
         self.lost = 0
@@ -45,13 +46,13 @@ class CallerTrack:
 
     @property
     def position_s(self) -> float:
-        """Seconds of sound passed on, with what stands in for what is missing."""
+        """Seconds of sound passed on, including replacements."""
         return self._position / self._rate_hz
 
     def arrived(self, sound: bytes, now: float, timestamp_ms: int | None, chunk: int | None) -> tuple[bytes, ...]:
-        """What to pass on for a frame: `sound` itself, and before it what stands in for frames that are missing.
+        """What to pass on for a frame: the replacement of missing frames before it, and `sound` itself.
 
-        Nothing for a quiet frame that a network held back, in whose place silence was given.
+        Empty for a quiet late frame that silence has already replaced.
         """
         samples, self.missing = len(sound) // pcm.SAMPLE_BYTES, 0
         if not samples:
@@ -84,10 +85,10 @@ class CallerTrack:
         return (fill, sound) if fill else (sound,)
 
     def waited(self, now: float) -> bytes:
-        """Silence for the time in which nothing came; empty before PATIENCE is over and where it was given already."""
+        """Silence for the time without frames; empty before PATIENCE is over, and if it was already returned."""
         if self._last_at is None or now - self._last_at < PATIENCE:
             return b""
-        # a frame that comes now would fill the time since one frame ago
+        # a frame that arrives now would fill the time since one frame ago
         owed = int((now - self._last_at) * self._rate_hz) - self._frame - self._waited
         count = owed // self._frame * self._frame
         if count <= 0:
@@ -96,7 +97,7 @@ class CallerTrack:
         return concealment.fade_out(self._before(), count, self._rate_hz).tobytes() if first else bytes(2 * count)
 
     def due(self, now: float) -> float:
-        """When to ask what was `waited` for."""
+        """When to call `waited`."""
         if self._last_at is None:
             return now + PATIENCE
         return self._last_at + max(PATIENCE, (self._waited + 2 * self._frame) / self._rate_hz)
@@ -112,20 +113,20 @@ class CallerTrack:
         self._next_ms = None if timestamp_ms is None else timestamp_ms + samples * 1000 / self._rate_hz
 
     def _can_go(self, sound: bytes, samples: int, now: float) -> bool:
-        """Whether a frame of those that come at once, after silence was given for them, is a pause too long.
+        """Whether a late frame is part of a pause that is too long, because silence replaced it already.
 
-        Words are passed on however late they are; of the pauses between them a tenth of a second is left, because
-        the agent has had that time already.
+        Words are passed on however late they are; pauses between them are cut to a tenth of a second, because the agent
+        has already had that time.
         """
         if self._last_at is None or now - self._last_at > samples / self._rate_hz / 2:
-            self._held_back = False  # in real time: the line is up to date again
+            self._held_back = False  # in real time again
             return False
         quiet = int(np.abs(pcm.samples(sound).astype(np.int32)).max()) < _QUIET
         self._quiet = self._quiet + samples if quiet else 0
         return self._quiet > _PAUSE_SECONDS * self._rate_hz
 
     def _missing(self, timestamp_ms: int | None, chunk: int | None, late_ms: float) -> int:
-        """Samples between the frame before and this one, which came `late_ms` after the line's quickest."""
+        """Samples between the last frame and this one, which arrived `late_ms` after the line's quickest."""
         frame_ms = self._frame * 1000 / self._rate_hz
         by_time = None if timestamp_ms is None or self._next_ms is None else timestamp_ms - self._next_ms
         skipped = None if chunk is None or self._chunk is None or chunk <= self._chunk else chunk - self._chunk - 1
@@ -135,7 +136,7 @@ class CallerTrack:
             agreed = by_time is not None and abs(by_time - skipped * frame_ms) <= frame_ms / 2
             claimed = by_time if by_time is not None and agreed else skipped * frame_ms
         elif by_time is not None and was_in_step:
-            # stamps of the moment of sending scatter; a line that leaves out silence leaves out more than a frame
+            # timestamps taken when sending scatter; a line that omits silence omits more than a frame
             claimed = by_time if by_time >= max(_LEAST_MS, frame_ms * (0.75 if skipped is None else 2)) else 0.0
         if not 0 < claimed <= late_ms + frame_ms / 2:
             return 0
@@ -144,9 +145,9 @@ class CallerTrack:
         return round(claimed * self._rate_hz / 1000)
 
     def _fill(self, missing: int, sound: bytes) -> bytes:
-        """What is still to be given before `sound`, so that `missing` samples lie between it and the frame before."""
+        """The replacement still needed before `sound`, so that `missing` samples lie between it and the last frame."""
         rate = self._rate_hz
-        if self._waited:  # late rather than lost, or nearly all of it given: rise from the silence without a click
+        if self._waited:  # late rather than lost, or nearly all replaced already: rise from silence without a click
             count = max(missing - self._waited, round(concealment.EDGE_SECONDS * rate))
             return concealment.fade_in(pcm.samples(sound), count, rate).tobytes()
         if not missing:

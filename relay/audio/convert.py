@@ -1,4 +1,4 @@
-"""From one audio format to another without losing the pitch, a sample or the state between chunks (design D3)."""
+"""Converts between audio formats, keeping pitch, every sample, and the state between chunks (design D3)."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ from relay.audio.resample import Resampler
 
 
 class Encoding(StrEnum):
-    """How a sample is written."""
+    """Encoding of a sample."""
 
     PCM = "pcm"
     ULAW = "ulaw"
@@ -31,7 +31,7 @@ class AudioFormat:
 
     @property
     def bytes_per_second(self) -> int:
-        """Bytes that one second of sound takes."""
+        """Bytes per second of sound."""
         return self.rate_hz * (pcm.SAMPLE_BYTES if self.encoding is Encoding.PCM else 1)
 
     def duration_ms(self, size: int) -> float:
@@ -42,9 +42,9 @@ class AudioFormat:
         return f"{self.encoding}_{self.rate_hz}"
 
 
-_PIECES_A_SECOND: Final = 50  # of a file that is resampled: half a millisecond of work each
-_BREATH_S: Final = 0.0005  # after each: whoever waits for the lock gets it now, and not when Python next looks
-_TAIL_MS: Final = 100  # of silence behind it: what the filter holds back, at any rate
+_PIECES_A_SECOND: Final = 50  # of a file to resample: half a millisecond of work each
+_BREATH_S: Final = 0.0005  # pause after each piece: a thread that waits for the lock gets it now
+_TAIL_MS: Final = 100  # of silence after it: more than the filter holds back, at any rate
 _READ: Final[Mapping[Encoding, Callable[[bytes], pcm.Samples]]] = {
     Encoding.PCM: pcm.samples,
     Encoding.ULAW: pcm.ulaw_decode,
@@ -60,8 +60,8 @@ _WRITE: Final[Mapping[Encoding, Callable[[pcm.Samples], bytes]]] = {
 def at_rate(sound: pcm.Samples, source_hz: int, target_hz: int) -> pcm.Samples:
     """A whole sound at another rate, with the best filter: for files, not for live sound.
 
-    It is done piece by piece: the library holds Python's lock, and agents with their sounds change while calls run. In
-    one piece a minute of sound would keep every call waiting for a second.
+    It is done in pieces, because the library holds Python's lock, and agents with their sounds change while calls run.
+    In one piece, a minute of sound would block all calls for a second.
     """
     if source_hz == target_hz:
         return sound
@@ -77,9 +77,9 @@ def at_rate(sound: pcm.Samples, source_hz: int, target_hz: int) -> pcm.Samples:
 
 
 class Converter:
-    """One direction of one call: bytes of one format in, bytes of the other out, state kept from chunk to chunk.
+    """One direction of one call: bytes of one format in, bytes of the other out, with state between chunks.
 
-    Equal formats pass untouched but for an odd byte, which waits for its other half.
+    Equal formats pass unchanged, except for an odd byte, which waits for its other half.
     """
 
     def __init__(self, source: AudioFormat, target: AudioFormat) -> None:
@@ -90,9 +90,9 @@ class Converter:
         self._half_sample = b""
 
     def convert(self, data: bytes, *, last: bool = False) -> bytes:
-        """The sound of `data` in the target format; `last` also hands out what the filter still holds.
+        """The sound of `data` in the target format; `last` also returns what the filter still holds.
 
-        After `last` the converter is as new: the next chunk starts another utterance.
+        After `last` the converter is reset: the next chunk starts another utterance.
         """
         if self._source.encoding is Encoding.PCM:
             if self._half_sample:
@@ -109,7 +109,7 @@ class Converter:
         return _WRITE[self._target.encoding](sound)
 
     def reset(self) -> None:
-        """Forget the sound so far: it was flushed, and its tail must not ring into what comes next."""
+        """Forget the sound so far: it was dropped, and its tail must not be heard in what comes next."""
         self._half_sample = b""
         if self._resampler is not None:
             self._resampler.reset()

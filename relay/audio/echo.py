@@ -1,7 +1,7 @@
-"""Does the line's sound come back? Its delay and its level, found while the agent speaks.
+"""Finds out whether the line returns its own sound, with which delay and level, while the agent speaks.
 
-Whitened cross-correlation: with the spectra's sizes divided out only their phases count, and an echo is a peak at its
-delay however the line colours it. Each look is averaged with those before it until an echo is sure.
+Whitened cross-correlation: with the magnitudes of the spectra divided out only the phases matter, and an echo is a peak
+at its delay, however the line colours it. Measurements are averaged until an echo is certain.
 """
 
 from collections import deque
@@ -18,29 +18,29 @@ from relay.audio.voice import SPEECH_DB, block_levels
 LEAST_DELAY: Final = 0.04
 MOST_DELAY: Final = 1.0
 LOOK_SECONDS: Final = 1.0
-_COMPARED_HZ: Final = 4000  # a voice is below 2 kHz, and half as many samples cost less than half
-_SURE: Final = 10.0  # a peak of so many times the spread of all places; two voices reach 9.5
-_FAINTEST_DB: Final = -42.0  # nobody hears it
-_LOUDEST_DB: Final = 6.0  # … and that would be no echo but another sound
+_COMPARED_HZ: Final = 4000  # a voice is mostly below 2 kHz, and half as many samples cost less than half
+_SURE: Final = 10.0  # a peak this many times the spread of all places; two voices reach 9.5
+_FAINTEST_DB: Final = -42.0  # inaudible
+_LOUDEST_DB: Final = 6.0  # … a louder sound is not an echo
 _AUDIBLE_DB: Final = -65.0
-_BACK_SHARE: Final = 0.15  # of the second something must have come back: of less, any sound is like any other
+_BACK_SHARE: Final = 0.15  # of the second that must contain sound: shorter sounds match anything
 _LOUD_BELOW_DB: Final = 15.0
-_LEVELS: Final = 9  # looks of which the middle one counts
-_SAME: Final = 0.004  # seconds; two looks have to find the same echo
-_FORGET: Final = 0.8  # of what was seen before, each look
-_LOUD_SHARE: Final = 0.1  # of the time the agent must speak, for a look that is worth its cost
+_LEVELS: Final = 9  # measurements of which the median is used
+_SAME: Final = 0.004  # seconds; two measurements have to find the same echo
+_FORGET: Final = 0.8  # weight of earlier measurements
+_LOUD_SHARE: Final = 0.1  # share of the time the agent must speak, to make a measurement worth its cost
 
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """`delay`: seconds from playing to hearing. `level_db`: of the echo against what was played."""
+    """`delay`: seconds from playing to hearing. `level_db`: of the echo relative to what was played."""
 
     delay: float
     level_db: float
 
 
 class EchoMeter:
-    """One call. Pure: it is given the two sides of a second, cut from their tapes."""
+    """One call. Pure: it gets the two sides of a second, cut from their tapes."""
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
@@ -55,21 +55,21 @@ class EchoMeter:
 
     @property
     def suspected(self) -> float | None:
-        """The delay at which the last look found one, be it the first to do so."""
+        """The delay of an echo in the last measurement, even if it was the first to find one."""
         return self._candidate
 
     @property
     def settled(self) -> bool:
-        """The last look found the echo where it was known to be."""
+        """The last measurement found the echo at its known delay."""
         return self.echo is not None and self._candidate == self.echo.delay
 
     def sides(self, played: LineTape, heard: LineTape, end: int) -> tuple[pcm.Samples, pcm.Samples]:
-        """What `look` compares: the second of `heard` up to sample `end`, and what was `played` in it and before."""
+        """The input of `look`: the second of `heard` up to sample `end`, and what was `played` in it and before."""
         first = end - self._look
         return played.read(first - self._reach, self._look + self._reach), heard.read(first, self._look)
 
     def worth_a_look(self, played: pcm.Samples, heard: pcm.Samples) -> bool:
-        """Whether the agent speaks in these `sides`, and anything is heard. Mostly not: most callers listen."""
+        """Whether the agent speaks in these `sides`, and anything is heard. Usually not: most callers listen."""
         back = block_levels(heard, self._rate_hz)
         if np.count_nonzero(back >= _AUDIBLE_DB) < _BACK_SHARE * len(back):
             return False
@@ -77,7 +77,7 @@ class EchoMeter:
         return bool(np.count_nonzero(levels >= SPEECH_DB) >= _LOUD_SHARE * len(levels))
 
     def look(self, played: pcm.Samples, heard: pcm.Samples) -> Echo | None:
-        """Compare two `sides` that are worth it. Returns what is known by now."""
+        """Compare two `sides` that are worth it. Returns what is known so far."""
         sides = np.zeros((2, self._size))  # in one call, because each call works out its own factors
         for side, sound in zip(sides, (played, heard), strict=True):
             self._fewer(sound, side)
@@ -85,7 +85,7 @@ class EchoMeter:
         cross = np.conj(spectra[0], out=spectra[0])
         cross *= spectra[1]
         cross /= np.abs(cross) + 1e-3
-        if self._seen is not None and self.echo is None:  # one that is known is looked for anew: it may have moved
+        if self._seen is not None and self.echo is None:  # search for a known echo again: it may have moved
             cross += _FORGET * self._seen
         self._seen = cross.astype(np.complex64)
         places = np.fft.irfft(cross, self._size)
@@ -95,7 +95,7 @@ class EchoMeter:
         least = round(LEAST_DELAY * self._rate_hz) // self._step
         best = least + int(np.argmax(delays[least:]))
         level_db = self._level_db(played, heard, best * self._step)
-        # An agent that repeats the caller is alike too, but later: what comes before it was played is no echo of it.
+        # An agent that repeats the caller matches too, but later: sound before it was played is not its echo.
         earlier = places[-reach - look + 1 : -reach + least].max()
         likely = delays[best] >= max(_SURE * float(np.std(delays)), earlier)
         if not likely or not _FAINTEST_DB <= level_db <= _LOUDEST_DB:
@@ -111,7 +111,7 @@ class EchoMeter:
         return self.echo
 
     def _fewer(self, sound: pcm.Samples, side: NDArray[np.float64]) -> None:
-        """At _COMPARED_HZ, by sums of neighbours; not by a reduction, which costs as much as a transform."""
+        """At _COMPARED_HZ, by sums of neighbours; numpy's reduction costs as much as a transform."""
         count = len(sound) // self._step
         for first in range(self._step):
             side[:count] += sound[first :: self._step][:count]
@@ -123,11 +123,11 @@ class EchoMeter:
             self._candidate = self.echo.delay
 
     def forget(self) -> None:
-        """What was seen so far takes 32 KB, and nothing was found in it."""
+        """The averages take 32 KB, and no echo was found."""
         self._seen = None
 
     def _level_db(self, played: pcm.Samples, heard: pcm.Samples, delay: int) -> float:
-        """How loud it comes back, by the middle one of the loud blocks: the caller speaks in some."""
+        """Level of the echo, from the median of the loud blocks: in some of them the caller speaks."""
         source = block_levels(played[self._reach - delay :][: self._look], self._rate_hz)
         back = block_levels(heard, self._rate_hz)
         loud = source >= source.max() - _LOUD_BELOW_DB

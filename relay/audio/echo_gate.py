@@ -1,8 +1,8 @@
-"""Keeps an agent from hearing itself: decides of each piece of the caller's sound whether it is anything but echo.
+"""Keeps an agent from hearing itself: decides for each piece of the caller's sound whether it is only echo.
 
-WebRTC's AEC3 takes the echo away; what it leaves is only looked at. Where it leaves next to nothing the agent gets the
-line's own noise, elsewhere the caller's sound as it came, untouched by any filter. `available` says whether the library
-(pywebrtc-audio) is installed.
+WebRTC's AEC3 removes the echo; its output is only measured. If next to nothing is left, the agent gets the line's own
+noise, otherwise the caller's original sound, unchanged by any filter. `available`: whether the library (pywebrtc-audio)
+is installed.
 """
 
 from collections import deque
@@ -16,18 +16,18 @@ from relay.audio.voice import block_levels
 
 try:
     import pywebrtc_audio
-except ImportError:  # optional: not for every platform
+except ImportError:  # optional: not available for every platform
     available = False
 else:
     available = True
 
-MARGIN_SECONDS: Final = 0.04  # the echo is looked for that long after the sound it is of
-_SPEECH_DB: Final = -48.0  # left over by the canceller: of echo it leaves less
-_CERTAIN_DB: Final = -40.0  # … so much is waited for by nobody
-_SILENT_DB: Final = -50.0  # of the line: echo as quiet as that stops no agent
-_OPEN_AFTER: Final = 2  # pieces with speech among the last three: a click opens nothing
-_OPEN_SECONDS: Final = 0.15  # behind the last of them
-_BEFORE_SECONDS: Final = 0.08  # it opens after a word has begun: so much of what was withheld follows at once
+MARGIN_SECONDS: Final = 0.04  # an echo is searched up to this long after its sound
+_SPEECH_DB: Final = -48.0  # level after the canceller: echo is below this
+_CERTAIN_DB: Final = -40.0  # … a delay that nobody would wait for
+_SILENT_DB: Final = -50.0  # level on the line: echo this quiet stops no agent
+_OPEN_AFTER: Final = 2  # pieces with speech among the last three: a click does not open the gate
+_OPEN_SECONDS: Final = 0.15  # after the last of them
+_BEFORE_SECONDS: Final = 0.08  # it opens after a word has begun: this much withheld sound follows at once
 _NOISE_RISES_DB: Final = 3.0  # a second
 WITHIN_REACH_SECONDS: Final = 0.4  # so long after the sound the canceller finds it by itself, with some to spare
 REACH_SECONDS: Final = 1.5  # of what was played, for a doubt: an echo's greatest delay, and the room's
@@ -59,7 +59,7 @@ class EchoGate:
         self._moving_for = 0
         self._doubted = 0  # samples
         self._withheld: deque[bytes] = deque()
-        self._ahead = 0  # samples given too early, to be left out of the next noise
+        self._ahead = 0  # samples passed on early, to be left out of the next noise
         self._noise_db = -90.0
         self._noise = np.random.default_rng(1).standard_normal(rate_hz)
         self.hold = 0
@@ -81,7 +81,7 @@ class EchoGate:
         self._room.spoil()
 
     def learn(self, heard: pcm.Samples, played: pcm.Samples) -> None:
-        """What was said before there was a gate: it knows the line when its first piece comes."""
+        """What was said before the gate existed, so that it knows the line when its first piece arrives."""
         self.is_new = False
         self._canceller.process(heard, played)
         self._room.learn(heard, played)
@@ -90,9 +90,9 @@ class EchoGate:
         """`heard` (pcm), or noise in its place; `played`: what its echo would be of, MARGIN_SECONDS earlier, so that
         it was sent `hold` samples before; `before`: REACH_SECONDS of what was played up to the end of `heard`.
 
-        When speech is found after pieces were withheld, the last of those come first: nothing of a soft beginning is
-        lost, and nothing comes later than it could. Until the next noise, which is shorter by that, the agent is a
-        moment ahead.
+        If speech is found after pieces were withheld, the last of those are returned first: nothing of a soft beginning
+        is lost, and nothing is later than necessary. The next noise is shorter by that much; until then the agent is
+        slightly ahead.
         """
         near = pcm.samples(heard)
         left = self._canceller.process(near, played)

@@ -1,4 +1,4 @@
-"""Soft edges for speech that breaks off: a step in the sound is heard as a click."""
+"""Fades for speech that is cut off: a step in the sound is heard as a click."""
 
 from functools import lru_cache
 from typing import Final
@@ -13,7 +13,7 @@ _QUIET: Final = 100  # -50 dBFS: an edge that is no louder makes no click, and i
 
 
 def fade_out(sound: bytes, count: int) -> bytes:
-    """`sound` with its last `count` samples going down to silence, all of them where it is shorter."""
+    """`sound` with its last `count` samples faded to silence; all of them if it is shorter."""
     count = min(count, len(sound) // pcm.SAMPLE_BYTES)
     at = len(sound) - count * pcm.SAMPLE_BYTES
     edge = pcm.samples(sound[at:])
@@ -23,7 +23,7 @@ def fade_out(sound: bytes, count: int) -> bytes:
 
 
 def fade_in(sound: bytes, count: int) -> bytes:
-    """`sound` with its first `count` samples coming up from silence, all of them where it is shorter."""
+    """`sound` with its first `count` samples faded in from silence; all of them if it is shorter."""
     count = min(count, len(sound) // pcm.SAMPLE_BYTES)
     end = count * pcm.SAMPLE_BYTES
     edge = pcm.samples(sound[:end])
@@ -38,7 +38,7 @@ def _loud(edge: pcm.Samples) -> bool:
 
 @lru_cache(maxsize=64)
 def _rising(count: int) -> NDArray[np.float32]:
-    """A raised cosine from silence to full, neither end included."""
+    """A raised cosine from silence to full, both ends excluded."""
     ramp = (1 - np.cos(np.pi * np.arange(1, count + 1, dtype=np.float32) / (count + 1))) / 2
     ramp.setflags(write=False)
     return ramp.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Reads sound files that an operator gives us."""
+"""Reads the operator's sound files."""
 
 import struct
 from io import BytesIO
@@ -21,9 +21,9 @@ class SoundFileError(ValueError):
 
 
 def read_mono(path: Path, content: bytes | None = None) -> tuple[pcm.Samples, int]:
-    """Samples and rate: WAV or FLAC of any rate, width and channel count; raw s16le mono at 8 kHz by its ending.
+    """Samples and rate: WAV or FLAC of any rate, width and channel count; raw s16le mono at 8 kHz by its extension.
 
-    `content`: what the file holds, where that is here already.
+    `content`: the content of the file, if it is already in memory.
     """
     try:
         data = path.read_bytes() if content is None else content
@@ -31,7 +31,7 @@ def read_mono(path: Path, content: bytes | None = None) -> tuple[pcm.Samples, in
             sound, rate_hz = pcm.samples(data[: len(data) // 2 * 2]), RAW_RATE_HZ
         else:
             with BytesIO(_with_sizes(data)) as file:
-                # as numbers from -1 to 1: asked for integers, the library would leave those of a float file unscaled
+                # read as floats from -1 to 1: as integers, the library would not scale those of a float file
                 channels, rate_hz = soundfile.read(file, dtype="float32", always_2d=True)
             sound = pcm.saturate(np.rint(channels.mean(axis=1) * 32768))
     except OSError as error:
@@ -47,7 +47,7 @@ def read_mono(path: Path, content: bytes | None = None) -> tuple[pcm.Samples, in
 
 
 def seconds_of(name: str, content: bytes) -> float:
-    """How long a sound is, by what it says at its beginning. Raises SoundFileError."""
+    """Length of a sound according to its header. Raises SoundFileError."""
     if Path(name).suffix.lower() in RAW_SUFFIXES:
         return len(content) / 2 / RAW_RATE_HZ
     try:
@@ -58,8 +58,11 @@ def seconds_of(name: str, content: bytes) -> float:
 
 
 def _with_sizes(content: bytes) -> bytes:
-    """A WAV whose writer never came back to fill in how long the sound is (streamed, or cut off: it says 0) with the
-    sizes that it has; anything else as it is. All ones, the other way to say it, the library understands."""
+    """A WAV whose writer never filled in its length (streamed, or cut off: it says 0) with the actual sizes; else
+    unchanged.
+
+    The library handles the other convention, all ones, itself.
+    """
     if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
         return content
     at = 12

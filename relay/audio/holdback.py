@@ -1,24 +1,24 @@
-"""How long the first words of an utterance wait, so that what follows them is there in time.
+"""How long to hold the first words of an utterance back, so that the rest arrives in time.
 
-Pure: every method is told the time. Most agents send an utterance faster than it is spoken: theirs need not wait at
-all. One that sends its speech in real time, piece by piece, is always on the edge of being late. How late its pieces
-are, measured against the sound before them, is learned utterance by utterance.
+Pure: every method gets the time. Most agents send an utterance faster than it is spoken: theirs need not wait. An agent
+that sends its speech in real time, piece by piece, is always close to being late. The lateness of its pieces, relative
+to the sound before them, is learned from utterance to utterance.
 """
 
 from collections import deque
 from typing import Final
 
-_UNKNOWN_S: Final = 0.1  # a longer first piece is a burst, as far as can be known
+_UNKNOWN_S: Final = 0.1  # a longer first piece is taken for a burst
 _MOST_S: Final = 0.3  # no answer waits for longer
-_PAUSE_S: Final = 0.5  # an agent silent for longer has paused: nothing to be learned from
+_PAUSE_S: Final = 0.5  # an agent silent for longer has paused: ignored
 _REMEMBERED: Final = 5  # utterances
-_STUTTER_S: Final = 1.0  # two holes so close together: an agent slower than speech
-_GATHERED_S: Final = 0.3  # … is heard again when it has so much
-_PATIENCE_S: Final = 0.6  # … or has sent nothing more for so long
+_STUTTER_S: Final = 1.0  # two holes this close together: an agent slower than speech
+_GATHERED_S: Final = 0.3  # … is heard again when this much is there
+_PATIENCE_S: Final = 0.6  # … or after this long without more sound
 
 
 class Holdback:
-    """Of one agent. `slack_s`: how long before its moment a piece has to be there."""
+    """For one agent. `slack_s`: how long before its time a piece must be there."""
 
     def __init__(self, slack_s: float) -> None:
         self._slack_s = slack_s
@@ -31,7 +31,7 @@ class Holdback:
         self._gathering = self._dry = self._quick = False
 
     def arrived(self, utterance: str, seconds: float, now: float) -> None:
-        """So much more sound of `utterance` has come."""
+        """More sound of `utterance` has arrived."""
         if utterance != self._utterance:
             self._learn()
             self._utterance = utterance
@@ -47,7 +47,7 @@ class Holdback:
         self._total_s += seconds
 
     def opens_at(self, utterance: str, queued_s: float) -> float:
-        """The earliest moment at which the first of `utterance` may be heard; `queued_s` of it are waiting."""
+        """The earliest time at which `utterance` may be heard first; `queued_s` of it are waiting."""
         if utterance != self._utterance:
             return 0.0
         if self._gathering:
@@ -59,7 +59,7 @@ class Holdback:
         return self._began_at + max(0.0, *self._needs)
 
     def ran_dry(self, now: float) -> None:
-        """There is a hole in the utterance: what comes next begins anew."""
+        """There is a hole in the utterance: start again with what comes next."""
         self._holes.append(now)
         self._gathering |= len(self._holes) == 2 and now - self._holes[0] < _STUTTER_S
         self._dry = True
@@ -69,7 +69,7 @@ class Holdback:
         self._dry = self._quick = False
 
     def _note_lag(self, lag_s: float) -> None:
-        """A piece came so long after the moment at which the sound before it would have been over."""
+        """A piece arrived this long after the sound before it would have ended."""
         self._quick = lag_s <= -self._slack_s
         if lag_s < _PAUSE_S:
             self._worst_s = lag_s if self._worst_s is None else max(self._worst_s, lag_s)

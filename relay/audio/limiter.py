@@ -1,4 +1,4 @@
-"""Keeps amplified speech below full scale without bending it: the gain falls before a peak and comes back slowly."""
+"""Keeps amplified speech below full scale without distortion: the gain falls before a peak and recovers slowly."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ Wave = NDArray[np.float64]
 
 
 class Limiter:
-    """One voice: amplified samples in, on the 16-bit scale and beyond it; the same below CEILING out, 2.5 ms later."""
+    """One voice: amplified samples in, on the 16-bit scale and above; the same below CEILING out, 2.5 ms later."""
 
     def __init__(self, rate_hz: int) -> None:
         self._ahead = round(LOOK_AHEAD_SECONDS * rate_hz)
@@ -24,10 +24,10 @@ class Limiter:
     def reset(self) -> None:
         """Forget the sound so far."""
         self._held: Wave = np.empty(0)
-        self._needed: Wave = np.zeros(2 * self._ahead)  # gains in dB: what the samples before this one allow
+        self._needed: Wave = np.zeros(2 * self._ahead)  # gains in dB that the previous samples allow
 
     def process(self, wave: Wave, *, last: bool = False) -> Wave:
-        """`wave` limited, but for the look-ahead, which waits; `last` gives all that is left, and resets."""
+        """`wave` limited, except for the look-ahead, which is kept; `last` returns everything, and resets."""
         waited = len(self._held)
         sound = np.concatenate([self._held, wave])
         allowed = self._allowed(np.concatenate([wave, np.zeros(self._ahead)]) if last else wave)
@@ -37,7 +37,7 @@ class Limiter:
         self._held = sound[ready:].copy()
         sound = sound[:ready]
         if needed.any() and ready:
-            # The lowest gain of the look-ahead, averaged over as long: at a peak all that is averaged is low enough.
+            # The lowest gain of the look-ahead, averaged over its length: at a peak all values are low enough.
             lowest = sliding_window_view(needed, self._ahead + 1).min(axis=1)
             gains = sliding_window_view(lowest, self._ahead + 1).mean(axis=1)
             sound = sound * 10 ** (gains[self._ahead - waited :][:ready] / 20)
@@ -46,7 +46,7 @@ class Limiter:
         return sound
 
     def _allowed(self, wave: Wave) -> Wave:
-        """The gain in dB that each sample allows; after one that was too loud it comes back at the release's pace."""
+        """The gain in dB that each sample allows; after one that was too loud it recovers at the release rate."""
         before = self._needed[-1]
         peaks = np.abs(wave)
         if before == 0.0 and (not len(peaks) or peaks.max() <= CEILING):

@@ -1,9 +1,9 @@
 """What the line has been sent, when it will run dry, and what the caller has heard by now (design D2, D5).
 
-Pure: every method is told the time (seconds of the event loop's clock). The line plays what it gets as a queue, so one
-number, the moment at which it runs dry, is the whole schedule: it moves on by exactly the length of every frame sent
-and so never drifts, and after a stall the next frame simply starts late instead of being followed by a burst. When the
-line turns out to play later than that (relay/line/lead.py), everything it has not played yet is moved.
+Pure: every method gets the time (seconds of the event loop's clock). The line plays what it gets as a queue, so one
+number, the time at which it runs dry, is the whole schedule. It moves on by exactly the length of every frame, so it
+never drifts; after a stall the next frame starts late and is not followed by a burst. If the line turns out to play
+later than that (relay/line/lead.py), everything it has not played yet is moved.
 """
 
 from collections import deque
@@ -15,7 +15,7 @@ import msgspec
 
 from relay.audio.playout import Frame, Span
 
-_MEMORY: Final = 8.0  # how late a line may turn out to be, for sound that was taken as heard
+_MEMORY: Final = 8.0  # how late a line may turn out to be, for sound that counted as heard
 _STEP: Final = 0.04  # length of the pieces in which that sound is taken back
 
 
@@ -29,7 +29,7 @@ class _InFlight(msgspec.Struct, gc=False):
 
 @dataclass(slots=True)
 class _Played:
-    """A stretch of one utterance that was played without a break."""
+    """A part of one utterance that was played without a break."""
 
     start: float
     end: float
@@ -39,7 +39,10 @@ class _Played:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Taken from the line by a `clear`. `edge`: the speech that would have come first, None when nothing was taken."""
+    """Dropped from the line by a `clear`.
+
+    `edge`: the speech that would have come first, None if nothing was dropped.
+    """
 
     samples: int
     edge: bytes | None
@@ -57,7 +60,7 @@ class LineClock:
     _heard: dict[str, int] = field(default_factory=dict)
 
     def sent(self, frame: Frame, now: float) -> float:
-        """Note a frame sent at `now`; returns for how long the line had been dry before it (0.0 when it had not)."""
+        """Note a frame sent at `now`; returns how long the line had been dry before it (0.0 if it was not)."""
         start = max(now, self.dry_at)
         dry_for, samples = start - self.dry_at, frame.samples
         self.dry_at = start + samples / self.rate_hz
@@ -68,7 +71,7 @@ class LineClock:
     def cleared(self, now: float) -> Dropped:
         """Note a `clear` sent at `now`.
 
-        The frame that is playing finishes (exotel.md 1.6); those behind it are gone.
+        The current frame is played to its end (exotel.md 1.6); later ones are dropped.
         """
         self._settle(now)
         samples, edge = 0, None
@@ -79,9 +82,9 @@ class LineClock:
         return Dropped(samples, edge)
 
     def moved(self, seconds: float, now: float) -> None:
-        """The line plays `seconds` later than was thought (earlier, when negative): what it has yet to play is moved.
+        """The line plays `seconds` later than assumed (earlier if negative): everything not yet played is moved.
 
-        Of what was taken as heard within the last `seconds` the same is true: it is still to be heard.
+        Sound that counted as heard within the last `seconds` is still to be heard.
         """
         self._settle(now)
         if seconds > 0:
@@ -92,7 +95,7 @@ class LineClock:
         self.dry_at += seconds
 
     def heard(self, utterance: str, now: float) -> int:
-        """Samples of `utterance` that the line has played by `now`, the frame being played counted whole."""
+        """Samples of `utterance` that the line has played by `now`; the current frame counts fully."""
         self._settle(now)
         playing = sum(
             span.samples
@@ -104,12 +107,12 @@ class LineClock:
         return self._heard.get(utterance, 0) + playing
 
     def upcoming(self, now: float) -> tuple[str, ...]:
-        """Utterances of which the line holds something that it has not begun to play, the next first."""
+        """Utterances of which the line holds something that it has not begun to play, in order."""
         spans = (span for flight in self._in_flight if flight.start > now for span in flight.spans)
         return tuple(dict.fromkeys(span.utterance for span in spans))
 
     def playing(self, now: float) -> str:
-        """The utterance that the line is playing, empty when it is none."""
+        """The utterance that the line is playing, empty if none."""
         for flight in self._in_flight:
             if flight.start <= now < flight.end and flight.spans:
                 return flight.spans[-1].utterance
@@ -134,7 +137,7 @@ class LineClock:
             self._played.append(_Played(start, end, span.utterance, span.samples))
 
     def _taken_back(self, since: float) -> Iterator[_InFlight]:
-        """What was played after `since`, no longer heard, in the order of playing."""
+        """What was played after `since` and no longer counts as heard, in order."""
         late: list[_InFlight] = []
         while self._played and self._played[-1].end > since:
             run = self._played.pop()

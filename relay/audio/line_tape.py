@@ -1,4 +1,4 @@
-"""What one side of a line sounded like lately, by time: so that two sides can be laid side by side."""
+"""The recent sound of one side of a line, by time, so that two sides can be compared."""
 
 from typing import Final
 
@@ -6,11 +6,11 @@ import numpy as np
 
 from relay.audio import pcm
 
-_AT_ONCE: Final = 8  # frames that wait to be laid down: together they cost little more than one
+_AT_ONCE: Final = 8  # frames waiting to be written: together they cost little more than one
 
 
 class LineTape:
-    """The last `seconds` of a track. Times are seconds of the event loop's clock; what nobody wrote is silence."""
+    """The last `seconds` of a track. Times are seconds of the event loop's clock; unwritten parts are silence."""
 
     def __init__(self, rate_hz: int, seconds: float) -> None:
         self._rate_hz = rate_hz
@@ -20,17 +20,17 @@ class LineTape:
         self._waiting: list[tuple[int, bytes]] = []
 
     def place(self, at: float) -> int:
-        """The sample of the clock at that time."""
+        """The sample at that time."""
         return round(at * self._rate_hz)
 
     def write(self, sound: bytes, first: int) -> None:
-        """`sound` (pcm) begins at sample `first`. What lies between it and the end so far was silence."""
+        """`sound` (pcm) begins at sample `first`. The gap between the end so far and it is silence."""
         self._waiting.append((first, sound))
         if len(self._waiting) >= _AT_ONCE:
             self._lay_down()
 
     def _lay_down(self) -> None:
-        """What waits, in runs without a break."""
+        """Write waiting frames, in contiguous runs."""
         waiting, self._waiting = self._waiting, []
         run: list[bytes] = []
         begin = end = 0
@@ -55,19 +55,19 @@ class LineTape:
         self._end = max(self._end, end)
 
     def cut(self, at: int) -> None:
-        """From sample `at` on nothing was played after all."""
+        """Nothing was played from sample `at` on."""
         self._lay_down()
         if at < self._end and self._sound is not None:
             self._put(np.zeros(min(self._end - at, self._size), dtype=np.int16), self._end)
         self._end = min(self._end, at)
 
     def read(self, first: int, count: int) -> pcm.Samples:
-        """`count` samples from `first` on; silence where nothing is known."""
+        """`count` samples from `first` on; silence if unknown."""
         self._lay_down()
         sound = np.zeros(count, dtype=np.int16)
         low, high = max(first, self._end - self._size), min(first + count, self._end)
         if low < high and self._sound is not None:
-            # not by np.take, which subtracts the size over and over: `low` counts from the start of the machine
+            # not np.take, which subtracts the size repeatedly: `low` counts from the start of the machine
             start, until = low % self._size, low - first
             head = min(high - low, self._size - start)
             sound[until : until + head] = self._sound[start : start + head]
@@ -75,7 +75,7 @@ class LineTape:
         return sound
 
     def wipe(self) -> None:
-        """Forget it all: nobody is going to read it, and it takes its memory."""
+        """Forget everything, to free its memory: nobody will read it."""
         self._sound = None
         self._waiting.clear()
 

@@ -1,6 +1,6 @@
-"""How loud somebody speaks: the level of their speech without its pauses, after ITU-T P.56.
+"""Loudness of speech without its pauses, after ITU-T P.56.
 
-Collected as a histogram of 10 ms levels, so that a call of an hour takes no more memory than its first second.
+Kept as a histogram of 10 ms levels, so that a call of an hour takes no more memory than its first second.
 """
 
 from typing import Final
@@ -10,7 +10,7 @@ import numpy as np
 from relay.audio import pcm
 from relay.audio.voice import BLOCK_SECONDS, block_levels
 
-_MARGIN_DB: Final = 15.9  # P.56: what is further below the level of speech is a pause
+_MARGIN_DB: Final = 15.9  # P.56: anything further below the level of speech is a pause
 _LOWEST_DB: Final = -80
 _STEPS: Final = 160  # half decibels
 _FULL_SCALE: Final = 32767
@@ -22,7 +22,7 @@ class LevelMeter:
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
         self._block_bytes = round(BLOCK_SECONDS * rate_hz) * pcm.SAMPLE_BYTES
-        self._sounds: list[bytes] = []  # those not looked at yet: a second at a time is cheaper than each
+        self._sounds: list[bytes] = []  # not processed yet: a second at a time is cheaper
         self._waiting = 0
         self._counts = np.zeros(_STEPS + 1, dtype=np.int64)
         self._clipped = 0
@@ -49,26 +49,26 @@ class LevelMeter:
 
     @property
     def clipped(self) -> int:
-        """Samples at full scale: they were louder once."""
+        """Samples at full scale: the original was louder."""
         self._look()
         return self._clipped
 
     @property
     def seconds(self) -> float:
-        """How much speech there was, pauses left out."""
+        """Length of the speech, without pauses."""
         level = self.level_db
         return 0.0 if level is None else float(self._counts[_step(level - _MARGIN_DB) :].sum()) * BLOCK_SECONDS
 
     @property
     def level_db(self) -> float | None:
-        """Level of the speech in dB of full scale (dBov), None when there was none."""
+        """Level of the speech in dB of full scale (dBov), None if there was none."""
         self._look()
-        # Each round leaves out more of the pauses, and what is left is louder: it settles after a few.
+        # Each round leaves out more of the pauses, so the rest is louder: it converges after a few.
         level = threshold = float(_LOWEST_DB)
         while True:
             counts = self._counts[_step(threshold) :]
             if _step(threshold) == 0:
-                counts = counts[1:]  # the lowest step holds all that is silence
+                counts = counts[1:]  # the lowest step counts all silence
             if not counts.any():
                 return None
             levels = _LEVELS[-len(counts) :]

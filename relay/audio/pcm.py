@@ -24,13 +24,13 @@ def samples(pcm: bytes) -> Samples:
 
 
 def mix(speech: Samples, ambience: Samples) -> Samples:
-    """Sum of two tracks of one length; too loud a sum is held at the limit instead of wrapping around."""
+    """Sum of two tracks of equal length; too loud sums are clipped instead of wrapping around."""
     total = np.add(speech, ambience, dtype=np.int32)
     return saturate(total)
 
 
 def saturate(values: NDArray[Any]) -> Samples:
-    """Numbers on the 16-bit scale as samples, held at the limits; `values` is used up."""
+    """Numbers on the 16-bit scale as samples, clipped."""
     # a third of what np.clip takes for a frame, which is wrapped in Python; numbers of a type are not converted
     np.minimum(values, _HIGHEST[values.dtype.char], out=values)
     held: Samples = np.maximum(values, _LOWEST[values.dtype.char], out=values).astype(np.int16)

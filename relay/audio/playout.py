@@ -1,6 +1,6 @@
-"""What goes to the caller next: the agent's unplayed speech over the ambience (design D2).
+"""What is sent to the caller next: the agent's unplayed speech over the ambience (design D2).
 
-Pure: it knows no clock and no socket. The pacer asks it for the next n samples.
+Pure: it has no clock and no socket. The pacer asks it for the next n samples.
 """
 
 from collections import deque
@@ -20,7 +20,7 @@ _BREATH_SECONDS: Final = 0.275  # between that word and the next agent's first
 
 
 class Readiness(Enum):
-    """What a frame taken now would hold."""
+    """The content of a frame that is taken now."""
 
     NOTHING = auto()
     """No speech and no ambience: the line can stay quiet."""
@@ -35,7 +35,7 @@ class Readiness(Enum):
 
 
 class Span(msgspec.Struct, frozen=True, gc=False):
-    """A stretch of one utterance inside a frame: `samples` of it, beginning `offset` samples into the frame."""
+    """A part of one utterance inside a frame: `samples` of it, `offset` samples into the frame."""
 
     utterance: str
     offset: int
@@ -43,10 +43,9 @@ class Span(msgspec.Struct, frozen=True, gc=False):
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
-    """One outbound media message: 25 a second and call, of a kind that is quickly made.
-
-    `pcm`: s16le mono at the line's rate; empty when only `ended` is news. `ended`: utterances complete with this frame.
-    `edge`: the speech with which it begins, as much as a cut fades out; empty when it does not begin with any.
+    """One outbound media message. `pcm`: s16le mono at the line's rate; empty if only `ended` is news. `ended`:
+    utterances that are complete with this frame. `edge`: the speech at its start, as much as a cut fades out; empty if
+    it does not start with speech.
     """
 
     pcm: bytes
@@ -75,7 +74,7 @@ class _Utterance:
         self.samples += len(sound) // pcm.SAMPLE_BYTES
 
     def take(self, count: int) -> bytes:
-        """The next `count` samples, fewer where there are none."""
+        """The next `count` samples, fewer if there are no more."""
         want = min(count, self.samples) * pcm.SAMPLE_BYTES
         self.samples -= want // pcm.SAMPLE_BYTES
         parts = []
@@ -97,10 +96,10 @@ class Playout:
         self.ambience = ambience
         self._queue: deque[_Utterance] = deque()
         self._queued = 0
-        self._tools: dict[str, AmbienceTrack | None] = {}  # that work, and what is heard meanwhile
+        self._tools: dict[str, AmbienceTrack | None] = {}  # running tools, and what is heard meanwhile
         self._sound: AmbienceTrack | None = None
-        self._running = ""  # the utterance whose sound goes on without a break
-        self._torn = ""  # the utterance that has a hole in it: what follows fades in
+        self._running = ""  # the utterance that continues without a break
+        self._torn = ""  # the utterance with a hole: what follows fades in
         self._edge = round(CUT_SECONDS * rate_hz)
         self._torn_samples = round(_TORN_SECONDS * rate_hz)
         self._breath = bytes(round(_BREATH_SECONDS * rate_hz) * pcm.SAMPLE_BYTES)
@@ -108,17 +107,17 @@ class Playout:
 
     @property
     def queued_samples(self) -> int:
-        """Speech that waits to be sent."""
+        """Speech waiting to be sent."""
         return self._queued
 
     @property
     def ending(self) -> bool:
-        """There is an utterance whose end has yet to be sent, though it may have no sound left."""
+        """Whether an utterance's end has yet to be sent, though it may have no sound left."""
         return any(entry.complete for entry in self._queue)
 
     @property
     def opening(self) -> str:
-        """The last utterance, if more of it may come and nothing was taken of it since it began or had a hole."""
+        """The last utterance, if more may come and nothing was taken of it since it began or had a hole."""
         if not self._queue or self._queue[-1].complete or self._queue[-1].name == self._running:
             return ""
         return self._queue[-1].name
@@ -126,8 +125,8 @@ class Playout:
     def say(self, utterance: str, sound: bytes) -> None:
         """Queue `sound` (pcm at the line's rate) as the next part of `utterance`.
 
-        A new name closes the utterance before it: agents don't always say that one is complete. An utterance that is
-        still waiting gets what comes for it, wherever it stands.
+        A new name closes the previous utterance: agents don't always say that one is complete. Sound for an utterance
+        that is still waiting is added to it, wherever it is in the queue.
         """
         entry = next((entry for entry in reversed(self._queue) if entry.name == utterance), None)
         if entry is None:
@@ -151,7 +150,7 @@ class Playout:
             entry.complete = True
 
     def change_ambience(self, track: AmbienceTrack | None) -> None:
-        """Another one, or none, from now on: the one before goes down while it comes up."""
+        """Another ambience, or none, from now on: crossfaded with the previous one."""
         before = self.ambience
         if track is None:
             if before is not None:
@@ -162,7 +161,7 @@ class Playout:
         self._type()
 
     def busy(self, tool: str, *, sound: AmbienceTrack | None = None, done: bool = False) -> None:
-        """A tool works, or has finished: meanwhile the caller hears its `sound`, or typing where the agent types."""
+        """A tool is running, or has finished: meanwhile the caller hears its `sound`, or typing if the agent types."""
         if done:
             self._tools.pop(tool, None)
         else:
@@ -172,7 +171,7 @@ class Playout:
         self._type()
 
     def _wait_with(self, sound: AmbienceTrack) -> None:
-        """Beside the ambience, in place of what was heard before, or by itself."""
+        """Beside the ambience, in place of what was heard before, or alone."""
         before, self._sound = self._sound, sound
         if before is not None:
             sound.over, before.over = before.over, None
@@ -186,11 +185,11 @@ class Playout:
 
     @property
     def working(self) -> bool:
-        """A tool works."""
+        """Whether a tool is running."""
         return bool(self._tools)
 
     def idle(self) -> None:
-        """No tool works any more: the agent is gone."""
+        """No tool is running any more: the agent is gone."""
         self._tools.clear()
         self._type()
 
@@ -203,7 +202,7 @@ class Playout:
             typing.enabled = bool(self._tools) and not (sound is not None and sound.enabled)
 
     def tear(self) -> None:
-        """The agent died: fade out its torn word, and leave a pause before the next agent's first."""
+        """The agent failed: fade out its cut word, and leave a pause before the next agent."""
         if not self._queue or self._queue[-1].complete:
             return
         torn = self._queue[-1]
@@ -217,9 +216,9 @@ class Playout:
         self._queued += pause.samples
 
     def flush(self) -> tuple[str, ...]:
-        """Drop all unplayed speech (interruption) and name the utterances cut short. Ambience goes on.
+        """Drop all unplayed speech (interruption) and return the utterances that were cut. Ambience goes on.
 
-        An utterance of which nothing was left is not cut short, even if more of it might have come.
+        An utterance with nothing left is not cut, even if more of it might have come.
         """
         cut = tuple(entry.name for entry in self._queue if entry.samples and entry.name)
         running = self._queue and self._running and self._queue[0].name == self._running
@@ -230,13 +229,16 @@ class Playout:
         return cut
 
     def cut(self, edge: bytes | None) -> None:
-        """The line has dropped what it had not played; `edge`: the speech it would have come to, None where it had
-        played all. The next frame begins with the first 5 ms of what was cut, faded out: a step would be a click."""
+        """The line has dropped its unplayed sound; `edge`: the speech it would have played next, None if it had played
+        everything.
+
+        The next frame begins with the first 5 ms of it, faded out: a step would be heard as a click.
+        """
         if edge is not None:
             self._cut_edge = edge
 
     def readiness(self, count: int, *, held: str = "") -> Readiness:
-        """What `pull(count, held=held)` would hold now."""
+        """What `pull(count, held=held)` would contain now."""
         if not self._queue:
             return self._without_speech
         ready, complete = 0, False
@@ -258,24 +260,24 @@ class Playout:
 
     @property
     def available(self) -> int:
-        """Samples of speech that can be taken without tearing a word."""
+        """Samples of speech that can be taken without cutting a word."""
         return sum(map(self._available, self._queue))
 
     @property
     def _kept(self) -> bool:
-        """There is the last of a word that may go on."""
+        """Whether the end of a word is kept because it may go on."""
         return bool(self._queue) and self._queue[-1].name == self._running and self._queue[-1].samples > 0
 
     def _available(self, entry: _Utterance) -> int:
-        """The last 5 ms of what may go on are kept: should the rest be late, they are there to be faded out."""
+        """The last 5 ms of speech that may go on are kept, to be faded out if the rest is late."""
         return entry.samples if entry.complete else max(0, entry.samples - self._edge)
 
     def pull(self, count: int, *, held: str = "", tear: bool = False) -> Frame:
-        """The next `count` samples: speech, padded with silence where there is too little, over the ambience.
+        """The next `count` samples: speech, padded with silence if there is too little, over the ambience.
 
-        `held`: the utterance that may not begin yet. `tear`: there is too little, and no time left to wait for more.
-        Where more of an utterance will follow, its first words are padded in front: an agent that speaks in real time
-        would otherwise be heard with a hole after its first syllable. Elsewhere it is a hole, and its edges are faded.
+        `held`: the utterance that may not begin yet. `tear`: there is too little, and no time left to wait. If more of
+        an utterance follows, its first words are padded in front: an agent that speaks in real time would otherwise be
+        heard with a hole after its first syllable. Elsewhere the padding is a hole, and its edges are faded.
         """
         if not self._queue and not self._cut_edge:  # most frames of a call
             self._running = ""
@@ -324,7 +326,7 @@ class Playout:
     def _settle_end(
         self, parts: list[bytes], spans: list[Span], begins: int, missing: int, last: _Utterance | None, tear: bool
     ) -> None:
-        """What a frame with `missing` samples too few comes to: first words move to its end, a hole gets an edge."""
+        """A frame that is `missing` samples short: first words move to its end, a hole gets an edge."""
         goes_on = last is not None and not last.complete
         drained = tear and last is not None and not last.samples and last.name == self._running
         if not last or not (missing or (drained and goes_on)):
@@ -341,7 +343,7 @@ class Playout:
             self._running, self._torn = "", last.name
 
     def _faded_in(self, entry: _Utterance, piece: bytes) -> bytes:
-        """What follows a hole in its utterance begins softly."""
+        """What follows a hole in its utterance is faded in."""
         if entry.name != self._torn or not self._torn:
             return piece
         self._torn = ""

@@ -1,7 +1,7 @@
-"""Live sound at another rate: a windowed sinc, held in as many phases as the two rates need (polyphase FIR).
+"""Resamples live sound with a windowed sinc, in as many phases as the two rates need (polyphase FIR).
 
-A library was used before. Of those measured (tests/bench/resampling.py) soxr's streams hold the sound back for up to
-118 ms; libsamplerate's quickest sinc is as late as this one, but takes 9 dB off the top of the telephone band, twice
+It replaced a library. Of those measured (tests/bench/resampling.py), soxr's streams hold sound back for up to 118 ms;
+libsamplerate's quickest sinc has the same delay as this one, but takes 9 dB off the top of the telephone band, twice
 the CPU, and some 70 KB more for each direction of a call.
 """
 
@@ -22,11 +22,11 @@ _PASSBAND: Final = 0.85
 # Taps are whole numbers of this unit: sums of products with samples are exact, in any order, on any machine, and so the
 # same however the sound was cut into chunks.
 _ONE: Final = 2.0**22
-_FEW_PHASES: Final = 3  # so many are quickest one by one; of more, each output's samples and taps are gathered
+_FEW_PHASES: Final = 3  # up to this many are quickest one by one; above it, each output's samples and taps are gathered
 
 
 class Resampler:
-    """One direction of one call: mono samples at `source_hz` in, at `target_hz` out, state kept between chunks."""
+    """One direction of one call: mono samples at `source_hz` in, at `target_hz` out, with state between chunks."""
 
     def __init__(self, source_hz: int, target_hz: int) -> None:
         common = gcd(source_hz, target_hz)
@@ -42,9 +42,10 @@ class Resampler:
         self._at = 0
 
     def process(self, sound: pcm.Samples, *, last: bool = False) -> pcm.Samples:
-        """Any number of samples, and those of the result that need none which follow; `last` gives all, and resets.
+        """Takes any number of samples, and returns those outputs that need no later ones; `last` returns all, and
+        resets.
 
-        After `last` the n samples of an utterance have given n * target / source, rounded up.
+        After `last`, the n samples of an utterance have become n * target / source, rounded up.
         """
         held = np.concatenate([self._held, sound, self._silence] if last else [self._held, sound])
         # A place is counted in steps of 1/up of a source sample, from the start of `held`; each output starts a window.

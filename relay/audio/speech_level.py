@@ -1,4 +1,4 @@
-"""How loud the caller hears an agent: as it speaks, by a fixed gain, or brought to the level that telephones expect."""
+"""The agent's loudness for the caller: as it speaks, with a fixed gain, or at the usual level of telephones."""
 
 from typing import Final
 
@@ -11,17 +11,17 @@ from relay.audio.loudness import LevelMeter
 
 TARGET_DB: Final = -20.0  # of full scale, without pauses
 MOST_DB: Final = 12.0  # more would raise the agent's noise as well
-_SURE_AFTER: Final = 0.2  # seconds of speech, for a first opinion
+_SURE_AFTER: Final = 0.2  # seconds of speech before the first estimate
 _LOOK_EVERY: Final = 0.1  # seconds of sound
 _SLEW_DB: Final = 15.0  # a second, while it is learned
-_HOLD_DB: Final = 1.0  # once learned, the gain rests until it is wrong by more than that
+_HOLD_DB: Final = 1.0  # once learned, the gain stays until it is wrong by more than this
 _LEARNED_AFTER: Final = 2.0  # seconds of speech
 
 
 class SpeechLevel:
     """One agent on one call. `meter` measures what the agent sends, before any gain.
 
-    Without gain what comes passes untouched, at once. With it the limiter keeps the last 2.5 ms back until `last`.
+    Without gain, sound passes unchanged, at once. With gain, the limiter keeps the last 2.5 ms until `last`.
     """
 
     def __init__(self, rate_hz: int, *, gain_db: float = 0.0, auto: bool = False) -> None:
@@ -31,13 +31,13 @@ class SpeechLevel:
         self._limiter = Limiter(rate_hz) if auto or gain_db else None
         self._gain_db = gain_db
         self._wanted_db = gain_db
-        self._between = True  # utterances: nobody hears a gain that jumps there
+        self._between = True  # the gain may jump between utterances: it is inaudible there
         self._next_look = _LOOK_EVERY
-        self._unmeasured = 0.0  # seconds of sound since the level was last looked at
+        self._unmeasured = 0.0  # seconds of sound since the level was last measured
 
     @property
     def gain_db(self) -> float:
-        """What speech is amplified by now."""
+        """The current gain."""
         return self._gain_db
 
     def process(self, sound: bytes, *, last: bool = False) -> bytes:
@@ -52,13 +52,13 @@ class SpeechLevel:
         return pcm.saturate(np.rint(self._limiter.process(louder, last=last))).tobytes()
 
     def reset(self) -> None:
-        """The utterance was cut off: nothing of it may sound in the next one. What was learned stays."""
+        """The utterance was cut off: none of it may be heard in the next one. The learned gain stays."""
         self._between = True
         if self._limiter is not None:
             self._limiter.reset()
 
     def _gains_db(self, count: int) -> float | NDArray[np.float64]:
-        """The gain for the next `count` samples; on its way to another one, a gain for each."""
+        """The gain for the next `count` samples; during a change, one gain per sample."""
         self._learn(count / self._rate_hz)
         way = self._wanted_db - self._gain_db
         if self._between or not way:
@@ -70,7 +70,7 @@ class SpeechLevel:
         return gains
 
     def _learn(self, seconds: float) -> None:
-        """Look at the level: often at first, seldom once there is a lot of speech that another second can't change."""
+        """Measure the level: often at first, seldom once another second would hardly change it."""
         self._unmeasured += seconds
         heard = self.meter.seconds if self._unmeasured >= self._next_look else 0.0
         level = self.meter.level_db if heard >= _SURE_AFTER else None

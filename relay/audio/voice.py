@@ -1,7 +1,7 @@
-"""When the caller spoke: voice by its energy above the line's noise, and by its hiss where a word ends in one.
+"""When the caller spoke: voice by its energy above the line's noise, and by its hiss at the end of a word.
 
-Cheap rather than clever, because it only measures: sound is collected and looked at once a second, or when asked.
-Times are seconds of the event loop's clock, at the relay.
+Simple, because it only measures: sound is collected and processed once a second, or on request. Times are seconds of
+the event loop's clock, at the relay.
 """
 
 from bisect import bisect_right
@@ -21,11 +21,11 @@ _ABOVE_NOISE_DB: Final = 12.0
 _HISS_ABOVE_NOISE_DB: Final = 6.0
 _HISS_CROSSINGS: Final = 2800  # changes of sign a second: an s, an f, a sh
 _HISS_SECONDS: Final = 0.03  # between a word and its hiss
-_NOISE_SECONDS: Final = 4.0  # nobody speaks for as long without a pause
+_NOISE_SECONDS: Final = 4.0  # nobody speaks this long without a pause
 _NOISE_RISES_DB: Final = 10.0  # a second
-_QUIETEST_DB: Final = SPEECH_DB - _ABOVE_NOISE_DB  # nothing depends on how quiet it is below that
+_QUIETEST_DB: Final = SPEECH_DB - _ABOVE_NOISE_DB  # lower levels make no difference
 _PAUSE_SECONDS: Final = 0.2  # a shorter one, as before a p, belongs to the speech
-_LEAST_SECONDS: Final = 0.08  # of sound; a click is no speech
+_LEAST_SECONDS: Final = 0.08  # of sound; a click is not speech
 _KEPT: Final = 64  # stretches
 
 
@@ -48,27 +48,27 @@ def block_levels(sound: pcm.Samples, rate_hz: int) -> NDArray[np.float32]:
 
 
 class VoiceActivity:
-    """One call's caller. Fed with every frame; asked now and then."""
+    """One call's caller. Gets every frame; is asked now and then."""
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
         self._block = round(BLOCK_SECONDS * rate_hz)
         self._batch = 2 * rate_hz  # bytes: a second
-        self._frames: list[tuple[bytes, float]] = []  # those that wait, and when they came
+        self._frames: list[tuple[bytes, float]] = []  # waiting frames, and when they arrived
         self._waiting = 0  # bytes
         self._noise_db: float | None = None
         self._levels = np.empty(0, dtype=np.float32)
         self._stretches: deque[Stretch] = deque(maxlen=_KEPT)
 
     def hear(self, sound: bytes, now: float) -> None:
-        """A frame that has just come, pcm at the line's rate."""
+        """A frame that has just arrived, pcm at the line's rate."""
         self._frames.append((sound, now))
         self._waiting += len(sound)
         if self._waiting >= self._batch:
             self._look()
 
     def last_end(self, before: float) -> float | None:
-        """When the caller last stopped speaking, or `before` if that was later; None if nothing was said."""
+        """When the caller last stopped speaking, or `before` if that is later; None if nothing was said."""
         self._look()
         for stretch in reversed(self._stretches):
             if stretch.voiced >= _LEAST_SECONDS and stretch.start < before:
@@ -76,7 +76,7 @@ class VoiceActivity:
         return None
 
     def spoke_between(self, first: float, last: float) -> bool:
-        """Whether any speech lies in that time."""
+        """Whether there is any speech in that time."""
         self._look()
         return any(
             stretch.voiced >= _LEAST_SECONDS and stretch.start < last and stretch.end > first
@@ -84,7 +84,7 @@ class VoiceActivity:
         )
 
     def _look(self) -> None:
-        """Take in what waits, up to its last whole block."""
+        """Process what waits, up to its last whole block."""
         joined = b"".join([sound for sound, _ in self._frames])
         whole = len(joined) // (2 * self._block) * 2 * self._block
         if not whole:
@@ -93,7 +93,7 @@ class VoiceActivity:
         levels = block_levels(sound, self._rate_hz)
         noise_db = self._noise(levels)
         loud = levels >= max(SPEECH_DB, noise_db + _ABOVE_NOISE_DB)
-        active = np.zeros(len(levels) + 2, dtype=np.bool_)  # nothing before and behind, so that every run has two edges
+        active = np.zeros(len(levels) + 2, dtype=np.bool_)  # silence before and after, so that every run has two edges
         active[1:-1] = levels >= max(SPEECH_DB, noise_db + _HISS_ABOVE_NOISE_DB)
         if active.any():
             active[1:-1] &= loud | (self._crossings(sound) >= _HISS_CROSSINGS * BLOCK_SECONDS)
@@ -101,7 +101,7 @@ class VoiceActivity:
             times = self._times(edges)
             for first, last, start, end in zip(edges[::2], edges[1::2], times[::2], times[1::2], strict=True):
                 self._active(start, end, np.count_nonzero(loud[first:last]) * BLOCK_SECONDS)
-        # only a block that is not complete yet waits on
+        # only an incomplete block is kept
         self._frames, self._waiting = [(joined[whole:], self._frames[-1][1])], len(joined) - whole
 
     def _crossings(self, sound: pcm.Samples) -> NDArray[np.uint64]:
@@ -114,7 +114,7 @@ class VoiceActivity:
         return counts
 
     def _noise(self, levels: NDArray[np.float32]) -> float:
-        """Level of the line when nobody speaks: low, though not the lowest, in the last seconds."""
+        """The line's level when nobody speaks: low, but not the lowest, in the last seconds."""
         self._levels = np.concatenate([self._levels, levels])[-round(_NOISE_SECONDS / BLOCK_SECONDS) :]
         low = max(_QUIETEST_DB, float(np.partition(self._levels, len(self._levels) // 10)[len(self._levels) // 10]))
         rise = _NOISE_RISES_DB * len(levels) * BLOCK_SECONDS
@@ -122,7 +122,7 @@ class VoiceActivity:
         return self._noise_db
 
     def _active(self, start: float, end: float, voiced: float) -> None:
-        """There is voice or hiss in that time; `voiced`: seconds of it that are loud."""
+        """Whether there is voice or hiss in that time; `voiced`: seconds of it that are loud."""
         before = self._stretches[-1] if self._stretches else None
         if before and start - before.end <= (_PAUSE_SECONDS if voiced else _HISS_SECONDS):
             before.end = max(before.end, end)
@@ -133,7 +133,7 @@ class VoiceActivity:
             self._stretches.append(Stretch(start, end, voiced))
 
     def _times(self, blocks: list[int]) -> list[float]:
-        """When each of `blocks` of what waited began, by the frame that holds it: that was complete when it came."""
+        """When each of `blocks` of the waiting sound began, by its frame, which was complete when it arrived."""
         ends = list(accumulate(len(sound) for sound, _ in self._frames))
         places = [block * 2 * self._block for block in blocks]
         frames = [min(bisect_right(ends, place), len(ends) - 1) for place in places]

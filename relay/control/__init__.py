@@ -1,1 +1,1 @@
-"""A hand on running calls: by operators, by commands, by the agent itself."""
+"""Control of running calls: by operators, by commands, by the agent itself."""

@@ -1,7 +1,7 @@
-"""What can be done to a running call from outside: a table with a row for each action (design D10).
+"""The actions on a running call from outside: a table with one row for each (design D10).
 
-An action comes by HTTP to this relay (relay.control.live_control), where it has a path, or as a command in the answer
-to an event (relay.control.commands). An agent does some of it to its own call with a tool (relay.call.tools).
+An action arrives by HTTP at this relay (relay.control.live_control), if it has a path, or as a command in the answer to
+an event (relay.control.commands). An agent can do some of them to its own call with a tool (relay.call.tools).
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _GOODBYE: Final = "A colleague takes over this call now. Say one short sentence 
 
 
 class NotDoneError(Exception):
-    """The action can't be done to this call now; the text says why."""
+    """The action is not possible for this call now; the text says why."""
 
 
 Apply = Callable[["Call"], Awaitable[str]]
@@ -30,9 +30,10 @@ Apply = Callable[["Call"], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One row. `parse` reads what was sent, and who wants it; it raises ValueError for what makes no sense.
+    """One row. `parse` reads the request and who sent it; it raises ValueError if it is invalid.
 
-    `path`: of its HTTP route, which shows `state`: what a call has; without one it comes by command only.
+    `path`: of its HTTP route, which shows `state`, the current value; without one the action is available by command
+    only.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Live control of the ambience: by the agent for its own call, by an operator over HTTP (design D10)."""
+"""Changes the ambience of a running call: by the agent for its own call, by an operator over HTTP (design D10)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ from relay.audio.ambience import AmbienceTrack
 
 
 class InvalidChangeError(ValueError):
-    """The change can't be understood; the text says what was expected."""
+    """The change is invalid; the text says what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class AmbienceChange:
-    """What to change; None leaves it. `volume`: 0.0-1.0."""
+    """What to change; None leaves it as it is. `volume`: 0.0-1.0."""
 
     enabled: bool | None = None
     volume: float | None = None
 
     @classmethod
     def parse(cls, source: Mapping[str, Any]) -> "AmbienceChange":
-        """Raises InvalidChangeError. Agents write booleans and numbers as text now and then; that is understood."""
+        """Raises InvalidChangeError. Agents sometimes write booleans and numbers as text; that is accepted."""
         enabled, volume = source.get("enabled"), source.get("volume")
         if isinstance(enabled, str) and enabled.lower() in {"true", "false"}:
             enabled = enabled.lower() == "true"

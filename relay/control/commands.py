@@ -1,4 +1,4 @@
-"""Commands that came with the answer to an event: each done once, and what became of it (docs/live.md)."""
+"""Commands in the answers to events: each is carried out once, and its outcome recorded (docs/live.md)."""
 
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -17,14 +17,14 @@ from relay.logs import CallLog
 if TYPE_CHECKING:
     from relay.call.call import Call
 
-MOST: Final = 200  # of one call; what is beyond is not done
+MOST: Final = 200  # per call; further ones are not carried out
 
 UNDER_WAY, DONE, NOT_DONE, TOO_LATE = "under way", "done", "not done", "too late"
 
 
 @dataclass(slots=True)
 class _Entry:
-    """One command, as the record has it. `arguments`: JSON, with people's numbers masked."""
+    """One command, as in the record. `arguments`: JSON, with people's numbers masked."""
 
     command: Command
     at: str
@@ -39,7 +39,9 @@ class _Entry:
 
 
 class Commands:
-    """Of one call. `spawn` runs one beside the call, `settled` is called when there is an outcome to tell."""
+    """The commands of one call. `spawn` runs one beside the call; `settled` is called when there is an outcome to
+    report.
+    """
 
     def __init__(
         self,
@@ -58,7 +60,7 @@ class Commands:
         self._entries: dict[str, _Entry] = {}
 
     def take(self, commands: Sequence[Command]) -> None:
-        """They come again with each answer until their outcome has been told; what is known is left alone."""
+        """Commands are repeated in each answer until their outcome has been reported; known ones are ignored."""
         for command in commands:
             if command.id in self._entries or len(self._entries) >= MOST:
                 continue

@@ -1,7 +1,6 @@
-"""An operator's hand on the calls of this relay, over HTTP: authorise, parse, find the calls, apply, record (D10).
+"""Control of this relay's calls over HTTP: authorise, parse, find the calls, apply, record (D10).
 
-What can be done is a table of actions (relay.control.actions); a call on whichever relay is reached by command
-(docs/live.md).
+The actions are a table (relay.control.actions). Calls on any other relay are controlled by commands (docs/live.md).
 """
 
 import asyncio
@@ -30,7 +29,7 @@ class LiveControl:
         self._calls = calls
 
     def routes(self) -> list[web.RouteDef]:
-        """A route for each action with a path: GET shows, POST does it to one call or to all."""
+        """A route for each action with a path: GET shows the value, POST does it to one call or to all."""
         return [route for action in ACTIONS if action.path for route in self._routes_of(action)]
 
     def _routes_of(self, action: Action) -> list[web.RouteDef]:
@@ -69,7 +68,7 @@ class LiveControl:
             return _error(404, "no such call on this relay")
         chosen = [self._calls[call_sid]] if call_sid is not None else list(self._calls.values())
         for call in chosen:
-            with suppress(NotDoneError):  # all calls were meant, and some have nothing to change
+            with suppress(NotDoneError):  # the request was for all calls, and some have nothing to change
                 await apply(call)
             call.log.happened("control", f"an operator changed the {action.name}", action=action.name)
         return web.json_response({"updated_calls": len(chosen)})

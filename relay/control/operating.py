@@ -1,4 +1,4 @@
-"""What operators ask a relay: is it alive, does it take calls, its metrics, and a hand on its calls."""
+"""Routes for operators: health and readiness checks, metrics, and control of calls."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ class Operating:
         self._settings = relay.settings
 
     def routes(self) -> list[web.RouteDef]:
-        """All of them."""
+        """All routes."""
         return [
             web.get("/health", self.health),
             web.get("/ready", self.ready),
@@ -38,7 +38,7 @@ class Operating:
         return self._answer(request, {"status": "ok"}, details)
 
     async def ready(self, request: web.Request) -> web.Response:
-        """Takes calls: 503 when draining, retired or full."""
+        """Whether it takes calls: 503 when draining, retired or full."""
         relay, limit = self._relay, self._settings.max_calls
         status = "draining" if relay.draining else "" if relay.taking_calls else "retired"
         status = status or ("full" if relay.streams >= limit else "ready")
@@ -47,8 +47,10 @@ class Operating:
         return self._answer(request, ready, details, 200 if status == "ready" else 503)
 
     async def balance(self, request: web.Request) -> web.Response:
-        """For the load balancer: new calls may come. 503 when retired. 200 when full or draining: ECS looks at the same
-        check, and would replace a relay that has only much to do."""
+        """For the load balancer: whether to send new calls. 503 when retired.
+
+        200 when full or draining: ECS uses the same check, and would replace a relay that is only busy.
+        """
         retired = self._relay.retirement.retired
         return self._answer(request, {"status": "retired" if retired else "ok"}, {}, 503 if retired else 200)
 
@@ -61,7 +63,7 @@ class Operating:
     def _answer(
         self, request: web.Request, said: dict[str, Any], details: dict[str, Any], status: int = 200
     ) -> web.Response:
-        """`said` to anybody, `details` to operators as well."""
+        """`said` for everybody, `details` only for operators."""
         return web.json_response(said | (details if may_operate(request, self._settings) else {}), status=status)
 
 

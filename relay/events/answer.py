@@ -1,6 +1,6 @@
-"""What the answer to an event says, read with care: it comes from outside (docs/contracts.md, "Answer").
+"""Parses the answer to an event leniently, because it comes from outside (docs/contracts.md, "Answer"). Pure.
 
-Pure. A key that is not known is ignored, one of the wrong kind counts as absent: the answer can be of another release.
+Unknown keys are ignored, and keys of the wrong type count as missing: the answer may be of another release.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,14 +13,13 @@ from common.layout import is_id
 MOST_UPLOADS: Final = 16
 MOST_HEADERS: Final = 16
 LONGEST_URL: Final = 4096  # characters
-MOST_COMMANDS: Final = 20  # in one answer; what is beyond comes again with the next
+MOST_COMMANDS: Final = 20  # per answer; further ones come again with the next
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What somebody wants done to this call. `do`: the name of an action; `what`: what that needs to know.
-
-    `by`: who wants it; `left_s`: seconds in which it may still be done, 0 or less when it is too late.
+    """What somebody wants done to this call. `do`: the name of an action; `what`: its arguments. `by`: who requested
+    it; `left_s`: seconds in which it may still be done, 0 or less if it is too late.
     """
 
     id: str
@@ -32,7 +31,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class UploadLeave:
-    """Leave to put one piece of a recording into the store. `url` may be relative to the address of the event."""
+    """Permission to upload one piece of a recording. `url` may be relative to the address of the event."""
 
     piece: int
     url: str
@@ -41,10 +40,9 @@ class UploadLeave:
 
 @dataclass(frozen=True, slots=True)
 class EventAnswer:
-    """`accepted`: of a transfer that was asked for, None where the answer does not say; `refusal`: why not.
-
-    `progress`: number of the last `call.progress` that was taken in, 0 for none, None from a receiver that knows none.
-    `watched`: somebody looks at this call now.
+    """`accepted`: of a requested transfer, None if the answer does not say; `refusal`: why not. `progress`: number of
+    the last `call.progress` that was stored, 0 for none, None from a receiver without progress. `watched`: somebody is
+    watching this call now.
     """
 
     accepted: bool | None = None
@@ -82,7 +80,7 @@ def _uploads(found: Any) -> Iterator[UploadLeave]:
 
 
 def _are_texts(headers: Mapping[Any, Any]) -> bool:
-    """Names and values of headers, none of which says how the request itself is sent."""
+    """Names and values of headers, none of which controls how the request itself is sent."""
     texts = [*headers.keys(), *headers.values()]
     if not all(isinstance(text, str) and len(text) <= LONGEST_URL and text.isprintable() for text in texts):
         return False
@@ -90,7 +88,7 @@ def _are_texts(headers: Mapping[Any, Any]) -> bool:
 
 
 def _commands(found: list[Any]) -> list[Command]:
-    """Those that can be told apart: without an id one would be done again with each answer."""
+    """Those with an id: without one a command would be repeated with each answer."""
     commands: dict[str, Command] = {}
     for one in found[:MOST_COMMANDS]:
         if not isinstance(one, Mapping) or not is_id(one.get("id")) or not isinstance(one.get("do"), str):

@@ -1,4 +1,4 @@
-"""Everything that must outlive a call leaves the relay here: signed events, retried; or files, with no EVENTS_URL."""
+"""Sends everything that must outlive a call: signed events, with retries; or files, without EVENTS_URL."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from relay.events.receiver_clock import ReceiverClock
 from relay.logs import log
 from relay.outgoing import whole
 
-_ATTEMPT_TIMEOUT: Final = 35.0  # the functions may take 30: who gives up before they do takes a slow yes for a no
-_CONNECT_TIMEOUT: Final = 5.0  # nobody there: no reason to wait that long
+_ATTEMPT_TIMEOUT: Final = 35.0  # the functions may take 30: with a shorter timeout a slow yes would count as a no
+_CONNECT_TIMEOUT: Final = 5.0  # to connect: no reason to wait that long
 _RETRY_FOR: Final = 60.0
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 8.0
-OFFERS_AT_ONCE: Final = 4  # of one relay: a new AWS account has ten Lambdas at once, and Connect needs some of them
+OFFERS_AT_ONCE: Final = 4  # per relay: a new AWS account runs ten Lambdas at once, and Connect needs some of them
 
 DELIVERIES_AT_ONCE: Final = 64
 """Of one relay: each is a connection, and a receiver that is slow must not use up the descriptors that calls need."""
@@ -31,7 +31,7 @@ class Destination(Protocol):
     """Where events go."""
 
     async def deliver(self, event: Event) -> Mapping[str, Any]:
-        """Hand over one event for good and return the answer. Raises DeliveryError: it may be tried again."""
+        """Store one event and return the answer. Raises DeliveryError: it can be retried."""
 
 
 class DeliveryError(Exception):
@@ -39,7 +39,7 @@ class DeliveryError(Exception):
 
 
 class HttpDestination:
-    """`POST EVENTS_URL`, signed anew at each attempt (docs/contracts.md)."""
+    """`POST EVENTS_URL`, signed anew for each attempt (docs/contracts.md)."""
 
     def __init__(self, http: aiohttp.ClientSession, url: str, secret: str) -> None:
         self._http = http
@@ -49,9 +49,10 @@ class HttpDestination:
         self._clock = ReceiverClock()
 
     async def deliver(self, event: Event) -> Mapping[str, Any]:
-        """Raises DeliveryError for anything but the contract's own answer: 401 too, a secret may be in rotation.
+        """Raises DeliveryError for anything but the contract's own answer; also for 401, as a secret may be in
+        rotation.
 
-        A 200 that does not say `"status": "ok"` is somebody else's: a login page, a proxy, a redirect's target.
+        A 200 without `"status": "ok"` is somebody else's: a login page, a proxy, a redirect's target.
         """
         body = msgspec.json.encode(event)
         signature = sign(body, self._secret, self._clock.now())
@@ -75,7 +76,7 @@ class HttpDestination:
 
 
 def _says_of_transfer(event: Event, answer: Mapping[str, Any]) -> bool:
-    """A request for a human is answered by yes or no; without a word about it nobody has taken it in."""
+    """A request for a human is answered with yes or no; an answer without either means that it was not stored."""
     if event["type"] != "call.transfer_requested":
         return True
     verdict = answer.get("transfer")
@@ -83,10 +84,7 @@ def _says_of_transfer(event: Event, answer: Mapping[str, Any]) -> bool:
 
 
 class Events:
-    """Delivers events in the background, each by itself, until it is done or a minute has gone by.
-
-    A request for a human never waits for others: a caller does.
-    """
+    """Delivers events in the background, independently, until done or for a minute."""
 
     def __init__(self, destination: Destination) -> None:
         self._destination = destination
@@ -100,28 +98,28 @@ class Events:
         return len(self._deliveries)
 
     def submit(self, event: Event) -> asyncio.Task[Mapping[str, Any]]:
-        """Deliver `event` in the background; the task's result is the answer, empty when it could not be delivered."""
+        """Deliver `event` in the background; the task's result is the answer, empty if it could not be delivered."""
         task = asyncio.create_task(self._deliver(event))
         self._deliveries.add(task)
         task.add_done_callback(self._deliveries.discard)
         return task
 
     async def post(self, event: Event, *, patience_s: float) -> Mapping[str, Any] | None:
-        """Deliver `event` and wait `patience_s` at most for the answer; None: none yet, delivery goes on."""
+        """Deliver `event` and wait at most `patience_s` for the answer; None: none yet, delivery goes on."""
         task = self.submit(event)
         await asyncio.wait([task], timeout=patience_s)
         return task.result() if task.done() and not task.cancelled() else None
 
     async def offer(self, event: Event) -> Mapping[str, Any]:
-        """One attempt and no more, for an event that the next one makes up for. Raises DeliveryError.
+        """A single attempt, for an event that the next one replaces. Raises DeliveryError.
 
-        Few at once, whatever the number of calls: they must not be what a caller's transfer waits behind.
+        Only a few at once, however many calls there are: they must not delay a caller's transfer.
         """
         async with self._offers:
             return await self._destination.deliver(event)
 
     async def drain(self, timeout_s: float) -> None:
-        """Wait for deliveries under way; what is then left is logged whole."""
+        """Wait for deliveries in progress; events that are left are logged in full."""
         if self._deliveries:
             await asyncio.wait(self._deliveries, timeout=timeout_s)
         leftover = list(self._deliveries)
@@ -157,9 +155,9 @@ class Events:
 
 
 def _undelivered(event: Event, problem: str) -> None:
-    """The event goes to the log whole, so that it can be replayed; only its numbers are masked, as in every line.
+    """Log the event in full, so that it can be replayed; only phone numbers are masked, as in every line.
 
-    In parts, because drivers cut long lines; and in a short line of its own, which alarms count.
+    It is split into parts, because drivers cut long lines, and followed by a short line of its own that alarms count.
     """
     kept = {**event, "from": mask(event.get("from")), "to": mask(event.get("to"))}
     parts = list(split(kept))

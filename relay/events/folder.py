@@ -1,4 +1,4 @@
-"""Without functions: what must outlive a call is kept in a local folder, laid out as the store."""
+"""Without functions: stores what must outlive a call in a local folder, with the layout of the store."""
 
 import asyncio
 import os
@@ -16,11 +16,11 @@ from common.documents import decode
 from relay.events.delivery import DeliveryError, Event
 from relay.events.records import WISH, record_of
 
-LOST_AFTER: Final = 300.0  # seconds without a word of a call, after which its relay has died
+LOST_AFTER: Final = 300.0  # seconds of silence about a call, after which its relay counts as dead
 
 
 class FolderDestination:
-    """The store's layout in a local folder; the record is made of `call.ended` alone."""
+    """The store's layout in a local folder; the record is made from `call.ended` alone."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -28,7 +28,7 @@ class FolderDestination:
         """One: the calls' loop then waits for no more than one, and the pieces of a call are written in order."""
 
     async def deliver(self, event: Event) -> Mapping[str, Any]:
-        """Raises DeliveryError when the folder can't be written."""
+        """Raises DeliveryError if the folder can't be written."""
         if not layout.is_id(event["call_sid"]):
             raise DeliveryError(f"call_sid {event['call_sid'][:40]!r}: expected 1 to 128 of A-Z a-z 0-9 . _ -")
         loop = asyncio.get_running_loop()
@@ -51,14 +51,14 @@ class FolderDestination:
                 (self._root / key).unlink(missing_ok=True)
         elif event["type"] == "call.started":
             self._put(self._root / layout.live(call_sid, stream_sid), live.begun(dict(event)))
-        # a replaced stream is not the end of its call
+        # a replaced stream does not end its call
         if event["type"] == "call.ended" and event["end_reason"] != "replaced":
             self._put(self._root / layout.record(call_sid), record_of(event))
 
     def _follow(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Where the call has got to, and what somebody at the console wants done.
+        """The state of the call, and commands from the console.
 
-        Only a call that began and has not ended is followed: this may come late.
+        Only a call that began and has not ended is followed: this event may be late.
         """
         if not layout.is_id(event["stream_sid"]):
             return {}
@@ -72,15 +72,16 @@ class FolderDestination:
         return {"progress": now_known["number"], **live.orders(hand, now_known, time())}
 
     def close_lost(self, before: float) -> int:
-        """Make records of the calls whose relay last told of them before `before` (Unix seconds), and died; how many.
+        """Write records of the calls whose relay died after its last report before `before` (Unix seconds). Returns how
+        many.
 
-        Where there are functions, their sweep does it. Raises OSError.
+        With functions, their sweep does this. Raises OSError.
         """
         closed = 0
         for path in self._root.glob(f"{layout.LIVE}*/*.json"):
             told = _document(path)
             if path.stat().st_mtime > before or not told.get("number"):
-                continue  # alive; or of a call that tells nothing, and may be
+                continue  # alive, or without progress reports and maybe alive
             try:
                 record = _lost_record(told)
             except (KeyError, TypeError, ValueError):  # not one of ours
@@ -97,13 +98,13 @@ class FolderDestination:
         _make_private(path.parent)
         part = path.with_name(f".{path.name}.part")
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            os.fchmod(file.fileno(), 0o600)  # one that an older relay left behind may be open to all
+            os.fchmod(file.fileno(), 0o600)  # a folder from an older relay may be readable by all
             file.write(msgspec.json.format(msgspec.json.encode(content), indent=2))
         os.replace(part, path)
 
 
 def _document(path: Path) -> dict[str, Any]:
-    """Empty for a file that is not there, or can't be read as one of ours."""
+    """Empty for a file that does not exist, or is not one of ours."""
     try:
         return decode(path.read_bytes())
     except (FileNotFoundError, ValueError):
@@ -111,14 +112,14 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _make_private(folder: Path) -> None:
-    """`folder` and what is missing above it, for nobody else's eyes: people's words and numbers are in it."""
+    """Create `folder` and missing parents, private to the user: they contain people's words and numbers."""
     missing = [folder, *folder.parents]
     for one in reversed([one for one in missing if not one.exists()]):
         one.mkdir(mode=0o700, exist_ok=True)
 
 
 def _lost_record(told: Mapping[str, Any]) -> dict[str, Any]:
-    """The record of a call whose relay died: what it had told (common.live). Raises for what is no such document."""
+    """The record of a call whose relay died, from its last report (common.live). Raises if the document is invalid."""
     began, ended = (datetime.fromisoformat(told[name]) for name in ("started_at", "at"))
     lists = {name: list(live.without_places(told[name])) for name in ("turns", "tools", "commands")}
     transfer = told["state"].get("transfer")

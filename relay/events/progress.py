@@ -1,7 +1,7 @@
-"""How far a call is, told while it goes on: `call.progress` events (docs/live.md).
+"""Reports a running call with `call.progress` events (docs/live.md).
 
-Each carries what is new since the last one that was taken in, so one that is lost or comes twice changes nothing. One
-is under way at a time. Its answer may ask for more of them, because somebody watches, and bring commands.
+Each contains what is new since the last one that was stored, so lost and duplicate events change nothing. Only one is
+in flight at a time. Its answer may ask for more of them, because somebody is watching, and may contain commands.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ from relay.events.delivery import DeliveryError, Events
 from relay.events.records import CallFacts
 from relay.logs import CallLog
 
-SOONEST: Final = 2.0  # seconds between two, whatever happens
-SHARE: Final = 0.2  # … and of PROGRESS_SECONDS: who wants fewer gets fewer in a lively call, too
+SOONEST: Final = 2.0  # seconds between two, at least
+SHARE: Final = 0.2  # … and this share of PROGRESS_SECONDS: a longer interval means fewer in a lively call, too
 WATCHED: Final = 1.0  # … and while somebody watches
-PATIENCE: Final = 10.0  # for one to be taken in
-MOST_TEXT: Final = 64_000  # characters of turns in one; what is beyond goes with the next
+PATIENCE: Final = 10.0  # seconds until one must be stored
+MOST_TEXT: Final = 64_000  # characters of turns in one; the rest goes with the next
 
 LISTS: Final = ("turns", "tools", "commands")
 
@@ -29,8 +29,9 @@ Seen = tuple[object, ...]
 
 
 class Progress:
-    """Of one call. `state`: what there is to say besides words; `take`: gets the commands; `commands`: what became of
-    those so far, with their places; `every_s`: 0 for no progress at all."""
+    """The progress of one call. `state`: returns all but the words; `take`: gets commands; `commands`: returns their
+    outcomes, with their places; `every_s`: 0 for no progress.
+    """
 
     def __init__(
         self,
@@ -64,11 +65,11 @@ class Progress:
         self._failing = False
 
     def news(self) -> None:
-        """Somebody is done speaking, or a command is done: worth telling soon."""
+        """A turn is complete, or a command is done: report soon."""
         self._news.set()
 
     async def run(self) -> None:
-        """Until cancelled, or until it turns out that the receiver takes no progress."""
+        """Until cancelled, or until the receiver turns out not to support progress."""
         told_at = self._loop.time()
         while self._every_s:
             await self._until_due(told_at)
@@ -80,7 +81,7 @@ class Progress:
                 return
 
     async def _until_due(self, told_at: float) -> None:
-        """Every so often; sooner with news, but not at once; a receiver that fails is not asked more often for it."""
+        """Wait for the interval; less with news, but not zero; a failing receiver gets no extra requests for news."""
         latest = told_at + (WATCHED if self._watched else self._every_s)
         if not self._failing:
             with suppress(TimeoutError):
@@ -90,7 +91,7 @@ class Progress:
         await asyncio.sleep(latest - self._loop.time())
 
     async def _tell(self) -> bool:
-        """False: nobody there knows what progress is."""
+        """False: the receiver doesn't support progress."""
         self._news.clear()
         self._number += 1
         news, lists, more = self._what_is_new()
@@ -118,14 +119,14 @@ class Progress:
                 self._told[name].update(entries)
             if more:
                 self.news()
-        else:  # it has lost what it was told
+        else:  # it has lost what was stored
             self._after = 0
             self._told = {name: {} for name in LISTS}
         self._take(answer.commands)
         return True
 
     def _what_is_new(self) -> tuple[dict[str, dict[int, Seen]], dict[str, list[dict[str, Any]]], bool]:
-        """What the receiver does not have yet: to remember it by, to send it, and whether there is more than fits."""
+        """What the receiver lacks: in the form to remember, in the form to send, and whether more is left."""
         for utterance, answer in self._answers.found(self._loop.time()).items():
             self._transcript.answered(utterance, answer)
         news: dict[str, dict[int, Seen]] = {name: {} for name in LISTS}
@@ -141,9 +142,9 @@ class Progress:
         return news, lists, False
 
     def _changed(self) -> Iterator[tuple[str, int, Seen, Callable[[], Mapping[str, Any]]]]:
-        """Where an entry belongs that is not known as it is, what of it may change, and how it is told.
+        """For each changed entry: its place, what may still change in it, and the form to send.
 
-        An hour has hundreds of turns, of which hardly any is new: to pass over the others must cost next to nothing.
+        An hour has hundreds of turns, hardly any of them new: skipping the others must cost next to nothing.
         """
         seen: Seen
         told = self._told["commands"]

@@ -1,4 +1,4 @@
-"""The clock that signatures are judged by: the receiver's."""
+"""The receiver's clock, which is used for signatures."""
 
 from email.utils import parsedate_to_datetime
 from time import time
@@ -6,22 +6,22 @@ from typing import Final
 
 from relay.logs import log
 
-_TOLERANCE: Final = 60.0  # clocks that differ by less are left alone, by more than a day are not believed
+_TOLERANCE: Final = 60.0  # smaller differences are ignored, and more than a day is not believed
 _DISBELIEF: Final = 86_400.0
 
 
 class ReceiverClock:
-    """A signature is refused, too, when our clock is wrong; so what follows is signed by the receiver's."""
+    """A wrong clock here would make signatures invalid, so later requests are signed with the receiver's time."""
 
     def __init__(self) -> None:
         self._off_s = 0.0
 
     def now(self) -> float:
-        """Unix seconds, as the receiver has them."""
+        """Unix seconds, by the receiver's clock."""
         return time() + self._off_s
 
     def set_by(self, date: str) -> None:
-        """`date`: the header of an answer."""
+        """`date`: the Date header of an answer."""
         try:
             off_s = parsedate_to_datetime(date).timestamp() - time()
         except ValueError:

@@ -1,4 +1,4 @@
-"""What is kept of a call: its events, and the record made of the last one (docs/contracts.md)."""
+"""The data kept of a call: its events, and the record made from the last one (docs/contracts.md)."""
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from relay.audio.loudness import LevelMeter
 from relay.call.transcript import timestamp
 
 SCHEMA: Final = 1
-TOOLS_KEPT: Final = 500  # uses of tools a call
+TOOLS_KEPT: Final = 500  # uses of tools per call
 ARGUMENTS_KEPT: Final = 2000  # characters of each
 
 
@@ -41,7 +41,7 @@ class EndReason(StrEnum):
 
     @property
     def ended_by(self) -> str:
-        """Whose doing it was."""
+        """Who ended it."""
         return _ENDED_BY.get(self, "relay")
 
 
@@ -62,7 +62,7 @@ WISH: Final = {"target": 200, "reason": 1000, "summary": 8000}
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """The agent's wish to connect the caller to a human."""
+    """The request to connect the caller to a human."""
 
     target: str
     reason: str
@@ -75,7 +75,7 @@ class Transfer:
 
 @dataclass(slots=True)
 class AgentEntry:
-    """One agent's time on the call, as the record has it."""
+    """One agent's time on the call, as in the record."""
 
     agent: AgentSpec
     started_at: datetime
@@ -87,7 +87,7 @@ class AgentEntry:
     clipped: int = 0
 
     def measured(self, meter: LevelMeter) -> None:
-        """What the agent said was so loud, before any gain."""
+        """Loudness of the agent's speech, before any gain."""
         self.level_db, self.clipped = meter.level_db, meter.clipped
 
     def ended(self, at: datetime, reason: str, detail: str = "") -> None:
@@ -110,7 +110,7 @@ class AgentEntry:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Of `n` measurements: half of them are at most `p50`, 95 in 100 at most `p95`."""
+    """Distribution of `n` measurements: half of them are at most `p50`, 95 in 100 at most `p95`."""
 
     p50: int
     p95: int
@@ -119,7 +119,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[int]) -> "Spread | None":
-        """None of none."""
+        """None if there are none."""
         if not values:
             return None
         ranked = sorted(values)
@@ -129,7 +129,7 @@ class Spread:
 
 @dataclass(slots=True)
 class ToolEntry:
-    """One use of a tool. `status`: `done`, `error`, `taken back`, or what an HTTP tool was answered.
+    """One use of a tool. `status`: `done`, `error`, `taken back`, or the HTTP status of an HTTP tool.
 
     `arguments`: as the model wrote them, as JSON, with people's numbers masked.
     """
@@ -171,7 +171,7 @@ class LookupEntry:
 
 @dataclass(slots=True)
 class Quality:
-    """How good the call was, in numbers. None where there is nothing to measure."""
+    """The call's quality in numbers. None if there is nothing to measure."""
 
     first_audio_ms: int | None = None
     answer_ms: Spread | None = None
@@ -211,7 +211,7 @@ class Quality:
 
 @dataclass(slots=True)
 class CallFacts:
-    """What all events of one stream have in common."""
+    """The fields that all events of one stream share."""
 
     call_sid: str
     stream_sid: str
@@ -238,7 +238,7 @@ class CallFacts:
         self._began_at = self.clock()
 
     def now(self) -> datetime:
-        """The time of day, as far after `started_at` as the loop's clock says."""
+        """The current time, computed from `started_at` and the loop's clock."""
         return self.started_at + timedelta(seconds=self.elapsed_s)
 
     @property
@@ -256,12 +256,12 @@ class CallFacts:
         return time - self._began_at
 
     def vendor_of(self, utterance: str) -> str:
-        """Whose agent said it: the utterances of the call's n-th agent begin with `a{n}u` (see Conversation)."""
+        """The vendor whose agent said it: utterances of the call's n-th agent begin with `a{n}u` (see Conversation)."""
         number = int(utterance[1 : utterance.index("u")])
         return self.agents[number - 1].agent.vendor
 
     def note_tool(self, name: str, parameters: Mapping[str, object]) -> ToolEntry:
-        """An agent wants a tool."""
+        """An agent calls a tool."""
         arguments = mask_text(msgspec.json.encode(parameters, enc_hook=str).decode())[:ARGUMENTS_KEPT]
         entry = ToolEntry(name[:80], self.now(), arguments)
         if len(self.tools) < TOOLS_KEPT:
@@ -269,7 +269,7 @@ class CallFacts:
         return entry
 
     def event(self, kind: str, **more: Any) -> dict[str, Any]:
-        """An event as it is posted; `kind` is `started`, `transfer_requested` or `ended`, or a whole type."""
+        """An event as it is posted; `kind`: `started`, `transfer_requested` or `ended`, or a whole type."""
         last = self.agents[-1] if self.agents else None
         return {
             "type": kind if "." in kind else f"call.{kind}",
@@ -294,7 +294,7 @@ def agent_json(agent: AgentSpec) -> dict[str, Any]:
 
 
 def record_of(ended: Mapping[str, Any]) -> dict[str, Any]:
-    """The record of a call of which nothing but its `call.ended` is known."""
+    """The record of a call of which only its `call.ended` is known."""
     envelope = {"type", "event_id", "at"}
     transfer = ended["transfer"]
     return {

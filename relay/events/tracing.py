@@ -1,11 +1,11 @@
-"""A call as spans, made of its `call.ended` when it is over: nothing is added to a frame's way.
+"""A call as spans, made from its `call.ended` after the end: frames cost nothing extra.
 
 call                       the root, from `start` to the end
   agent NAME               each agent that had the call, with how it ended (a failover is the next one)
     connect                until it had answered
-    turn                   what was said, with the answer time's parts; `interrupted` is an event of it
-    tool NAME              with what became of it
-  transfer                 the wish for a human
+    turn                   what was said, with the parts of the answer time; `interrupted` is a span event
+    tool NAME              with its outcome
+  transfer                 the request for a human
 """
 
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ _MS: Final = 1_000_000
 
 
 class CallTracing:
-    """Tells a collector of each call. Attributes follow OpenTelemetry's GenAI conventions where there are any."""
+    """Exports each call to a collector. Attributes follow OpenTelemetry's GenAI conventions where they exist."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        """Raises SettingError where tracing is not installed."""
+        """Raises SettingError if tracing is not installed."""
         self._tracing = Tracing(environ, "voice-bridge-relay")
 
     def close(self) -> None:
-        """Send what is waiting. Blocks for as long as the collector takes, ten seconds at most."""
+        """Send waiting spans. Blocks as long as the collector takes, at most ten seconds."""
         self._tracing.close()
 
     def ended(self, event: Mapping[str, Any]) -> None:
@@ -84,7 +84,7 @@ class CallTracing:
             },
         )
         connect_ms = number(quality, "agent_connect_ms")
-        if connect_ms is not None and began - start < _NS:  # the figure is the first agent's
+        if connect_ms is not None and began - start < _NS:  # the value is the first agent's
             self._tracing.span("connect", began, began + round(connect_ms * _MS), parent=context, attributes={})
         return context
 

@@ -1,1 +1,1 @@
-"""The phone line: Exotel's protocol, when what is sent, the way of the sound in both directions."""
+"""The phone line: Exotel's protocol, the schedule of frames, and the sound in both directions."""

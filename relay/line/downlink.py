@@ -1,4 +1,4 @@
-"""The agent's sound on its way to the caller: from the agent's format into the line's, utterance by utterance."""
+"""The agent's sound on its way to the caller: converted to the line's format, utterance by utterance."""
 
 import asyncio
 from collections import deque
@@ -11,9 +11,9 @@ from relay.audio.speech_level import SpeechLevel
 from relay.call.answers import Answers
 from relay.line.pacer import Pacer
 
-PLAYOUT_SECONDS: Final = 300.0  # speech that may wait to be played: with more the agent is not read
-_PIECE_SECONDS: Final = 1.0  # converted at a time, so that a burst does not hold up the other calls
-_FORMER: Final = 8  # utterances whose late sound is still known as theirs
+PLAYOUT_SECONDS: Final = 300.0  # speech that may wait to be played; above it the agent is not read
+_PIECE_SECONDS: Final = 1.0  # converted at a time, so that a burst does not delay other calls
+_FORMER: Final = 8  # utterances whose late sound is still recognised
 
 
 class Downlink:
@@ -43,7 +43,7 @@ class Downlink:
         self.attach(line)
 
     def attach(self, spoken: AudioFormat) -> None:
-        """From now on an agent that speaks `spoken`."""
+        """From now on the agent speaks `spoken`."""
         self._pacer.new_agent()
         self._utterance = ""
         self._spoken = spoken
@@ -53,8 +53,8 @@ class Downlink:
     async def say(self, utterance: str, data: bytes) -> None:
         """The next part of `utterance`, in the agent's format. Returns once there is room for it in the playout.
 
-        A new name ends the utterance before it, with what the filter still holds of it. Sound that comes late for an
-        earlier one is played behind what is being said, and leaves that alone.
+        A new name ends the previous utterance, including what the filter still holds of it. Late sound of an earlier
+        one is played after the current one, and does not change that.
         """
         if utterance != self._utterance and utterance not in self._former:
             self._end()
@@ -79,15 +79,15 @@ class Downlink:
         return self._spoken.duration_ms(len(data))
 
     def done(self, utterance: str) -> None:
-        """All of `utterance` has come."""
+        """All of `utterance` has arrived."""
         if utterance == self._utterance:
             self._end()
-        else:  # told late: the utterance of now is in mid-word
+        else:  # reported late: the current utterance is in the middle of a word
             self._playout.complete(utterance)
         self._pacer.wake()
 
     def cut(self) -> None:
-        """What was said is dropped: its rest must not ring into what comes next."""
+        """What was said is dropped: its rest must not be heard in what comes next."""
         self._converter.reset()
         self._level.reset()
 
@@ -101,6 +101,6 @@ class Downlink:
         self._utterance = ""
 
     async def _room(self) -> None:
-        """Wait for as long as too much is waiting."""
+        """Wait while too much is waiting."""
         while (excess := self._playout.queued_samples - self._limit_samples) >= 0:  # noqa: ASYNC110 - it plays in real time
             await asyncio.sleep(min(_PIECE_SECONDS, (excess + 1) / self._line.rate_hz))

@@ -1,4 +1,4 @@
-"""An agent on a line that sends its own voice back: found, and kept from it, off the event loop."""
+"""Detects a line that returns the agent's own voice, and keeps it from the agent, off the event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,19 +17,19 @@ T = TypeVar("T")
 
 Mode = Literal["auto", "on", "off"]
 
-_TAPE_SECONDS: Final = LOOK_SECONDS + MOST_DELAY + 0.6  # what was sent ahead of its time, too
-# Up to so many looks, so many seconds between them: at first quickly enough that it does not interrupt itself.
+_TAPE_SECONDS: Final = LOOK_SECONDS + MOST_DELAY + 0.6  # including what was sent ahead of time
+# Up to this many measurements, this many seconds apart: quick at first, so that the agent does not interrupt itself.
 _LOOKS: Final = ((10, 0.06), (24, 0.12), (30, 1.0))
-_SELDOM_SECONDS: Final = 5.0  # after that, or once an echo is known: it may come, or move
-_UNSETTLED_SECONDS: Final = 0.1  # while an echo is not found where it was
+_SELDOM_SECONDS: Final = 5.0  # after that, or once an echo is known: an echo may begin or move later
+_UNSETTLED_SECONDS: Final = 0.1  # while an echo is not found at its last place
 _TAIL_SECONDS: Final = 0.3  # a room answers a little longer
-_JITTER_SECONDS: Final = 0.1  # frames come so early or late, and still belong one behind another
+_JITTER_SECONDS: Final = 0.1  # frames may come this early or late and still be consecutive
 _WORKERS: Final = 2
 
 
 @dataclass(slots=True)
 class EchoPool:
-    """Threads and places for guarded calls: `calls` at the same time at most. `unguarded`: those that found none."""
+    """Threads and places for guarded calls, at most `calls` at the same time. `unguarded`: those that found none."""
 
     calls: int
     guarded: int = 0
@@ -37,7 +37,7 @@ class EchoPool:
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_WORKERS, "echo"))
 
     def enter(self) -> bool:
-        """Whether there is a place."""
+        """Whether there is a free place."""
         if self.guarded >= self.calls:
             self.unguarded += 1
             return False
@@ -54,7 +54,7 @@ class EchoPool:
 
 
 class EchoGuard:
-    """One call. `off` does nothing at all; `auto` measures, and guards once an echo was found; `on` guards at once."""
+    """One call. `off` does nothing; `auto` measures, and guards once an echo was found; `on` guards at once."""
 
     def __init__(self, rate_hz: int, mode: Mode, pool: EchoPool, log: CallLog) -> None:
         self._rate_hz = rate_hz
@@ -69,7 +69,7 @@ class EchoGuard:
         self._gate: EchoGate | None = None
         self._refused = False
         self._muted = 0
-        self._end = 0  # of what was heard, in samples of the clock
+        self._end = 0  # end of what was heard, in samples of the clock
         self._next_look = 0
         self._looks = 0
         self._idle = True
@@ -79,11 +79,13 @@ class EchoGuard:
 
     @property
     def echo(self) -> Echo | None:
-        """What was found, None when the line gives nothing back."""
+        """The echo that was found, None if there is none."""
         return self._meter.echo
 
     def played(self, sound: bytes, at: float, *, speech: bool) -> None:
-        """The line plays `sound` (pcm) from `at` on, which may be a moment away; `speech`: an agent speaks in it."""
+        """The line plays `sound` (pcm) from `at` on, which may be slightly in the future; `speech`: an agent speaks in
+        it.
+        """
         if self._mode == "off":
             return
         end = at + len(sound) / pcm.SAMPLE_BYTES / self._rate_hz
@@ -98,7 +100,7 @@ class EchoGuard:
         self._speech_until = min(self._speech_until, at)
 
     async def heard(self, sound: bytes, now: float) -> bytes:
-        """A frame of the caller's that has just come: itself, or noise where it is nothing but echo."""
+        """A frame of the caller's that has just arrived: unchanged, or noise if it is only echo."""
         if self._mode == "off" or not sound:
             return sound
         samples = len(sound) // pcm.SAMPLE_BYTES
@@ -109,8 +111,8 @@ class EchoGuard:
         delay = self.echo.delay if self.echo else 0.0
         if first / self._rate_hz > self._speech_until + (delay or MOST_DELAY) + _TAIL_SECONDS:
             self._idle = True
-            return sound  # nobody has spoken to whom an echo could belong
-        if self._idle and self.echo is not None:  # it may have moved meanwhile
+            return sound  # nobody has spoken whose echo it could be
+        if self._idle and self.echo is not None:  # it may have moved in the meantime
             self._next_look = self._end
         self._idle = False
         if self._wanted(now):
@@ -131,7 +133,7 @@ class EchoGuard:
         return passed
 
     def _wanted(self, at: float) -> bool:
-        """Whether anybody is going to look at what was played or heard then: mostly nothing was found so far."""
+        """Whether sound from then is needed: usually not, because no echo was found so far."""
         return (
             self._gate is not None
             or self._meter.suspected is not None
@@ -140,7 +142,7 @@ class EchoGuard:
         )
 
     def close(self, quality: Quality) -> None:
-        """The call is over: note what was found of echo."""
+        """The call is over: note the echo that was found."""
         self._stop()
         if self.echo is not None:
             quality.echo_ms, quality.echo_db = round(self.echo.delay * 1000), self.echo.level_db

@@ -19,7 +19,7 @@ LINE_RATES: Final = frozenset({8000, 16000, 24000})
 FRAME_UNIT: Final = 320  # payloads are a multiple of 320 bytes, or the platform waits 20 ms (exotel.md 1.8)
 MAX_PAYLOAD: Final = 99_840  # the largest multiple of 320 under 100,000 bytes (exotel.md 1.8)
 MAX_MESSAGE: Final = 256 * 1024  # text size of an inbound message (exotel.md 1.8)
-MAX_ID: Final = 128  # characters of an id: the longest that can be a key of the store
+MAX_ID: Final = 128  # characters of an id: the longest that fits into a key of the store
 _MAX_NUMBER: Final = 128  # a SIP address is longer than any number
 _MAX_PARAMETERS: Final = 32  # the applet takes three, of 256 characters together (exotel.md 1.11)
 _MAX_PARAMETER: Final = 1024
@@ -36,7 +36,7 @@ class LineEncoding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The socket is up; says nothing else."""
+    """The socket is open; contains nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """Not an event. `problem` names what was expected, without repeating the content."""
+    """Not an event. `problem` says what was expected, without repeating the content."""
 
     problem: str
 
@@ -130,11 +130,11 @@ _NUMBER: Final = re.compile(r"\s*(\d+)")
 
 
 def decode(text: bytes, encoding: LineEncoding = LineEncoding.PCM) -> Event:
-    """One inbound text message as an event. `encoding`: what the stream's `start` said of its media. Never raises."""
+    """One inbound text message as an event. `encoding`: from the stream's `start`. Never raises."""
     try:  # 50 of these a second and call
         media = _decode_media(text).media
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass  # another message, or one that is not quite right: what is wrong with it is said below
+        pass  # another message, or a malformed one: the error is found below
     else:
         if encoding is LineEncoding.PCM and len(media.pcm) % 2 == 0:
             return media
@@ -156,7 +156,7 @@ def decode(text: bytes, encoding: LineEncoding = LineEncoding.PCM) -> Event:
 
 
 def _loose_media(media: Any, encoding: LineEncoding) -> Event:
-    """Of a message that is written a little differently."""
+    """A media message that is written slightly differently."""
     try:
         pcm = binascii.a2b_base64(media["payload"], strict_mode=True)
     except (TypeError, KeyError, ValueError):
@@ -173,7 +173,7 @@ def _media(pcm: bytes, timestamp_ms: int | None, chunk: int | None, encoding: Li
 
 
 def _start(message: dict[str, Any], start: dict[str, Any]) -> Event:
-    # one generation writes ids and numbers beside `start`, not inside it: the inner ones count
+    # one generation writes ids and numbers beside `start`, not inside it: the inner ones win
     said = {**message, **start}
     call_sid = _text(said, "call_sid", "callSid")
     if not call_sid:
@@ -192,7 +192,7 @@ def _start(message: dict[str, Any], start: dict[str, Any]) -> Event:
         account_sid=_text(said, "account_sid", "accountSid")[:MAX_ID],
         from_number=_text(said, "from")[:_MAX_NUMBER],
         to_number=_text(said, "to")[:_MAX_NUMBER],
-        # a call at a rate we can't carry begins all the same: it has to be recorded and handed over (design D3)
+        # a call at an unsupported rate begins all the same: it has to be recorded and handed over (design D3)
         rate_hz=8000 if rate is None or rate == "" else _integer(rate) or 0,
         custom_parameters=parameters,
         encoding=encoding,
@@ -208,7 +208,7 @@ def _media_type(text: str) -> tuple[LineEncoding, str | None]:
 
 
 def _parameters(source: Any) -> tuple[dict[str, str], int]:
-    """Custom parameters as texts, and how many were left out or cut: whoever opens the socket writes them."""
+    """Custom parameters as texts, and how many were left out or cut: anybody who opens the socket can write them."""
     if not isinstance(source, dict):
         return {}, 0
     texts = {key: _text(source, key) for key in list(source)[:_MAX_PARAMETERS] if len(key) <= _MAX_PARAMETER}
@@ -272,7 +272,7 @@ def _text(source: Mapping[str, Any], *keys: str) -> str:
 
 
 def _integer(value: Any) -> int | None:
-    """A number that may be text with a unit behind it, such as "8000Hz"."""
+    """A number that may be text with a unit, such as "8000Hz"."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return int(value) if abs(value) < _BIGGEST else None
     found = _NUMBER.match(value) if isinstance(value, str) and len(value) < 20 else None
@@ -315,7 +315,7 @@ class Encoder:
         )
 
     def mark(self, name: str) -> bytes:
-        """Ask to be told when everything sent so far has been played."""
+        """Ask the line to report when everything sent so far has been played."""
         self._sequence += 1
         return b'{"event":"mark","sequence_number":"%d","stream_sid":%b,"mark":{"name":%b}}' % (
             self._sequence,

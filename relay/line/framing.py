@@ -10,7 +10,10 @@ from relay.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """`frame`: samples of a message. `unit`: a shorter one is a multiple of this. `lead_s`: None when it is learned."""
+    """`frame`: samples of a message. `unit`: a shorter message is a multiple of this.
+
+    `lead_s`: None if it is learned.
+    """
 
     rate_hz: int
     frame: int
@@ -24,9 +27,9 @@ class Framing:
 
     @classmethod
     def of(cls, settings: Settings, rate_hz: int, encoding: LineEncoding = LineEncoding.PCM) -> Self:
-        """What the settings mean on a line of this rate and encoding.
+        """The settings for a line of this rate and encoding.
 
-        With CHUNK_SIZE every message is of that size, and the line holds another one while the next is sent.
+        With CHUNK_SIZE every message has that size, and the line holds another one while the next is sent.
         """
         if settings.chunk_size is not None:
             frame = settings.chunk_size // pcm.SAMPLE_BYTES

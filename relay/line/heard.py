@@ -1,4 +1,6 @@
-"""What the caller has heard of each utterance: by the echoes of marks, or by the clock where none comes (design D5)."""
+"""How much of each utterance the caller has heard: from the echoes of marks, or from the clock without them (design
+D5).
+"""
 
 import asyncio
 from collections import deque
@@ -11,10 +13,10 @@ from relay.audio.playout import Frame
 from relay.call.answers import Answers
 from relay.events.records import Quality
 
-MARK_GRACE: Final = 2.0  # how long after the sound an echo of its mark may come (exotel.md 1.9)
-_JITTER: Final = 0.5  # the line plays later than our clock thinks, by what the network took
-_PROBE_S: Final = 1.0  # at most one mark in so long for nothing but to learn from its echo
-_ECHOLESS_S: Final = 5.0  # a line that has echoed nothing for so long is not asked again
+MARK_GRACE: Final = 2.0  # an echo may come this long after the sound before its mark (exotel.md 1.9)
+_JITTER: Final = 0.5  # the line plays later than our clock says, by the network's delay
+_PROBE_S: Final = 1.0  # at most one mark per this time only to learn from its echo
+_ECHOLESS_S: Final = 5.0  # after this long without an echo no more are expected
 _PROBE: Final = "probe-"
 
 HeardCallback = Callable[[str, int, bool], None]
@@ -33,7 +35,9 @@ class _Mark:
 
 
 class Heard:
-    """The marks of one line, sent and echoed. `answers` is told when the first of each utterance is on the line."""
+    """The marks of one line, sent and echoed. `answers` gets the time when the first sound of each utterance is on the
+    line.
+    """
 
     def __init__(
         self, clock: LineClock, quality: Quality, on_heard: HeardCallback, answers: Answers | None = None
@@ -55,7 +59,7 @@ class Heard:
 
     @property
     def awaited(self) -> bool:
-        """An utterance has ended whose echo has not come."""
+        """Whether an utterance has ended whose echo has not arrived."""
         return any(mark.ends_utterance for mark in self._marks)
 
     def milliseconds(self, utterance: str, now: float) -> int:
@@ -63,7 +67,7 @@ class Heard:
         return self._clock.heard(utterance, now) * 1000 // self._clock.rate_hz
 
     def sent(self, frame: Frame) -> None:
-        """A frame has gone to the line."""
+        """A frame was sent to the line."""
         if not frame.spans:
             return
         starts_at = self._clock.dry_at - frame.samples / self._clock.rate_hz
@@ -76,14 +80,14 @@ class Heard:
         self.open_utterance = "" if last in frame.ended else last
 
     def marked(self, utterance: str, now: float) -> None:
-        """The mark that ends `utterance` has gone to the line."""
+        """The mark at the end of `utterance` was sent to the line."""
         if utterance == self.open_utterance:
             self.open_utterance = ""
-        self.speech_until = max(self.speech_until, now)  # its echo can't be expected before
+        self.speech_until = max(self.speech_until, now)  # its echo can't come before that
         self._add(utterance, now)
 
     def probe(self, now: float) -> str | None:
-        """The name of a mark to send now, only to learn when the line plays it; None while that is not wanted."""
+        """The name of a mark to send now, only to learn when the line plays it; None if none is needed."""
         unanswered = self._unanswered_since is not None and now - self._unanswered_since > _ECHOLESS_S
         if unanswered or (self._probes and now - self._marked_at < _PROBE_S):
             return None
@@ -99,8 +103,10 @@ class Heard:
             self._unanswered_since = now
 
     def echoed(self, name: str, now: float) -> float | None:
-        """The line has played everything up to this mark. Returns how long after its moment, by our clock, we hear
-        of it; None for a mark that was cleared or is nobody's: its echo means nothing (exotel.md 1.6)."""
+        """The line has played everything up to this mark. Returns its delay by our clock.
+
+        None for a mark that was cleared or is unknown: its echo means nothing (exotel.md 1.6).
+        """
         if all(mark.name != name for mark in self._marks):
             return None
         while True:
@@ -114,15 +120,15 @@ class Heard:
         return now - mark.due
 
     def moved(self, seconds: float) -> None:
-        """The line plays `seconds` later than was thought."""
+        """The line plays `seconds` later than assumed."""
         for mark in self._marks:
             mark.due += seconds
         self.speech_until += seconds
 
     def expected_by(self, unsent_s: float, now: float, *, ending: bool) -> float:
-        """When the caller has heard all speech so far, with some patience where an echo will say so.
+        """When the caller has heard all speech so far, with some tolerance if an echo will confirm it.
 
-        `unsent_s`: seconds of it still to be sent; `ending`: there is an end to be told yet.
+        `unsent_s`: seconds of it still to be sent; `ending`: an end is still to be reported.
         """
         start = max(self.speech_until, now) if unsent_s or ending else self.speech_until
         return start + unsent_s + (MARK_GRACE if self.awaited or ending else 0.0)
@@ -132,9 +138,9 @@ class Heard:
         return self.awaited or self.speech_until + _JITTER > now
 
     def give_up(self, cut: Iterable[str], now: float, *, lost: bool) -> None:
-        """Say by the clock what was heard of all that no echo has confirmed; `cut`: of which there was more.
+        """Report by the clock what was heard without an echo to confirm it; `cut`: more of it existed.
 
-        `lost`: echoes were expected and have not come.
+        `lost`: echoes were expected and did not arrive.
         """
         ended = [mark.name for mark in self._marks if mark.ends_utterance]
         self._quality.marks_lost += len(ended) if lost else 0

@@ -1,10 +1,10 @@
 """How far ahead of real time a line is sent its frames, and how late it plays them: learned from the line (design D2).
 
-Pure: every method is told the time. What a line tells are the echoes of marks: each says how long after its moment, by
-our clock, the sound before the mark had been played *and* we had heard of it. The smallest delay of a call is the way
-there and back; what is more has one of two reasons. It varies: the network or the loop is uneven, and the line needs
-that much more in reserve. Or it stays: the network stood still for a while, the line ran dry and then got everything
-at once, and as ambience never ends it plays all that follows later than it could.
+Pure: every method gets the time. A line's echoes of marks are measured: each shows how long after its time, by our
+clock, the sound before the mark had been played *and* the echo had arrived. The smallest delay of a call is the round
+trip; a larger one has one of two reasons. If it varies, the network or the loop is uneven, and the line needs that much
+more in reserve. If it stays, the network stalled for a while, the line ran dry and then got everything at once; and as
+ambience never ends, everything after that is played later than it could be.
 """
 
 from array import array
@@ -18,25 +18,25 @@ CEILING_S: Final = 0.4
 FLOOR_FRAMES: Final = 1.5
 
 _FIRST: Final = 5  # echoes that find the smallest delay of a call
-_APART_S: Final = 0.5  # marks that were sent closer together tell the same thing twice
+_APART_S: Final = 0.5  # marks sent closer together measure the same thing twice
 _LATE_S: Final = 0.15  # two echoes later than this: the line is late, not one message
-_CREEPING_S: Final = 0.04  # so late for a whole window: a clock that runs slowly, or a short stall
-_EARLY_S: Final = 0.002  # an echo so much sooner than ever: the line's clock is quicker than ours
+_CREEPING_S: Final = 0.04  # this late for a whole window: a slow clock, or a short stall
+_EARLY_S: Final = 0.002  # an echo this much earlier than ever: the line's clock is faster than ours
 _WINDOW_S: Final = 10.0
 _WINDOW_MIN: Final = 6
-_CHECKS: Final = 3  # echoes after a correction: late again at once, it is not lateness, and corrections make holes
-_TRIED: Final = 8  # echoes before a line may be called good
-_EASE: Final = 0.03  # seconds a second by which the reserve of the start is given up then
+_CHECKS: Final = 3  # echoes after a correction: if late again at once, it is not lateness, and corrections cause holes
+_TRIED: Final = 8  # echoes before a line counts as good
+_EASE: Final = 0.03  # seconds per second by which the initial reserve then shrinks
 _EASE_SLOWLY: Final = 0.001  # … and on a line that has needed more than the least
-_KEEPS_S: Final = 60.0  # bursts may be so far apart
-_UNSEEN: Final = 1.5  # a mark a second sees a few of the messages: the worst is worse than the worst that was seen
-_TICK_S: Final = 0.002  # timers count whole milliseconds: so late is in time
+_KEEPS_S: Final = 60.0  # bursts may be this far apart
+_UNSEEN: Final = 1.5  # one mark per second samples few messages: the real worst is worse than the measured one
+_TICK_S: Final = 0.002  # timers count whole milliseconds: this late is in time
 _KEPT: Final = 600  # delays for the percentiles
 
 
 @dataclass(slots=True)
 class _Need:
-    """The most that was needed lately: up at once, down slowly."""
+    """The recent maximum: rises at once, falls slowly."""
 
     seconds: float
     at: float = float("inf")
@@ -50,7 +50,7 @@ class _Need:
 
 
 class Lead:
-    """Of one line. `fixed_s`: a lead that was set, and is not learned; lateness is noticed all the same."""
+    """The lead of one line. `fixed_s`: a configured lead, which is not learned; lateness is measured all the same."""
 
     def __init__(self, frame_s: float, *, fixed_s: float | None = None) -> None:
         self._frame_s = frame_s
@@ -85,20 +85,20 @@ class Lead:
 
     @property
     def way_s(self) -> float:
-        """The shortest way there and back of this call, 0.0 before it is known."""
+        """The shortest round trip of this call, 0.0 before it is known."""
         return 0.0 if self._base_s == float("inf") else self._base_s
 
     def fired(self, late_s: float, now: float) -> None:
-        """A frame was sent `late_s` after its moment: the loop was busy."""
+        """A frame was sent `late_s` late: the loop was busy."""
         if late_s > _TICK_S:
             self._loop.at_least(late_s)
             self._rough |= late_s > self._least_s
             self._settle()
 
     def uneven(self, late_s: float, now: float) -> None:
-        """A frame of the line's own came `late_s` after the quickest: so will ours, whatever the marks have met.
+        """A frame from the line came `late_s` after the quickest: ours will be as uneven, whatever the marks show.
 
-        What the call began with is kept for that. More is learned from marks only: they go the way that counts.
+        The initial reserve is kept for that. More is learned only from marks, because they take the same way.
         """
         if late_s > self._least_s + _TICK_S:
             self._line.at_least(self._start_s)
@@ -106,9 +106,9 @@ class Lead:
             self._settle()
 
     def echoed(self, delay_s: float, now: float) -> float:
-        """A mark came back `delay_s` after its moment. Returns by how much the line is later than was thought.
+        """A mark's echo came `delay_s` after its time. Returns by how much the line is later than assumed.
 
-        Negative: it is earlier. The clock that knows its moments is to be moved by that (LineClock.moved).
+        Negative: it is earlier. The line's clock is to be moved by that (LineClock.moved).
         """
         self._delays.append(delay_s)
         del self._delays[:-_KEPT]
@@ -125,7 +125,7 @@ class Lead:
         return moved
 
     def percentiles_ms(self) -> dict[str, int] | None:
-        """p50 and p95 of the delays: there and back, and what was uneven. None of a line that echoes nothing."""
+        """p50 and p95 of the delays: round trip plus unevenness. None for a line without echoes."""
         if not self._delays:
             return None
         return {f"p{percent}": round(_percentile(self._delays, percent) * 1000) for percent in (50, 95)}
@@ -140,7 +140,7 @@ class Lead:
         self._unproved = max(0, self._unproved - 1)
         if not late_s:
             return 0.0
-        if self._unproved:  # the correction before this one has changed nothing: the way has become longer
+        if self._unproved:  # the previous correction changed nothing: the round trip has become longer
             self._base_s += late_s
             return 0.0
         self._unproved = _CHECKS
@@ -148,7 +148,7 @@ class Lead:
         return late_s
 
     def _late(self, now: float) -> float:
-        """How much later than it could be the line plays for good; 0.0 when that can't be told from unevenness."""
+        """How much later than possible the line plays permanently; 0.0 if it could be unevenness."""
         last_two = min(delay for _, delay in [*self._recent][-2:]) - self._base_s
         if last_two > _LATE_S:
             return last_two
@@ -157,7 +157,7 @@ class Lead:
         return least if whole_window and least > _CREEPING_S else 0.0
 
     def _learn(self, uneven_s: float, now: float, *, corrected: bool) -> None:
-        """What an echo says about the reserve: nothing yet, when it may turn out to be lateness."""
+        """Update the reserve from an echo; not yet, if it may turn out to be lateness."""
         suspect_s, self._suspect_s = 0.0 if corrected else self._suspect_s, 0.0
         if uneven_s > _LATE_S:
             self._suspect_s, uneven_s = uneven_s, 0.0

@@ -1,4 +1,4 @@
-"""Is the line's sound what it says it is? A cheap look at the first second, loud in the log when it is not."""
+"""Checks whether the line's sound has the announced format, in the first second; logs an error if not."""
 
 from typing import Final
 
@@ -9,10 +9,10 @@ _TOLERANCE: Final = 0.2
 
 
 class LineCheck:
-    """Compares how many bytes came with how much time they claim to fill (exotel.md 1.7).
+    """Compares the number of bytes with the time that they claim to fill (exotel.md 1.7).
 
     A leg set up through another API could carry μ-law without saying so: half the bytes, and everybody would hear
-    noise. The other way round, a line that says μ-law and sends two bytes a sample fills twice the time.
+    noise. Conversely, a line that announces μ-law and sends two bytes per sample fills twice the time.
     """
 
     def __init__(self, rate_hz: int, encoding: exotel.LineEncoding = exotel.LineEncoding.PCM) -> None:
@@ -25,7 +25,7 @@ class LineCheck:
         """Nothing more to look at: asked with every frame of a call."""
 
     def look(self, media: exotel.Media) -> str:
-        """One inbound message; a sentence when the look is over and something is wrong, else empty."""
+        """One inbound message; returns a sentence when the check is over and something is wrong, else ""."""
         self._seen += 1
         self.done = self._seen >= _LOOK_AT
         before, self._bytes = self._bytes, self._bytes + len(media.pcm)

@@ -23,9 +23,9 @@ _FADE_SECONDS: Final = 0.2  # of the ambience, at the end of a call
 
 
 class Pacer:
-    """Frames on an absolute schedule, as far ahead as `Lead` says: no drift ever, no burst after a stall.
+    """Frames on an absolute schedule, as far ahead as `Lead` says: no drift, no burst after a stall.
 
-    Without ambience the line is left quiet between utterances, and speech goes out the moment it comes.
+    Without ambience the line is left quiet between utterances, and speech is sent as soon as it arrives.
     """
 
     def __init__(
@@ -58,21 +58,23 @@ class Pacer:
         self._news = False  # since the pacer began to wait
         self._clear_wanted_at: float | None = None
         self.recorder: Recorder | None = None
-        self._endless = False  # what was sent last has ambience, which must not break off
+        self._endless = False  # the last frame has ambience, which must not break off
 
-    # --- what the call asks for ---
+    # --- for the call ---
 
     def new_agent(self) -> None:
-        """Another agent is going to speak: nothing is known of how it does."""
+        """Another agent is going to speak: forget what was learned of the last one."""
         self._schedule.new_agent()
 
     def tear(self) -> None:
-        """The agent died, perhaps in mid-word: let that word end, and leave a breath before the next agent's."""
+        """The agent failed, perhaps in the middle of a word: let that word end, and leave a short pause before the next
+        agent.
+        """
         self._playout.tear()
         self.wake()
 
     def said(self, utterance: str, samples: int) -> None:
-        """So much of `utterance` has just been put into the playout."""
+        """This much of `utterance` was just put into the playout."""
         self._schedule.said(utterance, samples, self._loop.time())
         self.wake()
 
@@ -83,7 +85,7 @@ class Pacer:
             self._waiter.set_result(None)
 
     def interrupt(self) -> str:
-        """Drop what was not played: locally, and on the line by `clear`. Returns the utterance that was playing."""
+        """Drop what was not played: here, and on the line with `clear`. Returns the utterance that was playing."""
         now = self._loop.time()
         cut = self._cut(now)
         playing = self._clock.playing(now) or next(iter(cut), "")
@@ -96,7 +98,7 @@ class Pacer:
 
     @property
     def speaking(self) -> bool:
-        """Whether there may be agent speech that the caller has yet to hear."""
+        """Whether there may be agent speech that the caller has not heard yet."""
         return bool(self._playout.queued_samples) or self._heard.speaking(self._loop.time())
 
     def heard_ms(self, utterance: str) -> int:
@@ -104,7 +106,7 @@ class Pacer:
         return self._heard.milliseconds(utterance, self._loop.time())
 
     def line_uneven(self, late_s: float) -> None:
-        """A frame of the line's own was so late."""
+        """A frame from the line was this late."""
         self._lead.uneven(late_s, self._loop.time())
 
     def mark_echoed(self, name: str) -> None:
@@ -125,7 +127,7 @@ class Pacer:
     async def played_out(self) -> None:
         """Wait until the caller has heard all speech so far: by the echo of its mark, or by the clock.
 
-        Speech that comes while this waits is waited for too.
+        Speech that arrives in the meantime is waited for too.
         """
         while self._playout.queued_samples or self._heard.awaited or self._heard.open_utterance:
             self._heard.changed.clear()
@@ -133,7 +135,7 @@ class Pacer:
                 async with asyncio.timeout_at(self._heard_by()):
                     await self._heard.changed.wait()
             except TimeoutError:
-                # a mark may have been sent meanwhile, and its echo is the better witness
+                # a mark may have been sent in the meantime, and its echo is more reliable
                 if self._heard_by() <= self._loop.time():
                     self._heard.give_up((), self._loop.time(), lost=True)
                     return
@@ -143,7 +145,7 @@ class Pacer:
         return self._heard.expected_by(unsent_s, self._loop.time(), ending=self._playout.ending)
 
     def settle(self) -> None:
-        """The agents are done: the clock says what was heard of speech still on its way."""
+        """The agents are done: use the clock for speech that is still on its way."""
         now = self._loop.time()
         self._heard.give_up(self._cut(now), now, lost=True)
         self._quality.lead_ms = round(self._lead.seconds * 1000)
@@ -151,7 +153,7 @@ class Pacer:
         self._quality.line_late_ms = round(self._lead.late_s * 1000)
 
     async def fade_out(self) -> None:
-        """The line is about to be closed: let the ambience go down and be heard doing so, bounded by its own length."""
+        """The line is about to be closed: fade the ambience out audibly, within its own length."""
         if self._playout.ambience is None or self._playout.ambience.silent:
             return
         self._playout.ambience.fade_out(_FADE_SECONDS)
@@ -159,7 +161,7 @@ class Pacer:
         await asyncio.sleep(max(0.0, self._clock.dry_at - self._loop.time()))
 
     def _cut(self, now: float) -> tuple[str, ...]:
-        """Drop what waits here; the utterances cut short here or on the line, in the order of their playing."""
+        """Drop what waits here; returns the utterances cut here or on the line, in playing order."""
         return tuple(dict.fromkeys([*self._clock.upcoming(now), *self._playout.flush()]))
 
     # --- the schedule ---

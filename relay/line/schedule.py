@@ -1,4 +1,4 @@
-"""When the next frame goes to a line, and what is in it (design D2). Pure: it is told the time."""
+"""When the next frame is sent to a line, and what it contains (design D2). Pure: it gets the time."""
 
 from typing import Final
 
@@ -11,11 +11,11 @@ from relay.audio.playout import Frame, Playout, Readiness
 from relay.line.framing import Framing
 from relay.line.lead import Lead
 
-_MARGIN: Final = 0.03  # what is left for the network when speech was waited for
+_MARGIN: Final = 0.03  # reserve for the network when waiting for speech
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
-    """The next thing to do. `count`: samples to send, 0 for nothing but to look again. The rest as in Playout.pull."""
+    """The next thing to do. `count`: samples to send, 0 for only checking again. The rest as in Playout.pull."""
 
     due: float
     count: int = 0
@@ -24,7 +24,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
 
 class Schedule:
-    """Of one line: `clock` says when it runs dry, `lead` what it is to hold then."""
+    """The schedule of one line: `clock` says when it runs dry, `lead` what it should hold."""
 
     def __init__(self, framing: Framing, playout: Playout, clock: LineClock, lead: Lead) -> None:
         self._framing = framing
@@ -36,19 +36,19 @@ class Schedule:
         self.new_agent()
 
     def new_agent(self) -> None:
-        """Another agent is going to speak: nothing is known of how it does."""
+        """Another agent is going to speak: forget what was learned of the last one."""
         unit_s = self._framing.unit / self._framing.rate_hz
         self._holdback = Holdback(unit_s + self._margin + CUT_SECONDS)
 
     def said(self, utterance: str, samples: int, now: float) -> None:
-        """So much of `utterance` has come."""
+        """This much of `utterance` has arrived."""
         self._holdback.arrived(utterance, samples / self._framing.rate_hz, now)
 
     def next(self, now: float) -> Step | None:
-        """What is to be sent next, and when; None while there is nothing.
+        """What to send next, and when; None if there is nothing.
 
-        A frame goes when the line holds no more than its reserve. Speech that is not a whole frame waits for the rest
-        almost until the line runs dry, because padding would be a hole in a word; then goes what there is of it.
+        A frame is sent when the line holds no more than its reserve. Speech shorter than a frame waits for more almost
+        until the line runs dry, because padding would be a hole in a word; then it is sent as it is.
         """
         frame, dry_at, held = self._framing.frame, self._clock.dry_at, ""
         heard_at = opens_at = dry_at if dry_at > now else now
@@ -82,6 +82,6 @@ class Schedule:
         return min(_MARGIN, self._lead.reserve_s)
 
     def _until(self, seconds: float) -> int:
-        """Samples of a frame that is to end about when so many `seconds` are over: speech is to begin then."""
+        """Samples of a frame that should end about `seconds` from now: speech is to begin then."""
         units = -(-round(seconds * self._framing.rate_hz) // self._framing.unit)
         return max(1, min(units, self._framing.frame // self._framing.unit)) * self._framing.unit

@@ -13,11 +13,11 @@ from relay.logs import CallLog
 
 _CLOSE_TIMEOUT: Final = 2.0
 _CLOSE_REASON: Final = 120  # bytes; a close frame has room for 123
-# What waits in our buffers is heard late. The kernel's grow to megabytes, minutes of sound; with these a line that does
-# not read is noticed after two or three seconds.
-SEND_BUFFER: Final = 32 * 1024  # the kernel takes twice as much, for its own needs, too
+# Sound in our buffers is heard late. The kernel's grow to megabytes, minutes of sound; with these limits a line that
+# does not read is noticed after two or three seconds.
+SEND_BUFFER: Final = 32 * 1024  # the kernel doubles it, for its own overhead
 UNSENT_LIMIT: Final = 4 * 1024
-_AT_ONCE: Final = 0.001  # a line sends a message every 20 ms: what comes so close together has been waiting
+_AT_ONCE: Final = 0.001  # a line sends a message every 20 ms: messages this close together have been waiting
 
 LineEvent = exotel.Connected | exotel.Start | exotel.Media | exotel.Dtmf | exotel.Mark | exotel.Clear | exotel.Stop
 
@@ -39,7 +39,7 @@ class Line:
         self.unknown_events = 0
 
     async def receive(self) -> LineEvent | None:
-        """The next event that means something; None when the socket is gone. Others are counted, the first logged."""
+        """The next event that matters; None when the socket is gone. Others are counted, the first is logged."""
         while True:
             message = await self._ws.receive()
             now = self._loop.time()
@@ -66,7 +66,7 @@ class Line:
                 return event
 
     async def send(self, message: bytes) -> None:
-        """Send one message. To a socket that is gone nothing is sent: `receive` tells."""
+        """Send one message. If the socket is gone it is dropped: `receive` reports that."""
         self._sending_since = self._loop.time()
         try:
             await self._ws.send_frame(message, WSMsgType.TEXT)
@@ -76,7 +76,7 @@ class Line:
             self._sending_since = None
 
     def stalled_for(self, now: float) -> float:
-        """Seconds for which a send has been waiting for the line to read, 0.0 when none is."""
+        """Seconds that a send has waited for the line to read, 0.0 if none is waiting."""
         return 0.0 if self._sending_since is None else now - self._sending_since
 
     @property
@@ -85,9 +85,9 @@ class Line:
         return self._ws.close_code
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Hand the call over: with the socket closed Exotel runs its next applet (exotel.md 1.9).
+        """Hand the call over: once the socket is closed Exotel runs its next applet (exotel.md 1.9).
 
-        `reason`: for who looks at the close frame, at most 120 bytes; Exotel doesn't.
+        `reason`: for the close frame, at most 120 bytes; Exotel ignores it.
         """
         try:
             async with asyncio.timeout(_CLOSE_TIMEOUT):
@@ -98,13 +98,13 @@ class Line:
 
 
 def _limit_buffers(transport: asyncio.Transport) -> None:
-    with suppress(OSError, RuntimeError, ValueError):  # the connection is gone already: `receive` tells
+    with suppress(OSError, RuntimeError, ValueError):  # the connection is already gone: `receive` reports that
         transport.set_write_buffer_limits(high=UNSENT_LIMIT)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
 async def await_start(line: Line, timeout_s: float) -> exotel.Start | None:
-    """The call's `start`; None when the line closes, says `stop` or says nothing instead, as has been seen."""
+    """The call's `start`; None if the line closes, sends `stop` or stays silent instead, which does happen."""
     try:
         async with asyncio.timeout(timeout_s):
             while True:

@@ -1,4 +1,4 @@
-"""One timer of the event loop for all the calls, where each would have one of its own: that of whoever is due first."""
+"""One timer of the event loop for all calls, instead of one each: it fires for the waiter that is due first."""
 
 import asyncio
 from heapq import heappop, heappush
@@ -9,7 +9,9 @@ Waiter = asyncio.Future[float | None]
 
 
 class Ticker:
-    """Of one loop. With 200 calls five frames are due in each millisecond: a timer for each was most of a wake-up."""
+    """The timer of one loop. With 200 calls five frames are due every millisecond: a timer for each was most of a
+    wake-up.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()

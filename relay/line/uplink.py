@@ -16,13 +16,13 @@ from relay.line.echo_guard import EchoGuard
 from relay.line.evenness import Evenness
 from relay.recording.recorder import Recorder
 
-BUFFER_SECONDS: Final = 1.5  # a caller's first words while the agent connects; more would make it answer the past
+BUFFER_SECONDS: Final = 1.5  # a caller's first words while the agent connects; with more it would answer old speech
 _UNEVEN_S: Final = 0.01
-_ON_THE_LATE_SIDE: Final = 0.001  # a timer that fires just before its time would find nothing to do, again and again
+_ON_THE_LATE_SIDE: Final = 0.001  # a timer that fires slightly early would find nothing to do, repeatedly
 
 
 class Uplink:
-    """Passes sound on as it comes, without holes; while there is no agent, keeps the latest of it."""
+    """Passes sound on as it arrives, without gaps; while there is no agent, keeps the latest part of it."""
 
     def __init__(
         self,
@@ -32,9 +32,9 @@ class Uplink:
         echo: EchoGuard | None = None,
         on_defect: Callable[[Exception], None] | None = None,
     ) -> None:
-        """`echo` takes out what is the agent's own voice, `voice` and `meter` listen in.
+        """`echo` removes the agent's own voice, `voice` and `meter` listen in.
 
-        `on_defect` is told what a session raised; it gets no more sound then.
+        `on_defect` gets an exception of the session, which then gets no more sound.
         """
         self._line = line
         self._quality = quality
@@ -75,7 +75,9 @@ class Uplink:
                 await self._pass_on(pcm, self._session)
 
     async def run(self) -> None:
-        """Until cancelled: while the line sends nothing the agent hears silence, or it would wait for a turn's end."""
+        """Until cancelled: while the line sends nothing the agent hears silence, otherwise it would wait for the end of
+        a turn.
+        """
         while True:
             await asyncio.sleep(max(0.0, self._track.due(self._loop.time()) - self._loop.time()) + _ON_THE_LATE_SIDE)
             if silence := self._track.waited(self._loop.time()):
@@ -90,7 +92,7 @@ class Uplink:
             await self._pass_on(pcm, self._session)
 
     async def attach(self, session: AgentSession, heard: AudioFormat) -> None:
-        """From now on to `session`, what was kept first. Sound that arrives meanwhile keeps its place behind it."""
+        """Send to `session` from now on, stored sound first. Sound that arrives in the meantime stays in order."""
         self._converter = None if heard == self._line else Converter(self._line, heard)
         while self._kept:
             pcm = self._kept.popleft()
@@ -99,11 +101,11 @@ class Uplink:
         self._session = session
 
     def detach(self) -> None:
-        """The agent is gone; keep what comes for the next one."""
+        """The agent is gone; store sound for the next one."""
         self._session = None
 
     def finish(self) -> None:
-        """No agent will come any more: nothing is kept."""
+        """No agent will come any more: store nothing."""
         self._session, self._finished = None, True
         self._kept.clear()
 

@@ -1,1 +1,1 @@
-"""A recording of one's own: placed by the line's clock, written in pieces as the call goes, uploaded with leave."""
+"""The relay's own recording: placed by the line's clock, written in pieces during the call, then uploaded."""

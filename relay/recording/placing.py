@@ -1,14 +1,14 @@
-"""Where sound belongs in a recording, in samples since the call began. Pure: every method is told the time.
+"""Computes where sound belongs in a recording, in samples since the call began. Pure: every method gets the time.
 
-A recording is counted in the line's own samples: what the caller says comes in as many as the line has recorded, and
-what the caller hears is played in as many as the line was sent. So neither side has to be stretched or cut when the
-line's clock is not ours, and what is written is what went over the line, to the sample. What is left is to say which
-sample of one side was heard at which sample of the other; that goes by the clocks, and is looked at all the time:
+A recording is counted in the line's own samples: the caller's sound has as many as the line recorded, and the agent's
+as many as the line was sent. So neither side has to be stretched or cut if the line's clock differs from ours, and what
+is written is exactly what went over the line. What remains is which sample of one side was heard at which sample of the
+other; that depends on the clocks, and is measured all the time:
 
-    caller   a frame came when its last sample had been spoken, and as long after that as the network took. The frame
-             that was least late lately says what time of ours the line's count stands for
-    heard    a frame is played when the line's clock says (relay/audio/line_clock.py), and as much later as the echoes
-             of marks have come lately: the way there and back, and what the line has fallen behind
+    caller   a frame arrives when its last sample was spoken, plus the time that the network took. The least late frame
+             of the last seconds relates the line's count to our time
+    heard    a frame is played when the line's clock says (relay/audio/line_clock.py), plus the recent delay of the
+             marks' echoes: the round trip, and what the line has fallen behind
 
 Times are seconds since the call began.
 """
@@ -17,19 +17,21 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-PAUSE_S: Final = 0.3  # a line sends 50 frames a second: so long without one, the network stands still or sound is lost
+PAUSE_S: Final = (
+    0.3  # a line sends 50 frames a second: after this long without one, the network has stalled or sound is lost
+)
 _LATELY_S: Final = 5.0  # and up to twice as long; of a clock 100 ppm off that is a millisecond
-_PROVED_S: Final = 2.0  # after a pause has ended: what was only late has come by then, all at once
+_PROVED_S: Final = 2.0  # after the end of a pause: late sound has arrived by then, all at once
 _LOST_S: Final = 0.06
-_STEADY_S: Final = 0.012  # so far two sides may be apart before sound that is played without a break is moved
-_LATE_S: Final = 0.1  # an echo so much later than usual: perhaps the network stood still
+_STEADY_S: Final = 0.012  # tolerated offset of the two sides before continuous sound is moved
+_LATE_S: Final = 0.1  # an echo this much later than usual: perhaps the network stalled
 _ECHOES: Final = 10
 _NOTHING: Final = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """What was placed from sample `first` to `end` belongs `by` samples later."""
+    """Sound placed from sample `first` to `end` belongs `by` samples later."""
 
     first: int
     end: int
@@ -37,9 +39,9 @@ class Shift:
 
 
 class CallerPlace:
-    """The caller's side. `end`: the sample behind the last one; `paused_at`: when a pause of the line began, last.
+    """The caller's side. `end`: the sample after the last one; `paused_at`: the start of the line's last pause.
 
-    `late_s`: what the line's count is behind our clock. Sample n was spoken, and here, at n / rate + this.
+    `late_s`: how far the line's count is behind our clock. Sample n was spoken, and arrived here, at n / rate + this.
     """
 
     def __init__(self, rate_hz: int) -> None:
@@ -48,17 +50,17 @@ class CallerPlace:
         self.late_s = 0.0
         self.last_at: float | None = None
         self.paused_at: float | None = None
-        self._least = self._before = float("inf")  # how late frames were, in this stretch of time and in the last
+        self._least = self._before = float("inf")  # how late frames were, in this period and in the last
         self._until = 0.0
         self._pause_first = 0
-        self._least_since = _NOTHING  # the same since the last pause, while it is not known what that was
+        self._least_since = _NOTHING  # the same since the last pause, while its cause is unknown
         self._usual = 0.0  # how late frames were before the pause
         self._resumed_at = 0.0
 
     def arrived(self, samples: int, missing: int, at: float) -> tuple[int, Shift | None]:
-        """Where a frame belongs that has just come; `missing`: samples known to have been lost before it.
+        """Where a frame belongs that has just arrived; `missing`: samples known to be lost before it.
 
-        The shift is of what was placed before: time turned out to have been lost that no count of the line's told of.
+        The shift is for earlier sound: time was lost that none of the line's counts showed.
         """
         last_at, self.last_at, before = self.last_at, at, self.end
         if last_at is None:
@@ -81,11 +83,11 @@ class CallerPlace:
         return first, shift
 
     def _lost_unseen(self, late: float, at: float, end: int) -> Shift | None:
-        """After a pause nothing has come in time again: it was no delay, and the sound of that time never comes."""
+        """After the pause nothing was early again: it was not a delay, and the sound of that time never comes."""
         self._least_since = min(self._least_since, late)
         lost = self._least_since - self._usual
         if lost < _LOST_S:
-            self._least_since = _NOTHING  # it was late, and is here
+            self._least_since = _NOTHING  # it was late, and has arrived
             return None
         if at - self._resumed_at < _PROVED_S:
             return None
@@ -94,7 +96,7 @@ class CallerPlace:
 
 
 class HeardPlace:
-    """What the caller hears. `end`: the sample behind the last one sent."""
+    """The caller's ear. `end`: the sample after the last one sent."""
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
@@ -102,8 +104,8 @@ class HeardPlace:
         self.end = 0
         self._dry_at = float("-inf")
         self._delays: deque[float] = deque(maxlen=_ECHOES)
-        self._delay = 0.0  # the least of them
-        self._sure = 0  # up to here, sound was played when the line's clock said
+        self._delay = 0.0  # the smallest of them
+        self._sure = 0  # up to here, sound was played at the time of the line's clock
 
     def sent(self, samples: int, starts_at: float, caller_late_s: float) -> int:
         """Where a frame belongs that the line begins to play at `starts_at` by its clock."""
@@ -116,7 +118,7 @@ class HeardPlace:
         return first
 
     def cut(self, samples: int) -> int:
-        """The line was told to drop the last `samples`. Returns where the side ends now."""
+        """The line dropped the last `samples`. Returns where the side ends now."""
         self.end = max(0, self.end - samples)
         self._dry_at -= samples / self._rate_hz
         return self.end
@@ -124,10 +126,10 @@ class HeardPlace:
     def echoed(
         self, delay_s: float, moved_s: float, way_s: float, at: float, caller_late_s: float, dry_at: float | None
     ) -> tuple[Shift | None, bool]:
-        """The echo of a mark has come `delay_s` after its moment, and the line's clock was moved by `moved_s` for it.
+        """The echo of a mark came `delay_s` after its time, and the line's clock was moved by `moved_s` for it.
 
-        `way_s`: the shortest way there and back; `dry_at`: when a line that got nothing ran dry, where that is known.
-        Gives what has to be moved, and whether more may have to be.
+        `way_s`: the shortest round trip; `dry_at`: when an empty line ran dry, if known. Returns what to move, and
+        whether more may follow.
         """
         known, usual = bool(self._delays), self._delay
         self._delays.append(delay_s)

@@ -1,7 +1,7 @@
-"""One stream's recording: takes what came and what was sent, places it, and has it written and uploaded in pieces.
+"""One stream's recording: places both sides' sound, and has it written and uploaded in pieces.
 
-The event loop does the arithmetic and keeps less than half a second of sound; another thread encodes and writes it.
-Nothing in here may raise into a call, or make it wait.
+The event loop only does arithmetic and holds less than half a second of sound; another thread encodes and writes it.
+Nothing here may raise into a call, or delay it.
 """
 
 import asyncio
@@ -21,23 +21,23 @@ from relay.recording.uploads import StreamUploads
 
 _BATCH_S: Final = 0.4
 _SILENT_S: Final = 1.0
-_HOLD_S: Final = 1.5  # so long what is in a piece may still be moved
-_DOUBT_S: Final = 6.0  # … and so long while the network stands still, or has just done so
-_KEY_BEFORE_S: Final = 0.3  # a key that is heard in the caller's sound is heard before its event comes, and after
+_HOLD_S: Final = 1.5  # for this long the content of a piece may still be moved
+_DOUBT_S: Final = 6.0  # … and for this long during and just after a network stall
+_KEY_BEFORE_S: Final = 0.3  # a key's tone can be heard in the caller's sound before its event, and after it
 _KEY_AFTER_S: Final = 0.3
-_BEHIND: Final = 16  # batches that wait to be written: the disk is stuck, and memory must not grow
+_BEHIND: Final = 16  # batches waiting to be written: if the disk is stuck, memory must not grow
 
 _P = ParamSpec("_P")
 
 
 def _harmless(method: "Callable[Concatenate[Recorder, _P], None]") -> "Callable[Concatenate[Recorder, _P], None]":
-    """What goes wrong ends the recording."""
+    """An exception ends the recording, not the call."""
 
     @wraps(method)
     def guarded(self: "Recorder", /, *args: _P.args, **kwargs: _P.kwargs) -> None:
         try:
             method(self, *args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - the call goes on, whatever becomes of its recording
+        except Exception as error:  # noqa: BLE001 - the call goes on, even if its recording fails
             self._broke(error)
 
     return guarded
@@ -92,11 +92,11 @@ class Recorder:
         self._broken, self._broken_at = "", 0.0
         self._end: int | None = None
 
-    # --- what the call says ---
+    # --- events of the call ---
 
     @_harmless
     def caller(self, sound: bytes, missing: int, now: float) -> None:
-        """A frame of the caller's, as it came; `missing`: samples known to have been lost before it."""
+        """A frame of the caller's, as it arrived; `missing`: samples known to be lost before it."""
         at = now - self._began_at
         first, shift = self._caller.arrived(len(sound) // SAMPLE_BYTES, missing, at)
         if shift is not None and self._channels == 2:
@@ -113,12 +113,12 @@ class Recorder:
         first = self._heard.sent(len(sound) // SAMPLE_BYTES, at, self._late_s)
         if not self._pauses:
             self._add(self._right, first, sound)
-        if at >= self._next_look + _SILENT_S:  # the caller's frames, which look otherwise, do not come
+        if at >= self._next_look + _SILENT_S:  # usually the caller's frames trigger this, but none arrive
             self._look(self._at)
 
     @_harmless
     def cut(self, samples: int) -> None:
-        """The line was told to drop the last `samples` that it was sent."""
+        """The line dropped the last `samples` that it was sent."""
         end = self._heard.end
         self._wipe(self._right, self._heard.cut(samples), end)
 
@@ -135,28 +135,28 @@ class Recorder:
             self._move(self._right, shift)
 
     def let_caller_in(self) -> None:
-        """From now on the caller is recorded, too: what had to be said before that has been said."""
+        """From now on record the caller, too: the notice before it has been played."""
         if self._caller_from is None:
             self._caller_from = self._caller_silent_until = self._at
 
     @_harmless
     def pause(self, why: str) -> None:
-        """Nothing of either side is kept, until nobody wants a pause any more."""
+        """Record nothing of either side, until no pause is requested any more."""
         at = self._at
         if not self._pauses:
-            self._wipe(self._right, self._place(at), self._heard.end)  # sent ahead, and yet to be heard
+            self._wipe(self._right, self._place(at), self._heard.end)  # sent ahead, and still to be heard
         self._pauses.setdefault(why, at)
 
     @_harmless
     def resume(self, why: str) -> None:
-        """Whoever wanted a pause for `why` wants it no more."""
+        """The pause for `why` is over."""
         since = self._pauses.pop(why, None)
         if since is not None:
             self._paused.add(_ms(since), _ms(self._at), why)
 
     @_harmless
     def key(self, key: str) -> None:
-        """The caller has pressed a key, which may also be heard as a tone in the caller's sound."""
+        """The caller has pressed a key, whose tone may be in the caller's sound."""
         at = self._at
         caller_kept = self._channels == 2
         if caller_kept and (self.mask_keys or self.pause_on_keys):
@@ -173,7 +173,7 @@ class Recorder:
 
     @_harmless
     def stop(self) -> None:
-        """The call is over: what came until now is the recording."""
+        """The call is over: what arrived until now is the recording."""
         if self._end is not None:
             return
         at = self._at
@@ -194,18 +194,18 @@ class Recorder:
 
     @_harmless
     def discard(self) -> None:
-        """Nothing is to be recorded after all: keep nothing, upload nothing."""
+        """Record nothing after all: keep nothing, upload nothing."""
         self._closed = True
         self._batches = [[], []]
         self._uploads.give_up("not wanted")
         self._executor.submit(self._sheets.close)
 
     def give_up(self, why: str) -> None:
-        """What is not uploaded yet is dropped."""
+        """Drop everything that is not uploaded yet."""
         self._uploads.give_up(why)
 
     async def result(self) -> dict[str, Any]:
-        """The event's `recording` of a stopped call, once all is uploaded or given up."""
+        """The event's `recording` of a stopped call, once everything is uploaded or given up."""
         self.stop()
         kept, missing = await self._uploads.close()
         piece_ms = PIECE_SECONDS * 1000
@@ -273,7 +273,7 @@ class Recorder:
         return True
 
     def _look(self, at: float) -> None:
-        """Now and then: write what was gathered, and finish pieces in which nothing will change any more."""
+        """Periodically: write collected sound, and finish pieces that will not change any more."""
         self._next_look = at + _BATCH_S
         self._flush(*range(self._channels))
         last_at = self._caller.last_at

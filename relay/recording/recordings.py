@@ -1,4 +1,4 @@
-"""The recordings of one relay: what its calls share, and what is still on its way when a call has gone."""
+"""The recordings of one relay: shared parts, and recordings of finished calls that are still being uploaded."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ from relay.recording.uploads import AT_ONCE, Store, StreamUploads
 
 
 class Recordings:
-    """`http`: for the uploads; `events_url`: where leave for them is asked."""
+    """`http`: for the uploads; `events_url`: where to request permission for them."""
 
     def __init__(self, http: aiohttp.ClientSession, events: Events, events_url: str, metrics: Metrics) -> None:
         self._events = events
@@ -32,7 +32,7 @@ class Recordings:
         mode: Literal["both", "agent"],
         log: CallLog,
     ) -> Recorder:
-        """A recorder for one stream, whose caller is not let in yet."""
+        """A recorder for one stream, without the caller's side yet."""
 
         def question(**more: Any) -> Event:
             return facts.event("recording.upload", **more)
@@ -48,7 +48,7 @@ class Recordings:
         )
 
     def end(self, recorder: Recorder, facts: CallFacts, log: CallLog) -> None:
-        """The call is over: what is left of its recording is seen to in the background, and told as an event."""
+        """The call is over: finish its recording in the background, and report it as an event."""
         recorder.stop()
         task = asyncio.create_task(self._tell(recorder, facts, log))
         self._ending[task] = recorder
@@ -56,11 +56,11 @@ class Recordings:
 
     @property
     def pending(self) -> int:
-        """Recordings of calls that are over, not yet all uploaded."""
+        """Recordings of finished calls that are not fully uploaded yet."""
         return len(self._ending)
 
     async def drain(self, timeout_s: float) -> None:
-        """Wait for what is under way; what is then left is dropped, and told so."""
+        """Wait for work in progress; the rest is dropped, and reported as dropped."""
         if self._ending:
             await asyncio.wait(self._ending, timeout=timeout_s)
         for recorder in self._ending.values():

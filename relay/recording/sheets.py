@@ -1,7 +1,7 @@
-"""Pieces of a recording while they are being written: files without a name, so that memory stays flat.
+"""Pieces of a recording while they are being written: unnamed files, so that memory use stays flat.
 
-Used from one thread that is not the event loop's. Each side of a piece lies by itself until the piece is done, silence
-where nobody wrote: sound can still be moved, and what must not be kept can be wiped.
+Used by one thread other than the event loop's. Each side of a piece is stored separately until the piece is finished,
+with silence where nothing was written: sound can still be moved, and sound that must not be kept can be wiped.
 """
 
 import os
@@ -19,13 +19,13 @@ _MOST_OPEN: Final = 4
 
 
 class Sheets:
-    """One stream's. `lost`: numbers of pieces that could not be written, and why."""
+    """Those of one stream. `lost`: numbers of pieces that could not be written, and why."""
 
     def __init__(self, rate_hz: int, channels: int) -> None:
         self._rate_hz = rate_hz
         self._channels = channels
         self._size = PIECE_SECONDS * rate_hz
-        self._first = 0  # the oldest piece that is not done
+        self._first = 0  # the oldest unfinished piece
         self._files: dict[int, BinaryIO] = {}
         self.lost: dict[int, str] = {}
 
@@ -35,7 +35,7 @@ class Sheets:
             self._put(channel, first, pcm.ulaw_encode(pcm.samples(b"".join(sound))))
 
     def silence(self, channel: int, first: int, end: int) -> None:
-        """Nothing is kept of these samples."""
+        """Keep nothing of these samples."""
         while first < end:
             count = min(end - first, self._size)
             if any(number in self._files for number in range(first // self._size, (first + count) // self._size + 1)):
@@ -43,7 +43,7 @@ class Sheets:
             first += count
 
     def shift(self, channel: int, first: int, end: int, by: int) -> None:
-        """What lies between `first` and `end` belongs `by` samples later; what is done stays."""
+        """Sound between `first` and `end` belongs `by` samples later; finished pieces stay."""
         first = max(first, self._first * self._size)
         if by <= 0 or first >= end:
             return
@@ -52,7 +52,7 @@ class Sheets:
         self.silence(channel, first, min(first + by, end))
 
     def take(self, number: int) -> BinaryIO | None:
-        """Piece `number`, done, as a WAV of the length that every piece has; None when there is nothing of it."""
+        """Piece `number`, finished, as a WAV of the usual length; None if it is empty."""
         self._first = max(self._first, number + 1)
         file = self._files.pop(number, None)
         if file is None:
@@ -67,7 +67,7 @@ class Sheets:
         return file
 
     def close(self) -> None:
-        """Nothing more is kept."""
+        """Keep nothing more."""
         for file in self._files.values():
             file.close()
         self._files.clear()
@@ -116,7 +116,7 @@ class Sheets:
 
 @cache
 def on_disk() -> bool:
-    """Whether there is a folder to write to (TMPDIR, /tmp)."""
+    """Whether there is a folder for temporary files (TMPDIR, /tmp)."""
     try:
         tempfile.gettempdir()
     except OSError:
@@ -125,7 +125,7 @@ def on_disk() -> bool:
 
 
 def _nameless() -> BinaryIO:
-    """A file that goes with its last user: on the disk, or in memory where there is no folder to write to."""
+    """A file that disappears with its last user: on the disk, or in memory if there is no folder for it."""
     if on_disk() or not hasattr(os, "memfd_create"):
         return tempfile.TemporaryFile(buffering=0)
     return os.fdopen(os.memfd_create("recording", os.MFD_CLOEXEC), "w+b", buffering=0)

@@ -1,20 +1,20 @@
-"""Stretches of a recording that are not there, and why: paused, or lost. Times in milliseconds since the call began."""
+"""Parts of a recording that are missing, and why: paused, or lost. Times in milliseconds since the call began."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-_MOST: Final = 200  # a stretch more is left out, and counted
+_MOST: Final = 200  # further spans are left out, and counted
 
 
 @dataclass(slots=True)
 class Spans:
-    """In the order they began. `left_out`: those beyond the most that are kept."""
+    """In the order they began. `left_out`: those above the limit."""
 
     found: list[dict[str, Any]] = field(default_factory=list)
     left_out: int = 0
 
     def add(self, from_ms: int, to_ms: int, why: str) -> None:
-        """One that is over. What follows another of the same kind without a break is one with it."""
+        """A finished span. It is merged with the previous one if both are of the same kind, without a gap."""
         last = self.found[-1] if self.found else None
         if last and last["why"] == why and last["from_ms"] <= from_ms <= last["to_ms"] + 1:
             last["to_ms"] = max(last["to_ms"], to_ms)

@@ -1,6 +1,6 @@
-"""Pieces of recordings on their way to the store: leave is asked of the functions, a minute's worth at a time.
+"""Uploads pieces of recordings to the store: permission is requested from the functions, a minute's worth at a time.
 
-Nothing of this touches a call. What can't be uploaded within half a minute is dropped, counted and said.
+Nothing of this affects a call. A piece that can't be uploaded within half a minute is dropped, counted and reported.
 """
 
 import asyncio
@@ -22,16 +22,16 @@ from relay.outgoing import whole
 from relay.recording.spans import Spans
 
 ASKED_FOR: Final = 8  # pieces: about a minute
-GOOD_FOR_S: Final = 600.0  # leave is good for 15 minutes
-AT_ONCE: Final = 16  # uploads of one relay: each holds a few chunks of a piece
+GOOD_FOR_S: Final = 600.0  # a permission is valid for 15 minutes
+AT_ONCE: Final = 16  # concurrent uploads of one relay: each holds a few chunks of a piece
 WAITING: Final = 4  # pieces of one call: half a minute, on the disk
-_PATIENCE_S: Final = 30.0  # for a piece, from when it was ready
+_PATIENCE_S: Final = 30.0  # for a piece, once it is ready
 _ATTEMPT_S: Final = 15.0
 _PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
 _CHUNK: Final = 16 * 1024
-_KEPT: Final = frozenset({200, 201, 204, 412})  # 412: an attempt before, whose answer was lost, had written it
+_KEPT: Final = frozenset({200, 201, 204, 412})  # 412: an earlier attempt, whose answer was lost, has written it
 _NO_LEAVE: Final = "upload not granted: the functions gave no permission"
-_REFUSED: Final = frozenset({400, 401, 403, 404, 410})  # the leave is no good, another may be
+_REFUSED: Final = frozenset({400, 401, 403, 404, 410})  # the permission is invalid; another may work
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,9 @@ class Store:
 
 
 class StreamUploads:
-    """One stream's pieces, one after another. `event` makes a `recording.upload`; `missing`: what was not kept."""
+    """One stream's pieces, one after another. `event` creates a `recording.upload`; `missing`: pieces that were not
+    stored.
+    """
 
     def __init__(self, store: Store, size: int, event: Callable[..., Event], log: CallLog) -> None:
         self._store = store
@@ -63,7 +65,7 @@ class StreamUploads:
         self.missing = Spans()
 
     def add(self, number: int, piece: "asyncio.Future[BinaryIO | None]") -> None:
-        """Piece `number` is being finished. None: there is nothing in it, and nothing is uploaded."""
+        """Piece `number` is being finished. None: it is empty, and not uploaded."""
         if self._queue.qsize() >= WAITING:
             piece.add_done_callback(_close)
             self._drop(number, "too many pieces waiting")
@@ -73,13 +75,13 @@ class StreamUploads:
             self._task = asyncio.create_task(self._run())
 
     def give_up(self, why: str) -> None:
-        """What is not in the store yet is dropped."""
+        """Drop everything that is not stored yet."""
         self._given_up = why
         if self._task is not None:
             self._task.cancel()
 
     async def close(self) -> tuple[int, Spans]:
-        """No more comes: how many pieces were kept, and what was not, when that is known. Bounded."""
+        """No more pieces come. Returns how many were stored, and what was not, once that is known. Bounded in time."""
         if self._task is not None:
             self._queue.put_nowait(None)
             await asyncio.wait([self._task])
@@ -98,7 +100,7 @@ class StreamUploads:
                 coming.add_done_callback(_close)
                 self._drop(number, self._given_up)
                 raise
-            except Exception as error:  # noqa: BLE001 - one piece is lost by it, the next is tried
+            except Exception as error:  # noqa: BLE001 - this piece is lost; the next one is tried
                 self._log.error("defect", exc_info=error, extra={"event": "defect"})
                 problem = f"defect: {type(error).__name__}"
             if problem:
@@ -118,7 +120,7 @@ class StreamUploads:
         return ""
 
     async def _upload(self, number: int, piece: BinaryIO) -> str:
-        """Empty once it is in the store, else why it is not."""
+        """Empty once it is stored, else why it is not."""
         problem = ""
         try:
             async with asyncio.timeout(_PATIENCE_S):
@@ -149,7 +151,7 @@ class StreamUploads:
             ):
                 await whole(response)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            self._leaves.pop(number, None)  # half of it may be there, in a session that can't be begun anew
+            self._leaves.pop(number, None)  # half of it may be there, in a session that can't be restarted
             return f"{type(error).__name__}: {error}"[:200]
         if response.status in _KEPT:
             return ""
@@ -159,7 +161,7 @@ class StreamUploads:
         return f"HTTP {response.status}"
 
     async def _leave(self, number: int) -> UploadLeave | None:
-        if self._no_use:  # functions of an earlier release, which keep each question as an event of the call
+        if self._no_use:  # functions of an earlier release, which store each request as an event of the call
             return None
         now = self._loop.time()
         self._leaves = {piece: item for piece, item in self._leaves.items() if piece >= number and item[0] > now}

@@ -1,4 +1,4 @@
-"""Agents of one's own: subclass `Bot`, or `Wrapper` for code around another agent, and name it in AGENTS_FILE."""
+"""Your own agents: subclass `Bot`, or `Wrapper` for code around another agent, and name the class in AGENTS_FILE."""
 
 from relay.agents.bot.bot import Bot
 from relay.agents.bot.function_tool import tool

@@ -1,4 +1,4 @@
-"""What a bot of one's own is made from: override what it hears, call what it does.
+"""Base class for your own bots: override what it hears, call what it does.
 
 [agents.mine]
 vendor = "bot"
@@ -58,7 +58,7 @@ class Bot:
     # --- override ---
 
     def on_start(self) -> Any:
-        """The call has begun: `call`, `options`, `environ` and `http` are there."""
+        """The call has begun: `call`, `options`, `environ` and `http` are set."""
 
     def on_audio(self, pcm: bytes) -> Any:
         """20 ms of the caller (640 bytes), fifty times a second, silence included."""
@@ -67,31 +67,31 @@ class Bot:
         """The caller pressed `0-9`, `*` or `#`."""
 
     def on_interrupted(self, heard_ms: int) -> Any:
-        """`clear` cut the bot short after the caller had heard `heard_ms` of what was being said."""
+        """`clear` cut the bot off after the caller had heard `heard_ms` of what was being said."""
 
     def on_note(self, text: str, reply: bool) -> Any:
-        """Something to know that nobody has said: a minute is left. With `reply` it is to be said to the caller."""
+        """A note that nobody has said, for instance that a minute is left. With `reply`, say it to the caller."""
 
     def on_stop(self) -> Any:
-        """The call is over, whoever ended it. Two seconds for tidying up."""
+        """The call is over. Two seconds for cleaning up."""
 
     # --- call ---
 
     def say(self, pcm: bytes, text: str = "") -> None:
-        """Let the caller hear `pcm`, after what is still being said. `text`: the words, for the record.
+        """Play `pcm` to the caller, after what is still being said. `text`: the words, for the record.
 
-        Sound may come piece by piece, words with the first piece of what they name, or by themselves without `pcm`.
+        Sound may come in pieces, with the words in the first piece, or words alone, without `pcm`.
         """
         self._session.say(pcm, text)
 
     def clear(self) -> None:
-        """Fall silent at once: what was said but not heard yet is dropped."""
+        """Fall silent at once: what was not heard yet is dropped."""
         self._session.clear()
 
     def transfer(self, target: str = "", reason: str = "", summary: str = "") -> "asyncio.Future[bool]":
         """Connect the caller to a human; can be awaited: False means it was refused.
 
-        Once it is arranged the line is closed as soon as the bot has been quiet for two seconds.
+        Once it is arranged, the line is closed as soon as the bot has been quiet for two seconds.
         """
         return self._session.use(TRANSFER, {"target": target, "reason": reason, "summary": summary})
 
@@ -100,11 +100,11 @@ class Bot:
         return self._session.use(AMBIENCE, {"enabled": enabled, "volume": volume})
 
     def hang_up(self) -> None:
-        """End the call, once the caller has heard all that was said."""
+        """End the call once the caller has heard everything."""
         self._session.hang_up()
 
     def caller_said(self, text: str) -> None:
-        """Put the caller's words on record; another agent that has to take over is told them."""
+        """Add the caller's words to the record; another agent that takes over gets them."""
         self._session.say_of_call(CallerText(text))
 
     def log(self, text: str) -> None:
@@ -121,7 +121,7 @@ class Bot:
 
     @property
     def speaking(self) -> bool:
-        """Whether the caller is still hearing what was said."""
+        """Whether the caller is still hearing the bot."""
         return not self._session.quiet.is_set()
 
     async def played_out(self) -> None:

@@ -1,4 +1,4 @@
-"""Tools of a wrapper's own: methods that the wrapped model may call, described by their signature."""
+"""A wrapper's own tools: methods that the wrapped model may call, described by their signature."""
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -20,12 +20,12 @@ class _Marked:
 
 
 def tool(description: str, *, irreversible: bool = False) -> Callable[[_Method], _Method]:
-    """Offer an async method to the model, by the method's name. It returns words for the model.
+    """Offer an async method to the model, under the method's name. It returns text for the model.
 
-    Its parameters need annotations: they become the JSON schema that the model is told, and what the model sends is
-    checked against them. `Annotated[str, msgspec.Meta(description="…")]` says what one is for. `irreversible`: run
-    only once the agent's turn stands, for what must not be done for a turn that the caller interrupts. A ValueError
-    is told to the model in its words, any other exception as a failure; the call goes on.
+    Its parameters need annotations: they become the JSON schema for the model, and the model's arguments are checked
+    against them. `Annotated[str, msgspec.Meta(description="…")]` describes one. `irreversible`: run only once the
+    agent's turn is final, for actions that must not happen in a turn that the caller interrupts. The text of a
+    ValueError is sent to the model, any other exception as a failure; the call goes on.
     """
 
     def mark(method: _Method) -> _Method:
@@ -41,7 +41,7 @@ def marked(kind: type) -> dict[str, Callable[..., Awaitable[str]]]:
 
 
 def tools_of(owner: object) -> Iterator[FunctionTool]:
-    """The tools of an object, bound to it. Raises TypeError for a method whose signature describes no tool."""
+    """The tools of an object, bound to it. Raises TypeError for a method without usable annotations."""
     for name, method in marked(type(owner)).items():
         mark: _Marked = getattr(method, _MARK)
         struct = _struct(name, method)
@@ -55,7 +55,7 @@ def tools_of(owner: object) -> Iterator[FunctionTool]:
 
 
 def check(kind: type) -> None:
-    """Raises TypeError for a tool whose signature describes none."""
+    """Raises TypeError for a tool without usable annotations."""
     for name, method in marked(kind).items():
         _schema(_struct(name, method))
 

@@ -1,4 +1,4 @@
-"""Makes an agent of an entry of AGENTS_FILE that names a class of one's own: a Bot, or a Wrapper."""
+"""Makes an agent from an entry of AGENTS_FILE that names a class of yours: a Bot, or a Wrapper."""
 
 import importlib
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from relay.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class OwnAgent:
-    """Opens a session a call. `wraps`: the alias of the agent that it wraps, empty for a bot."""
+    """Opens one session per call. `wraps`: the alias of the wrapped agent, empty for a bot."""
 
     kind: type[Bot] | type[Wrapper]
     options: Any
@@ -35,7 +35,7 @@ class OwnAgent:
 
 
 def configure(spec: AgentSpec, settings: Settings) -> Agent:
-    """Raises SettingError for a class that can't be loaded, options it does not know, keys that are missing."""
+    """Raises SettingError for a class that can't be loaded, unknown options, or missing keys."""
     kind = _load(spec, settings)
     options = read_options(spec, kind.Options, settings) if kind.Options else dict(spec.options)
     env = Env(settings.environ)

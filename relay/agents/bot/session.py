@@ -1,4 +1,4 @@
-"""Carries a bot: a queue of what it is told, one thing after another, and of what it says."""
+"""Runs a bot: a queue of events for it, handled one after another, and of what it says."""
 
 import asyncio
 import inspect
@@ -28,11 +28,11 @@ FRAME_BYTES: Final = 640  # 20 ms, what `on_audio` gets
 _FORMAT: Final = AudioFormat(Encoding.PCM, RATE_HZ)
 _MAX_WAITING: Final = 1500  # frames: a bot that is half a minute behind will not catch up
 _STOP_SECONDS: Final = 2.0
-_LINE_LEAD: Final = 0.1  # the caller hears it about so much later; and a pause shorter than this is none
+_LINE_LEAD: Final = 0.1  # the caller hears it about this much later; a shorter pause is ignored
 
 
 class BotSession(LocalSession):
-    """Carries a Bot (see seam.AgentSession). An utterance is what it says in one go: up to a pause or to new words."""
+    """Runs a Bot (see seam.AgentSession). An utterance is what it says in one go: up to a pause or to new words."""
 
     takes = NAMES
 
@@ -55,7 +55,7 @@ class BotSession(LocalSession):
     # --- seam.AgentSession ---
 
     async def connect(self, call: CallInfo) -> Formats:
-        """Start the bot; what it says first may take a while."""
+        """Start the bot; its first words may take a while."""
         self._begin(call)
         self._bot.call = call
         self._bot._session = self
@@ -64,7 +64,7 @@ class BotSession(LocalSession):
         return Formats(_FORMAT, _FORMAT)
 
     async def send_audio(self, data: bytes) -> None:
-        """In frames of one size, whatever sizes the resampler makes."""
+        """In frames of one size, regardless of the sizes from the resampler."""
         data = self._partial + data
         whole = len(data) // FRAME_BYTES * FRAME_BYTES
         self._partial = data[whole:]
@@ -77,23 +77,23 @@ class BotSession(LocalSession):
             self._inputs.put_nowait(("on_audio", (data[start : start + FRAME_BYTES],)))
 
     async def send_keys(self, keys: str) -> None:
-        """Each for itself."""
+        """One at a time."""
         for key in keys:
             self._inputs.put_nowait(("on_dtmf", (key,)))
 
     async def interrupted(self, utterance: str, heard_ms: int) -> None:
-        """How far the bot was heard when it cleared."""
+        """How much of the bot was heard when it cleared."""
         self._inputs.put_nowait(("on_interrupted", (heard_ms,)))
 
     async def note(self, text: str, *, reply: bool = False) -> bool:
-        """For a bot that listens to notes."""
+        """For bots that handle notes."""
         if type(self._bot).on_note is Bot.on_note:
             return False
         self._inputs.put_nowait(("on_note", (text, reply)))
         return True
 
     async def close(self) -> None:
-        """Let the bot tidy up, then stop what it left running."""
+        """Let the bot clean up, then stop its remaining tasks."""
         started, self._started = self._started, False
         if self._silence_timer is not None:
             self._silence_timer.cancel()
@@ -160,7 +160,7 @@ class BotSession(LocalSession):
         assert task is not None
         hook, arguments = "on_start", ()
         while True:
-            task.set_name(f"{self._name}.{hook}")  # names the culprit if it fails
+            task.set_name(f"{self._name}.{hook}")  # names the task if it fails
             await self._call(hook, *arguments)
             hook, arguments = await self._inputs.get()
 
@@ -170,7 +170,7 @@ class BotSession(LocalSession):
             await result
 
     def _fell_silent(self) -> None:
-        """All that was said has been heard: that was an utterance."""
+        """Everything that was said has been heard: the utterance is over."""
         self._open = False
         self.quiet.set()
         self._put(UtteranceDone(str(self._utterance)))

@@ -1,4 +1,4 @@
-"""An agent of AGENTS_FILE with code of one's own around it: what the code does not touch passes through unchanged.
+"""An agent of AGENTS_FILE with your own code around it: events that the code does not touch pass unchanged.
 
 [agents.careful]
 vendor = "bot"
@@ -60,26 +60,26 @@ class Wrapper:
     # --- override ---
 
     def on_start(self) -> Any:
-        """The call has begun: `call`, `options`, `environ` and `http` are there, the agent is not connected yet."""
+        """The call has begun: `call`, `options`, `environ` and `http` are set, the agent is not connected yet."""
 
     def on_event(self, event: AgentEvent) -> Any:
-        """What the agent says, hears and wants, in order (relay.agents.seam). Return it, another event, or None.
+        """What the agent says, hears and requests, in order (relay.agents.seam). Return it, another event, or None.
 
         None drops it; an `Ended` can't be dropped. Nothing else is passed on while this is awaited.
         """
         return event
 
     def on_stop(self) -> Any:
-        """The call is over, whoever ended it. Two seconds for tidying up."""
+        """The call is over. Two seconds for cleaning up."""
 
     # --- call ---
 
     def clear(self) -> None:
-        """Let the agent fall silent at once: what was said but not heard yet is dropped."""
+        """Silence the agent at once: what was not heard yet is dropped."""
         self._session.clear()
 
     async def note(self, text: str, *, reply: bool = False) -> bool:
-        """Tell the agent something that nobody has said; with `reply` it speaks at once. False: it can't be told."""
+        """Give the agent a note that nobody has said; with `reply` it speaks at once. False: it accepts no notes."""
         return await self._session.note(text, reply=reply)
 
     def transfer(self, target: str = "", reason: str = "", summary: str = "") -> "asyncio.Future[bool]":
@@ -91,7 +91,7 @@ class Wrapper:
         return self._session.use(AMBIENCE, {"enabled": enabled, "volume": volume})
 
     def hang_up(self) -> None:
-        """End the call, once the caller has heard all that was said."""
+        """End the call once the caller has heard everything."""
         self._session.hang_up()
 
     def log(self, text: str) -> None:
@@ -106,7 +106,7 @@ class Wrapper:
 class WrapperSession(LocalSession):
     """See seam.AgentSession: the session with the wrapped agent, whose events go through the wrapper."""
 
-    takes = NAMES  # the agent says which of them it goes without
+    takes = NAMES  # the agent decides which of them it ignores
 
     def __init__(self, wrapper: Wrapper, name: str, agent: AgentSession) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class WrapperSession(LocalSession):
         self._agent.reach()
 
     async def connect(self, call: CallInfo) -> Formats:
-        """Tell the model of the wrapper's tools, too."""
+        """Offer the wrapper's tools to the model, too."""
         self._begin(call)
         self._wrapper.call = call
         self._wrapper._session = self
@@ -153,7 +153,7 @@ class WrapperSession(LocalSession):
         await self._agent.send_keys(keys)
 
     async def answer_tool(self, call_id: str, result: str, *, is_error: bool) -> None:
-        """The wrapper's own question, or one of the agent's."""
+        """A call of the wrapper's own, or one of the agent's."""
         if call_id in self._answers:
             await super().answer_tool(call_id, result, is_error=is_error)
         else:
@@ -180,7 +180,7 @@ class WrapperSession(LocalSession):
         return self._agent.stalled_for(now)
 
     async def events(self) -> AsyncIterator[AgentEvent]:
-        """The agent's, as the wrapper lets them through, and the wrapper's own between them."""
+        """The agent's, as the wrapper passes them on, and the wrapper's own between them."""
         async for event in super().events():
             self._room.set()
             self.late_audio_ms = self._agent.late_audio_ms
@@ -191,7 +191,7 @@ class WrapperSession(LocalSession):
         await self._agent.give_up(reason)
 
     async def close(self) -> None:
-        """Let the wrapper tidy up, close the agent, then stop what was left running."""
+        """Let the wrapper clean up, close the agent, then stop the remaining tasks."""
         started, self._started = self._started, False
         if started:
             try:

@@ -1,4 +1,4 @@
-"""Deepgram Voice Agent's messages as a codec: what the server says, what we say first, no I/O (other-agents.md B2)."""
+"""Codec for Deepgram Voice Agent's messages: from the server, and the first one to it; no I/O (other-agents.md B2)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ _ROLES: Final = {"caller": "user", "agent": "assistant"}
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """The server's first word: now it wants the settings."""
+    """The server's first message: it expects the settings now."""
 
     request_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsApplied:
-    """Now it wants audio."""
+    """The server expects audio now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class AgentSays:
 
 @dataclass(frozen=True, slots=True)
 class InjectionRefused:
-    """A text of ours came while somebody spoke, and was dropped."""
+    """A text of ours arrived while somebody spoke, and was dropped."""
 
     text: str
 
@@ -47,16 +47,16 @@ class AgentSpeaks:
 
 @dataclass(frozen=True, slots=True)
 class AgentAudioDone:
-    """All audio of the turn was sent; may not come for one that was spoken over."""
+    """All audio of the turn was sent; may be missing for one that was interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallerSpeaks:
-    """Nothing the agent said so far is to be played any more."""
+    """Drop everything that the agent has said so far."""
 
 
 def decode(text: bytes) -> list[Any]:
-    """The events of one text message, none for what we have no use for. Never raises."""
+    """The events of one text message, none if it does not matter here. Never raises."""
     return read_by_type(text, READERS, IGNORED)
 
 
@@ -106,7 +106,7 @@ IGNORED: Final[Mapping[str, str]] = {
 
 
 def settings_message(options: DeepgramOptions, call: CallInfo) -> dict[str, Any]:
-    """The first message we send: sound as the line has it, and who the agent is."""
+    """The first message we send: the line's audio format, and the agent's settings."""
     rate_hz = call.line.rate_hz
     agent: dict[str, Any] = {
         "listen": {"provider": _listen(options)},
@@ -117,7 +117,7 @@ def settings_message(options: DeepgramOptions, call: CallInfo) -> dict[str, Any]
         },
         "speak": {"provider": {"type": "deepgram", "model": options.speak_model}},
     }
-    # the greeting is fixed text here: without words of its own for a takeover the agent uses the usual ones
+    # the greeting is a fixed text: without one of its own for a takeover, the agent uses the default
     if greeting := options.first_words(call) or options.greeting:
         agent["greeting"] = greeting
     if call.said_so_far:
@@ -139,7 +139,7 @@ def _listen(options: DeepgramOptions) -> dict[str, Any]:
     if not options.is_flux:
         return {**provider, "version": "v1", "language": options.language}
     provider["version"] = "v2"
-    if options.listen_model.endswith("-multi"):  # the others hear one language; this one only wants a hint
+    if options.listen_model.endswith("-multi"):  # the others recognise one language; this one takes a hint
         provider["language_hints"] = [options.language]
     if options.eot_threshold is not None:
         provider["eot_threshold"] = options.eot_threshold

@@ -1,4 +1,4 @@
-"""What a Deepgram agent can be told in AGENTS_FILE."""
+"""Options of a Deepgram agent in AGENTS_FILE."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -26,11 +26,11 @@ class DeepgramOptions(HostedOptions, frozen=True, kw_only=True, forbid_unknown_f
     base_url: str = "https://agent.deepgram.com"
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what Deepgram would refuse when the call begins."""
+        """Raises ValueError for options that Deepgram would refuse when the call begins."""
         if not self.is_flux and (self.eot_threshold is not None or self.eot_timeout_ms is not None):
             raise ValueError("expected eot_threshold and eot_timeout_ms only with a flux model as listen_model")
 
     @property
     def is_flux(self) -> bool:
-        """Flux, which finds the ends of turns itself, has another version of the API and takes no language."""
+        """Flux detects the ends of turns itself, has another version of the API, and takes no language."""
         return self.listen_model.startswith("flux")

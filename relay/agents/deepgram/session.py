@@ -39,11 +39,11 @@ from relay.agents.vendor import Agent, api_key, read_options, socket_base
 from relay.audio.convert import AudioFormat, Encoding
 from relay.settings import Settings
 
-KEEP_ALIVE: Final = 8.0  # seconds without audio after which the vendor wants to hear that we are still there
+KEEP_ALIVE: Final = 8.0  # seconds without audio, after which the vendor expects a sign of life
 
 
 class DeepgramSession(SocketSession):
-    """One conversation (see seam.AgentSession). Audio has no ids here: an utterance is a turn that we count."""
+    """One conversation (see seam.AgentSession). Audio has no ids here: an utterance is a turn, counted by us."""
 
     def __init__(self, http: aiohttp.ClientSession, options: DeepgramOptions, key: str) -> None:
         super().__init__(http)
@@ -59,7 +59,7 @@ class DeepgramSession(SocketSession):
         self._refused: list[str] = []
 
     async def connect(self, call: CallInfo) -> Formats:
-        """Open, wait to be welcomed, introduce ourselves; no audio before that was accepted."""
+        """Open, wait for the welcome, send the settings; no audio before they are accepted."""
         options, self._ahead = self._options.for_call(call)
         socket = await self._opened()
         self.conversation_id = (await self._await(socket, Welcome, "Welcome")).request_id
@@ -83,11 +83,11 @@ class DeepgramSession(SocketSession):
         await self._open_socket.send(data, WSMsgType.BINARY)
 
     async def send_keys(self, keys: str) -> None:
-        """As a message of the caller's."""
+        """As a message from the caller."""
         await self._say(f"[The caller pressed on the phone's keypad: {keys}]")
 
     async def note(self, text: str, *, reply: bool = False) -> bool:
-        """Added to the prompt, or as a message of the caller's where an answer is wanted."""
+        """Added to the prompt, or as a message from the caller if an answer is wanted."""
         if reply:
             await self._say(aside(text))
         else:
@@ -117,8 +117,8 @@ class DeepgramSession(SocketSession):
             case AgentAudioDone():
                 return await self._audio_done()
             case CallerSpeaks():
-                # late sound of the old turn can't be told from new sound: nothing is let through until the agent's
-                # next turn is announced, or so late that it can't be a leftover
+                # late sound of the old turn looks like new sound: drop everything until the agent's next turn is
+                # announced, or for longer than any late sound takes
                 self._in_turn = False
                 self._gate.shut()
                 return (Interruption(),)
@@ -144,7 +144,7 @@ class DeepgramSession(SocketSession):
         return (Audio(data, str(self._turn)),)
 
     async def _audio_done(self) -> tuple[AgentEvent, ...]:
-        """Nobody speaks now: what was refused because somebody did is said once more."""
+        """Nobody is speaking now: repeat the text that was refused because somebody did."""
         refused, self._refused = self._refused, []
         for text in refused:
             await self._say(text)
@@ -155,10 +155,10 @@ class DeepgramSession(SocketSession):
         return (UtteranceDone(str(self._turn)), TurnDone())
 
     async def _keep_alive(self) -> None:
-        """KeepAlive is for a line from which nothing comes; one that streams silence needs none."""
+        """KeepAlive is for a line without sound; one that streams silence needs none."""
         while True:
             if (left := self._sent_at + KEEP_ALIVE - self._loop.time()) > 0:
-                await asyncio.sleep(max(left, 0.01))  # a rest too small to be added to the clock would spin
+                await asyncio.sleep(max(left, 0.01))  # a remainder too small for the clock's resolution would spin
             else:
                 self._sent_at = self._loop.time()
                 await self._send({"type": "KeepAlive"})

@@ -9,7 +9,7 @@ VENDORS = {
         title="ElevenLabs",
         configure=configure,
         options=ElevenLabsOptions,
-        key_env="ELEVENLABS_API_KEY",  # which a public agent does not need; trying it takes the agent, too
+        key_env="ELEVENLABS_API_KEY",  # a public agent needs no key; checking it needs the agent, too
         heard="pcm_16000",
         spoken="pcm_16000",
     )

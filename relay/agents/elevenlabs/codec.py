@@ -1,4 +1,4 @@
-"""ElevenLabs' messages as a codec: what the server says as events, what we say first, no I/O (elevenlabs.md A2)."""
+"""Codec for ElevenLabs' messages: events from the server, and the first message to it; no I/O (elevenlabs.md A2)."""
 
 import binascii
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ FORMATS: Final = {f"pcm_{hz}": AudioFormat(Encoding.PCM, hz) for hz in (8000, 16
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """The first event: the conversation's id and the formats, None where we don't know them."""
+    """The first event: the conversation's id and the formats, None for unknown ones."""
 
     conversation_id: str
     heard: AudioFormat | None
@@ -43,7 +43,7 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class AudioChunk:
-    """Agent speech before it is known whether an interruption has overtaken it."""
+    """Agent speech, before checking whether an interruption has made it stale."""
 
     data: bytes
     event_id: int
@@ -52,14 +52,14 @@ class AudioChunk:
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """The caller spoke over what had `event_id` or less."""
+    """The caller interrupted everything with `event_id` or less."""
 
     event_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """To be answered at once, whatever `ping_ms` says."""
+    """Answer at once, regardless of `ping_ms`."""
 
     event_id: int
 
@@ -71,14 +71,14 @@ class HangingUp:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A place in the queue of an agent at its limit: `waiting`, `admitted` or `timed_out`."""
+    """The agent is at its limit, and the call in its queue: `waiting`, `admitted` or `timed_out`."""
 
     status: str
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalWanted:
-    """A tool of an MCP server's that runs only with our consent."""
+    """A tool of an MCP server that needs our approval."""
 
     call_id: str
     tool: str
@@ -86,14 +86,14 @@ class ApprovalWanted:
 
 @dataclass(frozen=True, slots=True)
 class ToolRefused:
-    """A tool call that can't be carried out as it came: to be answered with `problem`."""
+    """A tool call that is invalid: answer it with `problem`."""
 
     call_id: str
     problem: str
 
 
 def decode(text: bytes) -> list[Any]:
-    """The events of one server message, none for what we have no use for. Never raises."""
+    """The events of one server message, none if it does not matter here. Never raises."""
     return read_by_type(text, READERS, IGNORED)
 
 
@@ -138,7 +138,7 @@ def _tool_call(message: Message) -> Iterable[Any]:
 
 
 def _tool_request(message: Message) -> Iterable[Any]:
-    """The agent's own tools, at which it may be silent; ours are announced by client_tool_call."""
+    """The agent's own tools, during which it may be silent; ours are announced by client_tool_call."""
     request = message["agent_tool_request"]
     return () if request.get("tool_type") in {"client", "system"} else (Working(str(request.get("tool_name", ""))),)
 
@@ -162,7 +162,7 @@ def _mcp_call(message: Message) -> Iterable[Any]:
 
 
 def _error(message: Message) -> Iterable[Any]:
-    # `error` and `client_error` are two names of one thing (elevenlabs.md A2.3)
+    # `error` and `client_error` mean the same (elevenlabs.md A2.3)
     event = message.get("error_event") or {}
     parts = (event.get(key) for key in ("code", "error_type", "error_name", "message", "reason"))
     return (Notice("error", " ".join(str(part) for part in parts if part)[:300]),)
@@ -223,11 +223,12 @@ PLACES: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def initiation(call: CallInfo) -> bytes:
-    """The first message we send: the call, the line's own parameters and what the look-up knew as dynamic variables,
-    the proof that the conversation belongs to the call, and what is to be different."""
+    """The first message we send: the call, the line's own parameters and the look-up's results as dynamic variables,
+    the proof that the conversation belongs to the call, and the overrides.
+    """
     variables: dict[str, Any] = {**call.variables}
     variables |= {name: value for name, value in call.given.items() if variables.get(name) == as_text(value)}
-    # `system__` names are the vendor's own; sending one ends the conversation before it begins (elevenlabs.md A4)
+    # `system__` names are reserved; sending one ends the conversation before it begins (elevenlabs.md A4)
     variables = {name: value for name, value in variables.items() if not name.startswith("system__")}
     variables.pop(VARIABLE, None)
     if call.proof:
@@ -239,7 +240,7 @@ def initiation(call: CallInfo) -> bytes:
 
 
 def config_override(overrides: Overrides) -> dict[str, Any]:
-    """What is to be different, in ElevenLabs' words (elevenlabs.md A2.2); empty: nothing."""
+    """The overrides in ElevenLabs' format (elevenlabs.md A2.2); empty: none."""
     found = overrides.initiation.get(CONFIG)
     config: dict[str, Any] = {**found} if isinstance(found, dict) else {}
     for name, value in overrides.given().items():

@@ -1,4 +1,4 @@
-"""What an ElevenLabs agent can be told in AGENTS_FILE, and where that makes it to be found (elevenlabs.md A1)."""
+"""Options of an ElevenLabs agent in AGENTS_FILE, and the address they result in (elevenlabs.md A1)."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,7 +15,7 @@ from relay.settings import Settings
 
 
 class ElevenLabsOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Options of an ElevenLabs agent; empty ones are those of the environment. All else is set at ElevenLabs."""
+    """Options of an ElevenLabs agent; empty ones come from the environment. Everything else is set at ElevenLabs."""
 
     takes: ClassVar[frozenset[str]] = frozenset(NAMES)
     """What a look-up may override, where the agent's settings at ElevenLabs allow it."""
@@ -29,7 +29,7 @@ class ElevenLabsOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 @dataclass(frozen=True, slots=True)
 class ElevenLabsAgent:
-    """Where and how to reach one agent."""
+    """Address and key of one agent."""
 
     agent_id: str
     api_key: str = ""
@@ -38,7 +38,7 @@ class ElevenLabsAgent:
     approve_mcp_tools: tuple[str, ...] = ()
 
     def approves(self, tool: str) -> bool:
-        """Whether a tool of an MCP server's may run."""
+        """Whether a tool of an MCP server may run."""
         return tool in self.approve_mcp_tools or "*" in self.approve_mcp_tools
 
     @property
@@ -53,7 +53,7 @@ class ElevenLabsAgent:
 
 
 def resolve(spec: AgentSpec, settings: Settings) -> ElevenLabsAgent:
-    """Where the agent of this entry is reached, and with which key. Raises SettingError."""
+    """Address and key of this entry's agent. Raises SettingError."""
     options = read_options(spec, ElevenLabsOptions, settings)
     if options.region and options.region not in REST_HOSTS:
         place = f"agents.{spec.alias}.options.region"

@@ -50,14 +50,14 @@ from relay.agents.vendor import Agent
 from relay.outgoing import RedirectError, whole
 from relay.settings import Settings
 
-_SIGNED_URL_TIMEOUT: Final = 4.0  # waited for with a caller on the line: half a second is usual
-_QUEUE_TIMEOUT: Final = 60.0  # the agent's queue may hold a caller for a while; the ambience plays meanwhile
-_GOODBYE_TIMEOUT: Final = 5.0  # after end_call the goodbye comes, or the server closes; should it forget, we do
-_LAST_WORD_TIMEOUT: Final = 0.8  # … and so long after the goodbye has been spoken
+_SIGNED_URL_TIMEOUT: Final = 4.0  # a caller is waiting: half a second is usual
+_QUEUE_TIMEOUT: Final = 60.0  # a caller may be in the agent's queue for a while; the ambience plays meanwhile
+_GOODBYE_TIMEOUT: Final = 5.0  # after end_call the goodbye follows, or the server closes; if it does not, we do
+_LAST_WORD_TIMEOUT: Final = 0.8  # … and this long after the goodbye has been spoken
 
 
 class ElevenLabsSession(SocketSession):
-    """One conversation (see seam.AgentSession). An utterance is a turn of the agent's, by the number it has there."""
+    """One conversation (see seam.AgentSession). An utterance is a turn of the agent, named by its number."""
 
     def __init__(self, agent: ElevenLabsAgent, http: aiohttp.ClientSession) -> None:
         super().__init__(http)
@@ -66,7 +66,7 @@ class ElevenLabsSession(SocketSession):
         self._signed_url: asyncio.Task[str] | None = None
         self._spoken = FORMATS["pcm_16000"]
         self._goodbye_by: float | None = None
-        self._spoken_until = 0.0  # when what has come would be over, spoken without a pause
+        self._spoken_until = 0.0  # when the speech so far would end, played without a pause
         self._last_error = ""
         self._working: set[str] = set()
 
@@ -76,13 +76,13 @@ class ElevenLabsSession(SocketSession):
             self._signed_url = asyncio.create_task(self._fetch_signed_url())
 
     async def connect(self, call: CallInfo) -> Formats:
-        """Open the socket, introduce the call, wait for the formats."""
+        """Open the socket, send the call's data, wait for the formats."""
         metadata = await self._introduce(call)
         self.conversation_id = metadata.conversation_id
         if metadata.heard is None or metadata.spoken is None:
             raise AgentError("unsupported_format", f"agent {metadata.named}: expected one of {', '.join(FORMATS)}")
         self._spoken = metadata.spoken
-        if call.said_so_far:  # the prompt need not have a place for {{recent_history}}: this reaches every agent
+        if call.said_so_far:  # the prompt may lack {{recent_history}}: this reaches every agent
             text = f"This was said on this call before you took over:\n{call.recap}"
             await self._send({"type": "contextual_update", "text": text})
         return Formats(metadata.heard, metadata.spoken)
@@ -93,7 +93,7 @@ class ElevenLabsSession(SocketSession):
         return await AgentSocket.open(self._http, url)
 
     async def _introduce(self, call: CallInfo) -> Metadata:
-        """Say who calls. An agent that allows no overrides closes at them: it is had without."""
+        """Send the call's data. An agent that allows no overrides closes: then repeat it without them."""
         socket = await self._opened()
         await socket.send(initiation(call))
         try:
@@ -110,11 +110,11 @@ class ElevenLabsSession(SocketSession):
         await self._open_socket.send(b'{"user_audio_chunk":%b}' % encode(data))
 
     async def send_keys(self, keys: str) -> None:
-        """As a message of the caller's: the socket has no event for keys (elevenlabs.md A7.3)."""
+        """As a message from the caller: the socket has no event for keys (elevenlabs.md A7.3)."""
         await self._send({"type": "user_message", "text": f"The caller pressed on the phone's keypad: {keys}"})
 
     async def note(self, text: str, *, reply: bool = False) -> bool:
-        """As a contextual update, which is not answered; as a message of the caller's where an answer is wanted."""
+        """As a contextual update, which is not answered; as a message from the caller if an answer is wanted."""
         kind = {"type": "user_message", "text": aside(text)} if reply else {"type": "contextual_update", "text": text}
         await self._send(kind)
         return True
@@ -125,7 +125,7 @@ class ElevenLabsSession(SocketSession):
             self._signed_url.cancel()
             await asyncio.wait([self._signed_url])
             if not self._signed_url.cancelled():
-                self._signed_url.exception()  # looked at, so that it isn't reported as never retrieved
+                self._signed_url.exception()  # retrieved, so that asyncio does not report it as never retrieved
         await super().close()
 
     async def _send_result(self, call_id: str, name: str, result: str, *, is_error: bool) -> None:
@@ -193,7 +193,7 @@ class ElevenLabsSession(SocketSession):
         if not self._gate.admits(chunk.event_id):
             return self._late(len(chunk.data), self._spoken)
         utterance = str(chunk.event_id)
-        # not every agent is set up to say when its tool is done: one that speaks again is not waiting for it
+        # not every agent reports the end of its tool: one that speaks again is not waiting for it
         events: list[AgentEvent] = [Working(tool, done=True) for tool in self._working]
         self._working.clear()
         if chunk.data:
@@ -207,7 +207,7 @@ class ElevenLabsSession(SocketSession):
         return tuple(events)
 
     async def _approve(self, call_id: str, tool: str) -> tuple[AgentEvent, ...]:
-        """Nobody is there to be asked: without an answer the agent would wait for minutes (elevenlabs.md A2.2)."""
+        """Nobody can be asked: without an answer the agent would wait for minutes (elevenlabs.md A2.2)."""
         approved = self._agent.approves(tool)
         await self._send({"type": "mcp_tool_approval_result", "tool_call_id": call_id, "is_approved": approved})
         text = f"{tool}: " + ("approved" if approved else "refused, it is not among approve_mcp_tools")

@@ -1,4 +1,4 @@
-"""Gemini Live's messages as a codec: what the server says as events, what we say first, no I/O (other-agents.md B3)."""
+"""Codec for Gemini Live's messages: events from the server, and the first one to it; no I/O (other-agents.md B3)."""
 
 import binascii
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,26 +10,26 @@ from relay.agents.reading import Message, Reader, read, unknown
 from relay.agents.seam import CallerHeard, CallInfo, ToolCall, ToolCancelled
 from relay.agents.tool_descriptions import describe
 
-DEFAULT_RATE_HZ: Final = 24_000  # of sound whose type names no rate
+DEFAULT_RATE_HZ: Final = 24_000  # for sound whose type names no rate
 
 
 @dataclass(frozen=True, slots=True)
 class SetupComplete:
-    """The setup is in force; `session_id` may be missing."""
+    """The setup was accepted; `session_id` may be missing."""
 
     session_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Handle:
-    """With this the conversation can be resumed on another socket; empty: not at this moment."""
+    """The conversation can be resumed with this on another socket; empty: not at this moment."""
 
     handle: str
 
 
 @dataclass(frozen=True, slots=True)
 class GoAway:
-    """This socket will be closed in so many seconds."""
+    """This socket will be closed in this many seconds."""
 
     seconds: float
 
@@ -59,17 +59,17 @@ class ModelAudio:
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """The caller spoke over the model; what still comes of this turn is stale."""
+    """The caller interrupted the model; later sound of this turn is stale."""
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationComplete:
-    """The model has said all it has to say in this turn; not sent for an interrupted one."""
+    """The model has generated the whole turn; not sent for an interrupted one."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnReason:
-    """Why the turn that is being completed ended as it did, if there is something to say about it."""
+    """Why the current turn ended, if the server gives a reason."""
 
     reason: str
 
@@ -80,9 +80,9 @@ class TurnComplete:
 
 
 def decode(text: bytes) -> list[Any]:
-    """The events of one server message, in the order in which they are meant. Never raises.
+    """The events of one server message, in their logical order. Never raises.
 
-    A message may carry several things, and an interruption belongs behind the sound it came with.
+    A message may contain several events, and an interruption follows the sound in the same message.
     """
     return read(text, _read)
 
@@ -125,7 +125,7 @@ def _sound(turn: Message) -> Iterable[Any]:
 
 
 def _rate(mime_type: str) -> int:
-    """`audio/pcm;rate=24000`; 0 for anything but PCM. Further parameters don't matter."""
+    """`audio/pcm;rate=24000`; 0 for anything but PCM. Other parameters are ignored."""
     kind, *parameters = mime_type.lower().replace(" ", "").split(";")
     rate = next((one.removeprefix("rate=") for one in parameters if one.startswith("rate=")), "")
     if kind != "audio/pcm":
@@ -192,7 +192,7 @@ def setup(options: GeminiOptions, model: str, call: CallInfo, handle: str = "") 
 
 
 def _described(options: GeminiOptions, call: CallInfo) -> list[dict[str, Any]]:
-    """An object without properties is refused as `parameters`: a tool that takes nothing has none."""
+    """An object without properties is refused as `parameters`: leave it out for a tool without arguments."""
     tools = describe(options.tools, options.transfer_targets, call.own_tools)
     for tool in tools:
         if not tool["parameters"]["properties"]:

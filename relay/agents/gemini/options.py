@@ -1,4 +1,4 @@
-"""What a Gemini agent can be told in AGENTS_FILE."""
+"""Options of a Gemini agent in AGENTS_FILE."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final

@@ -54,13 +54,13 @@ _PATH: Final = "/ws/google.ai.generativelanguage.{version}.GenerativeService.Bid
 _HEARD: Final = AudioFormat(Encoding.PCM, 16_000)
 _SPOKEN: Final = AudioFormat(Encoding.PCM, 24_000)
 _NOT_FAILED: Final = frozenset({"", "NEED_MORE_INPUT", "TURN_COMPLETE_REASON_UNSPECIFIED"})
-_NOTES_KEPT: Final = 16  # that wait for the end of a turn
+_NOTES_KEPT: Final = 16  # notes waiting for the end of a turn
 _AGAIN: Final = "[Your last answer failed for a technical reason. Answer the caller now.]"
 _GO_ON: Final = "[The connection was interrupted for a moment. Go on where you stopped.]"
 
 
 class GeminiSession(SocketSession):
-    """One conversation (see seam.AgentSession). An utterance is a turn of the model's, which we count."""
+    """One conversation (see seam.AgentSession). An utterance is a turn of the model, counted by us."""
 
     def __init__(self, http: aiohttp.ClientSession, options: GeminiOptions, model: str, key: str) -> None:
         super().__init__(http)
@@ -71,7 +71,7 @@ class GeminiSession(SocketSession):
         self._turn = 0
         self._gate = TurnGate()
         self._turn_reason = ""
-        self._ids: dict[str, str] = {}  # the vendor's ids of the calls that wait for our answer; some have none
+        self._ids: dict[str, str] = {}  # the vendor's ids of unanswered calls; some have none
         self._calls = 0
         self._done = True  # the current turn needs no UtteranceDone any more
         self._model_words = ""
@@ -80,7 +80,7 @@ class GeminiSession(SocketSession):
         self._notes: deque[str] = deque(maxlen=_NOTES_KEPT)
 
     async def connect(self, call: CallInfo) -> Formats:
-        """Open a socket, set the conversation up, ask for the first words."""
+        """Open a socket, set up the conversation, ask for the first words."""
         self._options, self._ahead = self._options.for_call(call)
         self._socket = await self._sockets.start(call)
         if opening := self._options.opening(call):
@@ -98,7 +98,7 @@ class GeminiSession(SocketSession):
         await self._say(f"[The caller pressed on the phone's keypad: {keys}]")
 
     async def note(self, text: str, *, reply: bool = False) -> bool:
-        """As text in the caller's stream, between two turns: in the middle of one it would cut the agent off.
+        """As text in the caller's stream, between two turns: in the middle of one it would interrupt the agent.
 
         Newer models refuse `clientContent` once the conversation has begun, and close (other-agents.md B3).
         """
@@ -113,7 +113,7 @@ class GeminiSession(SocketSession):
             await self._say(self._notes.popleft())
 
     async def ask_again(self) -> bool:
-        """Ask for the turn that failed."""
+        """Ask for the failed turn again."""
         await self._say(_AGAIN)
         return True
 
@@ -124,12 +124,12 @@ class GeminiSession(SocketSession):
         await self._send({"toolResponse": {"functionResponses": [response]}})
 
     async def close(self) -> None:
-        """Close the socket, and give up moving to another."""
+        """Close the socket, and stop moving to another."""
         await super().close()
         await self._sockets.close()
 
     async def _open_way(self) -> AgentSocket:
-        # the key in a header, not in the URL: URLs end up in errors and logs
+        # the key in a header, not in the URL, because URLs end up in errors and logs
         return await AgentSocket.open(
             self._http,
             socket_base(self._options.base_url) + _PATH.format(version=self._options.api_version),
@@ -153,14 +153,14 @@ class GeminiSession(SocketSession):
     async def _switched(self, socket: AgentSocket) -> None:
         self._socket = socket
         self._gate.open()
-        if not self._done:  # cut off in the middle of a sentence, whose rest is not coming any more
+        if not self._done:  # cut off in the middle of a sentence; the rest will not come
             await self._say(_GO_ON)
         await self._pass_notes()
 
     async def _receive(self) -> bytes | Closed:
         return await self._sockets.receive()
 
-    # --- what comes ---
+    # --- received messages ---
 
     def _decode(self, message: bytes) -> list[Any]:
         return decode(message)
@@ -199,10 +199,10 @@ class GeminiSession(SocketSession):
         return ()
 
     def _begin_turn(self) -> tuple[AgentEvent, ...]:
-        """The first sign of a turn of the model's: what the caller said to it has its place before it."""
+        """The first sign of a turn of the model: the caller's words before it must be reported first."""
         if not self._sockets.between_turns.is_set():
             return ()
-        said = self._said()  # of a turn that was cut off
+        said = self._said()  # from a turn that was cut off
         self._sockets.between_turns.clear()
         self._turn += 1
         self._done = False
@@ -218,7 +218,7 @@ class GeminiSession(SocketSession):
         return (*self._begin_turn(), Audio(data, str(self._turn)))
 
     def _interrupted(self) -> tuple[AgentEvent, ...]:
-        """Until the turn is complete, or so long after that it can't be a leftover, all sound is stale."""
+        """Drop all sound until the turn is complete, or for longer than any late sound takes."""
         said = self._said()
         self._done = True
         self._gate.shut()
@@ -232,9 +232,9 @@ class GeminiSession(SocketSession):
         return (*said, UtteranceDone(str(self._turn)))
 
     def _turn_complete(self) -> tuple[AgentEvent, ...]:
-        """What the model had announced stands now, unless the caller has spoken over this turn."""
+        """What the model announced is final now, unless the caller has interrupted this turn."""
         reason, self._turn_reason = self._turn_reason, ""
-        silent = self._sockets.between_turns.is_set()  # not a sound and not a word came of it
+        silent = self._sockets.between_turns.is_set()  # it had neither sound nor words
         self._sockets.between_turns.set()
         if self._gate.is_shut:
             self._gate.open()
@@ -251,7 +251,7 @@ class GeminiSession(SocketSession):
         return (AgentText(text, str(self._turn)),) if text else ()
 
     def _caller_text(self) -> tuple[AgentEvent, ...]:
-        """What the caller said before the model's current turn, or after its last one."""
+        """The caller's words before the model's current turn, or after its last one."""
         text, self._caller_words = self._caller_words.strip(), ""
         turn, self._caller_turn = self._caller_turn, ""
         return (CallerText(text, turn),) if text else ()

@@ -1,4 +1,4 @@
-"""The sockets of one conversation with Gemini, one after another: Google takes each back after a while."""
+"""The sockets of one conversation with Gemini, one after another: Google closes each after a while."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,15 +7,15 @@ from typing import Final
 from relay.agents.seam import AgentError, CallInfo
 from relay.agents.socket import AgentSocket, Closed
 
-_MOVE_BEFORE: Final = 5.0  # of the time that goAway leaves, what we keep for moving to the next socket
-_RESUME_PAUSE: Final = 5.0  # a socket that lived for less was not worth resuming: the next agent is better
+_MOVE_BEFORE: Final = 5.0  # the part of goAway's time reserved for moving to the next socket
+_RESUME_PAUSE: Final = 5.0  # a socket that lived for less is not resumed: the next agent takes over
 
 Open = Callable[[CallInfo, str], Awaitable[AgentSocket]]
 Switched = Callable[[AgentSocket], Awaitable[None]]
 
 
 class Succession:
-    """`open_socket` opens one for a call, resuming what a handle names; `switched` is told when it is in use."""
+    """`open_socket` opens one for a call, resuming a handle; `switched` is called once it is in use."""
 
     def __init__(self, open_socket: Open, switched: Switched) -> None:
         self.handle = ""
@@ -39,7 +39,7 @@ class Succession:
         return await self._open(call)
 
     async def receive(self) -> bytes | Closed:
-        """The next message of whichever socket the conversation is on; a lost one is replaced if that is possible."""
+        """The next message of the current socket; a lost socket is replaced if possible."""
         while True:
             socket = self._socket
             if socket is None:
@@ -48,7 +48,7 @@ class Succession:
             if not isinstance(message, Closed):
                 return message
             if self._moving is not None:
-                self.between_turns.set()  # nothing left to wait for
+                self.between_turns.set()  # nothing to wait for any more
                 await self._moving.wait()
             if socket is not self._socket:
                 continue
@@ -60,9 +60,9 @@ class Succession:
                 return Closed(message.code, f"{message.reason} (not resumed: {error})".strip())
 
     async def move(self, seconds: float) -> None:
-        """The vendor wants this socket back: go on with the next one, between two turns if there is time for that.
+        """The vendor will close this socket: move to the next one, between two turns if there is time for that.
 
-        The caller's sound goes to the old socket until the new one is ready, so nothing of it is lost.
+        The caller's sound goes to the old socket until the new one is ready, so nothing is lost.
         """
         old = self._socket
         if not self.handle or self._moving is not None or old is None:
@@ -77,7 +77,7 @@ class Succession:
             try:
                 await self._switch()
             except AgentError:
-                return  # the old one serves until it is closed; then resuming is tried once more
+                return  # the old one is used until it is closed; then resuming is retried once
         finally:
             self._moving.set()
             self._moving = None
@@ -85,7 +85,7 @@ class Succession:
         await old.close()
 
     async def close(self) -> None:
-        """The conversation is over: no socket is replaced any more."""
+        """The conversation is over: replace no more sockets."""
         self._over = True
         if self._left is not None:
             await self._left.close()

@@ -1,4 +1,4 @@
-"""OpenAI Realtime's messages as a codec: what the server says as events, no I/O (other-agents.md B1, B4b)."""
+"""Codec for OpenAI Realtime's messages: events from the server; no I/O (other-agents.md B1, B4b)."""
 
 import binascii
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from relay.agents.reading import Failed, FunctionCall, Message, Reader, read_by_
 from relay.agents.seam import CallerHeard, CallerText, CallerTurn, Notice
 from relay.audio.convert import AudioFormat, Encoding
 
-# An error of these kinds leaves nothing to go on with; the others are remarks, two of them not even worth a line.
+# Errors of these kinds end the conversation; others are only noted, and two of them not even logged.
 _FATAL: Final = frozenset(
     {"insufficient_quota", "invalid_api_key", "account_deactivated", "billing_hard_limit_reached", "session_expired"}
 )
@@ -21,14 +21,14 @@ _ALREADY_REPLYING: Final = "conversation_already_has_active_response"
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The server's first word; its id may be missing."""
+    """The server's first message; its id may be missing."""
 
     session_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """Settings are in force: the formats as the server names them, None where it says nothing."""
+    """The settings were accepted: the server's formats, None if it names none."""
 
     heard: Mapping[str, Any] | None
     spoken: Mapping[str, Any] | None
@@ -43,7 +43,7 @@ class ReplyBegan:
 
 @dataclass(frozen=True, slots=True)
 class ReplyAudio:
-    """Speech of one item of a response; `data` empty: that was all of it."""
+    """Speech of one item of a response; `data` empty: the end of it."""
 
     response_id: str
     item_id: str
@@ -52,7 +52,7 @@ class ReplyAudio:
 
 @dataclass(frozen=True, slots=True)
 class ReplyWords:
-    """What an item says: a piece of it, or at the end the `whole`."""
+    """The text of an item: a piece of it, or at the end the `whole`."""
 
     response_id: str
     item_id: str
@@ -70,7 +70,7 @@ class FunctionNamed:
 
 @dataclass(frozen=True, slots=True)
 class ReplyCall:
-    """A tool that a response wants, unless it is cancelled."""
+    """A tool call of a response, unless it is cancelled."""
 
     response_id: str
     call: FunctionCall
@@ -78,7 +78,7 @@ class ReplyCall:
 
 @dataclass(frozen=True, slots=True)
 class CallerSpeaks:
-    """The caller began to speak; a running response is being cancelled by the server."""
+    """The caller began to speak; the server cancels a running response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class ReplyDone:
 
 @dataclass(frozen=True, slots=True)
 class ReplyRefused:
-    """A reply that we asked for is not coming; with `busy` because another is being made."""
+    """A requested reply will not come; with `busy` because another is being made."""
 
     busy: bool
     reason: str
@@ -101,7 +101,7 @@ class ReplyRefused:
 
 
 def decode(text: bytes) -> list[Any]:
-    """The events of one server message, none for what we have no use for. Never raises."""
+    """The events of one server message, none if it does not matter here. Never raises."""
     return read_by_type(text, READERS, IGNORED)
 
 
@@ -114,7 +114,7 @@ def _updated(message: Message) -> Iterable[Any]:
 
 
 def _flat_formats(session: Mapping[str, Any]) -> Iterator[Mapping[str, Any] | None]:
-    """The formats of a flat session, in the words of the others."""
+    """The formats of a flat session, in the usual structure."""
     for side in ("input", "output"):
         match str(session.get(f"{side}_audio_format") or ""):
             case "":
@@ -174,7 +174,7 @@ def _error(message: Message) -> Iterable[Any]:
 
 
 def _described(error: Mapping[str, Any]) -> tuple[str, str]:
-    """A short word for an error, and a line."""
+    """A short word for an error, and a sentence."""
     text = " ".join(str(error[key]) for key in ("type", "code", "message", "param") if error.get(key))[:300]
     return str(error.get("code") or error.get("type") or ""), text
 
@@ -207,7 +207,7 @@ READERS: Final[Mapping[str, Reader]] = {**_READERS, **{older: _READERS[name] for
 
 
 def format_named(named: Mapping[str, Any] | None, asked: AudioFormat) -> AudioFormat | None:
-    """A format as the server confirms it; what it leaves out is as asked. None: one that we don't know."""
+    """A format as the server confirms it; missing parts are as requested. None: an unknown one."""
     if not named:
         return asked
     match named.get("type"):

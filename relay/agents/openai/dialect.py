@@ -1,4 +1,4 @@
-"""Services that speak OpenAI Realtime's messages: what differs from one to the other is data, the session is one."""
+"""Services that speak OpenAI Realtime's messages: the differences are data, the session is the same."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Dialect:
         return f"{socket_base(options.base_url)}{self.path}?{urlencode(query)}"
 
     def headers(self, key: str) -> Mapping[str, str]:
-        """How the client proves itself."""
+        """Headers with the client's credentials."""
         return {self.header: self.value.format(key=key)}
 
 

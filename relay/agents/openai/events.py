@@ -1,4 +1,4 @@
-"""Names of what OpenAI Realtime and its kin say: those that only some of them use, and those that we ignore."""
+"""Names of events of OpenAI Realtime and related services: those that only some of them send, and ignored ones."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""What an OpenAI agent can be told in AGENTS_FILE."""
+"""Options of an OpenAI agent in AGENTS_FILE."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final, Literal

@@ -1,4 +1,4 @@
-"""Asking OpenAI for a reply when nothing stands in its way: there can only be one at a time."""
+"""Requests replies from OpenAI, one at a time: the server allows no second one."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -9,19 +9,19 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 class Replies:
-    """Knows what is being made and what is still to be answered; `send` sends a message."""
+    """Knows the current response and what is still unanswered; `send` sends a message."""
 
     def __init__(self, send: Send) -> None:
         self.running = ""
         """The response that is being made."""
         self._send = send
-        self._asked = False  # of the server, which has not begun it or refused it yet
+        self._asked = False  # requested from the server, and neither begun nor refused yet
         self._wanted = False
         self._caller_speaks = False
         self._number = 0
 
     async def want(self, *, unanswered: bool = False, **response: Any) -> None:
-        """Something new is to be answered. With `unanswered` more is about to follow, and one reply answers all."""
+        """Something new needs an answer. With `unanswered` more will follow, and one reply answers everything."""
         self._wanted = True
         await self._ask(unanswered, **response)
 
@@ -32,7 +32,10 @@ class Replies:
         await self._ask(unanswered)
 
     def began(self, response_id: str) -> None:
-        """A response has begun. One that the server makes when the caller has spoken answers all that waited."""
+        """A response has begun.
+
+        One that the server makes after the caller spoke answers everything that was waiting.
+        """
         self.running = response_id
         self._asked = False
         if self._caller_speaks:
@@ -43,7 +46,7 @@ class Replies:
         self._caller_speaks = True
 
     async def refused(self, *, busy: bool, unanswered: bool) -> None:
-        """What was asked for is not coming. If it met a reply that the server had just begun, ask when that is over."""
+        """A requested reply will not come. If the server had just begun another, request it after that one."""
         self._asked = False
         if not busy:
             return

@@ -1,4 +1,4 @@
-"""What we say to OpenAI Realtime (other-agents.md B1)."""
+"""Messages to OpenAI Realtime (other-agents.md B1)."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -28,10 +28,10 @@ REPLY_IDS: Final = "reply_"
 
 
 def format_for(options: RealtimeOptions, call: CallInfo, pcm_rates: Sequence[int] = PCM_RATES) -> AudioFormat:
-    """What to speak on this line with a service that takes and gives PCM at `pcm_rates`, in Hz and rising.
+    """The format for this line with a service that takes and returns PCM at `pcm_rates`, in Hz and rising.
 
-    G.711 on a telephone line: a table instead of a resampler, and a sixth of the bytes. The law is that of the carrier:
-    sound that has gone through it passes a second time without loss, and the other law adds noise of its own.
+    G.711 on a telephone line: a table instead of a resampler, and a sixth of the bytes. The law is the carrier's: sound
+    coded with it passes a second time without loss, and the other law adds noise.
     """
     if options.codec in _LAWS:
         return _LAWS[options.codec]
@@ -49,7 +49,7 @@ def wire(audio: AudioFormat) -> dict[str, Any]:
 
 
 def session_update(options: OpenAIOptions, call: CallInfo, audio: AudioFormat) -> dict[str, Any]:
-    """The settings of a session, everything said once."""
+    """All settings of a session."""
     wire_format = wire(audio)
     heard: dict[str, Any] = {
         "format": wire_format,

@@ -44,11 +44,11 @@ from relay.agents.vendor import Agent, Configure, api_key, read_options
 from relay.call.budget import joined
 from relay.settings import Settings
 
-_ITEMS_KEPT: Final = 16  # replies of which we remember how much came; more are never waiting to be heard
+_ITEMS_KEPT: Final = 16  # replies whose length we remember; more are never waiting to be heard
 
 
 class OpenAISession(SocketSession):
-    """One conversation (see seam.AgentSession). An utterance is an item of the vendor's."""
+    """One conversation (see seam.AgentSession). An utterance is one of the vendor's items."""
 
     def __init__(
         self,
@@ -65,15 +65,15 @@ class OpenAISession(SocketSession):
         self._dialect = dialect
         self._spoken = A_LAW
         self._replies = Replies(self._send)
-        self._stale: set[str] = set()  # responses that the caller has spoken over
-        self._heard_of: set[str] = set()  # responses of which sound or a tool call came
+        self._stale: set[str] = set()  # responses that the caller has interrupted
+        self._heard_of: set[str] = set()  # responses with sound or a tool call
         self._received: dict[str, int] = {}  # bytes of each item's speech
-        self._words: dict[str, str] = {}  # of items whose text is not complete yet
-        self._names: dict[str, str] = {}  # of function calls that have begun
+        self._words: dict[str, str] = {}  # text of incomplete items
+        self._names: dict[str, str] = {}  # names of function calls that have begun
         self._announced: dict[str, list[str]] = {}  # function calls of each response
 
     async def connect(self, call: CallInfo) -> Formats:
-        """Open, settle the formats, say what was said before, and ask for the first words."""
+        """Open, agree on the formats, send what was said before, and ask for the first words."""
         dialect = self._dialect
         options, self._ahead = self._options.for_call(call)
         asked = format_for(options, call, dialect.pcm_rates)
@@ -81,7 +81,7 @@ class OpenAISession(SocketSession):
         self.conversation_id = (await self._await(socket, Created, "session.created")).session_id
         await self._send(dialect.session_update(options, call, asked))
         updated = await self._await(socket, Updated, "session.updated")
-        # sessions were seen to speak PCM though μ-law had been asked for: what is confirmed counts
+        # sessions have spoken PCM although μ-law was requested: use the confirmed format
         heard, spoken = format_named(updated.heard, asked), format_named(updated.spoken, asked)
         if heard is None or spoken is None:
             raise AgentError("unsupported_format", f"agent hears {updated.heard}, speaks {updated.spoken}")
@@ -103,24 +103,24 @@ class OpenAISession(SocketSession):
         await self._open_socket.send(b'{"type":"input_audio_buffer.append","audio":%b}' % encode(data))
 
     async def send_keys(self, keys: str) -> None:
-        """As a message of the caller's."""
+        """As a message from the caller."""
         await self._send(text_item("user", f"[The caller pressed on the phone's keypad: {keys}]"))
         await self._replies.want(unanswered=bool(self._functions))
 
     async def note(self, text: str, *, reply: bool = False) -> bool:
-        """As a message of the system's, and a reply asked for if one is wanted."""
+        """As a system message, with a request for a reply if one is wanted."""
         await self._send(text_item("system", text))
         if reply:
             await self._replies.want(unanswered=bool(self._functions))
         return True
 
     async def ask_again(self) -> bool:
-        """Ask for the reply that failed."""
+        """Ask for the failed reply again."""
         await self._replies.want(unanswered=bool(self._functions))
         return True
 
     async def interrupted(self, utterance: str, heard_ms: int) -> None:
-        """Cut the item that was playing to what was heard, and what waited behind it to nothing.
+        """Truncate the item that was playing to what was heard, and later items to nothing.
 
         More milliseconds than the server has sent would be an error (other-agents.md B1).
         """
@@ -134,7 +134,7 @@ class OpenAISession(SocketSession):
             heard_ms = 0
 
     async def _send_result(self, call_id: str, name: str, result: str, *, is_error: bool) -> None:
-        """The model goes on once all the tools it asked for are answered."""
+        """The model continues once all its tool calls are answered."""
         output = f"error: {result}" if is_error else result
         item = {"type": "function_call_output", "call_id": call_id, "output": output}
         await self._send({"type": "conversation.item.create", "item": item})
@@ -193,7 +193,7 @@ class OpenAISession(SocketSession):
         return (*self._unsaid(), Interruption())
 
     def _unsaid(self) -> tuple[AgentEvent, ...]:
-        """The words so far are all there will be of a reply that is cut short."""
+        """The text of a cut reply is final: no more will come."""
         said = tuple(AgentText(text.strip(), item_id) for item_id, text in self._words.items())
         self._words.clear()
         return said
@@ -205,7 +205,7 @@ class OpenAISession(SocketSession):
         return await self._use_tool(FunctionCall(call.call_id, call.name or name, call.arguments))
 
     async def _reply_done(self, done: ReplyDone) -> tuple[AgentEvent, ...]:
-        """A response that was cancelled or has failed takes the tools back that it had announced."""
+        """A cancelled or failed response withdraws its tool calls."""
         self._stale.discard(done.response_id)
         announced = self._announced.pop(done.response_id, [])
         anything = done.response_id in self._heard_of

@@ -1,4 +1,4 @@
-"""Sarvam's messages as a codec: what the server says as events, and what we say; no I/O (other-agents.md B6)."""
+"""Codec for Sarvam's messages: events from the server, and messages to it; no I/O (other-agents.md B6)."""
 
 import binascii
 import time
@@ -23,7 +23,7 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class AgentAudio:
-    """Speech, maybe none; `done`: that was all of it, `failed`: no more is coming, though there should."""
+    """Speech, may be empty; `done`: the end of it, `failed`: no more will come, though there should be."""
 
     data: bytes
     rate_hz: int
@@ -40,12 +40,12 @@ class AgentSays:
 
 @dataclass(frozen=True, slots=True)
 class CallerCutIn:
-    """Nothing that the agent said so far is to be played any more."""
+    """Drop everything that the agent has said so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Wants a pong of the same number."""
+    """Expects a pong with the same number."""
 
     event_id: int
 
@@ -56,7 +56,7 @@ class Goodbye:
 
 
 def decode(text: bytes) -> list[Any]:
-    """The events of one message, none for what we have no use for. Never raises."""
+    """The events of one message, none if it does not matter here. Never raises."""
     return read_by_type(text, READERS, IGNORED)
 
 
@@ -106,7 +106,7 @@ def client_message(kind: str, **fields: Any) -> dict[str, Any]:
 
 
 def interaction_start(options: SarvamOptions, call: CallInfo) -> dict[str, Any]:
-    """The first message: what the agent knows of the call, and how it begins."""
+    """The first message: data about the call for the agent, and how it begins."""
     greeting = fill((options.takeover if call.said_so_far else "") or options.greeting, call)
     chosen = {"initial_language_name": options.language_name, "initial_bot_message": greeting}
     said = {name: value for name, value in chosen.items() if value}

@@ -1,4 +1,4 @@
-"""What a Sarvam agent can be told in AGENTS_FILE."""
+"""Options of a Sarvam agent in AGENTS_FILE."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final
@@ -28,7 +28,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class SarvamOptions(TakingOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Options of a Sarvam agent, whose prompt, voice and tools are set at Sarvam's. Its `id` is only for the record."""
+    """Options of a Sarvam agent; prompt, voice and tools are set at Sarvam. Its `id` is only for the record."""
 
     org_id: Name
     workspace_id: Name
@@ -53,7 +53,7 @@ class SarvamOptions(TakingOptions, frozen=True, kw_only=True, forbid_unknown_fie
 
     @property
     def language_name(self) -> str:
-        """As Sarvam calls it; empty for none, or one that it does not speak."""
+        """Sarvam's name for it; empty if none is set or it is unsupported."""
         if self.language in LANGUAGES.values():
             return self.language
         return LANGUAGES.get(self.language.replace("_", "-").partition("-")[0].lower(), "")

@@ -51,18 +51,18 @@ from relay.outgoing import whole
 from relay.settings import Settings
 
 _SOUND: Final = AudioFormat(Encoding.PCM, RATE_HZ)
-_ANSWER_LIMIT: Final = 1 << 16  # bytes of the answer that has the address
+_ANSWER_LIMIT: Final = 1 << 16  # bytes of the answer with the address
 
 
 class _Address(msgspec.Struct, frozen=True):
-    """Where the conversation is held; the address is signed, and so a secret."""
+    """The conversation's address; it is signed, and so a secret."""
 
     url: str
     reference_id: str = ""
 
 
 class SarvamSession(SocketSession):
-    """One conversation (see seam.AgentSession). Sound has no ids here: an utterance is a reply that we count."""
+    """One conversation (see seam.AgentSession). Sound has no ids here: an utterance is a reply, counted by us."""
 
     def __init__(self, http: aiohttp.ClientSession, options: SarvamOptions, key: str) -> None:
         super().__init__(http)
@@ -74,7 +74,7 @@ class SarvamSession(SocketSession):
         self._has_text = True
 
     async def connect(self, call: CallInfo) -> Formats:
-        """Ask for an address, open it, say how the conversation begins, wait until it has."""
+        """Request an address, open it, send the start message, wait until the conversation has begun."""
         options, self._ahead = self._options.for_call(call)
         url = await self._signed_url(call)
         socket = self._socket = await AgentSocket.open(self._http, url)
@@ -121,11 +121,11 @@ class SarvamSession(SocketSession):
         await self._open_socket.send(encode(client_message("media.audio_chunk", **sound)))
 
     async def send_keys(self, keys: str) -> None:
-        """As a text of the caller's."""
+        """As text from the caller."""
         await self._send(client_message("media.text", text=f"[The caller pressed on the phone's keypad: {keys}]"))
 
     async def note(self, text: str, *, reply: bool = False) -> bool:
-        """As a text of the caller's, which is answered; there are no others."""
+        """As text from the caller, which is answered; there is no other kind."""
         if reply:
             await self._send(client_message("media.text", text=aside(text)))
         return reply
@@ -145,8 +145,8 @@ class SarvamSession(SocketSession):
             case AgentSays(text):
                 return self._text(text)
             case CallerCutIn():
-                # late sound of the old reply can't be told from new sound: nothing is let through until it has ended,
-                # the caller has, or so long that it can't be a leftover
+                # late sound of the old reply looks like new sound: drop everything until the reply has ended, the
+                # caller has, or for longer than any late sound takes
                 self._in_reply = False
                 self._gate.shut()
                 return (Interruption(),)
@@ -185,7 +185,7 @@ class SarvamSession(SocketSession):
         return tuple(events)
 
     def _text(self, text: str) -> tuple[AgentEvent, ...]:
-        """The words of the reply that is being said, or of the last one if they come after its sound."""
+        """The words of the current reply, or of the last one if they come after its sound."""
         utterance = self._begin_reply() if self._has_text and not self._in_reply else str(self._reply)
         self._has_text = True
         return (AgentText(text, utterance),)

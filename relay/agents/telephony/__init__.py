@@ -1,1 +1,1 @@
-"""Bots that already exist, written for a carrier's streams: they become agents, the relay is their carrier."""
+"""Existing bots, written for a carrier's streams, as agents: the relay acts as their carrier."""

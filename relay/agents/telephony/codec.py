@@ -1,4 +1,4 @@
-"""What the dialects have alike: a bot's JSON read without raising, and sound as base64."""
+"""What the dialects share: reading a bot's JSON without raising, and sound as base64."""
 
 import binascii
 from typing import Any, Final
@@ -10,11 +10,11 @@ from relay.agents.telephony.dialect import Cleared, FromBot, MarkSet, Sound
 
 encode: Final = msgspec.json.Encoder().encode
 _decode_json: Final = msgspec.json.Decoder(dict[str, Any]).decode
-_OF_NO_USE: Final = frozenset({"connected", "start", "stop"})  # some frameworks send back what they were sent
+_OF_NO_USE: Final = frozenset({"connected", "start", "stop"})  # some frameworks return what they were sent
 
 
 def decode(message: bytes) -> FromBot | None:
-    """A message of a bot: `media`, `mark`, `clear`. Both carriers' are alike in what matters."""
+    """A bot's message: `media`, `mark`, `clear`. Both carriers' are alike here."""
     try:
         body = _decode_json(message)
         event = body["event"]

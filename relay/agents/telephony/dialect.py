@@ -1,4 +1,4 @@
-"""What the relay says to a bot as a carrier, and what the bot says back: one dialect for each carrier."""
+"""The messages between the relay as a carrier and a bot: one dialect for each carrier."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from relay.audio.convert import AudioFormat
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """What the caller is to hear, in the stream's format."""
+    """Sound for the caller, in the stream's format."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class MarkSet:
-    """To be echoed when all sound before it was heard."""
+    """To be echoed once all sound before it was heard."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """What was not played yet is to be dropped."""
+    """Drop what was not played yet."""
 
 
 FromBot = Sound | MarkSet | Cleared | Notice
@@ -52,4 +52,4 @@ class Dialect(Protocol):
         """The call is over."""
 
     def decode(self, message: bytes) -> FromBot | None:
-        """What the bot said; None for what means nothing."""
+        """The bot's message; None if it means nothing here."""

@@ -25,7 +25,7 @@ _RATES: Final = ("sample-rate", "sample_rate")
 
 
 class ExotelOptions(BotOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`rate_hz`: what the bot is built for; without it the line's own."""
+    """`rate_hz`: the bot's rate; by default the line's."""
 
     rate_hz: Literal[8000, 16000, 24000] | None = None
 
@@ -40,7 +40,7 @@ class ExotelDialect:
         self._chunk = 0
 
     def opening(self, call: CallInfo, parameters: Mapping[str, str]) -> list[bytes]:
-        """`connected`, and `start` with what the line told us."""
+        """`connected`, and `start` with the line's data."""
         start: dict[str, object] = {
             "stream_sid": call.stream_sid,
             "call_sid": call.call_sid,

@@ -1,12 +1,12 @@
-"""Which marks a bot has set behind which sound, so that each is echoed when the caller has heard it (exotel.md 1.6)."""
+"""Which marks a bot has set after which sound, so that each is echoed when the caller has heard it (exotel.md 1.6)."""
 
 from collections import deque
 
 
 class Marks:
-    """Cuts what a bot says into utterances: a mark, a `clear` or a pause ends one.
+    """Divides what a bot says into utterances: a mark, a `clear` or a pause ends one.
 
-    Utterances are numbers as text, rising. Echoes come in the order of the marks, each once.
+    Utterances are rising numbers as text. Echoes come in the order of the marks, each once.
     """
 
     def __init__(self) -> None:
@@ -16,7 +16,7 @@ class Marks:
         self._waiting: deque[tuple[int, str]] = deque()
 
     def sound(self) -> tuple[str, bool]:
-        """Sound has come: the utterance it belongs to, and whether that begins with it."""
+        """Sound arrived: its utterance, and whether it begins it."""
         begins = not self._open
         if begins:
             self._number += 1
@@ -24,15 +24,15 @@ class Marks:
         return str(self._number), begins
 
     def mark(self, name: str) -> tuple[str, list[str]]:
-        """A mark: the utterance that it ends, empty when none is open, and the marks to echo at once."""
+        """A mark: the utterance that it ends, empty if none is open, and the marks to echo at once."""
         ended = self.end()
-        if self._number <= self._heard:  # then none is waiting either
+        if self._number <= self._heard:  # then no mark is waiting either
             return ended, [name]
         self._waiting.append((self._number, name))
         return ended, []
 
     def end(self) -> str:
-        """Whatever was being said is complete: its utterance, empty when there is none."""
+        """The current utterance is complete: its name, empty if there is none."""
         if not self._open:
             return ""
         self._open = False
@@ -47,6 +47,6 @@ class Marks:
         return echoes
 
     def clear(self) -> list[str]:
-        """What was not heard never will be: the marks to echo, as the carriers do."""
+        """The rest will not be heard: the marks to echo, as the carriers do."""
         self._open = False
         return self.heard(str(self._number))

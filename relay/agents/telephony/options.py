@@ -1,4 +1,4 @@
-"""Where a bot is and how it knows us: the options that bots of all carriers share."""
+"""Address and credentials of a bot: the options that bots of all carriers share."""
 
 from collections.abc import Mapping
 

@@ -25,24 +25,24 @@ if TYPE_CHECKING:
 
 BASE: Final = "/twilio"
 PATH: Final = BASE + "/2010-04-01/Accounts/{account}/Calls/{call}.json"
-_ANSWER_PATIENCE: Final = 4.0  # seconds, for the word of the functions on a transfer
+_ANSWER_PATIENCE: Final = 4.0  # seconds, for the functions' answer to a transfer
 _BODY_PATIENCE: Final = 5.0
 
 
 class RestCalls:
-    """The calls that bots may order about, by Twilio's id."""
+    """The calls that bots may control, by Twilio's id."""
 
     def __init__(self) -> None:
         self._calls: dict[str, tuple[BasicAuth, TwilioSession]] = {}
 
     def admit(self, call_sid: str, account_sid: str, session: "TwilioSession") -> str:
-        """From now on the bot of `session` may; returns its token."""
+        """Allow the bot of `session` to control its call; returns its token."""
         token = secrets.token_hex(16)
         self._calls[call_sid] = BasicAuth(account_sid, token), session
         return token
 
     def forget(self, call_sid: str, session: "TwilioSession") -> None:
-        """The bot does not have the call any more."""
+        """The bot no longer has the call."""
         if (known := self._calls.get(call_sid)) is not None and known[1] is session:
             del self._calls[call_sid]
 
@@ -51,7 +51,7 @@ class RestCalls:
         known = self._calls.get(request.match_info["call"])
         authorization = request.headers.get("Authorization")
         if known is None or not known[0].matches(authorization) or known[0].user != request.match_info["account"]:
-            return _problem(401, 20003, "Authenticate")  # whether there is such a call is nobody else's business
+            return _problem(401, 20003, "Authenticate")  # don't reveal whether the call exists
         try:
             async with asyncio.timeout(_BODY_PATIENCE):
                 form = await request.post()
@@ -67,7 +67,7 @@ class RestCalls:
         return web.json_response({**said, "uri": request.path.removeprefix(BASE)})
 
     async def _carry_out(self, form: Mapping[str, str], session: "TwilioSession") -> None:
-        """Raises ValueError that says what was expected, or why a transfer is refused."""
+        """Raises ValueError with the expected value, or why a transfer is refused."""
         if form.get("Status") in {"completed", "canceled"}:
             return session.order(END_CALL, {})
         if "Twiml" not in form:
@@ -84,12 +84,12 @@ class RestCalls:
                 if refusal := await session.use(TRANSFER, parameters):
                     raise ValueError(refusal)
         except TimeoutError:
-            pass  # it is on its way
+            pass  # it is already in progress
         return None
 
 
 def _target(who: str, targets: Mapping[str, str]) -> str:
-    """A configured target's name: by its number in the agent's `transfer_targets`, or written out."""
+    """A configured target's name: by its number in the agent's `transfer_targets`, or as it is."""
     number = to_e164(who)
     known = {to_e164(one) or one: name for one, name in targets.items()}
     if number is not None and number in known:

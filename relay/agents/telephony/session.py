@@ -1,4 +1,4 @@
-"""A conversation with a bot that speaks a carrier's protocol: to it, the relay is the carrier (other-agents.md C)."""
+"""A conversation with a bot that speaks a carrier's protocol: the relay acts as the carrier (other-agents.md C)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -34,19 +34,19 @@ from relay.audio.convert import Encoding
 from relay.audio.voice import VoiceActivity
 
 WORDLESS: Final = "…"
-"""What stands in the record for words that never come this way: that somebody spoke is all that is known."""
+"""Text in the record for a turn without words: only the fact that somebody spoke is known."""
 FRAMES_PER_SECOND: Final = 50
-PAUSE: Final = 0.4  # seconds without sound from a bot that sets no marks: what it said is complete
+PAUSE: Final = 0.4  # seconds without sound, after which the utterance of a bot without marks is complete
 _CALLER_PAUSE: Final = 0.7  # seconds of silence after which the caller has finished
 _LOOK_EVERY: Final = 10  # frames
 _RECENT: Final = 0.4  # seconds
 _BINARY: Final = "a binary message: expected JSON as text"
 _GOODBYES: Final = frozenset({1000, 1001, 1005})
-_WAITING_EVENTS: Final = 64  # then the bot is not read: the playout is full
+_WAITING_EVENTS: Final = 64  # then the bot is not read, because the playout is full
 
 
 class TelephonySession:
-    """See seam.AgentSession. `headers` may hold credentials."""
+    """See seam.AgentSession. `headers` may contain credentials."""
 
     def __init__(
         self,
@@ -86,13 +86,13 @@ class TelephonySession:
     # --- seam.AgentSession ---
 
     def prepare(self) -> None:
-        """Nothing to begin before the call is known: the bot is told of it in its first message."""
+        """Nothing to prepare: the first message tells the bot about the call."""
 
     def reach(self) -> None:
-        """Nothing: where the bot is may depend on the call."""
+        """Nothing to do: the bot's address may depend on the call."""
 
     async def connect(self, call: CallInfo) -> Formats:
-        """Open the socket and begin the stream as the carrier does."""
+        """Open the socket and start the stream like the carrier."""
         url, parameters = await self._where(call)
         dialect = self._stream = self._new_dialect(call)
         self._voice = VoiceActivity(dialect.audio.rate_hz)
@@ -107,11 +107,11 @@ class TelephonySession:
         return Formats(dialect.audio, dialect.audio)
 
     async def _where(self, call: CallInfo) -> tuple[str, Mapping[str, str]]:
-        """The socket's address, and the parameters that go with it."""
+        """The socket's address, and the parameters to send."""
         return self._url, self._parameters
 
     def _headers_for(self, url: str) -> Mapping[str, str]:
-        """What the upgrade carries."""
+        """The headers of the upgrade."""
         return self._headers
 
     @property
@@ -122,7 +122,7 @@ class TelephonySession:
         return self._stream
 
     async def send_audio(self, data: bytes) -> None:
-        """In messages of 20 ms each, whatever the pieces it comes in."""
+        """In messages of 20 ms, regardless of the input's pieces."""
         self._frame += data
         size = self._frame_bytes
         while len(self._frame) >= size:
@@ -136,25 +136,25 @@ class TelephonySession:
             await self._send(self._dialect.digit(key))
 
     async def answer_tool(self, call_id: str, result: str, *, is_error: bool) -> None:
-        """What became of something that the bot asked for by REST."""
+        """The outcome of a request that the bot sent over REST."""
         answer = self._answers.pop(call_id, None)
         if answer is not None and not answer.done():
             answer.set_result(result if is_error else "")
 
     async def interrupted(self, utterance: str, heard_ms: int) -> None:
-        """Nothing to tell: it was the bot that cleared."""
+        """Nothing to send: the bot itself cleared."""
 
     async def heard(self, utterance: str) -> None:
-        """The marks behind it are echoed now, and not when they were set."""
+        """Echo the marks after it now, not when they were set."""
         for name in self._marks.heard(utterance):
             await self._send(self._dialect.mark(name))
 
     async def note(self, text: str, *, reply: bool = False) -> bool:
-        """A carrier has no words for that."""
+        """The carrier's protocol has no message for it."""
         return False
 
     async def ask_again(self) -> bool:
-        """A carrier has no words for that."""
+        """The carrier's protocol has no message for it."""
         return False
 
     async def events(self) -> AsyncIterator[AgentEvent]:
@@ -175,7 +175,7 @@ class TelephonySession:
             await self._socket.give_up(reason)
 
     async def close(self) -> None:
-        """Say `stop`, as the carrier does when the caller hangs up, and close."""
+        """Send `stop`, like the carrier when the caller hangs up, and close."""
         if self._pause is not None:
             self._pause.cancel()
         if self._socket is not None:
@@ -188,14 +188,14 @@ class TelephonySession:
             if not answer.done():
                 answer.set_result("")
 
-    # --- what the bot asks for beside the stream ---
+    # --- the bot's requests beside the stream ---
 
     def order(self, tool: str, parameters: Mapping[str, object]) -> None:
-        """Have the relay do something, without a word about how it went. Dropped when too much waits already."""
+        """Have the relay do something, without a result. Dropped if too much is waiting already."""
         self._tell(ToolCall(f"{tool}_{self._loop.time():.6f}", tool, parameters))
 
     async def use(self, tool: str, parameters: Mapping[str, object]) -> str:
-        """Have the relay do something; empty when it is done, else why it is not."""
+        """Have the relay do something; empty when it is done, else why not."""
         call_id = f"{tool}_{len(self._answers)}_{self._loop.time():.6f}"
         answer = self._answers[call_id] = self._loop.create_future()
         await self._events.put(ToolCall(call_id, tool, parameters))
@@ -208,14 +208,14 @@ class TelephonySession:
         try:
             while not isinstance(message := await socket.receive(), Closed):
                 await self._react(message)
-        except AgentError as error:  # it sends more than any agent may
+        except AgentError as error:  # it sends more than allowed
             await self._events.put(Ended(by_agent=False, reason=error.reason, detail=str(error)))
             return
-        except Exception as error:  # noqa: BLE001  # a defect of ours costs the agent, not the call
+        except Exception as error:  # noqa: BLE001  # an error in our code ends the agent, not the call
             await self._events.put(Ended(by_agent=False, reason="defect", detail=f"{type(error).__name__}: {error}"))
             return
         await self._complete()
-        # one that closes before it has said anything was not there for the caller
+        # one that closes before it has said anything has failed
         by_agent = self._spoke and message.code in _GOODBYES
         reason = "ended" if by_agent else f"close_{message.code}"
         await self._events.put(Ended(by_agent=by_agent, reason=reason, detail=str(message)))
@@ -247,7 +247,7 @@ class TelephonySession:
         self._pause = self._loop.call_later(PAUSE, self._paused)
 
     def _paused(self) -> None:
-        if not self._events.full():  # else there is sound enough to go on with
+        if not self._events.full():  # otherwise there is enough sound waiting
             utterance = self._marks.end()
             for event in (UtteranceDone(utterance), TurnDone()) if utterance else ():
                 self._events.put_nowait(event)
@@ -266,7 +266,7 @@ class TelephonySession:
             await self._events.put(TurnDone())
 
     async def _notice(self, notice: Notice) -> None:
-        """Once a kind and call, or a bot's own messages would fill the log."""
+        """Once per kind and call, so that a bot's own messages don't fill the log."""
         if (key := notice.kind if notice.kind == "malformed" else notice.text) not in self._told:
             self._told.add(key)
             await self._events.put(notice)
@@ -278,7 +278,7 @@ class TelephonySession:
             await self._socket.send(message)
 
     def _listen(self, frame: bytes) -> None:
-        """No words come this way: that the caller spoke is found by ear."""
+        """The protocol has no text, so the caller's turns are detected in the sound."""
         sound = pcm.ulaw_decode(frame).tobytes() if self._dialect.audio.encoding is Encoding.ULAW else frame
         now = self._loop.time()
         self._voice.hear(sound, now)
@@ -292,13 +292,13 @@ class TelephonySession:
                 self._caller_turn += 1
                 self._tell(CallerTurn(f"c{self._caller_turn}"))
             else:
-                self._tell(CallerHeard())  # who speaks for long is not waiting for an answer yet
+                self._tell(CallerHeard())  # a caller who is still speaking does not wait for an answer
         elif self._caller_speaks and now - self._caller_heard_at >= _CALLER_PAUSE:
             self._caller_speaks = False
             self._tell(CallerText(WORDLESS, f"c{self._caller_turn}"))
             self._tell(CallerHeard())
 
     def _tell(self, event: AgentEvent) -> None:
-        """Dropped when the playout is full: nobody waits for an answer then."""
+        """Dropped if the playout is full: nobody waits for an answer then."""
         if not self._events.full():
             self._events.put_nowait(event)

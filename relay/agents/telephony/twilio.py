@@ -32,9 +32,10 @@ _SIGNATURE: Final = "X-Twilio-Signature"
 
 
 class TwilioOptions(BotOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`webhook`: asked first, as Twilio asks a number's voice URL; `url` is then not needed. `auth_token_env`: the
-    variable with the token that signs webhook and upgrade, for bots that look at X-Twilio-Signature.
-    `transfer_targets`: number that the bot dials by REST → name of a target of ours (rest.py)."""
+    """`webhook`: requested first, like a number's voice URL at Twilio; `url` is then not needed. `auth_token_env`: the
+    variable with the token that signs webhook and upgrade, for bots that check X-Twilio-Signature. `transfer_targets`:
+    number that the bot dials by REST → name of a target (rest.py).
+    """
 
     webhook: str = ""
     auth_token_env: str = ""
@@ -49,7 +50,7 @@ class TwilioOptions(BotOptions, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 def twilio_id(prefix: str, ours: str) -> str:
-    """An id as Twilio's look, always the same for the same of ours: bots check them by length and letters."""
+    """An id in Twilio's format, always the same for the same id of ours: bots check length and letters."""
     return prefix + sha256(ours.encode()).hexdigest()[:32]
 
 
@@ -65,7 +66,7 @@ class TwilioDialect:
         self._chunk = 0
 
     def opening(self, call: CallInfo, parameters: Mapping[str, str]) -> list[bytes]:
-        """`connected` and `start`. The numbers go with the parameters: Twilio's own `start` has none."""
+        """`connected` and `start`. The numbers are sent as parameters: Twilio's own `start` has none."""
         numbers = {"from_number": call.from_number, "to_number": call.to_number, "exotel_call_sid": call.call_sid}
         start = {
             "accountSid": self.account_sid,
@@ -108,7 +109,7 @@ class TwilioDialect:
 
 
 class TwilioSession(TelephonySession):
-    """Asks the webhook first where there is one, and signs where there is a token."""
+    """Requests the webhook first if there is one, and signs if there is a token."""
 
     def __init__(
         self,
@@ -129,7 +130,7 @@ class TwilioSession(TelephonySession):
         self._call_sid = ""
 
     async def close(self) -> None:
-        """As the others, and the bot's word counts no more."""
+        """As for other bots, and the bot's REST calls are refused from then on."""
         self._rest_calls.forget(self._call_sid, self)
         await super().close()
 
@@ -149,7 +150,7 @@ class TwilioSession(TelephonySession):
         return {**self._headers, _SIGNATURE: twilio_signature(url, {}, self._token)} if self._token else self._headers
 
     async def _ask(self, ids: TwilioDialect, call: CallInfo) -> Answer:
-        """What Twilio posts for a call that comes in. Raises AgentError."""
+        """The request that Twilio posts for an incoming call. Raises AgentError."""
         form = {
             "AccountSid": ids.account_sid,
             "ApiVersion": "2010-04-01",
@@ -195,7 +196,7 @@ def configure(spec: AgentSpec, settings: Settings) -> Agent:
 
 
 def rest_url(public_url: str) -> str:
-    """Where bots find the REST calls, made of the relay's public wss:// address; empty when that is not known."""
+    """Where bots find the REST API, from the relay's public wss:// address; empty if that is unknown."""
     return f"http{public_url.removeprefix('ws')}{BASE}" if public_url else ""
 
 

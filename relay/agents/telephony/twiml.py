@@ -1,4 +1,4 @@
-"""TwiML as far as bots write it for a stream, and the signature by which they know Twilio."""
+"""The part of TwiML that bots use for streams, and Twilio's request signature."""
 
 import base64
 import hmac
@@ -14,7 +14,7 @@ _SCHEMES: Final = ("wss://", "ws://")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Where the stream is to go, and what its `start` is to carry."""
+    """The stream's address, and the parameters for its `start`."""
 
     url: str
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class HangUp:
 
 
 def parse(text: str) -> ElementTree.Element:
-    """The `<Response>` element. Raises ValueError. No entities and no doctype: nothing in it can grow."""
+    """The `<Response>` element. Raises ValueError. Entities and doctypes are refused, so it can't expand."""
     if "<!" in text.replace("<!--", ""):
         raise ValueError("expected TwiML without a doctype or entities")
     try:
@@ -48,7 +48,7 @@ def parse(text: str) -> ElementTree.Element:
 def read_answer(body: bytes) -> Answer:
     """`<Connect><Stream url=…><Parameter name=… value=…/></Stream></Connect>`, or JSON `{"url", "parameters"}`.
 
-    Raises ValueError that says what was expected.
+    Raises ValueError with the expected format.
     """
     text = body.decode(errors="replace").strip()
     if text.startswith("{"):
@@ -67,7 +67,7 @@ def read_answer(body: bytes) -> Answer:
 
 
 def read_order(text: str) -> Dial | HangUp:
-    """What a bot wants done with a running call. Raises ValueError for what is not done here."""
+    """The bot's instruction for a running call. Raises ValueError for unsupported ones."""
     root = parse(text)
     for verb in root:
         if verb.tag == "Hangup":
@@ -78,11 +78,7 @@ def read_order(text: str) -> Dial | HangUp:
             if who:
                 return Dial(who)
             raise ValueError("expected a number or a target's name in <Dial>")
-        if verb.tag not in {
-            "Say",
-            "Play",
-            "Pause",
-        }:  # what is said before it is left out: the agent says its own goodbye
+        if verb.tag not in {"Say", "Play", "Pause"}:  # speech before it is ignored
             raise ValueError(f"expected <Dial> or <Hangup/>, got <{verb.tag[:40]}>")
     raise ValueError("expected <Dial> or <Hangup/>")
 

@@ -1,4 +1,4 @@
-"""Ultravox's messages as a codec: what the server says as events, no I/O (other-agents.md B8)."""
+"""Codec for Ultravox's messages: events from the server; no I/O (other-agents.md B8)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ class Started(Up):
 
 @dataclass(frozen=True, slots=True)
 class StateIs(Up):
-    """What the agent does: `idle`, `listening`, `thinking`, `speaking`."""
+    """The agent's state: `idle`, `listening`, `thinking`, `speaking`."""
 
     state: str
 
 
 @dataclass(frozen=True, slots=True)
 class AgentWords:
-    """What the agent says: a piece of it, or the `whole` so far. `final`: no more comes of this `ordinal`."""
+    """The agent's text: a piece of it, or the `whole` so far. `final`: no more comes for this `ordinal`."""
 
     ordinal: int
     text: str
@@ -38,11 +38,11 @@ class AgentWords:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """The caller cut in: what has not been heard yet never will be."""
+    """The caller cut in: what was not heard yet will not be heard."""
 
 
 def decode(text: bytes) -> list[Any]:
-    """The events of one text message, none for what we have no use for. Never raises."""
+    """The events of one text message, none if it does not matter here. Never raises."""
     return read_by_type(text, READERS, IGNORED)
 
 
@@ -58,7 +58,7 @@ def _invocation(message: Message) -> Iterable[Any]:
     parameters = message["parameters"]
     if not isinstance(parameters, Mapping):
         raise TypeError("the parameters must be an object")
-    # nothing is said of taking a call back, so what can't be undone waits until the turn stands
+    # withdrawing a call is not documented, so irreversible tools wait until the turn is final
     return (ToolCall(str(message["invocationId"]), str(message["toolName"]), parameters, settled=False),)
 
 

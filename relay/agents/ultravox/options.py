@@ -1,4 +1,4 @@
-"""What an Ultravox agent can be told in AGENTS_FILE."""
+"""Options of an Ultravox agent in AGENTS_FILE."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final

@@ -1,4 +1,4 @@
-"""What we say to Ultravox: the call that is asked for over HTTP, and messages on its socket (other-agents.md B8)."""
+"""Messages to Ultravox: the request for a call over HTTP, and messages on its socket (other-agents.md B8)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -7,18 +7,18 @@ from relay.agents.seam import CallInfo
 from relay.agents.tool_descriptions import describe
 from relay.agents.ultravox.options import UltravoxOptions
 
-# As much as the relay's own queue may hold, so that sound comes ahead of time: `playback_clear_buffer` empties it.
+# As much as the relay's own queue may hold, so that sound arrives early: `playback_clear_buffer` empties it.
 CLIENT_BUFFER_MS: Final = 30_000
-JOIN_TIMEOUT: Final = "30s"  # a call that nobody joins is over then
-# The conversation stands still while a tool runs, and it may run for 2.5 s unless more is asked for. A transfer waits
-# until its announcement was heard; a tool of the user's may take 30 s.
+JOIN_TIMEOUT: Final = "30s"  # seconds after which a call that nobody joins ends
+# The conversation pauses while a tool runs; by default for at most 2.5 s. A transfer waits until its announcement
+# was heard; a user's tool may take 30 s.
 TOOL_TIMEOUT: Final = "40s"
 
 _ROLES: Final = {"caller": "MESSAGE_ROLE_USER", "agent": "MESSAGE_ROLE_AGENT"}
 
 
 def start_call(options: UltravoxOptions, model: str, call: CallInfo) -> dict[str, Any]:
-    """The call, everything said once: sound goes both ways at the line's own rate, 16 bits."""
+    """The request for a call with all settings: sound both ways at the line's own rate, 16 bits."""
     rate_hz = call.line.rate_hz
     medium = {"inputSampleRate": rate_hz, "outputSampleRate": rate_hz, "clientBufferSizeMs": CLIENT_BUFFER_MS}
     request: dict[str, Any] = {
@@ -69,7 +69,7 @@ def tools(described: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def caller_text(text: str, *, answered: bool = True) -> dict[str, Any]:
-    """A message of the caller's: `answered` when the agent has finished what it says, or only known from then on."""
+    """A message from the caller; `answered`: once the agent has finished speaking, otherwise only noted."""
     return {"type": "user_text_message", "text": text, "urgency": "soon" if answered else "later"}
 
 

@@ -1,4 +1,4 @@
-"""A conversation with Ultravox: a call is created over HTTP, and joined at the address that the answer names (B8)."""
+"""A conversation with Ultravox: a call is created over HTTP, and joined at the address in the answer (B8)."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -37,12 +37,12 @@ from relay.call.budget import joined
 from relay.outgoing import whole
 from relay.settings import Settings
 
-_ANSWER_LIMIT: Final = 1 << 16  # bytes of the answer to a call that was created
-_KEPT: Final = 16  # replies whose words may still change
+_ANSWER_LIMIT: Final = 1 << 16  # bytes of the answer to the request for a call
+_KEPT: Final = 16  # replies whose text may still change
 
 
 class _Created(msgspec.Struct, frozen=True, rename="camel"):
-    """The answer to a call that was created."""
+    """The answer to the request for a call."""
 
     call_id: str
     join_url: Annotated[str, msgspec.Meta(pattern="^wss?://")]
@@ -50,14 +50,14 @@ class _Created(msgspec.Struct, frozen=True, rename="camel"):
 
 @dataclass(slots=True)
 class _Text:
-    """What the agent says in an utterance, as far as we know; `said`: what the call was told of it."""
+    """The text of an utterance as far as known; `said`: the text that the call already got."""
 
     utterance: str
     so_far: str = ""
     said: str | None = None
 
     def told(self) -> tuple[AgentEvent, ...]:
-        """The text for the first time, later only where it has changed."""
+        """The text the first time, later only if it has changed."""
         text, before = self.so_far.strip(), self.said
         if text == (before or ""):
             return ()
@@ -66,7 +66,7 @@ class _Text:
 
 
 class UltravoxSession(SocketSession):
-    """One conversation (see seam.AgentSession). Sound has no ids here: an utterance is a reply that we count."""
+    """One conversation (see seam.AgentSession). Sound has no ids here: an utterance is a reply, counted by us."""
 
     def __init__(self, http: aiohttp.ClientSession, options: UltravoxOptions, model: str, key: str) -> None:
         super().__init__(http)
@@ -77,7 +77,7 @@ class UltravoxSession(SocketSession):
         self._gate = TurnGate()
         self._reply = 0
         self._in_reply = False
-        self._texts: dict[int, _Text] = {}  # of the last replies, by ordinal
+        self._texts: dict[int, _Text] = {}  # texts of the last replies, by ordinal
 
     async def connect(self, call: CallInfo) -> Formats:
         """Create the call, join it, and wait until it has begun."""
@@ -92,7 +92,7 @@ class UltravoxSession(SocketSession):
         return Formats(call.line, call.line)
 
     async def _create(self, request: Mapping[str, Any]) -> str:
-        """The address to join at. Raises AgentError that never quotes it: who has it is in the call."""
+        """The address to join. Raises AgentError, never with the address: it gives access to the call."""
         try:
             async with (
                 asyncio.timeout(READY_TIMEOUT),
@@ -124,11 +124,11 @@ class UltravoxSession(SocketSession):
         await self._open_socket.send(data, WSMsgType.BINARY)
 
     async def send_keys(self, keys: str) -> None:
-        """As a message of the caller's."""
+        """As a message from the caller."""
         await self._send(caller_text(f"[The caller pressed on the phone's keypad: {keys}]"))
 
     async def note(self, text: str, *, reply: bool = False) -> bool:
-        """As a message of the caller's, which need not be answered; Ultravox takes no others."""
+        """As a message from the caller, which need not be answered; Ultravox accepts no others."""
         await self._send(caller_text(aside(text), answered=reply))
         return True
 
@@ -177,7 +177,7 @@ class UltravoxSession(SocketSession):
         return done
 
     def _text(self, words: AgentWords) -> tuple[AgentEvent, ...]:
-        """The text of a reply once it is complete, or later what became of it when the caller cut in."""
+        """The text of a reply once it is complete, or later if the caller cut it off."""
         text = self._texts.get(words.ordinal)
         if text is None:
             text = self._texts[words.ordinal] = _Text(self._begin_reply())
@@ -190,7 +190,7 @@ class UltravoxSession(SocketSession):
         return tuple(event for text in self._texts.values() if text.said is None for event in text.told())
 
     def _spoken_over(self) -> tuple[AgentEvent, ...]:
-        """Sound of the old reply may still be on its way; it can't be told from that of the next."""
+        """Sound of the old reply may still be on its way; it looks like sound of the next one."""
         self._in_reply = False
         self._gate.shut()
         return (*self._unsaid(), Interruption())
