@@ -30,10 +30,10 @@ from sim.timeline import Timeline
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line; `--help` of each command is its documentation."""
+    """The command line; `--help` of each command documents it."""
     top = argparse.ArgumentParser(prog="python -m sim", description="The fake outside world.")
     commands = top.add_subparsers(dest="command", required=True)
-    whose_script = f"whose script: {', '.join(names())}, or a .toml file"
+    whose_script = f"scenario with the script: {', '.join(names())}, or a .toml file"
 
     exotel = commands.add_parser("exotel", help="place calls at a relay as Exotel does")
     exotel.add_argument("--url", required=True, help="as it stands in the Voicebot applet: ws, wss, http or https")
@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 async def place_calls(options: argparse.Namespace, console: Console) -> bool:
-    """True when every call had its stream and no rule was broken."""
+    """True if every call had its stream and broke no rule."""
     scenario = load(options.scenario)
     flow: Applet | None = None
     if options.connect_url:
@@ -97,7 +97,7 @@ async def place_calls(options: argparse.Namespace, console: Console) -> bool:
 
 
 def _broken(result: CallResult) -> list[Violation]:
-    """The rules broken that the platform does not put up with."""
+    """Broken rules that the platform does not tolerate."""
     return [violation for violation in result.violations if not violation.is_tolerated]
 
 
@@ -123,7 +123,7 @@ def _tell(console: Console, result: CallResult) -> None:
 
 
 async def serve_agents(options: argparse.Namespace, console: Console) -> None:
-    """Until it is interrupted. Every agent id is answered; the scenario's own ids get their own scripts."""
+    """Until interrupted. Every agent id is answered; the scenario's own ids have their own scripts."""
     scenario = load(options.scenario)
     webhook = None
     if options.webhook_url:
@@ -137,13 +137,13 @@ async def serve_agents(options: argparse.Namespace, console: Console) -> None:
 
 
 def main() -> int:
-    """Exit status 1 when a call was not as it should be, 2 when there could be none."""
+    """Exit status 1 if a call failed, 2 if there could be none."""
     options = parser().parse_args()
     console = Console()
     try:
         if options.command == "exotel":
             return 0 if asyncio.run(place_calls(options, console)) else 1
-        # a server among the fakes, too, must not stand still because nobody reads what it prints
+        # a fake server must not block because nobody reads its output
         writer = LogWriter(sys.stdout)
         atexit.register(writer.drain)
         asyncio.run(serve_agents(options, Console(file=cast(IO[str], writer))))

@@ -1,7 +1,7 @@
-"""How the fake agent hears: speech by its energy, and which line it was by comparing the waveform.
+"""How the fake agent hears: it detects speech by energy, and recognises lines by comparing waveforms.
 
-There is no speech recognition here, but what the agent says it heard is earned: a line whose pitch or speed was
-changed on its way, or that lost its middle, is not made out.
+There is no speech recognition, but what the agent reports is a proof: a line whose pitch or speed was changed on its
+way, or that lost its middle, is not recognised.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class SpeechEnded:
 
 
 class AgentEar:
-    """Fed with the caller's audio as it comes; tells when speech begins and ends."""
+    """Gets the caller's audio as it arrives; reports when speech begins and ends."""
 
     def __init__(self, audio_format: AudioFormat, speech_db: float, speech_after_ms: int, quiet_after_ms: int) -> None:
         self.received = bytearray()
@@ -44,7 +44,7 @@ class AgentEar:
         self._speech_after = speech_after_ms // FRAME_MS
         self._quiet_after = quiet_after_ms // FRAME_MS
         self._frame_bytes = audio_format.rate_hz * FRAME_MS // 1000 * audio_format.sample_bytes
-        self._next = 0  # first byte not looked at
+        self._next = 0  # first byte that was not processed
         self._first_loud: int | None = None
         self._last_loud = 0
         self._loud_frames = 0
@@ -52,11 +52,11 @@ class AgentEar:
 
     @property
     def seconds(self) -> float:
-        """How much sound has come."""
+        """How much sound has arrived."""
         return len(self.received) / (self._format.rate_hz * self._format.sample_bytes)
 
     def hear(self, data: bytes) -> list[SpeechBegan | SpeechEnded]:
-        """Take in the next bytes."""
+        """Process the next bytes."""
         self.received += data
         happened: list[SpeechBegan | SpeechEnded] = []
         while len(self.received) - self._next >= self._frame_bytes:
@@ -85,9 +85,9 @@ class AgentEar:
 
 
 def made_out(pcm: Pcm, rate_hz: int, candidates: Sequence[str]) -> tuple[str, float]:
-    """The name of the candidate line that `pcm` sounds like, and how well (0 to 1); empty when it is none of them.
+    """The name of the candidate line that matches `pcm`, and how well (0 to 1); empty if none does.
 
-    Milliseconds, in the process that the line plays in: what it takes longer is heard as a hole of the relay's.
+    Takes milliseconds in the process that plays the line: a longer delay would be heard as a hole of the relay's.
     """
     said = resampled(pcm, rate_hz, LINE_HZ).astype(np.float32)
     power = float(said @ said)
@@ -109,6 +109,6 @@ def _likeness(spectrum: Spectrum, power: float, size: int, name: str) -> float:
 
 @lru_cache(maxsize=64)
 def _expected(name: str, size: int) -> tuple[Spectrum, float]:
-    """What a line is compared with: its conjugate spectrum of `size` points, and its power."""
+    """A line prepared for comparison: its conjugate spectrum of `size` points, and its power."""
     line = spoken(name).astype(np.float32)
     return np.conj(np.fft.rfft(line, size)), float(line @ line)

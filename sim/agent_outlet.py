@@ -1,4 +1,4 @@
-"""The fake agent's end of the socket: events go out here, in the odd shapes they have, and it is closed from here."""
+"""The fake agent's end of the socket: sends events, in the odd shapes they have, and closes it."""
 
 import asyncio
 import base64
@@ -35,7 +35,7 @@ ALWAYS_SENT = frozenset({"conversation_initiation_metadata", "ping", "queue_stat
 
 
 class Outlet:
-    """Sends events. Once `stalled` nothing goes out any more, once `deaf` nothing is read either."""
+    """Sends events. Once `stalled` nothing is sent any more, once `deaf` nothing is read either."""
 
     def __init__(self, record: ConversationRecord, timeline: Timeline) -> None:
         self.socket = FakeSocket("elevenlabs")
@@ -67,7 +67,7 @@ class Outlet:
         await self.socket.close(code=code, message=reason.encode())
 
     async def fail(self, fault: Fault) -> None:
-        """Go wrong, once its time has come."""
+        """Fail, at the scripted time."""
         await asyncio.sleep(fault.after_s)
         self._timeline.note("agent", "fails", f"{fault.kind} {fault.reason}".strip())
         match fault.kind:
@@ -107,6 +107,6 @@ class Outlet:
                 await self.send("error", code=4000 + number, message=TEXT, error_type="remark")
 
     def ended(self, by: str, code: int | None, reason: str) -> None:
-        """Note the end, if this is the first that is heard of it."""
+        """Note the end, if it is the first report of it."""
         if self._record.end(asyncio.get_running_loop().time(), by, code, reason):
             self._timeline.note("agent", "ended", f"by the {by}: {code} {reason}".strip())

@@ -47,7 +47,7 @@ class ClientViolation:
 
     @property
     def is_tolerated(self) -> bool:
-        """The real server puts up with it: worth a warning."""
+        """The real server tolerates it: worth a warning."""
         return self.rule in TOLERATED
 
 
@@ -62,7 +62,7 @@ class Initiation:
         return variables
 
     def overrides(self) -> list[str]:
-        """Dotted paths of the fields in conversation_config_override that are to be overridden."""
+        """Dotted paths of the overridden fields in conversation_config_override."""
         paths: list[str] = []
 
         def walk(value: Mapping[str, Any], path: str) -> None:
@@ -95,14 +95,14 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Anything else that is allowed. `kind` is its type: user_message, contextual_update, user_activity, feedback …"""
+    """Any other allowed message. `kind` is its type: user_message, contextual_update, user_activity, feedback …"""
 
     kind: str
     text: str
 
     @property
     def is_note(self) -> bool:
-        """Something to know that nobody has said."""
+        """A note that nobody has said."""
         return self.kind == "contextual_update" or self.text.startswith(PREFIX)
 
 
@@ -110,13 +110,13 @@ ClientEvent = Initiation | CallerAudio | Pong | ToolResult | Message
 
 
 class ClientRules:
-    """Reads a client's messages. What can't be accepted is returned as the violation it is."""
+    """Reads a client's messages. An invalid one is returned as the violation."""
 
     def __init__(self, audio_format: AudioFormat) -> None:
         self._format = audio_format
 
     def read(self, at: float, text: str) -> ClientEvent | ClientViolation:
-        """Look at one message, without regard to what came before."""
+        """Check one message, independently of earlier ones."""
 
         def wrong(rule: ClientRule, detail: str) -> ClientViolation:
             return ClientViolation(at, rule, detail)

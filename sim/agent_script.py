@@ -1,4 +1,4 @@
-"""What a fake ElevenLabs agent says and does, and how it may fail."""
+"""What a fake ElevenLabs agent says and does, and how it fails."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -14,13 +14,13 @@ DEFAULT_EVENTS = frozenset(
 
 
 class FaultKind(StrEnum):
-    """How an agent goes wrong."""
+    """How an agent fails."""
 
-    CLOSE = "close"  # an error event if there is one to tell, then a close frame
+    CLOSE = "close"  # an error event if there is one, then a close frame
     VANISH = "vanish"  # the TCP connection is cut
-    STALL = "stall"  # stays connected and reads, but says nothing any more, not even pings
+    STALL = "stall"  # stays connected and reads, but sends nothing any more, not even pings
     DEAF = "deaf"  # stops reading: the sender's buffers fill up
-    FLOOD = "flood"  # sends as much as the client takes of what `reason` names (sim.flood)
+    FLOOD = "flood"  # sends messages of the kind in `reason`, as many as the client accepts (sim.flood)
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,9 +36,10 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ToolUse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A client tool the agent calls after it has spoken, and whether it waits for the result.
+    """A client tool that the agent calls after it has spoken, and whether it waits for the result.
 
-    `early`: announced when the reply begins, and taken back if the caller cuts in, as far as the vendor can do that."""
+    `early`: announced when the reply begins, and withdrawn if the caller cuts in, if the vendor can do that.
+    """
 
     name: str
     parameters: Mapping[str, Any] = {}
@@ -47,10 +48,10 @@ class ToolUse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Reply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`on` says when: `start`; `heard:LINE`; `unclear` (speech that is none of the lines); `keys:DIGITS`;
-    `tool:NAME` and `tool_failed:NAME` (its result came); `asked` (the client wants it to speak). Each reply is given
-    once, in order, unless `repeat`. `fails`: nothing is said, because the vendor could not make this turn; it is the
-    vendor's word for why."""
+    """`on`: when: `start`; `heard:LINE`; `unclear` (speech that matches no line); `keys:DIGITS`; `tool:NAME` and
+    `tool_failed:NAME` (its result arrived); `asked` (the client asks it to speak). Each reply is given once, in order,
+    unless `repeat`. `fails`: nothing is said, because the vendor could not make this turn; the vendor's reason for it.
+    """
 
     on: str
     say: tuple[str, ...] = ()
@@ -62,7 +63,7 @@ class Reply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AgentScript(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One agent. Durations in the unit their names say; `chunk_ms` is the range of lengths of audio messages."""
+    """One agent. Durations in the unit in their names; `chunk_ms`: the range of lengths of audio messages."""
 
     replies: tuple[Reply, ...] = ()
     input_format: str = "pcm_16000"
@@ -98,5 +99,5 @@ class AgentScript(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         return tuple(dict.fromkeys(name for reply in self.replies for name in reply.say))
 
     def lines_to_expect(self) -> tuple[str, ...]:
-        """The caller's lines this agent can make out."""
+        """The caller's lines that this agent can recognise."""
         return tuple(dict.fromkeys(reply.on[6:] for reply in self.replies if reply.on.startswith("heard:")))

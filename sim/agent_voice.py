@@ -37,7 +37,7 @@ class Voice:
         return asyncio.get_running_loop().time() < self._playing_until
 
     async def say(self, names: Sequence[str]) -> None:
-        """The text first, then the sound of the lines, several times faster than it plays, in uneven pieces."""
+        """The text first, then the sound of the lines, several times faster than real time, in uneven pieces."""
         text = " ".join(line(name).text for name in names)
         now = asyncio.get_running_loop().time()
         self._record.turns.append(Turn("agent", text, now, line=" ".join(names)))
@@ -48,7 +48,7 @@ class Voice:
         place = 0
         while place < pcm.size:
             milliseconds = self._random.randint(*self._script.chunk_ms)
-            size = milliseconds * self._format.rate_hz // 1000 + self._random.randint(0, 13)  # aligned to nothing
+            size = milliseconds * self._format.rate_hz // 1000 + self._random.randint(0, 13)  # not aligned
             chunk = pcm[place : place + size]
             place += size
             length_s = chunk.size / self._format.rate_hz
@@ -62,7 +62,7 @@ class Voice:
         await self._outlet.send("agent_response_complete", event_id=self.event_id)
 
     async def interrupt(self) -> None:
-        """The caller cut in: say so, and correct what was said to what may have been heard."""
+        """The caller cut in: report it, and correct the text to what may have been heard."""
         now = asyncio.get_running_loop().time()
         event_id = self.event_id + 1 if self._script.interruption_carries_next_id else self.event_id
         self._record.interruptions.append(Interruption(now, event_id))

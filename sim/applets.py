@@ -42,7 +42,7 @@ _ANSWER_KEYS = {
 
 
 class Outcome(StrEnum):
-    """What becomes of one number that is dialled, in Exotel's spelling of DialCallStatus."""
+    """The outcome of one dialled number, in Exotel's spelling of DialCallStatus."""
 
     ANSWERED = "completed"
     BUSY = "busy"
@@ -51,7 +51,7 @@ class Outcome(StrEnum):
 
 
 class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who picks up a number, or does not; seconds."""
+    """A person at a number, who picks up or does not; times in seconds."""
 
     outcome: Outcome = Outcome.ANSWERED
     ring_s: float = 2.0
@@ -70,7 +70,7 @@ class Encoding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Passthru:
-    """Tells a URL how things stand. `waits`: 200 goes on with `if_200`, 302 with `if_302`; else it goes on at once."""
+    """Reports the state to a URL. `waits`: 200 goes on with `if_200`, 302 with `if_302`; else it goes on at once."""
 
     url: str
     method: str = "GET"
@@ -82,7 +82,7 @@ class Passthru:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Asks a URL whom to dial, and dials. `people` by E.164 number; others don't answer."""
+    """Asks a URL whom to dial, and dials. `people` by E.164 number; other numbers don't answer."""
 
     url: str
     fallback_url: str = ""
@@ -135,7 +135,7 @@ class Attempt:
 
 @dataclass(slots=True)
 class FlowResult:
-    """What the applets did. `transfer`: answered, nobody, not_dialled, or empty when no Connect ran."""
+    """What the applets did. `transfer`: answered, nobody, not_dialled, or empty if no Connect ran."""
 
     exchanges: list[Exchange] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
@@ -208,7 +208,7 @@ class FlowRunner:
         if stream is None:
             return None
         self._facts = replace(self._facts, stream=stream)
-        self._last_attempt = None  # what an applet is told is of the applets since the stream
+        self._last_attempt = None  # an applet gets the results of the applets since the stream
         return applet.then
 
     async def _passthru(self, applet: Passthru) -> Applet | None:
@@ -244,7 +244,7 @@ class FlowRunner:
         return applet.if_nobody if self._last_attempt else applet.if_not_dialled
 
     async def _whom_to_dial(self, applet: Connect) -> dict[str, Any]:
-        """The first usable answer of the primary and the fallback URL; empty when there is none."""
+        """The first usable answer of the primary and the fallback URL; empty if there is none."""
         for url in filter(None, (applet.url, applet.fallback_url)):
             headers = {"Exotel-Version": "1.0"}
             values = self._facts.query() | self._dial_values()
@@ -254,7 +254,7 @@ class FlowRunner:
         return {}
 
     def _checked_answer(self, body: str) -> dict[str, Any] | None:
-        """The answer if it can be dialled from; whatever is wrong with it becomes a violation."""
+        """The answer if it can be dialled from; every error in it becomes a violation."""
         try:
             answer = json.loads(body)
         except ValueError:

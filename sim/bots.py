@@ -37,7 +37,7 @@ HANG_UP = Step(when=When.AGENT_FINISHED, ms=1500, hang_up=True)
 
 @dataclass(frozen=True, slots=True)
 class BotDemo:
-    """`options` are made of the URL of the services and the demo's folder. `hears`: lines that the caller must hear."""
+    """`options`: made from the URL of the services and the demo's folder. `hears`: lines that the caller must hear."""
 
     name: str
     about: str
@@ -197,7 +197,7 @@ class Overheard:
 
 
 def failures(end_reason: str, hears: Iterable[str], call: CallResult, record: Mapping[str, Any]) -> list[str]:
-    """What did not come out as it should: how the call ended, and lines that the caller was to hear whole."""
+    """What was not as expected: the end of the call, and lines that the caller should hear whole."""
     found = [f"the relay broke a rule: {one.rule} {one.detail}" for one in call.violations]
     if record["end_reason"] != end_reason:
         found.append(f"the call ended with {record['end_reason']} {record['end_detail']}, not {end_reason}")
@@ -209,7 +209,7 @@ def failures(end_reason: str, hears: Iterable[str], call: CallResult, record: Ma
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status 1 when it did not come out as expected, 2 when it could not be played."""
+    """Exit status 1 if it was not as expected, 2 if it could not be played."""
     names = [demo.name for demo in DEMOS]
     parser = argparse.ArgumentParser(prog="make demo", description="An example bot on a call, on this machine.")
     parser.add_argument("bot", choices=names)
@@ -231,7 +231,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def report(console: Console, folder: Path, call: CallResult, record: Mapping[str, Any], problems: Sequence[str]) -> int:
-    """Keep the sound, tell what was said and what is left behind; the exit status."""
+    """Save the sound, print what was said and which files there are; returns the exit status."""
     write_wav(folder / "call.wav", call.rate_hz, call.said, call.heard)
     console.print("\n[bold]On record[/]")
     for turn in record["turns"]:

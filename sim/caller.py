@@ -17,7 +17,7 @@ SPEECH_DB = -31.0
 
 
 class When(StrEnum):
-    """What a step waits for; `ms` qualifies it."""
+    """The event that a step waits for; `ms` qualifies it."""
 
     THEN = "then"  # ms after the step before is done (its line spoken)
     AT = "at"  # ms after the call's start
@@ -49,7 +49,7 @@ SILENT = Doing()
 
 
 class Caller(Protocol):
-    """Anything that can be on the phone. Called once a frame, with the sound heard since the last call."""
+    """Anybody on the phone. Called once per frame, with the sound heard since the last call."""
 
     def frame(self, at_ms: float, heard: Pcm, size: int) -> Doing:
         """What to do in the `size` samples from `at_ms` (since the stream's start) on."""
@@ -110,7 +110,7 @@ class Mouth:
 
 @dataclass(slots=True)
 class ScriptedCaller:
-    """Takes the steps one after another. Use one a call."""
+    """Takes the steps one after another. Use one per call."""
 
     steps: Sequence[Step] = ()
     rate_hz: int = 8000

@@ -71,7 +71,7 @@ class Conversation:
         self._too_fast = False
 
     async def run(self, request: web.Request) -> web.StreamResponse:
-        """From the upgrade to the end, whoever ends it."""
+        """From the upgrade to the end of the conversation."""
         await self._outlet.open(request)
         self._timeline.note("agent", "connected", self.record.agent_id)
         try:
@@ -181,7 +181,7 @@ class Conversation:
             if now - last > MAX_INPUT_GAP_S:
                 await self._break(ClientRule.INPUT_GAP, f"nothing for {now - last:.2f} s")
             ahead_s = self._ear.seconds - (now - first)
-            if ahead_s > MAX_AHEAD_S and not self._too_fast:  # said once: every chunk that follows is too fast as well
+            if ahead_s > MAX_AHEAD_S and not self._too_fast:  # reported once: every later chunk is too fast as well
                 self._too_fast = True
                 await self._break(ClientRule.TOO_FAST, f"{ahead_s:.2f} s ahead of real time")
         for event in heard:
@@ -197,7 +197,7 @@ class Conversation:
         self._react(f"heard:{name}" if name else "unclear")
 
     async def _told(self, text: str) -> None:
-        """A user_message counts as something the caller said: it cuts the agent off and is answered (A2.2)."""
+        """A user_message counts as speech of the caller: it interrupts the agent and is answered (A2.2)."""
         await self._cut_off()
         self._voice.event_id += 1
         self.record.turns.append(Turn("user", text, self._loop.time()))
@@ -228,12 +228,12 @@ class Conversation:
         if reply.on != "start":
             await asyncio.sleep(self._script.reply_after_ms / 1000)
         if reply.on == "start" or reply.on.startswith("tool"):
-            self._voice.event_id += 1  # nothing was said before: a turn of its own
+            self._voice.event_id += 1  # nothing was said before: this is a separate turn
         if reply.fault:
             self._spawn(self._outlet.fail(reply.fault))
         if reply.say:
             await self._voice.say(reply.say)
-        # Tasks of their own: an interruption stops the words, not what follows from them.
+        # Separate tasks: an interruption stops the words, not their consequences.
         if reply.tool:
             self._spawn(self._use(reply.tool))
         if reply.end_call:
@@ -295,7 +295,7 @@ class Conversation:
             await asyncio.sleep(self._script.ping_every_s)
 
     async def _watch(self) -> None:
-        """Late pongs are recorded; a client from whom no sound comes for a minute is closed."""
+        """Late pongs are recorded; a client that sends no sound for a minute is closed."""
         while True:
             await asyncio.sleep(0.25)
             now = self._loop.time()

@@ -11,7 +11,8 @@ from sim.agent_script import AgentScript
 @dataclass(slots=True)
 class Turn:
     """One thing said, `at` loop time. `text` of an interrupted agent is cut to what may have been heard, `original` is
-    the whole. `line`: which of the scenario's lines it was; `likeness`: how well the agent made it out, 0 to 1."""
+    the whole. `line`: which of the scenario's lines it was; `likeness`: how well the agent recognised it, 0 to 1.
+    """
 
     role: str
     text: str
@@ -72,7 +73,7 @@ class ConversationRecord:
         return Initiation(self.initiation).variables
 
     def end(self, at: float, by: str, code: int | None, reason: str) -> bool:
-        """Note who ended it and how; only the first time counts, and only then the answer is true."""
+        """Note who ended it and how; only the first call counts, and only that one returns True."""
         if self.ended_at is not None:
             return False
         self.ended_at, self.ended_by, self.close_code, self.close_reason = at, by, code, reason

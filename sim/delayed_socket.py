@@ -1,4 +1,4 @@
-"""A WebSocket behind a network that delivers everything whole and in order, but late (sim/network.py)."""
+"""A WebSocket over a network that delivers everything whole and in order, but late (sim/network.py)."""
 
 import asyncio
 from contextlib import suppress
@@ -12,7 +12,7 @@ Socket = aiohttp.ClientWebSocketResponse[bool]
 
 
 class DelayedSocket:
-    """Takes the place of `socket` for who receives and sends text. `close` it, or its tasks wait for ever."""
+    """Replaces `socket` for sending and receiving text. `close` it; otherwise its tasks wait for ever."""
 
     def __init__(self, socket: Socket, network: Network, *, seed: int = 1) -> None:
         self._socket = socket
@@ -29,21 +29,21 @@ class DelayedSocket:
         return self._socket.close_code
 
     async def receive(self) -> Any:
-        """The next message, once it has come through."""
+        """The next message, once it has arrived."""
         at, message = await self._incoming.get()
         await self._until(at)
         return message
 
     async def send_str(self, text: str) -> None:
-        """On its way; returns at once."""
+        """Returns at once, before it arrives."""
         self._outgoing.put_nowait((self._there.arrival(self._now()), text))
 
     async def send_bytes(self, data: bytes) -> None:
-        """On its way; returns at once."""
+        """Returns at once, before it arrives."""
         self._outgoing.put_nowait((self._there.arrival(self._now()), data))
 
     async def close(self) -> None:
-        """Lose what is on its way."""
+        """Drop messages that are on their way."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -59,7 +59,7 @@ class DelayedSocket:
         while True:
             at, data = await self._outgoing.get()
             await self._until(at)
-            with suppress(aiohttp.ClientError, ConnectionError):  # closed meanwhile: the receiver is told
+            with suppress(aiohttp.ClientError, ConnectionError):  # closed in the meantime: tell the receiver
                 await (self._socket.send_str(data) if isinstance(data, str) else self._socket.send_bytes(data))
 
     def _now(self) -> float:

@@ -38,7 +38,7 @@ DEFAULT = "reception"
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """What a demo leaves behind."""
+    """The files of a demo."""
 
     record: Path
     sound: Path
@@ -125,9 +125,9 @@ def report(console: Console, outcome: Outcome, traces: Traces) -> None:
 
 
 def show(name: str, out: Path) -> int:
-    """Play the scenario of this name or file and leave its traces in a folder below `out`.
+    """Play the scenario with this name or file, and write its files into a folder below `out`.
 
-    Returns exit status 1 when it did not come out as expected, 2 when it could not be played.
+    Returns exit status 1 if it was not as expected, 2 if it could not be played.
     """
     console = Console()
     try:

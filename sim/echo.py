@@ -1,4 +1,4 @@
-"""A telephone on loudspeaker, and a network that does nothing about it: what was heard comes back with the caller."""
+"""A telephone on loudspeaker, without echo cancellation: what was heard returns with the caller's voice."""
 
 import msgspec
 import numpy as np
@@ -25,7 +25,7 @@ class LineEcho(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EchoPath:
-    """The way of one line. Asked for one frame after another."""
+    """The echo path of one line, for consecutive frames."""
 
     def __init__(self, echo: LineEcho, rate_hz: int) -> None:
         self.echo = echo
@@ -34,11 +34,11 @@ class EchoPath:
 
     @property
     def memory(self) -> int:
-        """Samples that it needs of what was heard before the frame's own."""
+        """Samples of the sound before the frame that it needs."""
         return self.response.size - 1
 
     def back(self, heard: Pcm) -> NDArray[np.float64]:
-        """What comes back of `heard`: `memory` samples, and then the frame's."""
+        """The echo of `heard`: `memory` samples, and then the frame's."""
         limit = 32767 * self.echo.clip_at
         loud = np.clip(heard.astype(np.float64), -limit, limit)
         return np.convolve(loud, self.response, mode="valid") * 10 ** (self.echo.level_db / 20)

@@ -39,8 +39,7 @@ class _Signature:
 
 
 class FakeElevenLabs:
-    """`agents` by id; `*` stands for any other id. With an `api_key` the REST calls demand it. `webhook` may be changed
-    while it runs: the next conversation that ends is told to the new one."""
+    """`agents` by id; `*` stands for any other id. With an `api_key` the REST calls require it."""
 
     def __init__(
         self,
@@ -135,7 +134,7 @@ class FakeElevenLabs:
                 task.add_done_callback(self._delivery_over)
 
     def _authorization(self, request: web.Request, agent_id: str) -> str:
-        """How the client proved itself, empty if it did not."""
+        """How the client authenticated, empty if it did not."""
         token = request.query.get("conversation_signature", "")
         signature = self._signatures.get(token)
         now = asyncio.get_running_loop().time()

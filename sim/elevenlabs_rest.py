@@ -37,7 +37,7 @@ _PAGE = 30
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """How the next request that fits is answered instead, once."""
+    """The answer to the next matching request, once."""
 
     method: str
     path: str
@@ -50,7 +50,7 @@ class Trouble:
 
 
 def new_agent(name: str) -> Document:
-    """What an agent is when nothing is said: wide-band sound, ten minutes, public (elevenlabs.md A1.2, A2.4, A3)."""
+    """A new agent's defaults: wide-band sound, ten minutes, public (elevenlabs.md A1.2, A2.4, A3)."""
     return {
         "name": name,
         "conversation_config": {
@@ -90,7 +90,7 @@ def new_agent(name: str) -> Document:
 
 
 class Workspace:
-    """What `FakeElevenLabs.workspace` holds; a test may change any of it behind the API's back."""
+    """What `FakeElevenLabs.workspace` holds; tests may change any of it directly."""
 
     def __init__(self) -> None:
         self.agents: dict[str, Document] = {}
@@ -138,7 +138,7 @@ class Workspace:
         self.agents[agent_id] = agent
 
     def script(self, agent_id: str) -> AgentScript | None:
-        """How an agent that was set up by REST behaves on the socket: it greets, and that is all it can."""
+        """The socket behaviour of an agent that was set up by REST: it greets, and can do nothing else."""
         agent = self.agents.get(agent_id)
         if agent is None:
             return None
@@ -164,7 +164,7 @@ class Workspace:
     def guarded(
         self, handler: Callable[[web.Request], Awaitable[web.Response]]
     ) -> Callable[[web.Request], Awaitable[web.Response]]:
-        """`handler`, asked for with the key, and only where no trouble is due."""
+        """`handler`, if the request has the key and no trouble is due."""
 
         async def answer(request: web.Request) -> web.Response:
             self.asked.append((request.method, request.path))
@@ -225,7 +225,7 @@ class Workspace:
         return self.agents[agent_id]
 
     def _shown(self, agent_id: str, agent: Document) -> Document:
-        """As GET has it: with the tools' configurations beside their ids."""
+        """As GET returns it: with the tools' configurations beside their ids."""
         shown = copy.deepcopy(agent)
         prompt = shown["conversation_config"]["agent"]["prompt"]
         inline = prompt.get("tools") or []
@@ -317,7 +317,7 @@ class Workspace:
 
 
 async def _body(request: web.Request, shape: type[msgspec.Struct]) -> Document:
-    """The body as it was sent. 422 for one that has not the shape."""
+    """The parsed body. 422 if it is malformed."""
     try:
         body = msgspec.json.decode(await request.read())
         msgspec.convert(body, shape)
@@ -335,7 +335,7 @@ def _unprocessable(loc: list[str], msg: str) -> web.HTTPException:
 
 
 def _merged(before: Any, change: Any, path: tuple[str, ...]) -> Any:
-    """`change` over `before`, in depth where the API merges; elsewhere `change` takes its place."""
+    """`change` over `before`, recursively where the API merges; elsewhere `change` replaces it."""
     if path and path not in _MERGED or not isinstance(before, dict):
         return copy.deepcopy(change)
     result = copy.deepcopy(before)

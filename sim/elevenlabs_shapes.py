@@ -1,7 +1,7 @@
-"""What ElevenLabs' REST API takes for an agent, a tool and a webhook (elevenlabs.md A2.2, A3.1, A5, A7).
+"""The agents, tools and webhooks that ElevenLabs' REST API accepts (elevenlabs.md A2.2, A3.1, A5, A7).
 
-Names are those of the published models. What is not looked into is `Any`; a name that is not known is refused, though
-the real API may let it pass: whoever misspells one should hear of it here.
+Names are those of the published models. Values of type `Any` are not checked; unknown names are refused, although the
+real API may accept them, so that misspelt names are found.
 """
 
 from typing import Any, Final, Literal, get_args

@@ -1,7 +1,7 @@
-"""A fake Exotel: places calls at a relay over the real protocol, holds it to the rules, hears what the caller hears.
+"""A fake Exotel: places calls to a relay over the real protocol, checks its rules, and hears what the caller hears.
 
-One `call` is one call from ringing in to the end of the flow behind the stream. What the relay does wrong is data in
-the result, not an exception; a hundred calls run in one process.
+One `call` is one call from ringing to the end of the flow behind the stream. Errors of the relay are data in the
+result, not exceptions; a hundred calls run in one process.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ MACHINE_LATE_S = 0.05
 
 
 def new_sid() -> str:
-    """An id of the kind Exotel gives calls and streams."""
+    """An id in Exotel's format for calls and streams."""
     return uuid4().hex
 
 
@@ -56,11 +56,12 @@ class CallPlan:
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """Everything about a call, known sample by sample. Times in seconds since the stream's `start` unless said.
+    """Everything about a call, to the sample. Times in seconds since the stream's `start` unless noted.
 
     `said` and `heard` are the caller's mouth and ear on one clock, at `rate_hz`. `ended_by`: caller, bot, nobody (never
-    connected), fault. `close_code` is what the relay closed with, None when it did not. `late_max_s`: how late this
-    fake itself was with a frame; when that is much, the gaps may be its own."""
+    connected), fault. `close_code`: what the relay closed with, None if it did not. `late_max_s`: how late this fake
+    itself was with a frame; if that is much, the gaps may be its own.
+    """
 
     call_sid: str
     stream_sid: str
@@ -86,12 +87,12 @@ class CallResult:
 
     @property
     def holes(self) -> tuple[Gap, ...]:
-        """The gaps that are the relay's: one no longer than this process was late with a frame may be its own."""
+        """The relay's gaps: one no longer than this process was late with a frame may be its own."""
         return tuple(gap for gap in self.gaps if gap.length_s >= max(0.001, self.late_max_s))
 
     @property
     def machine_was_late(self) -> bool:
-        """Holes in the sound may come from this process having been late, not from the relay."""
+        """Holes in the sound may be caused by this process, not by the relay."""
         return self.late_max_s > MACHINE_LATE_S
 
 
@@ -103,7 +104,7 @@ class FakeExotel:
         self._ssl = ssl
 
     async def call(self, plan: CallPlan) -> CallResult:
-        """Place one call and stay with it to its end. Raises ValueError for a URL Exotel would not take."""
+        """Place one call and follow it to its end. Raises ValueError for a URL that Exotel would refuse."""
         started = datetime.now(UTC)
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._ssl)) as http:
             stream, url, handshakes, error = await self._converse(http, plan)
@@ -138,7 +139,7 @@ class FakeExotel:
                     self.timeline.note("line", "connected", url.path)
                     await stream.run(socket)
                     await connector.close()
-                    await socket.close()  # nothing is sent any more: this only lets go of it
+                    await socket.close()  # nothing more is sent: this only releases it
                     break
                 self.timeline.note("line", "handshake_failed", failure)
                 if handshakes == 2:
@@ -179,7 +180,7 @@ class FakeExotel:
 async def _handshake(
     session: aiohttp.ClientSession, url: URL
 ) -> tuple[aiohttp.ClientWebSocketResponse[bool] | None, str]:
-    """Open the socket as the Voicebot applet does: without the query, credentials in the Authorization header."""
+    """Open the socket like the Voicebot applet: without the query, with credentials in the Authorization header."""
     headers = {"Authorization": aiohttp.encode_basic_auth(url.user, url.password or "")} if url.user else {}
     bare = url.with_query(None).with_user(None)
     try:

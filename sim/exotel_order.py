@@ -1,4 +1,4 @@
-"""What Exotel's Connect Voice AI takes as an order (exotel.md 4.2), and its words for what it does not take."""
+"""What Exotel's Connect Voice AI accepts as an order (exotel.md 4.2), and its errors for anything else."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -26,7 +26,7 @@ Form = Mapping[str, Sequence[str]]
 
 
 def complaint(form: Form, exophones: Collection[str]) -> str:
-    """Why an order is refused, empty if it is not: also where Exotel would dial somebody else, or nobody."""
+    """Why an order is refused, empty if it is not; also if Exotel would dial somebody else, or nobody."""
     if unknown := sorted(set(form) - {*_MANDATORY, *_OPTIONAL}):
         return f"Unknown parameter {unknown[0]}"
     if twice := [key for key, values in form.items() if len(values) > 1 and not key.endswith("[]")]:

@@ -1,7 +1,7 @@
-"""A fake of Exotel's REST API: strict about what it is sent, and with a telephone network of its own behind it.
+"""A fake of Exotel's REST API: strict about requests, and with a simulated telephone network.
 
-A call that is ordered rings at a `Person`; who picks up is put through to the stream URL over the real protocol by
-sim/exotel.py, or (`dials=False`) just talks for a while. What may go wrong is planted with `plant`, one request each.
+An ordered call rings at a `Person`, who is connected to the stream URL over the real protocol by sim/exotel.py, or
+(`dials=False`) just talks for a while. Faults are set with `plant`, one request each.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ PAGE_SIZE = 50
 
 
 class Fault(Enum):
-    """What a request can meet. Those that are PLACED_ are worst: the call is on its way and the answer is not."""
+    """What can happen to a request. Those that are PLACED_ are worst: the call is placed and the answer is lost."""
 
     WRONG_KEY = 401
     NO_MONEY = 402
@@ -61,7 +61,7 @@ class RestCall:
 
 @dataclass
 class FakeExotelRest:
-    """One account. Times are what `now` says; `answer_s` is how long a silent request is held."""
+    """One account. Times come from `now`; `answer_s`: how long a silent request is held."""
 
     sid: str = "acmehealth1"
     api_key: str = "key-1"
@@ -85,7 +85,7 @@ class FakeExotelRest:
         self._planted: dict[str, list[Fault | None]] = {}
         self._ringing: set[asyncio.Task[None]] = set()
 
-    # --- what a test does ---------------------------------------------------------------------------------------
+    # --- for tests ---------------------------------------------------------------------------------------
 
     def plant(self, what: str, *faults: Fault | None) -> None:
         """The next requests for `what` (connect, call, calls, streams, balance, numbers) meet these; None is none."""
@@ -93,20 +93,20 @@ class FakeExotelRest:
 
     @property
     def streams(self) -> int:
-        """Media sockets open now, of other people's calls too."""
+        """Open media sockets, including other people's calls."""
         return self.other_streams + sum(call.status == "on-stream" for call in self.calls)
 
     def calls_of(self, number: str) -> list[RestCall]:
-        """Calls that were placed to a number: never more than one, a customer hopes."""
+        """Calls that were placed to a number; there should never be more than one."""
         return [call for call in self.calls if call.number == number]
 
     async def settled(self) -> None:
-        """Until every phone is down."""
+        """Until all calls have ended."""
         while self._ringing:
             await asyncio.gather(*self._ringing)
 
     def app(self) -> web.Application:
-        """Serve this."""
+        """The application to serve."""
         app = web.Application()
         account = "/v1/Accounts/{sid}"
         app.router.add_post(account + "/Calls/connect{json:(\\.json)?}", self._route("connect", self._connect))
@@ -152,7 +152,7 @@ class FakeExotelRest:
         return None
 
     async def _spoil(self, request: web.Request, fault: Fault) -> web.StreamResponse:
-        """The work is done; only the answer is lost."""
+        """The request was carried out; only the answer is lost."""
         if fault is Fault.PLACED_BROKEN:
             return _rejection(request, 500, "Internal error")
         if fault is Fault.PLACED_GARBLED:
@@ -194,7 +194,7 @@ class FakeExotelRest:
         return _answer(request, {"Call": described})
 
     async def _calls(self, request: web.Request) -> web.Response:
-        """Bulk details: calls that still run are not among them."""
+        """Bulk details; running calls are not listed."""
         known = {"From", "DateCreated", "PageSize", "SortBy", "Direction", "Status", "Sid", "To"}
         if unknown := sorted(set(request.query) - known):
             return _rejection(request, 400, f"Unknown filter {unknown[0]}")
@@ -278,7 +278,7 @@ class FakeExotelRest:
 
 
 def _answer(request: web.Request, body: Mapping[str, Any], status: int = 200) -> web.Response:
-    """JSON for a path that ends in .json, else XML in its envelope: integrators trip over that (exotel.md 4.1)."""
+    """JSON for a path that ends in .json, else XML in its envelope: a common mistake of integrators (exotel.md 4.1)."""
     if request.path.endswith(".json"):
         return web.json_response(body, status=status)
     text = f'<?xml version="1.0" encoding="UTF-8"?>\n<TwilioResponse>{_xml(body)}</TwilioResponse>'

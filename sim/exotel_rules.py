@@ -41,7 +41,7 @@ _LAWS = {
 
 
 def law_of(word: str) -> Law:
-    """What `media_format.encoding` means on the platform. Raises ValueError for a word it never says."""
+    """The platform's meaning of `media_format.encoding`. Raises ValueError for an unknown word."""
     name = word.partition(";")[0].lower()
     if name not in _LAWS:
         raise ValueError(f"encoding {word!r}: expected one of {', '.join(_LAWS)}")
@@ -82,13 +82,13 @@ class Violation:
 
     @property
     def is_tolerated(self) -> bool:
-        """The platform puts up with it: worth a warning."""
+        """The platform tolerates it: worth a warning."""
         return self.rule in TOLERATED
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """`pcm` as the platform plays it: a short tail filled up with silence, since it waits for the rest in vain."""
+    """`pcm` as the platform plays it: a short tail is padded with silence, because the rest never comes."""
 
     pcm: Pcm
 

@@ -1,4 +1,4 @@
-"""One media socket, seen from Exotel: sends the caller's sound on the beat, plays what comes back (exotel.md 1)."""
+"""One media socket from Exotel's side: sends the caller's sound evenly, plays what comes back (exotel.md 1)."""
 
 import asyncio
 import base64
@@ -39,7 +39,7 @@ class Spelling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class LineRules:
-    """What the relay is held to beyond the fixed rules: smallest payload, how far ahead of real time it may be."""
+    """Rules for the relay besides the fixed ones: smallest payload, and how far ahead of real time it may be."""
 
     min_payload_bytes: int = UNIT_BYTES
     max_ahead_s: float = 0.5
@@ -169,7 +169,7 @@ class Stream:
             if await self._begin(socket):
                 await self._frames(socket)
         except (aiohttp.ClientError, ConnectionError):
-            return  # the relay has gone: the reader is about to learn how
+            return  # the relay is gone: the reader will find out how
 
     async def _begin(self, socket: Socket | DelayedSocket) -> bool:
         loop = asyncio.get_running_loop()
@@ -194,7 +194,7 @@ class Stream:
         raw = sorted(faults.raw, key=lambda item: item[0], reverse=True)
         count = 0
         while True:
-            # A frame can be sent once it was spoken: the first one frame after `start`.
+            # A frame can be sent once it was spoken: the first one, one frame after `start`.
             count += 1
             due = self.started_at + count * frame_s
             if due > loop.time():
@@ -280,7 +280,7 @@ class Stream:
                 ahead_s = self.playout.media(at_s, pcm)
                 self.ahead_max_s = max(self.ahead_max_s, ahead_s)
                 limit_s = self._rules.max_ahead_s
-                if ahead_s > limit_s + self.late_max_s:  # what we noticed late is not the relay's haste
+                if ahead_s > limit_s + self.late_max_s:  # don't count our own delay as the relay's haste
                     self.book.broken(at_s, Rule.BURST, f"{ahead_s:.2f} s ahead of real time, at most {limit_s} s")
             case Mark(name):
                 self.playout.mark(at_s, name)
@@ -324,7 +324,7 @@ class Stream:
         return {"event": "dtmf", "dtmf": {"digit": digit, "duration": duration}}
 
     def _media(self, count: int, pcm: Pcm | None) -> str:
-        # Written by hand: fifty of these a second and call.
+        # Formatted by hand: fifty of these per second and call.
         self._sequence += 1
         payload = self._silence if pcm is None else base64.b64encode(self._law.encoded(pcm)).decode()
         quote = "" if self._spelling.numbers else '"'

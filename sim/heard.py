@@ -1,4 +1,4 @@
-"""Which lines can be made out in what the caller heard, and how much of each: the proof that sound arrived."""
+"""Finds the lines in what the caller heard, and how much of each: the proof that sound arrived."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ class HeardLine:
 
 
 def find_line(track: Pcm, rate_hz: int, name: str) -> HeardLine | None:
-    """Look for a line in a track; None when not even its beginning is there."""
+    """Find a line in a track; None if not even its beginning is there."""
     if not track.size:
         return None
     heard = resampled(track, rate_hz, LINE_HZ).astype(np.float64)

@@ -1,4 +1,4 @@
-"""A call as it goes, in the terminal: what happens line by line, and below it who is speaking how loud."""
+"""A call in the terminal as it happens: one line per event, and below it who is speaking and how loud."""
 
 from types import TracebackType
 from typing import Self

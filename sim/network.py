@@ -1,6 +1,6 @@
-"""What a network does to messages that it delivers whole and in order, as TCP does: it makes them late.
+"""Simulates a network that delivers messages whole and in order, like TCP, but late.
 
-Pure: a `Path` is one direction of one connection, asked when a message that is sent now will arrive.
+Pure: a `Path` is one direction of one connection, and computes when a message that is sent now will arrive.
 """
 
 import random
@@ -26,7 +26,7 @@ class Network:
 
     @property
     def usual_s(self) -> float:
-        """The longest that a message takes, stalls apart."""
+        """The longest delay of a message, without stalls."""
         return self.latency_s + 4 * self.jitter_s + self.burst_s
 
     def path(self, seed: int) -> "Path":

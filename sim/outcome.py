@@ -1,4 +1,4 @@
-"""What a scenario came to: everything that was observed, the numbers, and which expectations failed."""
+"""The outcome of a scenario: all observations, the figures, and which expectations failed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Outcome:
 
     @property
     def passed(self) -> bool:
-        """Everything the scenario expects came true."""
+        """Whether all expectations were met."""
         return not self.failures
 
 
@@ -59,7 +59,7 @@ def judge(
     record: Mapping[str, Any],
     happenings: Sequence[Happening],
 ) -> Outcome:
-    """Find the lines in what was heard, take the figures, compare with what the scenario expects."""
+    """Find the lines in what was heard, compute the figures, compare with the expectations."""
     names = [name for one in conversations for turn in one.turns if turn.role == "agent" for name in turn.line.split()]
     names += [scenario.fallback_speech] if scenario.fallback_speech else []
     found = (find_line(call.heard, call.rate_hz, name) for name in dict.fromkeys(names))

@@ -21,8 +21,9 @@ REQUEST_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Where the result of a conversation goes. `delay_s`: the analysis takes as long. Retries are off by default, as
-    they are there; `copies` sends the same body several times."""
+    """Where the result of a conversation is posted. `delay_s`: time for the analysis. Retries are off by default, like
+    the real ones; `copies` sends the same body several times.
+    """
 
     url: str
     secret: str
@@ -128,7 +129,7 @@ def post_call_body(record: ConversationRecord) -> bytes:
 async def deliver(
     session: aiohttp.ClientSession, webhook: Webhook, record: ConversationRecord, note: Callable[[Delivery], None]
 ) -> None:
-    """Send one conversation's webhook, again after 30 s, 2, 8 and 30 min (plus up to 10 %) if it is set to."""
+    """Send one conversation's webhook, with retries after 30 s, 2, 8 and 30 min (plus up to 10 %) if enabled."""
     await asyncio.sleep(webhook.delay_s)
     body = post_call_body(record)
     for _ in range(webhook.copies):

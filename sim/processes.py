@@ -1,4 +1,4 @@
-"""Child processes of the demo: started with exactly the environment they are given, watched, and ended by their id."""
+"""Child processes of the demo: started with exactly the given environment, watched, and ended by their id."""
 
 import asyncio
 import os
@@ -21,14 +21,14 @@ INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
 
 
 class StartError(RuntimeError):
-    """A child that did not come up: which one, and the end of its log."""
+    """A child did not start: which one, and the end of its log."""
 
 
 def free_port() -> int:
-    """A port on the loopback interface that nobody uses at this moment, and that was not given out here before.
+    """A free port on the loopback interface that was not returned before.
 
-    From below the range that the system itself gives out: a port of that range may be some client's by the time a
-    server wants it. Processes side by side choose from different ones, for it takes a moment until a port is used.
+    It is below the range from which the system assigns ports: a port of that range could be in use by a client by the
+    time a server needs it. Concurrent processes choose from different ranges, because a port is not in use at once.
     """
     ours = [port for port in _PORTS[os.getpid() % _PROCESSES :: _PROCESSES] if port not in _given]
     for port in random.SystemRandom().sample(ours, k=min(100, len(ours))):
@@ -48,8 +48,8 @@ async def child(
 ) -> AsyncIterator[str]:
     """Run `python -m module` until the block ends; yields its base URL once `path` there answers below 500.
 
-    What it prints goes to `log`; `code` is the folder that the module is imported from. Raises StartError if the
-    process ends or stays silent instead.
+    Its output goes to `log`; `code`: the folder that the module is imported from. Raises StartError if the process ends
+    or does not answer.
     """
     variables = {name: os.environ[name] for name in INHERITED if name in os.environ}
     variables |= {"HOST": "127.0.0.1", "PORT": str(port), "PYTHONUNBUFFERED": "1", **environment}

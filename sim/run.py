@@ -105,7 +105,7 @@ def functions_environment(
 
 
 async def play(scenario: Scenario, world: World) -> Outcome:
-    """Place the scenario's call and wait until all is settled: the flow, the webhook, the record."""
+    """Place the scenario's call and wait until everything is done: the flow, the webhook, the record."""
     query = f"?{scenario.line.query}" if scenario.line.query else ""
     plan = CallPlan(
         url=world.media_url + query,
@@ -119,7 +119,7 @@ async def play(scenario: Scenario, world: World) -> Outcome:
     call = await FakeExotel(timeline=world.timeline).call(plan)
     await world.agents.settled()
     record: Mapping[str, Any] = {}
-    if call.ended_by != "nobody":  # of a call that never came there is none to wait for
+    if call.ended_by != "nobody":  # a call that never came has none to wait for
         record = await _record(world.folder / "logs" / f"{call.call_sid}.json", scenario.expect.record)
     mine = [one for one in world.agents.conversations if one.variables.get("call_sid", call.call_sid) == call.call_sid]
     return judge(scenario, call, mine, record, world.timeline.happenings)
@@ -159,7 +159,7 @@ def _flow(scenario: Scenario, functions_url: str) -> Applet:
 
 
 async def _record(path: Path, awaited: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The record once it is complete; what there is of it when that takes too long, empty when there is none."""
+    """The complete record; an incomplete one if that takes too long, empty if there is none."""
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + RECORD_PATIENCE_S
     state = awaited.get("transfer.state")

@@ -17,7 +17,7 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 
 
 class ScenarioError(ValueError):
-    """A scenario file that can't be played; names the file and what is wrong in it."""
+    """A scenario file that can't be played; names the file and the error."""
 
 
 class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -31,8 +31,9 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Transfer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Wired behind the stream: a Connect applet, asked for with what the functions decide. `people` by number;
-    `targets` is TRANSFER_TARGETS."""
+    """Configured behind the stream: a Connect applet that asks the functions. `people` by number; `targets`:
+    TRANSFER_TARGETS.
+    """
 
     people: Mapping[str, Person] = {}
     targets: Mapping[str, str] = {}
@@ -81,7 +82,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 def names() -> list[str]:
-    """All scenarios that come with the product."""
+    """All built-in scenarios."""
     return sorted(path.stem for path in SCENARIOS.glob("*.toml"))
 
 

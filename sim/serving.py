@@ -1,4 +1,4 @@
-"""Serve an aiohttp application on the loopback interface for as long as a block runs."""
+"""Serves an aiohttp application on the loopback interface while a block runs."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

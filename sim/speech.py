@@ -31,7 +31,7 @@ def lines() -> dict[str, Line]:
 
 
 def line(name: str) -> Line:
-    """The line called `name`; a wrong name is answered with the right ones."""
+    """The line called `name`; an unknown name raises an error that lists the valid ones."""
     if name not in lines():
         raise ValueError(f"no line is called {name!r}: expected one of {', '.join(lines())}")
     return lines()[name]

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Asks the operating system without waiting; what would have been the wait is added to `now` instead."""
+    """Asks the operating system without waiting; the time it would have waited is added to `now`."""
 
     now = 0.0
     in_threads = 0
@@ -46,8 +46,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def call_at(  # type: ignore[override]  # the stub's variadic generic can't be restated here
         self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        # asyncio runs timers up to a nanosecond early. Who then finds that it is not yet time and waits again would do
-        # so for ever, because this clock does not move by itself.
+        # asyncio runs timers up to a nanosecond early. Code that then finds that it is not yet time and waits again
+        # would do so for ever, because this clock does not move by itself.
         def on_time() -> None:
             self._jumping.now = max(self._jumping.now, when)
             callback(*args)

@@ -1,4 +1,4 @@
-"""The socket of a fake agent, on which tests may listen in."""
+"""The socket of a fake agent, which tests can listen to."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
@@ -11,7 +11,7 @@ Tap = Callable[[str, Side, str | bytes], None]
 
 
 class FakeSocket(web.WebSocketResponse):
-    """The server's end. `tap`, if there is one, is told every message of every such socket, in order."""
+    """The server's end. `tap`, if set, gets every message of every such socket, in order."""
 
     tap: ClassVar[Tap | None] = None
 

@@ -28,7 +28,7 @@ ENTRY_POINTS: Final = "voice_bridge.fakes"
 
 
 def fake_of(name: str) -> type[FakeVendor] | None:
-    """The fake of a vendor: one of ours, or what an installed package declares as that vendor's."""
+    """The fake of a vendor: a built-in one, or one that an installed package declares for that vendor."""
     if name in FAKES:
         return FAKES[name]
     for point in entry_points(group=ENTRY_POINTS, name=name):

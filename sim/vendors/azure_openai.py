@@ -1,4 +1,4 @@
-"""A fake OpenAI Realtime at Azure: the same messages behind another door."""
+"""A fake OpenAI Realtime at Azure: the same messages at another address."""
 
 from aiohttp import web
 

@@ -1,6 +1,6 @@
-"""What the fakes of all vendors have in common: hearing, answering by script, speaking in bursts, going wrong.
+"""What the fakes of all vendors share: hearing, answering by script, speaking in bursts, failing.
 
-A vendor's fake adds its messages: how it is greeted, how it says these things, and what a client may send it.
+A vendor's fake adds its messages: the handshake, how it says these things, and what a client may send.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ CROSSED_S = 1.0
 
 
 class VendorConversation:
-    """One conversation over one socket, or one after another. Subclasses say it in their vendor's words."""
+    """One conversation over one socket, or several in a row. Subclasses use their vendor's messages."""
 
     name: ClassVar[str]
 
@@ -55,7 +55,7 @@ class VendorConversation:
         self._speaking: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._tools: dict[str, tuple[str, asyncio.Future[tuple[str, bool]]]] = {}
-        self._early: list[str] = []  # calls of the reply that is being said
+        self._early: list[str] = []  # calls of the current reply
         self._taken_back: dict[str, float] = {}
         self._failed_on = ""
         self._playing_until = 0.0
@@ -63,14 +63,14 @@ class VendorConversation:
         self._stalled = False
         self._deaf = False
 
-    # --- for the vendor to say ---
+    # --- for the vendor's fake ---
 
     async def handshake(self) -> bool:
-        """From the open socket to being ready for audio; calls `formats`. False: it came to nothing."""
+        """From the open socket to being ready for audio; calls `formats`. False: it failed."""
         raise NotImplementedError
 
     async def take(self, message: WSMessage) -> None:
-        """One message of the client's. Raises BrokenRuleError."""
+        """One message from the client. Raises BrokenRuleError."""
         raise NotImplementedError
 
     async def say_begin(self, text: str) -> None:
@@ -96,15 +96,15 @@ class VendorConversation:
         raise NotImplementedError
 
     async def call_tool(self, call_id: str, name: str, parameters: Mapping[str, Any], *, early: bool = False) -> None:
-        """Want a tool; `early`: as part of the reply that is being said."""
+        """Call a tool; `early`: as part of the current reply."""
         raise NotImplementedError
 
     async def take_back(self, call_ids: Sequence[str]) -> bool:
-        """The caller cut in: say that the results of these calls are not wanted any more. False: it can't be said."""
+        """The caller cut in: withdraw these calls. False: the vendor has no message for it."""
         return False
 
     async def say_failure(self, code: str) -> None:
-        """A turn that could not be made."""
+        """A turn that failed."""
         raise NotImplementedError
 
     async def tell_failure(self, fault: Fault) -> None:
@@ -113,10 +113,10 @@ class VendorConversation:
     async def tell_broken(self, broken: BrokenRuleError) -> None:
         """Say what was wrong with the client's message."""
 
-    # --- life ---
+    # --- life cycle ---
 
     async def run(self, request: web.Request) -> web.StreamResponse:
-        """From the upgrade to the end, whoever ends it."""
+        """From the upgrade to the end of the conversation."""
         await self.open(request)
         try:
             if await self._greeted():
@@ -158,7 +158,7 @@ class VendorConversation:
             self.spawn(self.fail(self.script.fault))
 
     async def read(self, socket: web.WebSocketResponse) -> None:
-        """Take what comes on `socket` until it is closed."""
+        """Process messages on `socket` until it is closed."""
         while not socket.closed:
             if self._deaf:
                 await asyncio.sleep(60.0)
@@ -184,7 +184,7 @@ class VendorConversation:
         return read
 
     def formats(self, heard: str, spoken_format: str) -> None:
-        """What was agreed on, by the names of sim.sound.FORMATS."""
+        """The agreed formats, by the names of sim.sound.FORMATS."""
         self.record.input_format, self.record.output_format = heard, spoken_format
         self._input, self._output = AudioFormat(heard), AudioFormat(spoken_format)
         script = self.script
@@ -192,7 +192,7 @@ class VendorConversation:
         self.record.received = self._ear.received
 
     async def send(self, message: Mapping[str, Any], *, binary: bool = False) -> None:
-        """Send JSON, unless nothing goes out any more."""
+        """Send JSON, unless sending has stopped."""
         await self.send_bytes(msgspec.json.encode(message), binary=binary)
 
     async def send_bytes(self, data: bytes, *, binary: bool = True) -> None:
@@ -205,13 +205,13 @@ class VendorConversation:
             self.ended("client", 1006)
 
     async def wait_ready(self) -> None:
-        """As long as the script says it takes to get going; for ever, if it says so."""
+        """As long as the script says; for ever, if it says so."""
         if self.script.metadata_after_s is None:
             await asyncio.Event().wait()
         await asyncio.sleep(self.script.metadata_after_s or 0.0)
 
     async def fail(self, fault: Fault) -> None:
-        """Go wrong, once its time has come."""
+        """Fail, at the scripted time."""
         await asyncio.sleep(fault.after_s)
         self._timeline.note("agent", "fails", f"{fault.kind} {fault.reason}".strip())
         match fault.kind:
@@ -258,7 +258,7 @@ class VendorConversation:
             self._timeline.note("agent", "ended", f"by the {by}: {code}")
 
     async def broken(self, broken: BrokenRuleError) -> None:
-        """Note what the client did wrong, and end it if that can't be lived with."""
+        """Note a violation, and end the conversation if it is fatal."""
         self._note(broken.rule, broken.detail, tolerated=broken.tolerated)
         if broken.fatal:
             await self.tell_broken(broken)
@@ -288,7 +288,7 @@ class VendorConversation:
         if now - last > MAX_INPUT_GAP_S:
             self._note("input_gap", f"nothing for {now - last:.2f} s")
         if self._ear.seconds - (now - first) > MAX_AHEAD_S and not self._too_fast:
-            self._too_fast = True  # said once: every chunk that follows is too fast as well
+            self._too_fast = True  # reported once: every later chunk is too fast as well
             self._note("too_fast", f"{self._ear.seconds - (now - first):.2f} s ahead of real time", tolerated=True)
         for event in heard:
             await (self._caller_began() if isinstance(event, SpeechBegan) else self._understand(event))
@@ -332,7 +332,7 @@ class VendorConversation:
         self.react(f"heard:{name}" if name else "unclear")
 
     async def told_by_caller(self, text: str) -> bool:
-        """A text that counts as something the caller said; False if there is no reply to it."""
+        """A text that counts as speech of the caller; False if there is no reply to it."""
         self.record.told.append(text)
         self._timeline.note("agent", "told", text)
         if text.startswith(PREFIX):
@@ -348,7 +348,7 @@ class VendorConversation:
     # --- answering ---
 
     def noted(self, text: str) -> bool:
-        """A note of the client's, not the caller's words; False where it wants no answer."""
+        """A note from the client, not the caller's words; False if it needs no answer."""
         self.record.notes.append(text)
         self._timeline.note("agent", "noted", text)
         return "Do not answer" not in text and self.react("asked")
@@ -375,17 +375,17 @@ class VendorConversation:
         tool = reply.tool
         if reply.say:
             await self._say(reply.say, tool if tool and tool.early else None)
-        # tasks of their own: an interruption stops the words, not what follows from them
+        # separate tasks: an interruption stops the words, not their consequences
         if tool and not (reply.say and tool.early):
             self.spawn(self._use(tool))
         if reply.end_call:
             self.spawn(self._use(ToolUse(name="end_call", expects_response=False)))
 
     def no_reply(self) -> None:
-        """The script has nothing to say to what the client has sent."""
+        """The script has no reply to what the client has sent."""
 
     def ask_again(self) -> None:
-        """The client wants the turn that failed once more."""
+        """The client asks for the failed turn once more."""
         self.react(self._failed_on)
 
     async def _say(self, names: Sequence[str], tool: ToolUse | None = None) -> None:
@@ -404,7 +404,7 @@ class VendorConversation:
         place = 0
         while place < pcm.size:
             milliseconds = self._random.randint(*self.script.chunk_ms)
-            size = milliseconds * rate_hz // 1000 + self._random.randint(0, 13)  # aligned to nothing
+            size = milliseconds * rate_hz // 1000 + self._random.randint(0, 13)  # not aligned
             chunk = pcm[place : place + size]
             place += size
             length_s = chunk.size / rate_hz
@@ -427,7 +427,7 @@ class VendorConversation:
                 result, is_error = await answer
         except asyncio.CancelledError:
             if answer.cancelled():
-                return  # taken back
+                return  # withdrawn
             raise
         except TimeoutError:
             if tool.expects_response:
@@ -440,7 +440,7 @@ class VendorConversation:
     def tool_answered(self, call_id: str, result: str, *, is_error: bool) -> None:
         """The client's result. Raises BrokenRuleError for a call that does not wait for one."""
         if self.loop.time() - self._taken_back.get(call_id, -CROSSED_S) < CROSSED_S:
-            return  # it was on its way already when the call was taken back
+            return  # it was already on its way when the call was withdrawn
         name, answer = self._tools.pop(call_id, ("", None))
         if answer is None or answer.done():
             raise BrokenRuleError("unknown_tool_call", call_id, fatal=False)

@@ -174,7 +174,7 @@ class GeminiConversation(VendorConversation):
         return setup
 
     async def accept(self, setup: Setup) -> None:
-        """Of a conversation that begins."""
+        """At the start of a conversation."""
         self.record.setup = msgspec.to_builtins(setup)
         instruction = setup.system_instruction
         told = " ".join(part.text for part in instruction.parts) if instruction else ""
@@ -184,7 +184,7 @@ class GeminiConversation(VendorConversation):
         await self.ready()
 
     async def ready(self) -> None:
-        """On a new socket: it may be used, for so long."""
+        """On a new socket: it may be used for a limited time."""
         await self.send({"setupComplete": {}, "sessionResumptionUpdate": {"newHandle": self.handle, "resumable": True}})
         if self.say_goodbye_after:
             self.spawn(self._go_away(*self.say_goodbye_after, self.socket))
@@ -284,10 +284,10 @@ class GeminiConversation(VendorConversation):
 
 
 class FakeGemini(FakeVendor):
-    """Serve `app()` and give its URL as the option `base_url`.
+    """Serve `app()` and pass its URL as the option `base_url`.
 
     `goes_away`: each socket is closed after the first number of seconds and a warning of the second; a second of 0
-    means none. `forgets`: handles are not honoured. `calls_have_ids`: tool calls are to be answered by id, or by name.
+    means none. `forgets`: handles are not honoured. `calls_have_ids`: tool calls are answered by id, or by name.
     """
 
     path = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
@@ -353,7 +353,7 @@ class FakeGemini(FakeVendor):
         return socket
 
     async def _leave(self, conversation: GeminiConversation, socket: web.WebSocketResponse) -> None:
-        """The conversation ends with its last socket; after one that was lost another may come."""
+        """The conversation ends with its last socket; after a lost one another may follow."""
         lost = conversation.took_back is socket or socket.close_code != WSCloseCode.OK
         if lost and conversation.socket is socket:
             await asyncio.sleep(RESUMED_WITHIN_S)

@@ -62,7 +62,7 @@ class GrokConversation(OpenAIConversation):
     first: ClassVar[Mapping[str, Any]] = {"type": "conversation.created", "conversation": {"id": "conv_fake"}}
 
     async def handshake(self) -> bool:
-        """As OpenAI's, and then a ping that nobody has to answer."""
+        """Like OpenAI's, and then a ping that needs no answer."""
         ready = await super().handshake()
         await self.send({"type": "ping", "timestamp": 1_790_000_000_000})
         return ready

@@ -1,4 +1,4 @@
-"""Reading a client's message as leniently as vendors do: what we would not say ourselves is noted, not refused."""
+"""Reads a client's message as leniently as vendors do: unexpected fields are noted, not refused."""
 
 import re
 from collections.abc import Callable

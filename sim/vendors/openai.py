@@ -133,7 +133,7 @@ class OpenAIConversation(VendorConversation):
                 raise BrokenRuleError("configured_twice", "")
 
     async def _create(self, event_id: str | None, instructions: str) -> None:
-        """A reply is asked for: to tools' outputs, to texts, or else the first words, or those that failed."""
+        """A reply is requested: to tools' results, to texts, or else the first words, or the failed ones."""
         if self._active or self._asked:
             code, which = "conversation_already_has_active_response", self._active or "one that was just asked for"
             error = {"type": "invalid_request_error", "code": code, "message": which, "event_id": event_id}
@@ -164,7 +164,7 @@ class OpenAIConversation(VendorConversation):
                 self.no_reply()
 
     def no_reply(self) -> None:
-        """Whoever asks gets a response, if an empty one."""
+        """Every request gets a response, even an empty one."""
         if self._asked:
             self.spawn(self._say_nothing())
 
@@ -262,7 +262,7 @@ class OpenAIConversation(VendorConversation):
             await self._done("completed")
 
     async def take_back(self, call_ids: Sequence[str]) -> bool:
-        """With the response that wanted them, if it is still being made."""
+        """Together with the response that requested them, if it is still being made."""
         if not self._active:
             return False
         await self._done("cancelled")
@@ -286,10 +286,10 @@ class OpenAIConversation(VendorConversation):
 
 
 class FakeOpenAI(FakeVendor):
-    """Serve `app()` and give its URL as the option `base_url`.
+    """Serve `app()` and pass its URL as the option `base_url`.
 
-    `confirms`: the format that a session gets, whatever was asked for. `names_calls`: whether the message that
-    completes a tool call has its name, which `response.output_item.added` has said before.
+    `confirms`: the format that a session gets, whatever was requested. `names_calls`: whether the message that
+    completes a tool call has its name, which `response.output_item.added` has already given.
     """
 
     path = "/v1/realtime"

@@ -23,9 +23,9 @@ class VendorViolation:
 class VendorRecord:
     """Filled while the conversation runs. Times are loop time.
 
-    `setup`: what the client configured. `received`: the caller's sound as it came, in `input_format`. `sent`: seconds
-    of agent sound by the time they were sent. `told`: texts of the client's. `history`: what it said was said before.
-    `notes`: what it was to know beside that. `truncations`: items and milliseconds that the client said were heard.
+    `setup`: the client's settings. `received`: the caller's sound as it came, in `input_format`. `sent`: seconds of
+    agent sound by the time they were sent. `told`: texts from the client. `history`: earlier conversation that the
+    client sent. `notes`: notes besides that. `truncations`: items and milliseconds that the client reported as heard.
     """
 
     script: AgentScript

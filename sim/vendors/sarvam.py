@@ -1,4 +1,4 @@
-"""A fake of Sarvam's conversational agents (other-agents.md B6): an address is asked for over HTTP and then opened."""
+"""A fake of Sarvam's agents (other-agents.md B6): the client requests an address by HTTP, and opens it."""
 
 import asyncio
 import base64
@@ -71,7 +71,7 @@ class SarvamConversation(VendorConversation):
         self._pinged = 0
 
     async def handshake(self) -> bool:
-        """The client says how it begins, the server that it has begun."""
+        """The client's start message, and the server's answer."""
         message = await self.socket.receive()
         if message.type is not WSMsgType.TEXT:
             return False

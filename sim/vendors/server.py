@@ -11,7 +11,7 @@ from sim.vendors.record import VendorRecord
 
 
 class FakeVendor:
-    """A server of one vendor's. `conversations` are its records, in order."""
+    """A server of one vendor. `conversations`: its records, in order."""
 
     path: ClassVar[str]
     conversation: ClassVar[type[VendorConversation]]
@@ -25,7 +25,7 @@ class FakeVendor:
         self.conversations: list[VendorRecord] = []
 
     def authorized(self, request: web.Request) -> bool:
-        """Whether the client proved itself the way the vendor wants it."""
+        """Whether the client authenticated the way the vendor expects."""
         raise NotImplementedError
 
     def app(self) -> web.Application:

@@ -1,6 +1,6 @@
-"""Fakes of speech to text, language model and text to speech over HTTP, in OpenAI's and Deepgram's shapes.
+"""Fakes of speech to text, language model and text to speech over HTTP, in OpenAI's and Deepgram's formats.
 
-What is heard is made out from the lines of the scenarios, what is spoken is a line if its text is one.
+Speech is recognised if it is a line of the scenarios, and text is spoken if it is one.
 """
 
 import asyncio
@@ -152,7 +152,7 @@ async def _stream(request: web.Request, pcm: Pcm, rate_hz: int) -> web.StreamRes
         async for chunk in _chunks(pcm.astype("<i2").tobytes(), rate_hz * CHUNK_MS // 1000 * 2 + 1):
             await response.write(chunk)
     except ConnectionError:
-        pass  # a caller who cuts in is why nobody wants the rest
+        pass  # the caller cut in, so nobody needs the rest
     return response
 
 

@@ -1,4 +1,4 @@
-"""A fake Ultravox (other-agents.md B8): a call is created over HTTP and joined at the address that is answered."""
+"""A fake Ultravox (other-agents.md B8): a call is created over HTTP and joined at the address in the answer."""
 
 import asyncio
 from collections.abc import Mapping
@@ -181,7 +181,7 @@ class UltravoxConversation(VendorConversation):
         await self._state("listening")
 
     async def caller_began(self, *, interrupted: bool) -> None:
-        """Nothing is said of speech while the agent is silent."""
+        """No message for speech while the agent is silent."""
         if not interrupted:
             return
         if self._heard_out:
@@ -238,7 +238,7 @@ class FakeUltravox(FakeVendor):
         return web.json_response({"callId": call_id, "joinUrl": url}, status=201)
 
     def authorized(self, request: web.Request) -> bool:
-        """Whoever knows the address may join, once."""
+        """Anybody with the address may join, once."""
         call_id = request.match_info["call_id"]
         if call_id not in self._created or call_id in self._joined:
             return False
