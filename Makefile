@@ -30,7 +30,7 @@ $(VENV)/.installed-dev: requirements/dev.txt
 	@touch $@
 
 # The same in a folder of its own, for what must not mix with ours. A file of ours marks it as done: .cache/NAME/bin/python
-# leads to the system's Python, which is not ours to touch, and the same for all of them.
+# leads to the system's Python, which must not be changed and is the same for all of them.
 .cache/%/.installed: requirements/%.txt
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/pip install --quiet --disable-pip-version-check uv

@@ -28,7 +28,7 @@ class RelayAddress:
     base: URL
     """Where /health and /ready are."""
     token: str
-    """The path's first segment behind the media path; an alias, should the relay ask for no token."""
+    """The path's first segment behind the media path; an alias, if the relay requires no token."""
     dynamic: bool
     """An `https://` address: Exotel asks it for the socket's."""
 

@@ -46,7 +46,7 @@ _WORKSPACE: Final = {
         "elevenlabs.reachable",
         "Look at the network, a proxy, ELEVENLABS_REGION and ELEVENLABS_BASE_URL.",
     ),
-    Trouble.SERVER: ("elevenlabs.reachable", "Try again later; status.elevenlabs.io tells of known trouble."),
+    Trouble.SERVER: ("elevenlabs.reachable", "Try again later; status.elevenlabs.io reports known trouble."),
     Trouble.RATE: ("elevenlabs.reachable", "Try again in a minute."),
 }
 

@@ -1,4 +1,4 @@
-"""What was found, what is wanted, and the changes in between; no I/O."""
+"""What was found, what it should be, and the changes in between; no I/O."""
 
 from dataclasses import dataclass, field
 from enum import Enum, auto

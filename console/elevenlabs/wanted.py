@@ -170,7 +170,7 @@ def _auth(agent: Document, wishes: Wishes) -> Observation:
     place = Place.of(agent, "agent.auth", "platform_settings.auth.enable_auth")
     if place.value is True:
         return place.fine("true: only holders of the API key can open a conversation")
-    why = "Whoever learns the agent's id can talk to it at your cost. A widget on a web site may need it so."
+    why = "Anybody who learns the agent's id can talk to it at your cost. A widget on a web site may need it so."
     return place.differs("false", "true", why, put=True if wishes.private else None)
 
 

@@ -110,7 +110,7 @@ def observe_delivery(webhook: Document, now: float) -> list[Observation]:
 
 def _enabled(webhook: Document, name: str) -> Observation:
     if webhook.get("is_auto_disabled") is True:
-        why = "ElevenLabs gave up after ten failures in a row; mend what failed, then switch it on again."
+        why = "ElevenLabs gave up after ten failures in a row; fix what failed, then switch it on again."
         found = (
             f"switched off by ElevenLabs, last answer {text(webhook, 'most_recent_failure_error_code') or 'unknown'}"
         )

@@ -1,4 +1,4 @@
-# What the module tells. No output holds a secret: make deploy-aws prints the addresses with their tokens.
+# Outputs of the module. None contains a secret: make deploy-aws prints the addresses with their tokens.
 
 output "media_url" {
   description = "Exotel, Voicebot applet: URL, followed by / and the media token."
@@ -66,7 +66,7 @@ output "relay_target_group_arn" {
 }
 
 output "name" {
-  description = "The installation's name, which every resource's begins with."
+  description = "The installation's name, the prefix of every resource's name."
   value       = module.bridge.name
 }
 
@@ -76,6 +76,6 @@ output "region" {
 }
 
 output "dns_records" {
-  description = "Records to make where domain_name's zone is not in Route 53: name = kind and value. Empty without need."
+  description = "DNS records to create if domain_name's zone is not in Route 53: name = kind and value. Empty if none are needed."
   value       = module.bridge.dns_records
 }

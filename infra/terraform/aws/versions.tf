@@ -8,7 +8,7 @@ terraform {
     }
   }
 
-  # Where the state lives is said at `terraform init -backend-config=…`; make deploy-aws does it (docs/aws.md).
+  # The state's location is set at `terraform init -backend-config=…`; make deploy-aws does it (docs/aws.md).
   backend "s3" {}
 }
 

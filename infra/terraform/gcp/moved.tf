@@ -1,4 +1,4 @@
-# Where everything lay before there was a module: a state of that time is taken over as it is, nothing is made anew.
+# Where everything was before there was a module: an older state is kept, and nothing is created again.
 
 moved {
   from = google_monitoring_notification_channel.email

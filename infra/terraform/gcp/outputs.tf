@@ -1,4 +1,4 @@
-# What the module tells. No output holds a secret: make deploy-gcp prints the addresses with their tokens.
+# Outputs of the module. None contains a secret: make deploy-gcp prints the addresses with their tokens.
 
 output "media_url" {
   description = "Exotel, Voicebot applet: URL, followed by / and the media token."
@@ -56,7 +56,7 @@ output "domain_address" {
 }
 
 output "name" {
-  description = "The installation's name, which every resource's begins with."
+  description = "The installation's name, the prefix of every resource's name."
   value       = module.bridge.name
 }
 

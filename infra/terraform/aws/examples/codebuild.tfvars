@@ -1,2 +1,2 @@
-# The relay's image is built on AWS, for who has no Docker. `ENGINE=codebuild make deploy-aws` sets this by itself.
+# The relay's image is built on AWS, for machines without Docker. `ENGINE=codebuild make deploy-aws` sets this by itself.
 codebuild = true

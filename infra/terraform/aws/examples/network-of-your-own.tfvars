@@ -1,4 +1,4 @@
-# The load balancer and the relay in a VPC that is there already. The relay's subnets need a way to the internet (a NAT
+# The load balancer and the relay in an existing VPC. The relay's subnets need a way to the internet (a NAT
 # gateway, or an internet gateway and relay_public_addresses = true); the load balancer's need an internet gateway.
 network = {
   vpc_id              = "vpc-0123456789abcdef0"

@@ -1,4 +1,4 @@
-# Only these networks reach the relay, and none of them without end. Name the address you deploy from, too, or the checks at the
+# Only these networks reach the relay, each at a limited rate. Include the address you deploy from, or the checks at the
 # end of a deploy can't reach it. A call is one request: 3,000 in five minutes are ten new calls a second from one address.
 domain_name          = "calls.example.com"
 dns_zone             = "example-com"

@@ -49,7 +49,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "records" {
       kms_master_key_id = local.kms_key
     }
 
-    bucket_key_enabled = local.kms_key == null ? null : true # one question to the key for many objects
+    bucket_key_enabled = local.kms_key == null ? null : true # one request to the key for many objects
   }
 
   lifecycle {
@@ -101,7 +101,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "records" {
     }
   }
 
-  # Kinds that are kept for less time than the rest.
+  # Objects that are kept for a shorter time.
   dynamic "rule" {
     for_each = { for prefix, days in { audio = var.audio_retention_days, recordings = var.audio_retention_days, inbox = var.inbox_retention_days } : prefix => days if days > 0 }
 

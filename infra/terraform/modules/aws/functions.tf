@@ -74,7 +74,7 @@ resource "aws_iam_role" "function" {
   assume_role_policy   = data.aws_iam_policy_document.lambda.json
   permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 
-  # Roles belong to an account, not to a region, so their names say which. The new one is there before the old one goes.
+  # Roles belong to an account, not to a region, so their names include it. The new one exists before the old one is deleted.
   lifecycle {
     create_before_destroy = true
   }
@@ -196,7 +196,7 @@ resource "aws_lambda_alias" "live" {
 
 resource "aws_apigatewayv2_api" "functions" {
   name          = var.name
-  description   = "Webhooks, relay events and Exotel's questions"
+  description   = "Webhooks, relay events and Exotel's requests"
   protocol_type = "HTTP"
 }
 
@@ -331,7 +331,7 @@ resource "aws_iam_role" "sweep" {
   assume_role_policy   = data.aws_iam_policy_document.scheduler.json
   permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 
-  # Roles belong to an account, not to a region, so their names say which. The new one is there before the old one goes.
+  # Roles belong to an account, not to a region, so their names include it. The new one exists before the old one is deleted.
   lifecycle {
     create_before_destroy = true
   }

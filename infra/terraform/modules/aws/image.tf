@@ -19,11 +19,11 @@ locals {
 }
 
 resource "aws_s3_bucket" "source" {
-  #checkov:skip=CKV_AWS_21:an archive is named by its content and made anew from git
+  #checkov:skip=CKV_AWS_21:an archive is named by its content and can be rebuilt from git
   count = local.codebuild
 
   bucket        = "${var.name}-source-${local.account}-${var.region}"
-  force_destroy = true # made anew from the source at any time
+  force_destroy = true # can be rebuilt from the source at any time
 }
 
 resource "aws_s3_bucket_public_access_block" "source" {

@@ -6,7 +6,7 @@ resource "aws_wafv2_web_acl" "relay" {
   count = var.requests_per_address > 0 ? 1 : 0
 
   name        = var.name
-  description = "Turns an address away that asks too often"
+  description = "Refuses an address that sends too many requests"
   scope       = "REGIONAL"
 
   default_action {

@@ -12,7 +12,7 @@ locals {
     EventsUndelivered = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"event_undelivered\" }", value = "1", unit = "Count", counts = true }
     AgentsRefused     = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"agents_refused\" }", value = "1", unit = "Count", counts = true }
     LogLinesDropped   = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"log_lines_dropped\" }", value = "$.dropped", unit = "Count", counts = true }
-    # Whoever scans the internet is refused as unauthorized, all day long; that is nobody's lost call.
+    # Scans of the internet are refused as unauthorized, all day long; none of them is a lost call.
     CallsRefused     = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"call_refused\" && $.reason != \"unauthorized\" }", value = "1", unit = "Count", counts = true }
     WebhooksReceived = { group = aws_cloudwatch_log_group.function["webhook"].name, pattern = "{ $.event = \"webhook_received\" }", value = "1", unit = "Count", counts = true }
     Unverified       = { group = aws_cloudwatch_log_group.function["webhook"].name, pattern = "{ $.event = \"conversation_unverified\" }", value = "1", unit = "Count", counts = true }
@@ -104,7 +104,7 @@ resource "aws_cloudwatch_metric_alarm" "over" {
 
 resource "aws_cloudwatch_event_rule" "deployment_failed" {
   name        = "${var.name}-deployment-failed"
-  description = "ECS gave a deployment of the relay up"
+  description = "ECS gave up a deployment of the relay"
 
   event_pattern = jsonencode({
     source      = ["aws.ecs"]
@@ -152,7 +152,7 @@ resource "aws_sns_topic_policy" "alarms" {
 
 resource "aws_cloudwatch_metric_alarm" "few_healthy_tasks" {
   alarm_name          = "${var.name}-few-healthy-tasks"
-  alarm_description   = "Fewer relay tasks are healthy than always should be: a zone that fails takes more calls with it."
+  alarm_description   = "Fewer relay tasks are healthy than the minimum: a failure of a zone would end more calls."
   namespace           = "AWS/ApplicationELB"
   metric_name         = "HealthyHostCount"
   dimensions          = local.balancer_dimensions
@@ -186,7 +186,7 @@ resource "aws_cloudwatch_metric_alarm" "sweep_not_run" {
 
 resource "aws_cloudwatch_metric_alarm" "no_healthy_task" {
   alarm_name          = "${var.name}-no-healthy-task"
-  alarm_description   = "No relay task is healthy: nobody gets through."
+  alarm_description   = "No relay task is healthy: no caller gets through."
   namespace           = "AWS/ApplicationELB"
   metric_name         = "HealthyHostCount"
   dimensions          = local.balancer_dimensions

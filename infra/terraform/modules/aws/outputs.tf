@@ -66,7 +66,7 @@ output "relay_target_group_arn" {
 }
 
 output "name" {
-  description = "The installation's name, which every resource's begins with."
+  description = "The installation's name, the prefix of every resource's name."
   value       = var.name
 }
 
@@ -76,7 +76,7 @@ output "region" {
 }
 
 output "dns_records" {
-  description = "Records to make where domain_name's zone is not in Route 53: name = kind and value. Empty without need."
+  description = "DNS records to create if domain_name's zone is not in Route 53: name = kind and value. Empty if none are needed."
   value = !local.has_domain || local.has_zone ? {} : merge(
     { (var.domain_name) = "CNAME ${aws_lb.relay.dns_name}" },
     { for option in aws_acm_certificate.relay[0].domain_validation_options : option.resource_record_name => "${option.resource_record_type} ${option.resource_record_value}" },

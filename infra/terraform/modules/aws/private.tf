@@ -87,7 +87,7 @@ resource "aws_vpc_security_group_ingress_rule" "endpoints_from_relay" {
   to_port                      = 443
 }
 
-# Image, log, secrets, and the relay's questions about its own task.
+# Image, log, secrets, and the relay's requests about its own task.
 resource "aws_vpc_endpoint" "service" {
   for_each = toset(local.private && var.private_endpoints ? ["ecr.api", "ecr.dkr", "ecs", "logs", "secretsmanager"] : [])
 

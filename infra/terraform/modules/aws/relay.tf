@@ -78,7 +78,7 @@ data "aws_iam_policy_document" "ecs_tasks" {
       identifiers = ["ecs-tasks.amazonaws.com"]
     }
 
-    # Nobody else's cluster may make ECS use these roles.
+    # No other account's cluster may make ECS use these roles.
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
@@ -93,7 +93,7 @@ resource "aws_iam_role" "relay_start" {
   assume_role_policy   = data.aws_iam_policy_document.ecs_tasks.json
   permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 
-  # Roles belong to an account, not to a region, so their names say which. The new one is there before the old one goes.
+  # Roles belong to an account, not to a region, so their names include it. The new one exists before the old one is deleted.
   lifecycle {
     create_before_destroy = true
   }
@@ -151,7 +151,7 @@ resource "aws_iam_role" "relay" {
   assume_role_policy   = data.aws_iam_policy_document.ecs_tasks.json
   permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 
-  # Roles belong to an account, not to a region, so their names say which. The new one is there before the old one goes.
+  # Roles belong to an account, not to a region, so their names include it. The new one exists before the old one is deleted.
   lifecycle {
     create_before_destroy = true
   }
@@ -278,7 +278,7 @@ resource "aws_ecs_service" "relay" {
     aws_lb_listener_rule.from_cloudfront,
     aws_iam_role_policy.relay_start,
     aws_iam_role_policy.relay,
-    # A new key of the events is accepted before a relay signs with it.
+    # A new events secret is accepted before a relay signs with it.
     aws_lambda_function.function,
   ]
 }
@@ -398,7 +398,7 @@ resource "aws_cloudwatch_metric_alarm" "few_calls" {
   alarm_actions       = [aws_appautoscaling_policy.in_one_by_one.arn]
 }
 
-# For peaks that are known: before them, so that nobody waits for a task to start.
+# For known peaks: starts tasks before them, so that no caller waits for one.
 resource "aws_appautoscaling_scheduled_action" "relay" {
   for_each = var.relay_schedule
 

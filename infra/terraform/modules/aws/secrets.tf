@@ -37,7 +37,7 @@ resource "aws_secretsmanager_secret" "secret" {
   name        = "${var.name}/${local.secrets[each.key].entry}"
   description = local.secrets[each.key].about
   kms_key_id  = local.kms_key
-  # Made anew by the next deploy; a waiting period would only keep that deploy from using the name.
+  # Created again by the next deploy; a waiting period would only keep that deploy from using the name.
   recovery_window_in_days = 0
 }
 
@@ -50,7 +50,7 @@ resource "aws_secretsmanager_secret_version" "secret" {
 }
 
 # --- The header by which the load balancer knows CloudFront -------------------------------------------------------
-# The one value that is in the state: a listener's rule and a distribution are made of it, and AWS shows both to whoever may
+# The one value that is in the state: a listener's rule and a distribution are made of it, and AWS shows both to anybody who may
 # read them. It opens nothing by itself: the balancer lets in only CloudFront's addresses, and the relay asks for its token.
 # There are two of them, made in turn, and both are let in: while CloudFront takes up the new one, the old one is still good.
 

@@ -588,7 +588,7 @@ variable "transfer_reserved_concurrency" {
 }
 
 variable "api_rate_limit" {
-  description = "Requests a second that each route of the functions' API takes; bursts of twice as many."
+  description = "Requests per second that each route of the functions' API accepts; bursts of twice as many."
   type        = number
   default     = 100
 
@@ -673,7 +673,7 @@ variable "alarm_email" {
 }
 
 variable "monthly_budget_usd" {
-  description = "What the account may cost a month, in US dollars: 80 % spent, or 100 % forecast, raises an alarm. 0: no alarm."
+  description = "Monthly budget of the account, in US dollars: an alarm at 80 % spent, or 100 % forecast. 0: no alarm."
   type        = number
   default     = 0
 

@@ -9,7 +9,7 @@ locals {
     calls-refused = {
       severity = "CRITICAL"
       says     = "Callers were refused: the relays were full or draining, or the call asked for an agent that is not configured. Full: raise relay_max_instances."
-      # Whoever scans the internet is refused as unauthorized, all day long; that is nobody's lost call.
+      # Scans of the internet are refused as unauthorized, all day long; none of them is a lost call.
       query = "sum(increase(${local.promql}_call_refused{${local.run},reason!=\"unauthorized\"}[5m])) > ${lookup(var.alarm_thresholds, "calls-refused", 1) - 0.5}"
     }
     agents-failed = {
@@ -158,7 +158,7 @@ resource "google_monitoring_alert_policy" "alert" {
 }
 
 # --- Seen from outside: is there a relay that takes calls? ---------------------------------------------------------
-# Google asks from addresses of its own; where they may not, few-healthy-instances is what tells.
+# Google sends requests from its own addresses; where they are not allowed, few-healthy-instances reports it.
 
 locals {
   seen_from_outside = length(var.allowed_addresses) == 0 ? 1 : 0

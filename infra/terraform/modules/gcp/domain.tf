@@ -1,4 +1,4 @@
-# With a host name of one's own: a global load balancer with a managed certificate in front of the relay. Cloud Run's
+# With your own host name: a global load balancer with a managed certificate in front of the relay. Cloud Run's
 # own domain mappings are a preview and not offered in asia-south1. Sockets live as long as the service's timeout: a
 # backend of a serverless kind has none of its own that could be set.
 

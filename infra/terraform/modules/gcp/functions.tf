@@ -151,7 +151,7 @@ resource "google_storage_bucket_iam_member" "records" {
   }
 }
 
-# Names, not contents: without leave to list, Cloud Storage answers 403 instead of 404 for an object that is not there,
+# Names, not contents: without permission to list, Cloud Storage answers 403 instead of 404 for an object that is not there,
 # and "not there yet" is an everyday answer here.
 resource "google_storage_bucket_iam_member" "records_list" {
   for_each = toset([for grant in values(local.bucket_grants) : grant.part])

@@ -1,4 +1,4 @@
-# What is off unless asked for, because it costs or can turn callers away: who may reach the relay and how often, and a
+# Off by default, because it costs money or can refuse callers: who may reach the relay and how often, and a
 # budget's alarm. Both limits are the global load balancer's, so they need a domain.
 
 locals {

@@ -132,7 +132,7 @@ resource "google_storage_bucket" "records" {
     }
   }
 
-  # Kinds that are kept for less time than the rest.
+  # Objects that are kept for a shorter time.
   dynamic "lifecycle_rule" {
     for_each = { for prefix, days in { audio = var.audio_retention_days, recordings = var.audio_retention_days, inbox = var.inbox_retention_days } : prefix => days if days > 0 }
     content {
@@ -199,13 +199,13 @@ resource "google_storage_bucket" "records" {
 }
 
 resource "google_storage_bucket" "source" {
-  #checkov:skip=CKV_GCP_78:an archive is named by its content and made anew from git
+  #checkov:skip=CKV_GCP_78:an archive is named by its content and can be rebuilt from git
   name                        = "${var.project}-${var.name}-source"
   location                    = var.region
   storage_class               = "STANDARD"
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
-  force_destroy               = true # made anew by every deploy
+  force_destroy               = true # created again by every deploy
 
   lifecycle_rule {
     action {

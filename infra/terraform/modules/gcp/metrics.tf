@@ -1,4 +1,4 @@
-# Numbers made of the log lines that docs/contracts.md lists under "Log lines that metrics are made of". A metric with a
+# Metrics made from the log lines that docs/contracts.md lists under "Log lines that metrics are made of". A metric with a
 # `value` holds a distribution of that field, any other counts lines; `labels` are fields that it can be split by.
 
 locals {
@@ -29,7 +29,7 @@ locals {
     connect_waited_s  = { event = "connect_answered", value = "waited_s", unit = "s" }
     transfer_outcome  = { event = "transfer_outcome", labels = ["state"] }
     transfer_missed   = { event = "transfer_missed" }
-    # Cloud Run's own word on a revision that did not come up; calls stay on the one before.
+    # Cloud Run's own report of a revision that did not start; calls stay on the previous one.
     deployment_failed = { only = "log_id(\"cloudaudit.googleapis.com/system_event\") AND severity>=ERROR AND protoPayload.status.message:\"Ready condition status changed to False\"" }
     errors            = { only = "severity>=ERROR" }
   }

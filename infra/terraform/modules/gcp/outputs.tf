@@ -62,7 +62,7 @@ output "domain_address" {
 }
 
 output "name" {
-  description = "The installation's name, which every resource's begins with."
+  description = "The installation's name, the prefix of every resource's name."
   value       = var.name
 }
 

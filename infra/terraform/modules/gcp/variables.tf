@@ -549,7 +549,7 @@ variable "alarm_email" {
 }
 
 variable "monthly_budget" {
-  description = "What the project may cost a month, in the billing account's currency: 80 % spent, or 100 % forecast, sends a mail. 0: no mail. Needs billing_account."
+  description = "Monthly budget of the project, in the billing account's currency: a mail at 80 % spent, or 100 % forecast. 0: no mail. Needs billing_account."
   type        = number
   default     = 0
 

@@ -1,4 +1,4 @@
-# Takes the place of ../../token where AWS is mocked: Terraform can't yet mock an ephemeral resource.
+# Replaces ../../token where AWS is mocked: Terraform can't mock an ephemeral resource yet.
 
 output "value" {
   description = "Always the same one."
