@@ -17,7 +17,7 @@ from tests.support.processes import ROOT
 from tests.support.terraform import cannot_run
 
 TOOLS = ROOT.parent / "shared/tools/container"
-BASE = "python:3.13-slim"  # what relay/Dockerfile starts from, without the digest, which no stand-in can have
+BASE = "python:3.13-slim"  # what the Dockerfiles start from, without the digest, which no stand-in can have
 PODMAN = ("podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs")
 # The limits: what the kernel here lets podman set. No health checks by the engine: podman would need systemd for them.
 ON_HOST = ("--network", "host", "--ulimit", "nofile=20000:20000", "--ulimit", "nproc=20000:20000", "--no-healthcheck")
@@ -33,11 +33,11 @@ class Engine:
     prefix: str
     environ: Mapping[str, str]
 
-    def build(self, tag: str) -> str:
-        """Build relay/Dockerfile; the image's name."""
+    def build(self, tag: str, dockerfile: str = "relay/Dockerfile") -> str:
+        """Build a Dockerfile; returns the image's name."""
         name = f"{self.prefix}{tag}"
         base = ("--build-arg", f"BASE={self.base}") if self.base else ()
-        self._run([*self.build_command, *base, "--file", "relay/Dockerfile", "--tag", name, "."], timeout_s=300)
+        self._run([*self.build_command, *base, "--file", dockerfile, "--tag", name, "."], timeout_s=300)
         return name
 
     def health_command(self, image: str) -> list[str]:
