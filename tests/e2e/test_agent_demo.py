@@ -20,7 +20,7 @@ async def test_a_demo(tmp_path):
     assert [agent["vendor"] for agent in json.loads(record.read_text())["agents"]] == ["ultravox"]
 
 
-async def test_a_vendor_that_nobody_knows_is_answered_with_those_that_are(tmp_path):
+async def test_an_unknown_vendor_is_refused_with_the_list_of_vendors(tmp_path):
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "sim.agents", "acme", "--out", str(tmp_path), stderr=asyncio.subprocess.PIPE
     )

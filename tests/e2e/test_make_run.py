@@ -109,7 +109,7 @@ async def test_a_refused_key_of_the_file_stops_the_start_with_one_line(tmp_path)
 
 
 async def test_at_a_terminal_the_lines_are_sentences(tmp_path):
-    """JSON is for programs: whoever types `make run` reads what happens, and what is missing."""
+    """JSON is for programs: at a terminal `make run` prints sentences about what happens and what is missing."""
     fake = FakeElevenLabs({"agent_0": GREETING}, api_key=API_KEY)
     ours, theirs = pty.openpty()
     async with serving(fake.app()) as agents_url:

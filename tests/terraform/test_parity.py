@@ -201,7 +201,7 @@ def test_relay_and_functions_get_the_same_settings():
 
 
 def test_both_pages_tell_the_same_story_in_the_same_order():
-    """Who knows one cloud finds the other's answer in the same place; on call there is no time to search."""
+    """A reader who knows one cloud finds the other's answer in the same place; on call there is no time to search."""
     pages = [(INFRA.parents[1] / f"docs/{cloud}.md").read_text() for cloud in ("aws", "gcp")]
     headings = [re.findall(r"^#{2,3} (.+)$", page, re.M) for page in pages]
     assert headings[0] == headings[1]
@@ -237,7 +237,7 @@ def test_state_is_kept_elsewhere(cloud: str):
 
 @pytest.mark.parametrize("cloud", ["aws", "gcp"])
 def test_the_root_only_passes_on(cloud: str):
-    """Whoever calls the module from Terraform of their own gets the same thing, and the same words."""
+    """Anybody who calls the module from their own Terraform gets the same thing, and the same words."""
     root = (INFRA / cloud / "main.tf").read_text()
     module = INFRA / "modules" / cloud
     assert (INFRA / cloud / "variables.tf").samefile(module / "variables.tf")

@@ -163,7 +163,7 @@ async def test_by_keyboard_alone_form_and_place_stay(tmp_path):
         assert watched.complaints == []
 
 
-async def test_a_console_that_is_gone_and_comes_back_is_not_the_end_of_the_page(tmp_path):
+async def test_a_page_survives_a_restart_of_the_console(tmp_path):
     """One failed poll stopped the page for good; a restart made every link a dead one."""
     store, kept = tmp_path / "store", tmp_path / "door.json"
     write_records(store, 3)

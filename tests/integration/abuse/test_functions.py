@@ -105,7 +105,7 @@ def test_one_secret_does_not_open_the_other_door():
 )
 @pytest.mark.parametrize("path", ROUTES)
 def test_bombs_that_are_signed(path, body):
-    """Even who holds the secret gets an answer, not a crash; and no key is made of a path."""
+    """Even a sender with the secret gets an answer, not a crash; and no key is made of a path."""
     header, secret, _ = ROUTES[path]
     answer, store = send(path, body, {header: sign(body, secret, calls.NOW)})
     assert answer.status in {200, 400}
@@ -168,7 +168,7 @@ def test_ids_that_are_paths_become_no_key(call_sid):
 
 @virtual
 async def test_a_body_that_never_comes_is_not_waited_for(tmp_path):
-    """Whoever has a signature that looks fresh must send the rest in time: a slow one held its connection for ever."""
+    """A sender with a fresh-looking signature must send the rest in time: a slow one held its connection for ever."""
     app = application({**calls.ENVIRONMENT, "STORE": f"file:{tmp_path}", "SWEEP_EVERY_SECONDS": "0"})
     async with serving(app) as url, await Wire.open(url) as wire:
         fresh = f"{ELEVENLABS_HEADER}: {sign(b'', 'guessed')}"

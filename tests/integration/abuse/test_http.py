@@ -17,7 +17,7 @@ POST = b"POST /bg-sound HTTP/1.1\r\nHost: relay\r\n"
 
 
 @virtual
-async def test_guessing_is_refused_counted_and_written_ten_times_a_second(tmp_path, caplog):
+async def test_wrong_tokens_are_refused_counted_and_logged_ten_times_a_second(tmp_path, caplog):
     """A thousand guesses: all refused, all counted, none of them in the log, and the log stays small."""
     async with relay_world(tmp_path, settings=SECRETS) as world:
         for n in range(1000):

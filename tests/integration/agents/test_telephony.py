@@ -309,9 +309,7 @@ async def test_a_clear_empties_the_line_and_gives_the_marks_back_in_order(tmp_pa
     ],
 )
 @virtual
-async def test_a_close_is_a_goodbye_from_who_has_spoken_and_a_failure_otherwise(
-    tmp_path, kind, code, says, ends, agents
-):
+async def test_a_close_is_a_goodbye_after_speech_and_a_failure_before(tmp_path, kind, code, says, ends, agents):
     async def act(bot):
         if says:
             await bot.say(WORDS[:8000])

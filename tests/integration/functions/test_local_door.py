@@ -97,7 +97,7 @@ async def _chunks(wire, piece, count):
         pass
 
 
-async def test_all_bodies_together_have_a_bound_and_what_was_refused_frees_it(tmp_path, monkeypatch):
+async def test_all_bodies_together_are_limited_and_refused_ones_are_released(tmp_path, monkeypatch):
     """Ten plain bodies of 60 MB took 605 MB. The bound is of what has arrived, so announcing alone takes nothing."""
     monkeypatch.setattr(local, "_HELD_BYTES", 1_000_000)
     async with listening(tmp_path) as url:

@@ -292,7 +292,7 @@ def test_a_key_is_purged_and_its_neighbours_are_not(store):
 
 
 def test_a_bucket_with_versions_keeps_nothing_of_a_purged_key(s3_client, s3_bucket):
-    """Deleted, replaced, deleted again: each leaves a version that whoever may read old versions could have back."""
+    """Deleted, replaced, deleted again: each leaves an old version that somebody with the rights could restore."""
     s3_client.put_bucket_versioning(Bucket=s3_bucket, VersioningConfiguration={"Status": "Enabled"})
     store = S3Store(s3_bucket, "p/")
     store.create("logs/a.json", b"one")

@@ -101,7 +101,7 @@ def test_a_model_that_never_ends_is_hung_up_after_its_turns(tmp_path):
     assert call.passed
 
 
-def test_a_model_that_can_not_be_asked_fails_the_call_and_says_why(tmp_path):
+def test_an_unreachable_model_fails_the_call_with_the_reason(tmp_path):
     call = rehearse(tmp_path, GOAL, Model(429))
     [finding] = call.findings
     assert finding.expectation == "played"

@@ -203,7 +203,7 @@ async def test_while_it_is_watched_a_command_is_done_within_two_seconds_and_told
 
 
 @virtual
-async def test_without_anybody_who_watches_it_is_done_with_the_next_progress(tmp_path):
+async def test_without_a_watcher_a_command_is_done_with_the_next_progress(tmp_path):
     async with relay_world(tmp_path, with_events_url=True) as world:
         ended = await play(world, Hand(command("end"), from_number=3, watched=False))
         assert ended["end_reason"] == "operator_ended"

@@ -160,7 +160,7 @@ async def test_an_upload_that_fails_is_tried_again(statuses, uploads, tmp_path):
 
 
 @virtual
-async def test_a_store_that_takes_nothing_costs_the_sound_and_never_the_call(tmp_path):
+async def test_a_store_that_refuses_uploads_loses_the_recording_but_not_the_call(tmp_path):
     async with recording_world(tmp_path) as (world, desk):
         desk.statuses = [503] * 1000
         result = await world.call(script=SCRIPT)
@@ -187,7 +187,7 @@ async def test_functions_of_an_earlier_release_are_asked_once(tmp_path):
 
 
 @virtual
-async def test_functions_that_give_no_leave_cost_the_sound_and_never_the_call(tmp_path):
+async def test_functions_that_grant_no_upload_lose_the_recording_but_not_the_call(tmp_path):
     async with recording_world(tmp_path) as (world, desk):
         desk.deaf = True
         result = await world.call(script=SCRIPT)

@@ -299,7 +299,7 @@ FAILING = {
 
 @pytest.mark.parametrize("failure", FAILING)
 def test_what_google_refuses_is_said_in_one_line(world: World, failure: str, capfd: pytest.CaptureFixture[str]):
-    """Tokens that exist but can't be read must not be made anew: the URLs in Exotel would stop working."""
+    """Tokens that exist but can't be read must not be generated again: the URLs in Exotel would stop working."""
     world.there["fails"], status, line = FAILING[failure]
     world.there["secrets_api"] = True
     assert world.run("deploy") == status

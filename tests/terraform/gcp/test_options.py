@@ -68,7 +68,7 @@ def test_a_budget_is_the_projects_own(plans: dict[str, Plan]):
     assert [one["threshold_percent"] for one in budget["threshold_rules"]] == [0.8, 1]
 
 
-def test_a_domain_elsewhere_has_an_address_and_no_way_round_the_balancer(plans: dict[str, Plan]):
+def test_a_domain_elsewhere_has_an_address_and_the_balancer_can_not_be_bypassed(plans: dict[str, Plan]):
     plan = plans["domain-elsewhere"]
     assert plan.all("google_dns_record_set") == {}
     assert len(plan.all("google_compute_global_address")) == 1

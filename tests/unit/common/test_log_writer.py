@@ -38,7 +38,7 @@ def test_lines_come_out_in_order():
     assert writer.dropped == 0
 
 
-def test_with_nobody_reading_nobody_waits_and_what_was_lost_is_said():
+def test_a_blocked_output_drops_lines_and_logs_how_many():
     """The event loop stood still in `print` for good: all calls silent, /health dead."""
     tap = Tap()
     writer = LogWriter(tap, lines=40)

@@ -38,7 +38,7 @@ GAPS = st.sampled_from(["", " ", "-", ", ", ". ", " - ", "–", "\u00a0"])
     st.lists(st.tuples(st.text("0123456789", min_size=1, max_size=5), GAPS), min_size=2, max_size=8),
     st.text(max_size=9),
 )
-def test_whatever_the_groups_a_mobile_number_does_not_get_through(groups, around):
+def test_a_mobile_number_is_masked_in_any_grouping(groups, around):
     number = "98765" + "".join(group + gap for group, gap in groups) + "43210"
     letters = "".join(letter for letter in around if letter.isalpha() and not letter.isascii())
     assert "98765" not in mask_text(f"{letters} {number} {letters}")

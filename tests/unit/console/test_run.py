@@ -70,7 +70,7 @@ async def elevenlabs(key, agent_id="agent_0"):
         return finding
 
 
-async def test_a_key_or_an_agent_that_elevenlabs_does_not_know_is_found_before_a_caller_finds_it():
+async def test_a_refused_key_or_unknown_agent_is_reported_at_the_start():
     assert (await elevenlabs(API_KEY)).verdict is Verdict.PASS
     refused = await elevenlabs("sk_of_somebody_else")
     assert refused.verdict is Verdict.FAIL

@@ -80,7 +80,7 @@ def test_a_crash_between_upload_and_move_changes_nothing_and_uses_up_the_number(
     assert push(versions, C).number == 3
 
 
-def test_a_store_that_repeats_a_write_and_says_no_to_it_is_not_believed(versions, store, monkeypatch):
+def test_a_store_that_reports_a_conflict_with_its_own_retry_is_not_believed(versions, store, monkeypatch):
     """S3's client repeats a request whose answer was lost, and is then told that the key is there."""
     create, swap = store.create, store.swap
     monkeypatch.setattr(store, "create", lambda *a: create(*a) and False)
@@ -135,7 +135,7 @@ def test_what_cant_be_read_is_named(versions, store, key, body, problem):
         versions.version(1) if "versions" in key else versions.current()
 
 
-def test_a_version_that_counts_and_is_not_there_is_an_error_and_not_the_end_of_all_agents(versions, store):
+def test_a_missing_current_version_is_an_error_and_agents_stay(versions, store):
     push(versions, A)
     pointer = json.loads(store.objects["config/agents/current.json"])
     del store.objects["config/agents/versions/000000001.json"]

@@ -34,7 +34,7 @@ class Context:
     function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "x"
 
 
-def test_a_secret_stands_under_its_own_name_and_a_new_one_is_taken_up(secrets):
+def test_a_secret_has_its_own_name_and_a_rotated_one_is_picked_up(secrets):
     builds = []
 
     def build(environ):

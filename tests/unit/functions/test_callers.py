@@ -64,7 +64,7 @@ def test_every_spelling_of_the_time_is_read(world, known):
 
 @pytest.mark.parametrize("created", ["", "just now", "Mon, 23 Foo 2026 15:29:50", "1970-01-01 05:30:00"])
 def test_without_a_time_the_number_gives_nobody(world, created):
-    """Live, `Created` came in a spelling that was not read: whoever redialled got the earlier call's human."""
+    """Live, `Created` came in a spelling that was not read: a caller who redialled got the earlier call's human."""
     world.tell_webhook("sales", call_sid=None)
     assert world.numbers(CallSid="redial", Created=created) == []
     world.tell(calls.started(call_sid="earlier"), calls.transfer_requested(call_sid="earlier"))

@@ -159,7 +159,7 @@ def test_what_a_relay_that_died_had_uploaded_is_kept(world):
     assert world.keys("recordings/") == []
 
 
-def test_pieces_that_were_never_there_are_silence_as_the_relay_said(world):
+def test_missing_pieces_are_silence_as_the_relay_reported(world):
     missing = [{"from_ms": 8000, "to_ms": 16_000, "why": "HTTP 503"}]
     world.put(1, None, 3)
     world.send(calls.started(), calls.ended(), told(pieces=2, missing=missing))

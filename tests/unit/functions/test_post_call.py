@@ -51,7 +51,7 @@ def test_the_raw_body_is_kept_and_the_record_made(app, store):
     assert not [key for key in store.objects if key.startswith("pending/")]
 
 
-def test_what_the_vendor_takes_and_which_version_talked_are_in_the_record(app, store):
+def test_the_vendors_charge_and_agent_version_are_in_the_record(app, store):
     data = calls.conversation(version_id="agtvrsn_7")
     data["metadata"] |= {"cost": 812, "cost_fiat": 0.173}
     app.handle(calls.signed_webhook(calls.post_call(data)))

@@ -189,7 +189,7 @@ def test_a_body_that_was_not_understood_is_not_dropped():
     assert b"{ not JSON" in raw(store)
 
 
-def test_where_each_raw_body_of_a_conversation_lies_is_written_down():
+def test_an_index_lists_the_raw_bodies_of_a_conversation():
     store = MemoryStore()
     request = calls.signed_webhook(calls.post_call(calls.conversation()))
     calls.webhook_app(store).handle(request)

@@ -77,7 +77,7 @@ def test_a_sound_outside_the_configuration_is_404(app, name):
 @pytest.mark.parametrize(
     "wrong", [{"secret": "a-secret-of-somebody"}, {"signed": {**ME, "relay": "r-2"}}, {"signed": {}}]
 )
-def test_nobody_else_may_ask_and_a_signature_is_good_for_one_question(app, store, path, wrong):
+def test_requests_need_a_signature_and_it_is_valid_for_one_request(app, store, path, wrong):
     push(store)
     assert ask(app, path, **wrong).status == 401
     assert not list(store.keys("pending/relays/"))

@@ -43,7 +43,7 @@ def test_a_team_gives_way_to_a_target_of_any_spelling():
     assert found == {"Team 1": ("+919876500001",)}
 
 
-def test_nothing_asked_is_the_first_and_the_first_of_none_is_none():
+def test_an_empty_target_means_the_first_configured_one():
     assert find_target({"sales": (), "x": ()}, "  ") == "sales"
     assert find_target({}, "") is None
 

@@ -373,7 +373,7 @@ def test_a_listed_conversation_that_was_not_tried_has_its_turn_in_the_next_run(w
     assert world.sweep(LATER + 1).repaired == 3
 
 
-def test_a_list_too_long_for_one_run_is_gone_on_with_where_it_was_left(world):
+def test_a_long_list_is_continued_in_the_next_run(world):
     world.pages = [[f"conv_{number}"] for number in range(4)]
     for (name,) in world.pages:
         world.conversations[name] = calls.conversation(conversation_id=name, call_sid=f"call-{name}")

@@ -77,7 +77,7 @@ def test_attempts_stand_in_the_order_of_the_numbers():
         assert [attempt["number"] for attempt in transfer(answers=answers)["attempts"]] == [ONE, TWO]
 
 
-def test_the_last_wish_counts_and_an_accepted_one_before_a_refused():
+def test_the_last_transfer_request_wins_and_an_accepted_before_a_refused():
     later = {**REQUEST, "event_id": "2", "at": "2026-11-23T10:00:09.000Z", "target": "support"}
     refused = {**later, "event_id": "3", "at": "2026-11-23T10:01:00.000Z", "target": None, "asked": "billing"}
     assert transfer(requests=(REQUEST, later, refused), answers=())["target"] == "support"

@@ -120,7 +120,7 @@ def test_the_sweep_asks_for_the_proof_too(caplog):
 
 
 def test_the_proof_goes_no_further_than_the_inbox():
-    """It would let whoever reads a record pass for the call."""
+    """It would let anybody who reads a record pretend to be the call."""
     world = World()
     deliver(world, calls.conversation("sales"))
     kept = {key: body for key, body in world.store.objects.items() if not key.startswith("inbox/")}

@@ -745,7 +745,7 @@ async def test_an_agent_that_refused_at_once_is_tried_once_more():
 )
 @virtual
 async def test_which_agents_are_retried(session, tries):
-    """Only a refusal that came at once and may be over a second later; whoever had the call and died is not."""
+    """Only a refusal that came at once and may be over a second later; an agent that had the call and died is not."""
     one = session() if session is not Session else Session(refuses=BUSY)
     talk = Talk(one)
     assert (await talk.over())[0] is EndReason.AGENT_FAILED
@@ -895,7 +895,7 @@ async def test_each_sentence_of_an_utterance_is_heard_as_far_as_its_own_sound():
 
 
 @virtual
-async def test_what_a_vendor_gives_back_of_what_it_was_told_is_nobodys_word():
+async def test_a_note_that_a_vendor_returns_is_not_a_turn_of_the_caller():
     """Vendors write such messages into the transcript as the caller's; a caller who is gone would seem to be there."""
     session = Session()
     talk = Talk(session, idle_s=8.0, idle_attempts=1)

@@ -70,7 +70,7 @@ def test_a_version_that_is_signed_is_believed():
     assert functions.known == '"file-1"'
 
 
-def test_what_was_refused_is_said_with_the_reason_and_not_sent_again():
+def test_a_refusal_is_logged_with_the_reason_and_not_resent():
     functions = Functions(304, headers={"ETag": '"8-3fa9c1d02b6e"'})
     standing = Standing("7-3fa9c1d02b6e", "8-3fa9c1d02b6e", f"KEY is not set {'ह' * 999}")
     assert newest(functions, standing) == Newest("8-3fa9c1d02b6e")

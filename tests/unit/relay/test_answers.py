@@ -205,7 +205,7 @@ def test_what_was_asked_once_is_answered_once():
     assert list(call.found) == ["u1"]
 
 
-def test_an_answer_on_the_heels_of_the_last_word_came_too_early_to_be_one():
+def test_speech_right_after_the_last_word_is_not_an_answer():
     call = Conversation((1.0, 3.0))
     call.says("u1", 2.9, 3.03)
     assert call.found == {}

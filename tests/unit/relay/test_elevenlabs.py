@@ -943,7 +943,7 @@ def test_the_socket_of_a_public_agent(agent, url):
 # --- reached before it is known what to tell ---
 
 
-def test_a_session_that_was_reached_and_is_not_wanted_leaves_no_socket():
+def test_an_unused_session_closes_its_socket():
     async def talk(server):
         await asyncio.Event().wait()
 
@@ -959,7 +959,7 @@ def test_a_session_that_was_reached_and_is_not_wanted_leaves_no_socket():
     assert played(story)
 
 
-def test_a_session_that_cannot_be_reached_says_so_when_it_is_to_connect():
+def test_an_unreachable_session_raises_at_connect():
     async def talk(server):
         await asyncio.Event().wait()
 

@@ -143,7 +143,7 @@ def test_an_id_that_can_be_no_key_starts_no_call(key, size):
 
 
 def test_custom_parameters_have_a_limit_and_what_is_left_out_is_counted():
-    """The applet takes three; whoever opens the socket can write any number, and each goes to the agent."""
+    """The applet takes three; anybody who opens the socket can write any number, and each goes to the agent."""
     many = {"long": "x" * 1025, "k" * 1025: "v"} | {f"key{n}": "v" for n in range(40)}
     started = start_with(custom_parameters={"tenant": "acme", **many})
     assert started.custom_parameters["tenant"] == "acme"

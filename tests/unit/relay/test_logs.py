@@ -99,7 +99,7 @@ def test_what_is_below_the_level_is_not_written(lines):
     assert lines() == []
 
 
-def test_libraries_are_heard_from_warning_on_and_the_server_only_in_need(lines):
+def test_libraries_log_from_warning_on_and_bad_requests_are_not_logged(lines):
     logging.getLogger("some.library").info("chatter")
     logging.getLogger("aiohttp.server").error("a bad request, with its content")
     logging.getLogger("some.library").warning("trouble")

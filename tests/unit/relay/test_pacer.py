@@ -323,7 +323,7 @@ def test_each_word_that_begins_waits_anew():
 
 
 def test_an_agent_in_real_time_has_no_hole():
-    """A bot of one's own may send 20 ms every 20 ms. Its first words wait, and then the lead carries."""
+    """A user's bot may send 20 ms every 20 ms. Its first words wait, and then the lead carries."""
 
     async def story(desk):
         await until(5)

@@ -40,7 +40,7 @@ def ended(**more):
     )
 
 
-def test_reasons_and_whose_doing_they_are_are_those_of_the_contract():
+def test_end_reasons_and_ended_by_match_the_contract():
     section = CONTRACT.split("`end_reason`:")[1].split("A socket that closes")[0]
     table = dict(re.findall(r"^\| `(\w+)` \| (caller|line|agent|relay|operator) \|", section, re.MULTILINE))
     assert table.pop("relay_lost") == "relay"  # found by the sweep, never sent by a relay

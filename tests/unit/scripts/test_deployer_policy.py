@@ -12,7 +12,7 @@ def test_it_fits_a_managed_policy():
     assert len(json.dumps(POLICY, separators=(",", ":"))) <= 6144
 
 
-def test_only_reading_goes_by_a_wildcard_and_nothing_is_allowed_everything():
+def test_only_read_actions_use_wildcards_and_nothing_allows_everything():
     for action in deployer_policy.actions(POLICY):
         service, _, name = action.partition(":")
         assert service

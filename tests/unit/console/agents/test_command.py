@@ -76,7 +76,7 @@ def test_what_a_relay_would_refuse_is_not_pushed(desk):
     assert desk.versions.current() is None
 
 
-def test_who_is_forestalled_while_reading_the_difference_is_told_by_whom(desk):
+def test_a_push_that_was_overtaken_names_the_other_person(desk):
     desk.push(ONE, "--yes")
 
     class Slow(str):

@@ -182,7 +182,7 @@ def test_a_call_whose_answer_was_lost_is_found_and_not_placed_again(tmp_path, fa
 
 
 @in_world(count=1)
-async def test_an_order_of_which_nothing_came_is_called_again_only_when_that_is_certain(world):
+async def test_an_unknown_order_is_called_again_only_if_it_certainly_failed(world):
     """Exotel lists calls once they have ended: right after a lost order absence proves nothing."""
     world.rest.plant("connect", Fault.SILENT)
     assert await world.run() == ["unknown"]
@@ -364,7 +364,7 @@ async def test_a_laptop_that_sleeps_does_not_oversleep_the_hours(world):
 
 
 @in_world(count=2)
-async def test_an_order_of_which_nothing_came_may_be_known_before_the_run_is_over(world):
+async def test_an_unknown_order_can_be_resolved_before_the_run_ends(world):
     world.rest.plant("connect", Fault.SILENT)
     assert await world.run(time_limit_s=30, a_minute=0.1) == ["not-called", "answered"]
     assert world.results[0].detail == "no call was placed after all"

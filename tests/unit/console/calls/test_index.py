@@ -332,7 +332,7 @@ def test_calls_are_told_and_found_by_what_a_look_up_said_of_them(tmp_path):
 
 
 def test_columns_follow_what_is_added_changed_and_removed(tmp_path):
-    """And whoever still reads the old ones may go on."""
+    """And readers of the old ones may go on."""
     index = Index("file:/followed", tmp_path)
     index.put([judged("a", "2026-11-20", version="v1"), judged("b", "2026-11-20", version="v1")])
     with index.reading() as connection:

@@ -119,7 +119,7 @@ def test_only_what_is_new_or_has_changed_is_read(tmp_path):
 
 
 def test_without_a_store_the_last_call_of_this_machine_is_looked_at(tmp_path):
-    """After `make demo`, `make calls` told of an empty data/ and advised `make demo`."""
+    """After `make demo`, `make calls` reported an empty data/ and advised `make demo`."""
     assert latest_store(tmp_path) == f"file:{tmp_path / 'data'}"
     for place, at in (("data", 1000), ("out/reception/data", 3000), ("out/failover/data", 2000)):
         logs = tmp_path / place / "logs"

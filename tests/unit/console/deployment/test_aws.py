@@ -368,7 +368,7 @@ TYPED = {
 
 
 @pytest.mark.parametrize("what", TYPED)
-def test_a_first_deploy_asks_who_hears_of_alarms_and_keeps_the_answer(
+def test_a_first_deploy_asks_who_receives_alarms_and_keeps_the_answer(
     desk: Desk, ecr, checked, monkeypatch, capsys, what: str
 ):
     """Kept, as the next deploy would take the address away again that it does not know of."""

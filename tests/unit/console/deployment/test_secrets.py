@@ -27,7 +27,7 @@ def test_a_first_deploy_makes_what_nobody_has_to_invent():
 
 
 def test_a_later_deploy_changes_nothing_even_without_the_settings_of_the_first():
-    """Whoever deploys from another machine need not have the vendor's key."""
+    """Somebody who deploys from another machine need not have the vendor's key."""
     kept = Kept(OLD | {"elevenlabs_api_key": "sk_of_the_tests_0001", "elevenlabs_webhook_secret": "wsec_x"})
     assert secrets.settle(kept, "voice-bridge", {}).values == kept
 

@@ -29,7 +29,7 @@ def doctor(tmp_path, monkeypatch):
     return run
 
 
-def test_with_nothing_given_nothing_is_called_well_and_everything_says_what_it_needs(doctor, capsys):
+def test_without_settings_no_check_passes_and_each_says_what_it_needs(doctor, capsys):
     """It ended with status 0, as a healthy installation does, when all it had looked at was nothing."""
     assert doctor() == 2
     printed, complaints = capsys.readouterr()

@@ -37,7 +37,7 @@ async def found(fake, **settings):
 
 
 @virtual
-async def test_a_sound_account_passes_and_what_nobody_can_know_is_skipped():
+async def test_a_healthy_account_passes_and_what_the_api_does_not_show_is_skipped():
     findings = await found(FakeExotelRest(numbers=[PHONE]))
     assert {name: finding.verdict.value for name, finding in findings.items()} == {
         "exotel.credentials": "pass",

@@ -80,7 +80,7 @@ def test_a_caller_whose_line_was_handed_over_waits_until_somebody_answers(state,
     assert (look.call("call1", "stream1", NOW) is not None) is waits
 
 
-def test_a_relay_that_says_nothing_any_more_is_told_from_one_that_never_does():
+def test_a_silent_relay_is_distinguished_from_one_without_progress():
     old = rfc3339(NOW - SILENT_S - 1)
     lost, never = sorted(
         running(live(1, at=old), live(2, at=old, number=0)).calls(NOW), key=lambda row: row["call_sid"]

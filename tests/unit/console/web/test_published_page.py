@@ -100,7 +100,7 @@ async def test_the_cookie_is_for_this_host_for_https_and_for_no_script(team):
     assert "domain" not in flags
 
 
-async def test_guessing_is_bounded_whoever_guesses_and_who_is_in_stays_in(team, clock):
+async def test_wrong_passwords_are_limited_for_all_clients_and_sessions_stay_valid(team, clock):
     _, cookie = await team.log_in()
     statuses = [(await team.log_in(f"guess {number}"))[0] for number in range(TRIES + 5)]
     assert statuses == [401] * TRIES + [429] * 5

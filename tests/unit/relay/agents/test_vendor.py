@@ -30,7 +30,7 @@ def configure(vendor, settings=SETTINGS, **options):
 
 
 @pytest.mark.parametrize("vendor", sorted({*VENDORS} - {"bot", "script"}))
-def test_an_option_nobody_knows_stops_the_start_and_the_known_ones_are_named(vendor):
+def test_an_unknown_option_stops_the_start_and_lists_the_known_ones(vendor):
     with pytest.raises(SettingError, match="agents.front.options.voise to be one of ") as error:
         configure(vendor, voise="marin")
     of_bots = "url, url_env, basic_auth_env, headers_env"
