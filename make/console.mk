@@ -73,7 +73,7 @@ plan: $(VENV)/.installed-demo ## relays, sessions and monthly cost: CALLS=5000 a
 
 # Browsers for the tests of the console's pages, where we may install one; elsewhere the tests say that it is missing.
 .PHONY: tools-console
-tools-console:
+tools-console: | test-tools # which installs from the same place
 	@if ! { command -v chromium && command -v firefox-esr; } >/dev/null && test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
 	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium firefox-esr; fi
 
