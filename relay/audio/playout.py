@@ -280,9 +280,9 @@ class Playout:
         heard with a hole after its first syllable. Elsewhere the padding is a hole, and its edges are faded.
         """
         if not self._queue and not self._cut_edge:  # most frames of a call
-            self._running = ""
-            silent = self.ambience is None or self.ambience.silent
-            return Frame(b"" if silent or self.ambience is None else self.ambience.take(count).tobytes())
+            if self.ambience is None or self.ambience.silent:
+                return Frame(b"")
+            return Frame(self.ambience.take(count).tobytes())
         sound, spans, ended = self._take_speech(count, held, tear)
         edge = sound[: self._edge * pcm.SAMPLE_BYTES] if spans and not spans[0].offset else b""
         if self._cut_edge:

@@ -188,6 +188,18 @@ def test_a_line_that_leaves_out_silence_by_its_time_alone():
     assert (heard.track.gap_ms, heard.track.lost) == (2000, 100)
 
 
+def test_a_loss_that_only_the_chunks_tell_is_filled():
+    """Stamps that count what was sent on, and not what was spoken, follow each other as if nothing were missing."""
+    heard, sound = Heard(noise(20 * FRAME)), 0
+    for number in range(20):
+        if number != 9:
+            heard.frame(number, stamp=sound * 20)
+            sound += 1
+    assert len(heard.all) == 20 * FRAME
+    assert (heard.track.gap_ms, heard.track.lost) == (20, 1)
+    assert np.array_equal(heard.all[10 * FRAME :], heard.sound[10 * FRAME :])
+
+
 def test_stamps_that_went_wrong_once_are_not_believed_at_once():
     heard = Heard(noise(60 * FRAME))
     for number in range(60):
