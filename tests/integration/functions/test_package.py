@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.processes import BARE, ROOT
 
+_AARCH64 = 183
+
 
 def build(folder, *options):
     command = [sys.executable, "scripts/package_functions.py", "--output", str(folder), *options]
@@ -25,9 +27,11 @@ def arm64(tmp_path_factory):
 
 def test_arm64_is_for_lambda_s_python_and_processor(arm64):
     with zipfile.ZipFile(arm64 / "webhook-aws-arm64.zip") as zipped:
-        binaries = [name for name in zipped.namelist() if name.endswith(".so")]
-    assert binaries
-    assert all("313-aarch64-linux" in name for name in binaries)
+        binaries = {name: zipped.read(name)[:20] for name in zipped.namelist() if name.endswith(".so")}
+    assert any("313-aarch64-linux" in name for name in binaries)
+    for name, start in binaries.items():
+        assert (start[:4], int.from_bytes(start[18:20], "little")) == (b"\x7fELF", _AARCH64), name
+        assert "313-aarch64-linux" in name or name.endswith(".abi3.so"), name  # this Python's, or any's from some on
 
 
 def test_the_same_sources_give_the_same_bytes(tmp_path_factory, arm64):
