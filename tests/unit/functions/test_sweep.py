@@ -489,7 +489,7 @@ def test_a_missed_transfer_is_logged_once(world, caplog):
     for at in (LATER, LATER + 600, LATER + 7200):
         world.sweep(at)
     assert missed(caplog) == [{"call_sid": calls.CALL, "target": "sales"}]
-    assert "Exotel never asked" in caplog.text
+    assert "Exotel never requested" in caplog.text
 
 
 def test_a_decision_that_came_too_late_is_logged(world, caplog):
