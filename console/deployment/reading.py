@@ -110,9 +110,15 @@ def _parts(variables: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str], 
         "ELEVENLABS_API_KEY": _SECRET,
         "RAW_BODIES_KEY": _SECRET,
     }
-    yield "webhook_environment", {**webhook, **variables["webhook_environment"]}, WebhookSettings.from_env
+    yield "webhook_environment", {**webhook, **variables["webhook_environment"]}, _webhook
     transfer = {**store, **targets, "EXOTEL_TOKEN": _SECRET}
     yield "transfer_environment", {**transfer, **variables["transfer_environment"]}, TransferSettings.from_env
+
+
+def _webhook(environ: Mapping[str, str]) -> None:
+    if path := environ.get("PRICES_FILE"):
+        raise SettingError("PRICES_FILE", path, "PRICES with the file's text: a function sees no file of this machine")
+    WebhookSettings.from_env(environ)
 
 
 def _relay(environ: Mapping[str, str]) -> None:

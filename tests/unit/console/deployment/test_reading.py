@@ -51,6 +51,8 @@ def test_what_a_library_reads_is_taken(part: str):
         ("relay_environment", {"AGENTS_FILE": "relay/config/none.toml"}, "relay_environment: AGENTS_FILE="),
         ("relay_environment", {"BACKGROUND_SOUND_VOLUM": "0.2"}, "did you mean BACKGROUND_SOUND_VOLUME?"),
         ("webhook_environment", {"FETCH_AUDIO": "perhaps"}, "webhook_environment: FETCH_AUDIO='perhaps'"),
+        ("webhook_environment", {"PRICES_FILE": "pyproject.toml"}, "expected PRICES with the file's text"),
+        ("webhook_environment", {"PRICES": "[exotel]\nminute = 1"}, "PRICES: exotel.minute is not known"),
         ("transfer_environment", {"TRANSFER_ON_FAILURE": "nobody"}, "TRANSFER_ON_FAILURE='nobody': expected"),
         ("transfer_environment", {"TRANSFER_ONFAILURE": "sales"}, "did you mean TRANSFER_ON_FAILURE?"),
     ],
