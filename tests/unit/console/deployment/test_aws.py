@@ -268,7 +268,7 @@ def test_an_image_that_is_there_is_not_built_again(desk: Desk, ecr, capsys):
     ecr.put_image(repositoryName="voice-bridge-relay", imageManifest=MANIFEST, imageTag="0123abcd")
     aws_image.push("docker", REPOSITORY, "0123abcd", "x86_64", "ap-south-1")
     assert desk.calls() == []
-    assert "there already" in capsys.readouterr().out
+    assert "already exists" in capsys.readouterr().out
 
 
 BUILDS = {"SUCCEEDED": "", "FAILED": "the build ended with FAILED"}
