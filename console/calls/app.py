@@ -13,12 +13,14 @@ from aiohttp import web
 
 from common.layout import is_id
 from common.phone import mask
+from console.calls.choices import choices
+from console.calls.comparison import Pivot, compared
 from console.calls.costing import Costing
 from console.calls.export import comma_separated, json_lines
-from console.calls.figures import compared, overview
+from console.calls.figures import overview
 from console.calls.index import Index
 from console.calls.refresh import Refresh
-from console.calls.search import Filter, Order, choices, count, page
+from console.calls.search import Filter, Order, page
 from console.calls.sending import FORMATS
 from console.calls.sound import SUFFIXES, Sounds, is_unfinished, waveform
 from console.calls.source import Source
@@ -76,7 +78,8 @@ class Explorer:
     async def _status(self, _: web.Request) -> web.StreamResponse:
         def asked() -> dict[str, Any]:
             with self.index.reading() as connection:
-                found = {"store": self.source.name, **self.refresh.status(), **choices(connection)}
+                offered = choices(connection, self.index.columns(connection))
+                found = {"store": self.source.name, **self.refresh.status(), **offered}
             # in outgoing calls the called number is a person's
             return {**found, "store": "", "called": [], "published": True} if self.published else found
 
@@ -94,7 +97,9 @@ class Explorer:
         def asked() -> dict[str, Any]:
             with self.index.reading() as connection:
                 found = page(connection, wanted, order, cursor)
-                return found if cursor else {**found, "total": count(connection, wanted)}
+                if cursor:
+                    return found
+                return {**found, "total": int(self.index.columns(connection).of(connection, wanted).sum())}
 
         return web.json_response(await asyncio.to_thread(asked))
 
@@ -115,16 +120,18 @@ class Explorer:
 
     async def _trends(self, request: web.Request) -> web.StreamResponse:
         wanted = Filter.parse(dict(request.query))
-        pivot = Filter.parse({"first_day": request.query.get("pivot", "")}).first_day
+        pivot = Pivot.parse(dict(request.query))
 
         def asked() -> dict[str, Any]:
             with self.index.reading() as connection:
                 columns = self.index.columns(connection)
                 found = trends(connection, columns, wanted)
-                sides = compared(connection, columns, wanted, found, pivot)
+                comparison = compared(connection, columns, wanted, found["days"], pivot)
             shares = self.costing.shares(columns, date.today())
-            priced = {name: self.costing.of_period(side, shares) for name, side in sides.items()}
-            return {**found, "today": date.today().isoformat(), **priced, "money": self._money(shares is not None)}
+            sides = comparison["sides"]
+            comparison["sides"] = {name: self.costing.of_period(side, shares) for name, side in sides.items()}
+            money = self._money(shares is not None)
+            return {**found, "today": date.today().isoformat(), "comparison": comparison, "money": money}
 
         return web.json_response(await asyncio.to_thread(asked))
 

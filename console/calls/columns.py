@@ -7,20 +7,21 @@ of the words. The columns follow the index: only new rows are read, a hundred by
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from console.calls.search import Filter
+from console.calls.rows import tag_of
+from console.calls.search import NOTHING, Filter
 
 WORDS: Final = (
     "agent", "end_reason", "transfer", "cause", "success", "called", "agent_version", "criteria", "tags", "lookup",
 )  # fmt: skip
 NUMBERS: Final = (
-    "duration_s", "first_audio_ms", "answer_ms", "gaps", "interruptions", "failovers", "hour", "cost_usd",
+    "duration_s", "first_audio_ms", "answer_ms", "gaps", "interruptions", "failovers", "hour", "cost_usd", "started",
 )  # fmt: skip
 UNKNOWN_DAY: Final = 0
 
@@ -39,6 +40,7 @@ class Columns:
     numbers: dict[str, NDArray[np.float64]] = field(default_factory=lambda: {name: np.zeros(0) for name in NUMBERS})
     meanings: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in WORDS})
     _codes: dict[str, dict[str, int]] = field(default_factory=lambda: {name: {} for name in WORDS})
+    _searched: tuple[str, Mask] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -70,18 +72,47 @@ class Columns:
         return Columns(ids, day, words, numbers, self.meanings, self._codes)
 
     def of(self, connection: sqlite3.Connection, wanted: Filter) -> Mask:
-        """The calls that match `wanted`."""
+        """The calls that match `wanted`, as `Filter.conditions` finds them in SQL. Only words and the like are looked
+        up in the index: reading 100,000 ids costs more than all the rest."""
         found = np.ones(len(self), np.bool_)
         if wanted.first_day:
             found &= self.day >= wanted.first_day.toordinal()
         if wanted.last_day:
             found &= (self.day <= wanted.last_day.toordinal()) & (self.day != UNKNOWN_DAY)
-        conditions, values = replace(wanted, first_day=None, last_day=None).conditions()
-        if conditions:
-            sql = f"SELECT id FROM calls WHERE {' AND '.join(conditions)}"
-            ids = np.fromiter((row[0] for row in connection.execute(sql, values)), np.int64)
-            found &= np.isin(self.ids, ids, assume_unique=True)
+        for name, value in wanted.words().items():
+            found &= self.is_word(name, value)
+        for name in wanted.some():
+            found &= ~self.is_word(name, "")
+        if wanted.criterion:
+            found &= self._has("criteria", ";", wanted.criterion)
+        if wanted.tag:
+            found &= self.is_word("tags", "") if wanted.tag == NOTHING else self.has_tag(tag_of(wanted.tag))
+        if wanted.hour is not None:
+            found &= self.numbers["hour"] == wanted.hour
+        if wanted.min_s is not None:
+            found &= self.numbers["duration_s"] >= wanted.min_s
+        if wanted.max_s is not None:
+            found &= self.numbers["duration_s"] <= wanted.max_s
+        if wanted.failover:
+            found &= self.numbers["failovers"] > 0
+        if wanted.text:
+            found &= self._with_text(connection, wanted.text)
+        if wanted.waiting or wanted.unreadable:
+            found &= self._asked(connection, Filter(waiting=wanted.waiting, unreadable=wanted.unreadable))
         return found
+
+    def _with_text(self, connection: sqlite3.Connection, text: str) -> Mask:
+        """The last search is kept: a page asks for it more than once, and it is what costs most."""
+        searched = self._searched
+        if searched is None or searched[0] != text:
+            self._searched = searched = text, self._asked(connection, Filter(text=text))
+        return searched[1]
+
+    def _asked(self, connection: sqlite3.Connection, wanted: Filter) -> Mask:
+        conditions, values = wanted.conditions()
+        sql = f"SELECT id FROM calls WHERE {' AND '.join(conditions) or 'TRUE'}"
+        ids = np.fromiter((row[0] for row in connection.execute(sql, values)), np.int64)
+        return np.isin(self.ids, ids, assume_unique=True)
 
     def is_word(self, name: str, word: str) -> Mask:
         """Where a column of words has this one."""
@@ -103,8 +134,13 @@ class Columns:
 
     def has_tag(self, tag: str) -> Mask:
         """Which calls have it."""
-        codes = [code for code, tags in enumerate(self.meanings["tags"]) if tag in tags.split("\n")]
-        return np.isin(self.words["tags"], codes)
+        return self._has("tags", "\n", tag)
+
+    def _has(self, name: str, separator: str, part: str) -> Mask:
+        """Where a column of words that are parts with a separator between them has this part."""
+        wanted = f"{separator}{part}{separator}"
+        known = [code for code, word in enumerate(self.meanings[name]) if wanted in f"{separator}{word}{separator}"]
+        return np.isin(self.words[name], known)
 
     def _code(self, name: str, word: str | None) -> int:
         codes = self._codes[name]
@@ -120,7 +156,8 @@ def percentiles(
     """For each of `percents`, `np.percentile` of the known values in each of `count` cells; NaN if there are none."""
     known = ~np.isnan(values)
     values, cells = values[known], cells[known]
-    order = np.lexsort((values, cells))
+    order = np.argsort(values)
+    order = order[np.argsort(cells[order].astype(np.uint16 if count <= 1 << 16 else np.int64), kind="stable")]
     values = values[order]
     sizes = np.bincount(cells, minlength=count)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])

@@ -57,8 +57,8 @@ def overview(connection: sqlite3.Connection, columns: Columns, wanted: Filter, t
     first = wanted.first_day or last - timedelta(days=USUAL_DAYS - 1)
     length = max(timedelta(days=1), last - first + timedelta(days=1))
     rest = columns.of(connection, replace(wanted, first_day=None, last_day=None))
-    period = rest & _between(columns, first, last)
-    earlier = rest & _between(columns, first - length, first - timedelta(days=1))
+    period = rest & between(columns, first, last)
+    earlier = rest & between(columns, first - length, first - timedelta(days=1))
     hours = columns.numbers["hour"][period]
     hours = hours[(hours >= 0) & (hours < 24)].astype(np.int64)
     failed = period & ~columns.is_word("cause", "")
@@ -73,33 +73,17 @@ def overview(connection: sqlite3.Connection, columns: Columns, wanted: Filter, t
             **{name: _group(columns.counts(name, period), columns.counts(name, failed)) for name in GROUPS},
             "tag": _group(columns.tagged(period), columns.tagged(failed)),
         },
-        "causes": [[cause, _sentence(connection, cause), calls] for cause, calls in columns.counts("cause", failed)],
+        "causes": [[cause, sentence(connection, cause), calls] for cause, calls in columns.counts("cause", failed)],
         "criteria": [[name, *judged] for name, judged in _criteria(columns, period).items()],
     }
 
 
-def compared(
-    connection: sqlite3.Connection, columns: Columns, wanted: Filter, trends: dict[str, Any], pivot: date | None
-) -> dict[str, Any]:
-    """`before` and `after`: the figures of the days that `trends` shows, before `pivot` and from it on; empty without
-    one.
-    """
-    if pivot is None or not trends["days"]:
-        return {}
-    first, last = (date.fromisoformat(trends["days"][place]) for place in (0, -1))
-    rest = columns.of(connection, replace(wanted, first_day=None, last_day=None))
-    return {
-        "before": figures(columns, rest & _between(columns, first, pivot - timedelta(days=1))),
-        "after": figures(columns, rest & _between(columns, pivot, last)),
-    }
-
-
-def _between(columns: Columns, first: date, last: date) -> Mask:
+def between(columns: Columns, first: date, last: date) -> Mask:
     days = columns.day
     return np.asarray((days >= max(1, first.toordinal())) & (days <= last.toordinal()))
 
 
-def _sentence(connection: sqlite3.Connection, cause: str) -> str:
+def sentence(connection: sqlite3.Connection, cause: str) -> str:
     """The sentence of one of the calls with this cause."""
     found: str = connection.execute("SELECT why FROM calls WHERE cause = ? LIMIT 1", (cause,)).fetchone()[0]
     return found

@@ -19,12 +19,12 @@ from common.prices import Prices, load
 from console.calls.columns import Columns
 from console.calls.rows import Row
 
-LAYOUT = "5"
+LAYOUT = "6"
 _COLUMNS = tuple(field.name for field in fields(Row) if field.name not in {"words", "digits"})
 _SCHEMA = f"""
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE calls (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE, version TEXT, {", ".join(_COLUMNS)});
-CREATE INDEX by_time ON calls (started, id);
+CREATE INDEX by_time ON calls (started, id, duration_s, hour, criteria);
 CREATE INDEX by_length ON calls (duration_s, id);
 CREATE INDEX by_interruptions ON calls (interruptions, id);
 CREATE INDEX by_agent ON calls (agent, started, id);
@@ -35,6 +35,7 @@ CREATE INDEX by_cause ON calls (cause, started, id);
 CREATE INDEX by_called ON calls (called, started, id);
 CREATE INDEX by_success ON calls (success, started, id);
 CREATE INDEX by_failure ON calls (started, id) WHERE cause <> '';
+CREATE INDEX by_transferred ON calls (started, id) WHERE transfer <> '';
 CREATE INDEX by_failover ON calls (started, id) WHERE failovers > 0;
 CREATE INDEX by_waiting ON calls (started, id) WHERE waiting_since > 0;
 CREATE INDEX by_problem ON calls (started, id) WHERE problem <> '';

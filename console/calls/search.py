@@ -3,7 +3,6 @@
 import re
 import sqlite3
 import time
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
@@ -17,11 +16,12 @@ PAGE = 50
 NOTHING = "-"
 """As a filter's value: calls that have none, a call without a transfer for instance."""
 ANY = "any"
-"""As the value of `cause`: calls that failed, of whatever."""
+"""As the value of `cause` or `transfer`: calls that failed, of whatever, or were transferred, with whatever outcome."""
 WAITING_S = 3600.0
 """Who asked for a human longer ago than this is not on the line any more, whatever was heard of it since."""
 _LINES = "char(10) || tags || char(10)"
-_MOST_TAGS = 50
+_WORDS = ("agent", "end_reason", "transfer", "called", "success", "agent_version", "lookup", "cause")
+_ANY_OF = ("cause", "transfer")
 _WORD = re.compile(r"[^\W_]+(?:_[^\W_]+)*")
 
 
@@ -49,8 +49,8 @@ _EXPECTED = {"first_day": _DAY, "last_day": _DAY, "hour": "an hour of the day, 0
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which calls. Empty or None: any. Days are local and inclusive; lengths in seconds; `cause`: the kind of a
-    failure, or ANY; `criterion`: of the evaluation with its result, `polite=failure`; `lookup`: its outcome;
-    `tag`: as `tag_of` has it. `waiting`, `failover`, `unreadable`: only those."""
+    failure, or ANY; `transfer`: its state, or ANY; `criterion`: of the evaluation with its result, `polite=failure`;
+    `lookup`: its outcome; `tag`: as `tag_of` has it. `waiting`, `failover`, `unreadable`: only those."""
 
     text: str = ""
     first_day: date | None = None
@@ -101,21 +101,11 @@ class Filter:
             found.append(("started >= ?", _midnight(self.first_day)))
         if self.last_day:
             found.append(("started < ?", _midnight(self.last_day + timedelta(days=1))))
-        named = {
-            "agent": self.agent,
-            "end_reason": self.end_reason,
-            "transfer": self.transfer,
-            "called": self.called,
-            "success": self.success,
-            "agent_version": self.agent_version,
-            "lookup": self.lookup,
-            "cause": "" if self.cause == ANY else self.cause,
-        }
-        found += [(f"{column} = ?", "" if value == NOTHING else value) for column, value in named.items() if value]
+        found += [(f"{column} = ?", value) for column, value in self.words().items()]
         if self.min_s is not None:
-            found.append(("duration_s >= ?", self.min_s))
+            found.append(("+duration_s >= ?", self.min_s))
         if self.max_s is not None:
-            found.append(("duration_s <= ?", self.max_s))
+            found.append(("+duration_s <= ?", self.max_s))
         if self.criterion:
             found.append(("instr(';' || criteria || ';', ?) > 0", f";{self.criterion};"))
         if self.tag == NOTHING:
@@ -129,14 +119,24 @@ class Filter:
             conditions.append(condition)
             values += its_values
         if self.waiting:
-            conditions.append("waiting_since > ?")
+            conditions.append("waiting_since > 0 AND waiting_since > ?")  # the first is the index's own
             values.append(time.time() - WAITING_S)
-        flags = {
-            "cause <> ''": self.cause == ANY,
-            "failovers > 0": self.failover,
-            "problem <> ''": self.unreadable,
-        }
+        conditions += [f"{column} <> ''" for column in self.some()]
+        flags = {"failovers > 0": self.failover, "problem <> ''": self.unreadable}
         return conditions + [condition for condition, wanted in flags.items() if wanted], values
+
+    def words(self) -> dict[str, str]:
+        """Columns that are to have exactly this word, which may be empty."""
+        given = {name: getattr(self, name) for name in _WORDS}
+        return {
+            name: "" if value == NOTHING else value
+            for name, value in given.items()
+            if value and not (value == ANY and name in _ANY_OF)
+        }
+
+    def some(self) -> list[str]:
+        """Columns that are to have a word, whichever."""
+        return [name for name in _ANY_OF if getattr(self, name) == ANY]
 
 
 def _searched(text: str) -> Iterator[tuple[str, list[str]]]:
@@ -194,31 +194,6 @@ def count(connection: sqlite3.Connection, wanted: Filter) -> int:
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     found: int = connection.execute(f"SELECT count(*) FROM calls {where}", values).fetchone()[0]
     return found
-
-
-def choices(connection: sqlite3.Connection) -> dict[str, Any]:
-    """The filters' values with the number of calls of each; and the range of days."""
-    found: dict[str, Any] = {
-        column: connection.execute(f"SELECT {column}, count(*) FROM calls GROUP BY {column} ORDER BY 2 DESC").fetchall()
-        for column in ("agent", "end_reason", "transfer", "called", "success", "agent_version", "lookup")
-    }
-    found = {column: [[value, number] for value, number in rows] for column, rows in found.items()}
-    found["days"] = list(connection.execute("SELECT min(day), max(day) FROM calls WHERE day <> ''").fetchone())
-    causes = "SELECT cause, min(why), count(*) FROM calls WHERE cause <> '' GROUP BY cause ORDER BY 3 DESC"
-    found["cause"] = [list(row) for row in connection.execute(causes)]
-    found["tag"] = _tags(connection)
-    found["waiting"] = count(connection, Filter(waiting=True))
-    found["failover"] = count(connection, Filter(failover=True))
-    found["unreadable"] = connection.execute("SELECT count(*) FROM calls WHERE problem <> ''").fetchone()[0]
-    return found
-
-
-def _tags(connection: sqlite3.Connection) -> list[tuple[str, int]]:
-    """The most frequent ones: with an order's number in it, each call would have a tag of its own."""
-    found: Counter[str] = Counter()
-    for tags, calls in connection.execute("SELECT tags, count(*) FROM calls WHERE tags <> '' GROUP BY tags"):
-        found.update(dict.fromkeys(tags.split("\n"), calls))
-    return found.most_common(_MOST_TAGS)
 
 
 def _midnight(day: date) -> float:

@@ -17,11 +17,9 @@ MOST_VERSIONS: Final = 8
 MOST_TAGS: Final = 6
 OTHERS: Final = "others"
 _PERCENTILES: Final = {
-    "length_s": ("duration_s", 50),
-    "first_audio_ms": ("first_audio_ms", 50),
-    "first_audio_p95_ms": ("first_audio_ms", 95),
-    "answer_ms": ("answer_ms", 50),
-    "answer_p95_ms": ("answer_ms", 95),
+    "duration_s": {50: "length_s"},
+    "first_audio_ms": {50: "first_audio_ms", 95: "first_audio_p95_ms"},
+    "answer_ms": {50: "answer_ms", 95: "answer_p95_ms"},
 }
 
 
@@ -82,8 +80,9 @@ def _by_agent(columns: Columns, mask: Mask, of_day: NDArray[np.int64], days: int
     judged = _cells(cells, count, ~columns.is_word("success", "")[mask])
     successful = _cells(cells, count, columns.is_word("success", "success")[mask])
     found: dict[str, list[float | None]] = {"calls": [int(one) for one in calls]}
-    for name, (column, percent) in _PERCENTILES.items():
-        found[name] = known_or_none(percentiles(numbers[column], cells, count, [percent])[0])
+    for column, named in _PERCENTILES.items():
+        for name, values in zip(named.values(), percentiles(numbers[column], cells, count, list(named)), strict=True):
+            found[name] = known_or_none(values)
     with np.errstate(invalid="ignore", divide="ignore"):
         found["success"] = known_or_none(np.where(judged > 0, 100 * successful / judged, np.nan))
         for name in ("gaps", "interruptions"):

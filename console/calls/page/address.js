@@ -23,6 +23,8 @@ export const FIELDS = [
   "unreadable",
   "order",
 ];
+/** What the trends compare: a part of their address, and no filter. */
+const COMPARED = ["pivot", "pivot_version"];
 /** @typedef {{view: string, callSid: string, filters: URLSearchParams, parameters: URLSearchParams}} Address */
 
 /** @returns {Address} */
@@ -41,6 +43,12 @@ export function chosen(parameters) {
       return value ? [[name, value]] : [];
     }),
   );
+}
+
+/** The address with other filters: what is compared stays. @param {Address} address @param {URLSearchParams} filters */
+export function refiltered({ view, parameters }, filters) {
+  const compared = COMPARED.map((name) => [name, parameters.get(name) ?? ""]).filter(([, value]) => value);
+  return hashOf(view, new URLSearchParams([...chosen(filters), ...compared]));
 }
 
 /** @param {string} view @param {URLSearchParams | Record<string, string>} [filters] */

@@ -57,7 +57,7 @@ async function show(place) {
     if (name === "calls") {
       lastList = hashOf("calls", address.filters);
       await list.show(address.filters, status, place?.rows ?? PAGE, isCurrent);
-    } else if (name === "trends") await trends.show(address.filters, isCurrent);
+    } else if (name === "trends") await trends.show(address, isCurrent);
     else if (name === "overview") await overview.show(address.filters, isCurrent);
     else await call.show(address.callSid, address.parameters, isCurrent);
     if (isCurrent() && place?.y !== undefined) {

@@ -21,6 +21,7 @@ const number = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 })
  * @property {(name: string) => number | undefined} [hue] instead, for what has a hue of its own
  * @property {(name: string, slot: string) => string} [link] the calls behind a bar or a dot
  * @property {string} [partial] the slot that is not over yet
+ * @property {string} [change] the slot from whose beginning on something is different
  */
 
 /** @typedef {{x: (place: number) => number, y: (value: number) => number, band: number}} Scale */
@@ -45,6 +46,11 @@ export function chart(chart) {
   const label = `${title}, ${slots.length} from ${slots[0]} to ${slots.at(-1)}; the figures are in the table below`;
   const picture = draw("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "group", "aria-label": label });
   picture.append(...axes(chart, scale, ticks, width));
+  const changed = slots.indexOf(chart.change ?? "");
+  if (changed > 0) {
+    const x = scale.x(changed) - band / 2;
+    picture.append(draw("line", { class: "change", x1: x, x2: x, y1: TOP, y2: HEIGHT - BOTTOM }));
+  }
   picture.append(...(kind === "bars" ? bars(chart, names, scale) : lines(chart, names, scale)));
   const keys = names.map((name, place) => keyed(make("li", {}, word(name)), chart, name, place));
   return make(

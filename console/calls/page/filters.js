@@ -2,7 +2,7 @@
 // focus and what is half typed stay. What it is set to is the address.
 import { byId, make, settled } from "../shared/dom.js";
 import { named, visible } from "../shared/format.js";
-import { changed, chosen, hashOf, here } from "./address.js";
+import { changed, here, refiltered } from "./address.js";
 import { causeName, endName, lookupName } from "./words.js";
 
 const TYPING_MS = 250;
@@ -44,7 +44,10 @@ export class Filters {
   update(status) {
     this.#options("agent", status.agent, (value) => value || "unknown");
     this.#options("end_reason", status.end_reason, endName);
-    this.#options("transfer", status.transfer, (value) => named(value) || "without");
+    const transferred = status.transfer.reduce((sum, [state, count]) => sum + (state ? count : 0), 0);
+    this.#options("transfer", [["any", transferred], ...status.transfer], (value) =>
+      value === "any" ? "all transferred" : named(value) || "without",
+    );
     this.#options("called", status.called, (value) => value || "unknown");
     this.#options("success", status.success, (value) => named(value) || "not judged");
     const versions = status.agent_version.filter(([version]) => version);
@@ -55,7 +58,10 @@ export class Filters {
     const failed = status.cause.reduce((sum, [, , count]) => sum + count, 0);
     /** @type {[string, number][]} */
     const causes = status.cause.map(([kind, , count]) => [kind, count]);
-    this.#options("cause", [["any", failed], ...causes], (kind) => (kind === "any" ? "all failures" : causeName(kind)));
+    const all = status.agent.reduce((sum, [, count]) => sum + count, 0);
+    this.#options("cause", [["any", failed], ...causes, ["-", all - failed]], (kind) =>
+      kind === "any" ? "all failures" : kind === "-" ? "did not fail" : causeName(kind),
+    );
     this.#options("waiting", [["1", status.waiting]], () => "waiting for a human now");
     this.#options("failover", [["1", status.failover]], () => "another agent took over");
     this.#options("unreadable", [["1", status.unreadable]], () => "damaged");
@@ -96,8 +102,8 @@ export class Filters {
   /** @param {URLSearchParams} filters */
   #goTo(filters) {
     const address = here();
-    const hash = hashOf(address.view, chosen(filters));
-    if (hash === hashOf(address.view, address.filters)) return;
+    const hash = refiltered(address, filters);
+    if (hash === refiltered(address, address.filters)) return;
     // Each letter of a search would be a step for Back: a search that goes on replaces its own step.
     const typing = document.activeElement instanceof HTMLInputElement && document.activeElement.type === "search";
     if (typing && address.filters.get("text")) history.replaceState(history.state, "", hash);
@@ -140,7 +146,7 @@ export class Filters {
 }
 
 /** @param {HTMLInputElement | HTMLSelectElement} control */
-function isHalfADate(control) {
+export function isHalfADate(control) {
   return control.type === "date" && control.value !== "" && Number(control.value.slice(0, 4)) < OLDEST_YEAR;
 }
 

@@ -1,48 +1,90 @@
-// How calls change from day to day, and what a chosen day has changed.
+// How calls change from day to day, and what a change has changed.
 import { ask, shownWhile } from "../shared/ask.js";
-import { byId, make } from "../shared/dom.js";
+import { byId, make, reconcile } from "../shared/dom.js";
 import { named, shortDay, visible } from "../shared/format.js";
-import { changed, hashOf } from "./address.js";
+import { changed, hashOf, here } from "./address.js";
 import { chart } from "./charts.js";
 import { comparison, tellIn } from "./figures.js";
+import { isHalfADate } from "./filters.js";
 import { causeClass, causeHue, causeName, endClass, endName, lookupName, transferPlace } from "./words.js";
+
+/** @typedef {import("./types").Trends} Trends */
 
 const HOURS = Array.from({ length: 24 }, (_, hour) => `${hour}:00`);
 
 export class TrendsView {
   #box = byId("charts");
-  #pivot = byId("pivot", HTMLInputElement);
+  #day = byId("pivot", HTMLInputElement);
+  #version = byId("pivot-version", HTMLSelectElement);
 
-  /** @param {() => void} onPivot */
-  constructor(onPivot) {
-    this.#pivot.addEventListener("change", onPivot);
+  /** @param {() => void} onChange when the address has got another comparison */
+  constructor(onChange) {
+    /** @param {Record<string, string>} pivot */
+    const compare = (pivot) => {
+      history.pushState(null, "", hashOf("trends", changed(here().parameters, pivot)));
+      onChange();
+    };
+    this.#day.addEventListener("change", () => {
+      if (!isHalfADate(this.#day)) compare({ pivot: this.#day.value, pivot_version: "" });
+    });
+    this.#version.addEventListener("change", () => compare({ pivot: "", pivot_version: this.#version.value }));
   }
 
-  /** @param {URLSearchParams} filters @param {() => boolean} isCurrent */
-  async show(filters, isCurrent) {
+  /** @param {import("./address.js").Address} address @param {() => boolean} isCurrent */
+  async show({ filters, parameters }, isCurrent) {
     document.title = "Trends of calls";
-    const query = new URLSearchParams(filters);
-    if (this.#pivot.value) query.set("pivot", this.#pivot.value);
-    const found = /** @type {import("./types").Trends} */ (await shownWhile(byId("trends"), ask(`trends?${query}`)));
+    const found = /** @type {Trends} */ (await shownWhile(byId("trends"), ask(`trends?${parameters}`)));
     if (!isCurrent()) return;
-    this.#pivot.min = found.days[0] ?? "";
-    this.#pivot.max = found.days.at(-1) ?? "";
     tellIn(found.money);
-    const compared = byId("compared");
-    compared.hidden = !(found.before && found.after);
-    if (found.before && found.after) {
-      compared.replaceChildren(comparison(found.before, found.after, ["Before that day", "From that day on"]));
-    }
+    this.#compare(found, filters, parameters);
     if (!found.days.length) {
       this.#box.replaceChildren(make("p", { class: "card" }, "No call matches these filters."));
       return;
     }
-    this.#box.replaceChildren(...charts(found, filters));
+    this.#box.replaceChildren(...charts(found, filters, changedOn(found, parameters)));
+  }
+
+  /** @param {Trends} found @param {URLSearchParams} filters @param {URLSearchParams} parameters */
+  #compare({ days, comparison: { sides, versions } }, filters, parameters) {
+    const [day, version] = [parameters.get("pivot") ?? "", parameters.get("pivot_version") ?? ""];
+    [this.#day.min, this.#day.max] = [days[1] ?? "", days.at(-1) ?? ""];
+    if (this.#day.value !== day) this.#day.value = day;
+    const known = versions.map(([name, began]) => [name, `${visible(name)}, from ${shortDay(began)} on`]);
+    if (version && !known.some(([name]) => name === version)) known.push([version, visible(version)]);
+    reconcile(
+      this.#version,
+      [["", "none"], ...known],
+      ([name = ""]) => `version ${name}`,
+      ([name, label]) => make("option", { value: name }, label),
+      (option, [, label = ""]) => {
+        option.textContent = label;
+      },
+    );
+    this.#version.value = version;
+    byId("pivot-versions").hidden = known.length === 0;
+    const table = byId("compared");
+    table.hidden = !(sides.before && sides.after);
+    if (sides.before && sides.after) {
+      /** @param {Record<string, string>} more */
+      const calls = (more) => hashOf("calls", changed(filters, more));
+      table.replaceChildren(comparison(sides.before, sides.after, calls));
+    }
+    const nothing = byId("not-compared");
+    nothing.hidden = !table.hidden || !(day || version);
+    nothing.textContent = version
+      ? "No version came before this one in the calls that the filters leave."
+      : "The calls that the filters leave are all on one side of this day.";
   }
 }
 
-/** @param {import("./types").Trends} found @param {URLSearchParams} filters */
-function charts(found, filters) {
+/** The day of the change, if one is chosen. @param {Trends} found @param {URLSearchParams} parameters */
+function changedOn({ comparison: { versions } }, parameters) {
+  const version = parameters.get("pivot_version");
+  return version ? versions.find(([name]) => name === version)?.[1] : (parameters.get("pivot") ?? undefined);
+}
+
+/** @param {Trends} found @param {URLSearchParams} filters @param {string} [change] its day */
+function charts(found, filters, change) {
   const { days, figures } = found;
   /** @param {Record<string, string>} more */
   const calls = (more) => hashOf("calls", changed(filters, more));
@@ -51,7 +93,7 @@ function charts(found, filters) {
     return (/** @type {string} */ value, /** @type {string} */ day) =>
       calls({ ...of(value), first_day: day, last_day: day, [name]: of(value)[name] ?? "" });
   };
-  const daily = { slots: days, short: shortDay, partial: found.today };
+  const daily = { slots: days, short: shortDay, partial: found.today, change };
   const byAgent = { ...daily, word: (/** @type {string} */ name) => name || "unknown agent", link: onDay("agent") };
   /** @param {string} title @param {string} unit @param {string} figure */
   const line = (title, unit, figure) => ({ ...byAgent, title, unit, kind: "lines", series: figures[figure] ?? {} });

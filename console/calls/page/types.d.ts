@@ -107,6 +107,12 @@ export interface Overview {
   causes: [kind: string, sentence: string, calls: number][];
 }
 
+/** Figures of a number of days, and what leads to their calls. */
+export interface Side extends Figures {
+  days: number;
+  filters: { first_day: string; last_day: string; agent_version?: string };
+}
+
 export type Series = Record<string, (number | null)[]>;
 
 export interface Trends {
@@ -124,8 +130,10 @@ export interface Trends {
   lookups: Series;
   criteria: Series;
   hours: number[];
-  before?: Figures;
-  after?: Figures;
+  comparison: {
+    sides: { before?: Side; after?: Side };
+    versions: [version: string, day: string][];
+  };
 }
 
 export interface TurnItem {

@@ -386,8 +386,29 @@ async def the_trends(page, url, folder):
     await page.locator("#charts").get_by_text("As a table").first.click()
     cells = await page.locator("#charts figure").first.locator("tbody td").all_inner_texts()
     assert sum(int(cell) for cell in cells) == CALLS + 1
-    await page.get_by_label("Compare before and after").fill("2026-11-10")
+    await page.get_by_label("From this day on").fill("2026-11-10")
+    await page.wait_for_url("**/#/trends?pivot=2026-11-10")
     await page.get_by_role("columnheader", name="From that day on").wait_for()
+    await page.locator("#filters [name=agent]").select_option("billing")
+    await page.wait_for_url("**agent=billing&pivot=2026-11-10")
+    await page.get_by_label("A version of the agent").select_option("agtvrsn_8")
+    await page.get_by_role("columnheader", name="agtvrsn_7").wait_for()
+    address = page.url
+    await page.reload()  # what is compared is a part of the address
+    await page.get_by_role("columnheader", name="agtvrsn_7").wait_for()
+    assert await page.get_by_label("A version of the agent").input_value() == "agtvrsn_8"
+    await no_barrier_and_no_sideways_scrolling(page)
+    figure = page.get_by_role("row", name="Handled without a human")
+    assert "points" in await figure.inner_text()
+    transferred = page.locator("#compared tr", has_text="Calls").locator("a").first
+    calls = await transferred.inner_text()
+    await transferred.click()
+    await page.wait_for_url("**agent_version=agtvrsn_7**")
+    await holds(page, f"document.getElementById('found').textContent === '{calls} calls'")
+    await page.go_back()
+    await page.get_by_role("columnheader", name="agtvrsn_7").wait_for()
+    assert page.url == address
+    await page.locator("#charts").get_by_text("As a table").first.click()
     await page.locator("#charts figure").first.locator("tbody td a").first.click()  # a figure leads to its calls
     await page.locator("#rows tr").first.wait_for()
     assert "first_day=" in page.url

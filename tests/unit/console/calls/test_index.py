@@ -14,11 +14,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from console.calls.app import PAGE as PAGE_FOLDER
+from console.calls.choices import choices
 from console.calls.columns import Columns, percentiles
-from console.calls.figures import compared, overview
+from console.calls.figures import overview
 from console.calls.index import Index
 from console.calls.rows import answer_times, median_answer_ms, row_of
-from console.calls.search import PAGE, Filter, Order, choices, count, match, page, page_query
+from console.calls.search import PAGE, Filter, Order, count, match, page, page_query
 from console.calls.trends import trends
 from tests.support.many_calls import NEWEST, records
 
@@ -174,6 +175,7 @@ def test_search_finds_words_beginnings_and_numbers_and_takes_nothing_for_syntax(
         Filter(agent="billing"),
         Filter(end_reason="line_lost"),
         Filter(transfer="busy"),
+        Filter(transfer="any"),
         Filter(unreadable=True),
         Filter(first_day=date(2026, 11, 1)),
         Filter(tag="vip"),
@@ -209,7 +211,7 @@ def test_wrong_questions_are_named(explored):
 
 
 def test_choices_count_what_there_is(explored):
-    found = asked(explored, choices)
+    found = figured(explored, choices)
     assert sum(number for _, number in found["agent"]) == 600
     assert {value for value, _ in found["agent"]} == {"reception", "billing", "bookings"}
     assert found["unreadable"] == 0
@@ -318,7 +320,7 @@ def test_calls_are_told_and_found_by_what_a_look_up_said_of_them(tmp_path):
     assert over["groups"]["tag"][0] == ["vip", 2, 1]
     assert ["", 2, 0] in over["groups"]["lookup"]
     with index.reading() as connection:
-        tags = dict(choices(connection)["tag"])
+        tags = dict(choices(connection, index.columns(connection))["tag"])
         rows = {row["call_sid"]: row["tags"] for row in page(connection, Filter(), Order.NEWEST, "")["calls"]}
         for tag, calls in {"vip": 2, "gold plan": 1, "gold": 0, "again +91 98765 43210": 1, "-": 1, "%": 0}.items():
             wanted = Filter(tag=tag)
@@ -329,6 +331,25 @@ def test_calls_are_told_and_found_by_what_a_look_up_said_of_them(tmp_path):
     assert rows["a"] == "gold plan\nvip"
     assert len(rows["e"].split("\n")) == 13
     assert (tags["vip"], tags["gold plan"], tags["again ***3210"]) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"agent": "billing"}, {"agent": "-"}, {"cause": "any"}, {"cause": "-", "transfer": "-"}, {"transfer": "any"},
+        {"agent": "any"}, {"transfer": "busy"}, {"tag": "vip"}, {"tag": "-"}, {"lookup": "timeout"}, {"hour": "9"},
+        {"criterion": "answered=failure"}, {"criterion": "answered"}, {"min_s": "30", "max_s": "40.5"},
+        {"called": "+918047100002"}, {"text": "bill", "agent": "billing"}, {"failover": "1"}, {"waiting": "1"},
+        {"unreadable": "1"}, {"success": "success", "first_day": "2026-11-10", "last_day": "2026-11-12"},
+    ],
+)  # fmt: skip
+def test_figures_and_list_mean_the_same_calls(explored, wanted):
+    """The list asks the index in SQL; figures are made of columns, by arithmetic."""
+    filters = Filter.parse(wanted)
+    expected = len(walk(explored, filters, Order.NEWEST))
+    with explored[1].reading() as connection:
+        assert explored[1].columns(connection).of(connection, filters).sum() == expected
+        assert count(connection, filters) == expected
 
 
 def test_columns_follow_what_is_added_changed_and_removed(tmp_path):
@@ -377,15 +398,6 @@ def test_columns_and_rows_agree_on_what_a_filter_leaves(explored, wanted):
     with explored[1].reading() as connection:
         columns = explored[1].columns(connection)
         assert int(columns.of(connection, wanted).sum()) == count(connection, wanted)
-
-
-def test_a_chosen_day_parts_the_trends_into_before_and_after(explored):
-    found = figured(explored, trends, Filter())
-    pivot = date.fromisoformat(found["days"][10])
-    parts = figured(explored, compared, Filter(), found, pivot)
-    assert parts["before"]["calls"] + parts["after"]["calls"] == 600
-    assert parts["before"]["calls"] == sum(sum(numbers[:10]) for numbers in found["figures"]["calls"].values())
-    assert figured(explored, compared, Filter(), found, None) == {}
 
 
 def test_the_index_is_for_its_user_only_cannot_be_written_by_readers_and_is_made_anew_when_damaged(tmp_path):
@@ -459,7 +471,7 @@ def test_failures_are_one_filter_grouped_by_cause(tmp_path):
     with index.reading() as connection:
         assert count(connection, Filter(cause="any")) == 3
         assert count(connection, Filter(cause="key_refused")) == 2
-        assert choices(connection)["cause"] == [
+        assert choices(connection, index.columns(connection))["cause"] == [
             ["key_refused", "ElevenLabs refused the API key.", 2],
             ["line_lost", "The phone line broke off without a goodbye.", 1],
         ]
@@ -477,7 +489,9 @@ def test_a_failover_is_seen_in_the_list_though_the_call_went_well(tmp_path):
     index = Index("file:/failovers", tmp_path)
     index.put([("logs/a.json", "1", row)])
     with index.reading() as connection:
-        assert count(connection, Filter(failover=True)) == choices(connection)["failover"] == 1
+        assert (
+            count(connection, Filter(failover=True)) == choices(connection, index.columns(connection))["failover"] == 1
+        )
 
 
 @pytest.mark.parametrize(("minutes", "waiting"), [(5, 1), (90, 0)])
