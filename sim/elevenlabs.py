@@ -39,7 +39,10 @@ class _Signature:
 
 
 class FakeElevenLabs:
-    """`agents` by id; `*` stands for any other id. With an `api_key` the REST calls require it."""
+    """`agents` by id; `*` stands for any other id. With an `api_key` the REST calls require it.
+
+    `webhook` may be changed while it runs: it applies to the next conversation that ends.
+    """
 
     def __init__(
         self,

@@ -30,7 +30,7 @@ def mix(speech: Samples, ambience: Samples) -> Samples:
 
 
 def saturate(values: NDArray[Any]) -> Samples:
-    """Numbers on the 16-bit scale as samples, clipped."""
+    """Numbers on the 16-bit scale as samples, clipped; overwrites `values`."""
     # a third of what np.clip takes for a frame, which is wrapped in Python; numbers of a type are not converted
     np.minimum(values, _HIGHEST[values.dtype.char], out=values)
     held: Samples = np.maximum(values, _LOWEST[values.dtype.char], out=values).astype(np.int16)

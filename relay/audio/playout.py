@@ -43,9 +43,10 @@ class Span(msgspec.Struct, frozen=True, gc=False):
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
-    """One outbound media message. `pcm`: s16le mono at the line's rate; empty if only `ended` is news. `ended`:
-    utterances that are complete with this frame. `edge`: the speech at its start, as much as a cut fades out; empty if
-    it does not start with speech.
+    """One outbound media message; created 25 times per second and call, so it must be cheap to make.
+
+    `pcm`: s16le mono at the line's rate; empty if only `ended` is news. `ended`: utterances that are complete with this
+    frame. `edge`: the speech at its start, as much as a cut fades out; empty if it does not start with speech.
     """
 
     pcm: bytes

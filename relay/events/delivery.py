@@ -84,7 +84,10 @@ def _says_of_transfer(event: Event, answer: Mapping[str, Any]) -> bool:
 
 
 class Events:
-    """Delivers events in the background, independently, until done or for a minute."""
+    """Delivers events in the background, independently, until done or for a minute.
+
+    A request for a human never waits for other events, because a caller is waiting.
+    """
 
     def __init__(self, destination: Destination) -> None:
         self._destination = destination
