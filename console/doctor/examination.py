@@ -14,7 +14,7 @@ from console.checks import functions
 from console.checks.finding import Finding, Part, Verdict
 from console.checks.relay_address import SECRET_NAMES, RelayAddress
 from console.checks.subject import Subject
-from console.doctor import agents, clock, elevenlabs, exotel, lookup, relay, settings, store, webhook
+from console.doctor import agents, calls, clock, elevenlabs, exotel, lookup, relay, settings, store, webhook
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +23,7 @@ PARTS: Mapping[str, Part] = {
     "relay": relay.examine,
     "functions": functions.examine,
     "store": store.examine,
+    "calls": calls.examine,
     "clock": clock.examine,
     "agents": agents.examine,
     "lookup": lookup.examine,

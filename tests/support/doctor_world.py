@@ -44,7 +44,7 @@ MEDIA_TOKEN, EXOTEL_TOKEN = "media-token-of-nobody", "exotel-token-of-nobody"
 EVENTS_SECRET, CONTROL_TOKEN = "events-secret-of-nobody", "control-token-of-nobody"
 API_KEY, WEBHOOK_SECRET = "sk_of_nobody_at_all", "wsec_of_nobody_at_all"
 EVERY_SECRET = (MEDIA_TOKEN, EXOTEL_TOKEN, EVENTS_SECRET, CONTROL_TOKEN, API_KEY, WEBHOOK_SECRET)
-OUR_PARTS = ("settings", "relay", "functions", "store", "clock")
+OUR_PARTS = ("settings", "relay", "functions", "store", "calls", "clock")
 
 Tamper = Callable[[web.Request, Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[web.StreamResponse]]
 """An aiohttp middleware: what stands between the world and the application."""
