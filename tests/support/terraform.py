@@ -118,6 +118,10 @@ class Workspace:
         plan: dict[str, Any] = json.loads(self.terraform("show", "-json", "plan.bin"))
         return plan
 
+    def changes(self) -> dict[str, str]:
+        """What a plan would do; see `planned`."""
+        return planned(self.terraform("plan", "-json"))
+
     def state(self) -> dict[str, dict[str, Any]]:
         """The values of every resource in the state, by address."""
         root = json.loads(self.terraform("show", "-json")).get("values", {}).get("root_module", {})
@@ -135,6 +139,21 @@ def resources(module: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, A
             yield one["address"].removeprefix("module.bridge."), one["type"], one.get("values", {})
     for child in module.get("child_modules", []):
         yield from resources(child)
+
+
+def planned(said: str) -> dict[str, str]:
+    """By what `terraform plan -json` says as it goes: address → action, nothing for what stays as it is.
+
+    `terraform show` would start the provider once more to read the same from the plan's file.
+    """
+    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    assert any(line["type"] == "change_summary" for line in lines), said
+    changed = [line["change"] for line in lines if line["type"] == "planned_change"]
+    return {
+        one["resource"]["addr"].removeprefix("module.bridge."): one["action"]
+        for one in changed
+        if one["action"] not in {"noop", "read", "move"}
+    }
 
 
 def changes(plan: Mapping[str, Any]) -> dict[str, list[str]]:

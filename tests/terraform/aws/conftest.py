@@ -6,11 +6,13 @@ test a second installation is made beside it in the same account and region, and
 at what that left of the first.
 """
 
+import json
 import shutil
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -24,11 +26,12 @@ PATIENCE_S = 1200  # most of it is the provider waiting, on an idle machine a qu
 
 @dataclass(frozen=True)
 class Beside:
-    """What there was in AWS while there were two installations, and when the second was gone."""
+    """What there was in AWS while there were two installations, and when the second was gone; and its state."""
 
     both: dict[str, list[str]]
     alone: dict[str, list[str]]
     said: str
+    state: dict[str, Any]
     state_mode: int
 
 
@@ -81,11 +84,11 @@ class Installation:
         stack = self._packaged.result(PATIENCE_S)
         staging = Staging(stack.work / "staging", stack.work / "packages", stack.environ)
         said = staging.make("deploy")
-        mode = staging.state().stat().st_mode & 0o777
+        state, mode = json.loads(staging.state().read_text()), staging.state().stat().st_mode & 0o777
         self._deployed.result(PATIENCE_S)
         both = stack.inventory()
         staging.make("destroy")
-        return Beside(both, stack.inventory(), said, mode)
+        return Beside(both, stack.inventory(), said, state, mode)
 
 
 INSTALLATION = pytest.StashKey[Installation]()
