@@ -1,19 +1,14 @@
 """Runs a bot: a queue of events for it, handled one after another, and of what it says."""
 
 import asyncio
-import inspect
-from collections.abc import Coroutine
 from typing import Any, Final
 
 from relay.agents.bot.bot import Bot
-from relay.agents.local import LocalSession
-from relay.agents.overrides import NAMES
+from relay.agents.bot.own_code import OwnCodeSession
 from relay.agents.seam import (
     AgentSession,
     AgentText,
-    CallerText,
     CallInfo,
-    Ended,
     Formats,
     Interruption,
     Notice,
@@ -21,36 +16,30 @@ from relay.agents.seam import (
 )
 from relay.agents.vendor import VendorContext
 from relay.audio.convert import AudioFormat, Encoding
-from relay.logs import log
 
 RATE_HZ: Final = 16_000
 FRAME_BYTES: Final = 640  # 20 ms, what `on_audio` gets
 _FORMAT: Final = AudioFormat(Encoding.PCM, RATE_HZ)
 _MAX_WAITING: Final = 1500  # frames: a bot that is half a minute behind will not catch up
-_STOP_SECONDS: Final = 2.0
 _LINE_LEAD: Final = 0.1  # the caller hears it about this much later; a shorter pause is ignored
 
 
-class BotSession(LocalSession):
+class BotSession(OwnCodeSession):
     """Runs a Bot (see seam.AgentSession). An utterance is what it says in one go: up to a pause or to new words."""
 
-    takes = NAMES
-
     def __init__(self, bot: Bot, name: str, context: VendorContext) -> None:
-        super().__init__()
+        super().__init__(bot, name)
         self._context = context
         self.quiet = asyncio.Event()
         """Set while the caller has heard all that was said."""
         self.quiet.set()
         self._bot = bot
-        self._name = name
         self._inputs: asyncio.Queue[tuple[str, tuple[Any, ...]]] = asyncio.Queue()
         self._partial = b""
         self._overrun = False
         self._utterance = 0
         self._open = False
         self._silence_timer: asyncio.TimerHandle | None = None
-        self._started = False
 
     # --- seam.AgentSession ---
 
@@ -94,17 +83,8 @@ class BotSession(LocalSession):
 
     async def close(self) -> None:
         """Let the bot clean up, then stop its remaining tasks."""
-        started, self._started = self._started, False
         if self._silence_timer is not None:
             self._silence_timer.cancel()
-        if started:
-            try:
-                async with asyncio.timeout(_STOP_SECONDS):
-                    await self._call("on_stop")
-            except TimeoutError:
-                log.warning("%s.on_stop took too long", self._name, extra={"call_sid": self._call_sid})
-            except Exception as error:  # noqa: BLE001 - the code is the user's, and the call is over anyway
-                self._failed(f"{self._name}.on_stop", error)
         await super().close()
 
     # --- for Bot ---
@@ -133,25 +113,9 @@ class BotSession(LocalSession):
         if self._silence_timer is not None:
             self._silence_timer.cancel()
 
-    def use(self, tool: str, parameters: dict[str, object]) -> "asyncio.Future[bool]":
-        """See Bot."""
-        return self._use(tool, parameters)
-
-    def hang_up(self) -> None:
-        """See Bot."""
-        self._end(Ended(by_agent=True, reason="ended", detail=f"{self._name} hung up"))
-
     def open_agent(self, alias: str) -> AgentSession:
         """See Bot."""
         return self._context.new_session(alias)
-
-    def say_of_call(self, event: CallerText | Notice) -> None:
-        """See Bot."""
-        self._put(event)
-
-    def run(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        """See Bot."""
-        return self._spawn(work, f"{self._name}.{getattr(work, '__name__', 'task')}")
 
     # --- running it ---
 
@@ -163,11 +127,6 @@ class BotSession(LocalSession):
             task.set_name(f"{self._name}.{hook}")  # names the task if it fails
             await self._call(hook, *arguments)
             hook, arguments = await self._inputs.get()
-
-    async def _call(self, hook: str, *arguments: Any) -> None:
-        result = getattr(self._bot, hook)(*arguments)
-        if inspect.isawaitable(result):
-            await result
 
     def _fell_silent(self) -> None:
         """Everything that was said has been heard: the utterance is over."""

@@ -10,7 +10,6 @@ vendor = "openai"
 """
 
 import asyncio
-import inspect
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Final
@@ -19,13 +18,10 @@ import aiohttp
 import msgspec
 
 from relay.agents.bot.function_tool import tools_of
-from relay.agents.local import LocalSession
-from relay.agents.overrides import NAMES
+from relay.agents.bot.own_code import OwnCodeSession
 from relay.agents.seam import AgentError, AgentEvent, AgentSession, CallInfo, Ended, Formats, Interruption, Notice
 from relay.agents.tool_descriptions import AMBIENCE, TRANSFER
-from relay.logs import log
 
-_STOP_SECONDS: Final = 2.0
 _AHEAD: Final = 16  # events: an agent that says more than the call takes is not read meanwhile
 
 
@@ -103,21 +99,17 @@ class Wrapper:
         return self._session.run(work)
 
 
-class WrapperSession(LocalSession):
+class WrapperSession(OwnCodeSession):
     """See seam.AgentSession: the session with the wrapped agent, whose events go through the wrapper."""
 
-    takes = NAMES  # the agent decides which of them it ignores
-
     def __init__(self, wrapper: Wrapper, name: str, agent: AgentSession) -> None:
-        super().__init__()
+        super().__init__(wrapper, name)
         self.can_wait = agent.can_wait
         self.wants_each_key = agent.wants_each_key
         self.tools = (*agent.tools, *tools_of(wrapper))
         self._wrapper = wrapper
-        self._name = name
         self._agent = agent
         self._room = asyncio.Event()
-        self._started = False
 
     # --- seam.AgentSession ---
 
@@ -192,15 +184,7 @@ class WrapperSession(LocalSession):
 
     async def close(self) -> None:
         """Let the wrapper clean up, close the agent, then stop the remaining tasks."""
-        started, self._started = self._started, False
-        if started:
-            try:
-                async with asyncio.timeout(_STOP_SECONDS):
-                    await self._call("on_stop")
-            except TimeoutError:
-                log.warning("%s.on_stop took too long", self._name, extra={"call_sid": self._call_sid})
-            except Exception as error:  # noqa: BLE001 - the code is the user's, and the call is over anyway
-                self._failed(f"{self._name}.on_stop", error)
+        await self._clean_up()
         await self._agent.close()
         await super().close()
 
@@ -209,22 +193,6 @@ class WrapperSession(LocalSession):
     def clear(self) -> None:
         """See Wrapper."""
         self._put(Interruption())
-
-    def use(self, tool: str, parameters: dict[str, object]) -> "asyncio.Future[bool]":
-        """See Wrapper."""
-        return self._use(tool, parameters)
-
-    def hang_up(self) -> None:
-        """See Wrapper."""
-        self._end(Ended(by_agent=True, reason="ended", detail=f"{self._name} hung up"))
-
-    def say_of_call(self, event: Notice) -> None:
-        """See Wrapper."""
-        self._put(event)
-
-    def run(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        """See Wrapper."""
-        return self._spawn(work, f"{self._name}.{getattr(work, '__name__', 'task')}")
 
     # --- running it ---
 
@@ -241,7 +209,3 @@ class WrapperSession(LocalSession):
                     await self._room.wait()
         except AgentError as error:
             self._end(Ended(by_agent=False, reason=error.reason, detail=str(error)))
-
-    async def _call(self, hook: str, *arguments: Any) -> Any:
-        result = getattr(self._wrapper, hook)(*arguments)
-        return await result if inspect.isawaitable(result) else result
