@@ -1,4 +1,4 @@
-"""What a fake ElevenLabs agent says and does, and how it fails."""
+"""What a fake agent says and does, and how it may fail."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -36,14 +36,13 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ToolUse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A client tool that the agent calls after it has spoken, and whether it waits for the result.
+    """A client tool the agent calls after it has spoken; it waits for the result.
 
     `early`: announced when the reply begins, and withdrawn if the caller cuts in, if the vendor can do that.
     """
 
     name: str
     parameters: Mapping[str, Any] = {}
-    expects_response: bool = True
     early: bool = False
 
 

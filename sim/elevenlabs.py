@@ -113,7 +113,6 @@ class FakeElevenLabs:
         script = self._script(agent_id)
         if script.upgrade_status != 101:
             raise refusal(script.upgrade_status, "refused")
-        await asyncio.sleep(script.upgrade_after_s)
         authorization = self._authorization(request, agent_id)
         if not authorization and script.private:
             # The code for a bad signature is not published; 1008 is the class it belongs to.
@@ -131,7 +130,7 @@ class FakeElevenLabs:
             self._running -= 1
             self._changed.set()
             webhook = self.webhook or self.workspace.webhook_of(agent_id)
-            if webhook and record.metadata_at is not None:
+            if webhook and record.ready_at is not None:
                 task = asyncio.create_task(deliver(self._session, webhook, record, self._delivered))
                 self._delivering.add(task)
                 task.add_done_callback(self._delivery_over)

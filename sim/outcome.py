@@ -78,7 +78,7 @@ def judge(
 
 
 def _figures(call: CallResult, conversations: Sequence[ConversationRecord], lines: Sequence[HeardLine]) -> Figures:
-    cuts = [cut.at - call.started_at for one in conversations for cut in one.interruptions]
+    cuts = [cut - call.started_at for one in conversations for cut in one.interruptions]
     clears = [min((clear - cut for clear in call.clears if clear >= cut), default=None) for cut in cuts]
     silences = []
     for cut in cuts:
@@ -129,7 +129,7 @@ def _failures(
             failures.append(f"{what}: expected {expected!r}, found {found!r}")
 
     turns = [turn for one in conversations for turn in one.turns]
-    results = [name for one in conversations for name, result in one.tool_results if not result.is_error]
+    results = [name for one in conversations for name in one.tools_done]
     told = "".join(message.text for one in conversations for message in one.messages)
     keys = "".join(character for character in told if character in "0123456789*#")
     same("line ended by", call.ended_by, expect.line_ended_by)

@@ -82,7 +82,7 @@ def _agent_spans(outcome: Outcome) -> list[_Span]:
 
 
 def _cut_ins(outcome: Outcome) -> list[float]:
-    return [cut.at - outcome.call.started_at for one in outcome.conversations for cut in one.interruptions]
+    return [cut - outcome.call.started_at for one in outcome.conversations for cut in one.interruptions]
 
 
 def _track(axes: Axes, pcm: Pcm, rate_hz: int, spans: Sequence[_Span], color: str, name: str, end_s: float) -> None:

@@ -44,7 +44,7 @@ class Delivery:
 def conversation_model(record: ConversationRecord, status: str = "done") -> dict[str, Any]:
     """A conversation as `GET …/conversations/{id}` and the webhook's `data` show it."""
     ended_at = record.ended_at if record.ended_at is not None else asyncio.get_running_loop().time()
-    length_s = max(0, round(ended_at - (record.metadata_at or record.started_at)))
+    length_s = max(0, round(ended_at - (record.ready_at or record.started_at)))
     failed = record.ended_by == "agent" and record.close_code != 1000
     error = {"code": record.close_code, "reason": record.close_reason} if failed else None
     return {
@@ -68,16 +68,16 @@ def conversation_model(record: ConversationRecord, status: str = "done") -> dict
             "timezone": None,
         },
         "analysis": _analysis(record) if status == "done" else None,
-        "conversation_initiation_client_data": dict(record.initiation),
+        "conversation_initiation_client_data": dict(record.setup),
         "has_audio": bool(record.received),
         "has_user_audio": bool(record.received),
-        "has_response_audio": bool(record.sent_audio),
+        "has_response_audio": bool(record.sent),
     }
 
 
 def _turn(record: ConversationRecord, index: int) -> dict[str, Any]:
     turn = record.turns[index]
-    since = record.metadata_at or record.started_at
+    since = record.ready_at or record.started_at
     return {
         "role": turn.role,
         "message": turn.text,

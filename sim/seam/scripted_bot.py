@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from relay.agents.bot import Bot
 from sim.agent_ear import AgentEar, SpeechBegan, made_out
 from sim.agent_script import AgentScript, Reply
-from sim.conversation_record import Turn
+from sim.replies import Replies
 from sim.sound import AudioFormat
 from sim.speech import line
-from sim.vendors.record import VendorRecord
+from sim.vendors.record import Turn, VendorRecord
 from sim.vendors.sounds import sound, words
 
 FORMAT = AudioFormat("pcm_16000")
@@ -42,8 +42,7 @@ class ScriptedBot(Bot):
         script = self.script
         self.ear = AgentEar(FORMAT, script.speech_db, script.speech_after_ms, script.quiet_after_ms)
         self.record.received = self.ear.received
-        self.given = set()
-        self.keys = ""
+        self.replies = Replies(self.script)
         self.failing = False
         self.spawn(self.begin())
 
@@ -71,11 +70,8 @@ class ScriptedBot(Bot):
             self.react(f"heard:{name}" if name else "unclear")
 
     def on_dtmf(self, key):
-        self.keys += key
         self.record.told.append(key)
-        for reply in self.script.replies:
-            if reply.on.startswith("keys:") and self.keys.endswith(reply.on[5:]):
-                self.react(reply.on)
+        self.give(self.replies.to_keys(key))
 
     def on_note(self, text, reply):
         self.record.notes.append(text)
@@ -89,13 +85,11 @@ class ScriptedBot(Bot):
         self.record.ended_by, self.record.close_code = "client", 1000
 
     def react(self, trigger):
-        for index, reply in enumerate(self.script.replies):
-            if reply.on == trigger and index not in self.given:
-                self.given.add(index)
-                self.give(reply)
-                return
+        self.give(self.replies.to(trigger))
 
-    def give(self, reply: Reply):
+    def give(self, reply: Reply | None):
+        if reply is None:
+            return
         if reply.fault:
             asyncio.get_running_loop().call_later(reply.fault.after_s, setattr, self, "failing", True)
         for name in reply.say:

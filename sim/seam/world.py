@@ -16,7 +16,6 @@ from relay.agents.vendor import Ability
 from relay.app import RELAY, Relay, create_app
 from relay.settings import Settings
 from sim.agent_script import AgentScript
-from sim.conversation_record import Turn
 from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, CallResult, FakeExotel
 from sim.heard import HeardLine, find_line
@@ -26,6 +25,7 @@ from sim.sound import AudioFormat
 from sim.speech import write_wav
 from sim.toml import agents_file
 from sim.vendors import FAKES, fake_of
+from sim.vendors.record import Turn
 from sim.vendors.server import FakeVendor
 
 RAIN = np.random.default_rng(5).normal(0, 500, 8000).astype(np.int16)
@@ -93,21 +93,6 @@ class World:
     def seen(self, alias: str, number: int = 0) -> Seen:
         """A conversation of the agent's."""
         one = self.fakes[alias].conversations[number]
-        if isinstance(self.fakes[alias], FakeElevenLabs):
-            return Seen(
-                one.turns,
-                AudioFormat(one.script.input_format).decoded(bytes(one.received)),
-                AudioFormat(one.script.input_format).rate_hz,
-                len(one.interruptions),
-                [(name, result.result) for name, result in one.tool_results],
-                " ".join(message.text for message in one.messages),
-                str(one.variables.get("recent_history", "")),
-                [message.text for message in one.messages if message.is_note],
-                one.violations,
-                one.ended_by,
-                one.close_code,
-                one,
-            )
         return Seen(
             one.turns,
             AudioFormat(one.input_format).decoded(bytes(one.received)) if one.input_format else np.zeros(0, np.int16),

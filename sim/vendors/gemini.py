@@ -248,10 +248,10 @@ class GeminiConversation(VendorConversation):
     async def say_end(self) -> None:
         await self.send({"serverContent": {"generationComplete": True}})
         # the turn lasts as long as the client can be thought to play it
-        self._speaking = self.spawn(self._complete_turn())
+        self.speaking = self.spawn(self._complete_turn())
 
     async def _complete_turn(self) -> None:
-        await asyncio.sleep(max(0.0, self._playing_until - self.loop.time()))
+        await asyncio.sleep(max(0.0, self.voice.until - self.loop.time()))
         handle = {"newHandle": self.handle, "resumable": True}
         await self.send({"serverContent": {"turnComplete": True}, "sessionResumptionUpdate": handle})
 

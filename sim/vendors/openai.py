@@ -202,9 +202,9 @@ class OpenAIConversation(VendorConversation):
         self._text = text
 
     async def say_chunk(self, data: bytes) -> None:
-        assert self._output is not None
+        assert self.voice.format is not None
         item = f"item_{self.number}"
-        length_ms = len(data) * 1000 / (self._output.rate_hz * self._output.sample_bytes)
+        length_ms = len(data) * 1000 / (self.voice.format.rate_hz * self.voice.format.sample_bytes)
         self._sent[item] = self._sent.get(item, 0.0) + length_ms
         delta = base64.b64encode(data).decode()
         await self.send({"type": "response.output_audio.delta", "delta": delta, **self._reply})

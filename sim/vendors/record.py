@@ -5,7 +5,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sim.agent_script import AgentScript
-from sim.conversation_record import Turn
+
+
+@dataclass(slots=True)
+class Turn:
+    """One thing said, `at` loop time. `text` of an interrupted agent is cut to what may have been heard, `original` is
+    the whole. `line`: which of the scenario's lines it was; `likeness`: how well the agent recognised it, 0 to 1.
+    """
+
+    role: str
+    text: str
+    at: float
+    line: str = ""
+    interrupted: bool = False
+    original: str = ""
+    likeness: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +39,8 @@ class VendorRecord:
 
     `setup`: the client's settings. `received`: the caller's sound as it came, in `input_format`. `sent`: seconds of
     agent sound by the time they were sent. `told`: texts from the client. `history`: earlier conversation that the
-    client sent. `notes`: notes besides that. `truncations`: items and milliseconds that the client reported as heard.
+    client sent. `notes`: notes besides that. `tools_done`: names of tools whose results were no errors.
+    `truncations`: items and milliseconds that the client reported as heard.
     """
 
     script: AgentScript
@@ -41,6 +56,7 @@ class VendorRecord:
     received_at: list[tuple[float, int]] = field(default_factory=list)
     sent: list[tuple[float, float]] = field(default_factory=list)
     tool_results: list[tuple[str, str]] = field(default_factory=list)
+    tools_done: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     history: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -50,6 +66,11 @@ class VendorRecord:
     ended_at: float | None = None
     ended_by: str = ""
     close_code: int | None = None
+    close_reason: str = ""
+
+    def last_of_agent(self) -> Turn | None:
+        """What the agent said last."""
+        return next((turn for turn in reversed(self.turns) if turn.role == "agent"), None)
 
 
 class BrokenRuleError(Exception):

@@ -176,7 +176,7 @@ class UltravoxConversation(VendorConversation):
         self._heard_out = self.spawn(self._listen_again())
 
     async def _listen_again(self) -> None:
-        await asyncio.sleep(max(0.0, self._playing_until - self.loop.time()))
+        await asyncio.sleep(max(0.0, self.voice.until - self.loop.time()))
         await self._words(final=True, text=self._text)
         await self._state("listening")
 

@@ -41,7 +41,7 @@ TOLERATED = {
     "openai": set(),
     "deepgram": set(),
     "gemini": set(),
-    "elevenlabs": {"audio_before_metadata"},
+    "elevenlabs": {"audio_before_ready"},
     "sarvam": set(),
     "azure_voice_live": set(),
 }

@@ -66,7 +66,7 @@ async def test_a_csv_file(tmp_path):
         assert (conversation.variables["name"], conversation.variables["orders"]) == ("Asha", "3")
         record, conversation = await call("09876500002")
         assert record["agents"][0]["alias"] == "vip"
-        assert conversation.initiation["conversation_config_override"] == {"agent": {"language": "hi"}}
+        assert conversation.setup["conversation_config_override"] == {"agent": {"language": "hi"}}
         record, _ = await call("09876500003")
         assert (record["end_reason"], record["end_detail"]) == ("rejected", "calls too often")
         record, _ = await call("09876500099")
@@ -88,7 +88,7 @@ async def test_a_database(tmp_path):
         record, conversation = await call("09876500001")
         assert record["tags"] == ["customer"]
         assert conversation.variables["orders"] == "order 7 is packed"
-        said = conversation.initiation["conversation_config_override"]["agent"]
+        said = conversation.setup["conversation_config_override"]["agent"]
         assert said == {"first_message": "Hello Asha, welcome back! How can I help?", "language": "hi"}
         record, _ = await call("09876500002")
         assert (record["end_reason"], record["transfer"]["target"]) == ("transferred", "billing")

@@ -104,7 +104,7 @@ async def test_variables_and_overrides_reach_every_vendor_its_own_way(tmp_path, 
             assert seen.setup["variables"]["name"] == "Asha"
             assert seen.setup["variables"]["call_sid"] == call.call_sid
             return
-        said = json.dumps(seen.initiation if vendor == "elevenlabs" else [seen.setup, seen.told])
+        said = json.dumps([seen.setup, seen.told])
         taken = VENDORS[vendor].takes
         assert {"first_message"} <= taken if vendor == "sarvam" else {"first_message", "prompt"} <= taken
         if vendor == "sarvam":
@@ -186,7 +186,7 @@ async def test_another_agent_is_chosen_among_those_there_are(tmp_path):
         assert [agent["alias"] for agent in at.record(call)["agents"]] == ["vip"]
         assert "Welcome back!" in at.seen("vip").told
         (reached,) = at.fakes["front"].conversations
-        assert (reached.initiation, reached.ended_by, reached.metadata_at) == ({}, "client", None)
+        assert (reached.setup, reached.ended_by, reached.ready_at) == ({}, "client", None)
 
 
 @virtual
@@ -287,7 +287,7 @@ async def test_an_agent_that_allows_no_overrides_is_had_without_them(tmp_path, c
         assert lines_heard(call, ("agent_greeting",))[0].is_whole
         first, second = at.fakes["front"].conversations
         assert first.close_code == 1008
-        assert "conversation_config_override" not in second.initiation
+        assert "conversation_config_override" not in second.setup
         assert second.variables["name"] == "Asha"
         assert len(at.record(call)["agents"]) == 1
     noted = [line.getMessage() for line in caplog.records if "override_not_taken" in line.getMessage()]
@@ -346,7 +346,7 @@ async def test_a_webhook_written_for_elevenlabs_own_telephony(tmp_path):
             }
         ]
         assert seen_headers == ["k1"]
-        said = at.seen("front").record.initiation
+        said = at.seen("front").record.setup
         assert said["conversation_config_override"] == config
         assert said["user_id"] == "u1"
         variables = said["dynamic_variables"]

@@ -99,8 +99,7 @@ async def test_speaking_over_the_agent_interrupts_it(carries_next):
         await client.wait_for("audio", len(client.of("audio")) + 1)
     (interruption,) = client.record.interruptions
     assert client.of("interruption")[0]["interruption_event"]["event_id"] == (2 if carries_next else 1)
-    assert interruption.event_id == (2 if carries_next else 1)
-    after = [event for at, event in client.events if at >= interruption.at]
+    after = [event for at, event in client.events if at >= interruption]
     late = next(event for event in after if event["type"] == "audio")
     assert late["audio_event"]["event_id"] == 1, "a chunk of the old reply that was already on its way"
     correction = client.of("agent_response_correction")[0]["agent_response_correction_event"]
@@ -139,9 +138,22 @@ async def test_audio_before_the_metadata_is_left_unheard_with_a_warning():
         await asyncio.sleep(0.5)
         await client.send(user_audio_chunk="AAA=")
         await asyncio.sleep(0.1)
-    assert rules(client) == [ClientRule.AUDIO_BEFORE_METADATA]
+    assert rules(client) == ["audio_before_ready"]
     assert client.record.violations[0].is_tolerated
     assert bytes(client.record.received) == bytes(2)
+
+
+@pytest.mark.parametrize(("audio_format", "found"), [("pcm_16000", ["odd_bytes"]), ("ulaw_8000", [])])
+@virtual
+async def test_half_a_sample_is_left_unheard_with_a_warning(audio_format, found):
+    async with talking_to(AgentScript(input_format=audio_format)) as client:
+        await client.wait_for("conversation_initiation_metadata")
+        await client.send(user_audio_chunk="AA==")
+        await asyncio.sleep(0.1)
+        assert not client.socket.closed
+    assert rules(client) == found
+    assert all(violation.is_tolerated for violation in client.record.violations)
+    assert bytes(client.record.received) == bytes(not found)
 
 
 @virtual
@@ -226,7 +238,7 @@ async def test_sound_must_come_in_real_time_and_without_holes():
         await asyncio.sleep(5)
         await client.send(user_audio_chunk=second)
         await asyncio.sleep(0.1)
-    assert rules(client) == [ClientRule.TOO_FAST, ClientRule.INPUT_GAP]
+    assert rules(client) == ["too_fast", "input_gap"]
 
 
 @virtual
@@ -255,9 +267,9 @@ async def test_a_client_tool_is_called_and_its_result_awaited(is_error):
         await client.send(type="client_tool_result", **result)
         await client.send(type="client_tool_result", **result)
         await client.wait_for("agent_response")
-    assert [(name, result.result) for name, result in client.record.tool_results] == [("transfer_to_human", "ok")]
+    assert client.record.tool_results == [("transfer_to_human", "ok")]
     assert client.record.turns[-1].line == ("agent_digits" if is_error else "agent_transfer")
-    assert rules(client) == [ClientRule.UNKNOWN_TOOL_CALL], "the second result was for a call already answered"
+    assert rules(client) == ["unknown_tool_call"], "the second result was for a call already answered"
 
 
 @virtual
@@ -312,7 +324,7 @@ async def test_an_agent_that_vanishes_stalls_or_never_begins():
     async with talking_to(AgentScript(replies=(GREETING,), fault=Fault(FaultKind.STALL, 0.2))) as client:
         await asyncio.sleep(100)
         assert not client.socket.closed
-    assert max(at for at, _ in client.events) - client.record.metadata_at <= 0.2
+    assert max(at for at, _ in client.events) - client.record.ready_at <= 0.2
 
     async with talking_to(AgentScript(metadata_after_s=None, replies=(GREETING,))) as client:
         await asyncio.sleep(100)
