@@ -299,6 +299,10 @@ class Playout:
         return Frame(pcm.mix(speech, background).tobytes(), spans, ended, edge)
 
     def _take_speech(self, count: int, held: str, tear: bool) -> tuple[bytes, tuple[Span, ...], tuple[str, ...]]:
+        first = self._queue[0] if self._queue else None
+        if first and first.name == self._running and first.name and not held and self._available(first) > count:
+            self._queued -= count  # it goes on as it did: most frames of speech
+            return first.take(count), (Span(first.name, 0, count),), ()
         parts: list[bytes] = []
         spans: list[Span] = []
         ended: list[str] = []
