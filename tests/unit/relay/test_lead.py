@@ -184,3 +184,4 @@ def test_what_the_record_gets():
     assert Lead(FRAME_S).percentiles_ms() is None
     lead = told([0.03] * 90 + [0.08] * 10)
     assert lead.percentiles_ms() == {"p50": 30, "p95": 80}
+    assert told([0.8] * 100).percentiles_ms() == {"p50": 800, "p95": 800}

@@ -709,6 +709,19 @@ def test_an_interruption_ends_the_wait_for_the_goodbye():
     at_desk(story)
 
 
+def test_marks_that_an_interruption_makes_needless_are_not_counted_as_lost():
+    """The line drops them with the speech: no fault of its."""
+
+    async def story(desk):
+        await until(1)
+        desk.say("u1", speech(0.5))
+        desk.say("u2", speech(3.0))
+        await until(1.55)  # all of u1 was sent, and its echo is awaited
+        desk.pacer.interrupt()
+
+    assert at_desk(story, echo=False).quality.marks_lost == 0
+
+
 def test_settling_reports_what_the_line_had_played():
     """The caller hung up in the middle: nothing is echoed any more, the clock knows."""
 
