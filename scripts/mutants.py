@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Final
 
 ENOUGH: Final = 0.9
-KILLED: Final = {1, 3, 24, -24, 36, 37, 152, 255}
-"""Exit statuses of a test run that noticed: red, an internal error, or it never came to an end."""
+KILLED: Final = {1, 3, 37}
+"""Exit statuses of a test run that noticed: red, an internal error, or a type error."""
+TIMED_OUT: Final = {24, -24, 36, 152, 255}
+"""The run took too long: an endless loop, or only a busy machine. Counted apart."""
 NO_TESTS: Final = 33
 MUTANTS: Final = Path("mutants")
 
@@ -34,9 +36,12 @@ def sample(names: Sequence[str], size: int, seed: int) -> list[str]:
 def report(tried: Mapping[str, int | None], diffs: Mapping[str, str]) -> Iterator[str]:
     """Markdown: the share that was noticed, and each line that could be broken unnoticed."""
     killed = sum(status in KILLED for status in tried.values())
-    yield f"{killed} of {len(tried)} mutants were noticed ({killed / len(tried):.0%}).\n"
+    late = sum(status in TIMED_OUT for status in tried.values())
+    yield f"{killed} of {len(tried)} mutants were noticed ({killed / len(tried):.0%}); {late} more took too long.\n"
     for name, diff in diffs.items():
-        why = "no test runs it" if tried[name] == NO_TESTS else f"status {tried[name]}"
+        status = tried[name]
+        how = "took too long" if status in TIMED_OUT else f"status {status}"
+        why = "no test runs it" if status == NO_TESTS else how
         yield f"\n## `{name}` ({why})\n\n```diff\n{diff.strip()}\n```\n"
 
 

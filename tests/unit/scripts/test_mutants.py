@@ -20,7 +20,9 @@ def test_the_sample_is_the_same_for_the_same_code_and_never_larger_than_there_is
 
 
 def test_the_report_counts_the_noticed_and_shows_the_others():
-    text = "".join(report({"a": 1, "b": 36, "c": 0, "d": NO_TESTS}, {"c": "-x = 1\n+x = 2\n", "d": "-y\n+z\n"}))
-    assert text.startswith("2 of 4 mutants were noticed (50%).")
+    diffs = {"b": "-w\n+v\n", "c": "-x = 1\n+x = 2\n", "d": "-y\n+z\n"}
+    text = "".join(report({"a": 1, "b": 36, "c": 0, "d": NO_TESTS}, diffs))
+    assert text.startswith("1 of 4 mutants were noticed (25%); 1 more took too long.")
+    assert "## `b` (took too long)" in text
     assert "## `c` (status 0)\n\n```diff\n-x = 1\n+x = 2\n```" in text
     assert "## `d` (no test runs it)" in text
