@@ -194,7 +194,7 @@ class Settings:
         default=40,
         low=0,
         high=10_000,
-        about="calls at once with the echo guard; further ones go without it",
+        about="calls at once with the echo guard; further ones go without it, though their echo is still measured",
     )
     max_call_s: float = number(
         "MAX_CALL_SECONDS",

@@ -31,7 +31,7 @@ async def examine(subject: Subject) -> AsyncIterator[Finding]:
     try:
         records = await asyncio.to_thread(lambda: newest(open_store(url, read_only=True)))
     except (ValueError, StoreError):
-        async for finding in skipped(CHECKS, "can't be told before store.reachable is mended"):
+        async for finding in skipped(CHECKS, "can't be told before store.reachable is fixed"):
             yield finding
         return
     for finding in look(records):

@@ -48,7 +48,7 @@ class EchoMeter:
         self._reach = round(MOST_DELAY * rate_hz)
         self._step = rate_hz // _COMPARED_HZ
         self._size = 1 << ((self._look + self._reach) // self._step - 1).bit_length()
-        self._seen: NDArray[np.complex64] | None = None
+        self._seen: NDArray[np.float16] | None = None  # its numbers are phases, added up: three digits are enough
         self._candidate: float | None = None
         self._levels: deque[float] = deque(maxlen=_LEVELS)
         self.echo: Echo | None = None
@@ -85,9 +85,10 @@ class EchoMeter:
         cross = np.conj(spectra[0], out=spectra[0])
         cross *= spectra[1]
         cross /= np.abs(cross) + 1e-3
+        numbers = cross.view(np.float64)
         if self._seen is not None and self.echo is None:  # search for a known echo again: it may have moved
-            cross += _FORGET * self._seen
-        self._seen = cross.astype(np.complex64)
+            numbers += _FORGET * self._seen
+        self._seen = numbers.astype(np.float16)
         places = np.fft.irfft(cross, self._size)
         # The tape of what was played begins `reach` earlier: that delay is place 0, and shorter ones wrap to the end.
         reach, look = self._reach // self._step, self._look // self._step

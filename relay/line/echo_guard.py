@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 Mode = Literal["auto", "on", "off"]
 
-_TAPE_SECONDS: Final = LOOK_SECONDS + MOST_DELAY + 0.6  # including what was sent ahead of time
+TAPE_SECONDS: Final = LOOK_SECONDS + MOST_DELAY + 0.6  # including what was sent ahead of time
 # Up to this many measurements, this many seconds apart: quick at first, so that the agent does not interrupt itself.
 _LOOKS: Final = ((10, 0.06), (24, 0.12), (30, 1.0))
 _SELDOM_SECONDS: Final = 5.0  # after that, or once an echo is known: an echo may begin or move later
@@ -62,9 +62,9 @@ class EchoGuard:
         self._pool = pool
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self._played = LineTape(rate_hz, _TAPE_SECONDS)
+        self._played = LineTape(rate_hz, TAPE_SECONDS)
         self._heard = LineTape(rate_hz, LOOK_SECONDS)
-        self._reach = round(_TAPE_SECONDS * rate_hz)
+        self._reach = round(TAPE_SECONDS * rate_hz)
         self._meter = EchoMeter(rate_hz)
         self._gate: EchoGate | None = None
         self._refused = False

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from relay.audio import pcm
 from relay.audio.ambience import Ambience
-from relay.audio.echo import EchoMeter
+from relay.audio.echo import LOOK_SECONDS, EchoMeter
 from relay.audio.echo_gate import REACH_SECONDS, EchoGate
 from relay.audio.echo_room import EchoRoom
 from relay.audio.line_tape import LineTape
 from relay.audio.loudness import LevelMeter
 from relay.audio.voice import block_levels
+from relay.line.echo_guard import TAPE_SECONDS
 from sim.echo import EchoPath, LineEcho
 from sim.speech import spoken
 from tests.support.amr import LIBRARY, library, transmit
@@ -344,3 +345,13 @@ def test_what_stands_in_for_echo_is_the_lines_own_noise():
     quiet = np.sqrt((on_the_line(np.zeros(RATE, np.int16), None).astype(float) ** 2).mean())
     stood_in = np.sqrt((passed[2 * RATE :].astype(float) ** 2).mean())
     assert quiet / 4 < stood_in < quiet * 2
+
+
+def test_the_search_holds_no_more_than_74_kb_of_a_call():
+    """The sound of both sides and what was seen so far: every call has them in its first seconds, 90 KB once."""
+    tapes, meter = (LineTape(RATE, TAPE_SECONDS), LineTape(RATE, LOOK_SECONDS)), EchoMeter(RATE)
+    for tape in tapes:
+        tape.write(AGENT[: 4 * RATE].tobytes(), 0)
+    meter.look(*meter.sides(*tapes, 4 * RATE))
+    assert meter._seen is not None
+    assert sum(tape._sound.nbytes for tape in tapes) + meter._seen.nbytes <= 74_000
