@@ -313,6 +313,7 @@ NAMES = {  # kind → the attribute that must be its own in an account and regio
     "aws_sqs_queue": "name",
     "aws_sns_topic": "name",
 }
+WHOLE_ACCOUNT = {"aws_iam_role", "aws_s3_bucket", "aws_cloudwatch_dashboard"}  # or the world's
 
 
 Names = set[tuple[str, str]]
@@ -347,8 +348,8 @@ def test_the_same_name_in_another_region_shares_none_that_is_the_whole_accounts(
     second.init()
     planned = names(second.plan())
     assert {kind for kind, _ in planned} == set(NAMES)
-    wide = {one for one in planned if one[0] in {"aws_iam_role", "aws_s3_bucket"}}  # the account's, or the world's
-    assert {kind for kind, _ in wide} == {"aws_iam_role", "aws_s3_bucket"}
+    wide = {one for one in planned if one[0] in WHOLE_ACCOUNT}
+    assert {kind for kind, _ in wide} == WHOLE_ACCOUNT
     assert wide & names(plan) == set()
 
 

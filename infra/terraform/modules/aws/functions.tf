@@ -72,7 +72,7 @@ resource "aws_iam_role" "function" {
   name                 = "${var.name}-${var.region}-${each.key}"
   description          = "The ${each.key} function: its secrets, its prefixes of the bucket, its log"
   assume_role_policy   = data.aws_iam_policy_document.lambda.json
-  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
+  permissions_boundary = local.permissions_boundary
 
   # Roles belong to an account, not to a region, so their names include it. The new one exists before the old one is deleted.
   lifecycle {
@@ -308,28 +308,11 @@ resource "aws_lambda_function_event_invoke_config" "sweep" {
   }
 }
 
-data "aws_iam_policy_document" "scheduler" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["scheduler.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
-    }
-  }
-}
-
 resource "aws_iam_role" "sweep" {
   name                 = "${var.name}-${var.region}-sweep"
   description          = "The schedule: invoke the webhook function, set aside what could not be"
-  assume_role_policy   = data.aws_iam_policy_document.scheduler.json
-  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
+  assume_role_policy   = data.aws_iam_policy_document.assumed_by["scheduler"].json
+  permissions_boundary = local.permissions_boundary
 
   # Roles belong to an account, not to a region, so their names include it. The new one exists before the old one is deleted.
   lifecycle {

@@ -66,30 +66,13 @@ resource "aws_cloudwatch_log_group" "image" {
   kms_key_id        = local.kms_key
 }
 
-data "aws_iam_policy_document" "codebuild" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["codebuild.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
-    }
-  }
-}
-
 resource "aws_iam_role" "image" {
   count = local.codebuild
 
   name                 = "${var.name}-${var.region}-image"
   description          = "CodeBuild: read the archive, push the relay's image, write its log"
-  assume_role_policy   = data.aws_iam_policy_document.codebuild.json
-  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
+  assume_role_policy   = data.aws_iam_policy_document.assumed_by["codebuild"].json
+  permissions_boundary = local.permissions_boundary
 
   lifecycle {
     create_before_destroy = true

@@ -54,7 +54,7 @@ resource "aws_wafv2_web_acl_association" "relay" {
 resource "aws_budgets_budget" "account" {
   count = var.monthly_budget_usd > 0 ? 1 : 0
 
-  name         = var.name
+  name         = "${var.name}-${var.region}"
   budget_type  = "COST"
   limit_amount = tostring(var.monthly_budget_usd)
   limit_unit   = "USD"

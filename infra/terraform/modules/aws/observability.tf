@@ -319,7 +319,7 @@ locals {
 }
 
 resource "aws_cloudwatch_dashboard" "main" {
-  dashboard_name = var.name
+  dashboard_name = "${var.name}-${var.region}" # an account's dashboards are in no region
 
   dashboard_body = jsonencode({
     widgets = concat(

@@ -69,29 +69,11 @@ resource "aws_cloudwatch_log_group" "relay" {
 
 # --- Roles --------------------------------------------------------------------------------------------------------
 
-data "aws_iam_policy_document" "ecs_tasks" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["ecs-tasks.amazonaws.com"]
-    }
-
-    # No other account's cluster may make ECS use these roles.
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
-    }
-  }
-}
-
 resource "aws_iam_role" "relay_start" {
   name                 = "${var.name}-${var.region}-relay-start"
   description          = "ECS itself, to start a relay task: image, secrets, log"
-  assume_role_policy   = data.aws_iam_policy_document.ecs_tasks.json
-  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
+  assume_role_policy   = data.aws_iam_policy_document.assumed_by["ecs-tasks"].json
+  permissions_boundary = local.permissions_boundary
 
   # Roles belong to an account, not to a region, so their names include it. The new one exists before the old one is deleted.
   lifecycle {
@@ -148,8 +130,8 @@ resource "aws_iam_role_policy" "relay_start" {
 resource "aws_iam_role" "relay" {
   name                 = "${var.name}-${var.region}-relay"
   description          = "The relay: protecting its own task while it has calls, and asking whether a newer release runs"
-  assume_role_policy   = data.aws_iam_policy_document.ecs_tasks.json
-  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
+  assume_role_policy   = data.aws_iam_policy_document.assumed_by["ecs-tasks"].json
+  permissions_boundary = local.permissions_boundary
 
   # Roles belong to an account, not to a region, so their names include it. The new one exists before the old one is deleted.
   lifecycle {
