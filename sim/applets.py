@@ -141,7 +141,6 @@ class FlowResult:
     attempts: list[Attempt] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     transfer: str = ""
-    answered_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +303,6 @@ class FlowRunner:
         talk_s = person.talk_s if outcome is Outcome.ANSWERED else 0.0
         attempt = Attempt(number, outcome, talk_s, min(person.ring_s, ringing_s) + talk_s)
         if outcome is Outcome.ANSWERED:
-            self.result.answered_at = asyncio.get_running_loop().time()
             tell("Answered", "in-progress")
             await asyncio.sleep(person.talk_s)
         self.result.attempts.append(attempt)
