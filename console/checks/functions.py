@@ -205,7 +205,7 @@ def _stranger_advice(answer: Answer, danger: str) -> str:
         case 200 | 302:
             return f"Anybody who finds the address {danger}: set the function's token or secret."
         case 403:
-            return "The cloud itself refuses public requests: allow them; the function authenticates requests itself."
+            return "The cloud refuses public requests: allow public access; the function authenticates them itself."
         case _:
             return _FOREIGN
 

@@ -117,7 +117,7 @@ def test_history_and_rollback(desk):
     ]
     assert desk.run("rollback", "2", "--yes")[0] == 0
     assert desk.versions.current_name() == two
-    assert desk.run("rollback", two, "--yes")[1].startswith(f"Version {two} counts already.")
+    assert desk.run("rollback", two, "--yes")[1].startswith(f"Version {two} is already the current one.")
 
 
 @pytest.mark.parametrize("version", ["9", "x", "1-000000000000"])

@@ -83,7 +83,7 @@ def test_a_file_that_is_not_a_journal_is_named_with_its_line(path, line):
     fill(path)
     with path.open("a") as file:
         file.write(f"{line}\n")
-    with pytest.raises(JournalError, match="line 5, is not a journal's"), open_journal(path):
+    with pytest.raises(JournalError, match="line 5, is not a journal entry"), open_journal(path):
         pass
 
 
@@ -96,7 +96,7 @@ def test_after_half_a_line_nothing_more_is_written(path, monkeypatch):
         with pytest.raises(OSError, match="only part of a line"):
             journal.note("m1", "placed", at=1001, call_sid="sid-1")
         monkeypatch.undo()
-        with pytest.raises(JournalError, match="could not be written before"):
+        with pytest.raises(JournalError, match="could not be written: nothing more"):
             journal.intend(RAVI, "m2", at=1002, time_limit_s=0)
         assert journal.story(RAVI).state is State.NEW
     with open_journal(path) as journal:
