@@ -111,7 +111,7 @@ def test_functions_turn_strangers_away(deployment):
     [
         ("/webhook/post-call", 200, "the webhook answered 200 to an unsigned body"),
         ("/exotel/connect", 500, "the Connect URL answered 500, expected 401"),
-        ("/exotel/connect", 403, "allow them"),
+        ("/exotel/connect", 403, "allow public access"),
     ],
 )
 def test_functions_that_answer_wrongly(deployment, path, status, line):
