@@ -7,7 +7,7 @@ from typing import Final
 from sim.vendors.record import BrokenRuleError
 
 CROSSED_S: Final = 1.0
-"""For so long a result may come for a call that was taken back: it was on its way already."""
+"""A result may still arrive this long after its call was withdrawn: it was already on its way."""
 
 Answer = tuple[str, bool]
 """The result, and whether it is an error."""
