@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.agents.gemini.codec import setup
+from relay.agents.gemini.codec import Handle, decode, setup
 from relay.agents.gemini.options import GeminiOptions
 from relay.agents.gemini.session import GeminiSession
 from relay.agents.seam import Audio, CallerHeard, Interruption, Notice, ToolCall, ToolCancelled, TurnDone, TurnFailed
@@ -122,3 +122,10 @@ async def test_notes_that_wait_for_the_end_of_a_turn_are_few(session):
     _, peer = await heard(session, DONE)
     assert len(peer.told) == 16
     assert "99" in peer.told[-1]["realtimeInput"]["text"]
+
+
+@pytest.mark.parametrize(
+    "update", [b'{"resumable":true}', b'{"newHandle":"h1"}', b'{"newHandle":"h1","resumable":false}']
+)
+def test_a_session_without_a_handle_that_may_be_used_is_not_resumed(update):
+    assert decode(b'{"sessionResumptionUpdate":' + update + b"}") == [Handle("")]

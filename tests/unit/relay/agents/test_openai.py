@@ -343,3 +343,8 @@ async def test_a_note_is_the_systems_and_a_reply_to_it_is_asked_for(session):
     assert [message["item"]["role"] for message in peer.told] == ["system"]
     assert await session.note("ask", reply=True)
     assert [message["type"] for message in peer.told[1:]] == ["conversation.item.create", "response.create"]
+
+
+def test_every_tool_is_a_function():
+    tools = session_update(OpenAIOptions(tools=("control_background_sound",)), CALL, MU_LAW)["session"]["tools"]
+    assert {tool["type"] for tool in tools} == {"function"}
