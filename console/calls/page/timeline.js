@@ -109,7 +109,7 @@ function turn(item) {
           "del",
           { class: "unheard said" },
           make("span", { class: "visually-hidden" }, "not heard: "),
-          visible(item.unheard),
+          make("bdi", {}, visible(item.unheard)),
         )
       : "",
     how ? make("span", { class: "how" }, how) : "",
