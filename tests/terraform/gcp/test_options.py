@@ -1,9 +1,15 @@
-"""What can be chosen, by the example files: Terraform plans each, and the plan holds what its file asks for."""
+"""What can be chosen, by the example files: each plan holds what its file asks for, and each is applied to the stand-in
+and taken down again.
+
+The stand-in makes whatever its schema allows. That a key, a budget or a rule of Cloud Armor does what Google says, and
+that Google's own checks let it pass, only a live project can show (docs/gcp.md).
+"""
 
 import json
 
 import pytest
 
+from console.deployment import gcp
 from tests.terraform.gcp.policy import Plan
 from tests.terraform.gcp.workspace import FILES, SECRETS, VARIABLES, Workspace
 
@@ -45,6 +51,20 @@ def test_every_example_is_planned(plans: dict[str, Plan]):
     assert {file.stem for file in EXAMPLES.glob("*.tfvars")} == set(plans) - {""}
 
 
+@pytest.mark.parametrize("files", TOGETHER, ids=", ".join)
+def test_the_examples_are_applied_and_leave_nothing(applying: Workspace, files: tuple[str, ...]):
+    """Each as somebody adds it to an installation that is there, and as a first apply never shows it."""
+    chosen = ["-input=false", "-var-file=test.tfvars.json", *(f"-var-file={EXAMPLES / name}.tfvars" for name in files)]
+    applying.apply()
+    plain = {one["address"] for one in applying.resources()}
+    applying.terraform("apply", "-auto-approve", *chosen)
+    assert {one["address"] for one in applying.resources()} != plain
+    applying.terraform("plan", "-detailed-exitcode", *chosen)  # 2 where anything would change
+    with gcp.bucket_may_go(applying.directory, True):
+        applying.terraform("destroy", "-auto-approve", *chosen)
+    assert applying.resources() == []
+
+
 def test_by_default_nothing_of_it_is_there(plans: dict[str, Plan]):
     for kind in ("google_compute_security_policy", "google_billing_budget", "google_compute_global_address"):
         assert plans[""].all(kind) == {}
@@ -68,7 +88,7 @@ def test_a_budget_is_the_projects_own(plans: dict[str, Plan]):
     assert [one["threshold_percent"] for one in budget["threshold_rules"]] == [0.8, 1]
 
 
-def test_a_domain_elsewhere_has_an_address_and_the_balancer_can_not_be_bypassed(plans: dict[str, Plan]):
+def test_a_domain_elsewhere_has_an_address_and_no_way_round_the_balancer(plans: dict[str, Plan]):
     plan = plans["domain-elsewhere"]
     assert plan.all("google_dns_record_set") == {}
     assert len(plan.all("google_compute_global_address")) == 1
