@@ -85,7 +85,7 @@ async def test_a_caller_who_cuts_in_after_the_echo_has_jumped_stops_the_agent(tm
     echo = LineEcho(delay_ms=300, level_db=-12, jumps=((4.0, 420),))
     echoing, shaken, _ = await call(tmp_path, "auto", echo, CUTS_IN)
     [on_clean], [over_echo] = calm.interruptions, shaken.interruptions
-    assert (over_echo.at - echoing.started_at) - (on_clean.at - clean.started_at) <= 0.15
+    assert (over_echo - echoing.started_at) - (on_clean - clean.started_at) <= 0.15
 
 
 @pytest.mark.parametrize("level_db", [-24, -8])
@@ -97,7 +97,7 @@ async def test_a_caller_who_cuts_in_over_the_echo_still_stops_the_agent(tmp_path
     echoing, shaken, record = await call(tmp_path, "auto", LineEcho(delay_ms=300, level_db=level_db), CUTS_IN)
     [on_clean], [over_echo] = calm.interruptions, shaken.interruptions
     began = [result.started_at for result in (clean, echoing)]
-    assert (over_echo.at - began[1]) - (on_clean.at - began[0]) <= 0.15
+    assert (over_echo - began[1]) - (on_clean - began[0]) <= 0.15
     assert [turn.line for turn in shaken.turns if turn.role == "user"] == ["caller_interrupts"]
     assert record["quality"]["interruptions"] == 1
 
