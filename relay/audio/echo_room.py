@@ -37,12 +37,12 @@ class EchoRoom:
     """One call. Not thread-safe."""
 
     def __init__(self, rate_hz: int) -> None:
-        self._rate_hz = rate_hz
         self._step = rate_hz // _COMPARED_HZ
         self._room = round(_ROOM_SECONDS * _COMPARED_HZ)
         self._block = round(_BLOCK_SECONDS * _COMPARED_HZ)
-        self._sides = np.zeros((2, self._room + self._block))  # heard and played: a block, and what was before it
-        self._filled = self._room
+        # heard and played, in the line's samples: a block, and what was before it
+        self._sides = np.zeros((2, (self._room + self._block) * self._step), dtype=np.int16)
+        self._filled = self._room * self._step
         self._spoilt = True
         self._likeness = np.zeros((2, _SIZE // 2 + 1), dtype=np.complex128)  # to the other side, and to itself
         self._blocks = 0
@@ -58,21 +58,21 @@ class EchoRoom:
         self._spoilt = True
 
     def learn(self, heard: pcm.Samples, played: pcm.Samples) -> None:
-        """Pieces of what was heard and of what was played, `expected` samples before it."""
-        pieces = np.stack([self._fewer(heard), self._fewer(played)])
-        while pieces.shape[1]:
-            now = pieces[:, : self._sides.shape[1] - self._filled]
-            pieces = pieces[:, now.shape[1] :]
-            self._sides[:, self._filled : self._filled + now.shape[1]] = now
-            self._filled += now.shape[1]
+        """Pieces of what was heard and of what was played, the latter held back by the delay of the echo."""
+        while len(heard):
+            taken = min(len(heard), self._sides.shape[1] - self._filled)
+            self._sides[0, self._filled : self._filled + taken] = heard[:taken]
+            self._sides[1, self._filled : self._filled + taken] = played[:taken]
+            self._filled += taken
+            heard, played = heard[taken:], played[taken:]
             if self._filled == self._sides.shape[1]:
                 if not self._spoilt:
                     self._take_in()
-                self._sides[:, : self._room] = self._sides[:, -self._room :]
-                self._filled, self._spoilt = self._room, False
+                self._filled, self._spoilt = self._room * self._step, False
+                self._sides[:, : self._filled] = self._sides[:, -self._filled :]
 
     def _take_in(self) -> None:
-        heard, played = (_flatter(side) for side in self._sides)
+        heard, played = (_flatter(self._fewer(side)) for side in self._sides)
         if np.sqrt(np.mean(played**2)) < _LOUD:
             return
         ends = np.zeros((2, _SIZE))
