@@ -282,7 +282,7 @@ async def test_without_scripts_the_page_says_what_it_needs(tmp_path):
         context = await browser.new_context(java_script_enabled=False)
         page = await context.new_page()
         await page.goto(url)
-        assert "allow JavaScript" in await page.inner_text("body")
+        assert "needs JavaScript" in await page.inner_text("body")
         await context.close()
 
 
@@ -386,7 +386,7 @@ async def the_trends(page, url, folder):
     await page.locator("#charts").get_by_text("As a table").first.click()
     cells = await page.locator("#charts figure").first.locator("tbody td").all_inner_texts()
     assert sum(int(cell) for cell in cells) == CALLS + 1
-    await page.get_by_label("From this day on").fill("2026-11-10")
+    await page.get_by_label("Days since a change").fill("2026-11-10")
     await page.wait_for_url("**/#/trends?pivot=2026-11-10")
     await page.get_by_role("columnheader", name="From that day on").wait_for()
     await page.locator("#filters [name=agent]").select_option("billing")
