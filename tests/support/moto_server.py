@@ -16,6 +16,7 @@ from typing import Any
 
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.awslambda.models import LambdaFunction
+from moto.budgets.responses import BudgetsResponse
 from moto.cloudfront.models import DefaultCacheBehaviour, ViewerCertificate
 from moto.core.responses import ActionResult
 from moto.ec2.models.security_groups import SecurityGroupRule
@@ -150,6 +151,29 @@ def leave_out_what_cloudfront_was_not_given() -> None:
     ViewerCertificate.__init__ = init_certificate  # type: ignore[method-assign]
 
 
+def tell_of_a_budgets_subscribers_and_tags() -> None:
+    """The provider asks for both after it has made a budget, and again for minutes where the answer is an error."""
+    tags: dict[str, list[dict[str, str]]] = {}
+    create = BudgetsResponse.create_budget
+
+    def create_budget(self: Any) -> str:
+        tags[self._get_param("Budget")["BudgetName"]] = self._get_param("ResourceTags") or []
+        return create(self)
+
+    def describe_subscribers_for_notification(self: Any) -> str:
+        budget = self.backend.budgets[self._get_param("AccountId")][self._get_param("BudgetName")]
+        wanted = self._get_param("Notification")
+        found = (one for one in budget.notifications if wanted.items() <= one.details.items())
+        return json.dumps({"Subscribers": next(found).subscribers})
+
+    def list_tags_for_resource(self: Any) -> str:
+        name = self._get_param("ResourceARN").rpartition(":budget/")[2]
+        return json.dumps({"ResourceTags": tags.get(name, [])})
+
+    for action in (create_budget, describe_subscribers_for_notification, list_tags_for_resource):
+        setattr(BudgetsResponse, action.__name__, action)
+
+
 def hand_out_deployed_code(folder: Path) -> None:
     """AWS answers GetFunction with a URL of the zip; moto's leads nowhere. Here it is a file's."""
     code = LambdaFunction.get_code
@@ -185,6 +209,7 @@ def main(port: str) -> None:
     obey_secure_transport()
     keep_rule_descriptions()
     leave_out_what_cloudfront_was_not_given()
+    tell_of_a_budgets_subscribers_and_tags()
 
     from moto.server import main as serve  # reads the environment when imported
 

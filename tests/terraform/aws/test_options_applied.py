@@ -1,10 +1,10 @@
-"""Example files, applied by the real provider to a moto server: what they make is there, a second plan changes nothing,
-and a destroy leaves nothing but what was there before. The plans of all of them are read in test_options.py.
+"""The example files, applied by the real provider to a moto server: what they make is there, a second plan changes
+nothing, and a destroy leaves nothing. The plans themselves are read in test_options.py.
 
-The network and the zone that the files only name are made first. moto sends no packet: that the WAF stops anybody only
-a live account can show. Not applied: `codebuild`, as moto refuses a project that has no source of its own, and ours
-gets one with each build; `bounds`, as moto lacks what the provider asks of a budget; `private-subnets`, `own-key` and
-`domain-elsewhere`.
+Keys, policies, networks and zones that the files only name are made first. moto checks no key and no permission, sends
+no packet and no mail, and counts no money: that traffic gets out by the NAT gateways and endpoints, that the WAF stops
+anybody, that a boundary bounds and a budget rings, only a live account can show. Not applied is `codebuild`: moto
+refuses a project that has no source of its own, and ours gets one with each build.
 """
 
 import json
@@ -23,8 +23,19 @@ from tests.support.terraform import FILES, Workspace, changes
 from tests.terraform.aws.stack import SETTINGS
 
 EXAMPLES = FILES / "aws/examples"
+NUMBER = "123456789012"
 APPLY_S = 900  # most of it is the provider's waiting
-SHARED = ("network-of-your-own", "allowed-addresses")  # together, as an apply takes minutes
+# Together, as each apply takes minutes. Without a domain there is CloudFront, which the other tests apply.
+PRIVATE = ("private-subnets", "own-key", "bounds", "domain-elsewhere")
+SHARED = ("network-of-your-own", "allowed-addresses")
+FURTHER = {
+    "relay_schedule": {"morning": {"schedule": "cron(45 8 ? * MON-SAT *)", "min_tasks": 4}},
+    "log_retention_days": 7,
+    "audio_retention_days": 30,
+    "inbox_retention_days": 7,
+    "access_logs": True,
+}
+"""Options that have no file of their own."""
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(4 * APPLY_S)]
 
@@ -38,6 +49,16 @@ class Account:
     def client(self, service: str, region: str = "ap-south-1") -> Any:
         access = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         return boto3.client(service, endpoint_url=self.environ["AWS_ENDPOINT_URL"], region_name=region, **access)
+
+    def key(self) -> str:
+        arn: str = self.client("kms").create_key()["KeyMetadata"]["Arn"]
+        return arn
+
+    def bounds(self) -> str:
+        all_of_it = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+        made = self.client("iam").create_policy(PolicyName="bounds", PolicyDocument=json.dumps(all_of_it))
+        arn: str = made["Policy"]["Arn"]
+        return arn
 
     def network(self) -> dict[str, Any]:
         """A VPC with four subnets in two zones."""
@@ -80,6 +101,42 @@ def applied(folder: Path, account: Account, files: tuple[str, ...], **own: Any) 
     with aws.bucket_may_go(workspace.folder, True):
         workspace.terraform("destroy", "-auto-approve", *chosen, timeout_s=APPLY_S)
     assert workspace.state() == {}
+
+
+def test_private_subnets_a_key_bounds_and_a_domain_elsewhere_come_and_go(account: Account, tmp_path: Path):
+    key, bounds = account.key(), account.bounds()
+    made = {"name": "options", "kms_key_arn": key, "permissions_boundary": bounds, **FURTHER}
+    with applied(tmp_path, account, PRIVATE, **made):
+        ec2, iam, s3 = map(account.client, ("ec2", "iam", "s3"))
+        gateways = ec2.describe_nat_gateways()["NatGateways"]
+        assert [one["State"] for one in gateways] == ["available", "available"]
+        endpoints = ec2.describe_vpc_endpoints()["VpcEndpoints"]
+        assert sorted(one["VpcEndpointType"] for one in endpoints) == ["Gateway", *["Interface"] * 5]
+
+        roles = [one["RoleName"] for one in iam.list_roles()["Roles"] if one["RoleName"].startswith("options-")]
+        held = [iam.get_role(RoleName=role)["Role"]["PermissionsBoundary"] for role in roles]
+        assert {one["PermissionsBoundaryArn"] for one in held} == {bounds}
+        (budget,) = account.client("budgets").describe_budgets(AccountId=NUMBER)["Budgets"]
+        assert (budget["BudgetName"], budget["BudgetLimit"]["Amount"]) == ("options-ap-south-1", "200")
+
+        bucket = f"options-records-{NUMBER}-ap-south-1"
+        (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+        assert rule["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"] == key
+        rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+        kept = {one["ID"]: one["Expiration"]["Days"] for one in rules if "Days" in one.get("Expiration", {})}
+        assert (kept["audio"], kept["inbox"]) == (30, 7)
+        logs = account.client("logs").describe_log_groups()["logGroups"]
+        assert {(one["retentionInDays"], one["kmsKeyId"]) for one in logs} == {(7, key)}
+        scaling = account.client("application-autoscaling")
+        (morning,) = scaling.describe_scheduled_actions(ServiceNamespace="ecs")["ScheduledActions"]
+        assert (morning["Schedule"], morning["Timezone"]) == ("cron(45 8 ? * MON-SAT *)", "Asia/Kolkata")
+        assert morning["ScalableTargetAction"]["MinCapacity"] == 4
+        (certificate,) = account.client("acm").list_certificates()["CertificateSummaryList"]
+        assert certificate["DomainName"] == "calls.example.com"
+        assert account.client("route53").list_hosted_zones()["HostedZones"] == []
+    assert [one["State"] for one in ec2.describe_nat_gateways()["NatGateways"] if one["State"] != "deleted"] == []
+    assert ec2.describe_addresses()["Addresses"] == []
+    assert account.client("budgets").describe_budgets(AccountId=NUMBER).get("Budgets", []) == []
 
 
 def test_a_network_of_ones_own_stays_when_what_was_put_into_it_goes(account: Account, tmp_path: Path):
