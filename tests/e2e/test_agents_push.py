@@ -67,7 +67,7 @@ async def test_two_relays_take_a_good_version_refuse_a_bad_one_and_go_back(tmp_p
         versions = {(await health(relay))["agents_version"] for relay in relays}
         assert len(versions) == 1
         [good] = versions
-        assert f"Version {good} counts." in said
+        assert f"Version {good} is now the current one." in said
         result = await FakeExotel().call(
             CallPlan(
                 url=relays[0].replace("http", "ws") + "/media", script=(Step(when=When.AT, ms=1000, hang_up=True),)

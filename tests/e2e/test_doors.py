@@ -158,6 +158,7 @@ async def test_three_calls_are_exact_to_the_sample_whatever_a_stranger_does(tmp_
     script = (Step(when=When.AT, ms=round(words.size / 8 + 1500), hang_up=True),)
     async with a_relay(tmp_path) as relay:
         plan = CallPlan(url=relay.url.replace("http", "ws") + "/media", script=script)
+        bomb()  # to pack it later would hold up the fake line
         live = [asyncio.create_task(FakeExotel().call(CallPlan(url=plan.url, script=script))) for _ in range(3)]
         async with watched(relay.process.pid) as waits:
             await asyncio.sleep(0.5)

@@ -216,7 +216,7 @@ def test_alarms_and_dashboard_ask_for_just_the_metrics_that_are_made(stack: Stac
     for alarm in cloudwatch.describe_alarms()["MetricAlarms"]:
         queries = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
         asked |= {(one["Namespace"], one["MetricName"]) for one in ([alarm] if "Namespace" in alarm else queries)}
-    body = json.loads(cloudwatch.get_dashboard(DashboardName="voice-bridge")["DashboardBody"])
+    body = json.loads(cloudwatch.get_dashboard(DashboardName="voice-bridge-ap-south-1")["DashboardBody"])
     for widget in body["widgets"]:
         asked |= {(metric[0], metric[1]) for metric in widget["properties"].get("metrics", [])}
     assert {one for one in asked if not one[0].startswith("AWS/")} == made

@@ -207,6 +207,7 @@ def test_on_a_line_that_sends_evenly_the_lead_is_at_its_floor_after_ten_seconds(
 
 @settings(max_examples=8)
 @example(Network(0.005, burst_s=0.05, burst_every_s=6.0, drift_ppm=-100.0))  # 5 and 20 ms, both in the first burst
+@example(Network(0.2, burst_s=0.05, burst_every_s=6.0, drift_ppm=-100.0))  # and 3 ms, a second later
 @given(
     st.builds(
         Network,
@@ -221,11 +222,11 @@ def test_on_a_line_that_sends_evenly_the_lead_is_at_its_floor_after_ten_seconds(
 def test_on_any_network_learning_costs_the_reserve_that_was_given_up_at_most(network):
     """40 ms less in reserve, once for each time that the line was found to be late and fetched back.
 
-    One burst more is heard, where nothing was uneven either way for eight seconds, and the first comes on our way.
+    That is why a burst may be heard: the first one, on our way, where nothing was uneven for eight seconds before.
     """
     learned, fixed = holes(network, AUTO), holes(network, FIXED)
-    assert bursts(learned, network) <= bursts(fixed, network) + 1
     fetched_back = 1 + len(network.stalls) + bool(network.drift_ppm)
+    assert bursts(learned, network) <= bursts(fixed, network) + fetched_back
     assert lengths(learned) <= lengths(fixed) + 0.04 * fetched_back
 
 
