@@ -76,8 +76,12 @@ class VendorLoad(Load):
     def __init__(self, vendor: Vendor, samples: Samples) -> None:
         super().__init__(vendor.spoken, samples)
         self.law = vendor.heard.partition("_")[0]
-        self.raw_chunk = binascii.a2b_base64(self.chunk)
         self._vendor = vendor
+
+    @property
+    def raw_chunk(self) -> bytes:
+        """A piece of an agent's voice."""
+        return binascii.a2b_base64(self.chunk)
 
     def agent(self) -> Agent:
         return self._vendor.agent(self)

@@ -18,7 +18,7 @@ import numpy as np
 from relay.audio import pcm
 from tests.bench.figures import FRAME_IN_S, LINE_HZ, Samples
 from tests.bench.player import Player
-from tests.bench.stamps import LEVELS, is_silence, sequence_of, stamped
+from tests.bench.stamps import LEVELS, is_silence, noisy, sequence_of, stamped
 from tests.bench.websocket import ClientPeer, ServerPeer
 
 CYCLE_S = 4.0
@@ -27,14 +27,16 @@ CHUNK_S = 0.25
 BURST = 5
 CUT_AFTER_S = 1.0
 PING_S = 2.0
-LOUD = 8000  # the agent's voice is a level of 16,000; no ambience at volume 0.3 comes near its half
+LOUD = 8000  # the agent's voice is noise around 16,000; no ambience at volume 0.3 comes near its half
 LOUD_LEVELLED = 2500  # … and one of 4,000 when the relay has taken 12 dB off it
 
 _WRITTEN = {"pcm": lambda sound: sound.tobytes(), "ulaw": pcm.ulaw_encode, "alaw": pcm.alaw_encode}
 _VOICE_LEVEL = 16000
 _TICK_S = 0.001
+_VARIANTS = 16
 _FRAMES = [
-    binascii.b2a_base64(stamped(sequence, round(FRAME_IN_S * LINE_HZ)), newline=False) for sequence in range(LEVELS)
+    [binascii.b2a_base64(stamped(sequence, variant), newline=False) for variant in range(_VARIANTS)]
+    for sequence in range(LEVELS)
 ]
 _MEDIA = (
     b'{"event":"media","sequence_number":"%d","stream_sid":"%b","media":{"chunk":"%d","timestamp":"%d","payload":"%b"}}'
@@ -102,7 +104,7 @@ class Line(ClientPeer):
     def send_frame(self, now: float) -> None:
         """The caller's next 20 ms."""
         sequence = len(self.call.sent_at)
-        payload = _FRAMES[sequence % LEVELS]
+        payload = random.choice(_FRAMES[sequence % LEVELS])
         self.send(_MEDIA % (sequence + 2, self._stream_sid, sequence + 1, sequence * 20, payload))
         self.call.sent_at.append(now)
         self._load.samples.messages += self._load.samples.recording
@@ -281,17 +283,22 @@ class Load:
         self.loud = LOUD_LEVELLED if levelled else LOUD
         self._echoing = echoing
         encoding, _, rate_hz = audio.partition("_")
-        voice = np.full(round(CHUNK_S * int(rate_hz)), _VOICE_LEVEL, dtype=np.int16)
         self.audio = audio
         self._name = name
         self.law = encoding
-        self.chunk = binascii.b2a_base64(_WRITTEN[encoding](voice), newline=False)
+        voices = (noisy(_VOICE_LEVEL, round(CHUNK_S * int(rate_hz)), seed=(LEVELS, n)) for n in range(_VARIANTS))
+        self._chunks = [binascii.b2a_base64(_WRITTEN[encoding](voice), newline=False) for voice in voices]
         self.samples = samples
         self.calls: dict[str, Call] = {}
         self.lines: list[Line] = []
         self._due: list[tuple[float, int, Line]] = []
         self._ticker: asyncio.TimerHandle | None = None
         self._server: asyncio.Server | None = None
+
+    @property
+    def chunk(self) -> bytes:
+        """A piece of an agent's voice, base64."""
+        return random.choice(self._chunks)
 
     def agent(self) -> Agent:
         """The other end of a socket that the relay opens."""
