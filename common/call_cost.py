@@ -1,8 +1,8 @@
-"""What a call cost: its agent, Exotel's minutes, its share of functions and relay; what is not known says so.
+"""The cost of a call: its agent, Exotel's minutes, its share of functions and relay. Unknown parts are marked as such.
 
-The agent: as its vendor said (`charges` of the record), else minutes by a price. Exotel: started minutes, of a
-transfer's leg, too. The cloud: a price for a call and one for a minute, where the price file has them. A record's
-cost is computed with a quote, the prices that counted when the call was over.
+The agent: as its vendor reported it (`charges` of the record), else minutes by a price. Exotel: started minutes, also
+of a transfer's leg. The cloud: a price per call and one per minute, if the price file has them. A record's cost is
+computed with a quote: the prices that were valid when the call ended.
 """
 
 import math
@@ -29,7 +29,7 @@ class Part:
 
 
 def agent_part(record: Document, prices: Prices) -> Part:
-    """What the vendors of all agents that the call had take."""
+    """What the vendors of all agents in the call charge."""
     said = {text(one, "conversation_id"): number(one, "usd") for one in objects(record, "charges")}
     usd, hows, used = 0.0, [], []
     for vendor, conversation_id, seconds in _conversations(record):
@@ -65,7 +65,7 @@ def exotel_part(record: Document, prices: Prices) -> Part:
 
 
 def cloud_part(record: Document, prices: Prices) -> Part:
-    """The share of functions and relay, by [cloud] of a price file."""
+    """The share of functions and relay, from [cloud] of a price file."""
     section = prices.sections.get(CLOUD, {})
     call, minute = section.get("call"), section.get("minute")
     if call is None or minute is None:
@@ -79,7 +79,7 @@ def cloud_part(record: Document, prices: Prices) -> Part:
 
 
 def quote(prices: Prices) -> Document:
-    """Of `prices` what a call's cost needs: kept with the call, so that its cost stays when prices change."""
+    """The prices that a call's cost needs: stored with the call, so that its cost stays the same when prices change."""
     money = prices.currency
     return {
         "currency": {"code": money.code, "per_usd": money.per_usd, "date": _iso(money.day)},
@@ -95,7 +95,7 @@ def quote(prices: Prices) -> Document:
 
 
 def quoted(kept: Document) -> Prices:
-    """The prices of a quote; what can't be read of it is not known."""
+    """The prices of a quote; those that can't be read are unknown."""
     sections: dict[str, dict[str, Price]] = {}
     for section in mapping(kept, "prices"):
         for name, price in mapping(kept, "prices", section).items():
@@ -109,7 +109,7 @@ def quoted(kept: Document) -> Prices:
 
 
 def cost_of(record: Document, kept: Document) -> Document:
-    """The record's `cost`, by the prices of a quote (docs/contracts.md)."""
+    """The record's `cost`, with the prices of a quote (docs/contracts.md)."""
     prices = quoted(kept)
     money = prices.currency
     parts = {
@@ -140,7 +140,7 @@ def told(price: Price) -> str:
 
 
 def total(parts: Iterable[Part]) -> float | None:
-    """US dollars; None where any is not known."""
+    """US dollars; None if any part is unknown."""
     known = [part.usd for part in parts]
     return None if None in known else round(sum(usd for usd in known if usd is not None), 6)
 

@@ -9,13 +9,13 @@ from typing import Any
 
 DEFAULT = Path(__file__).parent / "prices.toml"
 CLOUD = "cloud"
-"""The section with what functions and relay cost: for a call, and for a minute. `make plan` says how much."""
+"""The section with the prices of functions and relay, per call and per minute. `make plan` computes them."""
 OWN = {"exotel": ("minute",), "agent": ("minute",), CLOUD: ("call", "minute")}
-"""Sections that are empty until somebody fills in what they pay, and what they may have."""
+"""Sections that are empty until a user enters their own prices, and the names that may be in each."""
 VENDORS = ("elevenlabs", "openai", "deepgram", "gemini")
-"""Sections with a vendor's list price of a minute, which stands in for `agent`."""
+"""Sections with a vendor's list price of a minute, used where `agent` has none."""
 CURRENCY = "currency"
-"""The section with the currency that costs of calls are told in; prices are in dollars."""
+"""The section with the currency in which costs of calls are shown; prices are in dollars."""
 _NOTES = {"region": str, "date": date, "source": str, "verified": bool}
 _KEYS = {"value", "unit", "free", *_NOTES}
 
@@ -35,7 +35,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """`code` in ISO 4217; how many of it a dollar was worth on `day`."""
+    """`code` in ISO 4217; `per_usd` of it were worth one dollar on `day`."""
 
     code: str = "USD"
     per_usd: float = 1.0
@@ -54,7 +54,7 @@ class Prices:
         return self.sections[section][name]
 
     def minute(self, section: str) -> Price | None:
-        """The price of a minute of Exotel or the agent's vendor, if the file has it."""
+        """The price of a minute of Exotel or of the agent's vendor, if the file has it."""
         return self.sections.get(section, {}).get("minute")
 
     def all(self) -> Iterator[tuple[str, Price]]:
@@ -65,12 +65,12 @@ class Prices:
 
 
 def load(path: Path | None = None) -> Prices:
-    """The prices that come with this, those of `path` instead where it has any. Raises ValueError naming the price."""
+    """The default prices, replaced by those in the file `path`, if any. Raises ValueError that names the price."""
     return of_text(_text(path), str(path)) if path else of_text("", "")
 
 
 def of_text(given_text: str, path: str) -> Prices:
-    """As `load`, of a price file's text; `path`: what errors call it."""
+    """As `load`, from a price file's text; `path`: its name in errors."""
     ours = _parsed(_text(DEFAULT), str(DEFAULT))
     sections = {name: _section(str(DEFAULT), name, table, {}) for name, table in ours.items()}
     given_file = dict(_parsed(given_text, path))
@@ -124,7 +124,7 @@ def _section(path: str, name: str, table: object, inherited: Mapping[str, Any]) 
         raise ValueError(f"{path}: {name}: expected a table")
     if unknown := sorted(set(table) - {"prices", *_NOTES}):
         raise ValueError(f"{path}: {name}.{unknown[0]} is not known: expected prices, {', '.join(_NOTES)}")
-    # Another number with our date and source on it would be a lie.
+    # A user's price must not appear with our date and source.
     notes = {**inherited, **({"source": path, "verified": False} if inherited else {})}
     notes |= {key: value for key, value in table.items() if key in _NOTES}
     prices = table.get("prices", {})

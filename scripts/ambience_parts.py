@@ -1,7 +1,7 @@
-"""What the ambiences are made of: noise, rooms, voices that say nothing, keys, telephones, engines. Nothing but numpy.
+"""The parts of the ambiences: noise, rooms, voices without words, keys, telephones, engines. Needs only numpy.
 
-Everything is circular. Noise is shaped in the frequency domain over the whole length, events and echoes wrap around
-the end, so the last sample runs into the first and a file loops without a seam.
+Everything is circular. Noise is shaped in the frequency domain over the whole length; events and echoes wrap around
+the end. So the last sample continues with the first, and a file loops without a seam.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Parts:
         return unit
 
     def room(self, sound: Sound, seconds: float, low_pass_hz: float, direct: float) -> Sound:
-        """`sound` in a room: `direct` of it plain, the rest as a decaying echo, all darker above `low_pass_hz`."""
+        """`sound` in a room: `direct` is the share without echo, the rest is a decaying echo; all is low-passed."""
         time = np.arange(int(RATE_HZ * seconds * 1.5)) / RATE_HZ
         echo = np.zeros(self.samples)
         echo[: time.size] = self.rng.standard_normal(time.size) * 10 ** (-3 * time / seconds)
@@ -64,18 +64,18 @@ class Parts:
         return np.fft.irfft(np.fft.rfft(sound) * np.fft.rfft(echo) * darken, self.samples)
 
     def wandering(self, low: float, high: float, every_s: float) -> Sound:
-        """A smooth random course between two values, a new target about every `every_s` seconds."""
+        """A smooth random curve between two values, with a new target about every `every_s` seconds."""
         steps = np.cumsum(self.rng.uniform(0.6, 1.4, int(self.seconds / every_s * 2))) * every_s
         targets = self.rng.uniform(low, high, steps.size)
         last = np.searchsorted(steps, self.seconds)
-        targets[last:] = targets[0]  # where it began, so that it goes round
+        targets[last:] = targets[0]  # ends where it began, so that it loops
         window = np.hanning(int(every_s * RATE_HZ * 0.8))
         course = np.interp(np.arange(self.samples) / RATE_HZ, steps, targets)
         padded = np.concatenate([course[-window.size :], course, course[: window.size]])
         return np.convolve(padded, window / window.sum(), mode="same")[window.size : -window.size]
 
     def place(self, track: Sound, sound: Sound, at_s: float) -> None:
-        """Add `sound` to `track`, around the end if need be."""
+        """Add `sound` to `track`; what passes the end continues at the start."""
         first = int(at_s * RATE_HZ) % self.samples
         head = sound[: self.samples - first]
         track[first : first + head.size] += head
@@ -84,7 +84,7 @@ class Parts:
     # --- people ---
 
     def phrases(self, pause_s: tuple[float, float]) -> Sound:
-        """How loud a voice is: phrases of syllables, with a breath of `pause_s` between them."""
+        """The loudness of a voice over time: phrases of syllables, with pauses of `pause_s` between them."""
         loud = np.zeros(self.samples)
         at, stop = self.rng.uniform(0.0, 0.5), self.seconds - 0.4
         while at < stop:
@@ -98,10 +98,10 @@ class Parts:
         return loud
 
     def voice(self, pitch_hz: float, pause_s: tuple[float, float], breath: float = 0.05) -> Sound:
-        """Somebody talking: the melody and rhythm of speech through wandering formants, no words. RMS 1."""
+        """Somebody talking without words: melody and rhythm of speech, with formants that move. RMS 1."""
         pitch = self.wandering(pitch_hz * 0.82, pitch_hz * 1.22, 0.35) * (1 + 0.012 * self.wandering(-1, 1, 0.03))
         phase = 2 * np.pi * np.cumsum(pitch) / RATE_HZ
-        phase *= np.rint(phase[-1] / (2 * np.pi)) * 2 * np.pi / phase[-1]  # whole turns: it goes round
+        phase *= np.rint(phase[-1] / (2 * np.pi)) * 2 * np.pi / phase[-1]  # whole periods, so that it loops
         formants = [
             (self.wandering(320, 760, 0.17), 90.0, 1.0),
             (self.wandering(850, 2050, 0.17), 130.0, 0.45),
@@ -118,13 +118,13 @@ class Parts:
         return np.roll(sound / rms(sound), self.rng.integers(self.samples))
 
     def voices(self, pitches: tuple[float, ...], pause_s: tuple[float, float], breath: float = 0.05) -> Sound:
-        """Several at once."""
+        """Several voices at once."""
         return sum((self.voice(pitch, pause_s, breath) for pitch in pitches), np.zeros(self.samples))
 
     # --- things ---
 
     def key(self) -> Sound:
-        """One key: a press and, a little later, a softer release; each a few milliseconds of dull noise."""
+        """One key: a press and a little later a softer release, each a few milliseconds of dull noise."""
         press = np.zeros(int(0.14 * RATE_HZ))
         for at_s, loud in ((0.0, 1.0), (self.rng.uniform(0.06, 0.1), self.rng.uniform(0.3, 0.5))):
             size = int(0.022 * RATE_HZ)
@@ -147,7 +147,7 @@ class Parts:
         return track
 
     def ringing(self, tones_hz: tuple[float, float], trill_hz: float, times: int) -> Sound:
-        """A desk telephone that rings `times`, a second long each."""
+        """A desk telephone that rings `times` times, for one second each."""
         sound = np.zeros(int((2.4 * times) * RATE_HZ))
         time = np.arange(int(1.0 * RATE_HZ)) / RATE_HZ
         upper = (time * trill_hz) % 1 < 0.5
@@ -159,7 +159,7 @@ class Parts:
         return sound
 
     def paper(self, length_s: float) -> Sound:
-        """A page turned."""
+        """A page being turned."""
         size = int(length_s * RATE_HZ)
         rustle = self.noise(((300, -30), (1500, -8), (3500, 0), (6000, -6), (8000, -18)))[:size]
         crackle = np.interp(np.arange(size), np.arange(0, size + 240, 240), self.rng.random(size // 240 + 2) ** 3)
@@ -167,21 +167,21 @@ class Parts:
         return turned
 
     def horn(self, tones_hz: tuple[float, ...], length_s: float) -> Sound:
-        """A car's or a scooter's horn, some way off."""
+        """The horn of a car or a scooter, some distance away."""
         time = np.arange(int(length_s * RATE_HZ)) / RATE_HZ
         sound: Sound = sum((np.tanh(3 * np.sin(2 * np.pi * hz * time)) for hz in tones_hz), np.zeros(time.size))
         blown: Sound = sound * np.minimum(1, time / 0.02) * np.minimum(1, (time[-1] - time) / 0.06)
         return blown
 
     def passing(self, noise: Sound, at_s: tuple[float, ...], length_s: float) -> Sound:
-        """`noise` that comes near and goes at each of the times."""
+        """`noise` that comes close and goes away again at each of the times."""
         near = np.zeros(self.samples)
         for at in at_s:
             self.place(near, np.hanning(int(length_s * RATE_HZ)) ** 2, at)
         return noise * near
 
     def engine(self, beat_hz: float) -> Sound:
-        """An auto-rickshaw that idles: a dull knock, a little uneven, `beat_hz` times a second. RMS 1."""
+        """An idling auto-rickshaw: a dull, slightly uneven knock, `beat_hz` times a second. RMS 1."""
         track, at = np.zeros(self.samples), 0.0
         time = np.arange(int(0.05 * RATE_HZ)) / RATE_HZ
         while at < self.seconds:

@@ -1,7 +1,7 @@
-"""Security updates that the image lacks: `python scripts/audit_debian.py BILL`, part of `make audit`.
+"""Finds security updates that the image lacks: `python scripts/audit_debian.py BILL`, part of `make audit`.
 
-The image's bill of materials says which Debian packages it holds; Debian's security archive says which versions it has
-published fixes in. What this can't see is a hole that Debian has not fixed yet.
+It compares the Debian packages in the image's bill of materials with the fixed versions in Debian's security archive.
+It can't find a vulnerability that Debian has not fixed yet.
 """
 
 import json
@@ -35,7 +35,7 @@ class Package:
 
 
 def held(bill: Mapping[str, Any]) -> list[Package]:
-    """The Debian packages of a bill of materials. Raises ValueError for a bill that names none."""
+    """The Debian packages in a bill of materials. Raises ValueError if it names none."""
     found = []
     for component in bill["components"]:
         purl = urlsplit(component["purl"])
@@ -49,7 +49,7 @@ def held(bill: Mapping[str, Any]) -> list[Package]:
 
 
 def archive_of(environ: Mapping[str, str], apt: Path = APT) -> str:
-    """Address of Debian's security archive: DEBIAN_SECURITY, else that of this machine's apt. Raises ValueError."""
+    """URL of Debian's security archive: DEBIAN_SECURITY, else the one in this machine's apt. Raises ValueError."""
     if given := environ.get("DEBIAN_SECURITY", "").strip().rstrip("/"):
         return given
     for file in [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))]:
@@ -72,8 +72,8 @@ def fixed(release: str, architecture: str, archive: str) -> dict[str, Version]:
 
 
 def missing(packages: list[Package], archive: str) -> Iterator[tuple[Package, str]]:
-    """Packages for which a fix is out that the image does not have, with its version. Raises OSError."""
-    # packages for all architectures are listed with each of them
+    """Packages with a published fix that the image does not have, with the fixed version. Raises OSError."""
+    # packages with architecture "all" are listed under each architecture
     architecture = next((one.architecture for one in packages if one.architecture != "all"), "amd64")
     fixes = {release: fixed(release, architecture, archive) for release in {one.release for one in packages}}
     for package in packages:
@@ -83,7 +83,7 @@ def missing(packages: list[Package], archive: str) -> Iterator[tuple[Package, st
 
 
 def main(arguments: list[str], archive: str = "") -> int:
-    """Exit status 1 when a fix is missing, 2 when nothing could be known."""
+    """Exit status 1 if a fix is missing, 2 if the check was not possible."""
     try:
         packages = held(json.loads(Path(arguments[0]).read_text()))
         lacking = list(missing(packages, archive or archive_of(os.environ)))

@@ -1,6 +1,6 @@
-"""Renew the digest that the Dockerfiles start from: `python scripts/base_image.py`, part of `make lock`.
+"""Updates the digest of the Dockerfiles' base image: `python scripts/base_image.py`, part of `make lock`.
 
-Docker is asked what the tag means now: for the index of the images of all architectures, so that none is tied to one.
+It asks Docker for the tag's current digest. This is the digest of the index, which covers all architectures.
 """
 
 import re
@@ -15,11 +15,11 @@ _BASE = re.compile(r"^ARG BASE=(?P<name>[a-z]+):(?P<tag>[\w.-]+)@sha256:[0-9a-f]
 
 
 class BaseImageError(Exception):
-    """What is wrong with the file or the answer, in one line."""
+    """Says in one line what is wrong with the file or the answer."""
 
 
 def current_digest(image: str) -> str:
-    """`sha256:…` of what a tag means now. Raises BaseImageError."""
+    """The tag's current digest, `sha256:…`. Raises BaseImageError."""
     command = ["docker", "buildx", "imagetools", "inspect", image, "--format", "{{.Manifest.Digest}}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
@@ -32,7 +32,7 @@ def current_digest(image: str) -> str:
 
 
 def renew(dockerfile: Path) -> str:
-    """Write the current digest into the file; `name:tag@digest`. Raises OSError or BaseImageError."""
+    """Write the current digest into the file. Returns `name:tag@digest`. Raises OSError or BaseImageError."""
     text = dockerfile.read_text()
     found = _BASE.search(text)
     if found is None:
@@ -44,7 +44,7 @@ def renew(dockerfile: Path) -> str:
 
 
 def main() -> int:
-    """Exit status 1 when docker could not be asked: the files are as they were."""
+    """Exit status 1 if docker could not be asked; the files are then unchanged."""
     try:
         for dockerfile in DOCKERFILES:
             print(renew(dockerfile))

@@ -1,9 +1,9 @@
-"""What who deploys to AWS must be allowed: infra/terraform/aws/deployer-policy.json, made of what the tests saw called.
+"""Writes infra/terraform/aws/deployer-policy.json: the rights to deploy to AWS, from the actions that the tests called.
 
-    python -m scripts.deployer_policy FILE      FILE: the actions that were called, one a line
+    python -m scripts.deployer_policy FILE      FILE: the actions that were called, one per line
 
-NAME, REGION and ACCOUNT are yours to fill in. Where a service's things are named after the installation, only those
-may be touched; the ids of the others are known only afterwards.
+Users fill in NAME, REGION and ACCOUNT. If the resources of a service are named after the installation, the policy
+allows only those; the ids of other resources are not known in advance.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 PAGE: Final = Path(__file__).parent.parent / "infra/terraform/aws/deployer-policy.json"
 
-# What the tests can't see called: an engine pushes the image, AWS asks for further rights, moto skips a step.
+# Actions that the tests can't observe: docker pushes the image, AWS checks further rights, moto skips a step.
 FURTHER: Final = {
     "ecr:BatchCheckLayerAvailability": "the image is pushed by docker",
     "ecr:CompleteLayerUpload": "as above",
@@ -59,7 +59,7 @@ FURTHER: Final = {
     "ecr:TagResource": "as above",
 }
 
-# Things that are named after the installation.
+# Resources that are named after the installation.
 NAMED: Final = {
     "ecr": ["arn:aws:ecr:REGION:ACCOUNT:repository/NAME-relay"],
     "iam": ["arn:aws:iam::ACCOUNT:role/NAME-REGION-*"],
@@ -69,7 +69,7 @@ NAMED: Final = {
     "sns": ["arn:aws:sns:REGION:ACCOUNT:NAME-alarms*"],
     "sqs": ["arn:aws:sqs:REGION:ACCOUNT:NAME-failed-sweeps"],
 }
-# Of those services, what IAM knows no narrower resource for.
+# Actions of those services for which IAM has no narrower resource.
 UNNAMED: Final = {"ecr:GetAuthorizationToken", "secretsmanager:GetRandomPassword", "iam:CreateServiceLinkedRole"}
 
 
@@ -93,12 +93,12 @@ def document(called: Iterable[str]) -> dict[str, Any]:
 
 
 def actions(policy: dict[str, Any]) -> set[str]:
-    """All that a policy allows; `*` at an end stands for any."""
+    """All actions that a policy allows; a final `*` stands for any text."""
     return {action for statement in policy["Statement"] for action in statement["Action"]}
 
 
 def _short(action: str) -> str:
-    """What only reads, by its first word: a policy has 6,144 characters, and reading names changes nothing."""
+    """Shorten an action that only reads to its first word, because a policy may have only 6,144 characters."""
     service, _, name = action.partition(":")
     verb = next((verb for verb in ("Describe", "Get", "List") if name.startswith(verb)), "")
     return f"{service}:{verb}*" if verb and action not in UNNAMED else action
@@ -109,7 +109,7 @@ def _statement(sid: str, actions: Iterable[str], resources: list[str]) -> dict[s
 
 
 def main(file: str) -> int:
-    """Writes the page."""
+    """Write the policy."""
     policy = document(Path(file).read_text(encoding="utf-8").split())
     PAGE.write_text(json.dumps(policy, indent=2) + "\n", encoding="utf-8")
     return 0

@@ -1,6 +1,6 @@
-"""Draws docs/images/ambience.png: ten seconds of each ambience as it is, and behind a mobile's codec.
+"""Draws docs/images/ambience.png: ten seconds of each ambience, as on the line and after a mobile's codec.
 
-Needs libopencore-amrnb0 from Debian. Blue in a phone's picture is what it sent as a description and made up.
+Needs libopencore-amrnb0 from Debian. Blue marks comfort noise: the phone sent only a description of the sound.
 """
 
 from pathlib import Path

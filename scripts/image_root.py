@@ -1,7 +1,7 @@
-"""`python image_root.py FOLDER`, in relay/Dockerfile: puts together what the image holds, and its bill of materials.
+"""`python image_root.py FOLDER`, in relay/Dockerfile: collects the content of the image, and its bill of materials.
 
-Python without what it is tested, taught and extended with; the virtual environment; the relay; and of Debian only the
-libraries that these link to, certificates, and what finds a host by its name. Nothing in there can start a shell.
+The image holds Python without its tests, demos and build tools, the virtual environment, the relay, and from Debian
+only the linked libraries, certificates and what resolves host names. It contains no shell.
 """
 
 import json
@@ -26,11 +26,11 @@ NOT_AT_WORK = [
     *("test", "idlelib", "tkinter", "turtledemo", "ensurepip", "site-packages"),
     *("config-*", "lib2to3", "pydoc_data", "macholib"),
 ]
-"""Of the standard library."""
+"""Parts of the standard library that are left out."""
 
 
 def copy(source: Path, root: Path, without: Iterable[str] = ()) -> None:
-    """To the same place below `root`, links as links; `without` what is called so."""
+    """Copy to the same place below `root`, with links as links; `without`: names to leave out."""
     target = root / source.relative_to("/")
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir() and not source.is_symlink():
@@ -40,7 +40,7 @@ def copy(source: Path, root: Path, without: Iterable[str] = ()) -> None:
 
 
 def linked(folders: list[Path]) -> set[Path]:
-    """Every shared library that the programs and extensions below `folders` need, by the paths the loader uses."""
+    """Every shared library that the programs and extensions below `folders` need, with the loader's paths."""
     binaries = [str(path) for folder in folders for path in folder.rglob("*") if path.is_file() and _is_elf(path)]
     said = subprocess.run(["ldd", *binaries], capture_output=True, text=True, check=False).stdout
     paths = {Path(found) for found in re.findall(r"(/\S+) \(0x", said)}
@@ -53,13 +53,13 @@ def _is_elf(path: Path) -> bool:
 
 
 def debian_packages(files: set[Path]) -> Iterator[tuple[str, str, str]]:
-    """Name, version and qualifiers for a package URL of the packages that `files` came with."""
+    """Name, version and package URL qualifiers of each package that contains one of `files`."""
     release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
     places = sorted({str(file.resolve()) for file in files} | {str(file) for file in files})
     owners = subprocess.run(["dpkg", "-S", *places], capture_output=True, text=True, check=False).stdout
     names = sorted({line.split(":")[0] for line in owners.splitlines()} | {"ca-certificates"})
     for name in names:
-        # one line even where a package is there for two architectures
+        # one line even if a package is installed for two architectures
         asked = ["dpkg-query", "--show", "--showformat", "${Version} ${Architecture} ${source:Package}\n", name]
         said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
         version, architecture, source = said.splitlines()[0].split()
@@ -67,13 +67,13 @@ def debian_packages(files: set[Path]) -> Iterator[tuple[str, str, str]]:
 
 
 def component(kind: str, name: str, version: str, qualifiers: str = "") -> dict[str, str]:
-    """An entry of the bill. `kind` and `qualifiers`: of a package URL."""
+    """An entry of the bill of materials. `kind` and `qualifiers`: parts of its package URL."""
     purl = f"pkg:{kind}/{name}@{quote(version)}{qualifiers}"
     return {"type": "library", "name": name, "version": version, "purl": purl}
 
 
 def bill(packages: Path, libraries: set[Path]) -> dict[str, object]:
-    """CycloneDX: Python, its packages, and Debian's."""
+    """The bill of materials in CycloneDX: Python, its packages, and Debian's packages."""
     version = sys.version.split()[0]
     found = {
         item.metadata["Name"].lower().replace("_", "-"): item.version for item in distributions(path=[str(packages)])
@@ -92,7 +92,7 @@ def bill(packages: Path, libraries: set[Path]) -> dict[str, object]:
 
 
 def main() -> None:
-    """Fill the folder."""
+    """Write the content of the image to the folder."""
     root = Path(sys.argv[1])
     python, standard = Path(sys.executable).resolve(), Path(sysconfig.get_path("stdlib"))
     packages = Path("/venv") / standard.relative_to(sys.prefix) / "site-packages"

@@ -1,4 +1,4 @@
-"""docs/licences.md: the licence of every library that is deployed. See `make licences`.
+"""Writes docs/licences.md: the licence of every library that is deployed. See `make licences`.
 
 python scripts/licences.py PIP-LICENSES PYTHON REQUIREMENTS…     PYTHON: where the libraries are installed
 """
@@ -15,7 +15,7 @@ The product is MIT. These libraries are deployed with it, unchanged; the list is
 
 
 def names(requirements: list[Path]) -> list[str]:
-    """Every package that is pinned, in order."""
+    """Every pinned package, sorted."""
     pinned = {name for path in requirements for name in re.findall(r"^([A-Za-z0-9._-]+)==", path.read_text(), re.M)}
     return sorted(pinned)
 

@@ -1,10 +1,10 @@
-"""Makes relay/audio/assets/*.flac: the ambiences that come with the relay, synthesised, the same every time.
+"""Makes relay/audio/assets/*.flac: the ambiences that come with the relay. They are synthesised, the same every time.
 
-They are made for telephones. A mobile network sends what its voice detector takes for noise as a description only, and
-makes up a hiss at the other end; sound that is speech to it now and then comes in gusts. So each is either heard as
-speech nearly all the time (three voices near enough, hardly a pause that all of them share, nothing steady as loud as
-they) or hardly ever (`quiet`); and it has as much between 2 and 3.4 kHz as recordings of real rooms have. Nothing said
-in them is speech. tests/unit/relay/test_assets.py holds them to that, through the codec.
+They are made for telephones. If the voice detector of a mobile network takes sound for noise, the network sends only a
+description of it, and the other end plays hiss. Sound that is detected as speech now and then comes in gusts. So each
+ambience is detected as speech nearly all the time (three voices that are close enough, hardly a pause common to all of
+them, no steady sound as loud as they are) or hardly ever (`quiet`). Between 2 and 3.4 kHz it is as loud as recordings
+of real rooms. The voices say no words. tests/unit/relay/test_assets.py tests all this through the codec.
 """
 
 import sys
@@ -19,14 +19,14 @@ from scripts.ambience_parts import RATE_HZ, Curve, Parts, Sound, level, rms
 SECONDS = 64
 LEVEL_DB = -30.0
 BRIGHT_DB = -12.2
-"""Power between 2 and 3.4 kHz against that of the telephone band."""
+"""Power between 2 and 3.4 kHz relative to the whole telephone band."""
 TARGET = Path(__file__).parent.parent / "relay" / "audio" / "assets"
 
 _AIR: Curve = ((25, -30), (60, -6), (120, 0), (300, -2), (700, -9), (2000, -21), (5000, -35), (8000, -46))
 
 
 def office(parts: Parts) -> Sound:
-    """Three colleagues at their desks, more behind the wall, somebody types, a telephone, a page."""
+    """Three colleagues at their desks, more behind the wall, typing, a telephone, a page."""
     near = parts.room(parts.voices((131.0, 192.0, 108.0), (0.2, 0.6)), 0.25, 3400, direct=0.65)
     far = parts.room(parts.voices((105.0, 122.0, 178.0, 205.0), (0.4, 1.5)), 0.55, 1700, direct=0.1)
     things = np.zeros(parts.samples)
@@ -45,7 +45,7 @@ def office(parts: Parts) -> Sound:
 
 
 def call_centre(parts: Parts) -> Sound:
-    """Agents left and right, a room full of them behind, keyboards."""
+    """Agents to the left and right, a room full of them in the background, keyboards."""
     near = parts.room(parts.voices((118.0, 196.0, 214.0), (0.15, 0.5)), 0.22, 3400, direct=0.65)
     many = parts.voices((100.0, 112.0, 126.0, 140.0, 170.0, 186.0, 207.0, 224.0), (0.2, 0.8))
     typing = parts.typing((0.4, 2.0)) + np.roll(parts.typing((0.6, 2.5)), 1000)
@@ -58,7 +58,7 @@ def call_centre(parts: Parts) -> Sound:
 
 
 def street(parts: Parts) -> Sound:
-    """People on a pavement, traffic a little way off, an auto-rickshaw that waits, horns."""
+    """People on a pavement, traffic at some distance, a waiting auto-rickshaw, horns."""
     people = parts.room(parts.voices((125.0, 150.0, 210.0), (0.15, 0.5)), 0.15, 3400, direct=0.75)
     rumble = parts.noise(((30, -10), (70, 0), (160, -3), (320, -22), (700, -40), (2000, -55), (8000, -70)))
     tyres = parts.noise(((200, -30), (700, -6), (1200, 0), (2500, -8), (6000, -24)))
@@ -83,13 +83,13 @@ def street(parts: Parts) -> Sound:
 
 
 def quiet(parts: Parts) -> Sound:
-    """A room in which nobody is: its air, and a window behind which a city is far away."""
+    """An empty room: its air, and a distant city through the window."""
     air = parts.noise(((40, -30), (90, -6), (200, 0), (500, -4), (1200, -8), (2200, -7), (3400, -10), (6000, -26)))
     return level(air * (1 + 0.05 * parts.wandering(-1, 1, 6.0)), -30)
 
 
 def typing(parts: Parts) -> Sound:
-    """Somebody types without looking up: for the time that an agent is busy."""
+    """Somebody who types without a pause, played while an agent is busy."""
     keys = level(parts.room(parts.typing((0.03, 0.18)), 0.35, 3000, direct=0.35), -30)
     return np.tanh(keys / 0.18) * 0.18 + level(parts.noise(_AIR), -62)
 
@@ -104,7 +104,7 @@ RECIPES: dict[str, Callable[[Parts], Sound]] = {
 
 
 def brightened(sound: Sound) -> Sound:
-    """`sound` with a shelf above 1.8 kHz that brings the upper telephone band to BRIGHT_DB, where it is darker."""
+    """`sound` with its upper telephone band raised to BRIGHT_DB by a shelf above 1.8 kHz, if it is quieter."""
     spectrum = np.fft.rfft(sound)
     hz = np.fft.rfftfreq(sound.size, 1 / RATE_HZ)
     power = np.abs(spectrum) ** 2

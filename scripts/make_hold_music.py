@@ -1,4 +1,4 @@
-"""Makes console/rehearse/suites/front_desk/hold_music.wav: a tune as telephone systems play it, of our own making."""
+"""Makes console/rehearse/suites/front_desk/hold_music.wav: our own tune in the style of telephone systems."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ TUNE = (0, 4, 7, 12, 11, 7, 4, 7, 2, 5, 9, 12, 11, 9, 7, 5)  # semitones above A
 
 
 def note(semitones: int) -> np.ndarray:
-    """One note with two overtones, struck and fading."""
+    """One note with two overtones, which is struck and fades."""
     at = np.arange(round(NOTE_S * RATE_HZ)) / RATE_HZ
     hertz = 440 * 2 ** (semitones / 12)
     wave = sum(np.sin(2 * np.pi * hertz * over * at) / over**2 for over in (1, 2, 3))

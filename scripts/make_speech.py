@@ -1,10 +1,10 @@
-"""Speaks the lines of sim/assets/lines.toml into sim/assets/*.wav, and the apology that ships with the relay.
+"""Synthesises the lines of sim/assets/lines.toml to sim/assets/*.wav, and the apology that ships with the relay.
 
-The files are committed: run it to change a line.
+The files are committed: run this to change a line.
 
-Needs flite from Debian (`apt-get install flite`), whose CMU voices may be used for anything. Each line is trimmed,
-brought to 8 kHz (the apology to 16 kHz), faded at both ends and set to -20 dBFS (the level of its loud half, so pauses
-don't count).
+Needs flite from Debian (`apt-get install flite`), whose CMU voices may be used for any purpose. Each line is trimmed,
+resampled to 8 kHz (the apology to 16 kHz), faded at both ends and set to -20 dBFS (the level of its louder half, so
+that pauses don't count).
 """
 
 import subprocess
@@ -39,7 +39,7 @@ def speak(text: str, voice: str) -> tuple[NDArray[np.float64], int]:
 
 
 def loudness(sound: NDArray[np.float64], rate_hz: int) -> NDArray[np.float64]:
-    """RMS of each 20 ms."""
+    """RMS of each 20 ms block."""
     size = rate_hz // 50
     frames = sound[: sound.size // size * size].reshape(-1, size)
     levels: NDArray[np.float64] = np.sqrt(np.mean(frames**2, axis=1))
@@ -47,7 +47,7 @@ def loudness(sound: NDArray[np.float64], rate_hz: int) -> NDArray[np.float64]:
 
 
 def prepare(sound: NDArray[np.float64], source_hz: int, rate_hz: int) -> NDArray[np.int16]:
-    """`sound` as it is stored: at `rate_hz`, 40 ms of quiet left at each end, at LEVEL_DB, peaks below PEAK_DB."""
+    """`sound` as it is stored: at `rate_hz` and LEVEL_DB, peaks below PEAK_DB, with 40 ms of silence at each end."""
     if rate_hz != source_hz:
         sound = np.asarray(samplerate.resample(sound.astype(np.float32), rate_hz / source_hz, "sinc_best"), float)
     levels = loudness(sound, rate_hz)
@@ -65,7 +65,7 @@ def prepare(sound: NDArray[np.float64], source_hz: int, rate_hz: int) -> NDArray
 
 
 def write(path: Path, pcm: NDArray[np.int16], rate_hz: int) -> int:
-    """Store `pcm` and say how long and loud it is; returns the file's size."""
+    """Store `pcm` and print its length and level; returns the file's size."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

@@ -1,4 +1,4 @@
-"""How many broken lines the tests notice: a random sample of mutmut's mutants of relay, functions and common.
+"""Measures how many broken lines the tests notice: a random sample of mutmut's mutants of relay, functions and common.
 
 python scripts/mutants.py MUTMUT [SAMPLE] [SEED]     works in mutants/, writes out/mutants.md; status 1 below 90 %
 """
@@ -13,15 +13,15 @@ from typing import Final
 
 ENOUGH: Final = 0.9
 KILLED: Final = {1, 3, 37}
-"""Exit statuses of a test run that noticed: red, an internal error, or a type error."""
+"""Exit statuses of a test run that noticed the mutant: red, an internal error, or a type error."""
 TIMED_OUT: Final = {24, -24, 36, 152, 255}
-"""The run took too long: an endless loop, or only a busy machine. Counted apart."""
+"""The run took too long: an endless loop, or only a busy machine. Counted separately."""
 NO_TESTS: Final = 33
 MUTANTS: Final = Path("mutants")
 
 
 def statuses(folder: Path) -> dict[str, int | None]:
-    """Every mutant by name, as mutmut keeps it; None where it was not tried."""
+    """Mutant → exit status, as stored by mutmut; None if it was not tried."""
     found: dict[str, int | None] = {}
     for meta in sorted(folder.rglob("*.meta")):
         found |= json.loads(meta.read_text())["exit_code_by_key"]
@@ -29,12 +29,12 @@ def statuses(folder: Path) -> dict[str, int | None]:
 
 
 def sample(names: Sequence[str], size: int, seed: int) -> list[str]:
-    """The same names for the same code and seed."""
+    """A random sample of names; the same one for the same code and seed."""
     return random.Random(seed).sample(sorted(names), min(size, len(names)))
 
 
 def report(tried: Mapping[str, int | None], diffs: Mapping[str, str]) -> Iterator[str]:
-    """Markdown: the share that was noticed, and each line that could be broken unnoticed."""
+    """Markdown: the share that was noticed, and each mutant that was not."""
     killed = sum(status in KILLED for status in tried.values())
     late = sum(status in TIMED_OUT for status in tried.values())
     yield f"{killed} of {len(tried)} mutants were noticed ({killed / len(tried):.0%}); {late} more took too long.\n"

@@ -1,4 +1,4 @@
-"""Build the functions' archives: `make package`, or with options for another Python or fewer archives.
+"""Builds the functions' archives: `make package`, or with options for another Python or fewer archives.
 
     build/{webhook,transfer}-aws-{x86_64,arm64}.zip   the code and its libraries, for the Lambda runtime
     build/{webhook,transfer}-gcp.zip                  the code; Cloud Functions installs the libraries itself
@@ -6,8 +6,8 @@
 The same sources give the same bytes: names are sorted, times and modes fixed, versions and hashes pinned. So a second
 `terraform apply` changes nothing.
 
-boto3 is shipped although the runtime has one: the exactly-once writes depend on `If-Match`, which an older one refuses
-to send. Of botocore's 30 MB only the services in use are kept.
+boto3 is included although the runtime has one: the exactly-once writes need `If-Match`, which an older boto3 refuses to
+send. Of botocore's 30 MB, only the services in use are included.
 """
 
 import argparse
@@ -21,14 +21,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ("webhook", "transfer")
-# Lambda's system is newer than either.
+# Lambda's operating system is newer than both.
 PLATFORMS = {
     "x86_64": ("manylinux2014_x86_64", "manylinux_2_28_x86_64"),
     "arm64": ("manylinux2014_aarch64", "manylinux_2_28_aarch64"),
 }
 PYTHON = "3.13"
 
-# What is of one cloud only. The local server is of none.
+# Files that only one cloud needs. The local server is needed by none.
 _AWS_ONLY = {"common/aws.py", "common/store/s3.py", "webhook/aws.py", "transfer/aws.py"}
 _GCP_ONLY = {"common/gcp.py", "common/store/gcs.py", "webhook/main.py", "transfer/main.py"}
 _ENTRY_POINTS = {"webhook": ("sweep", "webhook"), "transfer": ("transfer",)}
@@ -79,14 +79,14 @@ def install(folder: Path, platforms: Sequence[str], python_version: str, parts: 
 
 
 def wanted(name: str) -> bool:
-    """Leave out the description of AWS services that are not used."""
+    """Whether the archive needs this file: botocore's data of unused AWS services is left out."""
     parts = Path(name).parts
     in_a_service = parts[:2] == ("botocore", "data") and len(parts) > 3
     return not in_a_service or parts[2] in _BOTOCORE_SERVICES
 
 
 def code(function: str, without: set[str]) -> dict[str, bytes]:
-    """`common`, `functions/common` and the function itself, without what belongs to the other cloud."""
+    """`common`, `functions/common` and the function itself, without files that only the other cloud needs."""
     found = {
         f"common/{name}": path.read_bytes()
         for name, path in files(ROOT / "common")
@@ -119,7 +119,7 @@ def files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def write(archive: Path, members: dict[str, bytes]) -> Path:
-    """A zip that depends on nothing but `members`."""
+    """Write a zip whose bytes depend only on `members`."""
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as zipped:
         for name in sorted(members):
             entry = zipfile.ZipInfo(name, _EPOCH)

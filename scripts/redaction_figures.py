@@ -1,9 +1,9 @@
-"""How much of what must not be kept the rules of REDACT find: the table of docs/privacy.md.
+"""Measures how much personal data the rules of REDACT find: the table of docs/privacy.md.
 
     python -m scripts.redaction_figures [--missed]
 
-Over tests/fixtures/redaction.tsv. Found: the rule's marked places of which no letter and no digit is left, whichever
-rule took them. Right: its finds that touch a marked place.
+The corpus is tests/fixtures/redaction.tsv. Found: marked places of a rule of which no letter and no digit is left,
+whichever rule redacted them. Right: finds of a rule that touch a marked place.
 """
 
 import re
@@ -20,7 +20,7 @@ _MARKED = re.compile(r"\{([a-z]+):([^}]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """`marked`: what must not be kept of `text`; `before`: what was said before it."""
+    """`marked`: the parts of `text` that must be redacted; `before`: what was said before it."""
 
     before: str
     text: str
@@ -29,7 +29,7 @@ class Sentence:
 
 @dataclass(slots=True)
 class Figures:
-    """Of one rule: `marked` places in the corpus, `gone` of them; `finds`, and how many of these are `right`."""
+    """Of one rule: `marked` places in the corpus, how many are `gone`; `finds`, and how many of these are `right`."""
 
     marked: int = 0
     gone: int = 0
@@ -38,7 +38,7 @@ class Figures:
 
 
 def sentences() -> Iterator[Sentence]:
-    """Those of the corpus, in order."""
+    """The sentences of the corpus, in order."""
     for line in CORPUS.read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
             continue
@@ -52,7 +52,7 @@ def sentences() -> Iterator[Sentence]:
 
 
 def left_over(sentence: Sentence, found: list[Span]) -> list[Span]:
-    """The marked places of which something is left."""
+    """The marked places that were not redacted completely."""
     taken = {place for span in found for place in range(span.start, span.end)}
     return [
         span
@@ -62,7 +62,7 @@ def left_over(sentence: Sentence, found: list[Span]) -> list[Span]:
 
 
 def measured() -> dict[Rule, Figures]:
-    """Over the whole corpus, all rules at once."""
+    """The figures of all rules over the whole corpus."""
     figures = {rule: Figures() for rule in Rule}
     for sentence in sentences():
         found = find(sentence.text, before=sentence.before)
@@ -79,7 +79,7 @@ def measured() -> dict[Rule, Figures]:
 
 
 def table() -> str:
-    """As docs/privacy.md has it."""
+    """The table in docs/privacy.md."""
     lines = ["| Rule | In the corpus | Found (recall) | Finds that are right (precision) |", "|---|---|---|---|"]
     figures = measured()
     total = Figures(*(sum(getattr(one, name) for one in figures.values()) for name in Figures.__slots__))

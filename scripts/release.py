@@ -1,4 +1,4 @@
-"""`make release`: tag the version of common/__init__.py, and let the next code be played against it."""
+"""`make release`: tags the version in common/__init__.py, and makes later code be tested against this release."""
 
 import re
 import subprocess
@@ -13,13 +13,13 @@ LAST = ROOT / "tests/fixtures/releases/last.toml"
 
 
 def git(*arguments: str) -> str:
-    """What git says. Raises CalledProcessError."""
+    """The output of git. Raises CalledProcessError."""
     done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
 def problem(changelog: str, tags: list[str], changes: str, sboms: list[str]) -> str:
-    """Why there can be no release now; empty when there can."""
+    """Why a release is not possible now; empty if it is."""
     if changes:
         return "the tree has changes that are not committed"
     if not sboms:
@@ -32,7 +32,7 @@ def problem(changelog: str, tags: list[str], changes: str, sboms: list[str]) -> 
 
 
 def main() -> int:
-    """Exit status 2 when something is missing; then nothing was changed."""
+    """Exit status 2 if something is missing; nothing was changed then."""
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     sboms = sorted(str(path.relative_to(ROOT)) for path in SBOMS.glob("*.cdx.json"))
     if why := problem(changelog, git("tag").split(), git("status", "--porcelain"), sboms):

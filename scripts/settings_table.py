@@ -18,7 +18,7 @@ PROXIES: Final = (
     "requests, of the functions too; lower case also works. This machine and link-local addresses never "
     "go through them |"
 )
-"""Not the relay's alone, and read by libraries as well."""
+"""Not only the relay's; libraries read these, too."""
 STAR: Final = "\\*"
 FUNCTIONS: Final[dict[str, Sequence[Setting]]] = {
     "Both functions": settings_of(SharedSettings),
@@ -37,11 +37,11 @@ TABLES: Final[dict[tuple[str, str], list[str]]] = {
         for name, settings in FUNCTIONS.items()
     },
 }
-"""Page and what stands above a table → its rows."""
+"""(Page, text above the table) → its rows."""
 
 
 def renewed(page: str) -> str:
-    """The text of a page of docs/ with its tables as they should be. Raises ValueError when one is not there."""
+    """The text of a page of docs/ with current tables. Raises ValueError if a table is missing."""
     text = (DOCS / page).read_text(encoding="utf-8")
     for (where, head), rows in TABLES.items():
         if where == page:

@@ -15,7 +15,7 @@ _LONGEST = 60  # characters of a default in the table
 
 
 def renewed(text: str, module: Path) -> str:
-    """A README's text with both tables as they should be. Raises ValueError where a table is missing."""
+    """A README's text with both tables up to date. Raises ValueError if a table is missing."""
     for head, rows in ((INPUTS, inputs(module)), (OUTPUTS, outputs(module))):
         before, found, rest = text.partition(head)
         if not found:
@@ -43,13 +43,13 @@ def outputs(module: Path) -> Iterator[str]:
 
 
 def blocks(file: Path) -> Iterator[tuple[str, str, str]]:
-    """Kind, name and body of each block of a file that `terraform fmt` has formatted."""
+    """Kind, name and body of each block in a file formatted by `terraform fmt`."""
     for found in _BLOCK.finditer(file.read_text(encoding="utf-8")):
         yield found[1], found[2], found[3]
 
 
 def argument(body: str, name: str) -> str | None:
-    """An argument's value on one line; None where it is not given."""
+    """An argument's value on one line; None if it is not given."""
     found = re.search(rf"^  {name} += (.+(?:\n(?:    .*|  [\]}})]+))*)", body, re.MULTILINE)
     return " ".join(found[1].split()) if found else None
 

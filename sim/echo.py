@@ -1,4 +1,4 @@
-"""A telephone on loudspeaker, without echo cancellation: what was heard returns with the caller's voice."""
+"""A telephone on loudspeaker without echo cancellation: the sound it plays comes back with the caller's voice."""
 
 import msgspec
 import numpy as np
@@ -8,9 +8,9 @@ from sim.sound import Pcm
 
 
 class LineEcho(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`delay_ms` from being heard to coming back, `level_db` against what was heard, `room_ms` of reverberation (to
-    -60 dB), `clip_at` of full scale for a loudspeaker that is too small, `g711` for a line that codes it on its way.
-    `jumps`: seconds of the call, and the delay in ms from then on."""
+    """`delay_ms`: from playing to coming back; `level_db`: relative to what was played; `room_ms`: reverberation (to
+    -60 dB); `clip_at`: share of full scale at which a small loudspeaker clips; `g711`: the line codes the echo.
+    `jumps`: seconds into the call, and the delay in ms from then on."""
 
     delay_ms: float = 300.0
     level_db: float = -12.0
@@ -20,7 +20,7 @@ class LineEcho(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     jumps: tuple[tuple[float, float], ...] = ()
 
     def delay_s(self, at_s: float) -> float:
-        """Seconds from being heard to coming back, at that time."""
+        """The delay in seconds at that time."""
         return next((ms for since_s, ms in reversed(self.jumps) if at_s >= since_s), self.delay_ms) / 1000
 
 
@@ -34,18 +34,18 @@ class EchoPath:
 
     @property
     def memory(self) -> int:
-        """Samples of the sound before the frame that it needs."""
+        """Samples of sound before a frame that `back` needs."""
         return self.response.size - 1
 
     def back(self, heard: Pcm) -> NDArray[np.float64]:
-        """The echo of `heard`: `memory` samples, and then the frame's."""
+        """The echo of `heard`, which holds `memory` samples and then the frame's."""
         limit = 32767 * self.echo.clip_at
         loud = np.clip(heard.astype(np.float64), -limit, limit)
         return np.convolve(loud, self.response, mode="valid") * 10 ** (self.echo.level_db / 20)
 
 
 def _response(size: int) -> NDArray[np.float64]:
-    """The direct way and the room, with the power of one."""
+    """Impulse response of the direct path and the room, with a power of 1."""
     if size < 2:
         return np.ones(1)
     tail = np.random.default_rng(7).standard_normal(size) * 10 ** (-3 * np.arange(size) / size)

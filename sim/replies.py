@@ -1,4 +1,4 @@
-"""Which of a script's replies an agent gives to what happens."""
+"""Chooses which of a script's replies an agent gives to an event."""
 
 from sim.agent_script import AgentScript, Reply
 
@@ -20,7 +20,7 @@ class Replies:
         return None
 
     def to_keys(self, text: str) -> Reply | None:
-        """The reply to the keys that were pressed up to now; those in `text` are the last."""
+        """The reply to the keys pressed so far; `text` holds the last ones."""
         self._keys += "".join(character for character in text if character in "0123456789*#")
         for reply in self._script.replies:
             if reply.on.startswith("keys:") and self._keys.endswith(reply.on[5:]):

@@ -35,7 +35,7 @@ RESTS: Final = 5.0  # wait this many times the length of a refresh, so that a la
 
 @dataclass(frozen=True, slots=True)
 class Explorer:
-    """One store, its index, and the page's requests about both. Work is done in threads, so that nothing blocks."""
+    """One store, its index, and the page's requests for both. Work is done in threads, so that nothing blocks."""
 
     source: Source
     index: Index
@@ -43,7 +43,7 @@ class Explorer:
     sounds: Sounds
     costing: Costing = field(default_factory=Costing)
     published: bool = False
-    """For a team: no number is whole, and nobody is asked to look for new calls."""
+    """For a team: all phone numbers are masked, and a request can't start a refresh."""
 
     def routes(self) -> list[web.RouteDef]:
         """Routes below the page's own address."""
@@ -71,7 +71,7 @@ class Explorer:
             await asyncio.sleep(max(REFRESH_S, RESTS * (loop.time() - began)))
 
     def _follow(self) -> None:
-        """Done before anybody asks for figures: a hundred thousand new rows take half a second."""
+        """Read the columns before anybody asks for figures: a hundred thousand new rows take half a second."""
         with contextlib.suppress(sqlite3.Error), self.index.reading() as connection:  # the refresh reports it
             self.index.columns(connection)
 
@@ -80,7 +80,7 @@ class Explorer:
             with self.index.reading() as connection:
                 offered = choices(connection, self.index.columns(connection))
                 found = {"store": self.source.name, **self.refresh.status(), **offered}
-            # in outgoing calls the called number is a person's
+            # in outgoing calls the called number belongs to a person
             return {**found, "store": "", "called": [], "published": True} if self.published else found
 
         return web.json_response(await asyncio.to_thread(asked))

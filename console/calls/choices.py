@@ -1,4 +1,4 @@
-"""What the page's filters offer, with how many calls each has; asked at each look at the store."""
+"""The values that the page's filters offer, each with its number of calls; read again after each refresh."""
 
 import sqlite3
 from datetime import date
@@ -15,8 +15,8 @@ _WORDS: Final = ("agent", "end_reason", "transfer", "called", "success", "agent_
 
 
 def choices(connection: sqlite3.Connection, columns: Columns) -> dict[str, Any]:
-    """(value, calls) of each filter, the most first; `cause`: (kind, a sentence, calls); `days`: the first and the last
-    one, None for none; `waiting`, `failover`, `unreadable`: calls."""
+    """(value, calls) of each filter, most calls first; `cause`: (kind, a sentence, calls); `days`: the first and the
+    last day, None without calls; `waiting`, `failover`, `unreadable`: numbers of calls."""
     everything = np.ones(len(columns), np.bool_)
     known = columns.day[columns.day != UNKNOWN_DAY]
     failed = columns.counts("cause", ~columns.is_word("cause", ""))

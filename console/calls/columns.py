@@ -72,8 +72,9 @@ class Columns:
         return Columns(ids, day, words, numbers, self.meanings, self._codes)
 
     def of(self, connection: sqlite3.Connection, wanted: Filter) -> Mask:
-        """The calls that match `wanted`, as `Filter.conditions` finds them in SQL. Only words and the like are looked
-        up in the index: reading 100,000 ids costs more than all the rest."""
+        """A mask of the calls that match `wanted`: the same calls that `Filter.conditions` finds in SQL. Only what the
+        columns can't answer, such as a search for words, reads the index: reading 100,000 ids costs more than the
+        rest."""
         found = np.ones(len(self), np.bool_)
         if wanted.first_day:
             found &= self.day >= wanted.first_day.toordinal()
@@ -102,7 +103,7 @@ class Columns:
         return found
 
     def _with_text(self, connection: sqlite3.Connection, text: str) -> Mask:
-        """The last search is kept: a page asks for it more than once, and it is what costs most."""
+        """The last search is cached: a page asks for it more than once, and it is the most expensive part."""
         searched = self._searched
         if searched is None or searched[0] != text:
             self._searched = searched = text, self._asked(connection, Filter(text=text))
@@ -115,7 +116,7 @@ class Columns:
         return np.isin(self.ids, ids, assume_unique=True)
 
     def is_word(self, name: str, word: str) -> Mask:
-        """Where a column of words has this one."""
+        """A mask of the rows whose word is this one."""
         code = self._codes[name].get(word, -1)
         return np.asarray(self.words[name] == code)
 
@@ -126,18 +127,18 @@ class Columns:
         return [(self.meanings[name][code], int(totals[code])) for code in order]
 
     def tagged(self, mask: Mask) -> list[tuple[str, int]]:
-        """(tag, calls that have it), the most first."""
+        """(tag, calls that have it), most calls first."""
         found: Counter[str] = Counter()
         for tags, calls in self.counts("tags", mask):
             found.update(dict.fromkeys(tags.split("\n") if tags else (), calls))
         return sorted(found.items(), key=lambda one: (-one[1], one[0]))
 
     def has_tag(self, tag: str) -> Mask:
-        """Which calls have it."""
+        """A mask of the calls that have this tag."""
         return self._has("tags", "\n", tag)
 
     def _has(self, name: str, separator: str, part: str) -> Mask:
-        """Where a column of words that are parts with a separator between them has this part."""
+        """A mask of the rows whose word contains this part; a word is a list of parts with a separator between them."""
         wanted = f"{separator}{part}{separator}"
         known = [code for code, word in enumerate(self.meanings[name]) if wanted in f"{separator}{word}{separator}"]
         return np.isin(self.words[name], known)

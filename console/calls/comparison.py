@@ -1,4 +1,4 @@
-"""What a change has changed: the figures before and after a day, or of a version and of the one before it."""
+"""The effect of a change: the figures before and after a day, or of a version and of the version before it."""
 
 import sqlite3
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ MOST_VERSIONS: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Pivot:
-    """`day`: the first one after the change. `version`: of the agent, compared with the one before it."""
+    """`day`: the first day after the change. `version`: a version of the agent, compared with the one before it."""
 
     day: date | None = None
     version: str = ""
@@ -36,9 +36,9 @@ class Pivot:
 def compared(
     connection: sqlite3.Connection, columns: Columns, wanted: Filter, days: list[str], pivot: Pivot
 ) -> dict[str, Any]:
-    """`sides`: `before` and `after`, among the calls from first to last of `days`: figures, how many `days` they
-    are of, and `filters`, which lead to their calls; empty where there is nothing to compare. `versions`:
-    (version, the day of its first call), the newest first, of those that have one before them."""
+    """`sides`: `before` and `after`, of the calls from the first to the last of `days`. Each has its figures, the
+    number of `days` they cover, and the `filters` that list its calls; empty if there is nothing to compare.
+    `versions`: (version, the day of its first call), newest first, without versions that have none before them."""
     if not days:
         return {"sides": {}, "versions": []}
     first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
@@ -73,14 +73,14 @@ def _of_version(columns: Columns, inside: Mask, version: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Versions:
-    """`began[agent, version]`: when the first call began, Unix seconds; infinite for none. Both by their codes."""
+    """`began[agent, version]`: when the first call began, Unix seconds; infinite without calls. Indexed by codes."""
 
     names: list[str]
     began: NDArray[np.float64]
 
     @classmethod
     def of(cls, columns: Columns, mask: Mask) -> "_Versions":
-        """Of the calls in `mask`."""
+        """The figures of the calls in `mask`."""
         names, agents = columns.meanings["agent_version"], len(columns.meanings["agent"])
         known = mask & (columns.day != UNKNOWN_DAY) & ~columns.is_word("agent_version", "")
         cells = columns.words["agent"][known] * len(names) + columns.words["agent_version"][known]
@@ -89,7 +89,7 @@ class _Versions:
         return cls(list(names), began.reshape(agents, len(names)))
 
     def before(self, version: str) -> str:
-        """Of the same agents, the last one that began before it; empty for the first one and for an unknown one."""
+        """The version of the same agents that began last before `version`; empty if there is none or it is unknown."""
         code = self.names.index(version) if version in self.names else -1
         agents = np.isfinite(self.began[:, code]) if code >= 0 else np.zeros(0, np.bool_)
         if not agents.any():

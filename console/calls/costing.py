@@ -13,14 +13,14 @@ from console.costs.of_call import LOAD_DAYS, Shares, as_object, parts_of, shares
 
 @dataclass(frozen=True, slots=True)
 class Costing:
-    """`cloud`: where functions and relay run, aws or gcp; empty: unknown, and then their share is too."""
+    """`cloud`: where functions and relay run, aws or gcp; empty if unknown, and then their share is unknown, too."""
 
     prices: Prices = field(default_factory=load)
     cloud: str = ""
     measured: Measured = field(default_factory=Measured.read)
 
     def shares(self, columns: Columns, today: date) -> Shares | None:
-        """By the load of the last thirty days; without a cloud by the price file's; None without either, or calls."""
+        """From the load of the last thirty days, without a cloud from the price file; None if neither is possible."""
         if not self.cloud:
             return shares_by_price(self.prices)
         now = today.toordinal()
@@ -33,7 +33,7 @@ class Costing:
         return as_object(parts_of(dict(record), self.prices, shares), self.prices)
 
     def of_period(self, figures: Mapping[str, float | None], shares: Shares | None) -> dict[str, float | None]:
-        """With `cost`: in the price file's currency, for the calls of known cost; None if there are none."""
+        """Adds `cost`: in the price file's currency, for the calls whose cost is known; None if there are none."""
         calls, unknown = figures["calls"] or 0.0, figures["cost_unknown"] or 0.0
         usd = figures["cost_usd"] or 0.0
         if shares:

@@ -12,9 +12,9 @@ from typing import Final
 from common.phone import to_e164
 
 SHORTEST: Final = 3
-"""Digits of a part that is looked for: the index is one of trigrams."""
+"""Fewest digits of a part that can be searched for: the index holds trigrams."""
 _SPOKEN_SHORTEST: Final = 6
-# \d is any script's. Between digits: spaces of all kinds, dashes of all kinds, dots, slashes, parentheses.
+# \d matches digits of any script. Allowed between digits: all spaces and dashes, dots, slashes, parentheses.
 _BETWEEN: Final = r"[\s().,/\-\u2010-\u2015\u2212\u00a0]"
 _NUMBER: Final = re.compile(rf"(?<!\w)[+(]?\d(?:{_BETWEEN}{{0,3}}\d)*\)?(?!\w)")
 
@@ -25,7 +25,7 @@ def digits_of(text: str) -> str:
 
 
 def kept(numbers: Iterable[str], sayings: Iterable[str]) -> str:
-    """The numbers that the index keeps of a call: in E.164 (or as they came), and those that were said in it."""
+    """The numbers that the index keeps of a call: its participants', in E.164 or as they came, and those said in it."""
     found = [digits_of(to_e164(number) or number) for number in numbers]
     found += [digits for text in sayings for digits in _spoken(text)]
     return " ".join(dict.fromkeys(filter(None, found)))

@@ -1,4 +1,4 @@
-"""Calls for an evaluation set: one per line, with people's numbers masked, in the record's terms."""
+"""Calls for an evaluation set: one per line, with the names of the record's fields and people's numbers masked."""
 
 import csv
 import io
@@ -108,7 +108,7 @@ def _flat(record: Document) -> list[Any]:
 
 
 def _cell(value: Any) -> Any:
-    """Text that a caller said must not become a formula in a spreadsheet."""
+    """What a caller said must not become a formula in a spreadsheet."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 

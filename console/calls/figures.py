@@ -1,4 +1,4 @@
-"""Key figures: of a period, beside those of the period before it, and in groups."""
+"""Key figures of a period, with those of the period before it, and by groups."""
 
 import sqlite3
 from dataclasses import replace
@@ -13,7 +13,7 @@ from console.calls.search import Filter
 USUAL_DAYS: Final = 7
 GROUPS: Final = ("agent", "called", "end_reason", "success", "agent_version", "lookup")
 _MOST: Final = 12
-_MONDAY: Final = 1  # from ordinals: date(1, 1, 1) was a Monday
+_MONDAY: Final = 1  # date(1, 1, 1), ordinal 1, was a Monday
 
 
 def figures(columns: Columns, mask: Mask) -> dict[str, float | None]:

@@ -1,4 +1,4 @@
-"""Which words of an interrupted turn the caller heard: by the vendor's report if there is one, else an estimate.
+"""Which words of an interrupted turn the caller heard: from the vendor's report if there is one, else an estimate.
 
 The relay knows to the millisecond how much of an utterance was played (`heard_ms`), but not which word was where in it.
 So words are spread over time at the pace of this call's other turns, letter by letter.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from common.documents import Document, number, objects, text
 
 USUAL_MS_A_LETTER = 65.0
-"""Of speech at 150 to 160 words a minute, spaces counted: where a call has no whole turn to measure."""
+"""For 150 to 160 words a minute, with spaces; used if a call has no complete turn to measure."""
 _FASTEST, _SLOWEST = 35.0, 120.0
 _LEAST_LETTERS = 20
 

@@ -74,7 +74,7 @@ class Index:
             yield connection
 
     def columns(self, connection: sqlite3.Connection) -> Columns:
-        """All data for figures, as of now."""
+        """All data for figures, as the index has it now."""
         with self._following:
             self._columns = self._columns.followed(connection)
             return self._columns

@@ -56,7 +56,7 @@ def tool_calls(pieces: list[RawPiece], started_at: float | None) -> list[dict[st
 
 
 def _keys(source: Source, call_sid: str, conversation_ids: list[str]) -> Iterator[tuple[str, float | None]]:
-    """With the time at which each was written: a dial event has no time of its own."""
+    """Each with the time when it was written, because a dial event has no time of its own."""
     yield from source.stamps(layout.pieces(call_sid))
     for conversation_id in conversation_ids:
         for key, written in source.stamps(layout.conversation(conversation_id)):

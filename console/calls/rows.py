@@ -1,4 +1,4 @@
-"""A record as a row of the index: what the list shows, filters and sorts by, and the words for the search."""
+"""A record as a row of the index: the columns that the list shows, filters and sorts by, and the words to search."""
 
 import re
 from dataclasses import dataclass
@@ -16,25 +16,25 @@ from console.records.cause import failovers, of_record
 SCHEMA = 1
 TITLE_LENGTH = 140
 RUNNING = "running"
-"""In the place of an end's reason."""
+"""Stands in place of the end's reason."""
 WAITING = frozenset({"requested", "fetched", "ringing"})
 """States of a transfer in which a caller waits for a human."""
 LONGEST_WAIT_MS = 60_000
 _UNSAFE = re.compile(r"[=;]")
 _LONGEST_NAME, _MOST_CRITERIA = 64, 20
-_LONGEST_TAG, _MOST_TAGS = 64, 16  # as the relay takes them from a look-up
+_LONGEST_TAG, _MOST_TAGS = 64, 16  # the relay's limits for tags from a look-up
 _OLDEST, _NEWEST = datetime(2000, 1, 1).timestamp(), datetime(2200, 1, 1).timestamp()
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One call. `started`: Unix seconds, 0 when not known; `day`, `hour`: where the explorer runs, the hour -1 when
-    not known. `cause`, `why`: the kind of its failure and its sentence. `answer_ms`: the median of how long the caller
-    waited for an answer. `waiting_since`: Unix seconds since which nobody has picked up a transfer, 0 for none.
-    `agent_version`: the vendor's, else that of the agents' file. `criteria`: see `criteria_of`. `tags`: those of
-    `tags_of`, one a line; `lookup`: how the look-up before the greeting went, empty for none. `cost_usd`: of the agent
-    and of Exotel's minutes, None when not known. `problem`: why the record can't be read, as a sentence; then there is
-    little else."""
+    """One call. `started`: Unix seconds, 0 if unknown; `day`, `hour`: in the time zone of the explorer, the hour -1 if
+    unknown. `cause`, `why`: the kind of failure, and a sentence about it. `answer_ms`: median time that the caller
+    waited for an answer. `waiting_since`: when a transfer began that nobody has picked up, Unix seconds, else 0.
+    `agent_version`: the vendor's, else that of the agents' file. `criteria`: see `criteria_of`. `tags`: see `tags_of`,
+    one per line; `lookup`: how the look-up before the greeting went, empty for none. `cost_usd`: of the agent and of
+    Exotel's minutes, None if unknown. `problem`: a sentence that says why the record can't be read; most other fields
+    are then empty."""
 
     call_sid: str
     started: float = 0.0
@@ -133,19 +133,19 @@ def criteria_of(record: dict[str, object]) -> str:
 
 
 def tags_of(record: dict[str, object]) -> list[str]:
-    """What a look-up called this call, as `tag_of` has it, in order and each once."""
+    """The tags that a look-up gave this call, each in the form of `tag_of`, sorted, without duplicates."""
     tags = record.get("tags")
     listed = tags if isinstance(tags, list) else []
     return sorted({tag for one in listed[:_MOST_TAGS] if isinstance(one, str) and (tag := tag_of(one))})
 
 
 def tag_of(given: str) -> str:
-    """A tag on one line, with numbers masked: lists show it, and addresses have it."""
+    """A tag on one line, with numbers masked, because lists and URLs contain it."""
     return mask_text(" ".join(given.split()))[:_LONGEST_TAG]
 
 
 def median_answer_ms(turns: list[dict[str, object]]) -> float | None:
-    """How long the caller waited for an answer, by the times of the turns; None if nothing was answered.
+    """How long the caller waited for an answer, from the times of the turns; None if nothing was answered.
 
     From the moment the caller's words were recognised until the agent began. The pause before it, in which a vendor
     makes sure that the caller has finished, is not included.

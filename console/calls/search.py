@@ -14,11 +14,11 @@ from console.calls.rows import tag_of
 
 PAGE = 50
 NOTHING = "-"
-"""As a filter's value: calls that have none, a call without a transfer for instance."""
+"""As a filter's value: calls that have no such thing, for instance calls without a transfer."""
 ANY = "any"
-"""As the value of `cause` or `transfer`: calls that failed, of whatever, or were transferred, with whatever outcome."""
+"""As the value of `cause` or `transfer`: calls with any failure, or with any transfer, whatever its outcome."""
 WAITING_S = 3600.0
-"""Who asked for a human longer ago than this is not on the line any more, whatever was heard of it since."""
+"""A caller who asked for a human longer ago than this is no longer on the line, even if no outcome was reported."""
 _LINES = "char(10) || tags || char(10)"
 _WORDS = ("agent", "end_reason", "transfer", "called", "success", "agent_version", "lookup", "cause")
 _ANY_OF = ("cause", "transfer")
@@ -48,9 +48,10 @@ _EXPECTED = {"first_day": _DAY, "last_day": _DAY, "hour": "an hour of the day, 0
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which calls. Empty or None: any. Days are local and inclusive; lengths in seconds; `cause`: the kind of a
-    failure, or ANY; `transfer`: its state, or ANY; `criterion`: of the evaluation with its result, `polite=failure`;
-    `lookup`: its outcome; `tag`: as `tag_of` has it. `waiting`, `failover`, `unreadable`: only those."""
+    """Which calls are wanted. Empty or None: any. Days are local and inclusive; lengths in seconds; `cause`: the kind
+    of a failure, or ANY; `transfer`: its state, or ANY; `criterion`: one of the evaluation and its result, such as
+    `polite=failure`; `lookup`: its outcome; `tag`: in the form of `tag_of`. `waiting`, `failover`, `unreadable`: only
+    such calls."""
 
     text: str = ""
     first_day: date | None = None
@@ -119,14 +120,14 @@ class Filter:
             conditions.append(condition)
             values += its_values
         if self.waiting:
-            conditions.append("waiting_since > 0 AND waiting_since > ?")  # the first is the index's own
+            conditions.append("waiting_since > 0 AND waiting_since > ?")  # the first is that of the index by_waiting
             values.append(time.time() - WAITING_S)
         conditions += [f"{column} <> ''" for column in self.some()]
         flags = {"failovers > 0": self.failover, "problem <> ''": self.unreadable}
         return conditions + [condition for condition, wanted in flags.items() if wanted], values
 
     def words(self) -> dict[str, str]:
-        """Columns that are to have exactly this word, which may be empty."""
+        """Columns that must have exactly this word, which may be empty."""
         given = {name: getattr(self, name) for name in _WORDS}
         return {
             name: "" if value == NOTHING else value
@@ -135,12 +136,12 @@ class Filter:
         }
 
     def some(self) -> list[str]:
-        """Columns that are to have a word, whichever."""
+        """Columns that must not be empty."""
         return [name for name in _ANY_OF if getattr(self, name) == ANY]
 
 
 def _searched(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Conditions for the text of a search: parts of numbers, or the same digits as words; and all other words."""
+    """Conditions for the text of a search: each part of a number, as digits or as words, and all other words."""
     parts, rest = parts_of(text)
     in_words, in_numbers = (
         "id IN (SELECT rowid FROM words WHERE words MATCH ?)",
@@ -153,7 +154,7 @@ def _searched(text: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def match(text: str) -> str:
-    """The text of a search as an FTS5 query: all words, the last one possibly incomplete. It may contain no syntax."""
+    """The text of a search as an FTS5 query: all words, the last one possibly incomplete. Words are quoted."""
     words = _WORD.findall(text)
     return " ".join(f'"{word}"' for word in words) + "*" if words else ""
 

@@ -13,7 +13,7 @@ from console.calls.sound import SUFFIXES
 from console.words import named
 
 LARGEST_SOUND: Final = 25_000_000
-"""Bytes of sound that are put into an HTML file; a longer call's stays out of it, and the file says so."""
+"""Most bytes of sound in an HTML file; the sound of a longer call is left out, and the file says so."""
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#22262e}"
     "time{color:#5b6472;font-variant-numeric:tabular-nums}li{margin:.35rem 0}ol{list-style:none;padding:0}"
@@ -29,14 +29,14 @@ def as_json(call: Mapping[str, Any]) -> bytes:
 
 
 def as_text(call: Mapping[str, Any]) -> bytes:
-    """For a ticket or a mail."""
+    """The call as plain text, for a ticket or an email."""
     lines = [f"{label}: {value}" for label, value in _facts(call)]
     lines += ["", *(f"{_clock(item['at_ms'])}  {_said(item)}" for item in call["timeline"])]
     return "\n".join(lines).encode() + b"\n"
 
 
 def as_html(call: Mapping[str, Any], sound: Path | None) -> bytes:
-    """One file that needs nothing else and loads nothing."""
+    """The call as one HTML file that loads nothing."""
     facts = "".join(f"<li><b>{html.escape(label)}:</b> {html.escape(value)}</li>" for label, value in _facts(call))
     items = "".join(
         f'<li class="{html.escape(str(item["kind"]))} {html.escape(str(item.get("tone", "")))}" dir="auto">'
@@ -55,7 +55,7 @@ FORMATS: Final[Mapping[str, tuple[str, Callable[[Mapping[str, Any], Path | None]
     "txt": ("text/plain", lambda call, _: as_text(call)),
     "html": ("text/html", as_html),
 }
-"""Suffix → content type, and how it is made."""
+"""Suffix → content type, and the function that makes the content."""
 
 
 def _facts(call: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

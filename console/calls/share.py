@@ -1,7 +1,7 @@
 """`console calls --share DIR`: a report of a period as files that can be shared.
 
 It opens from a disk and loads nothing. It contains no numbers and no scripts, and transcripts only if requested; these
-are redacted by all rules of REDACT (docs/privacy.md), which find most finds and not all.
+are redacted by all rules of REDACT (docs/privacy.md), which find most personal data but not all.
 """
 
 import html
@@ -27,7 +27,7 @@ from functions.common.redaction import ALL, redact
 from functions.common.store import StoreError
 
 MOST_CALLS: Final = 1000
-"""That are listed, the newest; the figures are of all."""
+"""How many calls are listed, newest first; the figures cover all calls."""
 _DEEPEST: Final = 40
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE: Final = (
@@ -56,7 +56,7 @@ _GROUPS: Final = {"agent": "By agent", "called": "By called number", "end_reason
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The report's content: the calls of `index` that match `wanted`, of the last week if it names no days."""
+    """The report's content: the calls of `index` that match `wanted`; those of the last week if it names no days."""
 
     source: Source
     index: Index
@@ -191,7 +191,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def _bars(title: str, slots: Sequence[str], values: Sequence[float], tone: str = "") -> str:
-    """Each bar has a tooltip; a table of them would say no more than the figures above."""
+    """Each bar has a tooltip, so no table of the values is needed."""
     most = max([*values, 1])
     width = 100 / max(1, len(slots))
     bars = "".join(

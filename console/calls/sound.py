@@ -1,4 +1,4 @@
-"""The sound of a call: our own recording, or the softphone's, as `audio/{call_sid}.wav` or `.flac`; else the vendor's.
+"""The sound of a call: our recording, or the softphone's (`audio/{call_sid}.wav` or `.flac`), else the vendor's.
 
 A running call, or one that has just ended, has only pieces of a recording: they are joined here.
 """
@@ -16,9 +16,9 @@ from functions.webhook.joining import so_far
 SUFFIXES = {".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg"}
 _SO_FAR = "recording-so-far-"
 COLUMNS = 1200
-"""Width of a waveform: about two columns for each pixel that a laptop gives it."""
+"""Columns of a waveform: about two for each pixel of its width on a laptop."""
 COLUMNS_A_SECOND, MOST_COLUMNS = 4, 9600
-"""Of a long call, which is zoomed."""
+"""The same for a long call, so that it can be zoomed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Sounds:
 
 
 def is_unfinished(path: Path) -> bool:
-    """Whether the file holds only part of a recording, as far as it existed when it was requested."""
+    """Whether the file holds only the part of a recording that existed when it was requested."""
     return path.name.startswith(_SO_FAR)
 
 

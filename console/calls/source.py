@@ -11,8 +11,8 @@ from functions.common.store import Store, StoreError
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A store that nothing is written to. `name`: as STORE has it; `folder`: where it is one of this machine's;
-    `sealing`: for raw webhooks that are kept encrypted."""
+    """A store that is only read. `name`: as written in STORE; `folder`: set if it is a folder of this machine;
+    `sealing`: opens raw webhooks that are stored encrypted."""
 
     name: str
     store: Store
@@ -20,11 +20,11 @@ class Source:
     sealing: Sealing = field(default_factory=Sealing)
 
     def versions(self, prefix: str) -> Iterator[tuple[str, str]]:
-        """Every key below `prefix`, and a text that changes when its content does."""
+        """Every key below `prefix`, with a version: a text that changes when the content changes."""
         return ((listed.key, listed.version) for listed in self.store.versions(prefix))
 
     def stamps(self, prefix: str) -> Iterator[tuple[str, float]]:
-        """Every key below `prefix`, in order, and when it was written: Unix seconds."""
+        """Every key below `prefix`, sorted, with the time when it was written (Unix seconds)."""
         return ((listed.key, listed.written_at) for listed in self.store.versions(prefix))
 
     def read(self, key: str) -> bytes | None:
@@ -34,7 +34,7 @@ class Source:
 
 
 def open_source(url: str, sealing: Sealing | None = None) -> Source:
-    """What `STORE` names. Raises ValueError, or StoreError for a folder or credentials that lack, with a sentence."""
+    """The store that `STORE` names. Raises ValueError, or StoreError if the folder or the credentials are missing."""
     folder = Path(url.removeprefix("file:")).absolute() if url.startswith("file:") else None
     try:
         store = opened(url, read_only=True)

@@ -36,8 +36,8 @@ def timeline(record: Document, pieces: list[RawPiece]) -> list[dict[str, Any]]:
 def turns_of(record: Document, pieces: list[RawPiece]) -> list[dict[str, Any]]:
     """What was said, and how much of it was heard.
 
-    Of a caller's turn only the end is known, when the words were recognised; a turn without a time follows the one
-    before.
+    A caller's turn has only the time of its end, when the words were recognised; a turn without a time follows the
+    one before.
     """
     turns = [turn for turn in objects(record, "turns") if text(turn, "text")]
     ms_a_letter = pace(turns)
@@ -80,7 +80,7 @@ _PAUSED_BY = {"agent": "the agent asked for it", "keys": "the caller pressed key
 
 
 def _recording(record: Document) -> Iterator[dict[str, Any]]:
-    """Where the caller's side begins after a notice, and gaps: intended, or lost."""
+    """Where the caller's side begins after a notice, and gaps in the recording, intended or not."""
     recording = mapping(record, "recording")
     since = number(recording, "caller_from_ms")
     if since is not None and since >= _A_NOTICE_MS:
@@ -114,7 +114,7 @@ def _of_pieces(pieces: list[RawPiece], began: float | None) -> list[dict[str, An
 
 
 def _of_piece(piece: RawPiece, asked: float | None) -> tuple[str, str, str] | None:
-    """Kind, sentence and tone; None for pieces that are shown elsewhere, or that don't interest people."""
+    """Kind, sentence and tone; None for pieces that are shown elsewhere, or are not of interest to a person."""
     if not isinstance(piece.body, dict):
         return None
     body = piece.body

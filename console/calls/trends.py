@@ -24,10 +24,10 @@ _PERCENTILES: Final = {
 
 
 def trends(connection: sqlite3.Connection, columns: Columns, wanted: Filter) -> dict[str, Any]:
-    """By day: `figures` of each agent (medians, 95th percentiles, gaps and interruptions a call, per cent successful),
-    `criteria` (per cent successful by each), and how many calls ended, failed, were taken over and transferred how, by
-    which `versions`, with which `tags` (a call may have several), and how their `lookups` went; by hour: `hours`. At
-    most MOST_DAYS days, the last ones; the smaller agents count as one."""
+    """By day: `figures` of each agent (medians, 95th percentiles, gaps and interruptions per call, per cent
+    successful), `criteria` (per cent successful by each), and numbers of calls by how they ended, failed, were taken
+    over and transferred, by `versions`, by `tags` (a call may have several), and by the outcome of their `lookups`. By
+    hour: `hours`. Only the last MOST_DAYS days; agents with few calls are counted together."""
     mask = columns.of(connection, wanted) & (columns.day != UNKNOWN_DAY)
     if not mask.any():
         empty = (
@@ -68,7 +68,7 @@ def trends(connection: sqlite3.Connection, columns: Columns, wanted: Filter) -> 
 
 
 def _by_agent(columns: Columns, mask: Mask, of_day: NDArray[np.int64], days: int) -> dict[str, Any]:
-    """`agents` and `figures`. A cell is a day of an agent."""
+    """`agents` and `figures`. A cell is one day of one agent."""
     most = columns.counts("agent", mask)
     agents = [agent for agent, _ in most[:MOST_AGENTS]] + ([OTHERS] if len(most) > MOST_AGENTS else [])
     place_of = {agent: place for place, agent in enumerate(agents[:MOST_AGENTS])}
@@ -102,7 +102,7 @@ def _cells(cells: NDArray[np.int64], count: int, weights: NDArray[Any]) -> NDArr
 def _daily(
     columns: Columns, name: str, mask: Mask, of_day: NDArray[np.int64], days: int, unknown: str = ""
 ) -> dict[str, list[int]]:
-    """Word → calls of each day, the most frequent first."""
+    """Word → number of calls on each day, most frequent word first."""
     meanings = columns.meanings[name]
     cells = columns.words[name][mask] * days + of_day[mask]
     table = np.bincount(cells, minlength=len(meanings) * days).reshape(len(meanings), days)
@@ -118,7 +118,7 @@ def _versions(columns: Columns, mask: Mask, of_day: NDArray[np.int64], days: int
 
 
 def _criteria(columns: Columns, mask: Mask, of_day: NDArray[np.int64], days: int) -> dict[str, list[float | None]]:
-    """Criterion → per cent of the judged calls that were successful, of each day."""
+    """Criterion → for each day, per cent of the judged calls that were successful."""
     judged: dict[str, list[NDArray[np.float64]]] = {}
     for said, daily in _daily(columns, "criteria", mask & ~columns.is_word("criteria", ""), of_day, days).items():
         for name, is_success in judgements(said):

@@ -19,7 +19,7 @@ from functions.common.pieces import gather
 
 
 def view(source: Source, call_sid: str, *, numbers: bool) -> dict[str, Any] | None:
-    """None if the store has nothing about this call. `numbers`: full, or only their last digits."""
+    """None if the store has nothing about this call. `numbers`: show them in full, else only the last digits."""
     body = source.read(layout.record(call_sid))
     problem = "" if body is None else row_of(call_sid, body).problem
     record = readable(body) if body else {}
@@ -73,20 +73,20 @@ def _made_anew(source: Source, call_sid: str) -> Document:
 
 
 def _mentioned(pieces: list[RawPiece]) -> set[str]:
-    """Conversations that events name, or that named this call."""
+    """Conversations that the call's events name, or that named this call."""
     bodies = [piece.body for piece in pieces if isinstance(piece.body, dict)]
     named = (text(one, "conversation_id") for body in bodies for one in (body, *_agents(body)))
     return {name for name in named if is_id(name)}
 
 
 def _has_only_begun(pieces: list[RawPiece]) -> bool:
-    """A folder store writes its record at the end: until then the events show that the call is running."""
+    """A folder store has no record before the end of a call: until then the events show that it is running."""
     kinds = {text(piece.body, "type") for piece in pieces if isinstance(piece.body, dict)}
     return "call.started" in kinds and "call.ended" not in kinds
 
 
 def begins_ms(source: Source, call_sid: str, suffix: str) -> float:
-    """`sound_offset_ms` by the record alone: the pieces, which the call's page has read, are not read again."""
+    """`sound_offset_ms` from the record alone, without reading the pieces, as the call's page has read them already."""
     body = source.read(layout.record(call_sid))
     record = {} if body is None else readable(body) or _made_anew(source, call_sid)
     return sound_offset_ms(record, suffix)

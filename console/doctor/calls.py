@@ -1,4 +1,4 @@
-"""What the records of the latest calls say of their sound: echo that agents heard, agents that speak too quietly."""
+"""Checks the sound of the latest calls by their records: echo that agents heard, agents that are too quiet or loud."""
 
 import asyncio
 import statistics
@@ -15,9 +15,9 @@ from console.checks.subject import Subject
 from functions.common.store import Store, StoreError, open_store
 
 CHECKS: Final = ("calls.echo", "calls.level")
-_LISTED: Final = 20_000  # keys have no order in time
+_LISTED: Final = 20_000  # keys are not sorted by time
 _READ: Final = 100
-_EXPECTED_DB: Final = -20.0  # dBov, of speech on a telephone
+_EXPECTED_DB: Final = -20.0  # dBov, usual for speech on a telephone
 _OFF_DB: Final = 6.0
 
 
@@ -31,7 +31,7 @@ async def examine(subject: Subject) -> AsyncIterator[Finding]:
     try:
         records = await asyncio.to_thread(lambda: newest(open_store(url, read_only=True)))
     except (ValueError, StoreError):
-        async for finding in skipped(CHECKS, "can't be told before store.reachable is fixed"):
+        async for finding in skipped(CHECKS, "can't be checked before store.reachable is fixed"):
             yield finding
         return
     for finding in look(records):

@@ -41,8 +41,8 @@ class Kind(StrEnum):
 @dataclass(slots=True)
 class Found:
     """`keys` by kind, each in the order of removal. `conversations`: at ElevenLabs. `unsure`: raw webhooks that can't
-    be read and hold the number's digits. `sealed`: raw webhooks whose owner is not known, encrypted with a key that is
-    not at hand. `callers_of_it`: how many other numbers called this one."""
+    be interpreted and contain the number's digits. `sealed`: raw webhooks that can't be decrypted because the key is
+    missing, so that their owner is unknown. `callers_of_it`: how many other numbers called this one."""
 
     number: str
     calls: list[str] = field(default_factory=list)
@@ -68,7 +68,8 @@ _NO_KEY: Final = Sealing()
 
 
 def find(store: PersonStore, number: str, say: _Said = lambda _: None, sealing: Sealing = _NO_KEY) -> Found:
-    """All that is `number`'s (E.164). Reads every record once, and what has none. `say` is told what is looked at."""
+    """Everything about `number` (E.164). Reads every record once, and the pieces of calls without a record. `say`
+    reports progress."""
     search = _Search(store, number, sealing)
     say("records")
     search.records()
@@ -129,7 +130,7 @@ class _Search:
         self.found.callers_of_it = len(callers)
 
     def calls_without_record(self) -> None:
-        """Also yields, on the way, the keys of everything that is this person's."""
+        """Also yields the keys of everything that belongs to this person."""
         unknown: dict[str, list[str]] = {}
         mine: list[str] = []
         for key in self._store.ever("calls/"):
@@ -171,7 +172,7 @@ class _Search:
         self._mine |= {name for name in self._named - self._theirs if name not in of}
 
     def _is_mine(self, conversation_id: str, link: str, results: list[str]) -> bool:
-        """By the call it was linked to; if unlinked, by the calls that name it, else by the number it names."""
+        """Decided by the call it was linked to; if unlinked, by the calls that name it, else by the number it names."""
         if link:
             linked = (self._store.newest(link) or b"").decode(errors="replace")
             if linked in self._calls or linked in self._others:
@@ -202,7 +203,7 @@ class _Search:
             self.found.keys[Kind.WEBHOOKS] += pointers.get(conversation_id, [])
 
     def _searched(self, keys: list[str]) -> Iterator[str]:
-        """Those from before there was an index, and those that could not be interpreted."""
+        """Webhooks stored before there was an index, and webhooks that could not be interpreted."""
         digits = self.found.number[-10:].encode()
         ids = [one.encode() for one in (*self._calls, *self._mine)]
         for key, kept in bodies(self._store, keys):

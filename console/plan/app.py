@@ -1,4 +1,4 @@
-"""The planner's page: sliders over the same arithmetic as the command's."""
+"""The planner's page: sliders for the same calculation as the command's."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ PAGE: Final = Path(__file__).parent / "page"
 
 @dataclass(frozen=True, slots=True)
 class PlanPage:
-    """`plan`: a query's values → the object of `--json`; raises ValueError for a load that can't be planned."""
+    """`plan`: values of a query → the object of `--json`; raises ValueError for a load that can't be planned."""
 
     plan: Callable[[Mapping[str, str]], Mapping[str, object]]
 
     def routes(self) -> list[web.RouteDef]:
-        """Below the page's own address."""
+        """Routes below the page's own address."""
         return [web.get("/api/plan", self._planned)]
 
     async def _planned(self, request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""A plan as an object, for programs and for the page, with the same arithmetic as the tables."""
+"""A plan as an object, for programs and for the page, calculated in the same way as the tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ Planner = Callable[[Load], Plan]
 
 
 def loads(load: Load) -> Sequence[Load]:
-    """From one call at once to ten times the load, evenly on a logarithmic axis; minutes in proportion."""
+    """Loads from one concurrent call to ten times the load, evenly on a logarithmic axis; minutes in proportion."""
     last = min(load.calls * 10, MAX_CALLS)
     calls = sorted({round(last ** (n / (POINTS - 1))) for n in range(POINTS)} | {load.calls})
     return [_scaled(load, each) for each in calls]
@@ -41,7 +41,7 @@ def _scaled(load: Load, calls: int) -> Load:
 
 
 def draw(load: Load, planners: Mapping[str, Planner], path: Path, note: str = "") -> None:
-    """Write the picture: PNG, SVG or PDF, by the name; `note` in small print.
+    """Write the picture as PNG, SVG or PDF, depending on the file's name; `note` is printed small.
 
     Raises ValueError for other extensions.
     """

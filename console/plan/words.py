@@ -69,7 +69,7 @@ def assumptions(load: Load, measured: Measured, prices: Prices) -> Sequence[str]
 
 
 def unverified(prices: Prices) -> str:
-    """How many prices are unchecked; empty if all were checked."""
+    """A sentence about unchecked prices; empty if all were checked."""
     dates = [price.date for _, price in prices.all() if not price.verified]
     if not dates:
         return ""

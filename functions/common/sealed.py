@@ -1,7 +1,7 @@
 """Raw webhooks as RAW_BODIES=encrypted keeps them: AES-256-GCM, in an envelope of JSON (docs/contracts.md).
 
-Keys are derived from RAW_BODIES_KEY: the first value seals, all of them open, so that a key can be renewed. The place
-in the store is sealed with the bytes: an envelope that was moved to another key does not open.
+Keys are derived from RAW_BODIES_KEY. The first value encrypts and every value decrypts, so that the secret can be
+rotated. The key in the store is authenticated with the bytes: a moved envelope can't be decrypted.
 """
 
 import base64
@@ -22,7 +22,7 @@ _NONCE_BYTES, _KEY_BYTES = 12, 32
 
 
 class SealedError(ValueError):
-    """A sealed body that can't be opened, with a sentence that says why."""
+    """A body that can't be decrypted, with a sentence that says why."""
 
 
 def is_sealed(body: bytes) -> bool:
@@ -31,18 +31,18 @@ def is_sealed(body: bytes) -> bool:
 
 
 def size_of(body: bytes) -> int:
-    """Bytes of what was sealed, or of `body` itself."""
+    """Length in bytes of the encrypted body, or of `body` itself if it is not encrypted."""
     return round(number(readable(body), "bytes") or 0) if is_sealed(body) else len(body)
 
 
 @dataclass(frozen=True, slots=True)
 class Sealing:
-    """`secrets`: the values of RAW_BODIES_KEY, the newest first; none: nothing can be sealed or opened."""
+    """`secrets`: the values of RAW_BODIES_KEY, newest first; without one, nothing can be encrypted or decrypted."""
 
     secrets: Sequence[str] = ()
 
     def seal(self, place: str, body: bytes) -> bytes:
-        """`body`, bound to its key in the store. Needs a secret."""
+        """`body` encrypted, bound to its key in the store. Needs a secret."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         key = _derived(self.secrets[0])
@@ -57,7 +57,7 @@ class Sealing:
         return encode(envelope)
 
     def open(self, place: str, body: bytes) -> bytes:
-        """What was sealed; a body that is no envelope as it is. Raises SealedError."""
+        """The decrypted body; a body that is no envelope is returned as it is. Raises SealedError."""
         if not is_sealed(body):
             return body
         from cryptography.exceptions import InvalidTag
@@ -86,10 +86,10 @@ def _derived(secret: str) -> bytes:
 
 
 def _name(key: bytes) -> str:
-    """Of a key, without telling it."""
+    """An id of a secret that does not reveal it."""
     return sha256(_PURPOSE + key).hexdigest()[:16]
 
 
 def sealing_of(environ: Mapping[str, str]) -> Sealing:
-    """By RAW_BODIES_KEY. Raises SettingError."""
+    """With the secrets of RAW_BODIES_KEY. Raises SettingError."""
     return Sealing(Env(environ).secrets("RAW_BODIES_KEY"))

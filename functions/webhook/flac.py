@@ -1,15 +1,15 @@
-"""A joined recording as FLAC, for players that don't read G.711 (RECORDING_FORMAT=flac): never in memory as a whole.
+"""A joined recording as FLAC, for players that don't read G.711 (RECORDING_FORMAT=flac); never all of it in memory.
 
-It saves nothing: 16-bit telephone sound is 1.1 times as large in FLAC as in G.711. libsndfile writes its head again at
-the end, which an object of a store does not allow. So the head has the length, which is known before, from the
-beginning; the checksum in it stays 0, which means that it is not known.
+It saves no space: 16-bit telephone sound is 1.1 times as large in FLAC as in G.711. libsndfile rewrites the header at
+the end, which an object store does not allow. So the header gets the length, which is known, at the beginning; the
+checksum in it stays 0, which means "unknown".
 """
 
 from collections.abc import Iterator
 from io import SEEK_CUR, SEEK_END
 from typing import Any, Final
 
-_LENGTH: Final = slice(18, 26)  # of the head: 28 bits of rate, sides and depth, and 36 bits that count samples
+_LENGTH: Final = slice(18, 26)  # of the header: 28 bits of rate, channels and depth, 36 bits with the number of samples
 _SIGN, _EXPONENT, _STEP, _BIAS = 0x80, 4, 0x0F, 0x84
 
 
@@ -38,7 +38,7 @@ def encoded(sound: Iterator[bytes], rate_hz: int, channels: int, frames: int) ->
 
 
 class _Sink:
-    """A file for libsndfile that only grows: what is written at an earlier place is left out."""
+    """A file for libsndfile that only grows: writes at an earlier position are ignored."""
 
     def __init__(self, frames: int) -> None:
         self._frames = frames
@@ -46,13 +46,13 @@ class _Sink:
         self._at = self._end = 0
 
     def taken(self) -> bytes:
-        """What was written since the last time."""
+        """What was written since the last call."""
         taken = bytes(self._waiting)
         self._waiting.clear()
         return taken
 
     def write(self, data: Any) -> int:
-        """The head comes whole, first and in one piece, or it could not be completed."""
+        """The header must come first and in one piece, or its length could not be set."""
         body = bytes(data)
         if self._at == self._end:
             if self._end <= _LENGTH.start < self._end + len(body):

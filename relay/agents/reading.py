@@ -1,4 +1,4 @@
-"""How the messages of all vendors are read and written: JSON text, never an exception for what can't be understood."""
+"""Reads and writes the messages of all vendors: JSON text. A message that can't be understood raises no exception."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Reader = Callable[[Message], Iterable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The vendor says that the session can't go on."""
+    """The vendor reports that the session can't go on."""
 
     reason: str
     text: str
@@ -34,7 +34,7 @@ class FunctionCall:
 
 
 def read(text: bytes, reader: Reader) -> list[Any]:
-    """What `reader` makes of a JSON message. Never raises: what can't be read is a Notice, after what could be."""
+    """What `reader` returns for a JSON message. Never raises: an error is a Notice after what was read before it."""
     found: list[Any] = []
     try:
         for decoded in reader(_decode_json(text)):
@@ -45,7 +45,7 @@ def read(text: bytes, reader: Reader) -> list[Any]:
 
 
 def read_by_type(text: bytes, readers: Mapping[str, Reader], ignored: Mapping[str, str]) -> list[Any]:
-    """What the reader of a message's `type` makes of it, nothing for `ignored` types. Never raises."""
+    """What the reader for the message's `type` returns; nothing for `ignored` types. Never raises."""
 
     def by_type(message: Message) -> Iterable[Any]:
         kind = message["type"]
@@ -57,5 +57,5 @@ def read_by_type(text: bytes, readers: Mapping[str, Reader], ignored: Mapping[st
 
 
 def unknown(name: str) -> Notice:
-    """For the log: the vendor says something that we have never heard of."""
+    """For the log: the vendor sent something unknown."""
     return Notice("unknown", f"message {name[:100]!r}")

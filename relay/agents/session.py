@@ -40,11 +40,11 @@ class SocketSession:
         self.tools: Sequence[FunctionTool] = ()
         self._http = http
         self._socket: AgentSocket | None = None
-        self._functions: dict[str, str] = {}  # names of the calls that we have not answered
+        self._functions: dict[str, str] = {}  # call id → tool name, for calls without an answer yet
         self._tasks: set[asyncio.Task[None]] = set()
         self._defect: BaseException | None = None
-        self._told: set[str] = set()  # notices that were logged once
-        self._ahead: list[Any] = []  # events in the message that `connect` waited for, and our own
+        self._told: set[str] = set()  # notices that were logged already
+        self._ahead: list[Any] = []  # events from the message that `connect` waited for, and our own
         self._way: asyncio.Task[AgentSocket] | None = None
 
     # --- for the vendor's module ---
@@ -76,7 +76,7 @@ class SocketSession:
         raise NotImplementedError
 
     def _unsaid(self) -> Iterable[AgentEvent]:
-        """Text that came in pieces and will not be completed."""
+        """Events for text that came in pieces and will not be completed."""
         return ()
 
     def _closed(self, closed: Closed) -> Ended:
@@ -97,7 +97,7 @@ class SocketSession:
         """Nothing to prepare."""
 
     def reach(self) -> None:
-        """Begin to open the socket, if that needs nothing about the call."""
+        """Begin to open the socket, if that needs no data of the call."""
         if self._way is None and type(self)._open_way is not SocketSession._open_way:
             self._way = asyncio.create_task(self._open_way())
 
@@ -122,7 +122,7 @@ class SocketSession:
         return False
 
     async def events(self) -> AsyncIterator[AgentEvent]:
-        """Everything until the end of the conversation."""
+        """All events until the end of the conversation."""
         while True:
             message = await self._receive()
             if self._defect is not None:
@@ -181,7 +181,7 @@ class SocketSession:
 
     @property
     def _open_socket(self) -> AgentSocket:
-        """Raises AgentError before `connect`, which the call does not do."""
+        """The open socket. Raises AgentError before `connect`; the call never sends that early."""
         if self._socket is None:
             raise AgentError("not_connected", "nothing can be sent before connect")
         return self._socket
@@ -224,7 +224,7 @@ class SocketSession:
     # --- tools and notices ---
 
     async def _use_tool(self, call: FunctionCall | ToolCall) -> Iterable[AgentEvent]:
-        """A call that can't be carried out is answered at once: the model waits for every answer."""
+        """The event for a tool call. One that can't be carried out is answered at once: the model waits for answers."""
         self._functions[call.call_id] = call.name
         if isinstance(call, ToolCall):
             return (call,)
@@ -246,6 +246,6 @@ class SocketSession:
         return False
 
     def _late(self, size: int, spoken: AudioFormat) -> tuple[AgentEvent, ...]:
-        """Stale sound after an interruption: counted, not heard."""
+        """Stale sound after an interruption is counted, but not played."""
         self.late_audio_ms += spoken.duration_ms(size)
         return ()

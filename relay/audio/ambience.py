@@ -20,20 +20,20 @@ BUILT_IN: Final = ("office", "call-centre", "street", "quiet", "typing")
 _SEAM_SECONDS: Final = 0.05
 CROSS_SECONDS: Final = 0.08  # from one ambience to another
 _RAMP_SECONDS: Final = 0.08  # short enough to feel immediate, long enough not to click
-LEVEL_DB: Final = -30.0  # of full scale: every file is scaled to this level, so that a volume means the same for all
-_PEAK: Final = 30_000.0  # … as far as its peaks allow
-_DUCK_SECONDS: Final = 0.05  # down when the agent speaks: over before its first word is
+LEVEL_DB: Final = -30.0  # of full scale: every file is scaled to this level, so that a volume sounds alike with all
+_PEAK: Final = 30_000.0  # … or lower, so that no peak is above this
+_DUCK_SECONDS: Final = 0.05  # down when the agent speaks: done before its first word ends
 _RISE_SECONDS: Final = 0.4  # and up again: slow enough not to be noticed between two sentences
-_VOLUMES: Final = 16  # at which whole loops are kept
-_NOWHERE: Final = (0, 0)  # there is no speech
-_FORGOTTEN: Final = 50_000  # frames taken since a volume was last used: another may have its place
+_VOLUMES: Final = 16  # volumes for which whole loops are cached
+_NOWHERE: Final = (0, 0)  # no speech
+_FORGOTTEN: Final = 50_000  # frames since a volume was last used: after these, another one may replace it
 
 
 class Loop:
     """An ambience at one line rate, for continuous playback."""
 
     def __init__(self, sound: pcm.Samples, rate_hz: int) -> None:
-        """`sound`: at least two crossfades long. Its end is faded into its start, so the seam is inaudible."""
+        """`sound`: at least two crossfades long. Its end is crossfaded with its start, so the seam is inaudible."""
         seam = int(_SEAM_SECONDS * rate_hz)
         fade_in = np.sin(np.linspace(0, np.pi / 2, seam, dtype=np.float32))
         head = sound[:seam] * fade_in + sound[-seam:] * fade_in[::-1]  # equal power: the parts are not correlated
@@ -51,8 +51,7 @@ class Loop:
         """`count` samples from `start` on, in a loop, at `gain`.
 
         For volumes in use the whole loop is cached, so a steady volume costs no arithmetic. If there are too many
-        volumes, the others are computed frame by frame: computing whole loops that are dropped at once held up every
-        call.
+        volumes, the others are computed frame by frame: computing whole loops and dropping them soon delayed all calls.
         """
         self._taken += 1
         whole = self._scaled.get(gain)
@@ -151,7 +150,7 @@ class AmbienceTrack:
 
     @property
     def silent(self) -> bool:
-        """Nothing is audible now, and nothing was requested."""
+        """Nothing is audible now, and nothing is requested."""
         own = self._gain == 0.0 and self._target == 0.0 and self._leaving is None
         return own and (self.over is None or self.over.silent)
 
@@ -190,7 +189,7 @@ class AmbienceTrack:
         return pcm.scale(self._loop.take(start, count, 1.0), gain * ducked)
 
     def _gains(self, count: int) -> float | Gains:
-        """The volume, or the ramp to another."""
+        """The volume, or the ramp to a new one."""
         target = self._target
         if self._gain == target:
             return target
@@ -199,7 +198,7 @@ class AmbienceTrack:
         return gains
 
     def _ducking(self, count: int, speech: tuple[int, int]) -> float | Gains:
-        """The factor for the volume beside speech, or the ramp to it."""
+        """The factor for the volume during speech, or the ramp to it."""
         first, last = speech
         if self._floor == 1.0 or (first == last and self._ducked == 1.0):
             return 1.0
@@ -218,7 +217,7 @@ class AmbienceTrack:
         return np.concatenate(parts)
 
     def follow(self, other: "AmbienceTrack | None") -> None:
-        """Fade in while `other`, which was heard until now, fades out. At most two are heard at the same time."""
+        """Fade in while `other`, the track heard until now, fades out. At most two are heard at the same time."""
         if other is not None:
             other._leaving = None
             other.fade_out(CROSS_SECONDS)
@@ -232,7 +231,7 @@ class AmbienceTrack:
             self.over.fade_out(seconds)
 
     def rewind(self, count: int) -> None:
-        """Go back over `count` samples that were taken but will not be heard: the line dropped them."""
+        """Go back by `count` samples that were taken but will not be heard, because the line dropped them."""
         self._cursor = (self._cursor - count) % self._length
         for track in (self.over, self._leaving):
             if track is not None:

@@ -1,6 +1,6 @@
 """Keeps an agent from hearing itself: decides for each piece of the caller's sound whether it is only echo.
 
-WebRTC's AEC3 removes the echo; its output is only measured. If next to nothing is left, the agent gets the line's own
+WebRTC's AEC3 removes the echo; its output is only measured. If almost nothing is left, the agent gets the line's own
 noise, otherwise the caller's original sound, unchanged by any filter. `available`: whether the library (pywebrtc-audio)
 is installed.
 """
@@ -21,32 +21,32 @@ except ImportError:  # optional: not available for every platform
 else:
     available = True
 
-MARGIN_SECONDS: Final = 0.04  # an echo is searched up to this long after its sound
+MARGIN_SECONDS: Final = 0.04  # an echo is searched for up to this long after its sound
 _SPEECH_DB: Final = -48.0  # level after the canceller: echo is below this
-_CERTAIN_DB: Final = -40.0  # … a delay that nobody would wait for
+_CERTAIN_DB: Final = -40.0  # … and one piece this loud is speech without a second one
 _SILENT_DB: Final = -50.0  # level on the line: echo this quiet stops no agent
 _OPEN_AFTER: Final = 2  # pieces with speech among the last three: a click does not open the gate
 _OPEN_SECONDS: Final = 0.15  # after the last of them
-_BEFORE_SECONDS: Final = 0.08  # it opens after a word has begun: this much withheld sound follows at once
+_BEFORE_SECONDS: Final = 0.08  # it opens after a word has begun: this much withheld sound is sent at once
 _NOISE_RISES_DB: Final = 3.0  # a second
-WITHIN_REACH_SECONDS: Final = 0.4  # so long after the sound the canceller finds it by itself, with some to spare
-REACH_SECONDS: Final = 1.5  # of what was played, for a doubt: an echo's greatest delay, and the room's
-_DOUBT_LEAST: Final = 0.06  # seconds of sound that tell a caller from most echoes
-_DOUBT_MOST: Final = 0.14  # … and that tell any echo, be it clipped or from a large room
-_PERHAPS_ECHO: Final = 0.4  # as like it is to an echo from anywhere: more has to be heard of it
-_MOVED: Final = 0.55  # … and then it is one that moved; a caller's words reach 0.5
-_APART: Final = 0.15  # it is less like to the echo from where it was
-_STAYED: Final = 0.9  # as like it is to the echo from where it was: little else can be in it
-_FOLLOWS: Final = 0.7  # … or what a canceller leaves that has yet to follow one that moved
+WITHIN_REACH_SECONDS: Final = 0.4  # the canceller finds an echo this long after its sound by itself, with some to spare
+REACH_SECONDS: Final = 1.5  # of what was played, needed in doubt: the greatest delay of an echo, and the room's
+_DOUBT_LEAST: Final = 0.06  # seconds of sound that are enough to tell a caller from most echoes
+_DOUBT_MOST: Final = 0.14  # … and from any echo, even a clipped one or one from a large room
+_PERHAPS_ECHO: Final = 0.4  # likeness to an echo with any delay from which on more must be heard
+_MOVED: Final = 0.55  # … from which on it is an echo whose delay changed; a caller's words reach 0.5
+_APART: Final = 0.15  # by which the likeness with the former delay must be lower
+_STAYED: Final = 0.9  # likeness to an echo with the former delay: little else can be in the sound
+_FOLLOWS: Final = 0.7  # … while the canceller has yet to follow a changed delay
 _MOVING_SECONDS: Final = 2.0
-_TRUSTED_SECONDS: Final = 1.0  # a caller who was let through is not doubted again so soon
+_TRUSTED_SECONDS: Final = 1.0  # a caller whose speech was passed on is not doubted again for this long
 
 
 class EchoGate:
     """One call. Not thread-safe: one piece after another.
 
-    Where the canceller leaves speech there is a caller, or an echo whose delay has jumped. Once it is known what the
-    room makes of an echo (relay/audio/echo_room.py), such speech is in doubt until that was asked.
+    Speech that the canceller leaves is a caller, or an echo whose delay has jumped. Once the room is known
+    (relay/audio/echo_room.py), such speech is in doubt until it was compared with the room's echo.
     """
 
     def __init__(self, rate_hz: int) -> None:
@@ -63,34 +63,35 @@ class EchoGate:
         self._noise_db = -90.0
         self._noise = np.random.default_rng(1).standard_normal(rate_hz)
         self.hold = 0
-        """Samples by which what was played is to be held back."""
+        """Samples by which the played sound must be delayed before it is compared."""
         self.is_new = True
-        """It has not learned anything of the line."""
+        """Nothing about the line has been learned yet."""
         self.muted = 0
-        """Samples that were echo and nothing else."""
+        """Samples withheld so far because they were only echo."""
 
     @property
     def doubts(self) -> bool:
-        """Whether the next piece is to come with all that was played before it."""
+        """Whether the next call of `process` needs `before`."""
         return self._doubted > 0
 
     def follow(self, hold: int) -> None:
-        """The echo is elsewhere: from now on hold back what was played by so many samples."""
+        """The echo's delay has changed: from now on delay the played sound by `hold` samples."""
         self.hold, self._doubted = hold, 0
         self._moving_for = round(_MOVING_SECONDS * self._rate_hz)
         self._room.spoil()
 
     def learn(self, heard: pcm.Samples, played: pcm.Samples) -> None:
-        """What was said before the gate existed, so that it knows the line when its first piece arrives."""
+        """Learn from sound of before the gate existed, so that it knows the line when its first piece arrives."""
         self.is_new = False
         self._canceller.process(heard, played)
         self._room.learn(heard, played)
 
     def process(self, heard: bytes, played: pcm.Samples, before: pcm.Samples | None = None) -> bytes:
-        """`heard` (pcm), or noise in its place; `played`: what its echo would be of, MARGIN_SECONDS earlier, so that
-        it was sent `hold` samples before; `before`: REACH_SECONDS of what was played up to the end of `heard`.
+        """Returns `heard` (pcm), or noise in its place. `played`: the sound whose echo `heard` may contain, sent `hold`
+        samples before it, which leaves a margin of MARGIN_SECONDS. `before`: REACH_SECONDS of played sound, up to the
+        end of `heard`.
 
-        If speech is found after pieces were withheld, the last of those are returned first: nothing of a soft beginning
+        If speech is found after pieces were withheld, the last of these are returned first: nothing of a soft beginning
         is lost, and nothing is later than necessary. The next noise is shorter by that much; until then the agent is
         slightly ahead.
         """

@@ -1,7 +1,7 @@
-"""What a loudspeaker and its room make of the agent's voice: learned, so that an echo is known again wherever it goes.
+"""Learns how a loudspeaker and its room change the agent's voice, so that an echo is recognised with any delay.
 
-The delay of an echo may jump in the middle of a word: a network's buffer grew or shrank. The room is the same then, and
-a tenth of a second is enough to tell its echo from a caller, while a search that knows nothing needs half of one.
+The delay of an echo may jump in the middle of a word, when a network's buffer grows or shrinks. The room stays the
+same: a tenth of a second is enough to tell its echo from a caller. Without the room, half a second is needed.
 """
 
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ _ROOM_SECONDS: Final = 0.25
 _BLOCK_SECONDS: Final = 0.125
 _SIZE: Final = 2048  # of the transforms: room and block
 _ENOUGH: Final = 5  # blocks with the agent's voice
-_FADES: Final = 0.96  # what was learned, with each block
+_FADES: Final = 0.96  # factor of what was learned, with each block
 _LOUD: Final = 100.0  # root mean square: -50 dB of full scale
-_STEPS: Final = 12  # towards the room's response; more would follow the noise
-_FLATTER: Final = 0.9  # a voice is mostly bass, in which any two are alike
+_STEPS: Final = 12  # iterations towards the room's response; more would fit the noise
+_FLATTER: Final = 0.9  # a voice is mostly bass, and in the bass all voices are alike
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """`likeness`: 0 to 1, of what was heard and what the room makes of the sound played `late` samples before."""
+    """`likeness`: 0 to 1, between what was heard and the room's echo of the sound played `late` samples before."""
 
     late: int
     likeness: float
     here: float
-    """The likeness to sound that was played when it was expected."""
+    """The likeness with the expected delay."""
 
 
 class EchoRoom:
@@ -40,11 +40,11 @@ class EchoRoom:
         self._step = rate_hz // _COMPARED_HZ
         self._room = round(_ROOM_SECONDS * _COMPARED_HZ)
         self._block = round(_BLOCK_SECONDS * _COMPARED_HZ)
-        # heard and played, in the line's samples: a block, and what was before it
+        # heard and played, in the line's samples: a block, and before it as much sound as the room lasts
         self._sides = np.zeros((2, (self._room + self._block) * self._step), dtype=np.int16)
         self._filled = self._room * self._step
         self._spoilt = True
-        self._likeness = np.zeros((2, _SIZE // 2 + 1), dtype=np.complex128)  # to the other side, and to itself
+        self._likeness = np.zeros((2, _SIZE // 2 + 1), dtype=np.complex128)  # cross spectrum, power of `played`
         self._blocks = 0
         self._response: NDArray[np.float64] | None = None
 
@@ -54,11 +54,11 @@ class EchoRoom:
         return self._blocks >= _ENOUGH
 
     def spoil(self) -> None:
-        """What comes next does not follow what came last, or that was no echo: this block teaches nothing."""
+        """Learn nothing from this block: it holds more than echo, or the next sound does not continue it."""
         self._spoilt = True
 
     def learn(self, heard: pcm.Samples, played: pcm.Samples) -> None:
-        """Pieces of what was heard and of what was played, the latter held back by the delay of the echo."""
+        """Pieces of what was heard and of what was played; the latter delayed by the delay of the echo."""
         while len(heard):
             taken = min(len(heard), self._sides.shape[1] - self._filled)
             self._sides[0, self._filled : self._filled + taken] = heard[:taken]
@@ -84,19 +84,19 @@ class EchoRoom:
         self._response = None
 
     def find(self, heard: pcm.Samples, played: pcm.Samples, expected: int) -> Match:
-        """Where in `played` the sound begins whose echo `heard` is; both end at the same moment, `played` is longer.
+        """Find the sound in `played` whose echo is `heard`. Both end at the same moment; `played` is longer.
 
-        `expected`: how late, in samples, it was so far.
+        `expected`: the delay of the echo so far, in samples.
         """
         if self._response is None:
             self._response = self._solved()
         sound, source = _flatter(self._fewer(heard)), _flatter(self._fewer(played))
         size = 1 << (len(source) + self._room - 1).bit_length()
         echo = np.fft.irfft(np.fft.rfft(source, size) * np.fft.rfft(self._response, size), size)[: len(source)]
-        echo[: self._room] = 0  # of sound that is not known
+        echo[: self._room] = 0  # this part also depends on sound from before `played`
         product = np.fft.irfft(np.conj(np.fft.rfft(echo, size)) * np.fft.rfft(sound, size), size)
         power = np.concatenate([[0.0], np.cumsum(echo**2)])
-        starts = np.arange(len(source) - len(sound), self._room, -1)  # as late as 0, 1, 2, …
+        starts = np.arange(len(source) - len(sound), self._room, -1)  # delays of 0, 1, 2, … samples
         powers = power[starts + len(sound)] - power[starts]
         likeness = product[-starts % size] / np.sqrt((powers + 0.02 * powers.max() + 1) * (sound @ sound + 1))
         best = int(np.argmax(likeness))
@@ -105,7 +105,7 @@ class EchoRoom:
         return Match(best * self._step, float(likeness[best]), float(near.max()) if len(near) else 0.0)
 
     def _solved(self) -> NDArray[np.float64]:
-        """The response that explains best what was heard: the normal equations, by conjugate gradients."""
+        """The response that explains best what was heard: the normal equations, solved by conjugate gradients."""
         across, itself = np.fft.irfft(self._likeness, _SIZE)
         itself[self._room : -self._room + 1] = 0
         itself[0] *= 1.01
@@ -123,7 +123,7 @@ class EchoRoom:
         return response
 
     def _fewer(self, sound: pcm.Samples) -> NDArray[np.float64]:
-        """At _COMPARED_HZ, by sums of neighbours."""
+        """Resampled to _COMPARED_HZ by summing neighbours."""
         count = len(sound) // self._step
         fewer = np.zeros(count)
         for first in range(self._step):

@@ -9,9 +9,9 @@ _TOLERANCE: Final = 0.2
 
 
 class LineCheck:
-    """Compares the number of bytes with the time that they claim to fill (exotel.md 1.7).
+    """Compares the number of bytes with the time that they should fill (exotel.md 1.7).
 
-    A leg set up through another API could carry μ-law without saying so: half the bytes, and everybody would hear
+    A leg set up through another API could carry μ-law without announcing it: half the bytes, and everybody would hear
     noise. Conversely, a line that announces μ-law and sends two bytes per sample fills twice the time.
     """
 
@@ -22,7 +22,7 @@ class LineCheck:
         self._bytes = 0
         self._first_ms: int | None = None
         self.done = False
-        """Nothing more to look at: asked with every frame of a call."""
+        """Nothing more to check. Asked with every frame of a call."""
 
     def look(self, media: exotel.Media) -> str:
         """One inbound message; returns a sentence when the check is over and something is wrong, else ""."""
@@ -33,7 +33,7 @@ class LineCheck:
             self._first_ms = media.timestamp_ms
         if not self.done or self._first_ms is None or media.timestamp_ms is None:
             return ""
-        # the messages before the last fill the time from the first to the last
+        # all messages but the last fill the time from the first to the last
         claimed_ms, self._bytes = media.timestamp_ms - self._first_ms, before
         if claimed_ms <= 0 or abs(self._bytes / (claimed_ms * self._bytes_per_ms) - 1) <= _TOLERANCE:
             return ""

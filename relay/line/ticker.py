@@ -1,4 +1,4 @@
-"""One timer of the event loop for all calls, instead of one each: it fires for the waiter that is due first."""
+"""One timer of the event loop for all calls, instead of one per call: it fires for the waiter that is due first."""
 
 import asyncio
 from heapq import heappop, heappush
@@ -9,8 +9,8 @@ Waiter = asyncio.Future[float | None]
 
 
 class Ticker:
-    """The timer of one loop. With 200 calls five frames are due every millisecond: a timer for each was most of a
-    wake-up.
+    """The timer of one loop. With 200 calls, five frames are due every millisecond: separate timers took most of the
+    time of a wake-up.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Ticker:
         self._fires_at = float("inf")
 
     def at(self, when: float, waiter: Waiter) -> None:
-        """Give `waiter` the time that it is at `when`, unless it is done before. There is nothing to be cancelled."""
+        """Set the result of `waiter` at `when`, unless it is done before. A waiter need not be removed."""
         heappush(self._waiting, (when, next(self._number), waiter))
         if when < self._fires_at:
             self._set(when)

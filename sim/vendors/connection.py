@@ -20,13 +20,13 @@ from sim.wire import FakeSocket
 
 
 class Connection:
-    """One socket, or one after another. Once stalled nothing goes out any more, once deaf nothing is read either."""
+    """One socket, or one after another. A stalled connection sends nothing more; a deaf one does not read either."""
 
     name: ClassVar[str]
     refusal: ClassVar[str] = ""
-    """The reason in the close frame after a rule was broken; the rule's name where the vendor has no words for it."""
+    """The reason in the close frame after a broken rule; the rule's name if the vendor has no text for it."""
     tolerates: ClassVar[frozenset[str]] = frozenset({"too_fast"})
-    """Rules that clients of others break and the real server puts up with. Our relay breaks none of them."""
+    """Rules that other clients break and the real server tolerates. Our relay breaks none of them."""
 
     def __init__(self, script: AgentScript, timeline: Timeline, record: VendorRecord) -> None:
         self.loop = asyncio.get_running_loop()
@@ -46,10 +46,10 @@ class Connection:
         raise NotImplementedError
 
     async def tell_failure(self, fault: Fault) -> None:
-        """Announce a fault, if the vendor has a message for that."""
+        """Announce a fault, if the vendor has a message for it."""
 
     async def tell_broken(self, broken: BrokenRuleError) -> None:
-        """Say what was wrong with the client's message."""
+        """Report what was wrong with the client's message."""
 
     async def send_too_much(self, what: str, number: int) -> None:
         """Message `number` of a flood of `what` (sim.flood)."""
@@ -125,7 +125,7 @@ class Connection:
         return task
 
     async def finish(self, code: int | None) -> None:
-        """Stop what is running; the client closed with `code`, if it is not over anyway."""
+        """Stop all tasks. If the conversation is not over yet, the client closed it with `code`."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -134,7 +134,7 @@ class Connection:
     # --- going wrong ---
 
     async def fail(self, fault: Fault) -> None:
-        """Fail, at the scripted time."""
+        """Fail at the scripted time."""
         await asyncio.sleep(fault.after_s)
         self.timeline.note("agent", "fails", f"{fault.kind} {fault.reason}".strip())
         match fault.kind:

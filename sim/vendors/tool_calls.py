@@ -1,4 +1,4 @@
-"""Tools that a fake agent has called and waits for, and those that it took back when the caller cut in."""
+"""Tool calls that a fake agent waits for, and those that it withdrew when the caller interrupted."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ class ToolCalls:
         self._taken_back: dict[str, float] = {}
 
     def begin(self, name: str, *, early: bool) -> tuple[str, asyncio.Future[Answer]]:
-        """A new call: its id and its answer to come. `early`: as part of the reply that is being said."""
+        """A new call: its id, and a future for its answer. `early`: it is part of the reply being spoken."""
         self._count += 1
         call_id = f"call_{self._count}"
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -33,22 +33,22 @@ class ToolCalls:
         return call_id, answer
 
     def new_reply(self) -> None:
-        """Calls from here on belong to another reply."""
+        """From now on, calls belong to another reply."""
         self._early.clear()
 
     @property
     def early(self) -> Sequence[str]:
-        """Calls of the reply that is being said that have no answer yet."""
+        """Calls of the reply being spoken that have no answer yet."""
         return [call_id for call_id in self._early if call_id in self._waiting]
 
     def take_back(self, call_ids: Iterable[str]) -> None:
-        """Their results are not wanted any more."""
+        """Withdraw these calls: their results are no longer needed."""
         for call_id in call_ids:
             self._waiting.pop(call_id)[1].cancel()
             self._taken_back[call_id] = asyncio.get_running_loop().time()
 
     def answered(self, call_id: str, result: str, *, is_error: bool) -> str | None:
-        """The name of the tool that this answers; None for a call that was taken back a moment ago.
+        """The name of the tool that this answers; None for a call that was withdrawn a moment ago.
 
         Raises BrokenRuleError for a call that does not wait for an answer.
         """

@@ -1,4 +1,4 @@
-"""How a fake agent speaks: in bursts ahead of real time, in uneven pieces, and how much of it can have been heard."""
+"""A fake agent's speech: sent in bursts ahead of real time, in uneven pieces. Tells how much can have been heard."""
 
 import asyncio
 import random
@@ -9,25 +9,25 @@ from sim.sound import AudioFormat, Pcm
 
 
 class Voice:
-    """`format`: what it sends; known once the client has said what it wants. Times are loop time."""
+    """`format`: of the sound it sends, known once the client has requested it. Times are those of the event loop."""
 
     def __init__(self, script: AgentScript) -> None:
         self.format: AudioFormat | None = None
         self.until = 0.0
-        """When the last that was sent will have been played, if the client plays it as it comes."""
+        """When everything sent so far will have been played, if the client plays it as it arrives."""
         self.heard = 1.0
-        """The share of the reply that was stopped last that can have been heard."""
+        """Of the reply that was stopped last, the share that can have been heard."""
         self._from = 0.0
         self._script = script
         self._random = random.Random(7)
 
     @property
     def is_heard(self) -> bool:
-        """Whether what was sent would still be playing."""
+        """Whether sound that was sent would still be playing."""
         return asyncio.get_running_loop().time() < self.until
 
     async def say(self, pcm: Pcm, send: Callable[[bytes, float], Awaitable[None]]) -> None:
-        """`send` it in pieces: each in the format, with its length in seconds."""
+        """Call `send` with each piece in the format, and its length in seconds."""
         assert self.format is not None
         rate_hz = self.format.rate_hz
         self._from = self.until = max(asyncio.get_running_loop().time(), self.until)
@@ -43,7 +43,7 @@ class Voice:
             await asyncio.sleep(length_s / self._script.burst_speed)
 
     def stop(self) -> None:
-        """The caller speaks: nothing that was sent is played from here on."""
+        """The caller speaks: from now on nothing that was sent is played."""
         now = asyncio.get_running_loop().time()
         self.heard = min(1.0, max(0.0, (now - self._from) / max(self.until - self._from, 0.001)))
         self.until = min(self.until, now)

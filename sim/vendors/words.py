@@ -1,4 +1,4 @@
-"""What a vendor's fake has to say in its own messages."""
+"""What a vendor's fake tells the client in the vendor's own messages."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,13 +14,13 @@ from sim.vendors.voice import Voice
 
 
 class VendorWords(Connection):
-    """Subclasses fill it in; what a vendor has no message for does nothing."""
+    """Subclasses implement the methods; one for which the vendor has no message does nothing."""
 
     def __init__(self, script: AgentScript, timeline: Timeline, record: VendorRecord) -> None:
         super().__init__(script, timeline, record)
         self.voice = Voice(script)
         self.number = 0
-        """Of the agent's current reply."""
+        """The id of the agent's current reply."""
 
     async def handshake(self) -> bool:
         """From the open socket to being ready for audio; calls `formats`. False: it failed."""
@@ -34,18 +34,18 @@ class VendorWords(Connection):
         raise NotImplementedError
 
     async def say_end(self) -> None:
-        """The reply was sent whole."""
+        """The reply was sent completely."""
 
     async def caller_began(self, *, interrupted: bool) -> None:
-        """The caller speaks; `interrupted`: over a reply that was still to be heard."""
+        """The caller speaks; `interrupted`: during a reply that was not played to its end."""
         raise NotImplementedError
 
     async def late_sound(self, data: bytes) -> None:
-        """Sound of the interrupted reply that was already on its way; must not be heard."""
+        """Sound of the interrupted reply that was already on its way; it must not be played."""
         await self.say_chunk(data)
 
     async def corrected(self, turn: Turn) -> None:
-        """Say what may have been heard of a reply that was interrupted."""
+        """Report how much may have been heard of an interrupted reply."""
 
     async def caller_said(self, text: str) -> None:
         """The caller has finished; `text` is what was understood."""
@@ -56,7 +56,7 @@ class VendorWords(Connection):
         raise NotImplementedError
 
     async def take_back(self, call_ids: Sequence[str]) -> bool:
-        """The caller cut in: withdraw these calls. False: the vendor has no message for it."""
+        """The caller interrupted: withdraw these calls. False: the vendor has no message for it."""
         return False
 
     async def say_failure(self, code: str) -> None:

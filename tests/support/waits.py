@@ -1,7 +1,7 @@
-"""How long a process had to wait for a core: what a test in real time can't hold against a relay on a shared machine.
+"""Measures how long a process waited for a core, a delay that a test must not blame on the relay.
 
-The kernel counts it. A relay whose loop is held up by work of its own is running, not waiting, so this excuses nothing
-that the relay does.
+The kernel counts this time. A relay whose loop is blocked by its own work is running, not waiting, so this excuses
+nothing that the relay does.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ EVERY_S = 0.02
 
 
 class Waits:
-    """Of the threads of one process, in seconds of the loop's clock."""
+    """Waits of the threads of one process, in seconds on the loop's clock."""
 
     def __init__(self, pid: int) -> None:
         self._tasks = Path(f"/proc/{pid}/task")
@@ -22,16 +22,16 @@ class Waits:
         self._waited: list[float] = []
 
     def look(self, now: float) -> None:
-        """Note what the kernel has counted so far. Where it counts nothing, nothing is excused."""
+        """Note what the kernel has counted so far. If it counts nothing, nothing is excused."""
         waited = 0
         for task in self._tasks.glob("*/schedstat"):
-            with suppress(OSError):  # a thread that has ended meanwhile
+            with suppress(OSError):  # the thread has ended meanwhile
                 waited += int(task.read_text().split()[1])
         self._at.append(now)
         self._waited.append(waited / 1e9)
 
     def between(self, start: float, end: float) -> float:
-        """Seconds that were waited between the last look before `start` and the first one after `end`."""
+        """Seconds of waiting between the last sample before `start` and the first one after `end`."""
         first = max(0, bisect_right(self._at, start) - 1)
         last = min(len(self._at) - 1, bisect_left(self._at, end))
         return self._waited[last] - self._waited[first]
@@ -39,7 +39,7 @@ class Waits:
 
 @asynccontextmanager
 async def watched(pid: int) -> AsyncIterator[Waits]:
-    """While the block runs."""
+    """Sample while the block runs."""
     waits, loop = Waits(pid), asyncio.get_running_loop()
 
     async def watch() -> None:

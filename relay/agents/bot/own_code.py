@@ -1,4 +1,4 @@
-"""Runs a user's code in a call: a bot or a wrapper. It is called, may use the relay's tools, and may fail."""
+"""Runs a user's code in a call: a bot or a wrapper. The code may use the relay's tools, and may fail."""
 
 import asyncio
 import inspect
@@ -14,7 +14,7 @@ _STOP_SECONDS: Final = 2.0
 
 
 class OwnCodeSession(LocalSession):
-    """`code` is an object with `on_…` methods, plain or `async`; `name` stands for it in errors and logs."""
+    """`code`: an object with `on_…` methods, plain or `async`; `name`: its name in errors and logs."""
 
     takes = NAMES  # a wrapper's agent decides which of them it ignores
 
@@ -32,15 +32,15 @@ class OwnCodeSession(LocalSession):
     # --- for the user's code ---
 
     def use(self, tool: str, parameters: dict[str, object]) -> "asyncio.Future[bool]":
-        """Call a tool of the relay's: whether it did what was asked."""
+        """Call one of the relay's tools. Returns whether it did what was asked."""
         return self._use(tool, parameters)
 
     def hang_up(self) -> None:
-        """End the call, once the caller has heard all that was said."""
+        """End the call after the caller has heard everything that was said."""
         self._end(Ended(by_agent=True, reason="ended", detail=f"{self._name} hung up"))
 
     def say_of_call(self, event: CallerText | Notice) -> None:
-        """Put something into the record or the log."""
+        """Add something to the record or the log."""
         self._put(event)
 
     def run(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
