@@ -17,7 +17,7 @@ SEEDS = [
 
 
 @pytest.mark.parametrize(("reader", "data"), SEEDS)
-def test_values_that_once_raised_or_might(reader, data):
+def test_seeds_that_once_made_a_reader_raise(reader, data):
     READERS[reader](data)
 
 

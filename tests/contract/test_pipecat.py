@@ -128,7 +128,7 @@ async def test_a_bot_that_dies_is_followed_by_another_agent(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_the_bench_finds_nothing_to_mend(bot, kind):
+async def test_check_bot_finds_nothing_to_fix_in_a_pipecat_bot(bot, kind):
     """What `console check-bot` says of a bot as pipecat's users deploy one."""
     options = SimpleNamespace(url=f"ws://127.0.0.1:{bot.port}/ws", protocol=kind, rate=8000, header=[])
     async with outgoing() as http:

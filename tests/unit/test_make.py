@@ -42,7 +42,7 @@ def make(tmp_path: Path):
     return run
 
 
-def test_an_environment_is_made_anew_when_its_requirements_change(make, tmp_path):
+def test_an_environment_is_rebuilt_when_its_requirements_change(make, tmp_path):
     """Make looks through links: by bin/python, whatever environment was made last stood for all of them."""
     assert make("contract") == ["-r requirements/contract.txt"]
     assert make("contract") == []

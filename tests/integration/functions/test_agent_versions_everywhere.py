@@ -44,7 +44,7 @@ def test_of_people_who_push_at_once_one_wins_and_each_other_is_told(store):
     assert len(AgentVersions(store).pointer().moves) == ROUNDS
 
 
-def test_what_relays_say(store):
+def test_reports_of_relays_are_stored_and_listed(store):
     seen = [Seen(f"r-{number}", "7-3fa9c1d02b6e", "", "", 30.0, NOW) for number in range(3)]
     for one in seen:
         note(store, one)

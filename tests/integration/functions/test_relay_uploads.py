@@ -44,7 +44,7 @@ async def upload(ask, *levels, base="http://127.0.0.1:1/relay/events"):
 
 
 @pytest.mark.parametrize("store", ["s3", "gcs"], indirect=True)
-def test_the_clouds_take_what_they_gave_leave_for(store):
+def test_both_clouds_accept_an_upload_to_the_url_they_signed(store):
     settings = Settings.from_env(calls.ENVIRONMENT)
 
     async def ask(event):

@@ -58,7 +58,7 @@ async def asked(tmp_path, crm, *entries, settings=None, **more):
 
 
 @virtual
-async def test_the_question_and_what_is_kept_of_it(tmp_path):
+async def test_the_look_up_request_and_what_the_record_keeps(tmp_path):
     crm = Crm({"tags": ["vip", "hindi"], "variables": {"name": "Asha"}}, after_s=0.25)
     async with asked(tmp_path, crm, Entry("front", "elevenlabs", GREETING)) as at:
         call = await at.call(script=HANG_UP, query="?flow=book")

@@ -102,7 +102,7 @@ async def test_a_recording_ends_with_the_line_and_not_with_what_is_told_of_it(tm
 
 
 @virtual
-async def test_leave_is_asked_for_once_a_minute(tmp_path):
+async def test_upload_urls_are_requested_once_a_minute(tmp_path):
     async with recording_world(tmp_path) as (world, desk):
         result = await world.call(script=(Step(when=When.AT, ms=100_000, hang_up=True),))
         await all_told(world)

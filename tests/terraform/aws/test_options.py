@@ -83,7 +83,7 @@ def test_private_subnets_have_a_way_out_and_no_way_in(plans: dict[str, Plan]):
     assert (ingress["from_port"], ingress.get("cidr_ipv4")) == (443, None)
 
 
-def test_a_key_of_ones_own_is_used_wherever_people_are_named(plans: dict[str, Plan]):
+def test_your_own_key_is_used_wherever_people_are_named(plans: dict[str, Plan]):
     plan, key = plans["own-key"], "arn:aws:kms:ap-south-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
     (rule,) = plan.values["aws_s3_bucket_server_side_encryption_configuration.records"]["rule"]
     assert rule["apply_server_side_encryption_by_default"] == [{"kms_master_key_id": key, "sse_algorithm": "aws:kms"}]
@@ -105,7 +105,7 @@ def test_roles_are_bounded_and_the_account_has_a_budget(plans: dict[str, Plan]):
     ]
 
 
-def test_a_network_of_ones_own_is_used_and_none_is_made(plans: dict[str, Plan]):
+def test_your_own_network_is_used_and_none_is_created(plans: dict[str, Plan]):
     plan = plans["network-of-your-own"]
     assert not set(plan.kinds) & {"aws_vpc", "aws_subnet", "aws_internet_gateway", "aws_route_table"}
     assert {one["vpc_id"] for one in plan.all("aws_security_group")} == {"vpc-0123456789abcdef0"}
@@ -148,7 +148,7 @@ def test_a_domain_elsewhere_makes_no_records_and_tells_of_them(plans: dict[str, 
     assert (listener["protocol"], listener["ssl_policy"]) == ("HTTPS", "ELBSecurityPolicy-TLS13-1-2-2021-06")
 
 
-def test_terraform_of_ones_own_calls_the_module(plans: dict[str, Plan]):
+def test_your_own_terraform_can_call_the_module(plans: dict[str, Plan]):
     plan = plans["own-root"]
     assert plan.values["module.clinic.aws_lb.relay"]["name"] == "clinic"
     assert plan.values["module.clinic.aws_sns_topic_subscription.mail[0]"]["endpoint"] == "ops@example.com"

@@ -139,7 +139,7 @@ def test_private_subnets_a_key_bounds_and_a_domain_elsewhere_come_and_go(account
     assert account.client("budgets").describe_budgets(AccountId=NUMBER).get("Budgets", []) == []
 
 
-def test_a_network_of_ones_own_stays_when_what_was_put_into_it_goes(account: Account, tmp_path: Path):
+def test_your_own_network_stays_when_the_installation_is_destroyed(account: Account, tmp_path: Path):
     network, zone = account.network(), account.zone()
     ec2, elbv2 = map(account.client, ("ec2", "elbv2"))
     subnets = ec2.describe_subnets()["Subnets"]

@@ -33,7 +33,7 @@ def plans(initialised: Workspace, tmp_path_factory: pytest.TempPathFactory) -> d
     return found
 
 
-def test_terraform_of_ones_own_calls_the_module(workspace: Workspace):
+def test_your_own_terraform_can_call_the_module(workspace: Workspace):
     """The same secrets, ephemeral, and a name of its own."""
     given = {"secrets": SECRETS, "packages": "../../../modules/gcp/tests/packages"}
     own = "gcp/examples/own-root"
@@ -72,7 +72,7 @@ def test_by_default_nothing_of_it_is_there(plans: dict[str, Plan]):
     assert plans[""].relay["ingress"] == "INGRESS_TRAFFIC_ALL"
 
 
-def test_a_key_of_ones_own_is_used_wherever_people_are_named(plans: dict[str, Plan]):
+def test_your_own_key_is_used_wherever_people_are_named(plans: dict[str, Plan]):
     plan, key = plans["own-key"], "projects/acme-voice/locations/asia-south1/keyRings/voice/cryptoKeys/records"
     assert plan.one("google_storage_bucket", ".records")["encryption"] == [{"default_kms_key_name": key}]
     for secret in plan.all("google_secret_manager_secret").values():

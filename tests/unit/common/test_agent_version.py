@@ -23,11 +23,11 @@ def version(number: int = 7, text: str = TEXT, **files: File) -> AgentVersion:
     return AgentVersion(number, text, files or {"sounds/room.wav": ROOM}, "asha", "2026-11-29T08:00:00.000Z", "why")
 
 
-def test_it_comes_back_as_it_went():
+def test_an_agent_version_survives_encoding_and_decoding():
     assert AgentVersion.decoded(version().encoded()) == version()
 
 
-def test_the_name_says_when_it_came_and_what_it_is():
+def test_a_versions_name_is_its_number_and_digest():
     assert version().name == f"7-{version().digest}"
     assert version(8).digest == version(7).digest
     others = [version(text=TEXT + "#"), version(a=ROOM), version(**{"sounds/room.wav": File.of(b"another")})]

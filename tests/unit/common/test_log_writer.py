@@ -58,7 +58,7 @@ def test_a_blocked_output_drops_lines_and_logs_how_many():
     assert [line for line in lines if not line.startswith("{")] == ["first", *map(str, range(30))]
 
 
-def test_what_matters_more_has_places_of_its_own():
+def test_errors_are_not_crowded_out_by_info_lines():
     """An event that could not be delivered is in the log only: chatter must not crowd it out."""
     tap = Tap()
     writer = LogWriter(tap, lines=40)
@@ -87,7 +87,7 @@ def test_a_reader_that_is_gone_ends_nothing(close):
     assert writer.dropped >= 1
 
 
-def test_it_can_be_printed_to():
+def test_print_can_write_to_the_log_writer():
     tap = Tap()
     tap.open.set()
     writer = LogWriter(tap)

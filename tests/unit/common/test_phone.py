@@ -16,12 +16,12 @@ def test_every_indian_spelling_is_one_number(national, spelling):
 
 
 @given(st.one_of(st.text(), st.text(alphabet="+0123456789 -()", max_size=20)))
-def test_it_is_e164_or_nothing(text):
+def test_to_e164_returns_e164_or_none(text):
     assert (number := to_e164(text)) is None or re.fullmatch(r"\+[1-9][0-9]{8,14}", number)
 
 
 @given(NATIONAL, SPELLINGS)
-def test_it_is_its_own_normal_form(national, spelling):
+def test_normalising_an_e164_number_changes_nothing(national, spelling):
     once = to_e164(spelling.format(national))
     assert to_e164(once) == once
 
@@ -41,7 +41,7 @@ def test_it_is_its_own_normal_form(national, spelling):
         "12345678",
     ],
 )
-def test_what_has_no_safe_form(text):
+def test_numbers_without_an_e164_form_are_refused(text):
     assert to_e164(text) is None
 
 

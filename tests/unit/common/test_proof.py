@@ -29,11 +29,11 @@ def test_while_the_secret_is_rotated_both_count():
         pytest.param(sign(b"call\nstream", SECRET), id="a signature of now"),
     ],
 )
-def test_what_proves_nothing(value):
+def test_malformed_proofs_are_refused(value):
     assert not proves(value, "call", (SECRET,))
 
 
-def test_the_stream_is_part_of_it():
+def test_a_proof_of_another_stream_is_refused():
     digest = prove("call", "stream", SECRET).rpartition(":")[2]
     assert not proves(f"other:{digest}", "call", (SECRET,))
 

@@ -14,18 +14,18 @@ def test_what_was_signed_verifies_within_the_window(body, secret, age):
 
 
 @given(st.binary(max_size=100), st.binary(max_size=100), SECRETS)
-def test_another_body_does_not(body, other, secret):
+def test_another_body_does_not_verify(body, other, secret):
     if body != other:
         assert verify(other, sign(body, secret, NOW), [secret], now=NOW) is Verdict.MISMATCH
 
 
 @given(st.text(max_size=80))
-def test_no_header_raises(header):
+def test_no_signature_header_makes_verify_raise(header):
     assert verify(b"body", header, ["secret"], now=NOW) is not Verdict.VALID
 
 
 @given(st.text(alphabet="tv0=,123456789abcdef ", max_size=60))
-def test_nor_does_one_that_looks_like_ours(header):
+def test_a_header_that_looks_like_a_signature_does_not_verify(header):
     assert verify(b"body", header, ["secret"], now=NOW) is not Verdict.VALID
 
 

@@ -42,7 +42,7 @@ def test_digits_of_any_script(script):
 
 
 @given(st.text())
-def test_it_changes_nothing_else_and_does_so_once(text):
+def test_ascii_digits_keeps_the_length_and_is_idempotent(text):
     assert len(ascii_digits(text)) == len(text)
     assert ascii_digits(ascii_digits(text)) == ascii_digits(text)
     assert spelling(spelling(text)) == spelling(text)

@@ -46,7 +46,7 @@ def test_a_request_of_the_agent_is_answered_at_once(world):
     assert world.waited == 0
 
 
-def test_it_may_be_asked_twice(world):
+def test_connect_gives_the_same_answer_when_asked_twice(world):
     world.tell(calls.transfer_requested("support"))
     first, second = world.connect(), world.connect()
     assert first == second
@@ -380,7 +380,7 @@ def test_a_wrong_token_gets_no_number(world, token):
 
 
 @pytest.mark.parametrize("header", ["", "Basic", "Basic !!!", "Basic ZXhvdGVsOndyb25n", f"Bearer {calls.TOKEN}"])
-def test_a_wrong_password_does_neither(header):
+def test_a_wrong_basic_auth_password_gets_401(header):
     world = World(EXOTEL_TOKEN="", EXOTEL_BASIC_AUTH="exotel:right-password-of-nobody")
     world.tell(calls.transfer_requested())
     request = calls.connect()

@@ -78,7 +78,7 @@ def test_without_a_price_file_list_prices_count_and_what_is_not_known_says_so():
     assert "no [cloud]" in found["how"]["cloud"]
 
 
-def test_an_agent_of_ones_own_has_no_price():
+def test_your_own_agent_has_no_price():
     store = MemoryStore()
     agent = {**calls.ended()["agents"][0], "vendor": "bot"}
     send(store, calls.started(), calls.ended(agents=[agent]), PRICES=PRICES)

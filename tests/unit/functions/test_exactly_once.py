@@ -30,7 +30,7 @@ def histories(draw):
     return [Delivery(name, draw(dies), draw(st.booleans())) for name in order]
 
 
-def test_the_model_is_what_happened():
+def test_the_model_record_matches_the_events():
     record = calls.record_of(MODEL)
     assert record["transfer"]["state"] == "answered"
     assert record["transfer"]["target"] == "sales"

@@ -80,17 +80,17 @@ def test_silence_has_an_end(url):
 
 
 @pytest.mark.parametrize("target", ["http://127.0.0.1:1/", "http://", "nonsense"])
-def test_what_can_not_be_reached_is_one_kind_of_error(target):
+def test_an_unreachable_target_is_a_fetch_error(target):
     with pytest.raises(FetchError):
         fetch("GET", target, headers={}, timeout_s=1)
 
 
-def test_garbage_is_too(url):
+def test_a_garbled_answer_is_an_error(url):
     with pytest.raises(FetchError):
         fetch("GET", f"{url}/garbled", headers={})
 
 
-def test_so_is_an_answer_without_end(url, monkeypatch):
+def test_an_answer_over_the_size_limit_is_an_error(url, monkeypatch):
     """Announced or not: a document of any size would take the function's memory, and with it the other requests."""
     monkeypatch.setattr(fetch_module, "LARGEST_DOCUMENT", 2)
     with pytest.raises(FetchError, match="more than 2"):

@@ -260,7 +260,7 @@ def test_a_failing_store_does_not_count_as_yes(world):
     assert app.handle(calls.signed_event(progress(1))).status == 503
 
 
-def test_it_is_watched_for_as_long_as_somebody_says_so(world):
+def test_a_call_is_watched_until_watched_until(world):
     world.want(watched_until=calls.NOW + 15)
     assert world.tell(progress(1))["watched"] is True
     world.now = calls.NOW + 16
@@ -296,7 +296,7 @@ def test_an_invalid_command_document_is_ignored(world, hand):
     assert (answer.status, calls.body_of(answer)) == (200, {"status": "ok", "duplicate": False, "progress": 1})
 
 
-def test_a_hand_that_came_just_when_the_call_ended_does_not_stay(world):
+def test_a_command_that_came_just_when_the_call_ended_is_deleted(world):
     world.tell(calls.ended())
     world.want(COMMAND)
     world.sweep(calls.NOW + 400)

@@ -61,7 +61,7 @@ def test_the_vendors_charge_and_agent_version_are_in_the_record(app, store):
 
 
 @pytest.mark.parametrize("said", [{}, {"cost": None}, {"cost": -1, "cost_fiat": "much"}, {"cost_fiat": 1e30}])
-def test_a_charge_that_is_none_is_not_made_one(app, store, said):
+def test_an_invalid_charge_is_not_recorded(app, store, said):
     data = calls.conversation()
     data["metadata"] |= said
     app.handle(calls.signed_webhook(calls.post_call(data)))

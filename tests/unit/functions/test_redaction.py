@@ -56,7 +56,7 @@ def test_only_these_sentences_keep_something():
         ("at 10:30 on 28/11/2026, flat 302, ₹1,24,999.00", "at 10:30 on 28/11/2026, flat 302, ₹1,24,999.00"),
     ],
 )
-def test_what_stands_in_its_place(text, left):
+def test_redacted_values_are_replaced_by_their_labels(text, left):
     assert redact(text, ALL) == left
 
 

@@ -109,7 +109,7 @@ def test_either_secret_is_good_during_a_rotation(store):
         ({"at": "2026-11-23 10:00"}, "at"),
     ],
 )
-def test_what_can_not_be_meant_is_refused_by_name(app, store, change, named):
+def test_an_invalid_event_field_is_refused_by_name(app, store, change, named):
     response = app.handle(calls.signed_event({**calls.started(), **change}))
     assert response.status == 400
     assert calls.body_of(response)["error"].startswith(named)

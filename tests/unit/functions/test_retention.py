@@ -100,6 +100,6 @@ def test_a_run_that_dies_is_made_up_for_an_hour_later(store):
     assert left(store) == ["config/agents/1.toml"]
 
 
-def test_days_that_are_none_stop_the_start():
+def test_invalid_retention_days_stop_the_start():
     with pytest.raises(ValueError, match="RECORDS_RETENTION_DAYS='-1': expected a number from 0 to 3650"):
         Settings.from_env({**calls.ENVIRONMENT, "RECORDS_RETENTION_DAYS": "-1"})

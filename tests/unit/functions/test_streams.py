@@ -51,7 +51,7 @@ def test_the_first_stream_s_wish_does_not_transfer_the_second(world):
     assert world.waited == 0
 
 
-def test_nor_does_the_first_conversation_s_webhook(world):
+def test_the_first_conversation_s_webhook_does_not_transfer_the_second_stream(world):
     world.tell_webhook("support")
     world.tell(ended_again())
     world.tell_webhook("none", conversation_id="conv_second")
@@ -64,7 +64,7 @@ def test_the_second_stream_s_own_wish_is_answered_although_its_number_was_tried(
     assert world.numbers() == [calls.SALES]
 
 
-def test_with_one_number_at_a_time_the_second_wish_begins_anew():
+def test_with_one_number_at_a_time_the_second_request_starts_again():
     world = World(CONNECT_FETCH_AFTER_ATTEMPT="true")
     world.tell(calls.started(), calls.transfer_requested("support"), calls.ended("transferred"))
     assert world.numbers() == [calls.SUPPORT]

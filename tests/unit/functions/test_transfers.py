@@ -43,7 +43,7 @@ def transfer(*dials, answers=(ANSWER,), requests=(REQUEST,), **more):
         ([dial("no_answer"), dial("no_answer", TWO), dial("no_answer", None)], "no_answer"),
     ],
 )
-def test_it_gets_as_far_as_any_piece_proves_in_any_order(dials, state):
+def test_the_transfer_state_is_the_furthest_reported_in_any_order(dials, state):
     for order in itertools.permutations(dials):
         assert transfer(*order)["state"] == state
 

@@ -37,7 +37,7 @@ def put(app, upload, body, change=lambda query: query):
     return app.handle(request("PUT", "/relay/recording", query, upload["headers"], body))
 
 
-def test_each_piece_asked_for_gets_its_own_leave(app, store):
+def test_each_requested_piece_gets_its_own_upload_url(app, store):
     uploads = wanted(app, first=3, count=2, size=4)["uploads"]
     assert [upload["piece"] for upload in uploads] == [3, 4]
     for upload, body in zip(uploads, (b"abcd", b"efgh"), strict=True):
@@ -69,7 +69,7 @@ def test_the_sweep_hears_of_a_recording_before_its_first_piece(app, store):
 
 
 @pytest.mark.parametrize("body", [b"", b"abc", b"abcde"])
-def test_leave_is_for_one_length(app, store, body):
+def test_an_upload_url_is_for_one_length(app, store, body):
     assert put(app, wanted(app, size=4)["uploads"][0], body).status == 400
     assert KEY not in store.objects
 
@@ -86,7 +86,7 @@ def test_leave_is_for_one_length(app, store, body):
         lambda query: "",
     ],
 )
-def test_leave_for_one_piece_is_none_for_anything_else(app, store, change):
+def test_an_upload_url_is_for_one_piece_only(app, store, change):
     """Refused by the head alone, so that nobody's body is read for nothing."""
     upload = wanted(app, size=4)["uploads"][0]
     assert put(app, upload, b"abcd", change).status == 403
@@ -95,13 +95,13 @@ def test_leave_for_one_piece_is_none_for_anything_else(app, store, change):
     assert KEY not in store.objects
 
 
-def test_leave_expires(app, clock):
+def test_an_upload_url_expires(app, clock):
     upload = wanted(app, size=4)["uploads"][0]
     clock.now += 901
     assert put(app, upload, b"abcd").status == 403
 
 
-def test_leave_is_still_good_while_the_secret_is_rotated(store):
+def test_an_upload_url_stays_valid_while_the_secret_is_rotated(store):
     upload = wanted(calls.webhook_app(store), size=4)["uploads"][0]
     rotated = calls.webhook_app(store, EVENTS_SECRET=f"another-secret-of-nobody,{calls.EVENTS_SECRET}")
     assert put(rotated, upload, b"abcd").status == 200
@@ -120,7 +120,7 @@ def test_leave_is_still_good_while_the_secret_is_rotated(store):
         {"size": LARGEST_PIECE + 1},
     ],
 )
-def test_what_the_relay_cannot_have_meant_is_refused_by_name(app, store, wrong):
+def test_an_invalid_upload_request_is_refused_by_name(app, store, wrong):
     response = app.handle(calls.signed_event(calls.upload_wanted(**wrong)))
     assert response.status == 400
     name = "bytes" if "size" in wrong else next(iter(wrong))

@@ -265,7 +265,7 @@ async def test_no_limit_is_no_limit():
 
 
 @virtual
-async def test_each_sign_of_the_caller_starts_the_clock_anew():
+async def test_each_sign_of_the_caller_restarts_the_clock():
     session = Session()
     talk = Talk(session, answer_s=12.0)
     for _ in range(3):

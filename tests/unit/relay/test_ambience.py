@@ -152,7 +152,7 @@ def test_an_ambience_that_is_not_there():
 
 
 @given(st.lists(st.integers(1, 2000), min_size=1, max_size=30), st.sampled_from([0.1, 0.3, 1.0]))
-def test_steady_it_is_the_scaled_loop_sample_by_sample(sizes, volume):
+def test_a_steady_ambience_is_the_scaled_loop_sample_by_sample(sizes, volume):
     endless = loop(noise(RATE))
     track = steady(AmbienceTrack(endless, volume))
     heard = played(track, sizes)
@@ -313,7 +313,7 @@ def test_it_makes_room_for_speech_in_50_ms_and_comes_back_in_400(frame):
     assert largest_step(np.concatenate([down, up])) <= (10_000 - low) / (0.05 * RATE) + 2
 
 
-def test_it_makes_room_where_the_speech_is_and_not_before():
+def test_ducking_starts_with_the_speech_and_not_before():
     track = ducked()
     heard = track.take(1600, (600, 1200))
     assert (heard[:600] == 10_000).all()

@@ -21,7 +21,7 @@ from tests.unit.relay.tone import noise
         ({"enabled": None, "volume": 0.5, "call_sid": "c"}, AmbienceChange(None, 0.5)),
     ],
 )
-def test_what_can_be_understood(source, change):
+def test_ambience_changes_that_can_be_parsed(source, change):
     assert AmbienceChange.parse(source) == change
 
 

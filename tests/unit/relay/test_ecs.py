@@ -53,7 +53,7 @@ async def asking(cloud: FakeEcs) -> AsyncIterator[Ecs]:
         ("7", 2, "STOPPED", Standing(superseded=False, leaving=True)),
     ],
 )
-async def test_standing(newest: str, running: int, status: str, standing: Standing):
+async def test_standing_of_a_task_from_what_ecs_reports(newest: str, running: int, status: str, standing: Standing):
     cloud = FakeEcs()
     cloud.newest, cloud.running, cloud.desired_status = f"{DEFINITION}:{newest}", running, status
     async with asking(cloud) as ecs:

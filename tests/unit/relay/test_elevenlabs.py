@@ -233,7 +233,7 @@ def test_which_audio_an_interruption_has_overtaken(about, events, played):
 
 
 @given(st.lists(st.tuples(st.sampled_from(["audio", "interruption"]), st.integers(0, 6)), max_size=30))
-def test_the_rule_of_the_documents(events):
+def test_the_event_gate_follows_the_documented_rule_for_event_ids(events):
     """Below the highest interruption: never. Above it: always. The same id: not if some of it came before (A2.5)."""
     late, watermark, latest = EventGate(), -1, -1
     for kind, event_id in events:

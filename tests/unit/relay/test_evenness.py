@@ -45,7 +45,7 @@ def test_another_clock_is_not_unevenness(ppm):
     assert max(told) <= 0.0021
 
 
-def test_after_a_stall_it_begins_anew():
+def test_evenness_starts_again_after_a_stall():
     evenness = Evenness()
     lateness([0.02 * n for n in range(100)], evenness=evenness)
     evenness.restart()

@@ -77,13 +77,13 @@ def test_texts_are_cut():
         {"headers": []},
     ],
 )
-def test_leave_to_upload_that_makes_no_sense_is_none(wrong):
+def test_an_invalid_upload_in_an_answer_is_dropped(wrong):
     good = {"piece": 1, "method": "PUT", "url": "https://b.example/k", "headers": {"If-None-Match": "*"}}
     answer = read_answer({"status": "ok", "uploads": [{**good, **wrong}, 7, good]})
     assert answer.uploads == (UploadLeave(1, "https://b.example/k", {"if-none-match": "*"}),)
 
 
-def test_no_more_leave_than_was_asked_for():
+def test_at_most_16_uploads_are_read_from_an_answer():
     one = {"piece": 1, "method": "PUT", "url": "https://b.example/k", "headers": {}}
     assert len(read_answer({"uploads": [one] * 100}).uploads) == 16
     assert read_answer({"uploads": "all"}).uploads == ()

@@ -31,7 +31,7 @@ def test_a_goodbye_that_nobody_says_is_not_waited_for():
     assert watched(IdleClock(20, 0, 0.0), 40) == [(20, Due.GOODBYE), (30, Due.END)]
 
 
-def test_a_caller_who_answers_is_asked_anew_the_next_time():
+def test_a_caller_who_answers_is_asked_again_the_next_time():
     found = watched(IdleClock(10, 1, 0.0), 44, agent=[(11, 13)], caller=[16, 17])
     assert found == [(10, Due.ASK), (27, Due.ASK), (37, Due.GOODBYE)]
 

@@ -33,11 +33,11 @@ def test_an_entry_ends_with_the_hash_key_at_once():
     assert entries((1, "#")) == [(1, "#")]
 
 
-def test_what_follows_is_another_entry():
+def test_keys_after_the_end_of_an_entry_begin_another():
     assert entries((1, "1"), (1.1, "#"), (1.2, "2"), (5, "*")) == [(1.1, "1#"), (1.2 + PAUSE, "2"), (5 + PAUSE, "*")]
 
 
-def test_each_key_starts_the_pause_anew():
+def test_each_key_restarts_the_pause():
     presses = [(1 + n * (PAUSE - 0.01), "7") for n in range(10)]
     assert entries(*presses) == [(round(presses[-1][0] + PAUSE, 6), "7" * 10)]
 

@@ -29,7 +29,7 @@ def corrected(delays: list[float], lead: Lead | None = None) -> list[float]:
 # --- how far ahead ---
 
 
-def test_it_begins_at_100_ms():
+def test_the_lead_begins_at_100_ms():
     assert Lead(FRAME_S).seconds == START_S
     assert Lead(FRAME_S).reserve_s == pytest.approx(0.06)
 
@@ -57,7 +57,7 @@ def test_a_line_that_was_uneven_once_keeps_its_reserve_for_long(uneven):
     assert before - 0.0101 <= lead.seconds < before
 
 
-def test_up_it_goes_at_once_and_stays_for_a_while():
+def test_the_lead_rises_at_once_and_stays_high_for_a_while():
     lead = told([0.03] * 20)
     told([0.13], lead=lead, since=20)
     assert lead.seconds == pytest.approx(FRAME_S + 1.5 * 0.1)
@@ -180,7 +180,7 @@ def test_marks_close_together_tell_the_same_thing_once():
     assert lead.late_s == 0.0
 
 
-def test_what_the_record_gets():
+def test_lead_percentiles_for_the_record():
     assert Lead(FRAME_S).percentiles_ms() is None
     lead = told([0.03] * 90 + [0.08] * 10)
     assert lead.percentiles_ms() == {"p50": 30, "p95": 80}

@@ -91,7 +91,7 @@ def test_a_transfer_may_be_said_in_short(wish, target):
 
 
 @pytest.mark.parametrize("said", [False, None])
-def test_a_no_is_no_wish(said):
+def test_false_or_null_requests_no_transfer_and_no_rejection(said):
     assert read_answer({"transfer": said, "reject": said}) == LookupAnswer()
 
 

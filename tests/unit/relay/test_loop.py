@@ -157,7 +157,7 @@ def test_a_repeated_look_reads_once():
         assert runner.run(looking_again()) <= 4
 
 
-def test_without_whole_ticks_who_looks_again_spins():
+def test_without_whole_ticks_a_loop_that_checks_the_time_spins():
     """The test above can fail."""
     with pytest.raises(SpinningError), asyncio.Runner(loop_factory=LikeUvloop) as runner:
         runner.run(looking_again())

@@ -267,7 +267,7 @@ class Names(AbstractResolver):
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fe80::1%eth0", "192.168.1.1"])
 @virtual
-async def test_a_name_that_leads_home_is_not_followed(address):
+async def test_a_name_that_resolves_to_a_private_address_is_refused(address):
     """The owner of a name decides where it leads, today here and tomorrow to the cloud's metadata."""
     with pytest.raises(PrivateAddressError, match=r"shop\.example has no public address"):
         await PublicOnly(Names(address)).resolve("shop.example")

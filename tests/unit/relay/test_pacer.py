@@ -304,7 +304,7 @@ def test_while_the_line_plays_a_part_waits_for_the_rest_as_long_as_it_can():
     assert desk.line.holes()[1:] == []
 
 
-def test_each_word_that_begins_waits_anew():
+def test_each_word_that_begins_waits_again():
     """A beginning that was interrupted left its time behind, and the next word was padded in the middle at once."""
 
     async def story(desk):

@@ -101,7 +101,7 @@ def test_alaw_loses_half_a_step_at_most_and_keeps_the_order():
     assert decoded[-1] == 32256
 
 
-def test_nothing_stays_nothing():
+def test_empty_input_gives_empty_output():
     assert pcm.ulaw_decode(b"").tolist() == []
     assert pcm.ulaw_encode(np.zeros(0, dtype=np.int16)) == b""
     assert pcm.samples(b"").tolist() == []

@@ -225,7 +225,7 @@ SERVES, OLD = Standing(superseded=False, leaving=False), Standing(superseded=Tru
         (Told(None), []),
     ],
 )
-def test_what_changes_when(told: Told, changes: list[bool]):
+def test_retirement_follows_what_ecs_reports(told: Told, changes: list[bool]):
     async def scenario() -> None:
         seen: list[bool] = []
         left: list[bool] = []

@@ -155,7 +155,7 @@ def test_a_relay_that_others_can_reach_wants_a_secret(host):
         {"MEDIA_BASIC_AUTH": "exotel:" + "a" * 16},
     ],
 )
-def test_it_starts_with_one_or_where_only_this_machine_reaches_it(environ):
+def test_a_relay_starts_with_a_secret_or_on_loopback(environ):
     assert Settings.from_env({"ELEVENLABS_AGENT_ID": "agent", **environ})
 
 

@@ -39,19 +39,19 @@ def test_each_is_woken_at_its_moment_in_whatever_order_they_asked():
     assert woken == {"first": (0.25, 0.25), "then": (1.5, 1.5), "also then": (1.5, 1.5), "late": (3.0, 3.0)}
 
 
-def test_who_is_due_together_shares_a_timer():
+def test_waiters_due_at_the_same_time_share_a_timer():
     """A frame of each of 200 calls took 200 timers; most of what a wake-up costs was making and cancelling them."""
     woken, timers = told(*((number, 0.04 * (1 + number % 5)) for number in range(200)))
     assert len(woken) == 200
     assert timers == 5
 
 
-def test_a_moment_that_is_over_is_woken_for_at_once():
+def test_a_waiter_for_a_past_moment_is_woken_at_once():
     woken, _ = told(("over", -1.0), ("next", 0.5))
     assert woken == {"over": (0.0, 0.0), "next": (0.5, 0.5)}
 
 
-def test_who_was_woken_by_something_else_or_has_gone_is_passed_over():
+def test_waiters_that_are_done_or_cancelled_are_skipped():
     async def scenario():
         loop, ticker = asyncio.get_running_loop(), Ticker()
         news, gone, waits = (loop.create_future() for _ in range(3))
@@ -65,7 +65,7 @@ def test_who_was_woken_by_something_else_or_has_gone_is_passed_over():
         assert runner.run(scenario()) == (1.0, None, True)
 
 
-def test_who_waits_again_as_soon_as_it_is_woken_is_woken_again():
+def test_a_waiter_may_wait_again_as_soon_as_it_is_woken():
     async def scenario():
         loop, ticker, moments = asyncio.get_running_loop(), Ticker(), []
         for frame in range(1, 26):

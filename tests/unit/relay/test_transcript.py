@@ -84,7 +84,7 @@ def test_a_correction_to_nothing_keeps_what_was_meant():
     assert transcript.as_json()[0]["text"] == "Well,"
 
 
-def test_what_nobody_said_is_no_turn():
+def test_empty_text_makes_no_turn():
     transcript = Transcript(NOON)
     transcript.caller_said("", NOON)
     transcript.agent_says("", "u1", NOON)
@@ -106,7 +106,7 @@ def test_words_that_come_late_take_the_place_that_was_kept_for_them():
     ]
 
 
-def test_a_place_that_was_kept_in_vain_is_not_shown():
+def test_a_turn_without_words_is_not_shown():
     transcript = Transcript(NOON)
     transcript.caller_spoke("c1", NOON)
     assert transcript.as_json() == []

@@ -61,7 +61,7 @@ def test_a_pause_in_a_sentence_is_not_its_end():
     assert at > 2400
 
 
-def test_each_step_waits_for_the_agent_anew():
+def test_each_step_waits_for_the_agent_again():
     steps = [Step(When.AGENT_FINISHED, 200, press="1"), Step(When.AGENT_FINISHED, 200, press="2")]
     assert [what for _, what in follow(steps, frames((True, 50), (False, 200)))] == ["1"]
     assert [what for _, what in follow(steps, frames((True, 50), (False, 50), (True, 50), (False, 50)))] == ["1", "2"]

@@ -160,7 +160,7 @@ async def test_long_lists_come_in_pages():
 
 
 @virtual
-async def test_trouble_comes_once():
+async def test_a_scripted_api_error_happens_once():
     async with api() as (workspace, ask):
         workspace.troubles.append(Trouble("GET", "/v1/convai/tools", 429, "slow down", {"Retry-After": "1"}))
         assert (await ask("GET", "/v1/convai/settings"))[0] == 200

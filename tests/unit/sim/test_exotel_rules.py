@@ -39,7 +39,7 @@ def with_payload(data):
         (message(event="mark", mark={"name": 3}), Rule.MARK_WITHOUT_NAME),
     ],
 )
-def test_what_can_not_be_acted_on(text, rule):
+def test_messages_that_break_exotels_rules_are_violations(text, rule):
     book = RuleBook(SID)
     found = book.read(1.5, text)
     assert isinstance(found, Violation)
@@ -84,7 +84,7 @@ def test_a_smallest_size_can_be_demanded():
     assert [violation.rule for violation in book.violations] == [Rule.TOO_SMALL]
 
 
-def test_what_is_right():
+def test_messages_that_keep_exotels_rules_are_read():
     book = RuleBook(SID)
     assert isinstance(book.read(0.0, message()), Media)
     assert book.read(0.0, message(event="mark", mark={"name": "u1"})) == Mark("u1")

@@ -71,7 +71,7 @@ def test_a_relay_that_was_stopped_is_waited_for_until_it_counts_as_gone(waiting)
     assert waiting.clock() - NOW >= WRITTEN_EVERY_S + 90
 
 
-def test_patience_ends(waiting):
+def test_waiting_for_relays_ends_after_the_given_time(waiting):
     waiting.relay("r-1", OLD)
     assert not waiting.wait(patience_s=60)
     assert waiting.said == [f"  r-1 has not switched to it after 60 s and still serves {OLD}"]

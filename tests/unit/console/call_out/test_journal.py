@@ -23,7 +23,7 @@ def fill(path):
         journal.intend(RAVI, "m2", at=1002, time_limit_s=0)
 
 
-def test_stories_survive(path):
+def test_the_journal_keeps_each_numbers_story(path):
     fill(path)
     with open_journal(path) as journal:
         assert journal.story(ASHA).state is State.ENDED

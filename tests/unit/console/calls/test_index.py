@@ -400,7 +400,7 @@ def test_columns_and_rows_agree_on_what_a_filter_leaves(explored, wanted):
         assert int(columns.of(connection, wanted).sum()) == count(connection, wanted)
 
 
-def test_the_index_is_for_its_user_only_cannot_be_written_by_readers_and_is_made_anew_when_damaged(tmp_path):
+def test_the_index_is_private_read_only_for_readers_and_rebuilt_when_damaged(tmp_path):
     index = Index("file:/somewhere", tmp_path)
     assert index.path.stat().st_mode & 0o777 == 0o600
     with index.reading() as connection, pytest.raises(sqlite3.OperationalError, match="readonly"):

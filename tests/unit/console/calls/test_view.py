@@ -177,7 +177,7 @@ def test_a_damaged_record_still_shows_its_events(tmp_path):
     assert view(source, "nobody", numbers=False) is None
 
 
-def test_a_damaged_record_is_made_anew_from_its_pieces(tmp_path):
+def test_a_damaged_record_is_rebuilt_from_its_pieces(tmp_path):
     """And all that belongs to it is shown, the vendor's webhook too, which only its events lead to."""
     store = FolderStore(tmp_path)
     tell(store, "call", "+919876543210")

@@ -91,7 +91,7 @@ async def verdicts(bench):
 
 @pytest.mark.parametrize("kind", ["exotel", "twilio"])
 @virtual
-async def test_a_good_bot_has_nothing_to_mend(kind):
+async def test_a_good_bot_has_nothing_to_fix(kind):
     bench = Bench(kind)
     found = await verdicts(bench)
     assert {check: finding.verdict for check, finding in found.items() if finding.verdict != "pass"} == {

@@ -24,7 +24,7 @@ PARTS = {
 
 
 @pytest.mark.parametrize("text", PARTS)
-def test_what_stands_where(text):
+def test_a_relay_address_is_split_into_socket_token_and_ready_path(text):
     socket, token, ready = PARTS[text]
     address = RelayAddress.parse(text)
     assert (str(address.socket), address.token, address.at("/ready").path) == (socket, token, ready)

@@ -30,7 +30,7 @@ def test_what_is_right_passes():
     assert list(problems(RIGHT)) == []
 
 
-def test_every_secret_of_the_relay_can_be_one_of_ones_own():
+def test_every_secret_of_the_relay_can_be_your_own():
     """LOOKUP_HEADERS is JSON, and what stood for its value was not: no deploy could have it."""
     own = {one.names[0]: "arn:aws:…" for one in declared() if one.secret}
     assert {"LOOKUP_HEADERS", "MEDIA_BASIC_AUTH"} <= set(own)

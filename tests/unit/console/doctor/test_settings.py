@@ -19,7 +19,7 @@ def test_all_of_several_mistakes_are_found():
     assert set(wrong) == {"CHUNK_SIZE", "PORT", "MAX_CALLS", "EVENTS_URL", "ELEVENLABS_AGENT_ID", "MEDIA_TOKEN"}
 
 
-def test_what_follows_from_a_mistake_is_none():
+def test_a_mistake_is_not_reported_twice_through_its_consequences():
     """A wrong number left no target, and then TRANSFER_ON_FAILURE was blamed for naming one that is not there."""
     wrong = names(
         TransferSettings.from_env,

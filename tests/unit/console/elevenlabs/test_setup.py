@@ -121,7 +121,7 @@ async def test_everything_else_of_the_agent_stays():
 
 
 @virtual
-async def test_a_no_stops_it():
+async def test_anything_but_yes_stops_the_setup():
     for answer in ("", "n", "what?"):
         async with elevenlabs_world() as world:
             before = copy.deepcopy(world.agent)
@@ -133,7 +133,7 @@ async def test_a_no_stops_it():
 
 
 @virtual
-async def test_hanging_up_on_the_question_is_no_too():
+async def test_end_of_input_stops_the_setup():
     async with elevenlabs_world() as world:
         status, output = await world.setup(answer=EOFError)
         assert status == REFUSED

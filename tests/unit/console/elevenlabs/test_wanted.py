@@ -32,7 +32,7 @@ def test_exactly_the_events_that_the_relay_reads_are_wanted():
     assert set(EVENTS) == set(codec.READERS) - unasked - spared
 
 
-def test_mending_leaves_nothing_to_mend_and_all_else_alone():
+def test_fixing_an_agent_fixes_everything_and_changes_nothing_else():
     agent = new_agent("one")
     agent["conversation_config"]["agent"]["prompt"]["prompt"] = "Be kind."
     once = mended(agent)

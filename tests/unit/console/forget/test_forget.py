@@ -280,7 +280,7 @@ def test_a_dry_run_changes_nothing(world):
     assert world.workspace.conversations == {"conv_call", "conv_other"}
 
 
-def test_the_last_four_digits_are_the_yes(world):
+def test_forgetting_is_confirmed_by_the_last_four_digits(world):
     before = contents(world.store)
     world.answers = ["y", "3210"]
     assert world.run(yes=False) == command.LEFT
@@ -390,7 +390,7 @@ def test_a_recording_goes_with_its_pieces_and_all_its_files():
     assert left == set(others)
 
 
-def test_as_it_is_typed(tmp_path, capsys):
+def test_the_forget_command_as_typed_in_a_shell(tmp_path, capsys):
     store = FolderStore(tmp_path / "data")
     tell(store, "call", ASHA)
     tell(store, "other", RAVI, ASHA)

@@ -71,7 +71,7 @@ def test_switches(capsys):
     assert on_aws("--headroom", "50")["calls_a_relay"] == 50
 
 
-def test_prices_of_ones_own_replace_ours_and_bring_their_own_date(capsys, tmp_path):
+def test_your_own_prices_replace_ours_and_bring_their_own_date(capsys, tmp_path):
     path = tmp_path / "prices.toml"
     path.write_text(
         "[aws]\ndate = 2027-01-15\nverified = true\n[aws.prices]\ninternet = { value = 0.2186, unit = 'GiB' }\n"

@@ -160,7 +160,7 @@ def test_a_period_sums_what_is_known_and_counts_what_is_not(tmp_path, prices):
     assert Costing(prices).of_period({**found, "cost_unknown": 3}, None)["cost"] is None
 
 
-def test_other_prices_make_the_index_anew(tmp_path, prices):
+def test_other_prices_rebuild_the_index(tmp_path, prices):
     """Its rows hold costs by the prices of before."""
     first = indexed(tmp_path, prices, Row("a", cost_usd=0.5))
     assert len(Index("file:x", tmp_path, prices).known()) == 1

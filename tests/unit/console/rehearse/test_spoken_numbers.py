@@ -25,7 +25,7 @@ from console.rehearse.spoken_numbers import readings, says
         ("oh nine one", "091"),
     ],
 )
-def test_a_figure_is_found_however_it_is_said(text, figure):
+def test_a_number_is_found_in_any_spoken_form(text, figure):
     assert says(text, figure), list(readings(text))
 
 
@@ -40,5 +40,5 @@ def test_a_figure_is_found_however_it_is_said(text, figure):
         ("98765 43211", "98765 43210"),
     ],
 )
-def test_another_figure_is_not_taken_for_it(text, figure):
+def test_a_different_number_is_not_found(text, figure):
     assert not says(text, figure), list(readings(text))

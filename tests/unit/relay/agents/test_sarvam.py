@@ -204,7 +204,7 @@ async def test_the_address_is_told_who_calls_and_keeps_its_signature(number, who
     assert opened == [{"signature": "a+b", **who, "sample_rate": "16000", "interaction_type": "call"}]
 
 
-def test_tools_of_ones_own_stop_the_start():
+def test_http_tools_of_a_sarvam_agent_stop_the_start():
     """A Sarvam agent would never call them."""
     tools = {"order": OwnTool(description="Look it up.", url="https://shop.example/")}
     settings = Settings(agents_file="agents.toml", environ={"SARVAM_API_KEY": "key"})

@@ -144,7 +144,7 @@ async def test_what_is_ahead_when_a_pause_begins_is_wiped():
 
 
 @virtual
-async def test_two_who_want_a_pause_must_both_want_it_no_more():
+async def test_a_recording_resumes_when_both_pauses_have_ended():
     studio = Studio()
     studio.recorder.pause("agent")
     studio.recorder.pause("keys")
