@@ -42,7 +42,7 @@ STEPS = (
     Step(when=When.AGENT_SPEAKING, ms=2500, say="caller_hours"),
 )
 HEARS = ("agent_greeting", "agent_hours")
-"""Lines of the agent's that the caller hears whole; the one between them is cut off."""
+"""The agent's lines that the caller hears to their end; the line between them is cut off."""
 
 
 def fake(name: str, timeline: Timeline | None = None) -> Any:
@@ -53,7 +53,7 @@ def fake(name: str, timeline: Timeline | None = None) -> Any:
 
 
 def entry(name: str, url: str) -> dict[str, Any]:
-    """What AGENTS_FILE says of the agent."""
+    """The agent's entry in AGENTS_FILE."""
     options: dict[str, Any] = {**HOSTED[name].needs, "base_url": url}
     if name != "elevenlabs":  # whose greeting is set there
         options["greeting"] = line("agent_greeting").text
@@ -85,7 +85,7 @@ async def perform(name: str, folder: Path, view: LiveView) -> tuple[CallResult, 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status 1 when it did not come out as expected, 2 when it could not be played."""
+    """Exit status 1 if the result was not as expected, 2 if the call could not be played."""
     parser = argparse.ArgumentParser(prog="make demo", description="A vendor's agent on a call, on this machine.")
     parser.add_argument("agent", choices=sorted(HOSTED))
     parser.add_argument("--out", type=Path, default=ROOT / "out", help="folder for what is left behind (default: out/)")

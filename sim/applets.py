@@ -89,7 +89,7 @@ class Connect:
     people: Mapping[str, Person] = field(default_factory=dict)
     event_method: str = "POST"
     tells_status: bool = True
-    """Whether DialCallStatus is told; some accounts get CallType and durations alone."""
+    """Whether DialCallStatus is sent; some accounts get only CallType and durations."""
     if_answered: "Applet | None" = None
     if_nobody: "Applet | None" = None
     if_not_dialled: "Applet | None" = None
@@ -97,8 +97,8 @@ class Connect:
 
 @dataclass(frozen=True, slots=True)
 class Voicebot:
-    """Leads back to the bot: one more stream, of the same call. `script`: what the caller does there. `url`: as in
-    CallPlan, empty for the one that the call began with."""
+    """Leads back to the bot: another stream of the same call. `script`: what the caller does there. `url`: as in
+    CallPlan; empty for the call's first one."""
 
     script: Sequence[Step] = ()
     url: str = ""
@@ -107,7 +107,7 @@ class Voicebot:
 
 Applet = Passthru | Connect | Voicebot
 Converse = Callable[[Voicebot], Awaitable[Mapping[str, str] | None]]
-"""Runs the stream of a Voicebot applet: how it went, as a Passthru tells it; None when the caller has hung up."""
+"""Runs the stream of a Voicebot applet. Returns its result as a Passthru gets it; None if the caller hung up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One number dialled. `dialled_s`: how long it was dialled and talked, which is all that DialCallDuration tells."""
+    """One number dialled. `dialled_s`: ringing and talking together, as in DialCallDuration."""
 
     number: str
     outcome: Outcome
@@ -145,7 +145,7 @@ class FlowResult:
 
 @dataclass(frozen=True, slots=True)
 class CallFacts:
-    """What every applet request says about its call. `stream` as Passthru reports it (exotel.md 2.1)."""
+    """The data about the call in every applet request. `stream`: as a Passthru reports it (exotel.md 2.1)."""
 
     call_sid: str
     from_: str

@@ -35,8 +35,8 @@ def new_sid() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallPlan:
-    """A call to place. `url` as it stands in the Voicebot applet: ws, wss, http or https, with user:password@ and a
-    query if wanted. `script` is what the caller does; `caller` makes somebody of your own, given the rate."""
+    """A call to place. `url`: as in the Voicebot applet: ws, wss, http or https, with user:password@ and a query if
+    wanted. `script`: what the caller does; `caller`: makes a caller of your own for a given rate."""
 
     url: str
     script: Sequence[Step] = ()
@@ -97,7 +97,7 @@ class CallResult:
 
 
 class FakeExotel:
-    """Places calls. `ssl` as aiohttp takes it, for a relay whose certificate no public authority signed."""
+    """Places calls. `ssl`: as in aiohttp, for a relay whose certificate was not signed by a public authority."""
 
     def __init__(self, *, timeline: Timeline | None = None, ssl: Any = True) -> None:
         self.timeline = timeline or Timeline()
@@ -121,7 +121,7 @@ class FakeExotel:
         return _result(plan, stream, handshakes, error, runner.result)
 
     async def _converse(self, http: aiohttp.ClientSession, plan: CallPlan) -> tuple[Stream, URL, int, str]:
-        """One stream: it, its address, how many handshakes it took, and why there was none."""
+        """One stream: the stream, its address, the number of handshakes, and why there was no stream."""
         # A connector of its own: closing it drops the call's TCP connection without a close frame, as Exotel does.
         connector = aiohttp.TCPConnector(ssl=self._ssl)
         async with aiohttp.ClientSession(connector=connector) as media:
@@ -164,7 +164,7 @@ class FakeExotel:
         )
 
     async def _dynamic_url(self, http: aiohttp.ClientSession, url: URL, plan: CallPlan) -> tuple[URL, str]:
-        """The socket's address, asked of an http(s) applet URL (exotel.md 1.12), and an error text if that failed."""
+        """The socket's address, which an http(s) applet URL returns (exotel.md 1.12), else an error text."""
         values = {"CallSid": plan.call_sid, "CallFrom": plan.from_, "CallTo": plan.to, "Direction": "incoming"}
         try:
             async with asyncio.timeout(HANDSHAKE_S):
@@ -193,7 +193,7 @@ async def _handshake(
 
 
 def _applet_query(url: URL) -> tuple[int, dict[str, str]]:
-    """The line's rate and the custom parameters: all that becomes of the applet URL's query (exotel.md 1.7, 1.11)."""
+    """The line's rate and the custom parameters, from the applet URL's query (exotel.md 1.7, 1.11)."""
     if len(url.query_string) > MAX_QUERY_CHARACTERS:
         raise ValueError(f"the query has {len(url.query_string)} characters: Exotel takes {MAX_QUERY_CHARACTERS}")
     parameters = {key: value for key, value in url.query.items() if key not in {"sample-rate", "sample_rate"}}

@@ -25,7 +25,7 @@ PAGE_SIZE = 50
 
 
 class Fault(Enum):
-    """What can happen to a request. Those that are PLACED_ are worst: the call is placed and the answer is lost."""
+    """What can happen to a request. The PLACED_ faults are the worst: the call is placed, but the answer is lost."""
 
     WRONG_KEY = 401
     NO_MONEY = 402
@@ -38,7 +38,7 @@ class Fault(Enum):
     PLACED_SILENT = "placed, no answer"
     PLACED_CUT = "placed, connection cut"
     PLACED_BROKEN = "placed, answered 500"
-    PLACED_GARBLED = "placed, answered what nobody understands"
+    PLACED_GARBLED = "placed, answered with garbage"
 
 
 @dataclass
@@ -88,7 +88,7 @@ class FakeExotelRest:
     # --- for tests ---------------------------------------------------------------------------------------
 
     def plant(self, what: str, *faults: Fault | None) -> None:
-        """The next requests for `what` (connect, call, calls, streams, balance, numbers) meet these; None is none."""
+        """Faults of the next requests for `what` (connect, call, calls, streams, balance, numbers); None: no fault."""
         self._planted.setdefault(what, []).extend(faults)
 
     @property

@@ -11,13 +11,13 @@ import numpy as np
 from sim.sound import Pcm, alaw_decoded, alaw_encoded, base64_decoded, mulaw_decoded, mulaw_encoded
 
 UNIT_BYTES = 320
-"""20 ms of 16-bit sound at 8 kHz. By G.711 they are half as many bytes."""
+"""20 ms of 16-bit sound at 8 kHz. In G.711 they have half as many bytes."""
 MAX_PAYLOAD_BYTES = 99_840
 
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """How this line writes samples. `sample_bytes`: 2, or 1 by G.711."""
+    """How this line writes samples. `sample_bytes`: 2, or 1 for G.711."""
 
     sample_bytes: int
     encoded: Callable[[Pcm], bytes]
@@ -68,8 +68,8 @@ class Rule(StrEnum):
 
 
 TOLERATED = frozenset({Rule.WRONG_STREAM_SID, Rule.AFTER_STOP, Rule.BURST})
-"""What bots in the field do, Exotel's own samples among them, and what the platform puts up with: it plays sound of a
-foreign stream_sid, sound that comes seconds ahead, and lets be what comes after `stop`. Our relay does none of it."""
+"""Rules that bots in the field break, Exotel's own samples included, and that the platform tolerates: it plays sound
+with another stream_sid or seconds ahead of time, and ignores what comes after `stop`. Our relay does none of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Clear:
 
 
 class RuleBook:
-    """Reads a bot's messages for one stream; `violations` grows, `read` returns what the platform would act on."""
+    """Reads a bot's messages for one stream: `violations` collects them, `read` returns what the platform acts on."""
 
     def __init__(self, stream_sid: str, *, min_payload_bytes: int = UNIT_BYTES, law: Law = LINEAR) -> None:
         self.violations: list[Violation] = []
@@ -119,7 +119,7 @@ class RuleBook:
         return self.violations[-1]
 
     def read(self, at_s: float, text: str) -> Media | Mark | Clear | Violation:
-        """What the message asks for; a violation that leaves nothing to act on is returned instead."""
+        """What the message requests, or the violation if the platform can't act on the message."""
         try:
             message = msgspec.json.decode(text)
         except msgspec.DecodeError as error:

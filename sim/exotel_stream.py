@@ -20,14 +20,14 @@ from sim.sound import Pcm
 from sim.timeline import Timeline
 
 STOP_GRACE_S = 0.06
-"""What the relay sent before it could read `stop` is not held against it."""
+"""For this long after `stop` the relay may still send, because it could not have read `stop` yet."""
 
 
 class Spelling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How this Exotel writes its messages: scalars as numbers instead of strings, camelCase instead of snake_case,
-    the digit of `dtmf` at the top level, or the ids and numbers of `start`. `encoding`: the word in `media_format`; the
-    sound is written as that word says. `unit`: `sample_rate` with its unit. All were seen or documented somewhere; a
-    relay must read all (1.2, 1.5, 1.7)."""
+    """How this Exotel writes its messages: scalars as numbers instead of strings, camelCase instead of snake_case, the
+    digit of `dtmf` at the top level, or the ids and numbers of `start`. `encoding`: the word in `media_format`, which
+    also decides how sound is written. `unit`: `sample_rate` with its unit. Each was seen or documented somewhere, and a
+    relay must read them all (1.2, 1.5, 1.7)."""
 
     numbers: bool = False
     camel_case: bool = False
@@ -67,7 +67,7 @@ class LineFaults:
 
 @dataclass(frozen=True, slots=True)
 class StreamStart:
-    """What `start` tells the relay."""
+    """The content of `start`."""
 
     stream_sid: str
     call_sid: str

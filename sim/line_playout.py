@@ -23,7 +23,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class MarkEcho:
-    """A mark's way: received, and due to be echoed when the audio before it had been played, or was cleared."""
+    """A mark: when it was received, and when its echo is due, because the audio before it was played or cleared."""
 
     name: str
     received_s: float

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 class Network:
     """All times in seconds. `stalls`: (from, for how long) nothing arrives; then everything at once.
 
-    `jitter_s`: standard deviation of what each message is late, cut off at four of them. `burst_s`: how late messages
-    are within a burst; bursts begin every `burst_every_s` on average, last `burst_length_s`. `drift_ppm`: by how much
-    the other end's clock is quicker than ours, which is no fault of the network's, but comes with it.
+    `jitter_s`: standard deviation of each message's delay, cut off at four deviations. `burst_s`: delay of messages
+    within a burst; bursts begin every `burst_every_s` on average and last `burst_length_s`. `drift_ppm`: how much
+    faster the other end's clock is than ours: not a property of the network, but simulated with it.
     """
 
     latency_s: float = 0.0

@@ -33,9 +33,9 @@ Overhear = Callable[[float, Pcm, Doing], None]
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Where everything is. `media_url` as it stands in the Voicebot applet, without a query; `functions_url` empty: no
-    functions, so nobody is dialled; `folder` holds logs/, the relay's store or the functions'. `overhear` is told what
-    the caller hears and does, frame by frame."""
+    """Where everything is. `media_url`: as in the Voicebot applet, without a query; `functions_url`: empty for no
+    functions, so nobody is dialled; `folder`: holds logs/, the store of the relay or of the functions. `overhear` gets
+    what the caller hears and does, frame by frame."""
 
     media_url: str
     agents: FakeElevenLabs

@@ -112,19 +112,19 @@ class EchoMeter:
         return self.echo
 
     def _fewer(self, sound: pcm.Samples, side: NDArray[np.float64]) -> None:
-        """At _COMPARED_HZ, by sums of neighbours; numpy's reduction costs as much as a transform."""
+        """Resample to _COMPARED_HZ by summing neighbours; numpy's reduction costs as much as a transform."""
         count = len(sound) // self._step
         for first in range(self._step):
             side[:count] += sound[first :: self._step][:count]
 
     def moved(self, seconds: float) -> None:
-        """The echo that is known was met so much later."""
+        """The known echo's delay has changed by `seconds`."""
         if self.echo is not None:
             self.echo = Echo(self.echo.delay + seconds, self.echo.level_db)
             self._candidate = self.echo.delay
 
     def forget(self) -> None:
-        """The averages take 32 KB, and no echo was found."""
+        """Free the averages (32 KB): no echo was found."""
         self._seen = None
 
     def _level_db(self, played: pcm.Samples, heard: pcm.Samples, delay: int) -> float:

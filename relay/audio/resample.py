@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from relay.audio import pcm
 
 _REJECTION_DB: Final = 80.0
-# Of the lower rate's half: what is below passes whole, what is above its mirror image (4.6 kHz of 8) is gone. A steeper
-# filter would be longer, and its half length is its delay: 2.1 ms at telephone rates.
+# Share of the lower rate's half: sound below it passes unchanged, sound above its mirror image (4.6 kHz at 8 kHz) is
+# removed. A steeper filter would be longer, and half its length is its delay: 2.1 ms at telephone rates.
 _PASSBAND: Final = 0.85
 # Taps are whole numbers of this unit: sums of products with samples are exact, in any order, on any machine, and so the
 # same however the sound was cut into chunks.
@@ -81,9 +81,10 @@ class Resampler:
 
 @lru_cache
 def _strands(up: int, down: int) -> tuple[tuple[tuple[int, NDArray[np.float64]], ...], ...]:
-    """Of each phase, the taps that meet every `down`th sample, from which one on: so only what is kept is worked out.
+    """For each phase, its taps in strands of every `down`th sample, each with the index of its first sample. So only
+    the outputs that are kept are computed.
 
-    Taps of 0 at both ends are left out. Of a filter of half the band, one strand has a single tap that is none.
+    Zeros at both ends are left out: with a half-band filter, one strand has a single tap.
     """
     strands = []
     for row in _taps(up, down):

@@ -83,7 +83,7 @@ class Call:
         self.playout = Playout(
             self.lineup.sounds.ambience(spec, rate_hz, start.call_sid) if spec else None, rate_hz=rate_hz
         )
-        self._echo: EchoGuard | None = None  # where it is off, a frame does not come by here at all
+        self._echo: EchoGuard | None = None  # if it is off, frames skip the guard
         if spec is not None and spec.echo_guard != "off":
             self._echo = EchoGuard(rate_hz, spec.echo_guard, services.echo_pool, self.log)
         self._uplink = Uplink(self._format, self.quality, echo=self._echo, on_defect=self._agent_defect)

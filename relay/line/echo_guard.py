@@ -158,7 +158,7 @@ class EchoGuard:
         known = found = self.echo
         sides = self._meter.sides(self._played, self._heard, self._end)
         if self._meter.worth_a_look(*sides):
-            found = self._meter.look(*sides)  # half a millisecond: to hand it to a thread takes the loop as long
+            found = self._meter.look(*sides)  # half a millisecond: handing it to a thread would take the loop as long
         self._looks += 1
         eager = next((seconds for up_to, seconds in _LOOKS if self._looks < up_to), _SELDOM_SECONDS)
         pause = eager if found is None else _SELDOM_SECONDS if self._meter.settled else _UNSETTLED_SECONDS
@@ -177,18 +177,19 @@ class EchoGuard:
                 self._rest()
 
     def _rest(self) -> None:
-        """Nothing was found for long: until shortly before the next look nothing is kept."""
+        """No echo was found for a long time: keep no sound until shortly before the next search."""
         self._meter.forget()
         self._played.wipe()
         self._heard.wipe()
 
     def _last_second(self, gate: EchoGate) -> tuple[pcm.Samples, pcm.Samples]:
-        """For a gate that begins: an agent interrupts itself within a third of a second."""
+        """The last second, for a new gate to learn from: an agent interrupts itself within a third of a second."""
         first = self._end - self._rate_hz
         return self._heard.read(first, self._rate_hz), self._played.read(first - gate.hold, self._rate_hz)
 
     def _hold_back(self, gate: EchoGate) -> None:
-        """By what was found; but where the canceller reaches it anyway it would have to begin anew."""
+        """Set the gate's hold from the delay that was found, unless the canceller reaches that delay already: a changed
+        hold would make it learn again."""
         delay = self.echo.delay if self.echo else self._meter.suspected or MARGIN_SECONDS
         if gate.is_new or not 0 < delay - gate.hold / self._rate_hz < WITHIN_REACH_SECONDS:
             gate.follow(max(0, round((delay - MARGIN_SECONDS) * self._rate_hz)))

@@ -1,31 +1,31 @@
-"""How evenly a line's own frames come in: 50 looks a second at a network of which marks see one (design D2).
+"""Measures how evenly a line's own frames arrive: 50 samples of the network a second, while marks give one (design D2).
 
-Pure: it is told the time. What counts is when the sound was complete: of frames that come together, as some lines send
-them, only the last.
+Pure: every method gets the time. What counts is when the sound was complete: of frames that arrive together, as some
+lines send them, only the last counts.
 """
 
 from typing import Final
 
 _TOGETHER_S: Final = 0.005
-_WINDOW_S: Final = 10.0  # the quickest of the last one or two of these is what the others are compared with
+_WINDOW_S: Final = 10.0  # frames are compared with the quickest one of the last one or two windows
 
 
 class Evenness:
-    """Of one line."""
+    """The frames of one line."""
 
     def __init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
-        """The line stood still: what comes now has nothing to do with what came before."""
+        """The line stood still: frames from now on can't be compared with earlier ones."""
         self._at = self._stands = float("inf")
         self._quickest = self._next_quickest = float("inf")
         self._since = float("-inf")
 
     def arrived(self, position_s: float, now: float) -> float:
-        """A frame has come, and with it `position_s` of sound in all.
+        """A frame has arrived; with it, `position_s` of sound have arrived in all.
 
-        Returns by how much what came before it was later than the quickest, 0.0 while that is not known.
+        Returns how much later than the quickest the sound before it was, 0.0 while that is not known.
         """
         together, stood = now - self._at < _TOGETHER_S, self._stands
         self._at, self._stands = now, now - position_s

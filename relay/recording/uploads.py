@@ -151,7 +151,7 @@ class StreamUploads:
             ):
                 await whole(response)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            self._leaves.pop(number, None)  # half of it may be there, in a session that can't be restarted
+            self._leaves.pop(number, None)  # half of it may be stored, in a session that can't be restarted
             return f"{type(error).__name__}: {error}"[:200]
         if response.status in _KEPT:
             return ""

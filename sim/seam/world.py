@@ -34,7 +34,7 @@ HOSTED = ("elevenlabs", *FAKES)
 TALKING = tuple(os.environ.get("SEAM_VENDORS", "").split(",")) if os.environ.get("SEAM_VENDORS") else (*HOSTED, "bot")
 """All that hold a conversation, or those that somebody wants to try; each has a fake that follows an AgentScript."""
 UNLIKE = tuple(name for name in TALKING if not VENDORS[name].codec)
-"""Those of them that share their session with no other: for tests of every pair."""
+"""Vendors that share their session's code with no other: for tests of every pair."""
 
 
 def able(ability: Ability, vendors: Sequence[str] = TALKING) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ class VendorConversation(VendorWords):
             return False
 
     async def begin(self) -> bool:
-        """From the open socket to where everything that comes is taken. Raises BrokenRuleError. False: it is over."""
+        """From the open socket to being ready for all messages. Raises BrokenRuleError. False: it is over."""
         if not await self.handshake():
             return False
         self.began()
@@ -86,7 +86,7 @@ class VendorConversation(VendorWords):
         self._hearing = Hearing(self.script, AudioFormat(heard), self.record)
 
     async def wait_ready(self) -> None:
-        """As long as the script says; for ever, if it says so."""
+        """Wait as long as the script says, which may be for ever."""
         if self.script.metadata_after_s is None:
             await asyncio.Event().wait()
         await asyncio.sleep(self.script.metadata_after_s or 0.0)
@@ -107,7 +107,7 @@ class VendorConversation(VendorWords):
                 await self._understand(*self._hearing.understood(event))
 
     async def caller_cuts_in(self) -> None:
-        """The caller begins to speak, or what was told counts as speech: the agent stops."""
+        """The caller begins to speak, or a text counts as speech: the agent stops."""
         interrupted = self.voice.is_heard and not self.stalled
         self.voice.stop()
         if interrupted:

@@ -15,7 +15,7 @@ from sim.vendors.record import BrokenRuleError
 from sim.vendors.server import FakeVendor
 
 SILENCE_S = 15.0
-"""Without audio or KeepAlive for so long the session ends; 15 and 60 s were both seen."""
+"""The session ends after this long without audio or KeepAlive; 15 and 60 s were both seen."""
 KEEP_ALIVE_S = 8.0
 
 

@@ -35,7 +35,7 @@ FORMS: dict[str, dict[str, Any]] = {
 }
 
 TOOL_REPLY_DONE_S = 0.2
-"""The reply that wants a tool goes on for a while; until then no other may be asked for."""
+"""The reply that calls a tool goes on for a while; until it ends, no other may be requested."""
 
 
 class OpenAIConversation(VendorConversation):
@@ -88,14 +88,14 @@ class OpenAIConversation(VendorConversation):
         return True
 
     def format_asked_for(self, session: Any) -> str:
-        """By the names of sim.sound.FORMATS. Raises BrokenRuleError for one that can't be had."""
+        """The formats, by the names of sim.sound.FORMATS. Raises BrokenRuleError for one that OpenAI does not have."""
         given = session.audio.input.format
         if type(given) is not type(session.audio.output.format):
             raise BrokenRuleError("two_formats", "this fake takes one format both ways")
         return {"Pcm": "pcm_24000", "Pcmu": "ulaw_8000", "Pcma": "alaw_8000"}[type(given).__name__]
 
     def confirmed(self, session: Any, name: str) -> dict[str, Any]:
-        """What the server says of the settings that are in force from now on."""
+        """The server's report of the settings that apply from now on."""
         confirmed: dict[str, Any] = msgspec.to_builtins(session)
         if self.confirms:
             confirmed["audio"]["input"]["format"] = confirmed["audio"]["output"]["format"] = FORMS[name]
@@ -133,7 +133,7 @@ class OpenAIConversation(VendorConversation):
                 raise BrokenRuleError("configured_twice", "")
 
     async def _create(self, event_id: str | None, instructions: str) -> None:
-        """A reply is requested: to tools' results, to texts, or else the first words, or the failed ones."""
+        """A reply is requested: to tools' results or texts, else the greeting, or a repeat of the failed turn."""
         if self._active or self._asked:
             code, which = "conversation_already_has_active_response", self._active or "one that was just asked for"
             error = {"type": "invalid_request_error", "code": code, "message": which, "event_id": event_id}
@@ -226,7 +226,7 @@ class OpenAIConversation(VendorConversation):
         await self.send({"type": "input_audio_buffer.speech_started", **began})
 
     async def late_sound(self, data: bytes) -> None:
-        """Only a response that was still being made has anything on its way."""
+        """Only a response that is still being generated has sound on its way."""
         if self._active:
             await self.say_chunk(data)
             await self._done("cancelled")

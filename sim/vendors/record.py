@@ -30,7 +30,7 @@ class VendorViolation:
     rule: str
     detail: str
     is_tolerated: bool = False
-    """The vendor puts up with it, and others' software does it: worth a warning. Our relay does none of it."""
+    """The vendor tolerates it, and other software does it: only a warning. Our relay does none of it."""
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class VendorRecord:
 
 
 class BrokenRuleError(Exception):
-    """The client broke a rule and is told so; `fatal` ends the conversation, `tolerated` is only worth a warning."""
+    """The client broke a rule and gets an error; `fatal` ends the conversation, `tolerated` is only a warning."""
 
     def __init__(self, rule: str, detail: str, *, fatal: bool = True, tolerated: bool = False) -> None:
         self.rule, self.detail, self.fatal, self.tolerated = rule, detail, fatal and not tolerated, tolerated
