@@ -36,7 +36,7 @@ _SPOKEN: Final = re.compile(
 )
 IDS: Final = re.compile(rf"(?<!\w)(?:{_UUID}|{_ID})")
 DATES: Final = re.compile(rf"(?<![\d.,]){_DATE}")
-"""What is made of digits and is no number of anybody's."""
+"""With IDS: digits that are not a phone number."""
 
 
 def mask_text(text: str) -> str:

@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     whose_script = f"scenario with the script: {', '.join(names())}, or a .toml file"
 
     exotel = commands.add_parser("exotel", help="place calls at a relay as Exotel does")
-    exotel.add_argument("--url", required=True, help="as it stands in the Voicebot applet: ws, wss, http or https")
+    exotel.add_argument("--url", required=True, help="as in the Voicebot applet: ws, wss, http or https")
     exotel.add_argument("--scenario", default="greeting_goodbye", help=whose_script)
     exotel.add_argument("--calls", type=int, default=1, help="how many at once")
     exotel.add_argument("--from", dest="from_", default="09876500001", help="the caller's number")

@@ -126,7 +126,7 @@ def _sizes(seen: Seen, dialect: Dialect) -> Finding:
     uneven = sum(count for size, count in seen.sizes.items() if size % unit)
     said = f"{counted(seen.messages, 'message')} of {dialect.audio}, {min(seen.sizes)} to {max(seen.sizes)} bytes"
     if uneven:
-        said += f"; {uneven} are no multiple of 20 ms: the relay takes them, the carrier itself would wait for the rest"
+        said += f"; {uneven} are not a multiple of 20 ms: the relay accepts them, the carrier would wait for the rest"
     return Finding(check, Verdict.PASS, said)
 
 

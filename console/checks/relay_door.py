@@ -80,7 +80,7 @@ def not_upgraded(answer: Answer, host: str) -> tuple[str, str]:
         case 403:
             return said, "Something in front of the relay forbids it: a firewall rule, or access that is not public."
         case 404 if _reason(answer) == "unknown_agent":
-            return said, "The token is right, the alias behind it is none of AGENTS_FILE."
+            return said, "The token is right, but AGENTS_FILE has no agent with the alias after it."
         case 404:
             return said, "Nothing is at this path: the relay's is /media/TOKEN, and the balancer must send it there."
         case 503 if _reason(answer) in {"draining", "full"}:

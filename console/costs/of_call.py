@@ -1,7 +1,7 @@
-"""What a call cost, for the explorer: as its record says, else computed anew (common.call_cost).
+"""The cost of a call for the explorer: from its record, else computed here (common.call_cost).
 
-Functions and relay: by the record, else what the planner says of a month with the load of the last thirty days, by
-call and by minute, where it is known on which cloud they run; else by [cloud] of the price file, which has the same.
+Functions and relay: from the record. Else, if the cloud is known, the planner's cost of a month with the load of the
+last thirty days, shared by call and by minute; else the prices per call and per minute in [cloud] of the price file.
 """
 
 from collections.abc import Mapping

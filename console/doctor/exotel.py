@@ -66,10 +66,10 @@ def _no_entry(account: Account, error: ExotelError) -> Finding:
             "Wait a minute and try again; all programs of the account share 200 requests a minute.",
         )
     advice = {
-        401: f"Take EXOTEL_API_KEY and EXOTEL_API_TOKEN anew from {SETTINGS_PAGE}; a key of one region is "
+        401: f"Copy EXOTEL_API_KEY and EXOTEL_API_TOKEN again from {SETTINGS_PAGE}; a key of one region is "
         f"unknown in the other (EXOTEL_SUBDOMAIN={other}).",
         403: f"The key may be restricted: see {SETTINGS_PAGE}.",
-        404: f"Check EXOTEL_SID, and whether the account lives at the other region (EXOTEL_SUBDOMAIN={other}).",
+        404: f"Check EXOTEL_SID, and whether the account is in the other region (EXOTEL_SUBDOMAIN={other}).",
     }.get(error.status)
     if advice is None and isinstance(error, Refused):
         advice = f"Check the credentials against {SETTINGS_PAGE}."

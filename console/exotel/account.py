@@ -21,7 +21,7 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`sid` is the account's name as it stands in every path; key and token are what HTTP Basic takes."""
+    """`sid`: the account's name, as in every path; key and token: for HTTP Basic."""
 
     sid: str
     api_key: str = field(repr=False)

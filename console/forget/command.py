@@ -153,7 +153,7 @@ def _drop_indexes() -> None:
     for file in INDEXES.glob("calls-*.sqlite*"):
         file.unlink(missing_ok=True)
         if file.suffix == ".sqlite":
-            print(f"{file} was deleted: the explorer makes its index anew; start one again that is running")
+            print(f"{file} was deleted: the explorer rebuilds it at its next start; restart one that is running")
 
 
 def _look_again(run_: Run, store: PersonStore, sealing: Sealing) -> None:

@@ -53,7 +53,7 @@ class Run:
 
 
 def write(file: Path, run: Run) -> None:
-    """Add `run` to the runs in `file`, in the place of what it said of itself before. Raises OSError."""
+    """Add `run` to the runs in `file`, in place of its earlier entry. Raises OSError."""
     runs = [one for one in _runs(file) if one.get("started_at") != run.started_at]
     receipt = {"version": VERSION, "number": mask(run.found.number), "runs": [*runs, run.document()]}
     file.parent.mkdir(parents=True, exist_ok=True)

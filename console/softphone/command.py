@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default="",
         metavar="wss-url",
-        help="a relay's media URL as it stands in Exotel's applet, token included; without one, a relay with a fake "
+        help="a relay's media URL as in Exotel's applet, token included; without one, a relay with a fake "
         "agent is started here",
     )
     parser.add_argument("--port", type=int, default=0, help="port of the page (default: a free one)")

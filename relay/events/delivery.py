@@ -39,7 +39,7 @@ class DeliveryError(Exception):
 
 
 class HttpDestination:
-    """`POST EVENTS_URL`, signed anew for each attempt (docs/contracts.md)."""
+    """`POST EVENTS_URL`, with a new signature for each attempt (docs/contracts.md)."""
 
     def __init__(self, http: aiohttp.ClientSession, url: str, secret: str) -> None:
         self._http = http
