@@ -13,15 +13,15 @@ from console.costs.sizing import Sizing, Unit, added_hours, size
 
 REQUESTS_A_CALL, REQUEST_S, LAMBDA_GIB = 8, 0.3, 0.5
 PROGRESS_A_MINUTE, PROGRESS_S, READS_A_PROGRESS = 14, 0.1, 2
-"""Events by which a call tells how far it is (docs/live.md): counted in a call whose sides speak in turn; each is a
-request, two reads and a write."""
+"""Progress events of a call (docs/live.md), counted in a call in which both sides take turns; each is a request, two
+reads and a write."""
 WRITES_A_CALL, KEPT_BYTES, KEPT_MONTHS = 25, 50_000, 12
 PIECE_S, PIECES_A_LEAVE, RECORDED_BYTES_S = 8, 8, 8000
-"""Of recordings (docs/recordings.md): each piece is a write, and a read when the sweep joins them; a side is 8 kB a
-second; leave for eight pieces is one request."""
+"""Recordings (docs/recordings.md): each piece is a write, and a read when the sweep joins them; a side is 8 kB a
+second; upload URLs for eight pieces are one request."""
 LOG_BYTES = 30_000
 AWS_SECRETS, AWS_METRICS, AWS_ALARMS, IMAGE_GIB = 8, 16, 20, 2
-"""Metrics and alarms beyond the ten of each that are free (docs/aws.md); one by the half minute counts as three."""
+"""Metrics and alarms beyond the ten of each that are free (docs/aws.md); a half-minute alarm counts as three."""
 GCP_ALARMS, WARM_GIB = 20, 0.5
 QUARTER, FIVE_MINUTES = 1 / 4, 1 / 12
 
@@ -208,7 +208,7 @@ def _storage(bill: _Bill, load: Load) -> None:
 
 
 MINUTES = ("exotel", "agent")
-"""Parts that are no infrastructure: what Exotel and the agent's vendor take for the minutes."""
+"""Parts that are not infrastructure: the minutes of Exotel and of the agent's vendor."""
 
 
 def minutes_of(prices: Prices, load: Load) -> list[Item]:

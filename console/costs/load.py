@@ -17,9 +17,9 @@ HEADER_BYTES = 74
 """TCP, IP and TLS around one message: 52 and 22 bytes."""
 RATES = (8000, 16000)
 RECORDS = {"off": 0, "both": 2, "agent": 1}
-"""What may be recorded of a call, and how many sides that is."""
+"""What the relay may record of a call → number of sides."""
 KINDS = tuple(f"{way}_{rate}" for way in ("plain", "tls") for rate in RATES)
-"""Of calls: the way to the agent, and the agent's rate."""
+"""Kinds of calls: connection to the agent, and the agent's rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Load:
     domain: bool = False
     free_tier: bool = False
     vendor: str = ""
-    """Whose list price a minute of the agent has, and Exotel's with it; empty: only what a price file says counts."""
+    """The vendor whose list price counts for a minute, together with Exotel's; empty: only prices of a price file."""
     record: str = "off"
     """What the relay records of each call: one of RECORDS."""
 

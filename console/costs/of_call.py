@@ -21,12 +21,12 @@ _BY_MINUTE: Final = frozenset({"relay", "balancer", "traffic"})
 _BUSY_SHARE, _BUSY_DAYS = 0.15, 22
 _LONGEST_CALL_MIN: Final = 60.0
 _RECORDED: Final = {"vendor": "agent", "exotel": "exotel"}
-"""What a record calls a part, and what it is called here."""
+"""A part's name in a record → its name here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Of the functions per call, of the relay per minute, in dollars. `how`: for which load."""
+    """A call's share of the functions and a minute's share of the relay, in dollars. `how`: for which load."""
 
     call_usd: float
     minute_usd: float
@@ -34,8 +34,8 @@ class Shares:
 
 
 def parts_of(record: Document, prices: Prices, shares: Shares | None = None) -> list[Part]:
-    """Agent and Exotel; with `shares` functions and relay too, else as not known. What the record says of its cost
-    counts first, at its own rate of exchange, so that the explorer tells the same amounts; its `cloud` is both."""
+    """Agent and Exotel, then functions and relay, which are unknown without `shares`. If the record has its cost, that
+    is used, at the record's exchange rate, so that the explorer shows the same amounts; its `cloud` stands for both."""
     minutes = (number(record, "duration_s") or 0.0) / 60
     over = bool(text(record, "ended_at"))
     if cost := mapping(record, "cost"):
@@ -55,19 +55,20 @@ def parts_of(record: Document, prices: Prices, shares: Shares | None = None) -> 
 
 
 def minutes_usd(record: Document, prices: Prices) -> float | None:
-    """Agent and Exotel together; None where either is not known. Of a record that says its cost: at its rate."""
+    """Agent and Exotel together; None if either is unknown. For a record that has its cost, at the record's rate."""
     return total(parts_of(record, prices)[:2])
 
 
 def _of_record(cost: Document, said: str, name: str, money: Currency) -> Part:
-    """In such dollars that they are the record's amount again in its currency: its rate was that of another day."""
+    """A part of the record's cost, in dollars that give the record's amount again when shown in its currency, although
+    the record was priced at the exchange rate of another day."""
     amount, how = number(cost, said), text(cost, "how", said)
     rate = money.per_usd if text(cost, "currency") == money.code else number(cost, "per_usd") or 0.0
     return Part(name, amount / rate if amount is not None and rate > 0 else None, how)
 
 
 def shares_of(cloud: str, calls: int, minutes: float, prices: Prices, measured: Measured) -> Shares | None:
-    """For a month with this many calls and minutes; None without any, or for a load that no relay could carry."""
+    """The shares for a month with this many calls and minutes; None without any, or if no relay can carry the load."""
     if not calls or minutes <= 0:
         return None
     each = min(_LONGEST_CALL_MIN, minutes / calls)
@@ -82,14 +83,14 @@ def shares_of(cloud: str, calls: int, minutes: float, prices: Prices, measured: 
 
 
 def shares_of_plan(plan: Plan, calls: float, minutes: float) -> tuple[float, float]:
-    """Of a month's infrastructure dollars a call, and a minute: what [cloud] of a price file has."""
+    """A month's infrastructure cost per call and per minute, as in [cloud] of a price file."""
     by_part = {part: usd for part, usd in plan.by_part().items() if part not in MINUTES}
     relay = sum(usd for part, usd in by_part.items() if part in _BY_MINUTE)
     return (sum(by_part.values()) - relay) / calls, relay / minutes
 
 
 def shares_by_price(prices: Prices) -> Shares | None:
-    """By [cloud] of the price file; None where it has none."""
+    """The shares from [cloud] of the price file; None if it has none."""
     section = prices.sections.get(CLOUD, {})
     call, minute = section.get("call"), section.get("minute")
     return Shares(call.value, minute.value, told(call)) if call and minute else None

@@ -24,8 +24,8 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
-    """`carries`: calls one relay takes with headroom, by CPU, memory and MAX_CALLS; where it is less than MAX_CALLS,
-    that is to be set to it. `one_more_at`: calls a relay at which another is added. `for_zone`: relays that would carry
+    """`carries`: calls one relay takes with headroom, by CPU, memory and MAX_CALLS; if it is less than MAX_CALLS,
+    set MAX_CALLS to it. `one_more_at`: calls a relay at which another is added. `for_zone`: relays that would carry
     the peak although a zone is lost."""
 
     unit: Unit

@@ -53,7 +53,7 @@ def _mentions(file: Path) -> bool:
 
 
 def _append(file: Path, line: str) -> None:
-    """To a file that may end without an end of line; a new one is its owner's alone, as it will hold keys."""
+    """Append to a file that may lack a final line break; a new one is readable only by its owner: it will hold keys."""
     text = file.read_text(encoding="utf-8-sig") if file.exists() else ""
     between = "" if not text or text.endswith("\n") else "\n"
     with open(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8") as kept:

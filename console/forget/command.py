@@ -32,7 +32,7 @@ INDEXES: Path = ROOT / ".cache" / "console"
 """Where the explorer keeps its indexes on this machine, with the words of calls in them."""
 _JUST_NOW_S: Final = 3600
 _OWN: Final = 2
-"""So many different numbers call a company's number, and not one person's."""
+"""A number that this many different numbers have called is a company's, not a person's."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

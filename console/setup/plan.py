@@ -52,7 +52,7 @@ class WebhookPlan:
     name: str
     enable: bool
     options: Document | None
-    """What the agent is given, but for the webhook's id; None: what is assigned stays assigned."""
+    """The agent's webhook settings, without the webhook's id; None: its present webhook stays."""
 
 
 @dataclass(frozen=True)
