@@ -25,20 +25,20 @@ def items(plan):
 
 
 def test_tasks_by_hand():
-    """8 kHz with TLS: 2.77 ms a call-second. Half a vCPU, 80 % of it: 400 / 2.77 = 144 calls. MAX_CALLS is 100, so that
-    decides: 60 % of it is where another task starts, and 200 calls need ceil(200 / 60) = 4."""
+    """8 kHz with TLS: 2.77 ms a call-second. Half a vCPU, 80 % of it: 400 / 2.77 = 144 calls. MAX_CALLS is 60, so that
+    decides: 60 % of it is where another task starts, and 200 calls need ceil(200 / 36) = 6, 3 of them in one zone."""
     sizing = size(aws_unit(), Load(200, 50_000, agent_rate=8000), SLOWER)
-    assert (sizing.by_cpu, sizing.carries, sizing.one_more_at, sizing.relays) == (144, 100, 60, 4)
+    assert (sizing.by_cpu, sizing.carries, sizing.one_more_at, sizing.relays) == (144, 60, 36, 6)
     assert sizing.decided_by == "MAX_CALLS"
-    assert sizing.cpu_share == pytest.approx(50 * 2.77 / 500)
-    assert sizing.memory_mib == pytest.approx(60 + 50 * 129 / 1024)
-    assert (sizing.left_after_loss, sizing.for_zone) == (200, 4)
+    assert sizing.cpu_share == pytest.approx(200 / 6 * 2.77 / 500)
+    assert sizing.memory_mib == pytest.approx(60 + 200 / 6 * 129 / 1024)
+    assert (sizing.left_after_loss, sizing.for_zone) == (180, 8)
 
 
 def test_tasks_by_hand_when_sound_is_resampled():
-    """16 kHz with TLS: 4.95 ms. 400 / 4.95 = 80 calls, less than MAX_CALLS; 48 each; ceil(200 / 48) = 5 tasks, of which
-    3 lie in one zone: the other 2 carry 160. Six tasks, 3 a zone, carry 240."""
-    plan = plan_aws(Load(200, 50_000), SLOWER, PRICES)
+    """16 kHz with TLS: 4.95 ms. 400 / 4.95 = 80 calls, less than a MAX_CALLS of 100; 48 each. ceil(200 / 48) = 5 tasks,
+    of which 3 lie in one zone: the other 2 carry 160. Six tasks, 3 a zone, carry 240."""
+    plan = plan_aws(Load(200, 50_000), SLOWER, PRICES, replace(aws_unit(), max_calls=100))
     sizing = plan.sizing
     assert (sizing.carries, sizing.one_more_at, sizing.relays, sizing.decided_by) == (80, 48, 5, "CPU")
     assert (sizing.left_after_loss, sizing.for_zone) == (160, 6)
@@ -59,9 +59,9 @@ def test_hours_of_added_tasks_by_hand():
     """4 tasks, 2 of them always: 50,000 minutes are 833.3 hours of calls, of which 2 in 3 × 60 fall to an added task,
     and after each of 22 peaks both run on for a quarter of an hour."""
     load = Load(200, 50_000, agent_rate=8000)
-    sizing = size(aws_unit(), load, MEASURED)
+    sizing = size(replace(aws_unit(), max_calls=100), load, SLOWER)
     assert added_hours(sizing, load, 0.25) == pytest.approx(50_000 / 60 * 2 / 180 + 22 * 2 * 0.25)
-    assert added_hours(size(aws_unit(), Load(100, 50_000), MEASURED), replace(load, calls=90), 0.25) >= 0
+    assert added_hours(size(aws_unit(), Load(100, 50_000), SLOWER), replace(load, calls=90), 0.25) >= 0
 
 
 def test_a_bill_by_hand():
@@ -145,7 +145,11 @@ def test_units_are_what_terraform_builds():
     assert gcp.least == default("gcp", "relay_min_instances")
     assert f": {gcp.max_calls}\n" in (ROOT / "infra/terraform/modules/gcp/relay.tf").read_text()
     assert default("aws", "relay_max_tasks") == default("gcp", "relay_max_instances") == 10
-    assert aws.max_calls == 100
+    assert aws.max_calls == 60
+    assert (
+        f"var.relay_cpu * {aws.max_calls * 1024 // 512} / 1024"
+        in (ROOT / "infra/terraform/modules/aws/main.tf").read_text()
+    )
 
 
 # --- what holds for every load --------------------------------------------------------------------------------------
