@@ -22,7 +22,7 @@ from tests.bench.process import Subject, free_port, take_load_core
 from tests.chaos.pages import conditions, publish
 
 CALLS = 50
-"""A core that carries a hundred has no room left for fifty that fail at once; how many it carries, the benchmark says."""
+"""A core that carries a hundred has no room left for fifty that fail at once (docs/performance.md)."""
 CALM = "none"
 LIVE = (
     CALM,
