@@ -89,13 +89,13 @@ class _Bill:
 
 
 def aws_unit(cpu: int = 512, memory_mib: int = 1024) -> Unit:
-    """As infra/terraform/aws builds it: 120 calls per vCPU, another task at 60 % of them, at least two."""
-    return Unit("AWS task", cpu / 1024, memory_mib, cpu * 120 // 1024, least=2, zones=2, add_at=0.6)
+    """As infra/terraform/aws builds it: 100 calls per vCPU, another task at 60 % of them, at least two."""
+    return Unit("AWS task", cpu / 1024, memory_mib, cpu * 100 // 1024, least=2, zones=2, add_at=0.6)
 
 
 def gcp_unit(memory_mib: int = 1024) -> Unit:
-    """As infra/terraform/gcp builds it: one vCPU, 120 calls, another instance when all are full, at least one."""
-    return Unit("Google Cloud instance", 1.0, memory_mib, 120, least=1, zones=1, add_at=1.0)
+    """As infra/terraform/gcp builds it: one vCPU, 100 calls, another instance when all are full, at least one."""
+    return Unit("Google Cloud instance", 1.0, memory_mib, 100, least=1, zones=1, add_at=1.0)
 
 
 def plan_aws(load: Load, measured: Measured, prices: Prices, unit: Unit | None = None) -> Plan:

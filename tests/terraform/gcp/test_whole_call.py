@@ -256,7 +256,7 @@ def test_relay_takes_the_environment(deployed: tuple[Deployed, Mapping[str, Serv
     deployment, _ = deployed
     environment = deployment.relay_environment()
     settings = RelaySettings.from_env(environment)
-    assert (settings.max_calls, settings.max_call_s, settings.stats_s) == (120, 3540, 60)
+    assert (settings.max_calls, settings.max_call_s, settings.stats_s) == (100, 3540, 60)
     assert settings.media_token == SECRETS["media_token"]
     text = (ROOT / "relay/settings.py").read_text()
     assert [name for name in environment if f'"{name}"' not in text] == []

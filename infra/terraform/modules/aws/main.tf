@@ -19,7 +19,7 @@ locals {
   permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 
   relay_port      = 8080
-  relay_max_calls = var.relay_max_calls > 0 ? var.relay_max_calls : floor(var.relay_cpu * 120 / 1024)
+  relay_max_calls = var.relay_max_calls > 0 ? var.relay_max_calls : floor(var.relay_cpu * 100 / 1024)
 
   # Exotel ends a call after 60 minutes; nothing on the way may be more impatient than that.
   longest_call_seconds = 3600

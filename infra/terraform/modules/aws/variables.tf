@@ -497,7 +497,7 @@ variable "relay_memory" {
 }
 
 variable "relay_max_calls" {
-  description = "The most calls of one task; 0 means 120 for each vCPU, which it carries with CPU to spare."
+  description = "The most calls of one task; 0 means 100 for each vCPU, which it carries with CPU to spare."
   type        = number
   default     = 0
 

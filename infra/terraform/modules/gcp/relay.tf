@@ -2,7 +2,7 @@ locals {
   # Cloud Run's longest request, and to it a media socket is one request. Exotel's own cap is 60 minutes too.
   relay_timeout_seconds = 3600
 
-  relay_max_calls = var.relay_max_calls > 0 ? var.relay_max_calls : 120
+  relay_max_calls = var.relay_max_calls > 0 ? var.relay_max_calls : 100
 
   # On both clouds: relay_environment wins over what is only a default, and gives way where the rest of these files, or
   # the cloud's own limits, count on a value.

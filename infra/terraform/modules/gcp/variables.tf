@@ -411,7 +411,7 @@ variable "relay_memory" {
 }
 
 variable "relay_max_calls" {
-  description = "The most calls of one instance, and its Cloud Run concurrency; 0 means 120, which one vCPU carries with CPU to spare."
+  description = "The most calls of one instance, and its Cloud Run concurrency; 0 means 100, which one vCPU carries with CPU to spare."
   type        = number
   default     = 0
 

@@ -59,17 +59,17 @@ def test_json_adds_up(capsys):
 
 def test_switches(capsys):
     def on_aws(*arguments):
-        measured = ("--measured", str(SLOWER_MACHINE), "--headroom", "50")
+        measured = ("--measured", str(SLOWER_MACHINE), "--headroom", "60")
         return planned(capsys, *measured, *arguments)["clouds"]["aws"]
 
     plain = on_aws()
-    assert plain["calls_a_relay"] == 50
+    assert plain["calls_a_relay"] == 40
     assert on_aws("--agent-rate", "8000")["relays"] < plain["relays"]
     whole = on_aws("--aws-cpu", "1024")
     assert whole["memory_mib"] >= plain["memory_mib"]
-    assert whole["calls_a_relay"] == 101
+    assert whole["calls_a_relay"] == 80
     assert on_aws("--no-tls")["calls_a_relay"] > plain["calls_a_relay"]
-    assert on_aws("--headroom", "60")["calls_a_relay"] == 40
+    assert on_aws("--headroom", "50")["calls_a_relay"] == 50
 
 
 def test_your_own_prices_replace_ours_and_bring_their_own_date(capsys, tmp_path):

@@ -183,8 +183,8 @@ run "three_settings_are_enough" {
     error_message = "The bucket's name is unique, and destroy does not empty it."
   }
   assert {
-    condition     = { for pair in jsondecode(aws_ecs_task_definition.relay.container_definitions)[0].environment : pair.name => pair.value }["MAX_CALLS"] == "60"
-    error_message = "Half a vCPU takes 60 calls."
+    condition     = { for pair in jsondecode(aws_ecs_task_definition.relay.container_definitions)[0].environment : pair.name => pair.value }["MAX_CALLS"] == "50"
+    error_message = "Half a vCPU takes 50 calls."
   }
   assert {
     condition     = jsondecode(aws_ecs_task_definition.relay.container_definitions)[0].mountPoints == [{ sourceVolume = "tmp", containerPath = "/tmp", readOnly = false }] && [for volume in aws_ecs_task_definition.relay.volume : volume.name] == ["tmp"] && jsondecode(aws_ecs_task_definition.relay.container_definitions)[0].readonlyRootFilesystem
