@@ -52,12 +52,11 @@ function headlines({ now, before }, calls) {
     const value = figure.value(now);
     const told = value === null ? "–" : figure.told(value);
     const { text, tone } = change(figure, before, now);
-    const shown = figure.filters ? make("a", { href: calls(figure.filters) }, told) : told;
     return make(
       "div",
       { class: "card" },
       make("dt", {}, figure.name),
-      make("dd", { class: "figure" }, shown),
+      make("dd", { class: "figure" }, make("a", { href: calls(figure.filters) }, told)),
       text ? make("dd", { class: `faint ${tone}` }, text) : "",
       value !== null && figure.note?.(now) ? make("dd", { class: "faint" }, figure.note(now)) : "",
     );

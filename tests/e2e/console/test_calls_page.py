@@ -69,6 +69,8 @@ async def test_calls_are_found_heard_compared_and_exported(tmp_path):
             await page.get_by_role("heading", name="Overview").wait_for()
             headline = page.locator("#headlines .card", has_text="Cost a call")
             assert "$" in await headline.inner_text()
+            figures = page.locator("#headlines .card .figure")
+            assert await figures.locator("a").count() == await figures.count() > 10  # each leads to its calls
             await no_barrier_and_no_sideways_scrolling(page)
             await page.goto(f"{url}#/calls")
             await page.locator("#rows tr").nth(1).wait_for()
