@@ -39,7 +39,7 @@ def provider_environment() -> Mapping[str, str]:
         return {}
     if KEPT.exists() and (path := re.search(r'path\s*=\s*"([^"]+)"', KEPT.read_text())) and Path(path[1]).is_dir():
         return {"TF_CLI_CONFIG_FILE": str(KEPT)}
-    for _ in range(3):  # it looks through a file system in which other tests make and remove providers' copies
+    for _ in range(10):  # it looks through a file system in which other tests make and remove providers' copies
         found = subprocess.run([MIRROR], capture_output=True, text=True, timeout=120, check=False)
         if not found.returncode:
             break
@@ -163,3 +163,8 @@ def changes(plan: Mapping[str, Any]) -> dict[str, list[str]]:
         for one in plan.get("resource_changes", [])
         if one["change"]["actions"] not in (["no-op"], ["read"])
     }
+
+
+if __name__ == "__main__":  # before there are workers: it is searched for in folders that their tests remove
+    if shutil.which("terraform"):
+        provider_environment()
