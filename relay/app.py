@@ -159,12 +159,11 @@ class Relay:
         return pool
 
     async def drain(self) -> None:
-        """The deploy sequence (design D11). /health stays green; otherwise the platform would kill us before the calls
-        end.
+        """The deploy sequence (design D11). /health stays green, or the platform would kill us before the calls end.
 
-        1. Refuse new calls: /ready answers 503, and so do upgrades. 2. Let the calls finish, up to DRAIN_SECONDS; exit
-        as soon as none is left. 3. End the remaining calls and late arrivals: hand the callers over, deliver the events
-        of all calls at once.
+        1. Refuse new calls: /ready answers 503, and so do upgrades.
+        2. Let the calls finish, up to DRAIN_SECONDS; exit as soon as none is left.
+        3. End the remaining calls and late arrivals: hand the callers over, deliver the events of all calls at once.
         """
         self.draining = True
         loop = asyncio.get_running_loop()

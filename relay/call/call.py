@@ -135,10 +135,7 @@ class Call:
             reason, detail = await asyncio.shield(self._over)
             self._caller.stop()
             # an agent may take seconds to close; the line must not wait for that
-            unheard = reason.ended_by in {
-                "caller",
-                "line",
-            }
+            unheard = reason.ended_by in {"caller", "line"}
             await self._tasks.stop(but=() if unheard else (pacing, reading))
             await self._finish(reason, detail, pacing)
         finally:
