@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from console.checks.finding import Finding, Part, Verdict
 from console.checks.subject import Subject
@@ -36,6 +37,10 @@ async def in_turn(stages: Sequence[Stage], subject: Subject) -> AsyncIterator[Fi
             if check not in told:
                 untold[check] = cause
                 yield Finding(check, Verdict.SKIPPED, f"can't be checked before {cause} is fixed")
+
+
+NO_STORE: Final = "the store is not known: set STORE=s3://BUCKET, gs://BUCKET or file:DIR"
+"""The reason of a part that reads the store."""
 
 
 async def skipped(checks: Sequence[str], reason: str) -> AsyncIterator[Finding]:

@@ -10,8 +10,9 @@ from typing import Final
 
 from common.documents import Document, mapping, number, objects, readable, text
 from console.checks.finding import Finding, Verdict
-from console.checks.stages import skipped
+from console.checks.stages import NO_STORE, skipped
 from console.checks.subject import Subject
+from console.words import counted
 from functions.common.store import Store, StoreError, open_store
 
 CHECKS: Final = ("calls.echo", "calls.level")
@@ -25,7 +26,7 @@ async def examine(subject: Subject) -> AsyncIterator[Finding]:
     """See CHECKS. Reads the newest records, and writes nothing."""
     url = subject.environ.get("STORE", "").strip()
     if not url:
-        async for finding in skipped(CHECKS, "the store is not known: set STORE=s3://BUCKET, gs://BUCKET or file:DIR"):
+        async for finding in skipped(CHECKS, NO_STORE):
             yield finding
         return
     try:
@@ -58,11 +59,12 @@ def look(records: Sequence[Document]) -> Iterator[Finding]:
 
 def _echo(records: Sequence[Document]) -> Finding:
     qualities = [mapping(record, "quality") for record in records]
+    latest = f"the latest {counted(len(records), 'call')}"
     echoes = [one for one in qualities if number(one, "echo_db") is not None]
     if not echoes:
-        return Finding("calls.echo", Verdict.PASS, f"none of the latest {len(records)} calls had an echo")
+        return Finding("calls.echo", Verdict.PASS, f"no echo in {latest}")
     level = statistics.median(number(one, "echo_db") or 0.0 for one in echoes)
-    found = f"{len(echoes)} of the latest {len(records)} calls had an echo of the agent's voice, of {level:.0f} dB"
+    found = f"an echo of the agent's voice in {len(echoes)} of {latest}, of {level:.0f} dB"
     heard = sum(not number(one, "echo_muted_ms") for one in echoes)
     if not heard:
         return Finding("calls.echo", Verdict.PASS, f"{found}, and it was kept from the agent")
@@ -87,4 +89,5 @@ def _levels(records: Sequence[Document]) -> Iterator[Finding]:
         advice = f'Set level = "auto" for it, or gain_db = {_EXPECTED_DB - level:.0f}.'
         yield Finding("calls.level", Verdict.WARN, found, advice)
     if not off:
-        yield Finding("calls.level", Verdict.PASS, f"{len(medians)} agents speak at about {_EXPECTED_DB:.0f} dBov")
+        found = f"{counted(len(medians), 'agent')} measured, at about {_EXPECTED_DB:.0f} dBov"
+        yield Finding("calls.level", Verdict.PASS, found if medians else "no agent's level is known yet")

@@ -14,7 +14,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from console.checks.finding import Finding, Verdict
-from console.checks.stages import skipped
+from console.checks.stages import NO_STORE, skipped
 from console.checks.subject import Subject
 from functions.common.store import Store, StoreError, open_store
 
@@ -37,7 +37,7 @@ async def examine(subject: Subject) -> AsyncIterator[Finding]:
     """See CHECKS. Writes one object below `doctor/` and deletes it again."""
     url = subject.environ.get("STORE", "").strip()
     if not url:
-        async for finding in skipped(CHECKS, "the store is not known: set STORE=s3://BUCKET, gs://BUCKET or file:DIR"):
+        async for finding in skipped(CHECKS, NO_STORE):
             yield finding
         return
     findings = look(url)

@@ -28,11 +28,17 @@ def test_calls_without_echo_at_a_usual_level_pass():
     assert "no record yet" in said()["calls.echo"][1]
 
 
+def test_one_call_of_one_agent_is_counted_as_one():
+    assert "in the latest 1 call" in said(record())["calls.echo"][1]
+    assert "1 agent measured" in said(record())["calls.level"][1]
+    assert "no agent's level is known" in said(record(level_db=None))["calls.level"][1]
+
+
 def test_an_echo_that_was_kept_from_the_agent_is_told_with_its_level():
     echoes = [record(echo_db=level, echo_muted_ms=2400) for level in (-14.2, -12.1, -30.0)]
     verdict, text = said(*echoes, record())["calls.echo"]
     assert verdict == "pass"
-    assert "3 of the latest 4 calls" in text
+    assert "in 3 of the latest 4 calls" in text
     assert "-14 dB" in text
 
 
