@@ -6,7 +6,6 @@ once, with calls in progress.
 """
 
 import asyncio
-import shutil
 import socket
 import ssl
 from collections.abc import Iterator
@@ -23,23 +22,17 @@ from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, CallResult, FakeExotel
 from sim.exotel_rules import Rule
 from sim.serving import serving
+from tests.support import haproxy
 from tests.support.logging_processes import LoggingProcesses
-from tests.support.processes import free_port, server
+from tests.support.processes import free_port
 from tests.support.relay_world import API_KEY, EVENTS_SECRET, EventSink
-from tests.support.terraform import cannot_run
 
 CALLS, NEW_CALLS, CALL_MS = 24, 6, 10_000  # more are played in virtual time
 PATIENCE_S = 30
 
-CONFIGURATION = """
-global
-    stats socket {admin} level admin
-defaults
-    mode http
-    timeout connect 5s
-    timeout client 60s
-    timeout server 60s
-    timeout tunnel 1h
+CONFIGURATION = (
+    haproxy.HEAD
+    + """\
     timeout check 20s
 frontend public
     bind 127.0.0.1:{port} ssl crt {certificate}
@@ -50,8 +43,8 @@ backend relays
     server old 127.0.0.1:{old} check inter 200ms
     server new 127.0.0.1:{new} check inter 200ms
 """
+)
 AGENT = AgentScript(replies=(Reply(on="start", say=("agent_greeting",)),))
-PATH = "/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin"
 
 
 @dataclass
@@ -78,7 +71,7 @@ def balancing(folder: Path, ports: dict[str, int]) -> Iterator[Balancer]:
     trust = ssl.create_default_context()
     authority.configure_trust(trust)
     file.write_text(CONFIGURATION.format(admin=admin, certificate=certificate, port=port, **ports))
-    with server(["haproxy", "-db", "-f", str(file)], port, {"PATH": PATH}):
+    with haproxy.balancing(file, port):
         yield Balancer(f"wss://127.0.0.1:{port}", admin, trust)
 
 
@@ -100,8 +93,7 @@ class EcsAgent:
 
 
 async def test_replacing_one_relay_cuts_no_call(tmp_path: Path):
-    if shutil.which("haproxy", path=PATH) is None:
-        cannot_run("haproxy is not installed")
+    haproxy.required()
     agents, sink, ecs = FakeElevenLabs({"agent_front": AGENT}, api_key=API_KEY), EventSink(), EcsAgent()
     relays, ports = LoggingProcesses(PATIENCE_S), {"old": free_port(), "new": free_port()}
     async with AsyncExitStack() as world:

@@ -11,7 +11,6 @@ webhook, and leaves a record only where all of them were let in.
 
 import asyncio
 import json
-import shutil
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -34,26 +33,18 @@ from sim.exotel import CallPlan, CallResult, FakeExotel, new_sid
 from sim.post_call import Webhook
 from sim.serving import serving
 from sim.sound import Pcm
-from tests.support import calls
+from tests.support import calls, haproxy
 from tests.support.logging_processes import LoggingProcesses
-from tests.support.processes import free_port, server
+from tests.support.processes import free_port
 from tests.support.relay_world import API_KEY
-from tests.support.terraform import cannot_run
 
 RELEASES = ("before", "both", "new")
 OF_RELAYS = {"media_token", "control_token"}
 PATIENCE_S = 60
 NUMBER = "+919876500010"
-PATH = "/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin"
-CONFIGURATION = """
-global
-    stats socket {admin} level admin
-defaults
-    mode http
-    timeout connect 5s
-    timeout client 60s
-    timeout server 60s
-    timeout tunnel 1h
+CONFIGURATION = (
+    haproxy.HEAD
+    + """\
 frontend cloudfront
     bind 127.0.0.1:{edge}
     http-request set-header X-Origin-Secret %[str(header),map({sent})]
@@ -68,6 +59,7 @@ frontend functions
     bind 127.0.0.1:{alias}
     default_backend functions
 """
+)
 AGENT = AgentScript(
     replies=(
         Reply(on="start", say=("agent_greeting",)),
@@ -108,7 +100,7 @@ class Front:
         places = {name: self.folder / name for name in ("admin", "sent", "accepted")}
         text = CONFIGURATION.format(**places, **{name: port for name, port in self.ports.items() if " " not in name})
         (file := self.folder / "haproxy.cfg").write_text(text + "\n".join([*backends, ""]))
-        with server(["haproxy", "-db", "-f", str(file)], self.ports["edge"], {"PATH": PATH}):
+        with haproxy.balancing(file, self.ports["edge"]):
             yield
 
     def to(self, kind: str, release: str) -> None:
@@ -273,8 +265,7 @@ EVERY = {*MADE_HERE, "elevenlabs_webhook_secret", "origin"}
 
 
 async def test_calls_begin_go_on_and_are_transferred_while_every_secret_is_renewed(tmp_path: Path):
-    if shutil.which("haproxy", path=PATH) is None:
-        cannot_run("haproxy is not installed")
+    haproxy.required()
     kinds = [f"{kind} {release}" for kind in ("relays", "functions") for release in RELEASES]
     front = Front(tmp_path, {name: free_port() for name in ("edge", "balancer", "alias", *kinds)})
     agents = FakeElevenLabs({"agent_front": AGENT}, api_key=API_KEY)
