@@ -196,7 +196,7 @@ class Relay:
         return self.services.recordings.pending
 
     def _queued_s(self) -> float:
-        return sum(call.queued_s for call in self.calls.values())
+        return sum(call.sound.queued_s for call in self.calls.values())
 
     # --- for the media socket ---
 

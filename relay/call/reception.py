@@ -14,9 +14,10 @@ from relay.audio.pcm import SAMPLE_BYTES
 from relay.call.conversation import Conversation
 from relay.call.lookup_answer import LookupAnswer
 from relay.call.parts import CallParts
+from relay.call.recording import CallRecording
+from relay.call.report import CallReport
 from relay.events.records import EndReason, LookupEntry, Transfer
 from relay.line import exotel
-from relay.lineup import Lineup
 from relay.services import Services
 from relay.sounds import Apology
 
@@ -27,39 +28,33 @@ _PROBLEM: Final = 500  # characters that are kept of it
 class Reception:
     """`spec`: the agent for the call, None if the one that was `asked_for` is not configured. `rate_hz`: one of
     LINE_RATES.
-
-    `begins` is called with the chosen agent, and what is recorded (None: as the agent's entry says); `lets_in` when the
-    agent gets the call; `refuse` ends a call that gets no agent.
     """
 
     def __init__(
         self,
         start: exotel.Start,
         services: Services,
-        lineup: Lineup,
         parts: CallParts,
         conversation: Conversation,
+        recording: CallRecording,
+        report: CallReport,
         *,
         asked_for: str,
         spec: AgentSpec | None,
         rate_hz: int,
         new_session: Callable[[AgentSpec], AgentSession],
-        begins: Callable[[AgentSpec, RecordMode | None], None],
-        lets_in: Callable[[], None],
-        refuse: Callable[[EndReason, str], None],
     ) -> None:
         self._start = start
         self._services = services
-        self._lineup = lineup
+        self._lineup = services.lineup
         self._parts = parts
         self._conversation = conversation
+        self._recording = recording
         self._asked_for = asked_for
         self._spec = spec
         self._rate_hz = rate_hz
         self._new_session = new_session
-        self._begins = begins
-        self._lets_in = lets_in
-        self._refuse = refuse
+        self._report = report
         self._record: RecordMode | None = None
 
     async def run(self) -> None:
@@ -76,13 +71,18 @@ class Reception:
             if chosen is None:
                 return None
             spec = chosen
-        self._begins(spec, self._record)
+        self._recording.follow(spec, self._record)
         notice = lineup.sounds.notice(spec, self._rate_hz)
         if notice is not None and (self._record != "off" or spec.record == "off"):
             await self._give_notice(notice, spec)
-        self._lets_in()
+        self._recording.let_caller_in()
         apology = lineup.sounds.apology(spec, self._rate_hz)
         return await self._conversation.run(lineup.roster.chain(spec.alias), apology)
+
+    def _refuse(self, reason: EndReason, detail: str) -> None:
+        """The call gets no agent."""
+        self._report.refused(reason, detail)
+        self._parts.end(reason, detail)
 
     async def _give_notice(self, notice: Apology, spec: AgentSpec) -> None:
         """Played before the agent hears or says anything; the agent is connected meanwhile."""

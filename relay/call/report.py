@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from common.phone import mask
@@ -11,14 +10,13 @@ from relay.agents.roster import AgentSpec
 from relay.audio.ambience import AmbienceTrack
 from relay.audio.loudness import LevelMeter
 from relay.call.answers import Answers
-from relay.call.hand_over import EVENT_PATIENCE
+from relay.call.hand_over import EVENT_PATIENCE, HandOver
 from relay.call.transcript import Transcript, timestamp
-from relay.events.delivery import Event, Events
+from relay.events.delivery import Event
 from relay.events.records import CallFacts, EndReason, Quality, Spread, Transfer
-from relay.events.tracing import CallTracing
 from relay.line import exotel
 from relay.logs import CallLog
-from relay.metrics import Metrics
+from relay.services import Services
 
 
 class CallReport:
@@ -29,25 +27,23 @@ class CallReport:
         facts: CallFacts,
         transcript: Transcript,
         quality: Quality,
+        services: Services,
         *,
-        events: Events,
-        metrics: Metrics,
         log: CallLog,
-        relay: str,
         rate_hz: int,
         asked_for: str,
-        tracing: CallTracing | None = None,
     ) -> None:
         self._facts = facts
         self._transcript = transcript
         self._quality = quality
-        self._events = events
-        self._metrics = metrics
+        self._events = services.events
+        self._metrics = services.metrics
+        self._roster = services.lineup.roster
+        self._relay = services.settings.instance
+        self._tracing = services.tracing
         self._log = log
-        self._relay = relay
         self._rate_hz = rate_hz
         self._asked_for = asked_for
-        self._tracing = tracing
         self._announced = False
 
     def started(self, start: exotel.Start, agent: AgentSpec | None) -> None:
@@ -95,8 +91,9 @@ class CallReport:
         if ambience is not None:
             quality.ambience_level_db = ambience.level_db
 
-    def so_far(self, transfer: Transfer | None, arranged_at: datetime | None, ambience: AmbienceTrack | None) -> Event:
+    def so_far(self, hand_over: HandOver, ambience: AmbienceTrack | None) -> Event:
         """The `state` of a `call.progress`: a running call, without its words."""
+        transfer, arranged_at = hand_over.transfer, hand_over.arranged_at
         waits = Spread.of([turn.answer.answer_ms for turn in self._transcript.turns if turn.answer])
         arranged = {"arranged_at": timestamp(arranged_at)} if arranged_at else {}
         return {
@@ -105,6 +102,10 @@ class CallReport:
             "interruptions": self._quality.interruptions,
             "transfer": {**transfer.as_json(), **arranged} if transfer else None,
             "ambience": {"enabled": ambience.enabled, "volume": ambience.volume} if ambience else None,
+            "choices": {
+                "agents": [agent.alias for agent in self._roster],
+                "announcements": list(self._roster.announcements),
+            },
         }
 
     async def ended(

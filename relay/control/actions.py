@@ -46,16 +46,16 @@ def _ambience(body: Mapping[str, Any], _: str) -> Apply:
     change = AmbienceChange.parse(body)
 
     async def apply(call: "Call") -> str:
-        if call.playout.ambience is None:
+        if call.sound.playout.ambience is None:
             raise NotDoneError("this call has no ambience")
-        call.change_ambience(change)
+        call.sound.change_ambience(change)
         return ""
 
     return apply
 
 
 def _ambience_now(call: "Call") -> dict[str, Any] | None:
-    track = call.playout.ambience
+    track = call.sound.playout.ambience
     return {"enabled": track.enabled, "volume": track.volume} if track else None
 
 
@@ -122,11 +122,12 @@ def _say(body: Mapping[str, Any], _: str) -> Apply:
         if announcement is None:
             expected = f"one of {', '.join(known)}" if known else "AGENTS_FILE to have [announcements]"
             raise NotDoneError(f"no announcement {name!r}: expected {expected}")
-        utterance = f"announcement{len(call.transcript.turns)}"
-        call.transcript.agent_says(announcement.text, utterance, call.facts.now())
-        call.playout.say(utterance, announcement.pcm)
-        call.playout.complete(utterance)
-        call.parts.pacer.wake()
+        parts = call.parts
+        utterance = f"announcement{len(parts.transcript.turns)}"
+        parts.transcript.agent_says(announcement.text, utterance, parts.facts.now())
+        parts.playout.say(utterance, announcement.pcm)
+        parts.playout.complete(utterance)
+        parts.pacer.wake()
         return ""
 
     return apply

@@ -230,7 +230,7 @@ async def test_a_call_that_is_not_to_be_recorded_after_all(tmp_path):
             calling = asyncio.create_task(world.call(script=SCRIPT))
             await world.until(lambda: world.relay.calls)
             [call] = world.relay.calls.values()
-            call.record(mode)
+            call.recording.follow(next(iter(world.relay.roster)), mode)
             result = await calling
             await all_told(world)
             assert len(desk.pieces(result.call_sid)) == (0 if mode == "off" else 3)
