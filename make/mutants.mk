@@ -1,7 +1,9 @@
 # The tests and what they test with, and mutmut, which breaks the code under them.
 .cache/mutants/.installed: requirements/dev.txt
 
+COUNT ?= 200
+SEED ?= 1
 .PHONY: mutants
-mutants: .cache/mutants/.installed ## break 200 lines at random, one at a time: how many does a unit test notice? Half an hour; out/mutants.md
-	rm -rf mutants
-	$(PYTHON) scripts/mutants.py .cache/mutants/bin/mutmut
+mutants: .cache/mutants/.installed ## break 200 lines at random, one at a time: how many do tests notice? An hour or two; COUNT=20 SEED=2; out/mutants.md
+	.cache/mutants/bin/python -m scripts.mutants --count $(COUNT) --seed $(SEED) \
+	  $(if $(ONLY),--only $(ONLY)) $(if $(TESTS),--tests $(TESTS))
