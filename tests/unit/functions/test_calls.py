@@ -200,6 +200,34 @@ def test_turns_that_begin_alike_are_kept_apart():
     assert [one["at"] for one in made["turns"]] == [rfc3339(STARTED), coffee["at"]]
 
 
+def test_turns_that_both_wrote_down_differently_are_the_same_turns():
+    """One word for another, as many turns on both sides: each gets the time of the one in its place."""
+    heard = [turn("agent", "Good morning", 1), turn("caller", "Two please", 4, heard_ms=5), turn("agent", "Bye", 9)]
+    told = [turn("agent", "Good morning", 2), turn("caller", "Too, please", 6), turn("agent", "Bye", 10)]
+    made = record(calls.ended(turns=heard), results=[result(turns=told)])
+    assert [(one["text"], one["at"]) for one in made["turns"]] == [
+        *(("Good morning", heard[0]["at"]), ("Too, please", heard[1]["at"]), ("Bye", heard[2]["at"]))
+    ]
+    told[1]["speaker"] = "agent"
+    made = record(calls.ended(turns=heard), results=[result(turns=told)])
+    assert made["turns"][1]["at"] == told[1]["at"], "who spoke differs: not the same turn"
+
+
+def test_more_turns_on_one_side_are_not_matched_by_their_place():
+    heard = [turn("agent", "Hello", 1), turn("caller", "Two", 4), turn("agent", "Bye", 9)]
+    told = [turn("agent", "Hello", 2), turn("caller", "Too", 5), turn("caller", "please", 6), turn("agent", "Bye", 9)]
+    made = record(calls.ended(turns=heard), results=[result(turns=told)])
+    assert [one["at"] for one in made["turns"]] == [one["at"] for one in (heard[0], told[1], told[2], heard[2])]
+
+
+def test_a_relay_s_report_without_the_time_of_the_end_ends_the_call_when_it_was_sent():
+    """`ended_at` of an older relay, or unreadable: the time of the event is the next best."""
+    told = rfc3339(calls.ENDED - 3)
+    assert record(calls.ended(ended_at=told))["ended_at"] == told
+    assert record(calls.ended(ended_at="soon"))["ended_at"] == rfc3339(calls.ENDED)
+    assert record({**calls.ended(ended_at="soon"), "at": "later"})["ended_at"] is None
+
+
 def test_a_length_that_cannot_be_one_leaves_the_record_whole():
     """Kept by an earlier release, which did not look: the record could never be written again."""
     made = record(results=[result(duration_s=1e14, turns=[{**turn("agent", "Hello", 1), "offset_ms": 1e15}])])

@@ -174,6 +174,23 @@ async def test_a_call_that_ends_closes_its_agent():
 
 
 @virtual
+async def test_a_session_whose_events_stop_has_failed_and_not_hung_up():
+    """The caller goes on with the next agent."""
+
+    class BreaksOff(Session):
+        async def events(self):
+            yield speech(0.1)
+
+    second = Session()
+    talk = Talk(BreaksOff(), second)
+    await asyncio.sleep(1)
+    assert talk.agents == [("agent_0", "stopped"), ("agent_1", "")]
+    assert talk.facts.agents[0].end_detail == "the session broke off"
+    assert not talk.outcome.done()
+    await talk.stop()
+
+
+@virtual
 async def test_when_nobody_is_left_the_call_ends_with_the_defect():
     session = Session()
     talk = Talk(session)

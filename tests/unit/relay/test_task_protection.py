@@ -64,6 +64,20 @@ def test_protects_from_the_first_call_to_the_last() -> None:
     virtual_time.run(scenario())
 
 
+def test_nothing_is_released_that_was_never_requested() -> None:
+    """A relay that starts, or retires, without a call asks ECS for nothing."""
+
+    async def scenario() -> None:
+        async with protecting() as (protection, agent):
+            protection.count_changed(0)
+            await asyncio.sleep(CLEAR_AFTER_S + 1)
+            protection.retire(True)
+            await asyncio.sleep(CLEAR_AFTER_S + 1)
+            assert agent.asked == []
+
+    virtual_time.run(scenario())
+
+
 def test_a_call_right_after_the_last_costs_no_request() -> None:
     async def scenario() -> None:
         async with protecting() as (protection, agent):

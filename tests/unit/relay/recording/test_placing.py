@@ -1,5 +1,7 @@
 """Where sound belongs, by what the line tells: the cases that whole calls meet too seldom."""
 
+import pytest
+
 from relay.recording.placing import CallerPlace, HeardPlace, Shift
 
 RATE = 8000
@@ -38,6 +40,32 @@ def test_a_line_that_stood_still_is_moved_as_far_as_it_did():
     shift, in_doubt = place.echoed(2.05, 2.0, 0.05, 6.5, 0.0, 3.1)
     assert (shift, in_doubt) == (Shift(25_200, 48_400, 16_000), False)  # from 3.1 s on, and the way there and back
     assert place.sent(FRAME, 8.0, 0.0) == 64_400
+
+
+@pytest.mark.parametrize(
+    ("apart_ms", "first"),
+    [
+        (0, 8000),
+        (11, 8000),  # continuous sound is not torn for that little
+        (13, 8104),
+        (-11, 8000),
+        (-13, 7896),
+    ],
+)
+def test_continuous_sound_follows_unless_the_two_sides_are_more_than_12_ms_apart(apart_ms, first):
+    """`apart_ms`: how far the caller's clock has come since. Whether it is ahead or behind makes no difference."""
+    place = HeardPlace(RATE)
+    talking(place, 0.0, 1.0)
+    assert place.sent(FRAME, 1.0, -apart_ms / 1000) == first
+    assert place.end == first + FRAME
+
+
+def test_sound_after_a_hole_begins_at_its_time_unless_it_would_overlap():
+    place = HeardPlace(RATE)
+    talking(place, 0.0, 1.0)
+    assert place.sent(FRAME, 1.005, 0.0) == 8040  # a hole of 5 ms is one
+    assert place.sent(FRAME, 1.050, 0.009) == 8360  # overlaps by 4 ms, less than is tolerated: follows
+    assert place.sent(FRAME, 1.095, 0.009) == 8688  # there is time between the two
 
 
 def test_a_line_that_turns_out_to_be_earlier_moves_nothing():
