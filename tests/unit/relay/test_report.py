@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,8 +19,8 @@ from relay.events.delivery import Events
 from relay.events.records import AgentEntry, CallFacts, EndReason, LookupEntry, Quality, Transfer
 from relay.line import exotel
 from relay.logs import CallLog
-from relay.metrics import Metrics
 from tests.support.virtual import virtual
+from tests.unit.relay.call_services import call_services
 from tests.unit.relay.talk import Destination
 from tests.unit.relay.tone import noise
 
@@ -41,19 +43,18 @@ class World:
         self.loop = asyncio.get_running_loop()
         self.facts = CallFacts("c", "s", "09876500001", "08047100002", datetime.now(UTC), self.loop.time, "v7")
         self.transcript = Transcript(self.facts.started_at)
-        self.quality, self.metrics, self.destination = Quality(), Metrics(), Destination()
+        self.quality, self.destination = Quality(), Destination()
         self.events = Events(self.destination)
+        services = replace(call_services(instance="relay-1", **more), events=self.events)
+        self.metrics = services.metrics
         self.report = CallReport(
             self.facts,
             self.transcript,
             self.quality,
-            events=self.events,
-            metrics=self.metrics,
+            services,
             log=CallLog("c", "s"),
-            relay="relay-1",
             rate_hz=8000,
             asked_for="desk?",
-            **more,
         )
 
     @property
@@ -220,21 +221,26 @@ async def test_a_call_in_which_nobody_spoke_has_no_figures():
 # --- while it runs ---
 
 
+def wish(transfer=None, arranged_at=None):
+    """Takes the place of HandOver."""
+    return SimpleNamespace(transfer=transfer, arranged_at=arranged_at)
+
+
 @virtual
 async def test_the_state_of_a_running_call():
     world = World()
-    assert world.report.so_far(None, None, None) == {
-        **{"relay": "relay-1", "answer_ms": None, "interruptions": 0, "transfer": None, "ambience": None}
+    assert world.report.so_far(wish(), None) == {
+        **{"relay": "relay-1", "answer_ms": None, "interruptions": 0, "transfer": None, "ambience": None},
+        **{"choices": {"agents": ["agent"], "announcements": []}},
     }
     world.transcript.agent_says("Hello", "a1u1", world.facts.now())
     world.transcript.agent_says("You there?", "a1u2", world.facts.now())
     world.transcript.answered("a1u1", Answer("speech", 500, 100))
     world.quality.interruptions = 2
     track = AmbienceTrack(Loop(noise(16_000, seed=9), 8000), 0.5)
-    state = world.report.so_far(WISH, None, track)
+    state = world.report.so_far(wish(WISH), track)
     assert (state["answer_ms"]["max"], state["answer_ms"]["n"], state["interruptions"]) == (600, 1, 2)
     assert state["transfer"] == WISH.as_json()
     assert state["ambience"] == {"enabled": True, "volume": 0.5}
-    arranged_at = datetime(2026, 11, 29, 10, tzinfo=UTC)
-    state = world.report.so_far(WISH, arranged_at, track)
+    state = world.report.so_far(wish(WISH, datetime(2026, 11, 29, 10, tzinfo=UTC)), track)
     assert state["transfer"]["arranged_at"].startswith("2026-11-29T10:00:00")
