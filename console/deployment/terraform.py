@@ -159,6 +159,6 @@ def _one_line(diagnostic: Mapping[str, str]) -> str:
     if summary == "No value for required variable" and (named := _VARIABLE.search(detail)):
         setting = {variable: name for name, variable in SETTINGS.items()}.get(named[1], f"TF_VAR_{named[1]}")
         return f"{setting} is not set, neither in the environment nor in .env"
-    if summary == "Invalid value for variable" and detail:
-        return detail  # our own message, which names the variable
+    if summary in {"Invalid value for variable", "Resource precondition failed"} and detail:
+        return detail  # our own message, which names what is wrong
     return ": ".join(part for part in (summary, detail) if part)

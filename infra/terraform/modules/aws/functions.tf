@@ -34,6 +34,18 @@ locals {
   # Setting → secret, of those that are set.
   function_secrets = { for function, one in local.functions : function => { for setting, secret in one.secrets : setting => secret if contains(keys(var.secret_versions), secret) } }
 
+  function_environment = { for function, one in local.functions : function => merge(local.transfer_environment, one.environment, { STORE = "s3://${aws_s3_bucket.records.bucket}" }) }
+
+  # Lambda measures all variables together, as JSON. An ARN and a version are known only after the apply, but not their
+  # lengths. base64 counts bytes, and length characters.
+  function_environment_bytes = {
+    for function, plain in local.function_environment : function => ceil(length(base64encode(jsonencode(merge(
+      plain,
+      { SECRET_VERSIONS = join(" ", [for secret in values(local.function_secrets[function]) : "00000000-0000-0000-0000-000000000000"]) },
+      { for setting, secret in local.function_secrets[function] : "${setting}_ARN" => "arn:${local.partition}:secretsmanager:${var.region}:${local.account}:secret:${var.name}/${local.secrets[secret].entry}-000000" },
+    )))) * 3 / 4)
+  }
+
   routes = {
     "POST /webhook/post-call"  = "webhook"
     "POST /relay/events"       = "webhook"
@@ -167,15 +179,20 @@ resource "aws_lambda_function" "function" {
 
   environment {
     variables = merge(
-      local.transfer_environment,
-      each.value.environment,
+      local.function_environment[each.key],
       {
-        STORE = "s3://${aws_s3_bucket.records.bucket}"
         # Changes with a secret, and so ends the environments that have cached the old one.
         SECRET_VERSIONS = join(" ", [for secret in values(local.function_secrets[each.key]) : local.secret_version_ids[secret]])
       },
       { for setting, secret in local.function_secrets[each.key] : "${setting}_ARN" => local.secret_arns[secret] },
     )
+  }
+
+  lifecycle {
+    precondition {
+      condition     = local.function_environment_bytes[each.key] <= 4096
+      error_message = "The settings of the ${each.key} function have ${local.function_environment_bytes[each.key]} bytes, and Lambda takes 4,096: shorten the longest, such as PRICES in webhook_environment or TRANSFER_TARGETS."
+    }
   }
 
   depends_on = [aws_iam_role_policy.function, aws_cloudwatch_log_group.function]

@@ -1,8 +1,8 @@
 # ECS on Fargate. Not App Runner: it answers WebSocket upgrades with 403.
 
 locals {
-  # On both clouds: relay_environment wins over what is only a default, and gives way where the rest of these files, or
-  # the cloud's own limits, count on a value.
+  # On both clouds: relay_environment wins over what is only a default. What the rest of these files, or the cloud's own
+  # limits, count on is refused there (variables.tf) and set here.
   relay_environment = merge(
     {
       PUBLIC_URL        = "wss://${local.public_name}"

@@ -225,6 +225,18 @@ variable "relay_environment" {
     condition     = alltrue([for name in keys(var.relay_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH|HEADERS)", name))])
     error_message = "relay_environment: a secret must not be plain environment; put it in Secrets Manager and its ARN in relay_secrets."
   }
+  validation {
+    condition     = !contains(keys(var.relay_environment), "MAX_CALLS")
+    error_message = "relay_environment: MAX_CALLS is set by the variable relay_max_calls."
+  }
+  validation {
+    condition     = !contains(keys(var.relay_environment), "METRICS_NAMESPACE")
+    error_message = "relay_environment: METRICS_NAMESPACE is set by the variable name; alarms and scaling read it."
+  }
+  validation {
+    condition     = length(setintersection(keys(var.relay_environment), ["DRAIN_SECONDS", "PORT"])) == 0
+    error_message = "relay_environment: PORT and DRAIN_SECONDS can't be set. The load balancer uses the port set here, and Fargate kills a task 120 s after SIGTERM."
+  }
 }
 
 variable "agents_file" {
@@ -262,6 +274,14 @@ variable "webhook_environment" {
     condition     = lower(lookup(var.webhook_environment, "RAW_BODIES", "")) != "encrypted" || contains(keys(var.secret_versions), "raw_bodies_key")
     error_message = "webhook_environment: RAW_BODIES = encrypted needs raw_bodies_key, and its number in secret_versions."
   }
+  validation {
+    condition     = length(setintersection(keys(var.webhook_environment), ["STORE", "THREADS"])) == 0
+    error_message = "webhook_environment: STORE and THREADS can't be set. The deployment creates the bucket, and gives an instance as many threads as it takes requests."
+  }
+  validation {
+    condition     = length(setintersection(keys(var.webhook_environment), ["AUDIO_RETENTION_DAYS", "INBOX_RETENTION_DAYS", "RECORDS_RETENTION_DAYS"])) == 0
+    error_message = "webhook_environment: the bucket's own rules delete what is old; set the variables audio_retention_days, inbox_retention_days and records_retention_days instead of AUDIO_RETENTION_DAYS, INBOX_RETENTION_DAYS and RECORDS_RETENTION_DAYS."
+  }
 }
 
 variable "transfer_environment" {
@@ -272,6 +292,10 @@ variable "transfer_environment" {
   validation {
     condition     = alltrue([for name in keys(var.transfer_environment) : !can(regex("(SECRET|TOKEN|PASSWORD|API_KEY|BASIC_AUTH|HEADERS)", name))])
     error_message = "transfer_environment: a secret must not be plain environment."
+  }
+  validation {
+    condition     = length(setintersection(keys(var.transfer_environment), ["STORE", "THREADS"])) == 0
+    error_message = "transfer_environment: STORE and THREADS can't be set. The deployment creates the bucket, and gives an instance as many threads as it takes requests."
   }
 }
 

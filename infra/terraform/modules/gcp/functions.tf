@@ -33,7 +33,7 @@ locals {
     }
   }
 
-  # As on AWS: a part's own map wins over the variables that stand for one setting, and not over where the records are.
+  # As on AWS: a part's own map wins over the variables that stand for one setting.
   target_environment = merge(
     length(var.transfer_targets) > 0 ? { TRANSFER_TARGETS = jsonencode(var.transfer_targets) } : {},
     var.transfer_team_1_number != "" ? { TRANSFER_TEAM_1_NUMBER = var.transfer_team_1_number } : {},
@@ -41,6 +41,9 @@ locals {
   )
   webhook_environment  = merge(local.target_environment, { ELEVENLABS_REGION = var.elevenlabs_region }, var.webhook_environment, { STORE = local.store })
   transfer_environment = merge(local.target_environment, var.transfer_environment, { STORE = local.store })
+
+  # Names and values in UTF-8: base64 counts bytes, and length characters.
+  environment_bytes = { for part, one in local.functions : part => ceil(length(base64encode(join("", concat(keys(one.environment), values(one.environment))))) * 3 / 4) }
 
   # Which keys of the bucket each part may touch: docs/contracts.md, "Bucket". What it may create it may also overwrite:
   # nothing says that Cloud Storage looks at a write's precondition before that permission, and everything here that
@@ -110,6 +113,13 @@ resource "google_cloudfunctions2_function" "function" {
         secret     = google_secret_manager_secret.secret[secret_environment_variables.value].secret_id
         version    = google_secret_manager_secret_version.secret[secret_environment_variables.value].version
       }
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = local.environment_bytes[each.key] <= 32768
+      error_message = "The settings of the ${each.key} function have ${local.environment_bytes[each.key]} bytes, and a function takes 32,768: shorten the longest, such as PRICES in webhook_environment."
     }
   }
 

@@ -4,13 +4,15 @@ locals {
 
   relay_max_calls = var.relay_max_calls > 0 ? var.relay_max_calls : 100
 
-  # On both clouds: relay_environment wins over what is only a default, and gives way where the rest of these files, or
-  # the cloud's own limits, count on a value.
+  # On both clouds: relay_environment wins over what is only a default. What the rest of these files, or the cloud's own
+  # limits, count on is refused there (variables.tf) and set here.
   relay_environment = merge(
     {
       ELEVENLABS_REGION = var.elevenlabs_region
       EVENTS_URL        = "${google_cloudfunctions2_function.function["webhook"].service_config[0].uri}/relay/events"
       STATS_SECONDS     = "60" # the dashboard is made for one line a minute
+      # The relay hands a call over itself, with a reason, before Cloud Run cuts it without one.
+      MAX_CALL_SECONDS = tostring(local.relay_timeout_seconds - 60)
     },
     var.domain_name == "" ? {} : { PUBLIC_URL = "wss://${var.domain_name}" },
     var.elevenlabs_agent_id == "" ? {} : { ELEVENLABS_AGENT_ID = var.elevenlabs_agent_id },
@@ -22,8 +24,6 @@ locals {
     var.relay_environment,
     {
       MAX_CALLS = tostring(local.relay_max_calls)
-      # The relay hands a call over itself, with a reason, before Cloud Run cuts it without one.
-      MAX_CALL_SECONDS = tostring(local.relay_timeout_seconds - 60)
       # Ten seconds after SIGTERM Cloud Run kills, and it sends that to an instance with calls only when it must replace
       # it: waiting would save no call and take the time in which events reach a function that may have to start first.
       DRAIN_SECONDS = "0"

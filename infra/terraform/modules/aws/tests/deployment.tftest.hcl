@@ -284,8 +284,8 @@ run "what_can_be_chosen" {
     raw_bodies_key                = "raw_bodies_key_for_tests_only"
     transfer_reserved_concurrency = 5
     relay_schedule                = { morning = { schedule = "cron(45 8 ? * MON-SAT *)", min_tasks = 4 } }
-    relay_environment             = { BACKGROUND_SOUND_FILE = "office", STATS_SECONDS = "30", EVENTS_URL = "https://mine.example.in/relay/events", MAX_CALLS = "7", DRAIN_SECONDS = "7" }
-    webhook_environment           = { TRANSFER_TEAM_1_NUMBER = "+918047100009", STORE = "file:mine", RAW_BODIES = "encrypted" }
+    relay_environment             = { BACKGROUND_SOUND_FILE = "office", STATS_SECONDS = "30", EVENTS_URL = "https://mine.example.in/relay/events" }
+    webhook_environment           = { TRANSFER_TEAM_1_NUMBER = "+918047100009", RAW_BODIES = "encrypted" }
     transfer_targets              = { sales = "+918047100001,+918047100002" }
     transfer_team_1_number        = "+918047100003"
     access_logs                   = true
@@ -334,12 +334,12 @@ run "what_can_be_chosen" {
     error_message = "Concurrency is set aside where asked for."
   }
   assert {
-    condition     = { for pair in jsondecode(aws_ecs_task_definition.relay.container_definitions)[0].environment : pair.name => pair.value if contains(["STATS_SECONDS", "EVENTS_URL", "DRAIN_SECONDS"], pair.name) } == { STATS_SECONDS = "30", EVENTS_URL = "https://mine.example.in/relay/events", DRAIN_SECONDS = "110" } && { for pair in jsondecode(aws_ecs_task_definition.relay.container_definitions)[0].environment : pair.name => pair.value }["MAX_CALLS"] != "7"
-    error_message = "The relay's further settings win over our defaults, and undo nothing that scaling and ECS count on."
+    condition     = { for pair in jsondecode(aws_ecs_task_definition.relay.container_definitions)[0].environment : pair.name => pair.value if contains(["STATS_SECONDS", "EVENTS_URL", "DRAIN_SECONDS"], pair.name) } == { STATS_SECONDS = "30", EVENTS_URL = "https://mine.example.in/relay/events", DRAIN_SECONDS = "110" }
+    error_message = "The relay's further settings win over our defaults."
   }
   assert {
     condition     = aws_lambda_function.function["webhook"].environment[0].variables.TRANSFER_TEAM_1_NUMBER == "+918047100009" && aws_lambda_function.function["transfer"].environment[0].variables.TRANSFER_TEAM_1_NUMBER == "+918047100003" && startswith(aws_lambda_function.function["webhook"].environment[0].variables.STORE, "s3://")
-    error_message = "A function's further settings win over our defaults, and not over where the records are."
+    error_message = "A function's further settings win over our defaults."
   }
   assert {
     condition     = aws_appautoscaling_scheduled_action.relay["morning"].scalable_target_action[0].min_capacity == "4" && aws_appautoscaling_scheduled_action.relay["morning"].timezone == "Asia/Kolkata"
@@ -458,6 +458,29 @@ run "refuses_encryption_without_its_key" {
   }
 
   expect_failures = [var.webhook_environment]
+}
+
+run "takes_settings_that_just_fit" {
+  command = plan
+
+  variables {
+    webhook_environment = { PRICES = join("", [for n in range(329) : "#रु\"\n"]) }
+  }
+
+  assert {
+    condition     = local.function_environment_bytes["webhook"] <= 4096 && local.function_environment_bytes["webhook"] > 4096 - 11
+    error_message = "Another line of this length would be too much."
+  }
+}
+
+run "refuses_more_settings_than_lambda_takes" {
+  command = plan
+
+  variables {
+    webhook_environment = { PRICES = join("", [for n in range(330) : "#रु\"\n"]) }
+  }
+
+  expect_failures = [aws_lambda_function.function]
 }
 
 run "refuses_sizes_that_fargate_does_not_have" {
