@@ -11,8 +11,8 @@ from typing import Final
 from common.agent_version import AgentVersion, File, VersionError
 from common.env import SettingError
 from relay.agents import VENDORS
-from relay.agents.roster import Roster
-from relay.agents.routes import FILE_SUFFIX, read_from_disk
+from relay.agents.agents_file import parse_agents_file
+from relay.agents.routes_file import FILE_SUFFIX, read_from_disk
 from relay.agents_source import AgentsSource, SourceError, Standing
 from relay.audio.files import SoundFileError, seconds_of
 from relay.lineup import Lineup
@@ -36,7 +36,7 @@ def lineup_of(
     def read_file(name: str) -> bytes:
         return contents[name] if name in contents else read_from_disk(name)  # the image may contain it
 
-    roster = Roster.parse(version.text.encode(), version.name, VENDORS, read_file)
+    roster = parse_agents_file(version.text.encode(), version.name, VENDORS, read_file)
     return Lineup(settings, roster, version.name, before)
 
 

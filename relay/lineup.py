@@ -13,6 +13,7 @@ import aiohttp
 
 from common.env import SettingError
 from relay.agents import VENDORS
+from relay.agents.agents_file import read_agents_file
 from relay.agents.bot.loading import OwnAgent
 from relay.agents.roster import AgentSpec, Roster
 from relay.agents.seam import AgentSession
@@ -71,7 +72,7 @@ class Lineup:
         if not settings.agents_file:
             roster = Roster.single(AgentSpec("default", "elevenlabs", settings.elevenlabs_agent_id))
             return cls(settings, roster, OF_SETTINGS)
-        roster = Roster.read(settings.agents_file, VENDORS)
+        roster = read_agents_file(settings.agents_file, VENDORS)
         digest = sha256(Path(settings.agents_file).read_bytes()).hexdigest()
         return cls(settings, roster, f"file-{digest[:12]}")
 

@@ -14,7 +14,7 @@ from common.agent_version import AgentVersion, File, VersionError
 from common.env import SettingError
 from console.agents.secrecy import plain_secrets
 from relay.agent_updates import lineup_of
-from relay.agents.routes import FILE_SUFFIX
+from relay.agents.routes_file import FILE_SUFFIX
 from relay.audio.ambience import BUILT_IN
 from relay.audio.files import RAW_SUFFIXES, SoundFileError
 from relay.settings import Settings

@@ -15,8 +15,8 @@ from console.deployment.steps import ROOT, Problems
 from functions.transfer.settings import Settings as TransferSettings
 from functions.webhook.settings import Settings as WebhookSettings
 from relay.agents import VENDORS
-from relay.agents.roster import Roster
-from relay.agents.routes import read_from_disk
+from relay.agents.agents_file import read_agents_file
+from relay.agents.routes_file import read_from_disk
 from relay.settings import Settings as RelaySettings
 
 _SECRET = "a-secret-of-the-right-length"
@@ -124,7 +124,7 @@ def _webhook(environ: Mapping[str, str]) -> None:
 def _relay(environ: Mapping[str, str]) -> None:
     settings = RelaySettings.from_env(environ)
     if settings.agents_file:
-        Roster.read(str(ROOT / settings.agents_file), VENDORS, lambda name: read_from_disk(str(ROOT / name)))
+        read_agents_file(str(ROOT / settings.agents_file), VENDORS, lambda name: read_from_disk(str(ROOT / name)))
 
 
 def _named_by_agents(variables: Mapping[str, Any]) -> set[str]:

@@ -9,7 +9,8 @@ from common.env import SettingError
 from console.checks.finding import Finding, Verdict
 from console.checks.subject import Subject
 from relay.agents import HOSTED, VENDORS
-from relay.agents.roster import AgentSpec, Roster
+from relay.agents.agents_file import read_agents_file
+from relay.agents.roster import AgentSpec
 from relay.agents.seam import AgentError, AgentSession, CallInfo
 from relay.agents.vendor import Vendor, VendorContext
 from relay.audio.convert import AudioFormat, Encoding
@@ -25,7 +26,7 @@ async def examine(subject: Subject) -> AsyncIterator[Finding]:
     """`agents.session` and `agents.model` for each agent; `agents.settings` if there is nothing to check."""
     try:
         settings = Settings.from_env(subject.environ)
-        roster = Roster.read(settings.agents_file, VENDORS) if settings.agents_file else ()
+        roster = read_agents_file(settings.agents_file, VENDORS) if settings.agents_file else ()
     except SettingError as error:
         yield Finding("agents.settings", Verdict.SKIPPED, f"the settings can't be read, see settings.relay: {error}")
         return

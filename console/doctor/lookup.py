@@ -6,6 +6,7 @@ from common.env import SettingError
 from console.checks.finding import Finding, Verdict
 from console.checks.subject import Subject
 from relay.agents import VENDORS
+from relay.agents.agents_file import read_agents_file
 from relay.agents.roster import AgentSpec, Roster
 from relay.call.lookup import LookedUp, Lookup
 from relay.line.exotel import Start
@@ -23,7 +24,7 @@ async def examine(subject: Subject) -> AsyncIterator[Finding]:
     try:
         settings = Settings.from_env(subject.environ)
         roster = (
-            Roster.read(settings.agents_file, VENDORS)
+            read_agents_file(settings.agents_file, VENDORS)
             if settings.agents_file
             else Roster.single(AgentSpec("default", "elevenlabs", settings.elevenlabs_agent_id))
         )

@@ -7,6 +7,7 @@ from common.elevenlabs import REST_HOSTS
 from common.env import Env, SettingError
 from functions.common.settings import targets
 from relay.agents import VENDORS
+from relay.agents.agents_file import read_agents_file
 from relay.agents.elevenlabs.options import ElevenLabsAgent, resolve
 from relay.agents.own_tools import OwnTool
 from relay.agents.roster import AgentSpec, Roster
@@ -77,7 +78,7 @@ def configured_agents(environ: Mapping[str, str]) -> list[Configured]:
     """Those of ElevenLabs, the default first; empty if all are of other vendors. Raises SettingError."""
     settings = _settings(environ)
     if settings.agents_file:
-        roster = Roster.read(settings.agents_file, VENDORS)
+        roster = read_agents_file(settings.agents_file, VENDORS)
     elif settings.elevenlabs_agent_id:
         roster = Roster.single(AgentSpec("default", VENDOR, settings.elevenlabs_agent_id))
     else:

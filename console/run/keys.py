@@ -12,7 +12,7 @@ from console.checks.network import NoAnswerError, ask
 from console.elevenlabs.client import Api, ApiError, Trouble
 from console.elevenlabs.configured import Configured, configured_agents
 from relay.agents import VENDORS
-from relay.agents.roster import Roster
+from relay.agents.agents_file import read_agents_file
 from relay.agents.vendor import KeyCheck
 
 PATIENCE_S: Final = 5.0
@@ -42,7 +42,7 @@ def _of_others(session: aiohttp.ClientSession, environ: Mapping[str, str]) -> It
     """One finding per key, whichever agents use it."""
     file = environ.get("AGENTS_FILE", "").strip()
     keys = {}
-    for spec in Roster.read(file, VENDORS) if file else ():
+    for spec in read_agents_file(file, VENDORS) if file else ():
         vendor = VENDORS[spec.vendor]
         if door := vendor.key_check:
             name = str(spec.options.get("api_key_env") or vendor.key_env)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.env import SettingError
+from relay.agents.agents_file import read_agents_file
 from relay.agents.roster import AgentSpec, Roster
 from tests.support.processes import BARE, ROOT
 
@@ -48,7 +49,7 @@ def read(tmp_path):
     def read_text(text: str | bytes) -> Roster:
         path = tmp_path / "agents.toml"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return Roster.read(str(path), VENDORS)
+        return read_agents_file(str(path), VENDORS)
 
     return read_text
 
@@ -167,7 +168,7 @@ def test_a_file_that_is_not_there():
     with pytest.raises(
         SettingError, match=r"AGENTS_FILE='no/agents\.toml': expected a readable TOML file \(No such file"
     ):
-        Roster.read("no/agents.toml", VENDORS)
+        read_agents_file("no/agents.toml", VENDORS)
 
 
 VALUES = st.sampled_from(["true", "5", "-1.5", '"day"', "[]", "{}", '"elevenlabs"', "nan", "1979-05-27"])
@@ -182,7 +183,7 @@ def test_any_file_is_a_roster_or_one_line(tmp_path_factory, entry, default):
     lines = [] if default is None else [f"default = {default}"]
     path.write_text("\n".join([*lines, "[agents.day]", *(f"{key} = {value}" for key, value in entry.items())]))
     try:
-        roster = Roster.read(str(path), VENDORS)
+        roster = read_agents_file(str(path), VENDORS)
     except SettingError:
         return
     assert roster.find(roster.default) is not None
@@ -190,7 +191,7 @@ def test_any_file_is_a_roster_or_one_line(tmp_path_factory, entry, default):
 
 def test_a_file_that_an_editor_began_with_a_byte_order_mark_is_read():
     """Notepad writes one; the parser said "Invalid statement (at line 1, column 1)"."""
-    assert Roster.read(str(ROOT / "tests/fixtures/agents_bom.toml"), VENDORS).default == "a"
+    assert read_agents_file(str(ROOT / "tests/fixtures/agents_bom.toml"), VENDORS).default == "a"
 
 
 @pytest.mark.parametrize("locale", ["C", "POSIX"])
@@ -198,7 +199,8 @@ def test_the_file_is_utf_8_whatever_the_locale(tmp_path, locale):
     """Containers have no locale: names in Devanagari came out as garbage, or not at all."""
     path = tmp_path / "agents.toml"
     path.write_text('agents."मदद" = { vendor = "echo" }\n', encoding="utf-8")
-    code = f"from relay.agents.roster import Roster; print(ascii(Roster.read({str(path)!r}, {{'echo': None}}).default))"
+    read = f"read_agents_file({str(path)!r}, {{'echo': None}})"
+    code = f"from relay.agents.agents_file import read_agents_file; print(ascii({read}.default))"
     environment = {**BARE, "LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=True)
     assert ran.stdout.decode().strip() == ascii("मदद")

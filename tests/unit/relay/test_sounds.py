@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from common.env import SettingError
+from relay.agents.agents_file import read_agents_file
 from relay.agents.own_tools import OwnTool
 from relay.agents.roster import AgentSpec, Roster
 from relay.audio import ambience
@@ -164,7 +165,7 @@ def test_what_is_wrong_with_a_sound_setting_is_said(tmp_path, entry, problem):
     path = tmp_path / "agents.toml"
     path.write_text(f"[agents.day]\n{entry}\n")
     with pytest.raises(SettingError, match=rf"agents\.day[. ]{re.escape(problem)}"):
-        Roster.read(str(path), {"elevenlabs": None})
+        read_agents_file(str(path), {"elevenlabs": None})
 
 
 async def test_an_ambience_that_comes_with_the_relay_is_read_when_somebody_asks_for_it(street):

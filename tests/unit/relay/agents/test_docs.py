@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from relay.agents import VENDORS
+from relay.agents.agents_file import _KINDS
 from relay.agents.bot import Bot, Wrapper
 from relay.agents.echo import EchoOptions
 from relay.agents.overrides import NAMES
-from relay.agents.roster import _KINDS
 from relay.agents.script import Step
 from relay.agents.telephony.exotel import ExotelOptions
 from relay.agents.telephony.twilio import TwilioOptions

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.env import SettingError
-from relay.agents.roster import Roster
-from relay.agents.routes import DAYS, Hours
+from relay.agents.agents_file import parse_agents_file
+from relay.agents.routes import Hours
+from relay.agents.routes_file import DAYS
 
 INDIA = ZoneInfo("Asia/Kolkata")
 MONDAY = datetime(2026, 11, 23, tzinfo=INDIA)  # midnight
@@ -23,7 +24,7 @@ def roster(text, files=None):
             raise FileNotFoundError(2, "No such file or directory", name)
         return files[name]
 
-    return Roster.parse((text + AGENTS).encode(), "agents.toml", {"echo": None}, read_file)
+    return parse_agents_file((text + AGENTS).encode(), "agents.toml", {"echo": None}, read_file)
 
 
 def chosen(text, *, caller=CALLER, called=LINE, at=MONDAY, files=None):

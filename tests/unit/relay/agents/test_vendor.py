@@ -8,10 +8,11 @@ import pytest
 
 from common.env import SettingError
 from relay.agents import ENTRY_POINTS, VENDORS
+from relay.agents.agents_file import read_agents_file
 from relay.agents.gemini.options import GeminiOptions
 from relay.agents.openai.options import OpenAIOptions
 from relay.agents.overrides import NAMES, Overrides
-from relay.agents.roster import AgentSpec, Roster
+from relay.agents.roster import AgentSpec
 from relay.agents.seam import Notice, Said
 from relay.agents.tool_descriptions import ALL_TOOLS, describe, parse_arguments
 from relay.agents.vendor import HostedOptions, fill, socket_base
@@ -200,7 +201,7 @@ def test_a_vendor_of_others_is_found_by_its_entry_point(others):
 def test_an_unavailable_vendor_is_named(others, name, expected):
     (others / "agents.toml").write_text(f'[agents.front]\nvendor = "{name}"\n')
     with pytest.raises(SettingError, match=expected):
-        Roster.read(str(others / "agents.toml"), VENDORS)
+        read_agents_file(str(others / "agents.toml"), VENDORS)
 
 
 @pytest.mark.parametrize(
