@@ -23,44 +23,33 @@ from relay.agents.gemini.codec import (
 )
 from relay.agents.gemini.options import DEFAULT_MODEL, GeminiOptions
 from relay.agents.gemini.succession import Succession
-from relay.agents.late_sound import TurnGate
+from relay.agents.gemini.turns import Turns
 from relay.agents.reading import encode
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import (
     AgentEvent,
-    AgentText,
-    Audio,
-    CallerHeard,
-    CallerText,
-    CallerTurn,
     CallInfo,
     Ended,
     Formats,
-    Interruption,
     Notice,
     ToolCall,
-    TurnDone,
-    TurnFailed,
-    UtteranceDone,
 )
 from relay.agents.session import SocketSession
 from relay.agents.socket import AgentSocket, Closed
 from relay.agents.vendor import Agent, api_key, read_options, socket_base
 from relay.audio.convert import AudioFormat, Encoding
-from relay.call.budget import joined
 from relay.settings import Settings
 
 _PATH: Final = "/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent"
 _HEARD: Final = AudioFormat(Encoding.PCM, 16_000)
 _SPOKEN: Final = AudioFormat(Encoding.PCM, 24_000)
-_NOT_FAILED: Final = frozenset({"", "NEED_MORE_INPUT", "TURN_COMPLETE_REASON_UNSPECIFIED"})
 _NOTES_KEPT: Final = 16  # notes waiting for the end of a turn
 _AGAIN: Final = "[Your last answer failed for a technical reason. Answer the caller now.]"
 _GO_ON: Final = "[The connection was interrupted for a moment. Go on where you stopped.]"
 
 
 class GeminiSession(SocketSession):
-    """One conversation (see seam.AgentSession). An utterance is a turn of the model, counted by us."""
+    """One conversation (see seam.AgentSession)."""
 
     def __init__(self, http: aiohttp.ClientSession, options: GeminiOptions, model: str, key: str) -> None:
         super().__init__(http)
@@ -68,15 +57,9 @@ class GeminiSession(SocketSession):
         self._model = model
         self._key = key
         self._sockets = Succession(self._open, self._switched)
-        self._turn = 0
-        self._gate = TurnGate()
-        self._turn_reason = ""
+        self._turns = Turns(self._sockets.between_turns)
         self._ids: dict[str, str] = {}  # the vendor's ids of unanswered calls; some have none
         self._calls = 0
-        self._done = True  # the current turn needs no UtteranceDone any more
-        self._model_words = ""
-        self._caller_words = ""
-        self._caller_turn = ""
         self._notes: deque[str] = deque(maxlen=_NOTES_KEPT)
 
     async def connect(self, call: CallInfo) -> Formats:
@@ -152,8 +135,8 @@ class GeminiSession(SocketSession):
 
     async def _switched(self, socket: AgentSocket) -> None:
         self._socket = socket
-        self._gate.open()
-        if not self._done:  # cut off in the middle of a sentence; the rest will not come
+        self._turns.resumed()
+        if self._turns.unfinished:  # cut off in the middle of a sentence; the rest will not come
             await self._say(_GO_ON)
         await self._pass_notes()
 
@@ -170,21 +153,17 @@ class GeminiSession(SocketSession):
             case ModelAudio(data, rate_hz):
                 return self._audio(data, rate_hz)
             case ModelWords(text):
-                if not self._gate.is_shut:
-                    begun = self._begin_turn()
-                    self._model_words = joined(self._model_words, text)
-                    return begun
+                return self._turns.words(text)
             case CallerWords(text, finished):
-                self._caller_words = joined(self._caller_words, text)
-                return self._caller_text() if finished else (CallerHeard(),)
+                return self._turns.caller_words(text, finished=finished)
             case Interrupted():
-                return self._interrupted()
+                return self._turns.interrupted()
             case GenerationComplete():
-                return self._finish()
+                return self._turns.generated()
             case TurnReason(reason):
-                self._turn_reason = reason
+                self._turns.because(reason)
             case TurnComplete():
-                events = self._turn_complete()
+                events = self._turns.complete(tools_wait=bool(self._functions))
                 await self._pass_notes()
                 return events
             case ToolCall():
@@ -198,63 +177,14 @@ class GeminiSession(SocketSession):
                 return await super()._react(decoded)
         return ()
 
-    def _begin_turn(self) -> tuple[AgentEvent, ...]:
-        """The first sign of a turn of the model: the caller's words before it must be reported first."""
-        if not self._sockets.between_turns.is_set():
-            return ()
-        said = self._said()  # from a turn that was cut off
-        self._sockets.between_turns.clear()
-        self._turn += 1
-        self._done = False
-        self._caller_turn = f"caller{self._turn}"
-        return (*said, CallerTurn(self._caller_turn))
-
     def _audio(self, data: bytes, rate_hz: int) -> tuple[AgentEvent, ...]:
         if rate_hz != _SPOKEN.rate_hz:
             detail = f"agent speaks at {rate_hz} Hz: expected {_SPOKEN.rate_hz}"
             return (Ended(by_agent=False, reason="unsupported_format", detail=detail),)
-        if self._gate.is_shut:
-            return self._late(len(data), _SPOKEN)
-        return (*self._begin_turn(), Audio(data, str(self._turn)))
-
-    def _interrupted(self) -> tuple[AgentEvent, ...]:
-        """Drop all sound until the turn is complete, or for longer than any late sound takes."""
-        said = self._said()
-        self._done = True
-        self._gate.shut()
-        return (*self._caller_text(), *said, Interruption())
-
-    def _finish(self) -> tuple[AgentEvent, ...]:
-        said = self._said()
-        if self._done:
-            return said
-        self._done = True
-        return (*said, UtteranceDone(str(self._turn)))
-
-    def _turn_complete(self) -> tuple[AgentEvent, ...]:
-        """What the model announced is final now, unless the caller has interrupted this turn."""
-        reason, self._turn_reason = self._turn_reason, ""
-        silent = self._sockets.between_turns.is_set()  # it had neither sound nor words
-        self._sockets.between_turns.set()
-        if self._gate.is_shut:
-            self._gate.open()
-            return self._caller_text()
-        if silent and reason not in _NOT_FAILED and not self._functions:
-            return (*self._caller_text(), TurnFailed(reason.lower(), f"the turn failed: {reason}"))
-        return (*self._caller_text(), *self._finish(), TurnDone())
+        return self._late(len(data), _SPOKEN) if self._turns.stale else self._turns.audio(data)
 
     def _unsaid(self) -> tuple[AgentEvent, ...]:
-        return (*self._caller_text(), *self._said())
-
-    def _said(self) -> tuple[AgentEvent, ...]:
-        text, self._model_words = self._model_words.strip(), ""
-        return (AgentText(text, str(self._turn)),) if text else ()
-
-    def _caller_text(self) -> tuple[AgentEvent, ...]:
-        """The caller's words before the model's current turn, or after its last one."""
-        text, self._caller_words = self._caller_words.strip(), ""
-        turn, self._caller_turn = self._caller_turn, ""
-        return (CallerText(text, turn),) if text else ()
+        return self._turns.unsaid()
 
     async def _call(self, call: ToolCall) -> Iterable[AgentEvent]:
         """Some calls come without an id: they are answered by name (other-agents.md B3)."""
