@@ -11,9 +11,6 @@ from relay.agents.seam import (
     AgentEvent,
     AgentText,
     Audio,
-    CallerHeard,
-    CallerText,
-    CallerTurn,
     CallInfo,
     Ended,
     Formats,
@@ -27,19 +24,12 @@ from relay.agents.seam import (
     not_taken,
 )
 from relay.agents.socket import AgentSocket, Binary, Closed
+from relay.agents.telephony.caller_turns import WORDLESS, CallerTurns
 from relay.agents.telephony.dialect import Cleared, Dialect, MarkSet, Sound
 from relay.agents.telephony.marks import Marks
-from relay.audio import pcm
-from relay.audio.convert import Encoding
-from relay.audio.voice import VoiceActivity
 
-WORDLESS: Final = "…"
-"""Text in the record for a turn without words: only the fact that somebody spoke is known."""
 FRAMES_PER_SECOND: Final = 50
 PAUSE: Final = 0.4  # seconds without sound, after which the utterance of a bot without marks is complete
-_CALLER_PAUSE: Final = 0.7  # seconds of silence after which the caller has finished
-_LOOK_EVERY: Final = 10  # frames
-_RECENT: Final = 0.4  # seconds
 _BINARY: Final = "a binary message: expected JSON as text"
 _GOODBYES: Final = frozenset({1000, 1001, 1005})
 _WAITING_EVENTS: Final = 64  # then the bot is not read, because the playout is full
@@ -75,10 +65,6 @@ class TelephonySession:
         self._marks = Marks()
         self._pause: asyncio.TimerHandle | None = None
         self._frame = b""
-        self._frames = 0
-        self._caller_speaks = False
-        self._caller_heard_at = 0.0
-        self._caller_turn = 0
         self._spoke = False
         self._told: set[str] = set()
         self._answers: dict[str, asyncio.Future[str]] = {}
@@ -95,7 +81,7 @@ class TelephonySession:
         """Open the socket and start the stream like the carrier."""
         url, parameters = await self._where(call)
         dialect = self._stream = self._new_dialect(call)
-        self._voice = VoiceActivity(dialect.audio.rate_hz)
+        self._caller = CallerTurns(dialect.audio)
         self._frame_bytes = dialect.audio.bytes_per_second // FRAMES_PER_SECOND
         self._socket = await AgentSocket.open(self._http, url, headers=self._headers_for(url))
         for notice in not_taken(call.overrides.given(), "the carrier's protocol has no message for it"):
@@ -128,7 +114,8 @@ class TelephonySession:
         while len(self._frame) >= size:
             frame, self._frame = self._frame[:size], self._frame[size:]
             await self._send(self._dialect.media(frame))
-            self._listen(frame)
+            for event in self._caller.hear(frame, self._loop.time()):
+                self._tell(event)
 
     async def send_keys(self, keys: str) -> None:
         """One by one, as they were pressed."""
@@ -276,27 +263,6 @@ class TelephonySession:
     async def _send(self, message: bytes) -> None:
         if self._socket is not None:
             await self._socket.send(message)
-
-    def _listen(self, frame: bytes) -> None:
-        """The protocol has no text, so the caller's turns are detected in the sound."""
-        sound = pcm.ulaw_decode(frame).tobytes() if self._dialect.audio.encoding is Encoding.ULAW else frame
-        now = self._loop.time()
-        self._voice.hear(sound, now)
-        self._frames += 1
-        if self._frames % _LOOK_EVERY:
-            return
-        if self._voice.spoke_between(now - _RECENT, now):
-            self._caller_heard_at = now
-            if not self._caller_speaks:
-                self._caller_speaks = True
-                self._caller_turn += 1
-                self._tell(CallerTurn(f"c{self._caller_turn}"))
-            else:
-                self._tell(CallerHeard())  # a caller who is still speaking does not wait for an answer
-        elif self._caller_speaks and now - self._caller_heard_at >= _CALLER_PAUSE:
-            self._caller_speaks = False
-            self._tell(CallerText(WORDLESS, f"c{self._caller_turn}"))
-            self._tell(CallerHeard())
 
     def _tell(self, event: AgentEvent) -> None:
         """Dropped if the playout is full: nobody waits for an answer then."""
