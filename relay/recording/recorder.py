@@ -1,22 +1,21 @@
-"""One stream's recording: places both sides' sound, and has it written and uploaded in pieces.
+"""One stream's recording: where the sound of both sides belongs, and what of it is not to be kept.
 
-The event loop only does arithmetic and holds less than half a second of sound; another thread encodes and writes it.
-Nothing here may raise into a call, or delay it.
+The event loop only does arithmetic and holds less than half a second of sound; another thread encodes and writes it
+(relay.recording.tape). Nothing here may raise into a call, or delay it.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from functools import wraps
 from typing import Any, Concatenate, Final, Literal, ParamSpec
 
-from common.recording import MOST_PIECES, PIECE_SECONDS
+from common.recording import PIECE_SECONDS
 from relay.audio.pcm import SAMPLE_BYTES
 from relay.call.keypad import END_KEY, PAUSE
-from relay.recording.placing import PAUSE_S, CallerPlace, HeardPlace, Shift
-from relay.recording.sheets import Sheets
-from relay.recording.spans import Spans
+from relay.recording.placing import PAUSE_S, CallerPlace, HeardPlace
+from relay.recording.spans import Spans, ms
+from relay.recording.tape import Tape
 from relay.recording.uploads import StreamUploads
 
 _BATCH_S: Final = 0.4
@@ -25,7 +24,6 @@ _HOLD_S: Final = 1.5  # for this long the content of a piece may still be moved
 _DOUBT_S: Final = 6.0  # … and for this long during and just after a network stall
 _KEY_BEFORE_S: Final = 0.3  # a key's tone can be heard in the caller's sound before its event, and after it
 _KEY_AFTER_S: Final = 0.3
-_BEHIND: Final = 16  # batches waiting to be written: if the disk is stuck, memory must not grow
 
 _P = ParamSpec("_P")
 
@@ -64,7 +62,6 @@ class Recorder:
         self.mode = mode
         self._rate_hz = rate_hz
         self._began_at = began_at
-        self._executor = executor
         self._uploads = uploads
         self.mask_keys = mask_keys
         self.pause_on_keys = pause_on_keys
@@ -74,13 +71,7 @@ class Recorder:
         self._heard = HeardPlace(rate_hz)
         self._channels = 2 if mode == "both" else 1
         self._right = self._channels - 1
-        self._sheets = Sheets(rate_hz, self._channels)
-        self._size = PIECE_SECONDS * rate_hz
-        self._firsts = [0, 0]
-        self._batches: list[list[bytes]] = [[], []]
-        self._ends = [0, 0]
-        self._writing: deque[Future[None]] = deque()
-        self._next_piece = 0
+        self._tape = Tape(rate_hz, self._channels, executor=executor, uploads=uploads, on_error=self._broke)
         self._next_look = 0.0
         self._in_doubt_until = 0.0
         self._caller_from: float | None = None
@@ -88,7 +79,6 @@ class Recorder:
         self._key_timer: asyncio.TimerHandle | None = None
         self._pauses: dict[str, float] = {}
         self._paused, self._masked = Spans(), Spans()
-        self._closed = False
         self._broken, self._broken_at = "", 0.0
         self._end: int | None = None
 
@@ -100,9 +90,9 @@ class Recorder:
         at = now - self._began_at
         first, shift = self._caller.arrived(len(sound) // SAMPLE_BYTES, missing, at)
         if shift is not None and self._channels == 2:
-            self._move(0, shift)
+            self._tape.move(0, shift)
         if at >= self._caller_silent_until and not self._pauses and self._channels == 2:
-            self._add(0, first, sound)
+            self._tape.add(0, first, sound)
         if at >= self._next_look:
             self._look(at)
 
@@ -112,7 +102,7 @@ class Recorder:
         at = starts_at - self._began_at
         first = self._heard.sent(len(sound) // SAMPLE_BYTES, at, self._late_s)
         if not self._pauses:
-            self._add(self._right, first, sound)
+            self._tape.add(self._right, first, sound)
         if at >= self._next_look + _SILENT_S:  # usually the caller's frames trigger this, but none arrive
             self._look(self._at)
 
@@ -120,7 +110,7 @@ class Recorder:
     def cut(self, samples: int) -> None:
         """The line dropped the last `samples` that it was sent."""
         end = self._heard.end
-        self._wipe(self._right, self._heard.cut(samples), end)
+        self._tape.wipe(self._right, self._heard.cut(samples), end)
 
     @_harmless
     def echoed(self, delay_s: float, moved_s: float, way_s: float, lead_s: float) -> None:
@@ -132,7 +122,7 @@ class Recorder:
         if in_doubt:
             self._in_doubt_until = at + _DOUBT_S
         if shift is not None:
-            self._move(self._right, shift)
+            self._tape.move(self._right, shift)
 
     def let_caller_in(self) -> None:
         """From now on record the caller, too: the notice before it has been played."""
@@ -144,7 +134,7 @@ class Recorder:
         """Record nothing of either side, until no pause is requested any more."""
         at = self._at
         if not self._pauses:
-            self._wipe(self._right, self._place(at), self._heard.end)  # sent ahead, and still to be heard
+            self._tape.wipe(self._right, self._place(at), self._heard.end)  # sent ahead, and still to be heard
         self._pauses.setdefault(why, at)
 
     @_harmless
@@ -152,7 +142,7 @@ class Recorder:
         """The pause for `why` is over."""
         since = self._pauses.pop(why, None)
         if since is not None:
-            self._paused.add(_ms(since), _ms(self._at), why)
+            self._paused.add(ms(since), ms(self._at), why)
 
     @_harmless
     def key(self, key: str) -> None:
@@ -160,10 +150,10 @@ class Recorder:
         at = self._at
         caller_kept = self._channels == 2
         if caller_kept and (self.mask_keys or self.pause_on_keys):
-            self._wipe(0, self._place(at - _KEY_BEFORE_S), self._caller.end)
+            self._tape.wipe(0, self._place(at - _KEY_BEFORE_S), self._caller.end)
         if caller_kept and self.mask_keys and self._caller_from is not None:
             self._caller_silent_until = at + _KEY_AFTER_S
-            self._masked.add(_ms(max(0.0, at - _KEY_BEFORE_S)), _ms(at + _KEY_AFTER_S), "key")
+            self._masked.add(ms(max(0.0, at - _KEY_BEFORE_S)), ms(at + _KEY_AFTER_S), "key")
         if self.pause_on_keys:
             self.pause("keys")
             if self._key_timer is not None:
@@ -183,22 +173,16 @@ class Recorder:
             self._key_timer.cancel()
         self._end = end = max(0, self._place(at))
         if self._broken:
-            self._uploads.missing.add(_ms(self._broken_at), _ms(at), self._broken)
+            self._uploads.missing.add(ms(self._broken_at), ms(at), self._broken)
         for channel, side in ((0, self._caller.end), (self._right, self._heard.end)):
-            self._flush(channel)
-            self._wipe(channel, end, side)  # sent ahead, and never heard
-        while self._next_piece * self._size < end and not self._closed:
-            self._finish_piece()
-        self._closed = True
-        self._executor.submit(self._sheets.close)
+            self._tape.flush(channel)
+            self._tape.wipe(channel, end, side)  # sent ahead, and never heard
+        self._tape.stop(end)
 
     @_harmless
     def discard(self) -> None:
         """Record nothing after all: keep nothing, upload nothing."""
-        self._closed = True
-        self._batches = [[], []]
-        self._uploads.give_up("not wanted")
-        self._executor.submit(self._sheets.close)
+        self._tape.discard()
 
     def give_up(self, why: str) -> None:
         """Drop everything that is not uploaded yet."""
@@ -209,21 +193,21 @@ class Recorder:
         self.stop()
         kept, missing = await self._uploads.close()
         piece_ms = PIECE_SECONDS * 1000
-        for number, problem in self._sheets.lost.items():
+        for number, problem in self._tape.lost.items():
             missing.add(number * piece_ms, (number + 1) * piece_ms, f"disk: {problem}")
         return {
             "mode": self.mode,
             "rate_hz": self._rate_hz,
             "channels": self._channels,
-            "duration_ms": _ms((self._end or 0) / self._rate_hz),
-            "caller_from_ms": None if self._caller_from is None or self.mode == "agent" else _ms(self._caller_from),
+            "duration_ms": ms((self._end or 0) / self._rate_hz),
+            "caller_from_ms": None if self._caller_from is None or self.mode == "agent" else ms(self._caller_from),
             "pieces": kept,
             "paused": self._paused.as_json(),
             "masked": self._masked.as_json(),
             "missing": missing.as_json(),
         }
 
-    # --- placing and writing ---
+    # --- placing ---
 
     @property
     def _at(self) -> float:
@@ -236,69 +220,21 @@ class Recorder:
     def _place(self, at: float) -> int:
         return round((at - self._late_s) * self._rate_hz)
 
-    def _add(self, channel: int, first: int, sound: bytes) -> None:
-        if self._closed:
-            return
-        if first != self._ends[channel]:
-            self._flush(channel)
-            self._firsts[channel] = first
-        self._batches[channel].append(sound)
-        self._ends[channel] = first + len(sound) // SAMPLE_BYTES
-
-    def _flush(self, *channels: int) -> None:
-        batches = [(one, self._firsts[one], self._batches[one]) for one in channels if self._batches[one]]
-        for channel in channels:
-            self._firsts[channel], self._batches[channel] = self._ends[channel], []
-        if batches and not self._closed and not self._write(self._sheets.write, batches):
-            for channel, first, _ in batches:
-                self._uploads.missing.add(_ms(first / self._rate_hz), _ms(self._ends[channel] / self._rate_hz), "disk")
-
-    def _move(self, channel: int, shift: Shift) -> None:
-        self._flush(channel)
-        self._write(self._sheets.shift, channel, shift.first, shift.end, shift.by)
-
-    def _wipe(self, channel: int, first: int, end: int) -> None:
-        if max(0, first) < end:
-            self._flush(channel)
-            self._write(self._sheets.silence, channel, max(0, first), end)
-
-    def _write(self, work: Callable[..., None], *args: Any) -> bool:
-        writing = self._writing
-        while writing and writing[0].done():
-            if (error := writing.popleft().exception()) is not None:
-                self._broke(error)
-        if self._closed or (len(writing) >= _BEHIND and work == self._sheets.write):
-            return False
-        writing.append(self._executor.submit(work, *args))
-        return True
-
     def _look(self, at: float) -> None:
         """Periodically: write collected sound, and finish pieces that will not change any more."""
         self._next_look = at + _BATCH_S
-        self._flush(*range(self._channels))
+        self._tape.flush(*range(self._channels))
         last_at = self._caller.last_at
         if self._channels == 2 and last_at is not None and at - last_at > PAUSE_S:
             self._in_doubt_until = at + _DOUBT_S
         hold_s = _DOUBT_S if at < self._in_doubt_until else _HOLD_S
-        while self._place(at - hold_s) >= (self._next_piece + 1) * self._size and not self._closed:
-            self._finish_piece()
-
-    def _finish_piece(self) -> None:
-        number, self._next_piece = self._next_piece, self._next_piece + 1
-        if number >= MOST_PIECES:
-            self._closed = True
-            return
-        self._uploads.add(number, self._loop.run_in_executor(self._executor, self._sheets.take, number))
+        self._tape.finish_before(self._place(at - hold_s))
 
     def _broke(self, error: BaseException) -> None:
         """The recording ends here, the call does not."""
-        if not self._closed:
-            self._closed = True
+        if not self._tape.closed:
+            self._tape.closed = True
             self._broken, self._broken_at = f"defect: {type(error).__name__}", self._at
-            unfinished = self._next_piece * PIECE_SECONDS
-            self._uploads.missing.add(_ms(min(unfinished, self._broken_at)), _ms(self._broken_at), self._broken)
+            unfinished = self._tape.next_piece * PIECE_SECONDS
+            self._uploads.missing.add(ms(min(unfinished, self._broken_at)), ms(self._broken_at), self._broken)
             self._on_defect(error)
-
-
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)

@@ -26,3 +26,8 @@ class Spans:
     def as_json(self) -> list[dict[str, Any]]:
         """`from_ms`, `to_ms`, `why`, in the order of time."""
         return sorted(self.found, key=lambda span: (span["from_ms"], span["to_ms"]))
+
+
+def ms(seconds: float) -> int:
+    """As spans count."""
+    return round(seconds * 1000)

@@ -260,10 +260,11 @@ class Stuck(AtOnce):
 
 @virtual
 async def test_a_disk_that_is_stuck_costs_sound_and_no_memory():
-    studio = Studio(executor=Stuck())
+    executor = Stuck()
+    studio = Studio(executor=executor)
     studio.recorder.let_caller_in()
     await talk(studio, 60, caller=noise(RATE * 60, seed=1), agent=noise(RATE * 60, seed=2))
-    assert studio.recorder._executor.waiting == 16
+    assert executor.waiting == 16
     [missing] = studio.shelf.missing.as_json()
     assert missing["why"] == "disk"
     assert missing["to_ms"] > 59_000
