@@ -26,6 +26,12 @@ def is_signed(body: bytes, header: str, secret: str) -> bool:
     return hmac.compare_digest(expected, parts.get("v0", ""))
 
 
+class Server(ThreadingHTTPServer):
+    """The library's own lets five connections wait; when more callers ring at once, some questions get a reset."""
+
+    request_queue_size = 128
+
+
 def serve(look_up: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Until the process is ended. `look_up` may run in several threads at once."""
     secret = os.environ["LOOKUP_SECRET"]
@@ -53,6 +59,4 @@ def serve(look_up: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
             self.end_headers()
             self.wfile.write(answer)
 
-    ThreadingHTTPServer(
-        (os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8090"))), Handler
-    ).serve_forever()
+    Server((os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8090"))), Handler).serve_forever()

@@ -1,16 +1,21 @@
 """The example servers of a look-up as processes, asked by a relay that is one, too."""
 
 import json
+import socket
 import sqlite3
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
+from http.server import BaseHTTPRequestHandler
 
 import aiohttp
+import pytest
 
+from examples.lookup.server import Server
 from sim.caller import Step, When
 from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, FakeExotel
 from sim.processes import child, free_port
 from sim.serving import serving
+from tests.support.http_server import BurstServer
 from tests.support.relay_world import API_KEY, GREETING
 
 SECRET = "secret-of-the-look-up"
@@ -95,3 +100,12 @@ async def test_a_database(tmp_path):
         assert record["transfer"]["summary"] == "Ravi owes 5000.00"
         record, _ = await call("09876500099")
         assert record["tags"] == ["new"]
+
+
+@pytest.mark.parametrize("kind", [Server, BurstServer])
+def test_forty_callers_at_once_all_get_in(kind):
+    """The standard library's server lets five connections wait, and of forty at once some got a reset."""
+    with ExitStack() as stack:
+        server = stack.enter_context(kind(("127.0.0.1", 0), BaseHTTPRequestHandler))
+        for _ in range(40):  # nothing is accepted meanwhile
+            stack.enter_context(socket.create_connection(server.server_address, timeout=3))

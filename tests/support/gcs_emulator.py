@@ -12,13 +12,14 @@ import threading
 import time
 from functools import partial
 from http import HTTPStatus
-from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from gcp_storage_emulator.exceptions import NotFound
 from gcp_storage_emulator.server import RequestHandler
 from gcp_storage_emulator.storage import Storage
+
+from tests.support.http_server import BurstServer
 
 _current = threading.local()
 
@@ -117,9 +118,9 @@ class CheckingHandler(RequestHandler):
         self.wfile.write(body)
 
 
-def serve(port: int) -> ThreadingHTTPServer:
+def serve(port: int) -> BurstServer:
     """A server on 127.0.0.1, not started yet."""
-    return ThreadingHTTPServer(("127.0.0.1", port), partial(CheckingHandler, CheckingStorage()))
+    return BurstServer(("127.0.0.1", port), partial(CheckingHandler, CheckingStorage()))
 
 
 if __name__ == "__main__":

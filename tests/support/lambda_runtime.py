@@ -22,11 +22,12 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tests.support.http_server import BurstServer
 from tests.support.processes import BARE
 
 _CLIENT = ("awslambdaric", "simplejson", "snapshot-restore-py")
@@ -183,8 +184,8 @@ def api_event(method: str, target: str, headers: Mapping[str, str], body: bytes)
     return event
 
 
-def _serve(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+def _serve(handler: type[BaseHTTPRequestHandler]) -> BurstServer:
+    server = BurstServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server

@@ -12,8 +12,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.support.http_server import BurstServer
 
 PERMISSIONS = {
     "roles/storage.objectUser": {"get", "create", "delete"},
@@ -114,7 +116,7 @@ class Guard(BaseHTTPRequestHandler):
 @contextmanager
 def guarded(grants: Sequence[Grant], upstream: str, refused: list[str]) -> Iterator[str]:
     """Base URL of the door for as long as the block runs; what it turned away is added to `refused`."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Guard, grants, upstream, refused))
+    server = BurstServer(("127.0.0.1", 0), partial(Guard, grants, upstream, refused))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
