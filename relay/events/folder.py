@@ -16,6 +16,8 @@ from common.documents import decode
 from relay.events.delivery import DeliveryError, Event
 from relay.events.records import WISH, record_of
 
+_REWRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+
 LOST_AFTER: Final = 300.0  # seconds of silence about a call, after which its relay counts as dead
 
 
@@ -95,11 +97,16 @@ class FolderDestination:
 
     @staticmethod
     def _put(path: Path, content: Mapping[str, Any]) -> None:
-        _make_private(path.parent)
-        part = path.with_name(f".{path.name}.part")
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            os.fchmod(file.fileno(), 0o600)  # a folder from an older relay may be readable by all
-            file.write(msgspec.json.format(msgspec.json.encode(content), indent=2))
+        part, body = path.with_name(f".{path.name}.part"), msgspec.json.format(msgspec.json.encode(content), indent=2)
+        try:
+            file = os.open(part, _REWRITE, 0o600)
+        except FileNotFoundError:  # the first of its folder; looking for it every time takes longer than writing
+            _make_private(path.parent)
+            file = os.open(part, _REWRITE, 0o600)
+        with open(file, "wb", buffering=0) as raw:
+            os.fchmod(file, 0o600)  # a folder from an older relay may be readable by all
+            while body:
+                body = body[raw.write(body) :]
         os.replace(part, path)
 
 

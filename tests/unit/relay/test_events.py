@@ -5,6 +5,7 @@ import gzip
 import json
 import logging
 import os
+import shutil
 import time
 from contextlib import asynccontextmanager
 
@@ -427,6 +428,15 @@ def test_what_is_kept_of_a_call_is_for_nobody_elses_eyes(tmp_path):
         os.umask(before)
     modes = {path.is_dir(): oct(path.stat().st_mode & 0o777) for path in (folder, *folder.rglob("*"))}
     assert modes == {True: "0o700", False: "0o600"}
+
+
+def test_a_folder_that_somebody_empties_is_made_again(tmp_path):
+    """Files are written without looking for their folder first: that took longer than the writing."""
+    (tmp_path / "data").mkdir()
+    deliver(tmp_path / "data", ended())
+    shutil.rmtree(tmp_path / "data")
+    deliver(tmp_path / "data", ended())
+    assert "logs/call-1.json" in files(tmp_path / "data")
 
 
 def test_an_event_delivered_twice_is_one_file(tmp_path):
