@@ -27,7 +27,7 @@ FUNCTIONS: Final[dict[str, Sequence[Setting]]] = {
 }
 TABLES: Final[dict[tuple[str, str], list[str]]] = {
     ("configuration.md", "### Relay\n\n| Variable | Default | What |\n|---|---|---|\n"): [
-        *(setting.row() for setting in declared()),
+        *(setting.row(STAR) for setting in declared()),
         PROXIES,
     ],
     **{

@@ -1,4 +1,4 @@
-"""A function's setting stands once: documentation, contract and Terraform know of it what its declaration says."""
+"""A function's setting stands once: documentation and Terraform know of it what its declaration says."""
 
 import re
 from collections.abc import Mapping
@@ -17,11 +17,7 @@ from scripts.settings_table import DOCS, FUNCTIONS, renewed
 from tests.terraform.hcl import blocks
 
 ROOT = Path(__file__).parents[3]
-CONTRACT = (DOCS / "contracts.md").read_text(encoding="utf-8")
-PARTS = {
-    "webhook": (WebhookSettings, CONTRACT.split("**Webhook function**:")[1].split("**Transfer function**:")[0]),
-    "transfer": (TransferSettings, CONTRACT.split("**Transfer function**:")[1].split("\nPackages:")[0]),
-}
+PARTS = {"webhook": WebhookSettings, "transfer": TransferSettings}
 LEAST = {"EXOTEL_TOKEN": "t" * 16}
 OF_PART = [(part, setting) for part in PARTS for setting in (*FUNCTIONS["Both functions"], *FUNCTIONS[part])]
 WRONG = {"integer": "x", "number": "x", "boolean": "perhaps", "choice": "mars", "secret": ""}
@@ -58,7 +54,7 @@ def test_the_documented_tables_are_made_from_the_declarations():
 @pytest.mark.parametrize("part", PARTS)
 def test_nothing_is_read_that_is_not_declared(part, tmp_path):
     watched = Watched(tmp_path)
-    PARTS[part][0].from_env(watched)
+    PARTS[part].from_env(watched)
     store(Env(watched))
     log_level(Env(watched))
     assert watched.asked == {name for one, setting in OF_PART if one == part for name in setting.names}
@@ -66,7 +62,7 @@ def test_nothing_is_read_that_is_not_declared(part, tmp_path):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_field_s_default_is_that_of_its_variable(part):
-    kind = PARTS[part][0]
+    kind = PARTS[part]
     by_hand, given = kind(), kind.from_env(LEAST)
     for field in fields(kind):
         if field.name != "tokens":
@@ -74,42 +70,26 @@ def test_a_field_s_default_is_that_of_its_variable(part):
     assert ConnectFields() == TransferSettings.from_env(LEAST).connect
 
 
-@pytest.mark.parametrize("of", OF_PART, ids=named)
-def test_the_contract_says_the_same_of_it(of):
-    """By value: the default, and whether it is secret. Of the Connect answer's fields docs/functions.md alone tells."""
-    part, setting = of
-    [name] = setting.names
-    if name.startswith("CONNECT_"):
-        assert "`CONNECT_…`" in PARTS[part][1]
-        return
-    found = re.search(rf"`{name}`(\*?)(?:\s\(([^)]*)\))?", PARTS[part][1])
-    assert found, f"{name} is not in docs/contracts.md"
-    assert bool(found[1]) == setting.secret
-    said = (found[2] or "").replace("`", "")
-    if setting.shown:
-        assert re.search(rf"(?:^|, ){re.escape(setting.shown)}(?:$|[,;])", said), said
-
-
 @pytest.mark.parametrize("of", [of for of in OF_PART if of[1].limits], ids=named)
 def test_its_limits_are_kept(of):
     part, setting = of
     for value in (setting.limits[0] - 1, setting.limits[1] + 1):
         with pytest.raises(SettingError, match=rf"^{setting.names[0]}='"):
-            PARTS[part][0].from_env({**LEAST, setting.names[0]: f"{value:g}"})
+            PARTS[part].from_env({**LEAST, setting.names[0]: f"{value:g}"})
 
 
 @pytest.mark.parametrize("of", [of for of in OF_PART if WRONG.get(of[1].kind)], ids=named)
 def test_what_is_of_another_kind_is_refused_by_name(of):
     part, setting = of
     with pytest.raises(SettingError, match=rf"^{setting.names[0]}='"):
-        PARTS[part][0].from_env({**LEAST, setting.names[0]: WRONG[setting.kind]})
+        PARTS[part].from_env({**LEAST, setting.names[0]: WRONG[setting.kind]})
 
 
 @pytest.mark.parametrize("of", [of for of in OF_PART if of[1].secret], ids=named)
 def test_a_secret_is_never_shown(of):
     part, setting = of
     value = "user:s3cret-of-nobody-at-all"
-    settings = PARTS[part][0].from_env({**LEAST, setting.names[0]: value})
+    settings = PARTS[part].from_env({**LEAST, setting.names[0]: value})
     assert "s3cret" not in repr(settings)
 
 

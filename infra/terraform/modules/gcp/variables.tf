@@ -229,7 +229,7 @@ variable "lookup_shape" {
 }
 
 variable "relay_environment" {
-  description = "Further settings of the relay (docs/contracts.md), for instance { BACKGROUND_SOUND_VOLUME = \"0.2\" }. Never secrets: use relay_secrets for those."
+  description = "Further settings of the relay (docs/configuration.md), for instance { BACKGROUND_SOUND_VOLUME = \"0.2\" }. Never secrets: use relay_secrets for those."
   type        = map(string)
   default     = {}
 
