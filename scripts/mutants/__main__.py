@@ -6,54 +6,50 @@ make mutants COUNT=20 SEED=1; works on copies in out/mutants/, writes out/mutant
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
-from queue import SimpleQueue
+from threading import Lock
 from typing import Final
 
 from scripts.mutants import copies, covering, results
-from scripts.mutants.covering import Covering
+from scripts.mutants.covering import Covering, Importers
 from scripts.mutants.results import Result
 from scripts.mutants.running import Bench
-from scripts.mutants.sampling import PARTS, Mutant, named, sample
+from scripts.mutants.sampling import Mutant, named, sample
 from scripts.mutants.trying import Budget, Trial
 
 ENOUGH: Final = 0.9
 ROOT: Final = Path(__file__).parents[2]
-OUT: Final = ROOT / "out" / "mutants"
-KEPT: Final = ROOT / ".cache" / "mutants" / "covering"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     """Measure which tests run which line, break lines, write what was not noticed."""
     options = _options().parse_args(arguments)
     for number in (signal.SIGTERM, signal.SIGINT):  # a shell that starts it in the background has it ignore the latter
         signal.signal(number, signal.default_int_handler)
-    key = copies.key(ROOT)
-    trees = [OUT / f"tree{number}" for number in range(2)]
+    out, key = root / "out" / "mutants", copies.key(root)
+    trees = [out / f"tree{number}" for number in range(2)]
     for tree in trees:
-        copies.copy(ROOT, tree)
-    known = None if options.tests else _covering(trees, KEPT / f"{key}.json", OUT / f"measured-{key}")
-    chosen = [named(ROOT, name) for name in options.only] or list(islice(sample(ROOT, options.seed), options.count))
-    kept = OUT / (f"only-{key}.jsonl" if options.only else f"seed{options.seed}-{key}.jsonl")
+        copies.copy(root, tree)
+    measured = root / ".cache" / "mutants" / "covering" / f"{key}.json"
+    known = None if options.tests else _covering(trees, measured, out / f"measured-{key}")
+    kept = out / (f"only-{key}.jsonl" if options.only else f"seed{options.seed}-{key}.jsonl")
     if options.only:
         kept.unlink(missing_ok=True)
-    done = results.load(kept)
-    benches = [Bench(tree, Path(sys.executable), OUT) for tree in trees]
-    crew = _Crew(benches, known, options, kept)
-    with ThreadPoolExecutor(len(trees)) as pool:
+    chosen = [named(root, name) for name in options.only] or sample(root, options.seed)
+    budget = Budget(options.unit_seconds, options.other_seconds)
+    crew = _Crew(root, chosen, len(options.only) or options.count, known, options.tests, kept, budget)
+    benches = [Bench(tree, Path(sys.executable), out) for tree in trees]
+    with ThreadPoolExecutor(len(benches)) as pool:
         try:
-            found = [*pool.map(crew.try_one, [one for one in chosen if one.name not in done])]
+            list(pool.map(crew.work, benches))
         except BaseException:
             for bench in benches:
                 bench.stop()
-            pool.shutdown(cancel_futures=True)
             raise
-    found += [done[one.name] for one in chosen if one.name in done]
-    (ROOT / "out" / "mutants.md").write_text("".join(results.page(found, f"Broken lines, seed {options.seed}")))
-    noticed, of = results.share(found)
+    (root / "out" / "mutants.md").write_text("".join(results.page(crew.found, f"Broken lines, seed {options.seed}")))
+    noticed, of = results.share(crew.found)
     print(f"{noticed} of {of} broken lines were noticed; the others are in out/mutants.md")
     return 0 if noticed >= ENOUGH * of else 1
 
@@ -62,6 +58,8 @@ def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--unit-seconds", type=float, default=40, help="of unit tests, for one broken line")
+    parser.add_argument("--other-seconds", type=float, default=60, help="of integration and contract tests, likewise")
     parser.add_argument("--only", nargs="*", default=[], metavar="FILE:LINE#NUMBER")
     parser.add_argument("--tests", nargs="*", default=[], help="test files to ask instead of those that run the line")
     return parser
@@ -77,34 +75,59 @@ def _covering(trees: list[Path], kept: Path, folder: Path) -> Covering:
 
 
 class _Crew:
-    """Tries mutants, one in each copy at a time."""
+    """Tries mutants until there are enough, one in each copy at a time."""
 
-    def __init__(self, benches: list[Bench], known: Covering | None, options: argparse.Namespace, kept: Path) -> None:
-        self._free: SimpleQueue[Bench] = SimpleQueue()
-        for bench in benches:
-            self._free.put(bench)
+    def __init__(
+        self,
+        root: Path,
+        chosen: Iterable[Mutant],
+        count: int,
+        known: Covering | None,
+        tests: list[str],
+        kept: Path,
+        budget: Budget,
+    ) -> None:
+        self.found: list[Result] = []
+        self._root = root
+        self._left = iter(chosen)
+        self._count = count
+        self._begun = 0
         self._known = known
-        self._options = options
+        self._tests = tests
         self._kept = kept
-        self._importers = covering.importers(ROOT, PARTS)
+        self._budget = budget
+        self._done = results.load(kept)
+        self._importers = Importers(root)
+        self._lock = Lock()
 
-    def try_one(self, mutant: Mutant) -> Result:
-        """Its verdict, which is also kept on disk."""
-        tests: list[str] = self._options.tests
-        costs = dict.fromkeys(tests, 2.0)
-        if self._known:
-            place, others = mutant.place, self._importers[mutant.file]
-            tests = self._known.asked(mutant.file, (place.lines, place.statement), place.at_import, others)
-            costs = self._known.costs
-        bench = self._free.get()
-        try:
-            trial = Trial(bench, mutant.file, mutant.text)
-            result = Result(mutant.name, mutant.diff, trial.judge(tests, costs, Budget()))
-        finally:
-            self._free.put(bench)
-        results.add(self._kept, result)
-        print(f"{result.verdict.outcome}: {result.name} ({result.verdict.how[:100]})", flush=True)
-        return result
+    def work(self, bench: Bench) -> None:
+        """Take one after the other."""
+        while taken := self._next():
+            mutant, text = taken
+            tests, costs = self._asked(mutant)
+            verdict = Trial(bench, mutant.file, text).judge(tests, costs, self._budget)
+            result = Result(mutant.name, mutant.diff(self._root, text), verdict)
+            with self._lock:
+                results.add(self._kept, result)
+                self.found.append(result)
+            print(f"{verdict.outcome}: {mutant.name} ({verdict.how[:100]})", flush=True)
+
+    def _next(self) -> tuple[Mutant, str] | None:
+        with self._lock:
+            while self._begun < self._count and (mutant := next(self._left, None)):
+                if mutant.name in self._done:
+                    self._begun += 1
+                    self.found.append(self._done[mutant.name])
+                elif text := mutant.text(self._root):
+                    self._begun += 1
+                    return mutant, text
+        return None
+
+    def _asked(self, mutant: Mutant) -> tuple[list[str], dict[str, float]]:
+        if self._known is None:
+            return self._tests, dict.fromkeys(self._tests, 2.0)
+        lines = (mutant.place.lines, mutant.place.statement)
+        return self._known.asked(mutant.file, lines, mutant.place.at_import, self._importers), self._known.costs
 
 
 if __name__ == "__main__":

@@ -56,18 +56,22 @@ class _Change:
 
 def places(source: str) -> list[Place]:
     """Every place of a file where a mutant is made, the same place once for each mutant."""
-    return [change.place for change in _changes(MetadataWrapper(cst.parse_module(source)))]
+    return [change.place for change in _changes(_parsed(source))]
 
 
 def broken(source: str, number: int) -> str | None:
     """The whole file with the change of that number; None if it says the same as before or is no Python."""
-    wrapper = MetadataWrapper(cst.parse_module(source))
+    wrapper = _parsed(source)
     change = _changes(wrapper)[number]
     code = cst.ensure_type(wrapper.module.visit(_Replace(change)), cst.Module).code
     try:
         return None if ast.dump(ast.parse(code)) == ast.dump(ast.parse(source)) else code
     except SyntaxError:
         return None
+
+
+def _parsed(source: str) -> MetadataWrapper:
+    return MetadataWrapper(cst.parse_module(source), unsafe_skip_copy=True)  # just parsed: no node stands in it twice
 
 
 class _Replace(cst.CSTTransformer):

@@ -14,8 +14,39 @@ from scripts.mutants.running import environ
 
 AT_IMPORT: Final = ""
 """Stands for what ran outside of any test: modules are imported before the first."""
+IMPORTING: Final = ("common", "console", "functions", "relay", "scripts", "sim", "tests")
 UNIT: Final = "tests/unit/"
 _PHASE: Final = re.compile(r" \((?:setup|call|teardown)\)$")
+
+
+class Importers:
+    """Which files of a tree import which, or a name of it."""
+
+    def __init__(self, root: Path) -> None:
+        self._found: dict[str, set[str]] = defaultdict(set)
+        for path in sorted(path for part in IMPORTING for path in (root / part).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                for module in _modules(node):
+                    for imported in (f"{module}.py", f"{module}/__init__.py"):
+                        self._found[imported].add(str(path.relative_to(root)))
+
+    def of(self, name: str) -> set[str]:
+        """Files that import this one."""
+        return self._found[name]
+
+    def tests(self, name: str) -> set[str]:
+        """Files of tests that import this one, or a script that does."""
+        scripts = {other for other in self._found[name] if other.startswith("scripts/")}
+        found = self._found[name].union(*(self._found[script] for script in scripts))
+        return {other for other in found if other.startswith("tests/")}
+
+
+def _modules(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name.replace(".", "/") for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        module = node.module.replace(".", "/")
+        yield from (module, *(f"{module}/{alias.name}" for alias in node.names))
 
 
 @dataclass
@@ -58,21 +89,22 @@ class Covering:
         found = self.lines.get(name, {})
         return set().union(*(found.get(line, set()) for line in lines))
 
-    def asked(self, name: str, places: Sequence[Iterable[int]], at_import: bool, importers: Iterable[str]) -> list[str]:
+    def asked(self, name: str, places: Sequence[Iterable[int]], at_import: bool, importers: Importers) -> list[str]:
         """Tests that could notice that a line of the file is broken, the likeliest and cheapest first.
 
         Args:
             places: the lines of the change, then those of the statement round it: the first that anything ran.
-            at_import: it runs at import: every test that runs a line of the file is asked, then those of its importers.
+            at_import: it runs at import: every test is asked that runs a line of the file or of one that imports it,
+                or stands in a file that imports it.
         """
         ran = next((found for lines in places if (found := self.running(name, lines))), set())
-        near = ran - {AT_IMPORT}
-        far: set[str] = set()
+        about = importers.tests(name)
         if at_import or ran == {AT_IMPORT}:
-            near |= self.running(name, self.lines.get(name, {})) - {AT_IMPORT}
-            far = set().union(*(self.running(other, self.lines.get(other, {})) for other in importers))
-        known = [test for test in near | far if test in self.costs]
-        known.sort(key=lambda test: (test not in near, self.files_of[test], self.costs[test], test))
+            ran |= {test for test in self.costs if test.partition("::")[0] in about}
+            for other in (name, *importers.of(name)):
+                ran |= self.running(other, self.lines.get(other, {}))
+        known = [test for test in ran if test in self.costs]
+        known.sort(key=lambda test: (test.partition("::")[0] not in about, self.files_of[test], self.costs[test], test))
         return _variants_last(known)
 
 
@@ -123,25 +155,6 @@ def read(data: Iterable[Path], notes: Iterable[Mapping[str, Any]]) -> Covering:
 def within_the_copy(path: str) -> str:
     """`…/tree0/relay/app.py` → `relay/app.py`."""
     return re.sub(r"^.*/tree\d+/", "", path)
-
-
-def importers(root: Path, parts: Sequence[str]) -> dict[str, set[str]]:
-    """File to the files that import it or a name of it."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for path in sorted(path for part in parts for path in (root / part).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            for module in _modules(node):
-                for imported in (f"{module}.py", f"{module}/__init__.py"):
-                    found[imported].add(str(path.relative_to(root)))
-    return found
-
-
-def _modules(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, ast.Import):
-        yield from (alias.name.replace(".", "/") for alias in node.names)
-    elif isinstance(node, ast.ImportFrom) and node.module:
-        module = node.module.replace(".", "/")
-        yield from (module, *(f"{module}/{alias.name}" for alias in node.names))
 
 
 def measure(trees: Sequence[Path], python: Path, folder: Path) -> Covering:

@@ -15,7 +15,7 @@ PARTS: Final = ("relay", "functions", "common")
 
 @dataclass(frozen=True)
 class Mutant:
-    """One broken version of one file."""
+    """One way to break one file."""
 
     name: str
     """`relay/app.py:12#3`: the third of those that begin in that line."""
@@ -23,52 +23,43 @@ class Mutant:
     number: int
     """Among all of the file."""
     place: Place
-    text: str
-    """The whole file, broken."""
-    diff: str
+
+    def text(self, root: Path) -> str | None:
+        """The whole file, broken; None if it says the same as before or is no Python."""
+        return broken((root / self.file).read_text(encoding="utf-8"), self.number)
+
+    def diff(self, root: Path, text: str) -> str:
+        """The lines that differ."""
+        before = (root / self.file).read_text(encoding="utf-8").splitlines()
+        lines = unified_diff(before, text.splitlines(), n=0, lineterm="")
+        return "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
 
 
-def sample(root: Path, seed: int, parts: tuple[str, ...] = PARTS) -> Iterator[Mutant]:
+def sample(root: Path, seed: int) -> list[Mutant]:
     """All that can be broken, in random order: the first 20 are also the first 20 of 200."""
-    everything = [
-        (name, number, place, title)
-        for part in parts
-        for path in sorted((root / part).rglob("*.py"))
-        for name in [str(path.relative_to(root))]
-        for number, (title, place) in enumerate(_titled(name, path.read_text(encoding="utf-8")))
-    ]
+    files = [str(path.relative_to(root)) for part in PARTS for path in sorted((root / part).rglob("*.py"))]
+    everything = [mutant for file in files for mutant in _of(root, file)]
     random.Random(seed).shuffle(everything)
-    for name, number, place, title in everything:
-        if mutant := _mutant(root, name, number, place, title):
-            yield mutant
+    return everything
 
 
-def named(root: Path, title: str) -> Mutant:
+def named(root: Path, name: str) -> Mutant:
     """The one of that name.
 
     Raises:
         ValueError: there is none.
     """
-    name = title.partition(":")[0]
-    for number, (found, place) in enumerate(_titled(name, (root / name).read_text(encoding="utf-8"))):
-        if found == title and (mutant := _mutant(root, name, number, place, title)):
+    file = name.partition(":")[0]
+    known = _of(root, file) if (root / file).is_file() else ()
+    for mutant in known:
+        if mutant.name == name:
             return mutant
-    raise ValueError(f"{title} is not known: expected FILE:LINE#NUMBER as in out/mutants.md")
+    raise ValueError(f"{name} is not known: expected FILE:LINE#NUMBER as in out/mutants.md")
 
 
-def _titled(name: str, source: str) -> Iterator[tuple[str, Place]]:
+def _of(root: Path, file: str) -> Iterator[Mutant]:
     seen: Counter[int] = Counter()
-    for place in places(source):
+    for number, place in enumerate(places((root / file).read_text(encoding="utf-8"))):
         line = place.lines.start
         seen[line] += 1
-        yield f"{name}:{line}#{seen[line]}", place
-
-
-def _mutant(root: Path, name: str, number: int, place: Place, title: str) -> Mutant | None:
-    source = (root / name).read_text(encoding="utf-8")
-    text = broken(source, number)
-    if text is None:
-        return None
-    lines = unified_diff(source.splitlines(), text.splitlines(), n=0, lineterm="")
-    diff = "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
-    return Mutant(title, name, number, place, text, diff)
+        yield Mutant(f"{file}:{line}#{seen[line]}", file, number, place)

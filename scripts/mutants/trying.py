@@ -17,8 +17,8 @@ FIRST_S: Final = 4.0
 class Budget:
     """Seconds of tests, as measured on unbroken code, for one broken line."""
 
-    unit_s: float = 40.0
-    others_s: float = 60.0
+    unit_s: float
+    others_s: float
 
 
 class Trial:

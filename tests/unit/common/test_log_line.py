@@ -74,3 +74,15 @@ def test_ten_long_fields_are_one_short_line():
     line = written({"event": "x", "message": "m", **{f"field{n}": "न" * 5_000 for n in range(10)}})
     assert len(line.encode()) <= MAX_LINE
     assert json.loads(line)["cut"] is True
+
+
+def test_what_a_line_is_known_by_is_left_when_nothing_else_fits():
+    known = {
+        "time": "2026-11-29T10:00:00Z",
+        "severity": "ERROR",
+        "event": "agent_failed",
+        "message": "the agent failed",
+    }
+    many = {f"field {number} {'x' * 90}": "y" * 40 for number in range(200)}
+    line = json.loads(written({**many, **known, "call_sid": "c" * 300}))
+    assert line == {**known, "call_sid": "c" * 200, "cut": True}

@@ -2,7 +2,10 @@
 
 import contextlib
 import json
+import os
+import shutil
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from scripts.mutants import copies, results
-from scripts.mutants.covering import AT_IMPORT, Covering, batches, importers, within_the_copy
+from scripts.mutants.covering import AT_IMPORT, Covering, Importers, batches, within_the_copy
 from scripts.mutants.results import Result
 from scripts.mutants.running import GREEN, LATE, NONE, NOT_FOUND, Verdict, first_red, without_cases
 from scripts.mutants.trying import Budget, Trial
@@ -45,7 +48,7 @@ class AnsweringBench:
 
 def judge(bench: AnsweringBench, *tests: str) -> Verdict:
     trial = Trial(bench, "app.py", "x = 2\n")  # type: ignore[arg-type]
-    return trial.judge(list(tests), dict.fromkeys(tests, 1.0), Budget())
+    return trial.judge(list(tests), dict.fromkeys(tests, 1.0), Budget(40, 60))
 
 
 @pytest.fixture
@@ -131,26 +134,50 @@ COVERING = Covering(
 )
 
 
-def test_tests_that_run_the_line_are_asked_those_of_few_files_first():
-    assert COVERING.asked("relay/a.py", [range(5, 6)], False, []) == [U, SLOW]
-    assert COVERING.asked("relay/a.py", [range(7, 8), range(6, 9)], False, []) == [U, V], "the statement round it"
-    assert COVERING.asked("relay/a.py", [range(9, 10)], False, []) == []
+@pytest.fixture
+def importers(tmp_path: Path) -> Importers:
+    files = {
+        "relay/b.py": "from relay.limits import X\n",
+        "relay/c.py": "from relay import limits\n",
+        "relay/d.py": "import json\n",
+        "scripts/table.py": "import relay.limits\n",
+        "tests/unit/test_v.py": "from scripts.table import rows\n",
+        "tests/integration/test_s.py": "from relay import a\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return Importers(tmp_path)
 
 
-def test_for_what_runs_at_import_all_tests_of_the_file_are_asked_and_then_its_importers():
-    assert COVERING.asked("relay/a.py", [range(1, 2)], True, ["relay/b.py"]) == [U, V, SLOW]
-    assert COVERING.asked("relay/a.py", [range(1, 2)], False, []) == [U, V, SLOW], "a function called at import"
-    assert COVERING.asked("relay/none.py", [range(1, 2)], True, ["relay/b.py"]) == [V, SLOW]
+def test_importers_are_found_by_module_and_by_name_and_tests_also_through_scripts(importers):
+    assert importers.of("relay/limits.py") == {"relay/b.py", "relay/c.py", "scripts/table.py"}
+    assert importers.tests("relay/limits.py") == {"tests/unit/test_v.py"}
+    assert importers.tests("relay/a.py") == {"tests/integration/test_s.py"}
+    assert importers.of("relay/b.py") == importers.tests("relay/b.py") == set()
 
 
-def test_the_fourth_case_of_a_test_is_asked_after_other_tests():
+def test_tests_that_run_the_line_are_asked_those_that_import_its_file_first_then_those_of_few_files(importers):
+    assert COVERING.asked("relay/b.py", [range(4, 5)], False, importers) == [V, SLOW]
+    assert COVERING.asked("relay/a.py", [range(5, 6)], False, importers) == [SLOW, U]
+    assert COVERING.asked("relay/b.py", [range(7, 8), range(3, 9)], False, importers) == [V, SLOW], "the statement"
+    assert COVERING.asked("relay/a.py", [range(9, 10)], False, importers) == []
+
+
+def test_for_what_runs_at_import_all_tests_of_the_file_are_asked_and_of_its_importers(importers):
+    assert COVERING.asked("relay/a.py", [range(1, 2)], True, importers) == [SLOW, U, V]
+    assert COVERING.asked("relay/a.py", [range(1, 2)], False, importers) == [SLOW, U, V], "a function called at import"
+    assert COVERING.asked("relay/limits.py", [range(1, 2)], True, importers) == [V, SLOW]
+
+
+def test_the_fourth_case_of_a_test_is_asked_after_other_tests(importers):
     cases = [f"{U}[{number}]" for number in range(5)]
-    known = Covering({"relay/a.py": {1: {*cases, V}}}, {**dict.fromkeys(cases, 0.1), V: 0.2})
-    assert known.asked("relay/a.py", [range(1, 2)], False, []) == [*cases[:3], V, *cases[3:]]
+    known = Covering({"relay/d.py": {1: {*cases, V}}}, {**dict.fromkeys(cases, 0.1), V: 0.2})
+    assert known.asked("relay/d.py", [range(1, 2)], False, importers) == [*cases[:3], V, *cases[3:]]
 
 
-def test_a_red_test_is_never_asked():
-    assert Covering({"relay/a.py": {1: {U, V}}}, {V: 1.0}).asked("relay/a.py", [range(1, 2)], False, []) == [V]
+def test_a_red_test_is_never_asked(importers):
+    assert Covering({"relay/b.py": {1: {U, V}}}, {V: 1.0}).asked("relay/b.py", [range(1, 2)], False, importers) == [V]
 
 
 def test_runs_are_short_at_first_and_end_with_the_budget():
@@ -166,14 +193,6 @@ def test_what_was_measured_is_kept_without_loss(tmp_path):
 
 def test_a_file_is_named_as_in_the_working_tree():
     assert within_the_copy("/somewhere/out/mutants/tree1/relay/app.py") == "relay/app.py"
-
-
-def test_importers_are_found_by_module_and_by_name(tmp_path):
-    (tmp_path / "relay").mkdir()
-    (tmp_path / "relay" / "a.py").write_text("from relay.limits import X\n")
-    (tmp_path / "relay" / "b.py").write_text("from relay import limits\n")
-    (tmp_path / "relay" / "c.py").write_text("import json\n")
-    assert importers(tmp_path, ["relay"])["relay/limits.py"] == {"relay/a.py", "relay/b.py"}
 
 
 def test_the_red_test_is_read_from_the_summary_and_not_from_a_log():
@@ -225,7 +244,7 @@ class Line:
 
 def test_what_is_broken_and_what_is_not():
     """By mutmut's operators, in the environment of make mutants."""
-    python = ROOT / ".cache/mutants/bin/python"
+    python = MUTANTS
     if not python.exists():
         cannot_run("mutmut is missing: make .cache/mutants/.installed")
     code = """
@@ -253,3 +272,94 @@ print(json.dumps(found))
         (14, 'log.info("line_long", "a line is long", )', False),
         (15, 'return len("abc") >= at', False),
     ]
+
+
+MUTANTS = ROOT / ".cache/mutants/bin/python"
+
+
+def plugin(folder: Path, test: str) -> dict[str, dict]:
+    """The notes on tests that were run with the plugin."""
+    (folder / "test_it.py").write_text(test)
+    environment = {**os.environ, "MUTANTS_NOTES": str(folder / "notes"), "PYTHONPATH": str(ROOT)}
+    options = ["-q", "-p", "no:cacheprovider", "-p", "scripts.mutants.tests", "--rootdir", folder, folder]
+    subprocess.run([sys.executable, "-m", "pytest", *options], cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+    notes = [json.loads(line) for line in (folder / "notes").read_text().splitlines()]
+    return {note["test"].partition("::")[2]: note for note in notes}
+
+
+def test_only_this_machine_is_reached_and_what_is_not_green_is_noted(tmp_path):
+    """A broken line may send a call's sound to a vendor's real address."""
+    notes = plugin(
+        tmp_path,
+        """
+import socket
+import pytest
+
+def test_here():
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        socket.create_connection(there.getsockname()).close()
+        socket.create_connection(("localhost", there.getsockname()[1])).close()
+
+def test_elsewhere():
+    with pytest.raises(OSError, match="192.0.2.1 is not on this machine"):
+        socket.socket().connect(("192.0.2.1", 80))
+    with pytest.raises(socket.gaierror, match="only this machine is reached"):
+        socket.getaddrinfo("vendor.example", 443)
+
+def test_red():
+    assert False
+
+def test_skipped():
+    pytest.skip()
+
+@pytest.fixture
+def broken():
+    yield
+    raise ValueError
+
+def test_red_afterwards(broken):
+    pass
+""",
+    )
+    assert {name: note["passed"] for name, note in notes.items()} == {
+        "test_here": True,
+        "test_elsewhere": True,
+        "test_red": False,
+        "test_skipped": False,
+        "test_red_afterwards": False,
+    }
+    assert all(note["wall_s"] >= 0 and note["cpu_s"] >= 0 for note in notes.values())
+
+
+def test_from_start_to_end(tmp_path):
+    """A line that a unit test holds, one that another test's child process runs, and one that no test runs."""
+    if not MUTANTS.exists():
+        cannot_run("mutmut is missing: make .cache/mutants/.installed")
+    files = {
+        "relay/a.py": "def double(x):\n    return x * 2\n",
+        "functions/b.py": "import sys\nsys.exit(3)\n",
+        "common/c.py": "def nobody(x):\n    return x > 2\n",
+        "tests/unit/test_a.py": "from relay.a import double\ndef test_double():\n    assert double(3) == 6\n",
+        "tests/integration/test_b.py": "import subprocess, sys\ndef test_status():\n"
+        "    run = subprocess.run([sys.executable, '-m', 'functions.b'], env={})\n    assert run.returncode == 3\n",
+        "tests/contract/test_none.py": "",
+        ".gitignore": "/out/\n/.cache/\n",
+        "pyproject.toml": '[tool.pytest.ini_options]\npythonpath = ["."]\n',
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    for again in (False, True):
+        command = [MUTANTS, "-m", "scripts.mutants", "--count", "50"]
+        run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert run.stdout.endswith("4 of 6 broken lines were noticed; the others are in out/mutants.md\n"), run.stdout
+        assert ("measuring" in run.stdout, run.stdout.count("noticed: ")) == ((False, 0) if again else (True, 6))
+        assert run.returncode == 1, "4 of 6 is below 90 %"
+    page = (tmp_path / "out/mutants.md").read_text()
+    assert "## `common/c.py:2#1`: not noticed (no test runs it)" in page
+    assert "relay/a.py" not in page
+    assert "functions/b.py" not in page
+    for name in ("relay/a.py", "functions/b.py", "common/c.py"):
+        assert (tmp_path / name).read_text() == files[name]
