@@ -131,4 +131,7 @@ class _Crew:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("make mutants: stopped; the same command goes on from here")
