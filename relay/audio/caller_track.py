@@ -6,7 +6,6 @@ real time has passed as well. Received sound is passed on unchanged, and an agen
 of a turn always gets samples to count.
 """
 
-from collections import deque
 from typing import Final
 
 import numpy as np
@@ -29,7 +28,7 @@ class CallerTrack:
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
-        self._recent: deque[bytes] = deque(maxlen=_REMEMBERED)
+        self._recent: list[bytes] = []
         self._frame = 0  # samples of the frame before
         self._chunk: int | None = None
         self._next_ms: float | None = None  # the timestamp that a frame without a gap would have
@@ -67,6 +66,7 @@ class CallerTrack:
             self._origin = min(self._origin, end)
             self._note(samples, now, timestamp_ms, chunk)
             self._recent.append(sound)
+            del self._recent[:-_REMEMBERED]
             return (sound,)
         if self._origin is None:
             self._origin = end
@@ -82,6 +82,7 @@ class CallerTrack:
         self._waited = 0
         self._note(samples, now, timestamp_ms, chunk)
         self._recent.append(sound)
+        del self._recent[:-_REMEMBERED]
         return (fill, sound) if fill else (sound,)
 
     def waited(self, now: float) -> bytes:

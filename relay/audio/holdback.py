@@ -5,7 +5,6 @@ that sends its speech in real time, piece by piece, is always close to being lat
 to the sound before them, is learned from utterance to utterance.
 """
 
-from collections import deque
 from typing import Final
 
 _UNKNOWN_S: Final = 0.1  # a longer first piece is taken for a burst
@@ -22,12 +21,12 @@ class Holdback:
 
     def __init__(self, slack_s: float) -> None:
         self._slack_s = slack_s
-        self._needs: deque[float] = deque(maxlen=_REMEMBERED)
+        self._needs: list[float] = []
         self._utterance = ""
         self._began_at = self._arrived_at = 0.0
         self._first_s = self._total_s = 0.0
         self._worst_s: float | None = None
-        self._holes: deque[float] = deque(maxlen=2)
+        self._holes: list[float] = []
         self._gathering = self._dry = self._quick = False
 
     def arrived(self, utterance: str, seconds: float, now: float) -> None:
@@ -60,7 +59,7 @@ class Holdback:
 
     def ran_dry(self, now: float) -> None:
         """There is a hole in the utterance: start again with what comes next."""
-        self._holes.append(now)
+        self._holes = [*self._holes[-1:], now]
         self._gathering |= len(self._holes) == 2 and now - self._holes[0] < _STUTTER_S
         self._dry = True
 
@@ -77,4 +76,5 @@ class Holdback:
     def _learn(self) -> None:
         if self._worst_s is not None:
             self._needs.append(min(_MOST_S, self._worst_s + self._slack_s))
+            del self._needs[:-_REMEMBERED]
         self._worst_s = None

@@ -6,7 +6,6 @@ never drifts; after a stall the next frame starts late and is not followed by a 
 later than that (relay/line/lead.py), everything it has not played yet is moved.
 """
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -55,8 +54,8 @@ class LineClock:
     rate_hz: int
     dry_at: float = 0.0
     """When the line will have played all it was sent; in the past when it plays nothing."""
-    _in_flight: deque[_InFlight] = field(default_factory=deque)
-    _played: deque[_Played] = field(default_factory=deque)
+    _in_flight: list[_InFlight] = field(default_factory=list)
+    _played: list[_Played] = field(default_factory=list)
     _heard: dict[str, int] = field(default_factory=dict)
 
     def sent(self, frame: Frame, now: float) -> float:
@@ -88,7 +87,7 @@ class LineClock:
         """
         self._settle(now)
         if seconds > 0:
-            self._in_flight.extendleft(reversed([*self._taken_back(now - seconds)]))
+            self._in_flight[:0] = self._taken_back(now - seconds)
         for flight in self._in_flight:
             flight.start += seconds
             flight.end += seconds
@@ -120,12 +119,12 @@ class LineClock:
 
     def _settle(self, now: float) -> None:
         while self._in_flight and self._in_flight[0].end <= now:
-            flight = self._in_flight.popleft()
+            flight = self._in_flight.pop(0)
             for span in flight.spans:
                 self._heard[span.utterance] = self._heard.get(span.utterance, 0) + span.samples
                 self._note_played(flight, span)
         while self._played and self._played[0].end < now - _MEMORY:
-            self._played.popleft()
+            self._played.pop(0)
 
     def _note_played(self, flight: _InFlight, span: Span) -> None:
         start = flight.start + span.offset / self.rate_hz

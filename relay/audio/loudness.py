@@ -24,7 +24,7 @@ class LevelMeter:
         self._block_bytes = round(BLOCK_SECONDS * rate_hz) * pcm.SAMPLE_BYTES
         self._sounds: list[bytes] = []  # not processed yet: a second at a time is cheaper
         self._waiting = 0
-        self._counts = np.zeros(_STEPS + 1, dtype=np.int64)
+        self._counts = np.zeros(_STEPS + 1, dtype=np.int32)
         self._clipped = 0
 
     def hear(self, sound: bytes) -> None:
@@ -32,9 +32,10 @@ class LevelMeter:
         self._sounds.append(sound)
         self._waiting += len(sound)
         if self._waiting >= self._rate_hz * pcm.SAMPLE_BYTES:
-            self._look()
+            self.look()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Process what waits, and keep only an incomplete block of it."""
         joined = b"".join(self._sounds)
         whole = len(joined) // self._block_bytes * self._block_bytes
         if not whole:
@@ -45,12 +46,12 @@ class LevelMeter:
             self._clipped += int(np.count_nonzero((samples >= _FULL_SCALE) | (samples <= -_FULL_SCALE)))
         steps = np.rint((block_levels(samples, self._rate_hz) - _LOWEST_DB) * 2)
         steps = np.minimum(np.maximum(steps, 0), _STEPS)  # np.clip takes as long as all the rest
-        self._counts += np.bincount(steps.astype(np.int64), minlength=_STEPS + 1)
+        self._counts += np.bincount(steps.astype(np.int64), minlength=_STEPS + 1).astype(np.int32)
 
     @property
     def clipped(self) -> int:
         """Samples at full scale: the original was louder."""
-        self._look()
+        self.look()
         return self._clipped
 
     @property
@@ -62,7 +63,7 @@ class LevelMeter:
     @property
     def level_db(self) -> float | None:
         """Level of the speech in dB of full scale (dBov), None if there was none."""
-        self._look()
+        self.look()
         # Each round leaves out more of the pauses, so the rest is louder: it converges after a few.
         level = threshold = float(_LOWEST_DB)
         while True:

@@ -3,7 +3,6 @@
 Pure: it has no clock and no socket. The pacer asks it for the next n samples.
 """
 
-from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
@@ -64,7 +63,7 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
 class _Utterance:
     name: str
     """Empty: a pause, which is no utterance of anybody's."""
-    chunks: deque[bytes] = field(default_factory=deque)
+    chunks: list[bytes] = field(default_factory=list)
     samples: int = 0
     complete: bool = False
     taken: int = 0
@@ -83,7 +82,7 @@ class _Utterance:
             part = self.chunks[0][self.taken : self.taken + want]
             self.taken += len(part)
             if self.taken == len(self.chunks[0]):
-                self.chunks.popleft()
+                self.chunks.pop(0)
                 self.taken = 0
             parts.append(part)
             want -= len(part)
@@ -95,7 +94,7 @@ class Playout:
 
     def __init__(self, ambience: AmbienceTrack | None = None, *, rate_hz: int = 8000) -> None:
         self.ambience = ambience
-        self._queue: deque[_Utterance] = deque()
+        self._queue: list[_Utterance] = []
         self._queued = 0
         self._tools: dict[str, AmbienceTrack | None] = {}  # running tools, and what is heard meanwhile
         self._sound: AmbienceTrack | None = None
@@ -103,7 +102,7 @@ class Playout:
         self._torn = ""  # the utterance with a hole: what follows fades in
         self._edge = round(CUT_SECONDS * rate_hz)
         self._torn_samples = round(_TORN_SECONDS * rate_hz)
-        self._breath = bytes(round(_BREATH_SECONDS * rate_hz) * pcm.SAMPLE_BYTES)
+        self._breath_samples = round(_BREATH_SECONDS * rate_hz)
         self._cut_edge = b""  # speech that was cut off, for the next frame to fade out
 
     @property
@@ -212,7 +211,7 @@ class Playout:
             sound = torn.take(torn.samples)
             torn.add(fade_out(sound, self._torn_samples))
         pause = _Utterance("", complete=True)
-        pause.add(self._breath)
+        pause.add(bytes(self._breath_samples * pcm.SAMPLE_BYTES))
         self._queue.append(pause)
         self._queued += pause.samples
 
@@ -320,9 +319,9 @@ class Playout:
                 filled += len(piece) // pcm.SAMPLE_BYTES
             if not entry.complete or entry.samples:
                 break
-            ended.append(self._queue.popleft().name)
+            ended.append(self._queue.pop(0).name)
         while self._queue and self._queue[0].complete and not self._queue[0].samples:
-            ended.append(self._queue.popleft().name)
+            ended.append(self._queue.pop(0).name)
         self._queued -= filled
         self._settle_end(parts, spans, begins, count - filled, last, tear)
         named = tuple(span for span in spans if span.utterance)

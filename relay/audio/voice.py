@@ -5,7 +5,6 @@ the event loop's clock, at the relay.
 """
 
 from bisect import bisect_right
-from collections import deque
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
@@ -58,7 +57,7 @@ class VoiceActivity:
         self._waiting = 0  # bytes
         self._noise_db: float | None = None
         self._levels = np.empty(0, dtype=np.float32)
-        self._stretches: deque[Stretch] = deque(maxlen=_KEPT)
+        self._stretches: list[Stretch] = []
 
     def hear(self, sound: bytes, now: float) -> None:
         """A frame that has just arrived, pcm at the line's rate."""
@@ -131,6 +130,7 @@ class VoiceActivity:
             if before and before.voiced < _LEAST_SECONDS:
                 self._stretches.pop()
             self._stretches.append(Stretch(start, end, voiced))
+            del self._stretches[:-_KEPT]
 
     def _times(self, blocks: list[int]) -> list[float]:
         """When each of `blocks` of the waiting sound began, by its frame, which was complete when it arrived."""

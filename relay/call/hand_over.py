@@ -9,6 +9,7 @@ from relay.call.tools import ToolResult
 from relay.events.answer import read_answer
 from relay.events.delivery import Events
 from relay.events.records import CallFacts, Transfer
+from relay.flag import Flag
 from relay.line.pacer import Pacer
 
 EVENT_PATIENCE: Final = 2.0  # seconds to wait until the event is stored
@@ -39,7 +40,7 @@ class HandOver:
         self._spawn = spawn
         self._close = close
         self._loop = asyncio.get_running_loop()
-        self._spoke = asyncio.Event()
+        self._spoke = Flag()
         self._asking: set[asyncio.Future[ToolResult]] = set()
         self._closing = False
         self.transfer: Transfer | None = None
@@ -92,9 +93,6 @@ class HandOver:
         limit = self._loop.time() + LIMIT
         while (patience := min(QUIET, limit - self._loop.time())) > 0:
             self._spoke.clear()
-            try:
-                async with asyncio.timeout(patience):
-                    await self._spoke.wait()
-            except TimeoutError:
+            if not await self._spoke.wait(self._loop.time() + patience):
                 return
             await self._pacer.played_out()

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 from relay.agents.seam import AgentSession
+from relay.flag import Flag
 from relay.logs import CallLog
 
 MAX_WAITING: Final = 64  # messages; an agent that reads none is given up before there are this many
@@ -28,8 +28,8 @@ class Outbox:
 
     def __init__(self, log: CallLog) -> None:
         self._log = log
-        self._waiting: deque[_Message] = deque()
-        self._arrived = asyncio.Event()
+        self._waiting: list[_Message] = []
+        self._arrived = Flag()
         self._dropped = 0
         self._deaf = False
 
@@ -39,7 +39,7 @@ class Outbox:
         If too many wait, the oldest is dropped.
         """
         if len(self._waiting) >= MAX_WAITING:
-            self._waiting.popleft()
+            self._waiting.pop(0)
             self._dropped += 1
             if self._dropped == 1:
                 problem = f"the agent accepts no messages: more than {MAX_WAITING} are waiting, the oldest are dropped"
@@ -78,6 +78,6 @@ class Outbox:
                 if message.session is None or message.session is session:
                     await message.send(session)
                 if self._waiting and self._waiting[0] is message:
-                    self._waiting.popleft()
+                    self._waiting.pop(0)
             self._arrived.clear()
             await self._arrived.wait()

@@ -11,6 +11,7 @@ from relay.call.answer_clock import AnswerClock
 from relay.call.parts import CallParts
 from relay.call.tools import DoneWhen, Tool, ToolResult, Tools
 from relay.events.records import ToolEntry
+from relay.flag import Flag
 
 SETTLED_AFTER: Final = (
     1.0  # seconds without an event after its words were heard, for vendors that don't report the end of a turn
@@ -48,7 +49,7 @@ class ToolUse:
         self._spawn = spawn
         self._loop = asyncio.get_running_loop()
         self._uses: dict[str, _Use] = {}
-        self._turn_done = asyncio.Event()
+        self._turn_done = Flag()
         self._sound_at = 0.0
         self.hanging_up = False
         """The turn stands in which the agent said goodbye; only a caller who cuts in keeps the call alive."""
@@ -115,13 +116,10 @@ class ToolUse:
         """Until the vendor reports the end of the turn, or else until nothing more arrives and all was heard."""
         while True:
             began = self._loop.time()
-            try:
-                async with asyncio.timeout(SETTLED_AFTER):
-                    await self._turn_done.wait()
+            if await self._turn_done.wait(began + SETTLED_AFTER):
                 return
-            except TimeoutError:
-                if self._sound_at <= began and not self._parts.pacer.speaking:
-                    return
+            if self._sound_at <= began and not self._parts.pacer.speaking:
+                return
 
     def _done(self, use: _Use) -> None:
         self._uses.pop(use.call.call_id, None)

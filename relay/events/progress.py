@@ -6,7 +6,6 @@ in flight at a time. Its answer may ask for more of them, because somebody is wa
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from relay.call.transcript import Transcript, timestamp
 from relay.events.answer import Command, read_answer
 from relay.events.delivery import DeliveryError, Events
 from relay.events.records import CallFacts
+from relay.flag import Flag
 from relay.logs import CallLog
 
 SOONEST: Final = 2.0  # seconds between two, at least
@@ -56,7 +56,7 @@ class Progress:
         self._commands = commands
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self._news = asyncio.Event()
+        self._news = Flag()
         self._number = 0
         self._after = 0
         self._told: dict[str, dict[int, Seen]] = {name: {} for name in LISTS}
@@ -84,9 +84,7 @@ class Progress:
         """Wait for the interval; less with news, but not zero; a failing receiver gets no extra requests for news."""
         latest = told_at + (WATCHED if self._watched else self._every_s)
         if not self._failing:
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(latest):
-                    await self._news.wait()
+            await self._news.wait(latest)
             latest = min(latest, told_at + max(SOONEST, self._every_s * SHARE))
         await asyncio.sleep(latest - self._loop.time())
 

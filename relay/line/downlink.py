@@ -1,7 +1,6 @@
 """The agent's sound on its way to the caller: converted to the line's format, utterance by utterance."""
 
 import asyncio
-from collections import deque
 from typing import Final
 
 from relay.audio.convert import AudioFormat, Converter
@@ -39,7 +38,7 @@ class Downlink:
         self._pacer = pacer
         self._line = line
         self._limit_samples = round(limit_s * line.rate_hz)
-        self._former: deque[str] = deque(maxlen=_FORMER)
+        self._former: list[str] = []
         self.attach(line)
 
     def attach(self, spoken: AudioFormat) -> None:
@@ -97,7 +96,7 @@ class Downlink:
         if tail := self._level.process(self._converter.convert(b"", last=True), last=True):
             self._playout.say(self._utterance, tail)
         self._playout.complete(self._utterance)
-        self._former.append(self._utterance)
+        self._former = [*self._former[1 - _FORMER :], self._utterance]
         self._utterance = ""
 
     async def _room(self) -> None:

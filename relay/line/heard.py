@@ -2,8 +2,6 @@
 D5).
 """
 
-import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +10,7 @@ from relay.audio.line_clock import LineClock
 from relay.audio.playout import Frame
 from relay.call.answers import Answers
 from relay.events.records import Quality
+from relay.flag import Flag
 
 MARK_GRACE: Final = 2.0  # an echo may come this long after the sound before its mark (exotel.md 1.9)
 _JITTER: Final = 0.5  # the line plays later than our clock says, by the network's delay
@@ -47,11 +46,11 @@ class Heard:
         self._on_heard = on_heard
         self._answers = answers
         self._sent: dict[str, int] = {}
-        self._marks: deque[_Mark] = deque()
+        self._marks: list[_Mark] = []
         self._probes = 0
         self._marked_at = 0.0
         self._unanswered_since: float | None = None
-        self.changed = asyncio.Event()
+        self.changed = Flag()
         self.open_utterance = ""
         """The utterance whose end has yet to be sent."""
         self.speech_until = -_JITTER
@@ -110,7 +109,7 @@ class Heard:
         if all(mark.name != name for mark in self._marks):
             return None
         while True:
-            mark = self._marks.popleft()
+            mark = self._marks.pop(0)
             if mark.ends_utterance:
                 self._on_heard(mark.name, self._sent.get(mark.name, 0) * 1000 // self._clock.rate_hz, False)
             if mark.name == name:

@@ -8,7 +8,6 @@ ambience never ends, everything after that is played later than it could be.
 """
 
 from array import array
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -64,7 +63,7 @@ class Lead:
         self._kept_until = float("-inf")
         self._base_s = float("inf")
         self._echoes = 0
-        self._recent: deque[tuple[float, float]] = deque()
+        self._recent: list[tuple[float, float]] = []
         self._unproved = 0
         self._suspect_s = 0.0
         self._delays = array("f")
@@ -117,10 +116,10 @@ class Lead:
         self._echoes += 1
         self._recent.append((now, delay_s))
         while self._recent[0][0] < now - _WINDOW_S:
-            self._recent.popleft()
+            self._recent.pop(0)
         moved = self._correction(delay_s, now)
         if moved:
-            self._recent = deque((at, delay - moved) for at, delay in self._recent)
+            self._recent = [(at, delay - moved) for at, delay in self._recent]
         self._learn(delay_s - moved - self._base_s, now, corrected=moved > 0)
         return moved
 
@@ -149,7 +148,7 @@ class Lead:
 
     def _late(self, now: float) -> float:
         """How much later than possible the line plays permanently; 0.0 if it could be unevenness."""
-        last_two = min(delay for _, delay in [*self._recent][-2:]) - self._base_s
+        last_two = min(delay for _, delay in self._recent[-2:]) - self._base_s
         if last_two > _LATE_S:
             return last_two
         whole_window = now - self._recent[0][0] > 0.8 * _WINDOW_S and len(self._recent) >= _WINDOW_MIN

@@ -131,14 +131,11 @@ class Pacer:
         """
         while self._playout.queued_samples or self._heard.awaited or self._heard.open_utterance:
             self._heard.changed.clear()
-            try:
-                async with asyncio.timeout_at(self._heard_by()):
-                    await self._heard.changed.wait()
-            except TimeoutError:
-                # a mark may have been sent in the meantime, and its echo is more reliable
-                if self._heard_by() <= self._loop.time():
-                    self._heard.give_up((), self._loop.time(), lost=True)
-                    return
+            changed = await self._heard.changed.wait(self._heard_by())
+            # a mark may have been sent in the meantime, and its echo is more reliable
+            if not changed and self._heard_by() <= self._loop.time():
+                self._heard.give_up((), self._loop.time(), lost=True)
+                return
 
     def _heard_by(self) -> float:
         unsent_s = self._playout.queued_samples / self._framing.rate_hz

@@ -1,7 +1,6 @@
 """The caller's sound on its way to the agent."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -49,7 +48,7 @@ class Uplink:
         self.meter = LevelMeter(line.rate_hz)
         self._session: AgentSession | None = None
         self._converter: Converter | None = None
-        self._kept: deque[bytes] = deque()
+        self._kept: list[bytes] = []
         self._kept_bytes = 0
         self._finished = False
         self.recorder: Recorder | None = None
@@ -95,7 +94,7 @@ class Uplink:
         """Send to `session` from now on, stored sound first. Sound that arrives in the meantime stays in order."""
         self._converter = None if heard == self._line else Converter(self._line, heard)
         while self._kept:
-            pcm = self._kept.popleft()
+            pcm = self._kept.pop(0)
             self._kept_bytes -= len(pcm)
             await self._pass_on(pcm, session)
         self._session = session
@@ -128,6 +127,6 @@ class Uplink:
         self._kept.append(pcm)
         self._kept_bytes += len(pcm)
         while self._kept_bytes > BUFFER_SECONDS * self._line.bytes_per_second:
-            dropped = len(self._kept.popleft())
+            dropped = len(self._kept.pop(0))
             self._kept_bytes -= dropped
             self._quality.caller_audio_dropped_ms += round(self._line.duration_ms(dropped))

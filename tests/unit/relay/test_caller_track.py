@@ -324,3 +324,11 @@ def test_an_empty_message_is_neither_sound_nor_a_sign_of_loss():
         heard.frame(number)
         assert heard.track.arrived(b"", (number + 1) * FRAME_S, number * 20, number + 1) == ()
     assert heard.all.tobytes() == heard.sound.tobytes()
+
+
+def test_the_last_three_frames_are_kept_whether_they_are_in_turn_or_not():
+    track = CallerTrack(RATE)
+    for number in range(20):
+        stamp = number * 20 if number < 10 else None
+        track.arrived(bytes(2 * FRAME), (number + 1) * FRAME_S, stamp, None)
+        assert len(track._recent) == min(number + 1, 3)

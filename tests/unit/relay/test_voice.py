@@ -126,3 +126,11 @@ def test_nothing_said_is_nothing_found():
 def test_levels_are_of_full_scale():
     assert block_levels(sine(1000, RATE, 1.0, 32767), RATE) == pytest.approx(np.full(100, -3.01), abs=0.01)
     assert len(block_levels(noise(850), RATE)) == 10
+
+
+def test_of_an_hour_of_words_the_last_64_stretches_are_kept():
+    word = np.concatenate([noise(RATE // 5), np.zeros(RATE * 3 // 10, dtype=np.int16)])
+    voice = listened(np.tile(word, 200))
+    assert len(voice._stretches) == 64
+    assert not voice.spoke_between(0, 30)
+    assert voice.last_end(100.0) == pytest.approx(99.7, abs=0.05)
