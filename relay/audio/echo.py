@@ -6,14 +6,15 @@ at its delay, however the line colours it. Measurements are averaged until an ec
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relay.audio import pcm
-from relay.audio.line_tape import LineTape
-from relay.audio.voice import SPEECH_DB, block_levels
+from relay.audio.line_tape import Codes, LineTape, decoded, peaks
+from relay.audio.voice import BLOCK_SECONDS, block_levels
 
 LEAST_DELAY: Final = 0.04
 MOST_DELAY: Final = 1.0
@@ -22,12 +23,15 @@ _COMPARED_HZ: Final = 4000  # a voice is mostly below 2 kHz, and half as many sa
 _SURE: Final = 10.0  # a peak this many times the spread of all places; two voices reach 9.5
 _FAINTEST_DB: Final = -42.0  # inaudible
 _LOUDEST_DB: Final = 6.0  # … a louder sound is not an echo
-_AUDIBLE_DB: Final = -65.0
+_AUDIBLE_PEAK: Final = 45  # of 32,768 in a hundredth of a second: -65 dB in a voice
+_SPEECH_PEAK: Final = 250  # … -50 dB
+_ABOVE_NOISE: Final = 2  # times the line's noise, whose peaks are all alike
 _BACK_SHARE: Final = 0.15  # of the second that must contain sound: shorter sounds match anything
 _LOUD_BELOW_DB: Final = 15.0
 _LEVELS: Final = 9  # measurements of which the median is used
 _SAME: Final = 0.004  # seconds; two measurements have to find the same echo
 _FORGET: Final = 0.8  # weight of earlier measurements
+_SEEN_STEPS: Final = 25  # of a measurement's numbers, -1 to 1: five times their sum fits into a byte
 _LOUD_SHARE: Final = 0.1  # share of the time the agent must speak, to make a measurement worth its cost
 
 
@@ -39,6 +43,21 @@ class Echo:
     level_db: float
 
 
+class _Bench:
+    """Room to work in, for transforms of `size`. One for all calls, which take turns: of their own it was 300 KB."""
+
+    def __init__(self, size: int) -> None:
+        self.sides = np.empty((2, size), dtype=np.float32)
+        # Any: numpy's own types know no transforms of single precision
+        self.spectra: NDArray[Any] = np.empty((2, size // 2 + 1), dtype=np.complex64)
+        self.numbers: NDArray[np.float32] = self.spectra.view(np.float32)
+        self.magnitudes = np.empty(size // 2 + 1, dtype=np.float32)
+        self.places: NDArray[Any] = np.empty(size, dtype=np.float32)
+
+
+_bench: Final = cache(_Bench)
+
+
 class EchoMeter:
     """One call. Pure: it gets the two sides of a second, cut from their tapes."""
 
@@ -46,9 +65,10 @@ class EchoMeter:
         self._rate_hz = rate_hz
         self._look = round(LOOK_SECONDS * rate_hz)
         self._reach = round(MOST_DELAY * rate_hz)
+        self._block = round(BLOCK_SECONDS * rate_hz)
         self._step = rate_hz // _COMPARED_HZ
         self._size = 1 << ((self._look + self._reach) // self._step - 1).bit_length()
-        self._seen: NDArray[np.float16] | None = None  # its numbers are phases, added up: three digits are enough
+        self._seen: NDArray[np.int8] | None = None  # phases, added up, of all measurements so far
         self._candidate: float | None = None
         self._levels: deque[float] = deque(maxlen=_LEVELS)
         self.echo: Echo | None = None
@@ -63,42 +83,50 @@ class EchoMeter:
         """The last measurement found the echo at its known delay."""
         return self.echo is not None and self._candidate == self.echo.delay
 
-    def sides(self, played: LineTape, heard: LineTape, end: int) -> tuple[pcm.Samples, pcm.Samples]:
+    def sides(self, played: LineTape, heard: LineTape, end: int) -> tuple[Codes, Codes]:
         """The input of `look`: the second of `heard` up to sample `end`, and what was `played` in it and before."""
         first = end - self._look
-        return played.read(first - self._reach, self._look + self._reach), heard.read(first, self._look)
+        return played.codes(first - self._reach, self._look + self._reach), heard.codes(first, self._look)
 
-    def worth_a_look(self, played: pcm.Samples, heard: pcm.Samples) -> bool:
-        """Whether the agent speaks in these `sides`, and anything is heard. Usually not: most callers listen."""
-        back = block_levels(heard, self._rate_hz)
-        if np.count_nonzero(back >= _AUDIBLE_DB) < _BACK_SHARE * len(back):
+    def worth_a_look(self, played: Codes, heard: Codes) -> bool:
+        """Whether the agent speaks in these `sides`, and more than noise is heard. Usually not: most callers listen."""
+        back = peaks(heard, self._block)
+        quiet = np.partition(back, len(back) // 10)[len(back) // 10]
+        if np.count_nonzero(back >= max(_AUDIBLE_PEAK, _ABOVE_NOISE * int(quiet))) < _BACK_SHARE * len(back):
             return False
-        levels = block_levels(played[self._reach // 2 :], self._rate_hz)
-        return bool(np.count_nonzero(levels >= SPEECH_DB) >= _LOUD_SHARE * len(levels))
+        source = peaks(played[self._reach // 2 :], self._block)
+        return bool(np.count_nonzero(source >= _SPEECH_PEAK) >= _LOUD_SHARE * len(source))
 
-    def look(self, played: pcm.Samples, heard: pcm.Samples) -> Echo | None:
-        """Compare two `sides` that are worth it. Returns what is known so far."""
-        sides = np.zeros((2, self._size))  # in one call, because each call works out its own factors
-        for side, sound in zip(sides, (played, heard), strict=True):
-            self._fewer(sound, side)
-        spectra = np.fft.rfft(sides)
-        cross = np.conj(spectra[0], out=spectra[0])
-        cross *= spectra[1]
-        cross /= np.abs(cross) + 1e-3
-        numbers = cross.view(np.float64)
+    def look(self, played: Codes, heard: Codes) -> Echo | None:
+        """Compare two `sides` that are worth it. Returns what is known so far. On one thread: calls share a bench."""
+        bench = _bench(self._size)
+        for side, codes in zip(bench.sides, (played, heard), strict=True):
+            self._fewer(decoded(codes), side)
+        cross, other = np.fft.rfft(bench.sides, out=bench.spectra)
+        np.conj(cross, out=cross)
+        cross *= other
+        numbers, squares = bench.numbers
+        np.multiply(numbers, numbers, out=squares)
+        magnitudes = np.add(squares[::2], squares[1::2], out=bench.magnitudes)  # np.abs takes ten times as long
+        np.sqrt(magnitudes, out=magnitudes)
+        magnitudes += 1e-3
+        np.reciprocal(magnitudes, out=magnitudes)
+        for part in (cross.real, cross.imag):
+            part *= magnitudes
         if self._seen is not None and self.echo is None:  # search for a known echo again: it may have moved
-            numbers += _FORGET * self._seen
-        self._seen = numbers.astype(np.float16)
-        places = np.fft.irfft(cross, self._size)
+            numbers += np.multiply(self._seen, np.float32(_FORGET / _SEEN_STEPS), out=squares)
+        self._seen = np.rint(np.multiply(numbers, np.float32(_SEEN_STEPS), out=squares), out=squares).astype(np.int8)
+        places = np.fft.irfft(cross, self._size, out=bench.places)
         # The tape of what was played begins `reach` earlier: that delay is place 0, and shorter ones wrap to the end.
         reach, look = self._reach // self._step, self._look // self._step
         delays = places[-reach:]
         least = round(LEAST_DELAY * self._rate_hz) // self._step
         best = least + int(np.argmax(delays[least:]))
-        level_db = self._level_db(played, heard, best * self._step)
         # An agent that repeats the caller matches too, but later: sound before it was played is not its echo.
         earlier = places[-reach - look + 1 : -reach + least].max()
-        likely = delays[best] >= max(_SURE * float(np.std(delays)), earlier)
+        spread = float(np.sqrt(delays @ delays / reach))  # their mean is nothing
+        likely = delays[best] >= max(_SURE * spread, earlier)
+        level_db = self._level_db(decoded(played), decoded(heard), best * self._step) if likely else 0.0
         if not likely or not _FAINTEST_DB <= level_db <= _LOUDEST_DB:
             self._candidate = None
             return self.echo
@@ -111,10 +139,11 @@ class EchoMeter:
             self.echo = Echo(delay, round(float(np.median(self._levels)), 1))
         return self.echo
 
-    def _fewer(self, sound: pcm.Samples, side: NDArray[np.float64]) -> None:
+    def _fewer(self, sound: pcm.Samples, side: NDArray[np.float32]) -> None:
         """Resample to _COMPARED_HZ by summing neighbours; numpy's reduction costs as much as a transform."""
         count = len(sound) // self._step
-        for first in range(self._step):
+        side[:count], side[count:] = sound[:: self._step][:count], 0
+        for first in range(1, self._step):
             side[:count] += sound[first :: self._step][:count]
 
     def moved(self, seconds: float) -> None:
@@ -124,7 +153,7 @@ class EchoMeter:
             self._candidate = self.echo.delay
 
     def forget(self) -> None:
-        """Free the averages (32 KB): no echo was found."""
+        """Free the averages (8 KB): no echo was found."""
         self._seen = None
 
     def _level_db(self, played: pcm.Samples, heard: pcm.Samples, delay: int) -> float:
