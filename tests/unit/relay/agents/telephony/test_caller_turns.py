@@ -54,3 +54,10 @@ def test_turns_are_counted():
 
 def test_a_silent_caller_has_no_turn():
     assert events_in(call(5)) == []
+
+
+def test_the_hiss_of_a_mu_law_line_is_no_speech():
+    """Its bytes, taken for samples, would be loud."""
+    hiss = (call(1, 1, 2).astype(np.float32) / 1000).astype(np.int16)
+    assert hiss.any()
+    assert events_in(hiss, Encoding.ULAW) == []
