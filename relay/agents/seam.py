@@ -29,6 +29,8 @@ import msgspec
 from relay.agents.overrides import Overrides
 from relay.audio.convert import AudioFormat
 
+MAX_NOTE: Final = 2000  # characters
+
 
 class AgentError(Exception):
     """The agent can't be reached. `reason`: a short word for metrics; the text is for people who read the log."""
@@ -349,7 +351,7 @@ class AgentSession(Protocol):
     def events(self) -> AsyncIterator[AgentEvent]:
         """Events until and including `Ended`. Must be read without pause: reading answers the vendor's pings.
 
-        Raises AgentError if the vendor sends more than any agent may (relay.call.budget).
+        Raises AgentError if the vendor sends more than any agent may (relay.agents.budget).
         """
 
     async def give_up(self, reason: str) -> None:

@@ -8,8 +8,8 @@ from typing import Final
 import aiohttp
 from aiohttp import WSMsgType
 
+from relay.agents.budget import Allowance
 from relay.agents.seam import AgentError
-from relay.call.budget import Allowance
 
 OPEN_TIMEOUT: Final = 4.0
 CLOSE_TIMEOUT: Final = 2.0

@@ -7,6 +7,7 @@ from typing import Any, Final, assert_never
 
 from common.aside import is_aside
 from common.keys_pressed import without_keys
+from relay.agents.budget import AgentBudget, FloodError
 from relay.agents.seam import (
     NOT_UNDERSTOOD,
     AgentCorrection,
@@ -32,7 +33,6 @@ from relay.agents.seam import (
 from relay.agents.tool_descriptions import END_CALL
 from relay.audio.speech_level import SpeechLevel
 from relay.call.answer_clock import AnswerClock
-from relay.call.budget import AgentBudget, FloodError
 from relay.call.parts import CallParts
 from relay.call.presence import Presence
 from relay.call.tool_use import ToolUse

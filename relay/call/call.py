@@ -11,6 +11,7 @@ from relay.call.conversation import Conversation
 from relay.call.hand_over import HandOver
 from relay.call.outbox import Outbox
 from relay.call.parts import CallParts
+from relay.call.progress import Progress
 from relay.call.reception import Reception
 from relay.call.recording import CallRecording
 from relay.call.report import CallReport
@@ -19,7 +20,6 @@ from relay.call.start import facts_of, info_of, log_of, rate_of
 from relay.call.tools import Tools, ambience_tool, recording_tools, transfer_tool
 from relay.call.transcript import Transcript
 from relay.control.commands import Commands
-from relay.events.progress import Progress
 from relay.events.records import EndReason, Quality
 from relay.line import exotel
 from relay.line.line_check import LineCheck

@@ -4,9 +4,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from relay.call.budget import Allowance
+from relay.agents.budget import Allowance
+from relay.agents.keypad import Keypad
 from relay.call.conversation import Conversation
-from relay.call.keypad import Keypad
 from relay.call.parts import CallParts
 from relay.events.records import EndReason
 from relay.line import exotel

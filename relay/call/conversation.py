@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from relay.agents.budget import FLOOD
 from relay.agents.overrides import Overrides
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import AgentSession, CallInfo, Ended
 from relay.call.agent_leg import AgentLeg
-from relay.call.budget import FLOOD
 from relay.call.parts import CallParts
 from relay.events.records import AgentEntry, EndReason
 from relay.sounds import Apology

@@ -6,13 +6,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from relay.agents.seam import AgentSession
+from relay.agents.seam import MAX_NOTE, AgentSession
 from relay.flag import Flag
 from relay.logs import CallLog
 
 MAX_WAITING: Final = 64  # messages; an agent that reads none is given up before there are this many
 
-MAX_NOTE: Final = 2000  # characters
 
 Send = Callable[[AgentSession], Awaitable[object]]
 

@@ -2,17 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import Any, Literal
 
 from relay.agents.seam import Said
 from relay.call.answers import Answer
-
-
-def timestamp(at: datetime) -> str:
-    """RFC 3339, UTC, milliseconds."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+from relay.events.records import timestamp
 
 
 @dataclass(slots=True)

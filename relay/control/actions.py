@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from relay.call.outbox import MAX_NOTE
+from relay.agents.seam import MAX_NOTE
 from relay.control.ambience import AmbienceChange
 from relay.events.records import WISH, EndReason, Transfer
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from common.masking import mask_text
-from relay.call.transcript import timestamp
 from relay.control.actions import BY_NAME, NotDoneError
 from relay.events.answer import Command
-from relay.events.records import ARGUMENTS_KEPT, CallFacts
+from relay.events.records import ARGUMENTS_KEPT, CallFacts, timestamp
 from relay.logs import CallLog
 
 if TYPE_CHECKING:

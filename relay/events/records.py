@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from math import ceil
 from typing import Any, Final
@@ -14,11 +14,15 @@ from common.masking import mask_text
 from common.phone import to_e164
 from relay.agents.roster import AgentSpec
 from relay.audio.loudness import LevelMeter
-from relay.call.transcript import timestamp
 
 SCHEMA: Final = 1
 TOOLS_KEPT: Final = 500  # uses of tools per call
 ARGUMENTS_KEPT: Final = 2000  # characters of each
+
+
+def timestamp(at: datetime) -> str:
+    """RFC 3339, UTC, milliseconds."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class EndReason(StrEnum):

@@ -11,8 +11,8 @@ from functools import wraps
 from typing import Any, Concatenate, Final, Literal, ParamSpec
 
 from common.recording import PIECE_SECONDS
+from relay.agents.keypad import END_KEY, PAUSE
 from relay.audio.pcm import SAMPLE_BYTES
-from relay.call.keypad import END_KEY, PAUSE
 from relay.recording.placing import PAUSE_S, CallerPlace, HeardPlace
 from relay.recording.spans import Spans, ms
 from relay.recording.tape import Tape

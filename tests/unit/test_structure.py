@@ -9,6 +9,15 @@ import pytest
 from sim.processes import ROOT
 
 LAYERS = {"common": 0, "relay": 1, "functions": 1, "sim": 2, "console": 3}
+FOLDERS = ("audio", "agents", "events", "recording", "line", "control", "call")
+"""Of the relay, from what knows nothing of a call to what runs one. Files beside the folders belong to the process."""
+STILL_UPWARD = {
+    "relay.agents.script imports relay.line.exotel",
+    "relay.audio.ambience imports relay.line.exotel",
+    "relay.line.downlink imports relay.call.answers",
+    "relay.line.heard imports relay.call.answers",
+    "relay.line.pacer imports relay.call.answers",
+}
 FILES = sorted(path for part in (*LAYERS, "scripts", "examples") for path in (ROOT / part).rglob("*.py"))
 
 
@@ -28,6 +37,22 @@ def test_imports_only_go_down(imports):
         if (here := module.split(".")[0]) != (there := imported.split(".")[0]) and LAYERS[there] >= LAYERS[here]
     ]
     assert wrong == []
+
+
+def test_the_folders_of_the_relay_import_only_downwards_too(imports):
+    """A conversation may know the line, but the line knows no conversation."""
+
+    def height(module):
+        part, *rest = module.split(".")
+        return FOLDERS.index(rest[0]) if part == "relay" and rest and rest[0] in FOLDERS else None
+
+    upward = {
+        f"{module} imports {imported}"
+        for module, found in imports.items()
+        for imported in found
+        if None not in (here := height(module), there := height(imported)) and there > here
+    }
+    assert upward == STILL_UPWARD
 
 
 def test_no_module_imports_itself_by_way_of_others(imports):

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final
 
+from relay.agents.budget import joined
 from relay.agents.late_sound import TurnGate
 from relay.agents.seam import (
     AgentEvent,
@@ -16,7 +17,6 @@ from relay.agents.seam import (
     TurnFailed,
     UtteranceDone,
 )
-from relay.call.budget import joined
 
 _NOT_FAILED: Final = frozenset({"", "NEED_MORE_INPUT", "TURN_COMPLETE_REASON_UNSPECIFIED"})
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from relay.agents.budget import joined
 from relay.agents.openai.codec import (
     CallerSpeaks,
     Created,
@@ -41,7 +42,6 @@ from relay.agents.seam import (
 from relay.agents.session import SocketSession
 from relay.agents.socket import AgentSocket
 from relay.agents.vendor import Agent, Configure, api_key, read_options
-from relay.call.budget import joined
 from relay.settings import Settings
 
 _ITEMS_KEPT: Final = 16  # replies whose length we remember; more are never waiting to be heard

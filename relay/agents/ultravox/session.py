@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import WSMsgType
 
 from common.aside import aside
+from relay.agents.budget import joined
 from relay.agents.late_sound import TurnGate
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import (
@@ -33,7 +34,6 @@ from relay.agents.ultravox.options import DEFAULT_MODEL, UltravoxOptions
 from relay.agents.ultravox.requests import caller_text, start_call, tool_result
 from relay.agents.vendor import Agent, api_key, read_options
 from relay.audio.convert import AudioFormat, Encoding
-from relay.call.budget import joined
 from relay.outgoing import whole
 from relay.settings import Settings
 

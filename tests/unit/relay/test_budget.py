@@ -2,6 +2,16 @@
 
 import pytest
 
+from relay.agents.budget import (
+    NOTICES_LOGGED,
+    TEXT_CHARACTERS,
+    UTTERANCE_CHARACTERS,
+    UTTERANCES,
+    AgentBudget,
+    Allowance,
+    FloodError,
+    joined,
+)
 from relay.agents.seam import (
     AgentCorrection,
     AgentText,
@@ -12,16 +22,6 @@ from relay.agents.seam import (
     Notice,
     ToolCall,
     TurnFailed,
-)
-from relay.call.budget import (
-    NOTICES_LOGGED,
-    TEXT_CHARACTERS,
-    UTTERANCE_CHARACTERS,
-    UTTERANCES,
-    AgentBudget,
-    Allowance,
-    FloodError,
-    joined,
 )
 from tests.support.virtual import virtual
 from tests.unit.relay.talk import Session, Talk, speech

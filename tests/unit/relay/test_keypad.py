@@ -2,7 +2,7 @@
 
 import asyncio
 
-from relay.call.keypad import MAX_KEYS, PAUSE, Keypad
+from relay.agents.keypad import MAX_KEYS, PAUSE, Keypad
 from sim import virtual_time
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from relay.call.outbox import MAX_NOTE, MAX_WAITING, Outbox
+from relay.agents.seam import MAX_NOTE
+from relay.call.outbox import MAX_WAITING, Outbox
 from relay.logs import CallLog
 from tests.support.virtual import virtual
 

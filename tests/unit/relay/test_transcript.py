@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from relay.agents.seam import Said
-from relay.call.transcript import Transcript, timestamp
+from relay.call.transcript import Transcript
+from relay.events.records import timestamp
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from relay.call.keypad import PAUSE
+from relay.agents.keypad import PAUSE
 from tests.support.virtual import virtual
 from tests.unit.relay.recording.studio import AtOnce, Studio, as_kept
 from tests.unit.relay.tone import noise

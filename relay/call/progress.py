@@ -10,10 +10,10 @@ from functools import partial
 from typing import Any, Final
 
 from relay.call.answers import Answers
-from relay.call.transcript import Transcript, timestamp
+from relay.call.transcript import Transcript
 from relay.events.answer import Command, read_answer
 from relay.events.delivery import DeliveryError, Events
-from relay.events.records import CallFacts
+from relay.events.records import CallFacts, timestamp
 from relay.flag import Flag
 from relay.logs import CallLog
 
