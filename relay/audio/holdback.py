@@ -7,7 +7,7 @@ to the sound before them, is learned from utterance to utterance.
 
 from typing import Final
 
-_UNKNOWN_S: Final = 0.1  # a longer first piece is taken for a burst
+_UNKNOWN_S: Final = 0.11  # a longer first piece is taken for a burst. Pieces of 100 ms are often a little longer
 _MOST_S: Final = 0.3  # no answer waits for longer
 _PAUSE_S: Final = 0.5  # an agent silent for longer has paused: ignored
 _REMEMBERED: Final = 5  # utterances

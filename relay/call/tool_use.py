@@ -13,9 +13,10 @@ from relay.call.tools import DoneWhen, Tool, ToolResult, Tools
 from relay.events.records import ToolEntry
 from relay.flag import Flag
 
-SETTLED_AFTER: Final = (
-    1.0  # seconds without an event after its words were heard, for vendors that don't report the end of a turn
-)
+# For vendors that don't report the end of a turn:
+SETTLED_AFTER: Final = 1.0  # seconds without a word after the tool call: the goodbye may follow it
+HEARD_AFTER: Final = 0.6  # seconds after the last of its words was heard; with more, the line seems dead
+_LOOK_EVERY: Final = 0.1
 
 _CUT_IN: Final = ToolResult("not done: the caller spoke first. Call it again if it is still needed", is_error=True)
 
@@ -114,12 +115,14 @@ class ToolUse:
 
     async def _turn_settled(self) -> None:
         """Until the vendor reports the end of the turn, or else until nothing more arrives and all was heard."""
-        while True:
-            began = self._loop.time()
-            if await self._turn_done.wait(began + SETTLED_AFTER):
+        pacer, called_at = self._parts.pacer, self._loop.time()
+        due = called_at + SETTLED_AFTER
+        while (now := self._loop.time()) < due or pacer.speaking:
+            look_at = now + _LOOK_EVERY
+            if await self._turn_done.wait(min(look_at, due) if now < due else look_at):
                 return
-            if self._sound_at <= began and not self._parts.pacer.speaking:
-                return
+            last = max(self._sound_at, pacer.speech_until)
+            due = last + HEARD_AFTER if last > called_at else called_at + SETTLED_AFTER
 
     def _done(self, use: _Use) -> None:
         self._uses.pop(use.call.call_id, None)

@@ -101,6 +101,11 @@ class Pacer:
         """Whether there may be agent speech that the caller has not heard yet."""
         return bool(self._playout.queued_samples) or self._heard.speaking(self._loop.time())
 
+    @property
+    def speech_until(self) -> float:
+        """When the caller has heard all agent speech sent so far, by the clock."""
+        return self._heard.speech_until
+
     def heard_ms(self, utterance: str) -> int:
         """Milliseconds of `utterance` the caller has heard by now."""
         return self._heard.milliseconds(utterance, self._loop.time())

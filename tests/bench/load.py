@@ -210,11 +210,11 @@ class Agent(ServerPeer):
         samples.messages += samples.recording
         if call.echoes:
             return
-        sequence = sequence_of(payload.encode(), call.arrived, law=self._load.law)
+        sequence = sequence_of(payload.encode(), call.arrived, len(call.sent_at), law=self._load.law)
         if sequence != call.arrived and is_silence(sequence):
             return  # given by the relay while the line stood still: no frame of ours
-        if samples.recording and sequence < len(call.sent_at):
-            samples.lost_frames += sequence - call.arrived
+        if samples.recording and sequence >= 0:
+            samples.lost_frames += max(0, sequence - call.arrived)
             samples.uplink.append(now - call.sent_at[sequence])
         call.arrived = sequence + 1
 

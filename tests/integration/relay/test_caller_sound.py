@@ -1,10 +1,13 @@
 """The caller's sound on lines that lose it, whole calls in virtual time: what the agent gets to hear."""
 
+import msgspec
 import numpy as np
+import pytest
 
 from sim.agent_script import AgentScript, Reply
 from sim.caller import Step, When
 from sim.exotel_stream import LineFaults
+from sim.network import Network
 from sim.speech import spoken
 from tests.support.relay_world import relay_world
 from tests.support.virtual import virtual
@@ -66,3 +69,25 @@ async def test_a_whole_line_is_passed_on_to_the_byte(tmp_path):
         assert np.array_equal(heard, result.said[: len(heard)])
         quality = world.record(result.call_sid)["quality"]
         assert (quality["caller_gap_ms"], quality["caller_lost"]) == (0, 0)
+
+
+async def asked_at_6_s(folder, stall_s, connects_after_s):
+    """When the caller hears the answer, and how much of the caller's sound the relay dropped."""
+    asks = (Step(when=When.AT, ms=6000, say="caller_hours"), Step(when=When.AT, ms=12_000, hang_up=True))
+    script = msgspec.structs.replace(LISTENER, upgrade_after_s=connects_after_s)
+    network = Network(0.01, stalls=((0.2, stall_s),))
+    async with relay_world(folder, script) as world:
+        result = await world.call(script=asks, faults=LineFaults(network=network))
+        return result.first_sound_s, world.record(result.call_sid)["quality"]["caller_audio_dropped_ms"]
+
+
+@pytest.mark.parametrize(("stall_s", "connects_after_s"), [(0.6, 0.0), (3.1, 0.0), (3.1, 2.9), (0.0, 2.9)])
+@virtual
+async def test_a_call_that_stood_still_at_its_start_is_not_late_afterwards(stall_s, connects_after_s, tmp_path):
+    """What the line held up, or the relay kept for an agent that was slow to connect, reaches the agent at once, and
+    what follows in real time."""
+    calm_s, none = await asked_at_6_s(tmp_path / "calm", 0.0, 0.0)
+    late_s, dropped_ms = await asked_at_6_s(tmp_path / "late", stall_s, connects_after_s)
+    assert late_s == pytest.approx(calm_s, abs=0.05)
+    assert none == 0
+    assert (dropped_ms > 1000) == (connects_after_s > 0)

@@ -4,10 +4,13 @@ import asyncio
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from relay.agents.socket import AgentSocket
-from sim.agent_script import AgentScript, Reply
+from sim.agent_script import AgentScript, Reply, ToolUse
 from sim.caller import Step, When
+from sim.heard import find_line
+from sim.speech import LINE_HZ, spoken
 from tests.support.relay_world import GREETING, relay_world
 from tests.support.virtual import virtual
 
@@ -35,6 +38,23 @@ async def test_the_ambience_goes_on_until_the_line_is_closed_and_then_fades(answ
     dead_s = len(result.heard) / rate_hz - (loud[-1] + 1) / 100
     assert dead_s <= 0.2
     assert np.abs(result.heard[-20:].astype(int)).max() <= 60, "it ends with a step"
+
+
+@pytest.mark.parametrize("speed", [1.0, 5.0], ids=["in real time", "in bursts"])
+@virtual
+async def test_an_agent_that_hangs_up_by_tool_is_gone_a_second_after_its_last_word(speed, tmp_path):
+    """The vendor does not say when its turn is over. The relay looked once a second whether it was, and the caller had
+    up to two seconds of nothing."""
+    says = Reply(on="start", say=("agent_goodbye",), tool=ToolUse("end_call"))
+    script = replace(GOODBYE, replies=(says,), burst_speed=speed, chunk_ms=(100, 100))
+    async with relay_world(tmp_path, script, settings={"ambience": "quiet"}, with_events_url=True) as world:
+        result = await world.call()
+    assert result.ended_by == "bot"
+    assert not result.violations
+    said = find_line(result.heard, result.rate_hz, "agent_goodbye")
+    assert said.is_whole
+    last_word_s = np.flatnonzero(np.abs(spoken("agent_goodbye").astype(int)) > 500)[-1] / LINE_HZ
+    assert 0.6 <= len(result.heard) / result.rate_hz - said.at_s - last_word_s <= 1.0  # with the fade
 
 
 @virtual

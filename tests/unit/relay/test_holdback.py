@@ -35,7 +35,7 @@ def test_small_pieces_in_a_burst_wait_until_it_can_be_seen_that_they_are_one():
     assert max(waits) <= 0.011
 
 
-@pytest.mark.parametrize("piece_s", [0.02, 0.03, 0.06, 0.1])
+@pytest.mark.parametrize("piece_s", [0.02, 0.03, 0.06, 0.1, 0.1013])
 def test_an_agent_in_real_time_waits_for_what_the_wire_needs(piece_s):
     holdback = Holdback(SLACK)
     waits = [sent(holdback, f"u{n}", piece_s, piece_s, 30, n * 10.0) for n in range(5)]
