@@ -1,6 +1,7 @@
 import pytest
 
 from common.env import Env, SettingError
+from functions.common.redaction.rules import Rule
 from functions.common.settings import find_target, targets
 from functions.transfer.settings import Settings as TransferSettings
 from functions.webhook.settings import Settings as WebhookSettings
@@ -101,3 +102,75 @@ def test_a_password_is_not_shown():
     with pytest.raises(SettingError) as refused:
         TransferSettings.from_env({**ENVIRONMENT, "EXOTEL_BASIC_AUTH": "hunter2"})
     assert "hunter2" not in str(refused.value)
+
+
+SHORT = {"STORE": "file:./data", "EXOTEL_TOKEN": "t" * 16}
+
+
+@pytest.mark.parametrize(
+    ("kind", "environment", "refusal"),
+    [
+        (
+            TransferSettings,
+            {"STORE": "file:./data"},
+            "EXOTEL_TOKEN is not set: expected a secret for Exotel's URLs (?token=…), or EXOTEL_BASIC_AUTH",
+        ),
+        (
+            TransferSettings,
+            {**ENVIRONMENT, "TRANSFER_ON_FAILURE": "billing"},
+            "TRANSFER_ON_FAILURE='billing': expected one of the targets: support, sales, team_1; or none to dial "
+            "nobody",
+        ),
+        (
+            TransferSettings,
+            {**SHORT, "TRANSFER_ON_FAILURE": "billing"},
+            "TRANSFER_ON_FAILURE='billing': expected one of the targets: none is set; or none to dial nobody",
+        ),
+        (
+            TransferSettings,
+            {**SHORT, "CONNECT_OUTGOING_NUMBER": "022"},
+            "CONNECT_OUTGOING_NUMBER='022': expected one of your ExoPhones, such as +918047100002",
+        ),
+        (
+            TransferSettings,
+            {**SHORT, "TRANSFER_TEAM_2_NUMBER": "09876500001, 022 "},
+            "TRANSFER_TEAM_2_NUMBER='team_2: 022': expected a number that can be made E.164, such as +919876500001",
+        ),
+        (
+            WebhookSettings,
+            {**SHORT, "RAW_BODIES": "encrypted"},
+            "RAW_BODIES_KEY is not set: expected a key, because of RAW_BODIES=encrypted",
+        ),
+        (
+            WebhookSettings,
+            {**SHORT, "REDACT": "Names, phone"},
+            f"REDACT='names, phone': expected all, or some of {', '.join(sorted(Rule))}",
+        ),
+    ],
+)
+def test_a_refusal_says_the_whole_expectation(kind, environment, refusal):
+    with pytest.raises(SettingError) as refused:
+        kind.from_env(environment)
+    assert str(refused.value) == refusal
+
+
+def test_nobody_is_dialled_on_failure_only_if_it_is_said():
+    assert TransferSettings.from_env({**ENVIRONMENT, "TRANSFER_ON_FAILURE": "none"}).on_failure is None
+    assert TransferSettings.from_env({**ENVIRONMENT, "TRANSFER_ON_FAILURE": "Team 1"}).on_failure == "team_1"
+    assert TransferSettings.from_env(ENVIRONMENT).on_failure == "support"
+    assert TransferSettings.from_env(SHORT).on_failure is None
+
+
+def test_what_is_over_exotel_s_limits_is_cut_to_them():
+    """With an answer over a limit Exotel dials nobody."""
+    over = {"CONNECT_RINGING_SECONDS": "61", "CONNECT_CONVERSATION_SECONDS": "4501", "CONNECT_PARALLEL": "6"}
+    connect = TransferSettings.from_env({**SHORT, **over}).connect
+    assert (connect.ringing_s, connect.conversation_s, connect.parallel) == (60, 4500, 5)
+
+
+def test_words_are_taken_in_any_case_and_addresses_as_they_are():
+    given = {"CONNECT_MUSIC_ON_HOLD": "Default_Tone", "CONNECT_PLAYBACK": "https://a.example/Hello.wav"}
+    connect = TransferSettings.from_env({**SHORT, **given, "CONNECT_EVENTS_URL": "http://a.example"}).connect
+    assert connect.music_on_hold == "default_tone"
+    assert connect.playback == "https://a.example/Hello.wav"
+    assert connect.events_url == "http://a.example"
