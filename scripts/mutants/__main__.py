@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     kept = out / (f"only-{key}.jsonl" if options.only else f"seed{options.seed}-{key}.jsonl")
     if options.only:
         kept.unlink(missing_ok=True)
-    chosen = [named(root, name) for name in options.only] or sample(root, options.seed)
+    chosen = [named(root, name) for name in options.only] or sample(root, options.seed, out / f"places-{key}.json")
     budget = Budget(options.unit_seconds, options.other_seconds)
     crew = _Crew(root, chosen, len(options.only) or options.count, known, options.tests, kept, budget)
     benches = [Bench(tree, Path(sys.executable), out) for tree in trees]

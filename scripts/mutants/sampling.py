@@ -1,12 +1,13 @@
 """Which broken lines are tried: a random sample of all, the same one for the same code and seed."""
 
+import json
 import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from scripts.mutants.breaking import Place, broken, places
 
@@ -35,12 +36,28 @@ class Mutant:
         return "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
 
 
-def sample(root: Path, seed: int) -> list[Mutant]:
-    """All that can be broken, in random order: the first 20 are also the first 20 of 200."""
-    files = [str(path.relative_to(root)) for part in PARTS for path in sorted((root / part).rglob("*.py"))]
-    everything = [mutant for file in files for mutant in _of(root, file)]
+def sample(root: Path, seed: int, kept: Path) -> list[Mutant]:
+    """All that can be broken, in random order: the first 20 are also the first 20 of 200.
+
+    `kept`: a file for all places, which take a minute to find; its name stands for the state of the code.
+    """
+    if not kept.exists():
+        files = [str(path.relative_to(root)) for part in PARTS for path in sorted((root / part).rglob("*.py"))]
+        rows = [_row(mutant) for file in files for mutant in _of(root, file)]
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(rows), encoding="utf-8")
+    everything = [
+        Mutant(name, file, number, Place(range(*lines), range(*statement), at_import))
+        for name, file, number, lines, statement, at_import in json.loads(kept.read_text(encoding="utf-8"))
+    ]
     random.Random(seed).shuffle(everything)
     return everything
+
+
+def _row(mutant: Mutant) -> tuple[Any, ...]:
+    lines, statement = mutant.place.lines, mutant.place.statement
+    ends = ((lines.start, lines.stop), (statement.start, statement.stop))
+    return (mutant.name, mutant.file, mutant.number, *ends, mutant.place.at_import)
 
 
 def named(root: Path, name: str) -> Mutant:
