@@ -110,7 +110,7 @@ def prepare(terraform: Terraform, given: Mapping[str, str], where: Installation)
     with terraform.with_variables(guessed).planned("-refresh=false") as plan:
         variables = plan.variables
     reading.check(terraform.files, terraform.variables_file, variables)
-    installation.check(where, variables, installation.name_in_state(terraform.resources(), where.account))
+    installation.check(where, variables, installation.owner_of_state(terraform.resources(), where.account))
     store = SecretsManager(boto3.client("secretsmanager", region_name=where.region), where.name)
     rotate, drop = (secrets.names(given.get(setting, ""), setting) for setting in ("ROTATE", "DROP"))
     settled = secrets.settle(store, where.name, given, rotate, drop, secrets.wanted_by(variables))

@@ -19,6 +19,7 @@ from console.deployment import (
     public_checks,
     reading,
     relay_image,
+    releases,
     secrets,
     settings,
     steps,
@@ -124,7 +125,7 @@ def settle(
             pass
         raise Problems(lines)
     reading.check(terraform.files, terraform.variables_file, variables)
-    installation.check(where, variables, installation.name_in_state(terraform.resources(), where.account))
+    installation.check(where, variables, installation.owner_of_state(terraform.resources(), where.account))
     project = Project(variables["project"], variables["region"], variables["name"])
     check_project(project)
     store, wanted = SecretManager(project.id, project.name), secrets.wanted_by(variables)
@@ -225,6 +226,7 @@ def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation, 
             with terraform.planned() as plan:
                 guard.check(plan.changes(), may)
                 terraform.run("apply", str(plan.file))
+    releases.serve_newest_on_google(project.id, project.region, project.name)
     outputs = terraform.outputs()
     pasted = addresses(outputs, SecretManager(project.id, project.name))
     known = json.loads(terraform.variables["TF_VAR_secret_versions"])

@@ -13,6 +13,7 @@ PROTECTED = (
     "aws_cloudfront_distribution",
     "aws_route53_record.relay",
     "aws_apigatewayv2_api",
+    "aws_eip",  # of NAT gateways: others let them in
     "google_compute_global_address",
     "google_compute_global_forwarding_rule",
     "google_cloudfunctions2_function",

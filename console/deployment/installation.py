@@ -25,6 +25,9 @@ class Installation:
     name: str
     variables_file: Path | None = None
 
+    def __str__(self) -> str:
+        return f"{self.name} in {self.region} ({self.account})"
+
     @property
     def key(self) -> str:
         """Of its state, in a bucket or below a folder."""
@@ -56,31 +59,32 @@ def declared(variable: str, variables: Mapping[str, str], files: Path, chosen: P
     return (found or [variables.get(f"TF_VAR_{variable}", "") or default])[0]
 
 
-def check(installation: Installation, variables: Mapping[str, object], state_name: str) -> None:
-    """Checks that Terraform has the same name, and that the state belongs to it. Raises Problems."""
+def check(installation: Installation, variables: Mapping[str, object], owner: Installation | None) -> None:
+    """Checks that Terraform has the same name and region, and that the state belongs to them. Raises Problems."""
     told = (str(variables["region"]), str(variables["name"]))
     if told != (installation.region, installation.name):
         found = f"{installation.name} in {installation.region}"
         raise Problems([f"Terraform says {told[1]} in {told[0]}, the files {found}: write name and region plainly"])
-    if state_name and state_name != installation.name:
+    if owner and owner.key != installation.key:
         raise Problems(
             [
-                f"the state is that of {state_name}, and this is {installation.name}: a deploy would destroy"
-                f" {state_name}. Leave STATE_KEY or STATE_PREFIX out, and each name has a state of its own"
+                f"the state is that of {owner}, and this is {installation}: a deploy would destroy {owner}, or lose it."
+                " Leave STATE_KEY or STATE_PREFIX out, and each installation has a state of its own"
             ]
         )
 
 
-def name_in_state(resources: Mapping[str, Mapping[str, object]], account: str) -> str:
-    """The installation that a state belongs to, by its records' bucket; "" if the state has none."""
+def owner_of_state(resources: Mapping[str, Mapping[str, object]], account: str) -> Installation | None:
+    """The installation that a state belongs to, by its records' bucket; None if the state has none."""
     for address, values in resources.items():
-        if address.endswith(("aws_s3_bucket.records", "google_storage_bucket.records")):
-            bucket = str(values.get("bucket") or values.get("name"))
-            found = re.fullmatch(r"(.+)-records-\d{12}-[a-z0-9-]+", bucket)
-            if found:
-                return found[1]
-            return bucket.removesuffix("-records").removeprefix(f"{account}-")
-    return ""
+        if address.endswith("aws_s3_bucket.records"):
+            found = re.fullmatch(r"(.+)-records-(\d{12})-([a-z0-9-]+)", str(values["bucket"]))
+            return Installation(found[2], found[3], found[1]) if found else None
+        if address.endswith("google_storage_bucket.records"):
+            project = str(values.get("project") or account)
+            name = str(values["name"]).removesuffix("-records").removeprefix(f"{project}-")
+            return Installation(project, str(values["location"]).lower(), name)
+    return None
 
 
 def _assigned(file: Path, variable: str) -> str:

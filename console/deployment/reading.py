@@ -47,7 +47,7 @@ def check(files: Path, chosen: Path | None, variables: Mapping[str, Any]) -> Non
         name for file in files.glob("*.tf") for name in re.findall(r'^variable "(\w+)"', file.read_text(), re.MULTILINE)
     }
     lines = [line for file in (files / "terraform.tfvars", chosen) if file for line in misspelt(file, declared)]
-    if lines := [*lines, *problems(variables)]:
+    if lines := [*lines, *problems(variables), *seed(files, variables)]:
         raise Problems(lines)
 
 
@@ -64,6 +64,16 @@ def problems(variables: Mapping[str, Any]) -> Iterator[str]:
             if name not in environ.names | _named_by_agents(variables) and not _ELSEWHERE.fullmatch(name):
                 near = difflib.get_close_matches(name, environ.names, n=1)
                 yield f"{part}: there is no setting {name}" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def seed(files: Path, variables: Mapping[str, Any]) -> Iterator[str]:
+    """One line if relays could not use the agents' file that is put into the bucket."""
+    if not (name := variables.get("agents_file")):
+        return
+    try:
+        _roster(files / name)
+    except SettingError as error:
+        yield f"agents_file: {error}"
 
 
 def misspelt(file: Path, declared: set[str]) -> Iterator[str]:
@@ -124,7 +134,11 @@ def _webhook(environ: Mapping[str, str]) -> None:
 def _relay(environ: Mapping[str, str]) -> None:
     settings = RelaySettings.from_env(environ)
     if settings.agents_file:
-        read_agents_file(str(ROOT / settings.agents_file), VENDORS, lambda name: read_from_disk(str(ROOT / name)))
+        _roster(ROOT / settings.agents_file)
+
+
+def _roster(file: Path) -> None:
+    read_agents_file(str(file), VENDORS, lambda name: read_from_disk(str(ROOT / name)))
 
 
 def _named_by_agents(variables: Mapping[str, Any]) -> set[str]:

@@ -96,6 +96,19 @@ def roll_back_on_google(outputs: Mapping[str, str]) -> str:
     return "Back to " + ", ".join(chosen.values())
 
 
+def serve_newest_on_google(project: str, region: str, name: str) -> None:
+    """Sends all requests to each function's newest revision. Raises StepError.
+
+    Needed after a rollback: Cloud Functions moves the traffic only when it makes a revision, and Terraform asks for
+    none where a function's code and settings are what they were before the rollback.
+    """
+    for service in SERVICES:
+        where = [f"--project={project}", f"--region={region}"]
+        done = gcloud("run", "services", "update-traffic", f"{name}-{service}", "--to-latest", *where)
+        if done.returncode:
+            raise StepError(f"{name}-{service}: {done.stderr.strip()}")
+
+
 def _revisions(project: str, region: str, service: str) -> list[tuple[str, str]]:
     """Creation time and name of each, newest first; the one with the traffic and the earlier ones."""
     where = [f"--project={project}", f"--region={region}", "--format=json"]

@@ -89,10 +89,17 @@ def test_on_google_a_call_ends_before_its_request(tmp_path: Path, seconds: str, 
     assert ("MAX_CALL_SECONDS: expected 3540 or less" in said) is not is_right
 
 
+@pytest.mark.parametrize(("seconds", "is_right"), [("20", True), ("21", False), ("", False)])
+def test_on_aws_the_relays_say_often_how_full_they_are(tmp_path: Path, seconds: str, is_right: bool):
+    """With a line a minute, a task more would have come a minute later."""
+    said = refused(tmp_path, "aws", relay_environment={"STATS_SECONDS": seconds})
+    assert ("STATS_SECONDS: expected 20 or less" in said) is not is_right
+
+
 @pytest.mark.parametrize("cloud", ["aws", "gcp"])
 def test_whatever_is_only_a_default_can_be_set(tmp_path: Path, cloud: str):
     further = {
-        "relay_environment": {"STATS_SECONDS": "30", "EVENTS_URL": "https://mine.example.in/relay/events"},
+        "relay_environment": {"STATS_SECONDS": "10", "EVENTS_URL": "https://mine.example.in/relay/events"},
         "webhook_environment": {"FETCH_AUDIO": "true"},
         "transfer_environment": {"TRANSFER_WAIT_SECONDS": "8"},
     }

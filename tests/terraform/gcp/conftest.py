@@ -50,13 +50,10 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     schema = json.loads(STANDIN.with_name("google_schema.json").read_text())
     schema["resource_schemas"] |= json.loads(FURTHER.read_text())["resource_schemas"]
     # Only what the files use: Terraform asks for the whole schema at each start.
-    used = set(
-        re.findall(
-            r'^resource "(\w+)"', "".join(path.read_text() for path in (FILES / MODULE).glob("*.tf")), re.MULTILINE
-        )
-    )
-    schema["resource_schemas"] = {kind: schema["resource_schemas"][kind] for kind in sorted(used)}
-    schema["data_source_schemas"] = {}
+    files = "".join(path.read_text() for path in (FILES / MODULE).glob("*.tf"))
+    for block, schemas in (("resource", "resource_schemas"), ("data", "data_source_schemas")):
+        used = sorted(set(re.findall(rf'^{block} "(\w+)"', files, re.MULTILINE)))
+        schema[schemas] = {kind: schema[schemas][kind] for kind in used}
     for resource, attribute in COMPUTED:
         schema["resource_schemas"][resource]["block"]["attributes"][attribute]["computed"] = True
     (folder / "schema.json").write_text(json.dumps(schema))

@@ -48,6 +48,9 @@ def answer(there: dict, name: str, arguments: list[str]) -> tuple[int, str]:
             return 0, ""
         case ["gcloud", "storage", "ls", _]:
             return (0, "\n".join(there["records"])) if there["records"] else NOT_FOUND
+        case ["gcloud", "run", "services", "update-traffic", service]:
+            there.setdefault("traffic", {})[service] = "--to-latest" in arguments
+            return 0, ""
         case ["docker", "push", image]:
             there["images"].append(image)
             return 0, ""

@@ -83,7 +83,7 @@ def test_your_own_key_is_used_wherever_people_are_named(plans: dict[str, Plan]):
 
 def test_a_budget_is_the_projects_own(plans: dict[str, Plan]):
     (budget,) = plans["budget"].all("google_billing_budget").values()
-    assert budget["budget_filter"][0]["projects"] == ["projects/acme-voice"]
+    assert budget["budget_filter"][0]["projects"] == ["projects/fake-number"]
     assert budget["amount"][0]["specified_amount"][0]["units"] == "15000"
     assert [one["threshold_percent"] for one in budget["threshold_rules"]] == [0.8, 1]
 

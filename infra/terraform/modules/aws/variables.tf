@@ -234,6 +234,10 @@ variable "relay_environment" {
     error_message = "relay_environment: METRICS_NAMESPACE is set by the variable name; alarms and scaling read it."
   }
   validation {
+    condition     = try(tonumber(lookup(var.relay_environment, "STATS_SECONDS", "15")) <= 20, false)
+    error_message = "relay_environment: STATS_SECONDS: expected 20 or less. Autoscaling goes by these lines of the log."
+  }
+  validation {
     condition     = length(setintersection(keys(var.relay_environment), ["DRAIN_SECONDS", "PORT"])) == 0
     error_message = "relay_environment: PORT and DRAIN_SECONDS can't be set. The load balancer uses the port set here, and Fargate kills a task 120 s after SIGTERM."
   }

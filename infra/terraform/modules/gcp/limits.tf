@@ -2,6 +2,7 @@
 # budget's alarm. Both limits are the global load balancer's, so they need a domain.
 
 locals {
+  budgets    = var.monthly_budget > 0 ? toset([var.billing_account]) : toset([])
   is_limited = length(var.allowed_addresses) > 0 || var.requests_per_address > 0
   last_rule  = 2147483647 # the default one, which every policy must have
 
@@ -56,14 +57,21 @@ resource "google_compute_security_policy" "relay" {
   depends_on = [google_project_service.api]
 }
 
+# A budget names projects by their numbers; with an id every plan would want to change it.
+data "google_project" "of_budget" {
+  for_each = local.budgets
+
+  project_id = var.project
+}
+
 resource "google_billing_budget" "project" {
-  for_each = var.monthly_budget > 0 ? toset([var.billing_account]) : toset([])
+  for_each = local.budgets
 
   billing_account = each.value
   display_name    = var.name
 
   budget_filter {
-    projects = ["projects/${var.project}"]
+    projects = ["projects/${data.google_project.of_budget[each.key].number}"]
   }
 
   amount {

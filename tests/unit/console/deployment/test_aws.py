@@ -236,7 +236,8 @@ def test_the_state_of_another_installation_is_refused(desk: Desk, monkeypatch, c
     monkeypatch.setitem(VARIABLES, "name", "staging")
     desk.plan()
     assert desk.make("deploy") == 2
-    assert "the state is that of voice-bridge, and this is staging" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "the state is that of voice-bridge in ap-south-1 (123456789012), and this is staging in" in said
     assert not any(" apply" in call for call in desk.calls())
 
 

@@ -37,6 +37,7 @@ def test_what_is_allowed_by_name_goes_and_nothing_else():
         "aws_lb.relay",
         "aws_cloudfront_distribution.relay[0]",
         "aws_apigatewayv2_api.functions",
+        "aws_eip.nat[0]",
         "aws_s3_bucket_versioning.records",
         "google_storage_bucket.records",
         "google_cloud_run_v2_service.relay",

@@ -74,6 +74,19 @@ def test_an_agents_file_is_read_with_its_agents(tmp_path: Path, monkeypatch: pyt
     assert list(problems(variables)) == []
 
 
+def test_the_agents_file_for_the_bucket_is_read_with_its_agents(tmp_path: Path):
+    """It went there unread, and each relay refused it."""
+    (tmp_path / "agents.toml").write_text('[agents.front]\nvendor = "nobody"\n')
+    with pytest.raises(Problems) as refused:
+        check(tmp_path, None, {**RIGHT, "agents_file": "agents.toml"})
+    (line,) = refused.value.lines
+    assert line.startswith("agents_file: AGENTS_FILE=")
+    assert "agents.front.vendor" in line
+    (tmp_path / "agents.toml").write_text('[agents.front]\nid = "agent_1"\n')
+    check(tmp_path, None, {**RIGHT, "agents_file": "agents.toml"})
+    check(tmp_path, None, {**RIGHT, "agents_file": ""})
+
+
 def test_a_misspelt_variable_is_refused_with_its_line(tmp_path: Path):
     """Terraform only warns: relay_max_cals = 60 would have been 100 in production."""
     file = tmp_path / "terraform.tfvars"

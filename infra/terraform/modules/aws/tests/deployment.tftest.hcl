@@ -284,7 +284,7 @@ run "what_can_be_chosen" {
     raw_bodies_key                = "raw_bodies_key_for_tests_only"
     transfer_reserved_concurrency = 5
     relay_schedule                = { morning = { schedule = "cron(45 8 ? * MON-SAT *)", min_tasks = 4 } }
-    relay_environment             = { BACKGROUND_SOUND_FILE = "office", STATS_SECONDS = "30", EVENTS_URL = "https://mine.example.in/relay/events" }
+    relay_environment             = { BACKGROUND_SOUND_FILE = "office", STATS_SECONDS = "10", EVENTS_URL = "https://mine.example.in/relay/events" }
     webhook_environment           = { TRANSFER_TEAM_1_NUMBER = "+918047100009", RAW_BODIES = "encrypted" }
     transfer_targets              = { sales = "+918047100001,+918047100002" }
     transfer_team_1_number        = "+918047100003"
@@ -334,7 +334,7 @@ run "what_can_be_chosen" {
     error_message = "Concurrency is set aside where asked for."
   }
   assert {
-    condition     = { for pair in jsondecode(aws_ecs_task_definition.relay.container_definitions)[0].environment : pair.name => pair.value if contains(["STATS_SECONDS", "EVENTS_URL", "DRAIN_SECONDS"], pair.name) } == { STATS_SECONDS = "30", EVENTS_URL = "https://mine.example.in/relay/events", DRAIN_SECONDS = "110" }
+    condition     = { for pair in jsondecode(aws_ecs_task_definition.relay.container_definitions)[0].environment : pair.name => pair.value if contains(["STATS_SECONDS", "EVENTS_URL", "DRAIN_SECONDS"], pair.name) } == { STATS_SECONDS = "10", EVENTS_URL = "https://mine.example.in/relay/events", DRAIN_SECONDS = "110" }
     error_message = "The relay's further settings win over our defaults."
   }
   assert {
