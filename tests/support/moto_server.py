@@ -18,6 +18,7 @@ from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.awslambda.models import LambdaFunction
 from moto.budgets.responses import BudgetsResponse
 from moto.cloudfront.models import DefaultCacheBehaviour, ViewerCertificate
+from moto.codebuild import responses as codebuild_responses
 from moto.core.responses import ActionResult
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ecs.exceptions import EcsClientException
@@ -174,6 +175,16 @@ def tell_of_a_budgets_subscribers_and_tags() -> None:
         setattr(BudgetsResponse, action.__name__, action)
 
 
+def let_a_project_have_no_source() -> None:
+    """moto asks every CodeBuild project where its source is, also one of the kind NO_SOURCE, which has none."""
+    checked = codebuild_responses._validate_required_params_source
+
+    def validate(source: dict[str, Any]) -> None:
+        checked({"location": "none", **source} if source["type"] == "NO_SOURCE" else source)
+
+    codebuild_responses._validate_required_params_source = validate
+
+
 def hand_out_deployed_code(folder: Path) -> None:
     """AWS answers GetFunction with a URL of the zip; moto's leads nowhere. Here it is a file's."""
     code = LambdaFunction.get_code
@@ -210,6 +221,7 @@ def main(port: str) -> None:
     keep_rule_descriptions()
     leave_out_what_cloudfront_was_not_given()
     tell_of_a_budgets_subscribers_and_tags()
+    let_a_project_have_no_source()
 
     from moto.server import main as serve  # reads the environment when imported
 

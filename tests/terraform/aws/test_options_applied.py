@@ -2,14 +2,17 @@
 nothing, and a destroy leaves nothing. The plans themselves are read in test_options.py.
 
 Keys, policies, networks and zones that the files only name are made first. moto checks no key and no permission, sends
-no packet and no mail, and counts no money: that traffic gets out by the NAT gateways and endpoints, that the WAF stops
-anybody, that a boundary bounds and a budget rings, only a live account can show. Not applied is `codebuild`: moto
-refuses a project that has no source of its own, and ours gets one with each build.
+no packet and no mail, builds no image and counts no money: that traffic gets out by the NAT gateways and endpoints,
+that the WAF stops anybody, that CodeBuild builds, that a boundary bounds and a budget rings, only a live account can
+show.
+
+An apply looks as if it hung at a bucket's lifecycle: the provider asks for it every five seconds until ten answers in a
+row are equal, and every plan asks three times.
 """
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,7 @@ from typing import Any
 import boto3
 import pytest
 
-from console.deployment import aws
+from console.deployment import aws, aws_image
 from tests.support.processes import BARE, aws_environment, free_port, server
 from tests.support.terraform import FILES, Workspace, changes
 from tests.terraform.aws.stack import SETTINGS
@@ -27,7 +30,7 @@ NUMBER = "123456789012"
 APPLY_S = 900  # most of it is the provider's waiting
 # Together, as each apply takes minutes. Without a domain there is CloudFront, which the other tests apply.
 PRIVATE = ("private-subnets", "own-key", "bounds", "domain-elsewhere")
-SHARED = ("network-of-your-own", "allowed-addresses")
+SHARED = ("network-of-your-own", "allowed-addresses", "codebuild")
 FURTHER = {
     "relay_schedule": {"morning": {"schedule": "cron(45 8 ? * MON-SAT *)", "min_tasks": 4}},
     "log_retention_days": 7,
@@ -139,7 +142,12 @@ def test_private_subnets_a_key_bounds_and_a_domain_elsewhere_come_and_go(account
     assert account.client("budgets").describe_budgets(AccountId=NUMBER).get("Budgets", []) == []
 
 
-def test_your_own_network_stays_when_the_installation_is_destroyed(account: Account, tmp_path: Path):
+def test_your_own_network_stays_when_the_installation_is_destroyed(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The deploy command orders an image from the project that was made, as ENGINE=codebuild does."""
+    for name, value in account.environ.items():
+        monkeypatch.setenv(name, value)
     network, zone = account.network(), account.zone()
     ec2, elbv2 = map(account.client, ("ec2", "elbv2"))
     subnets = ec2.describe_subnets()["Subnets"]
@@ -149,5 +157,47 @@ def test_your_own_network_stays_when_the_installation_is_destroyed(account: Acco
         assert sorted(one["SubnetId"] for one in balancer["AvailabilityZones"]) == network["balancer_subnet_ids"]
         (wall,) = account.client("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"]
         assert wall["Name"] == "options"
+        registry = f"{NUMBER}.dkr.ecr.ap-south-1.amazonaws.com/options-relay"
+        aws_image.push("codebuild", registry, "0123456789abcdef", "x86_64", "ap-south-1", pause_s=0.1)
+        (build,) = account.client("codebuild").list_builds_for_project(projectName="options-image")["ids"]
+        assert build.startswith("options-image:")
+        (archive,) = account.client("s3").list_objects_v2(Bucket=f"options-source-{NUMBER}-ap-south-1")["Contents"]
+        assert archive["Key"] == "0123456789abcdef.zip"
     assert ec2.describe_subnets()["Subnets"] == subnets
     assert elbv2.describe_load_balancers()["LoadBalancers"] == []
+
+
+def test_two_regions_of_an_account_have_the_same_name_and_nothing_in_common(account: Account, tmp_path: Path):
+    """A dashboard and a budget are of the whole account, as IAM's names: the second region's took the place of the
+    first's, and went with it."""
+    regions = ("ap-south-1", "eu-west-1")
+    for region in regions:
+        (tmp_path / region).mkdir()
+    given = {"alarm_email": "ops@example.com", "monthly_budget_usd": 200, "name": "options"}
+    with applied(tmp_path / regions[0], account, (), region=regions[0], **given) as first:
+        alone = whole_account(account, regions)
+        with applied(tmp_path / regions[1], account, (), region=regions[1], **given):
+            both = whole_account(account, regions)
+            assert sorted(set(both)) == sorted(both)
+            second = set(both) - set(alone)
+            assert {one.partition(" ")[0] for one in second} == {"role", "bucket", "budget", "dashboard"}
+            assert all(regions[1] in one for one in second)
+        assert whole_account(account, regions) == alone
+        again = ["-out=plan.bin", f"-var-file={tmp_path / regions[0] / 'own.tfvars.json'}"]
+        first.terraform("plan", *again, timeout_s=APPLY_S)
+        assert changes(json.loads(first.terraform("show", "-json", "plan.bin"))) == {}, "the other's end was felt"
+
+
+def whole_account(account: Account, regions: Iterable[str]) -> list[str]:
+    """Kind and name of what belongs to no region. Dashboards are asked for in each, as moto keeps them apart."""
+    iam, s3, budgets = map(account.client, ("iam", "s3", "budgets"))
+    dashboards = [account.client("cloudwatch", region).list_dashboards()["DashboardEntries"] for region in regions]
+    roles = [one["RoleName"] for one in iam.list_roles()["Roles"] if not one["Path"].startswith("/aws-service-role/")]
+    return sorted(
+        [
+            *(f"role {name}" for name in roles),
+            *(f"bucket {one['Name']}" for one in s3.list_buckets()["Buckets"]),
+            *(f"budget {one['BudgetName']}" for one in budgets.describe_budgets(AccountId=NUMBER).get("Budgets", [])),
+            *(f"dashboard {one['DashboardName']}" for entries in dashboards for one in entries),
+        ]
+    )
