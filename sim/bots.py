@@ -17,6 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from relay.agents.openai.fake import FakeOpenAI
 from sim.agent_script import AgentScript, Reply
 from sim.caller import Doing, ScriptedCaller, Step, When
 from sim.exotel import CallPlan, CallResult, FakeExotel
@@ -28,7 +29,6 @@ from sim.sound import Pcm
 from sim.speech import ASSETS, line, write_wav
 from sim.timeline import Timeline
 from sim.toml import agents_file
-from sim.vendors.openai import FakeOpenAI
 from sim.vendors.speech import FakeSpeechServices
 
 KEY = "key_of_nobody"

@@ -11,6 +11,12 @@ from console.deployment.steps import ROOT
 DOCKERFILE = "relay/Dockerfile"
 
 
+def ignored() -> list[str]:
+    """Patterns of what .dockerignore keeps out of the folders that the Dockerfile copies."""
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and line != "*" and not line.startswith(("#", "!"))]
+
+
 def content(dockerfile: str) -> list[str]:
     """The files and folders that the Dockerfile copies, relative to the repository's root."""
     copies = [
@@ -21,11 +27,13 @@ def content(dockerfile: str) -> list[str]:
 
 def files(root: Path = ROOT) -> Iterator[Path]:
     """All files of the build, relative to `root`, in the same order on every machine."""
+    left_out = ignored()
     for part in content((root / DOCKERFILE).read_text(encoding="utf-8")):
         path = root / part
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file() and "__pycache__" not in file.parts and file.suffix != ".pyc":
-                yield file.relative_to(root)
+            name = file.relative_to(root)
+            if file.is_file() and "__pycache__" not in file.parts and not any(map(name.match, left_out)):
+                yield name
 
 
 def tag(root: Path = ROOT) -> str:

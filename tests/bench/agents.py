@@ -60,7 +60,7 @@ def _hosted(name: str, declared: Declared) -> Vendor:
 
 
 MISSING = tuple(name for name, declared in HOSTED.items() if (declared.codec or name) not in SAID_BY)
-"""Vendors whose messages tests/bench/vendor_messages.py does not say."""
+"""Vendors whose fakes say no messages for the benchmark (sim/vendors/measured.py)."""
 VENDORS = {
     **{name: _hosted(name, declared) for name, declared in HOSTED.items() if name not in MISSING},
     "echo": Vendor(None, "pcm_8000", "pcm_8000", {"vendor": "echo"}),
@@ -272,7 +272,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("out/bench"))
     args = parser.parse_args()
     if MISSING:
-        parser.error(f"tests/bench/vendor_messages.py says no messages of {', '.join(MISSING)}")
+        parser.error(f"no fake of {', '.join(MISSING)} says messages for this: expected a subclass of Measured in it")
     unknown = [name for name in args.agents if name not in VENDORS]
     if unknown:
         parser.error(f"no agent {unknown[0]!r}: expected one of {', '.join(VENDORS)}")

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from common.documents import decode as decode_document
@@ -21,8 +20,8 @@ from common.times import to_unix
 from functions.common.http import request
 from relay.agents import HOSTED
 from relay.line import exotel
+from sim.vendors import corpus_of
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
 INPUTS = 10_000_000
 STRANGE = [
     *("1e999", "-1e999", "1e-999", "9" * 30, "-0", "0.1", "true", "null", "[]", "{}", '""', "[[]]", '{"a":{}}'),
@@ -37,7 +36,7 @@ def _text(value: Any) -> bytes:
 
 def _messages(vendor: str) -> list[bytes]:
     """Real messages of a vendor's; those that can't be read are made here by the thousand."""
-    cases = json.loads((FIXTURES / vendor / "messages.json").read_text(encoding="utf-8"))
+    cases = json.loads(corpus_of(vendor, HOSTED[vendor].codec).read_text(encoding="utf-8"))
     return [case["message"].encode() for case in cases if "malformed" not in str(case["expect"])]
 
 

@@ -8,6 +8,7 @@ import json
 import pytest
 from aiohttp import web
 
+from relay.agents.openai.fake import FakeOpenAI
 from relay.app import create_app
 from relay.server import runner
 from relay.settings import Settings
@@ -18,7 +19,6 @@ from sim.heard import find_line
 from sim.serving import serving
 from sim.speech import line
 from sim.toml import agents_file
-from sim.vendors.openai import FakeOpenAI
 from tests.support.processes import BARE, ROOT, free_port, server
 
 GATEWAY = ROOT / ".cache" / "litellm" / "bin" / "litellm"

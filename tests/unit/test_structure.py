@@ -1,11 +1,13 @@
 """How the house is built: layers whose imports only go down, no circle of modules, an opening sentence in each file."""
 
 import ast
+import re
 from graphlib import TopologicalSorter
 
 import grimp
 import pytest
 
+from console.deployment import relay_image
 from sim.processes import ROOT
 
 LAYERS = {"common": 0, "relay": 1, "functions": 1, "sim": 2, "console": 3}
@@ -18,7 +20,14 @@ STILL_UPWARD = {
     "relay.line.heard imports relay.call.answers",
     "relay.line.pacer imports relay.call.answers",
 }
+FAKE = re.compile(r"relay\.agents\.\w+\.fake\w*")
+"""A vendor's fake is in the vendor's folder, but part of the outside world, and not in the relay's image."""
 FILES = sorted(path for part in (*LAYERS, "scripts", "examples") for path in (ROOT / part).rglob("*.py"))
+
+
+def layer(module):
+    """The name of the layer's folder."""
+    return "sim" if FAKE.fullmatch(module) else module.split(".")[0]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +43,7 @@ def test_imports_only_go_down(imports):
         f"{module} imports {imported}"
         for module, found in imports.items()
         for imported in found
-        if (here := module.split(".")[0]) != (there := imported.split(".")[0]) and LAYERS[there] >= LAYERS[here]
+        if (here := layer(module)) != (there := layer(imported)) and LAYERS[there] >= LAYERS[here]
     ]
     assert wrong == []
 
@@ -43,8 +52,8 @@ def test_the_folders_of_the_relay_import_only_downwards_too(imports):
     """A conversation may know the line, but the line knows no conversation."""
 
     def height(module):
-        part, *rest = module.split(".")
-        return FOLDERS.index(rest[0]) if part == "relay" and rest and rest[0] in FOLDERS else None
+        _, *rest = module.split(".")
+        return FOLDERS.index(rest[0]) if layer(module) == "relay" and rest and rest[0] in FOLDERS else None
 
     upward = {
         f"{module} imports {imported}"
@@ -68,6 +77,11 @@ def test_no_cloud_library_can_reach_the_relay(imports):
     """Its image holds none (design D9)."""
     graph = grimp.build_graph("relay", "common", include_external_packages=True, cache_dir=None)
     assert not {"boto3", "botocore", "google", "aws_lambda_powertools", "flask"} & graph.modules
+
+
+def test_no_fake_is_in_the_image_or_its_name():
+    assert not [file for file in relay_image.files() if "fake" in file.name or file.name.startswith("messages")]
+    assert "fake" in (ROOT / ".dockerignore").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -6,7 +6,6 @@ import json
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -45,6 +44,7 @@ from relay.agents.seam import (
 from relay.agents.session import SocketSession
 from relay.audio.convert import AudioFormat, Encoding
 from sim import virtual_time
+from sim.vendors import corpus_of
 
 PCM_16 = AudioFormat(Encoding.PCM, 16000)
 CALL = CallInfo("call-1", "stream-1", "09876500001", "08047100002", AudioFormat(Encoding.PCM, 8000), {"flow": "book"})
@@ -92,10 +92,7 @@ ANY_SCALAR = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=Fal
 ANY_JSON = st.recursive(
     ANY_SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
 )
-MESSAGES = [
-    json.loads(case["message"])
-    for case in json.loads((Path(__file__).parents[2] / "fixtures/elevenlabs/messages.json").read_text())
-]
+MESSAGES = [json.loads(case["message"]) for case in json.loads(corpus_of("elevenlabs").read_text(encoding="utf-8"))]
 TYPES = st.sampled_from(sorted({message["type"] for message in MESSAGES}))
 WRAPPERS = st.sampled_from(sorted({key for message in MESSAGES for key in message if key != "type"}))
 FIELDS = st.sampled_from(

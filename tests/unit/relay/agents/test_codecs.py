@@ -2,20 +2,19 @@
 
 import importlib
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.agents import HOSTED
+from sim.vendors import corpus_of
 
-FIXTURES = Path(__file__).parents[3] / "fixtures"
 VENDORS = tuple(HOSTED)
 
 
 def corpus(vendor):
-    return json.loads((FIXTURES / vendor / "messages.json").read_text())
+    return json.loads(corpus_of(vendor, HOSTED[vendor].codec).read_text(encoding="utf-8"))
 
 
 def codec(vendor):

@@ -13,7 +13,7 @@ from common.env import SettingError
 from relay.agents import HOSTED, VENDORS
 from relay.agents.roster import AgentSpec
 from relay.settings import Settings
-from sim.vendors import FAKES
+from sim.vendors import FAKES, corpus_of
 from tests.bench import agents as bench
 from tests.chaos import fuzz
 from tests.integration.agents.world import TALKING
@@ -22,6 +22,14 @@ ROOT = Path(__file__).parents[4]
 DOCS = (ROOT / "docs" / "agents.md").read_text(encoding="utf-8")
 LOCAL = {"echo", "script", "bot", "exotel", "twilio"}
 """In the relay, or somebody's own."""
+
+
+
+def docs_of(vendor):
+    """What is documented: on the page of all vendors, or in a README of the vendor's own folder."""
+    own = corpus_of(vendor, HOSTED[vendor].codec).with_name("README.md")
+    return DOCS + (own.read_text(encoding="utf-8") if own.exists() else "")
+
 
 each = pytest.mark.parametrize("vendor", HOSTED)
 
@@ -35,12 +43,12 @@ def test_every_vendor_is_hosted_or_local():
 def test_its_options_are_described(vendor):
     options = HOSTED[vendor].options
     assert options is not None
-    assert [name for name in options.__struct_fields__ if f"`{name}`" not in DOCS] == []
+    assert [name for name in options.__struct_fields__ if f"`{name}`" not in docs_of(vendor)] == []
 
 
 @each
 def test_its_key_is_named(vendor):
-    assert f"`{HOSTED[vendor].key_env}`" in DOCS
+    assert f"`{HOSTED[vendor].key_env}`" in docs_of(vendor)
     settings = Settings(environ={HOSTED[vendor].key_env: "key"}, elevenlabs_api_key="key")
     spec = AgentSpec("front", vendor, "x", options={**HOSTED[vendor].needs, "base_url": "https://here.example"})
     assert HOSTED[vendor].configure(spec, settings)
@@ -54,7 +62,7 @@ def test_there_is_a_fake_and_it_is_in_the_suite_of_the_seam(vendor):
 
 @each
 def test_there_is_a_corpus(vendor):
-    corpus = json.loads((ROOT / f"tests/fixtures/{vendor}/messages.json").read_text(encoding="utf-8"))
+    corpus = json.loads(corpus_of(vendor, HOSTED[vendor].codec).read_text(encoding="utf-8"))
     assert len(corpus) >= 20
     assert any("malformed" in str(case["expect"]) for case in corpus)
 
@@ -67,14 +75,14 @@ def test_it_is_fuzzed(vendor):
 
 @each
 def test_it_is_measured(vendor):
-    assert vendor not in bench.MISSING, "say its few messages in tests/bench/vendor_messages.py"
+    assert vendor not in bench.MISSING, "expected a subclass of sim.vendors.measured.Measured in its fake"
     assert bench.VENDORS[vendor].entry["vendor"] == vendor
 
 
 @each
 def test_its_cost_stands_in_the_table(vendor):
-    row = re.search(rf"^\| [^|]*\b{vendor}\b[^|]* \| [^|]+ \| \d+\.\d", DOCS, re.MULTILINE)
-    assert row, f"docs/agents.md has no row for {vendor}: make bench AGENT={vendor}"
+    row = re.search(rf"^\| [^|]*\b{vendor}\b[^|]* \| [^|]+ \| \d+\.\d", docs_of(vendor), re.MULTILINE)
+    assert row, f"neither docs/agents.md nor its README has a row for {vendor}: make bench AGENT={vendor}"
 
 
 @each
@@ -88,4 +96,4 @@ def test_what_an_entry_has_to_say_is_asked_for(vendor):
 
 @each
 def test_it_has_a_name_that_people_know(vendor):
-    assert HOSTED[vendor].title in DOCS
+    assert HOSTED[vendor].title in docs_of(vendor)

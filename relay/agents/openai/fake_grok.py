@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from sim.vendors.openai import FakeOpenAI, OpenAIConversation
-from sim.vendors.openai_shapes import (
+from relay.agents.openai.fake import FakeOpenAI, OpenAIConversation
+from relay.agents.openai.fake_shapes import (
     Append,
     Function,
     ItemCreate,

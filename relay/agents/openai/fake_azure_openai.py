@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from sim.vendors.openai import FakeOpenAI, OpenAIConversation
+from relay.agents.openai.fake import FakeOpenAI, OpenAIConversation
 
 
 class AzureConversation(OpenAIConversation):

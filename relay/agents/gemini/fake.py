@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import Mapping, Sequence
+from time import perf_counter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -15,6 +16,7 @@ from sim.sound import base64_decoded
 from sim.timeline import Timeline
 from sim.vendors.conversation import VendorConversation
 from sim.vendors.lenient import camel
+from sim.vendors.measured import Measured, decode
 from sim.vendors.record import BrokenRuleError
 from sim.vendors.server import FakeVendor
 from sim.wire import FakeSocket
@@ -359,3 +361,32 @@ class FakeGemini(FakeVendor):
             await asyncio.sleep(RESUMED_WITHIN_S)
         if conversation.socket is socket:
             await conversation.finish(socket.close_code)
+
+
+class MeasuredGemini(Measured):
+    """What it says in the benchmark."""
+
+    def received(self, text: bytes) -> None:
+        now, message = perf_counter(), decode(text)
+        if "realtimeInput" in message:
+            if "audio" in message["realtimeInput"]:
+                self._hear(message["realtimeInput"]["audio"]["data"], now)
+        elif "setup" in message:
+            self._send_json(setupComplete={})
+            self.begin(message["setup"]["systemInstruction"]["parts"][0]["text"].partition("\n")[0])
+
+    def say_words(self, turn: int, words: str) -> None:
+        self._send_json(serverContent={"inputTranscription": {"text": "Hello?"}})
+        self._send_json(serverContent={"outputTranscription": {"text": words}})
+
+    def say_sound(self, turn: int, *, last: bool) -> None:
+        sound = {"mimeType": "audio/pcm;rate=24000", "data": self._load.chunk.decode()}
+        self._send_json(serverContent={"modelTurn": {"parts": [{"inlineData": sound}]}})
+        if last:
+            self._send_json(serverContent={"generationComplete": True})
+            if not turn % 2:
+                self._send_json(serverContent={"turnComplete": True})
+
+    def say_interrupted(self, turn: int) -> None:
+        self._send_json(serverContent={"interrupted": True})
+        self._send_json(serverContent={"turnComplete": True})

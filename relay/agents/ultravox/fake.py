@@ -1,7 +1,9 @@
 """A fake Ultravox (other-agents.md B8): a call is created over HTTP and joined at the address in the answer."""
 
 import asyncio
+import binascii
 from collections.abc import Mapping
+from time import perf_counter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -11,6 +13,7 @@ from msgspec import Meta, Struct
 from sim.agent_script import AgentScript, Fault
 from sim.timeline import Timeline
 from sim.vendors.conversation import VendorConversation
+from sim.vendors.measured import BINARY, Measured, decode
 from sim.vendors.record import BrokenRuleError
 from sim.vendors.server import FakeVendor
 
@@ -251,3 +254,49 @@ class FakeUltravox(FakeVendor):
         conversation.call_id = self._joined[-1]
         conversation.request = self._created[conversation.call_id]
         return conversation
+
+
+class MeasuredUltravox(Measured):
+    """A call is created over HTTP and joined at the address that this answers; its id is that of the call."""
+
+    def data_received(self, data: bytes) -> None:
+        if self._reader is None and (self._head + data).startswith(b"POST"):
+            self._head += data
+            self._create()
+        else:
+            super().data_received(data)
+
+    def _create(self) -> None:
+        head, end, body = self._head.partition(b"\r\n\r\n")
+        fields = {name.lower(): value for name, _, value in (line.partition(b": ") for line in head.split(b"\r\n"))}
+        if not end or len(body) < int(fields[b"content-length"]):
+            return
+        call_sid = decode(body)["systemPrompt"]
+        self.answer("201 Created", {"callId": call_sid, "joinUrl": f"ws://{fields[b'host'].decode()}/{call_sid}"})
+
+    def upgrade(self, head: bytes) -> bool:
+        self._joined = head.split(b" ")[1].decode().lstrip("/")
+        return super().upgrade(head)
+
+    def opened(self) -> None:
+        self._send_json(type="call_started", callId=self._joined)
+        self.begin(self._joined)
+
+    def received_binary(self, data: bytes) -> None:
+        now = perf_counter()
+        self._hear(binascii.b2a_base64(data, newline=False).decode(), now)
+
+    def say_words(self, turn: int, words: str) -> None:
+        told = {"medium": "voice", "final": True}
+        self._send_json(type="state", state="thinking")
+        self._send_json(type="transcript", role="user", text="Hello?", ordinal=2 * turn, **told)
+        self._send_json(type="state", state="speaking")
+        self._send_json(type="transcript", role="agent", text=words, ordinal=2 * turn + 1, **told)
+
+    def say_sound(self, turn: int, *, last: bool) -> None:
+        self.send(self._load.raw_chunk, BINARY)
+        if last:
+            self._send_json(type="state", state="listening")
+
+    def say_interrupted(self, turn: int) -> None:
+        self._send_json(type="playback_clear_buffer")

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import Mapping
+from time import perf_counter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -13,6 +14,7 @@ from sim.agent_script import AgentScript, Fault
 from sim.sound import base64_decoded
 from sim.timeline import Timeline
 from sim.vendors.conversation import VendorConversation
+from sim.vendors.measured import Measured, decode
 from sim.vendors.record import BrokenRuleError
 from sim.vendors.server import FakeVendor
 
@@ -204,3 +206,40 @@ class FakeSarvam(FakeVendor):
         conversation = SarvamConversation(self.script, self.timeline)
         conversation.query = self._query
         return conversation
+
+
+class MeasuredSarvam(Measured):
+    """Its address is asked for over HTTP first; which call it has, it learns from the agent's variables."""
+
+    def upgrade(self, head: bytes) -> bool:
+        if b"/url?" not in head.partition(b"\r\n")[0]:
+            return super().upgrade(head)
+        host = next(line[6:] for line in head.split(b"\r\n") if line.lower().startswith(b"host: "))
+        self.answer("200 OK", {"url": f"ws://{host.decode()}/ws", "reference_id": "reference_bench"})
+        return True
+
+    def opened(self) -> None:
+        """It speaks when it has been spoken to."""
+
+    def _tell(self, kind: str, **fields: object) -> None:
+        self._send_json(type=f"server.{kind}", origin="server", timestamp=0.0, **fields)
+
+    def received(self, text: bytes) -> None:
+        now, message = perf_counter(), decode(text)
+        if message["type"] == "client.media.audio_chunk":
+            self._hear(message["audio_base64"], now)
+        elif message["type"] == "client.action.interaction_start":
+            self._tell("action.interaction_connected", reference_id="reference_bench", interaction_id="bench")
+            self.begin(message["agent_variables"]["call_sid"])
+
+    def say_words(self, turn: int, words: str) -> None:
+        self._tell("event.user_speech_end")
+        self._tell("event.transcription", role="user", content="Hello?")
+        self._tell("event.transcription", role="bot", content=words)
+
+    def say_sound(self, turn: int, *, last: bool) -> None:
+        sound = {"audio_base64": self._load.chunk.decode(), "format": "audio/wav", "sample_rate": 16000}
+        self._tell("media.audio_chunk", **sound, status="completed" if last else "pending")
+
+    def say_interrupted(self, turn: int) -> None:
+        self._tell("event.user_interrupt")

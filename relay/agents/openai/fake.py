@@ -3,16 +3,13 @@
 import asyncio
 import base64
 from collections.abc import Mapping, Sequence
+from time import perf_counter
 from typing import Any, ClassVar
 
 import msgspec
 from aiohttp import WSMessage, WSMsgType, web
 
-from sim.agent_script import AgentScript, Fault
-from sim.sound import base64_decoded
-from sim.timeline import Timeline
-from sim.vendors.conversation import VendorConversation
-from sim.vendors.openai_shapes import (
+from relay.agents.openai.fake_shapes import (
     Append,
     FunctionOutput,
     ItemCreate,
@@ -22,6 +19,11 @@ from sim.vendors.openai_shapes import (
     ResponseCreate,
     SessionUpdate,
 )
+from sim.agent_script import AgentScript, Fault
+from sim.sound import base64_decoded
+from sim.timeline import Timeline
+from sim.vendors.conversation import VendorConversation
+from sim.vendors.measured import Measured, decode
 from sim.vendors.record import BrokenRuleError
 from sim.vendors.server import FakeVendor
 
@@ -307,3 +309,34 @@ class FakeOpenAI(FakeVendor):
         """A bearer key, a model, and nothing of the retired beta."""
         key = request.headers.get("Authorization") == f"Bearer {self.api_key}"
         return key and bool(request.query.get("model")) and "OpenAI-Beta" not in request.headers
+
+
+class MeasuredOpenAI(Measured):
+    """What it says in the benchmark."""
+
+    def opened(self) -> None:
+        self._send_json(type="session.created", session={"id": "sess_bench"})
+
+    def received(self, text: bytes) -> None:
+        now, message = perf_counter(), decode(text)
+        if message["type"] == "input_audio_buffer.append":
+            self._hear(message["audio"], now)
+        elif message["type"] == "session.update":
+            self._send_json(type="session.updated", session={})
+            self.begin(message["session"]["instructions"])
+
+    def say_words(self, turn: int, words: str) -> None:
+        names = {"response_id": f"resp_{turn}", "item_id": f"item_{turn}"}
+        self._send_json(type="input_audio_buffer.committed", item_id=f"caller_{turn}")
+        self._send_json(type="response.created", response={"id": f"resp_{turn}"})
+        self._send_json(type="response.output_audio_transcript.done", transcript=words, **names)
+
+    def say_sound(self, turn: int, *, last: bool) -> None:
+        names = {"response_id": f"resp_{turn}", "item_id": f"item_{turn}"}
+        self._send_json(type="response.output_audio.delta", delta=self._load.chunk.decode(), **names)
+        if last:
+            self._send_json(type="response.output_audio.done", **names)
+            self._send_json(type="response.done", response={"id": f"resp_{turn}", "status": "completed"})
+
+    def say_interrupted(self, turn: int) -> None:
+        self._send_json(type="input_audio_buffer.speech_started", item_id=f"caller_{turn}")

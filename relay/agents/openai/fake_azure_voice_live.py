@@ -7,8 +7,8 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from sim.vendors.openai import FakeOpenAI, OpenAIConversation
-from sim.vendors.openai_shapes import Append, Function, ItemCreate, ItemTruncate, ResponseCreate, SessionUpdate
+from relay.agents.openai.fake import FakeOpenAI, OpenAIConversation
+from relay.agents.openai.fake_shapes import Append, Function, ItemCreate, ItemTruncate, ResponseCreate, SessionUpdate
 from sim.vendors.record import BrokenRuleError
 
 OLDER_NAMES: Final = {

@@ -1,7 +1,9 @@
 """A fake Deepgram Voice Agent (other-agents.md B2)."""
 
 import asyncio
+import binascii
 from collections.abc import Mapping, Sequence
+from time import perf_counter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -11,6 +13,7 @@ from msgspec import Meta, Struct
 from sim.agent_script import AgentScript, Fault
 from sim.timeline import Timeline
 from sim.vendors.conversation import VendorConversation
+from sim.vendors.measured import BINARY, Measured, decode
 from sim.vendors.record import BrokenRuleError
 from sim.vendors.server import FakeVendor
 
@@ -260,3 +263,33 @@ class FakeDeepgram(FakeVendor):
     def authorized(self, request: web.Request) -> bool:
         """`Token`, not `Bearer`."""
         return request.headers.get("Authorization") == f"Token {self.api_key}"
+
+
+class MeasuredDeepgram(Measured):
+    """What it says in the benchmark."""
+
+    def opened(self) -> None:
+        self._send_json(type="Welcome", request_id="request_bench")
+
+    def received(self, text: bytes) -> None:
+        message = decode(text)
+        if message["type"] == "Settings":
+            self._send_json(type="SettingsApplied")
+            self.begin(message["agent"]["think"]["prompt"])
+
+    def received_binary(self, data: bytes) -> None:
+        now = perf_counter()
+        self._hear(binascii.b2a_base64(data, newline=False).decode(), now)
+
+    def say_words(self, turn: int, words: str) -> None:
+        self._send_json(type="ConversationText", role="user", content="Hello?")
+        self._send_json(type="ConversationText", role="assistant", content=words)
+        self._send_json(type="AgentStartedSpeaking", total_latency=1.0)
+
+    def say_sound(self, turn: int, *, last: bool) -> None:
+        self.send(self._load.raw_chunk, BINARY)
+        if last:
+            self._send_json(type="AgentAudioDone")
+
+    def say_interrupted(self, turn: int) -> None:
+        self._send_json(type="UserStartedSpeaking")
