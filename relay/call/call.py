@@ -17,7 +17,7 @@ from relay.call.recording import CallRecording
 from relay.call.report import CallReport
 from relay.call.sound import CallSound
 from relay.call.start import facts_of, info_of, log_of, rate_of
-from relay.call.tools import Tools, ambience_tool, recording_tools, transfer_tool
+from relay.call.tools import tools_of
 from relay.call.transcript import Transcript
 from relay.control.commands import Commands
 from relay.events.records import EndReason, Quality
@@ -57,7 +57,7 @@ class Call:
         self.quality = Quality()
         self.facts = facts_of(start, services, self._loop.time)
         self.transcript = Transcript(self.facts.started_at)
-        self.sound = sound = CallSound(
+        sound = CallSound(
             line,
             start,
             services,
@@ -68,10 +68,11 @@ class Call:
             on_heard=self._on_heard,
             on_defect=self._agent_defect,
         )
+        self.sound: CallSound = sound  # with its type, like the other two that relay.call.tools uses
         self._report = CallReport(
             self.facts, self.transcript, self.quality, services, log=self.log, rate_hz=rate_hz, asked_for=asked_for
         )
-        self._hand_over = HandOver(
+        self.hand_over: HandOver = HandOver(
             self.facts, services.events, sound.pacer, spawn=self._tasks.spawn, close=self._close_for_transfer
         )
         self._commands = Commands(
@@ -84,7 +85,7 @@ class Call:
             parts, info_of(start, sound.format, services.settings.events_secret), new_session
         )
         self._caller = Caller(line, parts, self.conversation, LineCheck(rate_hz, start.encoding), self.end)
-        self.recording = CallRecording(
+        self.recording: CallRecording = CallRecording(
             services.recordings, self.facts, rate_hz, self.log, (sound.uplink, sound.pacer, self._caller)
         )
         self._reception = Reception(
@@ -149,7 +150,7 @@ class Call:
             self.sound.answers,
             events=self._services.events,
             every_s=self._services.settings.progress_s,
-            state=lambda: self._report.so_far(self._hand_over, self.sound.playout.ambience),
+            state=lambda: self._report.so_far(self.hand_over, self.sound.playout.ambience),
             log=self.log,
             take=self._commands.take,
             commands=self._commands.as_json,
@@ -157,24 +158,17 @@ class Call:
 
     def _parts(self) -> CallParts:
         sound, sounds = self.sound, self.lineup.sounds
-        tools = Tools(
-            [
-                transfer_tool(self._hand_over.request),
-                ambience_tool(sound.change_ambience),
-                *recording_tools(lambda: self.recording.recorder),
-            ]
-        )
         return CallParts(
             facts=self.facts,
             playout=sound.playout,
             pacer=sound.pacer,
             uplink=sound.uplink,
             outbox=Outbox(self.log),
-            tools=tools,
+            tools=tools_of(self),
             own_tools=self.lineup.own_tools,
             waiting_sound=lambda file: sounds.waiting(file, self.rate_hz),
             idle_speech=lambda spec: sounds.idle(spec, self.rate_hz),
-            hand_over=self._hand_over,
+            hand_over=self.hand_over,
             transcript=self.transcript,
             answers=sound.answers,
             quality=self.quality,
@@ -228,7 +222,7 @@ class Call:
         self.quality.unknown_events = self._line.unknown_events
         if self._services.calls.get(self._start.call_sid) is self:
             del self._services.calls[self._start.call_sid]
-        await self._report.ended(reason, detail, self._hand_over.transfer, self._commands.as_json())
+        await self._report.ended(reason, detail, self.hand_over.transfer, self._commands.as_json())
         if not pacing.done():  # the ambience played while the event was being stored: the line must not sound dead
             await sound.pacer.fade_out()
         await self._tasks.stop()

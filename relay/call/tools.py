@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from relay.agents.seam import FunctionTool
 from relay.agents.tool_descriptions import AMBIENCE, PAUSE_RECORDING, RESUME_RECORDING, TRANSFER
@@ -11,6 +11,9 @@ from relay.control.ambience import AmbienceChange, InvalidChangeError
 from relay.events.records import WISH, Transfer
 from relay.logs import log
 from relay.recording.recorder import Recorder
+
+if TYPE_CHECKING:
+    from relay.call.call import Call
 
 LARGEST_RESULT: Final = 20_000  # characters for the model
 
@@ -112,20 +115,28 @@ def ambience_tool(change: Callable[[AmbienceChange], None]) -> Tool:
     return Tool(name=AMBIENCE, run=run)
 
 
-def recording_tools(recorder: Callable[[], Recorder | None]) -> list[Tool]:
-    """`recorder`: of this call, None if it is not recorded."""
+def recording_tool(name: str, recorder: Callable[[], Recorder | None], apply: Callable[[Recorder], None]) -> Tool:
+    """`apply` is done to the `recorder` of this call, None if it is not recorded."""
 
-    def tool(name: str, apply: Callable[[Recorder], None]) -> Tool:
-        async def run(_: Mapping[str, Any]) -> ToolResult:
-            found = recorder()
-            if found is None:
-                return ToolResult("this call is not recorded")
-            apply(found)
-            return ToolResult("done")
+    async def run(_: Mapping[str, Any]) -> ToolResult:
+        found = recorder()
+        if found is None:
+            return ToolResult("this call is not recorded")
+        apply(found)
+        return ToolResult("done")
 
-        return Tool(name=name, run=run)
+    return Tool(name=name, run=run)
 
-    return [
-        tool(PAUSE_RECORDING, lambda found: found.pause("agent")),
-        tool(RESUME_RECORDING, lambda found: found.resume("agent")),
-    ]
+
+TOOLS: Final[tuple[Callable[["Call"], Tool], ...]] = (
+    lambda call: transfer_tool(call.hand_over.request),
+    lambda call: ambience_tool(call.sound.change_ambience),
+    lambda call: recording_tool(PAUSE_RECORDING, lambda: call.recording.recorder, lambda it: it.pause("agent")),
+    lambda call: recording_tool(RESUME_RECORDING, lambda: call.recording.recorder, lambda it: it.resume("agent")),
+)
+"""The table: each row makes the tool of one call. `end_call` is the agent's own (AgentLeg)."""
+
+
+def tools_of(call: "Call") -> Tools:
+    """All rows, while the call is being made: what a tool uses when it runs need not be there yet."""
+    return Tools(row(call) for row in TOOLS)

@@ -1,12 +1,14 @@
 """The table of tools that the relay runs for an agent."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from relay.agents.seam import FunctionTool
-from relay.call.tools import DoneWhen, ToolResult, Tools, ambience_tool, function_tool, recording_tools, transfer_tool
+from relay.agents.tool_descriptions import ToolName
+from relay.call.tools import TOOLS, DoneWhen, ToolResult, Tools, ambience_tool, function_tool, tools_of, transfer_tool
 from relay.control.ambience import AmbienceChange
 from relay.events.records import Transfer
 
@@ -87,9 +89,29 @@ class Recording:
         self.asked.append(f"resume for {why}")
 
 
+def call(recording: Recording | None = None) -> Any:
+    """What the rows use of a call."""
+    return SimpleNamespace(
+        hand_over=SimpleNamespace(request=None),
+        sound=SimpleNamespace(change_ambience=None),
+        recording=SimpleNamespace(recorder=recording),
+    )
+
+
+def test_every_tool_that_models_are_told_of_has_a_row():
+    """All but the one that hangs up, which is the agent's own."""
+    assert {row(call()).name for row in TOOLS} == {*ToolName} - {ToolName.END_CALL}
+
+
+def test_a_call_that_is_not_recorded_says_so():
+    for name in ("pause_recording", "resume_recording"):
+        result = asyncio.run(tools_of(call()).find(name).run({}))
+        assert result == ToolResult("this call is not recorded")
+
+
 def test_a_recording_is_paused_and_resumed_at_once():
     recording = Recording()
-    tools = Tools(recording_tools(lambda: recording))
+    tools = tools_of(call(recording))
     for name in ("pause_recording", "resume_recording"):
         tool = tools.find(name)
         assert asyncio.run(tool.run({})) == ToolResult("done")

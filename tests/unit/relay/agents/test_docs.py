@@ -21,6 +21,8 @@ from sim.speech import ASSETS
 
 ROOT = Path(__file__).parents[4]
 TEXT = (ROOT / "docs" / "agents.md").read_text(encoding="utf-8")
+OWN_PAGES = {path.parent.name: path.read_text(encoding="utf-8") for path in ROOT.glob("relay/agents/*/README.md")}
+"""Of vendors that docs/agents.md does not describe, by the vendor's folder."""
 
 
 def test_the_example_file_can_be_used(tmp_path):
@@ -34,7 +36,7 @@ def test_the_example_file_can_be_used(tmp_path):
 
 @pytest.mark.parametrize("name", [*_KINDS, *VENDORS])
 def test_every_key_of_an_entry_and_every_vendor_is_there(name):
-    assert f"`{name}`" in TEXT
+    assert f"`{name}`" in TEXT + OWN_PAGES.get(name, "")
 
 
 @pytest.mark.parametrize("kind", [EchoOptions, Step, ExotelOptions, TwilioOptions])
@@ -59,7 +61,8 @@ def test_what_a_look_up_can_change_is_there(name):
     table = TEXT.split("### What a look-up can change")[1].split("###")[0]
     names = re.findall(r"`(\w+)`", table.split("|---")[0])
     assert names == list(NAMES)
-    (row,) = [line for line in table.splitlines() if line.startswith("|") and f"`{name}`" in line.split("|")[1]]
+    lines = table.splitlines() + OWN_PAGES.get(name, "").splitlines()
+    (row,) = [line for line in lines if line.startswith("|") and f"`{name}`" in line.split("|")[1]]
     said = [cell.strip() for cell in row.split("|")[2:-1]]
     takes = VENDORS[name].takes
     assert said == ["yes" if one in takes else "no" for one in NAMES]

@@ -24,7 +24,6 @@ LOCAL = {"echo", "script", "bot", "exotel", "twilio"}
 """In the relay, or somebody's own."""
 
 
-
 def docs_of(vendor):
     """What is documented: on the page of all vendors, or in a README of the vendor's own folder."""
     own = corpus_of(vendor, HOSTED[vendor].codec).with_name("README.md")
