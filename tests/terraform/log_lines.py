@@ -11,8 +11,15 @@ Line = dict[str, Any]
 GOOD_DAY: list[Line] = [
     {"event": "relay_stats", "calls": 4, "max_calls": 100, "utilisation": 4, "draining": False},
     {"event": "call_started", "call_sid": "a"},
-    {"event": "call_ended", "call_sid": "a", "gaps": 0, "end_reason": "caller_hung_up"},
-    {"event": "call_ended", "call_sid": "b", "gaps": None, "end_reason": "agent_failed", "ago_s": 2000},
+    {"event": "call_ended", "call_sid": "a", "gaps": 0, "end_reason": "caller_hung_up", "answer_ms": {"p50": 900}},
+    {
+        "event": "call_ended",
+        "call_sid": "b",
+        "gaps": None,
+        "end_reason": "agent_failed",
+        "answer_ms": None,
+        "ago_s": 2000,
+    },
     {"event": "call_refused", "reason": "unauthorized", "unlogged": 500},
     {"event": "webhook_received", "call_sid": "a", "lag_s": 2.5, "duplicate": False},
     {"event": "sweep_done", "repaired": 1, "closed": 0, "failed": 0},
@@ -25,6 +32,7 @@ GOOD_DAY: list[Line] = [
 BAD: dict[str, list[Line]] = {
     "calls-refused": [{"event": "call_refused", "reason": "full", "unlogged": 0}],
     "agents-failed": [{"event": "agent_failed", "vendor": "elevenlabs", "reason": "refused"}] * 3,
+    "answers-slow": [{"event": "call_ended", "call_sid": "c", "answer_ms": {"p50": 5200}}],
     "events-undelivered": [{"event": "event_undelivered", "event_id": "x", "parts": 2}],
     "agents-refused": [{"event": "agents_refused", "agents_version": "7-3fa9c1d02b6e", "problem": "x"}],
     "webhooks-refused": [{"event": "webhook_refused", "reason": "bad_signature"}] * 5,

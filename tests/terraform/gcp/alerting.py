@@ -137,7 +137,11 @@ class World:
 
 
 def _extracted(extract: str, line: Mapping[str, Any]) -> Any:
-    return line["jsonPayload"].get(re.fullmatch(r"EXTRACT\(jsonPayload\.(\w+)\)", extract)[1])  # type: ignore[index]
+    path = re.fullmatch(r"EXTRACT\(jsonPayload\.([\w.]+)\)", extract)[1]  # type: ignore[index]
+    value: Any = line["jsonPayload"]
+    for name in path.split("."):
+        value = value.get(name)
+    return value
 
 
 def _fits(matcher: Any, values: Mapping[str, str]) -> bool:

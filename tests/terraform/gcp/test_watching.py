@@ -68,6 +68,7 @@ def test_dashboard_shows_what_people_ask_for(watched: Plan):
         "refused",
         "ended",
         "first audio",
+        "answer times",
         "gaps",
         "transfer",
         "webhook lag",

@@ -5,9 +5,11 @@ locals {
   metrics_namespace = var.name
 
   log_metrics = {
-    Calls             = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"relay_stats\" }", value = "$.calls", unit = "Count", counts = false }
-    CallsEnded        = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"call_ended\" }", value = "1", unit = "Count", counts = true }
-    Gaps              = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"call_ended\" && $.gaps >= 0 }", value = "$.gaps", unit = "Count", counts = true }
+    Calls      = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"relay_stats\" }", value = "$.calls", unit = "Count", counts = false }
+    CallsEnded = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"call_ended\" }", value = "1", unit = "Count", counts = true }
+    Gaps       = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"call_ended\" && $.gaps >= 0 }", value = "$.gaps", unit = "Count", counts = true }
+    # Of each call the median of its turns.
+    AnswerMs          = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"call_ended\" && $.answer_ms.p50 >= 0 }", value = "$.answer_ms.p50", unit = "Milliseconds", counts = false }
     AgentsFailed      = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"agent_failed\" }", value = "1", unit = "Count", counts = true }
     EventsUndelivered = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"event_undelivered\" }", value = "1", unit = "Count", counts = true }
     AgentsRefused     = { group = aws_cloudwatch_log_group.relay.name, pattern = "{ $.event = \"agents_refused\" }", value = "1", unit = "Count", counts = true }
@@ -64,6 +66,7 @@ locals {
     {
       calls-refused            = { says = "Callers were refused: the relays were full or draining, or the call asked for an agent that is not configured.", namespace = local.metrics_namespace, metric = "CallsRefused", dimensions = {}, statistic = "Sum", threshold = 1, period = 300, periods = 1 }
       agents-failed            = { says = "Agents could not be reached or were lost; calls go to their fallback.", namespace = local.metrics_namespace, metric = "AgentsFailed", dimensions = {}, statistic = "Sum", threshold = 3, period = 300, periods = 1 }
+      answers-slow             = { says = "For half an hour callers waited long for the agents' answers. Their calls' answer_ms says where the time goes: is the vendor slow, or a tool?", namespace = local.metrics_namespace, metric = "AnswerMs", dimensions = {}, statistic = "Average", threshold = 3000, period = 900, periods = 2 }
       events-undelivered       = { says = "The relay could not deliver events; they are in its log under event_undelivered, whole, to be replayed.", namespace = local.metrics_namespace, metric = "EventsUndelivered", dimensions = {}, statistic = "Sum", threshold = 1, period = 300, periods = 1 }
       agents-refused           = { says = "A version of the agents' file that was pushed can't be used: the relays go on with the one before. make agents-history, make agents-rollback.", namespace = local.metrics_namespace, metric = "AgentsRefused", dimensions = {}, statistic = "Sum", threshold = 1, period = 300, periods = 1 }
       webhooks-refused         = { says = "Webhooks or events with a wrong signature: is the webhook secret that of ElevenLabs?", namespace = local.metrics_namespace, metric = "WebhooksRefused", dimensions = {}, statistic = "Sum", threshold = 5, period = 300, periods = 1 }
@@ -310,6 +313,7 @@ locals {
     "How calls ended"            = "${local.relay_log} | filter event = 'call_ended' | stats count(*) as calls by end_reason | sort calls desc"
     "Why calls were refused"     = "${local.relay_log} | filter event = 'call_refused' | stats count(*) as calls by reason | sort calls desc"
     "First audio, ms"            = "${local.relay_log} | filter event = 'call_ended' and first_audio_ms >= 0 | stats pct(first_audio_ms, 50) as p50, pct(first_audio_ms, 95) as p95, pct(first_audio_ms, 99) as p99 by bin(15m)"
+    "Answer times, ms"           = "${local.relay_log} | filter event = 'call_ended' and answer_ms.n > 0 | stats pct(answer_ms.p50, 50) as p50, pct(answer_ms.p95, 95) as p95 by bin(15m)"
     "Transfer outcomes"          = "${local.transfer_log} | filter event = 'transfer_outcome' | stats count(*) as attempts by target, state | sort attempts desc"
     "Connect: outcome, seconds"  = "${local.transfer_log} | filter event = 'connect_answered' | stats count(*) as answers, pct(waited_s, 50) as p50, pct(waited_s, 99) as p99 by outcome"
     "Webhook lag, s"             = "${local.webhook_log} | filter event = 'webhook_received' | stats pct(lag_s, 50) as p50, pct(lag_s, 99) as p99, count(*) as webhooks by bin(1h)"

@@ -730,6 +730,7 @@ variable "alarm_thresholds" {
   validation {
     condition = alltrue([for name in keys(var.alarm_thresholds) : contains([
       "agents-failed",
+      "answers-slow",
       "api-5xx",
       "calls-refused",
       "conversations-unverified",

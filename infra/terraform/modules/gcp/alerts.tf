@@ -17,6 +17,11 @@ locals {
       says     = "Agents could not be reached or were lost; calls go to their fallback. `agent_failed` in the relay's log has vendor and reason."
       query    = "sum(increase(${local.promql}_agent_failed{${local.run}}[5m])) >= ${lookup(var.alarm_thresholds, "agents-failed", 3)}"
     }
+    answers-slow = {
+      severity = "WARNING"
+      says     = "For half an hour callers waited long for the agents' answers. Their calls' answer_ms says where the time goes: is the vendor slow, or a tool?"
+      query    = "histogram_quantile(0.5, sum by (le) (increase(${local.promql}_answer_ms_bucket{${local.run}}[30m]))) > ${lookup(var.alarm_thresholds, "answers-slow", 3000)}"
+    }
     events-undelivered = {
       severity = "CRITICAL"
       says     = "The relay could not deliver events; they are in its log under `event_undelivered`, whole, to be replayed (docs/gcp.md)."

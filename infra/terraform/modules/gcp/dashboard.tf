@@ -18,6 +18,10 @@ locals {
       "half of the calls" = "histogram_quantile(0.5, sum by (le) (increase(${local.promql}_first_audio_ms_bucket{${local.run}}[15m])))"
       "95 in 100 of them" = "histogram_quantile(0.95, sum by (le) (increase(${local.promql}_first_audio_ms_bucket{${local.run}}[15m])))"
     } },
+    { title = "Answer times, ms (each call's median)", lines = {
+      "half of the calls" = "histogram_quantile(0.5, sum by (le) (increase(${local.promql}_answer_ms_bucket{${local.run}}[15m])))"
+      "95 in 100 of them" = "histogram_quantile(0.95, sum by (le) (increase(${local.promql}_answer_ms_bucket{${local.run}}[15m])))"
+    } },
     { title = "Gaps in the sound sent", lines = {
       "gaps" = "sum(increase(${local.promql}_gaps_sum{${local.run}}[5m]))"
     } },

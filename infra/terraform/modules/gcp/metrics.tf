@@ -7,6 +7,7 @@ locals {
     call_ended        = { event = "call_ended", labels = ["end_reason", "vendor"] }
     call_seconds      = { event = "call_ended", value = "duration_s", unit = "s" }
     first_audio_ms    = { event = "call_ended", value = "first_audio_ms", unit = "ms" }
+    answer_ms         = { event = "call_ended", value = "answer_ms.p50", unit = "ms" } # of each call the median of its turns
     gaps              = { event = "call_ended", value = "gaps" }
     calls_running     = { event = "relay_stats", value = "calls" }
     loop_lag_ms       = { event = "relay_stats", value = "loop_lag_ms_max", unit = "ms" }

@@ -606,6 +606,7 @@ variable "alarm_thresholds" {
   validation {
     condition = alltrue([for name in keys(var.alarm_thresholds) : contains([
       "agents-failed",
+      "answers-slow",
       "calls-refused",
       "conversations-unverified",
       "deployment-failed",
