@@ -14,6 +14,8 @@ Curve = tuple[tuple[float, float], ...]
 """(Hz, dB) points."""
 
 RATE_HZ = 16_000
+_KEY_RINGS = ((220, 320, 1.0, 0.025), (900, 1500, 0.4, 0.015), (2200, 2900, 0.3, 0.01))
+"""From Hz, to Hz, strength, seconds."""
 
 
 def rms(sound: Sound) -> float:
@@ -71,8 +73,10 @@ class Parts:
         targets[last:] = targets[0]  # ends where it began, so that it loops
         window = np.hanning(int(every_s * RATE_HZ * 0.8))
         course = np.interp(np.arange(self.samples) / RATE_HZ, steps, targets)
-        padded = np.concatenate([course[-window.size :], course, course[: window.size]])
-        return np.convolve(padded, window / window.sum(), mode="same")[window.size : -window.size]
+        smooth = np.zeros(self.samples)
+        smooth[: window.size] = window / window.sum()
+        smooth = np.roll(smooth, -((window.size - 1) // 2))
+        return np.fft.irfft(np.fft.rfft(course) * np.fft.rfft(smooth), self.samples)
 
     def place(self, track: Sound, sound: Sound, at_s: float) -> None:
         """Add `sound` to `track`; what passes the end continues at the start."""
@@ -91,7 +95,7 @@ class Parts:
             end = min(stop, at + self.rng.uniform(1.2, 3.2))
             while at < end:
                 length = self.rng.uniform(0.11, 0.26)
-                syllable = np.hanning(int(length * RATE_HZ)) ** 0.7 * self.rng.uniform(0.35, 1.0)
+                syllable = np.hanning(int(length * RATE_HZ)) ** 0.7 * self.rng.uniform(0.5, 1.0)
                 self.place(loud, syllable, at)
                 at += length * self.rng.uniform(0.75, 1.05)
             at += self.rng.uniform(*pause_s)
@@ -121,19 +125,39 @@ class Parts:
         """Several voices at once."""
         return sum((self.voice(pitch, pause_s, breath) for pitch in pitches), np.zeros(self.samples))
 
+    def talk(self, pitches: tuple[float, ...], pause_s: tuple[float, float], behind: float, turn_s: float) -> Sound:
+        """Several voices at once, of which one after the other is the closest for `turn_s`; the others are `behind`
+        times as loud.
+
+        A codec of few bits keeps the level of one voice, and loses that of several alike.
+        """
+        turns = len(pitches) * max(1, round(self.seconds / turn_s / len(pitches)))
+        turn = np.arange(self.samples) * turns // self.samples % len(pitches)
+        window = np.zeros(self.samples)
+        window[: 2 * RATE_HZ] = np.hanning(2 * RATE_HZ)
+        smooth = np.fft.rfft(window / window.sum())
+        talk = np.zeros(self.samples)
+        for place, pitch in enumerate(pitches):
+            near = np.fft.irfft(np.fft.rfft((turn == place).astype(float)) * smooth, self.samples)
+            talk += self.voice(pitch, pause_s, 0.02) * (behind + (1 - behind) * near)
+        return talk
+
     # --- things ---
 
     def key(self) -> Sound:
-        """One key: a press and a little later a softer release, each a few milliseconds of dull noise."""
-        press = np.zeros(int(0.14 * RATE_HZ))
+        """One key: a press and a little later a softer release. Each makes the board ring for some 50 ms: a codec of
+        few bits has no pulses for a shorter click.
+        """
+        press = np.zeros(int(0.2 * RATE_HZ))
         for at_s, loud in ((0.0, 1.0), (self.rng.uniform(0.06, 0.1), self.rng.uniform(0.3, 0.5))):
-            size = int(0.022 * RATE_HZ)
+            size = int(0.09 * RATE_HZ)
             first = int(at_s * RATE_HZ)
             time = np.arange(size) / RATE_HZ
-            tone = np.sin(2 * np.pi * self.rng.uniform(900, 2100) * time + self.rng.uniform(0, 6))
-            noise = np.convolve(self.rng.standard_normal(size), np.ones(3) / 3, mode="same")
-            knock = np.exp(-time / 0.0035) * (1 - np.exp(-time / 0.0006))
-            press[first : first + size] += loud * (noise + 0.5 * tone) * knock
+            click = 0.15 * self.rng.standard_normal(size) * np.exp(-time / 0.003)
+            for low_hz, high_hz, strength, ring_s in _KEY_RINGS:
+                tone = np.sin(2 * np.pi * self.rng.uniform(low_hz, high_hz) * time)
+                click += strength * tone * np.exp(-time / ring_s)
+            press[first : first + size] += loud * click
         return press * self.rng.uniform(0.55, 1.0)
 
     def typing(self, pause_s: tuple[float, float]) -> Sound:

@@ -4,7 +4,8 @@ They are made for telephones. If the voice detector of a mobile network takes so
 description of it, and the other end plays hiss. Sound that is detected as speech now and then comes in gusts. So each
 ambience is detected as speech nearly all the time (three voices that are close enough, hardly a pause common to all of
 them, no steady sound as loud as they are) or hardly ever (`quiet`). Between 2 and 3.4 kHz it is as loud as recordings
-of real rooms. The voices say no words. tests/unit/relay/test_assets.py tests all this through the codec.
+of real rooms. The codec's slowest rate has bits for one voice: so one of the three is always the closest, and keys
+ring. The voices say no words. tests/unit/relay/test_assets.py tests all this through the codec.
 """
 
 import sys
@@ -18,7 +19,8 @@ from scripts.ambience_parts import RATE_HZ, Curve, Parts, Sound, level, rms
 
 SECONDS = 64
 LEVEL_DB = -30.0
-BRIGHT_DB = -12.2
+BRIGHT_DB = -12.4
+KEYS_BRIGHT_DB = -14.5  # of typing; a codec of few bits makes brighter keys quieter
 """Power between 2 and 3.4 kHz relative to the whole telephone band."""
 TARGET = Path(__file__).parent.parent / "relay" / "audio" / "assets"
 
@@ -27,7 +29,7 @@ _AIR: Curve = ((25, -30), (60, -6), (120, 0), (300, -2), (700, -9), (2000, -21),
 
 def office(parts: Parts) -> Sound:
     """Three colleagues at their desks, more behind the wall, typing, a telephone, a page."""
-    near = parts.room(parts.voices((131.0, 192.0, 108.0), (0.2, 0.6)), 0.25, 3400, direct=0.65)
+    near = parts.room(parts.talk((131.0, 192.0, 108.0), (0.15, 0.4), 0.3, 10.0), 0.25, 3400, direct=0.75)
     far = parts.room(parts.voices((105.0, 122.0, 178.0, 205.0), (0.4, 1.5)), 0.55, 1700, direct=0.1)
     things = np.zeros(parts.samples)
     parts.place(things, level(parts.ringing((620, 780), 18, 2), -32, peak=True), 17.6)
@@ -39,27 +41,27 @@ def office(parts: Parts) -> Sound:
         level(near, -31)
         + level(far, -48)
         + level(parts.noise(_AIR), -50)
-        + level(typing, -20, peak=True)
+        + level(typing, -22, peak=True)
         + parts.room(things, 0.5, 3000, direct=0.3)
     )
 
 
 def call_centre(parts: Parts) -> Sound:
     """Agents to the left and right, a room full of them in the background, keyboards."""
-    near = parts.room(parts.voices((118.0, 196.0, 214.0), (0.15, 0.5)), 0.22, 3400, direct=0.65)
+    near = parts.room(parts.talk((118.0, 196.0, 214.0), (0.15, 0.4), 0.3, 10.0), 0.22, 3400, direct=0.75)
     many = parts.voices((100.0, 112.0, 126.0, 140.0, 170.0, 186.0, 207.0, 224.0), (0.2, 0.8))
     typing = parts.typing((0.4, 2.0)) + np.roll(parts.typing((0.6, 2.5)), 1000)
     return (
         level(near, -31)
         + level(parts.room(many, 0.6, 2200, direct=0.15), -47)
         + level(parts.noise(_AIR), -50)
-        + level(parts.room(typing, 0.3, 3800, direct=0.4), -21, peak=True)
+        + level(parts.room(typing, 0.3, 3800, direct=0.4), -23, peak=True)
     )
 
 
 def street(parts: Parts) -> Sound:
     """People on a pavement, traffic at some distance, a waiting auto-rickshaw, horns."""
-    people = parts.room(parts.voices((125.0, 150.0, 210.0), (0.15, 0.5)), 0.15, 3400, direct=0.75)
+    people = parts.room(parts.talk((125.0, 150.0, 210.0), (0.1, 0.3), 0.3, 10.0), 0.15, 3400, direct=0.8)
     rumble = parts.noise(((30, -10), (70, 0), (160, -3), (320, -22), (700, -40), (2000, -55), (8000, -70)))
     tyres = parts.noise(((200, -30), (700, -6), (1200, 0), (2500, -8), (6000, -24)))
     cars = parts.passing(tyres, (3.0, 11.5, 21.0, 29.0, 38.5, 46.0, 57.0), 5.0)
@@ -75,7 +77,7 @@ def street(parts: Parts) -> Sound:
         parts.place(horns, level(parts.horn(tones, length_s), -35, peak=True), at_s)
     return (
         level(people, -31)
-        + level(rumble, -37)
+        + level(rumble, -40)
         + level(cars, -50)
         + level(parts.room(parts.engine(17.0), 0.2, 900, direct=0.5), -45)
         + parts.room(horns, 0.8, 2200, direct=0.2)
@@ -84,14 +86,14 @@ def street(parts: Parts) -> Sound:
 
 def quiet(parts: Parts) -> Sound:
     """An empty room: its air, and a distant city through the window."""
-    air = parts.noise(((40, -30), (90, -6), (200, 0), (500, -4), (1200, -8), (2200, -7), (3400, -10), (6000, -26)))
+    air = parts.noise(((40, -30), (90, -6), (200, 0), (500, -3), (1000, -9), (2000, -16), (3400, -19), (6000, -30)))
     return level(air * (1 + 0.05 * parts.wandering(-1, 1, 6.0)), -30)
 
 
 def typing(parts: Parts) -> Sound:
     """Somebody who types without a pause, played while an agent is busy."""
-    keys = level(parts.room(parts.typing((0.03, 0.18)), 0.35, 3000, direct=0.35), -30)
-    return np.tanh(keys / 0.18) * 0.18 + level(parts.noise(_AIR), -62)
+    keys = level(parts.room(parts.typing((0.02, 0.08)), 0.6, 3000, direct=0.65), -30)
+    return np.tanh(keys / 0.15) * 0.15 + level(parts.noise(_AIR), -62)
 
 
 RECIPES: dict[str, Callable[[Parts], Sound]] = {
@@ -103,13 +105,13 @@ RECIPES: dict[str, Callable[[Parts], Sound]] = {
 }
 
 
-def brightened(sound: Sound) -> Sound:
-    """`sound` with its upper telephone band raised to BRIGHT_DB by a shelf above 1.8 kHz, if it is quieter."""
+def brightened(sound: Sound, bright_db: float = BRIGHT_DB) -> Sound:
+    """`sound` with its upper telephone band raised to `bright_db` by a shelf above 1.8 kHz, if it is quieter."""
     spectrum = np.fft.rfft(sound)
     hz = np.fft.rfftfreq(sound.size, 1 / RATE_HZ)
     power = np.abs(spectrum) ** 2
     upper, rest = power[(hz >= 2000) & (hz < 3400)].sum(), power[(hz >= 100) & (hz < 2000)].sum()
-    wanted = 10 ** (BRIGHT_DB / 10)
+    wanted = 10 ** (bright_db / 10)
     gain = np.sqrt(max(1.0, wanted / (1 - wanted) * rest / upper))
     shelf = 1 + (gain - 1) / (1 + np.exp(-(hz - 1850) / 60))
     return np.fft.irfft(spectrum * shelf, sound.size)
@@ -117,8 +119,8 @@ def brightened(sound: Sound) -> Sound:
 
 def make(name: str) -> Sound:
     """One ambience at LEVEL_DB, samples from -1 to 1 at RATE_HZ."""
-    sound = brightened(RECIPES[name](Parts(SECONDS, seed=20260901 + sorted(RECIPES).index(name))))
-    return level(sound, LEVEL_DB)
+    sound = RECIPES[name](Parts(SECONDS, seed=20260901 + sorted(RECIPES).index(name)))
+    return level(brightened(sound, KEYS_BRIGHT_DB if name == "typing" else BRIGHT_DB), LEVEL_DB)
 
 
 def main() -> None:

@@ -35,6 +35,14 @@ class Transmitted:
         return float(np.count_nonzero(self.speech[1:] != self.speech[:-1])) * RATE_HZ / FRAME / len(self.speech)
 
 
+def bright_db(sound: Samples) -> float:
+    """Power between 2 and 3.4 kHz relative to that of the telephone band."""
+    hz = np.fft.rfftfreq(len(sound), 1 / RATE_HZ)
+    power = np.abs(np.fft.rfft(sound.astype(float))) ** 2
+    upper, band = power[(hz >= 2000) & (hz < 3400)].sum(), power[(hz >= 100) & (hz < 3400)].sum()
+    return float(10 * np.log10(upper / band))
+
+
 @cache
 def library() -> ctypes.CDLL | None:
     """The codec, None where it is not installed."""
