@@ -8,59 +8,31 @@ all.
 """
 
 import asyncio
-import contextlib
-import math
 import secrets
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from console.call_out.hours import Hours
+from console.call_out.failures import Failures
 from console.call_out.journal import Journal, State, Story
+from console.call_out.limits import Limits
 from console.call_out.outcome import OF_STATUS, Outcome, Result
-from console.call_out.people import INDIA, Callee
+from console.call_out.people import Callee
 from console.call_out.room import Room
+from console.call_out.trail import NotKnownError, Trail
 from console.exotel.client import ExotelClient
 from console.exotel.errors import ExotelError, Refused, Throttled, Unanswered, Unreachable
 from console.exotel.facts import CallFacts
-from console.exotel.order import MAX_TIME_LIMIT_S, Order
+from console.exotel.order import Order
 from console.exotel.pace import Pace
 
 MARK_CHARACTERS = len(" #0123abcd")
 """Of Exotel's CustomField: how a call is recognised whose order was never answered."""
-FIRST_POLL_S, POLL_S = 2.0, 10.0
-POLLS_A_MINUTE = 90  # of the account's 200 requests per minute
-RING_S = 120.0
-SETTLE_S = 180.0  # figures settle about two minutes after a call's end (exotel.md 4.5)
 LOOK_AT_CLOCK_S = 60.0
-BACK_OFF_S = (5.0, 15.0, 30.0, 60.0)
 ORDERS_AT_ONCE = 3  # this many become unknown if Exotel stops answering
-FAILURES_IN_A_ROW = 3
-UNREACHABLE_IN_A_ROW = 6
 STOP_PATIENCE_S = 10.0
-FOR_ALL = {
-    401: "copy key and token from the dashboard again",
-    402: "recharge the account",
-    403: "ask Exotel's support whether Connect Voice AI is switched on",
-}
-"""Refusals that every other number would meet, too, and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """`a_minute`: orders. `hours`: None for any time. `waits`: wait for the hours, instead of stopping. `minutes`:
-    limit for all calls together; each counts in whole minutes, a running one with its maximal length.
-    """
-
-    a_minute: float = 30.0
-    concurrent: int = 10
-    hours: Hours | None = None
-    waits: bool = True
-    retry_unknown: bool = False
-    minutes: float = math.inf
 
 
 class Watch(Protocol):
@@ -89,6 +61,7 @@ class Campaign:
         do_not_call: frozenset[str] = frozenset(),
     ) -> None:
         self._client = client
+        self._trail = Trail(client, now)
         self._journal = journal
         self._people = people
         self._orders = orders
@@ -104,7 +77,7 @@ class Campaign:
         self._no_more = asyncio.Event()
         self._leave = asyncio.Event()
         self._moved = asyncio.Event()
-        self._failures = self._back_offs = 0
+        self._failures = Failures()
         self.results: dict[str, Result] = {one.number: Result(one, Outcome.NOT_CALLED) for one in people}
         self.stopped_because = ""
 
@@ -159,23 +132,14 @@ class Campaign:
 
     async def _look_for(self, one: Callee, story: Story) -> bool:
         """A number of which an earlier run left only an intent. True: no call was placed, so it may be called."""
-        since = datetime.fromtimestamp(story.intended_at, UTC)
         try:
-            calls = await self._client.calls_to(one.number, since - timedelta(minutes=2), since + timedelta(minutes=15))
-        except ExotelError as error:
-            self._became(one, Outcome.UNKNOWN, story, f"could not be looked for: {error}")
+            found = await self._trail.placed_by(story, one)
+        except NotKnownError as why:
+            self._became(one, Outcome.UNKNOWN, story, str(why))
             return False
-        if found := next((call for call in calls if _may_be_ours(call, story.mark)), None):
+        if found is not None:
             self._journal.note(story.mark, "placed", at=self._now(), call_sid=found.sid)
             self._follow(one, self._journal.story(one.number))
-            return False
-        # Exotel lists calls only once they have ended: until the longest one would have, absence proves nothing.
-        known_at = _longest_end(story)
-        if self._now() < known_at:
-            when = datetime.fromtimestamp(known_at, one.zone or INDIA).strftime("%d %b %H:%M")
-            self._became(
-                one, Outcome.UNKNOWN, story, f"no ended call was found; whether one is running will be known at {when}"
-            )
             return False
         self._journal.note(story.mark, "absent", at=self._now())
         return True
@@ -197,7 +161,7 @@ class Campaign:
             self._moved.clear()
             if not self._queue or self._is_full():
                 await self._moved.wait()
-            elif not self._is_affordable():
+            elif not self._limits.afford(self._orders.values(), self.results.values(), len(self._ordering)):
                 if not self._ordering and not self._following:
                     self._give_up(f"MAX_MINUTES={self._limits.minutes:g} would be exceeded by another call")
                     return
@@ -223,20 +187,8 @@ class Campaign:
         calls = len(self._ordering) + len(self._following)
         return calls >= self._limits.concurrent or len(self._ordering) >= ORDERS_AT_ONCE
 
-    def _is_affordable(self) -> bool:
-        """Whether one more call of maximal length stays within the allowed minutes."""
-        if math.isinf(self._limits.minutes):
-            return True
-        longest = max(longest_minutes(order) for order in self._orders.values())
-        unended = (Outcome.OPEN, Outcome.UNKNOWN)
-        running = len(self._ordering) + sum(one.outcome in unended for one in self.results.values())
-        talked = sum(math.ceil(one.duration_s / 60) for one in self.results.values() if one.outcome.is_end)
-        return talked + (running + 1) * longest <= self._limits.minutes
-
     def _opens_in(self, zone: ZoneInfo | None) -> float:
-        if self._limits.hours is None or zone is None:
-            return 0.0
-        return self._limits.hours.opens_in(self._now(), zone)
+        return self._limits.opens_in(self._now(), zone)
 
     def _order_next(self) -> None:
         """Call the first number in the queue whose hours are open; none if they ended while we waited for our turn."""
@@ -261,9 +213,9 @@ class Campaign:
         except Unanswered as error:
             self._journal.note(mark, "unknown", at=self._now(), why=str(error))
             self._became(one, Outcome.UNKNOWN, self._journal.story(one.number), str(error))
-            self._failed(str(error))
+            self._failed(error)
         else:
-            self._failures = self._back_offs = 0
+            self._failures.accepted()
             self._journal.note(mark, "placed", at=self._now(), call_sid=call.sid)
             self._follow(one, self._journal.story(one.number))
 
@@ -272,12 +224,8 @@ class Campaign:
         self._journal.note(mark, "not_placed", at=self._now(), why=str(error))
         self._room.over(mark)
         self._queue.appendleft(one)
-        wait_s = BACK_OFF_S[min(self._back_offs, len(BACK_OFF_S) - 1)]
-        self._back_offs += 1
-        if isinstance(error, Throttled):
-            wait_s = max(wait_s, error.retry_after_s or 0.0)  # waiting helps, so the list goes on
-        else:
-            self._failed(str(error), UNREACHABLE_IN_A_ROW)
+        wait_s = self._failures.again_in(error)
+        self._failed(error)
         self._watch.note(f"{error}. Waiting for {wait_s:.0f} s.")
         self._pace.pause(wait_s)
 
@@ -285,18 +233,11 @@ class Campaign:
         self._journal.note(mark, "not_placed", at=self._now(), why=str(error))
         self._room.over(mark)
         self._became(one, Outcome.REFUSED, detail=str(error))
-        if error.status in FOR_ALL:
-            self._give_up(f"{error}. That is about the account, not the number: {FOR_ALL[error.status]}")
-        else:
-            self._failed(str(error))
+        self._failed(error)
 
-    def _failed(self, why: str, bearable: int = FAILURES_IN_A_ROW) -> None:
-        """After a few failures in a row the numbers are not the cause, and going on would only make more of them
-        unknown.
-        """
-        self._failures += 1
-        if self._failures >= bearable:
-            self._give_up(f"{self._failures} orders in a row failed, the last one with: {why}")
+    def _failed(self, error: ExotelError) -> None:
+        if why := self._failures.stops(error):
+            self._give_up(why)
 
     # --- follow -------------------------------------------------------------------------------------------------
 
@@ -305,20 +246,11 @@ class Campaign:
         self._spawn(self._following, self._to_its_end(one, story))
 
     async def _to_its_end(self, one: Callee, story: Story) -> None:
-        pause_s = 0.0
-        while True:
-            pause_s = min(POLL_S, pause_s + FIRST_POLL_S)
-            await asyncio.sleep(max(pause_s, len(self._following) * 60 / POLLS_A_MINUTE))
-            call: CallFacts | None = None
-            with contextlib.suppress(ExotelError):  # our requests do not affect the call
-                call = await self._client.call(story.call_sid)
-            if call and call.status.is_end:
-                self._ended(one, story, call)
-                break
-            # Ask at least once: an earlier run's call may have ended long ago.
-            if self._now() >= _longest_end(story):
-                self._became(one, Outcome.OPEN, story, "Exotel has not reported its end")
-                break
+        call = await self._trail.end_of(story, lambda: len(self._following))
+        if call is None:
+            self._became(one, Outcome.OPEN, story, "Exotel has not reported its end")
+        else:
+            self._ended(one, story, call)
         self._room.over(story.mark)
 
     def _ended(self, one: Callee, story: Story, call: CallFacts) -> None:
@@ -366,23 +298,6 @@ async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> None
     [failed] = await asyncio.gather(task, return_exceptions=True)
     if isinstance(failed, Exception):
         raise failed
-
-
-def longest_minutes(order: Order) -> int:
-    """The maximal length of a call: its own limit, else Exotel's."""
-    return math.ceil((order.time_limit_s or MAX_TIME_LIMIT_S) / 60)
-
-
-def _may_be_ours(call: CallFacts, mark: str) -> bool:
-    """A call without a visible custom field may be ours: better one call too few than one too many."""
-    if call.direction and not call.direction.startswith("outbound"):
-        return False
-    return not call.custom_field or f"#{mark}" in call.custom_field
-
-
-def _longest_end(story: Story) -> float:
-    """When the longest call that this intent may have placed has ended and is listed; seconds since the epoch."""
-    return story.intended_at + RING_S + (story.time_limit_s or MAX_TIME_LIMIT_S) + SETTLE_S
 
 
 def _hours_and_minutes(seconds: float) -> str:

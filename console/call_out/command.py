@@ -17,8 +17,9 @@ from rich.console import Console
 from yarl import URL
 
 from common.phone import mask
-from console.call_out.campaign import Campaign, Limits
+from console.call_out.campaign import Campaign
 from console.call_out.journal import State, open_journal, read_journal
+from console.call_out.limits import Limits
 from console.call_out.outcome import Outcome, Result
 from console.call_out.people import Callee, read_do_not_call
 from console.call_out.request import LIST_HOURS, announced, everybody, limits_of

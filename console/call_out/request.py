@@ -10,8 +10,9 @@ from yarl import URL
 
 from common.env import Env
 from common.phone import mask
-from console.call_out.campaign import MARK_CHARACTERS, Limits, longest_minutes
+from console.call_out.campaign import MARK_CHARACTERS
 from console.call_out.hours import Hours
+from console.call_out.limits import Limits, longest_minutes
 from console.call_out.people import Callee, Reading, number_of, read_list, zone, zone_of
 from console.dialling import Dialling, by_country
 from console.exotel.order import MAX_CUSTOM_FIELD, MAX_TIME_LIMIT_S, Order, stream_url

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.call_out.campaign import Campaign, Limits
+from console.call_out.campaign import Campaign
 from console.call_out.hours import Hours
 from console.call_out.journal import Journal, State, open_journal
+from console.call_out.limits import Limits
 from console.call_out.outcome import Outcome
 from console.call_out.people import INDIA, Callee
 from console.exotel.account import Account
