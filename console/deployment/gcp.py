@@ -3,16 +3,14 @@
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 from console.deployment import (
     alarm_email,
+    gcp_image,
     guard,
     installation,
     paste,
@@ -25,6 +23,7 @@ from console.deployment import (
     steps,
 )
 from console.deployment.addresses import Addresses, SecretManager, addresses
+from console.deployment.gcp_project import Project, access_token, check_project
 from console.deployment.installation import Installation
 from console.deployment.public_checks import CheckError
 from console.deployment.steps import ROOT, Problems, StepError, gcloud
@@ -32,61 +31,12 @@ from console.deployment.terraform import Terraform
 
 FILES = ROOT / "infra/terraform/gcp"
 NAMES = {**settings.SETTINGS, "GCP_PROJECT": "project", "GCP_REGION": "region", "DNS_ZONE": "dns_zone"}
-# What is needed to build an image; applied before the service that runs it.
-BEFORE_IMAGE = (
-    "module.bridge.google_project_service.api",
-    "module.bridge.google_artifact_registry_repository.images",
-    "module.bridge.google_artifact_registry_repository_iam_member.build",
-    "module.bridge.google_project_iam_member.build_logs",
-    "module.bridge.google_project_iam_member.build_source",
-    "module.bridge.google_storage_bucket.source",
-)
 NO_PROJECT = {"TF_VAR_project": "not-set-yet"}
 PATIENCE_S = 600.0
-RIGHTS_PAUSE_S = 60.0
 CERTIFICATE_PATIENCE_S = 3600.0  # Google issues a certificate only once the domain's record points at it
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
-    """The place of a deployment, from its plan."""
-
-    id: str
-    region: str
-    name: str
-
-    @property
-    def images(self) -> str:
-        return f"{self.region}-docker.pkg.dev/{self.id}/{self.name}/relay"
-
-    @property
-    def builder(self) -> str:
-        """The service account for builds."""
-        return f"projects/{self.id}/serviceAccounts/{self.name}-build@{self.id}.iam.gserviceaccount.com"
-
-
 # --- Before anything is created -----------------------------------------------------------------------------------
-
-
-def access_token(engine: str) -> str:
-    """gcloud's token, which Terraform uses too: one login for both. Raises Problems, one line each."""
-    tools = {"terraform": ["terraform", "version"], "gcloud": ["gcloud", "version"]}
-    lines = steps.missing_tools(tools | ({engine: [engine, "info"]} if engine else {}))
-    if lines:
-        raise Problems(lines)
-    token = gcloud("auth", "print-access-token")
-    if token.returncode:
-        raise Problems(["gcloud is not logged in: run `gcloud auth login`"])
-    return token.stdout.strip()
-
-
-def check_project(project: Project) -> None:
-    """Raises Problems for a project that does not exist, is not visible to this account, or has no billing."""
-    if gcloud("projects", "describe", project.id).returncode:
-        raise Problems([f"GCP_PROJECT={project.id}: there is no such project, or this account may not see it"])
-    billing = gcloud("billing", "projects", "describe", project.id, "--format=value(billingEnabled)")
-    if billing.stdout.strip() == "False":  # an account without permission to see the billing may go on
-        raise Problems([f"GCP_PROJECT={project.id} has no billing account: Cloud Run and builds need one"])
 
 
 def place(given: Mapping[str, str], variables: Mapping[str, str], files: Path) -> Installation:
@@ -151,50 +101,6 @@ def enable_apis(project: Project) -> None:
     steps.run(["gcloud", "services", "enable", *apis, f"--project={project.id}"])
 
 
-def push_image(project: Project, tag: str, engine: str) -> None:
-    """Build and push the relay's image, unless the repository already has this content. Raises StepError."""
-    image = f"{project.images}:{tag}"
-    if not gcloud("artifacts", "docker", "images", "describe", image).returncode:
-        print(f"Image {tag} already exists")
-    elif engine:
-        steps.run([engine, "build", "--platform", "linux/amd64", "--file", relay_image.DOCKERFILE, "--tag", image, "."])
-        login = ["login", "--username", "oauth2accesstoken", "--password-stdin", project.images.split("/")[0]]
-        steps.run([engine, *login], text=access_token(engine))
-        steps.run([engine, "push", image])
-    else:
-        _build_in_cloud(project, image)
-
-
-def _build_in_cloud(project: Project, image: str) -> None:
-    """With Cloud Build, from an archive of the image's files only, as an account that may do nothing else."""
-    arguments = ["build", "--file", relay_image.DOCKERFILE, "--tag", image, "."]
-    build = {
-        "steps": [{"name": "gcr.io/cloud-builders/docker", "args": arguments}],
-        "images": [image],
-        "serviceAccount": project.builder,
-        "options": {"logging": "CLOUD_LOGGING_ONLY"},
-        "timeout": "900s",
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        source, config = Path(folder) / "source.tgz", Path(folder) / "build.json"
-        config.write_text(json.dumps(build))
-        relay_image.archive(source)
-        staging = f"gs://{project.id}-{project.name}-source/build"
-        where = [f"--project={project.id}", f"--region={project.region}", f"--gcs-source-staging-dir={staging}"]
-        submit = ["gcloud", "builds", "submit", str(source), f"--config={config}", *where]
-        for again in (True, True, False):
-            try:
-                steps.run(submit)
-                return
-            except StepError:
-                if not again:
-                    raise
-            print(
-                f"Again in {RIGHTS_PAUSE_S:.0f} s: on a first deploy the builder's permissions take a while to apply."
-            )
-            sleep(RIGHTS_PAUSE_S)
-
-
 def has_records(bucket: str) -> bool:
     """Whether the bucket holds anything, including older versions."""
     return "gs://" in gcloud("storage", "ls", "--all-versions", f"gs://{bucket}/**").stdout
@@ -214,15 +120,15 @@ def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation, 
         with terraform.planned() as plan:
             terraform.run("show", str(plan.file))
             guard.check(plan.changes(), may)
-            first = any("create" in plan.changes().get(resource, []) for resource in BEFORE_IMAGE)
+            first = any("create" in plan.changes().get(resource, []) for resource in gcp_image.NEEDS)
             if not first:
-                push_image(project, tag, engine)
+                gcp_image.push(project, tag, engine)
                 terraform.run("apply", str(plan.file))
         if first:  # the image must exist before the service that runs it
             enable_apis(project)
-            with terraform.planned(*(f"-target={resource}" for resource in BEFORE_IMAGE)) as plan:
+            with terraform.planned(*(f"-target={resource}" for resource in gcp_image.NEEDS)) as plan:
                 terraform.run("apply", str(plan.file))
-            push_image(project, tag, engine)
+            gcp_image.push(project, tag, engine)
             with terraform.planned() as plan:
                 guard.check(plan.changes(), may)
                 terraform.run("apply", str(plan.file))

@@ -5,6 +5,7 @@ import os
 import sys
 
 from console.deployment import gcp, releases, settings
+from console.deployment.gcp_project import access_token
 from console.deployment.installation import Installation
 from console.deployment.steps import ROOT, Problems, StepError
 from console.deployment.terraform import Terraform
@@ -51,7 +52,7 @@ def _on_aws(given: dict[str, str]) -> str:
 
 def _on_google(given: dict[str, str]) -> str:
     variables = settings.terraform_variables(given, gcp.NAMES)
-    credentials = {"GOOGLE_OAUTH_ACCESS_TOKEN": gcp.access_token("")}
+    credentials = {"GOOGLE_OAUTH_ACCESS_TOKEN": access_token("")}
     where = gcp.place(given, {**given, **variables}, gcp.FILES)
     terraform = Terraform(variables | credentials, gcp.FILES)
     return releases.roll_back_on_google(_outputs(terraform, gcp.backend(given, where), where))

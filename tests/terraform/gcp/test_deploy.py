@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from console.deployment import gcp, public_checks, relay_image
+from console.deployment import gcp, gcp_image, gcp_project, public_checks, relay_image
 from console.deployment.addresses import Addresses, addresses
 from tests.support.terminal import typed
 from tests.terraform.gcp import fake_gcloud
@@ -56,7 +56,7 @@ class World:
         for name, value in {**SETTINGS, **(workspace.standin or {}), "PATH": f"{commands}:/usr/bin:/bin"}.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("TF_VAR_package_directory", "../modules/gcp/tests/packages")
-        monkeypatch.setattr(gcp, "sleep", self.pauses.append)
+        monkeypatch.setattr(gcp_image, "sleep", self.pauses.append)
         monkeypatch.setattr(public_checks, "wait_until_ready", lambda url, **_: self.checked.append(url))
         monkeypatch.setattr(public_checks, "check_upgrade", self._check)
         monkeypatch.setattr(
@@ -221,8 +221,8 @@ def test_two_installations_are_made_one_is_destroyed_and_the_other_untouched(
 
 def test_docker_builds_where_it_is_asked_to(world: World):
     world.prepare()
-    project = gcp.Project("acme-voice", "asia-south1", "voice-bridge")
-    gcp.push_image(project, "0123abcd", "docker")
+    project = gcp_project.Project("acme-voice", "asia-south1", "voice-bridge")
+    gcp_image.push(project, "0123abcd", "docker")
     assert world.calls("gcloud", "builds") == []
     (build,) = world.calls("docker", "build")
     assert build[build.index("--platform") + 1] == "linux/amd64"
