@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from relay.audio import pcm
-from relay.audio.voice import BLOCK_SECONDS, block_levels
+from relay.audio.voice import BATCH_SECONDS, BLOCK_SECONDS, block_levels
 
 _MARGIN_DB: Final = 15.9  # P.56: anything further below the level of speech is a pause
 _LOWEST_DB: Final = -80
@@ -22,7 +22,8 @@ class LevelMeter:
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
         self._block_bytes = round(BLOCK_SECONDS * rate_hz) * pcm.SAMPLE_BYTES
-        self._sounds: list[bytes] = []  # not processed yet: a second at a time is cheaper
+        self._batch = round(BATCH_SECONDS * rate_hz) * pcm.SAMPLE_BYTES
+        self._sounds: list[bytes] = []  # not processed yet: a batch at a time is cheaper
         self._waiting = 0
         self._counts = np.zeros(_STEPS + 1, dtype=np.int32)
         self._clipped = 0
@@ -31,7 +32,7 @@ class LevelMeter:
         """The next part, pcm at the meter's rate."""
         self._sounds.append(sound)
         self._waiting += len(sound)
-        if self._waiting >= self._rate_hz * pcm.SAMPLE_BYTES:
+        if self._waiting >= self._batch:
             self.look()
 
     def look(self) -> None:

@@ -44,7 +44,7 @@ class SpeechLevel:
         """The next part of an utterance, pcm; `last`: it ends here."""
         self.meter.hear(sound)
         if last:
-            self.meter.look()  # otherwise up to a second of sound would be kept until the agent speaks again
+            self.meter.look()  # otherwise its last sound would be kept until the agent speaks again
         if self._limiter is None:
             return sound
         samples = pcm.samples(sound)

@@ -1,6 +1,6 @@
 """When the caller spoke: voice by its energy above the line's noise, and by its hiss at the end of a word.
 
-Simple, because it only measures: sound is collected and processed once a second, or on request. Times are seconds of
+Simple, because it only measures: sound is collected and processed twice a second, or on request. Times are seconds of
 the event loop's clock, at the relay.
 """
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from relay.audio import pcm
 
 BLOCK_SECONDS: Final = 0.01
+BATCH_SECONDS: Final = 0.5  # of sound that waits to be processed: a second costs 0.04 ms less, and holds 9 KB more
 SPEECH_DB: Final = -50.0  # of full scale; quieter is no speech on any line
 _ABOVE_NOISE_DB: Final = 12.0
 _HISS_ABOVE_NOISE_DB: Final = 6.0
@@ -52,7 +53,7 @@ class VoiceActivity:
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
         self._block = round(BLOCK_SECONDS * rate_hz)
-        self._batch = 2 * rate_hz  # bytes: a second
+        self._batch = round(BATCH_SECONDS * rate_hz) * pcm.SAMPLE_BYTES
         self._frames: list[tuple[bytes, float]] = []  # waiting frames, and when they arrived
         self._waiting = 0  # bytes
         self._noise_db: float | None = None

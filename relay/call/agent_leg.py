@@ -39,6 +39,7 @@ from relay.call.tool_use import ToolUse
 from relay.call.tools import DoneWhen, Tool, ToolResult, function_tool
 from relay.call.turn_retry import TurnRetry
 from relay.events.records import AgentEntry
+from relay.flag import Flag
 from relay.line.downlink import PLAYOUT_SECONDS, Downlink
 from relay.tasks import Tasks
 
@@ -61,7 +62,8 @@ class AgentLeg:
         self._entry = entry
         self._prefix = prefix
         self._loop = asyncio.get_running_loop()
-        self._over: asyncio.Future[Ended] = self._loop.create_future()
+        self._over = Flag()
+        self._ended: Ended | None = None
         self._tasks = Tasks(self.defect)
         self._level: SpeechLevel | None = None
         self._budget = AgentBudget()
@@ -86,7 +88,9 @@ class AgentLeg:
         self._clock.start()
         self._tasks.spawn(self._talk(info))
         try:
-            return await asyncio.shield(self._over)  # cancelled at the end of the call: the agent did not end
+            while self._ended is None:
+                await self._over.wait()  # cancelled at the end of the call: the agent did not end
+            return self._ended
         finally:
             self._clock.stop()
             self._parts.playout.idle()
@@ -97,18 +101,19 @@ class AgentLeg:
 
     def end(self, ended: Ended) -> None:
         """The agent is done; the first reason is kept. If an agent fails while it hangs up, it has hung up."""
-        if not self._over.done():
-            self._over.set_result(_HUNG_UP if self._tools.hanging_up else ended)
+        if self._ended is None:
+            self._ended = _HUNG_UP if self._tools.hanging_up else ended
+            self._over.set()
 
     @property
     def finished(self) -> bool:
         """Whether `end` has been called."""
-        return self._over.done()
+        return self._ended is not None
 
     @property
     def said_goodbye(self) -> bool:
         """Whether the agent ended the call."""
-        return self.finished and self._over.result().by_agent
+        return self._ended is not None and self._ended.by_agent
 
     def defect(self, error: BaseException) -> None:
         """An unexpected error, in our code or the vendor module's: the next agent takes the call."""

@@ -21,6 +21,7 @@ from relay.call.tools import tools_of
 from relay.call.transcript import Transcript
 from relay.control.commands import Commands
 from relay.events.records import EndReason, Quality
+from relay.flag import Flag
 from relay.line import exotel
 from relay.line.line_check import LineCheck
 from relay.line.socket import Line
@@ -51,7 +52,8 @@ class Call:
         self.lineup = services.lineup
         self._spec = spec
         self._loop = asyncio.get_running_loop()
-        self._over: asyncio.Future[tuple[EndReason, str]] = self._loop.create_future()
+        self._over = Flag()
+        self._ended: tuple[EndReason, str] | None = None
         self._tasks = Tasks(self._defect)
         self.log = line.log = log_of(start, services)
         self.quality = Quality()
@@ -116,7 +118,9 @@ class Call:
         self._tasks.spawn(self._progress.run())
         self._tasks.spawn(self._reception.run())
         try:
-            reason, detail = await asyncio.shield(self._over)
+            while self._ended is None:
+                await self._over.wait()
+            reason, detail = self._ended
             self._caller.stop()
             # an agent may take seconds to close; the line must not wait for that
             unheard = reason.ended_by in {"caller", "line"}
@@ -129,8 +133,9 @@ class Call:
 
     def end(self, reason: EndReason, detail: str = "") -> None:
         """End the call; the first reason is kept."""
-        if not self._over.done():
-            self._over.set_result((reason, detail))
+        if self._ended is None:
+            self._ended = reason, detail
+            self._over.set()
 
     def check(self, now: float) -> None:
         """Called every second: are line and agent still there?"""

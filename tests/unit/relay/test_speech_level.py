@@ -212,11 +212,11 @@ def test_what_is_measured_is_what_the_agent_sent():
 
 
 def test_the_sound_of_an_utterance_is_not_kept_after_it():
-    """A second waits to be measured: 16 KB a call, for as long as the agent is silent."""
+    """Up to half a second waits to be measured: 8 KB a call, for as long as the agent is silent."""
     level = SpeechLevel(RATE)
-    for _ in range(4):
+    for _ in range(2):
         level.process(SAID[:1640].tobytes())
-    assert level.meter._waiting == 4 * 3280
+    assert level.meter._waiting == 2 * 3280
     level.process(b"", last=True)
     assert level.meter._waiting < 160, "more than a block"
     level.process(SAID[:1640].tobytes())
