@@ -217,7 +217,6 @@ class TelephonySession:
                 for echo in echoes:
                     await self._send(self._dialect.mark(echo))
             case Cleared():
-                self._stop_pause()
                 await self._events.put(Interruption())
                 for echo in self._marks.clear():
                     await self._send(self._dialect.mark(echo))

@@ -14,6 +14,7 @@ from relay.agents.seam import (
     AgentError,
     AgentText,
     Audio,
+    Ended,
     Formats,
     Interruption,
     Notice,
@@ -192,6 +193,20 @@ async def test_a_turn_that_failed_is_said_and_can_be_asked_for_again(session, re
 async def test_a_reply_cut_short_by_its_limit_after_it_was_heard_has_not_failed(session):
     found, _ = await events(session, began(1), sound(1), done(1, "incomplete"))
     assert found[-1] == TurnDone()
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["insufficient_quota", "invalid_api_key", "account_deactivated", "billing_hard_limit_reached", "session_expired"],
+)
+async def test_what_no_further_turn_can_mend_ends_the_agent(session, code):
+    """The fallback takes over; the caller would otherwise wait for a reply to each question in vain."""
+    error = {"type": "invalid_request_error", "code": code, "message": "no"}
+    response = {"id": "resp_1", "status": "failed", "status_details": {"error": error}}
+    for message in ({"type": "error", "error": error}, {"type": "response.done", "response": response}):
+        found, _ = await events(session, began(1), message)
+        [ended] = [event for event in found if isinstance(event, Ended)]
+        assert (ended.by_agent, ended.reason) == (False, code)
 
 
 async def test_a_request_for_a_reply_that_is_refused_is_a_failed_turn(session):

@@ -264,3 +264,20 @@ def test_a_variable_of_the_look_up_is_filled_in_and_takes_no_name_of_ours():
     given = {"name": "Asha", "gold": True, "orders": 3, "call_sid": "forged"}
     call = replace(CALL, custom_parameters={"name": "", "gold": "no"}, given=given)
     assert fill("{{name}} {{gold}} {{orders}} {{call_sid}}", call) == "Asha true 3 call1"
+
+
+@pytest.mark.parametrize(
+    ("vendor", "address"),
+    [
+        ("deepgram", "https://agent.deepgram.com"),
+        ("gemini", "https://generativelanguage.googleapis.com"),
+        ("grok", "https://api.x.ai"),
+        ("openai", "https://api.openai.com"),
+        ("sarvam", "https://apps.sarvam.ai"),
+        ("ultravox", "https://api.ultravox.ai"),
+    ],
+)
+def test_an_entry_without_an_address_leads_to_the_vendor_s_own(vendor, address):
+    """Tests always name another one."""
+    declared = VENDORS[vendor]
+    assert msgspec.convert(dict(declared.needs), declared.options).base_url == address

@@ -1,11 +1,13 @@
 """One stream's recording, sample by sample: what is kept of each side, and what is not."""
 
 import asyncio
+import os
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from common.recording import PIECE_SECONDS
 from relay.agents.keypad import PAUSE
 from tests.support.virtual import virtual
 from tests.unit.relay.recording.studio import AtOnce, Studio, as_kept
@@ -268,6 +270,24 @@ async def test_a_disk_that_is_stuck_costs_sound_and_no_memory():
     [missing] = studio.shelf.missing.as_json()
     assert missing["why"] == "disk"
     assert missing["to_ms"] > 59_000
+
+
+@virtual
+async def test_a_piece_that_could_not_be_written_is_missing_by_its_time(monkeypatch):
+    """It is not stored, and who listens has to know that those seconds were not silent."""
+    studio, pwrite = Studio(), os.pwrite
+
+    def full(file, sound, at):
+        if len(studio.shelf.pieces) == 1:
+            raise OSError(28, "No space left on device")
+        return pwrite(file, sound, at)
+
+    monkeypatch.setattr("relay.recording.sheets.os.pwrite", full)
+    studio.recorder.let_caller_in()
+    await talk(studio, 22, caller=noise(RATE * 22, seed=1), agent=noise(RATE * 22, seed=2))
+    said = await studio.recorder.result()
+    piece_ms = PIECE_SECONDS * 1000
+    assert said["missing"] == [{"from_ms": piece_ms, "to_ms": 3 * piece_ms, "why": "disk: No space left on device"}]
 
 
 class Broken(AtOnce):
