@@ -6,7 +6,7 @@ from pathlib import Path
 
 from console.stores import opened
 from functions.common.sealed import Sealing
-from functions.common.store import Store, StoreError
+from functions.common.store import Store, StoreError, folder_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Source:
 
 def open_source(url: str, sealing: Sealing | None = None) -> Source:
     """The store that `STORE` names. Raises ValueError, or StoreError if the folder or the credentials are missing."""
-    folder = Path(url.removeprefix("file:")).absolute() if url.startswith("file:") else None
+    folder = folder_of(url)
     try:
         store = opened(url, read_only=True)
     except StoreError as error:

@@ -14,6 +14,7 @@ from console.checks.relay_address import RelayAddress
 from console.checks.subject import Subject
 from console.dialling import Dialling, check_all
 from functions.common.settings import targets
+from functions.common.store import folder_of
 from functions.transfer.settings import Settings as TransferSettings
 from functions.webhook.settings import Settings as WebhookSettings
 from relay.app import Relay
@@ -202,7 +203,7 @@ def _of_relay(environ: Mapping[str, str]) -> dict[str, str]:
 
     Access is checked by `settings.media_auth`, which knows the relay's address too.
     """
-    relay = {name: value for name, value in environ.items() if name != "STORE" or value.startswith("file:")}
+    relay = {name: value for name, value in environ.items() if name != "STORE" or folder_of(value)}
     return {"MEDIA_OPEN": "1", **relay}
 
 

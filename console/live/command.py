@@ -5,13 +5,12 @@ import asyncio
 import getpass
 import os
 import sys
-from pathlib import Path
 
 from console.live.app import PAGE, Live
 from console.live.running import Running
 from console.stores import opened
 from console.web.local_page import open_page, until_interrupted
-from functions.common.store import Store, StoreError
+from functions.common.store import Store, StoreError, folder_of
 from sim.processes import ROOT
 
 LONGEST_NAME = 100
@@ -49,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _opened(url: str, *, read_only: bool) -> tuple[str, Store]:
-    folder = Path(url.removeprefix("file:")).absolute() if url.startswith("file:") else None
+    folder = folder_of(url)
     if folder and not folder.is_dir():
         raise StoreError(f"STORE=file:{folder}: there is no such folder. A first call makes one: make softphone")
     return f"file:{folder}" if folder else url, opened(url, read_only=read_only)

@@ -9,9 +9,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
-from functions.common.store.folder import FolderStore
-from functions.common.store.gcs import GcsStore
-from functions.common.store.s3 import S3Store
+from functions.common.store import open_store
 from tests.support.lambda_runtime import interpreter
 from tests.support.processes import ROOT, aws_environment, gcs_emulator, moto_server
 
@@ -55,16 +53,38 @@ def gcs_bucket(gcs_client):
     return bucket
 
 
-@pytest.fixture(params=["folder", "s3", "gcs"])
-def store(request, tmp_path):
-    """Each of the three, empty."""
-    if request.param == "folder":
-        return FolderStore(tmp_path / "data")
-    if request.param == "s3":
-        request.getfixturevalue("s3_client")
-        return S3Store(request.getfixturevalue("s3_bucket"), "some/prefix/")
-    client = request.getfixturevalue("gcs_client")
-    return GcsStore(request.getfixturevalue("gcs_bucket"), "some/prefix/", client)
+def _folder(request, tmp_path):
+    return f"file:{tmp_path / 'data'}", {}
+
+
+def _s3(request, tmp_path):
+    url = f"s3://{request.getfixturevalue('s3_bucket')}/some/prefix"
+    return url, aws_environment(request.getfixturevalue("moto").url)
+
+
+def _gcs(request, tmp_path):
+    url = f"gs://{request.getfixturevalue('gcs_bucket')}/some/prefix"
+    emulator = request.getfixturevalue("gcs").url
+    return url, {"STORAGE_EMULATOR_HOST": emulator, "GOOGLE_CLOUD_PROJECT": "test"}
+
+
+STORES = {"folder": _folder, "s3": _s3, "gcs": _gcs}
+"""The one list of stores for tests: each makes an empty one."""
+
+
+@pytest.fixture(params=STORES)
+def place(request, tmp_path, monkeypatch):
+    """(URL of an empty store of each kind, what a process needs in its environment to reach it)"""
+    url, environment = STORES[request.param](request, tmp_path)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return url, environment
+
+
+@pytest.fixture
+def store(place):
+    """Each kind, empty, opened as everybody opens it."""
+    return open_store(place[0])
 
 
 @pytest.fixture(scope="session")

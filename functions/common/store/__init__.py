@@ -27,6 +27,7 @@ What every store guarantees (tests/integration/functions/test_store_contract.py)
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from common.documents import Document, readable
@@ -162,6 +163,12 @@ def in_blocks(parts: Iterable[bytes], size: int) -> Iterator[bytes]:
             block.clear()
     if block:
         yield bytes(block)
+
+
+def folder_of(url: str) -> Path | None:
+    """The folder that `url` names, absolute; None for any other store."""
+    scheme, _, rest = url.partition(":")
+    return Path(rest).absolute() if scheme == "file" and rest else None
 
 
 def open_store(url: str, *, read_only: bool = False) -> Store:

@@ -4,6 +4,7 @@ from tests.support.cloud_stores import (  # noqa: F401  # fixtures
     gcs_client,
     moto,
     packages,
+    place,
     s3_bucket,
     s3_client,
     store,

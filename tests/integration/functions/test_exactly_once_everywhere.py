@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping
 
 import pytest
 
@@ -10,7 +9,7 @@ from functions.common.store import open_store
 from tests.support import calls
 from tests.support.history import FIRST, deliver, in_order, kept, records, shuffled
 from tests.support.memory_store import MemoryStore
-from tests.support.processes import BARE, ROOT, aws_environment
+from tests.support.processes import BARE, ROOT
 
 
 @pytest.fixture(scope="module")
@@ -28,24 +27,9 @@ def test_any_order_any_number_any_crash(store, model):
     assert kept(store) == kept(model)
 
 
-@pytest.fixture(params=["folder", "s3", "gcs"])
-def place(request, tmp_path) -> tuple[str, Mapping[str, str]]:
-    """The URL of an empty store, and what a process needs in its environment to reach it."""
-    if request.param == "folder":
-        return f"file:{tmp_path / 'data'}", {}
-    if request.param == "s3":
-        bucket = request.getfixturevalue("s3_bucket")
-        return f"s3://{bucket}/some/prefix", aws_environment(request.getfixturevalue("moto").url)
-    bucket = request.getfixturevalue("gcs_bucket")
-    url = request.getfixturevalue("gcs").url
-    return f"gs://{bucket}/some/prefix", {"STORAGE_EMULATOR_HOST": url, "GOOGLE_CLOUD_PROJECT": "test"}
-
-
-def test_processes_that_race_and_one_that_is_killed(place, model, monkeypatch):
+def test_processes_that_race_and_one_that_is_killed(place, model):
     """Each delivers everything, in an order of its own; one dies in the middle of what it is just doing."""
     url, environment = place
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
     store = open_store(url)
     for delivery in in_order()[: 1 + len(FIRST)]:  # whom an answer names goes by what is known when Exotel asks
         deliver(delivery, store)

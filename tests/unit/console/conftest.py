@@ -8,6 +8,7 @@ from tests.support.cloud_stores import (  # noqa: F401  # fixtures
     gcs_bucket,
     gcs_client,
     moto,
+    place,
     s3_bucket,
     s3_client,
 )

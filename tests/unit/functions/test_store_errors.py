@@ -1,5 +1,6 @@
 """What no emulator imitates: S3's 409 in a race, a permission that lacks, a cloud that can't be reached."""
 
+import pkgutil
 from types import SimpleNamespace
 
 import boto3
@@ -9,10 +10,12 @@ from botocore.stub import Stubber
 from google.api_core.exceptions import Forbidden, NotFound, ServiceUnavailable
 from google.cloud.storage.exceptions import InvalidResponse
 
+import functions.common.store
 from functions.common.store import StoreError, open_store
 from functions.common.store.folder import FolderStore
 from functions.common.store.gcs import GcsStore
 from functions.common.store.s3 import S3Store
+from tests.support.cloud_stores import STORES
 
 
 @pytest.fixture
@@ -134,6 +137,10 @@ def test_no_such_object_is_not_an_error():
 def test_an_unknown_store(url):
     with pytest.raises(ValueError, match="file:DIR, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX"):
         open_store(url)
+
+
+def test_every_store_is_tested_as_the_others_are():
+    assert {module.name for module in pkgutil.iter_modules(functions.common.store.__path__)} == set(STORES)
 
 
 def test_a_folder_is_opened_by_its_url(tmp_path):

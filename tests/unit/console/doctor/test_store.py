@@ -14,14 +14,6 @@ from console.doctor.store import CHECKS, look
 from functions.common.store import open_store
 
 
-@pytest.fixture(params=["folder", "s3", "gcs"])
-def store_url(request, tmp_path):
-    if request.param == "folder":
-        return f"file:{tmp_path / 'store'}"
-    scheme = {"s3": "s3", "gcs": "gs"}[request.param]
-    return f"{scheme}://{request.getfixturevalue(f'{request.param}_bucket')}/some/prefix"
-
-
 @pytest.fixture
 def careless_bucket(monkeypatch):
     """The emulator as it comes: it takes `ifGenerationMatch` and ignores it."""
@@ -36,7 +28,8 @@ def careless_bucket(monkeypatch):
     thread.join()
 
 
-def test_every_store_there_is_passes_and_nothing_is_left_behind(store_url):
+def test_every_store_there_is_passes_and_nothing_is_left_behind(place):
+    store_url, _ = place
     store = open_store(store_url)
     store.create("logs/c1.json", b'{"schema": 1}')
     findings = list(look(store_url))
