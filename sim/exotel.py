@@ -14,10 +14,12 @@ from uuid import uuid4
 import aiohttp
 from yarl import URL
 
-from sim.applets import Applet, CallFacts, FlowResult, FlowRunner, Voicebot
+from sim.applets import Applet, CallFacts, FlowResult, Voicebot
 from sim.caller import Caller, ScriptedCaller, Step
 from sim.exotel_rules import Violation
-from sim.exotel_stream import LineFaults, LineRules, Spelling, Stream, StreamStart
+from sim.exotel_spelling import Spelling, StreamStart
+from sim.exotel_stream import LineFaults, LineRules, Stream
+from sim.flow import FlowRunner
 from sim.line_playout import Gap, MarkEcho
 from sim.sound import Pcm
 from sim.timeline import Timeline

@@ -1,19 +1,16 @@
 """One media socket from Exotel's side: sends the caller's sound evenly, plays what comes back (exotel.md 1)."""
 
 import asyncio
-import base64
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import aiohttp
-import msgspec
 import numpy as np
 
 from sim.caller import Caller
 from sim.delayed_socket import DelayedSocket, Socket
 from sim.echo import EchoPath, LineEcho
 from sim.exotel_rules import MU_LAW, UNIT_BYTES, Clear, Mark, Media, Rule, RuleBook, law_of
+from sim.exotel_spelling import Spelling, StreamStart, Writer
 from sim.line_playout import LinePlayout
 from sim.network import Network
 from sim.sound import Pcm
@@ -21,20 +18,6 @@ from sim.timeline import Timeline
 
 STOP_GRACE_S = 0.06
 """For this long after `stop` the relay may still send, because it could not have read `stop` yet."""
-
-
-class Spelling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How this Exotel writes its messages: scalars as numbers instead of strings, camelCase instead of snake_case, the
-    digit of `dtmf` at the top level, or the ids and numbers of `start`. `encoding`: the word in `media_format`, which
-    also decides how sound is written. `unit`: `sample_rate` with its unit. Each was seen or documented somewhere, and a
-    relay must read them all (1.2, 1.5, 1.7)."""
-
-    numbers: bool = False
-    camel_case: bool = False
-    flat_dtmf: bool = False
-    flat_start: bool = False
-    encoding: str = "base64"
-    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +48,6 @@ class LineFaults:
     echo: LineEcho | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StreamStart:
-    """The content of `start`."""
-
-    stream_sid: str
-    call_sid: str
-    account_sid: str
-    from_: str
-    to: str
-    rate_hz: int
-    custom_parameters: Mapping[str, str] = field(default_factory=dict)
-    frame_ms: float = 20.0
-
-    @property
-    def frame_samples(self) -> int:
-        return round(self.rate_hz * self.frame_ms / 1000)
-
-
 class Stream:
     """Run once over an open socket; its attributes say afterwards what happened. Times are seconds since `start`."""
 
@@ -103,8 +68,8 @@ class Stream:
         self._stop_grace_s = STOP_GRACE_S + 2 * network.usual_s
         self.playout = LinePlayout(start.rate_hz * self._pace, echo_cleared=rules.echo_cleared)
         self._echo_path = EchoPath(faults.echo, start.rate_hz) if faults.echo else None
-        self._law = law_of(spelling.encoding)
-        self.book = RuleBook(start.stream_sid, min_payload_bytes=rules.min_payload_bytes, law=self._law)
+        self._writer = Writer(start, spelling)
+        self.book = RuleBook(start.stream_sid, min_payload_bytes=rules.min_payload_bytes, law=law_of(spelling.encoding))
         self.started_at = 0.0
         self.duration_s = 0.0
         self.ended_by = "nobody"
@@ -116,16 +81,13 @@ class Stream:
         self.ahead_max_s = 0.0
         self.late_max_s = 0.0
         self._caller = caller
-        self._spelling = spelling
         self._rules = rules
         self._faults = faults
         self._max_s = max_s
         self._timeline = timeline
         self._said: list[Pcm | None] = []
-        self._sequence = 0
         self._stopped_at: float | None = None
         self._heard_to = 0
-        self._silence = base64.b64encode(self._law.encoded(np.zeros(start.frame_samples, np.int16))).decode()
 
     async def run(self, socket: Socket) -> None:
         """Returns when the call is over. The caller of this drops the connection: there is no close handshake."""
@@ -173,7 +135,7 @@ class Stream:
 
     async def _begin(self, socket: Socket | DelayedSocket) -> bool:
         loop = asyncio.get_running_loop()
-        await socket.send_str(self._text({"event": "connected"}))
+        await socket.send_str(self._writer.text({"event": "connected"}))
         if self._faults.stop_before_start_s is not None:
             await asyncio.sleep(self._faults.stop_before_start_s)
             await self._hang_up(socket, "canceled or call ended")
@@ -182,7 +144,7 @@ class Stream:
             await asyncio.sleep(self._max_s)
             self._end("fault")
             return False
-        await socket.send_str(self._text(self._start_message()))
+        await socket.send_str(self._writer.start())
         self.started_at = loop.time()
         self._timeline.note("line", "start", self.start.call_sid)
         return True
@@ -202,7 +164,7 @@ class Stream:
             self.late_max_s = max(self.late_max_s, loop.time() - due)
             now_s = count * frame_s
             for echo in self.playout.due(now_s):
-                await socket.send_str(self._text({"event": "mark", "mark": {"name": echo.name}}))
+                await socket.send_str(self._writer.text({"event": "mark", "mark": {"name": echo.name}}))
             while raw and raw[-1][0] <= now_s:
                 frame = raw.pop()[1]
                 await (socket.send_str(frame) if isinstance(frame, str) else socket.send_bytes(frame))
@@ -213,13 +175,13 @@ class Stream:
                 self.said_lines.append((now_s - frame_s, doing.begins))
                 self._timeline.note("line", "says", doing.begins)
             self._said.append(doing.pcm)
-            message = self._media(count, self._with_echo(doing.pcm, count))
+            message = self._writer.media(count, self._with_echo(doing.pcm, count))
             lost = any(first <= now_s - frame_s / 2 < last for first, last in faults.lost)
             if not lost and (faults.stop_sending_s is None or now_s < faults.stop_sending_s):
                 await socket.send_str(message)
             for digit in doing.digits:
                 self._timeline.note("line", "presses", digit)
-                await socket.send_str(self._text(self._dtmf(digit)))
+                await socket.send_str(self._writer.dtmf(digit))
             if doing.hang_up or now_s >= self._max_s:
                 return await self._hang_up(socket, "callended")
 
@@ -236,7 +198,7 @@ class Stream:
 
     async def _hang_up(self, socket: Socket | DelayedSocket, reason: str) -> None:
         stop = {"call_sid": self.start.call_sid, "account_sid": self.start.account_sid, "reason": reason}
-        await socket.send_str(self._text({"event": "stop", "stop": stop}))
+        await socket.send_str(self._writer.text({"event": "stop", "stop": stop}))
         self._stopped_at = asyncio.get_running_loop().time()
         self._end("caller")
 
@@ -293,66 +255,3 @@ class Stream:
         heard = self.playout.between(self._heard_to, until)
         self._heard_to = until
         return heard
-
-    def _start_message(self) -> dict[str, Any]:
-        start = self.start
-        scalar = int if self._spelling.numbers else str
-        rate = f"{start.rate_hz}{self._spelling.unit}"
-        body: dict[str, Any] = {
-            "stream_sid": start.stream_sid,
-            "call_sid": start.call_sid,
-            "account_sid": start.account_sid,
-            "from": start.from_,
-            "to": start.to,
-            "media_format": {
-                "encoding": self._spelling.encoding,
-                "sample_rate": rate if self._spelling.unit else scalar(rate),
-                "bit_rate": scalar(start.rate_hz * 16 // 1000) if self._spelling.numbers else "128kbps",
-            },
-        }
-        if start.custom_parameters:  # the key is absent when there are none (exotel.md 1.2)
-            body["custom_parameters"] = dict(start.custom_parameters)
-        if self._spelling.flat_start:
-            top = {key: body.pop(key) for key in ("call_sid", "account_sid", "from", "to")}
-            return {"event": "start", **top, "start": body}
-        return {"event": "start", "start": body}
-
-    def _dtmf(self, digit: str) -> dict[str, Any]:
-        duration = 200 if self._spelling.numbers else "200"
-        if self._spelling.flat_dtmf:
-            return {"event": "dtmf", "digit": digit, "duration": duration}
-        return {"event": "dtmf", "dtmf": {"digit": digit, "duration": duration}}
-
-    def _media(self, count: int, pcm: Pcm | None) -> str:
-        # Formatted by hand: fifty of these per second and call.
-        self._sequence += 1
-        payload = self._silence if pcm is None else base64.b64encode(self._law.encoded(pcm)).decode()
-        quote = "" if self._spelling.numbers else '"'
-        sid = "streamSid" if self._spelling.camel_case else "stream_sid"
-        sequence = "sequenceNumber" if self._spelling.camel_case else "sequence_number"
-        timestamp = round((count - 1) * self.start.frame_ms)
-        return (
-            f'{{"event":"media","{sequence}":{quote}{self._sequence}{quote},"{sid}":"{self.start.stream_sid}","media":'
-            f'{{"chunk":{quote}{count}{quote},"timestamp":{quote}{timestamp}{quote},"payload":"{payload}"}}}}'
-        )
-
-    def _text(self, message: dict[str, Any]) -> str:
-        """`message` in this line's spelling, numbered and with the stream's id unless it is `connected`."""
-        if message["event"] != "connected":
-            self._sequence += 1
-            sequence = self._sequence if self._spelling.numbers else str(self._sequence)
-            message = {"sequence_number": sequence, "stream_sid": self.start.stream_sid, **message}
-        if self._spelling.camel_case:
-            message = _camel(message)
-        return msgspec.json.encode(message).decode()
-
-
-def _camel(value: Any) -> Any:
-    """Keys of all levels in camelCase; the caller's own parameter names stay as they are."""
-    if not isinstance(value, dict):
-        return value
-    renamed = {}
-    for key, item in value.items():
-        first, *rest = key.split("_")
-        renamed[first + "".join(map(str.capitalize, rest))] = item if key == "custom_parameters" else _camel(item)
-    return renamed

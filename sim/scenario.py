@@ -10,7 +10,7 @@ import msgspec
 from sim.agent_script import AgentScript
 from sim.applets import Person
 from sim.caller import Step
-from sim.exotel_stream import Spelling
+from sim.exotel_spelling import Spelling
 from sim.speech import lines
 
 SCENARIOS = Path(__file__).parent / "scenarios"

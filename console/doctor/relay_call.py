@@ -14,7 +14,8 @@ from console.checks.subject import Subject
 from sim.caller import SILENT, Doing
 from sim.exotel import HANDSHAKE_S
 from sim.exotel_rules import Rule
-from sim.exotel_stream import LineFaults, LineRules, Spelling, Stream, StreamStart
+from sim.exotel_spelling import Spelling, StreamStart
+from sim.exotel_stream import LineFaults, LineRules, Stream
 from sim.sound import Pcm
 from sim.timeline import Timeline
 

@@ -13,7 +13,8 @@ from console.softphone.handset import FRAME_MS, Beat, Handset
 from console.softphone.line import LineEvent, WatchedPlayout
 from sim.exotel import HANDSHAKE_S, new_sid
 from sim.exotel_rules import Violation
-from sim.exotel_stream import LineFaults, LineRules, Spelling, Stream, StreamStart
+from sim.exotel_spelling import Spelling, StreamStart
+from sim.exotel_stream import LineFaults, LineRules, Stream
 from sim.speech import write_wav
 from sim.timeline import Timeline
 

@@ -9,7 +9,7 @@ import pytest
 
 from sim import virtual_time
 from sim.elevenlabs_shapes import FORMATS
-from sim.exotel_stream import Spelling
+from sim.exotel_spelling import Spelling
 from sim.in_process import in_process
 from sim.run import play
 from sim.scenario import load

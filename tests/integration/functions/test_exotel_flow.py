@@ -12,7 +12,8 @@ import aiohttp
 import pytest
 
 from functions.common.store.folder import FolderStore
-from sim.applets import CallFacts, Connect, Encoding, FlowRunner, Outcome, Passthru, Person
+from sim.applets import CallFacts, Connect, Encoding, Outcome, Passthru, Person
+from sim.flow import FlowRunner
 from sim.timeline import Timeline
 from tests.support import calls
 from tests.support.http_client import deliver

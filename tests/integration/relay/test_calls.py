@@ -9,7 +9,8 @@ from msgspec import structs
 
 from sim.agent_script import AgentScript, Fault, FaultKind, Reply, ToolUse
 from sim.caller import Step, When
-from sim.exotel_stream import LineFaults, Spelling
+from sim.exotel_spelling import Spelling
+from sim.exotel_stream import LineFaults
 from sim.sound import alaw_decoded, alaw_encoded, mulaw_decoded, mulaw_encoded
 from sim.speech import spoken
 from tests.support.relay_world import GREETING, relay_world

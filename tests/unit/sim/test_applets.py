@@ -7,7 +7,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from sim.applets import Attempt, CallFacts, Connect, Encoding, FlowRunner, Outcome, Passthru, Person
+from sim.applets import Attempt, CallFacts, Connect, Encoding, Outcome, Passthru, Person
+from sim.flow import FlowRunner
 from sim.serving import serving
 from sim.timeline import Timeline
 from tests.support.virtual import virtual

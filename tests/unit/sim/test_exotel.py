@@ -9,7 +9,8 @@ from aiohttp import web
 from sim.caller import Step, When
 from sim.exotel import CallPlan, FakeExotel
 from sim.exotel_rules import Rule
-from sim.exotel_stream import LineFaults, LineRules, Spelling
+from sim.exotel_spelling import Spelling
+from sim.exotel_stream import LineFaults, LineRules
 from sim.serving import serving
 from sim.speech import spoken
 from tests.support.virtual import virtual

@@ -15,7 +15,8 @@ from aiohttp import web
 
 from functions.common.http import request
 from functions.transfer import exotel
-from sim.applets import CallFacts, Connect, FlowRunner, Outcome, Passthru, Person
+from sim.applets import CallFacts, Connect, Outcome, Passthru, Person
+from sim.flow import FlowRunner
 from sim.serving import serving
 from sim.timeline import Timeline
 from tests.support.virtual import virtual

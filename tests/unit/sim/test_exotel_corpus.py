@@ -11,7 +11,7 @@ import pytest
 
 from relay.line import exotel
 from sim.caller import Step, When
-from sim.exotel_stream import Spelling
+from sim.exotel_spelling import Spelling
 from tests.support.virtual import virtual
 from tests.unit.sim.peers import Bot, call
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from console.doctor.relay_call import Listener, judge_pacing
-from sim.exotel_stream import LineFaults, LineRules, Spelling, Stream, StreamStart
+from sim.exotel_spelling import Spelling, StreamStart
+from sim.exotel_stream import LineFaults, LineRules, Stream
 from sim.timeline import Timeline
 
 FRAME = np.full(800, 100, np.int16)  # 100 ms
