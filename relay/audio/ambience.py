@@ -25,6 +25,7 @@ _PEAK: Final = 30_000.0  # … or lower, so that no peak is above this
 _DUCK_SECONDS: Final = 0.05  # down when the agent speaks: done before its first word ends
 _RISE_SECONDS: Final = 0.4  # and up again: slow enough not to be noticed between two sentences
 _VOLUMES: Final = 16  # volumes for which whole loops are cached
+_ROUNDING: Final = 4.0  # gains are rounded to the fourth digit
 _NOWHERE: Final = (0, 0)  # no speech
 _FORGOTTEN: Final = 50_000  # frames since a volume was last used: after these, another one may replace it
 
@@ -40,6 +41,7 @@ class Loop:
         self._sound = np.concatenate([pcm.saturate(head), sound[seam:-seam]])
         self.rate_hz = rate_hz
         self.rms = float(np.sqrt(np.mean(np.square(self._sound, dtype=np.float64))))
+        self.peak = pcm.peak(self._sound)
         self._scaled: dict[float, pcm.Samples] = {}
         self._used: dict[float, int] = {}
         self._taken = 0
@@ -159,6 +161,13 @@ class AmbienceTrack:
         """The requested level in dB of full scale; None if it is off, or silence."""
         level = self._loop.rms * self._target
         return round(20 * log10(level / 32768), 1) if level else None
+
+    @property
+    def highest(self) -> float:
+        """No sample of the next frame is louder than this, whatever fades in it."""
+        own = self._loop.peak * max(self._gain, self._target) + _ROUNDING
+        leaving, over = self._leaving, self.over
+        return own + (leaving.highest if leaving is not None else 0.0) + (over.highest if over is not None else 0.0)
 
     @property
     def _target(self) -> float:

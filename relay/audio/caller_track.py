@@ -60,11 +60,19 @@ class CallerTrack:
             self._note(samples, now, timestamp_ms, chunk)
             return ()
         end = now - (self._position + samples) / self._rate_hz
-        if self._origin is not None and self._next_in_turn(timestamp_ms, chunk):  # nearly all frames
+        if (  # nearly all frames: nothing is missing, whatever the time
+            timestamp_ms is not None
+            and timestamp_ms == self._next_ms
+            and not self._waited
+            and (chunk is None or self._chunk is None or chunk <= self._chunk + 1)
+            and self._origin is not None
+        ):
             self._in_step = True
             self._position += samples
-            self._origin = min(self._origin, end)
-            self._note(samples, now, timestamp_ms, chunk)
+            if end < self._origin:
+                self._origin = end
+            self._frame, self._last_at, self._chunk = samples, now, chunk
+            self._next_ms = timestamp_ms + samples * 1000 / self._rate_hz
             self._recent.append(sound)
             del self._recent[:-_REMEMBERED]
             return (sound,)
@@ -102,12 +110,6 @@ class CallerTrack:
         if self._last_at is None:
             return now + PATIENCE
         return self._last_at + max(PATIENCE, (self._waited + 2 * self._frame) / self._rate_hz)
-
-    def _next_in_turn(self, timestamp_ms: int | None, chunk: int | None) -> bool:
-        """A frame with which nothing is missing, whatever the time."""
-        if self._waited or timestamp_ms is None or timestamp_ms != self._next_ms:
-            return False
-        return chunk is None or self._chunk is None or chunk <= self._chunk + 1
 
     def _note(self, samples: int, now: float, timestamp_ms: int | None, chunk: int | None) -> None:
         self._frame, self._last_at, self._chunk = samples, now, chunk

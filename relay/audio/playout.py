@@ -104,6 +104,7 @@ class Playout:
         self._torn_samples = round(_TORN_SECONDS * rate_hz)
         self._breath_samples = round(_BREATH_SECONDS * rate_hz)
         self._cut_edge = b""  # speech that was cut off, for the next frame to fade out
+        self._highest = 0  # no sample that is waiting is louder
 
     @property
     def queued_samples(self) -> int:
@@ -132,10 +133,13 @@ class Playout:
         if entry is None:
             if self._queue:
                 self._queue[-1].complete = True
+            else:
+                self._highest = 0
             entry = _Utterance(utterance)
             self._queue.append(entry)
         if sound:
             entry.add(sound)
+            self._highest = max(self._highest, pcm.peak(pcm.samples(sound)))
             self._queued += len(sound) // pcm.SAMPLE_BYTES
 
     def complete(self, utterance: str) -> None:
@@ -285,17 +289,19 @@ class Playout:
             return Frame(self.ambience.take(count).tobytes())
         sound, spans, ended = self._take_speech(count, held, tear)
         edge = sound[: self._edge * pcm.SAMPLE_BYTES] if spans and not spans[0].offset else b""
+        highest: float = self._highest
         if self._cut_edge:
-            sound = self._with_cut_edge(sound, count)
+            sound, highest = self._with_cut_edge(sound, count), pcm.LOUDEST
         if self.ambience is None or self.ambience.silent:
             if not sound:
                 return Frame(b"", spans, ended)
             return Frame(sound.ljust(count * pcm.SAMPLE_BYTES, b"\0"), spans, ended, edge)
+        highest += self.ambience.highest  # before it moves on
         background = self.ambience.take(count, _extent(spans))
         if not sound:
             return Frame(background.tobytes(), spans, ended)
         speech = pcm.samples(sound.ljust(count * pcm.SAMPLE_BYTES, b"\0"))
-        return Frame(pcm.mix(speech, background).tobytes(), spans, ended, edge)
+        return Frame(pcm.mix(speech, background, highest=highest).tobytes(), spans, ended, edge)
 
     def _take_speech(self, count: int, held: str, tear: bool) -> tuple[bytes, tuple[Span, ...], tuple[str, ...]]:
         first = self._queue[0] if self._queue else None

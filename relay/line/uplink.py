@@ -78,10 +78,28 @@ class Uplink:
         a turn.
         """
         while True:
-            await asyncio.sleep(max(0.0, self._track.due(self._loop.time()) - self._loop.time()) + _ON_THE_LATE_SIDE)
+            await self._overdue()
             if silence := self._track.waited(self._loop.time()):
                 self._evenness.restart()
                 await self.send(silence)
+
+    async def _overdue(self) -> None:
+        """Until a frame is missing. Those that arrive put that off, so a timer looks again and again: that costs less
+        than to wake this task.
+        """
+        waiter: asyncio.Future[None] = self._loop.create_future()
+
+        def look() -> None:
+            now = self._loop.time()
+            if waiter.done():
+                return  # cancelled
+            if (due := self._track.due(now)) <= now:
+                waiter.set_result(None)
+            else:
+                self._loop.call_at(due + _ON_THE_LATE_SIDE, look)
+
+        self._loop.call_later(_ON_THE_LATE_SIDE, look)
+        await waiter
 
     async def send(self, pcm: bytes) -> None:
         """Sound that follows what was sent before, in the line's format."""

@@ -400,3 +400,32 @@ def test_what_the_line_dropped_is_played_again_of_both():
     after.take(320)
     after.rewind(320)
     assert (before._cursor, after._cursor) == places
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["louder", "quieter", "off", "on", "speech", "another", "typing", "fade"]),
+            st.integers(1, 900),
+        ),
+        max_size=12,
+    )
+)
+def test_no_frame_is_louder_than_it_was_said_to_become(steps):
+    """Speech is added without clipping where this leaves room for it, so a frame that is louder would wrap around."""
+    track = flat(0.5)
+    for what, count in steps:
+        if what in {"louder", "quieter"}:
+            track.volume = {"louder": 1.0, "quieter": 0.07}[what]
+        elif what in {"off", "on"}:
+            track.enabled = what == "on"
+        elif what == "another":
+            track, before = flat(0.9), track
+            track.follow(before)
+        elif what == "typing":
+            track.over = flat(0.8)
+        elif what == "fade":
+            track.fade_out(0.2)
+        highest = track.highest
+        taken = track.take(count, (0, count // 2) if what == "speech" else (0, 0))
+        assert np.abs(taken.astype(int)).max() <= highest

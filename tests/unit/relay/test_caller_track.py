@@ -332,3 +332,15 @@ def test_the_last_three_frames_are_kept_whether_they_are_in_turn_or_not():
         stamp = number * 20 if number < 10 else None
         track.arrived(bytes(2 * FRAME), (number + 1) * FRAME_S, stamp, None)
         assert len(track._recent) == min(number + 1, 3)
+
+
+def test_a_line_whose_first_frames_came_late_is_measured_by_those_that_came_in_time():
+    """What is lost later was not filled: by the first frame's time nothing seemed to be missing."""
+    sound = noise(20 * FRAME, 1)
+    heard = Heard(sound)
+    for number in range(6):
+        heard.frame(number, at=6 * FRAME_S)
+    for number in (6, 7, 9, 10):
+        heard.frame(number)
+    assert (heard.track.lost, heard.track.gap_ms) == (1, 20)
+    assert len(heard.all) == 11 * FRAME

@@ -376,6 +376,29 @@ def test_too_loud_a_sum_is_held():
     assert (numbers(playout.pull(FRAME)) == 32767).all()
 
 
+def test_a_loud_word_after_quiet_ones_is_held_too():
+    """How loud the waiting speech may be is looked at once for each of its pieces, not for each frame."""
+    playout = Playout(office(1.0))
+    for level in (100, 32_700, 50):
+        playout.say("u1", np.full(FRAME, level, dtype=np.int16).tobytes())
+    playout.complete("u1")
+    alone = office(1.0).take(3 * FRAME).astype(int)
+    heard = np.concatenate([numbers(playout.pull(FRAME)) for _ in range(3)])
+    assert (heard == np.minimum(np.repeat([100, 32_700, 50], FRAME) + alone, 32767)).all()
+    assert (heard == 32767).any()
+
+
+def test_what_a_clear_cut_off_is_held_beside_quiet_words():
+    playout = Playout(office(1.0))
+    playout.say("u1", np.full(5000, 32_700, dtype=np.int16).tobytes())
+    playout.pull(FRAME)
+    playout.flush()
+    playout.say("u2", np.full(2 * FRAME, 10, dtype=np.int16).tobytes())
+    after = numbers(playout.pull(FRAME))
+    assert after.min() > -20_000  # the office alone does not come near it; a sum that wrapped around would
+    assert (after[:EDGE] == 32767).any()
+
+
 def test_ambience_goes_on_through_an_interruption():
     playout = Playout(office())
     alone = office().take(2 * FRAME)

@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from relay.audio.caller_track import PATIENCE
 from relay.audio.convert import AudioFormat, Converter, Encoding
 from relay.events.records import Quality
+from relay.line import exotel
 from relay.line.uplink import BUFFER_SECONDS, Uplink
 from sim import virtual_time
 from tests.unit.relay.tone import noise
@@ -159,3 +161,27 @@ def test_an_empty_frame_is_not_a_message():
         return session.received
 
     assert virtual_time.run(story()) == []
+
+
+def test_the_agent_hears_silence_once_frames_stop_and_not_before():
+    """A timer looks three times a second whether frames still come; each time one that came puts the next look off."""
+
+    async def story():
+        session, uplink = Session(), Uplink(LINE, Quality())
+        await uplink.attach(session, LINE)
+        waiting, loop = asyncio.create_task(uplink.run()), asyncio.get_running_loop()
+        for number, frame in enumerate(frames(60)):
+            await asyncio.sleep(0.02 * (number + 1) - loop.time())
+            await uplink.hear(exotel.Media(frame, number * 20, number + 1))
+        heard, last_at, silent_at = len(session.received), loop.time(), 0.0
+        while not silent_at and loop.time() < last_at + 2.0:
+            await asyncio.sleep(0.001)
+            silent_at = loop.time() if len(session.received) > heard else 0.0
+        await asyncio.sleep(last_at + 1.0 - loop.time())
+        waiting.cancel()
+        return heard, round(silent_at - last_at, 3), len(session.sound) - 60 * FRAME
+
+    heard, waited, silence = virtual_time.run(story())
+    assert heard == 60
+    assert PATIENCE < waited <= PATIENCE + 0.003
+    assert silence == pytest.approx(2 * 8000 * (1.0 - 0.02), abs=FRAME)  # up to the frame that is still due
