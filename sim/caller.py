@@ -53,6 +53,7 @@ class Caller(Protocol):
 
     def frame(self, at_ms: float, heard: Pcm, size: int) -> Doing:
         """What to do in the `size` samples from `at_ms` (since the stream's start) on."""
+        ...
 
 
 @dataclass(slots=True)

@@ -40,9 +40,11 @@ class Watch(Protocol):
 
     def note(self, sentence: str) -> None:
         """A message about the whole list."""
+        ...
 
     def changed(self, result: Result) -> None:
         """The state of a number has changed."""
+        ...
 
 
 class Campaign:

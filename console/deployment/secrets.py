@@ -29,6 +29,7 @@ class Store(Protocol):
 
     def read(self, secret: str) -> str | None:
         """The current value; None if there is none yet. Raises StepError if it can't be read."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

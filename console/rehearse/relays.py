@@ -28,9 +28,11 @@ class RelayUnderTest(Protocol):
 
     def words(self, call_sid: str) -> str:
         """The agent's words so far in a running call; empty if unknown."""
+        ...
 
     async def record(self, call_sid: str) -> Mapping[str, Any]:
         """The record once the call is over; empty if none comes."""
+        ...
 
 
 @dataclass

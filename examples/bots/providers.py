@@ -36,16 +36,19 @@ class Heard:
 class SpeechToText(Protocol):
     async def transcribe(self, pcm: bytes) -> Heard:
         """`pcm`: one utterance, 16 kHz s16le."""
+        ...
 
 
 class LanguageModel(Protocol):
     def answer(self, messages: Sequence[Mapping[str, str]]) -> AsyncIterator[str]:
         """Pieces of the answer as they are made. `messages`: `role` (system, user, assistant) and `content`."""
+        ...
 
 
 class TextToSpeech(Protocol):
     def speak(self, text: str, voice: str = "") -> AsyncIterator[bytes]:
         """16 kHz s16le as it is made; `voice` instead of the usual one."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from msgspec import Meta
 from relay.agents.local import LocalSession
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import Audio, CallInfo, Formats
-from relay.agents.vendor import Agent, Vendor, read_options
+from relay.agents.vendor import NewSession, Vendor, read_options
 from relay.settings import Settings
 
 _UTTERANCE: Final = "echo"
@@ -40,7 +40,7 @@ class EchoSession(LocalSession):
         self._put(Audio(data, _UTTERANCE))
 
 
-def configure(spec: AgentSpec, settings: Settings) -> Agent:
+def configure(spec: AgentSpec, settings: Settings) -> NewSession:
     """Raises SettingError."""
     options = read_options(spec, EchoOptions, settings)
     return lambda context: EchoSession(options)

@@ -35,7 +35,7 @@ from relay.agents.local import LocalSession
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import AgentText, CallerText, CallInfo, Ended, Formats, Interruption, UtteranceDone
 from relay.agents.tool_descriptions import TRANSFER
-from relay.agents.vendor import Agent, Vendor, read_options
+from relay.agents.vendor import NewSession, Vendor, read_options
 from relay.audio.convert import AudioFormat, Encoding, at_rate
 from relay.audio.files import read_mono
 from relay.line.exotel import LINE_RATES
@@ -150,7 +150,7 @@ class ScriptSession(LocalSession):
         return key
 
 
-def configure(spec: AgentSpec, settings: Settings) -> Agent:
+def configure(spec: AgentSpec, settings: Settings) -> NewSession:
     """Raises SettingError for steps that lead nowhere, SoundFileError for an unusable file."""
     steps = read_options(spec, ScriptOptions, settings).steps
     place = f"agents.{spec.alias}.options.steps"

@@ -310,33 +310,42 @@ class AgentSession(Protocol):
 
     def stalled_for(self, now: float) -> float:
         """Seconds since the agent stopped reading, 0.0 while it reads."""
+        ...
 
     def prepare(self) -> None:
         """Begin what can be done before the call is known. Must not block or raise."""
+        ...
 
     def reach(self) -> None:
         """Begin to connect while the call's data is still being collected; `connect` follows soon.
 
         Must not block or raise: `connect` raises the error.
         """
+        ...
 
     async def connect(self, call: CallInfo) -> Formats:
         """Open the conversation. Raises AgentError if that fails."""
+        ...
 
     async def send_audio(self, data: bytes) -> None:
         """Caller audio in the heard format, in real time, silence included."""
+        ...
 
     async def send_keys(self, keys: str) -> None:
         """The caller pressed these keys (`0-9 * #`)."""
+        ...
 
     async def answer_tool(self, call_id: str, result: str, *, is_error: bool) -> None:
         """Answer a ToolCall; `result` is text for the agent."""
+        ...
 
     async def interrupted(self, utterance: str, heard_ms: int) -> None:
         """After an Interruption: how far the current utterance was heard. For vendors that need it."""
+        ...
 
     async def heard(self, utterance: str) -> None:
         """The caller has heard `utterance` to its end. For bots that use marks."""
+        ...
 
     async def note(self, text: str, *, reply: bool = False) -> bool:
         """Something for the agent to know that nobody has said.
@@ -344,18 +353,23 @@ class AgentSession(Protocol):
         With `reply` it speaks at once, as the text says; without, it continues: it is neither interrupted nor does it
         answer. False: this agent accepts no notes.
         """
+        ...
 
     async def ask_again(self) -> bool:
         """After a TurnFailed: ask for the same turn once more. False: this vendor has no way to do that."""
+        ...
 
     def events(self) -> AsyncIterator[AgentEvent]:
         """Events until and including `Ended`. Must be read without pause: reading answers the vendor's pings.
 
         Raises AgentError if the vendor sends more than any agent may (relay.agents.budget).
         """
+        ...
 
     async def give_up(self, reason: str) -> None:
         """Treat the agent as dead: `events` ends with an `Ended` that has `reason`."""
+        ...
 
     async def close(self) -> None:
         """End the conversation; bounded, never raises, may be called twice and at any time."""
+        ...

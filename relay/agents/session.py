@@ -188,9 +188,8 @@ class SocketSession:
 
     async def _opened(self) -> AgentSocket:
         """The socket that `reach` began to open; a second call opens another one. Raises AgentError."""
-        self.reach()
-        assert self._way is not None, "expected _open_way"
-        socket = self._socket = await self._way
+        way = self._way = self._way or asyncio.create_task(self._open_way())
+        socket = self._socket = await way
         self._way = None
         return socket
 

@@ -28,10 +28,10 @@ class VendorContext:
     """Calls whose bots may hang up or transfer by REST."""
 
 
-Agent = Callable[[VendorContext], AgentSession]
-"""Opens a session a call."""
-Configure = Callable[[AgentSpec, Settings], Agent]
-"""Makes an agent of an entry of AGENTS_FILE. Raises SettingError for one that can't be used."""
+NewSession = Callable[[VendorContext], AgentSession]
+"""Makes a session for each call."""
+Configure = Callable[[AgentSpec, Settings], NewSession]
+"""What makes the sessions of an entry of AGENTS_FILE. Raises SettingError for one that can't be used."""
 
 
 @dataclass(frozen=True, slots=True)

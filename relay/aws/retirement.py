@@ -26,6 +26,7 @@ class Asked(Protocol):
 
     async def standing(self) -> Standing:
         """Raises EcsError."""
+        ...
 
 
 class Retirement:

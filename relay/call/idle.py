@@ -57,7 +57,7 @@ class IdleClock:
             self._quiet_since = now
             self._goodbye_heard |= speaking
         if self._leaving_since is not None:
-            return self._left(now)
+            return self._left(now, self._leaving_since)
         if now - self._quiet_since < self._idle_s:
             return Due.NOTHING
         self._quiet_since = now
@@ -68,11 +68,10 @@ class IdleClock:
         self._leaving_since, self._goodbye_heard = now, False
         return Due.GOODBYE
 
-    def _left(self, now: float) -> Due:
-        assert self._leaving_since is not None
+    def _left(self, now: float, since: float) -> Due:
         if self._goodbye_heard and now - self._quiet_since >= GOODBYE_QUIET:
             return Due.END
-        return Due.END if now - self._leaving_since >= GOODBYE_LIMIT and now > self._quiet_since else Due.NOTHING
+        return Due.END if now - since >= GOODBYE_LIMIT and now > self._quiet_since else Due.NOTHING
 
 
 class TimeLeft:

@@ -32,6 +32,7 @@ class Destination(Protocol):
 
     async def deliver(self, event: Event) -> Mapping[str, Any]:
         """Store one event and return the answer. Raises DeliveryError: it can be retried."""
+        ...
 
 
 class DeliveryError(Exception):

@@ -90,3 +90,16 @@ def test_a_file_says_first_what_it_is_and_is_no_longer_than_a_sitting(path):
     if path.name != "__init__.py" or text.strip():
         assert ast.get_docstring(ast.parse(text)), "expected an opening sentence"
     assert len(text.splitlines()) <= 450
+
+
+def test_a_protocol_has_no_bodies():
+    """A method without one would return None where a class that derives from the protocol forgot it."""
+    without = [
+        f"{path.relative_to(ROOT)}: {kind.name}.{method.name}"
+        for path in FILES
+        for kind in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(kind, ast.ClassDef) and "Protocol" in map(ast.unparse, kind.bases)
+        for method in kind.body
+        if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and ast.unparse(method.body[-1]) != "..."
+    ]
+    assert without == []

@@ -13,7 +13,7 @@ from relay.agents.bot.wrapper import Wrapper, WrapperSession
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import AgentSession
 from relay.agents.tool_descriptions import ALL_TOOLS
-from relay.agents.vendor import Agent, VendorContext, read_options
+from relay.agents.vendor import NewSession, VendorContext, read_options
 from relay.settings import Settings
 
 
@@ -34,7 +34,7 @@ class OwnAgent:
         return BotSession(own, self.kind.__name__, context)
 
 
-def configure(spec: AgentSpec, settings: Settings) -> Agent:
+def configure(spec: AgentSpec, settings: Settings) -> NewSession:
     """Raises SettingError for a class that can't be loaded, unknown options, or missing keys."""
     kind = _load(spec, settings)
     options = read_options(spec, kind.Options, settings) if kind.Options else dict(spec.options)

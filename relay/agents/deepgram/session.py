@@ -35,7 +35,7 @@ from relay.agents.seam import (
 )
 from relay.agents.session import SocketSession
 from relay.agents.socket import AgentSocket, Binary
-from relay.agents.vendor import Agent, api_key, read_options, socket_base
+from relay.agents.vendor import NewSession, api_key, read_options, socket_base
 from relay.audio.convert import AudioFormat, Encoding
 from relay.settings import Settings
 
@@ -164,7 +164,7 @@ class DeepgramSession(SocketSession):
                 await self._send({"type": "KeepAlive"})
 
 
-def configure(spec: AgentSpec, settings: Settings) -> Agent:
+def configure(spec: AgentSpec, settings: Settings) -> NewSession:
     """Raises SettingError."""
     options = read_options(spec, DeepgramOptions, settings)
     key = api_key(spec, options.api_key_env, settings)

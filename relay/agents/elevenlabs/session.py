@@ -46,7 +46,7 @@ from relay.agents.seam import (
 )
 from relay.agents.session import SocketSession
 from relay.agents.socket import AgentSocket, Closed
-from relay.agents.vendor import Agent
+from relay.agents.vendor import NewSession
 from relay.outgoing import RedirectError, whole
 from relay.settings import Settings
 
@@ -248,7 +248,7 @@ class ElevenLabsSession(SocketSession):
         return str(signed_url)
 
 
-def configure(spec: AgentSpec, settings: Settings) -> Agent:
+def configure(spec: AgentSpec, settings: Settings) -> NewSession:
     """Raises SettingError. Without a key the agent must be public."""
     agent = resolve(spec, settings)
     return lambda context: ElevenLabsSession(agent, context.http)

@@ -36,7 +36,7 @@ from relay.agents.seam import (
 )
 from relay.agents.session import SocketSession
 from relay.agents.socket import AgentSocket, Closed
-from relay.agents.vendor import Agent, api_key, read_options, socket_base
+from relay.agents.vendor import NewSession, api_key, read_options, socket_base
 from relay.audio.convert import AudioFormat, Encoding
 from relay.settings import Settings
 
@@ -197,7 +197,7 @@ class GeminiSession(SocketSession):
         return await self._use_tool(ToolCall(call_id, call.name, call.parameters, settled=call.settled))
 
 
-def configure(spec: AgentSpec, settings: Settings) -> Agent:
+def configure(spec: AgentSpec, settings: Settings) -> NewSession:
     """Raises SettingError."""
     options = read_options(spec, GeminiOptions, settings)
     key = api_key(spec, options.api_key_env, settings)

@@ -41,7 +41,7 @@ from relay.agents.seam import (
 )
 from relay.agents.session import SocketSession
 from relay.agents.socket import AgentSocket
-from relay.agents.vendor import Agent, Configure, api_key, read_options
+from relay.agents.vendor import Configure, NewSession, api_key, read_options
 from relay.settings import Settings
 
 _ITEMS_KEPT: Final = 16  # replies whose length we remember; more are never waiting to be heard
@@ -224,7 +224,7 @@ class OpenAISession(SocketSession):
 def configured(kind: type[RealtimeOptions], dialect: Dialect, default_model: str) -> Configure:
     """The vendor whose agents have options of this kind and speak this dialect."""
 
-    def configure(spec: AgentSpec, settings: Settings) -> Agent:
+    def configure(spec: AgentSpec, settings: Settings) -> NewSession:
         options = read_options(spec, kind, settings)
         key = api_key(spec, options.api_key_env, settings)
         model = spec.id or default_model

@@ -45,7 +45,7 @@ from relay.agents.seam import (
 )
 from relay.agents.session import READY_TIMEOUT, SocketSession
 from relay.agents.socket import AgentSocket
-from relay.agents.vendor import Agent, api_key, read_options
+from relay.agents.vendor import NewSession, api_key, read_options
 from relay.audio.convert import AudioFormat, Encoding
 from relay.outgoing import whole
 from relay.settings import Settings
@@ -191,7 +191,7 @@ class SarvamSession(SocketSession):
         return (AgentText(text, utterance),)
 
 
-def configure(spec: AgentSpec, settings: Settings) -> Agent:
+def configure(spec: AgentSpec, settings: Settings) -> NewSession:
     """Raises SettingError."""
     options = read_options(spec, SarvamOptions, settings)
     if spec.tools:

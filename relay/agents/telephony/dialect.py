@@ -38,18 +38,24 @@ class Dialect(Protocol):
 
     def opening(self, call: CallInfo, parameters: Mapping[str, str]) -> list[bytes]:
         """The messages before any sound: `connected` and `start`."""
+        ...
 
     def media(self, data: bytes) -> bytes:
         """Caller sound."""
+        ...
 
     def digit(self, digit: str) -> bytes:
         """A key."""
+        ...
 
     def mark(self, name: str) -> bytes:
         """The echo of a mark."""
+        ...
 
     def stop(self) -> bytes:
         """The call is over."""
+        ...
 
     def decode(self, message: bytes) -> FromBot | None:
         """The bot's message; None if it means nothing here."""
+        ...

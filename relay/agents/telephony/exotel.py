@@ -16,7 +16,7 @@ from relay.agents.telephony.codec import base64, decode, encode
 from relay.agents.telephony.dialect import FromBot
 from relay.agents.telephony.options import BotOptions
 from relay.agents.telephony.session import FRAMES_PER_SECOND, TelephonySession
-from relay.agents.vendor import Agent, Vendor, read_options
+from relay.agents.vendor import NewSession, Vendor, read_options
 from relay.audio.convert import AudioFormat, Encoding
 from relay.settings import Settings
 
@@ -87,7 +87,7 @@ class ExotelDialect:
         return encode({**head, **body})
 
 
-def configure(spec: AgentSpec, settings: Settings) -> Agent:
+def configure(spec: AgentSpec, settings: Settings) -> NewSession:
     """Raises SettingError."""
     options = read_options(spec, ExotelOptions, settings)
     address, headers = options.address(spec, settings)

@@ -21,7 +21,7 @@ from relay.agents.telephony.options import BotOptions
 from relay.agents.telephony.rest import BASE
 from relay.agents.telephony.session import FRAMES_PER_SECOND, TelephonySession
 from relay.agents.telephony.twiml import Answer, read_answer, twilio_signature
-from relay.agents.vendor import Agent, Vendor, VendorContext, read_options
+from relay.agents.vendor import NewSession, Vendor, VendorContext, read_options
 from relay.audio.convert import AudioFormat, Encoding
 from relay.outgoing import whole
 from relay.settings import Settings
@@ -179,7 +179,7 @@ class TwilioSession(TelephonySession):
             raise AgentError("malformed", f"webhook: {problem}") from None
 
 
-def configure(spec: AgentSpec, settings: Settings) -> Agent:
+def configure(spec: AgentSpec, settings: Settings) -> NewSession:
     """Raises SettingError."""
     options = read_options(spec, TwilioOptions, settings)
     token = (

@@ -32,7 +32,7 @@ from relay.agents.socket import AgentSocket, Binary
 from relay.agents.ultravox.codec import AgentWords, Cleared, StateIs, Up, decode
 from relay.agents.ultravox.options import DEFAULT_MODEL, UltravoxOptions
 from relay.agents.ultravox.requests import caller_text, start_call, tool_result
-from relay.agents.vendor import Agent, api_key, read_options
+from relay.agents.vendor import NewSession, api_key, read_options
 from relay.audio.convert import AudioFormat, Encoding
 from relay.outgoing import whole
 from relay.settings import Settings
@@ -196,7 +196,7 @@ class UltravoxSession(SocketSession):
         return (*self._unsaid(), Interruption())
 
 
-def configure(spec: AgentSpec, settings: Settings) -> Agent:
+def configure(spec: AgentSpec, settings: Settings) -> NewSession:
     """Raises SettingError."""
     options = read_options(spec, UltravoxOptions, settings)
     key = api_key(spec, options.api_key_env, settings)
