@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import assert_never
 
 from relay.agents.budget import Allowance
 from relay.agents.keypad import Keypad
@@ -59,6 +60,10 @@ class Caller:
                     self._press(digit)
                 case exotel.Clear():
                     parts.pacer.interrupt()
+                case exotel.Media() | exotel.Connected() | exotel.Start():
+                    pass  # sound after `stop`, and a beginning said again
+                case _:
+                    assert_never(event)
 
     def stop(self) -> None:
         """Pass on nothing more of what the caller does."""

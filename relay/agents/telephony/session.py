@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, assert_never
 
 import aiohttp
 
@@ -222,6 +222,10 @@ class TelephonySession:
                     await self._send(self._dialect.mark(echo))
             case Notice() as notice:
                 await self._notice(notice)
+            case None:
+                pass  # what some frameworks return of what they were sent
+            case other:
+                assert_never(other)
 
     async def _sound(self, data: bytes) -> None:
         self._spoke = True
