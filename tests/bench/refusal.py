@@ -1,5 +1,6 @@
-"""`python -m tests.bench.refusal [CALLS]`: how fast a full relay says no, and what that costs the calls it carries."""
+"""`python -m tests.bench.refusal`: how fast a full relay says no, and what that costs the calls it carries."""
 
+import argparse
 import asyncio
 import gc
 import sys
@@ -50,7 +51,7 @@ async def knock(port: int, seconds: float) -> list[tuple[float, bytes]]:
     return await asyncio.gather(*asked)
 
 
-async def measure(calls: int, folder: Path) -> tuple[Samples, Samples, list[float]]:
+async def measure(calls: int, window_s: float, folder: Path) -> tuple[Samples, Samples, list[float]]:
     """The calls' figures while nobody knocks, and while somebody does; how long refusals took."""
     load, port = Load("pcm_8000", Samples()), free_port()
     environ = {
@@ -73,12 +74,12 @@ async def measure(calls: int, folder: Path) -> tuple[Samples, Samples, list[floa
         await asyncio.sleep(_SETTLE_S)
         gc.freeze()  # the load's own collector must not look like the relay's latency
         quiet = load.samples = Samples(recording=True)
-        await asyncio.sleep(WINDOW_S)
+        await asyncio.sleep(window_s)
         full = load.samples = Samples(recording=True)
         reader, retry = await asyncio.open_connection("127.0.0.1", port)  # the place for a call that is tried again
         retry.write(_UPGRADE)
         await reader.readline()
-        answers = await knock(port, WINDOW_S)
+        answers = await knock(port, window_s)
         full.recording = False
         retry.close()
         if ended := [*quiet.failures, *full.failures]:
@@ -111,13 +112,16 @@ def _row(name: str, samples: Samples, refusals: str) -> str:
 
 def main() -> None:
     """Measure and print."""
-    calls = int(sys.argv[1]) if len(sys.argv) > 1 else CALLS
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.refusal", description=__doc__)
+    parser.add_argument("calls", nargs="?", type=int, default=CALLS, help="the calls that fill the relay")
+    parser.add_argument("--window", type=float, default=WINDOW_S, help="seconds of each measurement")
+    args = parser.parse_args()
     take_load_core()
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
     ):
-        print(table(*loop.run(measure(calls, Path(folder)))))
+        print(table(*loop.run(measure(args.calls, args.window, Path(folder)))))
 
 
 if __name__ == "__main__":
