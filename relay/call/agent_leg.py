@@ -194,7 +194,6 @@ class AgentLeg:
             case Audio(data, utterance):
                 self._retry.answered()
                 self._clock.agent_heard()
-                self._tools.agent_spoke()
                 self._parts.hand_over.agent_spoke()
                 await self._say(downlink, utterance, data)
             case UtteranceDone(utterance):

@@ -51,7 +51,6 @@ class ToolUse:
         self._loop = asyncio.get_running_loop()
         self._uses: dict[str, _Use] = {}
         self._turn_done = Flag()
-        self._sound_at = 0.0
         self.hanging_up = False
         """The turn stands in which the agent said goodbye; only a caller who cuts in keeps the call alive."""
 
@@ -84,10 +83,6 @@ class ToolUse:
         """The agent's turn is final."""
         self._turn_done.set()
 
-    def agent_spoke(self) -> None:
-        """Sound arrived, so the turn is still going on."""
-        self._sound_at = self._loop.time()
-
     def _withdraw(self, use: _Use) -> bool:
         if not use.revocable or use.task is None:
             return False
@@ -115,14 +110,13 @@ class ToolUse:
 
     async def _turn_settled(self) -> None:
         """Until the vendor reports the end of the turn, or else until nothing more arrives and all was heard."""
-        pacer, called_at = self._parts.pacer, self._loop.time()
+        called_at = self._loop.time()
         due = called_at + SETTLED_AFTER
-        while (now := self._loop.time()) < due or pacer.speaking:
-            look_at = now + _LOOK_EVERY
-            if await self._turn_done.wait(min(look_at, due) if now < due else look_at):
+        while (now := self._loop.time()) < due:
+            if await self._turn_done.wait(min(due, now + _LOOK_EVERY)):
                 return
-            last = max(self._sound_at, pacer.speech_until)
-            due = last + HEARD_AFTER if last > called_at else called_at + SETTLED_AFTER
+            heard_at = self._parts.pacer.speech_until
+            due = heard_at + HEARD_AFTER if heard_at > called_at else called_at + SETTLED_AFTER
 
     def _done(self, use: _Use) -> None:
         self._uses.pop(use.call.call_id, None)

@@ -446,11 +446,13 @@ async def test_a_vendor_that_never_ends_its_turn_is_waited_for_until_all_was_hea
 async def test_words_that_follow_the_tool_belong_to_the_goodbye():
     session = Session()
     talk = Talk(session)
+    session.put(speech(1), UtteranceDone("1"))
+    await asyncio.sleep(3)
     session.put(end_call())
-    await asyncio.sleep(SETTLED_AFTER / 2)
-    session.put(speech(3))
+    await asyncio.sleep(SETTLED_AFTER * 0.8)
+    session.put(speech(3, "2"))
     await talk.over()
-    assert talk.now > SETTLED_AFTER / 2 + 3.0
+    assert talk.now > 3 + SETTLED_AFTER * 0.8 + 3
     await talk.stop()
 
 
