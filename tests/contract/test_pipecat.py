@@ -102,7 +102,7 @@ async def test_a_whole_call(tmp_path, bot, kind):
 async def test_a_caller_who_speaks_over_the_bot(tmp_path, bot, kind):
     """pipecat sends `clear`, and what it had sent ahead is not heard."""
     script = (
-        Step(when=When.AT, ms=900, say="caller_interrupts"),
+        Step(when=When.AGENT_SPEAKING, ms=400, say="caller_interrupts"),
         Step(when=When.AGENT_FINISHED, ms=1500, hang_up=True),
     )
     async with relay(tmp_path, kind, bot.port) as url:
