@@ -22,6 +22,41 @@ STILL_UPWARD = {
 }
 FAKE = re.compile(r"relay\.agents\.\w+\.fake\w*")
 """A vendor's fake is in the vendor's folder, but part of the outside world, and not in the relay's image."""
+LINES = 250
+LONGER = {
+    # data, or a table: one looks for a field or a row, and finds all of them in one place
+    "relay/agents/seam.py": 400,
+    "relay/events/records.py": 350,
+    "relay/settings.py": 300,
+    "console/elevenlabs/wanted.py": 300,
+    # a service and its rules, in the order of its documentation: a protocol, a client, a fake
+    "console/elevenlabs/client.py": 300,
+    "console/softphone/app.py": 300,
+    "relay/agents/deepgram/fake.py": 350,
+    "relay/agents/elevenlabs/codec.py": 300,
+    "relay/agents/gemini/fake.py": 400,
+    "relay/agents/openai/fake.py": 350,
+    "relay/agents/ultravox/fake.py": 350,
+    "relay/line/exotel.py": 350,
+    "sim/bots.py": 300,
+    "sim/elevenlabs.py": 300,
+    "sim/elevenlabs_rest.py": 400,
+    "sim/exotel_rest.py": 350,
+    "sim/exotel_stream.py": 300,
+    "sim/seam/test_seam.py": 450,
+    # one thing from its beginning to its end, already without what is a thing of its own
+    "console/call_out/campaign.py": 350,
+    "console/person/find.py": 300,
+    "console/rehearse/suite.py": 300,
+    "functions/webhook/joining.py": 300,
+    "functions/webhook/post_call.py": 300,
+    "relay/agents/elevenlabs/session.py": 300,
+    "relay/agents/telephony/session.py": 300,
+    "relay/audio/ambience.py": 300,
+    "relay/audio/playout.py": 400,
+    "relay/call/agent_leg.py": 300,
+}
+"""Files that may have more lines than LINES, and how many."""
 FILES = sorted(path for part in (*LAYERS, "scripts", "examples") for path in (ROOT / part).rglob("*.py"))
 
 
@@ -85,11 +120,11 @@ def test_no_fake_is_in_the_image_or_its_name():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_says_first_what_it_is_and_is_no_longer_than_a_sitting(path):
+def test_a_file_says_first_what_it_is_and_is_not_long(path):
     text = path.read_text(encoding="utf-8")
     if path.name != "__init__.py" or text.strip():
         assert ast.get_docstring(ast.parse(text)), "expected an opening sentence"
-    assert len(text.splitlines()) <= 450
+    assert len(text.splitlines()) <= LONGER.get(path.relative_to(ROOT).as_posix(), LINES)
 
 
 def test_a_protocol_has_no_bodies():

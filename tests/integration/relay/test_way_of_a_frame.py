@@ -1,0 +1,55 @@
+"""A frame of sound passes few functions between the two sockets: each costs every call fifty times a second."""
+
+import inspect
+
+from relay.agents.socket import AgentSocket
+from relay.audio.playout import Playout
+from relay.line.socket import Line
+from sim.agent_script import AgentScript, Reply
+from sim.caller import Step, When
+from tests.support.relay_world import relay_world
+from tests.support.virtual import virtual
+
+AGENT = AgentScript(
+    replies=(Reply(on="heard:caller_hours", say=("agent_hours",)),), input_format="pcm_8000", output_format="pcm_8000"
+)
+SCRIPT = (Step(when=When.AT, ms=1000, say="caller_hours"), Step(when=When.AT, ms=8000, hang_up=True))
+
+
+def ways(monkeypatch, owner, name):
+    """The functions of ours on the stack at each call of `owner.name`, the first one first; the list grows."""
+    found, original = [], getattr(owner, name)
+
+    def watched(self, *args, **kwargs):
+        frame, way = inspect.currentframe().f_back, [original.__qualname__]
+        while frame is not None:
+            if "/relay/" in frame.f_code.co_filename and "/tests/" not in frame.f_code.co_filename:
+                way.insert(0, frame.f_code.co_qualname)
+            frame = frame.f_back
+        found.append(way[way.index("Caller.run") :] if "Caller.run" in way else way)
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(owner, name, watched)
+    return found
+
+
+@virtual
+async def test_six_functions_from_the_line_to_the_agent_and_three_back_to_the_line(tmp_path, monkeypatch):
+    """Whoever adds one sees it here. (`Line.receive` has returned when the others are called.)"""
+    sent_to_agent = ways(monkeypatch, AgentSocket, "send")
+    queued = ways(monkeypatch, Playout, "say")
+    sent_to_line = ways(monkeypatch, Line, "send")
+    async with relay_world(tmp_path, AGENT) as world:
+        await world.call(script=SCRIPT)
+
+    to_agent = [way for way in sent_to_agent if way[0] == "Caller.run"]
+    assert len(to_agent) > 100
+    rest = ["Uplink.hear", "Uplink._pass_on", "ElevenLabsSession.send_audio", "AgentSocket.send"]
+    assert all(way == ["Caller.run", *rest] for way in to_agent)
+
+    assert queued
+    to_queue = ["AgentLeg._talk", "AgentLeg._react", "AgentLeg._say", "Downlink.say", "Playout.say"]
+    assert all(way == to_queue for way in queued)
+
+    assert len(sent_to_line) > 50
+    assert all(way == ["Pacer.run", "Pacer._send", "Line.send"] for way in sent_to_line)
