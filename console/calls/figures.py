@@ -59,8 +59,8 @@ def overview(connection: sqlite3.Connection, columns: Columns, wanted: Filter, t
     rest = columns.of(connection, replace(wanted, first_day=None, last_day=None))
     period = rest & between(columns, first, last)
     earlier = rest & between(columns, first - length, first - timedelta(days=1))
-    hours = columns.numbers["hour"][period]
-    hours = hours[(hours >= 0) & (hours < 24)].astype(np.int64)
+    hour = columns.numbers["hour"][period]
+    hours = hour[(hour >= 0) & (hour < 24)].astype(np.int64)
     failed = period & ~columns.is_word("cause", "")
     return {
         "first_day": first.isoformat(),

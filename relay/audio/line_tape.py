@@ -108,8 +108,8 @@ def decoded(codes: Codes) -> pcm.Samples:
 
 def peaks(codes: Codes, size: int) -> pcm.Samples:
     """The largest magnitude of each whole block of `size` codes, without decoding them all."""
-    blocks = (codes[: len(codes) // size * size] & 0x7F).reshape(-1, size)
-    return decoded(blocks.min(axis=1) | 0x80)  # a larger magnitude is a smaller code
+    blocks = (codes[: len(codes) // size * size] & np.uint8(0x7F)).reshape(-1, size)
+    return decoded(blocks.min(axis=1) | np.uint8(0x80))  # a larger magnitude is a smaller code
 
 
 def _silence(count: int) -> Codes:

@@ -333,6 +333,15 @@ def test_beside_speech_the_same_whole_loops_are_kept():
     assert np.shares_memory(track.take(100, (0, 100)), next(reversed(track._loop._scaled.values())))
 
 
+@pytest.mark.parametrize("speech", [(1, 800), (0, 1), (799, 800), (0, 799)])
+def test_speech_may_begin_or_end_one_sample_from_the_edge_of_a_frame(speech):
+    """A ramp of a single sample: the volume goes on from where it is, to its end."""
+    track, low = ducked(), 10_000 * 10 ** (-6 / 20)
+    heard = played_under(track, [(800, speech)] + [(800, (0, 800))] * 2)
+    assert largest_step(heard) <= (10_000 - low) / (0.05 * RATE) + 2
+    assert heard[-1] == pytest.approx(low, abs=1)
+
+
 def test_without_ducking_speech_changes_nothing():
     track, other = ducked(0.0), ducked(0.0)
     assert (track.take(1000, (100, 900)) == other.take(1000)).all()
