@@ -99,7 +99,7 @@ class Covering:
         """
         ran = next((found for lines in places if (found := self.running(name, lines))), set())
         about = importers.tests(name)
-        if at_import or ran == {AT_IMPORT}:
+        if at_import or AT_IMPORT in ran:
             ran |= {test for test in self.costs if test.partition("::")[0] in about}
             for other in (name, *importers.of(name)):
                 ran |= self.running(other, self.lines.get(other, {}))

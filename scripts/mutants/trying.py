@@ -35,13 +35,13 @@ class Trial:
         for kind, all_s in ((True, budget.unit_s), (False, budget.others_s)):
             for batch in batches((test for test in tests if test.startswith(UNIT) == kind), costs, FIRST_S, all_s):
                 ran += len(batch)
-                verdict = self._ask(batch, sum(costs[test] for test in batch), steady=kind)
+                verdict = self._ask(batch, sum(costs[test] for test in batch))
                 if verdict is not None:
                     return replace(verdict, ran=ran, could=len(tests))
         return Verdict("not noticed", "no test runs it" if not tests else "green", ran, len(tests))
 
-    def _ask(self, batch: list[str], cost_s: float, *, steady: bool) -> Verdict | None:
-        """None if all are green. Others than unit tests play in real time: a red one must be green on unbroken code."""
+    def _ask(self, batch: list[str], cost_s: float) -> Verdict | None:
+        """None if all are green. A red test must be green on unbroken code: some play in real time."""
         limit_s = 60 + 8 * cost_s
         batch = list(batch)
         while batch:
@@ -54,7 +54,7 @@ class Trial:
             if status == LATE:
                 return self._late(batch, limit_s)
             red = first_red(output, batch) or f"pytest ends with status {status}"
-            if steady or "::" not in red or self._bench.run([red], limit_s)[0] == GREEN:
+            if "::" not in red or self._bench.run([red], limit_s)[0] == GREEN:
                 return Verdict("noticed", red)
             if red not in batch:
                 return Verdict("unclear", f"{red} is red on unbroken code")

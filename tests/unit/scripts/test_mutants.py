@@ -57,9 +57,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_unit_tests_are_asked_first_and_the_first_red_one_is_enough(folder):
-    bench = AnsweringBench(folder, (RED, f"FAILED {U} - assert 1 == 2\n"))
+    bench = AnsweringBench(folder, (RED, f"FAILED {U} - assert 1 == 2\n"), (GREEN, ""))
     assert judge(bench, SLOW, U) == Verdict("noticed", U, ran=1, could=2)
-    assert bench.asked == [("x = 2\n", [U])]
+    assert bench.asked == [("x = 2\n", [U]), ("x = 1\n", [U])]
     assert (folder / "app.py").read_text() == "x = 1\n"
 
 
@@ -69,7 +69,7 @@ def test_a_line_that_all_leave_green_is_not_noticed(folder):
     assert judge(bench) == Verdict("not noticed", "no test runs it", ran=0, could=0)
 
 
-def test_a_test_in_real_time_that_is_red_on_unbroken_code_says_nothing(folder):
+def test_a_test_that_is_red_on_unbroken_code_says_nothing(folder):
     other = f"{SLOW}_other"
     bench = AnsweringBench(folder, (RED, f"FAILED {SLOW} - late\n"), (RED, ""), (GREEN, ""))
     assert judge(bench, SLOW, other).outcome == "not noticed"
@@ -127,7 +127,7 @@ def test_what_was_measured_holds_while_code_and_tests_are_the_same(folder):
 
 COVERING = Covering(
     lines={
-        "relay/a.py": {1: {AT_IMPORT}, 5: {U, SLOW}, 6: {V, U}},
+        "relay/a.py": {1: {AT_IMPORT}, 2: {AT_IMPORT, V}, 5: {U, SLOW}, 6: {V, U}},
         "relay/b.py": {3: {V}, 4: {V, SLOW}},
     },
     costs={U: 0.2, V: 0.1, SLOW: 5.0},
@@ -167,6 +167,7 @@ def test_tests_that_run_the_line_are_asked_those_that_import_its_file_first_then
 def test_for_what_runs_at_import_all_tests_of_the_file_are_asked_and_of_its_importers(importers):
     assert COVERING.asked("relay/a.py", [range(1, 2)], True, importers) == [SLOW, U, V]
     assert COVERING.asked("relay/a.py", [range(1, 2)], False, importers) == [SLOW, U, V], "a function called at import"
+    assert COVERING.asked("relay/a.py", [range(2, 3)], False, importers) == [SLOW, U, V], "and once in a test"
     assert COVERING.asked("relay/limits.py", [range(1, 2)], True, importers) == [V, SLOW]
 
 
