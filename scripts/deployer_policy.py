@@ -34,6 +34,7 @@ FURTHER: Final = {
     "iam:UpdateAssumeRolePolicy": "as above",
     "scheduler:UpdateSchedule": "as above",
     "secretsmanager:UpdateSecret": "as above",
+    "secretsmanager:UpdateSecretVersionStage": "an earlier release's secrets are kept, and the tests deploy once",
     "sqs:SetQueueAttributes": "as above",
     "application-autoscaling:DeleteScheduledAction": "relay_schedule",
     "application-autoscaling:DescribeScheduledActions": "as above",

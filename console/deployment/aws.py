@@ -17,6 +17,7 @@ from console.deployment import (
     dns,
     guard,
     installation,
+    kept_secrets,
     paste,
     public_checks,
     reading,
@@ -146,8 +147,10 @@ def deploy(terraform: Terraform, given: Mapping[str, str], where: Installation, 
                 terraform.run("apply", str(plan.file))
     outputs = terraform.outputs()
     ecs, elbv2 = (boto3.client(service, region_name=where.region) for service in ("ecs", "elbv2"))
+    not_kept = kept_secrets.keep(ecs, boto3.client("secretsmanager", region_name=where.region), outputs)
     steps.wait_for("the relay", lambda: rollout.state(ecs, elbv2, outputs, tag), RUNNING_PATIENCE_S)
-    print(rollout.still_running(ecs, outputs), *dns.all_records(outputs.get("dns_records") or {}), sep="\n")
+    notes = [rollout.still_running(ecs, outputs), not_kept, *dns.all_records(outputs.get("dns_records") or {})]
+    print(*filter(None, notes), sep="\n")
     pasted = addresses(outputs, store("aws", outputs))
     try:
         check(outputs, pasted)
