@@ -89,8 +89,8 @@ class _Bill:
 
 
 def aws_unit(cpu: int = 512, memory_mib: int = 1024) -> Unit:
-    """As infra/terraform/aws builds it: 100 calls per vCPU, another task at 60 % of them, at least two."""
-    return Unit("AWS task", cpu / 1024, memory_mib, cpu * 100 // 1024, least=2, zones=2, add_at=0.6)
+    """As infra/terraform/aws builds it: 100 calls per vCPU, another task at 50 % of them, at least two."""
+    return Unit("AWS task", cpu / 1024, memory_mib, cpu * 100 // 1024, least=2, zones=2, add_at=0.5)
 
 
 def gcp_unit(memory_mib: int = 1024) -> Unit:

@@ -14,7 +14,7 @@ from pathlib import Path
 from relay.aws.utilisation import embedded, utilisation
 
 MODULE = Path(__file__).resolve().parents[3] / "infra/terraform/modules/aws"
-CALL_S, SAY_S, LATE_S, PERIOD_S, START_S, PER_TASK = 180, 15, 10, 30, 80, 100
+CALL_S, SAY_S, LATE_S, PERIOD_S, START_S = 180, 15, 10, 30, 80
 
 
 def test_a_line_becomes_a_metric_by_the_second():
@@ -47,9 +47,15 @@ def steps() -> list[tuple[float, float, float]]:
     return found
 
 
-def threshold() -> float:
-    variable = (MODULE / "variables.tf").read_text().split('"scale_out_percent"')[1]
-    return float(re.findall(r"default += (\d+)", variable)[0])
+def default(variable: str) -> float:
+    declared = (MODULE / "variables.tf").read_text().split(f'variable "{variable}"')[1]
+    return float(re.findall(r"default += (\d+)", declared)[0])
+
+
+def per_task() -> int:
+    """Calls that a task of the default size takes. The ramp was once judged with tasks twice as large."""
+    (per_vcpu,) = re.findall(r"floor\(var\.relay_cpu \* (\d+) / 1024\)", (MODULE / "main.tf").read_text())
+    return math.floor(default("relay_cpu") * int(per_vcpu) / 1024)
 
 
 def ramp(from_calls: int, to_calls: int, over_s: int, *, lingering_counts: bool) -> tuple[int, int, float]:
@@ -58,6 +64,7 @@ def ramp(from_calls: int, to_calls: int, over_s: int, *, lingering_counts: bool)
     A deploy has just ended: two old tasks without a call wait out the balancer's hour. `lingering_counts`: what they
     say is part of the average, as it was.
     """
+    most = per_task()
     tasks = [Task(0), Task(0), Task(0, retired=True), Task(0, retired=True)]
     ends: list[tuple[float, Task]] = []
     said: list[tuple[float, float]] = []
@@ -72,21 +79,21 @@ def ramp(from_calls: int, to_calls: int, over_s: int, *, lingering_counts: bool)
         while len(ends) < round(wanted):
             tried += 1
             task = min(able, key=lambda one: one.calls)
-            if task.calls >= PER_TASK:
+            if task.calls >= most:
                 refused += 1
                 break
             task.calls += 1
             # the first ones began at any time before
             ends.append((now + (CALL_S if now else (tried * CALL_S / from_calls)), task))
-        if not crossed_at and 100 * len(ends) / (PER_TASK * len(able)) >= threshold():
+        if not crossed_at and 100 * len(ends) / (most * len(able)) >= default("scale_out_percent"):
             crossed_at = now
         if now % SAY_S == 0:
             saying = able + ([task for task in tasks if task.retired] if lingering_counts else [])
-            said += [(now + LATE_S, utilisation(task.calls, PER_TASK)) for task in saying]
+            said += [(now + LATE_S, utilisation(task.calls, most)) for task in saying]
         if now % PERIOD_S == 0:
             values = [value for at, value in said if now - PERIOD_S < at <= now]
             average = sum(values) / len(values) if values else 0.0
-            over = average - threshold()
+            over = average - default("scale_out_percent")
             if over >= 0 and now - stepped_at >= 60:
                 percent = next(add for low, high, add in steps() if low <= over < high)
                 serving = [task for task in tasks if not task.retired]

@@ -558,9 +558,9 @@ variable "relay_max_tasks" {
 }
 
 variable "scale_out_percent" {
-  description = "Relay tasks are added while they are this full of calls on average, percent."
+  description = "Relay tasks are added while they are this full of calls on average, percent. What is left must do until a new task runs, in about two minutes."
   type        = number
-  default     = 60
+  default     = 50
 
   validation {
     condition     = var.scale_out_percent >= 20 && var.scale_out_percent <= 90

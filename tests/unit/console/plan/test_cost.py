@@ -26,21 +26,21 @@ def items(plan):
 
 def test_tasks_by_hand():
     """8 kHz with TLS: 2.77 ms a call-second. Half a vCPU, 80 % of it: 400 / 2.77 = 144 calls. MAX_CALLS is 50, so that
-    decides: 60 % of it is where another task starts, and 200 calls need ceil(200 / 30) = 7, 4 of them in one zone."""
+    decides: 50 % of it is where another task starts, and 200 calls need 200 / 25 = 8, 4 of them in one zone."""
     sizing = size(aws_unit(), Load(200, 50_000, agent_rate=8000), SLOWER)
-    assert (sizing.by_cpu, sizing.carries, sizing.one_more_at, sizing.relays) == (144, 50, 30, 7)
+    assert (sizing.by_cpu, sizing.carries, sizing.one_more_at, sizing.relays) == (144, 50, 25, 8)
     assert sizing.decided_by == "MAX_CALLS"
-    assert sizing.cpu_share == pytest.approx(200 / 7 * 2.77 / 500)
-    assert sizing.memory_mib == pytest.approx(60 + 200 / 7 * 129 / 1024)
-    assert (sizing.left_after_loss, sizing.for_zone) == (150, 8)
+    assert sizing.cpu_share == pytest.approx(200 / 8 * 2.77 / 500)
+    assert sizing.memory_mib == pytest.approx(60 + 200 / 8 * 129 / 1024)
+    assert (sizing.left_after_loss, sizing.for_zone) == (200, 8)
 
 
 def test_tasks_by_hand_when_sound_is_resampled():
-    """16 kHz with TLS: 4.95 ms. 400 / 4.95 = 80 calls, less than a MAX_CALLS of 100; 48 each. ceil(200 / 48) = 5 tasks,
+    """16 kHz with TLS: 4.95 ms. 400 / 4.95 = 80 calls, less than a MAX_CALLS of 100; 40 each. 200 / 40 = 5 tasks,
     of which 3 lie in one zone: the other 2 carry 160. Six tasks, 3 a zone, carry 240."""
     plan = plan_aws(Load(200, 50_000), SLOWER, PRICES, replace(aws_unit(), max_calls=100))
     sizing = plan.sizing
-    assert (sizing.carries, sizing.one_more_at, sizing.relays, sizing.decided_by) == (80, 48, 5, "CPU")
+    assert (sizing.carries, sizing.one_more_at, sizing.relays, sizing.decided_by) == (80, 40, 5, "CPU")
     assert (sizing.left_after_loss, sizing.for_zone) == (160, 6)
     assert any("relay_max_calls = 80" in line for line in advice(plan, Load(200, 50_000)))
 
@@ -56,11 +56,11 @@ def test_memory_can_decide():
 
 
 def test_hours_of_added_tasks_by_hand():
-    """4 tasks, 2 of them always: 50,000 minutes are 833.3 hours of calls, of which 2 in 3 × 60 fall to an added task,
+    """4 tasks, 2 of them always: 50,000 minutes are 833.3 hours of calls, of which 2 in 3 × 50 fall to an added task,
     and after each of 22 peaks both run on for a quarter of an hour."""
     load = Load(200, 50_000, agent_rate=8000)
     sizing = size(replace(aws_unit(), max_calls=100), load, SLOWER)
-    assert added_hours(sizing, load, 0.25) == pytest.approx(50_000 / 60 * 2 / 180 + 22 * 2 * 0.25)
+    assert added_hours(sizing, load, 0.25) == pytest.approx(50_000 / 60 * 2 / 150 + 22 * 2 * 0.25)
     assert added_hours(size(aws_unit(), Load(100, 50_000), SLOWER), replace(load, calls=90), 0.25) >= 0
 
 

@@ -191,8 +191,8 @@ run "three_settings_are_enough" {
     error_message = "Pieces of recordings wait on the task's disk; nothing else can be written to."
   }
   assert {
-    condition     = aws_cloudwatch_metric_alarm.many_calls.threshold == 60 && aws_cloudwatch_metric_alarm.few_calls.threshold == 24
-    error_message = "Scale out above 60 % of the calls; scale in where one task fewer still has less than that."
+    condition     = aws_cloudwatch_metric_alarm.many_calls.threshold == 50 && aws_cloudwatch_metric_alarm.few_calls.threshold == 20
+    error_message = "Scale out above 50 % of the calls; scale in where one task fewer still has less than that."
   }
   assert {
     condition     = !contains(keys(aws_secretsmanager_secret.secret), "elevenlabs_webhook_secret") && !contains(keys(aws_cloudwatch_metric_alarm.computed), "webhook-silence")
