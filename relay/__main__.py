@@ -10,6 +10,7 @@ from aiohttp import web
 
 from common.env import SettingError
 from common.listening import unusable
+from relay.allocator import limit_heap
 from relay.app import RELAY, create_app
 from relay.audio.files import SoundFileError
 from relay.logs import configure, log
@@ -46,6 +47,7 @@ async def serve(settings: Settings) -> None:
 
 def main() -> int:
     """Exit status 2 for invalid settings."""
+    limit_heap()
     try:
         settings = Settings.from_env(os.environ)
         configure(settings.log_level)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relay.audio import pcm
-from relay.audio.line_tape import Codes, LineTape, decoded, peaks
+from relay.audio.line_tape import Codes, LineTape, decoded, decoded_into, peaks
 from relay.audio.voice import BLOCK_SECONDS, block_levels
 
 LEAST_DELAY: Final = 0.04
@@ -44,9 +44,14 @@ class Echo:
 
 
 class _Bench:
-    """Room to work in, for transforms of `size`. One for all calls, which take turns: of their own it was 300 KB."""
+    """Room to work in, for transforms of `size`. One for all calls, which take turns: of their own it was 300 KB.
+
+    Nothing large is allocated beside it: the end of the heap would grow with each search, and the buffers of TLS
+    connections would then land on pages that are in memory (relay/allocator.py).
+    """
 
     def __init__(self, size: int) -> None:
+        self.indices = np.empty(size, dtype=np.intp)  # numpy converts others itself, into 128 KB
         self.sides = np.empty((2, size), dtype=np.float32)
         # Any: numpy's own types know no transforms of single precision
         self.spectra: NDArray[Any] = np.empty((2, size // 2 + 1), dtype=np.complex64)
@@ -101,15 +106,16 @@ class EchoMeter:
         """Compare two `sides` that are worth it. Returns what is known so far. On one thread: calls share a bench."""
         bench = _bench(self._size)
         for side, codes in zip(bench.sides, (played, heard), strict=True):
-            self._fewer(decoded(codes), side)
-        cross, other = np.fft.rfft(bench.sides, out=bench.spectra)
+            self._fewer(codes, side, bench)
+        # scaled by 1/size: the transform without a scale is one of doubles, whatever it gets
+        cross, other = np.fft.rfft(bench.sides, norm="forward", out=bench.spectra)
         np.conj(cross, out=cross)
         cross *= other
         numbers, squares = bench.numbers
         np.multiply(numbers, numbers, out=squares)
         magnitudes = np.add(squares[::2], squares[1::2], out=bench.magnitudes)  # np.abs takes ten times as long
         np.sqrt(magnitudes, out=magnitudes)
-        magnitudes += 1e-3
+        magnitudes += 1e-3 / self._size**2
         np.reciprocal(magnitudes, out=magnitudes)
         for part in (cross.real, cross.imag):
             part *= magnitudes
@@ -139,12 +145,14 @@ class EchoMeter:
             self.echo = Echo(delay, round(float(np.median(self._levels)), 1))
         return self.echo
 
-    def _fewer(self, sound: pcm.Samples, side: NDArray[np.float32]) -> None:
-        """Resample to _COMPARED_HZ by summing neighbours; numpy's reduction costs as much as a transform."""
-        count = len(sound) // self._step
-        side[:count], side[count:] = sound[:: self._step][:count], 0
-        for first in range(1, self._step):
-            side[:count] += sound[first :: self._step][:count]
+    def _fewer(self, codes: Codes, side: NDArray[np.float32], bench: _Bench) -> None:
+        """Decode and resample to _COMPARED_HZ by summing neighbours; numpy's reduction costs as much as a transform."""
+        count = len(codes) // self._step
+        indices, part = bench.indices[:count], bench.places[:count]
+        side[:] = 0
+        for first in range(self._step):
+            indices[:] = codes[first :: self._step][:count]
+            side[:count] += decoded_into(part, indices)
 
     def moved(self, seconds: float) -> None:
         """The known echo's delay has changed by `seconds`."""

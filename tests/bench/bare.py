@@ -14,6 +14,8 @@ import msgspec
 import uvloop
 from aiohttp import WSMsgType, web
 
+from relay.allocator import limit_heap
+
 _BYTES_PER_MS = 16
 
 _decode = msgspec.json.Decoder().decode
@@ -94,5 +96,6 @@ async def main(port: int, agent_url: str, frame_ms: int) -> None:
 
 
 if __name__ == "__main__":
+    limit_heap()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

@@ -11,9 +11,6 @@ from pathlib import Path
 
 from sim.processes import free_port as free_port
 
-_DOCKERFILE = Path(__file__).resolve().parents[2] / "relay" / "Dockerfile"
-AS_DEPLOYED = dict(re.findall(r"^ENV (MALLOC_\w+)=(\S+)$", _DOCKERFILE.read_text(), re.MULTILINE))
-"""What the image sets that decides about memory."""
 RELAY_CORE, LOAD_CORE = 0, 1
 _START_LIMIT = 20.0
 _STOP_LIMIT = 20.0
@@ -28,7 +25,7 @@ class Subject:
         self._log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                arguments, env={**os.environ, **AS_DEPLOYED, **environ}, stdout=output, stderr=subprocess.STDOUT
+                arguments, env={**os.environ, **environ}, stdout=output, stderr=subprocess.STDOUT
             )
         if os.cpu_count() != 1:
             os.sched_setaffinity(self._process.pid, {RELAY_CORE})
@@ -57,9 +54,9 @@ class Subject:
         return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)$", status, re.MULTILINE)[1])
 
     def memory_kb(self) -> int:
-        """Its proportional share of resident memory."""
+        """Its own resident memory, without the pages of files: what its share of them is depends on other processes."""
         rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
-        return int(re.search(r"^Pss: +(\d+) kB", rollup, re.MULTILINE)[1])
+        return int(re.search(r"^Anonymous: +(\d+) kB", rollup, re.MULTILINE)[1])
 
     async def loop_lag_ms(self) -> float | None:
         """The bucket of the relay's own histogram that no timer of its event loop has exceeded so far."""

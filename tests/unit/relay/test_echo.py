@@ -1,6 +1,7 @@
 """A line that gives the agent's voice back: found by its delay and level, and kept from the agent."""
 
 import os
+import tracemalloc
 
 import msgspec
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relay.allocator import LARGE
 from relay.audio import pcm
 from relay.audio.ambience import Ambience
 from relay.audio.echo import LOOK_SECONDS, EchoMeter
@@ -360,6 +362,23 @@ def test_the_search_holds_no_more_than_38_kb_of_a_call():
     meter.look(*meter.sides(*tapes, 4 * RATE))
     assert meter._seen is not None
     assert sum(tape._sound.nbytes for tape in tapes) + meter._seen.nbytes <= 38_000
+
+
+def test_a_search_allocates_nothing_large():
+    """The buffers of TLS connections landed on what it had left of the heap: 150 KB a call."""
+    tapes, meter = (LineTape(RATE, TAPE_SECONDS), LineTape(RATE, LOOK_SECONDS)), EchoMeter(RATE)
+    for tape in tapes:
+        tape.write(AGENT[: 4 * RATE].tobytes(), 0)
+    sides = meter.sides(*tapes, 4 * RATE)
+    meter.look(*sides)  # the first one makes the room to work in
+    meter.forget()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        meter.look(*sides)
+        assert tracemalloc.get_traced_memory()[1] - before < LARGE
+    finally:
+        tracemalloc.stop()
 
 
 def test_calls_that_search_at_the_same_time_share_their_room_to_work_and_nothing_else():
