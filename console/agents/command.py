@@ -14,7 +14,7 @@ from common.agent_version import AgentVersion, File, VersionError, number_of
 from console.agents.candidate import Candidate, CandidateError, is_inside, read
 from console.agents.difference import difference
 from console.agents.waiting import wait
-from console.checks.places import DEPLOYMENTS, PlaceError, of_deployment
+from console.deployment.places import DEPLOYMENTS, PlaceError, of_deployment
 from console.stores import opened
 from functions.common.agent_versions import AgentVersions, ForestalledError, Pointer
 from functions.common.relays_seen import relays

@@ -13,9 +13,9 @@ from pathlib import Path
 import aiohttp
 
 from console.checks.finding import Finding, Verdict
-from console.checks.places import DEPLOYMENTS, PlaceError, Places, from_environment, of_deployment
 from console.checks.report import Lines, as_json
 from console.checks.subject import Subject
+from console.deployment.places import DEPLOYMENTS, PlaceError, Places, from_environment, of_deployment
 from console.deployment.settings import settings
 from console.deployment.steps import ROOT, Problems
 from console.doctor.examination import PARTS, examined, hide, known_secrets, log

@@ -9,7 +9,7 @@ from pathlib import Path
 from yarl import URL
 
 from common.env import SettingError
-from console.checks.places import CLOUDS, PlaceError, of_deployment
+from console.deployment.places import CLOUDS, PlaceError, of_deployment
 from console.deployment.settings import settings
 from console.deployment.steps import ROOT, Problems
 from console.elevenlabs.client import ApiError

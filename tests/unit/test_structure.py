@@ -108,6 +108,22 @@ def test_no_module_imports_itself_by_way_of_others(imports):
     TopologicalSorter(upward).prepare()  # names the circle when there is one
 
 
+@pytest.mark.parametrize("part", ["console", "functions"])
+def test_no_folder_of_a_part_imports_itself_by_way_of_others(imports, part):
+    """The relay's folders have an order of their own, above."""
+
+    def folder(module):
+        name = ".".join(module.split(".")[:2])
+        return name if (ROOT / name.replace(".", "/")).is_dir() else part
+
+    below = {}
+    for module, found in imports.items():
+        if module.startswith(f"{part}."):
+            others = {folder(name) for name in found if name.startswith(f"{part}.")}
+            below.setdefault(folder(module), set()).update(others - {folder(module)})
+    TopologicalSorter({name: found - {part} for name, found in below.items() if name != part}).prepare()
+
+
 def test_no_cloud_library_can_reach_the_relay(imports):
     """Its image holds none (design D9)."""
     graph = grimp.build_graph("relay", "common", include_external_packages=True, cache_dir=None)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from console.checks.places import PlaceError, Places, from_environment, of_deployment
 from console.deployment import addresses
+from console.deployment.places import PlaceError, Places, from_environment, of_deployment
 
 OUTPUTS = {
     "name": "voice-bridge",
