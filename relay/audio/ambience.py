@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from relay.audio import pcm
 from relay.audio.convert import at_rate
+from relay.audio.edges import Gains, glide
 from relay.audio.files import SoundFileError, read_mono
 from relay.line.exotel import LINE_RATES
-
-Gains = NDArray[np.float32]
 
 BUILT_IN: Final = ("office", "call-centre", "street", "quiet", "typing")
 _SEAM_SECONDS: Final = 0.05
@@ -202,7 +200,7 @@ class AmbienceTrack:
         target = self._target
         if self._gain == target:
             return target
-        gains = _glide(self._gain, target, self._step, count)
+        gains = glide(self._gain, target, self._step, count)
         self._gain = target if gains[-1] == np.float32(target) else float(gains[-1])
         return gains
 
@@ -221,7 +219,7 @@ class AmbienceTrack:
             (1.0, count - last, _RISE_SECONDS),
         ):
             if samples:
-                parts.append(_glide(self._ducked, target, depth / (seconds * rate_hz), samples))
+                parts.append(glide(self._ducked, target, depth / (seconds * rate_hz), samples))
                 self._ducked = target if parts[-1][-1] == np.float32(target) else float(parts[-1][-1])
         return np.concatenate(parts)
 
@@ -245,12 +243,3 @@ class AmbienceTrack:
         for track in (self.over, self._leaving):
             if track is not None:
                 track.rewind(count)
-
-
-def _glide(start: float, target: float, step: float, count: int) -> Gains:
-    """`count` gains on the way from `start` to `target`, `step` per sample, constant once it is reached."""
-    distance = target - start
-    way = np.minimum(np.arange(1, count + 1, dtype=np.float32) * np.float32(step), np.float32(abs(distance)))
-    gains: Gains = np.float32(start) + np.copysign(way, np.float32(distance))
-    gains[way == np.float32(abs(distance))] = target
-    return gains

@@ -8,8 +8,6 @@ of a turn always gets samples to count.
 
 from typing import Final
 
-import numpy as np
-
 from relay.audio import concealment, pcm
 
 CONCEALED_SECONDS: Final = 0.06  # a repeated pitch period becomes a hum beyond that
@@ -42,11 +40,8 @@ class CallerTrack:
         self.gap_ms = 0
         self.lost = 0
         self.missing = 0
-
-    @property
-    def position_s(self) -> float:
+        self.position_s = 0.0
         """Seconds of sound passed on, including replacements."""
-        return self._position / self._rate_hz
 
     def arrived(self, sound: bytes, now: float, timestamp_ms: int | None, chunk: int | None) -> tuple[bytes, ...]:
         """What to pass on for a frame: the replacement of missing frames before it, and `sound` itself.
@@ -59,7 +54,8 @@ class CallerTrack:
         if self._held_back and self._can_go(sound, samples, now):
             self._note(samples, now, timestamp_ms, chunk)
             return ()
-        end = now - (self._position + samples) / self._rate_hz
+        position_s = (self._position + samples) / self._rate_hz
+        end = now - position_s
         if (  # nearly all frames: nothing is missing, whatever the time
             timestamp_ms is not None
             and timestamp_ms == self._next_ms
@@ -69,6 +65,7 @@ class CallerTrack:
         ):
             self._in_step = True
             self._position += samples
+            self.position_s = position_s
             if end < self._origin:
                 self._origin = end
             self._frame, self._last_at, self._chunk = samples, now, chunk
@@ -86,7 +83,8 @@ class CallerTrack:
         filled = self._waited + len(fill) // pcm.SAMPLE_BYTES
         self.gap_ms += round(filled * 1000 / self._rate_hz)
         self._position += filled + samples
-        self._origin = min(self._origin, now - self._position / self._rate_hz)
+        self.position_s = self._position / self._rate_hz
+        self._origin = min(self._origin, now - self.position_s)
         self._waited = 0
         self._note(samples, now, timestamp_ms, chunk)
         self._recent.append(sound)
@@ -124,7 +122,7 @@ class CallerTrack:
         if self._last_at is None or now - self._last_at > samples / self._rate_hz / 2:
             self._held_back = False  # in real time again
             return False
-        quiet = int(np.abs(pcm.samples(sound).astype(np.int32)).max()) < _QUIET
+        quiet = pcm.peak(pcm.samples(sound)) < _QUIET
         self._quiet = self._quiet + samples if quiet else 0
         return self._quiet > _PAUSE_SECONDS * self._rate_hz
 

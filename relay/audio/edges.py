@@ -1,4 +1,4 @@
-"""Fades for speech that is cut off: a step in the sound is heard as a click."""
+"""Fades: a step in the sound is heard as a click."""
 
 from functools import lru_cache
 from typing import Final
@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relay.audio import pcm
+
+Gains = NDArray[np.float32]
 
 CUT_SECONDS: Final = 0.005  # long enough not to click, too short to be heard as a fade
 _QUIET: Final = 100  # -50 dBFS: an edge that is no louder makes no click, and is left as it is
@@ -33,7 +35,7 @@ def fade_in(sound: bytes, count: int) -> bytes:
 
 
 def _loud(edge: pcm.Samples) -> bool:
-    return len(edge) > 0 and int(np.abs(edge.astype(np.int32)).max()) > _QUIET
+    return pcm.peak(edge) > _QUIET
 
 
 @lru_cache(maxsize=64)
@@ -42,3 +44,12 @@ def _rising(count: int) -> NDArray[np.float32]:
     ramp = (1 - np.cos(np.pi * np.arange(1, count + 1, dtype=np.float32) / (count + 1))) / 2
     ramp.setflags(write=False)
     return ramp.astype(np.float32)
+
+
+def glide(start: float, target: float, step: float, count: int) -> Gains:
+    """`count` gains on the way from `start` to `target`, `step` per sample, constant once it is reached."""
+    distance = target - start
+    way = np.minimum(np.arange(1, count + 1, dtype=np.float32) * np.float32(step), np.float32(abs(distance)))
+    gains: Gains = np.float32(start) + np.copysign(way, np.float32(distance))
+    gains[way == np.float32(abs(distance))] = target
+    return gains

@@ -181,23 +181,19 @@ class Pacer:
             now = self._loop.time()
             step = self._schedule.next(now)
             if step is None or step.due > now:
-                await self._wait(None if step is None else step.due)
-                if step is None or self._news:
+                self._news, self._waiter = False, self._loop.create_future()
+                if step is not None:
+                    self._ticker.at(step.due, self._waiter)
+                fired_at = await self._waiter
+                self._waiter = None
+                if step is None:
+                    continue
+                if fired_at is not None:
+                    self._lead.fired(fired_at - step.due, fired_at)
+                if self._news:
                     continue
             if step.count:
                 await self._send(self._schedule.take(step, self._loop.time()))
-
-    async def _wait(self, until: float | None) -> None:
-        self._news = False
-        self._waiter = self._loop.create_future()
-        if until is not None:
-            self._ticker.at(until, self._waiter)
-        try:
-            fired_at = await self._waiter
-        finally:
-            self._waiter = None
-        if until is not None and fired_at is not None:
-            self._lead.fired(fired_at - until, fired_at)
 
     async def _clear(self, wanted_at: float) -> None:
         self._clear_wanted_at, self._schedule.ahead_s = None, 0.0

@@ -344,3 +344,4 @@ def test_a_line_whose_first_frames_came_late_is_measured_by_those_that_came_in_t
         heard.frame(number)
     assert (heard.track.lost, heard.track.gap_ms) == (1, 20)
     assert len(heard.all) == 11 * FRAME
+    assert heard.track.position_s == 11 * FRAME_S
