@@ -3,6 +3,8 @@
 The suite of the seam, the corpus, the fuzzer and the benchmark take their vendors from here, so none is left out.
 """
 
+import ast
+import importlib
 import json
 import re
 from pathlib import Path
@@ -64,6 +66,20 @@ def test_there_is_a_corpus(vendor):
     corpus = json.loads(corpus_of(vendor, HOSTED[vendor].codec).read_text(encoding="utf-8"))
     assert len(corpus) >= 20
     assert any("malformed" in str(case["expect"]) for case in corpus)
+
+
+@each
+def test_its_session_does_something_about_every_event_of_its_codec(vendor):
+    """A session passes over what it has no case for: a new event would be read, and lost without a word."""
+    folder = HOSTED[vendor].codec or vendor
+    codec = importlib.import_module(f"relay.agents.{folder}.codec")
+    others = [path for path in Path(codec.__file__).parent.glob("*.py") if not path.name.startswith(("codec", "fake"))]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in others]
+    named = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    events = [kind for kind in vars(codec).values() if isinstance(kind, type) and kind.__module__ == codec.__name__]
+    public = [kind for kind in events if not kind.__name__.startswith("_")]
+    assert public
+    assert [kind.__name__ for kind in public if not named & {base.__name__ for base in kind.__mro__[:-1]}] == []
 
 
 @each
