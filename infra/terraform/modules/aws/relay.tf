@@ -181,6 +181,14 @@ resource "aws_ecs_task_definition" "relay" {
   skip_destroy             = true # make rollback-aws goes back to it
   task_role_arn            = aws_iam_role.relay.arn
 
+  # Two of one name are refused in the middle of an apply.
+  lifecycle {
+    precondition {
+      condition     = length(setintersection(keys(local.relay_environment), keys(var.relay_secrets))) == 0
+      error_message = "relay_secrets: ${join(", ", setintersection(keys(local.relay_environment), keys(var.relay_secrets)))} is a plain setting too; keep one of them."
+    }
+  }
+
   runtime_platform {
     operating_system_family = "LINUX"
     cpu_architecture        = var.architecture == "arm64" ? "ARM64" : "X86_64"

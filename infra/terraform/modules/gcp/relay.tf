@@ -86,7 +86,7 @@ resource "google_cloud_run_v2_service" "relay" {
       }
 
       dynamic "env" {
-        for_each = local.part_secrets.relay
+        for_each = { for name, secret in local.part_secrets.relay : name => secret if !contains(keys(local.relay_outside_secrets), name) }
         content {
           name = env.key
           value_source {
@@ -135,6 +135,14 @@ resource "google_cloud_run_v2_service" "relay" {
   traffic {
     type    = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
     percent = 100
+  }
+
+  # Two of one name are refused in the middle of an apply.
+  lifecycle {
+    precondition {
+      condition     = length(setintersection(keys(local.relay_environment), keys(var.relay_secrets))) == 0
+      error_message = "relay_secrets: ${join(", ", setintersection(keys(local.relay_environment), keys(var.relay_secrets)))} is a plain setting too; keep one of them."
+    }
   }
 
   depends_on = [google_secret_manager_secret_iam_member.reader, google_secret_manager_secret_iam_member.relay_outside]

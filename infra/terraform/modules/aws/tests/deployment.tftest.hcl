@@ -450,6 +450,17 @@ run "refuses_a_secret_as_a_plain_setting_of_the_webhook" {
   expect_failures = [var.webhook_environment]
 }
 
+run "refuses_a_setting_that_is_plain_and_secret" {
+  command = plan
+
+  variables {
+    relay_environment = { LOOKUP_URL = "https://crm.example.in/look-up" }
+    relay_secrets     = { LOOKUP_URL = "arn:aws:secretsmanager:ap-south-1:123456789012:secret:lookup-AbCdEf" }
+  }
+
+  expect_failures = [aws_ecs_task_definition.relay]
+}
+
 run "refuses_encryption_without_its_key" {
   command = plan
 

@@ -159,6 +159,17 @@ run "refuses_a_secret_as_a_plain_setting_of_the_webhook" {
   expect_failures = [var.webhook_environment]
 }
 
+run "refuses_a_setting_that_is_plain_and_secret" {
+  command = plan
+
+  variables {
+    relay_environment = { LOOKUP_URL = "https://crm.example.in/look-up" }
+    relay_secrets     = { LOOKUP_URL = "lookup" }
+  }
+
+  expect_failures = [google_cloud_run_v2_service.relay]
+}
+
 run "refuses_encryption_without_its_key" {
   command = plan
 
@@ -219,7 +230,7 @@ run "size_and_retention" {
 run "further_settings_and_secrets" {
   variables {
     relay_environment    = { BACKGROUND_SOUND_VOLUME = "0.2", STATS_SECONDS = "30", EVENTS_URL = "https://mine.example.in/relay/events", MAX_CALL_SECONDS = "1800" }
-    relay_secrets        = { OPENAI_API_KEY = "openai-api-key", MEDIA_BASIC_AUTH = "media-basic-auth:3" }
+    relay_secrets        = { OPENAI_API_KEY = "openai-api-key", MEDIA_BASIC_AUTH = "media-basic-auth:3", EVENTS_SECRET = "my-events" }
     webhook_environment  = { FETCH_AUDIO = "true", TRANSFER_TEAM_1_NUMBER = "+918047100009" }
     transfer_environment = { TRANSFER_WAIT_SECONDS = "8" }
   }
@@ -242,7 +253,11 @@ run "further_settings_and_secrets" {
     error_message = "A secret from outside is referred to with its version."
   }
   assert {
-    condition     = toset(keys(google_secret_manager_secret_iam_member.relay_outside)) == toset(["openai-api-key", "media-basic-auth"])
+    condition     = one([for env in google_cloud_run_v2_service.relay.template[0].containers[0].env : env.value_source[0].secret_key_ref[0].secret if env.name == "EVENTS_SECRET"]) == "my-events"
+    error_message = "A secret of your own takes the place of ours; two of one name Cloud Run would refuse."
+  }
+  assert {
+    condition     = toset(keys(google_secret_manager_secret_iam_member.relay_outside)) == toset(["openai-api-key", "media-basic-auth", "my-events"])
     error_message = "The relay may read the secrets it is given."
   }
   assert {
