@@ -11,8 +11,12 @@ from sim.vendors.record import VendorRecord
 
 
 class FakeVendor:
-    """A server of one vendor. `conversations`: its records, in order."""
+    """A server of one vendor. `conversations`: its records, in order.
 
+    `no_sdk`: why there is no Python SDK to check its messages with; empty if there is one (tests/contract).
+    """
+
+    no_sdk: ClassVar[str] = ""
     path: ClassVar[str]
     conversation: ClassVar[type[VendorConversation]]
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import pytest
 
 from relay.agents import HOSTED
+from sim.vendors import FAKES
 from tests.support.sdk_models import SdkModels
 
-WITHOUT_AN_SDK = {"ultravox": "its Python SDK speaks WebRTC only"}
 VENDORS = tuple(
     name
     for name, vendor in HOSTED.items()
-    if (not vendor.codec or name == "azure_voice_live") and name not in WITHOUT_AN_SDK
+    if (not vendor.codec or name == "azure_voice_live") and not (name in FAKES and FAKES[name].no_sdk)
 )
 """Those with a codec of their own, or an SDK."""
 

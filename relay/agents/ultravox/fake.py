@@ -210,6 +210,7 @@ class UltravoxConversation(VendorConversation):
 class FakeUltravox(FakeVendor):
     """Serve `app()` and give its URL as the option `base_url`."""
 
+    no_sdk = "its Python SDK speaks WebRTC only"
     path = "/join/{call_id}"
     conversation = UltravoxConversation
 
