@@ -31,9 +31,10 @@ def with_pages_of_their_own(size):
         libc.free(block)
     return own
 
+libc.free(libc.malloc(4_000_000))  # an import does that: from then on blocks up to that size come out of the heap
 if "limited" in sys.argv:
     assert limit_heap()
-libc.free(libc.malloc(4_000_000))  # from now on the allocator would keep blocks up to that size in its heap
+libc.free(libc.malloc(8_000_000))
 for block in [libc.malloc(8_000) for _ in range(200)]:
     libc.free(block)
 print(json.dumps([libc.mallinfo2().keepcost, *map(with_pages_of_their_own, map(int, sys.argv[1].split(",")))]))

@@ -135,6 +135,20 @@ async def test_late_sound_of_an_utterance_that_was_heard_comes_behind_the_reply_
 
 
 @virtual
+async def test_eight_earlier_utterances_are_known_when_more_of_them_comes():
+    """One that is known changes nothing; one that is taken for new ends the utterance of now."""
+    for back, ends in ((8, False), (9, True)):
+        playout, downlink = ready(LINE)
+        for number in range(9):
+            await downlink.say(f"u{number}", sound_of(LINE, 0.05))
+            downlink.done(f"u{number}")
+        heard_of(playout)
+        await downlink.say("now", sound_of(LINE, 0.05))
+        await downlink.say(f"u{9 - back}", sound_of(LINE, 0.05))
+        assert downlink._utterance == ("u0" if ends else "now")
+
+
+@virtual
 async def test_an_interrupted_utterance_does_not_ring_into_what_comes_next():
     spoken = AudioFormat(Encoding.PCM, 16000)
     playout, downlink = ready(spoken)

@@ -15,6 +15,7 @@ async def test_it_wakes_up_all_that_wait():
     await asyncio.sleep(1)
     assert not any(task.done() for task in waiting)
     flag.set()
+    flag.set()  # before any of them ran
     assert await asyncio.gather(*waiting) == [True, True, True]
 
 
@@ -47,6 +48,7 @@ async def test_a_wait_with_a_limit_ends_at_its_limit_and_leaves_nothing_behind()
     assert await asyncio.gather(flag.wait(until=began + 9), _set(flag)) == [True, None]
     assert loop.time() == began + 2.5
     assert flag._waiting == ()
+    assert all(timer.cancelled() for timer in loop._scheduled), "nine seconds were to be waited for"
 
 
 @virtual

@@ -92,5 +92,15 @@ def test_two_holes_far_apart_are_no_stutter():
     assert holdback.opens_at("u1", 0.05) <= 2.3
 
 
+def test_of_several_holes_the_last_two_count():
+    holdback = Holdback(SLACK)
+    holdback.arrived("u1", 0.1, 0.0)
+    for dry_at in (0.3, 1.9, 2.5):
+        holdback.ran_dry(dry_at)
+        holdback.arrived("u1", 0.05, dry_at + 0.1)
+    assert holdback.opens_at("u1", 0.05) == pytest.approx(3.2)
+    assert holdback.opens_at("u1", 0.3) == 0.0
+
+
 def test_what_it_knows_nothing_of_does_not_wait():
     assert Holdback(SLACK).opens_at("fallback", 1.0) == 0.0
