@@ -21,12 +21,16 @@ MOST_DELAY: Final = 1.0
 LOOK_SECONDS: Final = 1.0
 _COMPARED_HZ: Final = 4000  # a voice is mostly below 2 kHz, and half as many samples cost less than half
 _SURE: Final = 10.0  # a peak this many times the spread of all places; two voices reach 9.5
+_LIKELY: Final = 9.0  # … twice in a voice's first third of a second; no two voices of 120 pairs
+_PERHAPS: Final = 6.5  # … once: nearly every audible echo, and some callers
+_WHITENED_EARLY: Final = 0.8  # exponent of the magnitudes that are divided out; later 1
 _FAINTEST_DB: Final = -42.0  # inaudible
 _LOUDEST_DB: Final = 6.0  # … a louder sound is not an echo
 _AUDIBLE_PEAK: Final = 45  # of 32,768 in a hundredth of a second: -65 dB in a voice
 _SPEECH_PEAK: Final = 250  # … -50 dB
 _ABOVE_NOISE: Final = 2  # times the line's noise, whose peaks are all alike
 _BACK_SHARE: Final = 0.15  # of the second that must contain sound: shorter sounds match anything
+_BACK_SHARE_EARLY: Final = 0.1
 _LOUD_BELOW_DB: Final = 15.0
 _LEVELS: Final = 9  # measurements of which the median is used
 _SAME: Final = 0.004  # seconds; two measurements have to find the same echo
@@ -75,13 +79,21 @@ class EchoMeter:
         self._size = 1 << ((self._look + self._reach) // self._step - 1).bit_length()
         self._seen: NDArray[np.int8] | None = None  # phases, added up, of all measurements so far
         self._candidate: float | None = None
+        self._last = (0.0, 0.0)  # delay and height of the last measurement's peak
+        self._missed = False  # it found none; one such measurement among the first is forgiven
+        self._likeness = 0.0  # the lower height of the last two, if they are at the same place
         self._levels: deque[float] = deque(maxlen=_LEVELS)
         self.echo: Echo | None = None
 
     @property
     def suspected(self) -> float | None:
-        """The delay of an echo in the last measurement, even if it was the first to find one."""
+        """The delay of a likely echo in the last measurement, even if it was the first to find one."""
         return self._candidate
+
+    @property
+    def in_doubt(self) -> bool:
+        """One of the last two early measurements may have met an echo, or a caller whose voice is alike."""
+        return self.echo is None and self._last[1] >= _PERHAPS
 
     @property
     def settled(self) -> bool:
@@ -93,17 +105,21 @@ class EchoMeter:
         first = end - self._look
         return played.codes(first - self._reach, self._look + self._reach), heard.codes(first, self._look)
 
-    def worth_a_look(self, played: Codes, heard: Codes) -> bool:
+    def worth_a_look(self, played: Codes, heard: Codes, *, early: bool = False) -> bool:
         """Whether the agent speaks in these `sides`, and more than noise is heard. Usually not: most callers listen."""
+        least, share = (_SPEECH_PEAK, _BACK_SHARE_EARLY) if early else (_AUDIBLE_PEAK, _BACK_SHARE)
         back = peaks(heard, self._block)
         quiet = np.partition(back, len(back) // 10)[len(back) // 10]
-        if np.count_nonzero(back >= max(_AUDIBLE_PEAK, _ABOVE_NOISE * int(quiet))) < _BACK_SHARE * len(back):
+        if np.count_nonzero(back >= max(least, _ABOVE_NOISE * int(quiet))) < share * len(back):
             return False
         source = peaks(played[self._reach // 2 :], self._block)
         return bool(np.count_nonzero(source >= _SPEECH_PEAK) >= _LOUD_SHARE * len(source))
 
-    def look(self, played: Codes, heard: Codes) -> Echo | None:
-        """Compare two `sides` that are worth it. Returns what is known so far. On one thread: calls share a bench."""
+    def look(self, played: Codes, heard: Codes, *, early: bool = False) -> Echo | None:
+        """Compare two `sides` that are worth it. Returns what is known so far. On one thread: calls share a bench.
+
+        `early`: the agent has only begun to speak. What is alike then is suspected sooner.
+        """
         bench = _bench(self._size)
         for side, codes in zip(bench.sides, (played, heard), strict=True):
             self._fewer(codes, side, bench)
@@ -114,14 +130,19 @@ class EchoMeter:
         numbers, squares = bench.numbers
         np.multiply(numbers, numbers, out=squares)
         magnitudes = np.add(squares[::2], squares[1::2], out=bench.magnitudes)  # np.abs takes ten times as long
-        np.sqrt(magnitudes, out=magnitudes)
+        if early:  # in a few syllables many frequencies hold only noise, which counts less if not all are made equal
+            np.power(magnitudes, np.float32(_WHITENED_EARLY / 2), out=magnitudes)
+        else:
+            np.sqrt(magnitudes, out=magnitudes)
         magnitudes += 1e-3 / self._size**2
         np.reciprocal(magnitudes, out=magnitudes)
         for part in (cross.real, cross.imag):
             part *= magnitudes
         if self._seen is not None and self.echo is None:  # search for a known echo again: it may have moved
             numbers += np.multiply(self._seen, np.float32(_FORGET / _SEEN_STEPS), out=squares)
-        self._seen = np.rint(np.multiply(numbers, np.float32(_SEEN_STEPS), out=squares), out=squares).astype(np.int8)
+        if not early:  # earlier ones hold less of the echo
+            steps = np.multiply(numbers, np.float32(_SEEN_STEPS), out=squares)
+            self._seen = np.rint(steps, out=steps).astype(np.int8)
         places = np.fft.irfft(cross, self._size, out=bench.places)
         # The tape of what was played begins `reach` earlier: that delay is place 0, and shorter ones wrap to the end.
         reach, look = self._reach // self._step, self._look // self._step
@@ -131,14 +152,21 @@ class EchoMeter:
         # An agent that repeats the caller matches too, but later: sound before it was played is not its echo.
         earlier = places[-reach - look + 1 : -reach + least].max()
         spread = float(np.sqrt(delays @ delays / reach))  # their mean is nothing
-        likely = delays[best] >= max(_SURE * spread, earlier)
+        height = float(delays[best]) / (spread + 1e-9) if delays[best] >= earlier else 0.0
+        delay = best * self._step / self._rate_hz
+        likely = height >= (_PERHAPS if early else _SURE)
         level_db = self._level_db(decoded(played), decoded(heard), best * self._step) if likely else 0.0
+        self._candidate = None
         if not likely or not _FAINTEST_DB <= level_db <= _LOUDEST_DB:
-            self._candidate = None
+            if self._missed or not early:
+                self._last, self._likeness = (0.0, 0.0), 0.0
+            self._missed = True
             return self.echo
-        delay, before = best * self._step / self._rate_hz, self._candidate
-        self._candidate = delay
-        if before is not None and abs(delay - before) <= _SAME:
+        last, self._last, self._missed = self._last, (delay, height), False
+        self._likeness = min(height, last[1]) if abs(delay - last[0]) <= _SAME else 0.0
+        if not early or self._likeness >= _LIKELY:
+            self._candidate = delay
+        if self._likeness >= _SURE:
             if self.echo is not None and abs(delay - self.echo.delay) > _SAME:
                 self._levels.clear()
             self._levels.append(level_db)

@@ -116,7 +116,7 @@ class EchoGate:
         self._room.learn(near, played)
         if self._open_for:
             return self._with_its_beginning(heard)
-        return heard if levels.max() < _SILENT_DB and not self._doubted else self._withhold(heard)
+        return heard if levels.max() < _SILENT_DB and not self._doubted else self.withhold(heard)
 
     def _is_echo(self, heard: bytes, before: pcm.Samples | None) -> bool:
         """Whether what the canceller left may still be echo."""
@@ -149,7 +149,8 @@ class EchoGate:
         self.muted -= len(before) // pcm.SAMPLE_BYTES
         return before + heard
 
-    def _withhold(self, heard: bytes) -> bytes:
+    def withhold(self, heard: bytes) -> bytes:
+        """The noise that stands in for `heard`."""
         samples = len(heard) // pcm.SAMPLE_BYTES
         self._withheld.append(heard)
         kept = _BEFORE_SECONDS + (_DOUBT_MOST if self._doubted else 0)

@@ -18,8 +18,10 @@ T = TypeVar("T")
 Mode = Literal["auto", "on", "off"]
 
 TAPE_SECONDS: Final = LOOK_SECONDS + MOST_DELAY + 0.6  # including what was sent ahead of time
-# Up to this many measurements, this many seconds apart: quick at first, so that the agent does not interrupt itself.
-_LOOKS: Final = ((10, 0.06), (24, 0.12), (30, 1.0))
+# Up to this many measurements, so many seconds apart; quick at first, so that the agent does not interrupt itself.
+_LOOKS: Final = ((12, 0.04), (24, 0.12), (30, 1.0))
+_CHECKS: Final = ((36, 0.04), (60, 0.12), (66, 1.0))  # … or so many times, if usually nothing was heard to measure
+_DOUBT_SECONDS: Final = 0.15  # so long the caller's sound is held back at most while it may be an echo
 _SELDOM_SECONDS: Final = 5.0  # after that, or once an echo is known: an echo may begin or move later
 _UNSETTLED_SECONDS: Final = 0.1  # while an echo is not found at its last place
 _TAIL_SECONDS: Final = 0.3  # a room answers a little longer
@@ -72,6 +74,10 @@ class EchoGuard:
         self._end = 0  # end of what was heard, in samples of the clock
         self._next_look = 0
         self._looks = 0
+        self._checks = 0
+        self._eager = _LOOKS[0][1]
+        self._in_doubt = False
+        self._held: list[bytes] = []  # not yet given to the agent
         self._idle = True
         self._speech_until = -MOST_DELAY - _TAIL_SECONDS
         if mode == "on":
@@ -111,7 +117,7 @@ class EchoGuard:
         delay = self.echo.delay if self.echo else 0.0
         if first / self._rate_hz > self._speech_until + (delay or MOST_DELAY) + _TAIL_SECONDS:
             self._idle = True
-            return sound  # nobody has spoken whose echo it could be
+            return self._released() + sound  # nobody has spoken whose echo it could be
         if self._idle and self.echo is not None:  # it may have moved in the meantime
             self._next_look = self._end
         self._idle = False
@@ -120,8 +126,27 @@ class EchoGuard:
         if self._end >= self._next_look:
             await self._look()
         if self._gate is None:
-            return sound
-        return await self._gated(self._gate, sound, first)
+            return self._doubted(sound)
+        if held := self._released():
+            held = self._gate.withhold(held)
+        return held + await self._gated(self._gate, sound, first)
+
+    def _doubted(self, sound: bytes) -> bytes:
+        """Without a gate: unchanged, and a moment later while it may be the first of an echo."""
+        if not self._in_doubt or self._refused:
+            return self._released() + sound
+        self._held.append(sound)
+        most, passed = _DOUBT_SECONDS * self._rate_hz * pcm.SAMPLE_BYTES, b""
+        while sum(map(len, self._held)) > most:
+            passed += self._held.pop(0)
+        return passed
+
+    def _released(self) -> bytes:
+        if not self._held:
+            return b""
+        held = b"".join(self._held)
+        self._held.clear()
+        return held
 
     async def _gated(self, gate: EchoGate, sound: bytes, first: int) -> bytes:
         samples, reach, hold = len(sound) // pcm.SAMPLE_BYTES, round(REACH_SECONDS * self._rate_hz), gate.hold
@@ -156,12 +181,17 @@ class EchoGuard:
 
     async def _look(self) -> None:
         known = found = self.echo
+        early = known is None and self._eager == _LOOKS[0][1]
         sides = self._meter.sides(self._played, self._heard, self._end)
-        if self._meter.worth_a_look(*sides):
-            found = self._meter.look(*sides)  # half a millisecond: handing it to a thread would take the loop as long
-        self._looks += 1
-        eager = next((seconds for up_to, seconds in _LOOKS if self._looks < up_to), _SELDOM_SECONDS)
-        pause = eager if found is None else _SELDOM_SECONDS if self._meter.settled else _UNSETTLED_SECONDS
+        self._in_doubt = False
+        if self._meter.worth_a_look(*sides, early=early):
+            # half a millisecond: handing it to a thread would take the loop as long
+            found = self._meter.look(*sides, early=early)
+            self._in_doubt = early and self._meter.in_doubt
+            self._looks += 1
+        self._checks += 1
+        self._eager = max(_pause(_LOOKS, self._looks), _pause(_CHECKS, self._checks))
+        pause = self._eager if found is None else _SELDOM_SECONDS if self._meter.settled else _UNSETTLED_SECONDS
         self._next_look = self._end + round(pause * self._rate_hz)
         if found is not None and known is None:
             self._log.happened("echo_found", f"the line gives the agent's voice back: {found}", echo_db=found.level_db)
@@ -173,7 +203,7 @@ class EchoGuard:
                 await self._off_loop(gate.learn, *self._last_second(gate))
         elif self._mode == "auto":  # it was suspected, and is not there
             self._stop()
-            if self._looks >= _LOOKS[-1][0]:
+            if self._eager == _SELDOM_SECONDS:
                 self._rest()
 
     def _rest(self) -> None:
@@ -207,3 +237,7 @@ class EchoGuard:
 
     async def _off_loop(self, work: Callable[..., T], *args: Any) -> T:
         return await self._loop.run_in_executor(self._pool.threads, work, *args)
+
+
+def _pause(schedule: tuple[tuple[int, float], ...], done: int) -> float:
+    return next((seconds for up_to, seconds in schedule if done < up_to), _SELDOM_SECONDS)

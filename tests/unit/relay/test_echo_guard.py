@@ -15,14 +15,15 @@ FOUND = Echo(0.2, -20.0)
 
 
 class Meter:
-    """Takes the place of EchoMeter: finds `result` in whatever it is shown. `looked_at`: when."""
+    """Takes the place of EchoMeter: finds `result` in whatever it is shown. `looked_at`, `asked_at`: when."""
 
     suspected = None
+    in_doubt = False
 
     def __init__(self, result=None, *, settled=False, worth=True):
         self.result, self.settled, self._worth = result, settled, worth
         self.echo = None
-        self.looked_at, self.asked, self.forgot = [], 0, 0
+        self.looked_at, self.asked_at, self.forgot = [], [], 0
 
     def sides(self, played, heard, end):
         return (end,)
@@ -30,11 +31,11 @@ class Meter:
     def forget(self):
         self.forgot += 1
 
-    def worth_a_look(self, end):
-        self.asked += 1
+    def worth_a_look(self, end, *, early):
+        self.asked_at.append(end / RATE)
         return self._worth
 
-    def look(self, end):
+    def look(self, end, *, early):
         self.looked_at.append(end / RATE)
         self.echo = self.result
         return self.result
@@ -74,8 +75,8 @@ async def test_a_line_without_an_echo_is_searched_eagerly_at_first_and_seldom_la
     """So that the agent does not interrupt itself with its first words, and a clean line costs next to nothing."""
     meter = Meter()
     found = pauses(await guarded(meter, 40))
-    assert found[:9] == [0.06] * 9
-    assert set(found[9:23]) == {0.12}
+    assert found[:11] == [0.04] * 11
+    assert set(found[11:23]) == {0.12}
     assert set(found[23:29]) == {1.0}
     assert set(found[29:]) == {5.0}
     assert meter.forgot == len(found) - 28, "between two searches this far apart no sound is kept"
@@ -83,16 +84,22 @@ async def test_a_line_without_an_echo_is_searched_eagerly_at_first_and_seldom_la
 
 @virtual
 async def test_what_is_not_worth_a_look_is_not_searched_but_asked_as_often():
+    """It uses up less of the eager searches: an echo of the first words may come a second after them."""
     meter = Meter(worth=False)
-    assert await guarded(meter, 3) == []
-    assert meter.asked > 20
+    assert await guarded(meter, 40) == []
+    asked = pauses(meter.asked_at)
+    assert asked[:35] == [0.04] * 35
+    assert set(asked[35:59]) == {0.12}
+    assert set(asked[59:65]) == {1.0}
+    assert set(asked[65:]) == {5.0}
+    assert meter.forgot == len(asked) - 64
 
 
-@pytest.mark.parametrize(("result", "last"), [(FOUND, 2.5), (None, 3.3)])
+@pytest.mark.parametrize(("result", "speech_s", "last"), [(FOUND, 2.0, 2.5), (None, 0.5, 1.8)])
 @virtual
-async def test_after_the_agent_s_words_there_is_nothing_to_search_for(result, last):
+async def test_after_the_agent_s_words_there_is_nothing_to_search_for(result, speech_s, last):
     """An echo comes after its delay, or within a second if that is unknown, and a room answers a little longer."""
-    looked_at = await guarded(Meter(result), 10, speech_s=2.0)
+    looked_at = await guarded(Meter(result), 10, speech_s=speech_s)
     assert last - 0.15 < looked_at[-1] <= last + 0.02
 
 

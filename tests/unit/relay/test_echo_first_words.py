@@ -1,0 +1,145 @@
+"""The guard in a call's first seconds: the agent's first words, and a caller who speaks over them."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from relay.events.records import Quality
+from relay.line.echo_guard import EchoGuard, EchoPool
+from relay.logs import CallLog
+from sim.agent_ear import AgentEar, SpeechBegan
+from sim.echo import LineEcho
+from sim.sound import AudioFormat
+from sim.speech import spoken
+from tests.support.virtual import virtual
+from tests.unit.relay.test_echo import on_the_line
+
+RATE = 8000
+FRAME = 160
+SENT = 320
+GREETS_AT = 2400  # samples into the call
+SECONDS = 2.5
+ECHOES = [
+    LineEcho(delay_ms=delay, level_db=level, room_ms=room, clip_at=clip)
+    for delay in (70, 180, 300, 480, 800)
+    for level, room, clip in ((-8, 150, 1.0), (-14, 250, 1.0), (-20, 60, 1.0), (-12, 150, 0.2))
+]
+GREETINGS = ("agent_greeting", "agent_hours", "agent_booking", "sorry")
+CALLERS = ("caller_bill", "caller_booking", "caller_clinics", "caller_complaint", "caller_hours", "caller_thanks")
+
+
+def greeting(name: str):
+    """What is played in a call's first seconds: `name` from GREETS_AT on."""
+    played = np.zeros(round(SECONDS * RATE), np.int16)
+    said = spoken(name, RATE)[: len(played) - GREETS_AT]
+    played[GREETS_AT : GREETS_AT + len(said)] = said
+    return played
+
+
+@dataclass
+class Passed:
+    """What the agent got. `late`: samples that were held back, at most; `stopped`: which agents heard speech, those
+    that stop after so many milliseconds of it."""
+
+    sound: bytes = b""
+    late: int = 0
+    stopped: set[int] = field(default_factory=set)
+    guarded: int = 0
+    quality: Quality = field(default_factory=Quality)
+
+
+async def first_seconds(played, heard, *, pool: EchoPool | None = None) -> Passed:
+    pool = pool or EchoPool(1)
+    guard, passed, sent = EchoGuard(RATE, "auto", pool, CallLog("c", "s")), Passed(), 0
+    ears = {after_ms: AgentEar(AudioFormat("pcm_8000"), -45.0, after_ms, 600) for after_ms in (200, 300)}
+    for at in range(0, len(heard) - FRAME + 1, FRAME):
+        while sent < min(at + FRAME + RATE // 10, len(played)):  # as far ahead as the line is sent its sound
+            sound = played[sent : sent + SENT]
+            guard.played(sound.tobytes(), 100 + sent / RATE, speech=bool(sound.any()))
+            sent += SENT
+        got = await guard.heard(heard[at : at + FRAME].tobytes(), 100 + (at + FRAME) / RATE)
+        passed.sound += got
+        passed.late = max(passed.late, at + FRAME - len(passed.sound) // 2)
+        for after_ms, ear in ears.items():
+            if any(isinstance(event, SpeechBegan) for event in ear.hear(got)):
+                passed.stopped.add(after_ms)
+        passed.guarded = max(passed.guarded, pool.guarded)
+    guard.close(passed.quality)
+    pool.close()
+    return passed
+
+
+@pytest.mark.parametrize("name", GREETINGS)
+@virtual
+async def test_an_agent_that_greets_at_once_does_not_interrupt_itself(name):
+    """It took a quarter of a second to find the echo, often half a second: nine of these 80 agents, which stop after
+    300 ms of speech, stopped in their own greeting, and 46 if 200 ms are enough for them."""
+    played, shaken = greeting(name), 0
+    for echo in ECHOES:
+        passed = await first_seconds(played, on_the_line(played, echo))
+        assert 300 not in passed.stopped, echo
+        shaken += 200 in passed.stopped
+        assert passed.quality.echo_ms == pytest.approx(echo.delay_ms, abs=15), echo
+        assert passed.late <= 0.15 * RATE
+    assert shaken <= 2
+
+
+@pytest.mark.parametrize("name", GREETINGS)
+@virtual
+async def test_a_caller_who_speaks_over_the_first_words_is_heard_unchanged(name):
+    """On a line without echo: two voices are never taken for one, and no frame of the caller's is late by more than
+    the doubt allows."""
+    played, rng = greeting(name), np.random.default_rng(11)
+    for number in range(12):
+        caller = np.concatenate([np.zeros(rng.integers(2400, 10_000), np.int16), spoken(CALLERS[number % 6], RATE)])
+        heard = on_the_line(played, None, caller)
+        passed = await first_seconds(played, heard)
+        kept = len(heard.tobytes()) - len(passed.sound)
+        assert passed.sound == heard.tobytes()[: len(passed.sound)]
+        assert kept <= 2 * 0.15 * RATE
+        assert passed.late <= 0.15 * RATE
+        assert (passed.guarded, passed.quality.echo_ms) == (0, None)
+
+
+def sounding_alike():
+    """A greeting, and a caller who says its first 80 ms after it and then something else: an echo, for a moment."""
+    played = greeting("agent_hours")
+    heard = on_the_line(played, LineEcho(delay_ms=300, level_db=-8, room_ms=60))
+    other = on_the_line(
+        np.zeros_like(played), None, np.concatenate([np.zeros(GREETS_AT, np.int16), spoken("caller_bill", RATE)])
+    )
+    turns = next(at for at in range(GREETS_AT, len(heard), FRAME) if np.abs(heard[GREETS_AT:at]).max(initial=0) > 1500)
+    turns += RATE // 8
+    return played, np.concatenate([heard[:turns], other[turns:]])
+
+
+@virtual
+async def test_what_was_held_back_in_doubt_comes_at_once_when_it_is_no_echo():
+    played, heard = sounding_alike()
+    passed = await first_seconds(played, heard)
+    assert 0 < passed.late <= 0.15 * RATE
+    assert passed.sound == heard.tobytes()[: len(passed.sound)]
+    assert len(passed.sound) == len(heard) // FRAME * FRAME * 2
+    assert passed.guarded == 0
+
+
+@virtual
+async def test_nothing_is_held_back_once_there_is_no_place_for_a_guard():
+    """An agent that will hear its echo in any case shall not hear its caller late as well."""
+    played = greeting("agent_hours")
+    heard = on_the_line(played, LineEcho(delay_ms=300, level_db=-8))
+    passed = await first_seconds(played, heard, pool=EchoPool(0))
+    assert passed.sound == heard.tobytes()[: len(passed.sound)]
+    assert 300 in passed.stopped
+
+
+@virtual
+async def test_an_echo_that_begins_with_the_second_turn_is_found_as_soon():
+    """The caller turns the loudspeaker on: a quiet line has used up fewer measurements than one that is heard."""
+    played = np.concatenate([greeting("agent_hours"), np.zeros(4000, np.int16), greeting("agent_clinics")])
+    heard = on_the_line(played, LineEcho(delay_ms=300, level_db=-8))
+    heard[: round(SECONDS * RATE) + 4000] = on_the_line(np.zeros(round(SECONDS * RATE) + 4000, np.int16), None)
+    passed = await first_seconds(played, heard)
+    assert 300 not in passed.stopped
+    assert passed.quality.echo_ms == 300
