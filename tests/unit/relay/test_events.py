@@ -430,6 +430,17 @@ def test_what_is_kept_of_a_call_is_for_nobody_elses_eyes(tmp_path):
     assert modes == {True: "0o700", False: "0o600"}
 
 
+def test_a_file_that_an_older_relay_left_half_written_is_closed_too(tmp_path):
+    """It would have kept its permissions, and with it the record that was written over it."""
+    (tmp_path / "logs").mkdir()
+    part = tmp_path / "logs" / ".call-1.json.part"
+    part.write_text("half of a record of somebody else's, which is longer than this one" * 100)
+    part.chmod(0o644)
+    deliver(tmp_path, ended())
+    assert oct((tmp_path / "logs" / "call-1.json").stat().st_mode & 0o777) == "0o600"
+    assert json.loads((tmp_path / "logs" / "call-1.json").read_text())["call_sid"] == "call-1"
+
+
 def test_a_folder_that_somebody_empties_is_made_again(tmp_path):
     """Files are written without looking for their folder first: that took longer than the writing."""
     (tmp_path / "data").mkdir()
