@@ -26,6 +26,9 @@ ROOT: Final = Path(__file__).parents[2]
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     """Measure which tests run which line, break lines, write what was not noticed."""
     options = _options().parse_args(arguments)
+    for test in options.tests:
+        if not (root / test.partition("::")[0]).exists():
+            sys.exit(f"make mutants: {test}: no such file")
     for number in (signal.SIGTERM, signal.SIGINT):  # a shell that starts it in the background has it ignore the latter
         signal.signal(number, signal.default_int_handler)
     out, key = root / "out" / "mutants", copies.key(root)

@@ -9,10 +9,11 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from scripts.mutants import copies, results
+from scripts.mutants import copies, results, trying
 from scripts.mutants.covering import AT_IMPORT, Covering, Importers, batches, within_the_copy
 from scripts.mutants.results import Result
 from scripts.mutants.running import GREEN, LATE, NONE, NOT_FOUND, Verdict, first_red, without_cases
@@ -89,6 +90,14 @@ def test_a_test_whose_cases_have_other_names_now_is_asked_as_a_whole(folder):
 def test_no_end_is_noticed_only_if_unbroken_code_ends(folder):
     assert judge(AnsweringBench(folder, (LATE, ""), (GREEN, "")), U).outcome == "noticed"
     assert judge(AnsweringBench(folder, (LATE, ""), (LATE, "")), U).outcome == "unclear"
+
+
+@pytest.mark.parametrize(("clean_s", "outcome"), [(20, "noticed"), (25, "unclear")])
+def test_a_busy_machine_is_not_taken_for_an_endless_loop(folder, monkeypatch, clean_s, outcome):
+    """A test of one second may take 68: unbroken code has to be through in a third of that."""
+    clock = iter([0.0, float(clean_s)])
+    monkeypatch.setattr(trying, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    assert judge(AnsweringBench(folder, (LATE, ""), (GREEN, "")), U).outcome == outcome
 
 
 def test_a_broken_file_is_put_back_whatever_happens_and_is_always_compiled_anew(folder):
@@ -358,6 +367,9 @@ def test_from_start_to_end(tmp_path):
         assert run.stdout.endswith("4 of 6 broken lines were noticed; the others are in out/mutants.md\n"), run.stdout
         assert ("measuring" in run.stdout, run.stdout.count("noticed: ")) == ((False, 0) if again else (True, 6))
         assert run.returncode == 1, "4 of 6 is below 90 %"
+    command = [MUTANTS, "-m", "scripts.mutants", "--only", "common/c.py:2#1", "--tests", "tests/unit/none.py"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (run.returncode, run.stderr) == (1, "make mutants: tests/unit/none.py: no such file\n")
     page = (tmp_path / "out/mutants.md").read_text()
     assert "## `common/c.py:2#1`: not noticed (no test runs it)" in page
     assert "relay/a.py" not in page
