@@ -105,8 +105,8 @@ def _by_line() -> Counter[str]:
 def main() -> None:
     """Read the command line, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.memory", description=__doc__)
-    parser.add_argument("--calls", type=int, default=8)
-    parser.add_argument("--after", type=float, default=8.0, help="seconds of the last call")
+    parser.add_argument("--calls", type=int, default=4)
+    parser.add_argument("--after", type=float, default=7.0, help="seconds of the last call")
     parser.add_argument("--echo-guard", default="auto", choices=("auto", "off"))
     parser.add_argument("--audio", default="pcm_8000", help="what the agent hears and speaks")
     args = parser.parse_args()
