@@ -1,9 +1,11 @@
 """Asking the functions for the agents' file: whose answer is believed, and what is none."""
 
+import asyncio
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 from time import time
 
+import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -133,3 +135,26 @@ def test_a_relay_whose_clock_is_wrong_signs_by_that_of_the_functions():
 
     first, second = virtual_time.run(story())
     assert (round((second - first) / 600), round((there - second) / 600)) == (6, 0)
+
+
+@pytest.mark.parametrize(("connects", "seconds"), [(False, 5), (True, 30)])
+def test_functions_that_do_not_connect_or_do_not_answer_are_given_up(connects, seconds, monkeypatch):
+    """What keeps a relay waiting must not keep it from asking again."""
+
+    class Silent(Functions):
+        async def answer(self, request):
+            await asyncio.sleep(100)
+
+    async def stuck(*_):
+        await asyncio.sleep(100)
+
+    async def ask():
+        if not connects:
+            monkeypatch.setattr(aiohttp.TCPConnector, "_create_connection", stuck)
+        async with source(Silent()) as asked:
+            began = asyncio.get_running_loop().time()
+            with pytest.raises(SourceError, match="Timeout"):
+                await asked.newest(FIRST)
+            return asyncio.get_running_loop().time() - began
+
+    assert virtual_time.run(ask()) == pytest.approx(seconds, abs=1)
