@@ -106,3 +106,47 @@ async def test_after_the_agent_s_words_there_is_nothing_to_search_for(result, sp
 @virtual
 async def test_a_guard_that_is_off_searches_for_nothing():
     assert await guarded(Meter(FOUND), 3, mode="off") == []
+
+
+async def lag(meter, seconds, *, speech_s=1000.0):
+    """How much of the caller's sound is held back after each frame, in milliseconds."""
+    guard, came, passed, behind = EchoGuard(RATE, "auto", EchoPool(0), CallLog("c", "s")), 0, 0, []
+    guard._meter = meter
+    for number in range(round(seconds * 50)):
+        now = 100 + number * 0.02
+        guard.played(FRAME, now, speech=number * 0.02 < speech_s)
+        came += len(FRAME)
+        passed += len(await guard.heard(FRAME, now + 0.02))
+        behind.append((came - passed) * 1000 // (2 * RATE))
+    return behind
+
+
+@virtual
+async def test_what_may_be_an_echo_is_140_ms_late_and_passed_on_when_nobody_has_spoken_whose_echo_it_could_be():
+    meter = Meter()
+    meter.in_doubt = True
+    assert (await lag(meter, 0.2))[:9] == [20, 40, 60, 80, 100, 120, 140, 140, 140]
+    late = Meter()
+    late.in_doubt = True
+    late.worth_a_look = lambda end, *, early: end > 101.2 * RATE
+    behind = await lag(late, 2, speech_s=0.1)
+    assert max(behind) == 140
+    assert behind[-1] == 0, "one second after the agent's last word, and a room's answer"
+
+
+@virtual
+async def test_where_nothing_is_heard_any_more_nothing_is_in_doubt():
+    meter = Meter()
+    meter.in_doubt = True
+    meter.worth_a_look = lambda end, *, early: end < 100.1 * RATE
+    behind = await lag(meter, 0.4)
+    assert behind[:4] == [20, 40, 60, 80]
+    assert not any(behind[4:])
+
+
+@virtual
+async def test_without_a_place_for_a_guard_nothing_is_held_back():
+    """An agent that will hear its echo in any case shall not hear its caller late as well."""
+    meter = Meter()
+    meter.in_doubt, meter.suspected = True, 0.2
+    assert not any(await lag(meter, 1))
