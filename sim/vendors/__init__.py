@@ -9,6 +9,7 @@ theirs as entry points of ENTRY_POINTS, by the vendor's name.
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -32,22 +33,37 @@ def _modules() -> Iterator[tuple[str, ModuleType]]:
             )
 
 
-def _own(module: ModuleType, kind: type[_Kind]) -> list[type[_Kind]]:
-    """The subclasses of `kind` that the module defines."""
-    found = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__]
-    return [one for one in found if issubclass(one, kind)]
+class _Declared(Mapping[str, type[_Kind]]):
+    """What the fakes' modules define of one kind, by vendor. Looked up when it is asked for: the modules import this
+    package themselves.
+    """
+
+    def __init__(self, kind: type[_Kind]) -> None:
+        self._kind = kind
+
+    @cached_property
+    def _found(self) -> dict[str, type[_Kind]]:
+        return {
+            name: found
+            for name, module in _modules()
+            for found in vars(module).values()
+            if isinstance(found, type) and found.__module__ == module.__name__ and issubclass(found, self._kind)
+        }
+
+    def __getitem__(self, name: str) -> type[_Kind]:
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
-_MODULES: Final = dict(_modules())
-
-FAKES: Final[Mapping[str, type[FakeVendor]]] = {
-    name: found for name, module in _MODULES.items() for found in _own(module, FakeVendor)
-}
+FAKES: Final = _Declared(FakeVendor)
 """By the vendor's name in AGENTS_FILE. All of them go through the test suite of the seam."""
 
-MEASURED: Final[Mapping[str, type[Measured]]] = {
-    name: found for name, module in _MODULES.items() for found in _own(module, Measured)
-}
+MEASURED: Final = _Declared(Measured)
 """The vendors' sides of a call in the benchmark, by the vendor whose messages they are."""
 
 ENTRY_POINTS: Final = "voice_bridge.fakes"

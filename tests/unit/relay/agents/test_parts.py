@@ -7,6 +7,8 @@ import ast
 import importlib
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,12 @@ def test_its_key_is_named(vendor):
 def test_there_is_a_fake_and_it_is_in_the_suite_of_the_seam(vendor):
     assert vendor in FAKES or vendor == "elevenlabs"  # whose fake has a REST API as well: sim/elevenlabs.py
     assert vendor in TALKING
+
+
+def test_a_fake_may_be_imported_before_all_others():
+    """As the demo does. It imports what all fakes share, and that finds the fakes."""
+    code = "import relay.agents.openai.fake, sim.vendors; assert 'grok' in sim.vendors.FAKES"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 @each
