@@ -16,6 +16,8 @@ MARK_GRACE: Final = 2.0  # an echo may come this long after the sound before its
 _JITTER: Final = 0.5  # the line plays later than our clock says, by the network's delay
 _PROBE_S: Final = 1.0  # at most one mark per this time only to learn from its echo
 _ECHOLESS_S: Final = 5.0  # after this long without an echo no more are expected
+_MISSED_S: Final = 7.0  # an echo may be this late: a stall of five seconds, and what the line then has to play
+_OVERDUE_S: Final = 0.25  # an echo later than this beyond the way there and back: the network may stand still
 _PROBE: Final = "probe-"
 
 HeardCallback = Callable[[str, int, bool], None]
@@ -50,6 +52,7 @@ class Heard:
         self._probes = 0
         self._marked_at = 0.0
         self._unanswered_since: float | None = None
+        self._echoes_marks = False
         self.changed = Flag()
         self.open_utterance = ""
         """The utterance whose end has yet to be sent."""
@@ -115,8 +118,20 @@ class Heard:
             if mark.name == name:
                 break
         self._unanswered_since = now if self._marks else None
+        self._echoes_marks = True
         self.changed.set()
         return now - mark.due
+
+    def missing_until(self, way_s: float, now: float) -> float | None:
+        """While the echo of a mark is overdue on a line that echoes them: when it is no longer expected, else None.
+
+        `way_s`: the line's shortest round trip.
+        """
+        if not self._echoes_marks or not self._marks or self._unanswered_since is None:
+            return None
+        until = self._unanswered_since + _MISSED_S
+        overdue = now - self._marks[0].due > way_s + _OVERDUE_S
+        return until if overdue and now < until else None
 
     def moved(self, seconds: float) -> None:
         """The line plays `seconds` later than assumed."""

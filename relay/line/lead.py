@@ -104,13 +104,16 @@ class Lead:
             self._kept_until = now + _KEEPS_S
             self._settle()
 
-    def echoed(self, delay_s: float, now: float) -> float:
+    def echoed(self, delay_s: float, now: float, *, stalled: bool = False) -> float:
         """A mark's echo came `delay_s` after its time. Returns by how much the line is later than assumed.
 
-        Negative: it is earlier. The line's clock is to be moved by that (LineClock.moved).
+        Negative: it is earlier. The line's clock is to be moved by that (LineClock.moved). `stalled`: the echo was missed
+        for so long that ambience was withheld; that is lateness, and nothing to keep a reserve for.
         """
         self._delays.append(delay_s)
         del self._delays[:-_KEPT]
+        if stalled:
+            return self._is_late(delay_s - self.way_s)
         if self._recent and now - self._recent[-1][0] < _APART_S:
             return 0.0
         self._echoes += 1
@@ -142,6 +145,9 @@ class Lead:
         if self._unproved:  # the previous correction changed nothing: the round trip has become longer
             self._base_s += late_s
             return 0.0
+        return self._is_late(late_s)
+
+    def _is_late(self, late_s: float) -> float:
         self._unproved = _CHECKS
         self.late_s = max(self.late_s, late_s)
         return late_s

@@ -53,7 +53,7 @@ class Pacer:
         self._clock = LineClock(framing.rate_hz)
         self._heard = Heard(self._clock, quality, on_heard, answers)
         self._lead = Lead(framing.frame_s, fixed_s=framing.lead_s)
-        self._schedule = Schedule(framing, playout, self._clock, self._lead)
+        self._schedule = Schedule(framing, playout, self._clock, self._lead, self._heard)
         self._waiter: Waiter | None = None
         self._news = False  # since the pacer began to wait
         self._clear_wanted_at: float | None = None
@@ -120,14 +120,14 @@ class Pacer:
         delay_s = self._heard.echoed(name, now)
         if delay_s is None:
             return
-        moved = self._lead.echoed(delay_s, now)
+        moved = self._lead.echoed(delay_s, now, stalled=self._schedule.waited(now))
         if self.recorder is not None:
             self.recorder.echoed(delay_s, moved, self._lead.way_s, self._lead.seconds)
         if moved:
             self._clock.moved(moved, now)
             self._heard.moved(moved)
             self._schedule.ahead_s = max(0.0, self._schedule.ahead_s + moved)
-            self.wake()
+        self.wake()  # ambience may have waited for this echo
 
     async def played_out(self) -> None:
         """Wait until the caller has heard all speech so far: by the echo of its mark, or by the clock.

@@ -9,6 +9,7 @@ from relay.audio.holdback import Holdback
 from relay.audio.line_clock import LineClock
 from relay.audio.playout import Frame, Playout, Readiness
 from relay.line.framing import Framing
+from relay.line.heard import Heard
 from relay.line.lead import Lead
 
 _MARGIN: Final = 0.03  # reserve for the network when waiting for speech
@@ -24,21 +25,31 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
 
 class Schedule:
-    """The schedule of one line: `clock` says when it runs dry, `lead` what it should hold."""
+    """The schedule of one line: `clock` says when it runs dry, `lead` what it should hold, `heard` what it echoes."""
 
-    def __init__(self, framing: Framing, playout: Playout, clock: LineClock, lead: Lead) -> None:
+    def __init__(self, framing: Framing, playout: Playout, clock: LineClock, lead: Lead, heard: Heard) -> None:
         self._framing = framing
         self._playout = playout
         self._clock = clock
         self._lead = lead
+        self._heard = heard
         self.ahead_s = 0.0
         """What a line that is late holds more of than it need: speech is not held back for that."""
+        self._withheld_since: float | None = None
         self.new_agent()
 
     def new_agent(self) -> None:
         """Another agent is going to speak: forget what was learned of the last one."""
         unit_s = self._framing.unit / self._framing.rate_hz
         self._holdback = Holdback(unit_s + self._margin + CUT_SECONDS)
+
+    def waited(self, now: float) -> bool:
+        """Whether ambience was withheld for an echo that came now.
+
+        Not if the echo was missed for less than a frame: then this process stood still, not the network.
+        """
+        since, self._withheld_since = self._withheld_since, None
+        return since is not None and now - since >= self._framing.frame_s
 
     def said(self, utterance: str, samples: int, now: float) -> None:
         """This much of `utterance` has arrived."""
@@ -48,7 +59,8 @@ class Schedule:
         """What to send next, and when; None if there is nothing.
 
         A frame is sent when the line holds no more than its reserve. Speech shorter than a frame waits for more almost
-        until the line runs dry, because padding would be a hole in a word; then it is sent as it is.
+        until the line runs dry, because padding would be a hole in a word; then it is sent as it is. No ambience is
+        sent while an echo is overdue.
         """
         frame, dry_at, held = self._framing.frame, self._clock.dry_at, ""
         heard_at = opens_at = dry_at if dry_at > now else now
@@ -58,6 +70,12 @@ class Schedule:
         due = dry_at - self._lead.reserve_s
         match self._playout.readiness(frame, held=held):
             case Readiness.AMBIENCE:
+                # The network may stand still: what it is sent now is played after that, and before the next answer.
+                until = None if held else self._heard.missing_until(self._lead.way_s, now)
+                if until is not None:
+                    self._withheld_since = self._withheld_since or now
+                    return Step(until)
+                self._withheld_since = None
                 return Step(due, self._until(opens_at - heard_at) if held else frame, held)
             case Readiness.FULL:
                 return Step(due - self.ahead_s, frame, held)

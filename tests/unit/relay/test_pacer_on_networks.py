@@ -107,7 +107,69 @@ def test_after_a_stall_answers_are_heard_in_time_again(seconds, framing):
     desk = on(network, answers(*moments), framing=framing)
     assert max(heard_after(desk, moments, network)) <= 0.3
     assert desk.line.clears == []
-    assert all(heard == 500 for _, heard, _ in desk.heard)
+    assert [heard for _, heard, _ in desk.heard] == [500] * len(moments)
+
+
+@pytest.mark.parametrize("seconds", [0.6, 2.0, 5.0])
+@pytest.mark.parametrize("framing", [AUTO, FIXED], ids=["auto", "fixed"])
+def test_an_answer_soon_after_a_stall_is_heard_in_time(seconds, framing):
+    """Ambience went on being sent into a network that stood still for five seconds, and the line played all of it before
+    the next answer: 2.2 s late, two seconds after the stall. It is withheld while the echo of a mark is overdue."""
+    network = Network(0.02, stalls=((20.0, seconds),))
+    moment = 20 + seconds + 2.0
+    desk = on(network, answers(moment), framing=framing)
+    assert max(heard_after(desk, (moment,), network)) <= 0.3
+    into_the_stall = [frame for frame in desk.line.frames if 20.0 <= frame.sent_at < 20.0 + seconds]
+    assert len(into_the_stall) * FRAME_S <= 1.5  # a second until the next mark, and until its echo is overdue
+
+
+def test_words_are_sent_into_a_stall():
+    network = Network(0.02, stalls=((20.0, 3.0),))
+    desk = on(network, answers(22.0, 30.0, seconds=2.0))
+    assert desk.heard == [("u0", 2000, False), ("u1", 2000, False)]
+    words = [frame.sent_at for frame in desk.line.frames if 22.0 <= frame.sent_at < 23.9]
+    assert words[0] <= 22.0 + FRAME_S
+    assert max(after - before for before, after in zip(words, words[1:], strict=False)) <= FRAME_S + 1e-6
+
+
+def test_a_first_syllable_is_sent_into_a_stall_though_no_more_of_its_word_comes():
+    """First words wait for more of them, but not for an echo."""
+
+    async def story(desk):
+        words = speech(1.0)
+        await until(22)
+        desk.say("u", words[:320], complete=False)
+        await until(22.6)
+        desk.say("u", words[320:])
+        await until(30)
+
+    desk = on(Network(0.02, stalls=((20.0, 3.0),)), story)
+    first = next(frame.sent_at for frame in desk.line.frames if frame.sent_at >= 22.0)
+    assert first <= 22.1
+    assert desk.heard == [("u", 1000, False)]
+
+
+def test_an_echo_after_the_ambience_has_gone_on_withholds_nothing():
+    """After seven seconds without an echo the line gets its ambience again. An echo of before says nothing then."""
+    desk = on(Network(0.02, stalls=((20.0, 9.0),)), listening(60))
+    sent = [frame.sent_at for frame in desk.line.frames if frame.sent_at > 29.5]
+    assert max(after - before for before, after in zip(sent, sent[1:], strict=False)) <= 3.0
+
+
+def test_ambience_goes_on_when_a_line_stops_echoing():
+    """A line whose echoes stay away is not a network that stands still: after seven seconds it gets its ambience again."""
+
+    async def story(desk):
+        await until(20)
+        desk.line.echo = None
+        await until(60)
+
+    desk = on(Network(0.02), story)
+    sent = [frame.sent_at for frame in desk.line.frames]
+    pauses = [(before, after) for before, after in zip(sent, sent[1:], strict=False) if after - before > 0.1]
+    assert len(pauses) == 1
+    assert pauses[0][1] - pauses[0][0] <= 7.0
+    assert sent[-1] > 59.9
 
 
 def test_speech_is_not_held_back_because_the_line_is_late():

@@ -5,7 +5,9 @@ import pytest
 from relay.audio.ambience import AmbienceTrack, Loop
 from relay.audio.line_clock import LineClock
 from relay.audio.playout import Playout
+from relay.events.records import Quality
 from relay.line.framing import Framing
+from relay.line.heard import Heard
 from relay.line.lead import Lead
 from relay.line.schedule import Schedule
 from tests.unit.relay.tone import noise
@@ -21,7 +23,8 @@ def scheduled(*, ambience: bool = True) -> tuple[Schedule, Playout, LineClock]:
     framing = Framing(RATE, FRAME, UNIT, LEAD_S)
     track = AmbienceTrack(Loop(noise(RATE, seed=9), RATE), 0.5) if ambience else None
     playout, clock = Playout(track), LineClock(RATE, dry_at=1.0)
-    return Schedule(framing, playout, clock, Lead(framing.frame_s, fixed_s=LEAD_S)), playout, clock
+    heard = Heard(clock, Quality(), lambda *_: None)
+    return Schedule(framing, playout, clock, Lead(framing.frame_s, fixed_s=LEAD_S), heard), playout, clock
 
 
 def speak(schedule: Schedule, playout: Playout, at: float, samples: int = UNIT) -> None:
