@@ -54,6 +54,8 @@ class LineClock:
     rate_hz: int
     dry_at: float = 0.0
     """When the line will have played all it was sent; in the past when it plays nothing."""
+    samples: int = 0
+    """All that it was sent, without what was cleared."""
     _in_flight: list[_InFlight] = field(default_factory=list)
     _played: list[_Played] = field(default_factory=list)
     _heard: dict[str, int] = field(default_factory=dict)
@@ -63,6 +65,7 @@ class LineClock:
         start = max(now, self.dry_at)
         dry_for, samples = start - self.dry_at, frame.samples
         self.dry_at = start + samples / self.rate_hz
+        self.samples += samples
         self._settle(now)
         self._in_flight.append(_InFlight(start, self.dry_at, samples, frame.spans, frame.edge))
         return dry_for
@@ -78,6 +81,7 @@ class LineClock:
             flight = self._in_flight.pop()
             samples, edge = samples + flight.samples, flight.edge
         self.dry_at = self._in_flight[-1].end if self._in_flight else now
+        self.samples -= samples
         return Dropped(samples, edge)
 
     def moved(self, seconds: float, now: float) -> None:

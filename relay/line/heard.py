@@ -29,6 +29,8 @@ class _Mark:
     name: str
     due: float
     """When the line has played what is before it, by our clock."""
+    after: int
+    """What the line had been sent before it, in samples."""
 
     @property
     def ends_utterance(self) -> bool:
@@ -99,7 +101,7 @@ class Heard:
         return name
 
     def _add(self, name: str, now: float) -> None:
-        self._marks.append(_Mark(name, max(self._clock.dry_at, now)))
+        self._marks.append(_Mark(name, max(self._clock.dry_at, now), self._clock.samples))
         self._marked_at = now
         if self._unanswered_since is None:
             self._unanswered_since = now
@@ -121,6 +123,11 @@ class Heard:
         self._echoes_marks = True
         self.changed.set()
         return now - mark.due
+
+    def behind_s(self, name: str) -> float:
+        """Seconds of sound that the line was sent after this mark."""
+        samples = next((self._clock.samples - mark.after for mark in self._marks if mark.name == name), 0)
+        return samples / self._clock.rate_hz
 
     def missing_until(self, way_s: float, now: float) -> float | None:
         """While the echo of a mark is overdue on a line that echoes them: when it is no longer expected, else None.

@@ -104,16 +104,12 @@ class Lead:
             self._kept_until = now + _KEEPS_S
             self._settle()
 
-    def echoed(self, delay_s: float, now: float, *, stalled: bool = False) -> float:
+    def echoed(self, delay_s: float, now: float) -> float:
         """A mark's echo came `delay_s` after its time. Returns by how much the line is later than assumed.
 
-        Negative: it is earlier. The line's clock is to be moved by that (LineClock.moved). `stalled`: the echo was missed
-        for so long that ambience was withheld; that is lateness, and nothing to keep a reserve for.
+        Negative: it is earlier. The line's clock is to be moved by that (LineClock.moved).
         """
-        self._delays.append(delay_s)
-        del self._delays[:-_KEPT]
-        if stalled:
-            return self._is_late(delay_s - self.way_s)
+        self._note(delay_s)
         if self._recent and now - self._recent[-1][0] < _APART_S:
             return 0.0
         self._echoes += 1
@@ -125,6 +121,14 @@ class Lead:
             self._recent = [(at, delay - moved) for at, delay in self._recent]
         self._learn(delay_s - moved - self._base_s, now, corrected=moved > 0)
         return moved
+
+    def stalled(self, delay_s: float, late_s: float) -> float:
+        """As `echoed`, if the echo was missed for so long that ambience was withheld: that needs no reserve.
+
+        `late_s`: by how much the line is later than assumed, known from what it was sent.
+        """
+        self._note(delay_s)
+        return self._is_late(late_s)
 
     def percentiles_ms(self) -> dict[str, int] | None:
         """p50 and p95 of the delays: round trip plus unevenness. None for a line without echoes."""
@@ -146,6 +150,10 @@ class Lead:
             self._base_s += late_s
             return 0.0
         return self._is_late(late_s)
+
+    def _note(self, delay_s: float) -> None:
+        self._delays.append(delay_s)
+        del self._delays[:-_KEPT]
 
     def _is_late(self, late_s: float) -> float:
         self._unproved = _CHECKS

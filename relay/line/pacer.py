@@ -117,12 +117,16 @@ class Pacer:
     def mark_echoed(self, name: str) -> None:
         """The line has played everything up to this mark."""
         now = self._loop.time()
+        behind_s = self._heard.behind_s(name)
         delay_s = self._heard.echoed(name, now)
         if delay_s is None:
             return
-        moved = self._lead.echoed(delay_s, now, stalled=self._schedule.waited(now))
+        if stalled := self._schedule.waited(now):  # without a pause, whatever pauses there were when it was sent
+            moved = self._lead.stalled(delay_s, now - self._lead.way_s + behind_s - self._clock.dry_at)
+        else:
+            moved = self._lead.echoed(delay_s, now)
         if self.recorder is not None:
-            self.recorder.echoed(delay_s, moved, self._lead.way_s, self._lead.seconds)
+            self.recorder.echoed(delay_s, moved, self._lead.way_s, self._lead.seconds, stalled=stalled)
         if moved:
             self._clock.moved(moved, now)
             self._heard.moved(moved)

@@ -14,6 +14,7 @@ Times are seconds since the call began.
 """
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,6 +27,7 @@ _LOST_S: Final = 0.06
 _STEADY_S: Final = 0.012  # tolerated offset of the two sides before continuous sound is moved
 _LATE_S: Final = 0.1  # an echo this much later than usual: perhaps the network stalled
 _ECHOES: Final = 10
+_RUNS: Final = 64  # a line that echoes nothing never says where one was played
 _NOTHING: Final = float("-inf")
 
 
@@ -106,6 +108,7 @@ class HeardPlace:
         self._delays: deque[float] = deque(maxlen=_ECHOES)
         self._delay = 0.0  # the smallest of them
         self._sure = 0  # up to here, sound was played at the time of the line's clock
+        self._runs: deque[tuple[int, int]] = deque(maxlen=_RUNS)  # what was sent since, each without a pause
 
     def sent(self, samples: int, starts_at: float, caller_late_s: float) -> int:
         """Where a frame belongs that the line begins to play at `starts_at` by its clock."""
@@ -114,8 +117,16 @@ class HeardPlace:
         apart = place - self.end
         first = self.end if -self._steady <= apart <= (self._steady if gapless else 0) else place
         self._dry_at = starts_at + samples / self._rate_hz
+        self._note(first, first + samples, goes_on=bool(self._runs) and first == self.end)
         self.end = first + samples
         return first
+
+    def _note(self, first: int, end: int, *, goes_on: bool) -> None:
+        if goes_on:
+            first, _ = self._runs.pop()
+        while self._runs and self._runs[0][1] <= self._sure:
+            self._runs.popleft()
+        self._runs.append((first, end))
 
     def cut(self, samples: int) -> int:
         """The line dropped the last `samples`. Returns where the side ends now."""
@@ -124,12 +135,20 @@ class HeardPlace:
         return self.end
 
     def echoed(
-        self, delay_s: float, moved_s: float, way_s: float, at: float, caller_late_s: float, dry_at: float | None
-    ) -> tuple[Shift | None, bool]:
+        self,
+        delay_s: float,
+        moved_s: float,
+        way_s: float,
+        at: float,
+        caller_late_s: float,
+        dry_at: float | None,
+        *,
+        stalled: bool = False,
+    ) -> tuple[list[Shift], bool]:
         """The echo of a mark came `delay_s` after its time, and the line's clock was moved by `moved_s` for it.
 
-        `way_s`: the shortest round trip; `dry_at`: when an empty line ran dry, if known. Returns what to move, and
-        whether more may follow.
+        `way_s`: the shortest round trip; `dry_at`: when an empty line ran dry, if known; `stalled`: what was sent since
+        is played without a pause. Returns what to move, in this order, and whether more may follow.
         """
         known, usual = bool(self._delays), self._delay
         self._delays.append(delay_s)
@@ -137,22 +156,33 @@ class HeardPlace:
         if not known:
             by, end = round(delay_s * self._rate_hz), self.end
             self.end += by
-            return Shift(0, end, by), False
+            return [Shift(0, end, by)], False
         if not moved_s:
             in_doubt = delay_s > usual + _LATE_S
             if not in_doubt:
                 self._sure = min(self.end, self._place(at - delay_s, caller_late_s))
-            return None, in_doubt
+            return [], in_doubt
         by = round((moved_s - (self._delay - way_s)) * self._rate_hz)
-        stalled = abs(by) > self._steady
+        steady = abs(by) <= self._steady
         dry = self._sure if dry_at is None else self._place(dry_at, caller_late_s)
         first = min(self.end, max(self._sure, dry))
         self._dry_at += moved_s
         self._delays, self._delay = deque([way_s], _ECHOES), way_s
-        if not stalled or by < 0:
-            return None, False
-        end, self.end = self.end, self.end + by
-        return Shift(first, end, by), False
+        if by < 0 or (steady and not stalled):
+            return [], False
+        runs = [(max(first, run), end) for run, end in self._runs if end > first] if stalled else [(first, self.end)]
+        self.end += by
+        self._runs.clear()
+        self._runs.append((self.end - sum(last - begun for begun, last in runs), self.end))
+        return list(_without_pauses(runs, self.end)), False
 
     def _place(self, at: float, caller_late_s: float) -> int:
         return round((at + self._delay - caller_late_s) * self._rate_hz)
+
+
+def _without_pauses(runs: list[tuple[int, int]], end: int) -> Iterator[Shift]:
+    """Move the last run so that it ends at `end`, then each one before it to where the next then begins."""
+    for first, last in reversed(runs):
+        if end > last:
+            yield Shift(first, last, end - last)
+        end -= last - first

@@ -113,15 +113,15 @@ class Recorder:
         self._tape.wipe(self._right, self._heard.cut(samples), end)
 
     @_harmless
-    def echoed(self, delay_s: float, moved_s: float, way_s: float, lead_s: float) -> None:
+    def echoed(self, delay_s: float, moved_s: float, way_s: float, lead_s: float, *, stalled: bool) -> None:
         """As HeardPlace.echoed; `lead_s`: what the line holds ahead of real time."""
         at, paused_at = self._at, self._caller.paused_at
         stood_still = self._channels == 2 and paused_at is not None and at - paused_at < 3 * _DOUBT_S
         dry_at = paused_at + lead_s if stood_still and paused_at is not None else None
-        shift, in_doubt = self._heard.echoed(delay_s, moved_s, way_s, at, self._late_s, dry_at)
+        shifts, in_doubt = self._heard.echoed(delay_s, moved_s, way_s, at, self._late_s, dry_at, stalled=stalled)
         if in_doubt:
             self._in_doubt_until = at + _DOUBT_S
-        if shift is not None:
+        for shift in shifts:
             self._tape.move(self._right, shift)
 
     def let_caller_in(self) -> None:

@@ -113,8 +113,9 @@ def test_after_a_stall_answers_are_heard_in_time_again(seconds, framing):
 @pytest.mark.parametrize("seconds", [0.6, 2.0, 5.0])
 @pytest.mark.parametrize("framing", [AUTO, FIXED], ids=["auto", "fixed"])
 def test_an_answer_soon_after_a_stall_is_heard_in_time(seconds, framing):
-    """Ambience went on being sent into a network that stood still for five seconds, and the line played all of it before
-    the next answer: 2.2 s late, two seconds after the stall. It is withheld while the echo of a mark is overdue."""
+    """Ambience went on being sent into a network that stood still for five seconds, and the line played all of it
+    before the next answer: 2.2 s late, two seconds after the stall. It is withheld while the echo of a mark is overdue.
+    """
     network = Network(0.02, stalls=((20.0, seconds),))
     moment = 20 + seconds + 2.0
     desk = on(network, answers(moment), framing=framing)
@@ -130,6 +131,23 @@ def test_words_are_sent_into_a_stall():
     words = [frame.sent_at for frame in desk.line.frames if 22.0 <= frame.sent_at < 23.9]
     assert words[0] <= 22.0 + FRAME_S
     assert max(after - before for before, after in zip(words, words[1:], strict=False)) <= FRAME_S + 1e-6
+
+
+def test_what_was_heard_of_words_that_were_sent_into_a_stall_is_known():
+    """Between the ambience of before and the words nothing was sent; the line plays them without that pause."""
+    told = []
+
+    async def story(desk):
+        await until(22)
+        desk.say("u", speech(3.0))
+        await until(26)
+        told.append(desk.pacer.heard_ms("u"))
+        desk.pacer.interrupt()
+        await until(30)
+
+    desk = on(Network(0.02, stalls=((20.0, 3.0),)), story)
+    began = next(frame for frame in desk.line.frames if frame.sent_at >= 22).start
+    assert told[0] == pytest.approx((26.0 - began) * 1000, abs=60)
 
 
 def test_a_first_syllable_is_sent_into_a_stall_though_no_more_of_its_word_comes():
@@ -157,7 +175,7 @@ def test_an_echo_after_the_ambience_has_gone_on_withholds_nothing():
 
 
 def test_ambience_goes_on_when_a_line_stops_echoing():
-    """A line whose echoes stay away is not a network that stands still: after seven seconds it gets its ambience again."""
+    """A line whose echoes stay away is no network that stands still: after seven seconds it gets its ambience again."""
 
     async def story(desk):
         await until(20)

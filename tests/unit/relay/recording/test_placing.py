@@ -20,12 +20,12 @@ def test_a_line_that_falls_behind_slowly_is_followed_and_not_moved_at_once():
     """When the clock is moved for it at last, the recording has been there already."""
     place = HeardPlace(RATE)
     talking(place, 0.0, 1.0)
-    assert place.echoed(0.05, 0.0, 0.05, 1.0, 0.0, None) == (Shift(0, 8000, 400), False)
+    assert place.echoed(0.05, 0.0, 0.05, 1.0, 0.0, None) == ([Shift(0, 8000, 400)], False)
     for number in range(1, 21):  # the least of ten echoes is what counts
         talking(place, float(number), number + 1.0)
         place.echoed(0.05 + min(0.04, 0.004 * number), 0.0, 0.05, number + 1.0, 0.0, None)
     before = place.end
-    assert place.echoed(0.09, 0.04, 0.05, 22.0, 0.0, None) == (None, False)
+    assert place.echoed(0.09, 0.04, 0.05, 22.0, 0.0, None) == ([], False)
     assert place.end == before
     assert place.sent(FRAME, 21.04, 0.0) == before  # its clock says 40 ms later, and its echoes 40 ms less
 
@@ -36,10 +36,23 @@ def test_a_line_that_stood_still_is_moved_as_far_as_it_did():
     for second in (1.0, 2.0, 3.0):
         place.echoed(0.05, 0.0, 0.05, second, 0.0, None)
     talking(place, 3.0, 6.0)
-    assert place.echoed(2.05, 0.0, 0.05, 5.5, 0.0, 3.1) == (None, True)
-    shift, in_doubt = place.echoed(2.05, 2.0, 0.05, 6.5, 0.0, 3.1)
-    assert (shift, in_doubt) == (Shift(25_200, 48_400, 16_000), False)  # from 3.1 s on, and the way there and back
+    assert place.echoed(2.05, 0.0, 0.05, 5.5, 0.0, 3.1) == ([], True)
+    shifts, in_doubt = place.echoed(2.05, 2.0, 0.05, 6.5, 0.0, 3.1)
+    assert (shifts, in_doubt) == ([Shift(25_200, 48_400, 16_000)], False)  # from 3.1 s on, and the way there and back
     assert place.sent(FRAME, 8.0, 0.0) == 64_400
+
+
+def test_what_a_stall_held_up_is_played_without_the_pauses_in_which_nothing_was_sent():
+    place = HeardPlace(RATE)
+    talking(place, 0.0, 3.52)
+    for second in (1.0, 2.0, 3.0):
+        place.echoed(0.0, 0.0, 0.0, second, 0.0, None)
+    talking(place, 5.0, 5.4)  # a word, while ambience was withheld
+    shifts, in_doubt = place.echoed(3.0, 2.0, 0.0, 6.5, 0.0, 3.1, stalled=True)
+    assert shifts == [Shift(40_000, 43_200, 16_000), Shift(24_800, 28_160, 27_840)]
+    assert not in_doubt
+    assert place.end == 59_200
+    assert place.sent(FRAME, 7.4, 0.0) == 59_200
 
 
 @pytest.mark.parametrize(
@@ -72,7 +85,7 @@ def test_a_line_that_turns_out_to_be_earlier_moves_nothing():
     place = HeardPlace(RATE)
     talking(place, 0.0, 2.0)
     place.echoed(0.05, 0.0, 0.05, 1.0, 0.0, None)
-    assert place.echoed(0.045, -0.005, 0.05, 2.0, 0.0, None) == (None, False)
+    assert place.echoed(0.045, -0.005, 0.05, 2.0, 0.0, None) == ([], False)
     assert place.sent(FRAME, 1.995, 0.0) == 16_400
 
 
