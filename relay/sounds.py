@@ -13,7 +13,7 @@ from relay.agents.roster import AgentSpec, Roster
 from relay.audio.ambience import BUILT_IN, Ambience, AmbienceTrack
 from relay.audio.convert import at_rate
 from relay.audio.files import read_mono
-from relay.line.exotel import LINE_RATES
+from relay.audio.pcm import LINE_RATES
 from relay.settings import Settings
 
 APOLOGY: Final = "apology"  # name of the built-in one

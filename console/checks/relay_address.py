@@ -8,7 +8,7 @@ from yarl import URL
 
 from console.checks.finding import Finding, Verdict
 from console.checks.subject import Subject
-from relay.line.exotel import LINE_RATES
+from relay.audio.pcm import LINE_RATES
 from relay.media import MEDIA_PATHS
 from sim.exotel import MAX_CUSTOM_PARAMETERS, MAX_QUERY_CHARACTERS
 

@@ -38,7 +38,7 @@ from relay.agents.tool_descriptions import TRANSFER
 from relay.agents.vendor import NewSession, Vendor, read_options
 from relay.audio.convert import AudioFormat, Encoding, at_rate
 from relay.audio.files import read_mono
-from relay.line.exotel import LINE_RATES
+from relay.audio.pcm import LINE_RATES
 from relay.settings import Settings
 
 _KEYS: Final = frozenset("0123456789*#")

@@ -12,7 +12,7 @@ from relay.audio import pcm
 from relay.audio.convert import at_rate
 from relay.audio.edges import Gains, glide
 from relay.audio.files import SoundFileError, read_mono
-from relay.line.exotel import LINE_RATES
+from relay.audio.pcm import LINE_RATES
 
 BUILT_IN: Final = ("office", "call-centre", "street", "quiet", "typing")
 _SEAM_SECONDS: Final = 0.05

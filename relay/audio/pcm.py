@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.int16]
 
+LINE_RATES: Final = frozenset({8000, 16000, 24000})  # of Exotel's lines, in Hz (docs/notes/exotel.md)
 SAMPLE_BYTES: Final = 2
 LOUDEST: Final = 32768  # any sample, either way
 ULAW_SILENCE: Final = b"\xff"  # zero in μ-law; a run of 0x00 would be a loud hum

@@ -7,12 +7,12 @@ from typing import Any
 from relay.agents.roster import AgentSpec
 from relay.audio.ambience import AmbienceTrack
 from relay.audio.playout import Playout
-from relay.call.answers import Answers
 from relay.call.hand_over import HandOver
 from relay.call.outbox import Outbox
 from relay.call.tools import Tool, Tools
 from relay.call.transcript import Transcript
 from relay.events.records import CallFacts, EndReason, Quality
+from relay.line.answers import Answers
 from relay.line.pacer import Pacer
 from relay.line.uplink import Uplink
 from relay.logs import CallLog

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from relay.call.answers import Answers
 from relay.call.transcript import Transcript
 from relay.events.answer import Command, read_answer
 from relay.events.delivery import DeliveryError, Events
 from relay.events.records import CallFacts, timestamp
 from relay.flag import Flag
+from relay.line.answers import Answers
 from relay.logs import CallLog
 
 SOONEST: Final = 2.0  # seconds between two, at least

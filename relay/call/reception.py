@@ -10,7 +10,7 @@ from typing import Final
 
 from relay.agents.roster import AgentSpec, RecordMode
 from relay.agents.seam import AgentSession
-from relay.audio.pcm import SAMPLE_BYTES
+from relay.audio.pcm import LINE_RATES, SAMPLE_BYTES
 from relay.call.conversation import Conversation
 from relay.call.lookup_answer import LookupAnswer
 from relay.call.parts import CallParts
@@ -63,8 +63,8 @@ class Reception:
         if spec is None:
             known = ", ".join(agent.alias for agent in lineup.roster)
             return self._refuse(EndReason.UNKNOWN_AGENT, f"no agent {self._asked_for[:80]!r}: expected one of {known}")
-        if self._start.rate_hz not in exotel.LINE_RATES:
-            expected = f"expected one of {sorted(exotel.LINE_RATES)}"
+        if self._start.rate_hz not in LINE_RATES:
+            expected = f"expected one of {sorted(LINE_RATES)}"
             return self._refuse(EndReason.UNSUPPORTED_FORMAT, f"line at {self._start.rate_hz} Hz: {expected}")
         if url := self._services.lookup.url_for(spec):
             chosen = await self._look_up(url, spec)

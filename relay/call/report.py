@@ -9,12 +9,12 @@ from common.phone import mask
 from relay.agents.roster import AgentSpec
 from relay.audio.ambience import AmbienceTrack
 from relay.audio.loudness import LevelMeter
-from relay.call.answers import Answers
 from relay.call.hand_over import EVENT_PATIENCE, HandOver
 from relay.call.transcript import Transcript
 from relay.events.delivery import Event
 from relay.events.records import CallFacts, EndReason, Quality, Spread, Transfer, timestamp
 from relay.line import exotel
+from relay.line.answers import Answers
 from relay.logs import CallLog
 from relay.services import Services
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from relay.agents.roster import AgentSpec
 from relay.audio.convert import AudioFormat, Encoding
 from relay.audio.playout import Playout
-from relay.call.answers import Answers
 from relay.control.ambience import AmbienceChange
 from relay.events.records import Quality
 from relay.line import exotel
+from relay.line.answers import Answers
 from relay.line.echo_guard import EchoGuard
 from relay.line.framing import Framing
 from relay.line.heard import HeardCallback

@@ -7,6 +7,7 @@ from common.proof import prove
 from common.trace import trace_id, traceparent
 from relay.agents.seam import CallInfo
 from relay.audio.convert import AudioFormat
+from relay.audio.pcm import LINE_RATES
 from relay.events.records import CallFacts
 from relay.line import exotel
 from relay.logs import CallLog
@@ -15,7 +16,7 @@ from relay.services import Services
 
 def rate_of(start: exotel.Start) -> int:
     """Samples a second of the call's sound. A call at any other rate gets no agent, and is handed over at 8000."""
-    return start.rate_hz if start.rate_hz in exotel.LINE_RATES else 8000
+    return start.rate_hz if start.rate_hz in LINE_RATES else 8000
 
 
 def log_of(start: exotel.Start, services: Services) -> CallLog:

@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import Any, Literal
 
 from relay.agents.seam import Said
-from relay.call.answers import Answer
 from relay.events.records import timestamp
+from relay.line.answers import Answer
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from relay.audio.convert import AudioFormat, Converter
 from relay.audio.pcm import SAMPLE_BYTES
 from relay.audio.playout import Playout
 from relay.audio.speech_level import SpeechLevel
-from relay.call.answers import Answers
+from relay.line.answers import Answers
 from relay.line.pacer import Pacer
 
 PLAYOUT_SECONDS: Final = 300.0  # speech that may wait to be played; above it the agent is not read

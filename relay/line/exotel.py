@@ -15,7 +15,6 @@ import msgspec
 
 from relay.audio import pcm as sound
 
-LINE_RATES: Final = frozenset({8000, 16000, 24000})
 FRAME_UNIT: Final = 320  # payloads are a multiple of 320 bytes, or the platform waits 20 ms (exotel.md 1.8)
 MAX_PAYLOAD: Final = 99_840  # the largest multiple of 320 under 100,000 bytes (exotel.md 1.8)
 MAX_MESSAGE: Final = 256 * 1024  # text size of an inbound message (exotel.md 1.8)

@@ -8,9 +8,9 @@ from typing import Final
 
 from relay.audio.line_clock import LineClock
 from relay.audio.playout import Frame
-from relay.call.answers import Answers
 from relay.events.records import Quality
 from relay.flag import Flag
+from relay.line.answers import Answers
 
 MARK_GRACE: Final = 2.0  # an echo may come this long after the sound before its mark (exotel.md 1.9)
 _JITTER: Final = 0.5  # the line plays later than our clock says, by the network's delay
@@ -123,6 +123,10 @@ class Heard:
         self._echoes_marks = True
         self.changed.set()
         return now - mark.due
+
+    def expect_no_echo(self) -> None:
+        """The line is no longer read: an echo that is missing says nothing about it."""
+        self._echoes_marks = False
 
     def behind_s(self, name: str) -> float:
         """Seconds of sound that the line was sent after this mark."""

@@ -5,9 +5,9 @@ from typing import Final
 
 from relay.audio.line_clock import LineClock
 from relay.audio.playout import Frame, Playout, Readiness
-from relay.call.answers import Answers
 from relay.events.records import Quality
 from relay.line import exotel
+from relay.line.answers import Answers
 from relay.line.echo_guard import EchoGuard
 from relay.line.framing import Framing
 from relay.line.heard import Heard, HeardCallback
@@ -154,6 +154,7 @@ class Pacer:
         """The agents are done: use the clock for speech that is still on its way."""
         now = self._loop.time()
         self._heard.give_up(self._cut(now), now, lost=True)
+        self._heard.expect_no_echo()
         self._quality.lead_ms = round(self._lead.seconds * 1000)
         self._quality.line_ms = self._lead.percentiles_ms()
         self._quality.line_late_ms = round(self._lead.late_s * 1000)

@@ -25,7 +25,7 @@ libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p,
 
 def with_pages_of_their_own(size):
     before = libc.mallinfo2().hblks
-    blocks = [libc.malloc(size) for _ in range(6)]  # the first ones may fit into what is free in the heap
+    blocks = [libc.malloc(size) for _ in range(40)]  # the first ones may fit into what is free in the heap
     own = libc.mallinfo2().hblks - before
     for block in blocks:
         libc.free(block)
@@ -45,7 +45,7 @@ glibc = pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="
 
 
 def kept_and_own(*arguments: str, **environ: str) -> list[int]:
-    """Bytes free at the end of the heap, and how many of six blocks of three sizes got pages of their own."""
+    """Bytes free at the end of the heap, and how many of forty blocks of three sizes got pages of their own."""
     command = [sys.executable, "-c", MEASURE, f"{TLS},{LARGE + 16},{LARGE // 2}", *arguments]
     done = subprocess.run(command, env={**os.environ, **environ}, cwd=ROOT, check=True, capture_output=True)
     return [int(part) for part in done.stdout.decode().strip("[]\n").split(",")]
@@ -54,8 +54,8 @@ def kept_and_own(*arguments: str, **environ: str) -> list[int]:
 @glibc
 def test_large_blocks_stay_out_of_the_heap_whatever_was_freed_before():
     kept, *own = kept_and_own("limited")
-    assert own[0] == 6
-    assert own[1] >= 3
+    assert own[0] >= 30
+    assert own[1] >= 20
     assert own[2] == 0
     assert kept <= KEPT + LARGE
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from relay.audio import pcm
 from relay.audio.ambience import LEVEL_DB, Ambience, AmbienceTrack, Loop, normalised
 from relay.audio.files import SoundFileError
-from relay.line.exotel import LINE_RATES
+from relay.audio.pcm import LINE_RATES
 from tests.unit.relay.tone import largest_step, noise, pitch, sine, wav
 
 RATE = 8000

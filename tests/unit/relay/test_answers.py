@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from relay.audio.voice import VoiceActivity
-from relay.call.answers import Answer, Answers
+from relay.line.answers import Answer, Answers
 from tests.unit.relay.tone import sine
 
 RATE = 8000

@@ -10,7 +10,6 @@ from relay.agents.seam import Audio, CallInfo, Ended, Formats, UtteranceDone
 from relay.audio.ambience import AmbienceTrack, Loop
 from relay.audio.convert import AudioFormat, Encoding
 from relay.audio.playout import Playout
-from relay.call.answers import Answers
 from relay.call.conversation import Conversation
 from relay.call.hand_over import HandOver
 from relay.call.outbox import Outbox
@@ -20,6 +19,7 @@ from relay.call.transcript import Transcript
 from relay.events.delivery import Events
 from relay.events.records import CallFacts, Quality
 from relay.line import exotel
+from relay.line.answers import Answers
 from relay.line.framing import Framing
 from relay.line.pacer import Pacer
 from relay.line.uplink import Uplink

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from relay.audio.pcm import LINE_RATES
 from relay.line import exotel
 from relay.line.exotel import Clear, Connected, Dtmf, Encoder, Malformed, Mark, Media, Start, Stop, Unknown, decode
 
@@ -130,7 +131,7 @@ def test_a_rate_we_cannot_carry_is_not_taken_for_one_that_we_can(rate):
     started = start_with(media_format={"sample_rate": rate})
     assert isinstance(started, Start)
     assert started.call_sid == CALL
-    assert started.rate_hz not in exotel.LINE_RATES
+    assert started.rate_hz not in LINE_RATES
 
 
 @pytest.mark.parametrize("size", [129, 120_000])
@@ -502,7 +503,7 @@ def test_a_mark_and_a_clear():
 
 
 @given(
-    st.sampled_from(sorted(exotel.LINE_RATES)),
+    st.sampled_from(sorted(LINE_RATES)),
     st.lists(st.integers(1, 12).map(lambda units: units * exotel.FRAME_UNIT) | st.just("mark"), max_size=20),
 )
 def test_numbers_of_a_stream_only_ever_rise_and_time_is_that_of_the_sound(rate_hz, messages):

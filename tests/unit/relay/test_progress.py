@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from relay.audio.voice import VoiceActivity
-from relay.call.answers import Answers
 from relay.call.progress import MOST_TEXT, PATIENCE, SOONEST, Progress
 from relay.call.transcript import Transcript
 from relay.events.delivery import DeliveryError
 from relay.events.records import CallFacts
+from relay.line.answers import Answers
 from relay.logs import CallLog
 from tests.support.virtual import virtual
 

@@ -10,6 +10,7 @@ import pytest
 
 from relay.agents.overrides import Overrides
 from relay.agents.roster import AgentSpec, Roster
+from relay.audio.pcm import LINE_RATES
 from relay.call.lookup import LookedUp
 from relay.call.lookup_answer import LookupAnswer
 from relay.call.reception import Reception
@@ -196,9 +197,7 @@ async def test_an_agent_that_is_not_configured_is_refused_by_name():
 @virtual
 async def test_a_line_at_another_rate_is_refused():
     world = await World(rate_hz=11_025).run()
-    assert world.ended == [
-        (EndReason.UNSUPPORTED_FORMAT, f"line at 11025 Hz: expected one of {sorted(exotel.LINE_RATES)}")
-    ]
+    assert world.ended == [(EndReason.UNSUPPORTED_FORMAT, f"line at 11025 Hz: expected one of {sorted(LINE_RATES)}")]
     assert world.conversation.ran is None
 
 

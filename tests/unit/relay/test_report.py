@@ -12,12 +12,12 @@ from relay.agents.roster import AgentSpec
 from relay.audio.ambience import AmbienceTrack, Loop
 from relay.audio.loudness import LevelMeter
 from relay.audio.voice import VoiceActivity
-from relay.call.answers import Answer, Answers
 from relay.call.report import CallReport
 from relay.call.transcript import Transcript
 from relay.events.delivery import Events
 from relay.events.records import AgentEntry, CallFacts, EndReason, LookupEntry, Quality, Transfer
 from relay.line import exotel
+from relay.line.answers import Answer, Answers
 from relay.logs import CallLog
 from tests.support.virtual import virtual
 from tests.unit.relay.call_services import call_services

@@ -11,7 +11,7 @@ from relay.agents.own_tools import OwnTool
 from relay.agents.roster import AgentSpec, Roster
 from relay.audio import ambience
 from relay.audio.files import SoundFileError
-from relay.line.exotel import LINE_RATES
+from relay.audio.pcm import LINE_RATES
 from relay.settings import Settings
 from relay.sounds import Sounds
 from tests.unit.relay.tone import noise, pitch, sine, wav
