@@ -43,7 +43,7 @@ async def upload(ask, *levels, base="http://127.0.0.1:1/relay/events"):
         return await stream.close()
 
 
-@pytest.mark.parametrize("store", ["s3", "gcs"], indirect=True)
+@pytest.mark.parametrize("place", ["s3", "gcs"], indirect=True)
 def test_both_clouds_accept_an_upload_to_the_url_they_signed(store):
     settings = Settings.from_env(calls.ENVIRONMENT)
 

@@ -21,13 +21,13 @@ def put(upload, body: bytes) -> int:
         return error.code
 
 
-@pytest.mark.parametrize("store", ["s3", "gcs"], indirect=True)
+@pytest.mark.parametrize("place", ["s3", "gcs"], indirect=True)
 def test_a_granted_upload_writes_its_key(store):
     assert put(store.grant(KEY, 4, 900), b"abcd") == 200
     assert store.read(KEY).body == b"abcd"
 
 
-@pytest.mark.parametrize("store", ["s3", "gcs"], indirect=True)
+@pytest.mark.parametrize("place", ["s3", "gcs"], indirect=True)
 def test_what_is_there_is_not_written_again(store):
     """Leave for the same key twice, as after an answer that got lost."""
     first, second = store.grant(KEY, 4, 900), store.grant(KEY, 4, 900)
