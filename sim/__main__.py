@@ -16,12 +16,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from common.log_writer import LogWriter
+from relay.agents.elevenlabs.fake import FakeElevenLabs
+from relay.agents.elevenlabs.fake_post_call import Webhook
 from sim.applets import Applet, Connect, Passthru, Person
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, CallResult, FakeExotel
 from sim.exotel_rules import Violation
 from sim.live import LiveView
-from sim.post_call import Webhook
 from sim.run import agent_scripts
 from sim.scenario import ScenarioError, load, names
 from sim.serving import serving

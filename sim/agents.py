@@ -20,7 +20,6 @@ from relay.agents import HOSTED
 from sim.agent_script import AgentScript, Reply
 from sim.bots import KEY, Overheard, failures, report
 from sim.caller import ScriptedCaller, Step, When
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, CallResult, FakeExotel
 from sim.live import LiveView
 from sim.processes import ROOT, StartError, child, free_port
@@ -28,7 +27,8 @@ from sim.serving import serving
 from sim.speech import line
 from sim.timeline import Timeline
 from sim.toml import agents_file
-from sim.vendors import FAKES
+from sim.vendors import FAKES, entry_of
+from sim.vendors.server import FakeVendor
 
 SCRIPT = AgentScript(
     replies=(
@@ -45,19 +45,14 @@ HEARS = ("agent_greeting", "agent_hours")
 """The agent's lines that the caller hears to their end; the line between them is cut off."""
 
 
-def fake(name: str, timeline: Timeline | None = None) -> Any:
+def fake(name: str, timeline: Timeline | None = None) -> FakeVendor:
     """The vendor's fake, with this demo's script."""
-    if name == "elevenlabs":
-        return FakeElevenLabs({"*": SCRIPT}, api_key=KEY, timeline=timeline)
     return FAKES[name](SCRIPT, api_key=KEY, timeline=timeline)
 
 
 def entry(name: str, url: str) -> dict[str, Any]:
     """The agent's entry in AGENTS_FILE."""
-    options: dict[str, Any] = {**HOSTED[name].needs, "base_url": url}
-    if name != "elevenlabs":  # whose greeting is set there
-        options["greeting"] = line("agent_greeting").text
-    return {"vendor": name, "id": "agent_demo" if name == "elevenlabs" else "", "options": options}
+    return entry_of(name, "demo", url, greeting=line("agent_greeting").text)
 
 
 async def perform(name: str, folder: Path, view: LiveView) -> tuple[CallResult, Mapping[str, Any]]:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sim.elevenlabs import FakeElevenLabs
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from sim.live import LiveView
 from sim.outcome import Outcome
 from sim.picture import draw, figure_rows

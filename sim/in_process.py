@@ -9,9 +9,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from functions.local import application as functions_application
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from relay.app import create_app
 from relay.settings import Settings
-from sim.elevenlabs import FakeElevenLabs
 from sim.processes import free_port
 from sim.run import API_KEY, World, agent_scripts, functions_environment, post_call_webhook, relay_environment
 from sim.scenario import Scenario

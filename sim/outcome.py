@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from relay.agents.elevenlabs.fake_record import ConversationRecord
 from sim.applets import Exchange
-from sim.conversation_record import ConversationRecord
 from sim.exotel import CallResult
 from sim.heard import HeardLine, find_line
 from sim.scenario import Scenario

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from relay.agents.elevenlabs.fake import FakeElevenLabs
+from relay.agents.elevenlabs.fake_post_call import Webhook
 from sim.agent_script import AgentScript
 from sim.applets import Applet, Connect, Encoding, Passthru
 from sim.caller import Caller, Doing, ScriptedCaller
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, FakeExotel
 from sim.outcome import Outcome, judge
-from sim.post_call import Webhook
 from sim.scenario import Scenario
 from sim.sound import Pcm
 from sim.speech import ASSETS

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from sim.agent_script import AgentScript, Reply, ToolUse
-from sim.elevenlabs import FakeElevenLabs
 from sim.serving import serving
 from sim.timeline import Happening, Timeline
 

@@ -16,7 +16,6 @@ from relay.agents.vendor import Ability
 from relay.app import RELAY, Relay, create_app
 from relay.settings import Settings
 from sim.agent_script import AgentScript
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, CallResult, FakeExotel
 from sim.heard import HeardLine, find_line
 from sim.seam.scripted_bot import SCRIPTS, FakeBot
@@ -24,13 +23,12 @@ from sim.serving import serving
 from sim.sound import AudioFormat
 from sim.speech import write_wav
 from sim.toml import agents_file
-from sim.vendors import FAKES, fake_of
+from sim.vendors import FAKES, entry_of, fake_of
 from sim.vendors.record import Turn
-from sim.vendors.server import FakeVendor
 
 RAIN = np.random.default_rng(5).normal(0, 500, 8000).astype(np.int16)
 KEY = "key_of_nobody"
-HOSTED = ("elevenlabs", *FAKES)
+HOSTED = tuple(FAKES)
 TALKING = tuple(os.environ.get("SEAM_VENDORS", "").split(",")) if os.environ.get("SEAM_VENDORS") else (*HOSTED, "bot")
 """All that hold a conversation, or those that somebody wants to try; each has a fake that follows an AgentScript."""
 UNLIKE = tuple(name for name in TALKING if not VENDORS[name].codec)
@@ -137,18 +135,15 @@ async def world(
         for number, entry in enumerate(entries):
             options = dict(entry.options)
             agent_id = entry.id
-            if entry.vendor == "elevenlabs":
-                fakes[entry.alias] = FakeElevenLabs({"*": entry.script})
-                agent_id = agent_id or f"agent_{entry.alias}"
-            elif fake := fake_of(entry.vendor):
+            if fake := fake_of(entry.vendor):
                 fakes[entry.alias] = fake(entry.script)
-                options = {**VENDORS[entry.vendor].needs, "greeting": "Good morning!", **options}
+                url = await stack.enter_async_context(serving(fakes[entry.alias].app()))
+                made = entry_of(entry.vendor, entry.alias, url, greeting="Good morning!")
+                agent_id, options = agent_id or made["id"], {**made["options"], **options, "base_url": url}
             elif entry.vendor == "bot" and not agent_id:
                 fakes[entry.alias] = FakeBot()
                 SCRIPTS[entry.alias] = entry.script, fakes[entry.alias]
                 agent_id, options = "sim.seam.scripted_bot:ScriptedBot", {"script": entry.alias}
-            if isinstance(fakes.get(entry.alias), FakeVendor | FakeElevenLabs):
-                options["base_url"] = await stack.enter_async_context(serving(fakes[entry.alias].app()))
             fallback = {"fallback": entries[number + 1].alias} if number + 1 < len(entries) else {}
             tables[entry.alias] = {
                 "vendor": entry.vendor,

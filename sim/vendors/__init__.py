@@ -1,9 +1,9 @@
 """Fakes of the vendors' agents: each speaks its protocol and holds the client to it (other-agents.md, part B).
 
 A vendor's folder (relay/agents/NAME) has its fake in `fake.py`, and real messages in `messages.json`; a second vendor
-there has them in `fake_OTHER.py` and `messages_OTHER.json`. Nothing has to be entered here, and none of it is in the
-relay's image. The fake of ElevenLabs, which has a REST API as well, is in sim.elevenlabs. Packages of others declare
-theirs as entry points of ENTRY_POINTS, by the vendor's name.
+there has them in `fake_OTHER.py` and `messages_OTHER.json`. What a fake is made of besides (shapes, a REST API) is in
+more files named `fake_….py`. Nothing has to be entered here, and none of it is in the relay's image. Packages of others
+declare theirs as entry points of ENTRY_POINTS, by the vendor's name.
 """
 
 import importlib
@@ -13,9 +13,10 @@ from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import relay.agents
+from relay.agents import VENDORS
 from sim.vendors.measured import Measured
 from sim.vendors.server import FakeVendor
 
@@ -85,3 +86,11 @@ def fake_of(name: str) -> type[FakeVendor] | None:
             raise TypeError(f"expected {ENTRY_POINTS} {name} to be a subclass of {FakeVendor.__name__}, got {found!r}")
         return found
     return None
+
+
+def entry_of(name: str, alias: str, url: str, *, greeting: str) -> dict[str, Any]:
+    """An entry of AGENTS_FILE for the vendor's fake at `url`; `greeting` only where it is not set at the vendor."""
+    vendor = VENDORS[name]
+    known = vendor.options.__struct_fields__ if vendor.options else ()
+    options = {**vendor.needs, **({"greeting": greeting} if "greeting" in known else {}), "base_url": url}
+    return {"vendor": name, "id": "" if vendor.default_id else f"agent_{alias}", "options": options}

@@ -1,7 +1,6 @@
 """A vendor's side of a call in the benchmark: the few messages that a call needs, in the vendor's own words.
 
-The benchmark mixes a vendor's class into its own agent (tests/bench/load.py), which does all the rest and says what
-ElevenLabs says; a vendor overrides what it says otherwise.
+The benchmark mixes a vendor's class into its own agent (tests/bench/load.py), which does all the rest.
 """
 
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +17,9 @@ class Measured:
     if TYPE_CHECKING:  # of the benchmark's agent
         transport: Any
         _load: Any
-        """`chunk`: a piece of the agent's voice as base64, `raw_chunk`: the same as bytes."""
+        """`chunk`: a piece of the agent's voice as base64, `raw_chunk`: the same as bytes; `audio`: its format."""
+        _event_id: int
+        """Of the turn that began last."""
         _head: bytes
         _reader: Any
 

@@ -140,6 +140,7 @@ def start_relay(scratch: Path, agents: dict[str, tuple[Vendor, int]], log: Path)
         "ECHO_CALLS": "0",  # frames that are levels are like each other: no voice is
         "MAX_CALLS": "10000",
         "DRAIN_SECONDS": "0",
+        # with a key the relay asks ElevenLabs for a signed URL, which Load does not answer: its agents are public
         **{vendor.key_env: "key_of_nobody" for name, vendor in HOSTED.items() if name != "elevenlabs"},
     }
     return Subject([sys.executable, "-m", "relay"], environ, port, log)

@@ -15,6 +15,7 @@ from time import perf_counter
 import msgspec
 import numpy as np
 
+from relay.agents.elevenlabs.fake import MeasuredElevenLabs
 from relay.audio import pcm
 from tests.bench.figures import FRAME_IN_S, LINE_HZ, Samples
 from tests.bench.player import Player
@@ -26,7 +27,6 @@ UTTERANCE_S = 2.0
 CHUNK_S = 0.25
 BURST = 5
 CUT_AFTER_S = 1.0
-PING_S = 2.0
 LOUD = 8000  # the agent's voice is noise around 16,000; no ambience at volume 0.3 comes near its half
 LOUD_LEVELLED = 2500  # … and one of 4,000 when the relay has taken 12 dB off it
 
@@ -41,16 +41,12 @@ _FRAMES = [
 _MEDIA = (
     b'{"event":"media","sequence_number":"%d","stream_sid":"%b","media":{"chunk":"%d","timestamp":"%d","payload":"%b"}}'
 )
-_AUDIO = b'{"type":"audio","audio_event":{"audio_base_64":"%b","event_id":%d,"is_final":%b}}'
 
 
 class _FromRelay(msgspec.Struct):
-    """What either side hears from the relay, as far as it is of use here."""
+    """What a line hears from the relay, as far as it is of use here."""
 
-    type: str = ""
     event: str = ""
-    user_audio_chunk: str = ""
-    dynamic_variables: dict[str, str] = {}
     media: dict[str, str] = {}
     mark: dict[str, str] = {}
 
@@ -169,7 +165,7 @@ class Line(ClientPeer):
 
 
 class Agent(ServerPeer):
-    """ElevenLabs' side of a call. Other vendors say the same things in other messages (agents.py)."""
+    """A vendor's side of a call. What it hears and says in which messages, the vendor's fake knows (Measured)."""
 
     def __init__(self, load: "Load") -> None:
         super().__init__()
@@ -177,24 +173,6 @@ class Agent(ServerPeer):
         self._call: Call | None = None
         self._event_id = 0
         self._loop = asyncio.get_running_loop()
-
-    def received(self, text: bytes) -> None:
-        now = perf_counter()
-        message = _decode(text)
-        if message.user_audio_chunk:
-            self._hear(message.user_audio_chunk, now)
-        elif message.type == "conversation_initiation_client_data":
-            call_sid = message.dynamic_variables["call_sid"]
-            self._send_json(
-                type="conversation_initiation_metadata",
-                conversation_initiation_metadata_event={
-                    "conversation_id": f"conv_{call_sid}",
-                    "agent_output_audio_format": self._load.audio,
-                    "user_input_audio_format": self._load.audio,
-                },
-            )
-            self._ping()
-            self.begin(call_sid)
 
     def begin(self, call_sid: str) -> None:
         """Ready, and this is the call."""
@@ -218,11 +196,6 @@ class Agent(ServerPeer):
             samples.uplink.append(now - call.sent_at[sequence])
         call.arrived = sequence + 1
 
-    def _ping(self) -> None:
-        if self.transport is not None:
-            self._send_json(type="ping", ping_event={"event_id": self._event_id, "ping_ms": None})
-            self._loop.call_later(PING_S, self._ping)
-
     def speak(self) -> None:
         """Say something, and again, until the call is over."""
         if self.transport is None:
@@ -238,18 +211,15 @@ class Agent(ServerPeer):
 
     def say_words(self, turn: int, words: str) -> None:
         """What the caller said and what the answer is."""
-        self._send_json(
-            type="user_transcript", user_transcription_event={"user_transcript": "Hello?", "event_id": turn}
-        )
-        self._send_json(type="agent_response", agent_response_event={"agent_response": words, "event_id": turn})
+        raise NotImplementedError
 
     def say_sound(self, turn: int, *, last: bool) -> None:
         """One chunk."""
-        self.send(_AUDIO % (self._load.chunk, turn, b"true" if last else b"false"))
+        raise NotImplementedError
 
     def say_interrupted(self, turn: int) -> None:
         """The caller cut in."""
-        self._send_json(type="interruption", interruption_event={"event_id": turn})
+        raise NotImplementedError
 
     def _chunk(self, turn: int, left: int, *, first: bool = False) -> None:
         if self.transport is None:
@@ -268,6 +238,10 @@ class Agent(ServerPeer):
 
     def _send_json(self, **message: object) -> None:
         self.send(msgspec.json.encode(message))
+
+
+class _ElevenLabsAgent(MeasuredElevenLabs, Agent):
+    """Whose side most runs have."""
 
 
 class Load:
@@ -302,7 +276,7 @@ class Load:
 
     def agent(self) -> Agent:
         """The other end of a socket that the relay opens."""
-        return Agent(self)
+        return _ElevenLabsAgent(self)
 
     def on_ready(self, agent: Agent) -> None:
         """An agent has its call: it begins to talk at any moment between two of the relay's frames, always the same."""

@@ -1,4 +1,4 @@
-"""The vendors' sides in the benchmark: the load's agent with the few messages that each vendor's fake says instead."""
+"""The vendors' sides in the benchmark: the load's agent with the few messages that each vendor's fake says."""
 
 from sim.vendors import MEASURED
 from tests.bench.load import Agent
@@ -19,8 +19,5 @@ class VendorAgent(Agent):
         self.say_sound(self._event_id, last=True)
 
 
-SAID_BY = {
-    "elevenlabs": VendorAgent,  # as in the main benchmark
-    **{name: type(f"{measured.__name__}Agent", (measured, VendorAgent), {}) for name, measured in MEASURED.items()},
-}
+SAID_BY = {name: type(f"{measured.__name__}Agent", (measured, VendorAgent), {}) for name, measured in MEASURED.items()}
 """By the vendor whose messages they are (`codec` of those that speak another's)."""

@@ -16,12 +16,12 @@ import pytest
 from functions.common.store.folder import FolderStore
 from functions.webhook.app import WebhookApp
 from functions.webhook.settings import Settings as WebhookSettings
+from relay.agents.elevenlabs.fake import FakeElevenLabs
+from relay.agents.elevenlabs.fake_post_call import Webhook
 from relay.line.lead import CEILING_S
 from relay.settings import Settings
 from sim.caller import Step, When
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, FakeExotel
-from sim.post_call import Webhook
 from sim.run import API_KEY, EVENTS_SECRET, EXOTEL_TOKEN, WEBHOOK_SECRET
 from sim.serving import serving
 from tests.chaos.world import TALKS

@@ -23,13 +23,13 @@ from functions.common.store.folder import FolderStore
 from functions.local import application as functions_application
 from functions.webhook.app import WebhookApp
 from functions.webhook.settings import Settings as WebhookSettings
+from relay.agents.elevenlabs.fake import FakeElevenLabs
+from relay.agents.elevenlabs.fake_post_call import Webhook
 from relay.app import RELAY, Relay, create_app
 from relay.settings import Settings
 from sim.agent_script import AgentScript, Reply
 from sim.caller import Step, When
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, CallResult, FakeExotel
-from sim.post_call import Webhook
 from sim.processes import free_port
 from sim.run import API_KEY, EVENTS_SECRET, EXOTEL_TOKEN, WEBHOOK_SECRET
 from sim.serving import serving

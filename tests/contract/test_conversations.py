@@ -11,7 +11,6 @@ import pytest
 
 from relay.agents import VENDORS
 from sim.agent_script import AgentScript, Reply, ToolUse
-from sim.elevenlabs import FakeElevenLabs
 from sim.serving import serving
 from sim.sound import AudioFormat
 from sim.speech import line, spoken
@@ -63,7 +62,7 @@ def script_for(vendor):
 async def converse(vendor):
     """The fake's record, and what the client says it was told."""
     script = script_for(vendor)
-    fake = FakeElevenLabs({"*": script}, api_key="key_of_nobody") if vendor == "elevenlabs" else FAKES[vendor](script)
+    fake = FAKES[vendor](script, api_key="key_of_nobody")
     async with serving(fake.app()) as url:
         client = await asyncio.create_subprocess_exec(
             sdk_python(),

@@ -15,7 +15,7 @@ from tests.support.sdk_models import SdkModels
 VENDORS = tuple(
     name
     for name, vendor in HOSTED.items()
-    if (not vendor.codec or name == "azure_voice_live") and not (name in FAKES and FAKES[name].no_sdk)
+    if (not vendor.codec or name == "azure_voice_live") and not FAKES[name].no_sdk
 )
 """Those with a codec of their own, or an SDK."""
 

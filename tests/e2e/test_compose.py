@@ -19,8 +19,8 @@ import pytest
 import yaml
 
 from console.deployment import relay_image
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from sim.applets import Connect
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, FakeExotel
 from sim.scenario import load
 from sim.serving import serving

@@ -6,8 +6,8 @@ import os
 import re
 import sys
 
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from sim.caller import Step, When
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, FakeExotel
 from sim.processes import ROOT, child, free_port
 from sim.serving import serving

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from common.signature import ELEVENLABS_HEADER, RELAY_HEADER, sign
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from sim.agent_script import AgentScript, Reply
 from sim.caller import Step, When
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, FakeExotel
 from sim.serving import serving
 from sim.speech import spoken

@@ -16,9 +16,9 @@ from pathlib import Path
 import trustme
 from aiohttp import web
 
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from sim.agent_script import AgentScript, Reply
 from sim.caller import Step, When
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, CallResult, FakeExotel
 from sim.exotel_rules import Rule
 from sim.serving import serving

@@ -7,8 +7,8 @@ import sys
 
 import numpy as np
 
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from sim.caller import Step, When
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, FakeExotel
 from sim.serving import serving
 from sim.speech import spoken

@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 
 from examples.lookup.server import Server
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from sim.caller import Step, When
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, FakeExotel
 from sim.processes import child, free_port
 from sim.serving import serving

@@ -10,8 +10,8 @@ from pathlib import Path
 import aiohttp
 
 from console.run.local import MADE_HERE, kept_secrets
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from sim.caller import Step, When
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, FakeExotel
 from sim.processes import free_port
 from sim.serving import serving

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from sim.agent_script import AgentScript, Reply
 from sim.caller import Step, When
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, CallResult, FakeExotel
 from sim.serving import serving
 from tests.support.container import Container, Engine, engine

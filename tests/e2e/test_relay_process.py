@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from sim.caller import Step, When
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, FakeExotel
 from sim.serving import serving
 from tests.support.relay_world import API_KEY, GREETING

@@ -25,12 +25,12 @@ from common.layout import record as record_path
 from console.deployment import secrets
 from console.deployment.secrets import MADE_HERE, Secrets
 from functions.common.http import Request
+from relay.agents.elevenlabs.fake import FakeElevenLabs
+from relay.agents.elevenlabs.fake_post_call import Webhook
 from sim.agent_script import AgentScript, Reply, ToolUse
 from sim.applets import Applet, Connect, Passthru, Person
 from sim.caller import SILENT, Doing
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, CallResult, FakeExotel, new_sid
-from sim.post_call import Webhook
 from sim.serving import serving
 from sim.sound import Pcm
 from tests.support import calls, haproxy

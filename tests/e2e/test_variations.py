@@ -7,8 +7,8 @@ and no rule may be broken.
 import msgspec
 import pytest
 
+from relay.agents.elevenlabs.fake_shapes import FORMATS
 from sim import virtual_time
-from sim.elevenlabs_shapes import FORMATS
 from sim.exotel_spelling import Spelling
 from sim.in_process import in_process
 from sim.run import play

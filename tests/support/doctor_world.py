@@ -29,10 +29,10 @@ from console.checks.network import Network
 from console.checks.subject import Subject
 from console.doctor.examination import PARTS, examined
 from functions.local import application as functions_application
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from relay.app import RELAY, Relay, create_app
 from relay.server import runner
 from relay.settings import Settings
-from sim.elevenlabs import FakeElevenLabs
 from sim.processes import free_port
 from sim.serving import serving
 from tests.support.balancers import GOOD, Balancer, balanced

@@ -18,9 +18,9 @@ from console.setup.elevenlabs import Terminal, set_up
 from functions.common.http import request as to_request
 from functions.webhook.app import WebhookApp
 from functions.webhook.settings import Settings as WebhookSettings
+from relay.agents.elevenlabs.fake import FakeElevenLabs
+from relay.agents.elevenlabs.fake_rest import Workspace
 from sim.agent_script import AgentScript, Reply
-from sim.elevenlabs import FakeElevenLabs
-from sim.elevenlabs_rest import Workspace
 from sim.serving import serving
 from tests.support.memory_store import MemoryStore
 

@@ -12,11 +12,11 @@ import aiohttp
 from aiohttp import web
 
 from common.signature import RELAY_HEADER, Verdict, verify
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from relay.app import RELAY, Relay, create_app
 from relay.server import runner
 from relay.settings import Settings
 from sim.agent_script import AgentScript, Reply
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, CallResult, FakeExotel
 from sim.serving import serving
 

@@ -12,7 +12,7 @@ import pytest
 
 from console.setup import command as setup
 from console.setup.elevenlabs import Terminal, set_up
-from sim.elevenlabs import FakeElevenLabs
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from sim.exotel_rest import FakeExotelRest
 from sim.processes import INHERITED, ROOT, child, free_port
 from sim.serving import serving

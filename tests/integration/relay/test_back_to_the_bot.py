@@ -8,11 +8,11 @@ import pytest
 from msgspec import structs
 
 from functions.local import application as functions_application
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from relay.app import create_app
 from relay.settings import Settings
 from sim.agent_script import Reply, ToolUse
 from sim.applets import Connect, Outcome, Person, Voicebot
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, FakeExotel
 from sim.run import API_KEY, EVENTS_SECRET, EXOTEL_TOKEN
 from sim.serving import serving

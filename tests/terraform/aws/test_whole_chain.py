@@ -17,11 +17,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from relay.agents.elevenlabs.fake import FakeElevenLabs
+from relay.agents.elevenlabs.fake_post_call import Webhook
 from sim.applets import Connect, Encoding, Passthru
 from sim.caller import ScriptedCaller
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, FakeExotel
-from sim.post_call import Webhook
 from sim.processes import child, free_port
 from sim.scenario import load
 from sim.serving import serving

@@ -15,12 +15,12 @@ from aiohttp import web
 from google.api_core.exceptions import NotFound
 
 from console.deployment import public_checks
+from relay.agents.elevenlabs.fake import FakeElevenLabs
+from relay.agents.elevenlabs.fake_post_call import Webhook
 from relay.settings import Settings as RelaySettings
 from sim.applets import Connect, Passthru
 from sim.caller import ScriptedCaller
-from sim.elevenlabs import FakeElevenLabs
 from sim.exotel import CallPlan, CallResult, FakeExotel
-from sim.post_call import Webhook
 from sim.run import FRONT
 from sim.scenario import Scenario, load
 from sim.serving import serving

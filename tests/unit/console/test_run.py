@@ -10,7 +10,7 @@ from console.run.keys import check_keys
 from console.run.lines import for_people
 from console.run.local import environment, kept_secrets
 from console.run.paste import missing
-from sim.elevenlabs import FakeElevenLabs
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from sim.processes import free_port
 from sim.serving import serving
 from tests.support.relay_world import API_KEY, GREETING

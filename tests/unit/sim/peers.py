@@ -9,7 +9,7 @@ import aiohttp
 import numpy as np
 from aiohttp import web
 
-from sim.elevenlabs import FakeElevenLabs
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from sim.exotel import CallPlan, FakeExotel
 from sim.serving import serving
 

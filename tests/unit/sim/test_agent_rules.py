@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from sim.agent_rules import (
+from relay.agents.elevenlabs.fake_rules import (
     CallerAudio,
     ClientRule,
     Initiation,

@@ -4,9 +4,9 @@ import base64
 import numpy as np
 import pytest
 
-from sim.agent_rules import ClientRule
+from relay.agents.elevenlabs.fake_rules import ClientRule
+from relay.agents.elevenlabs.fake_shapes import FORMATS
 from sim.agent_script import AgentScript, Fault, FaultKind, Reply, ToolUse
-from sim.elevenlabs_shapes import FORMATS
 from sim.sound import AudioFormat
 from sim.speech import line, spoken
 from tests.support.virtual import virtual

@@ -7,10 +7,10 @@ import pytest
 from aiohttp import web
 
 from common.signature import Verdict, verify
+from relay.agents.elevenlabs.fake import FakeElevenLabs
+from relay.agents.elevenlabs.fake_post_call import Webhook
+from relay.agents.elevenlabs.fake_rest import Trouble
 from sim.agent_script import AgentScript, Reply
-from sim.elevenlabs import FakeElevenLabs
-from sim.elevenlabs_rest import Trouble
-from sim.post_call import Webhook
 from sim.serving import serving
 from tests.support.virtual import virtual
 

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
+from relay.agents.elevenlabs.fake import FakeElevenLabs
+from relay.agents.elevenlabs.fake_rest import Trouble
 from sim.agent_script import AgentScript
-from sim.elevenlabs import FakeElevenLabs
-from sim.elevenlabs_rest import Trouble
 from sim.serving import serving
 from tests.support.virtual import virtual
 

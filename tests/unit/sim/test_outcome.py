@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from sim import virtual_time
 from sim.bots import failures
-from sim.elevenlabs import FakeElevenLabs
 from sim.line_playout import Gap
 from sim.live import LiveView
 from sim.outcome import judge

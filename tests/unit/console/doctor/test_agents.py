@@ -30,7 +30,7 @@ async def findings(folder, tables, *, environ=None, place_call=True):
         return [(one.check, one.verdict.value, one.found) async for one in examine(subject)]
 
 
-@pytest.mark.parametrize("vendor", FAKES)
+@pytest.mark.parametrize("vendor", sorted({*FAKES} - {"elevenlabs"}))  # which the doctor has a part of its own for
 @virtual
 async def test_an_agent_that_is_available(tmp_path, vendor):
     fake = FAKES[vendor](AgentScript())

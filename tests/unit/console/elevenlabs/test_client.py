@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from console.elevenlabs.client import Api, ApiError, Trouble
-from sim.elevenlabs import FakeElevenLabs
+from relay.agents.elevenlabs.fake import FakeElevenLabs
 from sim.serving import serving
 from tests.support.virtual import virtual
 

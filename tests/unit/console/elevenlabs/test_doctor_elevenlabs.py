@@ -7,7 +7,7 @@ import pytest
 
 from common.documents import encode
 from console.checks.finding import Verdict
-from sim.elevenlabs_rest import Trouble
+from relay.agents.elevenlabs.fake_rest import Trouble
 from tests.support.elevenlabs_workspace import AGENT_ID, amiss, elevenlabs_world, make_good
 from tests.support.virtual import virtual
 

@@ -1,7 +1,7 @@
 """The doctor on other agents of the workspace: a public one lets anybody send conversations to our webhook."""
 
 from console.checks.finding import Verdict
-from sim.elevenlabs_rest import new_agent
+from relay.agents.elevenlabs.fake_rest import new_agent
 from tests.support.elevenlabs_workspace import amiss, elevenlabs_world, make_good
 from tests.support.virtual import virtual
 

@@ -9,7 +9,7 @@ from common.env import SettingError
 from console.checks.finding import Verdict
 from console.elevenlabs.client import ApiError
 from console.setup.elevenlabs import DONE, FAILED, REFUSED, SetupError
-from sim.elevenlabs_rest import Trouble
+from relay.agents.elevenlabs.fake_rest import Trouble
 from tests.support.elevenlabs_workspace import AGENT_ID, amiss, elevenlabs_world, make_good
 from tests.support.virtual import virtual
 

@@ -11,7 +11,7 @@ from console.elevenlabs.wanted import EVENTS, observe
 from console.elevenlabs.webhook import assigned, observe_assignment
 from console.setup.newcomer import Newcomer
 from relay.agents.elevenlabs import codec
-from sim.elevenlabs_rest import new_agent
+from relay.agents.elevenlabs.fake_rest import new_agent
 
 ONE_TEAM = Wishes()
 TWO_TEAMS = Wishes(targets=("sales", "support"))

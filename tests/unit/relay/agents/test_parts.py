@@ -59,7 +59,7 @@ def test_its_key_is_named(vendor):
 
 @each
 def test_there_is_a_fake_and_it_is_in_the_suite_of_the_seam(vendor):
-    assert vendor in FAKES or vendor == "elevenlabs"  # whose fake has a REST API as well: sim/elevenlabs.py
+    assert vendor in FAKES
     assert vendor in TALKING
 
 

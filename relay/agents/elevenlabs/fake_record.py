@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sim.agent_rules import Initiation, Message
+from relay.agents.elevenlabs.fake_rules import Initiation, Message
 from sim.vendors.record import VendorRecord
 
 

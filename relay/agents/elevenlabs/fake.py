@@ -1,6 +1,6 @@
 """A fake ElevenLabs: the REST calls a relay and its functions use, the agents' socket, the post-call webhook.
 
-What sets agents up is in `workspace` (sim.elevenlabs_rest): scripted agents appear there, and those made there answer.
+What sets agents up is in `workspace` (fake_rest.py): scripted agents appear there, and those made there answer.
 
 Serve `FakeElevenLabs(...).app()` anywhere and point `ELEVENLABS_BASE_URL` at it.
 """
@@ -10,21 +10,25 @@ import base64
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import aiohttp
+import msgspec
 from aiohttp import web
 
+from relay.agents.elevenlabs.fake_conversation import Conversation
+from relay.agents.elevenlabs.fake_post_call import Delivery, Webhook, call_audio, conversation_model, deliver
+from relay.agents.elevenlabs.fake_record import ConversationRecord
+from relay.agents.elevenlabs.fake_refusal import refusal
+from relay.agents.elevenlabs.fake_rest import Workspace
+from relay.agents.elevenlabs.fake_shapes import FORMATS
 from sim.agent_script import AgentScript
-from sim.conversation import Conversation
-from sim.conversation_record import ConversationRecord
-from sim.elevenlabs_rest import Workspace
-from sim.elevenlabs_shapes import FORMATS
-from sim.post_call import Delivery, Webhook, call_audio, conversation_model, deliver
-from sim.refusal import refusal
 from sim.sound import AudioFormat
 from sim.speech import spoken
 from sim.timeline import Timeline
+from sim.vendors.measured import Measured
+from sim.vendors.server import FakeVendor
 
 SIGNED_URL_LIFETIME_S = 900.0
 ANALYSIS_S = 1.0
@@ -38,26 +42,30 @@ class _Signature:
     single_use: bool
 
 
-class FakeElevenLabs:
-    """`agents` by id; `*` stands for any other id. With an `api_key` the REST calls require it.
+class FakeElevenLabs(FakeVendor):
+    """`agents` by id; `*` stands for any other id; a script alone is every agent's. With an `api_key` the REST calls
+    require it.
 
     `webhook` may be changed while it runs: it applies to the next conversation that ends.
     """
 
+    path = "/v1/convai/conversation"
+    conversation = Conversation
+    conversations: list[ConversationRecord]  # type: ignore[assignment]  # nobody else adds to it
+
     def __init__(
         self,
-        agents: Mapping[str, AgentScript],
+        agents: AgentScript | Mapping[str, AgentScript],
         *,
         api_key: str = "",
         webhook: Webhook | None = None,
         timeline: Timeline | None = None,
     ) -> None:
-        self.conversations: list[ConversationRecord] = []
+        agents = {"*": agents} if isinstance(agents, AgentScript) else agents
+        super().__init__(agents.get("*", AgentScript()), api_key=api_key, timeline=timeline)
         self.deliveries: list[Delivery] = []
-        self.timeline = timeline or Timeline()
         self.workspace = Workspace()
         self._agents = agents
-        self._api_key = api_key
         self.webhook = webhook
         self._signatures: dict[str, _Signature] = {}
         self._running = 0
@@ -79,7 +87,7 @@ class FakeElevenLabs:
         guarded = self.workspace.guarded
         app.add_routes(
             [
-                web.get("/v1/convai/conversation", self._converse),
+                web.get(self.path, self._converse),
                 web.get("/v1/convai/conversation/get-signed-url", self._signed_url),
                 web.get("/v1/convai/conversations", guarded(self._list)),
                 web.get("/v1/convai/conversations/{id}", guarded(self._get)),
@@ -144,7 +152,7 @@ class FakeElevenLabs:
             if signature.single_use:
                 del self._signatures[token]
             return "signed_url"
-        return "authorization_header" if self._api_key and self._has_key(request) else ""
+        return "authorization_header" if self.api_key and self._has_key(request) else ""
 
     def _delivered(self, delivery: Delivery) -> None:
         self.deliveries.append(delivery)
@@ -171,7 +179,7 @@ class FakeElevenLabs:
         self._signatures[token] = _Signature(agent_id, expires_at, single_use)
         query = {"agent_id": agent_id, "conversation_signature": token}
         secure = request.secure or request.headers.get("X-Forwarded-Proto") == "https"  # behind a tunnel
-        url = request.url.with_scheme("wss" if secure else "ws").with_path("/v1/convai/conversation")
+        url = request.url.with_scheme("wss" if secure else "ws").with_path(self.path)
         return web.json_response({"signed_url": str(url.with_query(query))})
 
     async def _list(self, request: web.Request) -> web.Response:
@@ -220,10 +228,10 @@ class FakeElevenLabs:
         return script
 
     def _has_key(self, request: web.Request) -> bool:
-        return secrets.compare_digest(request.headers.get("xi-api-key", ""), self._api_key)
+        return secrets.compare_digest(request.headers.get("xi-api-key", ""), self.api_key)
 
     def _demand_key(self, request: web.Request) -> None:
-        if self._api_key and not self._has_key(request):
+        if self.api_key and not self._has_key(request):
             raise refusal(401, {"status": "invalid_api_key", "message": "Invalid API key"})
 
 
@@ -250,3 +258,55 @@ def _matches(record: ConversationRecord, query: Any) -> bool:
         if (str(record.variables.get(name, "")) == value) != (operator == "eq"):
             return False
     return True
+
+
+class _FromRelay(msgspec.Struct):
+    """What the relay sends, as far as the benchmark looks at it."""
+
+    type: str = ""
+    user_audio_chunk: str = ""
+    dynamic_variables: dict[str, str] = {}
+
+
+_decode = msgspec.json.Decoder(_FromRelay).decode
+_MEASURED_AUDIO = b'{"type":"audio","audio_event":{"audio_base_64":"%b","event_id":%d,"is_final":%b}}'
+_MEASURED_PING_S = 2.0
+
+
+class MeasuredElevenLabs(Measured):
+    """What it says in the benchmark, which for most of its cases has this agent: written for speed."""
+
+    def received(self, text: bytes) -> None:
+        now = perf_counter()
+        message = _decode(text)
+        if message.user_audio_chunk:
+            self._hear(message.user_audio_chunk, now)
+        elif message.type == "conversation_initiation_client_data":
+            call_sid = message.dynamic_variables["call_sid"]
+            self._send_json(
+                type="conversation_initiation_metadata",
+                conversation_initiation_metadata_event={
+                    "conversation_id": f"conv_{call_sid}",
+                    "agent_output_audio_format": self._load.audio,
+                    "user_input_audio_format": self._load.audio,
+                },
+            )
+            self._ping()
+            self.begin(call_sid)
+
+    def _ping(self) -> None:
+        if self.transport is not None:
+            self._send_json(type="ping", ping_event={"event_id": self._event_id, "ping_ms": None})
+            asyncio.get_running_loop().call_later(_MEASURED_PING_S, self._ping)
+
+    def say_words(self, turn: int, words: str) -> None:
+        self._send_json(
+            type="user_transcript", user_transcription_event={"user_transcript": "Hello?", "event_id": turn}
+        )
+        self._send_json(type="agent_response", agent_response_event={"agent_response": words, "event_id": turn})
+
+    def say_sound(self, turn: int, *, last: bool) -> None:
+        self.send(_MEASURED_AUDIO % (self._load.chunk, turn, b"true" if last else b"false"))
+
+    def say_interrupted(self, turn: int) -> None:
+        self._send_json(type="interruption", interruption_event={"event_id": turn})

@@ -1,6 +1,6 @@
 """A fake ElevenLabs workspace: its agents, tools and webhooks, behind the REST calls that set them up.
 
-Strict where the real one may be lenient (`elevenlabs_shapes`), and as destructive as it may be: a PATCH merges the
+Strict where the real one may be lenient (fake_shapes.py), and as destructive as it may be: a PATCH merges the
 published sections, but every list and every map in them is replaced, so a client that does not merge loses something.
 """
 
@@ -15,10 +15,10 @@ import msgspec
 from aiohttp import web
 
 from common.documents import Document, mapping, text
+from relay.agents.elevenlabs.fake_post_call import Webhook
+from relay.agents.elevenlabs.fake_refusal import refusal
+from relay.agents.elevenlabs.fake_shapes import AgentPatch, NewAgent, NewWebhook, ToolBody, WebhookPatch
 from sim.agent_script import AgentScript, Reply
-from sim.elevenlabs_shapes import AgentPatch, NewAgent, NewWebhook, ToolBody, WebhookPatch
-from sim.post_call import Webhook
-from sim.refusal import refusal
 
 _MERGED = {
     ("conversation_config",),

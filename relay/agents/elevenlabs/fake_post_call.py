@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 
 from common.signature import ELEVENLABS_HEADER, sign
-from sim.conversation_record import ConversationRecord
+from relay.agents.elevenlabs.fake_record import ConversationRecord
 from sim.sound import AudioFormat
 
 RETRY_GAPS_S = (30.0, 120.0, 480.0, 1800.0)

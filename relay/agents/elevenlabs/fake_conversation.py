@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from aiohttp import WSMessage, WSMsgType
 
-from sim.agent_rules import (
+from relay.agents.elevenlabs.fake_record import ConversationRecord
+from relay.agents.elevenlabs.fake_rules import (
     TOLERATED,
     CallerAudio,
     ClientEvent,
@@ -22,7 +23,6 @@ from sim.agent_rules import (
     read_event,
 )
 from sim.agent_script import AgentScript, Fault, Reply
-from sim.conversation_record import ConversationRecord
 from sim.timeline import Timeline
 from sim.vendors.conversation import VendorConversation
 from sim.vendors.record import BrokenRuleError, Turn
