@@ -12,6 +12,8 @@ from typing import Any, Final
 from scripts.mutants.breaking import Place, broken, places
 
 PARTS: Final = ("relay", "functions", "common")
+FAKES: Final = "relay/agents/*/fake*.py"
+"""They stand beside the vendors, but belong to the tests."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ def sample(root: Path, seed: int, kept: Path) -> list[Mutant]:
     `kept`: a file for all places, which take a minute to find; its name stands for the state of the code.
     """
     if not kept.exists():
-        files = [str(path.relative_to(root)) for part in PARTS for path in sorted((root / part).rglob("*.py"))]
-        rows = [_row(mutant) for file in files for mutant in _of(root, file)]
+        paths = [path for part in PARTS for path in sorted((root / part).rglob("*.py")) if not path.match(FAKES)]
+        rows = [_row(mutant) for path in paths for mutant in _of(root, str(path.relative_to(root)))]
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(rows), encoding="utf-8")
     everything = [

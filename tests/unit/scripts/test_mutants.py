@@ -347,6 +347,7 @@ def test_from_start_to_end(tmp_path):
         cannot_run("mutmut is missing: make .cache/mutants/.installed")
     files = {
         "relay/a.py": "def double(x):\n    return x * 2\n",
+        "relay/agents/acme/fake.py": "def left_alone(x):\n    return x > 2\n",
         "functions/b.py": "import sys\nsys.exit(3)\n",
         "common/c.py": "def nobody(x):\n    return x > 2\n",
         "tests/unit/test_a.py": "from relay.a import double\ndef test_double():\n    assert double(3) == 6\n",
