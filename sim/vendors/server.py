@@ -14,9 +14,11 @@ class FakeVendor:
     """A server of one vendor. `conversations`: its records, in order.
 
     `no_sdk`: why there is no Python SDK to check its messages with; empty if there is one (tests/contract).
+    `announces_tools`: its turn may still be cancelled when it calls a tool (`settled` of relay.agents.seam.ToolCall).
     """
 
     no_sdk: ClassVar[str] = ""
+    announces_tools: ClassVar[bool] = True
     path: ClassVar[str]
     conversation: ClassVar[type[VendorConversation]]
 

@@ -51,6 +51,7 @@ class FakeElevenLabs(FakeVendor):
 
     path = "/v1/convai/conversation"
     conversation = Conversation
+    announces_tools = False
     conversations: list[ConversationRecord]  # type: ignore[assignment]  # nobody else adds to it
 
     def __init__(
