@@ -8,6 +8,7 @@ aiohttp holds of its own accord and what allocators waste: RSS per call is large
 import argparse
 import asyncio
 import gc
+import re
 import tempfile
 import tracemalloc
 from collections import Counter
@@ -25,6 +26,7 @@ _FRAMES = 10  # of a stack; from the relay down to aiohttp's parser it is fewer
 _WARM_UP_CALLS = 30  # Python 3.11 gives the first 28 objects of a class more room than they need
 _APART_S = 0.3  # the calls' seconds must not end together, when the sound of one has just been processed
 _FOLDER = f"{ROOT}/relay/"
+_FAKE = re.compile(r"/agents/\w+/fake\w*\.py$").search  # stands in its vendor's folder, but is not the relay
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def _by_line() -> Counter[str]:
     gc.collect()
     found: Counter[str] = Counter()
     for trace in tracemalloc.take_snapshot().traces:
-        ours = [frame for frame in trace.traceback if frame.filename.startswith(_FOLDER)]
+        ours = [frame for frame in trace.traceback if frame.filename.startswith(_FOLDER) and not _FAKE(frame.filename)]
         if ours:
             found[f"{ours[-1].filename.removeprefix(_FOLDER)}:{ours[-1].lineno}"] += trace.size
     return found

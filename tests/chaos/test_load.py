@@ -80,7 +80,9 @@ def _left_over() -> Counter:
     """Live objects of the relay's own classes."""
     gc.collect()
     return Counter(
-        type(thing).__qualname__ for thing in gc.get_objects() if str(type(thing).__module__).startswith("relay.")
+        type(thing).__qualname__
+        for thing in gc.get_objects()
+        if (module := str(type(thing).__module__)).startswith("relay.") and ".fake" not in module
     )
 
 
