@@ -1,8 +1,9 @@
 """Breaks source by the operators of mutmut, one place at a time.
 
 What is broken: every expression and statement that one of mutmut's operators applies to, in functions, classes and at a
-module's top. What is not: documentation, types, decorators, imports, what only a type checker runs, the event and the
-sentence of a line of the log (its fields are), and `len(x)` and `isinstance(x, y)`, whose broken forms fail at once.
+module's top. What is not: documentation, types, decorators, imports, what only a type checker runs, defaults of
+parameters that are more than a name, a number or a string, the event and the sentence of a line of the log (its fields
+are), and `len(x)` and `isinstance(x, y)`, whose broken forms fail at once.
 """
 
 import ast

@@ -175,15 +175,8 @@ def measure(trees: Sequence[Path], python: Path, folder: Path) -> Covering:
         zip(trees, (["tests/unit"], ["tests/integration", "tests/contract"]), strict=True)
     ):
         environment = {"COVERAGE_PROCESS_START": str(settings), "MUTANTS_NOTES": str(folder / f"notes{number}")}
-        options = [
-            "-q",
-            "--tb=short",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "scripts.mutants.tests",
-            "--continue-on-collection-errors",
-        ]
+        options = ["-q", "--tb=short", "-p", "no:cacheprovider", "-p", "scripts.mutants.plugin"]
+        options += ["--continue-on-collection-errors"]
         with (folder / f"log{number}").open("wb") as log:
             command = [str(python), "-m", "pytest", *options, *parts]
             runs.append(subprocess.Popen(command, cwd=tree, env=environ(environment), stdout=log, stderr=log))

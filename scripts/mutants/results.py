@@ -1,9 +1,10 @@
 """What came of each broken line: kept as it is found, so that a run can go on where it stopped, and told as a page."""
 
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from scripts.mutants.running import Verdict
 
@@ -19,16 +20,15 @@ class Result:
 
 def load(path: Path) -> dict[str, Result]:
     """Results of an earlier run on the same code, by name."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    kept = [json.loads(line) for line in lines]
-    return {each["name"]: Result(each["name"], each["diff"], Verdict(**each["verdict"])) for each in kept}
+    kept = msgspec.json.Decoder(Result).decode_lines(path.read_bytes()) if path.exists() else []
+    return {result.name: result for result in kept}
 
 
 def add(path: Path, result: Result) -> None:
     """One more, at once on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(result)) + "\n")
+    with path.open("ab") as file:
+        file.write(msgspec.json.encode(result) + b"\n")
 
 
 def share(results: Iterable[Result]) -> tuple[int, int]:

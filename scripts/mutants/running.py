@@ -67,7 +67,7 @@ class Bench:
         listed = self.folder / f"{self.tree.name}-tests"
         listed.write_text("".join(f"{test}\n" for test in tests), encoding="utf-8")
         output = ["-q", "-rfE", "--tb=line", "--show-capture=no"]
-        options = ["-x", *output, "-p", "no:cacheprovider", "-p", "scripts.mutants.tests"]
+        options = ["-x", *output, "-p", "no:cacheprovider", "-p", "scripts.mutants.plugin"]
         with (self.folder / f"{self.tree.name}-log").open("w+b") as log:
             process = subprocess.Popen(
                 [self.python, "-m", "pytest", *options, f"@{listed}"],

@@ -291,7 +291,7 @@ def plugin(folder: Path, test: str) -> dict[str, dict]:
     """The notes on tests that were run with the plugin."""
     (folder / "test_it.py").write_text(test)
     environment = {**os.environ, "MUTANTS_NOTES": str(folder / "notes"), "PYTHONPATH": str(ROOT)}
-    options = ["-q", "-p", "no:cacheprovider", "-p", "scripts.mutants.tests", "--rootdir", folder, folder]
+    options = ["-q", "-p", "no:cacheprovider", "-p", "scripts.mutants.plugin", "--rootdir", folder, folder]
     subprocess.run([sys.executable, "-m", "pytest", *options], cwd=folder, env=environment, stdout=subprocess.DEVNULL)
     notes = [json.loads(line) for line in (folder / "notes").read_text().splitlines()]
     return {note["test"].partition("::")[2]: note for note in notes}
