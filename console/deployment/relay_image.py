@@ -11,10 +11,9 @@ from console.deployment.steps import ROOT
 DOCKERFILE = "relay/Dockerfile"
 
 
-def ignored() -> list[str]:
+def ignored(dockerignore: str) -> list[str]:
     """Patterns of what .dockerignore keeps out of the folders that the Dockerfile copies."""
-    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if line and line != "*" and not line.startswith(("#", "!"))]
+    return [line for line in dockerignore.splitlines() if line and line != "*" and not line.startswith(("#", "!"))]
 
 
 def content(dockerfile: str) -> list[str]:
@@ -27,7 +26,7 @@ def content(dockerfile: str) -> list[str]:
 
 def files(root: Path = ROOT) -> Iterator[Path]:
     """All files of the build, relative to `root`, in the same order on every machine."""
-    left_out = ignored()
+    left_out = ignored((root / ".dockerignore").read_text(encoding="utf-8"))
     for part in content((root / DOCKERFILE).read_text(encoding="utf-8")):
         path = root / part
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:

@@ -67,7 +67,7 @@ def test_a_newer_base_or_package_makes_another_tag(tmp_path: Path):
     """A redeploy after `make lock` must not say "there already": the fixes of the base would never arrive."""
 
     def tag(changed: str, text: str) -> str:
-        for name in relay_image.files():
+        for name in (*relay_image.files(), ".dockerignore"):
             target = tmp_path / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes((relay_image.ROOT / name).read_bytes())
