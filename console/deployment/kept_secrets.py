@@ -38,8 +38,8 @@ def _keep(ecs: Any, secrets: Any, family: str) -> None:
                     secrets.update_secret_version_stage(
                         SecretId=arn, VersionStage=_LABEL + version, MoveToVersionId=version
                     )
-        for version, labels in there.items():
-            for label in labels if version not in named else ():
+        for version in there.keys() - named:
+            for label in there[version]:
                 if label.startswith(_LABEL):
                     secrets.update_secret_version_stage(SecretId=arn, VersionStage=label, RemoveFromVersionId=version)
 

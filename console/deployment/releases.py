@@ -89,10 +89,7 @@ def roll_back_on_google(outputs: Mapping[str, str]) -> str:
             raise StepError(f"{name}-{service} has no revision from before {made_at} any more")
         chosen[f"{name}-{service}"] = ran[0]
     for service, revision in reversed(chosen.items()):  # the relay last, because it sends its events to the functions
-        where = [f"--project={project}", f"--region={region}"]
-        done = gcloud("run", "services", "update-traffic", service, f"--to-revisions={revision}=100", *where)
-        if done.returncode:
-            raise StepError(f"{service}: {done.stderr.strip()}")
+        _send_requests(project, region, service, f"--to-revisions={revision}=100")
     return "Back to " + ", ".join(chosen.values())
 
 
@@ -103,10 +100,14 @@ def serve_newest_on_google(project: str, region: str, name: str) -> None:
     none where a function's code and settings are what they were before the rollback.
     """
     for service in SERVICES:
-        where = [f"--project={project}", f"--region={region}"]
-        done = gcloud("run", "services", "update-traffic", f"{name}-{service}", "--to-latest", *where)
-        if done.returncode:
-            raise StepError(f"{name}-{service}: {done.stderr.strip()}")
+        _send_requests(project, region, f"{name}-{service}", "--to-latest")
+
+
+def _send_requests(project: str, region: str, service: str, where_to: str) -> None:
+    where = [f"--project={project}", f"--region={region}"]
+    done = gcloud("run", "services", "update-traffic", service, where_to, *where)
+    if done.returncode:
+        raise StepError(f"{service}: {done.stderr.strip()}")
 
 
 def _revisions(project: str, region: str, service: str) -> list[tuple[str, str]]:
