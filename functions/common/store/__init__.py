@@ -177,11 +177,11 @@ def open_store(url: str, *, read_only: bool = False) -> Store:
     A cloud's library is imported only if its store is used. Raises ValueError for any other `url`. With `read_only` a
     folder is neither created nor written to, not even for locks.
     """
-    scheme, separator, rest = url.partition(":")
-    if scheme == "file" and rest:
+    if folder := folder_of(url):
         from functions.common.store.folder import FolderStore
 
-        return FolderStore(rest, read_only=read_only)
+        return FolderStore(folder, read_only=read_only)
+    scheme, separator, rest = url.partition(":")
     bucket, _, prefix = rest.removeprefix("//").partition("/")
     prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
     if separator and rest.startswith("//") and bucket:
