@@ -5,7 +5,7 @@ import { milliseconds, shortDay, visible, whole } from "../shared/format.js";
 /** @typedef {import("./types").Figures} Figures */
 /** @typedef {import("./types").Side} Side */
 /** @typedef {{name: string, value: (figures: Figures) => number | null, told: (value: number) => string,
- * better: -1 | 0 | 1, filters: Record<string, string>, note?: (figures: Figures) => string,
+ * better: -1 | 0 | 1, filters?: Record<string, string>, note?: (figures: Figures) => string,
  * per?: "day" | "call"}} Figure */
 
 /** @param {(figures: Figures) => number} of */
@@ -28,10 +28,10 @@ function leftOut(one) {
 const percent = (/** @type {number} */ value) => `${value.toFixed(value < 10 ? 1 : 0)} %`;
 const count = (/** @type {number} */ value) => whole.format(value);
 
-/** `better`: whether more is better, worse, or neither. `filters`: the calls behind the figure. `note`: what to know of
- * it. `per`: what it is divided by where periods of different lengths are compared. @type {Figure[]} */
+/** `better`: whether more is better, worse, or neither. `filters`: the calls behind the figure, if not all. `note`:
+ * what to know of it. `per`: what it is divided by where periods of different lengths are compared. @type {Figure[]} */
 export const FIGURES = [
-  { name: "Calls", value: (one) => one.calls, told: count, better: 0, filters: {}, per: "day" },
+  { name: "Calls", value: (one) => one.calls, told: count, better: 0, per: "day" },
   {
     name: "Minutes",
     value: (one) => one.minutes,
@@ -84,50 +84,17 @@ export const FIGURES = [
     better: 1,
     filters: { success: "success" },
   },
-  {
-    name: "Answer time, median",
-    value: (one) => one.answer_ms_p50,
-    told: milliseconds,
-    better: -1,
-    filters: {},
-  },
-  {
-    name: "Answer time, 95th percentile",
-    value: (one) => one.answer_ms_p95,
-    told: milliseconds,
-    better: -1,
-    filters: {},
-  },
-  {
-    name: "First words heard after, median",
-    value: (one) => one.first_audio_ms_p50,
-    told: milliseconds,
-    better: -1,
-    filters: {},
-  },
-  {
-    name: "First words heard after, 95th",
-    value: (one) => one.first_audio_ms_p95,
-    told: milliseconds,
-    better: -1,
-    filters: {},
-  },
-  {
-    name: "Cost",
-    value: (one) => one.cost,
-    told: cost,
-    better: 0,
-    filters: {},
-    note: leftOut,
-    per: "day",
-  },
+  { name: "Answer time, median", value: (one) => one.answer_ms_p50, told: milliseconds, better: -1 },
+  { name: "Answer time, 95th percentile", value: (one) => one.answer_ms_p95, told: milliseconds, better: -1 },
+  { name: "First words heard after, median", value: (one) => one.first_audio_ms_p50, told: milliseconds, better: -1 },
+  { name: "First words heard after, 95th", value: (one) => one.first_audio_ms_p95, told: milliseconds, better: -1 },
+  { name: "Cost", value: (one) => one.cost, told: cost, better: 0, note: leftOut, per: "day" },
   {
     name: "Cost a call",
     value: (one) =>
       one.cost === null || one.calls <= one.cost_unknown ? null : one.cost / (one.calls - one.cost_unknown),
     told: cost,
     better: -1,
-    filters: {},
   },
 ];
 

@@ -56,7 +56,7 @@ function headlines({ now, before }, calls) {
       "div",
       { class: "card" },
       make("dt", {}, figure.name),
-      make("dd", { class: "figure" }, make("a", { href: calls(figure.filters) }, told)),
+      make("dd", { class: "figure" }, make("a", { href: calls(figure.filters ?? {}) }, told)),
       text ? make("dd", { class: `faint ${tone}` }, text) : "",
       value !== null && figure.note?.(now) ? make("dd", { class: "faint" }, figure.note(now)) : "",
     );
