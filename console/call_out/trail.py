@@ -23,7 +23,7 @@ class NotKnownError(Exception):
 
 
 class Trail:
-    """`now`: seconds since the epoch."""
+    """What Exotel knows of orders that were placed. `now`: seconds since the epoch."""
 
     def __init__(self, client: ExotelClient, now: Callable[[], float]) -> None:
         self._client = client
