@@ -71,12 +71,15 @@ class Parts:
         targets = self.rng.uniform(low, high, steps.size)
         last = np.searchsorted(steps, self.seconds)
         targets[last:] = targets[0]  # ends where it began, so that it loops
-        window = np.hanning(int(every_s * RATE_HZ * 0.8))
         course = np.interp(np.arange(self.samples) / RATE_HZ, steps, targets)
-        smooth = np.zeros(self.samples)
-        smooth[: window.size] = window / window.sum()
-        smooth = np.roll(smooth, -((window.size - 1) // 2))
-        return np.fft.irfft(np.fft.rfft(course) * np.fft.rfft(smooth), self.samples)
+        size = int(every_s * RATE_HZ * 0.8)
+        return np.roll(self.smoothed(course, size), -((size - 1) // 2))
+
+    def smoothed(self, course: Sound, size: int) -> Sound:
+        """The mean of `size` samples up to each, those in the middle counting most; before the start is the end."""
+        window = np.zeros(self.samples)
+        window[:size] = np.hanning(size)
+        return np.fft.irfft(np.fft.rfft(course) * np.fft.rfft(window / window.sum()), self.samples)
 
     def place(self, track: Sound, sound: Sound, at_s: float) -> None:
         """Add `sound` to `track`; what passes the end continues at the start."""
@@ -133,12 +136,9 @@ class Parts:
         """
         turns = len(pitches) * max(1, round(self.seconds / turn_s / len(pitches)))
         turn = np.arange(self.samples) * turns // self.samples % len(pitches)
-        window = np.zeros(self.samples)
-        window[: 2 * RATE_HZ] = np.hanning(2 * RATE_HZ)
-        smooth = np.fft.rfft(window / window.sum())
         talk = np.zeros(self.samples)
         for place, pitch in enumerate(pitches):
-            near = np.fft.irfft(np.fft.rfft((turn == place).astype(float)) * smooth, self.samples)
+            near = self.smoothed((turn == place).astype(float), 2 * RATE_HZ)
             talk += self.voice(pitch, pause_s, 0.02) * (behind + (1 - behind) * near)
         return talk
 
