@@ -27,7 +27,7 @@ from sim.serving import serving
 from sim.speech import line
 from sim.timeline import Timeline
 from sim.toml import agents_file
-from sim.vendors import FAKES, entry_of
+from sim.vendors.registry import FAKES, entry_of
 from sim.vendors.server import FakeVendor
 
 SCRIPT = AgentScript(

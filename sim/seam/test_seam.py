@@ -17,8 +17,8 @@ from sim.seam.world import HOSTED, TALKING, Entry, able, holds, lines_heard, spe
 from sim.serving import serving
 from sim.sound import AudioFormat
 from sim.speech import spoken
-from sim.vendors import fake_of
 from sim.vendors.conversation import VendorConversation
+from sim.vendors.registry import fake_of
 
 LINE_RATES = (8000, 16000, 24000)
 FAILURES = {"openai": "rate_limit_exceeded", "gemini": "MALFORMED_FUNCTION_CALL"}

@@ -23,8 +23,8 @@ from sim.serving import serving
 from sim.sound import AudioFormat
 from sim.speech import write_wav
 from sim.toml import agents_file
-from sim.vendors import FAKES, entry_of, fake_of
 from sim.vendors.record import Turn
+from sim.vendors.registry import FAKES, entry_of, fake_of
 
 RAIN = np.random.default_rng(5).normal(0, 500, 8000).astype(np.int16)
 KEY = "key_of_nobody"

@@ -1,6 +1,6 @@
 """The vendors' sides in the benchmark: the load's agent with the few messages that each vendor's fake says."""
 
-from sim.vendors import MEASURED
+from sim.vendors.registry import MEASURED
 from tests.bench.load import Agent
 
 

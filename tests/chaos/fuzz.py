@@ -20,7 +20,7 @@ from common.times import to_unix
 from functions.common.http import request
 from relay.agents import HOSTED
 from relay.line import exotel
-from sim.vendors import corpus_of
+from sim.vendors.registry import corpus_of
 
 INPUTS = 10_000_000
 STRANGE = [

@@ -14,7 +14,7 @@ from sim.agent_script import AgentScript, Reply, ToolUse
 from sim.serving import serving
 from sim.sound import AudioFormat
 from sim.speech import line, spoken
-from sim.vendors import FAKES
+from sim.vendors.registry import FAKES
 from tests.support.sdk_models import SCRIPTS, sdk_python
 
 LINES = ("agent_goodbye", "agent_transfer", "agent_digits")

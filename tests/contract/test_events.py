@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from relay.agents import HOSTED
-from sim.vendors import FAKES
+from sim.vendors.registry import FAKES
 from tests.support.sdk_models import SdkModels
 
 VENDORS = tuple(

@@ -16,7 +16,7 @@ from sim.caller import Step, When
 from sim.heard import find_line
 from sim.serving import serving
 from sim.speech import ASSETS, line, spoken
-from sim.vendors import FAKES
+from sim.vendors.registry import FAKES
 from sim.vendors.speech import FakeSpeechServices
 from tests.integration.agents.world import Entry, able, lines_heard, world
 from tests.support.virtual import virtual

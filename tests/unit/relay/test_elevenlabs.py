@@ -44,7 +44,7 @@ from relay.agents.seam import (
 from relay.agents.session import SocketSession
 from relay.audio.convert import AudioFormat, Encoding
 from sim import virtual_time
-from sim.vendors import corpus_of
+from sim.vendors.registry import corpus_of
 
 PCM_16 = AudioFormat(Encoding.PCM, 16000)
 CALL = CallInfo("call-1", "stream-1", "09876500001", "08047100002", AudioFormat(Encoding.PCM, 8000), {"flow": "book"})

@@ -9,7 +9,7 @@ from relay.agents import HOSTED
 from sim.agent_script import AgentScript
 from sim.serving import serving
 from sim.toml import agents_file
-from sim.vendors import FAKES
+from sim.vendors.registry import FAKES
 from tests.support.virtual import virtual
 
 KEY = "key_of_nobody"

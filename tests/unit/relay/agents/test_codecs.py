@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.agents import HOSTED
-from sim.vendors import corpus_of
+from sim.vendors.registry import corpus_of
 
 VENDORS = tuple(HOSTED)
 

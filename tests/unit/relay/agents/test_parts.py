@@ -17,7 +17,7 @@ from common.env import SettingError
 from relay.agents import HOSTED, VENDORS
 from relay.agents.roster import AgentSpec
 from relay.settings import Settings
-from sim.vendors import FAKES, corpus_of
+from sim.vendors.registry import FAKES, corpus_of
 from tests.bench import agents as bench
 from tests.chaos import fuzz
 from tests.integration.agents.world import TALKING
@@ -65,7 +65,7 @@ def test_there_is_a_fake_and_it_is_in_the_suite_of_the_seam(vendor):
 
 def test_a_fake_may_be_imported_before_all_others():
     """As the demo does. It imports what all fakes share, and that finds the fakes."""
-    code = "import relay.agents.openai.fake, sim.vendors; assert 'grok' in sim.vendors.FAKES"
+    code = "import relay.agents.openai.fake; from sim.vendors.registry import FAKES; assert 'grok' in FAKES"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 

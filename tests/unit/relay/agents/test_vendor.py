@@ -17,7 +17,7 @@ from relay.agents.seam import Notice, Said
 from relay.agents.tool_descriptions import ALL_TOOLS, describe, parse_arguments
 from relay.agents.vendor import HostedOptions, fill, socket_base
 from relay.settings import Settings
-from sim.vendors import FAKES
+from sim.vendors.registry import FAKES
 from tests.unit.relay.agents.peer import CALL
 
 HOSTED = {vendor: VENDORS[vendor].key_env for vendor in FAKES}
