@@ -36,6 +36,13 @@ def blocks(cloud: str, kind: str) -> dict[str, Block]:
     return found
 
 
+def default(cloud: str, variable: str) -> float:
+    """Of a variable that is a number."""
+    value = blocks(cloud, "variable")[variable].default
+    assert isinstance(value, int | float), f"{variable}: expected a number, found {value!r}"
+    return value
+
+
 def text(cloud: str) -> str:
     """All files of a cloud's module, one after the other."""
     return "\n".join(path.read_text() for path in sorted((INFRA / "modules" / cloud).glob("*.tf")))

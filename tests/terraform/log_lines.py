@@ -1,8 +1,10 @@
-"""Log lines of a good day and of bad ones, as the parts write them, for the alarms of both clouds to judge.
+"""Log lines of a good day and of bad ones, as the parts write them, for the alarms of both clouds to judge; and how a
+field of a line is found.
 
 `ago_s` says how long ago a line was written, 60 where it doesn't. What a cloud itself writes is in its own test.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 Line = dict[str, Any]
@@ -53,3 +55,11 @@ def part(line: Line) -> str:
     if event == "sweep_done":
         return "sweep"
     return "webhook" if event in OF_WEBHOOK else "transfer" if event in OF_TRANSFER else "relay"
+
+
+def value_at(line: Mapping[str, Any], path: str) -> Any:
+    """What `a.b` is in a line; None if it is not there."""
+    value: Any = line
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value

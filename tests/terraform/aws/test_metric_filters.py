@@ -14,6 +14,7 @@ import pytest
 
 from tests.terraform import log_lines
 from tests.terraform.hcl import text
+from tests.terraform.log_lines import value_at
 
 FILTERS = {
     name: json.loads(f'"{pattern}"')
@@ -62,7 +63,7 @@ def _one(tokens: list[str], line: Mapping[str, Any]) -> tuple[bool, list[str]]:
         assert tokens[0] == ")"
         return result, tokens[1:]
     field, operator, wanted, *rest = tokens
-    value = of(line, field)
+    value = value_at(line, field.removeprefix("$."))
     if value is None:
         return False, rest
     if wanted.startswith('"'):
@@ -74,19 +75,12 @@ def _one(tokens: list[str], line: Mapping[str, Any]) -> tuple[bool, list[str]]:
     return isinstance(value, int | float) and compared[operator], rest
 
 
-def of(line: Mapping[str, Any], field: str) -> Any:
-    """What `$.a.b` is in a line; None if it is not there."""
-    value: Any = line
-    for name in field.removeprefix("$.").split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
-
-
 def measured(metric: str, lines: list[dict[str, Any]]) -> float:
     """The sum of a metric over lines, or its average if an alarm asks for that."""
     value = VALUES[metric]
     found = [line for line in lines if matches(FILTERS[metric], line)]
-    values = [float(of(line, value)) if value.startswith("$.") else float(value) for line in found]
+    path = value.removeprefix("$.")
+    values = [float(value_at(line, path) if value.startswith("$.") else value) for line in found]
     return sum(values) / (max(1, len(values)) if metric in AVERAGED else 1)
 
 

@@ -16,6 +16,7 @@ import promql_parser as promql
 
 from tests.terraform.gcp.policy import Plan
 from tests.terraform.gcp.watching import PREFIX
+from tests.terraform.log_lines import value_at
 
 _COMPARED = {
     **{"==": lambda left, right: left == right, "<": lambda left, right: left < right},
@@ -42,10 +43,10 @@ def passes(filter_: str, line: Mapping[str, Any]) -> bool:
 def _holds(comparison: str, line: Mapping[str, Any]) -> bool:
     if named := re.fullmatch(r'log_id\("(.+)"\)', comparison):
         return line["log_id"] == named[1]
-    path, operator, wanted = re.fullmatch(r"([\w.]+)(=|>=|:)(.+)", comparison).groups()  # type: ignore[union-attr]
-    value: Any = line
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
+    found = re.fullmatch(r"([\w.]+)(=|>=|:)(.+)", comparison)
+    assert found, comparison
+    path, operator, wanted = found.groups()
+    value = value_at(line, path)
     if value is None:
         return False
     if path == "severity":
@@ -137,11 +138,9 @@ class World:
 
 
 def _extracted(extract: str, line: Mapping[str, Any]) -> Any:
-    path = re.fullmatch(r"EXTRACT\(jsonPayload\.([\w.]+)\)", extract)[1]  # type: ignore[index]
-    value: Any = line["jsonPayload"]
-    for name in path.split("."):
-        value = value.get(name)
-    return value
+    found = re.fullmatch(r"EXTRACT\((jsonPayload\.[\w.]+)\)", extract)
+    assert found, extract
+    return value_at(line, found[1])
 
 
 def _fits(matcher: Any, values: Mapping[str, str]) -> bool:

@@ -9,11 +9,11 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from relay.aws.utilisation import embedded, utilisation
+from tests.terraform.hcl import INFRA, default
 
-MODULE = Path(__file__).resolve().parents[3] / "infra/terraform/modules/aws"
+MODULE = INFRA / "modules/aws"
 CALL_S, SAY_S, LATE_S, PERIOD_S, START_S = 180, 15, 10, 30, 80
 
 
@@ -47,15 +47,10 @@ def steps() -> list[tuple[float, float, float]]:
     return found
 
 
-def default(variable: str) -> float:
-    declared = (MODULE / "variables.tf").read_text().split(f'variable "{variable}"')[1]
-    return float(re.findall(r"default += (\d+)", declared)[0])
-
-
 def per_task() -> int:
     """Calls that a task of the default size takes. The ramp was once judged with tasks twice as large."""
     (per_vcpu,) = re.findall(r"floor\(var\.relay_cpu \* (\d+) / 1024\)", (MODULE / "main.tf").read_text())
-    return math.floor(default("relay_cpu") * int(per_vcpu) / 1024)
+    return math.floor(default("aws", "relay_cpu") * int(per_vcpu) / 1024)
 
 
 def ramp(from_calls: int, to_calls: int, over_s: int, *, lingering_counts: bool) -> tuple[int, int, float]:
@@ -64,7 +59,7 @@ def ramp(from_calls: int, to_calls: int, over_s: int, *, lingering_counts: bool)
     A deploy has just ended: two old tasks without a call wait out the balancer's hour. `lingering_counts`: what they
     say is part of the average, as it was.
     """
-    most = per_task()
+    most, threshold = per_task(), default("aws", "scale_out_percent")
     tasks = [Task(0), Task(0), Task(0, retired=True), Task(0, retired=True)]
     ends: list[tuple[float, Task]] = []
     said: list[tuple[float, float]] = []
@@ -85,7 +80,7 @@ def ramp(from_calls: int, to_calls: int, over_s: int, *, lingering_counts: bool)
             task.calls += 1
             # the first ones began at any time before
             ends.append((now + (CALL_S if now else (tried * CALL_S / from_calls)), task))
-        if not crossed_at and 100 * len(ends) / (most * len(able)) >= default("scale_out_percent"):
+        if not crossed_at and 100 * len(ends) / (most * len(able)) >= threshold:
             crossed_at = now
         if now % SAY_S == 0:
             saying = able + ([task for task in tasks if task.retired] if lingering_counts else [])
@@ -93,7 +88,7 @@ def ramp(from_calls: int, to_calls: int, over_s: int, *, lingering_counts: bool)
         if now % PERIOD_S == 0:
             values = [value for at, value in said if now - PERIOD_S < at <= now]
             average = sum(values) / len(values) if values else 0.0
-            over = average - default("scale_out_percent")
+            over = average - threshold
             if over >= 0 and now - stepped_at >= 60:
                 percent = next(add for low, high, add in steps() if low <= over < high)
                 serving = [task for task in tasks if not task.retired]

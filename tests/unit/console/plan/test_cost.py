@@ -13,6 +13,7 @@ from console.costs.cost import aws_unit, gcp_unit, plan_aws, plan_gcp, progress_
 from console.costs.load import Load, Measured
 from console.costs.sizing import Unit, added_hours, size
 from console.plan.words import advice, agent_sessions, assumptions, egress_mbit
+from tests.terraform.hcl import default
 
 ROOT = Path(__file__).resolve().parents[4]
 MEASURED, PRICES = Measured.read(), load_prices()
@@ -123,12 +124,6 @@ def test_the_deployment_pages_idle_table_agrees_line_by_line(page, planned):
     amounts = [float(amount) for amount in re.findall(r"\| ([\d.]+) \|$", table, re.MULTILINE)]
     ours = sorted(usd for usd in items(planned(IDLE, MEASURED, PRICES)).values() if usd)
     assert ours == sorted(amount for amount in amounts if amount)
-
-
-def default(cloud, variable):
-    text = (ROOT / "infra" / "terraform" / cloud / "variables.tf").read_text()
-    block = text.split(f'variable "{variable}"')[1]
-    return int(re.search(r"default\s*=\s*(\d+)", block)[1])
 
 
 def test_units_are_what_terraform_builds():
