@@ -1,6 +1,5 @@
 """What a deployment checks before anything is created, and what it says at the end."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ from console.deployment.addresses import Addresses
 from console.deployment.paste import paste_list
 from console.deployment.settings import of_environment, settings, terraform_variables
 from console.deployment.steps import Problems, StepError, missing_tools, wait_for
-from console.deployment.terraform import planned_problems, said
+from console.deployment.terraform import said
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path):
@@ -70,39 +69,6 @@ def test_every_wrong_number_has_its_line():
 def test_missing_tools_have_a_line_each():
     lines = missing_tools({"a": ["no-such-tool-of-anybody"], "b": ["false"], "c": ["true"]})
     assert lines == ["a: not installed", "b: installed, but `false` fails"]
-
-
-def test_terraforms_errors_become_lines():
-    def said(severity: str, summary: str, detail: str) -> str:
-        diagnostic = {"severity": severity, "summary": summary, "detail": detail}
-        return json.dumps({"type": "diagnostic", "diagnostic": diagnostic})
-
-    output = "\n".join(
-        [
-            '{"type": "version"}',
-            "not JSON",
-            said("warning", "Deprecated", "whatever"),
-            said(
-                "error", "Invalid value for variable", "name: expected\nletters.\n\nThis was checked by the rule at …"
-            ),
-            said(
-                "error",
-                "No value for required variable",
-                'The root module input variable "elevenlabs_agent_id" is not set.',
-            ),
-            said(
-                "error",
-                "No value for required variable",
-                'The root module input variable "elevenlabs_agent_id" is not set.',
-            ),
-            said("error", "No valid credential sources found", ""),
-        ]
-    )
-    assert planned_problems(output) == [
-        "name: expected letters.",
-        "ELEVENLABS_AGENT_ID is not set, neither in the environment nor in .env",
-        "No valid credential sources found",
-    ]
 
 
 def test_waiting_tells_each_state_once_and_ends(capsys: pytest.CaptureFixture[str]):
