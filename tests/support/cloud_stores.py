@@ -1,15 +1,20 @@
-"""Fixtures: S3 (moto) and Cloud Storage (emulator), started once and shared, and an empty bucket for each test."""
+"""Fixtures: S3 (moto) and Cloud Storage (emulator), started once and shared, and an empty bucket for each test; and an
+S3 whose answers a test writes itself."""
 
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
 from functions.common.store import open_store
+from functions.common.store.s3 import S3Store
 from tests.support.lambda_runtime import interpreter
 from tests.support.processes import ROOT, aws_environment, gcs_emulator, moto_server
 
@@ -38,6 +43,14 @@ def s3_bucket(s3_client):
     bucket = f"records-{uuid.uuid4().hex[:12]}"
     s3_client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "ap-south-1"})
     return bucket
+
+
+@contextmanager
+def stubbed_s3(prefix: str = "") -> Iterator[tuple[S3Store, Stubber]]:
+    """A store without a server, and what answers its requests: one that the stub was not told of fails."""
+    client = boto3.client("s3", region_name="ap-south-1", aws_access_key_id="x", aws_secret_access_key="x")
+    with Stubber(client) as stub:
+        yield S3Store("records", prefix, client=client), stub
 
 
 @pytest.fixture

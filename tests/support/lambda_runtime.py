@@ -143,6 +143,12 @@ def served(
             server.server_close()
 
 
+class Context:
+    """What a handler is given beside its event, as far as ours look at it."""
+
+    function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "x"
+
+
 def api_event(method: str, target: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     """An HTTP API's event, payload format 2.0. What is not declared as text goes as base64."""
     path, _, query = target.partition("?")

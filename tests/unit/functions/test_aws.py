@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 
 from functions.common.aws import LambdaFunction, to_request, to_result
 from functions.common.http import answer
-from tests.support.lambda_runtime import api_event
+from tests.support.lambda_runtime import Context, api_event
 
 
 @pytest.fixture
@@ -28,10 +28,6 @@ def secrets(monkeypatch):
 
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
-
-
-class Context:
-    function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "x"
 
 
 def test_a_secret_has_its_own_name_and_a_rotated_one_is_picked_up(secrets):

@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities import parameters
 from functions.transfer import aws as transfer
 from functions.webhook import aws as webhook
 from tests.support import calls
-from tests.support.lambda_runtime import api_event
+from tests.support.lambda_runtime import Context, api_event
 
 SECRETS = {
     "arn:token": calls.TOKEN,
@@ -20,10 +20,6 @@ SECRETS = {
 }
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
-
-
-class Context:
-    function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "x"
 
 
 @pytest.fixture(autouse=True)

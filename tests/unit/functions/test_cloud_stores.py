@@ -4,13 +4,11 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from functions.common.store import StoreError
 from functions.common.store.gcs import GcsStore
-from functions.common.store.s3 import S3Store
+from tests.support.cloud_stores import stubbed_s3
 
 
 def page(name, **items):
@@ -24,9 +22,8 @@ def listed(key, version, day, **more):
 @pytest.fixture
 def below():
     """A store below a prefix. A request, or a parameter, that the stub was not told of fails."""
-    client = boto3.client("s3", region_name="ap-south-1", aws_access_key_id="x", aws_secret_access_key="x")
-    with Stubber(client) as stub:
-        yield S3Store("records", "p/", client=client), stub
+    with stubbed_s3("p/") as stubbed:
+        yield stubbed
 
 
 def test_s3_writes_only_what_is_not_there_and_swaps_only_the_version_it_read(below):

@@ -3,10 +3,8 @@
 import pkgutil
 from types import SimpleNamespace
 
-import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from botocore.stub import Stubber
 from google.api_core.exceptions import Forbidden, NotFound, ServiceUnavailable
 from google.cloud.storage.exceptions import InvalidResponse
 
@@ -14,16 +12,14 @@ import functions.common.store
 from functions.common.store import StoreError, open_store
 from functions.common.store.folder import FolderStore
 from functions.common.store.gcs import GcsStore
-from functions.common.store.s3 import S3Store
-from tests.support.cloud_stores import STORES
+from tests.support.cloud_stores import STORES, stubbed_s3
 
 
 @pytest.fixture
 def s3(monkeypatch):
     monkeypatch.setattr("functions.common.store.s3.time.sleep", lambda _: None)
-    client = boto3.client("s3", region_name="ap-south-1", aws_access_key_id="x", aws_secret_access_key="x")
-    with Stubber(client) as stub:
-        yield S3Store("records", client=client), stub
+    with stubbed_s3() as stubbed:
+        yield stubbed
 
 
 def test_a_write_that_is_not_decided_yet_is_asked_again(s3):
