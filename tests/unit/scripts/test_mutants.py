@@ -16,7 +16,7 @@ import pytest
 from scripts.mutants import copies, results, trying
 from scripts.mutants.covering import AT_IMPORT, Covering, Importers, batches, within_the_copy
 from scripts.mutants.results import Result
-from scripts.mutants.running import GREEN, LATE, NONE, NOT_FOUND, Verdict, first_red, without_cases
+from scripts.mutants.running import GREEN, LATE, NONE, NOT_FOUND, Bench, Verdict, first_red, without_cases
 from scripts.mutants.trying import Budget, Trial
 from tests.support.processes import ROOT
 from tests.support.terraform import cannot_run
@@ -34,11 +34,11 @@ def tree(folder: Path) -> Path:
     return folder
 
 
-class AnsweringBench:
+class AnsweringBench(Bench):
     """Answers as told, and notes what the file said meanwhile."""
 
     def __init__(self, folder: Path, *answers: tuple[int, str]) -> None:
-        self.tree = folder
+        super().__init__(folder, Path(sys.executable), folder)
         self._answers = list(answers)
         self.asked: list[tuple[str, list[str]]] = []
 
@@ -48,7 +48,7 @@ class AnsweringBench:
 
 
 def judge(bench: AnsweringBench, *tests: str) -> Verdict:
-    trial = Trial(bench, "app.py", "x = 2\n")  # type: ignore[arg-type]
+    trial = Trial(bench, "app.py", "x = 2\n")
     return trial.judge(list(tests), dict.fromkeys(tests, 1.0), Budget(40, 60))
 
 
