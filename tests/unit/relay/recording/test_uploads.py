@@ -162,20 +162,25 @@ async def test_a_failed_attempt_is_repeated_after_a_pause_with_a_new_permission(
     assert len(world.asked) == 3
 
 
-@pytest.mark.parametrize(("status", "asks_again"), [(403, True), (500, False)])
+@pytest.mark.parametrize("status", [403, 500])
 @virtual
-async def test_a_permission_that_is_refused_makes_the_others_invalid_too(status, asks_again):
+async def test_the_permissions_that_come_with_the_new_one_are_used(status):
     world = World(200, status, 200)
     for number in range(3):
         world.add(number)
     assert (await world.uploads.close())[0] == 3
     assert [event["first"] for event in world.asked] == [0, 1]
-    world.asked.clear()
-    world = World(status, 200)
+
+
+@pytest.mark.parametrize(("status", "asks_again"), [(403, True), (500, False)])
+@virtual
+async def test_a_permission_that_is_refused_makes_the_others_invalid_too(status, asks_again):
+    world = World(*[status] * 5, 200)
     world.add(0)
     world.add(1)
-    await world.uploads.close()
-    assert [event["first"] for event in world.asked] == [0, 0]
+    kept, lost = await world.uploads.close()
+    assert (kept, missing(lost)) == (1, [(0, PIECE_MS, f"HTTP {status}")])
+    assert [event["first"] for event in world.asked] == [0] * 5 + [1] * asks_again
 
 
 @virtual
