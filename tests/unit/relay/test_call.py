@@ -1,7 +1,6 @@
 """One call on a line that does as a test says: how it ends, what is left of it, and what replaces it."""
 
 import asyncio
-import logging
 from dataclasses import replace
 
 import pytest
@@ -16,6 +15,8 @@ from tests.support.virtual import virtual
 from tests.unit.relay.call_services import AGENT, call_services
 from tests.unit.relay.talk import DIED, HUNG_UP, Destination, Session, speech
 from tests.unit.relay.taped_line import TapedLine
+
+pytestmark = pytest.mark.usefixtures("logged")
 
 
 class Line(TapedLine):
@@ -81,11 +82,6 @@ class World:
 class NoLookup:
     def url_for(self, agent):
         return ""
-
-
-@pytest.fixture(autouse=True)
-def _logged(caplog):
-    caplog.set_level(logging.INFO, logger="relay")
 
 
 @virtual

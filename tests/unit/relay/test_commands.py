@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -101,11 +100,10 @@ async def test_while_it_is_being_done_it_is_under_way():
     ],
 )
 @virtual
-async def test_what_cannot_be_done_says_what_was_expected(caplog, do, what, detail):
-    caplog.set_level(logging.INFO, logger="relay")
+async def test_what_cannot_be_done_says_what_was_expected(logged, do, what, detail):
     world = World()
     assert await world.take(Command("c1", do, "", 5.0, what)) == [("not done", detail)]
-    [line] = [record for record in caplog.records if record.event == "control"]
+    [line] = [record for record in logged.records if record.event == "control"]
     assert (line.levelname, line.action, line.outcome) == ("WARNING", do, "not done")
     assert line.message == f"somebody requested {do}: not done {detail}"
     assert world.done == []

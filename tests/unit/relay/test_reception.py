@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -23,6 +22,8 @@ from relay.metrics import Metrics
 from relay.settings import Settings
 from relay.sounds import Apology
 from tests.support.virtual import virtual
+
+pytestmark = pytest.mark.usefixtures("logged")
 
 DESK = AgentSpec("desk", "echo", "")
 NIGHT = AgentSpec("night", "echo", "", ambience="office", ambience_volume=0.3)
@@ -165,11 +166,6 @@ class World:
         await self.reception.run()
         await asyncio.gather(*self._tasks)
         return self
-
-
-@pytest.fixture(autouse=True)
-def _logged(caplog):
-    caplog.set_level(logging.INFO, logger="relay")
 
 
 # --- without a look-up ---

@@ -1,7 +1,6 @@
 """What a call reports, and how often: its events, its metrics, its state while it runs."""
 
 import asyncio
-import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -23,6 +22,8 @@ from tests.support.virtual import virtual
 from tests.unit.relay.call_services import call_services
 from tests.unit.relay.talk import Destination
 from tests.unit.relay.tone import noise
+
+pytestmark = pytest.mark.usefixtures("logged")
 
 DESK = AgentSpec("desk", "elevenlabs", "agent_1")
 WISH = Transfer("sales", "asked", "wants two")
@@ -65,11 +66,6 @@ class World:
 def line(caplog, event):
     [found] = [record for record in caplog.records if getattr(record, "event", "") == event]
     return vars(found)
-
-
-@pytest.fixture(autouse=True)
-def _logged(caplog):
-    caplog.set_level(logging.INFO, logger="relay")
 
 
 # --- the start ---

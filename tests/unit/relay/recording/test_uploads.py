@@ -1,7 +1,6 @@
 """The upload of a recording's pieces: which are stored, which are tried again, and what is said of the others."""
 
 import asyncio
-import logging
 import tempfile
 
 import aiohttp
@@ -13,6 +12,8 @@ from relay.logs import CallLog
 from relay.metrics import Metrics
 from relay.recording.uploads import ASKED_FOR, GOOD_FOR_S, WAITING, Store, StreamUploads
 from tests.support.virtual import virtual
+
+pytestmark = pytest.mark.usefixtures("logged")
 
 SIZE = 1000
 BODY = bytes(range(250)) * 4 + bytes(HEAD_BYTES)
@@ -102,11 +103,6 @@ class World:
 
 def missing(spans):
     return [(span["from_ms"], span["to_ms"], span["why"]) for span in spans.as_json()]
-
-
-@pytest.fixture(autouse=True)
-def _logged(caplog):
-    caplog.set_level(logging.INFO, logger="relay")
 
 
 @virtual
