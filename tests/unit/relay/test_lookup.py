@@ -96,7 +96,7 @@ async def test_whatever_the_server_does_the_call_goes_on_and_the_record_says_why
         assert found.entry.outcome == outcome
         assert found.entry.problem.startswith(problem)
         assert len(found.entry.problem) <= 500
-        assert found.entry.problem or not problem
+        assert bool(found.entry.problem) == bool(problem)
 
 
 @virtual

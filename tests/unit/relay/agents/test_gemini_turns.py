@@ -16,7 +16,6 @@ from relay.agents.seam import (
     TurnFailed,
     UtteranceDone,
 )
-from tests.support.virtual import virtual
 
 SOUND = b"\0\0"
 
@@ -51,11 +50,7 @@ async def test_a_turn_may_begin_with_words(turns):
     assert turns.unfinished
 
 
-@virtual
-async def test_what_comes_after_an_interruption_is_stale_until_the_turn_is_complete():
-    between = asyncio.Event()
-    between.set()
-    turns = Turns(between)
+async def test_what_comes_after_an_interruption_is_stale_until_the_turn_is_complete(turns):
     turns.audio(SOUND)
     turns.words("We are")
     assert turns.interrupted() == (AgentText("We are", "1"), Interruption())
