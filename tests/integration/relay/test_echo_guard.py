@@ -7,6 +7,7 @@ from sim.agent_script import AgentScript, Reply
 from sim.caller import Step, When
 from sim.echo import LineEcho
 from sim.exotel_stream import LineFaults
+from tests.support.echoes import ECHOES
 from tests.support.relay_world import relay_world
 from tests.support.virtual import virtual
 
@@ -23,11 +24,6 @@ TALKER = AgentScript(
 LISTENS = (Step(when=When.AT, ms=7000, hang_up=True),)
 SHORTLY = (Step(when=When.AT, ms=2500, hang_up=True),)
 CUTS_IN = (Step(when=When.AT, ms=6000, say="caller_interrupts"), Step(when=When.AT, ms=18_000, hang_up=True))
-SCENARIOS = [
-    LineEcho(delay_ms=delay, level_db=level, room_ms=room, clip_at=clip)
-    for delay in (70, 180, 300, 480, 800)
-    for level, room, clip in ((-8, 150, 1.0), (-14, 250, 1.0), (-20, 60, 1.0), (-12, 150, 0.2))
-]
 JUMPS = [  # the delay of each first one must be learned before it jumps; up, down, by little, far, and twice
     LineEcho(delay_ms=300, level_db=-12, jumps=((3.0, 420),)),
     LineEcho(delay_ms=300, level_db=-8, jumps=((3.0, 200),)),
@@ -50,9 +46,7 @@ async def call(folder, mode: str, echo: LineEcho | None, script=LISTENS, **setti
         return result, conversation, world.record(result.call_sid)
 
 
-@pytest.mark.parametrize(
-    "echo", SCENARIOS, ids=lambda echo: f"{echo.delay_ms:g} ms {echo.level_db:g} dB {echo.clip_at:g}"
-)
+@pytest.mark.parametrize("echo", ECHOES, ids=lambda echo: f"{echo.delay_ms:g} ms {echo.level_db:g} dB {echo.clip_at:g}")
 @virtual
 async def test_an_agent_that_hears_itself_does_not_interrupt_itself(tmp_path, echo):
     _, alone, _ = await call(tmp_path, "off", echo, SHORTLY)

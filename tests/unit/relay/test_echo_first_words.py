@@ -12,6 +12,7 @@ from sim.agent_ear import AgentEar, SpeechBegan
 from sim.echo import LineEcho
 from sim.sound import AudioFormat
 from sim.speech import spoken
+from tests.support.echoes import ECHOES
 from tests.support.virtual import virtual
 from tests.unit.relay.test_echo import on_the_line
 
@@ -20,11 +21,6 @@ FRAME = 160
 SENT = 320
 GREETS_AT = 2400  # samples into the call
 SECONDS = 2.5
-ECHOES = [
-    LineEcho(delay_ms=delay, level_db=level, room_ms=room, clip_at=clip)
-    for delay in (70, 180, 300, 480, 800)
-    for level, room, clip in ((-8, 150, 1.0), (-14, 250, 1.0), (-20, 60, 1.0), (-12, 150, 0.2))
-]
 GREETINGS = ("agent_greeting", "agent_hours", "agent_booking", "sorry")
 CALLERS = ("caller_bill", "caller_booking", "caller_clinics", "caller_complaint", "caller_hours", "caller_thanks")
 
