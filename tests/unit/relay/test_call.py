@@ -53,6 +53,8 @@ class Conversation(Session):
 
 
 class World:
+    """A call that has begun. `agent`: the relay's only one; `spec`: the call's, None if there is no such agent."""
+
     def __init__(self, session=None, *, agent=AGENT, services=None, spec=AGENT, start=None, **settings):
         self.line, self.session, self.destination = Line(), session or Conversation(), Destination()
         self.services = services or replace(
@@ -199,7 +201,7 @@ async def test_a_second_stream_of_a_call_replaces_the_first():
 
 
 @virtual
-async def test_a_call_without_its_agent_is_told_to_nobody_s_agent():
+async def test_a_call_for_an_agent_that_is_not_configured_opens_no_session():
     world = World(spec=None)
     ended = await world.over()
     assert (ended["end_reason"], ended["agents"]) == ("unknown_agent", [])

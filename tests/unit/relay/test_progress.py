@@ -42,6 +42,8 @@ class Receiver:
 
 
 class World:
+    """A running call without agent or line, and a receiver that answers with `answers`."""
+
     def __init__(self, *answers, every_s=10.0):
         loop = asyncio.get_running_loop()
         self.facts = CallFacts("c", "s", "", "", datetime.now(UTC), loop.time)
@@ -137,7 +139,7 @@ async def test_a_receiver_that_fails_gets_no_further_requests_for_news(failure):
 
 
 @virtual
-async def test_a_receiver_of_before_is_asked_once():
+async def test_a_receiver_of_an_earlier_release_is_asked_once():
     world = World({"progress": None})
     await world.progress.run()
     assert world.receiver.at == [10]
