@@ -1,7 +1,7 @@
 # The tests and what they test with, and mutmut, which breaks the code under them.
 .cache/mutants/.installed: requirements/dev.txt
 
-test: .cache/mutants/.installed
+test: .cache/mutants/.installed # tests of make mutants run it
 
 COUNT ?= 200
 SEED ?= 1
