@@ -97,16 +97,15 @@ class FolderDestination:
 
     @staticmethod
     def _put(path: Path, content: Mapping[str, Any]) -> None:
-        part, body = path.with_name(f".{path.name}.part"), msgspec.json.format(msgspec.json.encode(content), indent=2)
+        part = path.with_name(f".{path.name}.part")
         try:
             file = os.open(part, _REWRITE, 0o600)
         except FileNotFoundError:  # the first of its folder; looking for it every time takes longer than writing
             _make_private(path.parent)
             file = os.open(part, _REWRITE, 0o600)
-        with open(file, "wb", buffering=0) as raw:
+        with open(file, "wb") as rewritten:
             os.fchmod(file, 0o600)  # a folder from an older relay may be readable by all
-            while body:
-                body = body[raw.write(body) :]
+            rewritten.write(msgspec.json.format(msgspec.json.encode(content), indent=2))
         os.replace(part, path)
 
 
