@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+PARTS: Final = ("relay", "functions", "common")
+"""Whose lines are broken."""
 MEASURED: Final = ("common", "console", "functions", "pyproject.toml", "relay", "requirements", "sim", "tests")
 """What decides which test runs which line."""
 LINKED: Final = (".cache", ".venv")

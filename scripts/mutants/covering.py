@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
+from scripts.mutants.copies import PARTS
 from scripts.mutants.running import environ
 
 AT_IMPORT: Final = ""
 """Stands for what ran outside of any test: modules are imported before the first."""
 IMPORTING: Final = ("common", "console", "functions", "relay", "scripts", "sim", "tests")
+BY_NAME: Final = 0
+"""Stands for the line of a file that ran when a test imported it by a name that is known at run time only."""
 UNIT: Final = "tests/unit/"
 _PHASE: Final = re.compile(r" \((?:setup|call|teardown)\)$")
 
@@ -54,7 +57,7 @@ class Covering:
     """Lines to tests, and what each test that passes on unbroken code costs."""
 
     lines: dict[str, dict[int, set[str]]]
-    """File to line (from 1) to tests; AT_IMPORT is one of them."""
+    """File to line (from 1, or BY_NAME) to tests; AT_IMPORT is one of them."""
     costs: dict[str, float]
     """Test to seconds: of the processor, or of the clock for what mostly waits."""
     files_of: Counter[str] = field(init=False)
@@ -140,7 +143,8 @@ def read(data: Iterable[Path], notes: Iterable[Mapping[str, Any]]) -> Covering:
     """What coverage and the plugin of ours wrote, from all processes of a run."""
     from coverage import CoverageData
 
-    lines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+    notes = [note for note in notes if note["passed"]]
+    lines = by_name(notes)
     for path in data:
         found = CoverageData(str(path))
         found.read()
@@ -148,8 +152,18 @@ def read(data: Iterable[Path], notes: Iterable[Mapping[str, Any]]) -> Covering:
             name = within_the_copy(measured)
             for line, contexts in found.contexts_by_lineno(measured).items():
                 lines[name][line] |= {_PHASE.sub("", context) for context in contexts}
-    costs = {note["test"]: max(note["cpu_s"], note["wall_s"] / 2) for note in notes if note["passed"]}
+    costs = {note["test"]: max(note["cpu_s"], note["wall_s"] / 2) for note in notes}
     return Covering({name: dict(there) for name, there in lines.items()}, costs)
+
+
+def by_name(notes: Iterable[Mapping[str, Any]]) -> dict[str, dict[int, set[str]]]:
+    """Which tests import which file by a name that they have at run time: they are asked as if they ran it."""
+    lines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for note in notes:
+        for imported in map(within_the_copy, note["imported"]):
+            if imported.partition("/")[0] in PARTS:
+                lines[imported][BY_NAME].add(note["test"])
+    return lines
 
 
 def within_the_copy(path: str) -> str:
@@ -166,7 +180,7 @@ def measure(trees: Sequence[Path], python: Path, folder: Path) -> Covering:
     folder.mkdir(parents=True)
     settings = folder / "coveragerc"
     settings.write_text(
-        f"[run]\nsource_pkgs = relay,functions,common\nparallel = True\nsigterm = True\ndata_file = {folder}/data\n"
+        f"[run]\nsource_pkgs = {','.join(PARTS)}\nparallel = True\nsigterm = True\ndata_file = {folder}/data\n"
         "context = ${PYTEST_CURRENT_TEST-}\n"  # of child processes; in pytest's own our plugin says whose line it is
         "disable_warnings = no-data-collected,module-not-imported,module-not-measured,couldnt-parse\n"
     )

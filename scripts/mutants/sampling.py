@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from scripts.mutants.breaking import Place, broken, places
+from scripts.mutants.copies import PARTS
 
-PARTS: Final = ("relay", "functions", "common")
 FAKES: Final = "relay/agents/*/fake*.py"
 """They stand beside the vendors, but belong to the tests."""
 

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from scripts.mutants import copies, results, trying
-from scripts.mutants.covering import AT_IMPORT, Covering, Importers, batches, within_the_copy
+from scripts.mutants.covering import AT_IMPORT, BY_NAME, Covering, Importers, batches, by_name, within_the_copy
 from scripts.mutants.results import Result
 from scripts.mutants.running import GREEN, LATE, NONE, NOT_FOUND, Bench, Verdict, first_red, without_cases
 from scripts.mutants.trying import Budget, Trial
@@ -284,6 +284,16 @@ print(json.dumps(found))
     ]
 
 
+def test_a_test_that_imports_a_file_by_name_at_run_time_is_asked_about_its_constants(importers):
+    """tests/contract/test_events.py reads the lists of every vendor's codec so, and runs no line of them."""
+    places = ["/somewhere/tree1/relay/b.py", "/elsewhere/importlib/b.py"]
+    known = Covering(by_name([{"test": SLOW, "imported": places}]), {SLOW: 1.0})
+    assert known.lines == {"relay/b.py": {BY_NAME: {SLOW}}}
+    assert known.asked("relay/b.py", [range(1, 2)], True, importers) == [SLOW]
+    assert known.asked("relay/limits.py", [range(1, 2)], True, importers) == [SLOW], "which relay/b.py imports"
+    assert known.asked("relay/b.py", [range(1, 2)], False, importers) == [], "in a function that it does not run"
+
+
 MUTANTS = ROOT / ".cache/mutants/bin/python"
 
 
@@ -339,6 +349,30 @@ def test_red_afterwards(broken):
         "test_red_afterwards": False,
     }
     assert all(note["wall_s"] >= 0 and note["cpu_s"] >= 0 for note in notes.values())
+
+
+def test_what_a_test_imports_by_name_is_noted_for_it_and_not_for_the_next(tmp_path):
+    (tmp_path / "limits.py").write_text("LIMIT = 3\n")
+    notes = plugin(
+        tmp_path,
+        """
+import importlib
+
+import limits
+
+NAME = "limits"
+
+def test_one():
+    assert importlib.import_module(NAME).LIMIT == 3
+
+def test_another():
+    assert limits.LIMIT == 3
+""",
+    )
+    assert {name: note["imported"] for name, note in notes.items()} == {
+        "test_one": [str(tmp_path / "limits.py")],
+        "test_another": [],
+    }
 
 
 def test_from_start_to_end(tmp_path):
