@@ -241,6 +241,11 @@ class Playout:
         if edge is not None:
             self._cut_edge = edge
 
+    def drained(self, utterance: str) -> bool:
+        """Whether it has begun, may go on, and nothing of it waits: its last word was ended already."""
+        begun = utterance in {self._running, self._torn}
+        return begun and bool(self._queue) and self._queue[-1].name == utterance and not self._queue[-1].samples
+
     def readiness(self, count: int, *, held: str = "") -> Readiness:
         """What `pull(count, held=held)` would contain now."""
         if not self._queue:

@@ -53,6 +53,13 @@ class SpeechLevel:
         self._between = last
         return pcm.saturate(np.rint(self._limiter.process(louder, last=last))).tobytes()
 
+    def beside(self, sound: bytes) -> bytes:
+        """A late part of an earlier utterance, whole: as loud as what is said now, which it leaves alone."""
+        if self._limiter is None:
+            return sound
+        louder = pcm.samples(sound).astype(np.float64) * 10 ** (self._gain_db / 20)
+        return pcm.saturate(np.rint(Limiter(self._rate_hz).process(louder, last=True))).tobytes()
+
     def reset(self) -> None:
         """The utterance was cut off: none of it may be heard in the next one. The learned gain stays."""
         self._between = True

@@ -68,8 +68,7 @@ class Downlink:
             sound = converter.convert(data[at : at + self._piece], last=last)
             if self._answers is not None:
                 self._answers.arrived(utterance, sound, self._loop.time())
-            if of_now:
-                sound = self._level.process(sound, last=last)
+            sound = self._level.process(sound, last=last) if of_now else self._level.beside(sound)
             self._playout.say(utterance, sound)
             self._pacer.said(utterance, len(sound) // SAMPLE_BYTES)
 
@@ -93,7 +92,8 @@ class Downlink:
     def _end(self) -> None:
         if not self._utterance:
             return
-        if tail := self._level.process(self._converter.convert(b"", last=True), last=True):
+        tail = self._level.process(self._converter.convert(b"", last=True), last=True)
+        if tail and not self._playout.drained(self._utterance):  # else a click: its word was faded out long ago
             self._playout.say(self._utterance, tail)
         self._playout.complete(self._utterance)
         self._former = [*self._former[1 - _FORMER :], self._utterance]

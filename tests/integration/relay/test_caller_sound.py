@@ -1,16 +1,21 @@
 """The caller's sound on lines that lose it, whole calls in virtual time: what the agent gets to hear."""
 
+import json
+
 import msgspec
 import numpy as np
 import pytest
 
 from sim.agent_script import AgentScript, Reply
 from sim.caller import Step, When
+from sim.exotel_spelling import Writer
 from sim.exotel_stream import LineFaults
 from sim.network import Network
 from sim.speech import spoken
 from tests.support.relay_world import relay_world
+from tests.support.told_agent import told_call
 from tests.support.virtual import virtual
+from tests.unit.relay.tone import largest_step
 
 LISTENER = AgentScript(
     replies=(Reply(on="heard:caller_hours", say=("agent_hours",)),), input_format="pcm_8000", output_format="pcm_8000"
@@ -69,6 +74,79 @@ async def test_a_whole_line_is_passed_on_to_the_byte(tmp_path):
         assert np.array_equal(heard, result.said[: len(heard)])
         quality = world.record(result.call_sid)["quality"]
         assert (quality["caller_gap_ms"], quality["caller_lost"]) == (0, 0)
+
+
+async def silent(agent):
+    """Only listens."""
+    await agent.until(60)
+
+
+@pytest.mark.parametrize("hole_ms", [20, 60, 80, 400, 2000])
+@virtual
+async def test_a_short_hole_in_a_word_is_concealed_and_a_long_one_is_silence(hole_ms, tmp_path):
+    """Lost frames were closed up, with a crack of up to 9,107 at each joint."""
+    lost = LineFaults(lost=((1.5, 1.5 + hole_ms / 1000),))
+    call = await told_call(tmp_path, silent, script=(ASKS,), hang_up_s=6, faults=lost)
+    heard, said = call.agents[0].sound(), call.result.said
+    first, last = round(1.5 * RATE), round((1.5 + hole_ms / 1000) * RATE)
+    assert len(heard) == len(said)
+    assert np.array_equal(heard[:first], said[:first])
+    assert np.array_equal(heard[last:], said[last:])
+    hole = heard[first:last]
+    assert np.count_nonzero(hole) >= 0.9 * len(hole) if hole_ms <= 60 else np.count_nonzero(hole) <= 0.02 * RATE
+    around = heard[first - 800 : last + 800]
+    assert largest_step(around) <= max(largest_step(said[first - 800 : first]), largest_step(said[last : last + 800]))
+    assert (call.quality["caller_gap_ms"], call.quality["caller_lost"]) == (hole_ms, hole_ms // 20)
+
+
+@virtual
+async def test_while_the_line_sends_nothing_silence_comes_in_real_time(tmp_path):
+    """Voice detection that counts samples never saw the end of a turn."""
+    call = await told_call(tmp_path, silent, script=(ASKS,), hang_up_s=6, faults=LineFaults(lost=((3.0, 5.0),)))
+    offset = call.agents[0].began - call.result.started_at
+    came, sound_s = [], 0.0
+    for at, data in call.agents[0].heard:
+        sound_s += len(data) / 2 / RATE
+        came.append((at + offset, sound_s))
+    behind = [at - until for at, until in came if 3.4 <= at <= 5.0]
+    assert len(behind) >= 75, "a message for each 20 ms"
+    assert max(behind) <= 0.03
+    assert max(at - until for at, until in came if at < 3.4) <= 0.31, "patience with a network that stands still"
+
+
+def shifted(stamp):
+    """A line with other numbers: `stamp(count)` gives chunk and timestamp of its frame `count`, from 1."""
+    media = Writer.media
+
+    def spelt(writer, count, pcm):
+        chunk, timestamp = stamp(count)
+        told = json.loads(media(writer, count, pcm))
+        told["media"] |= {"chunk": str(chunk), "timestamp": str(timestamp)}
+        return json.dumps(told)
+
+    return spelt
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        lambda count: (count, count * 22),
+        lambda count: (count, count * 20 % 1000),
+        lambda count: (1, count * 20),
+        lambda count: (count, 0),
+        lambda count: (count * 2, count * 20),
+        lambda count: (count + 1000 * (count > 100), count * 20 + 20_000 * (count > 100)),
+        lambda count: (count, 1_795_428_000_000 + count * 20),
+    ],
+    ids=["run ahead", "restart", "one chunk", "no time", "every second chunk", "jump", "since 1970"],
+)
+@virtual
+async def test_a_line_that_counts_wrongly_is_passed_on_to_the_bit(stamp, tmp_path, monkeypatch):
+    """Real lines run ahead, restart and repeat themselves: nothing is missing, so nothing is filled in."""
+    monkeypatch.setattr(Writer, "media", shifted(stamp))
+    call = await told_call(tmp_path, silent, script=(ASKS,), hang_up_s=5)
+    assert np.array_equal(call.agents[0].sound(), call.result.said)
+    assert (call.quality["caller_gap_ms"], call.quality["caller_lost"]) == (0, 0)
 
 
 async def asked_at_6_s(folder, stall_s, connects_after_s):

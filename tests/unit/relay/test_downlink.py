@@ -120,6 +120,46 @@ async def test_a_late_message_for_an_earlier_utterance_leaves_the_reply_of_now_a
     assert heard["u1"] == on_the_line(first, spoken) + extra
 
 
+@pytest.mark.parametrize("says_end", [True, False])
+@virtual
+async def test_what_the_filter_holds_of_a_word_that_was_faded_out_is_dropped(says_end):
+    """The line had run dry, the word was ended softly, and seconds later its last 2 ms clicked."""
+    wide = AudioFormat(Encoding.PCM, 16_000)
+    playout, downlink = ready(wide)
+    first, second = sound_of(wide, 0.1), sound_of(wide, 0.1, seed=2)
+    await downlink.say("u1", first)
+    playout.pull(160)
+    heard = playout.pull(playout.queued_samples + 8, tear=True)
+    assert heard.spans
+    assert not playout.queued_samples
+    if says_end:
+        downlink.done("u1")
+        assert playout.pull(8).ended == ("u1",)
+    await downlink.say("u2", second)
+    downlink.done("u2")
+    assert heard_of(playout) == {"u2": on_the_line(second, wide)}
+
+
+@virtual
+async def test_what_the_filter_holds_of_a_word_that_is_being_heard_is_its_end():
+    wide = AudioFormat(Encoding.PCM, 16_000)
+    playout, downlink = ready(wide)
+    first = sound_of(wide, 0.1)
+    await downlink.say("u1", first)
+    begun = playout.pull(160).pcm
+    downlink.done("u1")
+    assert begun + heard_of(playout)["u1"] == on_the_line(first, wide)
+
+
+@virtual
+async def test_an_utterance_so_short_that_the_filter_holds_all_of_it_is_heard():
+    wide = AudioFormat(Encoding.PCM, 16_000)
+    playout, downlink = ready(wide)
+    await downlink.say("u1", sound_of(wide, 0.001))
+    downlink.done("u1")
+    assert heard_of(playout)["u1"] == on_the_line(sound_of(wide, 0.001), wide)
+
+
 @virtual
 async def test_late_sound_of_an_utterance_that_was_heard_comes_behind_the_reply_of_now():
     playout, downlink = ready(LINE)

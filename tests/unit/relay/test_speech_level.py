@@ -198,6 +198,19 @@ def test_what_was_cut_off_is_not_heard_in_the_next_utterance():
     assert not np.frombuffer(level.process(bytes(1600), last=True), dtype=np.int16).any()
 
 
+def test_a_late_part_of_an_earlier_utterance_is_as_loud_and_leaves_the_present_one_alone():
+    """It was played as it came, 12 dB quieter than the words around it."""
+    late, now = at_level(-30)[:1600], at_level(-30)[8000:9600]
+    level, alone = SpeechLevel(RATE, gain_db=12.0), SpeechLevel(RATE, gain_db=12.0)
+    parts = [level.process(now[:800].tobytes()), level.process(now[800:].tobytes(), last=True)]
+    heard = alone.process(now[:800].tobytes())
+    beside = np.frombuffer(alone.beside(late.tobytes()), np.int16)
+    assert [heard, alone.process(now[800:].tobytes(), last=True)] == parts
+    assert np.abs(beside - late * 10 ** (12 / 20)).max() <= 0.5
+    assert np.abs(np.frombuffer(alone.beside(bytes([0, 127] * 800)), np.int16)).max() <= round(CEILING)
+    assert SpeechLevel(RATE).beside(late.tobytes()) == late.tobytes()
+
+
 def test_loud_words_of_a_quiet_agent_do_not_clip():
     sound = at_level(-30)
     sound[40_000:40_400] = np.clip(sound[40_000:40_400] * 12.0, -32768, 32767).astype(np.int16)
