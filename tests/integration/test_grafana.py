@@ -1,4 +1,4 @@
-"""The Grafana dashboard asks only for metrics that the relay has, in queries that parse."""
+"""The Grafana dashboard asks only for metrics that the relay has, in queries that parse, and docs list them all."""
 
 import json
 import re
@@ -23,6 +23,20 @@ async def test_every_metric_of_the_dashboard_exists(tmp_path):
         promql_parser.parse(query)
         for name in re.findall(r"\brelay_\w+", query):
             assert name in known or re.sub(r"_(bucket|sum|count)$", "", name) in known, f"{name} in {query}"
+
+
+@virtual
+async def test_the_documented_table_is_what_prometheus_reads(tmp_path):
+    """Names, types, and the words that Grafana shows beside them; nothing is missing in it."""
+    async with relay_world(tmp_path) as world:
+        text = world.relay.metrics.render().decode()
+    types = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE))
+    words = dict(re.findall(r"^# HELP (\w+) (.*)$", text, re.MULTILINE))
+    page = (ROOT / "docs/tracing.md").read_text()
+    rows = re.findall(r"^\| `(relay_\w+)` \| (\w+) \| [^|]*\| (.*) \|$", page, re.MULTILINE)
+    assert {name: (kind, what) for name, kind, what in rows} == {
+        name: (kind, words[name]) for name, kind in types.items() if not name.endswith("_created")
+    }
 
 
 def test_panels_do_not_lie_on_each_other():

@@ -1,9 +1,13 @@
 """Metrics as Prometheus reads them."""
 
+import re
+
+from prometheus_client import Counter, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
 from relay.events.records import EndReason, Quality
 from relay.metrics import CONTENT_TYPE, Metrics
+from tests.support.processes import ROOT
 
 
 def scraped(metrics: Metrics) -> dict[tuple[str, ...], float]:
@@ -59,6 +63,31 @@ def test_a_watched_number_is_read_when_it_is_asked_for():
     assert scraped(metrics)[("relay_calls",)] == 0
     calls.append("one")
     assert scraped(metrics)[("relay_calls",)] == 1
+
+
+def test_metrics_have_the_labels_that_are_documented():
+    page = (ROOT / "docs/tracing.md").read_text()
+    rows = re.findall(r"^\| `(relay_\w+?)(?:_total)?` \| (?:counter|histogram) \| ([^|]*)\|", page, re.MULTILINE)
+    documented = {name: re.findall(r"`(\w+)`", labels) for name, labels in rows}
+    for metric in vars(Metrics()).values():
+        if isinstance(metric, Counter | Histogram):
+            if labels := documented[metric.describe()[0].name]:
+                metric = metric.labels(**dict.fromkeys(labels, "x"))
+            metric.inc() if isinstance(metric, Counter) else metric.observe(1)
+
+
+def test_times_are_told_apart_where_a_caller_would_notice():
+    """Answers from 0.2 s to 12 s, and what the relay itself takes from 1 ms to 5 s."""
+    metrics = Metrics()
+    metrics.answer.labels("openai").observe(0.4)
+    metrics.first_audio.observe(0.004)
+    found = scraped(metrics)
+    answers = {float(key[1]): value for key, value in found.items() if key[0] == "relay_answer_seconds_bucket"}
+    edges = [0.2, 0.3, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 8, 12, float("inf")]
+    assert answers == {edge: float(edge >= 0.5) for edge in edges}
+    times = {float(key[1]): value for key, value in found.items() if key[0] == "relay_first_audio_seconds_bucket"}
+    edges = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, float("inf")]
+    assert times == {edge: float(edge >= 0.005) for edge in edges}
 
 
 def test_the_total_is_over_all_labels():
