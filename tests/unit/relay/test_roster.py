@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from common.env import SettingError
 from relay.agents.agents_file import read_agents_file
+from relay.agents.own_tools import read_own_tools
 from relay.agents.roster import AgentSpec, Roster
 from tests.support.processes import BARE, ROOT
 
@@ -23,7 +25,6 @@ ambience = "office"
 ambience_volume = 0.3
 duck_db = 9
 typing_volume = 0.2
-level = "auto"
 fallback = "night"
 first_audio_seconds = 8
 answer_seconds = 20
@@ -33,15 +34,24 @@ idle_attempts = 3
 idle_speech = "sounds/there.wav"
 idle_transfer = ""
 max_seconds = 600
+gain_db = -3
+echo_guard = "on"
+record = "both"
+record_pause_on_keys = true
+mask_keys = true
+notice = "sounds/recorded.wav"
 fallback_speech = "sounds/sorry.wav"
 options = { region = "india" }
+tools.order_status = { url = "https://shop.example/orders", description = "Where an order is" }
 
 [agents.night]
 id = "agent_2"
+level = "auto"
 
 [agents.test]
 vendor = "echo"
 """
+TOOL = {"url": "https://shop.example/orders", "description": "Where an order is"}
 
 
 @pytest.fixture
@@ -66,7 +76,6 @@ def test_everything_that_can_be_said_of_an_agent(read):
             ambience_volume=0.3,
             duck_db=9.0,
             typing_volume=0.2,
-            level="auto",
             fallback="night",
             fallback_speech="sounds/sorry.wav",
             first_audio_s=8.0,
@@ -77,11 +86,60 @@ def test_everything_that_can_be_said_of_an_agent(read):
             idle_speech="sounds/there.wav",
             idle_transfer="",
             max_s=600.0,
+            gain_db=-3.0,
+            echo_guard="on",
+            record="both",
+            record_pause_on_keys=True,
+            mask_keys=True,
+            notice="sounds/recorded.wav",
             options={"region": "india"},
+            tools=read_own_tools("agents.toml", "reception", {"order_status": TOOL}),
         ),
-        AgentSpec("night", "elevenlabs", "agent_2"),
+        AgentSpec("night", "elevenlabs", "agent_2", level="auto"),
         AgentSpec("test", "echo", ""),
     ]
+
+
+def test_the_full_example_sets_everything(read):
+    """A key that it leaves out could be read under another name, and nobody would notice. (A gain excludes a level.)"""
+    plain = AgentSpec("reception", "", "")
+    full = read(FULL).find("reception")
+    assert [one.name for one in fields(full) if getattr(full, one.name) == getattr(plain, one.name)] == [
+        "alias",
+        "level",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "within", "beyond"),
+    [
+        ("ambience_volume", [0, 1], [-0.01, 1.01]),
+        ("typing_volume", [0, 1], [-0.01, 1.01]),
+        ("duck_db", [0, 30], [-1, 30.5]),
+        ("gain_db", [-20, 20], [-20.5, 20.5]),
+        ("first_audio_seconds", [0.1, 60], [0, 60.5]),
+        ("answer_seconds", [0, 300], [-1, 300.5]),
+        ("idle_seconds", [0, 3, 600], [2.9, 600.5]),
+        ("idle_attempts", [0, 10], [-1, 11]),
+        ("max_seconds", [0, 10, 14400], [9.9, 14400.5]),
+    ],
+)
+def test_a_number_is_taken_up_to_its_limits_and_no_further(read, key, within, beyond):
+    field = key.replace("_seconds", "_s")
+    for value in within:
+        assert getattr(read(f"[agents.day]\n{key} = {value}").find("day"), field) == value
+    for value in beyond:
+        with pytest.raises(SettingError, match=f"agents.day.{key} to be "):
+            read(f"[agents.day]\n{key} = {value}")
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [("echo_guard", ["auto", "on", "off"]), ("record", ["off", "both", "agent"]), ("level", ["", "auto"])],
+)
+def test_a_word_is_one_of_those_that_are_known(read, key, values):
+    for value in values:
+        assert getattr(read(f'[agents.day]\n{key} = "{value}"').find("day"), key) == value
 
 
 def test_without_a_default_it_is_the_first(read):
@@ -135,9 +193,17 @@ def test_a_roster_of_one():
         ("[agents.day]\nidle_attempts = 11", "agents.day.idle_attempts to be a whole number from 0 to 10"),
         ("[agents.day]\nmax_seconds = 5", "agents.day.max_seconds to be from 10 to 14400, or 0 for no limit"),
         ('[agents.day]\nlookup_url = "crm.example"', "agents.day.lookup_url to be an https:// address, or empty"),
-        ("[agents.day", "a TOML file"),
+        ("[agents.day", r"a TOML file \(Expected ']'"),
         (b"\xff\xfe", "a TOML file"),
         ('[agents.day]\ncolour = "red"', "agents.day.colour to be one of vendor, id"),
+        ('[agents.day]\necho_guard = "yes"', "agents.day.echo_guard to be auto, on or off$"),
+        ('[agents.day]\nlevel = "high"', 'agents.day.level to be "auto" or left out$'),
+        ('[agents.day]\nlevel = "auto"\ngain_db = 3', "agents.day to have gain_db or level, not both$"),
+        ("[agents.day]\nfirst_audio_seconds = 61", "agents.day.first_audio_seconds to be more than 0, at most 60$"),
+        ("[agents.day]\nanswer_seconds = 301", r"agents.day.answer_seconds to be from 0 \(no limit\) to 300$"),
+        ("announcements = 5\n[agents.day]", r"\[announcements\] to be a table of names and sound files$"),
+        ("[agents.day]\n[announcements]\nx = 5", r"\[announcements\] to be a table of names and sound files$"),
+        ('[agents.day]\n[announcements]\nx = ""', r"\[announcements\] to be a table of names and sound files$"),
         ("[agents.day]\nid = 5", "agents.day.id to be a string"),
         ('[agents.day]\nvendor = "acme"', "agents.day.vendor to be one of elevenlabs, echo"),
         ("[agents.day]\nambience_volume = 1.5", "agents.day.ambience_volume to be from 0 to 1"),
