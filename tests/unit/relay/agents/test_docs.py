@@ -15,6 +15,7 @@ from relay.agents.overrides import NAMES
 from relay.agents.script import Step
 from relay.agents.telephony.exotel import ExotelOptions
 from relay.agents.telephony.twilio import TwilioOptions
+from relay.agents.vendor import HostedOptions
 from relay.app import create_app
 from relay.settings import Settings
 from sim.speech import ASSETS
@@ -42,6 +43,23 @@ def test_every_key_of_an_entry_and_every_vendor_is_there(name):
 @pytest.mark.parametrize("kind", [EchoOptions, Step, ExotelOptions, TwilioOptions])
 def test_every_option_is_there(kind):
     assert [field.name for field in msgspec.structs.fields(kind) if f"`{field.name}`" not in TEXT] == []
+
+
+@pytest.mark.parametrize("name", [name for name, vendor in VENDORS.items() if vendor.options])
+def test_every_default_is_there(name):
+    """An address, a model or a voice that nobody chose is what the caller gets."""
+    shared = {field.name for field in msgspec.structs.fields(HostedOptions)}
+    text = TEXT + OWN_PAGES.get(name, "")
+    missing = []
+    for field in msgspec.structs.fields(VENDORS[name].options):
+        if isinstance(field.default, int | float) and not isinstance(field.default, bool):
+            written = rf"`{field.name}` \(?{field.default}[);, ]"
+            found = re.search(written, text) or re.search(written.replace(".0[", "["), text)
+        else:
+            found = not field.default or field.default is msgspec.NODEFAULT or f"`{field.default}`" in text
+        if not found and field.name not in shared:
+            missing.append(field.name)
+    assert missing == []
 
 
 @pytest.mark.parametrize("kind", [Bot, Wrapper])

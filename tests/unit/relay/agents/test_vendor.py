@@ -56,6 +56,34 @@ def test_an_option_of_the_wrong_kind_is_named(vendor, option, value):
         configure(vendor, **{option: value})
 
 
+@pytest.mark.parametrize(
+    ("vendor", "option", "within", "beyond"),
+    [
+        ("openai", "threshold", [0, 1], [-0.01, 1.01]),
+        ("openai", "silence_ms", [100, 5000], [99, 5001]),
+        ("openai", "speed", [0.25, 1.5], [0.24, 1.51]),
+        ("azure_openai", "speed", [0.25, 1.5], [0.24, 1.51]),
+        ("azure_voice_live", "speed", [0.5, 1.5], [0.49, 1.51]),
+        ("grok", "threshold", [0.1, 0.9], [0.09, 0.91]),
+        ("gemini", "silence_ms", [100, 5000], [99, 5001]),
+        ("gemini", "prefix_ms", [0, 2000], [-1, 2001]),
+        ("gemini", "api_version", ["v1", "v1beta", "v12alpha3"], ["1", "v", "v1/x", "xv1", "V1BETA"]),
+        ("deepgram", "eot_threshold", [0.5, 1.0], [0.49, 1.01]),
+        ("deepgram", "eot_timeout_ms", [500, 60_000], [499, 60_001]),
+        ("ultravox", "temperature", [0, 1], [-0.01, 1.01]),
+        ("echo", "delay_ms", [0, 5000], [-1, 5001]),
+    ],
+)
+def test_a_value_is_taken_up_to_the_vendors_limits_and_no_further(vendor, option, within, beyond):
+    """What the vendor would refuse in the middle of a call is refused at the start."""
+    flux = {"listen_model": "flux-general-en"} if option.startswith("eot") else {}
+    for value in within:
+        configure(vendor, **flux, **{option: value})
+    for value in beyond:
+        with pytest.raises(SettingError, match=rf"expected agents.front.options.{option}: "):
+            configure(vendor, **flux, **{option: value})
+
+
 def test_a_region_nobody_knows():
     with pytest.raises(SettingError, match=r"options.region to be one of default, us, eu, india, singapore"):
         configure("elevenlabs", region="mars")
