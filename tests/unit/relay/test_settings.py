@@ -88,14 +88,16 @@ def test_what_can_be_set(environ, field, value):
         ("CHUNK_SIZE", "102400", "a whole number from 320 to 99840"),
         ("PUBLIC_URL", "https://bridge.example.in", "a wss:// URL"),
         ("EVENTS_URL", "bridge.example.in", "an https:// URL"),
+        ("AGENTS_URL", "bridge.example.in", "an https:// URL, or none"),
+        ("AGENTS_URL", "None", "an https:// URL, or none"),
         ("MAX_CALLS", "0", "a whole number from 1 to 10000"),
         ("MAX_CALLS", "many", "a whole number from 1 to 10000"),
         ("MAX_CALL_SECONDS", "0", "a number from 1 to 14400"),
         ("START_TIMEOUT_SECONDS", "inf", "a number from 1 to 60"),
         ("DRAIN_SECONDS", "-1", "a number from 0 to 14400"),
-        ("STORE", "s3://bucket/prefix", "file:FOLDER"),
-        ("STORE", "data", "file:FOLDER"),
-        ("STORE", "file:", "file:FOLDER"),
+        ("STORE", "s3://bucket/prefix", "file:FOLDER (with EVENTS_URL the functions write to the bucket)"),
+        ("STORE", "data", "file:FOLDER (with EVENTS_URL the functions write to the bucket)"),
+        ("STORE", "file:", "file:FOLDER (with EVENTS_URL the functions write to the bucket)"),
     ],
 )
 def test_a_mistake_is_one_line_with_name_value_and_expectation(name, value, expected):
@@ -103,27 +105,48 @@ def test_a_mistake_is_one_line_with_name_value_and_expectation(name, value, expe
         read(**{name: value})
     line = str(caught.value)
     assert "\n" not in line
-    assert line.startswith(f"{name}='{value}': expected {expected}")
+    assert line == f"{name}='{value}': expected {expected}"
 
 
 @pytest.mark.parametrize(
     ("environ", "line"),
     [
         ({}, "ELEVENLABS_AGENT_ID is not set: expected the id of your ElevenLabs agent (or set AGENTS_FILE)"),
-        ({"ELEVENLABS_AGENT_ID": " "}, "ELEVENLABS_AGENT_ID is not set"),
-        ({**LEAST, "EVENTS_URL": "https://x"}, "EVENTS_SECRET is not set: expected the secret that signs events"),
-        ({**LEAST, "EVENTS_URL": "https://x", "EVENTS_SECRET": " , "}, "EVENTS_SECRET is not set"),
+        (
+            {"ELEVENLABS_AGENT_ID": " "},
+            "ELEVENLABS_AGENT_ID is not set: expected the id of your ElevenLabs agent (or set AGENTS_FILE)",
+        ),
+        *(
+            (
+                {**LEAST, "EVENTS_URL": "https://x", "EVENTS_SECRET": secret},
+                "EVENTS_SECRET is not set: expected the secret that signs events for EVENTS_URL",
+            )
+            for secret in ("", " , ")
+        ),
+        (
+            {**LEAST, "AGENTS_URL": "https://x"},
+            "EVENTS_SECRET is not set: expected the secret that signs the requests to AGENTS_URL",
+        ),
+        (
+            {**LEAST, "LOOKUP_URL": "https://x"},
+            "LOOKUP_SECRET is not set: expected the secret that signs the look-up requests to LOOKUP_URL",
+        ),
     ],
 )
 def test_what_is_missing_is_named(environ, line):
-    with pytest.raises(SettingError, match=re.escape(line)):
+    with pytest.raises(SettingError, match=f"^{re.escape(line)}$"):
         Settings.from_env(environ)
+
+
+PAIR = "user:password"
+LONG = "16 characters or more, such as `openssl rand -hex 24` prints"
 
 
 @pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "10.0.0.5", "relay.internal"])
 def test_a_relay_that_others_can_reach_wants_a_secret(host):
     """It once started with a warning, while the functions refused: anybody could spend the agent's minutes."""
-    with pytest.raises(SettingError, match="^MEDIA_TOKEN is not set: expected a secret for the media socket's address"):
+    expected = "a secret for the media socket's address, or MEDIA_BASIC_AUTH (MEDIA_OPEN=1 lets anybody in)"
+    with pytest.raises(SettingError, match=f"^MEDIA_TOKEN is not set: expected {re.escape(expected)}$"):
         Settings.from_env({"ELEVENLABS_AGENT_ID": "agent", "HOST": host})
 
 
@@ -143,28 +166,43 @@ def test_a_relay_starts_with_a_secret_or_on_loopback(environ):
     assert Settings.from_env({"ELEVENLABS_AGENT_ID": "agent", **environ})
 
 
+@pytest.mark.parametrize(
+    ("environ", "agents_url"),
+    [
+        ({}, ""),
+        ({"EVENTS_URL": "https://x/relay/events"}, "https://x/relay/agents"),
+        ({"EVENTS_URL": "https://x/of/somebody/else"}, ""),
+        ({"EVENTS_URL": "https://x/relay/events", "AGENTS_URL": "none"}, ""),
+        ({"EVENTS_URL": "https://x/relay/events", "AGENTS_URL": "https://y/agents"}, "https://y/agents"),
+        ({"AGENTS_URL": "http://localhost:8080/relay/agents"}, "http://localhost:8080/relay/agents"),
+    ],
+)
+def test_versions_of_agents_come_from_the_functions_that_get_the_events_unless_told_otherwise(environ, agents_url):
+    assert read(EVENTS_SECRET=NEW, **environ).agents_url == agents_url
+
+
 def test_with_an_agents_file_no_agent_need_be_named():
     assert Settings.from_env({"AGENTS_FILE": "agents.toml", "MEDIA_OPEN": "1"}).agents_file == "agents.toml"
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "expected"),
     [
-        ("MEDIA_BASIC_AUTH", "s3cret-without-colon"),
-        ("MEDIA_BASIC_AUTH", ":"),
-        ("MEDIA_BASIC_AUTH", "a:s3cret"),
-        ("MEDIA_BASIC_AUTH", ":s3cret-without-a-user"),
-        ("METRICS_TOKEN", "s3cret"),
-        ("MEDIA_TOKEN", "s3cret/with/slashes"),
-        ("MEDIA_TOKEN", "fifteen-letters"),
-        ("CONTROL_TOKEN", "s3cret"),
-        ("EVENTS_SECRET", f"{NEW}, s3cret"),
+        ("MEDIA_BASIC_AUTH", "s3cret-without-colon", PAIR),
+        ("MEDIA_BASIC_AUTH", ":", PAIR),
+        ("MEDIA_BASIC_AUTH", "a:s3cret", f"{PAIR} with a password of {LONG}"),
+        ("MEDIA_BASIC_AUTH", ":s3cret-without-a-user", PAIR),
+        ("METRICS_TOKEN", "s3cret", LONG),
+        ("MEDIA_TOKEN", "s3cret/with/slashes", "one path segment, without a slash"),
+        ("MEDIA_TOKEN", "fifteen-letters", LONG),
+        ("CONTROL_TOKEN", "s3cret", LONG),
+        ("EVENTS_SECRET", f"{NEW}, s3cret", LONG),
     ],
 )
-def test_a_mistake_in_a_secret_does_not_show_it(name, value):
+def test_a_mistake_in_a_secret_does_not_show_it(name, value, expected):
     with pytest.raises(SettingError) as caught:
         read(**{name: value})
-    assert str(caught.value).startswith(f"{name}=(hidden): expected ")
+    assert str(caught.value) == f"{name}=(hidden): expected {expected}"
 
 
 def test_secrets_are_not_in_what_is_printed_of_the_settings():
