@@ -30,9 +30,13 @@ class Setting:
     """Set by a platform, and for nobody else to set."""
 
     def row(self, star: str = "") -> str:
-        """The setting as a row of a table; `star` follows the name of a secret."""
+        """The setting as a row of a table: its names, its default and range, and what it is for.
+
+        `star` follows the name of a secret.
+        """
         names = ", ".join(f"`{name}`{star if self.secret else ''}" for name in self.names)
-        return " ".join(f"| {names} | {self.shown} | {self.about} |".split())
+        limits = " ({:.15g} to {:.15g})".format(*self.limits) if self.limits else ""
+        return " ".join(f"| {names} | {self.shown}{limits} | {self.about} |".split())
 
 
 def settings_of(cls: type, *, inherited: bool = True) -> list[Setting]:

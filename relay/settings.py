@@ -57,7 +57,7 @@ class Settings:
         default=0.3,
         low=0,
         high=1,
-        about="0 to 1; at 1 any ambience is at −30 dBFS",
+        about="of the ambience; at 1 any is at −30 dBFS",
     )
     ambience_duck_db: float = number(
         "BACKGROUND_SOUND_DUCK_DB", default=6, low=0, high=30, about="how many dB quieter it is while the agent speaks"

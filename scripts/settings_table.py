@@ -26,12 +26,12 @@ FUNCTIONS: Final[dict[str, Sequence[Setting]]] = {
     "transfer": [*settings_of(TransferSettings, inherited=False), *settings_of(ConnectFields)],
 }
 TABLES: Final[dict[tuple[str, str], list[str]]] = {
-    ("configuration.md", "### Relay\n\n| Variable | Default | What |\n|---|---|---|\n"): [
+    ("configuration.md", "### Relay\n\n| Variable | Default (range) | What |\n|---|---|---|\n"): [
         *(setting.row(STAR) for setting in declared()),
         PROXIES,
     ],
     **{
-        ("functions.md", f"### {name}\n\n| Name | Default | What |\n|---|---|---|\n"): [
+        ("functions.md", f"### {name}\n\n| Name | Default (range) | What |\n|---|---|---|\n"): [
             setting.row(STAR) for setting in settings
         ]
         for name, settings in FUNCTIONS.items()

@@ -36,8 +36,8 @@ def declared():
 
 
 ROWS = [
-    "| `PORT`, `BRIDGE_PORT` | 8080 | where it listens |",
-    "| `GAIN` | 0.5 | how loud |",
+    "| `PORT`, `BRIDGE_PORT` | 8080 (1 to 65535) | where it listens |",
+    "| `GAIN` | 0.5 (0 to 2) | how loud |",
     "| `NAME` | relay | its name |",
     "| `HOME_DIR` | a folder | where it is |",
     "| `MOOD` | calm | how |",
@@ -49,7 +49,7 @@ ROWS = [
 ]
 
 
-def test_the_rows_of_the_documentation_show_names_default_and_meaning():
+def test_the_rows_of_the_documentation_show_names_default_range_and_meaning():
     """What a platform sets is in no table; nor is a field that is no setting."""
     assert [one.row("*") for one in setting.settings_of(declared())] == ROWS
     assert [one.row("*") for one in setting.settings_of(declared(), inherited=False)] == ROWS[2:]
