@@ -44,6 +44,8 @@ def main() -> None:
     parser.add_argument("--level", action="store_true", help="the agents' speech is brought to its level")
     parser.add_argument("--duck-db", type=float, default=6.0, help="how much quieter ambience is under speech")
     parser.add_argument("--echo", type=int, default=0, metavar="N", help="so many calls are guarded from their echo")
+    parser.add_argument("--echo-guard", default="auto", choices=("auto", "off"), help="off: no search for an echo")
+    parser.add_argument("--settle", type=float, default=2.0, help="seconds from the last call's start to the window")
     parser.add_argument("--repeat", type=int, default=1, help="runs of that case")
     parser.add_argument("--window", type=float, help="seconds of steady load to measure")
     parser.add_argument("--python", default=sys.executable, help="interpreter for the process under test")
@@ -61,6 +63,8 @@ def main() -> None:
             level=args.level,
             duck_db=args.duck_db,
             echo=args.echo,
+            echo_guard=args.echo_guard,
+            settle_s=args.settle,
         )
         plan = Plan([case] * args.repeat, 12)
     if args.window:

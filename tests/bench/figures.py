@@ -26,6 +26,10 @@ class Case:
     duck_db: float = 6.0
     echo: int = 0
     """So many of the calls are kept from their echo (`echo_guard = "on"`)."""
+    echo_guard: str = "auto"
+    """Of the calls, unless `echo` is given: with `off` no echo is searched for."""
+    settle_s: float = 2.0
+    """How long after the last call began the window begins. A line's lead is learned after 8 to 10 seconds."""
 
     def __str__(self) -> str:
         return " ".join(
@@ -36,6 +40,8 @@ class Case:
             + ["levelled"] * self.level
             + [f"ducked by {self.duck_db:g} dB"] * (self.duck_db != 6)
             + [f"{self.echo} guarded from echo"] * (self.echo > 0)
+            + ["without search for echo"] * (self.echo_guard == "off")
+            + [f"after {self.settle_s:g} s"] * (self.settle_s != 2)
         )
 
 

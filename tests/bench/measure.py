@@ -17,7 +17,6 @@ from tests.bench.process import Subject, free_port
 
 _WARM_UP_CALLS = 2
 _WARM_UP_S = 1.5
-_SETTLE_S = 2.0
 _CALLS_A_SECOND = 50  # a handshake costs as much as two seconds of a call
 
 
@@ -43,7 +42,7 @@ async def measure(
             await load.hang_up()
             idle_kb = subject.memory_kb()
             await load.place(case.calls, subject.port, "/media", within_s=max(CYCLE_S, case.calls / _CALLS_A_SECOND))
-            await asyncio.sleep(_SETTLE_S)
+            await asyncio.sleep(case.settle_s)
             gc.freeze()  # the load's own collector must not look like the relay's latency
             on_window(subject.pid)
             samples.recording, cpu_before, wakeups_before = True, subject.cpu_s(), subject.wakeups()
@@ -100,9 +99,9 @@ def subject_of(
         "FRAME_MS": str(case.frame_ms),
         "DRAIN_SECONDS": "0",
     }
-    if case.level or case.echo:
+    if case.level or case.echo or case.echo_guard != "auto":
         agents = scratch / "agents.toml"
-        guard, level = "on" if case.echo else "auto", "auto" if case.level else ""
+        guard, level = "on" if case.echo else case.echo_guard, "auto" if case.level else ""
         agents.write_text(f'[agents.a]\nid = "bench"\necho_guard = "{guard}"\n' + f'level = "{level}"\n' * case.level)
         environ["AGENTS_FILE"] = str(agents)
         del environ["ELEVENLABS_AGENT_ID"]
