@@ -3,9 +3,11 @@
 Kept as a histogram of 10 ms levels, so that a call of an hour takes no more memory than its first second.
 """
 
+from math import log10
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relay.audio import pcm
 from relay.audio.voice import BATCH_SECONDS, BLOCK_SECONDS, block_levels
@@ -14,17 +16,21 @@ _MARGIN_DB: Final = 15.9  # P.56: anything further below the level of speech is 
 _LOWEST_DB: Final = -80
 _STEPS: Final = 160  # half decibels
 _FULL_SCALE: Final = 32767
+_COUNTED_AT: Final = 4  # batches of levels that are counted together
 
 
 class LevelMeter:
-    """One voice of one call."""
+    """One voice of one call. It hears the sound, or is told the levels that VoiceActivity found in it."""
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
-        self._block_bytes = round(BLOCK_SECONDS * rate_hz) * pcm.SAMPLE_BYTES
+        block = round(BLOCK_SECONDS * rate_hz)
+        self._block_bytes = block * pcm.SAMPLE_BYTES
+        self._may_clip_db = -10 * log10(block) - 0.1  # a block with one sample at full scale is louder
         self._batch = round(BATCH_SECONDS * rate_hz) * pcm.SAMPLE_BYTES
         self._sounds: list[bytes] = []  # not processed yet: a batch at a time is cheaper
         self._waiting = 0
+        self._levels: list[NDArray[np.float32]] = []  # not counted yet
         self._counts = np.zeros(_STEPS + 1, dtype=np.int32)
         self._clipped = 0
 
@@ -39,13 +45,26 @@ class LevelMeter:
         """Process what waits, and keep only an incomplete block of it."""
         joined = b"".join(self._sounds)
         whole = len(joined) // self._block_bytes * self._block_bytes
-        if not whole:
+        if whole:
+            self._sounds, self._waiting = [joined[whole:]], len(joined) - whole
+            sound = pcm.samples(joined)[: whole // pcm.SAMPLE_BYTES]
+            self.measured(sound, block_levels(sound, self._rate_hz))
+
+    def measured(self, sound: pcm.Samples, levels: NDArray[np.float32]) -> None:
+        """The next part, whole blocks of it, with its `block_levels`."""
+        if np.maximum.reduce(levels) >= self._may_clip_db:
+            most, least = np.maximum.reduce(sound), np.minimum.reduce(sound)
+            if most >= _FULL_SCALE or least <= -_FULL_SCALE:
+                self._clipped += int(np.count_nonzero((sound >= _FULL_SCALE) | (sound <= -_FULL_SCALE)))
+        self._levels.append(levels)
+        if len(self._levels) >= _COUNTED_AT:
+            self._count()
+
+    def _count(self) -> None:
+        if not self._levels:
             return
-        self._sounds, self._waiting = [joined[whole:]], len(joined) - whole
-        samples = pcm.samples(joined[:whole])
-        if samples.max() >= _FULL_SCALE or samples.min() <= -_FULL_SCALE:
-            self._clipped += int(np.count_nonzero((samples >= _FULL_SCALE) | (samples <= -_FULL_SCALE)))
-        steps = np.rint((block_levels(samples, self._rate_hz) - _LOWEST_DB) * 2)
+        steps = np.rint((np.concatenate(self._levels) - _LOWEST_DB) * 2)
+        self._levels.clear()
         steps = np.minimum(np.maximum(steps, 0), _STEPS)  # np.clip takes as long as all the rest
         self._counts += np.bincount(steps.astype(np.int64), minlength=_STEPS + 1).astype(np.int32)
 
@@ -65,6 +84,7 @@ class LevelMeter:
     def level_db(self) -> float | None:
         """Level of the speech in dB of full scale (dBov), None if there was none."""
         self.look()
+        self._count()
         # Each round leaves out more of the pauses, so the rest is louder: it converges after a few.
         level = threshold = float(_LOWEST_DB)
         while True:

@@ -5,6 +5,7 @@ the event loop's clock, at the relay.
 """
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
@@ -42,16 +43,23 @@ def block_levels(sound: pcm.Samples, rate_hz: int) -> NDArray[np.float32]:
     """Level of each whole BLOCK_SECONDS, in dB of full scale."""
     size = round(BLOCK_SECONDS * rate_hz)
     blocks = sound[: len(sound) // size * size].astype(np.float32).reshape(-1, size)
-    power = np.einsum("ij,ij->i", blocks, blocks)
-    levels: NDArray[np.float32] = 10 * np.log10(power / (size * 32768.0**2) + np.float32(1e-9))
+    levels: NDArray[np.float32] = np.vecdot(blocks, blocks)  # np.einsum is wrapped in Python
+    levels /= size * 32768.0**2
+    levels += 1e-9
+    np.log10(levels, out=levels)
+    levels *= 10
     return levels
 
 
 class VoiceActivity:
-    """One call's caller. Gets every frame; is asked now and then."""
+    """One call's caller. Gets every frame; is asked now and then.
 
-    def __init__(self, rate_hz: int) -> None:
+    `also` gets the same sound with its `block_levels`, whole blocks of it, when it is processed.
+    """
+
+    def __init__(self, rate_hz: int, *, also: Callable[[pcm.Samples, NDArray[np.float32]], None] | None = None) -> None:
         self._rate_hz = rate_hz
+        self._also = also
         self._block = round(BLOCK_SECONDS * rate_hz)
         self._batch = round(BATCH_SECONDS * rate_hz) * pcm.SAMPLE_BYTES
         self._frames: list[tuple[bytes, float]] = []  # waiting frames, and when they arrived
@@ -65,11 +73,11 @@ class VoiceActivity:
         self._frames.append((sound, now))
         self._waiting += len(sound)
         if self._waiting >= self._batch:
-            self._look()
+            self.look()
 
     def last_end(self, before: float) -> float | None:
         """When the caller last stopped speaking, or `before` if that is later; None if nothing was said."""
-        self._look()
+        self.look()
         for stretch in reversed(self._stretches):
             if stretch.voiced >= _LEAST_SECONDS and stretch.start < before:
                 return min(stretch.end, before)
@@ -77,25 +85,28 @@ class VoiceActivity:
 
     def spoke_between(self, first: float, last: float) -> bool:
         """Whether there is any speech in that time."""
-        self._look()
+        self.look()
         return any(
             stretch.voiced >= _LEAST_SECONDS and stretch.start < last and stretch.end > first
             for stretch in self._stretches
         )
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Process what waits, up to its last whole block."""
         joined = b"".join([sound for sound, _ in self._frames])
         whole = len(joined) // (2 * self._block) * 2 * self._block
         if not whole:
             return
-        sound = pcm.samples(joined[:whole])
+        sound = pcm.samples(joined)[: whole // pcm.SAMPLE_BYTES]
         levels = block_levels(sound, self._rate_hz)
+        if self._also is not None:
+            self._also(sound, levels)
         noise_db = self._noise(levels)
-        loud = levels >= max(SPEECH_DB, noise_db + _ABOVE_NOISE_DB)
-        active = np.zeros(len(levels) + 2, dtype=np.bool_)  # silence before and after, so that every run has two edges
-        active[1:-1] = levels >= max(SPEECH_DB, noise_db + _HISS_ABOVE_NOISE_DB)
-        if active.any():
+        active_from = max(SPEECH_DB, noise_db + _HISS_ABOVE_NOISE_DB)
+        if np.maximum.reduce(levels) >= active_from:
+            loud = levels >= max(SPEECH_DB, noise_db + _ABOVE_NOISE_DB)
+            active = np.zeros(len(levels) + 2, dtype=np.bool_)  # silence on both sides, so that every run has two edges
+            active[1:-1] = levels >= active_from
             active[1:-1] &= loud | (self._crossings(sound) >= _HISS_CROSSINGS * BLOCK_SECONDS)
             edges = np.flatnonzero(active[1:] != active[:-1]).tolist()
             times = self._times(edges)
@@ -116,7 +127,9 @@ class VoiceActivity:
     def _noise(self, levels: NDArray[np.float32]) -> float:
         """The line's level when nobody speaks: low, but not the lowest, in the last seconds."""
         self._levels = np.concatenate([self._levels, levels])[-round(_NOISE_SECONDS / BLOCK_SECONDS) :]
-        low = max(_QUIETEST_DB, float(np.partition(self._levels, len(self._levels) // 10)[len(self._levels) // 10]))
+        ranked, place = self._levels.copy(), len(self._levels) // 10
+        ranked.partition(place)
+        low = max(_QUIETEST_DB, float(ranked[place]))
         rise = _NOISE_RISES_DB * len(levels) * BLOCK_SECONDS
         self._noise_db = low if self._noise_db is None else min(low, self._noise_db + rise)
         return self._noise_db

@@ -31,7 +31,7 @@ class Uplink:
         echo: EchoGuard | None = None,
         on_defect: Callable[[Exception], None] | None = None,
     ) -> None:
-        """`echo` removes the agent's own voice, `voice` and `meter` listen in.
+        """`echo` removes the agent's own voice, `voice` and `meter` listen in to what is left.
 
         `on_defect` gets an exception of the session, which then gets no more sound.
         """
@@ -44,8 +44,8 @@ class Uplink:
         self._evenness = Evenness()
         self.on_uneven: Callable[[float], None] = lambda late_s: None
         """Told by how much a frame was later than the quickest."""
-        self.voice = VoiceActivity(line.rate_hz)
-        self.meter = LevelMeter(line.rate_hz)
+        self._meter = LevelMeter(line.rate_hz)
+        self.voice = VoiceActivity(line.rate_hz, also=self._meter.measured)
         self._session: AgentSession | None = None
         self._converter: Converter | None = None
         self._kept: list[bytes] = []
@@ -53,10 +53,15 @@ class Uplink:
         self._finished = False
         self.recorder: Recorder | None = None
 
+    @property
+    def meter(self) -> LevelMeter:
+        """How loud the caller was so far, without what the echo guard keeps from the agent."""
+        self.voice.look()
+        return self._meter
+
     async def hear(self, media: exotel.Media) -> None:
         """One inbound frame; what is missing before it is filled first."""
         now = self._loop.time()
-        self.meter.hear(media.pcm)
         passed = self._track.arrived(media.pcm, now, media.timestamp_ms, media.chunk)
         if len(passed) != 1:
             self._quality.caller_gap_ms, self._quality.caller_lost = self._track.gap_ms, self._track.lost

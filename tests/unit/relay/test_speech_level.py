@@ -73,6 +73,16 @@ def test_samples_at_full_scale_are_counted():
     assert meter.clipped == 3
 
 
+@pytest.mark.parametrize("rate_hz", [8000, 16000, 24000])
+@pytest.mark.parametrize("sample", [32767, -32767, -32768])
+def test_a_click_at_full_scale_is_found_in_silence(rate_hz, sample):
+    """Only in loud blocks is it looked for: one such sample alone makes a block loud enough."""
+    meter, sound = LevelMeter(rate_hz), np.zeros(rate_hz, np.int16)
+    sound[rate_hz // 3] = sample
+    meter.hear(sound.tobytes())
+    assert meter.clipped == 1
+
+
 @given(st.lists(st.integers(0, 900), min_size=1, max_size=40))
 @settings(max_examples=30)
 def test_however_it_is_cut_the_level_is_the_same(sizes):

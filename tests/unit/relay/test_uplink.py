@@ -6,6 +6,7 @@ import pytest
 
 from relay.audio.caller_track import PATIENCE
 from relay.audio.convert import AudioFormat, Converter, Encoding
+from relay.audio.loudness import LevelMeter
 from relay.events.records import Quality
 from relay.line import exotel
 from relay.line.uplink import BUFFER_SECONDS, Uplink
@@ -47,6 +48,26 @@ def test_sound_in_the_right_format_passes_untouched():
         return session.received
 
     assert virtual_time.run(story()) == frames(10)
+
+
+def test_the_callers_level_is_known_at_any_moment_though_it_is_measured_with_the_voice():
+    """Once, for both; half a second at a time, or when somebody asks."""
+
+    async def story():
+        uplink, alone, found = Uplink(LINE, Quality()), LevelMeter(LINE.rate_hz), []
+        for number, frame in enumerate(frames(120)):
+            if number == 70:
+                frame = b"\xff\x7f" + frame[2:]  # one sample at full scale
+            await uplink.hear(exotel.Media(frame))
+            alone.hear(frame)
+            if number % 9 == 0:
+                found.append((uplink.meter.level_db, uplink.meter.clipped, uplink.meter.seconds))
+                assert found[-1] == (alone.level_db, alone.clipped, alone.seconds)
+        return found
+
+    found = virtual_time.run(story())
+    assert found[-1][1] == 1
+    assert found[-1][2] == 118 * 0.02
 
 
 @pytest.mark.parametrize("heard", [AGENT, AudioFormat(Encoding.ULAW, 8000), AudioFormat(Encoding.PCM, 44100)], ids=str)
