@@ -42,8 +42,7 @@ class WholeTicks(AnyLoop):
     ) -> asyncio.TimerHandle:
         """As the loop's own, but never early."""
         # uvloop's own call_at calls call_later
-        left = round(whole_tick(when) - self.time(), 6)
-        return super().call_later(left, callback, *args, context=context)
+        return super().call_later(whole_tick(when) - self.time(), callback, *args, context=context)
 
 
 class RelayLoop(WholeTicks, uvloop.Loop):  # type: ignore[misc]  # uvloop's stubs and the standard library's differ

@@ -143,10 +143,38 @@ class AmbienceTrack:
         self._ducked = 1.0
         self._floor = 10 ** (-duck_db / 20)
         self._step = 1 / (_RAMP_SECONDS * loop.rate_hz)
-        self.volume = volume
-        self.enabled = enabled
+        self._volume = volume
+        self._enabled = enabled
+        self._settle()
         self.over = over
         self._leaving: AmbienceTrack | None = None
+
+    @property
+    def volume(self) -> float:
+        """0.0 to 1.0, whether it is on or not."""
+        return self._volume
+
+    @volume.setter
+    def volume(self, volume: float) -> None:
+        self._volume = volume
+        self._settle()
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it is on."""
+        return self._enabled
+
+    @enabled.setter
+    def enabled(self, enabled: bool) -> None:
+        self._enabled = enabled
+        self._settle()
+
+    def _settle(self) -> None:
+        """Once for each change: the gain is asked for with every frame. There are few different ones, so that few loops
+        are cached.
+        """
+        self._target = round(self._volume, 2) if self._enabled else 0.0
+        self._under_speech = round(self._target * self._floor, 4)
 
     @property
     def silent(self) -> bool:
@@ -167,19 +195,16 @@ class AmbienceTrack:
         leaving, over = self._leaving, self.over
         return own + (leaving.highest if leaving is not None else 0.0) + (over.highest if over is not None else 0.0)
 
-    @property
-    def _target(self) -> float:
-        return round(self.volume, 2) if self.enabled else 0.0  # few different gains, so that few loops are cached
-
     def take(self, count: int, speech: tuple[int, int] = _NOWHERE) -> pcm.Samples:
         """The next `count` samples, under `speech` from its first sample to before its last.
 
         A change of volume is a ramp from the current gain.
         """
         start, self._cursor = self._cursor, (self._cursor + count) % self._length
-        target = self._target
-        if self._gain == target and speech == _NOWHERE and self._ducked == 1.0:  # most frames of a call
-            own = self._loop.take(start, count, target)
+        if self._gain == self._target and speech == _NOWHERE and self._ducked == 1.0:  # most frames of a call
+            own = self._loop.take(start, count, self._target)
+        elif self._gain == self._target and self._ducked == self._floor and speech == (0, count):  # most of speech
+            own = self._loop.take(start, count, self._under_speech)
         else:
             own = self._faded(start, count, self._gains(count), self._ducking(count, speech))
         if self._leaving is not None:
