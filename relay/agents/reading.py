@@ -1,5 +1,6 @@
 """Reads and writes the messages of all vendors: JSON text. A message that can't be understood raises no exception."""
 
+import binascii
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,14 @@ _decode_json: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 Message = dict[str, Any]
 Reader = Callable[[Message], Iterable[Any]]
+
+
+def sound_of(text: Any) -> bytes:
+    """Sound that is base64 in a message. Raises what UNREADABLE lists."""
+    try:
+        return msgspec.convert(text, bytes)  # in a third of the time that binascii takes
+    except msgspec.ValidationError:  # it is stricter
+        return binascii.a2b_base64(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Codec for ElevenLabs' messages: events from the server, and the first message to it; no I/O (elevenlabs.md A2)."""
 
-import binascii
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,7 +8,7 @@ import msgspec
 
 from common.proof import VARIABLE
 from relay.agents.overrides import Overrides
-from relay.agents.reading import Message, Reader, read_by_type
+from relay.agents.reading import Message, Reader, read_by_type, sound_of
 from relay.agents.seam import (
     AgentCorrection,
     AgentText,
@@ -108,7 +107,7 @@ def _metadata(message: Message) -> Iterable[Any]:
 
 def _audio(message: Message) -> Iterable[Any]:
     event = message["audio_event"]
-    data = binascii.a2b_base64(event.get("audio_base_64") or b"")
+    data = sound_of(event.get("audio_base_64") or "")
     return (AudioChunk(data, int(event["event_id"]), event.get("is_final") is True),)
 
 

@@ -1,12 +1,11 @@
 """Codec for Gemini Live's messages: events from the server, and the first one to it; no I/O (other-agents.md B3)."""
 
-import binascii
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.agents.gemini.options import GeminiOptions
-from relay.agents.reading import Message, Reader, read, unknown
+from relay.agents.reading import Message, Reader, read, sound_of, unknown
 from relay.agents.seam import CallerHeard, CallInfo, ToolCall, ToolCancelled
 from relay.agents.tool_descriptions import describe
 
@@ -121,7 +120,7 @@ def _away(away: Message) -> Iterable[Any]:
 def _sound(turn: Message) -> Iterable[Any]:
     for part in turn.get("parts", ()):
         if sound := part.get("inlineData"):
-            yield ModelAudio(binascii.a2b_base64(sound["data"]), _rate(sound["mimeType"]))
+            yield ModelAudio(sound_of(sound["data"]), _rate(sound["mimeType"]))
 
 
 def _rate(mime_type: str) -> int:

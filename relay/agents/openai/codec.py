@@ -1,13 +1,12 @@
 """Codec for OpenAI Realtime's messages: events from the server; no I/O (other-agents.md B1, B4b)."""
 
-import binascii
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.agents.openai.events import IGNORED, OLDER_NAMES
 from relay.agents.openai.requests import A_LAW, MU_LAW, REPLY_IDS, WIDE
-from relay.agents.reading import Failed, FunctionCall, Message, Reader, read_by_type
+from relay.agents.reading import Failed, FunctionCall, Message, Reader, read_by_type, sound_of
 from relay.agents.seam import CallerHeard, CallerText, CallerTurn, Notice
 from relay.audio.convert import AudioFormat, Encoding
 
@@ -132,7 +131,7 @@ def _flat_formats(session: Mapping[str, Any]) -> Iterator[Mapping[str, Any] | No
 
 
 def _audio(message: Message) -> Iterable[Any]:
-    data = binascii.a2b_base64(message["delta"])
+    data = sound_of(message["delta"])
     return (ReplyAudio(message["response_id"], message["item_id"], data),) if data else ()
 
 

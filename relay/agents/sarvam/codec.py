@@ -1,12 +1,11 @@
 """Codec for Sarvam's messages: events from the server, and messages to it; no I/O (other-agents.md B6)."""
 
-import binascii
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from relay.agents.reading import Message, Reader, read_by_type
+from relay.agents.reading import Message, Reader, read_by_type, sound_of
 from relay.agents.sarvam.options import SarvamOptions
 from relay.agents.seam import CallerHeard, CallerText, CallInfo
 from relay.agents.vendor import fill
@@ -64,7 +63,7 @@ def _audio(message: Message) -> Iterable[Any]:
     status = message["status"]
     if status not in {"pending", "completed", "failed"}:
         raise ValueError(f"status {status!r:.50}")
-    data = binascii.a2b_base64(message.get("audio_base64") or "")
+    data = sound_of(message.get("audio_base64") or "")
     rate_hz = int(message.get("sample_rate") or RATE_HZ)
     return (AgentAudio(data, rate_hz, status == "completed", status == "failed"),)
 

@@ -1,13 +1,17 @@
 """Each vendor's codec against its corpus of messages, and against whatever else may come."""
 
+import binascii
 import importlib
 import json
+from base64 import b64encode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.agents import HOSTED
+from relay.agents.reading import sound_of
+from relay.agents.seam import UNREADABLE
 from sim.vendors.registry import corpus_of
 
 VENDORS = tuple(HOSTED)
@@ -59,3 +63,19 @@ def test_no_message_raises(vendor, data):
             target[key] = data.draw(JSON)
             break
     decode(json.dumps(message).encode())
+
+
+@given(
+    st.text(max_size=12)
+    | st.text(alphabet="QUJD+/=\n -_", max_size=24)
+    | st.binary().map(lambda data: b64encode(data).decode())
+)
+def test_sound_is_read_as_binascii_reads_it(text):
+    """Which is slower, and forgives line breaks and what is no base64."""
+    try:
+        expected = binascii.a2b_base64(text)
+    except ValueError:
+        with pytest.raises(UNREADABLE):
+            sound_of(text)
+    else:
+        assert sound_of(text) == expected
