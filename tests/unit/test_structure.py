@@ -119,6 +119,14 @@ def test_no_folder_of_a_part_imports_itself_by_way_of_others(imports, part):
     TopologicalSorter({name: found - {part} for name, found in below.items() if name != part}).prepare()
 
 
+def test_one_module_alone_knows_the_loop_whose_timers_fire_early():
+    """uvloop rounds a timer to the nearest millisecond: who waits for a computed moment on it may wait again and
+    again. relay/loop.py rounds up, for every timer; asyncio's own loop, which all other parts use, does so itself."""
+    graph = grimp.build_graph(*LAYERS, include_external_packages=True, cache_dir=None)
+    assert graph.find_modules_that_directly_import("uvloop") == {"relay.loop"}
+    assert graph.find_modules_that_directly_import("relay.loop") == {"relay.__main__"}
+
+
 def test_no_cloud_library_can_reach_the_relay(imports):
     """Its image holds none (design D9)."""
     graph = grimp.build_graph("relay", "common", include_external_packages=True, cache_dir=None)

@@ -7,6 +7,7 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay import __main__ as start
 from relay.audio.ambience import AmbienceTrack, Loop
 from relay.audio.playout import Playout
 from relay.events.records import Quality
@@ -14,6 +15,7 @@ from relay.line import exotel
 from relay.line.framing import Framing
 from relay.line.pacer import Pacer
 from relay.loop import RelayLoop, WholeTicks, whole_tick
+from relay.settings import Settings
 from sim.virtual_time import VirtualTimeLoop
 from tests.unit.relay.taped_line import TapedLine
 from tests.unit.relay.tone import noise
@@ -103,6 +105,21 @@ def test_no_deadline_fires_early_whatever_waits_for_it(ahead, way):
 
     with asyncio.Runner(loop_factory=RelayLoop) as runner:
         assert runner.run(waited()) >= -1e-9
+
+
+def test_the_relay_runs_on_it(monkeypatch):
+    """And with it all that waits in one: no timer has to be rounded where it is set."""
+    loops = []
+
+    async def serve(settings):
+        loops.append(asyncio.get_running_loop())
+
+    monkeypatch.setattr(start, "serve", serve)
+    monkeypatch.setattr(start, "limit_heap", lambda: None)
+    monkeypatch.setattr(start, "configure", lambda level: None)
+    monkeypatch.setattr(start.Settings, "from_env", lambda environ: Settings())
+    assert start.main() == 0
+    assert [type(loop) for loop in loops] == [RelayLoop]
 
 
 def iterations_of_an_idle_minute(loop_factory) -> tuple[int, int]:
