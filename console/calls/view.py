@@ -13,6 +13,7 @@ from console.calls.rows import is_running, row_of
 from console.calls.source import Source
 from console.calls.timeline import timeline
 from console.records.cause import failovers, of_record
+from console.records.loudness import loudness
 from console.records.masking import mask_all
 from functions.common.calls import fold
 from functions.common.pieces import gather
@@ -47,6 +48,7 @@ def view(source: Source, call_sid: str, *, numbers: bool) -> dict[str, Any] | No
         "running": running,
         "cause": asdict(cause) if cause else None,
         "failovers": failovers(record),
+        "loudness": list(loudness(record)),
         "record": record,
         "timeline": timeline(record, pieces),
         "raw": [{**asdict(piece), "folder": piece.folder} for piece in pieces],

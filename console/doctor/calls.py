@@ -12,14 +12,13 @@ from common.documents import Document, mapping, number, objects, readable, text
 from console.checks.finding import Finding, Verdict
 from console.checks.stages import NO_STORE, skipped
 from console.checks.subject import Subject
+from console.records.loudness import EXPECTED_DB, advice, heard_db, off
 from console.words import counted
 from functions.common.store import Store, StoreError, open_store
 
 CHECKS: Final = ("calls.echo", "calls.level")
 _LISTED: Final = 20_000  # keys are not sorted by time
 _READ: Final = 100
-_EXPECTED_DB: Final = -20.0  # dBov, usual for speech on a telephone
-_OFF_DB: Final = 6.0
 
 
 async def examine(subject: Subject) -> AsyncIterator[Finding]:
@@ -79,15 +78,13 @@ def _levels(records: Sequence[Document]) -> Iterator[Finding]:
     levels: dict[str, list[float]] = defaultdict(list)
     for record in records:
         for agent in objects(record, "agents"):
-            if (level := number(agent, "level_db")) is not None:
+            if (level := heard_db(agent)) is not None:
                 levels[text(agent, "alias") or text(agent, "id")].append(level)
     medians = {agent: statistics.median(those) for agent, those in sorted(levels.items())}
-    off = {agent: level for agent, level in medians.items() if abs(level - _EXPECTED_DB) > _OFF_DB}
-    for name, level in off.items():
-        how = "too quietly" if level < _EXPECTED_DB else "too loudly"
-        found = f"{name!r} speaks {abs(level - _EXPECTED_DB):.0f} dB {how} ({level:.0f} dBov)"
-        advice = f'Set level = "auto" for it, or gain_db = {_EXPECTED_DB - level:.0f}.'
-        yield Finding("calls.level", Verdict.WARN, found, advice)
-    if not off:
-        found = f"{counted(len(medians), 'agent')} measured, at about {_EXPECTED_DB:.0f} dBov"
+    wrong = {agent: level for agent, level in medians.items() if off(level)}
+    for name, level in wrong.items():
+        found = f"{name!r} speaks {off(level)} ({level:.0f} dBov)"
+        yield Finding("calls.level", Verdict.WARN, found, advice(level))
+    if not wrong:
+        found = f"{counted(len(medians), 'agent')} measured, at about {EXPECTED_DB:.0f} dBov"
         yield Finding("calls.level", Verdict.PASS, found if medians else "no agent's level is known yet")

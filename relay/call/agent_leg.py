@@ -95,7 +95,7 @@ class AgentLeg:
             self._clock.stop()
             self._parts.playout.idle()
             if self._level is not None:
-                self._entry.measured(self._level.meter)
+                self._entry.measured(self._level.meter, self._level.gain_db)
             self._parts.uplink.detach()
             await self._tasks.stop()
 

@@ -89,10 +89,11 @@ class AgentEntry:
     end_detail: str = ""
     level_db: float | None = None
     clipped: int = 0
+    gain_db: float = 0.0
 
-    def measured(self, meter: LevelMeter) -> None:
-        """Loudness of the agent's speech, before any gain."""
-        self.level_db, self.clipped = meter.level_db, meter.clipped
+    def measured(self, meter: LevelMeter, gain_db: float) -> None:
+        """Loudness of the agent's speech before any gain, and the gain that it had in the end."""
+        self.level_db, self.clipped, self.gain_db = meter.level_db, meter.clipped, round(gain_db, 1)
 
     def ended(self, at: datetime, reason: str, detail: str = "") -> None:
         """The agent's time is over."""
@@ -109,6 +110,7 @@ class AgentEntry:
             "end_detail": self.end_detail,
             "level_db": self.level_db,
             "clipped": self.clipped,
+            "gain_db": self.gain_db,
         }
 
 

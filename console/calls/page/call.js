@@ -29,8 +29,16 @@ const QUALITY = {
   marks_lost: "Marks lost",
   malformed: "Malformed messages",
   unknown_events: "Unknown events",
+  answer_ms: "Answers heard after",
+  line_ms: "The line's round trip",
+  line_late_ms: "The line was late by",
+  lead_ms: "Held ahead on the line",
+  echo_ms: "Echo came after",
+  echo_db: "Echo, dB",
+  echo_muted_ms: "Echo kept from the agent",
 };
 const ALWAYS = ["gaps", "interruptions"];
+const LOUDNESS = ["caller_level_db", "caller_clipped", "ambience_level_db"]; // have a table of their own
 
 export class CallView {
   #box = byId("call");
@@ -111,6 +119,7 @@ export class CallView {
       ...kept([
         transfer(record.transfer),
         quality(record.quality),
+        loudness(call.loudness),
         lookup(record.lookup),
         analysis(record.analysis),
         costs(call.cost),
@@ -225,19 +234,41 @@ function transfer(wish) {
   return section("Transfer", make("ol", { class: "path" }, asked, ...attempts, outcome));
 }
 
-/** @param {Record<string, number | null> | null | undefined} figures */
+/** A measured time, or the median of several. @param {number | import("./types").Spread} value */
+function duration(value) {
+  if (typeof value === "number") return milliseconds(value);
+  return `${milliseconds(value.p50)}, 95 % within ${milliseconds(value.p95)}`;
+}
+
+/** @param {import("./types").Record_["quality"]} figures */
 function quality(figures) {
   if (!figures) {
     return section("Quality", make("p", { class: "faint" }, "Not reported: the relay may have died in this call."));
   }
   /** @type {[string, string][]} */
   const shown = Object.entries(figures)
-    .filter(([name, value]) => value !== null && (value !== 0 || ALWAYS.includes(name)))
+    .filter(([name, value]) => value !== null && (value !== 0 || ALWAYS.includes(name)) && !LOUDNESS.includes(name))
     .map(([name, value]) => [
       QUALITY[name] ?? named(name),
-      /_ms(_max)?$/.test(name) ? milliseconds(value ?? 0) : whole.format(value ?? 0),
+      /_ms(_max)?$/.test(name) ? duration(value ?? 0) : whole.format(Number(value ?? 0)),
     ]);
   return section("Quality", table(shown));
+}
+
+/** @param {import("./types").Loudness[]} sides */
+function loudness(sides) {
+  if (!sides.length) return "";
+  /** @type {[string, Child[]][]} */
+  const entries = sides.map(({ who, level_db, gain_db, clipped, hint }) => [
+    visible(who),
+    [
+      `${whole.format(level_db)} dB of full scale`,
+      gain_db ? ` (${gain_db > 0 ? "+" : ""}${whole.format(gain_db)} dB by the relay)` : "",
+      clipped ? `, ${counted(clipped, "sample")} at full scale` : "",
+      hint ? make("div", { class: "faint" }, visible(hint)) : "",
+    ],
+  ]);
+  return section("Loudness", table(entries));
 }
 
 /** A value of any kind as text. @param {unknown} value */

@@ -181,6 +181,19 @@ export interface Transfer {
   attempts?: Attempt[];
 }
 
+export interface Spread {
+  p50: number;
+  p95: number;
+}
+
+export interface Loudness {
+  who: string;
+  level_db: number;
+  gain_db: number;
+  clipped: number;
+  hint: string;
+}
+
 export interface Record_ {
   call_sid?: string;
   stream_sid?: string | null;
@@ -196,7 +209,7 @@ export interface Record_ {
   end_reason?: string | null;
   end_detail?: string | null;
   transfer?: Transfer | null;
-  quality?: Record<string, number | null> | null;
+  quality?: Record<string, number | Spread | null> | null;
   analysis?: {
     call_successful?: unknown;
     transcript_summary?: string;
@@ -215,6 +228,7 @@ export interface Call {
   running: boolean;
   cause: { kind: string; sentence: string; advice: string } | null;
   failovers: string[];
+  loudness: Loudness[];
   record: Record_;
   cost: Cost | null;
   timeline: Item[];

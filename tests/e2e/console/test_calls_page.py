@@ -201,8 +201,11 @@ async def test_a_failed_call_says_why_first_and_hostile_words_stay_words(tmp_pat
     record |= {
         "call_sid": "bad1" * 8,
         "end_reason": "agent_failed",
-        "agents": [{"alias": "day", "vendor": "elevenlabs", "end_reason": "http_401"}],
+        "agents": [
+            {"alias": "day", "vendor": "elevenlabs", "end_reason": "http_401", "level_db": -29.2, "clipped": 3},
+        ],
         "agents_version": "7-3fa9c1d02b6e",
+        "quality": {"answer_ms": {"p50": 810, "p95": 1420, "max": 1500, "n": 9}, "line_ms": None, "lead_ms": 60},
         "turns": [
             {"speaker": "caller", "text": "<img src=x onerror=alert(1)>\nsecond line " + "w" * 4000, "offset_ms": 900},
             {"speaker": "caller", "text": "مرحبا \u202eabc", "offset_ms": 1900},
@@ -237,7 +240,12 @@ async def test_a_failed_call_says_why_first_and_hostile_words_stay_words(tmp_pat
         assert await page.get_by_text("system", exact=True).is_visible()
         assert '{"name":"gold"}' in await page.inner_text("#side")
         assert "said so" in await page.inner_text("#side")
-        assert "7-3fa9c1d02b6e" in await page.inner_text("#side"), "which agents' file the call began with"
+        side = await page.inner_text("#side")
+        assert "7-3fa9c1d02b6e" in side, "which agents' file the call began with"
+        assert "810 ms, 95 % within 1,420 ms" in side, "of several answers; it was NaN s"
+        assert "NaN" not in side
+        assert "It speaks 9 dB too quietly" in side
+        assert "3 samples at full scale" in side
         await no_barrier_and_no_sideways_scrolling(page)
         for media in ({"forced_colors": "active"}, {"media": "print"}, {"media": "screen", "color_scheme": "dark"}):
             await page.emulate_media(**media)

@@ -151,6 +151,7 @@ async def test_an_agent_of_any_level_is_heard_at_the_telephones(level, every_s, 
     [agent] = call.record["agents"]
     assert agent["level_db"] == pytest.approx(level, abs=0.3)
     assert (agent["clipped"] > 0) == (level == -12)
+    assert agent["gain_db"] == pytest.approx(min(12, -20 - level), abs=2)
 
 
 @virtual

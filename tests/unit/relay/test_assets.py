@@ -11,6 +11,7 @@ from relay.audio import pcm
 from relay.audio.ambience import BUILT_IN, Ambience
 from relay.audio.files import read_mono
 from sim.sound import level_db
+from sim.speech import spoken
 from tests.support.amr import LIBRARY, bright_db, library, transmit
 
 ROOMS = tuple(name for name in BUILT_IN if name != "typing")
@@ -124,8 +125,12 @@ def test_g711_leaves_it_as_it_is(name):
 @needs_codec
 def test_a_little_noise_is_what_a_mobile_makes_of_it_and_of_none_it_makes_none():
     """Digital silence stays digital silence: a dead line. At -60 dBFS it is a line on which nobody speaks."""
-    silence = np.zeros(4 * 8000, dtype=np.int16)
-    assert not transmit(silence).sound[8000:].any()
+    words, silence = spoken("agent_goodbye"), np.zeros(4 * 8000, dtype=np.int16)
+    for kbps in (12.2, 4.75):
+        for dtx in (True, False):
+            assert not transmit(silence, kbps, dtx=dtx).sound[8000:].any()
+            sent = transmit(np.concatenate([words, silence]), kbps, dtx=dtx).sound
+            assert not sent[len(words) + 4000 :].any()
     comfort = on_the_line("quiet", 0.03)
     assert level_db(comfort) == pytest.approx(-60.5, abs=1)
     assert level_db(transmit(comfort).sound) == pytest.approx(level_db(comfort), abs=1.5)

@@ -113,6 +113,7 @@ def test_an_agents_time_on_the_call():
         "end_detail": "",
         "level_db": None,
         "clipped": 0,
+        "gain_db": 0.0,
     }
     entry.ended_at = NOON
     assert entry.as_json()["ended_at"] == "2026-11-23T12:00:00.000Z"

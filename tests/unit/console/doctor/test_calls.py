@@ -63,6 +63,13 @@ def test_an_agent_at_another_level_is_named_with_the_gain_it_needs(level_db, wor
     assert gain in found[0].advice
 
 
+def test_an_agent_that_the_relay_brings_to_its_level_is_not_named():
+    """`level_db` is that of what the agent sends: the advice to set `level` never went away."""
+    raised = record("night", -31.0)
+    raised["agents"][0]["gain_db"] = 11.0
+    assert said(record(), raised)["calls.level"][0] == "pass"
+
+
 def test_only_the_newest_are_looked_at(tmp_path):
     store = open_store(f"file:{tmp_path}")
     for number in range(103):

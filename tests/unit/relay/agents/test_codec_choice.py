@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from relay.agents import VENDORS
 from relay.agents.openai.requests import A_LAW, MU_LAW, WIDE
 from relay.audio.convert import AudioFormat, Converter, Encoding
 from sim.speech import spoken
@@ -54,6 +55,13 @@ def test_the_table(carrier, codec):
     for told, measured in zip(row.groups(), (to_the_caller, to_the_agent), strict=True):
         found = measured(CARRIERS[carrier], CODECS[codec])
         assert found > 90 if told == "lossless" else float(told) == pytest.approx(found, abs=0.2), found
+
+
+def test_each_vendor_has_an_answer():
+    """Some have a choice; the others are named with what they use."""
+    section = DOCS.partition("### Which codec")[2].partition("\n## ")[0]
+    chooses = {name for name, vendor in VENDORS.items() if "openai" in {name, vendor.codec}}
+    assert set(re.findall(r"`(\w+)`", section)) >= set(VENDORS) - chooses
 
 
 def test_the_carriers_own_law_is_the_best_of_both():
