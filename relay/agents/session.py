@@ -84,9 +84,7 @@ class SocketSession:
         return Ended(by_agent=False, reason=f"close_{closed.code}", detail=str(closed))
 
     async def _meanwhile(self, decoded: Any) -> float | None:
-        """A message that arrived while `connect` waits for another. Returns a new timeout in seconds, None for no
-        change.
-        """
+        """A message while `connect` waits for another. Returns a new timeout in seconds, None for no change."""
         if isinstance(decoded, Notice) and decoded.kind == "error":
             raise AgentError("refused", decoded.text)
         return None
@@ -140,6 +138,9 @@ class SocketSession:
                     yield event
                     if isinstance(event, Ended):
                         return
+                    del event
+                del decoded
+            del message  # a piece of sound takes kilobytes: nothing is kept while nothing comes
 
     def stalled_for(self, now: float) -> float:
         """See AgentSocket."""
@@ -201,7 +202,6 @@ class SocketSession:
 
     async def _await(self, socket: AgentSocket, kind: type[Decoded], name: str) -> Decoded:
         """The first message of `kind` while connecting. Raises AgentError if `name` does not come."""
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(READY_TIMEOUT) as patience:
                 while True:
@@ -216,7 +216,7 @@ class SocketSession:
                         if isinstance(decoded, Failed):
                             raise AgentError(decoded.reason, f"refused: {decoded.text}")
                         if (seconds := await self._meanwhile(decoded)) is not None:
-                            patience.reschedule(loop.time() + seconds)
+                            patience.reschedule(asyncio.get_running_loop().time() + seconds)
         except TimeoutError:
             raise AgentError("silent", f"connected, but no {name} came") from None
 

@@ -158,6 +158,7 @@ class AgentLeg:
                 await self._react(event, downlink)
                 if self.finished:
                     return
+                del event  # it would be kept until the next one comes
                 await asyncio.sleep(0)  # an agent that sends much at once must not delay other calls
         except FloodError as error:
             self.end(Ended(by_agent=False, reason=error.reason, detail=str(error)))

@@ -124,6 +124,7 @@ class Session:
             if isinstance(event, Exception):
                 raise event
             yield event
+            del event
 
     async def give_up(self, reason: str) -> None:
         self._break("give_up")

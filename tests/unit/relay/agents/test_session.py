@@ -1,0 +1,56 @@
+"""What the sessions of all vendors over a socket share: what they keep, and for how long."""
+
+import asyncio
+
+from relay.agents.deepgram.options import DeepgramOptions
+from relay.agents.deepgram.session import DeepgramSession
+from relay.agents.seam import Audio
+from relay.agents.socket import Binary, Closed
+from tests.support.virtual import virtual
+from tests.unit.relay.talk import Session, Talk
+
+
+class Piece(Binary):
+    """Sound that says when nobody holds it any more."""
+
+    held = 0
+
+    def __init__(self, *_):
+        Piece.held += 1
+
+    def __del__(self):
+        Piece.held -= 1
+
+
+async def test_a_piece_of_sound_is_not_kept_until_the_agent_speaks_again():
+    """Its message and the event stayed: ten kilobytes of each call whose agent was silent."""
+    held = []
+
+    class Peer:
+        sent = False
+
+        async def receive(self):
+            held.append(Piece.held)
+            if self.sent:
+                return Closed(1000, "that was all")
+            self.sent = True
+            return Piece(bytes(4))
+
+    session = DeepgramSession(None, DeepgramOptions(), "key")
+    session._socket = Peer()
+    heard = 0
+    async for event in session.events():
+        heard += isinstance(event, Audio)
+        del event
+    assert heard == 1
+    assert held == [0, 0]
+
+
+@virtual
+async def test_a_call_does_not_keep_it_either():
+    session = Session()
+    talk = Talk(session)
+    session.put(Audio(Piece(bytes(640)), "1"))
+    await asyncio.sleep(1)
+    assert Piece.held == 0
+    await talk.stop()
