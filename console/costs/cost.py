@@ -12,7 +12,7 @@ from console.costs.load import GIB, HOURS, RECORDS, Load, Measured
 from console.costs.sizing import Sizing, Unit, added_hours, size
 
 REQUESTS_A_CALL, REQUEST_S, LAMBDA_GIB = 8, 0.3, 0.5
-PROGRESS_A_MINUTE, PROGRESS_S, READS_A_PROGRESS = 14, 0.1, 2
+PROGRESS_A_MINUTE, PROGRESS_S, READS_A_PROGRESS = 11, 0.1, 2
 """Progress events of a call (docs/live.md), counted in a call in which both sides take turns; each is a request, two
 reads and a write."""
 WRITES_A_CALL, KEPT_BYTES, KEPT_MONTHS = 25, 50_000, 12

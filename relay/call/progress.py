@@ -18,7 +18,7 @@ from relay.line.answers import Answers
 from relay.logs import CallLog
 
 SOONEST: Final = 2.0  # seconds between two, at least
-SHARE: Final = 0.2  # … and this share of PROGRESS_SECONDS: a longer interval means fewer in a lively call, too
+SHARE: Final = 0.5  # … and this share of PROGRESS_SECONDS: each is a request to the functions
 WATCHED: Final = 1.0  # … and while somebody watches
 PATIENCE: Final = 10.0  # seconds until one must be stored
 MOST_TEXT: Final = 64_000  # characters of turns in one; the rest goes with the next

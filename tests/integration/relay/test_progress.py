@@ -154,7 +154,7 @@ async def test_a_folder_knows_what_goes_on_and_forgets_it_at_the_end(tmp_path):
 
 @virtual
 async def test_a_long_text_is_sent_in_parts(tmp_path):
-    """An event stays below a limit; what is beyond it comes two seconds later."""
+    """An event stays below a limit; what is beyond it comes with the next."""
     async with relay_world(tmp_path, TALK, with_events_url=True) as world:
         calling = asyncio.create_task(world.call(script=for_s(30)))
         await world.until(lambda: world.relay.calls)
