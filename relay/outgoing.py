@@ -14,6 +14,7 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from common.proxy import proxy_for
+from relay.outgoing_socket import OutgoingSocket
 from relay.resolver import LastGoodResolver, PublicOnly
 
 LARGEST_ANSWER: Final = 1024 * 1024  # bytes; a signed URL or the answer to an event has a few hundred
@@ -43,6 +44,7 @@ def outgoing(*, public_only: bool = False) -> aiohttp.ClientSession:
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
         middlewares=(_by_the_proxy, _as_it_is),
+        ws_response_class=OutgoingSocket,  # type: ignore[arg-type]  # declared for sockets that decode text only
     )
 
 

@@ -56,17 +56,16 @@ class Allowance:
         self._per_s = per_s
         self._burst = burst
         self._left = burst
-        self._at: float | None = None
+        self._at = 0.0
 
     def allows(self, now: float, amount: float = 1.0) -> bool:
         """Take `amount` if there is enough."""
-        if self._at is not None:
-            self._left = min(self._burst, self._left + (now - self._at) * self._per_s)
+        left = self._left + (now - self._at) * self._per_s
+        if left > self._burst:
+            left = self._burst
         self._at = now
-        if amount > self._left:
-            return False
-        self._left -= amount
-        return True
+        self._left = left - amount if amount <= left else left
+        return amount <= left
 
     def take(self, now: float, amount: float = 1.0) -> None:
         """Take `amount`. Raises FloodError if there is not enough."""

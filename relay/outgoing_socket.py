@@ -1,0 +1,60 @@
+"""A client's WebSocket with fewer steps for each message. What is on the wire, and what ends it, is up to aiohttp."""
+
+import asyncio
+from collections.abc import Callable
+from random import getrandbits
+from struct import Struct
+from typing import Any, Final
+
+import aiohttp
+from aiohttp import WSMsgType
+from aiohttp.http import WebSocketWriter
+
+mask: Callable[[bytes, bytearray], None] | None
+try:  # aiohttp's own, in C; it has no public name
+    from aiohttp._websocket.helpers import websocket_mask as mask
+except ImportError:
+    mask = None
+
+_SHORT: Final = Struct("!BBI").pack  # up to 125 bytes
+_USUAL: Final = Struct("!BBHI").pack  # up to 65,535
+_LONG: Final = Struct("!BBQI").pack
+_WHOLE, _MASKED, _TWO_MORE, _EIGHT_MORE = 0x80, 0x80, 126, 127
+
+_NOTED_EVERY: Final = 0.5  # seconds
+
+
+class OutgoingSocket(aiohttp.ClientWebSocketResponse[bool]):
+    """aiohttp's, for `ClientSession(ws_response_class=OutgoingSocket)`."""
+
+    def __init__(self, reader: Any, writer: WebSocketWriter, *args: Any, **kwargs: Any) -> None:
+        super().__init__(reader, writer, *args, **kwargs)
+        self._transport = writer.transport
+        self._time = asyncio.get_running_loop().time
+        self._noted_at = 0.0
+
+    def write(self, message: bytes, kind: WSMsgType) -> bool:
+        """Write one message, if the socket is open and nothing waits to be sent. False: nothing was written;
+        `send_frame` writes it, waits, or raises what is wrong.
+        """
+        transport = self._transport
+        if mask is None or self.closed or transport.is_closing() or transport.get_write_buffer_size():
+            return False
+        size, key = len(message), getrandbits(32)
+        if size < _TWO_MORE:
+            head = _SHORT(_WHOLE | kind, _MASKED | size, key)
+        elif size < 65_536:
+            head = _USUAL(_WHOLE | kind, _MASKED | _TWO_MORE, size, key)
+        else:
+            head = _LONG(_WHOLE | kind, _MASKED | _EIGHT_MORE, size, key)
+        masked = bytearray(message)
+        mask(head[-4:], masked)
+        transport.write(head + masked)
+        return True
+
+    def _on_data_received(self) -> None:
+        """aiohttp puts off its next ping whenever something arrives. Twice a second is enough for one after seconds."""
+        now = self._time()
+        if now - self._noted_at >= _NOTED_EVERY:
+            self._noted_at = now
+            super()._on_data_received()

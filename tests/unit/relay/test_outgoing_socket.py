@@ -1,0 +1,196 @@
+"""The agent's socket on the wire: what arrives, what waits, and when silence is taken for the end."""
+
+import asyncio
+import base64
+import hashlib
+import re
+import struct
+from contextlib import asynccontextmanager
+
+import pytest
+import uvloop
+from aiohttp import WSMsgType
+from aiohttp.http import WS_KEY
+
+from relay import outgoing_socket
+from relay.agents.socket import AgentSocket, Binary, Closed
+from relay.outgoing import outgoing
+from sim import virtual_time
+from tests.support.virtual import virtual
+
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+WHOLE = 0x80
+SIZES = (0, 1, 3, 125, 126, 127, 450, 65_535, 65_536, 100_001)
+LOOPS = [virtual_time.VirtualTimeLoop, uvloop.new_event_loop]
+
+
+class Vendor:
+    """The vendor's end, frame by frame: it reads when it is told to, and answers nothing by itself."""
+
+    def __init__(self, reader, writer):
+        self._reader, self._writer = reader, writer
+        self.keys = set()
+
+    async def upgrade(self):
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
+        key = re.search(r"(?i)sec-websocket-key: (\S+)", head)[1]
+        accept = base64.b64encode(hashlib.sha1(key.encode() + WS_KEY).digest()).decode()
+        lines = ("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: upgrade")
+        self._writer.write("\r\n".join((*lines, f"Sec-WebSocket-Accept: {accept}", "", "")).encode())
+
+    async def hear(self):
+        """The next frame: its kind and what it holds. What a client sends must be masked."""
+        first, second = await self._reader.readexactly(2)
+        assert first & WHOLE
+        assert second & 0x80
+        size = second & 0x7F
+        if size > 125:
+            size = int.from_bytes(await self._reader.readexactly(2 if size == 126 else 8), "big")
+        key = await self._reader.readexactly(4)
+        masked = await self._reader.readexactly(size)
+        self.keys.add(key)
+        whole = int.from_bytes(masked, "big") ^ int.from_bytes((key * (size // 4 + 1))[:size], "big")
+        return first & 0x0F, whole.to_bytes(size, "big")
+
+    def say(self, kind, payload=b"", *, size=None):
+        """A frame, or the beginning of one that will have `size` bytes."""
+        size = len(payload) if size is None else size
+        head = struct.pack("!BB", WHOLE | kind, size) if size < 126 else struct.pack("!BBQ", WHOLE | kind, 127, size)
+        self.go_on(head + payload)
+
+    def go_on(self, more):
+        self._writer.write(more)
+
+    def close(self):
+        self._writer.close()
+
+
+@asynccontextmanager
+async def connected():
+    """The relay's end, and the vendor's."""
+    vendors = asyncio.Queue()
+
+    async def accept(reader, writer):
+        vendor = Vendor(reader, writer)
+        await vendor.upgrade()
+        vendors.put_nowait(vendor)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with outgoing() as http:
+        agent = await AgentSocket.open(http, f"ws://127.0.0.1:{port}/")
+        vendor = await vendors.get()
+        try:
+            yield agent, vendor
+        finally:
+            vendor.close()
+            await agent.close()
+            server.close()
+
+
+@pytest.mark.parametrize("without_a_mask_in_c", [False, True])
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_messages_of_any_length_arrive_as_they_were_in_their_order(monkeypatch, loop_factory, without_a_mask_in_c):
+    """The head of a frame has three lengths. A second message in the same moment finds the first one still unsent."""
+    if without_a_mask_in_c:
+        monkeypatch.setattr(outgoing_socket, "mask", None)
+
+    async def story():
+        told = [(TEXT, bytes(range(256)) * 300)]
+        told += [(kind, b"x\xff" * (size // 2) + b"y" * (size % 2)) for kind in (TEXT, BINARY) for size in SIZES]
+        async with connected() as (agent, vendor):
+            for pause in (0, 0.01):
+                for kind, message in told:
+                    await agent.send(message, WSMsgType(kind))
+                    await asyncio.sleep(pause)
+                assert [await vendor.hear() for _ in told] == told
+            assert len(vendor.keys) == 2 * len(told)
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(story())
+
+
+@virtual
+async def test_what_is_said_comes_as_text_or_binary_and_its_end_with_code_and_reason():
+    async with connected() as (agent, vendor):
+        vendor.say(TEXT, b"{}")
+        vendor.say(BINARY, bytes(70_000))
+        vendor.say(CLOSE, struct.pack("!H", 1011) + b"out of voices")
+        first, second = await agent.receive(), await agent.receive()
+        assert (first, type(first), second, type(second)) == (b"{}", bytes, bytes(70_000), Binary)
+        assert await agent.receive() == Closed(1011, "out of voices")
+        await agent.send(b"too late")  # is dropped: nothing follows our own close
+        assert await vendor.hear() == (CLOSE, struct.pack("!H", 1000))
+        with pytest.raises(asyncio.IncompleteReadError):
+            await vendor.hear()
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_a_vendor_that_does_not_read_holds_up_the_sender_and_loses_nothing(loop_factory):
+    """Unsent sound would pile up in memory. How long a send has waited tells the call that its agent is gone."""
+
+    async def story():
+        loop = asyncio.get_running_loop()
+        told = [b"%05d" % number + bytes(20_000) for number in range(2_000)]
+        async with connected() as (agent, vendor):
+            sent = 0
+
+            async def speak():
+                nonlocal sent
+                for message in told:
+                    await agent.send(message)
+                    sent += 1
+
+            speaking = asyncio.create_task(speak())
+            await asyncio.sleep(0.3)
+            assert sent < 1_000
+            assert 0.1 < agent.stalled_for(loop.time()) < 0.4
+            assert [await vendor.hear() for _ in told] == [(TEXT, message) for message in told]
+            await speaking
+            assert agent.stalled_for(loop.time()) == 0
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(story())
+
+
+@virtual
+async def test_a_vendor_that_answers_no_ping_is_gone_nine_seconds_after_its_last_word():
+    loop = asyncio.get_running_loop()
+    async with connected() as (agent, vendor):
+        for _ in range(100):
+            vendor.say(TEXT, b"word")
+            await agent.receive()
+            await asyncio.sleep(0.1)
+        last = loop.time() - 0.1
+        assert (await agent.receive()).code == 1006
+        assert 8.4 <= loop.time() - last <= 10  # aiohttp rounds up to whole seconds
+        assert await vendor.hear() == (PING, b"")
+
+
+@virtual
+async def test_a_vendor_that_is_quiet_but_answers_pings_stays():
+    """Also one whose long message comes slowly: between two parts of a message there is no room for an answer."""
+    loop = asyncio.get_running_loop()
+    async with connected() as (agent, vendor):
+        pings = []
+
+        async def answer():
+            while True:
+                kind, payload = await vendor.hear()
+                pings.append(loop.time())
+                assert kind == PING
+                vendor.say(PONG, payload)
+
+        answering = asyncio.create_task(answer())
+        began = loop.time()
+        receiving = asyncio.create_task(agent.receive())
+        await asyncio.sleep(63)  # the next ping is due in three seconds
+        assert not receiving.done()
+        assert len(pings) == 10
+        vendor.say(TEXT, b"", size=20)
+        for _ in range(20):
+            await asyncio.sleep(2)
+            vendor.go_on(b"w")
+        assert await receiving == b"w" * 20
+        assert [at for at in pings if at > began + 63] == []
+        answering.cancel()
