@@ -125,6 +125,19 @@ async def test_what_is_said_comes_as_text_or_binary_and_its_end_with_code_and_re
             await vendor.hear()
 
 
+@virtual
+async def test_nothing_follows_a_close_while_its_answer_is_waited_for():
+    """Two seconds, in which the caller's sound goes on."""
+    async with connected() as (agent, vendor):
+        closing = asyncio.create_task(agent.close())
+        await asyncio.sleep(0.5)
+        await agent.send(b"too late")
+        await closing
+        assert await vendor.hear() == (CLOSE, struct.pack("!H", 1000))
+        with pytest.raises(asyncio.IncompleteReadError):
+            await vendor.hear()
+
+
 @pytest.mark.parametrize("loop_factory", LOOPS)
 def test_a_vendor_that_does_not_read_holds_up_the_sender_and_loses_nothing(loop_factory):
     """Unsent sound would pile up in memory. How long a send has waited tells the call that its agent is gone."""
