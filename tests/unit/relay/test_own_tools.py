@@ -23,6 +23,7 @@ from tests.support.virtual import virtual
 
 NUMBER = {"type": "object", "properties": {"number": {"type": "string"}, "detail": {}}, "required": ["number"]}
 TOOL = {"description": "Look it up.", "url": "https://shop.example/orders/{number}", "parameters": NUMBER}
+IN_PATH = ".url to have {parameters} in its path only: the host must not depend on what was said"
 
 
 def read(**changes: Any):
@@ -66,34 +67,55 @@ def test_only_what_does_no_harm_twice_is_tried_twice(method, attempts):
     [
         ({"url": "ftp://shop.example/{number}"}, ".url to be an https:// or http:// address"),
         ({"url": "https:///{number}"}, ".url to be an https:// or http:// address"),
-        ({"url": "https://{number}.example/"}, ".url to have {parameters} in its path only"),
-        ({"url": "https://shop.example/?q={number}"}, ".url to have {parameters} in its path only"),
-        ({"url": "http://127.0.0.1/{number}"}, ".url to have a public host, not 127.0.0.1"),
-        ({"url": "http://[::1]/{number}"}, ".url to have a public host, not ::1"),
-        ({"url": "http://169.254.169.254/{number}"}, ".url to have a public host"),
-        ({"url": "http://10.1.2.3/{number}"}, ".url to have a public host"),
-        ({"url": "http://metadata.google.internal/{number}"}, ".url to have a public host"),
-        ({"url": "http://localhost:80/{number}"}, ".url to have a public host"),
-        ({"parameters": {"type": "array"}}, ".parameters to be a JSON Schema of type object"),
-        ({"parameters": {"required": ["x"]}}, ".parameters.required to name properties"),
+        ({"url": "https://{number}.example/"}, IN_PATH),
+        ({"url": "https://shop.example/?q={number}"}, IN_PATH),
+        (
+            {"url": "http://127.0.0.1/{number}"},
+            ".url to have a public host, not 127.0.0.1, unless private = true allows it",
+        ),
+        ({"url": "http://[::1]/{number}"}, ".url to have a public host, not ::1, unless private = true allows it"),
+        (
+            {"url": "http://169.254.169.254/{number}"},
+            ".url to have a public host, not 169.254.169.254, unless private = true allows it",
+        ),
+        (
+            {"url": "http://10.1.2.3/{number}"},
+            ".url to have a public host, not 10.1.2.3, unless private = true allows it",
+        ),
+        (
+            {"url": "http://metadata.google.internal/{number}"},
+            ".url to have a public host, not metadata.google.internal, unless private = true allows it",
+        ),
+        (
+            {"url": "http://localhost:80/{number}"},
+            ".url to have a public host, not localhost, unless private = true allows it",
+        ),
+        ({"parameters": {"type": "array"}}, ".parameters to be a JSON Schema of type object with properties"),
+        ({"parameters": {"required": ["x"]}}, ".parameters.required to name properties: there is none"),
+        ({"parameters": {"properties": []}}, ".parameters to be a JSON Schema of type object with properties"),
+        ({"parameters": {"required": "x"}}, ".parameters.required to name properties: there is none"),
+        (
+            {"parameters": {"properties": {"a": {}, "b": {}}, "required": ["c"]}},
+            ".parameters.required to name properties: a, b",
+        ),
         ({"parameters": {"properties": {"number": {}}}}, ".parameters.required to name what is in the url: number"),
-        ({"method": "BREW"}, ".method: Invalid enum value"),
-        ({"timeout_seconds": 60}, ".timeout_seconds: Expected `float` <= 30"),
-        ({"retries": 9}, ".retries"),
-        ({"colour": "red"}, "unknown field `colour`"),
-        ({"description": None}, ".description: Expected `str`"),
+        ({"method": "BREW"}, ".method: Invalid enum value 'BREW'"),
+        ({"timeout_seconds": 60}, ".timeout_seconds: Expected `float` <= 30.0"),
+        ({"retries": 9}, ".retries: Expected `int` <= 3"),
+        ({"colour": "red"}, ": Object contains unknown field `colour`"),
+        ({"description": None}, ".description: Expected `str`, got `null`"),
     ],
 )
 def test_what_can_not_be_used_stops_the_start(changes, problem):
     with pytest.raises(SettingError) as refused:
         read(**changes)
-    assert "agents.day.tools.order_status" in str(refused.value)
-    assert problem in str(refused.value)
+    assert str(refused.value) == f"AGENTS_FILE='agents.toml': expected agents.day.tools.order_status{problem}"
 
 
 @pytest.mark.parametrize("name", ["transfer_to_human", "end_call", "order status", "", "1st", "x" * 65])
 def test_names_that_are_taken_or_that_vendors_refuse(name):
-    with pytest.raises(SettingError, match="none of the relay's own tools"):
+    expected = "to have a name of letters, digits, - and _ that is none of the relay's own tools"
+    with pytest.raises(SettingError, match=rf"expected agents\.day\.tools\.{name} {expected}$"):
         read_own_tools("agents.toml", "day", {name: TOOL})
 
 
@@ -104,7 +126,7 @@ def test_a_private_host_that_is_allowed_by_name():
 def test_headers_take_secrets_from_the_environment():
     tool = read(headers={"Authorization": "Bearer ${SHOP_TOKEN}"})
     assert tool.filled_headers({"SHOP_TOKEN": "s3cret"}) == {"Authorization": "Bearer s3cret"}
-    with pytest.raises(SettingError, match="SHOP_TOKEN is not set"):
+    with pytest.raises(SettingError, match="^SHOP_TOKEN is not set: expected what a header of a tool needs$"):
         tool.filled_headers({})
 
 

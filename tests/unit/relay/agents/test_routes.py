@@ -181,43 +181,85 @@ def test_holidays(at, agent):
     assert chosen(HOLIDAYS, at=at, files={"days.txt": FILE})[1] == agent
 
 
+HOURS = '"Mon-Sat 09:00-18:30 Asia/Kolkata"'
+DAYS_LIKE = "days like 2026-01-26 or 08-15, each with a word behind it if wanted"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("routes = 5\n", "[[routes]] to be tables, 200 at most"),
         ('[[routes]]\nagent = "nobody"\n', "routes[1].agent to be one of day, night, closed"),
         ('[[routes]]\nagent = "day"\nwhen = "now"\n', "routes[1].when to be one of to, from, hours, holidays, agent"),
-        ('[[routes]]\nagent = "day"\n[[routes]]\nagent = 5\n', "routes[2].agent to be one of"),
+        ('[[routes]]\nagent = "day"\n[[routes]]\nagent = 5\n', "routes[2].agent to be one of day, night, closed"),
         ('[[routes]]\nagent = "day"\nto = 5\n', "routes[1].to to be a text, or several in [ ]"),
         ('[[routes]]\nagent = "day"\nto = []\n', "routes[1].to to have one at least, or to be left out"),
-        ('[[routes]]\nagent = "day"\nto = "sales"\n', "routes[1].to to be a number like"),
-        ('[[routes]]\nagent = "day"\nfrom = "080*"\n', "routes[1].from to begin with the country"),
-        ('[[routes]]\nagent = "day"\nhours = "nine to five"\n', "routes[1].hours to be like"),
-        ('[[routes]]\nagent = "day"\nhours = "9:00-17:00"\n', "routes[1].hours to name a time zone"),
-        ('[[routes]]\nagent = "day"\nhours = "9:00-17:00 Mars/Olympus"\n', "to name a time zone such as Asia/Kolkata"),
-        ('[[routes]]\nagent = "day"\nhours = "9:00-17:00 ../../etc/passwd"\n', "to name a time zone such as"),
-        ('[[routes]]\nagent = "day"\nhours = "Mo-Fr 9:00-17:00 Asia/Kolkata"\n', "routes[1].hours to name days like"),
-        ('[[routes]]\nagent = "day"\nhours = "9:00-25:00 Asia/Kolkata"\n', "from one time of the day to another"),
-        ('[[routes]]\nagent = "day"\nhours = "9:60-17:00 Asia/Kolkata"\n', "from one time of the day to another"),
-        ('[[routes]]\nagent = "day"\nhours = "9:00-9:00 Asia/Kolkata"\n', "from one time of the day to another"),
+        (
+            '[[routes]]\nagent = "day"\nto = "sales"\n',
+            'routes[1].to to be a number like "+918047100002", the beginning of one with *, or "withheld"',
+        ),
+        (
+            '[[routes]]\nagent = "day"\nfrom = "080*"\n',
+            'routes[1].from to begin with the country, such as "+9180*": 080* would fit no number',
+        ),
+        (
+            '[[routes]]\nagent = "day"\nhours = "nine to five"\n',
+            f"routes[1].hours to be like {HOURS}, not 'nine to five'",
+        ),
+        (
+            '[[routes]]\nagent = "day"\nhours = "9:00-17:00"\n',
+            f"routes[1].hours to name a time zone, such as {HOURS}, or timezone to name it for all",
+        ),
+        (
+            '[[routes]]\nagent = "day"\nhours = "9:00-17:00 Mars/Olympus"\n',
+            "routes[1].hours to name a time zone such as Asia/Kolkata, not 'Mars/Olympus'",
+        ),
+        (
+            '[[routes]]\nagent = "day"\nhours = "9:00-17:00 ../../etc/passwd"\n',
+            "routes[1].hours to name a time zone such as Asia/Kolkata, not '../../etc/passwd'",
+        ),
+        (
+            '[[routes]]\nagent = "day"\nhours = "Mo-Fr 9:00-17:00 Asia/Kolkata"\n',
+            "routes[1].hours to name days like Mon-Fri or Sat,Sun, not 'Mo-Fr'",
+        ),
+        (
+            '[[routes]]\nagent = "day"\nhours = "9:00-25:00 Asia/Kolkata"\n',
+            "routes[1].hours to be from one time of the day to another, not '9:00-25:00 Asia/Kolkata'",
+        ),
+        (
+            '[[routes]]\nagent = "day"\nhours = "9:60-17:00 Asia/Kolkata"\n',
+            "routes[1].hours to be from one time of the day to another, not '9:60-17:00 Asia/Kolkata'",
+        ),
+        (
+            '[[routes]]\nagent = "day"\nhours = "9:00-9:00 Asia/Kolkata"\n',
+            "routes[1].hours to be from one time of the day to another, not '9:00-9:00 Asia/Kolkata'",
+        ),
         ("timezone = 5\n", "timezone to name a time zone such as Asia/Kolkata, not 5"),
-        ('[[routes]]\nagent = "day"\nholidays = "india"\n', "routes[1].holidays to be one of a name in [holidays]"),
-        ('[holidays]\na = []\n[[routes]]\nagent = "day"\nholidays = "a"\n', "timezone to be named"),
-        ("holidays = 5\n", "[holidays] to be a table of names"),
+        (
+            '[[routes]]\nagent = "day"\nholidays = "india"\n',
+            "routes[1].holidays to be one of a name in [holidays], which has none",
+        ),
+        (
+            '[holidays]\na = []\n[[routes]]\nagent = "day"\nholidays = "a"\n',
+            'timezone to be named, such as timezone = "Asia/Kolkata": holidays are days somewhere',
+        ),
+        ("holidays = 5\n", "[holidays] to be a table of names, each with days or a file"),
         ("[holidays]\na = 5\n", "holidays.a to be a list of days, or the name of a file"),
-        ('[holidays]\na = "days.csv"\n', "holidays.a to be a list of days, or the name of a .txt file"),
-        ('[holidays]\na = "days.txt"\n', "holidays.a to name a readable file, not 'days.txt' (No such file"),
-        ('[holidays]\na = ["26 January"]\n', "holidays.a to hold days like 2026-01-26 or 08-15"),
-        ('[holidays]\na = ["2026-02-30"]\n', "holidays.a to hold days like"),
-        ('[holidays]\na = "wrong.txt"\n', "holidays.a: the file to hold days like"),
+        ('[holidays]\na = "days.csv"\n', "holidays.a to be a list of days, or the name of a .txt file, not 'days.csv'"),
+        (
+            '[holidays]\na = "days.txt"\n',
+            "holidays.a to name a readable file, not 'days.txt' (No such file or directory)",
+        ),
+        ('[holidays]\na = ["26 January"]\n', f"holidays.a to hold {DAYS_LIKE}, not '26 January'"),
+        ('[holidays]\na = ["2026-02-30"]\n', f"holidays.a to hold {DAYS_LIKE}, not '2026-02-30'"),
+        ('[holidays]\na = "wrong.txt"\n', f"holidays.a: the file to hold {DAYS_LIKE}, not 'Republic Day'"),
         ('[holidays]\na = "large.txt"\n', "holidays.a to name a file of 65536 bytes at most"),
     ],
 )
 def test_what_is_wrong_is_named(text, expected):
     with pytest.raises(SettingError) as error:
         roster(text, {"wrong.txt": b"Republic Day\n", "large.txt": b"#" * 70_000})
-    assert expected in str(error.value)
-    assert str(error.value).startswith("AGENTS_FILE='agents.toml': expected ")
+    assert str(error.value) == f"AGENTS_FILE='agents.toml': expected {expected}"
 
 
 def test_a_leap_day_is_a_day():
