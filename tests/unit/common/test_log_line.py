@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common import log_line
 from common.log_line import MAX_LINE, written
 from functions.common.log import JsonLines
 from relay.logs import JsonFormatter
@@ -31,21 +32,49 @@ def test_a_number_in_any_string_of_a_line_is_masked(formatter):
     assert (line["at"], line["port"]) == ("2026-11-29", 9876543210)
 
 
-def test_ids_are_not_taken_for_numbers():
-    ids = {"call_sid": "98765432109876543210", "stream_sid": "1234567890", "event_id": "0" * 32, "event": "x"}
-    assert json.loads(written({**ids, "message": ""}))["call_sid"] == "98765432109876543210"
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("call_sid", "stream_sid", "conversation_id", "event_id", "agent_id", "function_request_id"),
+        *("time", "severity", "event", "path", "host", "sha256", "data"),
+    ],
+)
+def test_ids_are_not_taken_for_numbers(key):
+    """A call's lines, a sound's hash or a part of an event would not be found again."""
+    assert json.loads(written({"reason": "9876543210", key: "9876543210"})) == {"reason": "***3210", key: "9876543210"}
+    whole = "7" * MAX_LINE
+    assert log_line.cleaned({key: whole, "reason": "a"})[key] == whole
+    assert log_line.cleaned({key: whole + "7", "reason": "a"})[key] == "7" * 2_000, "from a stranger"
+
+
+def test_a_value_of_many_parts_is_cut_in_breadth_and_depth():
+    """Fifty of a list, fifty of an object; what lies deeper than four is text, and masked as such."""
+    deep = {"a": {"b": {"c": {"d": {"e": "9876543210"}}}}}
+    line = log_line.cleaned({"many": list(range(60)), "named": {str(n): n for n in range(60)}, "deep": deep})
+    assert line["many"] == list(range(50))
+    assert line["named"] == {str(n): n for n in range(50)}
+    assert line["deep"] == {"a": {"b": {"c": {"d": "{'e': '***3210'}"}}}}
+    assert log_line.cleaned({"n" * 200: 1, "inner": {"m" * 200: 2}}) == {"n" * 100: 1, "inner": {"m" * 100: 2}}
+
+
+def test_a_line_that_is_too_long_is_cut_in_steps_and_says_so():
+    """Each step keeps as much as it can."""
+    for texts, kept in ((3, 2_000), (10, 600), (40, 150), (80, 40)):
+        line = json.loads(written({"event": "x", "message": "m", **{f"f{n}": "a" * 3_000 for n in range(texts)}}))
+        assert line["f0"] == "a" * kept + "… (3000 characters)"
+        assert line.get("cut") == (None if kept == 2_000 else True)
 
 
 def test_a_long_text_is_cut_and_says_how_long_it_was():
     """A close reason, an error notice, an id of 120 kB: each was written whole, in every line of its call."""
     line = json.loads(written({"event": "x", "message": "a" * 120_000}))
-    assert line["message"].endswith("… (120000 characters)")
-    assert len(line["message"]) < 2_100
+    assert line["message"] == "a" * 2_000 + "… (120000 characters)"
+    assert json.loads(written({"event": "x", "message": "a" * 2_000}))["message"] == "a" * 2_000
 
 
 def test_a_traceback_keeps_its_end():
     line = json.loads(written({"event": "x", "message": "", "exception": "a" * 9_000 + "\nValueError: odd"}))
-    assert line["exception"].endswith("ValueError: odd")
+    assert line["exception"] == "(9016 characters) …" + "a" * 1_984 + "\nValueError: odd"
 
 
 def test_no_number_is_cut_in_two_and_so_shown():
