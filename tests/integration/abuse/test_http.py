@@ -288,6 +288,9 @@ async def test_a_body_that_nobody_asked_for_is_refused_unread(tmp_path, request_
         head = (await wire.reader.readuntil(b"\r\n\r\n")).decode()
         assert int(head.split()[1]) == status
         assert "connection: close" in head.lower()
+        if problem := {400: "no body", 415: "a body without Content-Encoding"}.get(status):
+            said = "" if request_line.startswith("HEAD") else f'{{"error": "expected {problem}"}}'
+            assert (await wire.reader.read()).decode() == said
 
 
 @virtual

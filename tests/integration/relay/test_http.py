@@ -62,9 +62,15 @@ async def test_wrong_tokens_and_aliases_are_refused_at_the_upgrade(tmp_path, pat
         with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
             await world.http.ws_connect(URL(world.url + path, encoded=True))
         assert refusal.value.status == status
+        assert refusal.value.headers.get("WWW-Authenticate") == ("Basic" if status == 401 else None)
+        reason = "unauthorized" if status == 401 else "unknown_agent"
+        [line] = [entry for entry in caplog.records if getattr(entry, "event", "") == "call_refused"]
+        assert (line.reason, line.unlogged) == (reason, 0)
+        async with world.http.get(URL(world.url + path, encoded=True)) as response:
+            assert (response.status, await response.json()) == (status, {"error": reason})
         assert "wrong" not in caplog.text
         assert "s3cret" not in caplog.text
-        assert "relay_calls_refused_total" in (await world.get("/metrics"))[1]
+        assert f'relay_calls_refused_total{{reason="{reason}"}} 2.0' in (await world.get("/metrics"))[1]
 
 
 @virtual
@@ -245,23 +251,30 @@ async def test_the_ambience_is_controlled_over_http(tmp_path, caplog):
         call = asyncio.create_task(world.call(call_sid="one", script=(Step(when=When.AT, ms=12_000, hang_up=True),)))
         await world.until(lambda: len(world.relay.calls) == 1)
         await asyncio.sleep(6)
-        status, body = await world.get("/bg-sound", headers=headers)
-        assert (status, body["calls"]) == (200, {"one": {"enabled": True, "volume": 0.3}})
+        now = {"active_calls": 1, "calls": {"one": {"enabled": True, "volume": 0.3}}}
+        assert await world.get("/bg-sound", headers=headers) == (200, now)
 
         async def post(body, headers=headers):
             async with world.http.post(world.url + "/bg-sound", json=body, headers=headers) as response:
-                return response.status
+                return response.status, await response.json(), response.headers.get("WWW-Authenticate")
 
-        assert await post({"enabled": False, "call_sid": "one"}) == 200
-        assert await post({"enabled": True, "call_sid": "other"}) == 404
-        assert await post({"volume": 2}) == 400
-        assert await post({}) == 400
-        assert await post([1]) == 400
-        assert await post({"volume": 0.5}, headers={"Authorization": "Bearer wrong"}) == 401
-        assert await post({"volume": 0.5}, headers={}) == 401
+        refused = {
+            404: ({"enabled": True, "call_sid": "other"}, "no such call on this relay"),
+            400: ({"enabled": True, "call_sid": 5}, "call_sid: expected a string"),
+        }
+        assert await post({"enabled": False, "call_sid": "one"}) == (200, {"updated_calls": 1}, None)
+        for status, (body, problem) in refused.items():
+            assert await post(body) == (status, {"error": problem}, None)
+        number = "expected a JSON object: volume: expected a number from 0 to 1"
+        assert await post({"volume": 2}) == (400, {"error": number}, None)
+        nothing = "expected a JSON object: expected 'enabled' (true or false) or 'volume' (0 to 1) or both"
+        assert await post({}) == await post([1]) == (400, {"error": nothing}, None)
+        for wrong in ({"Authorization": "Bearer wrong"}, {}):
+            assert await post({"volume": 0.5}, headers=wrong) == (401, {"error": "unauthorized"}, "Bearer")
         result = await call
         (line,) = [entry for entry in caplog.records if getattr(entry, "event", "") == "control"]
         assert (line.call_sid, line.action) == ("one", "ambience")
+        assert line.getMessage() == "an operator changed the ambience"
         last = result.heard[8000 * 8 : 8000 * 11]
         assert not last.any()
         assert result.heard[8000 * 4 : 8000 * 5].any()
@@ -270,7 +283,7 @@ async def test_the_ambience_is_controlled_over_http(tmp_path, caplog):
 @virtual
 async def test_control_is_off_without_a_token(tmp_path):
     async with relay_world(tmp_path) as world:
-        assert (await world.get("/bg-sound"))[0] == 403
+        assert await world.get("/bg-sound") == (403, {"error": "control is off: set CONTROL_TOKEN"})
 
 
 @virtual
