@@ -162,6 +162,17 @@ def test_a_relay_that_dies_loses_what_was_said_since_the_last_progress(world):
     assert LIVE not in world.store.objects
 
 
+@pytest.mark.parametrize("back_s", [0, 1_500])
+def test_a_relay_that_falls_silent_twice_is_believed_the_last_time(world, back_s):
+    """Its network was away for a while, and its clock may have been put back meanwhile: its own count decides."""
+    said = ["Good morning", "my parcel", "One moment", "thank you"]
+    for number, told in ((9, 1), (12, 4)):
+        at = world.now if number == 9 else world.now + 20 - back_s
+        world.tell(progress(number, *(turn(index, text) for index, text in enumerate(said[:told])), at=at))
+        world.sweep(world.now + 1_000)
+    assert [one["text"] for one in world.record()["turns"]] == said
+
+
 def test_an_end_that_comes_after_all_wins(world):
     world.tell(progress(1, turn(0, "Good morning")))
     world.sweep(calls.NOW + 311)
