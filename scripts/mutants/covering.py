@@ -60,6 +60,8 @@ class Covering:
     """File to line (from 1, or BY_NAME) to tests; AT_IMPORT is one of them."""
     costs: dict[str, float]
     """Test to seconds: of the processor, or of the clock for what mostly waits."""
+    imports: dict[str, set[str]] = field(default_factory=dict)
+    """File to the files that import it by a name that they have at run time."""
     files_of: Counter[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,7 +76,7 @@ class Covering:
             name: {int(line): {tests[number] for number in numbers} for line, numbers in found.items()}
             for name, found in kept["lines"].items()
         }
-        return cls(lines, kept["costs"])
+        return cls(lines, kept["costs"], {name: set(by) for name, by in kept["imports"].items()})
 
     def save(self, path: Path) -> None:
         """A test's name stands in the file once."""
@@ -85,7 +87,9 @@ class Covering:
             for name, found in self.lines.items()
         }
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"tests": tests, "costs": self.costs, "lines": lines}), encoding="utf-8")
+        imports = {name: sorted(by) for name, by in self.imports.items()}
+        kept = {"tests": tests, "costs": self.costs, "lines": lines, "imports": imports}
+        path.write_text(json.dumps(kept), encoding="utf-8")
 
     def running(self, name: str, lines: Iterable[int]) -> set[str]:
         """Tests that run one of these lines, and AT_IMPORT."""
@@ -104,7 +108,7 @@ class Covering:
         about = importers.tests(name)
         if at_import or AT_IMPORT in ran:
             ran |= {test for test in self.costs if test.partition("::")[0] in about}
-            for other in (name, *importers.of(name)):
+            for other in {name, *importers.of(name), *self.imports.get(name, ())}:
                 ran |= self.running(other, self.lines.get(other, {}))
         known = [test for test in ran if test in self.costs]
         known.sort(key=lambda test: (test.partition("::")[0] not in about, self.files_of[test], self.costs[test], test))
@@ -143,8 +147,8 @@ def read(data: Iterable[Path], notes: Iterable[Mapping[str, Any]]) -> Covering:
     """What coverage and the plugin of ours wrote, from all processes of a run."""
     from coverage import CoverageData
 
-    notes = [note for note in notes if note["passed"]]
-    lines = by_name(notes)
+    notes = list(notes)
+    lines, imports = by_name(notes)
     for path in data:
         found = CoverageData(str(path))
         found.read()
@@ -152,18 +156,26 @@ def read(data: Iterable[Path], notes: Iterable[Mapping[str, Any]]) -> Covering:
             name = within_the_copy(measured)
             for line, contexts in found.contexts_by_lineno(measured).items():
                 lines[name][line] |= {_PHASE.sub("", context) for context in contexts}
-    costs = {note["test"]: max(note["cpu_s"], note["wall_s"] / 2) for note in notes}
-    return Covering({name: dict(there) for name, there in lines.items()}, costs)
+    costs = {note["test"]: max(note["cpu_s"], note["wall_s"] / 2) for note in notes if note["passed"]}
+    return Covering({name: dict(there) for name, there in lines.items()}, costs, imports)
 
 
-def by_name(notes: Iterable[Mapping[str, Any]]) -> dict[str, dict[int, set[str]]]:
-    """Which tests import which file by a name that they have at run time: they are asked as if they ran it."""
+def by_name(notes: Iterable[Mapping[str, Any]]) -> tuple[dict[str, dict[int, set[str]]], dict[str, set[str]]]:
+    """Who imports which file by a name that is known at run time only.
+
+    Tests, which are asked as if they ran a line of it; and files, whose tests are asked as if they imported it.
+    """
     lines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+    imports: dict[str, set[str]] = defaultdict(set)
     for note in notes:
-        for imported in map(within_the_copy, note["imported"]):
+        for pair in (*note["imported_before"], *note["imported"]):
+            by, imported = map(within_the_copy, pair)
             if imported.partition("/")[0] in PARTS:
-                lines[imported][BY_NAME].add(note["test"])
-    return lines
+                imports[imported].add(by)
+        for _, imported in note["imported"]:
+            if within_the_copy(imported).partition("/")[0] in PARTS:
+                lines[within_the_copy(imported)][BY_NAME].add(note["test"])
+    return lines, dict(imports)
 
 
 def within_the_copy(path: str) -> str:

@@ -1,7 +1,7 @@
 """A pytest plugin of make mutants: notes whether each test passed, its cost and its lines; no test reaches the network.
 
 MUTANTS_NOTES in the environment names the file for the notes, a line of JSON a test; without it nothing is noted.
-Noted, too: the files that a test imports by a name it has at run time, which may run no line of them.
+Noted, too: which files are imported by a name that is known at run time only, by a test, or before it.
 """
 
 import contextlib
@@ -23,8 +23,8 @@ KEPT: Final = ("COVERAGE_PROCESS_START", "PYTEST_CURRENT_TEST", "PYTHONDONTWRITE
 """Variables that a test's child processes need for their lines to be counted for the test."""
 
 _notes: dict[str, dict[str, Any]] = {}
-_imported: set[str] | None = None
-"""By the test that runs."""
+_imported: set[tuple[str, str]] = set()
+"""Since the last note: the file that imports, the file that is imported."""
 
 
 def pytest_configure() -> None:
@@ -44,12 +44,12 @@ def pytest_configure() -> None:
 
 
 def _noting(begin: Any) -> Any:
-    """What has been imported before runs no line, and is asked for all the same: its constants may be read."""
+    """Who imports what by name. What was imported before runs no line again, but its constants may be read."""
 
     def noted(name: str, package: str | None = None) -> Any:
         module = begin(name, package)
-        if _imported is not None and (path := getattr(module, "__file__", None)):
-            _imported.add(path)
+        if path := getattr(module, "__file__", None):
+            _imported.add((sys._getframe(1).f_code.co_filename, path))
         return module
 
     return noted
@@ -74,9 +74,9 @@ def _is_here(host: str | bytes) -> bool:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Everything from a test's first fixture to its last is its own."""
-    global _imported
     note = _notes[item.nodeid] = {"test": item.nodeid, "passed": True}
-    _imported = set()
+    before = sorted(_imported)
+    _imported.clear()
     switch = _switch()
     switch(item.nodeid)
     wall, cpu = time.monotonic(), _cpu()
@@ -84,8 +84,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         return (yield)
     finally:
         note |= {"wall_s": round(time.monotonic() - wall, 3), "cpu_s": round(_cpu() - cpu, 3)}
-        note["imported"] = sorted(_imported)
-        _imported = None
+        note |= {"imported_before": before, "imported": sorted(_imported)}
+        _imported.clear()
         switch("")
         if path := os.environ.get("MUTANTS_NOTES"):
             with Path(path).open("a", encoding="utf-8") as notes:

@@ -8,13 +8,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from scripts.mutants import copies, results, trying
-from scripts.mutants.covering import AT_IMPORT, BY_NAME, Covering, Importers, batches, by_name, within_the_copy
+from scripts.mutants.covering import AT_IMPORT, Covering, Importers, batches, by_name, within_the_copy
 from scripts.mutants.results import Result
 from scripts.mutants.running import GREEN, LATE, NONE, NOT_FOUND, Bench, Verdict, first_red, without_cases
 from scripts.mutants.trying import Budget, Trial
@@ -196,8 +197,9 @@ def test_runs_are_short_at_first_and_end_with_the_budget():
 
 
 def test_what_was_measured_is_kept_without_loss(tmp_path):
-    COVERING.save(tmp_path / "kept" / "a.json")
-    assert Covering.load(tmp_path / "kept" / "a.json") == COVERING
+    kept = replace(COVERING, imports={"relay/b.py": {"relay/a.py", "tests/unit/test_v.py"}})
+    kept.save(tmp_path / "kept" / "a.json")
+    assert Covering.load(tmp_path / "kept" / "a.json") == kept
     assert COVERING.files_of == Counter({V: 2, SLOW: 2, U: 1, AT_IMPORT: 1})
 
 
@@ -286,12 +288,23 @@ print(json.dumps(found))
 
 def test_a_test_that_imports_a_file_by_name_at_run_time_is_asked_about_its_constants(importers):
     """tests/contract/test_events.py reads the lists of every vendor's codec so, and runs no line of them."""
-    places = ["/somewhere/tree1/relay/b.py", "/elsewhere/importlib/b.py"]
-    known = Covering(by_name([{"test": SLOW, "imported": places}]), {SLOW: 1.0})
-    assert known.lines == {"relay/b.py": {BY_NAME: {SLOW}}}
+    tree = "/somewhere/tree1"
+    pairs = [[f"{tree}/{SLOW}", f"{tree}/relay/b.py"], [f"{tree}/{SLOW}", "/elsewhere/importlib/b.py"]]
+    lines, imports = by_name([{"test": SLOW, "imported_before": [], "imported": pairs}])
+    known = Covering(lines, {SLOW: 1.0}, imports)
     assert known.asked("relay/b.py", [range(1, 2)], True, importers) == [SLOW]
     assert known.asked("relay/limits.py", [range(1, 2)], True, importers) == [SLOW], "which relay/b.py imports"
     assert known.asked("relay/b.py", [range(1, 2)], False, importers) == [], "in a function that it does not run"
+
+
+def test_tests_of_a_file_that_imports_another_by_name_are_asked_about_it(importers):
+    """relay/agents/__init__.py imports every vendor's folder so, before the first test."""
+    tree = "/somewhere/tree1"
+    note = {"test": U, "imported_before": [[f"{tree}/relay/a.py", f"{tree}/relay/plugin.py"]], "imported": []}
+    lines, imports = by_name([note])
+    assert (lines, imports) == ({}, {"relay/plugin.py": {"relay/a.py"}})
+    known = Covering(COVERING.lines, COVERING.costs, imports)
+    assert known.asked("relay/plugin.py", [range(1, 2)], True, importers) == [U, V, SLOW]
 
 
 MUTANTS = ROOT / ".cache/mutants/bin/python"
@@ -361,6 +374,7 @@ import importlib
 import limits
 
 NAME = "limits"
+importlib.import_module(NAME)
 
 def test_one():
     assert importlib.import_module(NAME).LIMIT == 3
@@ -369,9 +383,10 @@ def test_another():
     assert limits.LIMIT == 3
 """,
     )
-    assert {name: note["imported"] for name, note in notes.items()} == {
-        "test_one": [str(tmp_path / "limits.py")],
-        "test_another": [],
+    pair = [str(tmp_path / "test_it.py"), str(tmp_path / "limits.py")]
+    assert {name: (pair in note["imported_before"], note["imported"]) for name, note in notes.items()} == {
+        "test_one": (True, [pair]),
+        "test_another": (False, []),
     }
 
 
