@@ -6,10 +6,12 @@ import pytest
 from aiohttp import web
 
 from console.checks.finding import Verdict
+from console.checks.network import NoAnswerError
 from console.run.keys import check_keys
 from console.run.lines import for_people
 from console.run.local import environment, kept_secrets
 from console.run.paste import missing
+from relay.agents import VENDORS
 from relay.agents.elevenlabs.fake import FakeElevenLabs
 from sim.processes import free_port
 from sim.serving import serving
@@ -86,16 +88,39 @@ async def test_a_vendor_that_can_not_be_asked_stops_nobody():
 
 
 HOSTED = {
-    # vendor: (path, header, value with the key, status and body of a refusal)
-    "openai": ("/v1/models", "Authorization", "Bearer right", 401, ""),
-    "deepgram": ("/v1/projects", "Authorization", "Token right", 401, ""),
-    "gemini": ("/v1beta/models", "x-goog-api-key", "right", 400, '{"error": {"reason": "API_KEY_INVALID"}}'),
+    # vendor: (host, path, header, value with the key, status and body of a refusal)
+    "openai": ("api.openai.com", "/v1/models", "Authorization", "Bearer right", 401, ""),
+    "grok": ("api.x.ai", "/v1/models", "Authorization", "Bearer right", 401, ""),
+    "deepgram": ("api.deepgram.com", "/v1/projects", "Authorization", "Token right", 401, ""),
+    "gemini": ("generativelanguage.googleapis.com", "/v1beta/models", "x-goog-api-key", "right", 400,
+        '{"error": {"reason": "API_KEY_INVALID"}}'),
+    "ultravox": ("api.ultravox.ai", "/api/accounts/me", "X-API-Key", "right", 401, ""),
 }  # fmt: skip
+
+
+def test_every_key_that_can_be_checked_is_in_the_table():
+    assert {name for name, vendor in VENDORS.items() if vendor.key_check} == set(HOSTED)
+
+
+@pytest.mark.parametrize("vendor", HOSTED)
+async def test_a_key_is_sent_to_nobody_but_its_vendor(vendor, tmp_path, monkeypatch):
+    asked = []
+
+    async def ask(session, url, **more):
+        asked.append((str(url), more["headers"]))
+        raise NoAnswerError("gave no answer")
+
+    monkeypatch.setattr("console.run.keys.ask", ask)
+    host, path, header, right, *_ = HOSTED[vendor]
+    file = tmp_path / "agents.toml"
+    file.write_text(f'[agents.one]\nvendor = "{vendor}"\nid = "m"\n')
+    await check_keys({"AGENTS_FILE": str(file), VENDORS[vendor].key_env: "right"})
+    assert asked == [(f"https://{host}{path}", {header: right})]
 
 
 @pytest.mark.parametrize("vendor", HOSTED)
 async def test_every_vendor_is_asked_with_its_own_header(vendor, tmp_path):
-    path, header, right, status, body = HOSTED[vendor]
+    _, path, header, right, status, body = HOSTED[vendor]
     asked = []
 
     async def answer(request):
