@@ -161,9 +161,10 @@ def read(data: Iterable[Path], notes: Iterable[Mapping[str, Any]]) -> Covering:
 
 
 def by_name(notes: Iterable[Mapping[str, Any]]) -> tuple[dict[str, dict[int, set[str]]], dict[str, set[str]]]:
-    """Who imports which file by a name that is known at run time only.
+    """Imports by a name that is known at run time only.
 
-    Tests, which are asked as if they ran a line of it; and files, whose tests are asked as if they imported it.
+    A test that makes one is asked as if it ran a line of the imported file. Where a file makes one, its tests are asked
+    as if it imported the other as usual.
     """
     lines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
     imports: dict[str, set[str]] = defaultdict(set)

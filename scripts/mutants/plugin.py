@@ -44,7 +44,9 @@ def pytest_configure() -> None:
 
 
 def _noting(begin: Any) -> Any:
-    """Who imports what by name. What was imported before runs no line again, but its constants may be read."""
+    """Notes each import by name. A module that was imported before runs no line again, but a test may read its
+    constants.
+    """
 
     def noted(name: str, package: str | None = None) -> Any:
         module = begin(name, package)
