@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tests.support.log_contract import keeping_to_it
+
 # People's numbers and the secrets that the fakes and the tests' worlds use. A number may be masked to its last four.
 _FORBIDDEN = re.compile(
     r"987650\d{4}|804710\d{4}|sk_test|sk_of_nobody|events-secret|relay-secret|wsec_|exotel-token|-of-nobody|"
@@ -16,7 +18,8 @@ def _nothing_secret_is_logged(caplog):
     """Every line of the relay and the functions, at every level, with all its fields (design D9)."""
     for name in ("relay", "functions"):
         caplog.set_level("DEBUG", logger=name)
-    yield
+    with keeping_to_it():
+        yield
     for record in caplog.get_records("call"):
         if record.name.split(".")[0] in {"relay", "functions"}:
             fields = {key: value for key, value in vars(record).items() if key not in {"exc_text", "pathname"}}
