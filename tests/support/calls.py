@@ -208,6 +208,14 @@ def body_of(response: Response) -> dict[str, Any]:
     return json.loads(response.body)
 
 
+def refusal(response: Response) -> tuple[int, str]:
+    """The status and what the sender is told; everything that is refused looks alike."""
+    body = body_of(response)
+    assert body.keys() == {"status", "error"}
+    assert body["status"] == "error"
+    return response.status, body["error"]
+
+
 def record_of(store: Any, call_sid: str = CALL) -> dict[str, Any]:
     stored = store.read(f"logs/{call_sid}.json")
     assert stored is not None, f"no record of {call_sid}"

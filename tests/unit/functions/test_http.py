@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from functions.common.http import Response, answer, request
 from functions.common.routes import serve
 from functions.common.store import StoreError
+from tests.support.calls import refusal
 
 
 def test_query_form_multipart_and_json_are_all_read():
@@ -51,11 +52,17 @@ ROUTES = {
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [("GET", "/a", 200), ("GET", "/none", 404), ("PUT", "/a", 405), ("GET", "/store", 503), ("GET", "/bug", 503)],
+    ("method", "path", "status", "said"),
+    [
+        ("GET", "/none", 404, "no such route"),
+        ("PUT", "/a", 405, "method not allowed"),
+        ("GET", "/store", 503, "temporarily unavailable, try again"),
+        ("GET", "/bug", 503, "temporarily unavailable, try again"),
+    ],
 )
-def test_statuses(method, path, status):
-    assert serve(ROUTES, request(method, path)).status == status
+def test_what_is_refused_says_why(method, path, status, said):
+    assert serve(ROUTES, request("GET", "/a")).status == 200
+    assert refusal(serve(ROUTES, request(method, path))) == (status, said)
 
 
 def test_a_wrong_method_gets_the_allowed_ones():

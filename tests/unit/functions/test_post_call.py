@@ -94,7 +94,7 @@ def test_a_repeat_after_midnight_is_still_a_repeat(store):
     ],
 )
 def test_a_bad_signature_is_401_and_stores_nothing(app, store, request_, caplog):
-    assert app.handle(request_).status == 401
+    assert calls.refusal(app.handle(request_)) == (401, "bad signature")
     assert not store.objects
     assert {record.event for record in caplog.records} == {"webhook_refused"}
 

@@ -70,7 +70,7 @@ def test_a_sound_comes_as_it_is(app, store):
 
 @pytest.mark.parametrize("name", ["", "0" * 64, "../../current.json", "0" * 63])
 def test_a_sound_outside_the_configuration_is_404(app, name):
-    assert ask(app, AGENTS_FILE, {"relay": "r-1", "sha256": name}).status == 404
+    assert calls.refusal(ask(app, AGENTS_FILE, {"relay": "r-1", "sha256": name})) == (404, "there is no such file")
 
 
 @pytest.mark.parametrize("path", [AGENTS, AGENTS_FILE])
@@ -79,12 +79,12 @@ def test_a_sound_outside_the_configuration_is_404(app, name):
 )
 def test_requests_need_a_signature_and_it_is_valid_for_one_request(app, store, path, wrong):
     push(store)
-    assert ask(app, path, **wrong).status == 401
+    assert calls.refusal(ask(app, path, **wrong)) == (401, "bad signature")
     assert not list(store.keys("pending/relays/"))
 
 
 def test_without_a_signature_nothing_is_said(app):
-    assert app.handle(request("GET", AGENTS, urlencode(ME))).status == 401
+    assert calls.refusal(app.handle(request("GET", AGENTS, urlencode(ME)))) == (401, "bad signature")
 
 
 def test_while_the_secret_is_rotated_each_relay_gets_a_signature_it_can_check(store):
@@ -97,7 +97,8 @@ def test_while_the_secret_is_rotated_each_relay_gets_a_signature_it_can_check(st
 
 @pytest.mark.parametrize("name", ["", "a/b", "x" * 129, ".."])
 def test_a_relay_has_a_name_that_can_be_a_key(app, store, name):
-    assert ask(app, query={**ME, "relay": name}).status == 400
+    refused = (400, "relay: expected 1 to 128 of A-Z a-z 0-9 . _ -")
+    assert calls.refusal(ask(app, query={**ME, "relay": name})) == refused
     assert not list(store.keys("pending/relays/"))
 
 

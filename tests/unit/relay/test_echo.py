@@ -308,6 +308,19 @@ def test_a_caller_who_cuts_in_is_heard_untouched_and_at_once():
     assert (first + 1) * FRAME - len(parts[first]) <= at
 
 
+def test_a_caller_who_was_just_heard_is_not_doubted_again_after_a_short_pause():
+    """Half a second later the next word comes at once, and not after the 200 ms that it takes to tell it from an echo."""
+    word, pause = spoken("caller_interrupts", RATE), np.zeros(RATE // 2, np.int16)
+    at = 6 * RATE
+    again = at + len(word) + len(pause)
+    caller = np.concatenate([np.zeros(at, np.int16), word, pause, word])
+    heard = on_the_line(AGENT, LineEcho(delay_ms=300, level_db=-12), caller)
+    parts, _ = pieces(AGENT, heard, 260)
+    frames = heard[: len(parts) * FRAME].reshape(-1, FRAME)
+    soon = range((again + RATE // 10) // FRAME, (again + RATE // 4) // FRAME)
+    assert all(np.array_equal(parts[n][-FRAME:], frames[n]) for n in soon)
+
+
 def test_what_was_withheld_of_a_words_beginning_follows_when_it_is_found():
     """The gate opens 200 ms after a soft beginning. Those frames were lost, and with them the agent's count of
     300 ms of speech: it stopped at the next word, 280 ms later than on a clean line."""
