@@ -68,6 +68,8 @@ def test_s3_uploads_in_parts_only_what_is_too_large_for_one_request(below):
     block = 8 * 1024 * 1024
     stub.add_response("put_object", {}, {**where, "Body": b"ab", "IfNoneMatch": "*"})
     assert store.create_large("k", [b"a", b"b"])
+    stub.add_response("put_object", {}, {**where, "Body": b"", "IfNoneMatch": "*"})
+    assert store.create_large("k", [])
     stub.add_response("create_multipart_upload", {"UploadId": "u"}, where)
     for number, size in ((1, block), (2, 1)):
         part = {**where, "UploadId": "u", "PartNumber": number, "Body": b"x" * size}

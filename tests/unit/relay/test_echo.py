@@ -309,7 +309,7 @@ def test_a_caller_who_cuts_in_is_heard_untouched_and_at_once():
 
 
 def test_a_caller_who_was_just_heard_is_not_doubted_again_after_a_short_pause():
-    """Half a second later the next word comes at once, and not after the 200 ms that it takes to tell it from an echo."""
+    """Half a second later the next word comes at once: it takes 200 ms to tell a word from an echo."""
     word, pause = spoken("caller_interrupts", RATE), np.zeros(RATE // 2, np.int16)
     at = 6 * RATE
     again = at + len(word) + len(pause)
