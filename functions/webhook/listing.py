@@ -24,7 +24,7 @@ _OVERLAP_S = 7200  # the list is ordered by start, and a conversation may still 
 
 def look_through(store: Store, vendor: Vendor, newest: float, now: float, time_is_up: Callable[[], bool]) -> None:
     """If an hour has passed, create markers for unknown conversations that began up to `newest` (Unix seconds)."""
-    store.create(_STATE, encode({"next_at": 0, "until": now - _BACK_S}))
+    store.create(_STATE, encode({}))  # due now, and nothing looked through yet
     stored = store.read(_STATE)
     if stored is None:
         return
