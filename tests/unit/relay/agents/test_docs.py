@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from relay.agents import VENDORS
+from relay.agents import HOSTED, VENDORS
 from relay.agents.agents_file import _KINDS
 from relay.agents.bot import Bot, Wrapper
 from relay.agents.echo import EchoOptions
@@ -60,6 +60,27 @@ def test_every_default_is_there(name):
         if not found and field.name not in shared:
             missing.append(field.name)
     assert missing == []
+
+
+@pytest.mark.parametrize("name", HOSTED)
+def test_what_a_vendor_declares_of_itself_is_there(name):
+    """Its name for people, the model of an entry without an id, what every entry needs, its key and its formats."""
+    vendor, text = VENDORS[name], TEXT + OWN_PAGES.get(name, "")
+    [(found,)] = [
+        re.findall(rf"^\*\*{vendor.title}[^*]*\*\*[^(]*\(`{name}`\)(.*?)\n\n", text, re.MULTILINE | re.DOTALL)
+    ]
+    if vendor.default_id and name != "azure_openai":  # whose deployments have names of their own
+        assert f"(default `{vendor.default_id}`)" in found
+    assert f"`{vendor.key_env}`" in text
+    for option in vendor.needs:
+        assert re.search(rf"`{option}`(, `\w+`)* \(required\)", found)
+    formats = {
+        row.split("|")[2].strip()
+        for row in text.splitlines()
+        if re.match(rf"\| ([\w, ]+, )?{name}(, [\w, ]+)? \|", row)
+    }
+    said = vendor.heard if vendor.heard == vendor.spoken else f"{vendor.heard} up, {vendor.spoken} down"
+    assert said in formats
 
 
 @pytest.mark.parametrize("kind", [Bot, Wrapper])
