@@ -62,6 +62,7 @@ class OwnCodeSession(LocalSession):
             async with asyncio.timeout(_STOP_SECONDS):
                 await self._call("on_stop")
         except TimeoutError:
-            log.warning("%s.on_stop took too long", self._name, extra={"call_sid": self._call_sid})
+            extra = {"event": "agent_defect", "call_sid": self._call_sid}
+            log.warning("%s.on_stop took too long", self._name, extra=extra)
         except Exception as error:  # noqa: BLE001 - the code is the user's, and the call is over anyway
             self._failed(f"{self._name}.on_stop", error)

@@ -141,6 +141,9 @@ def test_too_short_an_ambience_is_refused(tmp_path):
     path = wav(tmp_path / "blip.wav", noise(RATE // 4), RATE)
     with pytest.raises(SoundFileError, match=r"blip\.wav: expected at least half a second, got 0\.25 s"):
         Ambience.load(str(path))
+    with pytest.raises(SoundFileError, match=r"got 0\.49 s"):
+        Ambience.load(str(wav(tmp_path / "blip.wav", noise(round(0.49 * RATE)), RATE)))
+    assert Ambience.load(str(wav(tmp_path / "half.wav", noise(RATE // 2), RATE)))
 
 
 def test_an_ambience_that_is_not_there():

@@ -409,7 +409,7 @@ def test_a_hole_in_an_utterance_is_counted_and_a_pause_between_two_is_not():
     assert desk.quality.frames_out == len(desk.line.frames)
 
 
-@pytest.mark.parametrize(("pause_s", "gaps"), [(0.9, 1), (1.5, 0)])
+@pytest.mark.parametrize(("pause_s", "gaps"), [(0.9, 1), (0.98, 1), (1.02, 0), (1.5, 0)])
 def test_an_agent_that_falls_silent_within_an_utterance_has_paused(pause_s, gaps):
     """The caller hears a pause, not a hole, when nothing comes for longer than a second."""
 
