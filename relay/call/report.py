@@ -76,7 +76,9 @@ class CallReport:
 
     def refused(self, reason: EndReason, detail: str) -> None:
         """No agent was tried."""
-        self._log.happened("agent_failed", detail, level=logging.ERROR, reason=reason.value)
+        self._log.happened(
+            "agent_failed", detail, level=logging.ERROR, agent=self._asked_for, vendor="none", reason=reason.value
+        )
 
     def measure(self, answers: Answers, caller: LevelMeter, ambience: AmbienceTrack | None) -> None:
         """Quality of the call, measured from its sound."""

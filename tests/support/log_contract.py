@@ -17,6 +17,7 @@ SOURCES: Final = tuple(str(ROOT / part) for part in ("relay", "functions", "comm
 LOGGERS: Final = ("relay", "functions")
 OF_CALL: Final = frozenset({"call_sid", "stream_sid", "trace_id"})
 """What every line of a call has."""
+DEFECTS: Final = frozenset({"defect", "tool_defect", "internal_error"})
 OPTIONAL: Final = OF_CALL | {"_aws", "RelayUtilisation", "conversation_id", "lag_s", "by", "outcome", "path"}
 """`by`, `outcome`: of commands (`control`)."""
 _ROW: Final = re.compile(r"^\| ((?:`\w+`(?:, )?)+) \| [^|]+ \| (.*) \|$", re.MULTILINE)
@@ -46,7 +47,10 @@ class LogContract(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Lets every line pass."""
         if _is_ours():
-            self.wrong += self._problems(getattr(record, "event", ""), _fields(record))
+            event = getattr(record, "event", "")
+            self.wrong += self._problems(event, _fields(record))
+            if event in DEFECTS and not record.exc_info:
+                self.wrong.append(f"{event}: expected the exception: without its traceback nobody finds the bug")
         return True
 
     def _problems(self, event: str, fields: Mapping[str, Any]) -> list[str]:

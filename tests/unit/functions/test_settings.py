@@ -53,41 +53,53 @@ def test_an_empty_target_means_the_first_configured_one():
     ("variable", "value", "expected"),
     [
         ("ELEVENLABS_REGION", "mars", "one of default, us, eu, india, singapore"),
-        ("ELEVENLABS_BASE_URL", "proxy.example.in", "a URL that starts with http:// or https://"),
+        ("ELEVENLABS_BASE_URL", "proxy.example.in", "a URL that starts with http:// or https:// or ws:// or wss://"),
         ("TICKET_SERVICE_URL", "ftp://x", "a URL that starts with http:// or https://"),
-        ("TRANSFER_TEAM_1_NUMBER", "18001234567", "a number that can be made E.164"),
-        ("TRANSFER_VALUES", "[]", "a JSON object of strings"),
+        ("TRANSFER_TEAM_1_NUMBER", "18001234567", "a number that can be made E.164, such as +919876500001"),
+        ("TRANSFER_VALUES", "[]", 'a JSON object of strings such as {"name": "value"}'),
         (
             "TRANSFER_VALUES",
             '{"New Booking": "sales", "new-booking": "support"}',
-            "names that differ in more than case",
+            "names that differ in more than case, spaces, hyphens and underscores",
         ),
-        ("TRANSFER_TARGETS", '{"Sales": "+919876500010", "sales ": "+919876500020"}', "names that differ in more than"),
-        ("TRANSFER_TARGETS", '{"sales": "+919876500010", "sales": "+919876500020"}', "each name once, but sales"),
+        (
+            "TRANSFER_TARGETS",
+            '{"Sales": "+919876500010", "sales ": "+919876500020"}',
+            "names that differ in more than case, spaces, hyphens and underscores",
+        ),
+        (
+            "TRANSFER_TARGETS",
+            '{"sales": "+919876500010", "sales": "+919876500020"}',
+            "each name once, but sales appears twice",
+        ),
         ("TRANSFER_TARGETS", '{"!": "+919876500010"}', "names with letters or digits"),
-        ("TRANSFER_TARGETS", '{"sales": "१२३४५६७८"}', "a number that can be made E.164"),
+        ("TRANSFER_TARGETS", '{"sales": "१२३४५६७८"}', "a number that can be made E.164, such as +919876500001"),
         ("FETCH_AUDIO", "perhaps", "true or false"),
         ("WEBHOOK_MAX_AGE_SECONDS", "0", "a number from 1 to 86400"),
-        ("ELEVENLABS_WEBHOOK_SECRET", "x", "16 characters or more"),
+        ("ELEVENLABS_WEBHOOK_SECRET", "x", "16 characters or more, such as `openssl rand -hex 24` prints"),
     ],
 )
 def test_wrong_settings_of_the_webhook_are_named(variable, value, expected):
     with pytest.raises(SettingError) as refused:
         WebhookSettings.from_env({**ENVIRONMENT, variable: value})
     assert refused.value.name == variable
-    assert expected in str(refused.value)
+    assert str(refused.value).endswith(f": expected {expected}")
 
 
 @pytest.mark.parametrize(
     ("variable", "value", "expected"),
     [
         ("EXOTEL_BASIC_AUTH", "nocolon", "user:password"),
-        ("EXOTEL_BASIC_AUTH", "a:b", "user:password with a password of 16 characters or more"),
+        (
+            "EXOTEL_BASIC_AUTH",
+            "a:b",
+            "user:password with a password of 16 characters or more, such as `openssl rand -hex 24` prints",
+        ),
         ("EXOTEL_BASIC_AUTH", ":", "user:password"),
         ("CONNECT_MUSIC_ON_HOLD", "jazz", "operator_tone, default_tone or a URL"),
         ("CONNECT_PLAYBACK", "whisper", "off, summary or a URL"),
-        ("CONNECT_OUTGOING_NUMBER", "022", "one of your ExoPhones"),
-        ("CONNECT_PARALLEL", "-1", "a whole number from 0"),
+        ("CONNECT_OUTGOING_NUMBER", "022", "one of your ExoPhones, such as +918047100002"),
+        ("CONNECT_PARALLEL", "-1", "a whole number from 0 to 1000000"),
         ("TRANSFER_WAIT_SECONDS", "nan", "a number from 0 to 60"),
     ],
 )
@@ -95,7 +107,7 @@ def test_wrong_settings_of_the_transfer_function_are_named(variable, value, expe
     with pytest.raises(SettingError) as refused:
         TransferSettings.from_env({**ENVIRONMENT, variable: value})
     assert refused.value.name == variable
-    assert expected in str(refused.value)
+    assert str(refused.value).endswith(f": expected {expected}")
 
 
 def test_a_password_is_not_shown():

@@ -109,6 +109,7 @@ async def test_a_refused_call_is_an_error_in_the_log_by_its_reason(caplog):
     World().report.refused(EndReason.UNKNOWN_AGENT, "no agent 'x'")
     logged = line(caplog, "agent_failed")
     assert (logged["levelname"], logged["reason"]) == ("ERROR", "unknown_agent")
+    assert (logged["agent"], logged["vendor"]) == ("desk?", "none")
 
 
 # --- the end ---

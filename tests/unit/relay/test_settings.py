@@ -61,7 +61,10 @@ def test_the_least_that_must_be_set():
         ({"EVENTS_URL": "https://x/relay/events", "EVENTS_SECRET": "a" * 16}, "events_url", "https://x/relay/events"),
         ({"EVENTS_SECRET": f"{NEW}, {OLD}"}, "events_secret", NEW),
         ({"ELEVENLABS_BASE_URL": "http://localhost:9000"}, "elevenlabs_base_url", "http://localhost:9000"),
-        ({"ELEVENLABS_BASE_URL": "wss://proxy.example"}, "elevenlabs_base_url", "wss://proxy.example"),
+        *(
+            ({"ELEVENLABS_BASE_URL": f"{scheme}://proxy.example"}, "elevenlabs_base_url", f"{scheme}://proxy.example")
+            for scheme in ("https", "ws", "wss")
+        ),
     ],
 )
 def test_what_can_be_set(environ, field, value):
