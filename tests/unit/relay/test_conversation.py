@@ -43,8 +43,10 @@ class Session:
 
     def __init__(self, chunks: list[bytes]) -> None:
         self.chunks = chunks
+        self.connected = self.closed = 0
 
     async def connect(self, call: CallInfo) -> Formats:
+        self.connected += 1
         return Formats(LINE, LINE)
 
     async def events(self):
@@ -60,11 +62,28 @@ class Session:
         return 0.0
 
     async def close(self) -> None:
-        pass
+        self.closed += 1
 
 
-def heard_of(chunks: list[bytes], *, ambience: bool) -> bytes:
-    """The sound on the line when an agent in the line's own format has said `chunks`."""
+SPEC = AgentSpec("a", "v", "1")
+
+
+def heard_of(
+    chunks: list[bytes],
+    *,
+    ambience: bool,
+    first: tuple[AgentSpec, Session] | None = None,
+    made: list[Session] | None = None,
+) -> bytes:
+    """The sound on the line when an agent in the line's own format has said `chunks`.
+
+    `first`: a session that was connected beforehand, and for whom. `made`: gets those that the conversation opens.
+    """
+    made = [] if made is None else made
+
+    def new_session(_: AgentSpec) -> Session:
+        made.append(Session(chunks))
+        return made[-1]
 
     async def story() -> bytes:
         loop, tasks, over = asyncio.get_running_loop(), [], asyncio.Event()
@@ -105,15 +124,19 @@ def heard_of(chunks: list[bytes], *, ambience: bool) -> bytes:
             announce=lambda: None,
             end=lambda reason, detail: over.set(),
         )
-        conversation = Conversation(parts, CallInfo("c", "s", "", "", LINE), lambda spec: Session(chunks))
+        conversation = Conversation(parts, CallInfo("c", "s", "", "", LINE), new_session)
+        if first is not None:
+            conversation.begin_with(*first)
+            assert conversation.has_begun_with
         running = asyncio.create_task(pacer.run())
-        talking = asyncio.create_task(conversation.run([AgentSpec("a", "v", "1")], None))
+        talking = asyncio.create_task(conversation.run([SPEC], None))
         async with asyncio.timeout(60):
             await asyncio.wait([running, talking], return_when=asyncio.FIRST_COMPLETED)
         for task in (running, talking):
             if task.done():
                 task.result()
             task.cancel()
+        assert not conversation.has_begun_with
         return b"".join(frame.pcm for frame in line.frames)
 
     return virtual_time.run(story())
@@ -139,3 +162,18 @@ def test_half_a_sample_waits_for_its_other_half(ambience):
     after_the_fade = heard.find(sound[1602 + 80 :])
     assert after_the_fade > 0
     assert after_the_fade % 2 == 0
+
+
+def test_an_agent_that_was_connected_during_the_notice_is_the_one_that_speaks():
+    """A second session would cost the caller the connecting once more, and the vendor's bill two calls."""
+    sound, made = noise(8000).tobytes(), []
+    ready = Session([sound])
+    assert sound in heard_of([PAUSE], ambience=False, first=(SPEC, ready), made=made)
+    assert (made, ready.closed) == ([], 1)
+
+
+def test_a_session_for_another_agent_than_the_call_gets_is_closed():
+    sound, made = noise(8000).tobytes(), []
+    other = Session([PAUSE])
+    assert sound in heard_of([sound], ambience=False, first=(AgentSpec("b", "v", "2"), other), made=made)
+    assert (len(made), made[0].closed, other.closed, other.connected) == (1, 1, 1, 0)
