@@ -123,8 +123,22 @@ def test_how_it_begins(options, said_so_far, begins):
     assert start["agent_variables"]["recent_history"] == "\n".join(map(str, said_so_far))
 
 
+SPOKEN = {
+    **{"as": "Assamese", "bn": "Bengali", "en": "English", "gu": "Gujarati", "hi": "Hindi", "kn": "Kannada"},
+    **{"kok": "Konkani", "ml": "Malayalam", "mr": "Marathi", "or": "Odia", "pa": "Punjabi", "ta": "Tamil"},
+    "te": "Telugu",
+}
+
+
+@pytest.mark.parametrize("code", SPOKEN)
+def test_each_language_is_known_by_its_name_and_its_codes(code):
+    for language in (code, f"{code}-IN", f"{code.upper()}_IN", SPOKEN[code]):
+        assert SarvamOptions(**NEEDED, language=language).language_name == SPOKEN[code]
+
+
 def test_a_language_that_sarvam_does_not_speak():
-    with pytest.raises(ValueError, match="expected language to be one of Assamese, Bengali,"):
+    expected = f"^expected language to be one of {', '.join(SPOKEN.values())}, or its code$"
+    with pytest.raises(ValueError, match=expected):
         SarvamOptions(**NEEDED, language="Klingon")
 
 

@@ -22,6 +22,7 @@ from tests.unit.relay.agents.peer import CALL
 
 HOSTED = {vendor: VENDORS[vendor].key_env for vendor in FAKES}
 SETTINGS = Settings(agents_file="agents.toml", environ=dict.fromkeys(HOSTED.values(), "key"))
+WHISPER = "2027-02-26"
 TAKEOVER = replace(CALL, said_so_far=(Said("agent", "Good morning."), Said("caller", "Hello?")))
 
 
@@ -239,6 +240,14 @@ def test_an_unavailable_vendor_is_named(others, name, expected):
         (AgentSpec("a", "openai", ""), {}),
         (AgentSpec("a", "openai", "gpt-realtime-mini"), {"gpt-realtime-mini": "2027-01-20"}),
         (AgentSpec("a", "openai", "", options={"transcription_model": "whisper-1"}), {"whisper-1": "2027-02-26"}),
+        *[
+            (
+                AgentSpec("a", "openai", "", options={"transcription_model": f"gpt-4o-{name}"}),
+                {f"gpt-4o-{name}": WHISPER},
+            )
+            for name in ("transcribe", "mini-transcribe", "mini-transcribe-2025-12-15", "transcribe-diarize")
+        ],
+        (AgentSpec("a", "openai", "gpt-realtime"), {"gpt-realtime": "2027-01-20"}),
         (AgentSpec("a", "openai", "", options={"nonsense": 1}), {}),
         (AgentSpec("a", "deepgram", "gpt-realtime-mini"), {}),
     ],

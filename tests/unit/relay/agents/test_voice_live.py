@@ -61,6 +61,10 @@ def test_the_address_names_version_and_model():
         ({"voice": "en-IN-NeerjaNeural"}, {"type": "azure-standard", "name": "en-IN-NeerjaNeural"}),
         ({"voice": "hi-IN-X", "speed": 1.2}, {"type": "azure-standard", "name": "hi-IN-X", "rate": "1.2"}),
         ({"voice": "echo", "speed": 1.2}, {"type": "openai", "name": "echo"}),
+        *[
+            ({"voice": name}, {"type": "openai", "name": name})
+            for name in ("alloy", "ash", "ballad", "cedar", "coral", "marin", "sage", "shimmer", "verse")
+        ],
         ({"voice": "meera"}, {"type": "azure-realtime-native", "name": "meera"}),
     ],
 )
