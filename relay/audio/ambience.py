@@ -246,7 +246,7 @@ class AmbienceTrack:
             if samples:
                 parts.append(glide(self._ducked, target, depth / (seconds * rate_hz), samples))
                 self._ducked = target if parts[-1][-1] == np.float32(target) else float(parts[-1][-1])
-        return np.concatenate(parts)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def follow(self, other: "AmbienceTrack | None") -> None:
         """Fade in while `other`, the track heard until now, fades out. At most two are heard at the same time."""

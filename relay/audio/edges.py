@@ -48,8 +48,18 @@ def _rising(count: int) -> NDArray[np.float32]:
 
 def glide(start: float, target: float, step: float, count: int) -> Gains:
     """`count` gains on the way from `start` to `target`, `step` per sample, constant once it is reached."""
-    distance = target - start
-    way = np.minimum(np.arange(1, count + 1, dtype=np.float32) * np.float32(step), np.float32(abs(distance)))
-    gains: Gains = np.float32(start) + np.copysign(way, np.float32(distance))
-    gains[way == np.float32(abs(distance))] = target
+    whole = np.float32(abs(target - start))
+    way = _counted(count) * np.float32(step)
+    np.minimum(way, whole, out=way)
+    gains: Gains = np.float32(start) + way if target > start else np.float32(start) - way
+    if way[-1] == whole:
+        gains[way == whole] = target
     return gains
+
+
+@lru_cache(maxsize=64)
+def _counted(count: int) -> NDArray[np.float32]:
+    """1 to `count`."""
+    steps = np.arange(1, count + 1, dtype=np.float32)
+    steps.setflags(write=False)
+    return steps
