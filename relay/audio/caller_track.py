@@ -15,6 +15,7 @@ PATIENCE: Final = 0.3  # after a shorter stall the network delivers everything, 
 _QUIET: Final = 100  # of 32,768: words are louder
 _PAUSE_SECONDS: Final = 0.1  # between two words
 _LEAST_MS: Final = 5  # stamps are whole milliseconds
+_UNKNOWN: Final = float("inf")
 _REMEMBERED: Final = 3  # frames kept for concealment: 60 ms at the usual frame size
 
 
@@ -26,16 +27,17 @@ class CallerTrack:
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
-        self._recent: list[bytes] = []
-        self._frame = 0  # samples of the frame before
-        self._chunk: int | None = None
+        self._recent: tuple[bytes, ...] = ()
+        self._frame, self._frame_ms = 0, 0.0  # length of the frame before, in samples
+        self._steady = False  # the frame before came in its turn, and nothing replaces it
+        self._next_chunk: int | None = None
         self._next_ms: float | None = None  # the timestamp that a frame without a gap would have
         self._in_step = False  # the last timestamp moved on in step with its sound
         self._position = 0  # samples passed on, except those of `_waited`
         self._waited = 0  # samples of silence passed on since the last frame
         self._held_back = False  # frames are arriving late, after silence replaced them
         self._quiet = 0  # samples since their last word
-        self._origin: float | None = None  # when the line began, according to its least late frame
+        self._origin = _UNKNOWN  # when the line began, according to its least late frame
         self._last_at: float | None = None
         self.gap_ms = 0
         self.lost = 0
@@ -49,31 +51,29 @@ class CallerTrack:
         Empty for a quiet late frame that silence has already replaced.
         """
         samples, self.missing = len(sound) // pcm.SAMPLE_BYTES, 0
+        if (  # nearly all frames: nothing is missing, whatever the time
+            self._steady
+            and timestamp_ms == self._next_ms
+            and chunk == self._next_chunk
+            and samples == self._frame
+            and timestamp_ms is not None
+        ):
+            self._position += samples
+            self.position_s = position_s = self._position / self._rate_hz
+            if now - position_s < self._origin:
+                self._origin = now - position_s
+            self._last_at, self._next_ms = now, timestamp_ms + self._frame_ms
+            if chunk is not None:
+                self._next_chunk = chunk + 1
+            self._recent = (*self._recent[1 - _REMEMBERED :], sound)
+            return (sound,)
         if not samples:
             return ()
         if self._held_back and self._can_go(sound, samples, now):
             self._note(samples, now, timestamp_ms, chunk)
             return ()
-        position_s = (self._position + samples) / self._rate_hz
-        end = now - position_s
-        if (  # nearly all frames: nothing is missing, whatever the time
-            timestamp_ms is not None
-            and timestamp_ms == self._next_ms
-            and not self._waited
-            and (chunk is None or self._chunk is None or chunk <= self._chunk + 1)
-            and self._origin is not None
-        ):
-            self._in_step = True
-            self._position += samples
-            self.position_s = position_s
-            if end < self._origin:
-                self._origin = end
-            self._frame, self._last_at, self._chunk = samples, now, chunk
-            self._next_ms = timestamp_ms + samples * 1000 / self._rate_hz
-            self._recent.append(sound)
-            del self._recent[:-_REMEMBERED]
-            return (sound,)
-        if self._origin is None:
+        end = now - (self._position + samples) / self._rate_hz
+        if self._origin == _UNKNOWN:
             self._origin = end
         missing = self._missing(timestamp_ms, chunk, (end - self._origin) * 1000) if self._frame else 0
         self.missing = missing
@@ -87,8 +87,8 @@ class CallerTrack:
         self._origin = min(self._origin, now - self.position_s)
         self._waited = 0
         self._note(samples, now, timestamp_ms, chunk)
-        self._recent.append(sound)
-        del self._recent[:-_REMEMBERED]
+        self._steady = self._in_step and not self._held_back
+        self._recent = (*self._recent[1 - _REMEMBERED :], sound)
         return (fill, sound) if fill else (sound,)
 
     def waited(self, now: float) -> bytes:
@@ -100,7 +100,7 @@ class CallerTrack:
         count = owed // self._frame * self._frame
         if count <= 0:
             return b""
-        first, self._waited = self._waited == 0, self._waited + count
+        first, self._waited, self._steady = self._waited == 0, self._waited + count, False
         return concealment.fade_out(self._before(), count, self._rate_hz).tobytes() if first else bytes(2 * count)
 
     def due(self, now: float) -> float:
@@ -110,8 +110,9 @@ class CallerTrack:
         return self._last_at + max(PATIENCE, (self._waited + 2 * self._frame) / self._rate_hz)
 
     def _note(self, samples: int, now: float, timestamp_ms: int | None, chunk: int | None) -> None:
-        self._frame, self._last_at, self._chunk = samples, now, chunk
-        self._next_ms = None if timestamp_ms is None else timestamp_ms + samples * 1000 / self._rate_hz
+        self._frame, self._frame_ms, self._last_at = samples, samples * 1000 / self._rate_hz, now
+        self._next_chunk = None if chunk is None else chunk + 1
+        self._next_ms = None if timestamp_ms is None else timestamp_ms + self._frame_ms
 
     def _can_go(self, sound: bytes, samples: int, now: float) -> bool:
         """Whether a late frame is part of a pause that is too long, because silence replaced it already.
@@ -128,9 +129,10 @@ class CallerTrack:
 
     def _missing(self, timestamp_ms: int | None, chunk: int | None, late_ms: float) -> int:
         """Samples between the last frame and this one, which arrived `late_ms` after the line's quickest."""
-        frame_ms = self._frame * 1000 / self._rate_hz
+        frame_ms = self._frame_ms
         by_time = None if timestamp_ms is None or self._next_ms is None else timestamp_ms - self._next_ms
-        skipped = None if chunk is None or self._chunk is None or chunk <= self._chunk else chunk - self._chunk - 1
+        due = self._next_chunk
+        skipped = None if chunk is None or due is None or chunk < due else chunk - due
         was_in_step, self._in_step = self._in_step, by_time is not None and abs(by_time) <= frame_ms / 2
         claimed = 0.0
         if skipped:

@@ -62,13 +62,13 @@ class LineClock:
 
     def sent(self, frame: Frame, now: float) -> float:
         """Note a frame sent at `now`; returns how long the line had been dry before it (0.0 if it was not)."""
-        start = max(now, self.dry_at)
-        dry_for, samples = start - self.dry_at, frame.samples
+        before, samples = self.dry_at, frame.samples
+        start = before if before > now else now
         self.dry_at = start + samples / self.rate_hz
         self.samples += samples
         self._settle(now)
         self._in_flight.append(_InFlight(start, self.dry_at, samples, frame.spans, frame.edge))
-        return dry_for
+        return start - before
 
     def cleared(self, now: float) -> Dropped:
         """Note a `clear` sent at `now`.
@@ -122,13 +122,14 @@ class LineClock:
         return ""
 
     def _settle(self, now: float) -> None:
-        while self._in_flight and self._in_flight[0].end <= now:
-            flight = self._in_flight.pop(0)
+        in_flight, played = self._in_flight, self._played
+        while in_flight and in_flight[0].end <= now:
+            flight = in_flight.pop(0)
             for span in flight.spans:
                 self._heard[span.utterance] = self._heard.get(span.utterance, 0) + span.samples
                 self._note_played(flight, span)
-        while self._played and self._played[0].end < now - _MEMORY:
-            self._played.pop(0)
+        while played and played[0].end < now - _MEMORY:
+            played.pop(0)
 
     def _note_played(self, flight: _InFlight, span: Span) -> None:
         start = flight.start + span.offset / self.rate_hz

@@ -148,7 +148,7 @@ class VoiceActivity:
 
     def _times(self, blocks: list[int]) -> list[float]:
         """When each of `blocks` of the waiting sound began, by its frame, which was complete when it arrived."""
-        ends = list(accumulate(len(sound) for sound, _ in self._frames))
+        ends = list(accumulate([len(sound) for sound, _ in self._frames]))
         places = [block * 2 * self._block for block in blocks]
         frames = [min(bisect_right(ends, place), len(ends) - 1) for place in places]
         return [

@@ -29,7 +29,7 @@ class Evenness:
         """
         together, stood = now - self._at < _TOGETHER_S, self._stands
         self._at, self._stands = now, now - position_s
-        if together or stood == float("inf"):
+        if together:  # or the first frame
             return 0.0
         if now - self._since > _WINDOW_S:
             self._quickest, self._next_quickest, self._since = self._next_quickest, float("inf"), now

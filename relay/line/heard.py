@@ -71,9 +71,7 @@ class Heard:
         return self._clock.heard(utterance, now) * 1000 // self._clock.rate_hz
 
     def sent(self, frame: Frame) -> None:
-        """A frame was sent to the line."""
-        if not frame.spans:
-            return
+        """A frame with speech was sent to the line."""
         starts_at = self._clock.dry_at - frame.samples / self._clock.rate_hz
         for span in frame.spans:
             if self._answers is not None and span.utterance not in self._sent:

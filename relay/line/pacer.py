@@ -228,18 +228,21 @@ class Pacer:
             await self._line.send(self._encoder.mark(probe))
 
     def _note_sent(self, frame: Frame, now: float) -> None:
-        mid_utterance = bool(frame.spans) and frame.spans[0].utterance == self._heard.open_utterance
-        dry_for = self._clock.sent(frame, now)
+        dry_for, spans = self._clock.sent(frame, now), frame.spans
         self._quality.frames_out += 1
-        if dry_for > _GAP_MIN and (self._endless or (mid_utterance and dry_for < _GAP_MAX)):
+        if dry_for > _GAP_MIN and (
+            self._endless
+            or (dry_for < _GAP_MAX and spans and spans[0].utterance == self._heard.open_utterance)  # inside a word
+        ):
             self._quality.gaps += 1
             self._quality.gap_ms += round(dry_for * 1000)
         ambience = self._playout.ambience
         self._endless = ambience is not None and not ambience.silent
-        self._heard.sent(frame)
+        if spans:
+            self._heard.sent(frame)
         if self._echo is not None or self.recorder is not None:
             starts_at = self._clock.dry_at - frame.samples / self._framing.rate_hz
         if self.recorder is not None:
             self.recorder.heard(frame.pcm, starts_at)
         if self._echo is not None:
-            self._echo.played(frame.pcm, starts_at, speech=bool(frame.spans))
+            self._echo.played(frame.pcm, starts_at, speech=bool(spans))

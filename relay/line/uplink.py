@@ -63,20 +63,24 @@ class Uplink:
         """One inbound frame; what is missing before it is filled first."""
         now = self._loop.time()
         passed = self._track.arrived(media.pcm, now, media.timestamp_ms, media.chunk)
-        if len(passed) != 1:
+        if len(passed) == 1:
+            sound = passed[0]
+        else:
+            sound = b"".join(passed)
             self._quality.caller_gap_ms, self._quality.caller_lost = self._track.gap_ms, self._track.lost
         if self.recorder is not None:
             self.recorder.caller(media.pcm, self._track.missing, now)
-        if passed and (late_s := self._evenness.arrived(self._track.position_s, now)) > _UNEVEN_S:
+        if not sound:
+            return
+        if (late_s := self._evenness.arrived(self._track.position_s, now)) > _UNEVEN_S:
             self.on_uneven(late_s)
-        if self._echo is not None and passed:
-            passed = (await self._echo.heard(b"".join(passed), now),)
-        self.voice.hear(b"".join(passed), now)
-        for pcm in passed:
-            if self._session is None:
-                self._keep(pcm)
-            else:
-                await self._pass_on(pcm, self._session)
+        if self._echo is not None:
+            sound = await self._echo.heard(sound, now)
+        self.voice.hear(sound, now)
+        if self._session is None:
+            self._keep(sound)
+        else:
+            await self._pass_on(sound, self._session)
 
     async def run(self) -> None:
         """Until cancelled: while the line sends nothing the agent hears silence, otherwise it would wait for the end of

@@ -70,6 +70,20 @@ def test_the_callers_level_is_known_at_any_moment_though_it_is_measured_with_the
     assert found[-1][2] == 118 * 0.02
 
 
+def test_a_message_without_sound_says_nothing_about_how_evenly_a_line_sends():
+    async def story():
+        uplink, told = Uplink(LINE, Quality()), []
+        uplink.on_uneven = told.append
+        for frame in frames(50):
+            await uplink.hear(exotel.Media(frame))
+            await asyncio.sleep(0.015)
+            await uplink.hear(exotel.Media(b""))
+            await asyncio.sleep(0.005)
+        return told
+
+    assert virtual_time.run(story()) == []
+
+
 @pytest.mark.parametrize("heard", [AGENT, AudioFormat(Encoding.ULAW, 8000), AudioFormat(Encoding.PCM, 44100)], ids=str)
 def test_sound_is_converted_as_one_stream(heard):
     async def story():
