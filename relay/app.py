@@ -31,7 +31,7 @@ from relay.events.delivery import Destination, Events, HttpDestination
 from relay.events.folder import LOST_AFTER, FolderDestination
 from relay.events.records import EndReason
 from relay.events.tracing import CallTracing
-from relay.line.echo_guard import EchoPool
+from relay.line.echo_pool import EchoPool
 from relay.line.ticker import Ticker
 from relay.lineup import Lineup
 from relay.logs import log

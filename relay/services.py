@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from relay.call.lookup import Lookup
 from relay.events.delivery import Events
 from relay.events.tracing import CallTracing
-from relay.line.echo_guard import EchoPool
+from relay.line.echo_pool import EchoPool
 from relay.line.ticker import Ticker
 from relay.lineup import Lineup
 from relay.metrics import Metrics

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from relay.audio import pcm
 from relay.audio.line_tape import Codes, LineTape, decoded, decoded_into, peaks
+from relay.audio.recent_peaks import RecentPeaks
 from relay.audio.voice import BLOCK_SECONDS, block_levels
 
 LEAST_DELAY: Final = 0.04
@@ -26,9 +27,8 @@ _PERHAPS: Final = 6.5  # … once: nearly every audible echo, and some callers
 _WHITENED_EARLY: Final = 0.8  # exponent of the magnitudes that are divided out; later 1
 _FAINTEST_DB: Final = -42.0  # inaudible
 _LOUDEST_DB: Final = 6.0  # … a louder sound is not an echo
-_AUDIBLE_PEAK: Final = 45  # of 32,768 in a hundredth of a second: -65 dB in a voice
+AUDIBLE_PEAK: Final = 45  # of 32,768 in a hundredth of a second: -65 dB in a voice
 _SPEECH_PEAK: Final = 250  # … -50 dB
-_ABOVE_NOISE: Final = 2  # times the line's noise, whose peaks are all alike
 _BACK_SHARE: Final = 0.15  # of the second that must contain sound: shorter sounds match anything
 _BACK_SHARE_EARLY: Final = 0.1
 _LOUD_BELOW_DB: Final = 15.0
@@ -105,14 +105,13 @@ class EchoMeter:
         first = end - self._look
         return played.codes(first - self._reach, self._look + self._reach), heard.codes(first, self._look)
 
-    def worth_a_look(self, played: Codes, heard: Codes, *, early: bool = False) -> bool:
-        """Whether the agent speaks in these `sides`, and more than noise is heard. Usually not: most callers listen."""
-        least, share = (_SPEECH_PEAK, _BACK_SHARE_EARLY) if early else (_AUDIBLE_PEAK, _BACK_SHARE)
-        back = peaks(heard, self._block)
-        quiet = np.partition(back, len(back) // 10)[len(back) // 10]
-        if np.count_nonzero(back >= max(least, _ABOVE_NOISE * int(quiet))) < share * len(back):
+    def worth_a_look(self, played: LineTape, heard: RecentPeaks, end: int, *, early: bool = False) -> bool:
+        """Whether more than noise is heard, and the agent spoke before. Usually not: most callers listen."""
+        least, share = (_SPEECH_PEAK, _BACK_SHARE_EARLY) if early else (AUDIBLE_PEAK, _BACK_SHARE)
+        if heard.share(least) < share:
             return False
-        source = peaks(played[self._reach // 2 :], self._block)
+        before = self._reach - self._reach // 2
+        source = peaks(played.codes(end - self._look - before, self._look + before), self._block)
         return bool(np.count_nonzero(source >= _SPEECH_PEAK) >= _LOUD_SHARE * len(source))
 
     def look(self, played: Codes, heard: Codes, *, early: bool = False) -> Echo | None:

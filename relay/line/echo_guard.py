@@ -2,84 +2,60 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 
 from relay.audio import pcm
 from relay.audio.echo import LOOK_SECONDS, MOST_DELAY, Echo, EchoMeter
 from relay.audio.echo_gate import MARGIN_SECONDS, REACH_SECONDS, WITHIN_REACH_SECONDS, EchoGate, available
-from relay.audio.line_tape import LineTape
 from relay.events.records import Quality
+from relay.line.echo_looks import SELDOM_SECONDS, EchoLooks
+from relay.line.echo_pool import EchoPool
+from relay.line.echo_sides import EchoSides
 from relay.logs import CallLog
 
 T = TypeVar("T")
 
 Mode = Literal["auto", "on", "off"]
 
-TAPE_SECONDS: Final = LOOK_SECONDS + MOST_DELAY + 0.6  # including what was sent ahead of time
-# Up to this many measurements, so many seconds apart; quick at first, so that the agent does not interrupt itself.
-_LOOKS: Final = ((12, 0.04), (24, 0.12), (30, 1.0))
-_CHECKS: Final = ((36, 0.04), (60, 0.12), (66, 1.0))  # … or so many times, if usually nothing was heard to measure
 _DOUBT_SECONDS: Final = 0.15  # so long the caller's sound is held back at most while it may be an echo
-_SELDOM_SECONDS: Final = 5.0  # after that, or once an echo is known: an echo may begin or move later
 _UNSETTLED_SECONDS: Final = 0.1  # while an echo is not found at its last place
 _TAIL_SECONDS: Final = 0.3  # a room answers a little longer
+_ASIDE_SECONDS: Final = 0.16  # so much is put aside at most
+_IDLE_SECONDS: Final = 1.0  # while nobody speaks
 _JITTER_SECONDS: Final = 0.1  # frames may come this early or late and still be consecutive
-_WORKERS: Final = 2
-
-
-@dataclass(slots=True)
-class EchoPool:
-    """Threads and places for guarded calls, at most `calls` at the same time. `unguarded`: those that found none."""
-
-    calls: int
-    guarded: int = 0
-    unguarded: int = 0
-    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_WORKERS, "echo"))
-
-    def enter(self) -> bool:
-        """Whether there is a free place."""
-        if self.guarded >= self.calls:
-            self.unguarded += 1
-            return False
-        self.guarded += 1
-        return True
-
-    def close(self) -> None:
-        """No call is left."""
-        self.threads.shutdown(wait=False)
-
-    def leave(self) -> None:
-        """A guarded call is over."""
-        self.guarded -= 1
 
 
 class EchoGuard:
-    """One call. `off` does nothing; `auto` measures, and guards once an echo was found; `on` guards at once."""
+    """One call. `off` does nothing; `auto` measures, and guards once an echo was found; `on` guards at once.
+
+    A frame is usually only put aside: what was put aside is taken in together, a few times a second, or when it is time
+    for a look. With a gate, or in doubt, each frame is taken in at once.
+    """
 
     def __init__(self, rate_hz: int, mode: Mode, pool: EchoPool, log: CallLog) -> None:
         self._rate_hz = rate_hz
+        self._bytes_per_second = rate_hz * pcm.SAMPLE_BYTES
         self._mode = mode
         self._pool = pool
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self._played = LineTape(rate_hz, TAPE_SECONDS)
-        self._heard = LineTape(rate_hz, LOOK_SECONDS)
-        self._reach = round(TAPE_SECONDS * rate_hz)
+        self._sides = EchoSides(rate_hz)
+        self._played = self._sides.played
         self._meter = EchoMeter(rate_hz)
         self._gate: EchoGate | None = None
         self._refused = False
         self._muted = 0
         self._end = 0  # end of what was heard, in samples of the clock
         self._next_look = 0
-        self._looks = 0
-        self._checks = 0
-        self._eager = _LOOKS[0][1]
+        self._looks = EchoLooks()
         self._in_doubt = False
         self._held: list[bytes] = []  # not yet given to the agent
         self._idle = True
         self._speech_until = -MOST_DELAY - _TAIL_SECONDS
+        self._aside: list[bytes] = []  # heard, and given to the agent, but not yet taken in
+        self._hears = False  # sound is put aside
+        self._wait = self._left = 0  # so many bytes are heard before sound is taken in; what is left of them
+        self._plays_from = 0.0  # seconds; what is played before is not needed
         if mode == "on":
             self._guard()
 
@@ -94,11 +70,14 @@ class EchoGuard:
         """
         if self._mode == "off":
             return
-        end = at + len(sound) / pcm.SAMPLE_BYTES / self._rate_hz
-        if self._wanted(end):
-            self._played.write(sound, self._played.place(at))
         if speech:
-            self._speech_until = end
+            self._speech_until = at + len(sound) / self._bytes_per_second
+            if self._idle:
+                self._hears, self._wait, self._left = True, self._wait - self._left, 0
+        elif self._idle and self._gate is None:
+            return  # nobody has spoken for a while
+        if at >= self._plays_from:
+            self._played.write(sound, round(at * self._rate_hz))
 
     def cut(self, at: float) -> None:
         """From `at` on the line plays nothing of what it was sent."""
@@ -107,29 +86,64 @@ class EchoGuard:
 
     async def heard(self, sound: bytes, now: float) -> bytes:
         """A frame of the caller's that has just arrived: unchanged, or noise if it is only echo."""
-        if self._mode == "off" or not sound:
+        self._left -= len(sound)
+        if self._hears:
+            self._aside.append(sound)
+        if self._left > 0 or self._mode == "off" or not sound:
             return sound
-        samples = len(sound) // pcm.SAMPLE_BYTES
-        came = self._heard.place(now)
-        if abs(came - (self._end + samples)) > _JITTER_SECONDS * self._rate_hz:
-            self._end = came - samples
-        first, self._end = self._end, self._end + samples
+        return await self._take_in(sound, now)
+
+    async def _take_in(self, sound: bytes, now: float) -> bytes:
+        """What was put aside; `sound` is the last of it, and not yet given to the agent."""
+        count, came = (self._wait - self._left) // pcm.SAMPLE_BYTES, self._played.place(now)
+        if abs(came - (self._end + count)) > _JITTER_SECONDS * self._rate_hz:
+            self._end = came - count
+        self._end += count
+        self._wait = self._left = 0
         delay = self.echo.delay if self.echo else 0.0
+        first = self._end - len(sound) // pcm.SAMPLE_BYTES
         if first / self._rate_hz > self._speech_until + (delay or MOST_DELAY) + _TAIL_SECONDS:
-            self._idle = True
+            self._fall_idle()
             return self._released() + sound  # nobody has spoken whose echo it could be
-        if self._idle and self.echo is not None:  # it may have moved in the meantime
-            self._next_look = self._end
-        self._idle = False
-        if self._wanted(now):
-            self._heard.write(sound, first)
+        if self._idle:
+            self._idle = False
+            self._sides.peaks.skip()
+            if self.echo is not None:  # it may have moved in the meantime
+                self._next_look = self._end
+        if self._aside:
+            self._sides.note(b"".join(self._aside), self._end, whole=self._keeps_all)
+            self._aside.clear()
         if self._end >= self._next_look:
             await self._look()
+        self._plan()
         if self._gate is None:
             return self._doubted(sound)
         if held := self._released():
             held = self._gate.withhold(held)
         return held + await self._gated(self._gate, sound, first)
+
+    def _fall_idle(self) -> None:
+        """Nothing is needed until an agent speaks."""
+        if not self._idle and not self._keeps_all:
+            self._sides.wipe()
+        self._idle, self._hears = True, False
+        self._aside.clear()
+        self._pass_on(_IDLE_SECONDS)
+
+    def _plan(self) -> None:
+        """When to take sound in again, and whether to put it aside until then."""
+        look, wait = self._next_look / self._rate_hz, (self._next_look - self._end) / self._rate_hz
+        self._plays_from = 0.0 if self._keeps_all else look - LOOK_SECONDS - MOST_DELAY
+        resting = not self._keeps_all and wait > LOOK_SECONDS
+        if not resting and not self._hears:
+            self._sides.peaks.skip()
+        self._hears = not resting
+        if self._gate is None and (not self._in_doubt or self._refused):
+            self._pass_on(wait - LOOK_SECONDS if resting else min(wait, _ASIDE_SECONDS))
+
+    def _pass_on(self, seconds: float) -> None:
+        """Take no sound in for so long."""
+        self._wait = self._left = round(seconds * self._rate_hz) * pcm.SAMPLE_BYTES
 
     def _doubted(self, sound: bytes) -> bytes:
         """Without a gate: unchanged, and a moment later while it may be the first of an echo."""
@@ -157,14 +171,10 @@ class EchoGuard:
             self._next_look = self._end + round(LOOK_SECONDS * self._rate_hz)
         return passed
 
-    def _wanted(self, at: float) -> bool:
-        """Whether sound from then is needed: usually not, because no echo was found so far."""
-        return (
-            self._gate is not None
-            or self._meter.suspected is not None
-            or self._meter.echo is not None
-            or at * self._rate_hz >= self._next_look - self._reach
-        )
+    @property
+    def _keeps_all(self) -> bool:
+        """Whether all sound is needed: usually not, because no echo was found so far."""
+        return self._gate is not None or self._meter.suspected is not None or self._meter.echo is not None
 
     def close(self, quality: Quality) -> None:
         """The call is over: note the echo that was found."""
@@ -181,17 +191,14 @@ class EchoGuard:
 
     async def _look(self) -> None:
         known = found = self.echo
-        early = known is None and self._eager == _LOOKS[0][1]
-        sides = self._meter.sides(self._played, self._heard, self._end)
-        self._in_doubt = False
-        if self._meter.worth_a_look(*sides, early=early):
+        early = known is None and self._looks.early
+        measured = self._meter.worth_a_look(self._played, self._sides.peaks, self._end, early=early)
+        if measured:
             # half a millisecond: handing it to a thread would take the loop as long
-            found = self._meter.look(*sides, early=early)
-            self._in_doubt = early and self._meter.in_doubt
-            self._looks += 1
-        self._checks += 1
-        self._eager = max(_pause(_LOOKS, self._looks), _pause(_CHECKS, self._checks))
-        pause = self._eager if found is None else _SELDOM_SECONDS if self._meter.settled else _UNSETTLED_SECONDS
+            found = self._meter.look(*self._meter.sides(self._played, self._sides.heard, self._end), early=early)
+        self._in_doubt = measured and early and self._meter.in_doubt
+        self._looks.checked(measured=measured)
+        pause = self._looks.pause if found is None else SELDOM_SECONDS if self._meter.settled else _UNSETTLED_SECONDS
         self._next_look = self._end + round(pause * self._rate_hz)
         if found is not None and known is None:
             self._log.happened("echo_found", f"the line gives the agent's voice back: {found}", echo_db=found.level_db)
@@ -200,22 +207,12 @@ class EchoGuard:
             if gate is not None:
                 self._hold_back(gate)
             if gate is not None and gate.is_new:
-                await self._off_loop(gate.learn, *self._last_second(gate))
+                await self._off_loop(gate.learn, *self._sides.last_second(self._end, gate.hold))
         elif self._mode == "auto":  # it was suspected, and is not there
             self._stop()
-            if self._eager == _SELDOM_SECONDS:
-                self._rest()
-
-    def _rest(self) -> None:
-        """No echo was found for a long time: keep no sound until shortly before the next search."""
-        self._meter.forget()
-        self._played.wipe()
-        self._heard.wipe()
-
-    def _last_second(self, gate: EchoGate) -> tuple[pcm.Samples, pcm.Samples]:
-        """The last second, for a new gate to learn from: an agent interrupts itself within a third of a second."""
-        first = self._end - self._rate_hz
-        return self._heard.read(first, self._rate_hz), self._played.read(first - gate.hold, self._rate_hz)
+            if self._looks.seldom:
+                self._meter.forget()
+                self._sides.wipe()
 
     def _hold_back(self, gate: EchoGate) -> None:
         """Set the gate's hold from the delay that was found, unless the canceller reaches that delay already: a changed
@@ -237,7 +234,3 @@ class EchoGuard:
 
     async def _off_loop(self, work: Callable[..., T], *args: Any) -> T:
         return await self._loop.run_in_executor(self._pool.threads, work, *args)
-
-
-def _pause(schedule: tuple[tuple[int, float], ...], done: int) -> float:
-    return next((seconds for up_to, seconds in schedule if done < up_to), _SELDOM_SECONDS)

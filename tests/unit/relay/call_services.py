@@ -2,7 +2,7 @@
 
 from relay.agents.roster import AgentSpec, Roster
 from relay.events.delivery import Events
-from relay.line.echo_guard import EchoPool
+from relay.line.echo_pool import EchoPool
 from relay.line.ticker import Ticker
 from relay.lineup import Lineup
 from relay.metrics import Metrics

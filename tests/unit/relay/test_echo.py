@@ -17,8 +17,9 @@ from relay.audio.echo_gate import REACH_SECONDS, EchoGate
 from relay.audio.echo_room import EchoRoom
 from relay.audio.line_tape import LineTape
 from relay.audio.loudness import LevelMeter
+from relay.audio.recent_peaks import RecentPeaks
 from relay.audio.voice import block_levels
-from relay.line.echo_guard import TAPE_SECONDS
+from relay.line.echo_sides import TAPE_SECONDS
 from sim.echo import EchoPath, LineEcho
 from sim.speech import spoken
 from tests.support.amr import LIBRARY, library, transmit
@@ -108,7 +109,7 @@ def test_a_tape_that_was_wiped_takes_no_memory_and_goes_on_later():
     tape.write(on_tape(800).tobytes(), 1000)
     tape.read(1000, 10)
     tape.wipe()
-    assert tape._sound is None
+    assert not tape._sound
     assert not tape.read(1000, 800).any()
     tape.cut(1700)
     tape.write(on_tape(50, 2).tobytes(), 1900)
@@ -122,11 +123,13 @@ def test_a_tape_that_was_wiped_takes_no_memory_and_goes_on_later():
 def looks(played, heard):
     """What is known after each second."""
     tapes, meter, found = (LineTape(RATE, 2.2), LineTape(RATE, 2.2)), EchoMeter(RATE), []
+    recent = RecentPeaks(RATE, LOOK_SECONDS)
     for first in range(0, len(played) - RATE, RATE):
         for tape, sound in zip(tapes, (played, heard), strict=True):
             tape.write(sound[first : first + RATE].tobytes(), first)
-        sides = meter.sides(*tapes, first + RATE)
-        found.append(meter.look(*sides) if meter.worth_a_look(*sides) else meter.echo)
+        recent.hear(heard[first : first + RATE].tobytes())
+        worth = meter.worth_a_look(tapes[0], recent, first + RATE)
+        found.append(meter.look(*meter.sides(*tapes, first + RATE)) if worth else meter.echo)
     return found
 
 
@@ -395,7 +398,7 @@ def test_the_search_holds_no_more_than_38_kb_of_a_call():
         tape.write(AGENT[: 4 * RATE].tobytes(), 0)
     meter.look(*meter.sides(*tapes, 4 * RATE))
     assert meter._seen is not None
-    assert sum(tape._sound.nbytes for tape in tapes) + meter._seen.nbytes <= 38_000
+    assert sum(len(tape._sound) for tape in tapes) + meter._seen.nbytes <= 38_000
 
 
 def test_a_search_allocates_nothing_large():
@@ -422,12 +425,12 @@ def test_calls_that_search_at_the_same_time_share_their_room_to_work_and_nothing
     among_others, meters = [], [EchoMeter(RATE) for _ in range(3)]
     for first in range(0, len(AGENT) - RATE, RATE):
         for meter, back in zip(meters, (heard, noise(len(AGENT), 8), on_the_line(AGENT, None, CALLER)), strict=True):
-            tapes = LineTape(RATE, 2.2), LineTape(RATE, 2.2)
+            tapes, recent = (LineTape(RATE, 2.2), LineTape(RATE, 2.2)), RecentPeaks(RATE, LOOK_SECONDS)
             for tape, sound in zip(tapes, (AGENT, back), strict=True):
                 tape.write(sound[max(0, first - RATE) : first + RATE].tobytes(), max(0, first - RATE))
-            sides = meter.sides(*tapes, first + RATE)
-            if meter.worth_a_look(*sides):
-                meter.look(*sides)
+            recent.hear(back[first : first + RATE].tobytes())
+            if meter.worth_a_look(tapes[0], recent, first + RATE):
+                meter.look(*meter.sides(*tapes, first + RATE))
         among_others.append(meters[0].echo)
     assert among_others == alone
     assert [meter.echo for meter in meters[1:]] == [None, None]
@@ -437,10 +440,44 @@ def test_a_line_that_only_hisses_is_not_searched():
     """Nothing on it stops an agent. Half of all looks were at such lines, each as dear as one that finds something."""
     played, meter = LineTape(RATE, 2.2), EchoMeter(RATE)
     played.write(AGENT[: 2 * RATE].tobytes(), 0)
-    for rms, worth in ((15, False), (400, False)):
-        heard = LineTape(RATE, 2.2)
-        heard.write(on_the_line(np.zeros(2 * RATE, np.int16), None, noise_rms=rms).tobytes(), 0)
-        assert meter.worth_a_look(*meter.sides(played, heard, 2 * RATE)) is worth
-    echo = LineTape(RATE, 2.2)
-    echo.write(on_the_line(AGENT[: 2 * RATE], LineEcho(delay_ms=300, level_db=-30)).tobytes(), 0)
-    assert meter.worth_a_look(*meter.sides(played, echo, 2 * RATE))
+
+    def worth(heard) -> bool:
+        recent = RecentPeaks(RATE, LOOK_SECONDS)
+        recent.hear(heard.tobytes())
+        return meter.worth_a_look(played, recent, 2 * RATE)
+
+    for rms in (15, 400):
+        assert not worth(on_the_line(np.zeros(2 * RATE, np.int16), None, noise_rms=rms))
+    assert worth(on_the_line(AGENT[: 2 * RATE], LineEcho(delay_ms=300, level_db=-30)))
+
+
+@given(st.lists(st.integers(0, 45), min_size=1, max_size=30), st.integers(1, 400), st.integers(0, 2**32 - 1))
+@settings(max_examples=60)
+def test_how_loud_the_last_second_was_is_known_however_it_came(hundredths, least, seed):
+    """By pieces of any number of hundredths of a second: none, one, or more than are remembered."""
+    sound = np.random.default_rng(seed).integers(-500, 500, (sum(hundredths), RATE // 100)).astype(np.int16)
+    sound //= np.random.default_rng(seed).integers(1, 100, (len(sound), 1)).astype(np.int16)
+    recent, at = RecentPeaks(RATE, 0.2), 0
+    for count in hundredths:
+        recent.hear(sound[at : at + count].tobytes())
+        at += count
+    truth = np.abs(sound.astype(int)).max(axis=1, initial=0).tolist()[-20:]
+    noise = sorted(truth)[len(truth) // 10] if truth else 0
+    assert recent.share(least) == sum(peak >= max(least, 2 * noise) for peak in truth) / 20
+
+
+def test_the_loudest_sample_of_all_is_loud():
+    """Its absolute value has no place among 16-bit numbers, and would be the quietest."""
+    recent = RecentPeaks(RATE, 0.2)
+    recent.hear(np.repeat(np.array([0, -32768], np.int16), 80).tobytes())
+    assert recent.share(32768) == 1 / 20
+
+
+def test_after_a_gap_a_line_is_as_noisy_as_it_was():
+    """Taken for silence, the noise would be speech for the next second, and searched."""
+    recent = RecentPeaks(RATE, 0.2)
+    recent.hear(np.concatenate([np.full(1440, 100, np.int16), np.full(160, 3000, np.int16)]).tobytes())
+    assert recent.share(45) == 2 / 20
+    recent.skip()
+    recent.hear(np.full(160, 120, np.int16).tobytes())
+    assert recent.share(45) == 0

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from relay.events.records import Quality
-from relay.line.echo_guard import EchoGuard, EchoPool
+from relay.line.echo_guard import EchoGuard
+from relay.line.echo_pool import EchoPool
 from relay.logs import CallLog
 from sim.agent_ear import AgentEar, SpeechBegan
 from sim.echo import LineEcho
@@ -139,3 +140,28 @@ async def test_an_echo_that_begins_with_the_second_turn_is_found_as_soon():
     passed = await first_seconds(played, heard)
     assert 300 not in passed.stopped
     assert passed.quality.echo_ms == 300
+
+
+def kept_by(guard: EchoGuard) -> int:
+    """Bytes of sound that the guard holds, with what waits to be written."""
+    tapes = (guard._sides.played, guard._sides.heard)
+    return sum(map(len, guard._aside)) + sum(len(tape._sound) + sum(map(len, tape._waiting)) for tape in tapes)
+
+
+@pytest.mark.parametrize("noise_rms", [0.0, 15.0, 300.0])
+@virtual
+async def test_with_a_caller_who_only_listens_little_sound_is_kept(noise_rms):
+    """A second of what was played, in case its echo begins; it was 30 KB. Once the agent is silent, nothing."""
+    guard, most = EchoGuard(RATE, "auto", EchoPool(1), CallLog("c", "s")), 0
+    played = np.resize(spoken("agent_hours", RATE), 6 * RATE)
+    heard = on_the_line(np.zeros(9 * RATE, np.int16), None, noise_rms=noise_rms)
+    for at in range(0, len(heard), FRAME):
+        if at % SENT == 0:
+            sent = at + RATE // 10
+            sound = played[sent : sent + SENT] if sent < len(played) else np.zeros(SENT, np.int16)
+            guard.played(sound.tobytes(), 100 + sent / RATE, speech=sent < len(played))
+        frame = heard[at : at + FRAME].tobytes()
+        assert await guard.heard(frame, 100 + (at + FRAME) / RATE) == frame
+        most = max(most, kept_by(guard) if at > 2 * RATE else 0)
+    assert 8_000 <= most <= 15_000
+    assert kept_by(guard) == 0

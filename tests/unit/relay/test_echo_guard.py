@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from relay.audio.echo import Echo
-from relay.line.echo_guard import EchoGuard, EchoPool
+from relay.line.echo_guard import EchoGuard
+from relay.line.echo_pool import EchoPool
 from relay.logs import CallLog
 from tests.support.virtual import virtual
 
@@ -31,7 +32,7 @@ class Meter:
     def forget(self):
         self.forgot += 1
 
-    def worth_a_look(self, end, *, early):
+    def worth_a_look(self, played, heard, end, *, early):
         self.asked_at.append(end / RATE)
         return self._worth
 
@@ -128,7 +129,7 @@ async def test_what_may_be_an_echo_is_140_ms_late_and_passed_on_when_nobody_has_
     assert (await lag(meter, 0.2))[:9] == [20, 40, 60, 80, 100, 120, 140, 140, 140]
     late = Meter()
     late.in_doubt = True
-    late.worth_a_look = lambda end, *, early: end > 101.2 * RATE
+    late.worth_a_look = lambda played, heard, end, *, early: end > 101.2 * RATE
     behind = await lag(late, 2, speech_s=0.1)
     assert max(behind) == 140
     assert behind[-1] == 0, "one second after the agent's last word, and a room's answer"
@@ -138,7 +139,7 @@ async def test_what_may_be_an_echo_is_140_ms_late_and_passed_on_when_nobody_has_
 async def test_where_nothing_is_heard_any_more_nothing_is_in_doubt():
     meter = Meter()
     meter.in_doubt = True
-    meter.worth_a_look = lambda end, *, early: end < 100.1 * RATE
+    meter.worth_a_look = lambda played, heard, end, *, early: end < 100.1 * RATE
     behind = await lag(meter, 0.4)
     assert behind[:4] == [20, 40, 60, 80]
     assert not any(behind[4:])
