@@ -13,15 +13,21 @@ from aiohttp import WSMsgType
 from aiohttp.http import WS_KEY
 
 from relay import outgoing_socket
-from relay.agents.socket import AgentSocket, Binary, Closed
+from relay.agents.socket import MAX_MESSAGE, AgentSocket, Binary, Closed
 from relay.outgoing import outgoing
 from sim import virtual_time
 from tests.support.virtual import virtual
 
-TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+MORE, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 WHOLE = 0x80
 SIZES = (0, 1, 3, 125, 126, 127, 450, 65_535, 65_536, 100_001)
 LOOPS = [virtual_time.VirtualTimeLoop, uvloop.new_event_loop]
+
+
+def frame(kind, payload, *, size=None, last=True):
+    size = len(payload) if size is None else size
+    first = WHOLE * last | kind
+    return (struct.pack("!BB", first, size) if size < 126 else struct.pack("!BBQ", first, 127, size)) + payload
 
 
 class Vendor:
@@ -31,12 +37,12 @@ class Vendor:
         self._reader, self._writer = reader, writer
         self.keys = set()
 
-    async def upgrade(self):
+    async def upgrade(self, first_word):
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
         key = re.search(r"(?i)sec-websocket-key: (\S+)", head)[1]
         accept = base64.b64encode(hashlib.sha1(key.encode() + WS_KEY).digest()).decode()
         lines = ("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: upgrade")
-        self._writer.write("\r\n".join((*lines, f"Sec-WebSocket-Accept: {accept}", "", "")).encode())
+        self._writer.write("\r\n".join((*lines, f"Sec-WebSocket-Accept: {accept}", "", "")).encode() + first_word)
 
     async def hear(self):
         """The next frame: its kind and what it holds. What a client sends must be masked."""
@@ -52,27 +58,34 @@ class Vendor:
         whole = int.from_bytes(masked, "big") ^ int.from_bytes((key * (size // 4 + 1))[:size], "big")
         return first & 0x0F, whole.to_bytes(size, "big")
 
-    def say(self, kind, payload=b"", *, size=None):
+    def say(self, kind, payload=b"", *, size=None, last=True):
         """A frame, or the beginning of one that will have `size` bytes."""
-        size = len(payload) if size is None else size
-        head = struct.pack("!BB", WHOLE | kind, size) if size < 126 else struct.pack("!BBQ", WHOLE | kind, 127, size)
-        self.go_on(head + payload)
+        self.go_on(frame(kind, payload, size=size, last=last))
 
     def go_on(self, more):
         self._writer.write(more)
+
+    async def is_heard(self):
+        """Whether what was said gets away; not if the relay reads nothing."""
+        try:
+            async with asyncio.timeout(0.5):
+                await self._writer.drain()
+        except TimeoutError:
+            return False
+        return True
 
     def close(self):
         self._writer.close()
 
 
 @asynccontextmanager
-async def connected():
-    """The relay's end, and the vendor's."""
+async def connected(first_word=b""):
+    """The relay's end, and the vendor's, who says `first_word` in one breath with the upgrade."""
     vendors = asyncio.Queue()
 
     async def accept(reader, writer):
         vendor = Vendor(reader, writer)
-        await vendor.upgrade()
+        await vendor.upgrade(first_word)
         vendors.put_nowait(vendor)
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
@@ -125,6 +138,58 @@ async def test_what_is_said_comes_as_text_or_binary_and_its_end_with_code_and_re
             await vendor.hear()
 
 
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_what_comes_in_one_breath_with_the_upgrade_is_the_first_message(loop_factory):
+    async def story():
+        async with connected(frame(TEXT, b"ready") + frame(TEXT, b"well?")) as (agent, _):
+            assert [await agent.receive(), await agent.receive()] == [b"ready", b"well?"]
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(story())
+
+
+@virtual
+async def test_a_message_in_pieces_is_one_message_and_a_ping_between_them_is_answered():
+    async with connected() as (agent, vendor):
+        vendor.say(TEXT, b"one ", last=False)
+        vendor.say(PING, b"still there?")
+        vendor.say(MORE, b"mess", last=False)
+        vendor.say(MORE, b"age")
+        assert await agent.receive() == b"one message"
+        assert await vendor.hear() == (PONG, b"still there?")
+
+
+@virtual
+async def test_a_message_that_grows_over_the_limit_in_pieces_ends_the_conversation():
+    """No piece is too large, and the vendor would never come to the end."""
+    async with connected() as (agent, vendor):
+        vendor.say(BINARY, bytes(1024 * 1024), last=False)
+        for _ in range(MAX_MESSAGE // (1024 * 1024)):
+            vendor.say(MORE, bytes(1024 * 1024), last=False)
+        assert (await agent.receive()).code == 1009
+        assert (await vendor.hear())[0] == CLOSE
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_a_vendor_that_says_too_much_at_once_has_to_wait_and_loses_nothing(loop_factory):
+    """What the relay has not read yet waits with the vendor, and not in the relay's memory."""
+
+    async def story():
+        said = [b"%05d" % number + bytes(60_000) for number in range(600)]
+        async with connected() as (agent, vendor):
+            begun = 0
+            while await vendor.is_heard():
+                vendor.say(TEXT, said[begun])
+                begun += 1
+            assert begun < 400
+            for message in said[begun:]:
+                vendor.say(TEXT, message)
+            assert [await agent.receive() for _ in said] == said
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(story())
+
+
 @virtual
 async def test_nothing_follows_a_close_while_its_answer_is_waited_for():
     """Two seconds, in which the caller's sound goes on."""
@@ -154,10 +219,11 @@ def test_a_vendor_that_does_not_read_holds_up_the_sender_and_loses_nothing(loop_
                     await agent.send(message)
                     sent += 1
 
+            began = loop.time()
             speaking = asyncio.create_task(speak())
             await asyncio.sleep(0.3)
             assert sent < 1_000
-            assert 0.1 < agent.stalled_for(loop.time()) < 0.4
+            assert 0 < agent.stalled_for(loop.time()) <= loop.time() - began
             assert [await vendor.hear() for _ in told] == [(TEXT, message) for message in told]
             await speaking
             assert agent.stalled_for(loop.time()) == 0
