@@ -2,14 +2,19 @@
 
 import asyncio
 import socket
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 import pytest
 import uvloop
-from aiohttp import WSMsgType
+from aiohttp import ClientSession, WSMsgType, web
 
 from relay.line.socket import SEND_BUFFER, UNSENT_LIMIT, Line
 from sim import virtual_time
+from sim.serving import serving
+from tests.support.virtual import virtual
+
+LOOPS = [virtual_time.VirtualTimeLoop, uvloop.new_event_loop]
 
 
 class Relay(asyncio.Protocol):
@@ -80,3 +85,94 @@ def test_a_line_with_a_backlog_takes_turns():
         return turns
 
     assert virtual_time.run(story()) >= 240
+
+
+@asynccontextmanager
+async def accepting():
+    """Where a line connects to, what connected, as the relay has it, and what ends that."""
+    lines, over = asyncio.Queue(), asyncio.Event()
+
+    async def media(request):
+        ws = web.WebSocketResponse(compress=False, decode_text=False, timeout=2.0, writer_limit=UNSENT_LIMIT)
+        await ws.prepare(request)
+        lines.put_nowait(Line(ws, request.transport))
+        await over.wait()
+        return ws
+
+    app = web.Application()
+    app.router.add_get("/media", media)
+    async with serving(app) as url:
+        yield url, lines, over
+
+
+@asynccontextmanager
+async def connected():
+    """The relay's end of a line and Exotel's."""
+    async with accepting() as (url, lines, over), ClientSession() as http, http.ws_connect(url + "/media") as exotel:
+        yield await lines.get(), exotel
+        over.set()
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_messages_of_any_length_arrive_in_their_order(loop_factory):
+    """The head of a frame has three lengths. A second message in the same moment finds the first one still unsent."""
+
+    async def story():
+        said = [b"x" * size for size in (0, 125, 126, 900, 65_535, 65_536, 3)]
+        async with connected() as (line, exotel):
+            for pause in (0, 0.01):
+                for message in said:
+                    await line.send(message)
+                    await asyncio.sleep(pause)
+                assert [(await exotel.receive_str()).encode() for _ in said] == said
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(story())
+
+
+@virtual
+async def test_nothing_follows_a_close_while_its_answer_is_waited_for():
+    """Two seconds, in which a pacer may still send."""
+    async with accepting() as (url, lines, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        asked = ("Host: relay", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
+        key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+        writer.write("\r\n".join(("GET /media HTTP/1.1", *asked, key, "", "")).encode())
+        await reader.readuntil(b"\r\n\r\n")
+        line = await lines.get()
+        await line.send(b"{}")
+        closing = asyncio.create_task(line.close())
+        await asyncio.sleep(0.5)
+        await line.send(b"too late")
+        await closing
+        assert await reader.read() == b"\x81\x02{}" + b"\x88\x02\x03\xe8"
+        writer.close()
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_a_line_that_does_not_read_holds_up_the_pacer_and_loses_nothing(loop_factory):
+    """Minutes of sound would wait in our buffers, and the caller would hear them late."""
+
+    async def story():
+        loop = asyncio.get_running_loop()
+        said = [b"%05d" % number + b"x" * 900 for number in range(8_000)]
+        async with connected() as (line, exotel):
+            sent = 0
+
+            async def speak():
+                nonlocal sent
+                for message in said:
+                    await line.send(message)
+                    sent += 1
+
+            began = loop.time()
+            speaking = asyncio.create_task(speak())
+            await asyncio.sleep(0.5)
+            assert sent < 7_000
+            assert 0 < line.stalled_for(loop.time()) <= loop.time() - began
+            assert [(await exotel.receive_str()).encode() for _ in said] == said
+            await speaking
+            assert line.stalled_for(loop.time()) == 0
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(story())
