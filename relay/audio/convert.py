@@ -12,6 +12,7 @@ import samplerate
 
 from relay.audio import pcm
 from relay.audio.resample import Resampler
+from relay.audio.slip import one_byte_off
 
 
 class Encoding(StrEnum):
@@ -82,7 +83,11 @@ class Converter:
     Equal formats pass unchanged, except for an odd byte, which waits for its other half.
     """
 
-    def __init__(self, source: AudioFormat, target: AudioFormat) -> None:
+    def __init__(self, source: AudioFormat, target: AudioFormat, *, realigned: bool = False) -> None:
+        """`realigned`: sound that turns out to be one byte off is put right."""
+        self.slips = 0
+        """How often it was."""
+        self._realigned = realigned
         self._source = source
         self._target = target
         self._resampler = Resampler(source.rate_hz, target.rate_hz) if source.rate_hz != target.rate_hz else None
@@ -97,6 +102,9 @@ class Converter:
         if self._source.encoding is Encoding.PCM:
             if self._half_sample:
                 data, self._half_sample = self._half_sample + data, b""
+            if self._realigned and (at := one_byte_off(data, self._source.rate_hz)) is not None:
+                data = data[: at * pcm.SAMPLE_BYTES] + data[at * pcm.SAMPLE_BYTES + 1 :]
+                self.slips += 1
             if len(data) % 2:
                 data, self._half_sample = data[:-1], data[-1:]
             if last:

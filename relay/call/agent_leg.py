@@ -250,7 +250,11 @@ class AgentLeg:
         """Waits while the playout is full. Meanwhile an agent in another process gets no answers to its pings."""
         began = self._loop.time()
         self._parts.transcript.agent_sounds(self._prefix + utterance, downlink.duration_ms(data))
+        slips = downlink.slips
         await downlink.say(self._prefix + utterance, data)
+        if downlink.slips > slips and self._budget.logs_notice():
+            text = "one byte too many or too few in the agent's sound: it was put right"
+            self._parts.log.happened("agent_notice", text, level=logging.WARNING, kind="one_byte_off")
         self._waited_s += self._loop.time() - began
         if self._waited_s > MAX_WAIT and not self.session.can_wait:
             raise FloodError(f"more than {PLAYOUT_SECONDS:g} s of speech waiting to be played")

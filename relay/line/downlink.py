@@ -46,7 +46,7 @@ class Downlink:
         self._pacer.new_agent()
         self._utterance = ""
         self._spoken = spoken
-        self._converter = Converter(spoken, self._line)
+        self._converter = Converter(spoken, self._line, realigned=True)
         self._piece = round(_PIECE_SECONDS * spoken.bytes_per_second)
 
     async def say(self, utterance: str, data: bytes) -> None:
@@ -71,6 +71,11 @@ class Downlink:
             sound = self._level.process(sound, last=last) if of_now else self._level.beside(sound)
             self._playout.say(utterance, sound)
             self._pacer.said(utterance, len(sound) // SAMPLE_BYTES)
+
+    @property
+    def slips(self) -> int:
+        """How often the agent's sound was one byte off."""
+        return self._converter.slips
 
     def duration_ms(self, data: bytes) -> float:
         """Length of a piece of the agent's sound."""

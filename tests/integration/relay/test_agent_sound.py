@@ -127,6 +127,27 @@ async def test_an_odd_byte_and_a_filters_tail_do_not_reach_the_next_utterance(ra
     assert np.array_equal(call.heard[at : at + len(expected)], expected)
 
 
+@virtual
+async def test_an_agent_whose_sound_is_one_byte_off_is_heard_and_the_log_says_so(tmp_path, caplog):
+    """A bot that cuts a header of 43 bytes from its file, or loses a byte: noise at full scale until it stopped."""
+    words = SAID[: 4 * RATE]
+
+    async def story(agent):
+        await agent.until(1)
+        await agent.say(1, words.tobytes()[1:], final=True)
+        await agent.until(6)
+        await agent.say(2, words, final=True)
+
+    call = await told_call(tmp_path, story, hang_up_s=11)
+    for since_s in (0.9, 5.9):
+        at = place(call.heard, words, since_s, 4.5)
+        assert np.array_equal(call.heard[at + 1 : at + len(words) - 1], words[1:-1])
+    assert np.abs(call.heard).max() <= np.abs(words.astype(int)).max()
+    assert [record.kind for record in caplog.records if getattr(record, "event", "") == "agent_notice"] == [
+        "one_byte_off"
+    ]
+
+
 # --- levels ---
 
 
