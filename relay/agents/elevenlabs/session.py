@@ -53,7 +53,7 @@ from relay.settings import Settings
 _SIGNED_URL_TIMEOUT: Final = 4.0  # a caller is waiting: half a second is usual
 _QUEUE_TIMEOUT: Final = 60.0  # a caller may be in the agent's queue for a while; the ambience plays meanwhile
 _GOODBYE_TIMEOUT: Final = 5.0  # after end_call the goodbye follows, or the server closes; if it does not, we do
-_LAST_WORD_TIMEOUT: Final = 0.8  # … and this long after the goodbye has been spoken
+_LAST_WORD_TIMEOUT: Final = 0.7  # … and this long after the goodbye has been spoken: with the fade a second
 
 
 class ElevenLabsSession(SocketSession):

@@ -12,6 +12,7 @@ from sim.caller import Step, When
 from sim.heard import find_line
 from sim.speech import LINE_HZ, spoken
 from tests.support.relay_world import GREETING, relay_world
+from tests.support.told_agent import told_call
 from tests.support.virtual import virtual
 
 GOODBYE = AgentScript(
@@ -55,6 +56,26 @@ async def test_an_agent_that_hangs_up_by_tool_is_gone_a_second_after_its_last_wo
     assert said.is_whole
     last_word_s = np.flatnonzero(np.abs(spoken("agent_goodbye").astype(int)) > 500)[-1] / LINE_HZ
     assert 0.6 <= len(result.heard) / result.rate_hz - said.at_s - last_word_s <= 1.0  # with the fade
+
+
+@pytest.mark.parametrize("ambience", ["", "office"])
+@virtual
+async def test_an_agent_that_ends_the_call_and_does_not_close_is_gone_a_second_after_its_last_word(ambience, tmp_path):
+    """ElevenLabs reports its `end_call`, and nothing more comes: the caller had 3.6 s of nothing."""
+    words = spoken("agent_goodbye")
+
+    async def story(agent):
+        await agent.until(1)
+        await agent.say(1, words, final=True)
+        ending = {"tool_name": "end_call", "tool_call_id": "t1", "tool_type": "system", "is_error": False}
+        await agent.tell("agent_tool_response", agent_tool_response={**ending, "is_called": True, "event_id": 1})
+
+    call = await told_call(tmp_path, story, settings={"ambience": ambience}, hang_up_s=12)
+    assert (call.result.ended_by, call.record["end_reason"]) == ("bot", "agent_ended")
+    said = find_line(call.result.heard, LINE_HZ, "agent_goodbye")
+    assert said.is_whole
+    last_word_s = np.flatnonzero(np.abs(words.astype(int)) > 500)[-1] / LINE_HZ
+    assert call.result.duration_s - said.at_s - last_word_s <= 1.0  # with the fade
 
 
 @virtual
