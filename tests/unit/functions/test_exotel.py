@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.common.http import request
-from functions.transfer.exotel import dial_result, parameters, stream_result
+from functions.transfer.exotel import began_at, call_sid, caller, dial_result, parameters, stream_result
 from tests.support import calls
 from tests.support.memory_store import MemoryStore
 from tests.unit.functions.test_connect import World
@@ -19,14 +19,16 @@ STREAM = {
     "DisconnectedBy": "bot",
     "StreamUrl": "wss://user:secret@bot.example.in/m/acme",
     "RecordingUrl": "https://rec.example.in/1.mp3",
+    "Error": "3001",
+    "DetailedStatus": "bot closed the socket",
 }
 EXPECTED = {
     "stream_sid": calls.STREAM,
     "status": "completed",
     "duration_s": 94,
     "disconnected_by": "bot",
-    "error": "",
-    "detailed_status": "",
+    "error": "3001",
+    "detailed_status": "bot closed the socket",
     "recording_url": "https://rec.example.in/1.mp3",
 }
 
@@ -49,6 +51,16 @@ def test_the_url_with_its_password_is_not_kept():
 def test_other_spellings_of_how_it_ended():
     result = stream_result(said(Stream__Status="Canceled", Stream__DisconnectedBy="caller"))
     assert (result["status"], result["disconnected_by"]) == ("cancelled", "user")
+    ended = stream_result(said(Stream__DisconnectedBy="System"))
+    nothing = {
+        "status": "",
+        "stream_sid": "",
+        "duration_s": None,
+        "error": "",
+        "detailed_status": "",
+        "recording_url": "",
+    }
+    assert ended == {**nothing, "disconnected_by": "NA"}
 
 
 @pytest.mark.parametrize("value", ["", "not json", "[]", "7"])
@@ -68,6 +80,21 @@ def test_an_unreadable_stream_is_ignored(value):
         ({"EventType": "Terminal", "DialCallStatus": "no-answer"}, "no_answer"),
         ({"EventType": "Terminal", "DialCallStatus": "canceled"}, "no_answer"),
         ({"EventType": "Terminal", "DialCallStatus": "failed"}, "failed"),
+        *[
+            ({key: word.upper()}, state)
+            for key in ("DialCallStatus", "Status", "EventType", "Event")
+            for word, state in (
+                *(("answered", "answered"), ("completed", "answered"), ("in-progress", "answered"), ("busy", "busy")),
+                *(("no-answer", "no_answer"), ("canceled", "no_answer"), ("cancelled", "no_answer")),
+                *(("failed", "failed"), ("ringing", "ringing")),
+            )
+        ],
+        ({"CallType": "incomplete", "Legs[0][OnCallDuration]": "9"}, "no_answer"),
+        ({"CallType": "completed", "DialWhomNumber": "09876500010", "ConversationDuration": "0"}, "no_answer"),
+        ({"CallType": "completed", "Legs": '[{"OnCallDuration": 0}]'}, "no_answer"),
+        ({"CallType": "completed", "Legs": "[7]"}, "answered"),
+        ({"CallType": "completed", "Legs": "[]"}, "answered"),
+        ({"CallType": "completed", "Legs": "[{"}, "answered"),
         ({"EventType": "Terminal"}, "failed"),
         ({"EventType": "Terminal", "DialCallDuration": "12"}, "failed"),
         ({"EventType": "Terminal", "ConversationDuration": "12"}, "answered"),
@@ -86,6 +113,40 @@ def test_an_unreadable_stream_is_ignored(value):
 )
 def test_how_a_dialled_number_fared(values, state):
     assert dial_result(said(**values))["state"] == state
+
+
+def test_what_is_kept_of_a_dialled_number():
+    """The time of a conversation only if there was one: what rang in vain has a duration too."""
+    told = {
+        "DialWhomNumber": "09876500010",
+        "ConversationDuration": "61",
+        "RecordingUrl": "https://rec.example.in/2.mp3",
+    }
+    kept = {"state": "answered", "number": "+919876500010", "duration_s": 61}
+    assert dial_result(said(**told, DialCallStatus="completed")) == {**kept, "recording_url": told["RecordingUrl"]}
+    assert dial_result(said(DialCallStatus="busy", ConversationDuration="61")) == {
+        **{"state": "busy", "number": None, "duration_s": None, "recording_url": ""}
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "number", "began"),
+    [
+        ({"CallFrom": "09876500001", "From": "09876500002"}, "+919876500001", None),
+        ({"From": "09876500002", "Created": "Mon, 23 Nov 2026 15:30:00"}, "+919876500002", 1_795_428_000.0),
+        ({"CallFrom": "anonymous", "StartTime": "2026-11-23 15:30:00"}, None, 1_795_428_000.0),
+        ({"Created": "soon", "StartTime": "2026-11-23 15:30:00"}, None, 1_795_428_000.0),
+    ],
+)
+def test_who_calls_and_since_when(values, number, began):
+    """Exotel's times are India's, in two forms."""
+    assert (caller(said(**values)), began_at(said(**values))) == (number, began)
+
+
+@pytest.mark.parametrize("sid", ["", "a/b", "..", "x" * 129])
+def test_a_call_s_id_that_can_be_no_key_is_none(sid):
+    assert call_sid(said(CallSid=sid)) == ""
+    assert call_sid(said(CallSid="b7a9")) == "b7a9"
 
 
 @pytest.mark.parametrize(
