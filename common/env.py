@@ -10,6 +10,7 @@ If a setting has several names, the first that is set wins; an empty variable co
 
 import json
 from collections.abc import Mapping, Sequence
+from math import nan
 from typing import Any
 
 from common.credentials import SECRET_LENGTH, BasicAuth
@@ -66,8 +67,8 @@ class Env:
         try:
             number = float(value)
         except ValueError:
-            number = low - 1
-        if not low <= number <= high:  # also refuses nan
+            number = nan
+        if not low <= number <= high:  # refuses nan
             raise SettingError(name, value, f"a number from {low:g} to {high:g}")
         return number
 
