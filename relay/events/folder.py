@@ -86,7 +86,7 @@ class FolderDestination:
                 continue  # alive, or without progress reports and maybe alive
             try:
                 record = _lost_record(told)
-            except (KeyError, TypeError, ValueError):  # not one of ours
+            except (KeyError, TypeError, ValueError, AttributeError):  # not one of ours
                 continue
             if not (self._root / layout.record(path.parent.name)).exists():
                 self._put(self._root / layout.record(path.parent.name), record)
