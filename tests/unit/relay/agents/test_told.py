@@ -1,9 +1,10 @@
-"""What each vendor is told at the beginning of a call, whole, with every option set: the review of a change shows it.
+"""What each vendor is told, whole: at the beginning of a call with every option set, and during one.
 
 A field that is misspelt or missing is no error at most vendors: the agent is only slower or deafer than it could be.
-`python -m tests.unit.relay.agents.test_first_messages` writes the messages anew.
+`python -m tests.unit.relay.agents.test_told` writes the messages anew.
 """
 
+import asyncio
 import json
 import sys
 from collections.abc import Callable
@@ -15,9 +16,13 @@ import pytest
 
 from relay.agents.deepgram.codec import settings_message
 from relay.agents.deepgram.options import DeepgramOptions
+from relay.agents.deepgram.session import DeepgramSession
 from relay.agents.elevenlabs.codec import initiation
+from relay.agents.elevenlabs.options import ElevenLabsAgent
+from relay.agents.elevenlabs.session import ElevenLabsSession
 from relay.agents.gemini.codec import setup
 from relay.agents.gemini.options import GeminiOptions
+from relay.agents.gemini.session import GeminiSession
 from relay.agents.openai.options import GrokOptions, OpenAIOptions, VoiceLiveOptions
 from relay.agents.openai.requests import (
     WIDE,
@@ -26,19 +31,22 @@ from relay.agents.openai.requests import (
     text_item,
     voice_live_session_update,
 )
+from relay.agents.openai.session import OpenAISession
 from relay.agents.overrides import Overrides
 from relay.agents.sarvam.codec import interaction_start
 from relay.agents.sarvam.options import SarvamOptions
+from relay.agents.sarvam.session import SarvamSession
 from relay.agents.seam import Said
 from relay.agents.telephony.exotel import ExotelDialect
 from relay.agents.telephony.twilio import TwilioDialect
 from relay.agents.tool_descriptions import ToolName
 from relay.agents.ultravox.options import UltravoxOptions
 from relay.agents.ultravox.requests import caller_text, start_call, tool_result
+from relay.agents.ultravox.session import UltravoxSession
 from relay.audio.convert import AudioFormat, Encoding
-from tests.unit.relay.agents.peer import CALL
+from tests.unit.relay.agents.peer import CALL, Peer
 
-KEPT: Final = Path(__file__).with_name("first_messages.json")
+KEPT: Final = Path(__file__).with_name("told.json")
 ALL: Final = {"prompt": "Be kind to {{caller_number}}.", "greeting": "Namaste!", "transfer_targets": ("sales",)}
 SHARED: Final = {**ALL, "tools": (ToolName.END_CALL,)}
 TAKEOVER: Final = replace(CALL, said_so_far=(Said("agent", "Good morning."), Said("caller", "Hello?")))
@@ -114,9 +122,51 @@ MESSAGES: Final[dict[str, Callable[[], Any]]] = {
 }
 
 
+class Told(Peer):
+    """Keeps binary messages too."""
+
+    async def send(self, message, kind=None):
+        try:
+            await super().send(message)
+        except ValueError:
+            self.told.append({"binary": message.hex()})
+
+
+async def _during_a_call(session: Any) -> Any:
+    """Speech, keys, results of tools, an interruption, notes; a vendor is told nothing of what it has no words for."""
+    session._socket = peer = Told()
+    if isinstance(session, GeminiSession):
+        session._sockets._socket = peer
+    await session.send_audio(b"\x01\x02\x03\x04")
+    await session.send_keys("12#")
+    await session.answer_tool("c1", "shipped", is_error=False)
+    await session.answer_tool("c2", "not found", is_error=True)
+    await session.note("A minute is left.")
+    await session.note("Ask whether they are there.", reply=True)
+    await session.interrupted("u1", 700)
+    await session.heard("u2")
+    await session.ask_again()
+    return [message | ({"timestamp": 0} if "timestamp" in message else {}) for message in peer.told]
+
+
+SESSIONS: Final[dict[str, Callable[[], Any]]] = {
+    "openai": lambda: OpenAISession(None, OpenAIOptions(), "m", "key"),
+    "deepgram": lambda: DeepgramSession(None, DeepgramOptions(), "key"),
+    "gemini": lambda: GeminiSession(None, GeminiOptions(), "m", "key"),
+    "ultravox": lambda: UltravoxSession(None, UltravoxOptions(), "m", "key"),
+    "sarvam": lambda: SarvamSession(None, SarvamOptions(org_id="o", workspace_id="w", app_id="a"), "key"),
+    "elevenlabs": lambda: ElevenLabsSession(ElevenLabsAgent("agent_1"), None),
+}
+
+
+async def _of_sessions() -> dict[str, Any]:
+    return {f"{name}, during a call": await _during_a_call(make()) for name, make in SESSIONS.items()}
+
+
 def written() -> str:
     """The file of the messages as they are now."""
-    return json.dumps({name: make() for name, make in MESSAGES.items()}, indent=1, ensure_ascii=False) + "\n"
+    made = {name: make() for name, make in MESSAGES.items()} | asyncio.run(_of_sessions())
+    return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
 
 
 @pytest.mark.parametrize("name", MESSAGES)
@@ -124,8 +174,15 @@ def test_it_is_told_what_it_was_told(name):
     assert json.loads(json.dumps(MESSAGES[name]())) == json.loads(KEPT.read_text(encoding="utf-8"))[name]
 
 
+@pytest.mark.parametrize("name", SESSIONS)
+async def test_it_is_told_during_a_call_what_it_was_told(name):
+    kept = json.loads(KEPT.read_text(encoding="utf-8"))[f"{name}, during a call"]
+    assert await _during_a_call(SESSIONS[name]()) == kept
+
+
 def test_no_message_is_kept_that_is_not_sent():
-    assert list(json.loads(KEPT.read_text(encoding="utf-8"))) == list(MESSAGES)
+    kept = list(json.loads(KEPT.read_text(encoding="utf-8")))
+    assert kept == [*MESSAGES, *(f"{name}, during a call" for name in SESSIONS)]
 
 
 if __name__ == "__main__":
