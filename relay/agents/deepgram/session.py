@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import aiohttp
-from aiohttp import WSMsgType
 
 from common.aside import aside
 from relay.agents.deepgram.codec import (
@@ -34,7 +33,7 @@ from relay.agents.seam import (
     UtteranceDone,
 )
 from relay.agents.session import SocketSession
-from relay.agents.socket import AgentSocket, Binary
+from relay.agents.socket import BINARY, AgentSocket, Binary
 from relay.agents.vendor import NewSession, api_key, read_options, socket_base
 from relay.audio.convert import AudioFormat, Encoding
 from relay.settings import Settings
@@ -80,7 +79,7 @@ class DeepgramSession(SocketSession):
     async def send_audio(self, data: bytes) -> None:
         """As a binary message."""
         self._sent_at = self._loop.time()
-        await self._open_socket.send(data, WSMsgType.BINARY)
+        await self._open_socket.send(data, BINARY)
 
     async def send_keys(self, keys: str) -> None:
         """As a message from the caller."""

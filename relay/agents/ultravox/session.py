@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 
 import aiohttp
 import msgspec
-from aiohttp import WSMsgType
 
 from common.aside import aside
 from relay.agents.budget import joined
@@ -28,7 +27,7 @@ from relay.agents.seam import (
     UtteranceDone,
 )
 from relay.agents.session import READY_TIMEOUT, SocketSession
-from relay.agents.socket import AgentSocket, Binary
+from relay.agents.socket import BINARY, AgentSocket, Binary
 from relay.agents.ultravox.codec import AgentWords, Cleared, StateIs, Up, decode
 from relay.agents.ultravox.options import DEFAULT_MODEL, UltravoxOptions
 from relay.agents.ultravox.requests import caller_text, start_call, tool_result
@@ -121,7 +120,7 @@ class UltravoxSession(SocketSession):
 
     async def send_audio(self, data: bytes) -> None:
         """As a binary message."""
-        await self._open_socket.send(data, WSMsgType.BINARY)
+        await self._open_socket.send(data, BINARY)
 
     async def send_keys(self, keys: str) -> None:
         """As a message from the caller."""

@@ -4,10 +4,14 @@ import asyncio
 import base64
 import hashlib
 import re
+import ssl
 import struct
 from contextlib import asynccontextmanager
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
+import trustme
 import uvloop
 from aiohttp import WSMsgType
 from aiohttp.http import WS_KEY
@@ -78,20 +82,33 @@ class Vendor:
         self._writer.close()
 
 
+@pytest.fixture(scope="module")
+def contexts():
+    """Whether the vendor is spoken to over TLS, to its contexts."""
+    authority = trustme.CA()
+    theirs = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(theirs)
+    ours = ssl.create_default_context()
+    authority.configure_trust(ours)
+    return {"plain": None, "tls": (ours, theirs)}
+
+
 @asynccontextmanager
-async def connected(first_word=b""):
-    """The relay's end, and the vendor's, who says `first_word` in one breath with the upgrade."""
+async def connected(first_word=b"", *, tls=None):
+    """The relay's end, and the vendor's, who says `first_word` in one breath with the upgrade. `tls`: both contexts."""
     vendors = asyncio.Queue()
+    ours, theirs = tls or (True, None)
 
     async def accept(reader, writer):
         vendor = Vendor(reader, writer)
         await vendor.upgrade(first_word)
         vendors.put_nowait(vendor)
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=theirs)
     port = server.sockets[0].getsockname()[1]
     async with outgoing() as http:
-        agent = await AgentSocket.open(http, f"ws://127.0.0.1:{port}/")
+        trusting = SimpleNamespace(ws_connect=partial(http.ws_connect, ssl=ours))
+        agent = await AgentSocket.open(trusting, f"{'wss' if theirs else 'ws'}://localhost:{port}/")
         vendor = await vendors.get()
         try:
             yield agent, vendor
@@ -102,8 +119,11 @@ async def connected(first_word=b""):
 
 
 @pytest.mark.parametrize("without_a_mask_in_c", [False, True])
+@pytest.mark.parametrize("way", ["plain", "tls"])
 @pytest.mark.parametrize("loop_factory", LOOPS)
-def test_messages_of_any_length_arrive_as_they_were_in_their_order(monkeypatch, loop_factory, without_a_mask_in_c):
+def test_messages_of_any_length_arrive_as_they_were_in_their_order(
+    monkeypatch, contexts, way, loop_factory, without_a_mask_in_c
+):
     """The head of a frame has three lengths. A second message in the same moment finds the first one still unsent."""
     if without_a_mask_in_c:
         monkeypatch.setattr(outgoing_socket, "mask", None)
@@ -111,7 +131,7 @@ def test_messages_of_any_length_arrive_as_they_were_in_their_order(monkeypatch, 
     async def story():
         told = [(TEXT, bytes(range(256)) * 300)]
         told += [(kind, b"x\xff" * (size // 2) + b"y" * (size % 2)) for kind in (TEXT, BINARY) for size in SIZES]
-        async with connected() as (agent, vendor):
+        async with connected(tls=contexts[way]) as (agent, vendor):
             for pause in (0, 0.01):
                 for kind, message in told:
                     await agent.send(message, WSMsgType(kind))
@@ -138,10 +158,11 @@ async def test_what_is_said_comes_as_text_or_binary_and_its_end_with_code_and_re
             await vendor.hear()
 
 
+@pytest.mark.parametrize("way", ["plain", "tls"])
 @pytest.mark.parametrize("loop_factory", LOOPS)
-def test_what_comes_in_one_breath_with_the_upgrade_is_the_first_message(loop_factory):
+def test_what_comes_in_one_breath_with_the_upgrade_is_the_first_message(contexts, way, loop_factory):
     async def story():
-        async with connected(frame(TEXT, b"ready") + frame(TEXT, b"well?")) as (agent, _):
+        async with connected(frame(TEXT, b"ready") + frame(TEXT, b"well?"), tls=contexts[way]) as (agent, _):
             assert [await agent.receive(), await agent.receive()] == [b"ready", b"well?"]
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
@@ -170,13 +191,14 @@ async def test_a_message_that_grows_over_the_limit_in_pieces_ends_the_conversati
         assert (await vendor.hear())[0] == CLOSE
 
 
+@pytest.mark.parametrize("way", ["plain", "tls"])
 @pytest.mark.parametrize("loop_factory", LOOPS)
-def test_a_vendor_that_says_too_much_at_once_has_to_wait_and_loses_nothing(loop_factory):
+def test_a_vendor_that_says_too_much_at_once_has_to_wait_and_loses_nothing(contexts, way, loop_factory):
     """What the relay has not read yet waits with the vendor, and not in the relay's memory."""
 
     async def story():
         said = [b"%05d" % number + bytes(60_000) for number in range(600)]
-        async with connected() as (agent, vendor):
+        async with connected(tls=contexts[way]) as (agent, vendor):
             begun = 0
             while await vendor.is_heard():
                 vendor.say(TEXT, said[begun])
@@ -203,14 +225,15 @@ async def test_nothing_follows_a_close_while_its_answer_is_waited_for():
             await vendor.hear()
 
 
+@pytest.mark.parametrize("way", ["plain", "tls"])
 @pytest.mark.parametrize("loop_factory", LOOPS)
-def test_a_vendor_that_does_not_read_holds_up_the_sender_and_loses_nothing(loop_factory):
+def test_a_vendor_that_does_not_read_holds_up_the_sender_and_loses_nothing(contexts, way, loop_factory):
     """Unsent sound would pile up in memory. How long a send has waited tells the call that its agent is gone."""
 
     async def story():
         loop = asyncio.get_running_loop()
         told = [b"%05d" % number + bytes(20_000) for number in range(2_000)]
-        async with connected() as (agent, vendor):
+        async with connected(tls=contexts[way]) as (agent, vendor):
             sent = 0
 
             async def speak():
