@@ -43,6 +43,7 @@ from relay.services import Services
 from relay.settings import Settings
 from relay.watch import Watch
 
+_ECHO_NICER: Final = 10  # all calls wait for the event loop: it gets nine tenths of a core that a guard wants too
 _EVENTS_LAST: Final = 3.0  # part of that: for the events that report recordings
 _SHUTDOWN_GRACE: Final = 9.0  # for hand-overs and their events: Cloud Run kills the process ten seconds after SIGTERM
 
@@ -149,12 +150,17 @@ class Relay:
         return folder
 
     def _echo_pool(self) -> EchoPool:
-        pool, watch = EchoPool(self.settings.echo_calls), self.metrics.watch
+        pool, watch = EchoPool(self.settings.echo_calls, nicer=_ECHO_NICER), self.metrics.watch
         watch("relay_echo_guarded", "Calls with an active echo guard", lambda: pool.guarded)
         watch(
             "relay_echo_unguarded_total",
             "Calls without an echo guard because ECHO_CALLS was reached",
             lambda: pool.unguarded,
+        )
+        watch(
+            "relay_echo_unjudged_total",
+            "Frames of guarded calls that were passed on unjudged because the guard had too little CPU",
+            lambda: pool.unjudged,
         )
         return pool
 

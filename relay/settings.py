@@ -191,7 +191,7 @@ class Settings:
     )
     echo_calls: int = integer(
         "ECHO_CALLS",
-        default=40,
+        default=20,
         low=0,
         high=10_000,
         about="calls at once with the echo guard; further ones go without it, though their echo is still measured",

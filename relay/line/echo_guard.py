@@ -1,19 +1,15 @@
 """Detects a line that returns the agent's own voice, and keeps it from the agent, off the event loop."""
 
-import asyncio
-from collections.abc import Callable
-from typing import Any, Final, Literal, TypeVar
+from typing import Final, Literal
 
 from relay.audio import pcm
 from relay.audio.echo import LOOK_SECONDS, MOST_DELAY, Echo, EchoMeter
 from relay.audio.echo_gate import MARGIN_SECONDS, REACH_SECONDS, WITHIN_REACH_SECONDS, EchoGate, available
 from relay.events.records import Quality
 from relay.line.echo_looks import SELDOM_SECONDS, EchoLooks
-from relay.line.echo_pool import EchoPool
+from relay.line.echo_pool import EchoPool, EchoWork
 from relay.line.echo_sides import EchoSides
 from relay.logs import CallLog
-
-T = TypeVar("T")
 
 Mode = Literal["auto", "on", "off"]
 
@@ -38,12 +34,13 @@ class EchoGuard:
         self._mode = mode
         self._pool = pool
         self._log = log
-        self._loop = asyncio.get_running_loop()
         self._sides = EchoSides(rate_hz)
         self._played = self._sides.played
         self._meter = EchoMeter(rate_hz)
         self._gate: EchoGate | None = None
         self._refused = False
+        self._work = EchoWork(pool)
+        self._behind = False  # it happened
         self._muted = 0
         self._end = 0  # end of what was heard, in samples of the clock
         self._next_look = 0
@@ -113,6 +110,8 @@ class EchoGuard:
         if self._aside:
             self._sides.note(b"".join(self._aside), self._end, whole=self._keeps_all)
             self._aside.clear()
+        if self._work.overdue:
+            return self._unjudged(sound)
         if self._end >= self._next_look:
             await self._look()
         self._plan()
@@ -165,11 +164,21 @@ class EchoGuard:
     async def _gated(self, gate: EchoGate, sound: bytes, first: int) -> bytes:
         samples, reach, hold = len(sound) // pcm.SAMPLE_BYTES, round(REACH_SECONDS * self._rate_hz), gate.hold
         before = self._played.read(first + samples - reach, reach) if gate.doubts else None
-        passed = await self._off_loop(gate.process, sound, self._played.read(first - hold, samples), before)
+        passed = await self._work.do(gate.process, sound, self._played.read(first - hold, samples), before)
+        if passed is None:
+            return self._unjudged(sound)
         if gate.hold != hold:  # there it is: a look would still find it where it was
             self._meter.moved((gate.hold - hold) / self._rate_hz)
             self._next_look = self._end + round(LOOK_SECONDS * self._rate_hz)
         return passed
+
+    def _unjudged(self, sound: bytes) -> bytes:
+        """The threads have fallen behind. The gate misses this sound, which is like a gap on the line."""
+        self._pool.unjudged += 1
+        if not self._behind:
+            self._behind = True
+            self._log.happened("echo_behind", "the agent may hear itself: its guard has too little CPU")
+        return sound
 
     @property
     def _keeps_all(self) -> bool:
@@ -207,7 +216,7 @@ class EchoGuard:
             if gate is not None:
                 self._hold_back(gate)
             if gate is not None and gate.is_new:
-                await self._off_loop(gate.learn, *self._sides.last_second(self._end, gate.hold))
+                await self._work.do(gate.learn, *self._sides.last_second(self._end, gate.hold))
         elif self._mode == "auto":  # it was suspected, and is not there
             self._stop()
             if self._looks.seldom:
@@ -231,6 +240,3 @@ class EchoGuard:
         why = "all places are taken (ECHO_CALLS)" if available else "pywebrtc-audio is not installed"
         self._log.happened("echo_unguarded", f"the agent may hear itself: {why}")
         return None
-
-    async def _off_loop(self, work: Callable[..., T], *args: Any) -> T:
-        return await self._loop.run_in_executor(self._pool.threads, work, *args)
