@@ -1,6 +1,7 @@
 """What no emulator imitates: S3's 409 in a race, a permission that lacks, a cloud that can't be reached."""
 
 import pkgutil
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -48,9 +49,34 @@ def test_a_permission_that_lacks_is_named(s3):
         ("get_object", lambda: store.read("k"), "s3:GetObject and s3:ListBucket"),
         ("delete_object", lambda: store.delete("k"), "s3:DeleteObject"),
         ("list_objects_v2", lambda: list(store.keys("k")), "s3:ListBucket"),
+        ("get_object", lambda: store.read_large("k"), "s3:GetObject and s3:ListBucket"),
+        ("create_multipart_upload", lambda: store.create_large("k", [b"x" * (8 << 20), b"x"]), "s3:PutObject"),
+        ("put_object", lambda: store.swap("k", b"", "v1"), "s3:PutObject"),
+        ("list_object_versions", lambda: list(store.ever("k")), "s3:ListBucketVersions"),
     ):
+        for code in ("AccessDenied", "403"):
+            stub.add_client_error(operation, code, http_status_code=403)
+            denied = f"access denied; the function's role needs {permission} on this bucket"
+            with pytest.raises(StoreError, match=f"^STORE=s3://records: {denied}$"):
+                call()
+        stub.add_client_error(operation, "NoSuchBucket", http_status_code=404)
+        missing = "there is no such bucket; create it or correct STORE"
+        with pytest.raises(StoreError, match=f"^STORE=s3://records: {missing}$"):
+            call()
+
+
+def test_a_permission_for_earlier_versions_that_lacks_is_named(s3):
+    store, stub = s3
+    version = {"Key": "k", "VersionId": "v1", "LastModified": datetime(2026, 11, 1, tzinfo=UTC)}
+    for operation, call, permission in (
+        ("get_object", lambda: store.newest("k"), "s3:GetObjectVersion"),
+        ("delete_object", lambda: store.purge("k"), "s3:DeleteObjectVersion"),
+    ):
+        if operation == "get_object":
+            stub.add_client_error("get_object", "NoSuchKey", http_status_code=404)
+        stub.add_response("list_object_versions", {"Versions": [version]})
         stub.add_client_error(operation, "AccessDenied", http_status_code=403)
-        with pytest.raises(StoreError, match=f"needs {permission} on this bucket"):
+        with pytest.raises(StoreError, match=f"needs {permission} on this bucket$"):
             call()
 
 
@@ -81,6 +107,7 @@ class FakeBucket:
         raise self._error
 
     upload_from_string = download_as_bytes = delete = list_blobs = _fail
+    exists = create_resumable_upload_session = _fail
 
 
 @pytest.mark.parametrize(
@@ -90,12 +117,18 @@ class FakeBucket:
         (lambda store: store.read("k"), "storage.objects.get"),
         (lambda store: store.delete("k"), "storage.objects.delete"),
         (lambda store: list(store.keys("k")), "storage.objects.list"),
+        (lambda store: store.swap("k", b"", "1"), "storage.objects.create"),
+        (lambda store: store.read_large("k"), "storage.objects.get"),
+        (lambda store: store.grant("k", 1, 900), "storage.objects.create"),
+        (lambda store: list(store.ever("k")), "storage.objects.list"),
     ],
 )
 def test_gcs_names_the_permission_the_bucket_and_the_rest(call, permission):
-    with pytest.raises(StoreError, match=f"gs://records: access denied; .* needs {permission}"):
+    denied = f"access denied; the function's service account needs {permission} on this bucket"
+    with pytest.raises(StoreError, match=f"^STORE=gs://records: {denied}$"):
         call(GcsStore("records", "", FakeBucket(Forbidden("no"))))
-    with pytest.raises(StoreError, match="gs://records: there is no such bucket"):
+    missing = "there is no such bucket; create it or correct STORE"
+    with pytest.raises(StoreError, match=f"^STORE=gs://records: {missing}$"):
         call(GcsStore("records", "", FakeBucket(NotFound("The specified bucket does not exist."))))
     with pytest.raises(StoreError, match="gs://records: 503"):
         call(GcsStore("records", "", FakeBucket(ServiceUnavailable("try later"))))

@@ -15,6 +15,7 @@ JSON = st.recursive(
 )
 KEYS = ("agent", "variables", "overrides", "ambience", "ambience_volume", "transfer", "reject", "record", "tags")
 THEIRS = ("dynamic_variables", "conversation_config_override", "user_id", "custom_llm_extra_body")
+TAGS = "tags: expected at most 16 texts of 64 characters at most"
 
 
 def test_an_answer_that_says_everything():
@@ -55,31 +56,34 @@ def test_an_empty_answer_changes_nothing():
     [
         ({"agent": 1}, "agent: expected a text of 200 characters at most"),
         ({"variables": []}, "variables: expected an object"),
-        ({"variables": {"call_sid": "x"}}, "variables.call_sid: expected another name: the relay sets this one"),
-        ({"variables": {"system__time": "x"}}, "variables.system__time: expected another name"),
+        ({"variables": {"call_sid": "x"}}, "variables.call_sid: expected another name: the relay sets this one itself"),
+        (
+            {"variables": {"system__time": "x"}},
+            "variables.system__time: expected another name: the relay sets this one itself",
+        ),
         ({"variables": {"a b": "x"}}, "variables.a b: expected a name of letters, digits and _"),
         ({"variables": {"a": {}}}, "variables.a: expected a text, a number, true or false"),
         ({"variables": {"a": "x" * 4001}}, "variables.a: expected 4000 characters at most"),
-        ({"overrides": {"voice": 3}}, "overrides.voice: expected a text of 200"),
+        ({"overrides": {"voice": 3}}, "overrides.voice: expected a text of 200 characters at most"),
         ({"overrides": {"speed": 9}}, "overrides.speed: expected a number from 0.25 to 4"),
-        ({"overrides": {"speed": True}}, "overrides.speed: expected a number"),
+        ({"overrides": {"speed": True}}, "overrides.speed: expected a number from 0.25 to 4"),
         ({"overrides": {"colour": "red"}}, f"overrides.colour: expected one of {', '.join(NAMES)}"),
         ({"ambience_volume": float("nan")}, "ambience_volume: expected a number from 0 to 1"),
-        ({"transfer": 7}, "transfer: expected the name of a target"),
-        ({"transfer": {"target": 7}}, "transfer.target: expected a text"),
+        ({"transfer": 7}, "transfer: expected the name of a target, or an object with target, reason and summary"),
+        ({"transfer": {"target": 7}}, "transfer.target: expected a text of 200 characters at most"),
         ({"reject": 1}, "reject: expected true, or the reason as a text"),
         ({"record": "all"}, "record: expected off, both or agent"),
         ({"record": []}, "record: expected off, both or agent"),
-        ({"tags": "vip"}, "tags: expected at most 16 texts of 64"),
-        ({"tags": ["x" * 65]}, "tags: expected at most 16"),
-        ({"tags": list("abcdefghijklmnopq")}, "tags: expected at most 16"),
+        ({"tags": "vip"}, TAGS),
+        ({"tags": ["x" * 65]}, TAGS),
+        ({"tags": list("abcdefghijklmnopq")}, TAGS),
     ],
 )
 def test_what_is_wrong_is_named_and_costs_nothing_else(said, problem):
     answer = read_answer({"ambience": "office", **said})
     assert answer.ambience == "office"
     assert len(answer.problems) == 1
-    assert answer.problems[0].startswith(problem)
+    assert answer.problems == (problem,)
     assert answer.rejected is None
 
 
@@ -118,6 +122,27 @@ def test_elevenlabs_own_shape():
     assert answer.overrides.given() == {"prompt": "Be brief.", "language": "hi", "voice": "v", "speed": 1.1}
     assert answer.overrides.initiation == {"conversation_config_override": config, "user_id": "u"}
     assert answer.problems == ()
+
+
+def test_what_is_wrong_in_elevenlabs_own_shape_is_named_by_its_place():
+    said = {
+        "conversation_config_override": {"agent": 5, "tts": {"voice_id": 7}},
+        "dynamic_variables": {"call_sid": "x"},
+        "user_id": 5,
+    }
+    answer = read_answer(said, "elevenlabs")
+    assert answer.problems == (
+        "conversation_config_override.agent: expected an object",
+        "dynamic_variables.call_sid: expected another name: the relay sets this one itself",
+        "overrides.voice: expected a text of 200 characters at most",
+    )
+    assert answer.overrides.initiation == {"conversation_config_override": said["conversation_config_override"]}
+
+
+def test_elevenlabs_own_keys_are_passed_on_if_they_are_of_their_kind():
+    said = {"custom_llm_extra_body": {"a": 1}, "user_id": "u", "branch_id": "b", "environment": "staging"}
+    assert read_answer(said, "elevenlabs").overrides.initiation == said
+    assert read_answer(dict.fromkeys(said, 5), "elevenlabs").overrides.initiation == {}
 
 
 @pytest.mark.parametrize("shape", ["ours", "elevenlabs"])
