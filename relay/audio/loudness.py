@@ -89,8 +89,6 @@ class LevelMeter:
         level = threshold = float(_LOWEST_DB)
         while True:
             counts = self._counts[_step(threshold) :]
-            if _step(threshold) == 0:
-                counts = counts[1:]  # the lowest step counts all silence
             if not counts.any():
                 return None
             levels = _LEVELS[-len(counts) :]
@@ -104,4 +102,5 @@ _LEVELS: Final = 10 ** ((_LOWEST_DB + np.arange(_STEPS + 1) / 2) / 10)
 
 
 def _step(level_db: float) -> int:
-    return max(0, round((level_db - _LOWEST_DB) * 2))
+    """Where a level is counted; never the lowest step, which counts all silence."""
+    return max(1, round((level_db - _LOWEST_DB) * 2))

@@ -65,6 +65,14 @@ def test_speech_is_counted_without_its_pauses():
     assert meter.seconds == pytest.approx(0.5, abs=0.02)
 
 
+@pytest.mark.parametrize("peak", [6, 30, 3000])
+def test_silence_is_no_speech_however_quiet_the_speech_is(peak):
+    """Below -64 dB the silence of a line counted as speech."""
+    meter, silence = LevelMeter(RATE), np.zeros(RATE, np.int16)
+    meter.hear(np.concatenate([silence, sine(300, RATE, 0.5, peak), silence]).tobytes())
+    assert meter.seconds == pytest.approx(0.5, abs=0.02)
+
+
 def test_samples_at_full_scale_are_counted():
     meter = LevelMeter(RATE)
     sound = noise(RATE)
