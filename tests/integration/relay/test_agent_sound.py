@@ -97,6 +97,31 @@ async def test_an_agent_slower_than_speech_pauses_a_few_times_with_soft_edges(tm
     assert call.quality["gaps"] == len(edges) // 2
 
 
+@pytest.mark.parametrize("ambience", ["", "office"])
+@virtual
+async def test_a_caller_who_cuts_in_ends_the_agents_word_at_once_and_softly(ambience, tmp_path):
+    """It ended with a step of up to 15,624."""
+    cuts_in_s = (3.017, 5.034, 7.003)
+
+    async def story(agent):
+        for turn, moment in enumerate(cuts_in_s, 1):
+            await agent.until(moment - 1)
+            await agent.say(turn, np.full(4 * RATE, 12_000))
+            await agent.until(moment)
+            await agent.interrupt(turn)
+
+    settings = {"ambience": ambience, "ambience_volume": 0.3}
+    call = await told_call(tmp_path, story, settings=settings)
+    for moment in cuts_in_s:
+        first = round((moment - 0.1) * RATE)
+        after = call.heard[first : first + RATE // 2]
+        ends = int(np.flatnonzero(np.abs(after) > 6000)[-1])
+        assert (first + ends) / RATE - moment <= 0.045 + 1e-6
+        assert largest_step(after) <= 12_000 / 40 * 2 + (2 * 3000 if ambience else 0)
+    assert len(call.result.clears) == len(cuts_in_s)
+    assert call.quality["interruptions"] == len(cuts_in_s)
+
+
 # --- what one utterance leaves behind ---
 
 

@@ -6,8 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from relay.audio.loudness import LevelMeter
 from sim.agent_script import AgentScript, Reply
-from sim.caller import Step, When
+from sim.caller import Doing, Step, When
 from sim.exotel_spelling import Writer
 from sim.exotel_stream import LineFaults
 from sim.network import Network
@@ -74,6 +75,30 @@ async def test_a_whole_line_is_passed_on_to_the_byte(tmp_path):
         assert np.array_equal(heard, result.said[: len(heard)])
         quality = world.record(result.call_sid)["quality"]
         assert (quality["caller_gap_ms"], quality["caller_lost"]) == (0, 0)
+
+
+class Speaker:
+    """Says this from the first second on, and hangs up a second after it."""
+
+    def __init__(self, said):
+        self.said = np.concatenate([np.zeros(RATE, np.int16), said, np.zeros(RATE, np.int16)])
+
+    def frame(self, at_ms, heard, size):
+        at = round(at_ms * RATE / 1000)
+        pcm = self.said[at : at + size]
+        return Doing(pcm if len(pcm) == size else None, hang_up=len(pcm) < size)
+
+
+@pytest.mark.parametrize("gain", [0.2, 20.0])
+@virtual
+async def test_how_loud_the_caller_was_and_how_often_at_full_scale_is_in_the_record(gain, tmp_path):
+    said = np.clip(spoken("caller_hours", RATE) * gain, -32768, 32767).astype(np.int16)
+    meter = LevelMeter(RATE)
+    meter.hear(said.tobytes())
+    meter.look()
+    call = await told_call(tmp_path, silent, caller=lambda rate_hz: Speaker(said))
+    assert call.quality["caller_level_db"] == pytest.approx(meter.level_db, abs=0.5)
+    assert call.quality["caller_clipped"] == np.count_nonzero(np.abs(said.astype(int)) >= 32767)
 
 
 async def silent(agent):
