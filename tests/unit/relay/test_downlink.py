@@ -8,6 +8,7 @@ import pytest
 from relay.audio import pcm
 from relay.audio.convert import AudioFormat, Converter, Encoding
 from relay.audio.playout import Playout
+from relay.audio.speech_level import SpeechLevel
 from relay.line.downlink import Downlink
 from sim import virtual_time
 from tests.support.virtual import virtual
@@ -120,15 +121,16 @@ async def test_a_late_message_for_an_earlier_utterance_leaves_the_reply_of_now_a
     assert heard["u1"] == on_the_line(first, spoken) + extra
 
 
+@pytest.mark.parametrize("taken", [160, 0], ids=["faded out", "a word that filled no frame"])
 @pytest.mark.parametrize("says_end", [True, False])
 @virtual
-async def test_what_the_filter_holds_of_a_word_that_was_faded_out_is_dropped(says_end):
-    """The line had run dry, the word was ended softly, and seconds later its last 2 ms clicked."""
+async def test_what_the_filter_holds_of_a_word_that_has_ended_is_dropped(says_end, taken):
+    """The line had run dry, and seconds later the word's last 2 ms clicked."""
     wide = AudioFormat(Encoding.PCM, 16_000)
     playout, downlink = ready(wide)
-    first, second = sound_of(wide, 0.1), sound_of(wide, 0.1, seed=2)
+    first, second = sound_of(wide, 0.03 + taken / 8000), sound_of(wide, 0.1, seed=2)
     await downlink.say("u1", first)
-    playout.pull(160)
+    playout.pull(taken)
     heard = playout.pull(playout.queued_samples + 8, tear=True)
     assert heard.spans
     assert not playout.queued_samples
@@ -172,6 +174,22 @@ async def test_late_sound_of_an_utterance_that_was_heard_comes_behind_the_reply_
     await downlink.say("u2", second[800:])
     downlink.done("u2")
     assert list(heard_of(playout).items()) == [("u2", second), ("u1", sound_of(LINE, 0.05, seed=3))]
+
+
+@virtual
+async def test_late_sound_is_as_loud_as_what_is_said_now():
+    playout, downlink = ready(LINE, level=SpeechLevel(LINE.rate_hz, gain_db=6.0))
+    first, late, second = (noise(800, seed=seed, level=3000).tobytes() for seed in (1, 2, 3))
+    await downlink.say("u1", first)
+    downlink.done("u1")
+    heard_of(playout)
+    await downlink.say("u2", second)
+    await downlink.say("u1", late)
+    downlink.done("u2")
+    heard = heard_of(playout)
+    for name, sound in (("u2", second), ("u1", late)):
+        louder = pcm.samples(sound) * 10 ** (6 / 20)
+        assert np.abs(pcm.samples(heard[name]) - louder).max() <= 0.5
 
 
 @virtual
