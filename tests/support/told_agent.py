@@ -153,7 +153,8 @@ async def told_call(
         async with listening(create_app(replace(Settings(), **{**chosen, **(settings or {})}))) as relay_url:
             steps = (*script, Step(when=When.AT, ms=round(hang_up_s * 1000), hang_up=True))
             address = relay_url.replace("http", "ws", 1) + "/media"
-            result = await FakeExotel().call(CallPlan(**{"url": address, "script": steps, **plan}))
+            usual = {"url": address, "script": steps, "call_sid": "call-1"}  # which says where the ambience begins
+            result = await FakeExotel().call(CallPlan(**{**usual, **plan}))
             record = folder / "logs" / f"{result.call_sid}.json"
             while not record.exists():  # noqa: ASYNC110 - the time is virtual
                 await asyncio.sleep(0.1)
