@@ -167,6 +167,13 @@ def test_a_call_is_shown_with_its_tools_and_what_it_was_made_of(tmp_path):
     assert record["from"] in json.dumps(view(source, sid, numbers=True))
 
 
+def test_how_loud_each_side_was_is_told(tmp_path):
+    [record] = records(1)
+    record |= {"agents": [{"alias": "day", "level_db": -29.0}], "quality": {"caller_level_db": -21.0}}
+    shown = view(store_of(tmp_path, record), record["call_sid"], numbers=False)
+    assert [(one["who"], one["level_db"]) for one in shown["loudness"]] == [("Agent day", -29.0), ("Caller", -21.0)]
+
+
 def test_a_damaged_record_still_shows_its_events(tmp_path):
     [record] = records(1)
     source = store_of(tmp_path, record, **{f"calls/{record['call_sid']}/events/e1.json": {"type": "call.started"}})
