@@ -180,6 +180,31 @@ async def test_a_message_in_pieces_is_one_message_and_a_ping_between_them_is_ans
         assert await vendor.hear() == (PONG, b"still there?")
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        b"\x83\x00",  # a kind that does not exist
+        b"\xc1\x02{}",  # compressed, which was not agreed upon
+        frame(MORE, b"and so on"),  # of nothing
+        frame(TEXT, b"one", last=False) + frame(TEXT, b"two"),  # the first one is not over
+        frame(PING, bytes(126)),  # too long for its kind
+        frame(CLOSE, b"\x03"),  # half a code
+        frame(CLOSE, struct.pack("!H", 999)),  # a code that does not exist
+        b"HTTP/1.1 502 Bad Gateway\r\n\r\n",
+    ],
+)
+@virtual
+async def test_what_is_no_websocket_ends_the_conversation_after_what_was_right(wrong):
+    async with connected() as (agent, vendor):
+        vendor.say(TEXT, b"{}")
+        vendor.go_on(wrong)
+        vendor.say(TEXT, b"more")
+        assert await agent.receive() == b"{}"
+        assert (await agent.receive()).code == 1002
+        kind, why = await vendor.hear()
+        assert (kind, why[:2]) == (CLOSE, struct.pack("!H", 1002))
+
+
 @virtual
 async def test_a_message_that_grows_over_the_limit_in_pieces_ends_the_conversation():
     """No piece is too large, and the vendor would never come to the end."""
