@@ -11,6 +11,7 @@ _UNKNOWN_S: Final = 0.11  # a longer first piece is taken for a burst. Pieces of
 _MOST_S: Final = 0.3  # no answer waits for longer
 _PAUSE_S: Final = 0.5  # an agent silent for longer has paused: ignored
 _REMEMBERED: Final = 5  # utterances
+_LATELY: Final = 10  # pieces
 _STUTTER_S: Final = 1.0  # two holes this close together: an agent slower than speech
 _GATHERED_S: Final = 0.3  # … is heard again when this much is there
 _PATIENCE_S: Final = 0.6  # … or after this long without more sound
@@ -26,6 +27,8 @@ class Holdback:
         self._began_at = self._arrived_at = 0.0
         self._first_s = self._total_s = 0.0
         self._worst_s: float | None = None
+        self._lags: list[float] = []  # of the last pieces
+        self._rise_s = self._least_s = 0.0
         self._holes: list[float] = []
         self._gathering = self._dry = self._quick = False
 
@@ -72,9 +75,15 @@ class Holdback:
         self._quick = lag_s <= -self._slack_s
         if lag_s < _PAUSE_S:
             self._worst_s = lag_s if self._worst_s is None else max(self._worst_s, lag_s)
+            self._lags = [*self._lags[1 - _LATELY :], lag_s]
+            self._rise_s = max(self._rise_s, lag_s - min(self._lags))
+            self._least_s = min(self._least_s, lag_s)
 
     def _learn(self) -> None:
         if self._worst_s is not None:
-            self._needs.append(min(_MOST_S, self._worst_s + self._slack_s))
+            in_real_time = self._least_s > -_UNKNOWN_S
+            # The first piece may have been late itself. That of the next utterance may be as quick as the quickest.
+            late_s = max(self._worst_s, self._rise_s) if in_real_time else self._worst_s
+            self._needs.append(min(_MOST_S, late_s + self._slack_s))
             del self._needs[:-_REMEMBERED]
-        self._worst_s = None
+        self._worst_s, self._lags, self._rise_s, self._least_s = None, [], 0.0, 0.0

@@ -49,6 +49,36 @@ def test_pieces_that_come_unevenly_wait_for_longer_from_the_second_utterance_on(
     assert sent(holdback, "u2", 0.02, 0.02, 30, 10.0) == pytest.approx(SLACK + 0.08)
 
 
+def test_a_first_piece_that_was_late_itself_hides_nothing():
+    """Pieces up to 60 ms late left holes in the first words of three utterances: only what came later than the first
+    piece was counted, and that one may have been late, too."""
+    holdback = Holdback(SLACK)
+    times = [max(0.05, 0.02 * number) for number in range(15)] + [0.35] + [max(0.35, 0.02 * n) for n in range(16, 30)]
+    for now in times:
+        holdback.arrived("u1", 0.02, now)
+    assert sent(holdback, "u2", 0.02, 0.02, 30, 10.0) == pytest.approx(SLACK + 0.05)
+
+
+def test_an_agent_a_little_quicker_than_speech_is_not_uneven():
+    holdback = Holdback(SLACK)
+    waits = [sent(holdback, f"u{n}", 0.02, 0.019, 60, n * 10.0) for n in range(3)]
+    assert max(waits) <= SLACK + 0.001
+
+
+def test_what_an_agent_sends_ahead_and_slowly_uses_up_is_not_uneven():
+    holdback = Holdback(SLACK)
+    for number in range(60):
+        holdback.arrived("u1", 0.02, max(0.0, (number - 4) * 0.021))
+    assert sent(holdback, "u2", 0.02, 0.02, 30, 10.0) <= SLACK + 0.012
+
+
+def test_in_a_burst_it_does_not_matter_how_unevenly_pieces_come():
+    holdback = Holdback(SLACK)
+    for number in range(50):
+        holdback.arrived("u1", 0.02, number * 0.004 + 0.05 * (number >= 30))
+    assert sent(holdback, "u2", 0.02, 0.004, 50, 10.0) <= 0.02
+
+
 def test_a_pause_within_an_utterance_teaches_nothing():
     holdback = Holdback(SLACK)
     sent(holdback, "u1", 0.02, 0.02, 10)
