@@ -24,6 +24,7 @@ _COMPARED_HZ: Final = 4000  # a voice is mostly below 2 kHz, and half as many sa
 _SURE: Final = 10.0  # a peak this many times the spread of all places; two voices reach 9.5
 _LIKELY: Final = 9.0  # … twice in a voice's first third of a second; no two voices of 120 pairs
 _PERHAPS: Final = 6.5  # … once: nearly every audible echo, and some callers
+_STRAYS: Final = 2  # early measurements in a row that may miss what is suspected
 _WHITENED_EARLY: Final = 0.8  # exponent of the magnitudes that are divided out; later 1
 _FAINTEST_DB: Final = -42.0  # inaudible
 _LOUDEST_DB: Final = 6.0  # … a louder sound is not an echo
@@ -81,6 +82,7 @@ class EchoMeter:
         self._candidate: float | None = None
         self._last = (0.0, 0.0)  # delay and height of the last measurement's peak
         self._missed = False  # it found none; one such measurement among the first is forgiven
+        self._strays = 0  # early measurements in a row that did not confirm what is suspected
         self._likeness = 0.0  # the lower height of the last two, if they are at the same place
         self._levels: deque[float] = deque(maxlen=_LEVELS)
         self.echo: Echo | None = None
@@ -155,7 +157,10 @@ class EchoMeter:
         delay = best * self._step / self._rate_hz
         likely = height >= (_PERHAPS if early else _SURE)
         level_db = self._level_db(decoded(played), decoded(heard), best * self._step) if likely else 0.0
-        self._candidate = None
+        suspected, self._candidate = self._candidate, None
+        self._strays += 1
+        if early and suspected is not None and self._strays <= _STRAYS:
+            self._candidate = suspected
         if not likely or not _FAINTEST_DB <= level_db <= _LOUDEST_DB:
             if self._missed or not early:
                 self._last, self._likeness = (0.0, 0.0), 0.0
@@ -164,7 +169,9 @@ class EchoMeter:
         last, self._last, self._missed = self._last, (delay, height), False
         self._likeness = min(height, last[1]) if abs(delay - last[0]) <= _SAME else 0.0
         if not early or self._likeness >= _LIKELY:
-            self._candidate = delay
+            self._candidate, self._strays = delay, 0
+        elif suspected is not None and abs(delay - suspected) <= _SAME:
+            self._candidate, self._strays = suspected, 0
         if self._likeness >= _SURE:
             if self.echo is not None and abs(delay - self.echo.delay) > _SAME:
                 self._levels.clear()

@@ -200,14 +200,20 @@ class EchoGuard:
 
     async def _look(self) -> None:
         known = found = self.echo
-        early = known is None and self._looks.early
+        early = known is None and self._looks.early(undecided=self._in_doubt or self._meter.suspected is not None)
         measured = self._meter.worth_a_look(self._played, self._sides.peaks, self._end, early=early)
         if measured:
             # half a millisecond: handing it to a thread would take the loop as long
             found = self._meter.look(*self._meter.sides(self._played, self._sides.heard, self._end), early=early)
         self._in_doubt = measured and early and self._meter.in_doubt
         self._looks.checked(measured=measured)
-        pause = self._looks.pause if found is None else SELDOM_SECONDS if self._meter.settled else _UNSETTLED_SECONDS
+        pause = (
+            self._looks.pause(undecided=self._in_doubt)
+            if found is None
+            else SELDOM_SECONDS
+            if self._meter.settled
+            else _UNSETTLED_SECONDS
+        )
         self._next_look = self._end + round(pause * self._rate_hz)
         if found is not None and known is None:
             self._log.happened("echo_found", f"the line gives the agent's voice back: {found}", echo_db=found.level_db)

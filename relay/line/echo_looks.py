@@ -6,9 +6,15 @@ Pure: it counts.
 from typing import Final
 
 SELDOM_SECONDS: Final = 5.0  # in the end, or once an echo is known: an echo may begin or move later
-# Up to this many measurements, so many seconds apart …
-_LOOKS: Final = ((12, 0.04), (24, 0.12), (30, 1.0))
-_CHECKS: Final = ((36, 0.04), (60, 0.12), (66, 1.0))  # … or so many times, if usually nothing was heard to measure
+_QUICK_SECONDS: Final = 0.04
+_SOON_SECONDS: Final = 0.12
+# Up to this many measurements, so many seconds apart; or so many times, if usually nothing was heard to measure.
+_LOOKS: Final = ((12, _QUICK_SECONDS), (24, _SOON_SECONDS), (30, 1.0))
+_CHECKS: Final = (
+    (36, _QUICK_SECONDS),
+    (60, _SOON_SECONDS),
+    (66, 1.0),
+)
 
 
 class EchoLooks:
@@ -17,24 +23,26 @@ class EchoLooks:
     def __init__(self) -> None:
         self._looks = 0
         self._checks = 0
-        self.pause = _LOOKS[0][1]
-        """Seconds until the next time, as long as no echo is known."""
+        self._pause = _QUICK_SECONDS
 
-    @property
-    def early(self) -> bool:
-        """The agent has only begun to speak."""
-        return self.pause == _LOOKS[0][1]
+    def early(self, *, undecided: bool) -> bool:
+        """Whether the agent has only begun to speak; a little longer if it is `undecided` what was heard then."""
+        return self._pause == _QUICK_SECONDS or (undecided and self._pause == _SOON_SECONDS)
+
+    def pause(self, *, undecided: bool) -> float:
+        """Seconds until the next time, as long as no echo is known."""
+        return _QUICK_SECONDS if undecided else self._pause
 
     @property
     def seldom(self) -> bool:
         """No echo was found for a long time."""
-        return self.pause == SELDOM_SECONDS
+        return self._pause == SELDOM_SECONDS
 
     def checked(self, *, measured: bool) -> None:
         """It was time; `measured`: there was something to measure."""
         self._looks += measured
         self._checks += 1
-        self.pause = max(_pause(_LOOKS, self._looks), _pause(_CHECKS, self._checks))
+        self._pause = max(_pause(_LOOKS, self._looks), _pause(_CHECKS, self._checks))
 
 
 def _pause(schedule: tuple[tuple[int, float], ...], done: int) -> float:

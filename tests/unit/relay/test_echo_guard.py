@@ -100,6 +100,18 @@ async def test_what_is_not_worth_a_look_is_not_searched_but_asked_as_often():
     assert meter.forgot == len(asked) - 64
 
 
+@virtual
+async def test_what_may_be_an_echo_is_decided_as_quickly_as_it_began():
+    """Twelve looks are half a second, too little of an echo in a large room; the next came an eighth of a second later,
+    with the agent hearing itself. A second is enough."""
+    meter = Meter()
+    meter.in_doubt = True
+    await lag(meter, 5)
+    found = pauses(meter.looked_at)
+    assert found[:24] == [0.04] * 24
+    assert set(found[24:]) == {1.0}
+
+
 @pytest.mark.parametrize(("result", "speech_s", "last"), [(FOUND, 2.0, 2.5), (None, 0.5, 1.8)])
 @virtual
 async def test_after_the_agent_s_words_there_is_nothing_to_search_for(result, speech_s, last):
