@@ -10,6 +10,7 @@ from relay.agents.socket import AgentSocket
 from sim.agent_script import AgentScript, Reply, ToolUse
 from sim.caller import Step, When
 from sim.heard import find_line
+from sim.seam.world import UNLIKE, Entry, world
 from sim.speech import LINE_HZ, spoken
 from tests.support.relay_world import GREETING, relay_world
 from tests.support.told_agent import told_call
@@ -56,6 +57,21 @@ async def test_an_agent_that_hangs_up_by_tool_is_gone_a_second_after_its_last_wo
     assert said.is_whole
     last_word_s = np.flatnonzero(np.abs(spoken("agent_goodbye").astype(int)) > 500)[-1] / LINE_HZ
     assert 0.6 <= len(result.heard) / result.rate_hz - said.at_s - last_word_s <= 1.0  # with the fade
+
+
+@pytest.mark.parametrize("vendor", UNLIKE)
+@virtual
+async def test_an_agent_of_any_vendor_that_hangs_up_is_gone_a_second_after_its_last_word(vendor, tmp_path):
+    script = AgentScript(replies=(Reply(on="start", say=("agent_goodbye",), end_call=True),))
+    async with world(tmp_path, Entry("front", vendor, script), settings={"ambience": "office"}) as at:
+        call = await at.call(max_s=30)
+        assert at.record(call)["end_reason"] == "agent_ended"
+    said = find_line(call.heard, call.rate_hz, "agent_goodbye")
+    assert said.is_whole
+    last_word_s = np.flatnonzero(np.abs(spoken("agent_goodbye").astype(int)) > 500)[-1] / LINE_HZ
+    assert len(call.heard) / call.rate_hz - said.at_s - last_word_s <= 1.0
+    assert not call.gaps
+    assert np.abs(call.heard[-20:].astype(int)).max() <= 60, "it ends with a step"
 
 
 @pytest.mark.parametrize("ambience", ["", "office"])
