@@ -30,15 +30,18 @@ def one_byte_off(data: bytes, rate_hz: int) -> int | None:
     used = count * size * pcm.SAMPLE_BYTES
     if count < 2 or pcm.peak(pcm.samples(data[:used])) < _PEAK:
         return None
-    told, other = (
-        pcm.samples(read[:used]).astype(np.float32).reshape(count, size) for read in (data, data[1:] + data[-1:])
-    )
-    power = np.mean(told * told, axis=1)
+    told = pcm.samples(data[:used]).astype(np.float32).reshape(count, size)
+    sure = np.einsum("ij,ij->i", told, told) > _LOUD * size
+    if np.count_nonzero(sure) < 2:
+        return None
+    sure &= np.mean(np.abs(told) > _CLIPPED, axis=1) < _SELDOM
+    if np.count_nonzero(sure) < 2:
+        return None
+    sure &= np.mean(np.frombuffer(data[:used:2], np.uint8).reshape(count, size) == 0, axis=1) < _COARSE
+    other = pcm.samples((data[1:] + data[-1:])[:used]).astype(np.float32).reshape(count, size)
     rough, smooth = (np.mean(np.abs(np.diff(sound, axis=1)), axis=1) for sound in (told, other))
     off = rough > _SMOOTHER * smooth
-    clipped = np.mean(np.abs(told) > _CLIPPED, axis=1)
-    sure = off & (power > _LOUD) & (clipped < _SELDOM)
-    sure &= np.mean(np.frombuffer(data[:used:2], np.uint8).reshape(count, size) == 0, axis=1) < _COARSE
+    sure &= off
     found = np.flatnonzero(sure[1:] & sure[:-1])
     if not len(found):
         return None

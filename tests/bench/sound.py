@@ -25,6 +25,7 @@ from relay.audio.line_tape import LineTape
 from relay.audio.loudness import LevelMeter
 from relay.audio.playout import Playout
 from relay.audio.resample import Resampler
+from relay.audio.slip import one_byte_off
 from relay.audio.speech_level import SpeechLevel
 from relay.audio.voice import VoiceActivity
 from sim.sound import level_db
@@ -211,6 +212,7 @@ def costs() -> list[Figure]:
     """Milliseconds of CPU a second of sound, in frames of 20 ms."""
     frames = [SAID[at : at + FRAME] for at in range(0, len(SAID) - FRAME, FRAME)]
     data = [frame.tobytes() for frame in frames]
+    loud = [np.clip(frame * 8.0, -32768, 32767).astype(np.int16).tobytes() for frame in frames]
     track, voice, meter, gate = CallerTrack(RATE), VoiceActivity(RATE), LevelMeter(RATE), EchoGate(RATE)
     levels = {"gain_db": SpeechLevel(RATE, gain_db=6), "level = auto": SpeechLevel(RATE, auto=True)}
     tapes, echo = (LineTape(RATE, 2.6), LineTape(RATE, 2.6)), EchoMeter(RATE)
@@ -229,6 +231,8 @@ def costs() -> list[Figure]:
         "voice detector": each(lambda n: voice.hear(data[n], n * 0.02)),
         "level meter": each(lambda n: meter.hear(data[n])),
         **{name: each(lambda n, level=level: level.process(data[n])) for name, level in levels.items()},
+        "guard against sound one byte off": each(lambda n: one_byte_off(data[n], RATE)),
+        "… of speech at full scale": each(lambda n: one_byte_off(loud[n], RATE)),
         "echo gate, where there is echo": each(lambda n: gate.process(data[n], frames[n])),
     }
     began = thread_time()
