@@ -144,6 +144,13 @@ def test_a_webhook_without_transfer_is_a_no(world):
     assert world.waited == 0
 
 
+def test_a_webhook_without_transfer_is_a_no_although_the_relay_never_said_a_word(world):
+    """The vendor's account is complete: nobody else could still ask for a human."""
+    world.tell_webhook("none")
+    assert world.numbers() == []
+    assert world.waited == 0
+
+
 def test_an_agent_that_sends_no_webhooks_is_not_waited_for(world):
     ended = calls.ended()
     agent = {**ended["agents"][0], "vendor": "openai"}
