@@ -5,6 +5,7 @@ import asyncio
 from relay.agents.deepgram.options import DeepgramOptions
 from relay.agents.deepgram.session import DeepgramSession
 from relay.agents.seam import Audio
+from relay.agents.session import SocketSession
 from relay.agents.socket import Binary, Closed
 from tests.support.virtual import virtual
 from tests.unit.relay.talk import Session, Talk
@@ -54,3 +55,13 @@ async def test_a_call_does_not_keep_it_either():
     await asyncio.sleep(1)
     assert Piece.held == 0
     await talk.stop()
+
+
+async def test_a_vendor_that_has_no_words_for_a_note_or_a_repeat_says_so():
+    """Whoever asks must know that it was not passed on: an idle caller would be asked by nobody."""
+    session = SocketSession(None)
+    assert await session.note("A minute is left.", reply=True) is False
+    assert await session.ask_again() is False
+    await session.interrupted("u1", 700)
+    await session.heard("u1")
+    assert (session.can_wait, session.wants_each_key, list(session._unsaid())) == (False, False, [])
