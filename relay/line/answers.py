@@ -140,7 +140,8 @@ class Answers:
 
     def _quiet_samples(self, sound: pcm.Samples) -> int:
         """How many samples precede the first speech."""
-        whole = np.pad(sound, (0, -len(sound) % self._block))
+        whole = np.zeros(len(sound) + -len(sound) % self._block, np.int16)  # np.pad takes ten times as long
+        whole[: len(sound)] = sound
         loud = np.flatnonzero(block_levels(whole, self._rate_hz) >= SPEECH_DB)
         return int(loud[0]) * self._block if len(loud) else len(sound)
 
