@@ -46,6 +46,13 @@ def test_the_wait_is_split_where_the_agents_first_sound_came():
     assert call.answers.first_heard_at == 3.75
 
 
+@pytest.mark.parametrize(("quiet", "passed"), [(70, 0), (150, 80), (160, 160), (170, 160)])
+def test_quiet_before_a_first_word_is_counted_in_whole_hundredths_also_in_a_piece_that_ends_within_one(quiet, passed):
+    call = Conversation()
+    call.says("u1", 1.0, 1.0, bytes(2 * quiet) + SPEECH[:460])
+    assert call.answers.first_heard_at == 1.0 + passed / RATE
+
+
 def test_each_turn_has_its_own():
     call = Conversation((1.0, 2.0), (5.0, 6.0))
     call.says("u1", 2.5, 2.6)
