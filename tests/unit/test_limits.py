@@ -7,12 +7,14 @@ import re
 from typing import Final
 
 from common import agent_version, credentials, event_parts, live, log_line, log_writer, recording, relay_request
-from functions.common import agent_versions, fetch, gcp, pending, relays_seen
+from functions import local
+from functions.common import agent_versions, aws, fetch, gcp, pending, relays_seen
 from functions.common.store import gcs
+from functions.transfer import answer as transfer_answer
 from functions.transfer import app as transfer_app
-from functions.transfer import connect, waiting
+from functions.transfer import callers, connect, waiting
 from functions.transfer import settings as transfer_settings
-from functions.webhook import app, conversation, joining, post_call, repair, retention, uploads
+from functions.webhook import api, app, conversation, joining, listing, post_call, repair, retention, uploads, vendor
 from functions.webhook import live as live_functions
 from relay import agent_updates, agents_source, media, outgoing, resolver, server
 from relay.agents import keypad, routes_file, seam, session, socket
@@ -192,6 +194,30 @@ LIMITS: Final = {
         "ringing of a number": seconds(transfer_settings.MAX_RINGING_S),
         "a conversation with a human": seconds(transfer_settings.MAX_CONVERSATION_S),
         "numbers that ring at once": count(transfer_settings.MAX_PARALLEL),
+        "a call that has just ended may still be asked about for": seconds(callers._JUST_ENDED_S),
+        "how far Exotel's clock may be off": seconds(callers._CLOCKS_DIFFER_S),
+        "what Exotel reports, until the sweep makes sure that the record has it": seconds(connect.FOLDED_AFTER_S),
+        "a summary that is read to a human, in characters": count(transfer_answer._LONGEST_SUMMARY),
+        "answers of the vendor's that fail before it is left alone in a sweep": count(vendor._IN_A_ROW),
+        "between two looks at the vendor's list of conversations": seconds(listing._EVERY_S),
+        "how far the first look goes back": seconds(listing._BACK_S),
+        "how far two looks overlap": seconds(listing._OVERLAP_S),
+        "silence of a relay, at least, before it counts as dead": seconds(repair._LEAST_SILENCE_S),
+        "unchanged progress is written again after": seconds(live_functions._FRESH_S),
+        "between two removals of what is past its retention": seconds(retention._EVERY_S),
+        "before the first try of what is pending": seconds(pending._FIRST_WAIT_S),
+        "what is pending and looked at in one go": count(pending._BATCH),
+        "pieces of a recording that are read at once": count(joining._AT_ONCE),
+        "a recording that is kept in memory": size(api._IN_MEMORY),
+        "a secret is read again after (AWS)": seconds(aws._SECRET_MAX_AGE_S),
+        "all bodies in memory (one machine)": size(local._HELD_BYTES),
+        "a body (one machine)": seconds(local._BODY_PATIENCE),
+        "an idle connection (one machine)": seconds(local._IDLE_PATIENCE),
+        "requests of Exotel's at once (one machine)": count(local._EXOTEL_THREADS),
+        "other requests at once (one machine)": count(local._WEBHOOK_THREADS),
+        "requests that are finished at a shutdown (one machine)": seconds(local._SHUTDOWN_PATIENCE),
+        "all bodies in memory (Google Cloud)": size(gcp._HELD_BYTES),
+        "the slowest body, a second (Google Cloud)": size(gcp._SLOWEST_BYTES_A_SECOND),
         "a body of a few bytes (Google Cloud)": seconds(gcp._BODY_PATIENCE_S[0]),
         "… the largest (Google Cloud)": seconds(gcp._BODY_PATIENCE_S[1]),
         "connecting to Cloud Storage": seconds(gcs._TIMEOUT[0]),

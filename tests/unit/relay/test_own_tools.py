@@ -241,6 +241,8 @@ async def test_errors_are_reported_in_words():
         place.answers = [(404, "no such order", 0.0)]
         assert await ask(place, {"number": "1"}) == ToolResult("HTTP 404 no such order", is_error=True, status="404")
         assert len(place.asked) == 1
+        place.answers = [(400, "", 0.0)]
+        assert await ask(place, {"number": "1"}) == ToolResult("HTTP 400", is_error=True, status="400")
         result = await ask(place, {"number": "1"}, url="http://127.0.0.1:1/{number}")
         assert (result.is_error, result.status) == (True, "failed")
         assert "can't be reached" in result.text
