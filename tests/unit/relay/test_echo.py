@@ -315,6 +315,16 @@ def test_a_caller_who_cuts_in_is_heard_untouched_and_at_once():
     assert (first + 1) * FRAME - len(parts[first]) <= at
 
 
+@pytest.mark.parametrize("samples", [79, 100, 161])
+def test_a_piece_need_not_be_whole_hundredths_of_a_second(samples):
+    """A line may cut its sound anywhere: the canceller takes what it gets, and the level of the rest counts."""
+    gate = EchoGate(RATE)
+    loud = np.full(samples, 9_000, np.int16)
+    passed = [gate.process(loud.tobytes(), np.zeros(samples, np.int16)) for _ in range(40)]
+    assert {len(part) for part in passed[5:]} == {2 * samples}
+    assert passed[-1] == loud.tobytes()
+
+
 def test_a_caller_who_was_just_heard_is_not_doubted_again_after_a_short_pause():
     """Half a second later the next word comes at once: it takes 200 ms to tell a word from an echo."""
     word, pause = spoken("caller_interrupts", RATE), np.zeros(RATE // 2, np.int16)

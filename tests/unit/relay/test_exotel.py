@@ -122,7 +122,9 @@ def test_without_a_rate_the_line_is_at_8_khz(media_format):
     assert start_with(media_format=media_format).rate_hz == 8000
 
 
-@pytest.mark.parametrize("rate", ["fast", True, [], {}, "-8000", "8" * 100, "16000" + " Hz of sound".ljust(15), 1e300, 11025, -1])
+@pytest.mark.parametrize(
+    "rate", ["fast", True, [], {}, "-8000", "8" * 100, "16000" + " Hz of sound".ljust(15), 1e300, 11025, -1]
+)
 def test_a_rate_we_cannot_carry_is_not_taken_for_one_that_we_can(rate):
     """An unknown format sends the call to its fallback with a clear log line (design D3), so the call must begin.
 
