@@ -4,7 +4,6 @@ Whitened cross-correlation: with the magnitudes of the spectra divided out only 
 at its delay, however the line colours it. Measurements are averaged until an echo is certain.
 """
 
-from collections import deque
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -84,7 +83,7 @@ class EchoMeter:
         self._missed = False  # it found none; one such measurement among the first is forgiven
         self._strays = 0  # early measurements in a row that did not confirm what is suspected
         self._likeness = 0.0  # the lower height of the last two, if they are at the same place
-        self._levels: deque[float] = deque(maxlen=_LEVELS)
+        self._levels: list[float] = []  # the latest; an empty deque takes 760 bytes
         self.echo: Echo | None = None
 
     @property
@@ -109,12 +108,16 @@ class EchoMeter:
 
     def worth_a_look(self, played: LineTape, heard: RecentPeaks, end: int, *, early: bool = False) -> bool:
         """Whether more than noise is heard, and the agent spoke before. Usually not: most callers listen."""
-        least, share = (_SPEECH_PEAK, _BACK_SHARE_EARLY) if early else (AUDIBLE_PEAK, _BACK_SHARE)
-        if heard.share(least) < share:
+        if self.soonest(heard, early=early) > 0:
             return False
         before = self._reach - self._reach // 2
         source = peaks(played.codes(end - self._look - before, self._look + before), self._block)
         return bool(np.count_nonzero(source >= _SPEECH_PEAK) >= _LOUD_SHARE * len(source))
+
+    def soonest(self, heard: RecentPeaks, *, early: bool = False) -> float:
+        """So many seconds must pass until enough can be heard for a look."""
+        least, share = (_SPEECH_PEAK, _BACK_SHARE_EARLY) if early else (AUDIBLE_PEAK, _BACK_SHARE)
+        return max(0.0, share - heard.share(least)) * LOOK_SECONDS
 
     def look(self, played: Codes, heard: Codes, *, early: bool = False) -> Echo | None:
         """Compare two `sides` that are worth it. Returns what is known so far. On one thread: calls share a bench.
@@ -176,6 +179,7 @@ class EchoMeter:
             if self.echo is not None and abs(delay - self.echo.delay) > _SAME:
                 self._levels.clear()
             self._levels.append(level_db)
+            del self._levels[:-_LEVELS]
             self.echo = Echo(delay, round(float(np.median(self._levels)), 1))
         return self.echo
 

@@ -207,13 +207,11 @@ class EchoGuard:
             found = self._meter.look(*self._meter.sides(self._played, self._sides.heard, self._end), early=early)
         self._in_doubt = measured and early and self._meter.in_doubt
         self._looks.checked(measured=measured)
-        pause = (
-            self._looks.pause(undecided=self._in_doubt)
-            if found is None
-            else SELDOM_SECONDS
-            if self._meter.settled
-            else _UNSETTLED_SECONDS
-        )
+        if found is None:
+            soonest = 0.0 if measured else self._meter.soonest(self._sides.peaks, early=early)
+            pause = self._looks.pause(undecided=self._in_doubt, at_least=soonest)
+        else:
+            pause = SELDOM_SECONDS if self._meter.settled else _UNSETTLED_SECONDS
         self._next_look = self._end + round(pause * self._rate_hz)
         if found is not None and known is None:
             self._log.happened("echo_found", f"the line gives the agent's voice back: {found}", echo_db=found.level_db)

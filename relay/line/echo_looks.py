@@ -3,18 +3,17 @@
 Pure: it counts.
 """
 
+import math
+from collections.abc import Sequence
 from typing import Final
 
 SELDOM_SECONDS: Final = 5.0  # in the end, or once an echo is known: an echo may begin or move later
 _QUICK_SECONDS: Final = 0.04
 _SOON_SECONDS: Final = 0.12
-# Up to this many measurements, so many seconds apart; or so many times, if usually nothing was heard to measure.
+_EXACT: Final = 0.001  # sums of seconds are not
+# Up to this many measurements, so many seconds apart; or for so many seconds, if usually nothing was heard to measure.
 _LOOKS: Final = ((12, _QUICK_SECONDS), (24, _SOON_SECONDS), (30, 1.0))
-_CHECKS: Final = (
-    (36, _QUICK_SECONDS),
-    (60, _SOON_SECONDS),
-    (66, 1.0),
-)
+_CHECKS: Final = ((1.44, _QUICK_SECONDS), (4.32, _SOON_SECONDS), (10.32, 1.0))
 
 
 class EchoLooks:
@@ -22,16 +21,18 @@ class EchoLooks:
 
     def __init__(self) -> None:
         self._looks = 0
-        self._checks = 0
-        self._pause = _QUICK_SECONDS
+        self._searched_s = 0.0
+        self._pause = self._last_pause = _QUICK_SECONDS
 
     def early(self, *, undecided: bool) -> bool:
         """Whether the agent has only begun to speak; a little longer if it is `undecided` what was heard then."""
         return self._pause == _QUICK_SECONDS or (undecided and self._pause == _SOON_SECONDS)
 
-    def pause(self, *, undecided: bool) -> float:
-        """Seconds until the next time, as long as no echo is known."""
-        return _QUICK_SECONDS if undecided else self._pause
+    def pause(self, *, undecided: bool, at_least: float) -> float:
+        """Seconds until the next time, while no echo is known. Times before `at_least` are left out: no use."""
+        pause = _QUICK_SECONDS if undecided else self._pause
+        self._last_pause = pause * max(1, math.ceil((at_least - _EXACT) / pause))
+        return self._last_pause
 
     @property
     def seldom(self) -> bool:
@@ -41,11 +42,11 @@ class EchoLooks:
     def checked(self, *, measured: bool) -> None:
         """It was time; `measured`: there was something to measure."""
         self._looks += measured
-        self._checks += 1
-        self._pause = max(_pause(_LOOKS, self._looks), _pause(_CHECKS, self._checks))
+        self._searched_s += self._last_pause
+        self._pause = max(_pause(_LOOKS, self._looks), _pause(_CHECKS, self._searched_s + _EXACT))
 
 
-def _pause(schedule: tuple[tuple[int, float], ...], done: int) -> float:
+def _pause(schedule: Sequence[tuple[float, float]], done: float) -> float:
     for up_to, seconds in schedule:
         if done < up_to:
             return seconds

@@ -24,6 +24,7 @@ class Meter:
 
     suspected = None
     in_doubt = False
+    useless_s = 0.0
 
     def __init__(self, result=None, *, settled=False, worth=True):
         self.result, self.settled, self._worth = result, settled, worth
@@ -35,6 +36,9 @@ class Meter:
 
     def forget(self):
         self.forgot += 1
+
+    def soonest(self, heard, *, early):
+        return self.useless_s
 
     def worth_a_look(self, played, heard, end, *, early):
         self.asked_at.append(end / RATE)
@@ -98,6 +102,21 @@ async def test_what_is_not_worth_a_look_is_not_searched_but_asked_as_often():
     assert set(asked[59:65]) == {1.0}
     assert set(asked[65:]) == {5.0}
     assert meter.forgot == len(asked) - 64
+
+
+@virtual
+async def test_what_can_be_no_use_yet_is_not_asked():
+    """A tenth of a second of sound is needed: where none is heard it can't come within two of three times. Those are
+    left out, and nothing else changes: the search does not take longer."""
+    meter = Meter(worth=False)
+    meter.useless_s = 0.1
+    await guarded(meter, 40)
+    asked = pauses(meter.asked_at)
+    quick = asked.index(1.0)
+    assert set(asked[:quick]) == {0.12}
+    assert sum(asked[:quick]) == pytest.approx(4.32, abs=0.13)
+    assert set(asked[quick : quick + 6]) == {1.0}
+    assert set(asked[quick + 6 :]) == {5.0}
 
 
 @virtual
