@@ -27,6 +27,7 @@ class Functions:
     def __init__(self, status=200, body=b"", headers=None):
         self.status, self.body, self.headers = status, body, headers or {}
         self.asked, self.stamps = [], []
+        self.dated = True
 
     async def answer(self, request):
         signed = to_sign(request.path, request.query)
@@ -41,6 +42,12 @@ async def source(functions):
     app = web.Application()
     for path in (AGENTS, AGENTS_FILE):
         app.router.add_get(path, functions.answer)
+
+    async def undated(_, response):
+        if not functions.dated:
+            del response.headers["Date"]
+
+    app.on_response_prepare.append(undated)
     async with TestServer(app) as server, outgoing() as http:
         yield AgentsSource(http, str(server.make_url(AGENTS)), SECRET, relay="r-1", every_s=30.0)
 
@@ -70,6 +77,18 @@ def test_a_version_that_is_signed_is_believed():
     assert newest(functions) == Newest(VERSION.name, VERSION)
     assert functions.asked == [({"relay": "r-1", "serving": "file-1", "every": "30"}, Verdict.VALID)]
     assert functions.known == '"file-1"'
+
+
+@pytest.mark.parametrize("status", [200, 401])
+def test_an_answer_without_a_date_says_nothing_about_the_clock(status):
+    body = VERSION.encoded()
+    functions = Functions(status, body, headers={RELAY_HEADER: sign(body, SECRET)})
+    functions.dated = False
+    if status == 200:
+        assert newest(functions) == Newest(VERSION.name, VERSION)
+    else:
+        with pytest.raises(SourceError, match="401"):
+            newest(functions)
 
 
 def test_a_refusal_is_logged_with_the_reason_and_not_resent():

@@ -1,5 +1,7 @@
 """Changes of the ambience, as agents and operators write them."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,12 +27,15 @@ def test_ambience_changes_that_can_be_parsed(source, change):
     assert AmbienceChange.parse(source) == change
 
 
+NOTHING = "expected 'enabled' (true or false) or 'volume' (0 to 1) or both"
+
+
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        ({}, "expected 'enabled'"),
-        ({"enabled": None, "volume": None}, "expected 'enabled'"),
-        ({"loud": True}, "expected 'enabled'"),
+        ({}, NOTHING),
+        ({"enabled": None, "volume": None}, NOTHING),
+        ({"loud": True}, NOTHING),
         ({"enabled": 1}, "enabled: expected true or false"),
         ({"enabled": "yes"}, "enabled: expected true or false"),
         ({"enabled": []}, "enabled: expected true or false"),
@@ -47,7 +52,7 @@ def test_ambience_changes_that_can_be_parsed(source, change):
     ],
 )
 def test_what_can_not_is_named_with_what_was_expected(source, problem):
-    with pytest.raises(InvalidChangeError, match=problem):
+    with pytest.raises(InvalidChangeError, match=f"^{re.escape(problem)}$"):
         AmbienceChange.parse(source)
 
 

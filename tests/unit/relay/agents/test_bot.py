@@ -324,6 +324,25 @@ async def test_events_pass_as_the_code_returns_them_and_the_end_always_passes():
     assert inner.closed
 
 
+async def test_what_the_call_tells_an_agent_passes_its_wrapper_as_it_is():
+    asked = []
+
+    class Inner(Session):
+        async def note(self, text, *, reply=False):
+            asked.append((text, reply))
+            return reply
+
+        async def ask_again(self):
+            return True
+
+    session, _ = await wrapped(inner=Inner())
+    assert await session.note("Ask whether they are there.", reply=True) is True
+    assert await session.note("A minute is left.") is False
+    assert asked == [("Ask whether they are there.", True), ("A minute is left.", False)]
+    assert await session.ask_again() is True
+    await session.close()
+
+
 @virtual
 async def test_the_end_cannot_be_dropped_but_it_can_be_another():
     class Silent(Wrapper):
