@@ -6,7 +6,7 @@ import tracemalloc
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from relay.allocator import LARGE
@@ -68,6 +68,7 @@ def on_tape(count: int, seed: int = 1):
 
 
 @given(st.lists(st.tuples(st.integers(-30, 60), st.integers(1, 90)), min_size=1, max_size=25), st.integers(0, 250))
+@example([(5, 1), (-5, 1)], 8)
 @settings(max_examples=60)
 def test_a_tape_gives_back_what_was_written_where_it_was_written(pieces, back):
     tape, truth, end = LineTape(RATE, 0.02), np.zeros(20_000, dtype=np.int16), 0

@@ -222,6 +222,7 @@ async def test_what_is_not_judged_within_60_ms_is_passed_on_as_it_came_and_count
     caplog.set_level("INFO")
     pool, loop = Slow(), asyncio.get_running_loop()
     guard, waits = EchoGuard(RATE, "on", pool, CallLog("c", "s")), []
+    meter = guard._meter = Meter()
     frames = speech(12)
     for number, frame in enumerate(frames):
         guard.played(frame, 100 + number * 0.02, speech=True)
@@ -231,6 +232,7 @@ async def test_what_is_not_judged_within_60_ms_is_passed_on_as_it_came_and_count
         waits.append(round(loop.time() - before, 3))
     assert waits == [0.06, *[0.0] * 7]
     assert (len(pool.begun), pool.unjudged) == (1, 8)
+    assert len(meter.asked_at) == 1, "a look may change the gate, which a thread is using"
     assert [record.event for record in caplog.records if record.event == "echo_behind"] == ["echo_behind"]
     pool.catch_up()
     judged = asyncio.create_task(guard.heard(frames[8], 100.18))
@@ -246,7 +248,8 @@ async def test_what_is_not_judged_within_60_ms_is_passed_on_as_it_came_and_count
 async def test_an_error_of_work_that_nobody_waited_for_is_raised_with_the_next():
     pool = Slow()
     work = EchoWork(pool)
-    assert await work.do(len, b"") is None
+    assert [await work.do(len, b"") for _ in range(3)] == [None] * 3
+    assert len(pool.begun) == 1
     pool.begun[0][0].set_exception(ValueError("broken"))
     with pytest.raises(ValueError, match="broken"):
         await work.do(len, b"")
