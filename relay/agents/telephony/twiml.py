@@ -4,7 +4,7 @@ import base64
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha1
 from typing import Final
 from xml.etree import ElementTree
@@ -17,7 +17,7 @@ class Answer:
     """The stream's address, and the parameters for its `start`."""
 
     url: str
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

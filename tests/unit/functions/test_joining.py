@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from common import layout
+from common.documents import encode
 from common.env import SettingError
 from common.recording import HEAD_BYTES, head
+from common.times import rfc3339
 from functions.webhook.flac import encoded
 from functions.webhook.joining import join
 from functions.webhook.settings import Settings
@@ -140,6 +143,16 @@ def test_a_relay_that_still_uploads_is_waited_for(world):
     """The call is over, and its last pieces are on their way."""
     world.put(1, 2)
     world.send(calls.upload_wanted(), calls.started(), calls.ended())
+    assert not join(calls.CALL, world.store, calls.ENDED + 299, 300)
+    assert join(calls.CALL, world.store, calls.ENDED + 301, 300)
+
+
+def test_what_a_relay_that_died_had_uploaded_is_waited_for_as_long(world):
+    """It may only have been cut off from the functions, and not from the store."""
+    world.put(1, 2)
+    world.send(calls.upload_wanted(), calls.started())
+    closing = {"stream_sid": calls.STREAM, "ended_at": rfc3339(calls.ENDED)}
+    world.store.create(layout.piece(calls.CALL, "closed", calls.STREAM), encode(closing))
     assert not join(calls.CALL, world.store, calls.ENDED + 299, 300)
     assert join(calls.CALL, world.store, calls.ENDED + 301, 300)
 
