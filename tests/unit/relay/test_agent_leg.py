@@ -857,10 +857,14 @@ async def test_remarks_are_logged_and_change_nothing(caplog):
     caplog.set_level("INFO", logger="relay")
     session = Session()
     talk = Talk(session)
-    session.put(Notice("queue", "waiting"), Notice("unknown", "message 'response.new'"))
+    session.put(Notice("queue", "waiting"), Notice("unknown", "message 'response.new'"), Notice("k" * 50, "t" * 400))
     await asyncio.sleep(0.1)
-    notices = [(one.levelname, one.getMessage()) for one in caplog.records if one.event == "agent_notice"]
-    assert notices == [("INFO", "queue: waiting"), ("WARNING", "unknown: message 'response.new'")]
+    notices = [(one.levelname, one.kind, one.getMessage()) for one in caplog.records if one.event == "agent_notice"]
+    assert notices == [
+        ("INFO", "queue", "queue: waiting"),
+        ("WARNING", "unknown", "unknown: message 'response.new'"),
+        ("INFO", "k" * 40, f"{'k' * 40}: {'t' * 300}"),
+    ]
     assert not talk.outcome.done()
     session.put(Ended(by_agent=True, reason="ended", detail="1000"))
     assert await talk.over() == (EndReason.AGENT_ENDED, "1000")
