@@ -54,7 +54,7 @@ def test_json_adds_up(capsys):
     assert sum(item["usd"] for item in gcp["items"]) == pytest.approx(gcp["usd_a_month"])
     assert gcp["usd_a_minute"] == pytest.approx(gcp["usd_a_month"] / MINUTES, abs=1e-5)
     assert plan["prices"]["gcp.internet"]["verified"] is False
-    assert plan["egress_mbit_s"] == 114.8
+    assert plan["egress_mbit_s"] == 120.6
 
 
 def test_switches(capsys):
