@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from relay.aws import utilisation
 from relay.events.records import Quality
 from relay.logs import _STANDARD
 
@@ -18,8 +19,8 @@ LOGGERS: Final = ("relay", "functions")
 OF_CALL: Final = frozenset({"call_sid", "stream_sid", "trace_id"})
 """What every line of a call has."""
 DEFECTS: Final = frozenset({"defect", "tool_defect", "internal_error"})
-OPTIONAL: Final = OF_CALL | {"_aws", "RelayUtilisation", "conversation_id", "lag_s", "by", "outcome", "path"}
-"""`by`, `outcome`: of commands (`control`)."""
+OPTIONAL: Final = OF_CALL | {"_aws", utilisation.NAME, "conversation_id", "lag_s", "by", "outcome", "path"}
+"""`by`, `outcome`: of commands (`control`). `_aws` and its metric: of `relay_stats` on AWS."""
 _ROW: Final = re.compile(r"^\| ((?:`\w+`(?:, )?)+) \| [^|]+ \| (.*) \|$", re.MULTILINE)
 
 
