@@ -80,9 +80,10 @@ def _value(value: Any, limit: int, key: str, depth: int) -> Any:
 
 
 def _encoded(line: Mapping[str, Any]) -> str:
-    text = json.dumps(line, ensure_ascii=False, default=str)
+    """`line` as `_clean` returns it: nothing in it is unknown to JSON."""
+    text = json.dumps(line, ensure_ascii=False)
     try:
         text.encode()
     except UnicodeEncodeError:  # bytes that are not UTF-8 arrive as surrogates, from headers and file names
-        return json.dumps(line, default=str)
+        return json.dumps(line)
     return text

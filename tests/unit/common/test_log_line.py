@@ -2,6 +2,7 @@
 
 import json
 import logging
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -115,3 +116,11 @@ def test_what_a_line_is_known_by_is_left_when_nothing_else_fits():
     many = {f"field {number} {'x' * 90}": "y" * 40 for number in range(200)}
     line = json.loads(written({**many, **known, "call_sid": "c" * 300}))
     assert line == {**known, "call_sid": "c" * 200, "cut": True}
+
+
+@pytest.mark.parametrize("formatter", [JsonFormatter(), JsonLines()], ids=["relay", "functions"])
+def test_a_value_that_json_does_not_know_is_written_as_text(formatter):
+    record = logging.makeLogRecord({"msg": "stored", "event": "x"})
+    more = {"took": timedelta(seconds=2)}
+    vars(record).update(more if isinstance(formatter, JsonFormatter) else {"fields": more})
+    assert json.loads(formatter.format(record))["took"] == "0:00:02"

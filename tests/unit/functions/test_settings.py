@@ -186,3 +186,15 @@ def test_words_are_taken_in_any_case_and_addresses_as_they_are():
     assert connect.music_on_hold == "default_tone"
     assert connect.playback == "https://a.example/Hello.wav"
     assert connect.events_url == "http://a.example"
+
+
+@pytest.mark.parametrize(
+    ("given", "base"),
+    [
+        ({}, "https://api.elevenlabs.io"),
+        ({"ELEVENLABS_REGION": "india"}, "https://api.in.residency.elevenlabs.io"),
+        ({"ELEVENLABS_REGION": "india", "ELEVENLABS_BASE_URL": "wss://proxy.example.in/"}, "https://proxy.example.in"),
+    ],
+)
+def test_conversations_are_fetched_from_the_region_or_through_the_proxy(given, base):
+    assert WebhookSettings.from_env({**ENVIRONMENT, **given}).api_base == base
