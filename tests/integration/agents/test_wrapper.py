@@ -228,6 +228,15 @@ class _Attentive(_Burst):
 
 
 @virtual
+@pytest.mark.parametrize("answer", [True, False])
+async def test_what_the_call_asks_an_agent_is_answered_by_the_wrapped_one(answer):
+    agent = _Attentive()
+    agent.can_wait = agent.wants_each_key = answer
+    session = WrapperSession(Wrapper(), "Wrapper", agent)
+    assert (session.can_wait, session.wants_each_key) == (answer, answer)
+
+
+@virtual
 async def test_all_that_the_call_tells_reaches_the_agent():
     agent = _Attentive()
     agent.late_audio_ms = 40.0
