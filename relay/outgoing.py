@@ -14,8 +14,8 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from common.proxy import proxy_for
-from relay.outgoing_socket import OutgoingSocket
 from relay.resolver import LastGoodResolver, PublicOnly
+from relay.websocket import OutgoingSocket
 
 LARGEST_ANSWER: Final = 1024 * 1024  # bytes; a signed URL or the answer to an event has a few hundred
 _KEEP_ALIVE: Final = 60.0

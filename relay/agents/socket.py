@@ -10,14 +10,13 @@ from aiohttp import WSMsgType
 
 from relay.agents.budget import Allowance
 from relay.agents.seam import AgentError
-from relay.outgoing_socket import OutgoingSocket
+from relay.websocket import BINARY, TEXT, OutgoingSocket
 
 OPEN_TIMEOUT: Final = 4.0
 CLOSE_TIMEOUT: Final = 2.0
 # For a vendor that vanished without a FIN: after this long without data a WebSocket ping, and half as long for the
 # answer. Nine seconds in total: with less, a network stall of five seconds, which does happen, would cost the agent.
 HEARTBEAT: Final = 6.0
-TEXT, BINARY = WSMsgType.TEXT, WSMsgType.BINARY  # a look-up in the enumeration takes six times as long as a name
 MAX_MESSAGE: Final = 16 * 1024 * 1024  # the limit of ElevenLabs' own SDK (elevenlabs.md A1.1)
 
 

@@ -4,25 +4,20 @@ import asyncio
 import logging
 import socket
 from contextlib import suppress
-from struct import Struct
 from typing import Final, Literal
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from relay.line import exotel
 from relay.logs import CallLog
+from relay.websocket import BINARY, TEXT, write_at_once
 
-TEXT, BINARY = WSMsgType.TEXT, WSMsgType.BINARY  # a look-up in the enumeration takes six times as long as a name
 _CLOSE_TIMEOUT: Final = 2.0
 _CLOSE_REASON: Final = 120  # bytes; a close frame has room for 123
 # Sound in our buffers is heard late. The kernel's grow to megabytes, minutes of sound; with these limits a line that
 # does not read is noticed after two or three seconds.
 SEND_BUFFER: Final = 32 * 1024  # the kernel doubles it, for its own overhead
 UNSENT_LIMIT: Final = 4 * 1024
-_SHORT: Final = Struct("!BB").pack  # the head of a frame of up to 125 bytes
-_USUAL: Final = Struct("!BBH").pack
-_LARGEST: Final = 65_535  # bytes that it can state
-_WHOLE_TEXT: Final = 0x81
 _AT_ONCE: Final = 0.001  # a line sends a message every 20 ms: messages this close together have been waiting
 
 LineEvent = exotel.Connected | exotel.Start | exotel.Media | exotel.Dtmf | exotel.Mark | exotel.Clear | exotel.Stop
@@ -74,7 +69,8 @@ class Line:
 
     async def send(self, message: bytes) -> None:
         """Send one message. If the socket is gone it is dropped: `receive` reports that."""
-        if self._write(message):
+        transport = self._transport
+        if transport is not None and not self._ws.closed and write_at_once(transport, message, TEXT, masked=False):
             return
         self._sending_since = self._loop.time()
         try:
@@ -83,16 +79,6 @@ class Line:
             pass
         finally:
             self._sending_since = None
-
-    def _write(self, message: bytes) -> bool:
-        """Write it at once, without aiohttp's steps, if the socket is open and nothing waits to be sent."""
-        transport, size = self._transport, len(message)
-        if transport is None or self._ws.closed or transport.is_closing() or transport.get_write_buffer_size():
-            return False
-        if size > _LARGEST:
-            return False
-        transport.write((_SHORT(_WHOLE_TEXT, size) if size < 126 else _USUAL(_WHOLE_TEXT, 126, size)) + message)
-        return True
 
     def stalled_for(self, now: float) -> float:
         """Seconds that a send has waited for the line to read, 0.0 if none is waiting."""

@@ -33,10 +33,11 @@ from relay.agents.seam import (
     UtteranceDone,
 )
 from relay.agents.session import SocketSession
-from relay.agents.socket import BINARY, AgentSocket, Binary
+from relay.agents.socket import AgentSocket, Binary
 from relay.agents.vendor import NewSession, api_key, read_options, socket_base
 from relay.audio.convert import AudioFormat, Encoding
 from relay.settings import Settings
+from relay.websocket import BINARY
 
 KEEP_ALIVE: Final = 8.0  # seconds without audio, after which the vendor expects a sign of life
 

@@ -27,7 +27,7 @@ from relay.agents.seam import (
     UtteranceDone,
 )
 from relay.agents.session import READY_TIMEOUT, SocketSession
-from relay.agents.socket import BINARY, AgentSocket, Binary
+from relay.agents.socket import AgentSocket, Binary
 from relay.agents.ultravox.codec import AgentWords, Cleared, StateIs, Up, decode
 from relay.agents.ultravox.options import DEFAULT_MODEL, UltravoxOptions
 from relay.agents.ultravox.requests import caller_text, start_call, tool_result
@@ -35,6 +35,7 @@ from relay.agents.vendor import NewSession, api_key, read_options
 from relay.audio.convert import AudioFormat, Encoding
 from relay.outgoing import whole
 from relay.settings import Settings
+from relay.websocket import BINARY
 
 _ANSWER_LIMIT: Final = 1 << 16  # bytes of the answer to the request for a call
 _KEPT: Final = 16  # replies whose text may still change

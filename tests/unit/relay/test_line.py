@@ -12,6 +12,7 @@ from aiohttp import ClientSession, WSMsgType, web
 from relay.line.socket import SEND_BUFFER, UNSENT_LIMIT, Line
 from sim import virtual_time
 from sim.serving import serving
+from tests.support.unread import holds_up_the_sender
 from tests.support.virtual import virtual
 
 LOOPS = [virtual_time.VirtualTimeLoop, uvloop.new_event_loop]
@@ -154,25 +155,13 @@ def test_a_line_that_does_not_read_holds_up_the_pacer_and_loses_nothing(loop_fac
     """Minutes of sound would wait in our buffers, and the caller would hear them late."""
 
     async def story():
-        loop = asyncio.get_running_loop()
         said = [b"%05d" % number + b"x" * 900 for number in range(8_000)]
         async with connected() as (line, exotel):
-            sent = 0
 
-            async def speak():
-                nonlocal sent
-                for message in said:
-                    await line.send(message)
-                    sent += 1
+            async def read():
+                return (await exotel.receive_str()).encode()
 
-            began = loop.time()
-            speaking = asyncio.create_task(speak())
-            await asyncio.sleep(0.5)
-            assert sent < 7_000
-            assert 0 < line.stalled_for(loop.time()) <= loop.time() - began
-            assert [(await exotel.receive_str()).encode() for _ in said] == said
-            await speaking
-            assert line.stalled_for(loop.time()) == 0
+            await holds_up_the_sender(line, said, read, most=7_000, unread_s=0.5)
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(story())

@@ -16,10 +16,11 @@ import uvloop
 from aiohttp import WSMsgType
 from aiohttp.http import WS_KEY
 
-from relay import outgoing_socket
+from relay import websocket
 from relay.agents.socket import MAX_MESSAGE, AgentSocket, Binary, Closed
 from relay.outgoing import outgoing
 from sim import virtual_time
+from tests.support.unread import holds_up_the_sender
 from tests.support.virtual import virtual
 
 MORE, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -126,7 +127,7 @@ def test_messages_of_any_length_arrive_as_they_were_in_their_order(
 ):
     """The head of a frame has three lengths. A second message in the same moment finds the first one still unsent."""
     if without_a_mask_in_c:
-        monkeypatch.setattr(outgoing_socket, "mask", None)
+        monkeypatch.setattr(websocket, "mask", None)
 
     async def story():
         told = [(TEXT, bytes(range(256)) * 300)]
@@ -256,25 +257,15 @@ def test_a_vendor_that_does_not_read_holds_up_the_sender_and_loses_nothing(conte
     """Unsent sound would pile up in memory. How long a send has waited tells the call that its agent is gone."""
 
     async def story():
-        loop = asyncio.get_running_loop()
         told = [b"%05d" % number + bytes(20_000) for number in range(2_000)]
         async with connected(tls=contexts[way]) as (agent, vendor):
-            sent = 0
 
-            async def speak():
-                nonlocal sent
-                for message in told:
-                    await agent.send(message)
-                    sent += 1
+            async def read():
+                kind, content = await vendor.hear()
+                assert kind == TEXT
+                return content
 
-            began = loop.time()
-            speaking = asyncio.create_task(speak())
-            await asyncio.sleep(0.3)
-            assert sent < 1_000
-            assert 0 < agent.stalled_for(loop.time()) <= loop.time() - began
-            assert [await vendor.hear() for _ in told] == [(TEXT, message) for message in told]
-            await speaking
-            assert agent.stalled_for(loop.time()) == 0
+            await holds_up_the_sender(agent, told, read, most=1_000, unread_s=0.3)
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(story())

@@ -1,0 +1,70 @@
+"""WebSocket messages in fewer steps than aiohttp takes. What is on the wire, and what ends a socket, is up to it."""
+
+import asyncio
+from collections.abc import Callable
+from random import getrandbits
+from struct import Struct
+from typing import Any, Final
+
+import aiohttp
+from aiohttp import WSMsgType
+from aiohttp.http import WebSocketWriter
+
+mask: Callable[[bytes, bytearray], None] | None
+try:  # aiohttp's own, in C; it has no public name
+    from aiohttp._websocket.helpers import websocket_mask as mask
+except ImportError:
+    mask = None
+
+TEXT, BINARY = WSMsgType.TEXT, WSMsgType.BINARY  # a look-up in the enumeration takes six times as long as a name
+
+_SHORT: Final = Struct("!BB").pack  # the head of a frame of up to 125 bytes
+_USUAL: Final = Struct("!BBH").pack  # up to 65,535
+_LONG: Final = Struct("!BBQ").pack
+_WHOLE, _MASKED, _TWO_MORE, _EIGHT_MORE = 0x80, 0x80, 126, 127
+
+_NOTED_EVERY: Final = 0.5  # seconds
+
+
+def write_at_once(transport: asyncio.Transport, message: bytes, kind: WSMsgType, *, masked: bool) -> bool:
+    """Write one message, in one frame, if nothing waits to be sent. `masked`: as a client has to.
+
+    False: nothing was written; aiohttp's `send_frame` writes it, waits, or raises what is wrong.
+    """
+    if transport.is_closing() or transport.get_write_buffer_size() or (masked and mask is None):
+        return False
+    size, bit = len(message), _MASKED if masked else 0
+    if size < _TWO_MORE:
+        head = _SHORT(_WHOLE | kind, bit | size)
+    elif size < 65_536:
+        head = _USUAL(_WHOLE | kind, bit | _TWO_MORE, size)
+    else:
+        head = _LONG(_WHOLE | kind, bit | _EIGHT_MORE, size)
+    if masked and mask is not None:
+        key, content = getrandbits(32).to_bytes(4, "big"), bytearray(message)
+        mask(key, content)
+        transport.write(b"".join((head, key, content)))
+    else:
+        transport.write(head + message)
+    return True
+
+
+class OutgoingSocket(aiohttp.ClientWebSocketResponse[bool]):
+    """aiohttp's, for `ClientSession(ws_response_class=OutgoingSocket)`."""
+
+    def __init__(self, reader: Any, writer: WebSocketWriter, *args: Any, **kwargs: Any) -> None:
+        super().__init__(reader, writer, *args, **kwargs)
+        self._transport = writer.transport
+        self._time = asyncio.get_running_loop().time
+        self._noted_at = 0.0
+
+    def write(self, message: bytes, kind: WSMsgType) -> bool:
+        """See write_at_once; nothing is written to a closed socket."""
+        return not self.closed and write_at_once(self._transport, message, kind, masked=True)
+
+    def _on_data_received(self) -> None:
+        """aiohttp puts off its next ping whenever something arrives. Twice a second is enough for one after seconds."""
+        now = self._time()
+        if now - self._noted_at >= _NOTED_EVERY:
+            self._noted_at = now
+            super()._on_data_received()
