@@ -9,11 +9,10 @@ from collections import deque
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from relay.audio import pcm
 from relay.audio.echo_room import EchoRoom
-from relay.audio.voice import block_levels
+from relay.audio.voice import levels_to_the_end
 
 try:
     import pywebrtc_audio
@@ -98,9 +97,9 @@ class EchoGate:
         """
         near = pcm.samples(heard)
         left = self._canceller.process(near, played)
-        levels = self._levels(near)
+        levels = levels_to_the_end(near, self._rate_hz)
         self._noise_db = min(float(levels.min()), self._noise_db + _NOISE_RISES_DB * len(near) / self._rate_hz)
-        remains = self._levels(left)
+        remains = levels_to_the_end(left, self._rate_hz)
         self._speech.append(bool(remains.max() >= _SPEECH_DB))
         speaks = sum(self._speech) >= _OPEN_AFTER or bool(remains.max() >= _CERTAIN_DB)
         if speaks and not self._is_echo(heard, before):
@@ -118,12 +117,6 @@ class EchoGate:
         if self._open_for:
             return self._with_its_beginning(heard)
         return heard if levels.max() < _SILENT_DB and not self._doubted else self.withhold(heard)
-
-    def _levels(self, sound: pcm.Samples) -> NDArray[np.float32]:
-        """Of each hundredth of a second, the last one perhaps incomplete."""
-        if missing := -len(sound) % (self._rate_hz // 100):
-            sound = np.pad(sound, (0, missing))
-        return block_levels(sound, self._rate_hz)
 
     def _is_echo(self, heard: bytes, before: pcm.Samples | None) -> bool:
         """Whether what the canceller left may still be echo."""

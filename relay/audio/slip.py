@@ -31,7 +31,7 @@ def one_byte_off(data: bytes, rate_hz: int) -> int | None:
     if count < 2 or pcm.peak(pcm.samples(data[:used])) < _PEAK:
         return None
     told = pcm.samples(data[:used]).astype(np.float32).reshape(count, size)
-    sure = np.einsum("ij,ij->i", told, told) > _LOUD * size
+    sure = np.vecdot(told, told) > _LOUD * size
     if np.count_nonzero(sure) < 2:
         return None
     sure &= np.mean(np.abs(told) > _CLIPPED, axis=1) < _SELDOM

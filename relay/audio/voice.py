@@ -51,6 +51,13 @@ def block_levels(sound: pcm.Samples, rate_hz: int) -> NDArray[np.float32]:
     return levels
 
 
+def levels_to_the_end(sound: pcm.Samples, rate_hz: int) -> NDArray[np.float32]:
+    """`block_levels`, and the level of what is left at the end, as if silence followed it."""
+    if missing := -len(sound) % round(BLOCK_SECONDS * rate_hz):
+        sound = np.concatenate((sound, np.zeros(missing, np.int16)))  # np.pad takes ten times as long
+    return block_levels(sound, rate_hz)
+
+
 class VoiceActivity:
     """One call's caller. Gets every frame; is asked now and then.
 

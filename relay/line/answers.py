@@ -10,7 +10,7 @@ from typing import Final, Literal
 import numpy as np
 
 from relay.audio import pcm
-from relay.audio.voice import BLOCK_SECONDS, SPEECH_DB, VoiceActivity, block_levels
+from relay.audio.voice import BLOCK_SECONDS, SPEECH_DB, VoiceActivity, levels_to_the_end
 
 _STILL_SPEAKING: Final = 0.04  # nobody answers this quickly: the two overlap
 _GOES_ON: Final = 0.25  # a caller who goes on speaking this soon after the agent began was interrupted by it
@@ -140,9 +140,7 @@ class Answers:
 
     def _quiet_samples(self, sound: pcm.Samples) -> int:
         """How many samples precede the first speech."""
-        whole = np.zeros(len(sound) + -len(sound) % self._block, np.int16)  # np.pad takes ten times as long
-        whole[: len(sound)] = sound
-        loud = np.flatnonzero(block_levels(whole, self._rate_hz) >= SPEECH_DB)
+        loud = np.flatnonzero(levels_to_the_end(sound, self._rate_hz) >= SPEECH_DB)
         return int(loud[0]) * self._block if len(loud) else len(sound)
 
     def _check(self, utterance: str, said: _Utterance) -> None:
