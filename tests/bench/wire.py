@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
 import aiohttp
 from aiohttp import WSMsgType, web
@@ -37,33 +38,31 @@ async def minute(audio: str) -> dict[str, tuple[int, int]]:
 
 @contextmanager
 def _counted() -> Iterator[tuple[Counter[str], Counter[str]]]:
-    """Count what every socket receives; a relay's own sockets are known by their class or path."""
+    """Count what every socket receives."""
     size, messages = Counter[str](), Counter[str]()
-    plain: dict[type, Any] = {kind: kind.receive for kind in (web.WebSocketResponse, aiohttp.ClientWebSocketResponse)}
 
-    def counting(kind: type) -> Any:
-        async def receive(self: Any, *args: Any) -> Any:
-            message = await plain[kind](self, *args)
-            if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+    def counting(receive: Any, *, masked: bool) -> Any:
+        async def counted(socket: Any, *args: Any) -> Any:
+            message = await receive(socket, *args)
+            if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
                 data = message.data.encode() if isinstance(message.data, str) else message.data
-                masked = kind is web.WebSocketResponse  # by a client
-                direction = _direction(self, masked=masked)
+                direction = _direction(socket, masked=masked)
                 size[direction] += len(data) + _head(len(data)) + 4 * masked
                 messages[direction] += 1
             return message
 
-        return receive
+        return counted
 
-    for kind in plain:
-        setattr(kind, "receive", counting(kind))  # noqa: B010 - mypy allows no other assignment to a method
-    try:
+    server, client = web.WebSocketResponse, aiohttp.ClientWebSocketResponse  # only what a client sends is masked
+    with (
+        patch.object(server, "receive", counting(server.receive, masked=True)),
+        patch.object(client, "receive", counting(client.receive, masked=False)),
+    ):
         yield size, messages
-    finally:
-        for kind, receive in plain.items():
-            setattr(kind, "receive", receive)  # noqa: B010
 
 
 def _direction(socket: Any, *, masked: bool) -> str:
+    """The line's sockets are known by their path."""
     if masked:
         return "from_line" if socket._req.path in MEDIA_PATHS else "to_agent"
     return "to_line" if socket._response.url.path in MEDIA_PATHS else "from_agent"
