@@ -8,7 +8,8 @@ from typing import Any, Final
 from common.log_line import head, written
 from common.log_writer import QueuedHandler
 
-_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+"""What every record of `logging` has; the rest are the fields of the line."""
 
 log: Final = logging.getLogger("relay")
 
@@ -19,7 +20,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line of JSON, masked and cut (common/log_line)."""
         line = head(record)
-        line.update((key, value) for key, value in vars(record).items() if key not in _STANDARD and key != "event")
+        line.update((key, value) for key, value in vars(record).items() if key not in STANDARD and key != "event")
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return written(line)

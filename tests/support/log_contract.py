@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from relay.aws import utilisation
 from relay.events.records import Quality
-from relay.logs import _STANDARD
+from relay.logs import STANDARD
 
 ROOT: Final = Path(__file__).parents[2]
 SOURCES: Final = tuple(str(ROOT / part) for part in ("relay", "functions", "common"))
@@ -68,7 +68,7 @@ class LogContract(logging.Filter):
 def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
     if record.name == "functions":
         return getattr(record, "fields", {})
-    return {name: value for name, value in vars(record).items() if name not in _STANDARD and name != "event"}
+    return {name: value for name, value in vars(record).items() if name not in STANDARD and name != "event"}
 
 
 def _is_ours() -> bool:
