@@ -20,6 +20,7 @@ _FIRST: Final = 5  # echoes that find the smallest delay of a call
 _APART_S: Final = 0.5  # marks sent closer together measure the same thing twice
 _LATE_S: Final = 0.15  # two echoes later than this: the line is late, not one message
 _CREEPING_S: Final = 0.04  # this late for a whole window: a slow clock, or a short stall
+_STEADY_S: Final = 0.01  # … and this late, if it hardly varies: unevenness would
 _EARLY_S: Final = 0.002  # an echo this much earlier than ever: the line's clock is faster than ours
 _WINDOW_S: Final = 10.0
 _WINDOW_MIN: Final = 6
@@ -31,6 +32,14 @@ _KEEPS_S: Final = 60.0  # bursts may be this far apart
 _UNSEEN: Final = 1.5  # one mark per second samples few messages: the real worst is worse than the measured one
 _TICK_S: Final = 0.002  # timers count whole milliseconds: this late is in time
 _KEPT: Final = 600  # delays for the percentiles
+
+
+@dataclass(slots=True)
+class _Echo:
+    at: float
+    delay_s: float
+    needed_s: float
+    """The reserve for the line before this echo was taken into account."""
 
 
 @dataclass(slots=True)
@@ -63,7 +72,7 @@ class Lead:
         self._kept_until = float("-inf")
         self._base_s = float("inf")
         self._echoes = 0
-        self._recent: list[tuple[float, float]] = []
+        self._recent: list[_Echo] = []
         self._unproved = 0
         self._suspect_s = 0.0
         self._delays = array("f")
@@ -80,7 +89,8 @@ class Lead:
 
     @property
     def _learned_s(self) -> float:
-        return min(CEILING_S, max(self._floor_s, self._frame_s + self._line.seconds) + self._loop.seconds)
+        # not the sum: a fixed lead of 100 ms has no second reserve for the loop either
+        return min(CEILING_S, max(self._floor_s, self._frame_s + max(self._line.seconds, self._loop.seconds)))
 
     @property
     def way_s(self) -> float:
@@ -94,32 +104,38 @@ class Lead:
             self._rough |= late_s > self._least_s
             self._settle()
 
-    def uneven(self, late_s: float, now: float) -> None:
+    def uneven(self, late_s: float, now: float, *, own_s: float = 0.0) -> None:
         """A frame from the line came `late_s` after the quickest: ours will be as uneven, whatever the marks show.
 
-        The initial reserve is kept for that. More is learned only from marks, because they take the same way.
+        The initial reserve is kept for that. More is learned only from marks, because they take the same way. `own_s`:
+        how long this process stood still, while the frame may have waited to be read.
         """
-        if late_s > self._least_s + _TICK_S:
+        self.fired(min(late_s, own_s), now)
+        if late_s - own_s > self._least_s + _TICK_S:
             self._line.at_least(self._start_s)
             self._kept_until = now + _KEEPS_S
             self._settle()
 
-    def echoed(self, delay_s: float, now: float) -> float:
+    def echoed(self, delay_s: float, now: float, *, own_s: float = 0.0) -> float:
         """A mark's echo came `delay_s` after its time. Returns by how much the line is later than assumed.
 
-        Negative: it is earlier. The line's clock is to be moved by that (LineClock.moved).
+        Negative: it is earlier. The line's clock is to be moved by that (LineClock.moved). `own_s` as in `uneven`.
         """
         self._note(delay_s)
-        if self._recent and now - self._recent[-1][0] < _APART_S:
+        if self._recent and now - self._recent[-1].at < _APART_S:
             return 0.0
         self._echoes += 1
-        self._recent.append((now, delay_s))
-        while self._recent[0][0] < now - _WINDOW_S:
+        self._recent.append(_Echo(now, delay_s, self._line.seconds))
+        while self._recent[0].at < now - _WINDOW_S:
             self._recent.pop(0)
         moved = self._correction(delay_s, now)
         if moved:
-            self._recent = [(at, delay - moved) for at, delay in self._recent]
-        self._learn(delay_s - moved - self._base_s, now, corrected=moved > 0)
+            for echo in self._recent:
+                echo.delay_s -= moved
+        if moved > 0:
+            self._unlearn()
+        uneven_s = delay_s - moved - self._base_s
+        self._learn(uneven_s - min(max(uneven_s, 0.0), own_s), now, corrected=moved > 0)
         return moved
 
     def stalled(self, delay_s: float, late_s: float) -> float:
@@ -162,12 +178,23 @@ class Lead:
 
     def _late(self, now: float) -> float:
         """How much later than possible the line plays permanently; 0.0 if it could be unevenness."""
-        last_two = min(delay for _, delay in self._recent[-2:]) - self._base_s
+        last_two = min(echo.delay_s for echo in self._recent[-2:]) - self._base_s
         if last_two > _LATE_S:
             return last_two
-        whole_window = now - self._recent[0][0] > 0.8 * _WINDOW_S and len(self._recent) >= _WINDOW_MIN
-        least = min(delay for _, delay in self._recent) - self._base_s
-        return least if whole_window and least > _CREEPING_S else 0.0
+        if now - self._recent[0].at <= 0.8 * _WINDOW_S or len(self._recent) < _WINDOW_MIN:
+            return 0.0
+        delays = [echo.delay_s for echo in self._recent]
+        least = min(delays) - self._base_s
+        steady = least > _STEADY_S and max(delays) - min(delays) <= least / 2
+        return least if steady or least > _CREEPING_S else 0.0
+
+    def _unlearn(self) -> None:
+        """What the latest echoes seemed to need in reserve was lateness, which has just been corrected."""
+        left_s = max(self._needed(echo.delay_s - self._base_s) for echo in self._recent)
+        self._line.seconds = min(self._line.seconds, max(self._recent[0].needed_s, left_s))
+
+    def _needed(self, uneven_s: float) -> float:
+        return uneven_s if uneven_s <= self._least_s else uneven_s * _UNSEEN
 
     def _learn(self, uneven_s: float, now: float, *, corrected: bool) -> None:
         """Update the reserve from an echo; not yet, if it may turn out to be lateness."""
@@ -181,7 +208,7 @@ class Lead:
         self._loop.ease(rate, now)
         if now < self._kept_until:
             self._line.at_least(self._start_s)
-        self._line.at_least(uneven_s if uneven_s <= self._least_s else uneven_s * _UNSEEN)
+        self._line.at_least(self._needed(uneven_s))
         self._settle()
 
 

@@ -112,7 +112,8 @@ class Pacer:
 
     def line_uneven(self, late_s: float) -> None:
         """A frame from the line was this late."""
-        self._lead.uneven(late_s, self._loop.time())
+        now = self._loop.time()
+        self._lead.uneven(late_s, now, own_s=self._ticker.stood_still(now))
 
     def mark_echoed(self, name: str) -> None:
         """The line has played everything up to this mark."""
@@ -124,7 +125,7 @@ class Pacer:
         if stalled := self._schedule.waited(now):  # without a pause, whatever pauses there were when it was sent
             moved = self._lead.stalled(delay_s, now - self._lead.way_s + behind_s - self._clock.dry_at)
         else:
-            moved = self._lead.echoed(delay_s, now)
+            moved = self._lead.echoed(delay_s, now, own_s=self._ticker.stood_still(now))
         if self.recorder is not None:
             self.recorder.echoed(delay_s, moved, self._lead.way_s, self._lead.seconds, stalled=stalled)
         if moved:

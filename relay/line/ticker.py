@@ -6,6 +6,7 @@ from itertools import count
 from typing import Final
 
 Waiter = asyncio.Future[float | None]
+_BACKLOG_S: Final = 0.1  # for so long after a standstill, what came during it may still be waiting to be read
 
 
 class Ticker:
@@ -19,6 +20,15 @@ class Ticker:
         self._number: Final = count()
         self._timer: asyncio.TimerHandle | None = None
         self._fires_at = float("inf")
+        self._late_s, self._late_at = 0.0, float("-inf")
+
+    def stood_still(self, now: float) -> float:
+        """Seconds for which the loop stood still just now: what was to be read meanwhile is as late, and for no other
+        reason.
+        """
+        waiting_s = now - self._fires_at
+        known_s = self._late_s if now - self._late_at <= _BACKLOG_S else 0.0
+        return waiting_s if waiting_s > known_s else known_s
 
     def at(self, when: float, waiter: Waiter) -> None:
         """Set the result of `waiter` at `when`, unless it is done before. A waiter need not be removed."""
@@ -29,10 +39,13 @@ class Ticker:
     def _set(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._fires_at, self._timer = when, self._loop.call_at(when, self._fire)
+        self._fires_at, self._timer = max(when, self._loop.time()), self._loop.call_at(when, self._fire)
 
     def _fire(self) -> None:
-        self._fires_at, self._timer, now = float("inf"), None, self._loop.time()
+        now = self._loop.time()
+        if (late_s := now - self._fires_at) >= self.stood_still(now):
+            self._late_s, self._late_at = late_s, now
+        self._fires_at, self._timer = float("inf"), None
         while self._waiting and self._waiting[0][0] <= now:
             waiter = heappop(self._waiting)[2]
             if not waiter.done():

@@ -117,6 +117,67 @@ def test_what_the_floor_has_in_reserve_is_no_unevenness():
     assert told([0.03] * 10, lead=lead).seconds == pytest.approx(FLOOR_S)
 
 
+def test_one_reserve_is_for_the_line_or_the_loop_and_not_for_both():
+    """A fixed 100 ms has no second reserve either, and a loop that was 20 late once cost every answer 20."""
+    lead = Lead(FRAME_S)
+    lead.fired(0.045, 1.0)
+    assert lead.seconds == START_S
+    lead.fired(0.08, 2.0)
+    assert lead.seconds == pytest.approx(FRAME_S + 0.08)
+    assert told([0.03] * 4 + [0.13], lead=lead, since=2).seconds == pytest.approx(FRAME_S + 0.15)
+
+
+@pytest.mark.parametrize("own", [0.03, 0.05])
+def test_what_a_standstill_of_ours_delayed_is_held_against_the_loop_only(own):
+    lead = told([0.03] * 30)
+    lead.uneven(own, 30.2, own_s=own)
+    assert lead.seconds == pytest.approx(FRAME_S + own)
+    lead.echoed(0.03 + own, 31.0, own_s=own)
+    assert lead.seconds == pytest.approx(FRAME_S + own, abs=0.002)
+    lead.uneven(own + 0.03, 31.2, own_s=own)  # and the line was late, too
+    assert lead.seconds == START_S
+
+
+def test_an_echo_that_is_later_than_our_standstill_was_counts_with_the_rest():
+    lead = told([0.03] * 30)
+    lead.echoed(0.03 + 0.09, 31.0, own_s=0.05)
+    assert lead.seconds == pytest.approx(FRAME_S + 1.5 * 0.04)
+    assert lead.echoed(0.02, 32.0, own_s=0.05) < 0  # a standstill makes no echo early
+
+
+@pytest.mark.parametrize("late", [0.012, 0.025, 0.039])
+def test_a_line_that_is_a_little_late_all_the_time_is_late_and_not_uneven(late):
+    """A stall of 70 ms left a line 30 ms late for good: 30 more in its queue, and 45 in reserve for what was taken as
+    unevenness.
+    """
+    lead = told([0.03] * 30)
+    moves = [lead.echoed(0.03 + late, 31.0 + second) for second in range(11)]
+    assert moves == pytest.approx([0.0] * 10 + [late])
+    assert lead.seconds == pytest.approx(FLOOR_S)
+    assert told([0.03] * 5, lead=lead, since=41).late_s == pytest.approx(late)
+    assert lead.seconds == pytest.approx(FLOOR_S)
+
+
+def test_of_a_line_that_was_late_and_uneven_only_the_unevenness_is_kept_in_reserve():
+    lead = told([0.03] * 30)
+    delays = [0.03 + 0.035 + (0.017 if second == 4 else 0.0) for second in range(11)]
+    moved = sum(lead.echoed(delay, 31.0 + second) for second, delay in enumerate(delays))
+    assert moved == pytest.approx(0.035)
+    assert lead.seconds == pytest.approx(FLOOR_S)
+    delays = [0.03 + 0.039 + (0.019 if second == 4 else 0.0) for second in range(11)]
+    lead = Lead(0.02)  # with the least in reserve
+    told([0.03] * 30, lead=lead)
+    for second, delay in enumerate(delays):
+        lead.echoed(delay, 31.0 + second)
+    assert lead.seconds == pytest.approx(0.02 + 1.5 * 0.019, abs=0.0021)
+
+
+def test_a_line_that_is_uneven_all_the_time_is_not_taken_for_late():
+    """Its quickest echo of ten seconds is slower than the quickest of the call, and its slowest much more so."""
+    swing = [0.012, 0.03, 0.05, 0.02, 0.04, 0.015, 0.06]
+    assert not any(corrected([0.03] * 5 + [0.03 + swing[second % 7] for second in range(120)]))
+
+
 def test_a_lead_that_was_set_is_not_learned():
     lead = told([0.03, 0.5, 0.03, 0.4], lead=Lead(FRAME_S, fixed_s=0.12))
     lead.fired(0.3, 5)

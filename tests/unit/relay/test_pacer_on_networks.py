@@ -1,12 +1,14 @@
 """The pacer in virtual time on lines as networks make them: how late it is heard, and what holes there are."""
 
+import asyncio
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from relay.line.framing import Framing
 from sim.network import Network
-from tests.unit.relay.test_pacer import RATE, Desk, at_desk, now, speech, until
+from tests.unit.relay.test_pacer import RATE, Desk, at_desk, now, speech, stall, until
 
 FRAME_S = 0.04
 AUTO = Framing(RATE, 320, 160)
@@ -61,6 +63,26 @@ def test_after_ten_seconds_the_agent_is_heard_within_60_ms(latency):
     assert sum(waits) / len(waits) <= 0.045
     assert desk.line.holes() == []
     assert desk.quality.gaps == 0
+
+
+def test_a_standstill_of_our_own_is_not_held_against_the_line_as_well():
+    """50 ms in which the relay did nothing made the caller's frames and the echoes late too. So a call kept a reserve
+    for the line, and one for the loop on top of it.
+    """
+    wanted = []
+
+    async def story(desk):
+        for at in (12.01, 20.01, 20.5, 22.5):
+            await until(at)
+            if at == 20.01:
+                stall(0.05)
+                await asyncio.sleep(0)
+            desk.pacer.settle()
+            wanted.append(desk.quality.lead_ms)
+
+    desk = on(Network(0.02), story, caller=True)
+    assert wanted == [60, 60, 79, 77]
+    assert sum(end - start for start, end in desk.line.holes()) <= 0.03 + 1e-6  # the floor had 20 ms in reserve
 
 
 def test_an_interrupted_agent_is_silent_within_45_ms():

@@ -2,7 +2,10 @@
 
 import asyncio
 
+import pytest
+
 from relay.line.ticker import Ticker
+from sim import virtual_time
 from sim.virtual_time import VirtualTimeLoop
 
 
@@ -78,3 +81,34 @@ def test_a_waiter_may_wait_again_as_soon_as_it_is_woken():
         moments, timers = runner.run(scenario())
     assert moments == [frame * 0.04 for frame in range(1, 26)]
     assert timers == 25
+
+
+def test_how_long_the_loop_stood_still_is_known_before_and_after_the_timer_fires_and_forgotten_soon():
+    """What is read after a standstill has waited that long, read before the timer is served or after."""
+
+    async def scenario():
+        loop, ticker = asyncio.get_running_loop(), Ticker()
+        known = [ticker.stood_still(loop.time())]
+        ticker.at(1.0, loop.create_future())
+        known.append(ticker.stood_still(1.0))
+        loop._jumping.now = 1.25  # nothing ran until now
+        known.append(ticker.stood_still(1.25))
+        await asyncio.sleep(0.001)
+        known.append(ticker.stood_still(1.3))
+        for when in (1.3, 1.33):  # in time, so it changes nothing
+            ticker.at(when, loop.create_future())
+        await asyncio.sleep(0.085)
+        known += [ticker.stood_still(1.34), ticker.stood_still(1.36)]
+        return known
+
+    assert virtual_time.run(scenario()) == pytest.approx([0.0, 0.0, 0.25, 0.25, 0.25, 0.0])
+
+
+def test_a_moment_that_was_over_when_it_was_asked_for_is_no_standstill():
+    async def scenario():
+        loop, ticker = asyncio.get_running_loop(), Ticker()
+        await asyncio.sleep(5)
+        ticker.at(1.0, loop.create_future())
+        return ticker.stood_still(loop.time())
+
+    assert virtual_time.run(scenario()) == 0.0
