@@ -1,12 +1,13 @@
 """The media socket: admits calls, chooses the agent, and runs the call to its end."""
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from relay.access import Refusal, socket_url
 from relay.agents.roster import AgentSpec, Roster
 from relay.agents.seam import AgentSession
+from relay.arrivals import IncomingSocket
 from relay.call.call import Call
 from relay.events.records import EndReason
 from relay.line import exotel
@@ -43,7 +44,7 @@ class MediaSocket:
         verdict = relay.gate.judge(segments, request.headers.get("Authorization"), relay.roster)
         if isinstance(verdict, Refusal):
             return self._refuse(verdict)
-        ws: web.WebSocketResponse[Literal[False]] = web.WebSocketResponse(
+        ws = IncomingSocket(
             compress=False,
             max_msg_size=exotel.MAX_MESSAGE,
             decode_text=False,
@@ -62,7 +63,7 @@ class MediaSocket:
         try:
             await ws.prepare(request)
             wish = verdict.alias or request.query.get("agent_id") or request.query.get("agentId") or ""
-            await self._carry(Line(ws, request.transport), wish)
+            await self._carry(Line(ws, request.transport, ws.arrivals), wish)
         finally:
             relay.count(-1)
         return ws

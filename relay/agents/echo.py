@@ -1,5 +1,6 @@
 """An agent that says what it hears: for testing a line, by ear or by measurement, without an account anywhere."""
 
+from collections.abc import Awaitable
 from typing import Annotated, Final
 
 import msgspec
@@ -9,6 +10,7 @@ from relay.agents.local import LocalSession
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import Audio, CallInfo, Formats
 from relay.agents.vendor import NewSession, Vendor, read_options
+from relay.at_once import DONE
 from relay.settings import Settings
 
 _UTTERANCE: Final = "echo"
@@ -35,9 +37,10 @@ class EchoSession(LocalSession):
             self._say(silence, _UTTERANCE, call.line)
         return Formats(call.line, call.line)
 
-    async def send_audio(self, data: bytes) -> None:
+    def send_audio(self, data: bytes) -> Awaitable[None]:
         """Return it."""
         self._put(Audio(data, _UTTERANCE))
+        return DONE
 
 
 def configure(spec: AgentSpec, settings: Settings) -> NewSession:

@@ -1,10 +1,11 @@
 """What agents without a vendor share: they live in this process and put their events into a queue."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 from typing import Any, ClassVar, Final
 
 from relay.agents.seam import AgentEvent, Audio, CallInfo, Ended, FunctionTool, ToolCall, not_taken
+from relay.at_once import DONE
 from relay.audio.convert import AudioFormat
 from relay.logs import log
 
@@ -39,8 +40,9 @@ class LocalSession:
     def reach(self) -> None:
         """Always reachable."""
 
-    async def send_audio(self, data: bytes) -> None:
+    def send_audio(self, data: bytes) -> Awaitable[None]:
         """Ignored."""
+        return DONE
 
     async def send_keys(self, keys: str) -> None:
         """Ignored."""

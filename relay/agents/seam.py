@@ -327,8 +327,12 @@ class AgentSession(Protocol):
         """Open the conversation. Raises AgentError if that fails."""
         ...
 
-    async def send_audio(self, data: bytes) -> None:
-        """Caller audio in the heard format, in real time, silence included."""
+    def send_audio(self, data: bytes) -> Awaitable[None]:
+        """Caller audio in the heard format, in real time, silence included.
+
+        `async`, or without: then it returns DONE if it did not have to wait, else a Later (relay.at_once). That costs
+        less, and the sound reaches the socket in the moment in which it came. Either is awaited before the next call.
+        """
         ...
 
     async def send_keys(self, keys: str) -> None:

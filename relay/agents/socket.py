@@ -1,8 +1,9 @@
 """A WebSocket to a vendor: opens with clear errors, sends one whole message at a time, closes within a time limit."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import aiohttp
@@ -10,6 +11,7 @@ from aiohttp import WSMsgType
 
 from relay.agents.budget import Allowance
 from relay.agents.seam import AgentError
+from relay.at_once import DONE, Later
 from relay.websocket import BINARY, TEXT, OutgoingSocket
 
 OPEN_TIMEOUT: Final = 4.0
@@ -71,10 +73,11 @@ class AgentSocket:
             raise AgentError("unreachable", f"{type(error).__name__}: {_without_url(error)}") from None
         return cls(ws)
 
-    async def send(self, message: bytes, kind: WSMsgType = TEXT) -> None:
-        """Send one message. If the socket is gone it is dropped: `receive` reports that."""
-        if self._write(message, kind):
-            return
+    def send(self, message: bytes, kind: WSMsgType = TEXT) -> Awaitable[None]:
+        """Send one message; await what it returns. If the socket is gone it is dropped: `receive` reports that."""
+        return DONE if self._write(message, kind) else Later(partial(self._send, message, kind))
+
+    async def _send(self, message: bytes, kind: WSMsgType) -> None:
         self._sending_since = self._loop.time()
         try:
             await self._ws.send_frame(message, kind)

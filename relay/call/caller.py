@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import assert_never
 
 from relay.agents.budget import Allowance
 from relay.agents.keypad import Keypad
+from relay.at_once import DONE
 from relay.call.conversation import Conversation
 from relay.call.parts import CallParts
 from relay.events.records import EndReason
@@ -37,13 +38,8 @@ class Caller:
         """Handles everything the line sends; after `stop`, only its end."""
         receive, parts = self._line.receive, self._parts
         while True:
-            event = await receive()
+            event = await receive(self._hear)
             match event:
-                case exotel.Media() if not self._stopped:
-                    parts.quality.frames_in += 1
-                    if not self._check.done and (problem := self._check.look(event)):
-                        parts.log.happened("line_not_pcm16", problem, level=logging.ERROR)
-                    await parts.uplink.hear(event)
                 case exotel.Stop(reason):
                     return self._end(EndReason.CALLER_HUNG_UP, reason)
                 case None:
@@ -61,9 +57,19 @@ class Caller:
                 case exotel.Clear():
                     parts.pacer.interrupt()
                 case exotel.Media() | exotel.Connected() | exotel.Start():
-                    pass  # sound after `stop`, and a beginning said again
+                    pass  # a beginning said again; sound goes to `_hear`
                 case _:
                     assert_never(event)
+
+    def _hear(self, media: exotel.Media) -> Awaitable[None]:
+        """The caller's sound, 50 times a second."""
+        if self._stopped:
+            return DONE
+        parts = self._parts
+        parts.quality.frames_in += 1
+        if not self._check.done and (problem := self._check.look(media)):
+            parts.log.happened("line_not_pcm16", problem, level=logging.ERROR)
+        return parts.uplink.hear(media)
 
     def stop(self) -> None:
         """Pass on nothing more of what the caller does."""

@@ -83,15 +83,17 @@ class EchoGuard:
 
     async def heard(self, sound: bytes, now: float) -> bytes:
         """A frame of the caller's that has just arrived: unchanged, or noise if it is only echo."""
+        return sound if self.passes(sound) else await self.take_in(sound, now)
+
+    def passes(self, sound: bytes) -> bool:
+        """Whether a frame of the caller's that has just arrived goes on unchanged. If not, `take_in` it."""
         self._left -= len(sound)
         if self._hears:
             self._aside.append(sound)
-        if self._left > 0 or self._mode == "off" or not sound:
-            return sound
-        return await self._take_in(sound, now)
+        return self._left > 0 or self._mode == "off" or not sound
 
-    async def _take_in(self, sound: bytes, now: float) -> bytes:
-        """What was put aside; `sound` is the last of it, and not yet given to the agent."""
+    async def take_in(self, sound: bytes, now: float) -> bytes:
+        """What was put aside; `sound` is the last of it, and not yet given to the agent: what to give it."""
         count, came = (self._wait - self._left) // pcm.SAMPLE_BYTES, self._played.place(now)
         if abs(came - (self._end + count)) > _JITTER_SECONDS * self._rate_hz:
             self._end = came - count

@@ -3,11 +3,16 @@
 import asyncio
 import logging
 import socket
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final, Literal
 
 from aiohttp import web
+from aiohttp.http_websocket import WSMessageNoDecodeText
 
+from relay.arrivals import Arrivals
+from relay.at_once import DONE, Later
 from relay.line import exotel
 from relay.logs import CallLog
 from relay.websocket import BINARY, TEXT, write_at_once
@@ -23,12 +28,24 @@ _AT_ONCE: Final = 0.001  # a line sends a message every 20 ms: messages this clo
 LineEvent = exotel.Connected | exotel.Start | exotel.Media | exotel.Dtmf | exotel.Mark | exotel.Clear | exotel.Stop
 
 
+Hear = Callable[[exotel.Media], Awaitable[None]]
+
+
 class Line:
     """Receives events for the call, sends messages for the pacer (its only writer)."""
 
-    def __init__(self, ws: "web.WebSocketResponse[Literal[False]]", transport: asyncio.Transport | None) -> None:
+    def __init__(
+        self,
+        ws: "web.WebSocketResponse[Literal[False]]",
+        transport: asyncio.Transport | None,
+        arrivals: Arrivals | None = None,
+    ) -> None:
+        """`arrivals`: of `ws`, if its messages can be handled when they arrive."""
         self._ws = ws
         self._transport = transport
+        self._arrivals = arrivals
+        self._hear: Hear | None = None
+        self._rest: Awaitable[None] = DONE  # of the message that comes next, which was heard already
         self._loop = asyncio.get_running_loop()
         if transport is not None:
             _limit_buffers(transport)
@@ -39,10 +56,19 @@ class Line:
         self.malformed = 0
         self.unknown_events = 0
 
-    async def receive(self) -> LineEvent | None:
-        """The next event that matters; None when the socket is gone. Others are counted, the first is logged."""
+    async def receive(self, hear: Hear | None = None) -> LineEvent | None:
+        """The next event that matters; None when the socket is gone. Others are counted, the first is logged.
+
+        With `hear`, sound is not returned: `hear` gets it, when it arrives if nothing else is being handled. What it
+        returns is awaited before anything that came later is handled.
+        """
+        self._hear = hear
         while True:
-            message = await self._ws.receive()
+            message = await self._next()
+            if self._rest is not DONE:
+                rest, self._rest = self._rest, DONE
+                await rest
+                continue
             now = self._loop.time()
             if now - self.heard_from_at < _AT_ONCE:
                 await asyncio.sleep(0)  # `receive` comes back without a pause: let the other calls run in between
@@ -51,7 +77,10 @@ class Line:
             if kind is TEXT:
                 event = exotel.decode(message.data, self.encoding)
                 if isinstance(event, exotel.Media):
-                    return event
+                    if hear is None:
+                        return event
+                    await hear(event)
+                    continue
             elif kind is BINARY:
                 event = exotel.Malformed("expected text frames, got a binary one")
             else:
@@ -66,6 +95,34 @@ class Line:
                     self.log.happened("line_unknown_event", f"ignored unknown event {event.event!r}")
             else:
                 return event
+
+    async def _next(self) -> WSMessageNoDecodeText:
+        arrivals = self._arrivals
+        if arrivals is None or self._hear is None:
+            return await self._ws.receive()
+        arrivals.watch(self._arrived)
+        try:
+            return await self._ws.receive()
+        finally:
+            arrivals.watch(None)
+
+    def _arrived(self, text: bytes) -> bool:
+        """Called when a message arrives while `receive` waits for nothing else. False: it has to be received.
+
+        Most are sound that the agent gets at once. An error is raised by `receive`.
+        """
+        now = self._loop.time()
+        if now - self.heard_from_at < _AT_ONCE:
+            return False  # several have come together: `receive` lets the other calls run in between
+        event = exotel.decode(text, self.encoding)
+        if type(event) is not exotel.Media or self._hear is None:
+            return False
+        self.heard_from_at = now
+        try:
+            self._rest = self._hear(event)
+        except Exception as error:  # noqa: BLE001 - it must not end in aiohttp's parser
+            self._rest = Later(partial(_raise, error))
+        return self._rest is DONE
 
     async def send(self, message: bytes) -> None:
         """Send one message. If the socket is gone it is dropped: `receive` reports that."""
@@ -100,6 +157,10 @@ class Line:
         except (TimeoutError, ConnectionError):
             if self._transport is not None:
                 self._transport.abort()
+
+
+async def _raise(error: Exception) -> None:
+    raise error
 
 
 def _limit_buffers(transport: asyncio.Transport) -> None:

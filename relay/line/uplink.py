@@ -1,10 +1,12 @@
 """The caller's sound on its way to the agent."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from relay.agents.seam import AgentSession
+from relay.at_once import DONE, Later
 from relay.audio.caller_track import CallerTrack
 from relay.audio.convert import AudioFormat, Converter
 from relay.audio.loudness import LevelMeter
@@ -59,8 +61,8 @@ class Uplink:
         self.voice.look()
         return self._meter
 
-    async def hear(self, media: exotel.Media) -> None:
-        """One inbound frame; what is missing before it is filled first."""
+    def hear(self, media: exotel.Media) -> Awaitable[None]:
+        """One inbound frame; what is missing before it is filled first. Usually DONE (relay.at_once)."""
         now = self._loop.time()
         passed = self._track.arrived(media.pcm, now, media.timestamp_ms, media.chunk)
         if len(passed) == 1:
@@ -71,16 +73,21 @@ class Uplink:
         if self.recorder is not None:
             self.recorder.caller(media.pcm, self._track.missing, now)
         if not sound:
-            return
+            return DONE
         if (late_s := self._evenness.arrived(self._track.position_s, now)) > _UNEVEN_S:
             self.on_uneven(late_s)
-        if self._echo is not None:
-            sound = await self._echo.heard(sound, now)
+        if self._echo is not None and not self._echo.passes(sound):
+            return Later(partial(self._hear_guarded, sound, now, self._echo))
         self.voice.hear(sound, now)
         if self._session is None:
             self._keep(sound)
-        else:
-            await self._pass_on(sound, self._session)
+            return DONE
+        return self._pass_on(sound, self._session)
+
+    async def _hear_guarded(self, sound: bytes, now: float, echo: EchoGuard) -> None:
+        sound = await echo.take_in(sound, now)
+        self.voice.hear(sound, now)
+        await self.send(sound)
 
     async def run(self) -> None:
         """Until cancelled: while the line sends nothing the agent hears silence, otherwise it would wait for the end of
@@ -110,12 +117,12 @@ class Uplink:
         self._loop.call_later(_ON_THE_LATE_SIDE, look)
         await waiter
 
-    async def send(self, pcm: bytes) -> None:
-        """Sound that follows what was sent before, in the line's format."""
+    def send(self, pcm: bytes) -> Awaitable[None]:
+        """Sound that follows what was sent before, in the line's format. Usually DONE."""
         if self._session is None:
             self._keep(pcm)
-        else:
-            await self._pass_on(pcm, self._session)
+            return DONE
+        return self._pass_on(pcm, self._session)
 
     async def attach(self, session: AgentSession, heard: AudioFormat) -> None:
         """Send to `session` from now on, stored sound first. Sound that arrives in the meantime stays in order."""
@@ -135,18 +142,29 @@ class Uplink:
         self._session, self._finished = None, True
         self._kept.clear()
 
-    async def _pass_on(self, pcm: bytes, session: AgentSession) -> None:
+    def _pass_on(self, pcm: bytes, session: AgentSession) -> Awaitable[None]:
         if self._converter is not None:
             pcm = self._converter.convert(pcm)
         if not pcm:
-            return
+            return DONE
         try:
-            await session.send_audio(pcm)
-        except Exception as error:
-            if self._on_defect is None:
-                raise
-            self._session = None
-            self._on_defect(error)
+            rest = session.send_audio(pcm)
+        except Exception as error:  # noqa: BLE001 - a session may be the user's code
+            self._failed(error)
+            return DONE
+        return DONE if rest is DONE else Later(partial(self._take, rest))
+
+    async def _take(self, rest: Awaitable[None]) -> None:
+        try:
+            await rest
+        except Exception as error:  # noqa: BLE001 - a session may be the user's code
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        if self._on_defect is None:
+            raise error
+        self._session = None
+        self._on_defect(error)
 
     def _keep(self, pcm: bytes) -> None:
         if self._finished:

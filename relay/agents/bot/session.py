@@ -1,6 +1,7 @@
 """Runs a bot: a queue of events for it, handled one after another, and of what it says."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any, Final
 
 from relay.agents.bot.bot import Bot
@@ -15,6 +16,7 @@ from relay.agents.seam import (
     UtteranceDone,
 )
 from relay.agents.vendor import VendorContext
+from relay.at_once import DONE
 from relay.audio.convert import AudioFormat, Encoding
 
 RATE_HZ: Final = 16_000
@@ -52,7 +54,7 @@ class BotSession(OwnCodeSession):
         self._spawn(self._work(), self._name)
         return Formats(_FORMAT, _FORMAT)
 
-    async def send_audio(self, data: bytes) -> None:
+    def send_audio(self, data: bytes) -> Awaitable[None]:
         """In frames of one size, regardless of the sizes from the resampler."""
         data = self._partial + data
         whole = len(data) // FRAME_BYTES * FRAME_BYTES
@@ -61,9 +63,10 @@ class BotSession(OwnCodeSession):
             if not self._overrun:
                 self._overrun = True
                 self._put(Notice("bot", f"{self._name} is {_MAX_WAITING / 50:g} s behind: on_audio misses sound"))
-            return
+            return DONE
         for start in range(0, whole, FRAME_BYTES):
             self._inputs.put_nowait(("on_audio", (data[start : start + FRAME_BYTES],)))
+        return DONE
 
     async def send_keys(self, keys: str) -> None:
         """One at a time."""

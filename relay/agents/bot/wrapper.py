@@ -10,7 +10,7 @@ vendor = "openai"
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
@@ -136,9 +136,9 @@ class WrapperSession(OwnCodeSession):
         self._spawn(self._listen(), f"{self._name}.on_event")
         return formats
 
-    async def send_audio(self, data: bytes) -> None:
+    def send_audio(self, data: bytes) -> Awaitable[None]:
         """See seam.AgentSession."""
-        await self._agent.send_audio(data)
+        return self._agent.send_audio(data)
 
     async def send_keys(self, keys: str) -> None:
         """See seam.AgentSession."""

@@ -1,7 +1,7 @@
 """A conversation with a Deepgram Voice Agent (other-agents.md B2)."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any, Final
 
 import aiohttp
@@ -77,10 +77,10 @@ class DeepgramSession(SocketSession):
             headers={"Authorization": f"Token {self._key}"},
         )
 
-    async def send_audio(self, data: bytes) -> None:
+    def send_audio(self, data: bytes) -> Awaitable[None]:
         """As a binary message."""
         self._sent_at = self._loop.time()
-        await self._open_socket.send(data, BINARY)
+        return self._open_socket.send(data, BINARY)
 
     async def send_keys(self, keys: str) -> None:
         """As a message from the caller."""

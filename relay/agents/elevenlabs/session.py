@@ -1,7 +1,7 @@
 """A conversation with an ElevenLabs agent (elevenlabs.md, part A)."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -105,9 +105,9 @@ class ElevenLabsSession(SocketSession):
         await socket.close()
         return await self._introduce(replace(call, overrides=Overrides()))
 
-    async def send_audio(self, data: bytes) -> None:
+    def send_audio(self, data: bytes) -> Awaitable[None]:
         """Caller audio; silence counts as audio, sixty seconds without end the conversation."""
-        await self._open_socket.send(b'{"user_audio_chunk":%b}' % encode(data))
+        return self._open_socket.send(b'{"user_audio_chunk":%b}' % encode(data))
 
     async def send_keys(self, keys: str) -> None:
         """As a message from the caller: the socket has no event for keys (elevenlabs.md A7.3)."""

@@ -1,7 +1,7 @@
 """Gemini Live over its WebSocket (other-agents.md B3). One conversation may take several sockets, one after another."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any, Final
 
 import aiohttp
@@ -70,9 +70,9 @@ class GeminiSession(SocketSession):
             await self._say(f"[The call begins. {opening}]")
         return Formats(_HEARD, _SPOKEN)
 
-    async def send_audio(self, data: bytes) -> None:
+    def send_audio(self, data: bytes) -> Awaitable[None]:
         """As realtime input."""
-        await self._open_socket.send(
+        return self._open_socket.send(
             b'{"realtimeInput":{"audio":{"mimeType":"audio/pcm;rate=16000","data":%b}}}' % encode(data)
         )
 

@@ -1,6 +1,6 @@
 """A conversation with OpenAI Realtime (other-agents.md B1)."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any, Final
 
 import aiohttp
@@ -98,9 +98,9 @@ class OpenAISession(SocketSession):
             self._http, dialect.url(self._options, self._model), headers=dialect.headers(self._key)
         )
 
-    async def send_audio(self, data: bytes) -> None:
+    def send_audio(self, data: bytes) -> Awaitable[None]:
         """Append to the input buffer; the server finds the turns in it."""
-        await self._open_socket.send(b'{"type":"input_audio_buffer.append","audio":%b}' % encode(data))
+        return self._open_socket.send(b'{"type":"input_audio_buffer.append","audio":%b}' % encode(data))
 
     async def send_keys(self, keys: str) -> None:
         """As a message from the caller."""

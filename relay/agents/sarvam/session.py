@@ -1,7 +1,7 @@
 """A conversation with a Sarvam agent (other-agents.md B6)."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -115,10 +115,10 @@ class SarvamSession(SocketSession):
             who = {"user_identifier": "unknown", "user_identifier_type": "unknown"}
         return str(signed.update_query({**who, "sample_rate": str(RATE_HZ), "interaction_type": "call"}))
 
-    async def send_audio(self, data: bytes) -> None:
+    def send_audio(self, data: bytes) -> Awaitable[None]:
         """As 16 bits, which Sarvam calls audio/wav."""
         sound = {"audio_base64": data, "format": "audio/wav", "sample_rate": RATE_HZ}
-        await self._open_socket.send(encode(client_message("media.audio_chunk", **sound)))
+        return self._open_socket.send(encode(client_message("media.audio_chunk", **sound)))
 
     async def send_keys(self, keys: str) -> None:
         """As text from the caller."""

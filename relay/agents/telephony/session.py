@@ -1,7 +1,8 @@
 """A conversation with a bot that speaks a carrier's protocol: the relay acts as the carrier (other-agents.md C)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Final, assert_never
 
 import aiohttp
@@ -27,6 +28,7 @@ from relay.agents.socket import AgentSocket, Binary, Closed
 from relay.agents.telephony.caller_turns import WORDLESS, CallerTurns
 from relay.agents.telephony.dialect import Cleared, Dialect, MarkSet, Sound
 from relay.agents.telephony.marks import Marks
+from relay.at_once import DONE, Later
 
 FRAMES_PER_SECOND: Final = 50
 PAUSE: Final = 0.4  # seconds without sound, after which the utterance of a bot without marks is complete
@@ -107,15 +109,21 @@ class TelephonySession:
             raise AgentError("not_connected", "nothing can be sent before connect")
         return self._stream
 
-    async def send_audio(self, data: bytes) -> None:
+    def send_audio(self, data: bytes) -> Awaitable[None]:
         """In messages of 20 ms, regardless of the input's pieces."""
         self._frame += data
         size = self._frame_bytes
         while len(self._frame) >= size:
             frame, self._frame = self._frame[:size], self._frame[size:]
-            await self._send(self._dialect.media(frame))
             for event in self._caller.hear(frame, self._loop.time()):
                 self._tell(event)
+            if (rest := self._send(self._dialect.media(frame))) is not DONE:
+                return Later(partial(self._go_on, rest))
+        return DONE
+
+    async def _go_on(self, rest: Awaitable[None]) -> None:
+        await rest
+        await self.send_audio(b"")
 
     async def send_keys(self, keys: str) -> None:
         """One by one, as they were pressed."""
@@ -263,9 +271,8 @@ class TelephonySession:
 
     # --- sending ---
 
-    async def _send(self, message: bytes) -> None:
-        if self._socket is not None:
-            await self._socket.send(message)
+    def _send(self, message: bytes) -> Awaitable[None]:
+        return DONE if self._socket is None else self._socket.send(message)
 
     def _tell(self, event: AgentEvent) -> None:
         """Dropped if the playout is full: nobody waits for an answer then."""

@@ -1,7 +1,7 @@
 """A conversation with Ultravox: a call is created over HTTP, and joined at the address in the answer (B8)."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -119,9 +119,9 @@ class UltravoxSession(SocketSession):
         self.conversation_id = created.call_id
         return created.join_url
 
-    async def send_audio(self, data: bytes) -> None:
+    def send_audio(self, data: bytes) -> Awaitable[None]:
         """As a binary message."""
-        await self._open_socket.send(data, BINARY)
+        return self._open_socket.send(data, BINARY)
 
     async def send_keys(self, keys: str) -> None:
         """As a message from the caller."""

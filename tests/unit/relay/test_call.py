@@ -35,8 +35,10 @@ class Line(TapedLine):
     def say(self, event):
         self._events.put_nowait(event)
 
-    async def receive(self):
-        return await self._events.get()
+    async def receive(self, hear):
+        while isinstance(event := await self._events.get(), exotel.Media):
+            await hear(event)
+        return event
 
     def stalled_for(self, now):
         return self.stalled_s

@@ -1,9 +1,11 @@
 """The caller's sound reaches the agent whole and in order, whatever the agent is doing."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
+from relay.at_once import DONE, Later
 from relay.audio.caller_track import PATIENCE
 from relay.audio.convert import AudioFormat, Converter, Encoding
 from relay.audio.loudness import LevelMeter
@@ -220,3 +222,95 @@ def test_the_agent_hears_silence_once_frames_stop_and_not_before():
     assert heard == 60
     assert PATIENCE < waited <= PATIENCE + 0.003
     assert silence == pytest.approx(2 * 8000 * (1.0 - 0.02), abs=FRAME)  # up to the frame that is still due
+
+
+class Prompt(Session):
+    """Takes sound at once, but waits for each frame in `late`."""
+
+    def __init__(self, late=()):
+        super().__init__(delay=1.0)
+        self.late = set(late)
+        self.waits_for = None
+
+    def send_audio(self, data):
+        assert self.waits_for is None, "nothing may follow before that was awaited"
+        if data in self.late:
+            self.waits_for = data
+            return Later(partial(self._send_late, data))
+        self.received.append(data)
+        return DONE
+
+    async def _send_late(self, data):
+        await asyncio.sleep(self.delay)
+        self.waits_for = None
+        self.received.append(data)
+
+
+def test_a_session_that_takes_sound_at_once_has_it_when_hear_returns():
+    """So nobody has to wake up for it. What is left to be awaited comes before the next frame."""
+
+    async def story():
+        said = frames(10)
+        session, uplink = Prompt(late=[said[3], said[4], said[8]]), Uplink(LINE, Quality())
+        await uplink.attach(session, LINE)
+        rests = []
+        for number, frame in enumerate(said):
+            rest = uplink.hear(exotel.Media(frame, number * 20, number))
+            rests.append(rest is DONE)
+            await rest
+        assert session.received == said
+        return [number for number, done in enumerate(rests) if not done]
+
+    assert virtual_time.run(story()) == [3, 4, 8]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_session_that_fails_gets_no_more_and_the_next_one_gets_what_follows(at_once):
+    async def story():
+        class Broken(Prompt):
+            def send_audio(self, data):
+                self.received.append(data)
+                return 1 / 0 if at_once else Later(self._fail)
+
+            async def _fail(self):
+                raise ZeroDivisionError
+
+        said, defects = frames(6), []
+        broken, following, uplink = Broken(), Session(), Uplink(LINE, Quality(), on_defect=defects.append)
+        await uplink.attach(broken, LINE)
+        for number, frame in enumerate(said):
+            if number == 4:
+                await uplink.attach(following, LINE)
+            await uplink.hear(exotel.Media(frame, number * 20, number))
+        assert (broken.received, following.received) == (said[:1], said[1:])
+        return defects
+
+    (defect,) = virtual_time.run(story())
+    assert isinstance(defect, ZeroDivisionError)
+
+
+def test_an_echo_guard_that_has_to_look_is_waited_for_and_the_others_are_not():
+    class Guard:
+        """Looks at each third frame, and silences it."""
+
+        def passes(self, sound):
+            self.count = getattr(self, "count", 0) + 1
+            return self.count % 3
+
+        async def take_in(self, sound, now):
+            await asyncio.sleep(0.1)
+            return bytes(len(sound))
+
+    async def story():
+        said, session = frames(7), Prompt()
+        uplink = Uplink(LINE, Quality(), echo=Guard())
+        await uplink.attach(session, LINE)
+        rests = []
+        for number, frame in enumerate(said):
+            rest = uplink.hear(exotel.Media(frame, number * 20, number))
+            rests.append(rest is DONE)
+            await rest
+        assert session.received == [*said[:2], bytes(FRAME), *said[3:5], bytes(FRAME), said[6]]
+        return rests
+
+    assert virtual_time.run(story()) == [True, True, False, True, True, False, True]

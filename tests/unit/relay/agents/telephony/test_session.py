@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
+from functools import partial
 
 import pytest
 
@@ -23,6 +24,7 @@ from relay.agents.seam import (
 from relay.agents.socket import Binary, Closed
 from relay.agents.telephony.exotel import ExotelDialect
 from relay.agents.telephony.session import PAUSE, TelephonySession
+from relay.at_once import DONE, Later
 from tests.support.virtual import virtual
 from tests.unit.relay.agents.peer import CALL
 from tests.unit.relay.tone import noise
@@ -126,6 +128,32 @@ async def test_the_caller_s_sound_goes_in_messages_of_20_ms(opened):
     assert [(one["chunk"], one["timestamp"]) for one in chunks] == [
         *(("1", "0"), ("2", "20"), ("3", "40"), ("4", "60"))
     ]
+    await session.close()
+
+
+@virtual
+async def test_sound_of_several_messages_goes_whole_and_in_order_though_the_bot_does_not_read_for_a_while(opened):
+    """Each message may go at once or have to wait."""
+    session, bot = await opened()
+    tell, waits = bot.send, [False, True, False, True, True, False, False]
+
+    async def send_late(message):
+        await asyncio.sleep(1)
+        await tell(message)
+
+    def send(message):
+        if waits.pop(0):
+            return Later(partial(send_late, message))
+        bot.told.append(json.loads(message))
+        return DONE
+
+    bot.send = send
+    sound = noise(160 * 7, seed=5).tobytes()
+    await session.send_audio(sound[:FRAME])
+    assert len(bot.of("media")) == 1
+    await session.send_audio(sound[FRAME:])
+    assert b"".join(b64decode(message["media"]["payload"]) for message in bot.of("media")) == sound
+    bot.send = tell
     await session.close()
 
 

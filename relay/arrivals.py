@@ -1,0 +1,75 @@
+"""Messages of a WebSocket that are handled in the moment in which they arrive.
+
+aiohttp puts each message into a queue, sets a future, and the task that reads wakes up later in the same turn of the
+loop. Where that task waits for nothing else, its handler is called instead, right out of the parser.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Literal
+
+from aiohttp import web
+from aiohttp.http import WebSocketReader, WebSocketWriter
+from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_request import BaseRequest
+
+from relay.websocket import TEXT
+
+WebSocketDataQueue: Any
+try:  # it has no public name
+    from aiohttp._websocket.reader import WebSocketDataQueue
+except ImportError:
+    WebSocketDataQueue = object
+
+
+class Arrivals(WebSocketDataQueue):  # type: ignore[misc]  # the class is Any, because it may be missing
+    """aiohttp's queue of a socket's messages, with a way past it for text."""
+
+    __slots__ = ("_take",)
+
+    def __init__(self, protocol: Any, limit: int, *, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(protocol, limit, loop=loop)
+        self._take: Callable[[bytes], bool] | None = None
+
+    def watch(self, take: Callable[[bytes], bool] | None) -> None:
+        """Just before reading: until something is queued, `take` gets each text message when it arrives. It must not
+        raise. None: no longer.
+
+        If it returns False, that message and all that follow are queued. So nothing is overtaken, and `take` is never
+        called while a message is being handled.
+        """
+        self._take = None if self._size else take
+
+    def feed_data(self, data: tuple[Any, Any, Any], size: int) -> None:
+        """Called by aiohttp's parser."""
+        if self._take is not None:
+            kind, text, _ = data
+            if kind is TEXT and self._take(text):
+                return
+            self._take = None
+        super().feed_data(data, size)
+
+
+class IncomingSocket(web.WebSocketResponse[Literal[False]]):
+    """aiohttp's, with `decode_text=False`."""
+
+    arrivals: Arrivals | None = None
+    """None: its messages can only be received, because something arrived before the upgrade, or aiohttp has changed."""
+
+    def _post_start(self, request: BaseRequest, protocol: str | None, writer: WebSocketWriter) -> None:
+        untouched = getattr(request.protocol, "_message_tail", None) == b""  # otherwise it is in aiohttp's parser soon
+        super()._post_start(request, protocol, writer)
+        if untouched:
+            with suppress(AttributeError, TypeError):  # aiohttp's inside has changed
+                self._watch(request.protocol)
+
+    def _watch(self, connection: "RequestHandler[Any]") -> None:
+        """Another queue and parser in place of aiohttp's, which were made a moment ago."""
+        queue, parser, loop = self._reader, self._parser, asyncio.get_running_loop()
+        if queue is None or parser is None or connection._payload_parser is not parser:
+            return
+        arrivals = Arrivals(connection, queue._limit // 2, loop=loop)
+        parser = WebSocketReader(arrivals, self._max_msg_size, bool(self._compress), self._decode_text)
+        self.arrivals = self._reader = arrivals
+        self._parser = connection._payload_parser = parser

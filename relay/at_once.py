@@ -1,0 +1,30 @@
+"""Work that is nearly always done when its function returns: nobody has to wait, and no coroutine is made for it.
+
+Such a function is not `async`. It returns DONE, or a Later; both can be awaited.
+"""
+
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, Final
+
+
+class _Done:
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield from ()
+
+
+DONE: Final[Awaitable[None]] = _Done()
+"""Nothing is left to be done."""
+
+
+class Later:
+    """The rest of the work: `work()` is called and awaited by whoever awaits this. Nothing happens if nobody does."""
+
+    __slots__ = ("_work",)
+
+    def __init__(self, work: Callable[[], Awaitable[None]]) -> None:
+        self._work = work
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self._work().__await__()
