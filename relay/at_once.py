@@ -19,7 +19,7 @@ DONE: Final[Awaitable[None]] = _Done()
 
 
 class Later:
-    """The rest of the work: `work()` is called and awaited by whoever awaits this. Nothing happens if nobody does."""
+    """The rest of the work: `work()`, which is called when this is awaited. Nothing happens if it never is."""
 
     __slots__ = ("_work",)
 
