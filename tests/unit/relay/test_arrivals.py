@@ -194,15 +194,53 @@ def test_more_than_the_queue_holds_stays_in_its_order(loop_factory):
 
     async def story():
         def rest(number):
-            return DONE if number else Later(partial(asyncio.sleep, 0.5))
+            return Later(partial(asyncio.sleep, 0.002)) if number % 4 == 3 else DONE
 
         async with on_a_line(partial(Call, rest=rest)) as (call, there):
-            messages = [sound(number, size=60_000 if number % 2 else 90_000) for number in range(40)]
+            messages = [sound(number, size=120_000 if number % 4 == 0 else 320) for number in range(100)]
             await say(there, *messages, STOP, pause=0)
             await call.reading
-            assert call.came == list(range(40))
+            assert call.came == list(range(100))
 
     play(loop_factory, story)
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_what_waits_for_an_agent_that_does_not_read_is_limited(loop_factory):
+    async def story():
+        going_on = asyncio.Event()
+
+        async with listening(partial(Call, rest=lambda number: Later(going_on.wait))) as (url, calls, _):
+            _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+            writer.write("\r\n".join(UPGRADE).encode())
+            call = await calls.get()
+            writer.write(framed(sound(1)) * 50_000)  # 22 MB; the kernel takes a few
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await writer.drain()
+            going_on.set()
+            await writer.drain()
+            writer.write(framed(STOP))
+            await call.reading
+            writer.close()
+            assert call.came == [1] * 50_000
+
+    play(loop_factory, story)
+
+
+@virtual
+async def test_a_key_and_sound_that_come_together_after_a_pause_stay_in_their_order():
+    async with listening() as (url, calls, _):
+        _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write("\r\n".join(UPGRADE).encode())
+        call = await calls.get()
+        for number in range(0, 20, 4):
+            await asyncio.sleep(0.02)
+            writer.write(b"".join(map(framed, (mark(number), sound(number + 1), mark(number + 2), sound(number + 3)))))
+        writer.write(framed(STOP))
+        await call.reading
+        writer.close()
+        assert call.came == list(range(20))
 
 
 @virtual
@@ -311,6 +349,15 @@ async def test_a_line_that_is_torn_off_ends():
 
 @virtual
 async def test_nothing_is_heard_once_the_call_no_longer_reads():
+    async with on_a_line() as (call, there):
+        await say(there, sound(0))
+        call.reading.cancel()
+        await say(there, sound(1), sound(2))
+        assert call.came == [0]
+
+
+@virtual
+async def test_sound_that_had_to_wait_is_given_up_with_the_call():
     """Its task is cancelled in the very moment in which sound arrives that would have had to wait."""
 
     async with listening() as (url, calls, over):

@@ -268,6 +268,23 @@ async def test_a_slow_store_does_not_leave_the_line_silent():
 
 
 @virtual
+async def test_the_caller_s_sound_counts_until_the_call_is_over():
+    """What comes while its event is being stored is no longer part of it."""
+    world = World()
+    world.destination.answer_after_s = 1.0
+    await asyncio.sleep(1)
+    for number in range(5):
+        world.line.say(exotel.Media(bytes(320), number * 20, number))
+        await asyncio.sleep(0.02)
+    world.call.end(EndReason.AGENT_ENDED)
+    await asyncio.sleep(0.5)
+    assert not world.running.done()
+    world.line.say(exotel.Media(bytes(320), 600, 30))
+    ended = await world.over()
+    assert (ended["quality"]["frames_in"], world.call.quality.frames_in) == (5, 5)
+
+
+@virtual
 async def test_progress_has_the_state_of_the_call():
     world = World(progress_s=10)
     await asyncio.sleep(11)
