@@ -64,7 +64,7 @@ class IncomingSocket(web.WebSocketResponse[Literal[False]]):
             with suppress(AttributeError, TypeError):  # aiohttp's inside has changed
                 self._watch(request.protocol)
 
-    def _watch(self, connection: "RequestHandler[Any]") -> None:
+    def _watch(self, connection: RequestHandler) -> None:
         """Another queue and parser in place of aiohttp's, which were made a moment ago."""
         queue, parser, loop = self._reader, self._parser, asyncio.get_running_loop()
         if queue is None or parser is None or connection._payload_parser is not parser:
