@@ -6,6 +6,7 @@ from relay.audio import pcm
 from relay.audio.echo import LOOK_SECONDS, MOST_DELAY, Echo, EchoMeter
 from relay.audio.echo_gate import MARGIN_SECONDS, REACH_SECONDS, WITHIN_REACH_SECONDS, EchoGate, available
 from relay.events.records import Quality
+from relay.line.echo_doubt import HeldBack
 from relay.line.echo_looks import SELDOM_SECONDS, EchoLooks
 from relay.line.echo_pool import EchoPool, EchoWork
 from relay.line.echo_sides import EchoSides
@@ -13,7 +14,6 @@ from relay.logs import CallLog
 
 Mode = Literal["auto", "on", "off"]
 
-_DOUBT_SECONDS: Final = 0.15  # so long the caller's sound is held back at most while it may be an echo
 _UNSETTLED_SECONDS: Final = 0.1  # while an echo is not found at its last place
 _TAIL_SECONDS: Final = 0.3  # a room answers a little longer
 _ASIDE_SECONDS: Final = 0.16  # so much is put aside at most
@@ -46,7 +46,8 @@ class EchoGuard:
         self._next_look = 0
         self._looks = EchoLooks()
         self._in_doubt = False
-        self._held: list[bytes] = []  # not yet given to the agent
+        self._learns = False  # the gate is to learn from what was heard before
+        self._held = HeldBack(rate_hz)  # not yet given to the agent
         self._idle = True
         self._speech_until = -MOST_DELAY - _TAIL_SECONDS
         self._aside: list[bytes] = []  # heard, and given to the agent, but not yet taken in
@@ -83,17 +84,31 @@ class EchoGuard:
 
     async def heard(self, sound: bytes, now: float) -> bytes:
         """A frame of the caller's that has just arrived: unchanged, or noise if it is only echo."""
-        return sound if self.passes(sound) else await self.take_in(sound, now)
+        passed = self.heard_now(sound, now)
+        return await self.judged(sound) if passed is None else passed
 
-    def passes(self, sound: bytes) -> bool:
-        """Whether a frame of the caller's that has just arrived goes on unchanged. If not, `take_in` it."""
+    def heard_now(self, sound: bytes, now: float) -> bytes | None:
+        """The same, without waiting. None: `sound` was taken in, but has to be `judged` before the next frame."""
         self._left -= len(sound)
         if self._hears:
             self._aside.append(sound)
-        return self._left > 0 or self._mode == "off" or not sound
+        if self._left > 0 or self._mode == "off" or not sound:
+            return sound
+        return self._take_in(sound, now)
 
-    async def take_in(self, sound: bytes, now: float) -> bytes:
-        """What was put aside; `sound` is the last of it, and not yet given to the agent: what to give it."""
+    async def judged(self, sound: bytes) -> bytes:
+        """What the agent gets for the frame of which `heard_now` returned None."""
+        if (gate := self._gate) is None:
+            return sound
+        if self._learns:
+            self._learns = False
+            await self._work.do(gate.learn, *self._sides.last_second(self._end, gate.hold))
+        if held := self._held.released():
+            held = gate.withhold(held)
+        return held + await self._gated(gate, sound)
+
+    def _take_in(self, sound: bytes, now: float) -> bytes | None:
+        """What was put aside; `sound` is the last of it, and not yet given to the agent."""
         count, came = (self._wait - self._left) // pcm.SAMPLE_BYTES, self._played.place(now)
         if abs(came - (self._end + count)) > _JITTER_SECONDS * self._rate_hz:
             self._end = came - count
@@ -103,7 +118,7 @@ class EchoGuard:
         first = self._end - len(sound) // pcm.SAMPLE_BYTES
         if first / self._rate_hz > self._speech_until + (delay or MOST_DELAY) + _TAIL_SECONDS:
             self._fall_idle()
-            return self._released() + sound  # nobody has spoken whose echo it could be
+            return self._held.released() + sound  # nobody has spoken whose echo it could be
         if self._idle:
             self._idle = False
             self._sides.peaks.skip()
@@ -115,13 +130,9 @@ class EchoGuard:
         if self._work.overdue:
             return self._unjudged(sound)
         if self._end >= self._next_look:
-            await self._look()
+            self._look()
         self._plan()
-        if self._gate is None:
-            return self._doubted(sound)
-        if held := self._released():
-            held = self._gate.withhold(held)
-        return held + await self._gated(self._gate, sound, first)
+        return self._doubted(sound) if self._gate is None else None
 
     def _fall_idle(self) -> None:
         """Nothing is needed until an agent speaks."""
@@ -149,24 +160,14 @@ class EchoGuard:
     def _doubted(self, sound: bytes) -> bytes:
         """Without a gate: unchanged, and a moment later while it may be the first of an echo."""
         if not self._in_doubt or self._refused:
-            return self._released() + sound
-        self._held.append(sound)
-        most, passed = _DOUBT_SECONDS * self._rate_hz * pcm.SAMPLE_BYTES, b""
-        while sum(map(len, self._held)) > most:
-            passed += self._held.pop(0)
-        return passed
+            return self._held.released() + sound
+        return self._held.add(sound)
 
-    def _released(self) -> bytes:
-        if not self._held:
-            return b""
-        held = b"".join(self._held)
-        self._held.clear()
-        return held
-
-    async def _gated(self, gate: EchoGate, sound: bytes, first: int) -> bytes:
+    async def _gated(self, gate: EchoGate, sound: bytes) -> bytes:
         samples, reach, hold = len(sound) // pcm.SAMPLE_BYTES, round(REACH_SECONDS * self._rate_hz), gate.hold
-        before = self._played.read(first + samples - reach, reach) if gate.doubts else None
-        passed = await self._work.do(gate.process, sound, self._played.read(first - hold, samples), before)
+        before = self._played.read(self._end - reach, reach) if gate.doubts else None
+        played = self._played.read(self._end - samples - hold, samples)
+        passed = await self._work.do(gate.process, sound, played, before)
         if passed is None:
             return self._unjudged(sound)
         if gate.hold != hold:  # there it is: a look would still find it where it was
@@ -200,7 +201,7 @@ class EchoGuard:
             self._gate = None
             self._pool.leave()
 
-    async def _look(self) -> None:
+    def _look(self) -> None:
         known = found = self.echo
         early = known is None and self._looks.early(undecided=self._in_doubt or self._meter.suspected is not None)
         measured = self._meter.worth_a_look(self._played, self._sides.peaks, self._end, early=early)
@@ -221,8 +222,7 @@ class EchoGuard:
             gate = self._gate or self._guard()
             if gate is not None:
                 self._hold_back(gate)
-            if gate is not None and gate.is_new:
-                await self._work.do(gate.learn, *self._sides.last_second(self._end, gate.hold))
+                self._learns = gate.is_new
         elif self._mode == "auto":  # it was suspected, and is not there
             self._stop()
             if self._looks.seldom:

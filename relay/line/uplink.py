@@ -76,16 +76,19 @@ class Uplink:
             return DONE
         if (late_s := self._evenness.arrived(self._track.position_s, now)) > _UNEVEN_S:
             self.on_uneven(late_s)
-        if self._echo is not None and not self._echo.passes(sound):
-            return Later(partial(self._hear_guarded, sound, now, self._echo))
+        if self._echo is not None:
+            known = self._echo.heard_now(sound, now)
+            if known is None:
+                return Later(partial(self._hear_judged, sound, now, self._echo))
+            sound = known
         self.voice.hear(sound, now)
         if self._session is None:
             self._keep(sound)
             return DONE
         return self._pass_on(sound, self._session)
 
-    async def _hear_guarded(self, sound: bytes, now: float, echo: EchoGuard) -> None:
-        sound = await echo.take_in(sound, now)
+    async def _hear_judged(self, sound: bytes, now: float, echo: EchoGuard) -> None:
+        sound = await echo.judged(sound)
         self.voice.hear(sound, now)
         await self.send(sound)
 

@@ -289,15 +289,15 @@ def test_a_session_that_fails_gets_no_more_and_the_next_one_gets_what_follows(at
     assert isinstance(defect, ZeroDivisionError)
 
 
-def test_an_echo_guard_that_has_to_look_is_waited_for_and_the_others_are_not():
+def test_an_echo_guard_that_has_to_judge_is_waited_for_and_the_others_are_not():
     class Guard:
-        """Looks at each third frame, and silences it."""
+        """Judges each third frame, and silences it."""
 
-        def passes(self, sound):
+        def heard_now(self, sound, now):
             self.count = getattr(self, "count", 0) + 1
-            return self.count % 3
+            return sound if self.count % 3 else None
 
-        async def take_in(self, sound, now):
+        async def judged(self, sound):
             await asyncio.sleep(0.1)
             return bytes(len(sound))
 
