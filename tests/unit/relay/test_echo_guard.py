@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from relay.audio.echo import Echo
+from relay.events.records import Quality
 from relay.line.echo_guard import EchoGuard
 from relay.line.echo_pool import EchoPool, EchoWork
 from relay.logs import CallLog
@@ -186,6 +187,23 @@ async def test_without_a_place_for_a_guard_nothing_is_held_back():
     meter = Meter()
     meter.in_doubt, meter.suspected = True, 0.2
     assert not any(await lag(meter, 1))
+
+
+@virtual
+async def test_only_what_has_to_be_judged_must_be_waited_for():
+    """A line without an echo, while the agent speaks and the caller too, never waits: a frame is passed on at once."""
+    guard, own = EchoGuard(RATE, "auto", EchoPool(1), CallLog("c", "s")), speech(300)
+    for number, frame in enumerate(own[:150]):
+        guard.played(frame, 100 + number * 0.02, speech=True)
+        caller = own[299 - number]
+        assert guard.heard_now(caller, 100.02 + number * 0.02) == caller
+    guard.close(Quality())
+    pool = EchoPool(1)
+    guard = EchoGuard(RATE, "on", pool, CallLog("c", "s"))
+    guard.played(own[0], 100, speech=True)
+    assert guard.heard_now(own[0], 100.02) is None
+    assert await guard.judged(own[0]) != own[0], "the agent's own voice, before anything is known of its echo"
+    pool.close()
 
 
 # --- threads that fall behind ---
