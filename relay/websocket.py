@@ -26,12 +26,14 @@ _WHOLE, _MASKED, _TWO_MORE, _EIGHT_MORE = 0x80, 0x80, 126, 127
 _NOTED_EVERY: Final = 0.5  # seconds
 
 
-def write_at_once(transport: asyncio.Transport, message: bytes, kind: WSMsgType, *, masked: bool) -> bool:
-    """Write one message, in one frame, if nothing waits to be sent. `masked`: as a client has to.
+def write_at_once(
+    transport: asyncio.Transport, message: bytes, kind: WSMsgType, *, masked: bool, behind: int = 0
+) -> bool:
+    """Write one message, in one frame, if at most `behind` bytes wait to be sent. `masked`: as a client has to.
 
     False: nothing was written; aiohttp's `send_frame` writes it, waits, or raises what is wrong.
     """
-    if transport.is_closing() or transport.get_write_buffer_size() or (masked and mask is None):
+    if transport.is_closing() or transport.get_write_buffer_size() > behind or (masked and mask is None):
         return False
     size, bit = len(message), _MASKED if masked else 0
     if size < _TWO_MORE:

@@ -1,6 +1,8 @@
 """Sends the playout to the line in real time: the only writer of the line's socket (design D2)."""
 
 import asyncio
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final
 
 from relay.audio.line_clock import LineClock
@@ -12,14 +14,14 @@ from relay.line.echo_guard import EchoGuard
 from relay.line.framing import Framing
 from relay.line.heard import Heard, HeardCallback
 from relay.line.lead import Lead
-from relay.line.schedule import Schedule
+from relay.line.schedule import Schedule, Step
+from relay.line.sending import Sending
 from relay.line.socket import Line
-from relay.line.ticker import Ticker, Waiter
+from relay.line.ticker import Ticker
 from relay.recording.recorder import Recorder
 
-_GAP_MIN: Final = 0.001
-_GAP_MAX: Final = 1.0  # an agent silent for longer has paused, and the caller hears a pause, not a hole
 _FADE_SECONDS: Final = 0.2  # of the ambience, at the end of a call
+_NEVER: Final = float("inf")
 
 
 class Pacer:
@@ -42,25 +44,34 @@ class Pacer:
         ticker: Ticker | None = None,
     ) -> None:
         self._line = line
-        self._encoder = encoder
         self._playout = playout
         self._framing = framing
         self._quality = quality
         self._answers = answers
-        self._echo = echo
         self._loop = asyncio.get_running_loop()
         self._ticker = ticker or Ticker()
         self._clock = LineClock(framing.rate_hz)
         self._heard = Heard(self._clock, quality, on_heard, answers)
         self._lead = Lead(framing.frame_s, fixed_s=framing.lead_s)
         self._schedule = Schedule(framing, playout, self._clock, self._lead, self._heard)
-        self._waiter: Waiter | None = None
-        self._news = False  # since the pacer began to wait
+        self._sending = Sending(encoder, playout, self._clock, self._heard, quality, echo, self._loop.time)
+        self._held_up: asyncio.Future[Iterator[bytes]] = self._loop.create_future()  # done: `run` has to write first
+        self._held_up.cancel()
+        self._chosen: Step | None = None  # to be done at `_asked_for`
+        self._asked_for = _NEVER
+        self._news = False  # which the next turn of the loop will look at
         self._clear_wanted_at: float | None = None
-        self.recorder: Recorder | None = None
-        self._endless = False  # the last frame has ambience, which must not break off
 
     # --- for the call ---
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """Gets what is sent; None: the call is not recorded now."""
+        return self._sending.recorder
+
+    @recorder.setter
+    def recorder(self, recorder: Recorder | None) -> None:
+        self._sending.recorder = recorder
 
     def new_agent(self) -> None:
         """Another agent is going to speak: forget what was learned of the last one."""
@@ -79,10 +90,10 @@ class Pacer:
         self.wake()
 
     def wake(self) -> None:
-        """There is something new in the playout."""
-        self._news = True
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        """There is something new in the playout: look at it in the loop's next turn, with whatever else is new then."""
+        if not self._news and not self._held_up.done():
+            self._news = True
+            self._loop.call_soon(self._look)
 
     def interrupt(self) -> str:
         """Drop what was not played: here, and on the line with `clear`. Returns the utterance that was playing."""
@@ -126,8 +137,8 @@ class Pacer:
             moved = self._lead.stalled(delay_s, now - self._lead.way_s + behind_s - self._clock.dry_at)
         else:
             moved = self._lead.echoed(delay_s, now, own_s=self._ticker.stood_still(now))
-        if self.recorder is not None:
-            self.recorder.echoed(delay_s, moved, self._lead.way_s, self._lead.seconds, stalled=stalled)
+        if (recorder := self._sending.recorder) is not None:
+            recorder.echoed(delay_s, moved, self._lead.way_s, self._lead.seconds, stalled=stalled)
         if moved:
             self._clock.moved(moved, now)
             self._heard.moved(moved)
@@ -177,73 +188,57 @@ class Pacer:
     async def run(self) -> None:
         """Send until cancelled.
 
-        The line hears something at once, silence if there is nothing else: platforms give up on a mute bot.
+        The line hears something at once, silence if there is nothing else: platforms give up on a mute bot. From then
+        on the ticker calls for each frame; this task only writes what has to wait for the line, and what follows it.
         """
+        unwritten: Iterable[bytes] = ()
         if self._playout.readiness(self._framing.frame) is Readiness.NOTHING:
-            await self._send(Frame(bytes(2 * self._framing.frame)))
+            unwritten = self._sending.frame(Frame(bytes(2 * self._framing.frame)), self._loop.time())
         while True:
-            if self._clear_wanted_at is not None:
-                await self._clear(self._clear_wanted_at)
-            now = self._loop.time()
-            step = self._schedule.next(now)
-            if step is None or step.due > now:
-                self._news, self._waiter = False, self._loop.create_future()
-                if step is not None:
-                    self._ticker.at(step.due, self._waiter)
-                fired_at = await self._waiter
-                self._waiter = None
+            for message in unwritten:
+                await self._line.send(message)
+            self._held_up = self._loop.create_future()
+            self._look()
+            unwritten = await self._held_up
+
+    def _look(self) -> None:
+        """There may be something new in the playout."""
+        self._news = False
+        if not self._held_up.done():
+            self._send_due(None, self._loop.time())
+
+    def tick(self, when: float, now: float) -> None:
+        """See Ticking: time for what was chosen, unless it was chosen anew in the meantime."""
+        if when != self._asked_for or self._held_up.done():
+            return
+        self._asked_for = _NEVER
+        self._lead.fired(now - when, now)
+        if not self._news:
+            self._send_due(self._chosen, now)
+
+    def _send_due(self, step: Step | None, now: float) -> None:
+        """Send the frame of `step`, and what else is due; choose the next, and ask the ticker for its moment."""
+        try:
+            while True:
+                messages: Iterator[bytes] | None = None
+                if self._clear_wanted_at is not None:
+                    messages = self._sending.clear(self._clear_wanted_at)
+                    self._clear_wanted_at, self._schedule.ahead_s = None, 0.0
+                elif step is not None and step.count:
+                    messages = self._sending.frame(self._schedule.take(step, now), now)
+                for message in messages or ():
+                    if not self._line.write(message):
+                        self._held_up.set_result(chain((message,), messages or ()))
+                        return
+                step = self._schedule.next(now)
                 if step is None:
-                    continue
-                if fired_at is not None:
-                    self._lead.fired(fired_at - step.due, fired_at)
-                if self._news:
-                    continue
-            if step.count:
-                await self._send(self._schedule.take(step, self._loop.time()))
-
-    async def _clear(self, wanted_at: float) -> None:
-        self._clear_wanted_at, self._schedule.ahead_s = None, 0.0
-        await self._line.send(self._encoder.clear())
-        now = self._loop.time()
-        dropped = self._clock.cleared(now)
-        self._playout.cut(dropped.edge)
-        if self.recorder is not None:
-            self.recorder.cut(dropped.samples)
-        if self._echo is not None:
-            self._echo.cut(self._clock.dry_at)
-        if self._playout.ambience is not None:
-            self._playout.ambience.rewind(dropped.samples)
-        took_ms = (now - wanted_at) * 1000
-        self._quality.clear_ms_max = round(max(took_ms, self._quality.clear_ms_max or 0.0), 3)
-
-    async def _send(self, frame: Frame) -> None:
-        now = self._loop.time()
-        if frame.pcm:
-            await self._line.send(self._encoder.media(frame.pcm))
-            self._note_sent(frame, now)
-        for utterance in frame.ended:
-            now = self._loop.time()
-            self._heard.marked(utterance, now)
-            await self._line.send(self._encoder.mark(utterance))
-        if frame.pcm and (probe := self._heard.probe(now)):
-            await self._line.send(self._encoder.mark(probe))
-
-    def _note_sent(self, frame: Frame, now: float) -> None:
-        dry_for, spans = self._clock.sent(frame, now), frame.spans
-        self._quality.frames_out += 1
-        if dry_for > _GAP_MIN and (
-            self._endless
-            or (dry_for < _GAP_MAX and spans and spans[0].utterance == self._heard.open_utterance)  # inside a word
-        ):
-            self._quality.gaps += 1
-            self._quality.gap_ms += round(dry_for * 1000)
-        ambience = self._playout.ambience
-        self._endless = ambience is not None and not ambience.silent
-        if spans:
-            self._heard.sent(frame)
-        if self._echo is not None or self.recorder is not None:
-            starts_at = self._clock.dry_at - frame.samples / self._framing.rate_hz
-        if self.recorder is not None:
-            self.recorder.heard(frame.pcm, starts_at)
-        if self._echo is not None:
-            self._echo.played(frame.pcm, starts_at, speech=bool(spans))
+                    self._asked_for = _NEVER
+                    return
+                if step.due > now:
+                    self._chosen = step
+                    if step.due != self._asked_for:
+                        self._asked_for = step.due
+                        self._ticker.at(step.due, self)
+                    return
+        except Exception as error:  # noqa: BLE001 - it ends this call, not the timer of all
+            self._held_up.set_exception(error)

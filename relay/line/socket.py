@@ -124,10 +124,18 @@ class Line:
             self._rest = Later(partial(_raise, error))
         return self._rest is DONE
 
+    def write(self, message: bytes) -> bool:
+        """Send one message at once. False: nothing was done, as it may have to wait; `send` sends it."""
+        transport = self._transport
+        return (
+            transport is not None
+            and not self._ws.closed
+            and write_at_once(transport, message, TEXT, masked=False, behind=UNSENT_LIMIT)
+        )
+
     async def send(self, message: bytes) -> None:
         """Send one message. If the socket is gone it is dropped: `receive` reports that."""
-        transport = self._transport
-        if transport is not None and not self._ws.closed and write_at_once(transport, message, TEXT, masked=False):
+        if self.write(message):
             return
         self._sending_since = self._loop.time()
         try:

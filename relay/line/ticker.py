@@ -1,26 +1,35 @@
-"""One timer of the event loop for all calls, instead of one per call: it fires for the waiter that is due first."""
+"""One timer of the event loop for all calls, instead of one per call: it fires for whoever is due first."""
 
 import asyncio
 from heapq import heappop, heappush
 from itertools import count
-from typing import Final
+from typing import Final, Protocol
 
-Waiter = asyncio.Future[float | None]
 _BACKLOG_S: Final = 0.1  # for so long after a standstill, what came during it may still be waiting to be read
+_NEVER: Final = float("inf")
+
+
+class Ticking(Protocol):
+    """Who asks a ticker for a moment."""
+
+    def tick(self, when: float, now: float) -> None:
+        """The moment `when` that was asked for has come; it is `now`. Called by the event loop: it must not wait."""
+        ...
 
 
 class Ticker:
     """The timer of one loop. With 200 calls, five frames are due every millisecond: separate timers took most of the
-    time of a wake-up.
+    time of a wake-up, and a task for each of them most of the rest.
     """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._waiting: list[tuple[float, int, Waiter]] = []  # a heap; the number decides between equal times
+        self._waiting: list[tuple[float, int, Ticking]] = []  # a heap; the number decides between equal times
         self._number: Final = count()
         self._timer: asyncio.TimerHandle | None = None
-        self._fires_at = float("inf")
-        self._late_s, self._late_at = 0.0, float("-inf")
+        self._fires_at = _NEVER
+        self._firing = False
+        self._late_s, self._late_at = 0.0, -_NEVER
 
     def stood_still(self, now: float) -> float:
         """Seconds for which the loop stood still just now: what was to be read meanwhile is as late, and for no other
@@ -30,25 +39,28 @@ class Ticker:
         known_s = self._late_s if now - self._late_at <= _BACKLOG_S else 0.0
         return waiting_s if waiting_s > known_s else known_s
 
-    def at(self, when: float, waiter: Waiter) -> None:
-        """Set the result of `waiter` at `when`, unless it is done before. A waiter need not be removed."""
-        heappush(self._waiting, (when, next(self._number), waiter))
-        if when < self._fires_at:
-            self._set(when)
+    def at(self, when: float, who: Ticking) -> None:
+        """Call `who.tick` at `when`. It can't be taken back: who no longer needs the moment ignores it."""
+        heappush(self._waiting, (when, next(self._number), who))
+        if when < self._fires_at and not self._firing:
+            self._set(when, self._loop.time())
 
-    def _set(self, when: float) -> None:
+    def _set(self, when: float, now: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._fires_at, self._timer = max(when, self._loop.time()), self._loop.call_at(when, self._fire)
+        self._fires_at, self._timer = max(when, now), self._loop.call_at(when, self._fire)
 
     def _fire(self) -> None:
-        now = self._loop.time()
+        waiting, now = self._waiting, self._loop.time()
         if (late_s := now - self._fires_at) >= self.stood_still(now):
             self._late_s, self._late_at = late_s, now
-        self._fires_at, self._timer = float("inf"), None
-        while self._waiting and self._waiting[0][0] <= now:
-            waiter = heappop(self._waiting)[2]
-            if not waiter.done():
-                waiter.set_result(now)
-        if self._waiting:
-            self._set(self._waiting[0][0])
+        self._fires_at, self._timer = _NEVER, None
+        self._firing = True  # what is asked for meanwhile needs no timer yet
+        try:
+            while waiting and waiting[0][0] <= now:
+                when, _, who = heappop(waiting)
+                who.tick(when, now)
+        finally:  # whatever one of them raises, the others are called
+            self._firing = False
+            if waiting:
+                self._set(waiting[0][0], now)

@@ -51,9 +51,18 @@ class TapedLine:
         self.clears: list[float] = []
         self.delay = 0.0
 
+    def write(self, message: bytes) -> bool:
+        if self.delay:
+            return False
+        self._take(message)
+        return True
+
     async def send(self, message: bytes) -> None:
         if self.delay:
             await asyncio.sleep(self.delay)
+        self._take(message)
+
+    def _take(self, message: bytes) -> None:
         content = json.loads(message)
         now = self.loop.time()
         there = self.down.arrival(now)

@@ -131,6 +131,26 @@ def test_messages_of_any_length_arrive_in_their_order(loop_factory):
         runner.run(story())
 
 
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_a_mark_is_written_right_behind_its_frame_and_nothing_more_to_a_line_that_does_not_read(loop_factory):
+    """What would only wait in the relay is not written at once: the pacer has to know that the line is behind."""
+
+    async def story():
+        async with connected() as (line, exotel):
+            said = [b'{"event":"media"}', b'{"event":"mark"}']
+            assert all(line.write(message) for message in said)
+            large = b"x" * 65_535
+            while len(said) < 1000 and line.write(large):
+                said.append(large)
+            assert 2 < len(said) < 1000
+            assert [(await exotel.receive_str()).encode() for _ in said] == said
+            assert line.write(b"again")
+            assert await exotel.receive_str() == "again"
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(story())
+
+
 @virtual
 async def test_nothing_follows_a_close_while_its_answer_is_waited_for():
     """Two seconds, in which a pacer may still send."""

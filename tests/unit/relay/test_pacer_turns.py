@@ -1,0 +1,199 @@
+"""The pacer as the ticker calls it: what is sent in which turn of the event loop, and what stops that."""
+
+import asyncio
+
+import pytest
+
+from relay.audio.ambience import AmbienceTrack, Loop
+from relay.audio.playout import Playout
+from relay.events.records import Quality
+from relay.line import exotel
+from relay.line.framing import Framing
+from relay.line.pacer import Pacer
+from relay.line.schedule import Schedule
+from relay.line.ticker import Ticker
+from sim import virtual_time
+from tests.unit.relay.taped_line import TapedLine
+from tests.unit.relay.tone import noise
+
+RATE, FRAME = 8000, 320
+FRAME_S = FRAME / RATE
+
+
+class ByHand:
+    """A ticker that calls nobody: `asked` are the moments it was asked for."""
+
+    def __init__(self):
+        self.asked = []
+
+    def at(self, when, who):
+        self.asked.append(when)
+
+
+class Place:
+    """A pacer over ambience, on a line that notes what it is sent."""
+
+    def __init__(self, ticker):
+        self.line = TapedLine(RATE)
+        self.playout = Playout(AmbienceTrack(Loop(noise(RATE, seed=9), RATE), 0.5), rate_hz=RATE)
+        self.heard = []
+        self.pacer = Pacer(
+            self.line,
+            exotel.Encoder("s", RATE),
+            self.playout,
+            Framing(RATE, FRAME, FRAME, 2 * FRAME_S),
+            quality=Quality(),
+            on_heard=lambda *news: self.heard.append(news),
+            ticker=ticker,
+        )
+        self.running = asyncio.create_task(self.pacer.run())
+
+    def say(self, utterance, samples):
+        self.playout.say(utterance, noise(samples, seed=1).tobytes())
+        self.playout.complete(utterance)
+        self.pacer.said(utterance, samples)
+
+    @property
+    def sent(self):
+        """The kinds of messages so far."""
+        return [kind for _, kind in self.line.messages]
+
+
+def by_hand(story):
+    """Tell `story` to a place whose ticker is the test itself, once the first frames are sent, and to that ticker."""
+
+    async def scenario():
+        ticker = ByHand()
+        place = Place(ticker)
+        await turn()
+        assert place.sent == ["media", "mark", "media"], "a lead of two frames"
+        place.line.messages.clear()
+        await story(place, ticker)
+        place.running.cancel()
+
+    virtual_time.run(scenario())
+
+
+async def turn() -> None:
+    await asyncio.sleep(0)
+
+
+def test_a_frame_is_sent_as_the_ticker_calls_and_the_next_one_asked_for():
+    async def story(place, ticker):
+        place.pacer.tick(ticker.asked[-1], ticker.asked[-1])
+        assert place.sent == ["media"], "without another turn of the loop"
+        assert ticker.asked == pytest.approx([FRAME_S, 2 * FRAME_S])
+
+    by_hand(story)
+
+
+def test_news_in_one_turn_are_looked_at_once_in_the_next(monkeypatch):
+    looks, original = [], Schedule.next
+    monkeypatch.setattr(Schedule, "next", lambda self, now: looks.append(now) or original(self, now))
+
+    async def story(place, ticker):
+        looks.clear()
+        for _ in range(5):
+            place.pacer.wake()
+        place.say("u", 100)
+        assert not looks
+        await turn()
+        assert len(looks) == 1
+        place.pacer.wake()
+        await turn()
+        assert len(looks) == 2
+        assert ticker.asked == pytest.approx([FRAME_S]), "its moment is still the same"
+
+    by_hand(story)
+
+
+def test_a_clear_goes_out_before_the_frame_that_is_due_in_the_same_turn():
+    """A frame after it would be agent speech that the caller hears after the interruption, or is dropped ambience."""
+
+    async def story(place, ticker):
+        place.pacer.interrupt()
+        place.pacer.tick(ticker.asked[-1], ticker.asked[-1])
+        assert place.sent == []
+        await turn()
+        assert place.sent[:2] == ["clear", "media"]
+
+    by_hand(story)
+
+
+def test_a_moment_that_was_asked_for_before_something_new_came_is_over():
+    async def story(place, ticker):
+        before = ticker.asked[-1]
+        place.playout.change_ambience(None)
+        place.playout.ambience.enabled = False
+        place.playout.ambience.take(RATE)
+        place.pacer.wake()
+        await turn()
+        place.pacer.tick(before, before)
+        assert place.sent == []
+        assert ticker.asked == [before]
+
+    by_hand(story)
+
+
+def test_nothing_is_sent_once_the_task_is_cancelled():
+    """After `stop` the line does not listen any more: not even in the turn in which the task has yet to end."""
+
+    async def story(place, ticker):
+        place.pacer.wake()
+        place.running.cancel()
+        place.pacer.tick(ticker.asked[-1], ticker.asked[-1])
+        await turn()
+        place.pacer.wake()
+        await turn()
+        assert place.running.cancelled()
+        assert place.sent == []
+
+    by_hand(story)
+
+
+def test_what_has_to_wait_is_written_first_and_all_that_belongs_to_it():
+    """The line does not read for a while: the frame, the mark at the end of its utterance, and the clear wait their
+    turn, and no frame overtakes them."""
+
+    async def story(place, ticker):
+        place.say("u", FRAME)
+        place.line.delay = 0.01
+        await turn()
+        place.pacer.tick(ticker.asked[-1], 1.0)
+        assert place.sent == []
+        place.pacer.tick(ticker.asked[-1], 1.0)
+        place.pacer.wake()
+        await asyncio.sleep(0.015)
+        assert place.sent == ["media"]
+        place.pacer.interrupt()
+        await asyncio.sleep(0.02)
+        assert place.sent == ["media", "mark", "clear"]
+        place.line.delay = 0.0
+        await asyncio.sleep(0.02)
+        assert place.sent == ["media", "mark", "clear", "media", "media"], "the rest at once: the lead is gone"
+
+    by_hand(story)
+
+
+def test_an_error_ends_the_task_of_this_call_and_leaves_the_other_calls_alone():
+    """They share the timer."""
+
+    async def scenario():
+        ticker = Ticker()
+        well, ill = Place(ticker), Place(ticker)
+        await asyncio.sleep(0.5)
+        ill.playout.pull = None
+        await asyncio.sleep(1.0)
+        with pytest.raises(TypeError):
+            await ill.running
+        assert [end - start for start, end in zip(well.line.sent_at, well.line.sent_at[1:], strict=False)][2:] == (
+            pytest.approx([FRAME_S] * (len(well.line.sent_at) - 3))
+        )
+        assert len(well.line.frames) == pytest.approx(1.5 / FRAME_S, abs=3)
+        sent = len(ill.line.messages)
+        ill.pacer.wake()
+        await asyncio.sleep(0.5)
+        assert len(ill.line.messages) == sent
+        well.running.cancel()
+
+    virtual_time.run(scenario())
