@@ -37,31 +37,48 @@ class Loop:
         fade_in = np.sin(np.linspace(0, np.pi / 2, seam, dtype=np.float32))
         head = sound[:seam] * fade_in + sound[-seam:] * fade_in[::-1]  # equal power: the parts are not correlated
         self._sound = np.concatenate([pcm.saturate(head), sound[seam:-seam]])
+        self._length = len(self._sound)
         self.rate_hz = rate_hz
         self.rms = float(np.sqrt(np.mean(np.square(self._sound, dtype=np.float64))))
         self.peak = pcm.peak(self._sound)
-        self._scaled: dict[float, pcm.Samples] = {}
+        self._scaled: dict[float, tuple[bytes, pcm.Samples]] = {}  # the same memory, as bytes and as samples
         self._used: dict[float, int] = {}
         self._taken = 0
 
     def __len__(self) -> int:
-        return len(self._sound)
+        return self._length
 
     def take(self, start: int, count: int, gain: float) -> pcm.Samples:
-        """`count` samples from `start` on, in a loop, at `gain`.
+        """`count` samples from `start` on, in a loop, at `gain`."""
+        whole = self._whole(gain)
+        if whole is None:
+            return pcm.scale(self._around(self._sound, start, count), gain)
+        end = start + count
+        return whole[1][start:end] if end <= self._length else self._around(whole[1], start, count)
 
-        For volumes in use the whole loop is cached, so a steady volume costs no arithmetic. If there are too many
-        volumes, the others are computed frame by frame: computing whole loops and dropping them soon delayed all calls.
+    def raw(self, start: int, count: int, gain: float) -> bytes:
+        """The same as bytes."""
+        whole = self._whole(gain)
+        end = start + count
+        if whole is None or end > self._length:
+            return self.take(start, count, gain).tobytes()
+        return whole[0][start * pcm.SAMPLE_BYTES : end * pcm.SAMPLE_BYTES]
+
+    def _whole(self, gain: float) -> tuple[bytes, pcm.Samples] | None:
+        """The whole loop at `gain`, which is cached for volumes in use, so a steady volume costs no arithmetic.
+
+        If there are too many volumes, the others are computed frame by frame (None): computing whole loops and dropping
+        them soon delayed all calls.
         """
         self._taken += 1
         whole = self._scaled.get(gain)
         if whole is None:
             if not self._make_room():
-                return pcm.scale(self._around(self._sound, start, count), gain)
-            whole = self._scaled[gain] = pcm.scale(self._sound, gain)
+                return None
+            scaled = pcm.scale(self._sound, gain).tobytes()
+            whole = self._scaled[gain] = scaled, pcm.samples(scaled)
         self._used[gain] = self._taken
-        end = start + count
-        return whole[start:end] if end <= len(whole) else self._around(whole, start, count)
+        return whole
 
     def _make_room(self) -> bool:
         """Whether another volume may be cached."""
@@ -214,6 +231,19 @@ class AmbienceTrack:
         if self.over is None or self.over.silent:
             return own
         return pcm.mix(own, self.over.take(count, speech))
+
+    def alone(self, count: int) -> bytes:
+        """The next `count` samples, under no speech."""
+        gain = self._target
+        if (
+            self._gain == gain
+            and self._ducked == 1.0
+            and self._leaving is None
+            and (self.over is None or self.over.silent)  # most frames of a call
+        ):
+            start, self._cursor = self._cursor, (self._cursor + count) % self._length
+            return self._loop.raw(start, count, gain)
+        return self.take(count).tobytes()
 
     def _faded(self, start: int, count: int, gain: float | Gains, ducked: float | Gains) -> pcm.Samples:
         if isinstance(gain, float) and isinstance(ducked, float):

@@ -64,10 +64,10 @@ class LineClock:
         """Note a frame sent at `now`; returns how long the line had been dry before it (0.0 if it was not)."""
         before, samples = self.dry_at, frame.samples
         start = before if before > now else now
-        self.dry_at = start + samples / self.rate_hz
+        self.dry_at = end = start + samples / self.rate_hz
         self.samples += samples
         self._settle(now)
-        self._in_flight.append(_InFlight(start, self.dry_at, samples, frame.spans, frame.edge))
+        self._in_flight.append(_InFlight(start, end, samples, frame.spans, frame.edge))
         return start - before
 
     def cleared(self, now: float) -> Dropped:

@@ -33,6 +33,10 @@ class Readiness(Enum):
     """A frame's worth of speech, or the end of an utterance."""
 
 
+_NOTHING, _EDGE, _AMBIENCE = Readiness.NOTHING, Readiness.EDGE, Readiness.AMBIENCE  # looked up, each takes 0.1 µs
+_PARTIAL, _FULL = Readiness.PARTIAL, Readiness.FULL
+
+
 class Span(msgspec.Struct, frozen=True, gc=False):
     """A part of one utterance inside a frame: `samples` of it, `offset` samples into the frame."""
 
@@ -75,8 +79,12 @@ class _Utterance:
 
     def take(self, count: int) -> bytes:
         """The next `count` samples, fewer if there are no more."""
-        want = min(count, self.samples) * pcm.SAMPLE_BYTES
-        self.samples -= want // pcm.SAMPLE_BYTES
+        count = count if count < self.samples else self.samples
+        want = count * pcm.SAMPLE_BYTES
+        self.samples -= count
+        if want and (end := self.taken + want) < len(chunk := self.chunks[0]):  # usually
+            part, self.taken = chunk[self.taken : end], end
+            return part
         parts = []
         while want:
             part = self.chunks[0][self.taken : self.taken + want]
@@ -101,6 +109,7 @@ class Playout:
         self._running = ""  # the utterance that continues without a break
         self._torn = ""  # the utterance with a hole: what follows fades in
         self._edge = round(CUT_SECONDS * rate_hz)
+        self._edge_bytes = self._edge * pcm.SAMPLE_BYTES
         self._torn_samples = round(_TORN_SECONDS * rate_hz)
         self._breath_samples = round(_BREATH_SECONDS * rate_hz)
         self._cut_edge = b""  # speech that was cut off, for the next frame to fade out
@@ -256,16 +265,21 @@ class Playout:
                 break
             ready, complete = ready + self._available(entry), entry.complete
         if ready >= count or complete:
-            return Readiness.FULL
+            return _FULL
         if ready or self._kept:
-            return Readiness.PARTIAL
+            return _PARTIAL
         return self._without_speech
+
+    @property
+    def resting(self) -> bool:
+        """Whether there is ambience to be heard, and nothing of any utterance waits."""
+        return not self._queue and self.ambience is not None and not self.ambience.silent
 
     @property
     def _without_speech(self) -> Readiness:
         if self.ambience is None or self.ambience.silent:
-            return Readiness.EDGE if self._cut_edge else Readiness.NOTHING
-        return Readiness.AMBIENCE
+            return _EDGE if self._cut_edge else _NOTHING
+        return _AMBIENCE
 
     @property
     def available(self) -> int:
@@ -291,9 +305,9 @@ class Playout:
         if not self._queue and not self._cut_edge:  # most frames of a call
             if self.ambience is None or self.ambience.silent:
                 return Frame(b"")
-            return Frame(self.ambience.take(count).tobytes())
+            return Frame(self.ambience.alone(count))
         sound, spans, ended = self._take_speech(count, held, tear)
-        edge = sound[: self._edge * pcm.SAMPLE_BYTES] if spans and not spans[0].offset else b""
+        edge = sound[: self._edge_bytes] if spans and not spans[0].offset else b""
         highest: float = self._highest
         if self._cut_edge:
             sound, highest = self._with_cut_edge(sound, count), pcm.LOUDEST
@@ -310,7 +324,7 @@ class Playout:
 
     def _take_speech(self, count: int, held: str, tear: bool) -> tuple[bytes, tuple[Span, ...], tuple[str, ...]]:
         first = self._queue[0] if self._queue else None
-        if first and first.name == self._running and first.name and not held and self._available(first) > count:
+        if first and first.name == self._running and first.name and not held and first.samples - self._edge > count:
             self._queued -= count  # it goes on as it did: most frames of speech
             return first.take(count), (Span(first.name, 0, count),), ()
         parts: list[bytes] = []

@@ -13,6 +13,7 @@ from relay.line.heard import Heard
 from relay.line.lead import Lead
 
 _MARGIN: Final = 0.03  # reserve for the network when waiting for speech
+_NOTHING, _AMBIENCE, _EDGE, _FULL = Readiness.NOTHING, Readiness.AMBIENCE, Readiness.EDGE, Readiness.FULL
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
@@ -29,6 +30,7 @@ class Schedule:
 
     def __init__(self, framing: Framing, playout: Playout, clock: LineClock, lead: Lead, heard: Heard) -> None:
         self._framing = framing
+        self._frame = framing.frame
         self._playout = playout
         self._clock = clock
         self._lead = lead
@@ -62,29 +64,40 @@ class Schedule:
         until the line runs dry, because padding would be a hole in a word; then it is sent as it is. No ambience is
         sent while an echo is overdue.
         """
-        frame, dry_at, held = self._framing.frame, self._clock.dry_at, ""
-        heard_at = opens_at = dry_at if dry_at > now else now
-        if opening := self._playout.opening:
-            opens_at = self._holdback.opens_at(opening, self._playout.queued_samples / self._framing.rate_hz)
-            held = opening if opens_at > heard_at else ""
+        dry_at, playout, held = self._clock.dry_at, self._playout, ""
         due = dry_at - self._lead.reserve_s
-        match self._playout.readiness(frame, held=held):
-            case Readiness.AMBIENCE:
-                # The network may stand still: what it is sent now is played after that, and before the next answer.
-                until = None if held else self._heard.missing_until(self._lead.way_s, now)
-                if until is not None:
-                    self._withheld_since = self._withheld_since or now
-                    return Step(until)
-                self._withheld_since = None
-                return Step(due, self._until(opens_at - heard_at) if held else frame, held)
-            case Readiness.FULL:
-                return Step(due - self.ahead_s, frame, held)
-            case Readiness.EDGE:
-                return Step(due, self._framing.unit, held)
-            case Readiness.NOTHING:
-                return Step(opens_at) if held else None
-        whole = self._playout.available // self._framing.unit * self._framing.unit
+        if playout.resting:  # most frames of a call
+            return self._ambience(due, now)
+        heard_at = opens_at = dry_at if dry_at > now else now
+        if opening := playout.opening:
+            opens_at = self._holdback.opens_at(opening, playout.queued_samples / self._framing.rate_hz)
+            held = opening if opens_at > heard_at else ""
+        readiness = playout.readiness(self._frame, held=held)
+        if readiness is _AMBIENCE and held:
+            self._withheld_since = None
+            return Step(due, self._until(opens_at - heard_at), held)
+        if readiness is _AMBIENCE:
+            return self._ambience(due, now)
+        if readiness is _FULL:
+            return Step(due - self.ahead_s, self._frame, held)
+        if readiness is _EDGE:
+            return Step(due, self._framing.unit, held)
+        if readiness is _NOTHING:
+            return Step(opens_at) if held else None
+        whole = playout.available // self._framing.unit * self._framing.unit
         return Step(dry_at - self._margin, whole or self._framing.unit, tear=not whole)
+
+    def _ambience(self, due: float, now: float) -> Step:
+        """A whole frame of it.
+
+        The network may stand still: what it is sent now is played after that, and before the next answer.
+        """
+        until = self._heard.missing_until(self._lead.way_s, now)
+        if until is not None:
+            self._withheld_since = self._withheld_since or now
+            return Step(until)
+        self._withheld_since = None
+        return Step(due, self._frame)
 
     def take(self, step: Step, now: float) -> Frame:
         """The frame of `step`, which is due."""

@@ -333,7 +333,7 @@ def test_beside_speech_the_same_whole_loops_are_kept():
     for _ in range(30):
         track.take(800, (0, 800))
     assert len(track._loop._scaled) == kept + 1
-    assert np.shares_memory(track.take(100, (0, 100)), next(reversed(track._loop._scaled.values())))
+    assert np.shares_memory(track.take(100, (0, 100)), next(reversed(track._loop._scaled.values()))[1])
 
 
 @pytest.mark.parametrize("speech", [(1, 800), (0, 1), (799, 800), (0, 799)])
@@ -441,3 +441,47 @@ def test_no_frame_is_louder_than_it_was_said_to_become(steps):
         highest = track.highest
         taken = track.take(count, (0, count // 2) if what == "speech" else (0, 0))
         assert np.abs(taken.astype(int)).max() <= highest
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["", "louder", "quieter", "off", "on", "speech", "another", "typing", "typed", "fade"]),
+            st.integers(1, 900),
+        ),
+        max_size=20,
+    )
+)
+def test_a_frame_under_no_speech_is_the_same_as_bytes(steps):
+    """Most frames of a call are copied from the loop as they are; no state of the track makes that another sound."""
+
+    def changed(track: AmbienceTrack, what: str) -> AmbienceTrack:
+        if what in {"louder", "quieter"}:
+            track.volume = {"louder": 1.0, "quieter": 0.07}[what]
+        elif what in {"off", "on"}:
+            track.enabled = what == "on"
+        elif what == "typing":
+            track.over = steady(AmbienceTrack(loop(noise(3000, seed=5)), 0.8))
+        elif what == "typed" and track.over is not None:
+            track.over.enabled = False
+        elif what == "fade":
+            track.fade_out(0.1)
+        elif what == "another":
+            after = AmbienceTrack(loop(noise(5000, seed=6)), 0.9)
+            after.follow(track)
+            return after
+        return track
+
+    bytewise, samplewise = (AmbienceTrack(loop(noise(4000, seed=4)), 0.5, duck_db=6.0) for _ in range(2))
+    for what, count in steps:
+        bytewise, samplewise = changed(bytewise, what), changed(samplewise, what)
+        if what == "speech":
+            assert (bytewise.take(count, (0, count)) == samplewise.take(count, (0, count))).all()
+        assert bytewise.alone(count) == samplewise.take(count).tobytes()
+
+
+def test_a_frame_as_bytes_of_more_volumes_than_are_kept():
+    endless = loop()
+    for number in range(30):
+        for start in (100, len(endless) - 100):
+            assert endless.raw(start, 320, number / 40) == endless.take(start, 320, number / 40).tobytes()
