@@ -120,14 +120,16 @@ def test_a_clear_goes_out_before_the_frame_that_is_due_in_the_same_turn():
     by_hand(story)
 
 
-def test_a_moment_that_was_asked_for_before_something_new_came_is_over():
+def test_a_moment_that_is_no_longer_wanted_is_ignored():
+    """It can't be taken back from the ticker. The ambience ends, and comes back later."""
+
     async def story(place, ticker):
         before = ticker.asked[-1]
-        place.playout.change_ambience(None)
         place.playout.ambience.enabled = False
         place.playout.ambience.take(RATE)
         place.pacer.wake()
         await turn()
+        place.playout.ambience.enabled = True
         place.pacer.tick(before, before)
         assert place.sent == []
         assert ticker.asked == [before]
@@ -135,15 +137,18 @@ def test_a_moment_that_was_asked_for_before_something_new_came_is_over():
     by_hand(story)
 
 
-def test_nothing_is_sent_once_the_task_is_cancelled():
+@pytest.mark.parametrize("what", ["a frame is due", "a clear is wanted"])
+def test_nothing_is_sent_once_the_task_is_cancelled(what):
     """After `stop` the line does not listen any more: not even in the turn in which the task has yet to end."""
 
     async def story(place, ticker):
-        place.pacer.wake()
+        if what == "a clear is wanted":
+            place.pacer.interrupt()
         place.running.cancel()
-        place.pacer.tick(ticker.asked[-1], ticker.asked[-1])
+        if what == "a frame is due":
+            place.pacer.tick(ticker.asked[-1], ticker.asked[-1])
         await turn()
-        place.pacer.wake()
+        place.pacer.interrupt()
         await turn()
         assert place.running.cancelled()
         assert place.sent == []
