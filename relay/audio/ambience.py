@@ -208,7 +208,7 @@ class AmbienceTrack:
     @property
     def highest(self) -> float:
         """No sample of the next frame is louder than this, whatever fades in it."""
-        own = self._loop.peak * max(self._gain, self._target) + _ROUNDING
+        own = self._loop.peak * (self._gain if self._gain > self._target else self._target) + _ROUNDING
         leaving, over = self._leaving, self.over
         return own + (leaving.highest if leaving is not None else 0.0) + (over.highest if over is not None else 0.0)
 

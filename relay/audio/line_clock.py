@@ -125,9 +125,10 @@ class LineClock:
         in_flight, played = self._in_flight, self._played
         while in_flight and in_flight[0].end <= now:
             flight = in_flight.pop(0)
-            for span in flight.spans:
-                self._heard[span.utterance] = self._heard.get(span.utterance, 0) + span.samples
-                self._note_played(flight, span)
+            if flight.spans:  # most have none
+                for span in flight.spans:
+                    self._heard[span.utterance] = self._heard.get(span.utterance, 0) + span.samples
+                    self._note_played(flight, span)
         while played and played[0].end < now - _MEMORY:
             played.pop(0)
 

@@ -302,21 +302,22 @@ class Playout:
         an utterance follows, its first words are padded in front: an agent that speaks in real time would otherwise be
         heard with a hole after its first syllable. Elsewhere the padding is a hole, and its edges are faded.
         """
+        ambience = self.ambience
         if not self._queue and not self._cut_edge:  # most frames of a call
-            if self.ambience is None or self.ambience.silent:
+            if ambience is None or ambience.silent:
                 return Frame(b"")
-            return Frame(self.ambience.alone(count))
+            return Frame(ambience.alone(count))
         sound, spans, ended = self._take_speech(count, held, tear)
         edge = sound[: self._edge_bytes] if spans and not spans[0].offset else b""
         highest: float = self._highest
         if self._cut_edge:
             sound, highest = self._with_cut_edge(sound, count), pcm.LOUDEST
-        if self.ambience is None or self.ambience.silent:
+        if ambience is None or ambience.silent:
             if not sound:
                 return Frame(b"", spans, ended)
             return Frame(sound.ljust(count * pcm.SAMPLE_BYTES, b"\0"), spans, ended, edge)
-        highest += self.ambience.highest  # before it moves on
-        background = self.ambience.take(count, _extent(spans))
+        highest += ambience.highest  # before it moves on
+        background = ambience.take(count, _extent(spans))
         if not sound:
             return Frame(background.tobytes(), spans, ended)
         speech = pcm.samples(sound.ljust(count * pcm.SAMPLE_BYTES, b"\0"))
