@@ -1,4 +1,4 @@
-"""One timer of the event loop for all calls, instead of one per call: it fires for whoever is due first."""
+"""One timer of the event loop for all calls, instead of one per call: it fires for the call that is due first."""
 
 import asyncio
 from heapq import heappop, heappush
@@ -10,7 +10,7 @@ _NEVER: Final = float("inf")
 
 
 class Ticking(Protocol):
-    """Who asks a ticker for a moment."""
+    """What asks a ticker for a moment."""
 
     def tick(self, when: float, now: float) -> None:
         """The moment `when` that was asked for has come; it is `now`. Called by the event loop: it must not wait."""
@@ -51,11 +51,18 @@ class Ticker:
         self._fires_at, self._timer = max(when, now), self._loop.call_at(when, self._fire)
 
     def _fire(self) -> None:
-        waiting, now = self._waiting, self._loop.time()
+        """What is read in this turn of the loop, such as speech or an interruption, is to be known before any frame of
+        it is sent.
+        """
+        now = self._loop.time()
         if (late_s := now - self._fires_at) >= self.stood_still(now):
             self._late_s, self._late_at = late_s, now
         self._fires_at, self._timer = _NEVER, None
         self._firing = True  # what is asked for meanwhile needs no timer yet
+        self._loop.call_soon(self._call)
+
+    def _call(self) -> None:
+        waiting, now = self._waiting, self._loop.time()
         try:
             while waiting and waiting[0][0] <= now:
                 when, _, who = heappop(waiting)

@@ -54,6 +54,6 @@ async def test_seven_functions_from_the_line_to_the_agent_and_four_back_to_the_l
     assert all(way == to_queue for way in queued)
 
     assert len(sent_to_line) > 50
-    on_time = [way for way in sent_to_line if way[0] == "Ticker._fire"]  # the others were chosen by something new
+    on_time = [way for way in sent_to_line if way[0] == "Ticker._call"]  # the others were chosen by something new
     assert len(on_time) > 0.9 * len(sent_to_line)
-    assert all(way == ["Ticker._fire", "Pacer.tick", "Pacer._send_due", "Line.write"] for way in on_time)
+    assert all(way == ["Ticker._call", "Pacer.tick", "Pacer._send_due", "Line.write"] for way in on_time)
