@@ -44,14 +44,44 @@ class Parts:
 
     def noise(self, curve_hz_db: Curve) -> Sound:
         """Noise, RMS 1, whose spectrum follows the points, joined by lines over the logarithm of frequency."""
+        phases = np.exp(2j * np.pi * self.rng.random(self.samples // 2 + 1))
+        return self._unit(10 ** (self._along(curve_hz_db) / 20) * phases)
+
+    def recurring(self, curve_hz_db: Curve, alike: Curve, every_s: float) -> Sound:
+        """Noise as `noise`, but what is heard recurs after `every_s` seconds, changed a little each time.
+
+        `alike`: (Hz, 0 to 1) points, how much of it recurs. Near 1 it is a hum of 1 / `every_s` and its multiples.
+        """
         hz = np.fft.rfftfreq(self.samples, 1 / RATE_HZ)
-        points = np.array(curve_hz_db)
-        db = np.interp(np.log(np.maximum(hz, 1.0)), np.log(points[:, 0]), points[:, 1])
-        spectrum = 10 ** (db / 20) * np.exp(2j * np.pi * self.rng.random(hz.size))
+        share = self._along(alike)
+        phases = np.exp(2j * np.pi * self.rng.random(hz.size))
+        again = np.sqrt(1 - share**2) / (1 - share * np.exp(-2j * np.pi * hz * every_s))
+        return self._unit(10 ** (self._along(curve_hz_db) / 20) * phases * again)
+
+    def _along(self, curve: Curve) -> Sound:
+        """The curve's value at each frequency of a spectrum of the whole length."""
+        hz = np.fft.rfftfreq(self.samples, 1 / RATE_HZ)
+        at_hz, values = np.array(curve).T
+        along: Sound = np.interp(np.log(np.maximum(hz, 1.0)), np.log(at_hz), values)
+        return along
+
+    def _unit(self, spectrum: NDArray[np.complex128]) -> Sound:
+        """The sound of a spectrum, RMS 1."""
         spectrum[0] = 0
-        noise = np.fft.irfft(spectrum, self.samples)
-        unit: Sound = noise / rms(noise)
-        return unit
+        return level(np.fft.irfft(spectrum, self.samples), 0)
+
+    def below(self, sound: Sound, hz: float) -> Sound:
+        """What of `sound` is below `hz`, with a soft edge."""
+        spectrum = np.fft.rfft(sound) / (1 + (np.fft.rfftfreq(self.samples, 1 / RATE_HZ) / hz) ** 4)
+        return np.fft.irfft(spectrum, self.samples)
+
+    def swayed(self, sound: Sound, sway: Sound) -> Sound:
+        """`sound` played faster and slower, by `sway` of its speed: 0.01 is one percent faster."""
+        finer = 4  # so that straight lines between samples are good enough
+        fine = np.fft.irfft(np.fft.rfft(sound), finer * self.samples) * finer
+        places = np.arange(self.samples) + np.cumsum(sway - sway.mean())  # ends where it began, so that it loops
+        swayed: Sound = np.interp(places * finer, np.arange(fine.size), fine, period=fine.size)
+        return swayed
 
     def room(self, sound: Sound, seconds: float, low_pass_hz: float, direct: float) -> Sound:
         """`sound` in a room: `direct` is the share without echo, the rest is a decaying echo; all is low-passed."""
@@ -74,6 +104,12 @@ class Parts:
         course = np.interp(np.arange(self.samples) / RATE_HZ, steps, targets)
         size = int(every_s * RATE_HZ * 0.8)
         return np.roll(self.smoothed(course, size), -((size - 1) // 2))
+
+    def turning(self, per_s: Sound) -> Sound:
+        """The angle of something that turns `per_s` times a second."""
+        angle: Sound = 2 * np.pi * np.cumsum(per_s) / RATE_HZ
+        angle *= np.rint(angle[-1] / (2 * np.pi)) * 2 * np.pi / angle[-1]  # whole turns, so that it loops
+        return angle
 
     def smoothed(self, course: Sound, size: int) -> Sound:
         """The mean of `size` samples up to each, those in the middle counting most; before the start is the end."""
@@ -107,8 +143,7 @@ class Parts:
     def voice(self, pitch_hz: float, pause_s: tuple[float, float], breath: float = 0.05) -> Sound:
         """Somebody talking without words: melody and rhythm of speech, with formants that move. RMS 1."""
         pitch = self.wandering(pitch_hz * 0.82, pitch_hz * 1.22, 0.35) * (1 + 0.012 * self.wandering(-1, 1, 0.03))
-        phase = 2 * np.pi * np.cumsum(pitch) / RATE_HZ
-        phase *= np.rint(phase[-1] / (2 * np.pi)) * 2 * np.pi / phase[-1]  # whole periods, so that it loops
+        phase = self.turning(pitch)
         formants = [
             (self.wandering(320, 760, 0.17), 90.0, 1.0),
             (self.wandering(850, 2050, 0.17), 130.0, 0.45),

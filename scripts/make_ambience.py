@@ -2,9 +2,9 @@
 
 They are made for telephones. If the voice detector of a mobile network takes sound for noise, the network sends only a
 description of it, and the other end plays hiss. Sound that is detected as speech now and then comes in gusts. So each
-ambience is detected as speech nearly all the time (three voices that are close enough, hardly a pause common to all of
-them, no steady sound as loud as they are) or hardly ever (`quiet`). Between 2 and 3.4 kHz it is as loud as recordings
-of real rooms. The codec's slowest rate has bits for one voice: so one of the three is always the closest, and keys
+ambience is detected as speech nearly all the time: three voices that are close enough, hardly a pause common to all of
+them, no steady sound as loud as they are; or a fan, which hums. Between 2 and 3.4 kHz it is as loud as recordings of
+real rooms. The codec's slowest rate has bits for one voice: so one of the three is always the closest, and keys
 ring. The voices say no words. tests/unit/relay/test_assets.py tests all this through the codec.
 """
 
@@ -20,11 +20,19 @@ from scripts.ambience_parts import RATE_HZ, Curve, Parts, Sound, level, rms
 SECONDS = 64
 LEVEL_DB = -30.0
 BRIGHT_DB = -12.4
-KEYS_BRIGHT_DB = -14.5  # of typing; a codec of few bits makes brighter keys quieter
 """Power between 2 and 3.4 kHz relative to the whole telephone band."""
+OWN_BRIGHT_DB = {
+    "quiet": -12.2,
+    "typing": -14.5,
+}  # of a fan a codec of few bits loses more, brighter keys it makes quieter
 TARGET = Path(__file__).parent.parent / "relay" / "audio" / "assets"
 
 _AIR: Curve = ((25, -30), (60, -6), (120, 0), (300, -2), (700, -9), (2000, -21), (5000, -35), (8000, -46))
+_FAN_AIR: Curve = (
+    *((40, -50), (100, -16), (150, -6), (200, -3), (330, -3), (600, -5), (1000, -10), (1500, -16)),
+    *((2000, -17.5), (2300, -16.5), (2700, -22), (3400, -33), (5000, -42), (8000, -56)),
+)
+_RECURS_S = 0.0155  # a codec sends what recurs this soon as sound, and describes the rest as noise
 
 
 def office(parts: Parts) -> Sound:
@@ -85,9 +93,18 @@ def street(parts: Parts) -> Sound:
 
 
 def quiet(parts: Parts) -> Sound:
-    """An empty room: its air, and a distant city through the window."""
-    air = parts.noise(((40, -30), (90, -6), (200, 0), (500, -3), (1000, -9), (2000, -16), (3400, -19), (6000, -30)))
-    return level(air * (1 + 0.05 * parts.wandering(-1, 1, 6.0)), -30)
+    """A room with a ceiling fan: the motor's soft hum, the air, and each blade as it passes.
+
+    Below 1 kHz the air recurs in part, as in any small room. Its pitch wanders, so that no tone stands out.
+    """
+    wander = parts.wandering(-1, 1, 1.0)
+    blades = parts.turning(4.6 * (1 + 0.06 * parts.wandering(-1, 1, 0.5)))
+    recurs: Curve = ((100, 0.86), (170, 0.75), (240, 0.77), (330, 0.85), (850, 0.85), (1300, 0.6), (2000, 0.35))
+    air = parts.recurring(_FAN_AIR, recurs, _RECURS_S)
+    air = level(parts.swayed(air, 0.055 * wander + 0.008 * np.sin(blades)), -32.9)
+    low, near_db = parts.below(air, 500), 2 * np.cos(blades)
+    hum = np.sin(parts.turning(2 / _RECURS_S * (1 + 0.01 * wander))) * (1 + 0.15 * parts.wandering(-1, 1, 0.7))
+    return low * 10 ** (near_db / 60) + (air - low) * 10 ** (near_db / 20) + level(hum, -33.1)
 
 
 def typing(parts: Parts) -> Sound:
@@ -120,7 +137,7 @@ def brightened(sound: Sound, bright_db: float = BRIGHT_DB) -> Sound:
 def make(name: str) -> Sound:
     """One ambience at LEVEL_DB, samples from -1 to 1 at RATE_HZ."""
     sound = RECIPES[name](Parts(SECONDS, seed=20260901 + sorted(RECIPES).index(name)))
-    return level(brightened(sound, KEYS_BRIGHT_DB if name == "typing" else BRIGHT_DB), LEVEL_DB)
+    return level(brightened(sound, OWN_BRIGHT_DB.get(name, BRIGHT_DB)), LEVEL_DB)
 
 
 def main() -> None:

@@ -129,7 +129,7 @@ def suppressed() -> list[Figure]:
 def on_a_mobile() -> list[Figure]:
     """What a mobile's codec with discontinuous transmission makes of each ambience at its best and at its slowest rate.
 
-    Of noise it makes up its own, and at the slowest rate 3 dB quieter; `quiet` is noise.
+    Of noise it makes up its own, and at the slowest rate 3 dB quieter.
     """
     if amr.library() is None:
         print(f"a mobile's codec: not measured, {amr.LIBRARY} is not there", file=sys.stderr)
@@ -142,9 +142,8 @@ def on_a_mobile() -> list[Figure]:
             sent, what = amr.transmit(sound, kbps), f"{name} at {kbps:g} kbit/s"
             change, switches = level_db(sent.sound) - level_db(sound), sent.switches_per_second
             bright = amr.bright_db(sent.sound)
-            lost_db = 3.9 if name == "quiet" and kbps < 12 else 2.0
             figures += [
-                (f"{what}: level", change, "dB", abs(change) <= lost_db),
+                (f"{what}: level", change, "dB", abs(change) <= 2),
                 (f"{what}: between speech and noise", switches, "times a second", switches <= 0.5),
                 (f"{what}: 2 to 3.4 kHz", bright, "dB", -15 <= bright <= -12 or name == "typing"),
             ]

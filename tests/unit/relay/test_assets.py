@@ -16,7 +16,6 @@ from sim.speech import spoken
 from tests.support.amr import LIBRARY, bright_db, library, transmit
 
 ROOMS = tuple(name for name in BUILT_IN if name != "typing")
-LIVELY = tuple(name for name in BUILT_IN if name != "quiet")
 VOLUMES = (1.0, 0.3, 0.2)
 
 needs_codec = pytest.mark.skipif(
@@ -88,13 +87,12 @@ def test_on_a_mobile_it_does_not_come_in_gusts(name):
         for kbps in (12.2, 4.75):
             sent = on_a_mobile(name, volume, kbps)
             assert sent.switches_per_second <= 0.5, (volume, kbps)
-            share = sent.speech.mean()
-            assert share > 0.93 if name in LIVELY else share < 0.05, (volume, kbps)
+            assert sent.speech.mean() > 0.93, (volume, kbps)
 
 
 @needs_codec
 @pytest.mark.parametrize("kbps", [12.2, 4.75])
-@pytest.mark.parametrize("name", LIVELY)
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_on_a_mobile_it_is_as_loud(name, kbps):
     """At 4.75 kbit/s several voices alike came 2.5 to 3 dB quieter, and clicks of keys 6: the codec has bits for one
     voice, and pulses for what rings."""
@@ -113,13 +111,43 @@ def test_on_a_mobile_it_is_as_bright(name):
 
 
 @needs_codec
-def test_at_the_slowest_rate_a_mobile_takes_3_db_from_all_that_it_makes_up():
-    """The standard says so, for any noise; `quiet` is nothing but noise."""
+def test_at_the_slowest_rate_a_mobile_takes_3_db_from_noise_and_4_if_it_sends_it_as_speech():
+    """The standard makes what it describes 3 dB quieter, so `quiet` lost 3.5 dB while it was only noise. To keep the
+    voice detector awake is not enough: the codec keeps the fan's hum, and what recurs in its air."""
     noise = np.random.default_rng(1).normal(0, 300, 20 * 8000).astype(np.int16)
-    for sound in (noise, on_the_line("quiet", 0.3)[: 20 * 8000]):
-        rates = [level_db(transmit(sound, kbps).sound[16_000:]) for kbps in (12.2, 4.75)]
-        assert rates[0] == pytest.approx(level_db(sound), abs=1.1)
-        assert rates[0] - rates[1] == pytest.approx(3.0, abs=0.3)
+    described, sent = (
+        [level_db(transmit(noise, kbps, dtx=dtx).sound[16_000:]) - level_db(noise) for kbps in (12.2, 4.75)]
+        for dtx in (True, False)
+    )
+    assert described[0] == pytest.approx(-0.6, abs=0.5)
+    assert described[0] - described[1] == pytest.approx(3.0, abs=0.3)
+    assert sent[1] < described[1] - 0.3
+
+
+def above_its_surroundings(sound, rate_hz: int):
+    """By how many dB each frequency of `sound` is louder than the 100 Hz to either side; and the frequencies."""
+    size = rate_hz // 2
+    frames = sound[: len(sound) // size * size].reshape(-1, size) * np.hanning(size)
+    power = 10 * np.log10(np.mean(np.abs(np.fft.rfft(frames)) ** 2, axis=0) + 1e-9)
+    around = np.convolve(power, np.ones(101) / 101, mode="same")
+    return power - around, np.fft.rfftfreq(size, 1 / rate_hz)
+
+
+@needs_codec
+def test_the_fan_does_not_buzz():
+    """A fan whose harmonics stood out up to 3.4 kHz kept its level on a mobile, and buzzed on every other telephone."""
+    sounds = [on_the_line("quiet", 0.3), *(on_a_mobile("quiet", 0.3, kbps).sound for kbps in (12.2, 4.75))]
+    for sound in sounds:
+        higher, hz = above_its_surroundings(sound.astype(float), 8000)
+        assert higher[(hz >= 200) & (hz < 3300)].max() < 10
+        assert higher[(hz >= 110) & (hz < 150)].max() > 8  # the motor's hum
+
+
+def test_nothing_happens_in_a_quiet_room():
+    sound, rate_hz = file("quiet")
+    levels = np.array([level_db(part) for part in np.split(sound, len(sound) * 10 // rate_hz)])
+    assert levels.max() - np.median(levels) < 5
+    assert np.median(levels) - levels.min() < 5
 
 
 @pytest.mark.parametrize("name", ROOMS)
