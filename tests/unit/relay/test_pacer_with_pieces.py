@@ -103,7 +103,7 @@ def test_a_busy_loop_is_answered_with_more_reserve():
     async def story(desk):
         await until(20)
         for _ in range(3):
-            stall(0.08)
+            stall(0.1)
             await until(now() + 1)
         await until(30)
 
