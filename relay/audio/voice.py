@@ -4,9 +4,9 @@ Simple, because it only measures: sound is collected and processed twice a secon
 the event loop's clock, at the relay.
 """
 
+from array import array
 from bisect import bisect_right
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import Final
 
@@ -28,15 +28,6 @@ _QUIETEST_DB: Final = SPEECH_DB - _ABOVE_NOISE_DB  # lower levels make no differ
 _PAUSE_SECONDS: Final = 0.2  # a shorter one, as before a p, belongs to the speech
 _LEAST_SECONDS: Final = 0.08  # of sound; a click is not speech
 _KEPT: Final = 64  # stretches
-
-
-@dataclass(slots=True)
-class Stretch:
-    """Speech without a pause. `voiced`: seconds of it that were loud."""
-
-    start: float
-    end: float
-    voiced: float
 
 
 def block_levels(sound: pcm.Samples, rate_hz: int) -> NDArray[np.float32]:
@@ -69,15 +60,18 @@ class VoiceActivity:
         self._also = also
         self._block = round(BLOCK_SECONDS * rate_hz)
         self._batch = round(BATCH_SECONDS * rate_hz) * pcm.SAMPLE_BYTES
-        self._frames: list[tuple[bytes, float]] = []  # waiting frames, and when they arrived
+        self._frames: list[bytes] = []  # that wait to be processed
+        self._arrived = array("d")  # when they did
         self._waiting = 0  # bytes
         self._noise_db: float | None = None
-        self._levels = np.empty(0, dtype=np.float32)
-        self._stretches: list[Stretch] = []
+        self._levels = np.empty(0, dtype=np.float16)  # of the last seconds, to 0.03 dB
+        # stretches of speech without a pause: when, and for how many seconds loud. Objects would take six times as much
+        self._starts, self._ends, self._voiced = array("d"), array("d"), array("d")
 
     def hear(self, sound: bytes, now: float) -> None:
         """A frame that has just arrived, pcm at the line's rate."""
-        self._frames.append((sound, now))
+        self._frames.append(sound)
+        self._arrived.append(now)
         self._waiting += len(sound)
         if self._waiting >= self._batch:
             self.look()
@@ -85,22 +79,23 @@ class VoiceActivity:
     def last_end(self, before: float) -> float | None:
         """When the caller last stopped speaking, or `before` if that is later; None if nothing was said."""
         self.look()
-        for stretch in reversed(self._stretches):
-            if stretch.voiced >= _LEAST_SECONDS and stretch.start < before:
-                return min(stretch.end, before)
+        for start, end, voiced in reversed(list(self._stretches)):
+            if voiced >= _LEAST_SECONDS and start < before:
+                return min(end, before)
         return None
 
     def spoke_between(self, first: float, last: float) -> bool:
         """Whether there is any speech in that time."""
         self.look()
-        return any(
-            stretch.voiced >= _LEAST_SECONDS and stretch.start < last and stretch.end > first
-            for stretch in self._stretches
-        )
+        return any(voiced >= _LEAST_SECONDS and start < last and end > first for start, end, voiced in self._stretches)
+
+    @property
+    def _stretches(self) -> Iterator[tuple[float, float, float]]:
+        return zip(self._starts, self._ends, self._voiced, strict=True)
 
     def look(self) -> None:
         """Process what waits, up to its last whole block."""
-        joined = b"".join([sound for sound, _ in self._frames])
+        joined = b"".join(self._frames)
         whole = len(joined) // (2 * self._block) * 2 * self._block
         if not whole:
             return
@@ -120,7 +115,8 @@ class VoiceActivity:
             for first, last, start, end in zip(edges[::2], edges[1::2], times[::2], times[1::2], strict=True):
                 self._active(start, end, np.count_nonzero(loud[first:last]) * BLOCK_SECONDS)
         # only an incomplete block is kept
-        self._frames, self._waiting = [(joined[whole:], self._frames[-1][1])], len(joined) - whole
+        self._frames, self._waiting = [joined[whole:]], len(joined) - whole
+        del self._arrived[:-1]
 
     def _crossings(self, sound: pcm.Samples) -> NDArray[np.uint64]:
         """How often each block changes its sign."""
@@ -133,7 +129,9 @@ class VoiceActivity:
 
     def _noise(self, levels: NDArray[np.float32]) -> float:
         """The line's level when nobody speaks: low, but not the lowest, in the last seconds."""
-        self._levels = np.concatenate([self._levels, levels])[-round(_NOISE_SECONDS / BLOCK_SECONDS) :]
+        most = round(_NOISE_SECONDS / BLOCK_SECONDS)
+        kept = self._levels[max(0, len(self._levels) + len(levels) - most) :]
+        self._levels = np.concatenate([kept, levels[-most:]], dtype=np.float16)
         ranked, place = self._levels.copy(), len(self._levels) // 10
         ranked.partition(place)
         low = max(_QUIETEST_DB, float(ranked[place]))
@@ -143,22 +141,24 @@ class VoiceActivity:
 
     def _active(self, start: float, end: float, voiced: float) -> None:
         """Whether there is voice or hiss in that time; `voiced`: seconds of it that are loud."""
-        before = self._stretches[-1] if self._stretches else None
-        if before and start - before.end <= (_PAUSE_SECONDS if voiced else _HISS_SECONDS):
-            before.end = max(before.end, end)
-            before.voiced += voiced
+        stretches = self._starts, self._ends, self._voiced
+        if self._ends and start - self._ends[-1] <= (_PAUSE_SECONDS if voiced else _HISS_SECONDS):
+            self._ends[-1] = max(self._ends[-1], end)
+            self._voiced[-1] += voiced
         elif voiced:
-            if before and before.voiced < _LEAST_SECONDS:
-                self._stretches.pop()
-            self._stretches.append(Stretch(start, end, voiced))
-            del self._stretches[:-_KEPT]
+            if self._voiced and self._voiced[-1] < _LEAST_SECONDS:
+                for values in stretches:
+                    values.pop()
+            for values, value in zip(stretches, (start, end, voiced), strict=True):
+                values.append(value)
+                del values[:-_KEPT]
 
     def _times(self, blocks: list[int]) -> list[float]:
         """When each of `blocks` of the waiting sound began, by its frame, which was complete when it arrived."""
-        ends = list(accumulate([len(sound) for sound, _ in self._frames]))
+        ends = list(accumulate(map(len, self._frames)))
         places = [block * 2 * self._block for block in blocks]
         frames = [min(bisect_right(ends, place), len(ends) - 1) for place in places]
         return [
-            self._frames[frame][1] - (ends[frame] - place) / (2 * self._rate_hz)
+            self._arrived[frame] - (ends[frame] - place) / (2 * self._rate_hz)
             for frame, place in zip(frames, places, strict=True)
         ]
