@@ -10,6 +10,7 @@ from relay.agents.seam import AgentSession
 from relay.arrivals import IncomingSocket
 from relay.call.call import Call
 from relay.events.records import EndReason
+from relay.handshake import forget_request
 from relay.line import exotel
 from relay.line.socket import UNSENT_LIMIT, Line, await_start
 from relay.lineup import Lineup
@@ -62,6 +63,7 @@ class MediaSocket:
         relay.count(+1)
         try:
             await ws.prepare(request)
+            forget_request(request, ws)
             wish = verdict.alias or request.query.get("agent_id") or request.query.get("agentId") or ""
             await self._carry(Line(ws, request.transport, ws.arrivals), wish)
         finally:

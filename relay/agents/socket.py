@@ -12,6 +12,7 @@ from aiohttp import WSMsgType
 from relay.agents.budget import Allowance
 from relay.agents.seam import AgentError
 from relay.at_once import DONE, Later
+from relay.handshake import forget_response
 from relay.websocket import BINARY, TEXT, OutgoingSocket
 
 OPEN_TIMEOUT: Final = 4.0
@@ -71,6 +72,7 @@ class AgentSocket:
             raise AgentError(f"http_{error.status}", f"upgrade answered with HTTP {error.status}") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise AgentError("unreachable", f"{type(error).__name__}: {_without_url(error)}") from None
+        forget_response(ws)
         return cls(ws)
 
     def send(self, message: bytes, kind: WSMsgType = TEXT) -> Awaitable[None]:

@@ -1,0 +1,123 @@
+"""What aiohttp keeps of a handshake is let go of, and the socket works as before."""
+
+import asyncio
+import gc
+from collections import Counter
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+
+import pytest
+from aiohttp import WSMsgType, web
+
+from relay.handshake import forget_request, forget_response
+from relay.outgoing import outgoing
+from relay.server import runner
+
+PARSERS = {"HttpRequestParser", "HttpResponseParser"}
+
+
+@asynccontextmanager
+async def sockets(count, *, forget=True):
+    """Pairs of sockets, the server's ends echoing; and the server's ends, for each its messages so far."""
+    served = []
+
+    async def echo(request):
+        ws = web.WebSocketResponse(decode_text=False)
+        await ws.prepare(request)
+        if forget:
+            forget_request(request, ws)
+        served.append(ws)
+        async for message in ws:
+            await ws.send_bytes(message.data)
+        return ws
+
+    app = web.Application()
+    app.router.add_get("/", echo)
+    serving = runner(app)
+    await serving.setup()
+    site = web.TCPSite(serving, "127.0.0.1", 0)
+    await site.start()
+    async with outgoing() as http:
+        opened = []
+        for _ in range(count):
+            ws = await http.ws_connect(f"ws://127.0.0.1:{serving.addresses[0][1]}/", decode_text=False)
+            if forget:
+                forget_response(ws)
+            opened.append(ws)
+        yield opened, served
+        for ws in opened:
+            await ws.close()
+    await serving.cleanup()
+
+
+def held() -> Counter[str]:
+    """Parsers, and what an aiohttp connection queues in, by type."""
+    gc.collect()
+    return Counter(name for found in gc.get_objects() if (name := type(found).__name__) in PARSERS | {"deque"})
+
+
+async def test_an_open_socket_keeps_no_parser_and_no_queue_of_http():
+    async with sockets(1):  # what the first one makes once
+        before = held()
+        async with sockets(3) as (_, served):
+            more = held() - before
+            assert not PARSERS & set(more)
+            # two for the messages of each pair, and one for the server's own
+            assert more["deque"] <= 3 * 2 + 2, "the queues of HTTP messages are still there: 760 bytes each"
+            assert not any(ws.headers for ws in served)
+
+
+async def test_this_test_sees_what_is_kept():
+    async with sockets(1, forget=False):
+        before = held()
+        async with sockets(3, forget=False):
+            more = held() - before
+            assert {name: more[name] for name in PARSERS} == dict.fromkeys(PARSERS, 3)
+            assert more["deque"] >= 3 * 4
+
+
+async def test_messages_pass_and_the_socket_is_closed_as_before():
+    async with sockets(2) as (opened, served):
+        for size in (0, 1, 125, 126, 70_000, 300_000):
+            for ws in opened:
+                await ws.send_bytes(bytes(size))
+            for ws in opened:
+                assert (await ws.receive()).data == bytes(size)
+        first, second = opened
+        await first.close(code=4000)
+        assert served[0].close_code == 4000
+        assert not second.closed
+        await served[1].close(code=4001, message=b"gone")
+        message = await second.receive()
+        assert (message.type, message.data, message.extra) == (WSMsgType.CLOSE, 4001, "gone")
+        assert repr(second._response)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_a_connection_that_breaks_ends_the_socket(ours):
+    async with sockets(1) as ([ws], [served]):
+        lost = ws._conn.transport if ours else served._req.transport
+        lost.abort()
+        assert (await asyncio.wait_for(ws.receive(), 5)).type is WSMsgType.CLOSED
+        assert ws.close_code == 1006
+
+
+def test_a_connection_that_is_not_upgraded_keeps_its_parser():
+    """It goes on with HTTP."""
+    protocol = SimpleNamespace(_upgraded=False, _parser="parser", _messages=[])
+    forget_request(SimpleNamespace(protocol=protocol), SimpleNamespace(headers={}))
+    assert (protocol._parser, protocol._messages) == ("parser", [])
+
+
+def test_messages_that_wait_are_kept():
+    protocol = SimpleNamespace(_upgraded=True, _parser="parser", _messages=["one"])
+    forget_request(SimpleNamespace(protocol=protocol), SimpleNamespace(headers={}))
+    assert (protocol._parser, protocol._messages) == (None, ["one"])
+
+
+def test_an_aiohttp_that_names_things_differently_keeps_them():
+    other = SimpleNamespace(_upgraded=True, http_parser="parser")
+    forget_request(SimpleNamespace(protocol=other), SimpleNamespace(headers={}))
+    forget_response(SimpleNamespace(_response=SimpleNamespace(connection=SimpleNamespace(protocol=other))))
+    forget_response(SimpleNamespace())
+    assert vars(other) == {"_upgraded": True, "http_parser": "parser"}
