@@ -51,6 +51,8 @@ def joined(so_far: str, piece: str) -> str:
 class Allowance:
     """A token bucket that fills at `per_s` up to `burst`."""
 
+    __slots__ = ("_at", "_burst", "_left", "_per_s", "_what")  # each call has eight
+
     def __init__(self, what: str, *, per_s: float, burst: float) -> None:
         self._what = what
         self._per_s = per_s

@@ -1,7 +1,7 @@
 """What the sessions of all vendors over a WebSocket share."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import aiohttp
@@ -41,9 +41,9 @@ class SocketSession:
         self._http = http
         self._socket: AgentSocket | None = None
         self._functions: dict[str, str] = {}  # call id → tool name, for calls without an answer yet
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
         self._defect: BaseException | None = None
-        self._told: set[str] = set()  # notices that were logged already
+        self._told: list[str] = []  # notices that were logged already
         self._ahead: list[Any] = []  # events from the message that `connect` waited for, and our own
         self._way: asyncio.Task[AgentSocket] | None = None
 
@@ -168,12 +168,12 @@ class SocketSession:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run beside the reader until it is done or the session is closed. `events` raises its exceptions."""
         task = asyncio.create_task(work)
-        self._tasks.add(task)
+        self._tasks.append(task)
         task.add_done_callback(self._reap)
         return task
 
     def _reap(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
+        self._tasks.remove(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._defect = error
             self._spawn(self.give_up("defect"))  # wakes up `events`
@@ -194,8 +194,8 @@ class SocketSession:
         self._way = None
         return socket
 
-    async def _receive(self) -> bytes | Closed:
-        return await self._open_socket.receive()
+    def _receive(self) -> Awaitable[bytes | Closed]:
+        return self._open_socket.receive()  # not awaited here: a coroutine more takes 200 bytes while nothing comes
 
     async def _send(self, message: Mapping[str, Any]) -> None:
         await self._open_socket.send(encode(message))
@@ -241,7 +241,7 @@ class SocketSession:
         key = notice.text if notice.kind == "unknown" else notice.kind
         if key in self._told:
             return True
-        self._told.add(key)
+        self._told.append(key)
         return False
 
     def _late(self, size: int, spoken: AudioFormat) -> tuple[AgentEvent, ...]:

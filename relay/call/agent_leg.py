@@ -30,16 +30,14 @@ from relay.agents.seam import (
     UtteranceDone,
     Working,
 )
-from relay.agents.tool_descriptions import END_CALL
 from relay.audio.speech_level import SpeechLevel
 from relay.call.answer_clock import AnswerClock
 from relay.call.parts import CallParts
 from relay.call.presence import Presence
 from relay.call.tool_use import ToolUse
-from relay.call.tools import DoneWhen, Tool, ToolResult, function_tool
+from relay.call.tools import ToolResult
 from relay.call.turn_retry import TurnRetry
 from relay.events.records import AgentEntry
-from relay.flag import Flag
 from relay.line.downlink import PLAYOUT_SECONDS, Downlink
 from relay.tasks import Tasks
 
@@ -62,8 +60,7 @@ class AgentLeg:
         self._entry = entry
         self._prefix = prefix
         self._loop = asyncio.get_running_loop()
-        self._over = Flag()
-        self._ended: Ended | None = None
+        self._over: asyncio.Future[Ended] = self._loop.create_future()
         self._tasks = Tasks(self.defect)
         self._level: SpeechLevel | None = None
         self._budget = AgentBudget()
@@ -73,12 +70,9 @@ class AgentLeg:
         self._retry = TurnRetry(session, agent, parts, self._clock, self.end)
         self._tools = ToolUse(
             session,
-            parts.tools.and_also(
-                Tool(name=END_CALL, run=self._hang_up, done_when=DoneWhen.HEARD),
-                *parts.own_tools.get(agent.alias, ()),
-                *map(function_tool, session.tools),
-            ),
+            agent.alias,
             parts,
+            hang_up=self._hang_up,
             clock=self._clock,
             spawn=self._tasks.spawn,
         )
@@ -88,32 +82,30 @@ class AgentLeg:
         self._clock.start()
         self._tasks.spawn(self._talk(info))
         try:
-            while self._ended is None:
-                await self._over.wait()  # cancelled at the end of the call: the agent did not end
-            return self._ended
+            return await self._over  # cancelled at the end of the call: the agent did not end
         finally:
             self._clock.stop()
             self._parts.playout.idle()
             if self._level is not None:
                 self._entry.measured(self._level.meter, self._level.gain_db)
             self._parts.uplink.detach()
+            self._parts.outbox.detach()
             await self._tasks.stop()
 
     def end(self, ended: Ended) -> None:
         """The agent is done; the first reason is kept. If an agent fails while it hangs up, it has hung up."""
-        if self._ended is None:
-            self._ended = _HUNG_UP if self._tools.hanging_up else ended
-            self._over.set()
+        if not self._over.done():
+            self._over.set_result(_HUNG_UP if self._tools.hanging_up else ended)
 
     @property
     def finished(self) -> bool:
-        """Whether `end` has been called."""
-        return self._ended is not None
+        """Whether the agent's time has ended by itself, not with the call."""
+        return self._over.done() and not self._over.cancelled()
 
     @property
     def said_goodbye(self) -> bool:
         """Whether the agent ended the call."""
-        return self._ended is not None and self._ended.by_agent
+        return self.finished and self._over.result().by_agent
 
     def defect(self, error: BaseException) -> None:
         """An unexpected error, in our code or the vendor module's: the next agent takes the call."""
@@ -148,7 +140,7 @@ class AgentLeg:
             self.refused = True
             self.end(Ended(by_agent=False, reason=error.reason, detail=str(error)))
             return
-        self._tasks.spawn(self._parts.outbox.deliver(self.session))
+        self._parts.outbox.attach(self.session, self._tasks.spawn)
         agent = self._entry.agent
         if agent.idle_s or agent.max_s:
             self._presence = Presence(self._parts, agent, self.session, self._loop.time())

@@ -21,7 +21,7 @@ class AnswerClock:
         self._loop = asyncio.get_running_loop()
         self._first_audio: asyncio.TimerHandle | None = None
         self._answer: asyncio.TimerHandle | None = None
-        self._tools: set[str] = set()
+        self._tools: tuple[str, ...] = ()
         self._waiting = False
 
     def start(self) -> None:
@@ -65,12 +65,12 @@ class AnswerClock:
 
     def tool_started(self, name: str) -> None:
         """A tool runs: the agent can't answer before it has the result."""
-        self._tools.add(name)
+        self._tools = (*self._tools, name)
         self._rearm()
 
     def tool_done(self, name: str) -> None:
         """The tool has finished; a caller who has heard nothing yet is still waiting."""
-        self._tools.discard(name)
+        self._tools = tuple(other for other in self._tools if other != name)
         self._rearm()
 
     def _rearm(self) -> None:

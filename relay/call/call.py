@@ -1,11 +1,13 @@
 """One call, from its `start` to the hand-over."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
 
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import AgentSession
+from relay.audio.ambience import AmbienceTrack
 from relay.call.caller import Caller
 from relay.call.conversation import Conversation
 from relay.call.hand_over import HandOver
@@ -21,11 +23,11 @@ from relay.call.tools import tools_of
 from relay.call.transcript import Transcript
 from relay.control.commands import Commands
 from relay.events.records import EndReason, Quality
-from relay.flag import Flag
 from relay.line import exotel
 from relay.line.line_check import LineCheck
 from relay.line.socket import Line
 from relay.services import Services
+from relay.sounds import Apology
 from relay.tasks import Tasks
 
 STALL_LIMIT: Final = 5.0  # seconds without reading, after which the line is dead
@@ -52,9 +54,9 @@ class Call:
         self.lineup = services.lineup
         self._spec = spec
         self._loop = asyncio.get_running_loop()
-        self._over = Flag()
-        self._ended: tuple[EndReason, str] | None = None
+        self._over: asyncio.Future[tuple[EndReason, str]] = self._loop.create_future()
         self._tasks = Tasks(self._defect)
+        spawn = self._spawn = self._tasks.spawn  # one for all: each look-up would make another
         self.log = line.log = log_of(start, services)
         self.quality = Quality()
         self.facts = facts_of(start, services, self._loop.time)
@@ -75,11 +77,9 @@ class Call:
             self.facts, self.transcript, self.quality, services, log=self.log, rate_hz=rate_hz, asked_for=asked_for
         )
         self.hand_over: HandOver = HandOver(
-            self.facts, services.events, sound.pacer, spawn=self._tasks.spawn, close=self._close_for_transfer
+            self.facts, services.events, sound.pacer, spawn=spawn, close=self._close_for_transfer
         )
-        self._commands = Commands(
-            self, self.facts, self.log, spawn=self._tasks.spawn, settled=lambda: self._progress.news()
-        )
+        self._commands = Commands(self, self.facts, self.log, spawn=spawn, settled=self._news)
         self._progress = self._make_progress()
         self.transcript.turn_ended = self._progress.news
         parts = self.parts = self._parts()
@@ -110,39 +110,39 @@ class Call:
         self._register()
         if self._spec is not None:
             self.recording.follow(self._spec)
-        limit = self._loop.call_later(self._services.settings.max_call_s, self.end, EndReason.TIME_LIMIT, "")
-        reading = self._tasks.spawn(self._caller.run())
-        pacing = self._tasks.spawn(self.sound.pacer.run())
+        spawn = self._spawn
+        reading = spawn(self._caller.run())
+        pacing = spawn(self.sound.pacer.run())
         reading.add_done_callback(lambda _: pacing.cancel())  # after `stop` nothing more is sent
-        self._tasks.spawn(self.sound.uplink.run())
-        self._tasks.spawn(self._progress.run())
-        self._tasks.spawn(self._reception.run())
+        spawn(self.sound.uplink.run())
+        self._progress.begin(spawn)
+        spawn(self._reception.run())
         try:
-            while self._ended is None:
-                await self._over.wait()
-            reason, detail = self._ended
+            reason, detail = await self._over
+            self._progress.stop()
             self._caller.stop()
             # an agent may take seconds to close; the line must not wait for that
             unheard = reason.ended_by in {"caller", "line"}
             await self._tasks.stop(but=() if unheard else (pacing, reading))
             await self._finish(reason, detail, pacing)
         finally:
-            limit.cancel()
+            self._progress.stop()
             self._caller.stop()
             await self._tasks.stop()
 
     def end(self, reason: EndReason, detail: str = "") -> None:
         """End the call; the first reason is kept."""
-        if self._ended is None:
-            self._ended = reason, detail
-            self._over.set()
+        if not self._over.done():
+            self._over.set_result((reason, detail))
 
     def check(self, now: float) -> None:
-        """Called every second: are line and agent still there?"""
+        """Called every second: are line and agent still there, and is there time left?"""
         if self._line.stalled_for(now) > STALL_LIMIT:
             self.end(EndReason.LINE_STALLED, f"the line has not read for {STALL_LIMIT:g} s")
         elif now - self._line.heard_from_at > SILENCE_LIMIT:
             self.end(EndReason.LINE_STALLED, f"the line has sent nothing for {SILENCE_LIMIT:g} s")
+        elif now - self.facts.began_at >= self._services.settings.max_call_s:
+            self.end(EndReason.TIME_LIMIT)
         else:
             self.conversation.check(now)
 
@@ -155,34 +155,43 @@ class Call:
             self.sound.answers,
             events=self._services.events,
             every_s=self._services.settings.progress_s,
-            state=lambda: self._report.so_far(self.hand_over, self.sound.playout.ambience),
+            state=self._state,
             log=self.log,
             take=self._commands.take,
             commands=self._commands.as_json,
         )
 
     def _parts(self) -> CallParts:
-        sound, sounds = self.sound, self.lineup.sounds
+        sound = self.sound
         return CallParts(
             facts=self.facts,
             playout=sound.playout,
             pacer=sound.pacer,
             uplink=sound.uplink,
             outbox=Outbox(self.log),
-            tools=tools_of(self),
+            tools=partial(tools_of, self),
             own_tools=self.lineup.own_tools,
-            waiting_sound=lambda file: sounds.waiting(file, self.rate_hz),
-            idle_speech=lambda spec: sounds.idle(spec, self.rate_hz),
+            waiting_sound=self._waiting_sound,
+            idle_speech=self._idle_speech,
             hand_over=self.hand_over,
             transcript=self.transcript,
             answers=sound.answers,
             quality=self.quality,
             log=self.log,
             metrics=self._services.metrics,
-            spawn=self._tasks.spawn,
+            spawn=self._spawn,
             announce=self._report.announce,
             end=self.end,
         )
+
+    def _waiting_sound(self, file: str) -> AmbienceTrack | None:
+        return self.lineup.sounds.waiting(file, self.rate_hz)
+
+    def _idle_speech(self, spec: AgentSpec) -> Apology | None:
+        return self.lineup.sounds.idle(spec, self.rate_hz)
+
+    def _state(self) -> Mapping[str, Any]:
+        return self._report.so_far(self.hand_over, self.sound.playout.ambience)
 
     # --- start ---
 
@@ -198,6 +207,9 @@ class Call:
             previous.end(EndReason.REPLACED, f"stream {start.stream_sid} took over")
 
     # --- reports of its parts ---
+
+    def _news(self) -> None:
+        self._progress.news()
 
     def _agent_defect(self, error: Exception) -> None:
         self.conversation.defect(error)

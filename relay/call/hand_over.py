@@ -41,7 +41,7 @@ class HandOver:
         self._close = close
         self._loop = asyncio.get_running_loop()
         self._spoke = Flag()
-        self._asking: set[asyncio.Future[ToolResult]] = set()
+        self._asking: list[asyncio.Future[ToolResult]] = []
         self._closing = False
         self.transfer: Transfer | None = None
         """What was arranged; None: nothing."""
@@ -54,8 +54,8 @@ class HandOver:
         goes.
         """
         answer: asyncio.Future[ToolResult] = self._loop.create_future()
-        self._asking.add(answer)
-        answer.add_done_callback(self._asking.discard)
+        self._asking.append(answer)
+        answer.add_done_callback(self._asking.remove)
         self._spawn(self._ask(transfer, answer, spoken=spoken))
         return await asyncio.shield(answer)
 

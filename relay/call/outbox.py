@@ -2,18 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from relay.agents.seam import MAX_NOTE, AgentSession
-from relay.flag import Flag
 from relay.logs import CallLog
 
 MAX_WAITING: Final = 64  # messages; an agent that reads none is given up before there are this many
 
 
 Send = Callable[[AgentSession], Awaitable[object]]
+Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Outbox:
     def __init__(self, log: CallLog) -> None:
         self._log = log
         self._waiting: list[_Message] = []
-        self._arrived = Flag()
+        self._ready: tuple[AgentSession, Spawn] | None = None
+        self._sending = False
         self._dropped = 0
         self._deaf = False
 
@@ -44,7 +45,7 @@ class Outbox:
                 problem = f"the agent accepts no messages: more than {MAX_WAITING} are waiting, the oldest are dropped"
                 self._log.happened("agent_messages_dropped", problem, level=logging.WARNING)
         self._waiting.append(_Message(send, session))
-        self._arrived.set()
+        self._send()
 
     def note(self, text: str, *, reply: bool = False, session: AgentSession | None = None) -> "asyncio.Future[bool]":
         """Give the agent a note that nobody has said, once it is ready (see AgentSession.note).
@@ -66,17 +67,30 @@ class Outbox:
         self.post(send, session=session)
         return told
 
-    async def deliver(self, session: AgentSession) -> None:
-        """Send everything to `session`, which is ready, until cancelled. Raises what the session raises.
+    def attach(self, session: AgentSession, spawn: Spawn) -> None:
+        """From now on send everything to `session`, which is ready. `spawn` starts a task. It raises what the session
+        raises, and nothing more is sent after that.
 
-        Unsent messages stay for the next agent.
+        Unsent messages stay for the next agent. No task waits for messages: few calls have any.
         """
-        while True:
-            while self._waiting:
-                message = self._waiting[0]
-                if message.session is None or message.session is session:
-                    await message.send(session)
-                if self._waiting and self._waiting[0] is message:
-                    self._waiting.pop(0)
-            self._arrived.clear()
-            await self._arrived.wait()
+        self._ready, self._sending = (session, spawn), False
+        self._send()
+
+    def detach(self) -> None:
+        """The agent is gone, and so is the task."""
+        self._ready = None
+
+    def _send(self) -> None:
+        if self._ready is not None and self._waiting and not self._sending:
+            session, spawn = self._ready
+            self._sending = True
+            spawn(self._deliver(session))
+
+    async def _deliver(self, session: AgentSession) -> None:
+        while self._waiting:
+            message = self._waiting[0]
+            if message.session is None or message.session is session:
+                await message.send(session)
+            if self._waiting and self._waiting[0] is message:
+                self._waiting.pop(0)
+        self._sending = False

@@ -24,9 +24,9 @@ from relay.sounds import Apology
 class CallParts:
     """The parts of one call that its agents share.
 
-    `spawn` starts a task of the call's, `announce` reports that the first agent has answered or was unreachable, `end`
-    ends the call, `idle_speech` is the recorded speech for a silent caller, `waiting_sound` the sound while a tool
-    runs.
+    `tools` makes the table of tools, `spawn` starts a task of the call's, `announce` reports that the first agent has
+    answered or was unreachable, `end` ends the call, `idle_speech` is the recorded speech for a silent caller,
+    `waiting_sound` the sound while a tool runs.
     """
 
     facts: CallFacts
@@ -34,7 +34,7 @@ class CallParts:
     pacer: Pacer
     uplink: Uplink
     outbox: Outbox
-    tools: Tools
+    tools: Callable[[], Tools]
     own_tools: Mapping[str, Sequence[Tool]]
     idle_speech: Callable[[AgentSpec], Apology | None]
     waiting_sound: Callable[[str], AmbienceTrack | None]

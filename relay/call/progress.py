@@ -5,7 +5,7 @@ in flight at a time. Its answer may ask for more of them, because somebody is wa
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -13,7 +13,6 @@ from relay.call.transcript import Transcript
 from relay.events.answer import Command, read_answer
 from relay.events.delivery import DeliveryError, Events
 from relay.events.records import CallFacts, timestamp
-from relay.flag import Flag
 from relay.line.answers import Answers
 from relay.logs import CallLog
 
@@ -26,6 +25,7 @@ MOST_TEXT: Final = 64_000  # characters of turns in one; the rest goes with the 
 LISTS: Final = ("turns", "tools", "commands")
 
 Seen = tuple[object, ...]
+Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 
 class Progress:
@@ -56,7 +56,10 @@ class Progress:
         self._commands = commands
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self._news = Flag()
+        self._news = False
+        self._spawn: Spawn | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._told_at = 0.0
         self._number = 0
         self._after = 0
         self._told: dict[str, dict[int, Seen]] = {name: {} for name in LISTS}
@@ -66,31 +69,53 @@ class Progress:
 
     def news(self) -> None:
         """A turn is complete, or a command is done: report soon."""
-        self._news.set()
+        if not self._news:
+            self._news = True
+            if self._timer is not None and not self._failing:
+                self._set_timer()
 
-    async def run(self) -> None:
-        """Until cancelled, or until the receiver turns out not to support progress."""
-        told_at = self._loop.time()
-        while self._every_s:
-            await self._until_due(told_at)
-            told_at = self._loop.time()
-            if not await self._tell():
-                self._log.happened(
-                    "progress_unknown", "the receiver of events is older than this relay: progress is not sent"
-                )
-                return
+    def begin(self, spawn: Spawn) -> None:
+        """Report until `stop`, or until the receiver turns out not to support progress. `spawn` starts a task for each
+        report; between two there is only a timer.
+        """
+        if self._every_s:
+            self._spawn, self._told_at = spawn, self._loop.time()
+            self._set_timer()
 
-    async def _until_due(self, told_at: float) -> None:
-        """Wait for the interval; less with news, but not zero; a failing receiver gets no extra requests for news."""
-        latest = told_at + (WATCHED if self._watched else self._every_s)
-        if not self._failing:
-            await self._news.wait(latest)
-            latest = min(latest, told_at + max(SOONEST, self._every_s * SHARE))
-        await asyncio.sleep(latest - self._loop.time())
+    def stop(self) -> None:
+        """Begin no more reports."""
+        self._spawn = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _set_timer(self) -> None:
+        """To the end of the interval, or less with news; a failing receiver gets no extra requests for news."""
+        wait_s = WATCHED if self._watched else self._every_s
+        if self._news and not self._failing:
+            wait_s = min(wait_s, max(SOONEST, self._every_s * SHARE))
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._told_at + wait_s, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        if self._spawn is not None:
+            self._spawn(self._report())
+
+    async def _report(self) -> None:
+        self._told_at = self._loop.time()
+        supported = await self._tell()
+        if not supported:
+            self._log.happened(
+                "progress_unknown", "the receiver of events is older than this relay: progress is not sent"
+            )
+        elif self._spawn is not None:
+            self._set_timer()
 
     async def _tell(self) -> bool:
         """False: the receiver doesn't support progress."""
-        self._news.clear()
+        self._news = False
         self._number += 1
         news, lists, more = self._what_is_new()
         event = self._facts.event(

@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.agents.seam import AgentSession, ToolCall
+from relay.agents.tool_descriptions import END_CALL
 from relay.call.answer_clock import AnswerClock
 from relay.call.parts import CallParts
-from relay.call.tools import DoneWhen, Tool, ToolResult, Tools
+from relay.call.tools import DoneWhen, Tool, ToolResult, Tools, function_tool
 from relay.events.records import ToolEntry
 from relay.flag import Flag
 
@@ -32,20 +33,24 @@ class _Use:
 
 
 class ToolUse:
-    """Runs the tools of `session`. `spawn` starts a task that ends with the agent's time on the call."""
+    """Runs the tools of `session`, a session with `agent`. `hang_up` is that tool, `spawn` starts a task that ends with
+    the agent's time on the call.
+    """
 
     def __init__(
         self,
         session: AgentSession,
-        tools: Tools,
+        agent: str,
         parts: CallParts,
         *,
+        hang_up: Callable[[Mapping[str, Any]], Awaitable[ToolResult]],
         clock: AnswerClock,
         spawn: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
     ) -> None:
         self._session = session
-        self._tools = tools
+        self._agent = agent
         self._parts = parts
+        self._hang_up = hang_up
         self._clock = clock
         self._spawn = spawn
         self._loop = asyncio.get_running_loop()
@@ -58,7 +63,7 @@ class ToolUse:
         """The agent calls a tool."""
         if call.call_id in self._uses:
             return  # sent twice: answered once
-        tool, parts = self._tools.find(call.name), self._parts
+        tool, parts = self._table().find(call.name), self._parts
         use = self._uses[call.call_id] = _Use(call, tool, parts.facts.note_tool(call.name, call.parameters))
         if use.tool.done_when is not DoneWhen.CALLED:
             self._turn_done.clear()
@@ -82,6 +87,13 @@ class ToolUse:
     def turn_done(self) -> None:
         """The agent's turn is final."""
         self._turn_done.set()
+
+    def _table(self) -> Tools:
+        return self._parts.tools().and_also(
+            Tool(name=END_CALL, run=self._hang_up, done_when=DoneWhen.HEARD),
+            *self._parts.own_tools.get(self._agent, ()),
+            *map(function_tool, self._session.tools),
+        )
 
     def _withdraw(self, use: _Use) -> bool:
         if not use.revocable or use.task is None:

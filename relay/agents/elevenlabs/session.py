@@ -68,7 +68,7 @@ class ElevenLabsSession(SocketSession):
         self._goodbye_by: float | None = None
         self._spoken_until = 0.0  # when the speech so far would end, played without a pause
         self._last_error = ""
-        self._working: set[str] = set()
+        self._working: list[str] = []  # tools
 
     def prepare(self) -> None:
         """Fetch the signed URL while the line is still starting: it takes half a second (elevenlabs.md A1.2)."""
@@ -136,11 +136,12 @@ class ElevenLabsSession(SocketSession):
     def _decode(self, message: bytes) -> list[Any]:
         return decode(message)
 
-    async def _receive(self) -> bytes | Closed:
-        if self._goodbye_by is None:
-            return await super()._receive()
+    def _receive(self) -> Awaitable[bytes | Closed]:
+        return super()._receive() if self._goodbye_by is None else self._receive_until(self._goodbye_by)
+
+    async def _receive_until(self, time: float) -> bytes | Closed:
         try:
-            async with asyncio.timeout_at(self._goodbye_by):
+            async with asyncio.timeout_at(time):
                 return await super()._receive()
         except TimeoutError:
             return Closed(1000, "end_call without a close")
@@ -175,7 +176,8 @@ class ElevenLabsSession(SocketSession):
             case ApprovalWanted(call_id, tool):
                 return await self._approve(call_id, tool)
             case Working(tool, done):
-                (self._working.discard if done else self._working.add)(tool)
+                others = [other for other in self._working if other != tool]
+                self._working = others if done else [*others, tool]
                 return (decoded,)
             case Notice("error", text):
                 self._last_error = text

@@ -197,7 +197,7 @@ class Talk:
             pacer=self.pacer,
             uplink=self.uplink,
             outbox=Outbox(log),
-            tools=Tools([transfer_tool(self.hand_over.request), ambience_tool(self.ambience.append)]),
+            tools=lambda: Tools([transfer_tool(self.hand_over.request), ambience_tool(self.ambience.append)]),
             own_tools={f"agent_{number}": own_tools for number in range(len(sessions))},
             waiting_sound=lambda _: None,
             idle_speech=lambda spec: self.idle_speech,

@@ -110,7 +110,7 @@ def heard_of(
             pacer=pacer,
             uplink=uplink,
             outbox=Outbox(log),
-            tools=Tools([]),
+            tools=lambda: Tools([]),
             own_tools={},
             waiting_sound=lambda _: None,
             idle_speech=lambda _: None,

@@ -19,10 +19,9 @@ def keep(sent: list, name: str):
 
 async def deliver(outbox: Outbox, session: str) -> None:
     """Let `session` take what there is for it."""
-    task = asyncio.create_task(outbox.deliver(session))
+    outbox.attach(session, asyncio.create_task)
     await asyncio.sleep(0.01)
-    task.cancel()
-    await asyncio.wait([task])
+    outbox.detach()
 
 
 @virtual
@@ -41,13 +40,56 @@ async def test_what_is_for_one_agent_reaches_no_other():
 @virtual
 async def test_what_comes_while_an_agent_takes_messages_is_sent_at_once():
     outbox, sent = Outbox(CallLog("c", "s")), []
-    task = asyncio.create_task(outbox.deliver("first"))
+    outbox.attach("first", asyncio.create_task)
+    for key in ("key", "another key"):
+        await asyncio.sleep(1)
+        outbox.post(keep(sent, key))
+        await asyncio.sleep(0.01)
+    assert sent == [("key", "first"), ("another key", "first")]
+
+
+@virtual
+async def test_one_message_is_sent_after_another_in_one_task():
+    outbox, tasks, running, most = Outbox(CallLog("c", "s")), [], [], []
+
+    async def send(session) -> None:
+        running.append(session)
+        most.append(len(running))
+        await asyncio.sleep(0.1)
+        running.pop()
+
+    def spawn(work) -> None:
+        tasks.append(asyncio.create_task(work))
+
+    outbox.attach("first", spawn)
+    assert not tasks, "a task that waits takes a kilobyte of each call"
+    for _ in range(3):
+        outbox.post(send)
     await asyncio.sleep(1)
+    assert (len(tasks), most) == (1, [1, 1, 1])
+
+
+@virtual
+async def test_what_comes_while_there_is_no_agent_waits_for_the_next():
+    outbox, sent = Outbox(CallLog("c", "s")), []
+    outbox.attach("first", asyncio.create_task)
+    outbox.detach()
     outbox.post(keep(sent, "key"))
-    await asyncio.sleep(0.01)
-    assert sent == [("key", "first")]
-    task.cancel()
-    await asyncio.wait([task])
+    await asyncio.sleep(1)
+    assert not sent
+    await deliver(outbox, "second")
+    assert sent == [("key", "second")]
+
+
+@virtual
+async def test_a_task_that_was_cancelled_before_it_began_leaves_its_message_for_the_next_agent():
+    outbox, sent, tasks = Outbox(CallLog("c", "s")), [], []
+    outbox.attach("first", lambda work: tasks.append(asyncio.create_task(work)))
+    outbox.post(keep(sent, "key"))
+    tasks[0].cancel()
+    outbox.detach()
+    await deliver(outbox, "second")
+    assert sent == [("key", "second")]
 
 
 @virtual
@@ -62,7 +104,7 @@ async def test_too_many_messages_cost_the_oldest_and_one_line_in_the_log(caplog)
 
 @virtual
 async def test_a_message_that_fails_stays_for_the_next_agent():
-    outbox, sent = Outbox(CallLog("c", "s")), []
+    outbox, sent, tasks = Outbox(CallLog("c", "s")), [], []
 
     async def fails_for_the_first(session) -> None:
         if session == "first":
@@ -71,11 +113,15 @@ async def test_a_message_that_fails_stays_for_the_next_agent():
 
     outbox.post(fails_for_the_first)
     outbox.post(keep(sent, "key"))
-    try:
-        await outbox.deliver("first")
-    except ConnectionError:
-        await deliver(outbox, "second")
-    assert sent == ["second", ("key", "second")]
+    outbox.attach("first", lambda work: tasks.append(asyncio.create_task(work)))
+    outbox.post(keep(sent, "another key"))
+    await asyncio.wait(tasks)
+    assert isinstance(tasks[0].exception(), ConnectionError)
+    outbox.post(keep(sent, "a third"))
+    assert len(tasks) == 1, "a broken agent gets nothing more"
+    outbox.detach()
+    await deliver(outbox, "second")
+    assert sent == ["second", *((key, "second") for key in ("key", "another key", "a third"))]
 
 
 class Listener:

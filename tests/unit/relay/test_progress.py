@@ -1,7 +1,6 @@
 """When a running call is reported, and what each report has: told by a receiver that does as a test says."""
 
 import asyncio
-from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -13,6 +12,7 @@ from relay.events.delivery import DeliveryError
 from relay.events.records import CallFacts
 from relay.line.answers import Answers
 from relay.logs import CallLog
+from relay.tasks import Tasks
 from tests.support.virtual import virtual
 
 
@@ -51,6 +51,7 @@ class World:
         self.receiver = Receiver(*answers)
         self.taken = []
         self.commands = []
+        self.defects = []
         self.progress = Progress(
             self.facts,
             self.transcript,
@@ -64,9 +65,12 @@ class World:
         )
 
     async def run_for(self, seconds):
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.progress.run()
+        tasks = Tasks(self.defects.append)
+        self.progress.begin(tasks.spawn)
+        await asyncio.sleep(seconds)
+        self.progress.stop()
+        await tasks.stop()
+        assert not self.defects
 
     def said(self, text):
         self.transcript.caller_said(text, self.facts.now())
@@ -141,7 +145,8 @@ async def test_a_receiver_that_fails_gets_no_further_requests_for_news(failure):
 @virtual
 async def test_a_receiver_of_an_earlier_release_is_asked_once():
     world = World({"progress": None})
-    await world.progress.run()
+    world.later(11, world.said, "Hello")
+    await world.run_for(40)
     assert world.receiver.at == [10]
 
 
