@@ -4,8 +4,8 @@ from tests.bench.memory import held
 from tests.support.virtual import virtual
 
 KB = 1024
-# A fifth above what was measured. A little more comes with most features; twice as much has to be noticed.
-BOUND = 86 * KB
+# A tenth above what was measured. A little more comes with most features; much more has to be noticed.
+BOUND = 64 * KB
 
 
 @virtual
