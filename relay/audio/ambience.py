@@ -233,16 +233,14 @@ class AmbienceTrack:
         return pcm.mix(own, self.over.take(count, speech))
 
     def alone(self, count: int) -> bytes:
-        """The next `count` samples, under no speech."""
+        """The next `count` samples, under no speech; empty if it is silent."""
         gain = self._target
-        if (
-            self._gain == gain
-            and self._ducked == 1.0
-            and self._leaving is None
-            and (self.over is None or self.over.silent)  # most frames of a call
-        ):
-            start, self._cursor = self._cursor, (self._cursor + count) % self._length
-            return self._loop.raw(start, count, gain)
+        if self._gain == gain and self._leaving is None and (self.over is None or self.over.silent):
+            if gain == 0.0:
+                return b""
+            if self._ducked == 1.0:  # most frames of a call
+                start, self._cursor = self._cursor, (self._cursor + count) % self._length
+                return self._loop.raw(start, count, gain)
         return self.take(count).tobytes()
 
     def _faded(self, start: int, count: int, gain: float | Gains, ducked: float | Gains) -> pcm.Samples:

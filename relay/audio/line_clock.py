@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from relay.audio.pcm import SAMPLE_BYTES
 from relay.audio.playout import Frame, Span
 
 _MEMORY: Final = 8.0  # how late a line may turn out to be, for sound that counted as heard
@@ -62,7 +63,7 @@ class LineClock:
 
     def sent(self, frame: Frame, now: float) -> float:
         """Note a frame sent at `now`; returns how long the line had been dry before it (0.0 if it was not)."""
-        before, samples = self.dry_at, frame.samples
+        before, samples = self.dry_at, len(frame.pcm) // SAMPLE_BYTES
         start = before if before > now else now
         self.dry_at = end = start + samples / self.rate_hz
         self.samples += samples

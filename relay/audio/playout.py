@@ -304,9 +304,7 @@ class Playout:
         """
         ambience = self.ambience
         if not self._queue and not self._cut_edge:  # most frames of a call
-            if ambience is None or ambience.silent:
-                return Frame(b"")
-            return Frame(ambience.alone(count))
+            return Frame(b"" if ambience is None else ambience.alone(count))
         sound, spans, ended = self._take_speech(count, held, tear)
         edge = sound[: self._edge_bytes] if spans and not spans[0].offset else b""
         highest: float = self._highest

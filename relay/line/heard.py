@@ -14,7 +14,7 @@ from relay.line.answers import Answers
 
 MARK_GRACE: Final = 2.0  # an echo may come this long after the sound before its mark (exotel.md 1.9)
 _JITTER: Final = 0.5  # the line plays later than our clock says, by the network's delay
-_PROBE_S: Final = 1.0  # at most one mark per this time only to learn from its echo
+PROBE_S: Final = 1.0  # at most one mark per this time only to learn from its echo
 _ECHOLESS_S: Final = 5.0  # after this long without an echo no more are expected
 _MISSED_S: Final = 7.0  # an echo may be this late: a stall of five seconds, and what the line then has to play
 _OVERDUE_S: Final = 0.25  # an echo later than this beyond the way there and back: the network may stand still
@@ -50,9 +50,11 @@ class Heard:
         self._on_heard = on_heard
         self._answers = answers
         self._sent: dict[str, int] = {}
-        self._marks: list[_Mark] = []
+        self.marks: list[_Mark] = []
+        """Sent, and not echoed yet."""
         self._probes = 0
-        self._marked_at = 0.0
+        self.marked_at = float("-inf")
+        """When a mark was last sent; those before the first probe don't count."""
         self._unanswered_since: float | None = None
         self._echoes_marks = False
         self.changed = Flag()
@@ -64,7 +66,7 @@ class Heard:
     @property
     def awaited(self) -> bool:
         """Whether an utterance has ended whose echo has not arrived."""
-        return any(mark.ends_utterance for mark in self._marks)
+        return any(mark.ends_utterance for mark in self.marks)
 
     def milliseconds(self, utterance: str, now: float) -> int:
         """How much of `utterance` the caller has heard by now."""
@@ -91,7 +93,7 @@ class Heard:
     def probe(self, now: float) -> str | None:
         """The name of a mark to send now, only to learn when the line plays it; None if none is needed."""
         unanswered = self._unanswered_since is not None and now - self._unanswered_since > _ECHOLESS_S
-        if unanswered or (self._probes and now - self._marked_at < _PROBE_S):
+        if unanswered or now - self.marked_at < PROBE_S:
             return None
         self._probes += 1
         name = f"{_PROBE}{self._probes}"
@@ -99,8 +101,9 @@ class Heard:
         return name
 
     def _add(self, name: str, now: float) -> None:
-        self._marks.append(_Mark(name, max(self._clock.dry_at, now), self._clock.samples))
-        self._marked_at = now
+        self.marks.append(_Mark(name, max(self._clock.dry_at, now), self._clock.samples))
+        if self._probes:
+            self.marked_at = now
         if self._unanswered_since is None:
             self._unanswered_since = now
 
@@ -109,15 +112,15 @@ class Heard:
 
         None for a mark that was cleared or is unknown: its echo means nothing (exotel.md 1.6).
         """
-        if all(mark.name != name for mark in self._marks):
+        if all(mark.name != name for mark in self.marks):
             return None
         while True:
-            mark = self._marks.pop(0)
+            mark = self.marks.pop(0)
             if mark.ends_utterance:
                 self._on_heard(mark.name, self._sent.get(mark.name, 0) * 1000 // self._clock.rate_hz, False)
             if mark.name == name:
                 break
-        self._unanswered_since = now if self._marks else None
+        self._unanswered_since = now if self.marks else None
         self._echoes_marks = True
         self.changed.set()
         return now - mark.due
@@ -128,7 +131,7 @@ class Heard:
 
     def behind_s(self, name: str) -> float:
         """Seconds of sound that the line was sent after this mark."""
-        samples = next((self._clock.samples - mark.after for mark in self._marks if mark.name == name), 0)
+        samples = next((self._clock.samples - mark.after for mark in self.marks if mark.name == name), 0)
         return samples / self._clock.rate_hz
 
     def missing_until(self, way_s: float, now: float) -> float | None:
@@ -136,15 +139,15 @@ class Heard:
 
         `way_s`: the line's shortest round trip.
         """
-        if not self._echoes_marks or not self._marks or self._unanswered_since is None:
+        if not self._echoes_marks or not self.marks or self._unanswered_since is None:
             return None
         until = self._unanswered_since + _MISSED_S
-        overdue = now - self._marks[0].due > way_s + _OVERDUE_S
+        overdue = now - self.marks[0].due > way_s + _OVERDUE_S
         return until if overdue and now < until else None
 
     def moved(self, seconds: float) -> None:
         """The line plays `seconds` later than assumed."""
-        for mark in self._marks:
+        for mark in self.marks:
             mark.due += seconds
         self.speech_until += seconds
 
@@ -165,12 +168,12 @@ class Heard:
 
         `lost`: echoes were expected and did not arrive.
         """
-        ended = [mark.name for mark in self._marks if mark.ends_utterance]
+        ended = [mark.name for mark in self.marks if mark.ends_utterance]
         self._quality.marks_lost += len(ended) if lost else 0
         cut = tuple(cut)
         for utterance in dict.fromkeys([*ended, self.open_utterance, *cut]):
             if utterance:
                 self._on_heard(utterance, self.milliseconds(utterance, now), utterance in cut)
-        self._marks.clear()
+        self.marks.clear()
         self.open_utterance = ""
         self.changed.set()

@@ -30,7 +30,7 @@ _EASE: Final = 0.03  # seconds per second by which the initial reserve then shri
 _EASE_SLOWLY: Final = 0.001  # … and on a line that has needed more than the least
 _KEEPS_S: Final = 60.0  # bursts may be this far apart
 _UNSEEN: Final = 1.5  # one mark per second samples few messages: the real worst is worse than the measured one
-_TICK_S: Final = 0.002  # timers count whole milliseconds: this late is in time
+TICK_S: Final = 0.002  # timers count whole milliseconds: this late is in time
 _KEPT: Final = 600  # delays for the percentiles
 
 
@@ -99,7 +99,7 @@ class Lead:
 
     def fired(self, late_s: float, now: float) -> None:
         """A frame was sent `late_s` late: the loop was busy."""
-        if late_s > _TICK_S:
+        if late_s > TICK_S:
             self._loop.at_least(late_s)
             self._rough |= late_s > self._least_s
             self._settle()
@@ -111,7 +111,7 @@ class Lead:
         how long this process stood still, while the frame may have waited to be read.
         """
         self.fired(min(late_s, own_s), now)
-        if late_s - own_s > self._least_s + _TICK_S:
+        if late_s - own_s > self._least_s + TICK_S:
             self._line.at_least(self._start_s)
             self._kept_until = now + _KEEPS_S
             self._settle()

@@ -13,7 +13,7 @@ from relay.line.answers import Answers
 from relay.line.echo_guard import EchoGuard
 from relay.line.framing import Framing
 from relay.line.heard import Heard, HeardCallback
-from relay.line.lead import Lead
+from relay.line.lead import TICK_S, Lead
 from relay.line.schedule import Schedule, Step
 from relay.line.sending import Sending
 from relay.line.socket import Line
@@ -212,7 +212,8 @@ class Pacer:
         if when != self._asked_for or self._held_up.done():
             return
         self._asked_for = _NEVER
-        self._lead.fired(now - when, now)
+        if now - when > TICK_S:
+            self._lead.fired(now - when, now)
         if not self._news:
             self._send_due(self._chosen, now)
 

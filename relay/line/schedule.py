@@ -66,8 +66,11 @@ class Schedule:
         """
         dry_at, playout, held = self._clock.dry_at, self._playout, ""
         due = dry_at - self._lead.reserve_s
-        if playout.resting:  # most frames of a call
-            return self._ambience(due, now)
+        if playout.resting:
+            if self._heard.marks:
+                return self._ambience(due, now)
+            self._withheld_since = None
+            return Step(due, self._frame)  # most frames of a call
         heard_at = opens_at = dry_at if dry_at > now else now
         if opening := playout.opening:
             opens_at = self._holdback.opens_at(opening, playout.queued_samples / self._framing.rate_hz)

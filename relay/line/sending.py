@@ -8,7 +8,7 @@ from relay.audio.playout import Frame, Playout
 from relay.events.records import Quality
 from relay.line import exotel
 from relay.line.echo_guard import EchoGuard
-from relay.line.heard import Heard
+from relay.line.heard import PROBE_S, Heard
 from relay.recording.recorder import Recorder
 
 _GAP_MIN: Final = 0.001
@@ -49,11 +49,12 @@ class Sending:
         if frame.pcm:
             yield self._encoder.media(frame.pcm)
             self._note_sent(frame, now)
-        for utterance in frame.ended:
-            now = self._time()
-            self._heard.marked(utterance, now)
-            yield self._encoder.mark(utterance)
-        if frame.pcm and (probe := self._heard.probe(now)):
+        if frame.ended:
+            for utterance in frame.ended:
+                now = self._time()
+                self._heard.marked(utterance, now)
+                yield self._encoder.mark(utterance)
+        if frame.pcm and now - self._heard.marked_at >= PROBE_S and (probe := self._heard.probe(now)):
             yield self._encoder.mark(probe)
 
     def clear(self, wanted_at: float) -> Iterator[bytes]:
@@ -72,7 +73,7 @@ class Sending:
         self._quality.clear_ms_max = round(max(took_ms, self._quality.clear_ms_max or 0.0), 3)
 
     def _note_sent(self, frame: Frame, now: float) -> None:
-        dry_for, spans = self._clock.sent(frame, now), frame.spans
+        dry_for, spans, ambience = self._clock.sent(frame, now), frame.spans, self._playout.ambience
         self._quality.frames_out += 1
         if dry_for > _GAP_MIN and (
             self._endless
@@ -80,13 +81,12 @@ class Sending:
         ):
             self._quality.gaps += 1
             self._quality.gap_ms += round(dry_for * 1000)
-        ambience = self._playout.ambience
         self._endless = ambience is not None and not ambience.silent
         if spans:
             self._heard.sent(frame)
         if self._echo is not None or self.recorder is not None:
             starts_at = self._clock.dry_at - frame.samples / self._clock.rate_hz
-        if self.recorder is not None:
-            self.recorder.heard(frame.pcm, starts_at)
-        if self._echo is not None:
-            self._echo.played(frame.pcm, starts_at, speech=bool(spans))
+            if self.recorder is not None:
+                self.recorder.heard(frame.pcm, starts_at)
+            if self._echo is not None:
+                self._echo.played(frame.pcm, starts_at, speech=bool(spans))
