@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Coroutine
 from contextvars import Context
 from typing import Any, Final
 
+Spawn = Callable[[Coroutine[Any, Any, None]], object]
+
 _NOTHING: Final = Context()  # a task's end needs no context variables, and each callback would get a copy of them
 
 

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import AgentSession
-from relay.audio.ambience import AmbienceTrack
 from relay.call.caller import Caller
 from relay.call.conversation import Conversation
 from relay.call.hand_over import HandOver
@@ -27,7 +26,6 @@ from relay.line import exotel
 from relay.line.line_check import LineCheck
 from relay.line.socket import Line
 from relay.services import Services
-from relay.sounds import Apology
 from relay.tasks import Tasks
 
 STALL_LIMIT: Final = 5.0  # seconds without reading, after which the line is dead
@@ -114,21 +112,25 @@ class Call:
         reading = spawn(self._caller.run())
         pacing = spawn(self.sound.pacer.run())
         reading.add_done_callback(lambda _: pacing.cancel())  # after `stop` nothing more is sent
-        spawn(self.sound.uplink.run())
+        self.sound.uplink.begin(self._services.ticker, spawn)
         self._progress.begin(spawn)
         spawn(self._reception.run())
         try:
             reason, detail = await self._over
-            self._progress.stop()
-            self._caller.stop()
+            self._stop()
             # an agent may take seconds to close; the line must not wait for that
             unheard = reason.ended_by in {"caller", "line"}
             await self._tasks.stop(but=() if unheard else (pacing, reading))
             await self._finish(reason, detail, pacing)
         finally:
-            self._progress.stop()
-            self._caller.stop()
+            self._stop()
             await self._tasks.stop()
+
+    def _stop(self) -> None:
+        """Pass on and report nothing more."""
+        self._caller.stop()
+        self.sound.uplink.stop()
+        self._progress.stop()
 
     def end(self, reason: EndReason, detail: str = "") -> None:
         """End the call; the first reason is kept."""
@@ -171,8 +173,8 @@ class Call:
             outbox=Outbox(self.log),
             tools=partial(tools_of, self),
             own_tools=self.lineup.own_tools,
-            waiting_sound=self._waiting_sound,
-            idle_speech=self._idle_speech,
+            waiting_sound=sound.waiting,
+            idle_speech=sound.idle,
             hand_over=self.hand_over,
             transcript=self.transcript,
             answers=sound.answers,
@@ -183,12 +185,6 @@ class Call:
             announce=self._report.announce,
             end=self.end,
         )
-
-    def _waiting_sound(self, file: str) -> AmbienceTrack | None:
-        return self.lineup.sounds.waiting(file, self.rate_hz)
-
-    def _idle_speech(self, spec: AgentSpec) -> Apology | None:
-        return self.lineup.sounds.idle(spec, self.rate_hz)
 
     def _state(self) -> Mapping[str, Any]:
         return self._report.so_far(self.hand_over, self.sound.playout.ambience)

@@ -11,6 +11,7 @@ from relay.events.delivery import Events
 from relay.events.records import CallFacts, Transfer
 from relay.flag import Flag
 from relay.line.pacer import Pacer
+from relay.tasks import Spawn
 
 EVENT_PATIENCE: Final = 2.0  # seconds to wait until the event is stored
 QUIET: Final = 2.0  # seconds of silence, after a transfer was arranged, that mean the agent has said goodbye
@@ -31,7 +32,7 @@ class HandOver:
         events: Events,
         pacer: Pacer,
         *,
-        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        spawn: Spawn,
         close: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         self._facts = facts

@@ -2,18 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from relay.agents.seam import MAX_NOTE, AgentSession
 from relay.logs import CallLog
+from relay.tasks import Spawn
 
 MAX_WAITING: Final = 64  # messages; an agent that reads none is given up before there are this many
 
 
 Send = Callable[[AgentSession], Awaitable[object]]
-Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
 """What the parts of a call's conversation share."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from relay.agents.roster import AgentSpec
 from relay.audio.ambience import AmbienceTrack
@@ -18,6 +17,7 @@ from relay.line.uplink import Uplink
 from relay.logs import CallLog
 from relay.metrics import Metrics
 from relay.sounds import Apology
+from relay.tasks import Spawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,6 @@ class CallParts:
     quality: Quality
     log: CallLog
     metrics: Metrics
-    spawn: Callable[[Coroutine[Any, Any, None]], object]
+    spawn: Spawn
     announce: Callable[[], None]
     end: Callable[[EndReason, str], None]

@@ -5,7 +5,7 @@ in flight at a time. Its answer may ask for more of them, because somebody is wa
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from relay.events.delivery import DeliveryError, Events
 from relay.events.records import CallFacts, timestamp
 from relay.line.answers import Answers
 from relay.logs import CallLog
+from relay.tasks import Spawn
 
 SOONEST: Final = 2.0  # seconds between two, at least
 SHARE: Final = 0.5  # … and this share of PROGRESS_SECONDS: each is a request to the functions
@@ -25,7 +26,6 @@ MOST_TEXT: Final = 64_000  # characters of turns in one; the rest goes with the 
 LISTS: Final = ("turns", "tools", "commands")
 
 Seen = tuple[object, ...]
-Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 
 class Progress:

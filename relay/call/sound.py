@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from relay.agents.roster import AgentSpec
+from relay.audio.ambience import AmbienceTrack
 from relay.audio.convert import AudioFormat, Encoding
 from relay.audio.playout import Playout
 from relay.control.ambience import AmbienceChange
@@ -17,6 +18,7 @@ from relay.line.socket import Line
 from relay.line.uplink import Uplink
 from relay.logs import CallLog
 from relay.services import Services
+from relay.sounds import Apology
 
 
 class CallSound:
@@ -41,10 +43,11 @@ class CallSound:
     ) -> None:
         """`on_heard`: see Pacer, `on_defect`: see Uplink."""
         self._quality = quality
+        self._sounds = services.lineup.sounds
         self._echo: EchoGuard | None = None  # if it is off, frames skip the guard
         if agent is not None and agent.echo_guard != "off":
             self._echo = EchoGuard(rate_hz, agent.echo_guard, services.echo_pool, log)
-        ambience = services.lineup.sounds.ambience(agent, rate_hz, start.call_sid) if agent else None
+        ambience = self._sounds.ambience(agent, rate_hz, start.call_sid) if agent else None
         self.format = AudioFormat(Encoding.PCM, rate_hz)
         self.playout = Playout(ambience, rate_hz=rate_hz)
         self.uplink = Uplink(self.format, quality, echo=self._echo, on_defect=on_defect)
@@ -61,6 +64,14 @@ class CallSound:
             ticker=services.ticker,
         )
         self.uplink.on_uneven = self.pacer.line_uneven
+
+    def waiting(self, file: str) -> AmbienceTrack | None:
+        """The sound of a tool, while it works."""
+        return self._sounds.waiting(file, self.format.rate_hz)
+
+    def idle(self, agent: AgentSpec) -> Apology | None:
+        """The agent's recorded speech for a silent caller, None if it has none."""
+        return self._sounds.idle(agent, self.format.rate_hz)
 
     def change_ambience(self, change: AmbienceChange) -> None:
         """Applied at once, as a ramp; does nothing in a call without ambience."""

@@ -1,7 +1,7 @@
 """Commands in the answers to events: each is carried out once, and its outcome recorded (docs/live.md)."""
 
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +12,7 @@ from relay.control.actions import BY_NAME, NotDoneError
 from relay.events.answer import Command
 from relay.events.records import ARGUMENTS_KEPT, CallFacts, timestamp
 from relay.logs import CallLog
+from relay.tasks import Spawn
 
 if TYPE_CHECKING:
     from relay.call.call import Call
@@ -48,7 +49,7 @@ class Commands:
         facts: CallFacts,
         log: CallLog,
         *,
-        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        spawn: Spawn,
         settled: Callable[[], None],
     ) -> None:
         self._call = call

@@ -15,7 +15,9 @@ from relay.events.records import Quality
 from relay.line import exotel
 from relay.line.echo_guard import EchoGuard
 from relay.line.evenness import Evenness
+from relay.line.ticker import Ticker
 from relay.recording.recorder import Recorder
+from relay.tasks import Spawn
 
 BUFFER_SECONDS: Final = 1.5  # a caller's first words while the agent connects; with more it would answer old speech
 _UNEVEN_S: Final = 0.01
@@ -53,6 +55,7 @@ class Uplink:
         self._kept: list[bytes] = []
         self._kept_bytes = 0
         self._finished = False
+        self._watched_by: tuple[Ticker, Spawn] | None = None
         self.recorder: Recorder | None = None
 
     @property
@@ -92,33 +95,39 @@ class Uplink:
         self.voice.hear(sound, now)
         await self.send(sound)
 
-    async def run(self) -> None:
-        """Until cancelled: while the line sends nothing the agent hears silence, otherwise it would wait for the end of
-        a turn.
+    def begin(self, ticker: Ticker, spawn: Spawn) -> None:
+        """Until `stop` the agent hears silence while the line sends nothing, otherwise it would wait for the end of a
+        turn. `spawn` runs a task of the call.
         """
-        while True:
-            await self._overdue()
-            if silence := self._track.waited(self._loop.time()):
-                self._evenness.restart()
-                await self.send(silence)
+        self._watched_by = ticker, spawn
+        self._look_at(self._loop.time())
 
-    async def _overdue(self) -> None:
-        """Until a frame is missing. Those that arrive put that off, so a timer looks again and again: that costs less
-        than to wake this task.
+    def stop(self) -> None:
+        """Fill no more gaps."""
+        self._watched_by = None
+
+    def tick(self, when: float, now: float) -> None:
+        """See Ticking: is a frame missing? Those that arrive put that off, so this looks again and again: a task that
+        waits takes 2 KB of each call.
         """
-        waiter: asyncio.Future[None] = self._loop.create_future()
+        if self._watched_by is None:
+            return
+        if (due := self._track.due(now)) > now:
+            self._look_at(due)
+        else:
+            _, spawn = self._watched_by
+            spawn(self._fill())
 
-        def look() -> None:
-            now = self._loop.time()
-            if waiter.done():
-                return  # cancelled
-            if (due := self._track.due(now)) <= now:
-                waiter.set_result(None)
-            else:
-                self._loop.call_at(due + _ON_THE_LATE_SIDE, look)
+    async def _fill(self) -> None:
+        if silence := self._track.waited(self._loop.time()):
+            self._evenness.restart()
+            await self.send(silence)
+        self._look_at(self._loop.time())
 
-        self._loop.call_later(_ON_THE_LATE_SIDE, look)
-        await waiter
+    def _look_at(self, time: float) -> None:
+        if self._watched_by is not None:
+            ticker, _ = self._watched_by
+            ticker.at(time + _ON_THE_LATE_SIDE, self)
 
     def send(self, pcm: bytes) -> Awaitable[None]:
         """Sound that follows what was sent before, in the line's format. Usually DONE."""

@@ -15,6 +15,7 @@ from relay.line import exotel
 from relay.line.framing import Framing
 from relay.line.heard import MARK_GRACE
 from relay.line.pacer import Pacer
+from relay.line.ticker import Ticker
 from relay.line.uplink import Uplink
 from sim import virtual_time
 from sim.network import Network
@@ -97,21 +98,22 @@ class Desk:
         uplink = Uplink(AudioFormat(Encoding.PCM, RATE), self.quality)
         uplink.on_uneven = self.pacer.line_uneven
         silence, frame_s, arriving = bytes(320), 0.02 / (1 + self.network.drift_ppm / 1e6), asyncio.Queue()
-        loop, calling = asyncio.get_running_loop(), [asyncio.create_task(uplink.run())]
+        loop = asyncio.get_running_loop()
+        uplink.begin(Ticker(), asyncio.create_task)
 
         async def hear() -> None:
             while True:
                 await uplink.hear(await arriving.get())
 
-        calling.append(asyncio.create_task(hear()))
+        hearing = asyncio.create_task(hear())
         try:
             for number in itertools.count():
                 await asyncio.sleep(number * frame_s - now())
                 media = exotel.Media(silence, number * 20, number + 1)
                 loop.call_at(self.line.up.arrival(now()), arriving.put_nowait, media)
         finally:
-            for task in calling:
-                task.cancel()
+            uplink.stop()
+            hearing.cancel()
 
     async def last_words(self) -> None:
         """What a call does before it closes the line."""

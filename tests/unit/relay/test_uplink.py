@@ -11,6 +11,7 @@ from relay.audio.convert import AudioFormat, Converter, Encoding
 from relay.audio.loudness import LevelMeter
 from relay.events.records import Quality
 from relay.line import exotel
+from relay.line.ticker import Ticker
 from relay.line.uplink import BUFFER_SECONDS, Uplink
 from sim import virtual_time
 from tests.unit.relay.tone import noise
@@ -206,7 +207,8 @@ def test_the_agent_hears_silence_once_frames_stop_and_not_before():
     async def story():
         session, uplink = Session(), Uplink(LINE, Quality())
         await uplink.attach(session, LINE)
-        waiting, loop = asyncio.create_task(uplink.run()), asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        uplink.begin(Ticker(), asyncio.create_task)
         for number, frame in enumerate(frames(60)):
             await asyncio.sleep(0.02 * (number + 1) - loop.time())
             await uplink.hear(exotel.Media(frame, number * 20, number + 1))
@@ -215,8 +217,11 @@ def test_the_agent_hears_silence_once_frames_stop_and_not_before():
             await asyncio.sleep(0.001)
             silent_at = loop.time() if len(session.received) > heard else 0.0
         await asyncio.sleep(last_at + 1.0 - loop.time())
-        waiting.cancel()
-        return heard, round(silent_at - last_at, 3), len(session.sound) - 60 * FRAME
+        uplink.stop()
+        filled = len(session.sound) - 60 * FRAME
+        await asyncio.sleep(1)
+        assert len(session.sound) == 60 * FRAME + filled, "nothing after the end"
+        return heard, round(silent_at - last_at, 3), filled
 
     heard, waited, silence = virtual_time.run(story())
     assert heard == 60
