@@ -59,6 +59,8 @@ class AgentLeg:
         self._parts = parts
         self._entry = entry
         self._prefix = prefix
+        self._utterance: str | None = None  # the last one, and its name in the call
+        self._name = ""
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[Ended] = self._loop.create_future()
         self._tasks = Tasks(self.defect)
@@ -190,18 +192,18 @@ class AgentLeg:
                 self._parts.hand_over.agent_spoke()
                 await self._say(downlink, utterance, data)
             case UtteranceDone(utterance):
-                transcript.complete(self._prefix + utterance)
-                downlink.done(self._prefix + utterance)
+                transcript.complete(self._named(utterance))
+                downlink.done(self._named(utterance))
             case Interruption():
                 downlink.cut()
                 self._interrupt()
             case AgentText(text, utterance):
-                transcript.agent_says(text, self._prefix + utterance, now())
+                transcript.agent_says(text, self._named(utterance), now())
             case AgentCorrection(text, utterance):
-                transcript.corrected(text, self._prefix + utterance)
+                transcript.corrected(text, self._named(utterance))
             case CallerTurn(utterance):
                 self._caller_waits()
-                transcript.caller_spoke(self._prefix + utterance, now())
+                transcript.caller_spoke(self._named(utterance), now())
             case CallerText(text) if is_aside(text):
                 pass  # the vendor repeats a note of ours as a caller's turn
             case CallerText(text, utterance):
@@ -211,7 +213,7 @@ class AgentLeg:
                     self._caller_waits()
                 if self._entry.agent.mask_keys:
                     text = without_keys(text)
-                transcript.caller_said(text, now(), self._prefix + utterance if utterance else "")
+                transcript.caller_said(text, now(), self._named(utterance) if utterance else "")
             case CallerHeard():
                 self._caller_waits()
             case ToolCall():
@@ -238,12 +240,18 @@ class AgentLeg:
             case _:
                 assert_never(event)
 
+    def _named(self, utterance: str) -> str:
+        """Its name in the call. One text for all that comes of an utterance: many parts of the call keep it."""
+        if utterance != self._utterance:
+            self._utterance, self._name = utterance, self._prefix + utterance
+        return self._name
+
     async def _say(self, downlink: Downlink, utterance: str, data: bytes) -> None:
         """Waits while the playout is full. Meanwhile an agent in another process gets no answers to its pings."""
         began = self._loop.time()
-        self._parts.transcript.agent_sounds(self._prefix + utterance, downlink.duration_ms(data))
+        self._parts.transcript.agent_sounds(self._named(utterance), downlink.duration_ms(data))
         slips = downlink.slips
-        await downlink.say(self._prefix + utterance, data)
+        await downlink.say(self._named(utterance), data)
         if downlink.slips > slips and self._budget.logs_notice():
             text = "one byte too many or too few in the agent's sound: it was put right"
             self._parts.log.happened("agent_notice", text, level=logging.WARNING, kind="one_byte_off")

@@ -26,7 +26,7 @@ class Caller:
         self._line = line
         self._parts = parts
         self._conversation = conversation
-        self._check = check
+        self._check: LineCheck | None = check  # until it is done
         self._end = end
         self._loop = asyncio.get_running_loop()
         self._keypad = Keypad(self._send_keys)
@@ -67,9 +67,15 @@ class Caller:
             return DONE
         parts = self._parts
         parts.quality.frames_in += 1
-        if not self._check.done and (problem := self._check.look(media)):
-            parts.log.happened("line_not_pcm16", problem, level=logging.ERROR)
+        if self._check is not None:
+            self._look(media, self._check)
         return parts.uplink.hear(media)
+
+    def _look(self, media: exotel.Media, check: LineCheck) -> None:
+        if problem := check.look(media):
+            self._parts.log.happened("line_not_pcm16", problem, level=logging.ERROR)
+        if check.done:
+            self._check = None
 
     def stop(self) -> None:
         """Pass on nothing more of what the caller does."""

@@ -162,7 +162,9 @@ class Conversation:
         parts, began = self._parts, self._loop.time()
         entry = AgentEntry(spec, parts.facts.now())
         parts.facts.agents.append(entry)
-        info = replace(self._info, own_tools=tuple(tool.describe(name) for name, tool in spec.tools.items()))
+        info = self._info
+        if spec.tools:
+            info = replace(info, own_tools=tuple(tool.describe(name) for name, tool in spec.tools.items()))
         if len(parts.facts.agents) > 1:
             info = replace(info, said_so_far=parts.transcript.so_far(), overrides=Overrides())
         try:

@@ -25,7 +25,7 @@ MOST_TEXT: Final = 64_000  # characters of turns in one; the rest goes with the 
 
 LISTS: Final = ("turns", "tools", "commands")
 
-Seen = tuple[object, ...]
+Seen = int  # a hash of what may still change in an entry: an hour has a thousand entries
 
 
 class Progress:
@@ -172,14 +172,14 @@ class Progress:
         seen: Seen
         told = self._told["commands"]
         for index, command in enumerate(self._commands()):
-            if told.get(index) != (seen := (command["outcome"],)):
+            if told.get(index) != (seen := hash(command["outcome"])):
                 yield "commands", index, seen, partial(dict, command)
         told = self._told["turns"]
         for index, turn in enumerate(self._transcript.turns):
-            seen = (turn.text, turn.interrupted, turn.heard_ms, turn.answer)
+            seen = hash((turn.text, turn.interrupted, turn.heard_ms, turn.answer))
             if turn.text and told.get(index) != seen:
                 yield "turns", index, seen, partial(self._transcript.turn_json, turn)
         told = self._told["tools"]
         for index, use in enumerate(self._facts.tools):
-            if told.get(index) != (seen := (use.status,)):
+            if told.get(index) != (seen := hash(use.status)):
                 yield "tools", index, seen, use.as_json

@@ -22,7 +22,7 @@ class LineCheck:
         self._bytes = 0
         self._first_ms: int | None = None
         self.done = False
-        """Nothing more to check. Asked with every frame of a call."""
+        """Nothing more to check."""
 
     def look(self, media: exotel.Media) -> str:
         """One inbound message; returns a sentence when the check is over and something is wrong, else ""."""
