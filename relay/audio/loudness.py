@@ -16,7 +16,7 @@ _MARGIN_DB: Final = 15.9  # P.56: anything further below the level of speech is 
 _LOWEST_DB: Final = -80
 _STEPS: Final = 160  # half decibels
 _FULL_SCALE: Final = 32767
-_COUNTED_AT: Final = 4  # batches of levels that are counted together
+_COUNTED_AT: Final = 2  # batches of levels that are counted together
 
 
 class LevelMeter:
