@@ -1,4 +1,4 @@
-"""What aiohttp keeps of a WebSocket's handshake while the socket is open: let go of, which is 5 KB of a call.
+"""Drops what aiohttp keeps of a handshake while the socket is open: 5 KB of a call.
 
 The names are aiohttp's own, and private. One that it no longer has is left out: then the memory is not freed, which
 tests/unit/relay/test_handshake.py notices, and nothing else changes.

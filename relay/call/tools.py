@@ -53,7 +53,7 @@ class Tool:
 
 
 class Tools:
-    """The tools of one call, by name. Made anew for each use: most calls use none, and a table takes 4 KB."""
+    """The tools of one call, by name. Built again for each use: most calls use none, and a table takes 4 KB."""
 
     __slots__ = ("_tools",)
 

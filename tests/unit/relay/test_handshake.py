@@ -1,4 +1,4 @@
-"""What aiohttp keeps of a handshake is let go of, and the socket works as before."""
+"""What aiohttp keeps of a handshake is dropped, and the socket works as before."""
 
 import asyncio
 import gc
