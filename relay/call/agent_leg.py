@@ -45,6 +45,7 @@ STALL_LIMIT: Final = 5.0  # seconds without reading, after which an agent has fa
 MAX_WAIT: Final = (
     5.0  # seconds in total for which an agent's socket may stay unread; then the vendor would think that we are dead
 )
+_AT_ONCE: Final = 0.005  # seconds: sound in real time comes in messages of 20 ms
 _HUNG_UP: Final = Ended(by_agent=True, reason="ended", detail="end_call")
 
 
@@ -146,14 +147,19 @@ class AgentLeg:
         agent = self._entry.agent
         if agent.idle_s or agent.max_s:
             self._presence = Presence(self._parts, agent, self.session, self._loop.time())
+        last_at = 0.0
         try:
             async for event in self.session.events():
-                self._budget.spend(event, self._loop.time())
+                now = self._loop.time()
+                self._budget.spend(event, now)
                 await self._react(event, downlink)
                 if self.finished:
                     return
+                real_time = isinstance(event, Audio) and now - last_at >= _AT_ONCE
                 del event  # it would be kept until the next one comes
-                await asyncio.sleep(0)  # an agent that sends much at once must not delay other calls
+                last_at = now
+                if not real_time:
+                    await asyncio.sleep(0)  # an agent that sends much at once must not delay other calls
         except FloodError as error:
             self.end(Ended(by_agent=False, reason=error.reason, detail=str(error)))
         else:

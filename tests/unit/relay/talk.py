@@ -79,6 +79,11 @@ class Session:
         for event in events:
             self._events.put_nowait(event)
 
+    @property
+    def waiting(self) -> int:
+        """Events that nobody has read yet."""
+        return self._events.qsize()
+
     def prepare(self) -> None:
         pass
 

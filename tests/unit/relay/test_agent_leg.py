@@ -119,23 +119,16 @@ async def test_a_tool_answer_goes_to_the_agent_that_asked_and_to_no_other():
 # --- others ---
 
 
+@pytest.mark.parametrize("event", [Notice("queue", "1"), speech(0.02)])
 @virtual
-async def test_an_agent_that_sends_much_at_once_takes_turns_with_other_calls():
+async def test_an_agent_that_sends_much_at_once_takes_turns_with_other_calls(event):
     session, turns = Session(), 0
     talk = Talk(session)
-
-    async def another_call():
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
     await asyncio.sleep(1)
-    events = [Notice("queue", str(number)) for number in range(200)]
-    session.put(*events, HUNG_UP)
-    other = asyncio.create_task(another_call())
-    await talk.over()
-    other.cancel()
+    session.put(*[event] * 200)
+    while session.waiting:
+        turns += 1
+        await asyncio.sleep(0)
     assert turns >= 199
     await talk.stop()
 
