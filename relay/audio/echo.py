@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relay.audio import pcm
-from relay.audio.line_tape import Codes, LineTape, decoded, decoded_into, peaks
+from relay.audio.line_tape import Codes, LineTape, decoded, pairs_into, peaks
+from relay.audio.pages import mapped
 from relay.audio.recent_peaks import RecentPeaks
 from relay.audio.voice import BLOCK_SECONDS, block_levels
 
@@ -55,11 +56,11 @@ class _Bench:
     """
 
     def __init__(self, size: int) -> None:
-        self.indices = np.empty(size, dtype=np.intp)  # numpy converts others itself, into 128 KB
         self.sides = np.empty((2, size), dtype=np.float32)
         # Any: numpy's own types know no transforms of single precision
         self.spectra: NDArray[Any] = np.empty((2, size // 2 + 1), dtype=np.complex64)
         self.numbers: NDArray[np.float32] = self.spectra.view(np.float32)
+        self.indices = self.spectra.view(np.intp).ravel()  # needed before; numpy converts others itself, into 128 KB
         self.magnitudes = np.empty(size // 2 + 1, dtype=np.float32)
         self.places: NDArray[Any] = np.empty(size, dtype=np.float32)
 
@@ -77,7 +78,7 @@ class EchoMeter:
         self._block = round(BLOCK_SECONDS * rate_hz)
         self._step = rate_hz // _COMPARED_HZ
         self._size = 1 << ((self._look + self._reach) // self._step - 1).bit_length()
-        self._seen: NDArray[np.int8] | None = None  # phases, added up, of all measurements so far
+        self._seen: NDArray[np.int8] | None = None  # phases, added up, of all measurements so far, all but the last one
         self._candidate: float | None = None
         self._last = (0.0, 0.0)  # delay and height of the last measurement's peak
         self._missed = False  # it found none; one such measurement among the first is forgiven
@@ -143,10 +144,14 @@ class EchoMeter:
         for part in (cross.real, cross.imag):
             part *= magnitudes
         if self._seen is not None and self.echo is None:  # search for a known echo again: it may have moved
-            numbers += np.multiply(self._seen, np.float32(_FORGET / _SEEN_STEPS), out=squares)
+            numbers[: self._size] += np.multiply(
+                self._seen, np.float32(_FORGET / _SEEN_STEPS), out=squares[: self._size]
+            )
         if not early:  # earlier ones hold less of the echo
+            if self._seen is None:
+                self._seen = np.frombuffer(mapped(self._size), np.int8)
             steps = np.multiply(numbers, np.float32(_SEEN_STEPS), out=squares)
-            self._seen = np.rint(steps, out=steps).astype(np.int8)
+            self._seen[:] = np.rint(steps, out=steps)[: self._size]
         places = np.fft.irfft(cross, self._size, out=bench.places)
         # The tape of what was played begins `reach` earlier: that delay is place 0, and shorter ones wrap to the end.
         reach, look = self._reach // self._step, self._look // self._step
@@ -185,12 +190,12 @@ class EchoMeter:
 
     def _fewer(self, codes: Codes, side: NDArray[np.float32], bench: _Bench) -> None:
         """Decode and resample to _COMPARED_HZ by summing neighbours; numpy's reduction costs as much as a transform."""
-        count = len(codes) // self._step
-        indices, part = bench.indices[:count], bench.places[:count]
-        side[:] = 0
-        for first in range(self._step):
-            indices[:] = codes[first :: self._step][:count]
-            side[:count] += decoded_into(part, indices)
+        count, stride = len(codes) // self._step, self._step // 2
+        pairs, indices = codes.view(np.uint16), bench.indices[:count]
+        pairs_into(side[:count], pairs[::stride], indices)
+        for first in range(1, stride):
+            side[:count] += pairs_into(bench.places[:count], pairs[first::stride], indices)
+        side[count:] = 0
 
     def moved(self, seconds: float) -> None:
         """The known echo's delay has changed by `seconds`."""

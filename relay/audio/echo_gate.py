@@ -6,13 +6,15 @@ is installed.
 """
 
 from collections import deque
+from functools import cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relay.audio import pcm
 from relay.audio.echo_room import EchoRoom
-from relay.audio.voice import levels_to_the_end
+from relay.audio.voice import BLOCK_SECONDS, block_levels
 
 try:
     import pywebrtc_audio
@@ -61,7 +63,7 @@ class EchoGate:
         self._withheld: deque[bytes] = deque()
         self._ahead = 0  # samples passed on early, to be left out of the next noise
         self._noise_db = -90.0
-        self._noise = np.random.default_rng(1).standard_normal(rate_hz)
+        self._noise = _noise(rate_hz)
         self.hold = 0
         """Samples by which the played sound must be delayed before it is compared."""
         self.is_new = True
@@ -97,9 +99,8 @@ class EchoGate:
         """
         near = pcm.samples(heard)
         left = self._canceller.process(near, played)
-        levels = levels_to_the_end(near, self._rate_hz)
+        levels, remains = _levels(near, left, self._rate_hz)
         self._noise_db = min(float(levels.min()), self._noise_db + _NOISE_RISES_DB * len(near) / self._rate_hz)
-        remains = levels_to_the_end(left, self._rate_hz)
         self._speech.append(bool(remains.max() >= _SPEECH_DB))
         speaks = sum(self._speech) >= _OPEN_AFTER or bool(remains.max() >= _CERTAIN_DB)
         if speaks and not self._is_echo(heard, before):
@@ -160,4 +161,21 @@ class EchoGate:
         given = min(samples, self._ahead)
         self._ahead -= given
         level = 32768 * 10 ** (max(self._noise_db, -90.0) / 20)
-        return pcm.saturate(np.rint(np.resize(self._noise, samples - given) * level)).tobytes()
+        wanted = samples - given
+        noise = self._noise[:wanted] if wanted <= len(self._noise) else np.resize(self._noise, wanted)
+        noise = noise * level
+        return pcm.saturate(np.rint(noise, out=noise)).tobytes()
+
+
+@cache
+def _noise(rate_hz: int) -> NDArray[np.float64]:
+    """A second of it, for all calls: 64 KB."""
+    return np.random.default_rng(1).standard_normal(rate_hz)
+
+
+def _levels(one: pcm.Samples, other: pcm.Samples, rate_hz: int) -> NDArray[np.float32]:
+    """The levels of each hundredth of a second of both, and of what is left at their ends as if silence followed."""
+    size = round(BLOCK_SECONDS * rate_hz)
+    both = np.zeros((2, -(-len(one) // size) * size), np.int16)
+    both[0, : len(one)], both[1, : len(other)] = one, other
+    return block_levels(both.ravel(), rate_hz).reshape(2, -1)

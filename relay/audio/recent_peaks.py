@@ -38,7 +38,8 @@ class RecentPeaks:
             return
         loud = np.abs(samples[: whole * self._block]).view(np.uint16).reshape(whole, self._block)
         latest: NDArray[np.uint16] = np.maximum.reduce(loud, axis=1)[-len(self._peaks) :]
-        self._peaks = np.concatenate((self._peaks[len(latest) :], latest))
+        self._peaks[: -len(latest)] = self._peaks[len(latest) :]
+        self._peaks[-len(latest) :] = latest
         self._known = min(len(self._peaks), self._known + whole)
         in_order = self._peaks[-self._known :].copy()
         in_order.sort()  # quicker than two searches in so few

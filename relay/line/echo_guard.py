@@ -16,7 +16,7 @@ Mode = Literal["auto", "on", "off"]
 
 _UNSETTLED_SECONDS: Final = 0.1  # while an echo is not found at its last place
 _TAIL_SECONDS: Final = 0.3  # a room answers a little longer
-_ASIDE_SECONDS: Final = 0.16  # so much is put aside at most
+_ASIDE_SECONDS: Final = 0.44  # so much is put aside at most
 _IDLE_SECONDS: Final = 1.0  # while nobody speaks
 _JITTER_SECONDS: Final = 0.1  # frames may come this early or late and still be consecutive
 

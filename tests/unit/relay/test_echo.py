@@ -1,7 +1,10 @@
 """A line that gives the agent's voice back: found by its delay and level, and kept from the agent."""
 
+import mmap
 import os
+import sys
 import tracemalloc
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -83,6 +86,56 @@ def test_a_tape_gives_back_what_was_written_where_it_was_written(pieces, back):
     assert (tape.read(first, back) == expected).all()
 
 
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["write", "cut", "need"]), st.integers(-200, 200), st.integers(1, 90)),
+        min_size=1,
+        max_size=30,
+    )
+)
+@settings(max_examples=80)
+def test_a_tape_holds_what_is_needed_of_its_last_seconds_whatever_happens_to_it(steps):
+    """Pieces that follow each other or don't, earlier ones, a `clear`, and sound that nobody needs any more."""
+    tape, truth, end, known_from = LineTape(RATE, 0.02), np.zeros(40_000, dtype=np.int16), 10_000, 10_000
+    for number, (what, by, count) in enumerate(steps):
+        if what == "cut":
+            tape.cut(end - abs(by))
+            truth[end - abs(by) :] = 0
+            end, known_from = end - abs(by), max(known_from, end - 160)
+        elif what == "need":
+            tape.needed_from = end - abs(by)
+            known_from = max(known_from, end - abs(by))
+        else:
+            first = end + (by if by % 3 == 0 else 0)
+            sound = on_tape(count, number)
+            tape.write(sound.tobytes(), first)
+            if first + count > end - 160:
+                truth[first : first + count] = sound
+            end = max(end, first + count)
+        first = max(known_from, end - 160)
+        assert (tape.read(first, 200) == truth[first : first + 200]).all()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the memory of a process")
+def test_what_is_wiped_goes_back_to_the_kernel():
+    """From the heap it never came back: 40 KB of each call of a relay, for a search of ten seconds."""
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * mmap.PAGESIZE
+
+    tapes = [LineTape(RATE, TAPE_SECONDS) for _ in range(300)]
+    sound = on_tape(2 * RATE).tobytes()
+    before = resident()
+    for tape in tapes:
+        tape.write(sound, 0)
+        assert tape.read(0, 2 * RATE).any()
+    full = resident() - before
+    assert full >= 300 * 2 * RATE
+    for tape in tapes:
+        tape.wipe()
+    assert resident() - before <= full / 10
+
+
 def test_what_was_cleared_is_silence_on_the_tape():
     tape = LineTape(RATE, 0.1)
     tape.write(on_tape(400).tobytes(), 1000)
@@ -110,7 +163,7 @@ def test_a_tape_that_was_wiped_takes_no_memory_and_goes_on_later():
     tape.write(on_tape(800).tobytes(), 1000)
     tape.read(1000, 10)
     tape.wipe()
-    assert not tape._sound
+    assert tape.kept == 0
     assert not tape.read(1000, 800).any()
     tape.cut(1700)
     tape.write(on_tape(50, 2).tobytes(), 1900)
@@ -413,7 +466,7 @@ def test_the_search_holds_no_more_than_38_kb_of_a_call():
         tape.write(AGENT[: 4 * RATE].tobytes(), 0)
     meter.look(*meter.sides(*tapes, 4 * RATE))
     assert meter._seen is not None
-    assert sum(len(tape._sound) for tape in tapes) + meter._seen.nbytes <= 38_000
+    assert sum(tape.kept for tape in tapes) + meter._seen.nbytes <= 38_000
 
 
 def test_a_search_allocates_nothing_large():
@@ -429,6 +482,18 @@ def test_a_search_allocates_nothing_large():
         before = tracemalloc.get_traced_memory()[0]
         meter.look(*sides)
         assert tracemalloc.get_traced_memory()[1] - before < LARGE
+    finally:
+        tracemalloc.stop()
+
+
+def test_guarded_calls_share_what_is_the_same_for_all():
+    """The noise that stands in for an echo was 64 KB of each."""
+    gates = [EchoGate(RATE) for _ in range(2)]
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        gates += [EchoGate(RATE) for _ in range(4)]
+        assert (tracemalloc.get_traced_memory()[0] - before) / 4 < 50_000
     finally:
         tracemalloc.stop()
 

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from relay.audio.voice import BATCH_SECONDS
 from relay.events.records import Quality
 from relay.line.echo_guard import EchoGuard
 from relay.line.echo_pool import EchoPool
@@ -202,9 +203,11 @@ async def test_an_echo_that_begins_with_the_second_turn_is_found_as_soon():
 
 
 def kept_by(guard: EchoGuard) -> int:
-    """Bytes of sound that the guard holds, with what waits to be written."""
-    tapes = (guard._sides.played, guard._sides.heard)
-    return sum(map(len, guard._aside)) + sum(len(tape._sound) + sum(map(len, tape._waiting)) for tape in tapes)
+    """Bytes of sound that the guard holds, with what waits to be written. What was put aside is not its own: the voice
+    detector has the same frames, for as long.
+    """
+    assert sum(map(len, guard._aside)) <= BATCH_SECONDS * RATE * 2
+    return sum(tape.kept for tape in (guard._sides.played, guard._sides.heard))
 
 
 @pytest.mark.parametrize("noise_rms", [0.0, 15.0, 300.0])
@@ -228,3 +231,4 @@ async def test_with_a_caller_who_only_listens_little_sound_is_kept(noise_rms):
         most = max(most, kept_by(guard) if at > 3 * RATE else 0)
     assert 8_000 <= most <= 15_000
     assert kept_by(guard) == 0
+    assert not guard._aside
