@@ -1,5 +1,7 @@
 """Detects a line that returns the agent's own voice, and keeps it from the agent, off the event loop."""
 
+import math
+import sys
 from typing import Final, Literal
 
 from relay.audio import pcm
@@ -16,7 +18,7 @@ Mode = Literal["auto", "on", "off"]
 
 _UNSETTLED_SECONDS: Final = 0.1  # while an echo is not found at its last place
 _TAIL_SECONDS: Final = 0.3  # a room answers a little longer
-_ASIDE_SECONDS: Final = 0.44  # so much is put aside at most
+_ASIDE_SECONDS: Final = 0.5  # so much is put aside at most, as by the voice detector
 _IDLE_SECONDS: Final = 1.0  # while nobody speaks
 _JITTER_SECONDS: Final = 0.1  # frames may come this early or late and still be consecutive
 
@@ -56,6 +58,8 @@ class EchoGuard:
         self._plays_from = 0.0  # seconds; what is played before is not needed
         if mode == "on":
             self._guard()
+        if mode == "off":
+            self._idle, self._left, self._plays_from = False, sys.maxsize, math.inf
 
     @property
     def echo(self) -> Echo | None:
@@ -63,11 +67,7 @@ class EchoGuard:
         return self._meter.echo
 
     def played(self, sound: bytes, at: float, *, speech: bool) -> None:
-        """The line plays `sound` (pcm) from `at` on, which may be slightly in the future; `speech`: an agent speaks in
-        it.
-        """
-        if self._mode == "off":
-            return
+        """The line plays `sound` (pcm) from `at` on, perhaps a little later than now; `speech`: the agent speaks."""
         if speech:
             self._speech_until = at + len(sound) / self._bytes_per_second
             if self._idle:
@@ -92,7 +92,7 @@ class EchoGuard:
         self._left -= len(sound)
         if self._hears:
             self._aside.append(sound)
-        if self._left > 0 or self._mode == "off" or not sound:
+        if self._left > 0 or not sound:
             return sound
         return self._take_in(sound, now)
 
@@ -114,15 +114,15 @@ class EchoGuard:
             self._end = came - count
         self._end += count
         self._wait = self._left = 0
-        delay = self.echo.delay if self.echo else 0.0
+        echo = self._meter.echo
         first = self._end - len(sound) // pcm.SAMPLE_BYTES
-        if first / self._rate_hz > self._speech_until + (delay or MOST_DELAY) + _TAIL_SECONDS:
+        if first / self._rate_hz > self._speech_until + (echo.delay if echo else MOST_DELAY) + _TAIL_SECONDS:
             self._fall_idle()
             return self._held.released() + sound  # nobody has spoken whose echo it could be
         if self._idle:
             self._idle = False
             self._sides.peaks.skip()
-            if self.echo is not None:  # it may have moved in the meantime
+            if echo is not None:  # it may have moved in the meantime
                 self._next_look = self._end
         if self._aside:
             self._sides.note(b"".join(self._aside), self._end, whole=self._keeps_all)
@@ -145,13 +145,14 @@ class EchoGuard:
     def _plan(self) -> None:
         """When to take sound in again, and whether to put it aside until then."""
         look, wait = self._next_look / self._rate_hz, (self._next_look - self._end) / self._rate_hz
-        self._plays_from = 0.0 if self._keeps_all else look - LOOK_SECONDS - MOST_DELAY
-        resting = not self._keeps_all and wait > LOOK_SECONDS
+        keeps_all = self._keeps_all
+        self._plays_from = 0.0 if keeps_all else look - LOOK_SECONDS - MOST_DELAY
+        resting = not keeps_all and wait > LOOK_SECONDS
         if not resting and not self._hears:
             self._sides.peaks.skip()
         self._hears = not resting
         if self._gate is None and (not self._in_doubt or self._refused):
-            self._pass_on(wait - LOOK_SECONDS if resting else min(wait, _ASIDE_SECONDS))
+            self._pass_on(wait - LOOK_SECONDS if resting else wait / max(1, math.ceil(wait / _ASIDE_SECONDS)))
 
     def _pass_on(self, seconds: float) -> None:
         """Take no sound in for so long."""
