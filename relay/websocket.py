@@ -21,33 +21,30 @@ TEXT, BINARY = WSMsgType.TEXT, WSMsgType.BINARY  # a look-up in the enumeration 
 _SHORT: Final = Struct("!BB").pack  # the head of a frame of up to 125 bytes
 _USUAL: Final = Struct("!BBH").pack  # up to 65,535
 _LONG: Final = Struct("!BBQ").pack
+# a client's, with its key, the last four bytes
+_SHORT_KEYED: Final = Struct("!BBI").pack
+_USUAL_KEYED: Final = Struct("!BBHI").pack
+_LONG_KEYED: Final = Struct("!BBQI").pack
 _WHOLE, _MASKED, _TWO_MORE, _EIGHT_MORE = 0x80, 0x80, 126, 127
 
 _NOTED_EVERY: Final = 0.5  # seconds
 
 
-def write_at_once(
-    transport: asyncio.Transport, message: bytes, kind: WSMsgType, *, masked: bool, behind: int = 0
-) -> bool:
-    """Write one message, in one frame, if at most `behind` bytes wait to be sent. `masked`: as a client has to.
+def write_at_once(transport: asyncio.Transport, message: bytes, kind: WSMsgType, *, behind: int = 0) -> bool:
+    """Write one message as a server does, in one frame, if at most `behind` bytes wait to be sent.
 
     False: nothing was written; aiohttp's `send_frame` writes it, waits, or raises what is wrong.
     """
-    if transport.is_closing() or transport.get_write_buffer_size() > behind or (masked and mask is None):
+    if transport.is_closing() or transport.get_write_buffer_size() > behind:
         return False
-    size, bit = len(message), _MASKED if masked else 0
+    size = len(message)
     if size < _TWO_MORE:
-        head = _SHORT(_WHOLE | kind, bit | size)
+        head = _SHORT(_WHOLE | kind, size)
     elif size < 65_536:
-        head = _USUAL(_WHOLE | kind, bit | _TWO_MORE, size)
+        head = _USUAL(_WHOLE | kind, _TWO_MORE, size)
     else:
-        head = _LONG(_WHOLE | kind, bit | _EIGHT_MORE, size)
-    if masked and mask is not None:
-        key, content = getrandbits(32).to_bytes(4, "big"), bytearray(message)
-        mask(key, content)
-        transport.write(b"".join((head, key, content)))
-    else:
-        transport.write(head + message)
+        head = _LONG(_WHOLE | kind, _EIGHT_MORE, size)
+    transport.write(head + message)
     return True
 
 
@@ -61,8 +58,21 @@ class OutgoingSocket(aiohttp.ClientWebSocketResponse[bool]):
         self._noted_at = 0.0
 
     def write(self, message: bytes, kind: WSMsgType) -> bool:
-        """See write_at_once; nothing is written to a closed socket."""
-        return not self.closed and write_at_once(self._transport, message, kind, masked=True)
+        """As write_at_once, but as a client, whose frames are masked. Nothing is written to a closed socket."""
+        transport = self._transport
+        if mask is None or self.closed or transport.is_closing() or transport.get_write_buffer_size():
+            return False
+        size, key = len(message), getrandbits(32)
+        if size < _TWO_MORE:
+            head = _SHORT_KEYED(_WHOLE | kind, _MASKED | size, key)
+        elif size < 65_536:
+            head = _USUAL_KEYED(_WHOLE | kind, _MASKED | _TWO_MORE, size, key)
+        else:
+            head = _LONG_KEYED(_WHOLE | kind, _MASKED | _EIGHT_MORE, size, key)
+        content = bytearray(message)
+        mask(head[-4:], content)
+        transport.write(head + content)
+        return True
 
     def _on_data_received(self) -> None:
         """aiohttp puts off its next ping whenever something arrives. Twice a second is enough for one after seconds."""

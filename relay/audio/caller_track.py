@@ -16,7 +16,6 @@ _QUIET: Final = 100  # of 32,768: words are louder
 _PAUSE_SECONDS: Final = 0.1  # between two words
 _LEAST_MS: Final = 5  # stamps are whole milliseconds
 _UNKNOWN: Final = float("inf")
-_REMEMBERED: Final = 3  # frames kept for concealment: 60 ms at the usual frame size
 
 
 class CallerTrack:
@@ -27,7 +26,7 @@ class CallerTrack:
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
-        self._recent: tuple[bytes, ...] = ()
+        self._recent = (b"", b"", b"")  # the last frames, for concealment: 60 ms at the usual frame size
         self._frame, self._frame_ms = 0, 0.0  # length of the frame before, in samples
         self._steady = False  # the frame before came in its turn, and nothing replaces it
         self._next_chunk: int | None = None
@@ -65,7 +64,8 @@ class CallerTrack:
             self._last_at, self._next_ms = now, timestamp_ms + self._frame_ms
             if chunk is not None:
                 self._next_chunk = chunk + 1
-            self._recent = (*self._recent[1 - _REMEMBERED :], sound)
+            _, before_last, last = self._recent
+            self._recent = (before_last, last, sound)
             return (sound,)
         if not samples:
             return ()
@@ -88,7 +88,7 @@ class CallerTrack:
         self._waited = 0
         self._note(samples, now, timestamp_ms, chunk)
         self._steady = self._in_step and not self._held_back
-        self._recent = (*self._recent[1 - _REMEMBERED :], sound)
+        self._recent = (*self._recent[1:], sound)
         return (fill, sound) if fill else (sound,)
 
     def waited(self, now: float) -> bytes:
@@ -110,7 +110,9 @@ class CallerTrack:
         return self._last_at + max(PATIENCE, (self._waited + 2 * self._frame) / self._rate_hz)
 
     def _note(self, samples: int, now: float, timestamp_ms: int | None, chunk: int | None) -> None:
-        self._frame, self._frame_ms, self._last_at = samples, samples * 1000 / self._rate_hz, now
+        frame_ms = samples * 1000 / self._rate_hz
+        self._frame, self._last_at = samples, now
+        self._frame_ms = int(frame_ms) if frame_ms.is_integer() else frame_ms  # whole numbers are compared faster
         self._next_chunk = None if chunk is None else chunk + 1
         self._next_ms = None if timestamp_ms is None else timestamp_ms + self._frame_ms
 

@@ -110,7 +110,7 @@ class VoiceActivity:
             active = np.zeros(len(levels) + 2, dtype=np.bool_)  # silence on both sides, so that every run has two edges
             active[1:-1] = levels >= active_from
             active[1:-1] &= loud | (self._crossings(sound) >= _HISS_CROSSINGS * BLOCK_SECONDS)
-            edges = np.flatnonzero(active[1:] != active[:-1]).tolist()
+            edges = (active[1:] != active[:-1]).nonzero()[0].tolist()  # np.flatnonzero is wrapped in Python
             times = self._times(edges)
             for first, last, start, end in zip(edges[::2], edges[1::2], times[::2], times[1::2], strict=True):
                 self._active(start, end, np.count_nonzero(loud[first:last]) * BLOCK_SECONDS)

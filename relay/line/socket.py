@@ -130,7 +130,7 @@ class Line:
         return (
             transport is not None
             and not self._ws.closed
-            and write_at_once(transport, message, TEXT, masked=False, behind=UNSENT_LIMIT)
+            and write_at_once(transport, message, TEXT, behind=UNSENT_LIMIT)
         )
 
     async def send(self, message: bytes) -> None:

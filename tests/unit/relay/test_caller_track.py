@@ -327,11 +327,11 @@ def test_an_empty_message_is_neither_sound_nor_a_sign_of_loss():
 
 
 def test_the_last_three_frames_are_kept_whether_they_are_in_turn_or_not():
-    track = CallerTrack(RATE)
-    for number in range(20):
+    track, said = CallerTrack(RATE), [bytes([number]) * 2 * FRAME for number in range(20)]
+    for number, frame in enumerate(said):
         stamp = number * 20 if number < 10 else None
-        track.arrived(bytes(2 * FRAME), (number + 1) * FRAME_S, stamp, None)
-        assert len(track._recent) == min(number + 1, 3)
+        track.arrived(frame, (number + 1) * FRAME_S, stamp, None)
+        assert b"".join(track._recent) == b"".join(said[: number + 1][-3:])
 
 
 def test_a_line_whose_first_frames_came_late_is_measured_by_those_that_came_in_time():
