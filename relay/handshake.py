@@ -29,7 +29,7 @@ def forget_response(ws: "aiohttp.ClientWebSocketResponse[bool]") -> None:
     if response is None:
         return
     _forget_http(getattr(response.connection, "protocol", None))
-    _set(response, _raw_headers=(), _headers=_NO_HEADERS, _request_info=None)
+    _set(response, _raw_headers=(), _headers=_NO_HEADERS, _request_info=None, _cache={})
 
 
 def _forget_http(protocol: asyncio.BaseProtocol | None) -> None:

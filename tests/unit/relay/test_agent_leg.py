@@ -88,6 +88,19 @@ async def test_a_key_that_the_dying_agent_could_not_take_is_not_lost():
 
 
 @virtual
+async def test_keys_pressed_after_an_agent_died_are_not_sent_to_it():
+    first, second = Session(), Session(connect_s=2.0)
+    talk = Talk(first, second)
+    await asyncio.sleep(1)
+    first.put(DIED)
+    await asyncio.sleep(1)
+    talk.conversation.send_keys("7#")
+    await asyncio.sleep(3)
+    assert (first.sent, second.sent) == ([], ["7#"])
+    await talk.stop()
+
+
+@virtual
 async def test_an_entry_of_keys_reaches_a_menu_key_by_key():
     """Collected for an agent that takes entries, delivered to the menu that has taken over from it."""
     menu = Session(connect_s=0.5)

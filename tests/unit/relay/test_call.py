@@ -1,6 +1,8 @@
 """One call on a line that does as a test says: how it ends, what is left of it, and what replaces it."""
 
 import asyncio
+import gc
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -294,5 +296,34 @@ async def test_progress_has_the_state_of_the_call():
     await asyncio.sleep(11)
     [progress] = [event for event in world.destination.events if event["type"] == "call.progress"]
     assert progress["state"]["choices"] == {"agents": ["agent"], "announcements": []}
+    world.line.say(exotel.Stop(""))
+    await world.over()
+
+
+@virtual
+async def test_of_a_call_that_is_over_nothing_goes_on_and_nothing_is_kept():
+    world = World(progress_s=10)
+    world.session.put(speech(1))
+    await asyncio.sleep(3)  # a report is due in two seconds
+    call = weakref.ref(world.call)
+    world.line.say(exotel.Stop(""))
+    await world.over()
+    told = len(world.destination.events)
+    del world.call, world.line, world.session, world.running
+    await asyncio.sleep(1)  # what the ticker was asked for passes
+    gc.collect()
+    assert call() is None, "something still has it: a timer, the ticker, a task"
+    await asyncio.sleep(30)
+    assert len(world.destination.events) == told
+
+
+@virtual
+async def test_a_line_in_another_format_is_named_in_the_log_once(caplog):
+    """μ-law that was announced as 16 bits: half the bytes for the time."""
+    world = World()
+    for number in range(100):
+        world.line.say(exotel.Media(bytes(160), number * 20, number))
+        await asyncio.sleep(0.02)
+    assert [line.event for line in caplog.records if line.event == "line_not_pcm16"] == ["line_not_pcm16"]
     world.line.say(exotel.Stop(""))
     await world.over()

@@ -59,12 +59,13 @@ def held() -> Counter[str]:
 async def test_an_open_socket_keeps_no_parser_and_no_queue_of_http():
     async with sockets(1):  # what the first one makes once
         before = held()
-        async with sockets(3) as (_, served):
+        async with sockets(3) as (opened, served):
             more = held() - before
             assert not PARSERS & set(more)
             # two for the messages of each pair, and one for the server's own
             assert more["deque"] <= 3 * 2 + 2, "the queues of HTTP messages are still there: 760 bytes each"
             assert not any(ws.headers for ws in served)
+            assert not any(ws._response.headers or ws._response.raw_headers for ws in opened)
 
 
 async def test_this_test_sees_what_is_kept():

@@ -150,6 +150,15 @@ async def test_a_receiver_of_an_earlier_release_is_asked_once():
     assert world.receiver.at == [10]
 
 
+@virtual
+async def test_after_the_end_nothing_is_reported():
+    world = World()
+    await world.run_for(5)
+    world.said("Hello")
+    await asyncio.sleep(100)
+    assert not world.receiver.told
+
+
 # --- what ---
 
 

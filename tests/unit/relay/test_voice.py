@@ -134,3 +134,11 @@ def test_of_an_hour_of_words_the_last_64_stretches_are_kept():
     assert len(voice._starts) == len(voice._ends) == len(voice._voiced) == 64
     assert not voice.spoke_between(0, 30)
     assert voice.last_end(100.0) == pytest.approx(99.7, abs=0.05)
+
+
+def test_clicks_do_not_push_words_out_of_memory():
+    """A click is no speech, so only the last one is kept."""
+    word = np.concatenate([noise(RATE // 5), np.zeros(RATE, dtype=np.int16)])
+    click = np.concatenate([noise(RATE // 25), np.zeros(RATE * 3 // 10, dtype=np.int16)])
+    voice = listened(np.concatenate([np.zeros(RATE, dtype=np.int16), word, np.tile(click, 100)]))
+    assert voice.last_end(99.0) == pytest.approx(1.2, abs=0.05)
