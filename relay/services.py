@@ -1,8 +1,9 @@
 """What the calls of one relay share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from relay.audio.together import Together
 from relay.call.lookup import Lookup
 from relay.events.delivery import Events
 from relay.events.tracing import CallTracing
@@ -31,3 +32,4 @@ class Services:
     ticker: Ticker
     recordings: Recordings
     tracing: CallTracing | None = None
+    together: Together = field(default_factory=Together)

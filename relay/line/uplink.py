@@ -10,6 +10,7 @@ from relay.at_once import DONE, Later
 from relay.audio.caller_track import CallerTrack
 from relay.audio.convert import AudioFormat, Converter
 from relay.audio.loudness import LevelMeter
+from relay.audio.together import Together
 from relay.audio.voice import VoiceActivity
 from relay.events.records import Quality
 from relay.line import exotel
@@ -34,6 +35,7 @@ class Uplink:
         *,
         echo: EchoGuard | None = None,
         on_defect: Callable[[Exception], None] | None = None,
+        together: Together | None = None,
     ) -> None:
         """`echo` removes the agent's own voice, `voice` and `meter` listen in to what is left.
 
@@ -49,7 +51,7 @@ class Uplink:
         self.on_uneven: Callable[[float], None] = lambda late_s: None
         """Told by how much a frame was later than the quickest."""
         self._meter = LevelMeter(line.rate_hz)
-        self.voice = VoiceActivity(line.rate_hz, also=self._meter.measured)
+        self.voice = VoiceActivity(line.rate_hz, also=self._meter.measured, together=together)
         self._session: AgentSession | None = None
         self._converter: Converter | None = None
         self._kept: list[bytes] = []

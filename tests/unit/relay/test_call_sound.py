@@ -110,6 +110,22 @@ def test_a_line_whose_frames_come_unevenly_keeps_its_lead():
     assert lead_ms_with(late_s=0.04) == 100
 
 
+def test_the_callers_of_a_relay_are_measured_together():
+    """Of eight calls the last one's half second is the occasion."""
+
+    async def story():
+        first = World()
+        worlds = [first, *(World(services=first.services) for _ in range(7))]
+        waiting = []
+        for world in worlds:
+            waiting.append(len(first.sound.uplink.voice._frames))
+            for _ in range(25):
+                await world.sound.uplink.hear(exotel.Media(bytes(640)))
+        return waiting, [len(world.sound.uplink.voice._frames) for world in worlds]
+
+    assert virtual_time.run(story()) == ([0, *[25] * 7], [1] * 8)
+
+
 def test_a_guarded_call_leaves_its_place_when_the_agents_are_done():
     async def story():
         world = World(replace(AGENT, echo_guard="on"))

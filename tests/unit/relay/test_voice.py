@@ -1,10 +1,14 @@
 """When the caller spoke, on clean and on noisy lines, whatever the frames."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from relay.audio.ambience import Ambience
-from relay.audio.voice import VoiceActivity, block_levels
+from relay.audio.loudness import LevelMeter
+from relay.audio.together import Together
+from relay.audio.voice import BATCH_SECONDS, VoiceActivity, block_levels
 from sim.speech import lines, spoken
 from tests.unit.relay.tone import noise, sine
 
@@ -72,6 +76,55 @@ def test_a_word_that_ends_in_a_hiss_ends_with_it():
     sound[RATE + len(vowel) : RATE + len(vowel) + len(hiss)] += hiss
     assert without == pytest.approx(1.4, abs=0.02)
     assert listened(sound).last_end(99.0) == pytest.approx(1.6, abs=0.03)
+
+
+def test_what_is_found_does_not_depend_on_other_calls():
+    """Eight calls are measured in one go, each a little later than alone; the end of a word is asked for meanwhile."""
+    sound, _, _ = line_in(next(iter(lines())))
+    frames = [sound[at : at + 160].astype("<i2").tobytes() for at in range(0, len(sound) - 159, 160)]
+    together, meters = Together(), [LevelMeter(RATE) for _ in range(9)]
+    voices = [VoiceActivity(RATE, also=meter.measured, together=together) for meter in meters]
+    alone = VoiceActivity(RATE, also=(meter_alone := LevelMeter(RATE)).measured)
+
+    def hear(voice, place):
+        voice.hear(frames[place], (place + 0.4 * (place % 3)) / 50)
+        if place % 29 == 0:
+            voice.last_end(99.0)
+
+    for number in range(len(frames) + 9 * 7):
+        for call, voice in enumerate(voices):  # they began one after the other
+            if 0 <= (place := number - 7 * call) < len(frames):
+                hear(voice, place)
+                assert sum(map(len, voice._frames)) < (BATCH_SECONDS + 0.1) * RATE * 2 + 320
+    for place in range(len(frames)):
+        hear(alone, place)
+    for voice, meter in zip(voices, meters, strict=True):
+        assert voice.last_end(99.0) == alone.last_end(99.0)
+        assert (voice._starts, voice._ends, voice._voiced) == (alone._starts, alone._ends, alone._voiced)
+        assert (meter.level_db, meter.seconds) == (meter_alone.level_db, meter_alone.seconds)
+
+
+def test_work_is_done_once_when_there_is_enough_of_it():
+    together, done = Together(), []
+    for number in range(20):
+        together.add(partial(done.append, number))
+        assert done == list(range((number + 1) // 8 * 8))
+
+
+def test_an_error_with_one_call_is_its_own():
+    together, heard, batch = Together(), [], round(BATCH_SECONDS * 50)
+    broken = VoiceActivity(RATE, also=lambda sound, levels: 1 / 0, together=together)
+    for _ in range(batch):
+        broken.hear(bytes(320), 0.0)
+    others = [VoiceActivity(RATE, also=lambda sound, _: heard.append(len(sound)), together=together) for _ in range(7)]
+    for voice in others:
+        for _ in range(batch):
+            voice.hear(bytes(320), 0.0)
+    assert heard == [batch * 160] * 7
+    for _ in range(4):
+        broken.hear(bytes(320), 0.0)
+    with pytest.raises(ZeroDivisionError):
+        broken.hear(bytes(320), 0.0)
 
 
 def test_a_click_is_no_speech():
