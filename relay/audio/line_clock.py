@@ -16,6 +16,7 @@ from relay.audio.pcm import SAMPLE_BYTES
 from relay.audio.playout import Frame, Span
 
 _MEMORY: Final = 8.0  # how late a line may turn out to be, for sound that counted as heard
+_AT_ONCE: Final = 8  # frames that may have been played are looked at together: one by one took longer
 _STEP: Final = 0.04  # length of the pieces in which that sound is taken back
 
 
@@ -63,12 +64,13 @@ class LineClock:
 
     def sent(self, frame: Frame, now: float) -> float:
         """Note a frame sent at `now`; returns how long the line had been dry before it (0.0 if it was not)."""
-        before, samples = self.dry_at, len(frame.pcm) // SAMPLE_BYTES
+        before, samples, in_flight = self.dry_at, len(frame.pcm) // SAMPLE_BYTES, self._in_flight
         start = before if before > now else now
         self.dry_at = end = start + samples / self.rate_hz
         self.samples += samples
-        self._settle(now)
-        self._in_flight.append(_InFlight(start, end, samples, frame.spans, frame.edge))
+        if len(in_flight) >= _AT_ONCE:
+            self._settle(now)
+        in_flight.append(_InFlight(start, end, samples, frame.spans, frame.edge))
         return start - before
 
     def cleared(self, now: float) -> Dropped:
@@ -123,13 +125,16 @@ class LineClock:
         return ""
 
     def _settle(self, now: float) -> None:
-        in_flight, played = self._in_flight, self._played
-        while in_flight and in_flight[0].end <= now:
-            flight = in_flight.pop(0)
-            if flight.spans:  # most have none
-                for span in flight.spans:
-                    self._heard[span.utterance] = self._heard.get(span.utterance, 0) + span.samples
-                    self._note_played(flight, span)
+        """What was played by `now` is in flight no longer."""
+        over, played = 0, self._played
+        for flight in self._in_flight:
+            if flight.end > now:
+                break
+            over += 1
+            for span in flight.spans:
+                self._heard[span.utterance] = self._heard.get(span.utterance, 0) + span.samples
+                self._note_played(flight, span)
+        del self._in_flight[:over]
         while played and played[0].end < now - _MEMORY:
             played.pop(0)
 

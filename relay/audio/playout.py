@@ -275,6 +275,11 @@ class Playout:
         """Whether there is ambience to be heard, and nothing of any utterance waits."""
         return not self._queue and self.ambience is not None and not self.ambience.silent
 
+    def goes_on(self, count: int) -> bool:
+        """Whether there is one utterance, which has begun, with more than `count` samples left."""
+        queue = self._queue
+        return len(queue) == 1 and queue[0].name == self._running and queue[0].samples - self._edge > count
+
     @property
     def _without_speech(self) -> Readiness:
         if self.ambience is None or self.ambience.silent:

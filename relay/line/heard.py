@@ -74,13 +74,17 @@ class Heard:
 
     def sent(self, frame: Frame) -> None:
         """A frame with speech was sent to the line."""
-        starts_at = self._clock.dry_at - frame.samples / self._clock.rate_hz
+        clock, sent, last = self._clock, self._sent, ""
         for span in frame.spans:
-            if self._answers is not None and span.utterance not in self._sent:
-                self._answers.on_line(span.utterance, starts_at + span.offset / self._clock.rate_hz)
-            self._sent[span.utterance] = self._sent.get(span.utterance, 0) + span.samples
-        self.speech_until = self._clock.dry_at
-        last = frame.spans[-1].utterance
+            last = span.utterance
+            if last in sent:
+                sent[last] += span.samples
+                continue
+            sent[last] = span.samples
+            if self._answers is not None:
+                starts_at = clock.dry_at - frame.samples / clock.rate_hz
+                self._answers.on_line(last, starts_at + span.offset / clock.rate_hz)
+        self.speech_until = clock.dry_at
         self.open_utterance = "" if last in frame.ended else last
 
     def marked(self, utterance: str, now: float) -> None:

@@ -71,6 +71,8 @@ class Schedule:
                 return self._ambience(due, now)
             self._withheld_since = None
             return Step(due, self._frame)  # most frames of a call
+        if playout.goes_on(self._frame):  # most frames of speech
+            return Step(due - self.ahead_s, self._frame)
         heard_at = opens_at = dry_at if dry_at > now else now
         if opening := playout.opening:
             opens_at = self._holdback.opens_at(opening, playout.queued_samples / self._framing.rate_hz)

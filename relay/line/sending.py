@@ -46,15 +46,15 @@ class Sending:
         """A frame, marks for the utterances that end with it, and one that only asks when it is heard, if it is time
         for one. `now`: when writing begins.
         """
+        heard = self._heard
         if frame.pcm:
             yield self._encoder.media(frame.pcm)
             self._note_sent(frame, now)
-        if frame.ended:
-            for utterance in frame.ended:
-                now = self._time()
-                self._heard.marked(utterance, now)
-                yield self._encoder.mark(utterance)
-        if frame.pcm and now - self._heard.marked_at >= PROBE_S and (probe := self._heard.probe(now)):
+        for utterance in frame.ended:
+            now = self._time()
+            heard.marked(utterance, now)
+            yield self._encoder.mark(utterance)
+        if now - heard.marked_at >= PROBE_S and frame.pcm and (probe := heard.probe(now)):
             yield self._encoder.mark(probe)
 
     def clear(self, wanted_at: float) -> Iterator[bytes]:
