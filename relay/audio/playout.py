@@ -276,9 +276,9 @@ class Playout:
         return not self._queue and self.ambience is not None and not self.ambience.silent
 
     def goes_on(self, count: int) -> bool:
-        """Whether there is one utterance, which has begun, with more than `count` samples left."""
+        """Whether an utterance that has begun has more than `count` samples left."""
         queue = self._queue
-        return len(queue) == 1 and queue[0].name == self._running and queue[0].samples - self._edge > count
+        return bool(queue) and queue[0].name == self._running and queue[0].samples - self._edge > count
 
     @property
     def _without_speech(self) -> Readiness:

@@ -31,6 +31,13 @@ def test_a_line_runs_dry_when_it_has_played_what_it_was_sent():
     assert clock.dry_at == pytest.approx(10.2)
 
 
+def test_an_hour_of_a_call_takes_no_more_memory_than_a_second():
+    clock = LineClock(RATE)
+    for number in range(90_000):
+        clock.sent(frame(320), number * 0.04)
+    assert len(clock._in_flight) <= 10
+
+
 def test_after_a_stall_the_next_frame_starts_late_and_is_not_made_up_for():
     clock = LineClock(RATE)
     clock.sent(frame(800), 1.0)

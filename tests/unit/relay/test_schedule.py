@@ -4,7 +4,7 @@ import pytest
 
 from relay.audio.ambience import AmbienceTrack, Loop
 from relay.audio.line_clock import LineClock
-from relay.audio.playout import Playout
+from relay.audio.playout import Playout, Span
 from relay.events.records import Quality
 from relay.line.framing import Framing
 from relay.line.heard import Heard
@@ -91,6 +91,37 @@ def test_a_full_frame_of_a_late_line_is_sent_earlier_by_what_it_holds_too_much()
     playout.flush()
     schedule.take(schedule.next(0.9), 0.9)
     assert schedule.ahead_s == 0.0, "ambience has been sent again: the line holds what it should"
+
+
+def test_so_is_one_of_speech_that_has_begun_whatever_comes_after_it():
+    schedule, playout, _ = scheduled()
+    speak(schedule, playout, 0.5, 3 * FRAME)
+    schedule.take(schedule.next(0.5), 0.5)
+    playout.say("v", noise(UNIT, seed=2).tobytes())
+    schedule.said("v", UNIT, 0.9)
+    schedule.ahead_s = 0.2
+    step = schedule.next(0.9)
+    assert (step.due, step.count) == (pytest.approx(1.0 - 0.04 - 0.2), FRAME)
+    assert schedule.take(step, 0.9).spans == (Span("u", 0, FRAME),)
+
+
+@pytest.mark.parametrize("speaks", [False, True])
+def test_ambience_that_was_sent_again_is_not_withheld_any_more(speaks):
+    """Whether the echo it waited for came, or was given up: an echo after that says nothing of the ambience."""
+    schedule, playout, _ = scheduled()
+    heard = schedule._heard
+    for now in (0.0, 1.0):  # a line that echoes marks, but not this one
+        heard.probe(now)
+        heard.echoed("probe-1", 0.1)
+    assert schedule.next(3.0).count == 0, "it is overdue"
+    assert schedule._withheld_since == 3.0
+    if speaks:
+        speak(schedule, playout, 3.09)
+    heard.give_up((), 3.1, lost=False)
+    step = schedule.next(3.1)
+    assert step.count
+    assert step.held == ("u" if speaks else "")
+    assert not schedule.waited(4.0)
 
 
 def test_a_part_of_a_frame_waits_until_the_line_is_about_to_run_dry_and_goes_in_whole_steps():
