@@ -159,6 +159,8 @@ class AmbienceTrack:
         self._gain = 0.0
         self._ducked = 1.0
         self._floor = 10 ** (-duck_db / 20)
+        depth = 1 - self._floor
+        self._rise, self._fall = (depth / (seconds * loop.rate_hz) for seconds in (_RISE_SECONDS, _DUCK_SECONDS))
         self._step = 1 / (_RAMP_SECONDS * loop.rate_hz)
         self._volume = volume
         self._enabled = enabled
@@ -264,17 +266,17 @@ class AmbienceTrack:
             return 1.0
         if (first, last) == (0, count) and self._ducked == self._floor:
             return self._floor
-        depth, rate_hz = 1 - self._floor, self._loop.rate_hz
-        parts = []
-        for target, samples, seconds in (
-            (1.0, first, _RISE_SECONDS),
-            (self._floor, last - first, _DUCK_SECONDS),
-            (1.0, count - last, _RISE_SECONDS),
-        ):
-            if samples:
-                parts.append(glide(self._ducked, target, depth / (seconds * rate_hz), samples))
-                self._ducked = target if parts[-1][-1] == np.float32(target) else float(parts[-1][-1])
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if not last:  # no speech: the whole frame rises
+            return self._glided(1.0, count, self._rise)
+        parts = (1.0, first, self._rise), (self._floor, last - first, self._fall), (1.0, count - last, self._rise)
+        return np.concatenate([self._glided(*part) for part in parts if part[1]])
+
+    def _glided(self, target: float, samples: int, step: float) -> Gains:
+        """The ramp to `target`, where `_ducked` then is, or on the way there."""
+        gains = glide(self._ducked, target, step, samples)
+        end = float(gains[-1])
+        self._ducked = target if end == float(np.float32(target)) else end
+        return gains
 
     def follow(self, other: "AmbienceTrack | None") -> None:
         """Fade in while `other`, the track heard until now, fades out. At most two are heard at the same time."""

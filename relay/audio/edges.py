@@ -49,17 +49,19 @@ def _rising(count: int) -> NDArray[np.float32]:
 def glide(start: float, target: float, step: float, count: int) -> Gains:
     """`count` gains on the way from `start` to `target`, `step` per sample, constant once it is reached."""
     whole = np.float32(abs(target - start))
-    way = _counted(count) * np.float32(step)
-    np.minimum(way, whole, out=way)
+    way = _way(count, step)
+    reached = way[-1] >= whole
+    if reached:
+        way = np.minimum(way, whole)
     gains: Gains = np.float32(start) + way if target > start else np.float32(start) - way
-    if way[-1] == whole:
+    if reached:
         gains[way == whole] = target
     return gains
 
 
 @lru_cache(maxsize=64)
-def _counted(count: int) -> NDArray[np.float32]:
-    """1 to `count`."""
-    steps = np.arange(1, count + 1, dtype=np.float32)
-    steps.setflags(write=False)
-    return steps
+def _way(count: int, step: float) -> NDArray[np.float32]:
+    """1 to `count` times `step`."""
+    way = np.arange(1, count + 1, dtype=np.float32) * np.float32(step)
+    way.setflags(write=False)
+    return way
