@@ -23,6 +23,7 @@ SPEECH_DB: Final = -50.0  # of full scale; quieter is no speech on any line
 _ABOVE_NOISE_DB: Final = 12.0
 _HISS_ABOVE_NOISE_DB: Final = 6.0
 _HISS_CROSSINGS: Final = 2800  # changes of sign a second: an s, an f, a sh
+_HISS: Final = _HISS_CROSSINGS * BLOCK_SECONDS
 _HISS_SECONDS: Final = 0.03  # between a word and its hiss
 _NOISE_SECONDS: Final = 4.0  # nobody speaks this long without a pause
 _NOISE_RISES_DB: Final = 10.0  # a second
@@ -138,18 +139,39 @@ class VoiceActivity:
             self._also(sound, levels)
         noise_db = self._noise(levels)
         active_from = max(SPEECH_DB, noise_db + _HISS_ABOVE_NOISE_DB)
-        if np.maximum.reduce(levels) >= active_from:
-            loud = levels >= max(SPEECH_DB, noise_db + _ABOVE_NOISE_DB)
-            active = np.zeros(len(levels) + 2, dtype=np.bool_)  # silence on both sides, so that every run has two edges
-            active[1:-1] = levels >= active_from
-            active[1:-1] &= loud | (self._crossings(sound) >= _HISS_CROSSINGS * BLOCK_SECONDS)
-            edges = (active[1:] != active[:-1]).nonzero()[0].tolist()  # np.flatnonzero is wrapped in Python
-            times = self._times(edges, frames)
-            for first, last, start, end in zip(edges[::2], edges[1::2], times[::2], times[1::2], strict=True):
-                self._active(start, end, np.count_nonzero(loud[first:last]) * BLOCK_SECONDS)
+        found = levels.tolist()  # fifty numbers: a call of numpy's takes longer than to go through them
+        if max(found) >= active_from:
+            runs = self._runs(found, sound, active_from, max(SPEECH_DB, noise_db + _ABOVE_NOISE_DB))
+            starts = self._times([first for first, _, _ in runs], frames)
+            ends = self._times([end for _, end, _ in runs], frames)
+            for start, end, (_, _, loud) in zip(starts, ends, runs, strict=True):
+                self._active(start, end, loud * BLOCK_SECONDS)
         self._frames[:count] = [joined[whole:]]
         del self._arrived[: count - 1]
         self._waiting -= whole
+
+    def _runs(
+        self, levels: list[float], sound: pcm.Samples, active_from: float, loud_from: float
+    ) -> list[tuple[int, int, int]]:
+        """Blocks in a row that are loud, or active and a hiss: the first, the one after the last, how many are loud."""
+        runs: list[tuple[int, int, int]] = []
+        crossings: list[int] = []  # only if they matter
+        first = loud = -1
+        for place, level in enumerate(levels):
+            if level < loud_from:
+                if level >= active_from and not crossings:
+                    crossings = self._crossings(sound).tolist()
+                if level < active_from or crossings[place] < _HISS:
+                    if first >= 0:
+                        runs.append((first, place, loud))
+                        first = -1
+                    continue
+            if first < 0:
+                first, loud = place, 0
+            loud += level >= loud_from
+        if first >= 0:
+            runs.append((first, len(levels), loud))
+        return runs
 
     def _crossings(self, sound: pcm.Samples) -> NDArray[np.uint64]:
         """How often each block changes its sign."""
