@@ -7,6 +7,7 @@ in flight at a time. Its answer may ask for more of them, because somebody is wa
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, Final
 
 from relay.call.transcript import Transcript
@@ -22,10 +23,11 @@ SHARE: Final = 0.5  # … and this share of PROGRESS_SECONDS: each is a request 
 WATCHED: Final = 1.0  # … and while somebody watches
 PATIENCE: Final = 10.0  # seconds until one must be stored
 MOST_TEXT: Final = 64_000  # characters of turns in one; the rest goes with the next
+LATELY: Final = 100  # turns: in what was said before those nothing changes any more
 
 LISTS: Final = ("turns", "tools", "commands")
 
-Seen = int  # a hash of what may still change in an entry: an hour has a thousand entries
+Seen = tuple[object, ...]
 
 
 class Progress:
@@ -64,6 +66,8 @@ class Progress:
         self._after = 0
         self._told: dict[str, dict[int, Seen]] = {name: {} for name in LISTS}
         """What the receiver has, by list and place: enough of each entry to see that it has changed."""
+        self._settled = 0
+        """Turns from the first on that the receiver has, and that change no more: they are not in `_told`."""
         self._watched = False
         self._failing = False
 
@@ -118,6 +122,7 @@ class Progress:
         self._news = False
         self._number += 1
         news, lists, more = self._what_is_new()
+        settled = self._settled if more else max(self._settled, len(self._transcript.turns) - LATELY)
         event = self._facts.event(
             "progress",
             number=self._number,
@@ -140,18 +145,22 @@ class Progress:
             self._after = self._number if any(news.values()) else self._after
             for name, entries in news.items():
                 self._told[name].update(entries)
+            for index in range(self._settled, settled):
+                self._told["turns"].pop(index, None)
+            self._settled = settled
             if more:
                 self.news()
         else:  # it has lost what was stored
-            self._after = 0
+            self._after = self._settled = 0
             self._told = {name: {} for name in LISTS}
         self._take(answer.commands)
         return True
 
     def _what_is_new(self) -> tuple[dict[str, dict[int, Seen]], dict[str, list[dict[str, Any]]], bool]:
         """What the receiver lacks: in the form to remember, in the form to send, and whether more is left."""
-        for utterance, answer in self._answers.found(self._loop.time()).items():
-            self._transcript.answered(utterance, answer)
+        found = self._answers.found(self._loop.time())
+        for utterance, answer in islice(found.items(), max(0, len(found) - LATELY), None):
+            self._transcript.answered(utterance, answer)  # again, as its text may have come only now
         news: dict[str, dict[int, Seen]] = {name: {} for name in LISTS}
         lists: dict[str, list[dict[str, Any]]] = {name: [] for name in LISTS}
         room = MOST_TEXT
@@ -167,19 +176,21 @@ class Progress:
     def _changed(self) -> Iterator[tuple[str, int, Seen, Callable[[], Mapping[str, Any]]]]:
         """For each changed entry: its place, what may still change in it, and the form to send.
 
-        An hour has hundreds of turns, hardly any of them new: skipping the others must cost next to nothing.
+        An hour has hundreds of turns, hardly any of them new: the others are skipped, or looked at for a moment.
         """
         seen: Seen
         told = self._told["commands"]
         for index, command in enumerate(self._commands()):
-            if told.get(index) != (seen := hash(command["outcome"])):
+            if told.get(index) != (seen := (command["outcome"],)):
                 yield "commands", index, seen, partial(dict, command)
         told = self._told["turns"]
-        for index, turn in enumerate(self._transcript.turns):
-            seen = hash((turn.text, turn.interrupted, turn.heard_ms, turn.answer))
+        turns = self._transcript.turns
+        for index in range(self._settled, len(turns)):
+            turn = turns[index]
+            seen = (turn.text, turn.interrupted, turn.heard_ms, turn.answer)
             if turn.text and told.get(index) != seen:
                 yield "turns", index, seen, partial(self._transcript.turn_json, turn)
         told = self._told["tools"]
         for index, use in enumerate(self._facts.tools):
-            if told.get(index) != (seen := hash(use.status)):
+            if told.get(index) != (seen := (use.status,)):
                 yield "tools", index, seen, use.as_json

@@ -56,6 +56,11 @@ class _Utterance:
     speech_at: float | None = None
     on_line_at: float | None = None
 
+    @property
+    def known(self) -> bool:
+        """Whether the time of its first word is known."""
+        return self.speech_at is not None and self.on_line_at is not None
+
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
@@ -151,6 +156,7 @@ class Answers:
         self.found(at)
         self._open.append(_Heard(utterance, at, said.speech_at, self._heard_at, self._quiet_since()))
         self._speaking, self._heard_at, self._cut_at = said, at, _NEVER
+        self._utterances = {name: one for name, one in self._utterances.items() if one is said or not one.known}
         if self.first_heard_at is None:
             self.first_heard_at = at
 

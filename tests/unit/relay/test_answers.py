@@ -216,3 +216,23 @@ def test_speech_right_after_the_last_word_is_not_an_answer():
     call = Conversation((1.0, 3.0))
     call.says("u1", 2.9, 3.03)
     assert call.found == {}
+
+
+def test_of_what_was_heard_only_the_last_is_kept():
+    """An hour has hundreds of utterances. More sound of an earlier one is no answer."""
+    call = Conversation((1.0, 2.0))
+    for number in range(100):
+        call.says(f"u{number}", 2.5 + 2 * number, 2.6 + 2 * number)
+        assert list(call.answers._utterances) == [f"u{number}"]
+    call.answers.arrived("u7", SPEECH, 300.0)
+    assert near(call.found["u0"], "speech", 500, 100)
+    assert list(call.found) == ["u0"]
+
+
+def test_an_utterance_whose_first_word_is_still_to_come_is_kept():
+    call = Conversation((1.0, 2.0))
+    call.says("u1", 2.1, 2.1, QUIET)
+    call.says("u2", 2.5, 4.2, SPEECH[:800])
+    assert list(call.answers._utterances) == ["u1", "u2"]
+    call.answers.arrived("u1", SPEECH, 6.5)
+    assert list(call.answers._utterances) == ["u1"]

@@ -2,11 +2,12 @@
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
 from relay.audio.voice import VoiceActivity
-from relay.call.progress import MOST_TEXT, PATIENCE, SOONEST, Progress
+from relay.call.progress import LATELY, MOST_TEXT, PATIENCE, SOONEST, Progress
 from relay.call.transcript import Transcript
 from relay.events.delivery import DeliveryError
 from relay.events.records import CallFacts
@@ -192,6 +193,30 @@ async def test_a_receiver_that_lost_what_it_had_gets_everything_again():
     texts = world.receiver.texts()
     assert (texts[0], texts[1], texts[2]) == (["one"], [], ["one"])
     assert world.receiver.told[2][1]["after"] == 0
+
+
+@virtual
+async def test_of_a_long_call_only_the_latest_turns_are_looked_at_again():
+    """A thousand turns an hour would be kept twice, and compared with every report."""
+    world = World()
+    for number in range(LATELY + 50):
+        world.transcript.agent_says(f"{number}", f"u{number}", world.facts.now())
+    for at, utterance in ((11, "u0"), (11, "u60"), (12, f"u{LATELY + 49}")):
+        world.later(at, partial(world.transcript.heard, utterance, 400, interrupted=True))
+    await world.run_for(25)
+    first, second = world.receiver.told
+    assert len(first[1]["turns"]) == LATELY + 50
+    assert [turn["index"] for turn in second[1]["turns"]] == [60, LATELY + 49]
+    assert sorted(world.progress._told["turns"]) == list(range(50, LATELY + 50))
+
+
+@virtual
+async def test_a_receiver_that_lost_what_it_had_gets_the_first_turns_of_a_long_call_again():
+    world = World({}, {"progress": 0}, {})
+    for number in range(LATELY + 50):
+        world.transcript.agent_says(f"{number}", f"u{number}", world.facts.now())
+    await world.run_for(35)
+    assert [len(event["turns"]) for _, event in world.receiver.told] == [LATELY + 50, 0, LATELY + 50]
 
 
 @virtual
