@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,7 +12,7 @@ from relay.call.progress import LATELY, MOST_TEXT, PATIENCE, SOONEST, Progress
 from relay.call.transcript import Transcript
 from relay.events.delivery import DeliveryError
 from relay.events.records import CallFacts
-from relay.line.answers import Answers
+from relay.line.answers import Answer, Answers
 from relay.logs import CallLog
 from relay.tasks import Tasks
 from tests.support.virtual import virtual
@@ -217,6 +218,28 @@ async def test_a_receiver_that_lost_what_it_had_gets_the_first_turns_of_a_long_c
         world.transcript.agent_says(f"{number}", f"u{number}", world.facts.now())
     await world.run_for(35)
     assert [len(event["turns"]) for _, event in world.receiver.told] == [LATELY + 50, 0, LATELY + 50]
+
+
+@virtual
+async def test_a_long_call_that_goes_in_parts_is_told_whole():
+    world, count = World(), 3 * LATELY
+    for number in range(count):
+        world.transcript.agent_says(f"{number} " * 200, f"u{number}", world.facts.now())
+    await world.run_for(60)
+    told = [turn["index"] for _, event in world.receiver.told for turn in event["turns"]]
+    assert len(world.receiver.told[0][1]["turns"]) < count - LATELY, "not in one"
+    assert told == list(range(count))
+
+
+@virtual
+async def test_a_turn_is_told_with_how_long_the_caller_waited_for_it():
+    """It is known only a moment after the turn began, and the turn's text may come later still."""
+    world, waits = World(), {f"u{number}": Answer("speech", 100, number) for number in range(LATELY + 1)}
+    world.progress._answers = SimpleNamespace(found=lambda now: waits)
+    last = f"u{LATELY}"
+    world.later(11, world.transcript.agent_says, "Hello", last, world.facts.now())
+    await world.run_for(25)
+    assert [turn["answer_ms"] for _, event in world.receiver.told for turn in event["turns"]] == [100 + LATELY]
 
 
 @virtual
