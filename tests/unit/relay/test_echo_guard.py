@@ -121,6 +121,31 @@ async def test_what_can_be_no_use_yet_is_not_asked():
 
 
 @virtual
+async def test_sound_is_taken_in_twice_a_second_and_before_each_check():
+    """It was every 160 ms, which cost more than the checks. Half a second of frames is what the voice detector holds,
+    so nothing is held for longer."""
+    guard, taken_in = EchoGuard(RATE, "auto", EchoPool(0), CallLog("c", "s")), []
+    guard._meter = meter = Meter(worth=False)
+    note = guard._sides.note
+
+    def noted(sound, end, *, whole):
+        taken_in.append((round(end / RATE, 2), len(sound) * 1000 // (2 * RATE)))
+        note(sound, end, whole=whole)
+
+    guard._sides.note = noted
+    for number in range(30 * 50):
+        guard.played(FRAME, 100 + number * 0.02, speech=True)
+        assert guard.heard_now(FRAME, 100.02 + number * 0.02) == FRAME
+    once_a_second = [at for at in meter.asked_at if 105.5 < at < 109]
+    assert pauses(once_a_second) == [1.0] * (len(once_a_second) - 1)
+    for check in once_a_second[1:]:
+        check = round(check, 2)
+        assert [had for had in taken_in if check - 1 < had[0] <= check] == [(check - 0.5, 500), (check, 500)]
+    last = round(meter.asked_at[-1], 2)
+    assert [had for had in taken_in if last - 5 < had[0] <= last] == [(last - 0.5, 500), (last, 500)], "rests before"
+
+
+@virtual
 async def test_what_may_be_an_echo_is_decided_as_quickly_as_it_began():
     """Twelve looks are half a second, too little of an echo in a large room; the next came an eighth of a second later,
     with the agent hearing itself. A second is enough."""
