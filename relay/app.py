@@ -21,6 +21,7 @@ from relay.agents.roster import Roster
 from relay.agents.telephony.rest import PATH as REST_PATH
 from relay.agents.telephony.rest import RestCalls
 from relay.agents_source import AgentsSource
+from relay.audio.echo import prepare
 from relay.aws.ecs import Ecs
 from relay.aws.retirement import Retirement
 from relay.aws.task_protection import TaskProtection
@@ -150,6 +151,7 @@ class Relay:
         return folder
 
     def _echo_pool(self) -> EchoPool:
+        prepare()
         pool, watch = EchoPool(self.settings.echo_calls, nicer=_ECHO_NICER), self.metrics.watch
         watch("relay_echo_guarded", "Calls with an active echo guard", lambda: pool.guarded)
         watch(

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from relay.audio.echo import _bench
 from sim.agent_script import AgentScript, Reply
 from sim.caller import Step, When
 from sim.echo import LineEcho
@@ -105,6 +106,14 @@ async def test_a_line_without_echo_is_bit_identical(tmp_path, ambience):
     assert record["quality"]["echo_ms"] is None
     assert record["quality"]["echo_muted_ms"] == 0
     assert np.array_equal(calls[0][0].heard, calls[1][0].heard)
+
+
+@virtual
+async def test_a_relay_has_searched_once_before_its_first_call(tmp_path):
+    """The first search loads two megabytes of code and tables, which took 20 ms: no call waits for it."""
+    _bench.cache_clear()
+    async with relay_world(tmp_path, TALKER, agents_toml=agents("auto")):
+        assert _bench.cache_info().currsize == 1
 
 
 @virtual
