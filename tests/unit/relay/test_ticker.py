@@ -82,6 +82,24 @@ def test_who_is_called_may_ask_again_at_once():
     assert timers == 41
 
 
+@pytest.mark.parametrize("first", ["the ticker", "the socket"])
+def test_what_happens_in_the_turn_of_the_timer_is_known_before_anybody_is_called(first):
+    """Speech that is read when a frame is due would otherwise wait for the next one."""
+
+    async def scenario():
+        loop, ticker, order = asyncio.get_running_loop(), Ticker(), []
+        asks = [
+            lambda: ticker.at(1.0, Sleeper("frame", [], lambda now: order.append("frame"))),
+            lambda: loop.call_at(1.0, order.append, "speech"),
+        ]
+        for ask in asks if first == "the ticker" else reversed(asks):
+            ask()
+        await asyncio.sleep(2)
+        return order
+
+    assert virtual_time.run(scenario()) == ["speech", "frame"]
+
+
 def test_an_error_of_one_keeps_nobody_else_from_being_called():
     """It is the timer of all calls."""
 
