@@ -16,6 +16,7 @@ from unittest.mock import patch
 import aiohttp
 from aiohttp import WSMsgType, web
 
+from relay.arrivals import Arrivals
 from relay.media import MEDIA_PATHS
 from sim import virtual_time
 from sim.agent_script import AgentScript, Reply
@@ -38,25 +39,35 @@ async def minute(audio: str) -> dict[str, tuple[int, int]]:
 
 @contextmanager
 def _counted() -> Iterator[tuple[Counter[str], Counter[str]]]:
-    """Count what every socket receives."""
+    """Count what every socket receives; the relay's end of a line as it arrives, because little of that is received."""
     size, messages = Counter[str](), Counter[str]()
+    arrive = Arrivals.feed_data
+
+    def count(message: Any, direction: str, *, masked: bool) -> None:
+        kind, content, _ = message
+        if kind in {WSMsgType.TEXT, WSMsgType.BINARY}:
+            data = content.encode() if isinstance(content, str) else content
+            size[direction] += len(data) + _head(len(data)) + 4 * masked
+            messages[direction] += 1
 
     def counting(receive: Any, *, masked: bool) -> Any:
         async def counted(socket: Any, *args: Any) -> Any:
             message = await receive(socket, *args)
-            if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
-                data = message.data.encode() if isinstance(message.data, str) else message.data
-                direction = _direction(socket, masked=masked)
-                size[direction] += len(data) + _head(len(data)) + 4 * masked
-                messages[direction] += 1
+            if getattr(socket, "arrivals", None) is None:
+                count(message, _direction(socket, masked=masked), masked=masked)
             return message
 
         return counted
+
+    def arriving(queue: Arrivals, message: Any, length: int) -> None:
+        count(message, "from_line", masked=True)
+        arrive(queue, message, length)
 
     server, client = web.WebSocketResponse, aiohttp.ClientWebSocketResponse  # only what a client sends is masked
     with (
         patch.object(server, "receive", counting(server.receive, masked=True)),
         patch.object(client, "receive", counting(client.receive, masked=False)),
+        patch.object(Arrivals, "feed_data", arriving),
     ):
         yield size, messages
 

@@ -399,7 +399,10 @@ FAULTS = {
         Day(relay_tamper=refusing_from(3), long_call_s=10.0), "relay.idle", "was refused (503)"
     ),
     "a relay that ends calls itself": Fault(
-        Day(relay={"MAX_CALL_SECONDS": "20"}, long_call_s=65.0), "relay.idle", "itself after 20 s", "warn"
+        Day(relay={"MAX_CALL_SECONDS": "20"}, long_call_s=65.0),
+        "relay.idle",
+        "itself after 2",
+        "warn",  # 20 or 21 s: the relay looks once a second
     ),
     "a proxy that buffers": Fault(in_front(balancers.BUFFERS), "relay.paced", "buffers"),
     "an idle limit of a minute": Fault(
