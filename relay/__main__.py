@@ -1,7 +1,6 @@
 """`python -m relay`: read the settings, serve until a signal arrives, drain, exit."""
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -13,6 +12,7 @@ from common.listening import unusable
 from relay.allocator import limit_heap
 from relay.app import RELAY, create_app
 from relay.audio.files import SoundFileError
+from relay.garbage import Garbage
 from relay.logs import configure, log
 from relay.loop import RelayLoop
 from relay.server import runner
@@ -34,14 +34,16 @@ async def serve(settings: Settings) -> None:
         raise unusable(error, settings.host, settings.port) from error
     port = serving.addresses[0][1]
     log.info("listening on port %d", port, extra={"event": "listening", "port": port})
-    # Exclude all objects from the start from garbage collection: a full collection over them paused every call.
-    gc.collect()
-    gc.freeze()
-    ends = [asyncio.create_task(event.wait()) for event in (stop, app[RELAY].leave)]
+    relay = app[RELAY]
+    garbage = Garbage(lambda: relay.streams, lambda: relay.closed)
+    garbage.begin()
+    looking = asyncio.create_task(garbage.run())
+    ends = [asyncio.create_task(event.wait()) for event in (stop, relay.leave)]
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     for waiting in ends:
         waiting.cancel()
-    await app[RELAY].drain()
+    await relay.drain()
+    looking.cancel()
     await serving.cleanup()
 
 

@@ -66,7 +66,7 @@ class Relay:
         self.calls: dict[str, Call] = {}
         self.draining = False
         self.ending = False
-        self.streams = 0
+        self.streams = self.closed = 0
         self.leave = asyncio.Event()
         """Set when there is nothing left to do here."""
         self._idle = asyncio.Event()
@@ -211,6 +211,7 @@ class Relay:
     def count(self, change: int) -> None:
         """One media socket more, or one less."""
         self.streams += change
+        self.closed += change < 0
         if self.streams:
             self._idle.clear()
         else:

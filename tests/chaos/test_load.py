@@ -102,6 +102,7 @@ async def test_three_hundred_calls_leave_nothing_behind(tmp_path):
             world.sink.events.clear()
             seen.append((_left_over(), len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))))
         (objects, tasks, descriptors), _, (objects_later, tasks_later, descriptors_later) = seen
+        assert world.relay.closed == 300
         assert objects_later["Call"] == 0
         assert objects_later.total() <= objects.total() + 20
         assert tasks_later <= tasks
