@@ -48,11 +48,15 @@ class _Need:
 
     seconds: float
     at: float = float("inf")
+    rough: bool = False
+    """It has needed more than the least."""
 
     def at_least(self, seconds: float) -> None:
         self.seconds = max(self.seconds, seconds)
 
     def ease(self, rate: float, now: float) -> None:
+        if self.rough:
+            rate = _EASE_SLOWLY
         self.seconds = max(0.0, self.seconds - rate * max(0.0, now - self.at))
         self.at = now
 
@@ -68,7 +72,6 @@ class Lead:
         self._start_s = max(START_S, self._floor_s) - frame_s
         self._line = _Need(self._start_s)
         self._loop = _Need(0.0)
-        self._rough = False
         self._kept_until = float("-inf")
         self._base_s = float("inf")
         self._echoes = 0
@@ -101,7 +104,7 @@ class Lead:
         """A frame was sent `late_s` late: the loop was busy."""
         if late_s > TICK_S:
             self._loop.at_least(late_s)
-            self._rough |= late_s > self._least_s
+            self._loop.rough |= late_s > self._least_s
             self._settle()
 
     def uneven(self, late_s: float, now: float, *, own_s: float = 0.0) -> None:
@@ -202,8 +205,8 @@ class Lead:
         if uneven_s > _LATE_S:
             self._suspect_s, uneven_s = uneven_s, 0.0
         uneven_s = max(uneven_s, suspect_s)
-        self._rough |= uneven_s > self._least_s
-        rate = _EASE_SLOWLY if self._rough else _EASE if self._echoes > _TRIED else 0.0
+        self._line.rough |= uneven_s > self._least_s
+        rate = _EASE if self._echoes > _TRIED else 0.0
         self._line.ease(rate, now)
         self._loop.ease(rate, now)
         if now < self._kept_until:

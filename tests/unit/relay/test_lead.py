@@ -138,6 +138,21 @@ def test_what_a_standstill_of_ours_delayed_is_held_against_the_loop_only(own):
     assert lead.seconds == START_S
 
 
+def test_a_standstill_of_ours_does_not_keep_the_initial_reserve_of_a_good_line():
+    """25 ms while many calls began let the reserve for the line go down by one millisecond a second: for 40 seconds."""
+    lead = Lead(FRAME_S)
+    lead.fired(0.025, 1.0)
+    assert told([0.03] * 14, lead=lead).seconds == pytest.approx(FRAME_S + 0.025, abs=0.014)
+    assert told([0.03] * 14).seconds == pytest.approx(FLOOR_S)
+
+
+def test_an_uneven_line_does_not_keep_what_a_short_standstill_of_ours_needed():
+    lead = told([0.03] * 30)
+    lead.fired(0.019, 30.5)
+    assert told([0.055] + [0.03] * 2, lead=lead, since=30).seconds == pytest.approx(FRAME_S + 1.5 * 0.025, abs=0.003)
+    assert lead._loop.seconds == 0.0
+
+
 def test_an_echo_that_is_later_than_our_standstill_was_counts_with_the_rest():
     lead = told([0.03] * 30)
     lead.echoed(0.03 + 0.09, 31.0, own_s=0.05)
