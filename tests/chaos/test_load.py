@@ -92,6 +92,7 @@ async def test_three_hundred_calls_leave_nothing_behind(tmp_path):
 
     The last call was kept until the next one, by the loop that looks after all of them once a second.
     """
+    before = _left_over()["Call"]  # of a test whose relay ended while its ticker still had moments for calls
     async with relay_world(tmp_path, settings={"ambience": "office"}, with_events_url=True) as world:
         seen = []
         for _ in range(3):
@@ -103,7 +104,7 @@ async def test_three_hundred_calls_leave_nothing_behind(tmp_path):
             seen.append((_left_over(), len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))))
         (objects, tasks, descriptors), _, (objects_later, tasks_later, descriptors_later) = seen
         assert world.relay.closed == 300
-        assert objects_later["Call"] == 0
+        assert objects_later["Call"] <= before
         assert objects_later.total() <= objects.total() + 20
         assert tasks_later <= tasks
         # one for each call would be 200 more; the tests before this one share the process, and leave some to chance
