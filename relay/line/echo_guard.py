@@ -1,7 +1,6 @@
 """Detects a line that returns the agent's own voice, and keeps it from the agent, off the event loop."""
 
 import math
-import sys
 from typing import Final, Literal
 
 from relay.audio import pcm
@@ -14,7 +13,7 @@ from relay.line.echo_pool import EchoPool, EchoWork
 from relay.line.echo_sides import EchoSides
 from relay.logs import CallLog
 
-Mode = Literal["auto", "on", "off"]
+Mode = Literal["auto", "on"]
 
 _UNSETTLED_SECONDS: Final = 0.1  # while an echo is not found at its last place
 _TAIL_SECONDS: Final = 0.3  # a room answers a little longer
@@ -58,8 +57,6 @@ class EchoGuard:
         self._plays_from = 0.0  # seconds; what is played before is not needed
         if mode == "on":
             self._guard()
-        if mode == "off":
-            self._idle, self._left, self._plays_from = False, sys.maxsize, math.inf
 
     @property
     def echo(self) -> Echo | None:
@@ -82,13 +79,10 @@ class EchoGuard:
         self._played.cut(self._played.place(at))
         self._speech_until = min(self._speech_until, at)
 
-    async def heard(self, sound: bytes, now: float) -> bytes:
-        """A frame of the caller's that has just arrived: unchanged, or noise if it is only echo."""
-        passed = self.heard_now(sound, now)
-        return await self.judged(sound) if passed is None else passed
-
     def heard_now(self, sound: bytes, now: float) -> bytes | None:
-        """The same, without waiting. None: `sound` was taken in, but has to be `judged` before the next frame."""
+        """A frame of the caller's (pcm) that has just arrived, as the agent gets it. None: it has to be `judged` before
+        the next frame.
+        """
         self._left -= len(sound)
         if self._hears:
             self._aside.append(sound)
@@ -97,7 +91,9 @@ class EchoGuard:
         return self._take_in(sound, now)
 
     async def judged(self, sound: bytes) -> bytes:
-        """What the agent gets for the frame of which `heard_now` returned None."""
+        """What the agent gets for the frame of which `heard_now` returned None: unchanged, or noise if it is only
+        echo.
+        """
         if (gate := self._gate) is None:
             return sound
         if self._learns:

@@ -3,10 +3,13 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from relay.call.sound import CallSound
 from relay.control.ambience import AmbienceChange
 from relay.events.records import Quality
 from relay.line import exotel
+from relay.line.echo_guard import EchoGuard
 from relay.logs import CallLog
 from sim import virtual_time
 from tests.unit.relay.call_services import AGENT, call_services
@@ -137,6 +140,27 @@ def test_a_guarded_call_leaves_its_place_when_the_agents_are_done():
         unguarded.sound.settle()
 
     virtual_time.run(story())
+
+
+@pytest.mark.parametrize(("mode", "searches"), [("auto", True), ("off", False)])
+def test_a_guard_that_is_off_searches_for_nothing(mode, searches, monkeypatch):
+    """Not even a frame is put aside."""
+    made = []
+
+    class Counted(EchoGuard):
+        def __init__(self, *args):
+            super().__init__(*args)
+            made.append(self)
+
+    monkeypatch.setattr("relay.call.sound.EchoGuard", Counted)
+
+    async def story():
+        world = World(replace(AGENT, echo_guard=mode))
+        await world.sound.uplink.hear(exotel.Media(bytes(640)))
+        world.sound.settle()
+        return bool(made)
+
+    assert virtual_time.run(story()) is searches
 
 
 def test_an_agent_that_raises_is_reported_to_the_call():

@@ -18,6 +18,7 @@ from sim.speech import spoken
 from tests.support.amr import transmit
 from tests.support.echoes import ECHOES
 from tests.support.virtual import virtual
+from tests.unit.relay.guarding import through
 from tests.unit.relay.test_echo import needs_codec, on_the_line
 
 RATE = 8000
@@ -58,7 +59,7 @@ async def first_seconds(played, heard, *, pool: EchoPool | None = None) -> Passe
             sound = played[sent : sent + SENT]
             guard.played(sound.tobytes(), 100 + sent / RATE, speech=bool(sound.any()))
             sent += SENT
-        got = await guard.heard(heard[at : at + FRAME].tobytes(), 100 + (at + FRAME) / RATE)
+        got = await through(guard, heard[at : at + FRAME].tobytes(), 100 + (at + FRAME) / RATE)
         passed.sound += got
         passed.late = max(passed.late, at + FRAME - len(passed.sound) // 2)
         for after_ms, ear in ears.items():
@@ -153,7 +154,7 @@ async def test_what_was_said_before_a_pause_is_no_echo_of_what_comes_after_it():
     said[RATE : 2 * RATE] = spoken("caller_bill", RATE)[RATE // 2 :][:RATE]
     for at in range(0, len(said), FRAME):
         guard.played(bytes(SENT), 100 + at / RATE, speech=at < RATE // 2 or at > len(said) - 4 * FRAME)
-        await guard.heard(said[at : at + FRAME].tobytes(), 100 + (at + FRAME) / RATE)
+        await through(guard, said[at : at + FRAME].tobytes(), 100 + (at + FRAME) / RATE)
         if at == 87 * FRAME:
             assert guard._sides.peaks.share(250) > 0.1
     assert guard._sides.peaks.share(250) == 0
@@ -227,7 +228,7 @@ async def test_with_a_caller_who_only_listens_little_sound_is_kept(noise_rms):
             sound = played[sent : sent + SENT] if sent < len(played) else np.zeros(SENT, np.int16)
             guard.played(sound.tobytes(), 100 + sent / RATE, speech=sent < len(played))
         frame = heard[at : at + FRAME].tobytes()
-        assert await guard.heard(frame, 100 + (at + FRAME) / RATE) == frame
+        assert await through(guard, frame, 100 + (at + FRAME) / RATE) == frame
         most = max(most, kept_by(guard) if at > 3 * RATE else 0)
     assert 8_000 <= most <= 15_500
     assert kept_by(guard) == 0

@@ -14,6 +14,7 @@ from relay.line.echo_pool import EchoPool, EchoWork
 from relay.logs import CallLog
 from sim.speech import spoken
 from tests.support.virtual import virtual
+from tests.unit.relay.guarding import through
 
 RATE = 8000
 FRAME = bytes(320)
@@ -51,15 +52,15 @@ class Meter:
         return self.result
 
 
-async def guarded(meter, seconds, *, speech_s=1000.0, mode="auto"):
+async def guarded(meter, seconds, *, speech_s=1000.0):
     """A line on which the agent speaks for `speech_s`; nobody else has a place for a gate."""
-    guard = EchoGuard(RATE, mode, EchoPool(0), CallLog("c", "s"))
+    guard = EchoGuard(RATE, "auto", EchoPool(0), CallLog("c", "s"))
     guard._meter = meter
     loop = asyncio.get_running_loop()
     for number in range(round(seconds * 50)):
         now = loop.time()
         guard.played(FRAME, now, speech=number * 0.02 < speech_s)
-        assert await guard.heard(FRAME, now + 0.02) == FRAME
+        assert await through(guard, FRAME, now + 0.02) == FRAME
         await asyncio.sleep(0.02)
     return meter.looked_at
 
@@ -165,11 +166,6 @@ async def test_after_the_agent_s_words_there_is_nothing_to_search_for(result, sp
     assert last - 0.15 < looked_at[-1] <= last + 0.02
 
 
-@virtual
-async def test_a_guard_that_is_off_searches_for_nothing():
-    assert await guarded(Meter(FOUND), 3, mode="off") == []
-
-
 async def lag(meter, seconds, *, speech_s=1000.0):
     """How much of the caller's sound is held back after each frame, in milliseconds."""
     guard, came, passed, behind = EchoGuard(RATE, "auto", EchoPool(0), CallLog("c", "s")), 0, 0, []
@@ -178,7 +174,7 @@ async def lag(meter, seconds, *, speech_s=1000.0):
         now = 100 + number * 0.02
         guard.played(FRAME, now, speech=number * 0.02 < speech_s)
         came += len(FRAME)
-        passed += len(await guard.heard(FRAME, now + 0.02))
+        passed += len(await through(guard, FRAME, now + 0.02))
         behind.append((came - passed) * 1000 // (2 * RATE))
     return behind
 
@@ -271,14 +267,14 @@ async def test_what_is_not_judged_within_60_ms_is_passed_on_as_it_came_and_count
         guard.played(frame, 100 + number * 0.02, speech=True)
     for number, frame in enumerate(frames[:8]):
         before = loop.time()
-        assert await guard.heard(frame, 100.02 + number * 0.02) == frame
+        assert await through(guard, frame, 100.02 + number * 0.02) == frame
         waits.append(round(loop.time() - before, 3))
     assert waits == [0.06, *[0.0] * 7]
     assert (len(pool.begun), pool.unjudged) == (1, 8)
     assert len(meter.asked_at) == 1, "a look may change the gate, which a thread is using"
     assert [record.event for record in caplog.records if record.event == "echo_behind"] == ["echo_behind"]
     pool.catch_up()
-    judged = asyncio.create_task(guard.heard(frames[8], 100.18))
+    judged = asyncio.create_task(through(guard, frames[8], 100.18))
     await asyncio.sleep(0.01)
     assert len(pool.begun) == 2
     pool.catch_up()
