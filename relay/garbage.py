@@ -13,9 +13,7 @@ from typing import Final
 
 KEPT: Final = 400  # ended sockets whose objects may wait for a full collection: some 30 MB
 _LOOKS_S: Final = 1.0
-_SELDOM: Final = (
-    100  # collections of the middle generation before a full one; Python's own 10 are a minute of 200 calls
-)
+_SELDOM: Final = 100  # collections of the middle generation before a full one; Python's 10 are a minute of 200 calls
 
 
 class Garbage:
