@@ -18,13 +18,9 @@ except ImportError:
 
 TEXT, BINARY = WSMsgType.TEXT, WSMsgType.BINARY  # a look-up in the enumeration takes six times as long as a name
 
-_SHORT: Final = Struct("!BB").pack  # the head of a frame of up to 125 bytes
-_USUAL: Final = Struct("!BBH").pack  # up to 65,535
-_LONG: Final = Struct("!BBQ").pack
-# a client's, with its key, the last four bytes
-_SHORT_KEYED: Final = Struct("!BBI").pack
-_USUAL_KEYED: Final = Struct("!BBHI").pack
-_LONG_KEYED: Final = Struct("!BBQI").pack
+# the head of a frame of up to 125 bytes, of up to 65,535, and of more; a client's ends with its key
+_PLAIN: Final = (Struct("!BB").pack, Struct("!BBH").pack, Struct("!BBQ").pack)
+_KEYED: Final = (Struct("!BBI").pack, Struct("!BBHI").pack, Struct("!BBQI").pack)
 _WHOLE, _MASKED, _TWO_MORE, _EIGHT_MORE = 0x80, 0x80, 126, 127
 
 _NOTED_EVERY: Final = 0.5  # seconds
@@ -37,15 +33,16 @@ def write_at_once(transport: asyncio.Transport, message: bytes, kind: WSMsgType,
     """
     if transport.is_closing() or transport.get_write_buffer_size() > behind:
         return False
-    size = len(message)
-    if size < _TWO_MORE:
-        head = _SHORT(_WHOLE | kind, size)
-    elif size < 65_536:
-        head = _USUAL(_WHOLE | kind, _TWO_MORE, size)
-    else:
-        head = _LONG(_WHOLE | kind, _EIGHT_MORE, size)
-    transport.write(head + message)
+    transport.write(_head(_PLAIN, kind, len(message), 0) + message)
     return True
+
+
+def _head(packs: tuple[Callable[..., bytes], ...], kind: WSMsgType, size: int, bit: int, *key: int) -> bytes:
+    if size < _TWO_MORE:
+        return packs[0](_WHOLE | kind, bit | size, *key)
+    if size < 65_536:
+        return packs[1](_WHOLE | kind, bit | _TWO_MORE, size, *key)
+    return packs[2](_WHOLE | kind, bit | _EIGHT_MORE, size, *key)
 
 
 class OutgoingSocket(aiohttp.ClientWebSocketResponse[bool]):
@@ -62,14 +59,7 @@ class OutgoingSocket(aiohttp.ClientWebSocketResponse[bool]):
         transport = self._transport
         if mask is None or self.closed or transport.is_closing() or transport.get_write_buffer_size():
             return False
-        size, key = len(message), getrandbits(32)
-        if size < _TWO_MORE:
-            head = _SHORT_KEYED(_WHOLE | kind, _MASKED | size, key)
-        elif size < 65_536:
-            head = _USUAL_KEYED(_WHOLE | kind, _MASKED | _TWO_MORE, size, key)
-        else:
-            head = _LONG_KEYED(_WHOLE | kind, _MASKED | _EIGHT_MORE, size, key)
-        content = bytearray(message)
+        head, content = _head(_KEYED, kind, len(message), _MASKED, getrandbits(32)), bytearray(message)
         mask(head[-4:], content)
         transport.write(head + content)
         return True

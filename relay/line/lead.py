@@ -137,8 +137,7 @@ class Lead:
                 echo.delay_s -= moved
         if moved > 0:
             self._unlearn()
-        uneven_s = delay_s - moved - self._base_s
-        self._learn(uneven_s - min(max(uneven_s, 0.0), own_s), now, corrected=moved > 0)
+        self._learn(delay_s - moved - self._base_s - own_s, now, corrected=moved > 0)
         return moved
 
     def stalled(self, delay_s: float, late_s: float) -> float:
