@@ -19,10 +19,15 @@ _REJECTION_DB: Final = 80.0
 # Share of the lower rate's half: sound below it passes unchanged, sound above its mirror image (4.6 kHz at 8 kHz) is
 # removed. A steeper filter would be longer, and half its length is its delay: 2.1 ms at telephone rates.
 _PASSBAND: Final = 0.85
-# Taps are whole numbers of this unit: sums of products with samples are exact, in any order, on any machine, and so the
-# same however the sound was cut into chunks.
-_ONE: Final = 2.0**22
-_FEW_PHASES: Final = 3  # up to this many are quickest one by one; above it, each output's samples and taps are gathered
+# Taps are whole numbers of this unit, a power of two: sums of products with samples are exact, in any order, on any
+# machine, and so the same however the sound was cut into chunks.
+_UNIT: Final = 2.0**-22
+_FEW_PHASES: Final = 3  # up to this many fit into one matrix; above it, each output's samples and taps are gathered
+_TOGETHER: Final = 16  # outputs of one row: with fewer, samples are copied more often; with more, zeros are multiplied
+_AT_ONCE: Final = 2**18  # products: OpenBLAS gives more of them to several threads, and wakes those up
+
+Wave = NDArray[np.float64]
+_NOTHING: Final[Wave] = np.empty(0)
 
 
 class Resampler:
@@ -34,11 +39,12 @@ class Resampler:
         self._taps = _taps(self._up, self._down)
         self._window = self._taps.shape[1]
         self._silence = np.zeros(self._window // 2)
+        self._spare = (_width(self._up) * self._down) // self._up if self._up <= _FEW_PHASES else 0
         self.reset()
 
     def reset(self) -> None:
         """Forget the sound so far."""
-        self._held: NDArray[np.float64] = self._silence  # before the first sample
+        self._held: Wave = self._silence  # before the first sample
         self._at = 0
 
     def process(self, sound: pcm.Samples, *, last: bool = False) -> pcm.Samples:
@@ -47,61 +53,70 @@ class Resampler:
 
         After `last`, the n samples of an utterance have become n * target / source, rounded up.
         """
-        held = np.concatenate([self._held, sound, self._silence] if last else [self._held, sound])
+        ended = self._silence if last else _NOTHING
+        before, heard = len(self._held), len(self._held) + len(sound)
+        size = heard + len(ended)
         # A place is counted in steps of 1/up of a source sample, from the start of `held`; each output starts a window.
-        windows = len(held) - self._window + 1
+        windows = size - self._window + 1
         count = max(0, ceil((windows * self._up - self._at) / self._down))
-        out = self._at_places(held, count)
+        held = np.zeros(size + self._spare)
+        held[:before] = self._held
+        held[before:heard] = sound
+        out = self._by_rows(held, count) if self._up <= _FEW_PHASES else self._one_by_one(held, count)
         end = self._at + count * self._down
         # copied: a view would keep all of a burst in memory until the next chunk
-        self._held, self._at = held[end // self._up :].copy(), end % self._up
+        self._held, self._at = held[end // self._up : size].copy(), end % self._up
         if last:
             self.reset()
-        out *= 1 / _ONE  # a power of two: exact
         return pcm.saturate(np.rint(out, out=out))
 
-    def _at_places(self, held: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    def _by_rows(self, held: Wave, count: int) -> Wave:
+        """As products of matrices: one call of numpy's for thousands of outputs, where a call for each output's sum
+        took twice the time. The last row reaches into the spare zeros.
+        """
+        matrix = _matrix(self._up, self._down, self._at)
+        reach, width = matrix.shape
+        out = np.empty((-(-count // width), width))
+        steps = (width * self._down // self._up * held.itemsize, held.itemsize)
+        sounds: Wave = np.ndarray((len(out), reach), np.float64, held, 0, steps)
+        most = _AT_ONCE // matrix.size
+        for at in range(0, len(out), most):
+            np.matmul(sounds[at : at + most].copy(), matrix, out[at : at + most])  # overlapping rows take a slow way
+        return out.reshape(-1)[:count]
+
+    def _one_by_one(self, held: Wave, count: int) -> Wave:
+        """As from 22,050 to 8,000 Hz: 160 phases."""
         if not count:
             return np.empty(0)
-        if self._up > _FEW_PHASES:  # as from 22,050 to 8,000 Hz: 160 phases
-            starts, phases = np.divmod(self._at + self._down * np.arange(count), self._up)
-            windows = sliding_window_view(held, self._window)[starts]
-            sums: NDArray[np.float64] = np.einsum("ij,ij->i", windows, self._taps[phases])
-            return sums
-        out = np.zeros(count)
-        for first in range(min(self._up, count)):
-            start, phase = divmod(self._at + first * self._down, self._up)
-            share = out[first :: self._up]
-            for skip, taps in _strands(self._up, self._down)[phase]:
-                end = start + skip + (len(share) + len(taps) - 1) * self._down
-                samples = held[start + skip : end : self._down]
-                share += samples * taps[0] if len(taps) == 1 else np.correlate(samples, taps, "valid")
-        return out
+        starts, phases = np.divmod(self._at + self._down * np.arange(count), self._up)
+        windows = sliding_window_view(held, self._window)[starts]
+        sums: Wave = np.einsum("ij,ij->i", windows, self._taps[phases])
+        return sums
+
+
+def _width(up: int) -> int:
+    """Outputs of one row: a whole number of times each phase."""
+    return up * ceil(_TOGETHER / up)
 
 
 @lru_cache
-def _strands(up: int, down: int) -> tuple[tuple[tuple[int, NDArray[np.float64]], ...], ...]:
-    """For each phase, its taps in strands of every `down`th sample, each with the index of its first sample. So only
-    the outputs that are kept are computed.
-
-    Zeros at both ends are left out: with a half-band filter, one strand has a single tap.
+def _matrix(up: int, down: int, at: int) -> Wave:
+    """What turns samples into the next outputs, a column each, if the first begins at `at`: taps, and zeros where an
+    output does not reach.
     """
-    strands = []
-    for row in _taps(up, down):
-        found = []
-        for skip in range(down):
-            taps = row[skip::down]
-            places = np.flatnonzero(taps)
-            if len(places):
-                first, last = int(places[0]), int(places[-1])
-                found.append((skip + first * down, np.ascontiguousarray(taps[first : last + 1])))
-        strands.append(tuple(found))
-    return tuple(strands)
+    taps = _taps(up, down)
+    width, window = _width(up), taps.shape[1]
+    matrix = np.zeros((((width - 1) * down + at) // up + window, width))
+    for column in range(width):
+        start, phase = divmod(at + column * down, up)
+        matrix[start : start + window, column] = taps[phase]
+    matrix.setflags(write=False)
+    return matrix
 
 
 @lru_cache
 def _taps(up: int, down: int) -> NDArray[np.float64]:
-    """A filter for each of `up` phases, from the earliest sample of a window to the latest, in units of 1 / _ONE."""
+    """A filter for each of `up` phases, from the earliest sample of a window to the latest, whole numbers of _UNIT."""
     cutoff = min(1.0, up / down)  # of the source's half rate
     transition = 2 * (1 - _PASSBAND) * cutoff / 2  # of the source's rate
     # Kaiser's two formulas: how long a filter has to be, and the shape of its window
@@ -110,6 +125,6 @@ def _taps(up: int, down: int) -> NDArray[np.float64]:
     at = np.arange(up)[:, None] / up + half - np.arange(2 * half + 1)
     window = np.i0(shape * np.sqrt(np.clip(1 - (at / half) ** 2, 0, None))) * (abs(at) <= half)
     taps: NDArray[Any] = np.sinc(cutoff * at) * window
-    taps = np.rint(taps / taps.sum(axis=1, keepdims=True) * _ONE)
+    taps = np.rint(taps / taps.sum(axis=1, keepdims=True) / _UNIT) * _UNIT
     taps.setflags(write=False)
     return taps

@@ -1,12 +1,12 @@
 """The filter between two rates: what it lets through, and its arithmetic, sample by sample."""
 
-from itertools import permutations
+from itertools import pairwise, permutations
 from math import ceil
 
 import numpy as np
 import pytest
 
-from relay.audio.resample import _ONE, Resampler, _taps
+from relay.audio.resample import _AT_ONCE, _UNIT, Resampler, _taps
 from tests.unit.relay.tone import noise
 
 RATES = (8000, 16000, 22050, 24000, 44100, 48000)
@@ -23,7 +23,7 @@ def test_every_sample_is_the_sum_that_the_filter_says(source_hz, target_hz):
     """Reckoned again one product at a time, in whole numbers, which have no rounding to agree about."""
     sound = noise(120, level=9000)
     up, down = steps(source_hz, target_hz)
-    taps = [[int(tap) for tap in phase] for phase in _taps(up, down)]
+    taps = [[int(tap / _UNIT) for tap in phase] for phase in _taps(up, down)]
     half = len(taps[0]) // 2
     silence = [0] * half
     padded = [*silence, *map(int, sound), *silence]
@@ -31,15 +31,27 @@ def test_every_sample_is_the_sum_that_the_filter_says(source_hz, target_hz):
     for number in range(ceil(len(sound) * up / down)):
         first, phase = divmod(number * down, up)
         total = sum(tap * sample for tap, sample in zip(taps[phase], padded[first:], strict=False))
-        expected.append(max(-32768, min(32767, round(total / _ONE))))
+        expected.append(max(-32768, min(32767, round(total * _UNIT))))
     assert Resampler(source_hz, target_hz).process(sound, last=True).tolist() == expected
+
+
+@pytest.mark.parametrize(("source_hz", "target_hz"), PAIRS)
+def test_the_same_sound_comes_out_however_it_was_cut(source_hz, target_hz):
+    """A burst of a second is more than one product of matrices; a single sample, or none, is not one row."""
+    sound = noise(source_hz + 77, level=30000)
+    whole = Resampler(source_hz, target_hz).process(sound, last=True)
+    assert len(whole) * 35 > _AT_ONCE
+    cut = Resampler(source_hz, target_hz)
+    ends = [0, 1, 1, 2, 40, 41, 200, 1007, 5000, len(sound)]
+    pieces = [cut.process(sound[begin:end]) for begin, end in pairwise(ends)]
+    assert np.concatenate([*pieces, cut.process(sound[:0], last=True)]).tolist() == whole.tolist()
 
 
 @pytest.mark.parametrize(("source_hz", "target_hz"), PAIRS)
 def test_the_band_passes_whole_and_nothing_else_does(source_hz, target_hz):
     """The telephone band ends at 3.4 kHz: an s lives there, and a filter that began earlier made speech dull."""
     up, down = steps(source_hz, target_hz)
-    taps = _taps(up, down) / _ONE
+    taps = _taps(up, down)
     # all phases interleaved, the latest tap first, are the one filter at up times the source's rate
     response = np.abs(np.fft.rfft(taps[:, ::-1].T.ravel() / up, 1 << 18))
     hz = np.fft.rfftfreq(1 << 18, 1 / (source_hz * up))
