@@ -56,7 +56,8 @@ class EchoGate:
         self._canceller = pywebrtc_audio.AudioProcessor(sample_rate=rate_hz, echo_cancellation=True)
         self._room = EchoRoom(rate_hz)
         self._speech: deque[bool] = deque(maxlen=3)
-        self._open_for = 0
+        self.open_for = 0
+        """Samples for which all that is heard next is passed on, whatever it is."""
         self._trusted_for = 0
         self._moving_for = 0
         self._doubted = 0  # samples
@@ -66,8 +67,6 @@ class EchoGate:
         self._noise = _noise(rate_hz)
         self.hold = 0
         """Samples by which the played sound must be delayed before it is compared."""
-        self.is_new = True
-        """Nothing about the line has been learned yet."""
         self.muted = 0
         """Samples withheld so far because they were only echo."""
 
@@ -84,7 +83,6 @@ class EchoGate:
 
     def learn(self, heard: pcm.Samples, played: pcm.Samples) -> None:
         """Learn from sound of before the gate existed, so that it knows the line when its first piece arrives."""
-        self.is_new = False
         self._canceller.process(heard, played)
         self._room.learn(heard, played)
 
@@ -104,18 +102,18 @@ class EchoGate:
         self._speech.append(bool(remains.max() >= _SPEECH_DB))
         speaks = sum(self._speech) >= _OPEN_AFTER or bool(remains.max() >= _CERTAIN_DB)
         if speaks and not self._is_echo(heard, before):
-            self._open_for = round(_OPEN_SECONDS * self._rate_hz)
+            self.open_for = round(_OPEN_SECONDS * self._rate_hz)
             self._trusted_for = round(_TRUSTED_SECONDS * self._rate_hz)
         else:
-            self._open_for = max(0, self._open_for - len(near))
+            self.open_for = max(0, self.open_for - len(near))
             self._trusted_for = max(0, self._trusted_for - len(near))
         self._moving_for = max(0, self._moving_for - len(near))
-        if any(self._speech) or self._open_for:
+        if any(self._speech) or self.open_for:
             self._room.spoil()
         elif self._doubted:
             self._doubted = 0
         self._room.learn(near, played)
-        if self._open_for:
+        if self.open_for:
             return self._with_its_beginning(heard)
         return heard if levels.max() < _SILENT_DB and not self._doubted else self.withhold(heard)
 

@@ -1,15 +1,17 @@
-"""Detects a line that returns the agent's own voice, and keeps it from the agent, off the event loop."""
+"""Detects a line that returns the agent's own voice, and keeps it from the agent."""
 
 import math
+from collections.abc import Callable
 from typing import Final, Literal
 
 from relay.audio import pcm
 from relay.audio.echo import LOOK_SECONDS, MOST_DELAY, Echo, EchoMeter
-from relay.audio.echo_gate import MARGIN_SECONDS, REACH_SECONDS, WITHIN_REACH_SECONDS, EchoGate, available
+from relay.audio.echo_gate import MARGIN_SECONDS, WITHIN_REACH_SECONDS, available
 from relay.events.records import Quality
 from relay.line.echo_doubt import HeldBack
+from relay.line.echo_judge import EchoJudge
 from relay.line.echo_looks import SELDOM_SECONDS, EchoLooks
-from relay.line.echo_pool import EchoPool, EchoWork
+from relay.line.echo_pool import EchoPool
 from relay.line.echo_sides import EchoSides
 from relay.logs import CallLog
 
@@ -38,16 +40,15 @@ class EchoGuard:
         self._sides = EchoSides(rate_hz)
         self._played = self._sides.played
         self._meter = EchoMeter(rate_hz)
-        self._gate: EchoGate | None = None
+        self._judge: EchoJudge | None = None
         self._refused = False
-        self._work = EchoWork(pool)
-        self._behind = False  # it happened
+        self.passed: Callable[[bytes, float], None] = _drop
+        """Gets what the agent is to hear of frames for which `heard` returned less, and when they had arrived."""
         self._muted = 0
         self._end = 0  # end of what was heard, in samples of the clock
         self._next_look = 0
         self._looks = EchoLooks()
         self._in_doubt = False
-        self._learns = False  # the gate is to learn from what was heard before
         self._held = HeldBack(rate_hz)  # not yet given to the agent
         self._idle = True
         self._speech_until = -MOST_DELAY - _TAIL_SECONDS
@@ -69,7 +70,7 @@ class EchoGuard:
             self._speech_until = at + len(sound) / self._bytes_per_second
             if self._idle:
                 self._hears, self._wait, self._left = True, self._wait - self._left, 0
-        elif self._idle and self._gate is None:
+        elif self._idle and self._judge is None:
             return  # nobody has spoken for a while
         if at >= self._plays_from:
             self._played.write(sound, round(at * self._rate_hz))
@@ -79,9 +80,9 @@ class EchoGuard:
         self._played.cut(self._played.place(at))
         self._speech_until = min(self._speech_until, at)
 
-    def heard_now(self, sound: bytes, now: float) -> bytes | None:
-        """A frame of the caller's (pcm) that has just arrived, as the agent gets it. None: it has to be `judged` before
-        the next frame.
+    def heard(self, sound: bytes, now: float) -> bytes:
+        """A frame of the caller's (pcm) has just arrived. Returns what the agent gets at once: perhaps nothing yet,
+        perhaps more than `sound`. Only echo is replaced by noise.
         """
         self._left -= len(sound)
         if self._hears:
@@ -90,20 +91,11 @@ class EchoGuard:
             return sound
         return self._take_in(sound, now)
 
-    async def judged(self, sound: bytes) -> bytes:
-        """What the agent gets for the frame of which `heard_now` returned None: unchanged, or noise if it is only
-        echo.
-        """
-        if (gate := self._gate) is None:
-            return sound
-        if self._learns:
-            self._learns = False
-            await self._work.do(gate.learn, *self._sides.last_second(self._end, gate.hold))
-        if held := self._held.released():
-            held = gate.withhold(held)
-        return held + await self._gated(gate, sound)
+    def give_up(self) -> bytes:
+        """Returns sound that the agent has not got yet, because what comes next shall not wait for it."""
+        return b"" if self._judge is None else self._judge.give_up()
 
-    def _take_in(self, sound: bytes, now: float) -> bytes | None:
+    def _take_in(self, sound: bytes, now: float) -> bytes:
         """What was put aside; `sound` is the last of it, and not yet given to the agent."""
         count, came = (self._wait - self._left) // pcm.SAMPLE_BYTES, self._played.place(now)
         if abs(came - (self._end + count)) > _JITTER_SECONDS * self._rate_hz:
@@ -112,7 +104,8 @@ class EchoGuard:
         self._wait = self._left = 0
         echo = self._meter.echo
         first = self._end - len(sound) // pcm.SAMPLE_BYTES
-        if first / self._rate_hz > self._speech_until + (echo.delay if echo else MOST_DELAY) + _TAIL_SECONDS:
+        over = first / self._rate_hz > self._speech_until + (echo.delay if echo else MOST_DELAY) + _TAIL_SECONDS
+        if over and not (self._judge is not None and self._judge.waits):
             self._fall_idle()
             return self._held.released() + sound  # nobody has spoken whose echo it could be
         if self._idle:
@@ -123,19 +116,18 @@ class EchoGuard:
         if self._aside:
             self._sides.note(b"".join(self._aside), self._end, whole=self._keeps_all)
             self._aside.clear()
-        if self._work.overdue:
-            return self._unjudged(sound)
-        if self._end >= self._next_look:
-            self._look()
+        before = self._look() if self._end >= self._next_look else b""
         self._plan()
-        return self._doubted(sound) if self._gate is None else None
+        if self._judge is None:
+            return before + self._doubted(sound)
+        return before + self._judge.hear(sound, self._end, now, self._held.released())
 
     def _fall_idle(self) -> None:
-        """Nothing is needed until an agent speaks."""
         if not self._idle and not self._keeps_all:
             self._sides.wipe()
         self._idle, self._hears = True, False
         self._aside.clear()
+        self.give_up()  # nothing waits, but something may be left to be judged
         self._pass_on(_IDLE_SECONDS)
 
     def _plan(self) -> None:
@@ -147,7 +139,7 @@ class EchoGuard:
         if not resting and not self._hears:
             self._sides.peaks.skip()
         self._hears = not resting
-        if self._gate is None and (not self._in_doubt or self._refused):
+        if self._judge is None and (not self._in_doubt or self._refused):
             self._pass_on(wait - LOOK_SECONDS if resting else wait / max(1, math.ceil(wait / _ASIDE_SECONDS)))
 
     def _pass_on(self, seconds: float) -> None:
@@ -160,45 +152,42 @@ class EchoGuard:
             return self._held.released() + sound
         return self._held.add(sound)
 
-    async def _gated(self, gate: EchoGate, sound: bytes) -> bytes:
-        samples, reach, hold = len(sound) // pcm.SAMPLE_BYTES, round(REACH_SECONDS * self._rate_hz), gate.hold
-        before = self._played.read(self._end - reach, reach) if gate.doubts else None
-        played = self._played.read(self._end - samples - hold, samples)
-        passed = await self._work.do(gate.process, sound, played, before)
-        if passed is None:
-            return self._unjudged(sound)
-        if gate.hold != hold:  # there it is: a look would still find it where it was
-            self._meter.moved((gate.hold - hold) / self._rate_hz)
-            self._next_look = self._end + round(LOOK_SECONDS * self._rate_hz)
-        return passed
+    def _moved(self, samples: int) -> None:
+        """The gate has found the echo there: a look would still find it where it was."""
+        self._meter.moved(samples / self._rate_hz)
+        self._next_look = self._end + round(LOOK_SECONDS * self._rate_hz)
 
-    def _unjudged(self, sound: bytes) -> bytes:
-        """The threads have fallen behind. The gate misses this sound, which is like a gap on the line."""
-        self._pool.unjudged += 1
-        if not self._behind:
-            self._behind = True
-            self._log.happened("echo_behind", "the agent may hear itself: its guard has too little CPU")
-        return sound
+    def _failed(self, error: Exception) -> None:
+        waiting, self._refused = self._stop(), True
+        self._pool.unguarded += 1
+        self._log.happened("echo_unguarded", f"the agent may hear itself: its guard failed: {error!r}")
+        if waiting:
+            self.passed(waiting, self._end / self._rate_hz)
 
     @property
     def _keeps_all(self) -> bool:
         """Whether all sound is needed: usually not, because no echo was found so far."""
-        return self._gate is not None or self._meter.suspected is not None or self._meter.echo is not None
+        return self._judge is not None or self._meter.suspected is not None or self._meter.echo is not None
 
     def close(self, quality: Quality) -> None:
         """The call is over: note the echo that was found."""
         self._stop()
+        self.passed = _drop  # otherwise it and the uplink hold each other
         if self.echo is not None:
             quality.echo_ms, quality.echo_db = round(self.echo.delay * 1000), self.echo.level_db
         quality.echo_muted_ms = self._muted * 1000 // self._rate_hz
 
-    def _stop(self) -> None:
-        if self._gate is not None:
-            self._muted += self._gate.muted
-            self._gate = None
-            self._pool.leave()
+    def _stop(self) -> bytes:
+        """Guard no longer. Returns sound that was still to be judged."""
+        if self._judge is None:
+            return b""
+        judge, self._judge = self._judge, None
+        self._muted += judge.gate.muted
+        self._pool.leave()
+        return judge.close()
 
-    def _look(self) -> None:
+    def _look(self) -> bytes:
+        """Search for an echo, and begin or end to guard. Returns what the agent gets before anything else."""
         known = found = self.echo
         early = known is None and self._looks.early(undecided=self._in_doubt or self._meter.suspected is not None)
         measured = self._meter.worth_a_look(self._played, self._sides.peaks, self._end, early=early)
@@ -216,30 +205,46 @@ class EchoGuard:
         if found is not None and known is None:
             self._log.happened("echo_found", f"the line gives the agent's voice back: {found}", echo_db=found.level_db)
         if found is not None or self._meter.suspected is not None:
-            gate = self._gate or self._guard()
-            if gate is not None:
-                self._hold_back(gate)
-                self._learns = gate.is_new
+            judge = self._judge or self._guard()
+            if judge is not None:
+                self._hold_back(judge)
         elif self._mode == "auto":  # it was suspected, and is not there
-            self._stop()
+            before = self._stop()
             if self._looks.seldom:
                 self._meter.forget()
                 self._sides.wipe()
+            return before
+        return b""
 
-    def _hold_back(self, gate: EchoGate) -> None:
+    def _hold_back(self, judge: EchoJudge) -> None:
         """Set the gate's hold from the delay that was found, unless the canceller reaches that delay already: a changed
-        hold would make it learn again."""
+        hold would make it learn again.
+        """
         delay = self.echo.delay if self.echo else self._meter.suspected or MARGIN_SECONDS
-        if gate.is_new or not 0 < delay - gate.hold / self._rate_hz < WITHIN_REACH_SECONDS:
-            gate.follow(max(0, round((delay - MARGIN_SECONDS) * self._rate_hz)))
+        if judge.is_new or not 0 < delay - judge.hold / self._rate_hz < WITHIN_REACH_SECONDS:
+            judge.follow(max(0, round((delay - MARGIN_SECONDS) * self._rate_hz)))
+        if judge.is_new:
+            judge.learn(*self._sides.last_second(self._end, judge.hold))
 
-    def _guard(self) -> EchoGate | None:
+    def _guard(self) -> EchoJudge | None:
         if self._refused:
             return None
         if available and self._pool.enter():
-            self._gate = EchoGate(self._rate_hz)
-            return self._gate
+            self._judge = EchoJudge(
+                self._rate_hz,
+                self._pool,
+                self._played,
+                self._log,
+                passed=lambda sound, at: self.passed(sound, at),
+                moved=self._moved,
+                failed=self._failed,
+            )
+            return self._judge
         self._refused = True
         why = "all places are taken (ECHO_CALLS)" if available else "pywebrtc-audio is not installed"
         self._log.happened("echo_unguarded", f"the agent may hear itself: {why}")
         return None
+
+
+def _drop(sound: bytes, at: float) -> None:
+    pass

@@ -1,37 +1,54 @@
-"""What the guarded calls of a relay share: threads that judge their callers' sound, and a number of places."""
+"""What the guarded calls of a relay share: a thread that judges their callers' sound, and a number of places."""
 
 import asyncio
 import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Final, Protocol
 
-T = TypeVar("T")
+ROUND_SECONDS: Final = 0.01
 
-_WORKERS: Final = 2
-_WITHIN_SECONDS: Final = 0.06  # a caller's word is worth more than an echo, and later it would disturb a conversation
+Job = Callable[[], list[bytes]]
+
+
+class Asks(Protocol):
+    """One call that has something to be judged."""
+
+    def job(self) -> Job | None:
+        """What is to be done, by the thread; None if there is nothing any more. Called by the event loop."""
+        ...
+
+    def done(self, outcome: list[bytes] | Exception) -> None:
+        """What came of it. Called by the event loop."""
+        ...
 
 
 @dataclass(slots=True)
 class EchoPool:
-    """Threads and places for guarded calls, at most `calls` at the same time. `unguarded`: those that found none;
-    `unjudged`: frames that were passed on as they came, because the threads had fallen behind.
+    """A thread and places for guarded calls, at most `calls` at the same time. `unguarded`: those that found none;
+    `unjudged`: frames that were passed on as they came, because the thread had fallen behind.
+
+    The thread works in rounds, for all calls that ask at once: each time it is woken up, and each time it wants
+    Python's lock, the event loop may have to wait.
     """
 
     calls: int
     nicer: int = 0
-    """How much lower the priority of the threads is than the event loop's."""
+    """How much lower the priority of the thread is than the event loop's."""
     guarded: int = 0
     unguarded: int = 0
     unjudged: int = 0
-    threads: ThreadPoolExecutor = field(init=False)
+    thread: ThreadPoolExecutor = field(init=False)
+    _asking: list[Asks] = field(init=False, default_factory=list)
+    _busy: bool = field(init=False, default=False)  # a round is planned or goes on
+    _began: float = field(init=False, default=float("-inf"))
 
     def __post_init__(self) -> None:
-        self.threads = ThreadPoolExecutor(_WORKERS, "echo", initializer=_be_nicer, initargs=(self.nicer,))
+        self.thread = ThreadPoolExecutor(1, "echo", initializer=_be_nicer, initargs=(self.nicer,))
 
     def enter(self) -> bool:
         """Whether there is a free place."""
@@ -41,56 +58,63 @@ class EchoPool:
         self.guarded += 1
         return True
 
-    def start(self, work: Callable[..., T], *args: Any) -> asyncio.Future[T]:
-        """Have `work` done by a thread."""
-        return asyncio.get_running_loop().run_in_executor(self.threads, work, *args)
-
-    def close(self) -> None:
-        """No call is left."""
-        self.threads.shutdown(wait=False)
-
     def leave(self) -> None:
         """A guarded call is over."""
         self.guarded -= 1
 
+    def ask(self, who: Asks) -> None:
+        """Have a job of `who` done in the next round. Not again before that is done."""
+        self._asking.append(who)
+        if not self._busy:
+            self._plan()
 
-class EchoWork:
-    """What the threads do for one call: one thing after another, so that the queue has an end."""
+    def start(self, jobs: Sequence[Job]) -> "asyncio.Future[list[list[bytes] | Exception]]":
+        """Have `jobs` done by the thread."""
+        return asyncio.get_running_loop().run_in_executor(self.thread, _do, jobs)
 
-    def __init__(self, pool: EchoPool) -> None:
-        self._pool = pool
-        self._begun: asyncio.Future[Any] | None = None
+    def close(self) -> None:
+        """No call is left."""
+        self.thread.shutdown(wait=False)
 
-    @property
-    def overdue(self) -> bool:
-        """Something is still being done, though nobody waits for it any more."""
-        return self._begun is not None and not self._begun.done()
-
-    async def do(self, work: Callable[..., T], *args: Any) -> T | None:
-        """What came of it. None if it takes too long, and is done later, or if something else is overdue."""
-        if self.overdue:
-            return None
-        if self._begun is not None:
-            self._begun.result()  # or its error
-        begun: asyncio.Future[T] = self._pool.start(work, *args)
-        self._begun = begun
+    def _plan(self) -> None:
+        self._busy = True
         loop = asyncio.get_running_loop()
-        over: asyncio.Future[None] = loop.create_future()  # asyncio's wait takes as long as handing over the work
-        timer = loop.call_later(_WITHIN_SECONDS, _end_waiting, over)
-        begun.add_done_callback(lambda _: _end_waiting(over))
-        try:
-            await over
-        finally:
-            timer.cancel()
-        if not begun.done():
-            return None
-        self._begun = None
-        return begun.result()
+        due = self._began + ROUND_SECONDS
+        if due > loop.time():
+            loop.call_at(due, self._begin)
+        else:
+            loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        asking, self._asking = self._asking, []
+        self._began = asyncio.get_running_loop().time()
+        jobs = {who: job for who in asking if (job := who.job()) is not None}
+        if not jobs:
+            self._busy = False
+            return
+        self.start(list(jobs.values())).add_done_callback(lambda round_: self._done(list(jobs), round_))
+
+    def _done(self, asked: Sequence[Asks], round_: "asyncio.Future[list[list[bytes] | Exception]]") -> None:
+        self._busy = False
+        if round_.cancelled():
+            return
+        loop = asyncio.get_running_loop()
+        for who, outcome in zip(asked, round_.result(), strict=True):
+            loop.call_soon(who.done, outcome)  # if one fails, the others are told all the same
+        if self._asking:
+            self._plan()
 
 
-def _end_waiting(over: asyncio.Future[None]) -> None:
-    if not over.done():
-        over.set_result(None)
+def _do(jobs: Sequence[Job]) -> list[list[bytes] | Exception]:
+    """An error of one call's is not the others'."""
+    return [_outcome(job) for job in jobs]
+
+
+def _outcome(job: Job) -> list[bytes] | Exception:
+    try:
+        return job()
+    except Exception as error:  # noqa: BLE001 - the call learns of it
+        return error
 
 
 def _be_nicer(by: int) -> None:

@@ -37,7 +37,8 @@ class Uplink:
         on_defect: Callable[[Exception], None] | None = None,
         together: Together | None = None,
     ) -> None:
-        """`echo` removes the agent's own voice, `voice` and `meter` listen in to what is left.
+        """`echo` removes the agent's own voice, `voice` and `meter` listen in to what is left. Nothing that comes from
+        the line waits for it: it would look late, and the line uneven.
 
         `on_defect` gets an exception of the session, which then gets no more sound.
         """
@@ -45,6 +46,8 @@ class Uplink:
         self._quality = quality
         self._on_defect = on_defect
         self._echo = echo
+        if echo is not None:
+            echo.passed = self._heard_later
         self._loop = asyncio.get_running_loop()
         self._track = CallerTrack(line.rate_hz)
         self._evenness = Evenness()
@@ -57,6 +60,8 @@ class Uplink:
         self._kept: list[bytes] = []
         self._kept_bytes = 0
         self._finished = False
+        self._unsent: list[bytes] = []  # while a session has not taken what came before
+        self._taken: asyncio.Future[None] | None = None  # … until then
         self._watched_by: tuple[Ticker, Spawn] | None = None
         self.recorder: Recorder | None = None
 
@@ -82,20 +87,45 @@ class Uplink:
         if (late_s := self._evenness.arrived(self._track.position_s, now)) > _UNEVEN_S:
             self.on_uneven(late_s)
         if self._echo is not None:
-            known = self._echo.heard_now(sound, now)
-            if known is None:
-                return Later(partial(self._hear_judged, sound, now, self._echo))
-            sound = known
+            sound = self._echo.heard(sound, now)
+            if self._taken is not None:
+                return self._in_turn(sound, now, self._taken)
+            if not sound:
+                return DONE
         self.voice.hear(sound, now)
         if self._session is None:
             self._keep(sound)
             return DONE
         return self._pass_on(sound, self._session)
 
-    async def _hear_judged(self, sound: bytes, now: float, echo: EchoGuard) -> None:
-        sound = await echo.judged(sound)
-        self.voice.hear(sound, now)
-        await self.send(sound)
+    def _heard_later(self, sound: bytes, arrived: float) -> None:
+        """What the echo guard had to look at first."""
+        if self._watched_by is None:
+            return  # the call is over
+        self.voice.hear(sound, arrived)
+        if self._taken is not None:
+            self._unsent.append(sound)
+        elif (rest := self.send(sound)) is not DONE:
+            _, spawn = self._watched_by
+            self._taken = self._loop.create_future()
+            spawn(self._catch_up(rest, self._taken))
+
+    def _in_turn(self, sound: bytes, now: float, taken: "asyncio.Future[None]") -> Awaitable[None]:
+        """The session does not read, and the line has to wait for it."""
+        if sound:
+            self.voice.hear(sound, now)
+            self._unsent.append(sound)
+        return Later(lambda: asyncio.shield(taken))
+
+    async def _catch_up(self, rest: Awaitable[None], taken: "asyncio.Future[None]") -> None:
+        try:
+            await rest
+            while self._unsent:
+                await self.send(self._unsent.pop(0))
+        finally:
+            self._taken = None
+            if not taken.done():
+                taken.set_result(None)
 
     def begin(self, ticker: Ticker, spawn: Spawn) -> None:
         """Until `stop` the agent hears silence while the line sends nothing, otherwise it would wait for the end of a
@@ -123,6 +153,10 @@ class Uplink:
     async def _fill(self) -> None:
         if silence := self._track.waited(self._loop.time()):
             self._evenness.restart()
+            if self._echo is not None:
+                silence = self._echo.give_up() + silence
+            if self._taken is not None:
+                await asyncio.shield(self._taken)
             await self.send(silence)
         self._look_at(self._loop.time())
 

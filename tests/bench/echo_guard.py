@@ -86,8 +86,7 @@ class Call:
             self._sent += SENT
         frame = self._sound.heard[first : self._heard].tobytes()
         if self._guard is not None:
-            passed = self._guard.heard_now(frame, now)
-            frame = await self._guard.judged(frame) if passed is None else passed
+            frame = self._guard.heard(frame, now)
         self._voice.hear(frame, now)
 
 

@@ -1,13 +1,17 @@
 """Callers on loudspeakers, whole calls in virtual time: without the guard an agent interrupts itself, with it never."""
 
+import asyncio
+
 import numpy as np
 import pytest
 
 from relay.audio.echo import _bench
+from relay.line.echo_pool import EchoPool
 from sim.agent_script import AgentScript, Reply
 from sim.caller import Step, When
 from sim.echo import LineEcho
 from sim.exotel_stream import LineFaults
+from sim.network import Network
 from tests.support.echoes import ECHOES
 from tests.support.relay_world import relay_world
 from tests.support.virtual import virtual
@@ -132,3 +136,43 @@ async def test_answer_times_are_measured_on_a_line_that_echoes(tmp_path):
     """The agent's own voice, coming back, is not the caller speaking over it."""
     _, _, record = await call(tmp_path, "auto", LineEcho(delay_ms=300, level_db=-12), CUTS_IN)
     assert [turn["answers"] for turn in record["turns"] if "answer_ms" in turn] == ["speech"]
+
+
+class Slow(EchoPool):
+    """As a relay with much to do: each round takes 45 ms longer."""
+
+    def start(self, jobs):
+        return asyncio.ensure_future(self._later(super().start, jobs))
+
+    async def _later(self, start, jobs):
+        await asyncio.sleep(0.045)
+        return await start(jobs)
+
+
+TALKS_ON = AgentScript(
+    replies=(Reply(on="start", say=("agent_clinics", "agent_hours", "agent_booking")),),
+    input_format="pcm_8000",
+    output_format="pcm_8000",
+)
+
+
+@pytest.mark.parametrize(
+    ("network", "at_its_least"),
+    [(Network(0.02, jitter_s=0.002), True), (Network(0.02, burst_s=0.05, burst_every_s=2.0), False)],
+    ids=["good", "bursts"],
+)
+@virtual
+async def test_a_guarded_call_has_the_lead_that_its_line_needs(network, at_its_least, tmp_path, monkeypatch):
+    """Frames and the echoes of marks waited while others were judged, and looked late: where a line needs 60 ms, a
+    guarded call kept 100, or learned up to 400."""
+    monkeypatch.setattr("relay.app.EchoPool", Slow)
+    leads = []
+    for mode in ("off", "on"):
+        settings = {"ambience": "office", "ambience_volume": 0.05}
+        async with relay_world(tmp_path, TALKS_ON, agents_toml=agents(mode), settings=settings) as world:
+            script = (Step(when=When.AT, ms=12_000, hang_up=True),)
+            result = await world.call(script=script, faults=LineFaults(network=network))
+            quality = world.record(result.call_sid)["quality"]
+            leads.append(quality["lead_ms"])
+    assert leads[0] == leads[1]
+    assert (leads[1] == 60) is at_its_least

@@ -1,16 +1,13 @@
 """How often a line is searched for the agent's echo: each search costs half a millisecond of the event loop."""
 
 import asyncio
-import os
-import sys
-import threading
 
 import pytest
 
 from relay.audio.echo import Echo
 from relay.events.records import Quality
 from relay.line.echo_guard import EchoGuard
-from relay.line.echo_pool import EchoPool, EchoWork
+from relay.line.echo_pool import EchoPool
 from relay.logs import CallLog
 from sim.speech import spoken
 from tests.support.virtual import virtual
@@ -136,7 +133,7 @@ async def test_sound_is_taken_in_twice_a_second_and_before_each_check():
     guard._sides.note = noted
     for number in range(30 * 50):
         guard.played(FRAME, 100 + number * 0.02, speech=True)
-        assert guard.heard_now(FRAME, 100.02 + number * 0.02) == FRAME
+        assert guard.heard(FRAME, 100.02 + number * 0.02) == FRAME
     once_a_second = [at for at in meter.asked_at if 105.5 < at < 109]
     assert pauses(once_a_second) == [1.0] * (len(once_a_second) - 1)
     for check in once_a_second[1:]:
@@ -217,91 +214,17 @@ async def test_only_what_has_to_be_judged_must_be_waited_for():
     for number, frame in enumerate(own[:150]):
         guard.played(frame, 100 + number * 0.02, speech=True)
         caller = own[299 - number]
-        assert guard.heard_now(caller, 100.02 + number * 0.02) == caller
+        assert guard.heard(caller, 100.02 + number * 0.02) == caller
     guard.close(Quality())
     pool = EchoPool(1)
     guard = EchoGuard(RATE, "on", pool, CallLog("c", "s"))
     guard.played(own[0], 100, speech=True)
-    assert guard.heard_now(own[0], 100.02) is None
-    assert await guard.judged(own[0]) != own[0], "the agent's own voice, before anything is known of its echo"
+    assert guard.heard(own[0], 100.02) == b""
+    assert await through(guard, own[1], 100.04) not in (b"", own[0] + own[1]), "its own voice, and nothing known of it"
     pool.close()
-
-
-# --- threads that fall behind ---
-
-
-class Slow(EchoPool):
-    """Its threads begin nothing of their own accord. `begun`: what they were given, and where the result goes."""
-
-    def __init__(self):
-        super().__init__(1)
-        self.begun = []
-
-    def start(self, work, *args):
-        result = asyncio.get_running_loop().create_future()
-        self.begun.append((result, work, args))
-        return result
-
-    def catch_up(self):
-        """Do the last of it."""
-        result, work, args = self.begun[-1]
-        result.set_result(work(*args))
 
 
 def speech(count):
     """Frames of an agent, all different."""
     said = spoken("agent_hours", RATE)[1600:]
     return [said[at : at + 160].tobytes() for at in range(0, count * 160, 160)]
-
-
-@virtual
-async def test_what_is_not_judged_within_60_ms_is_passed_on_as_it_came_and_counted(caplog):
-    """A caller's word is worth more than an echo. Until the threads are done nothing waits for them, and nothing more
-    is given to them: however far they fall behind, each call has one piece in their queue."""
-    caplog.set_level("INFO")
-    pool, loop = Slow(), asyncio.get_running_loop()
-    guard, waits = EchoGuard(RATE, "on", pool, CallLog("c", "s")), []
-    meter = guard._meter = Meter()
-    frames = speech(12)
-    for number, frame in enumerate(frames):
-        guard.played(frame, 100 + number * 0.02, speech=True)
-    for number, frame in enumerate(frames[:8]):
-        before = loop.time()
-        assert await through(guard, frame, 100.02 + number * 0.02) == frame
-        waits.append(round(loop.time() - before, 3))
-    assert waits == [0.06, *[0.0] * 7]
-    assert (len(pool.begun), pool.unjudged) == (1, 8)
-    assert len(meter.asked_at) == 1, "a look may change the gate, which a thread is using"
-    assert [record.event for record in caplog.records if record.event == "echo_behind"] == ["echo_behind"]
-    pool.catch_up()
-    judged = asyncio.create_task(through(guard, frames[8], 100.18))
-    await asyncio.sleep(0.01)
-    assert len(pool.begun) == 2
-    pool.catch_up()
-    assert await judged != frames[8], "its own voice, before anything is known of its echo: silence in its place"
-    assert pool.unjudged == 8
-    pool.close()
-
-
-@virtual
-async def test_an_error_of_work_that_nobody_waited_for_is_raised_with_the_next():
-    pool = Slow()
-    work = EchoWork(pool)
-    assert [await work.do(len, b"") for _ in range(3)] == [None] * 3
-    assert len(pool.begun) == 1
-    pool.begun[0][0].set_exception(ValueError("broken"))
-    with pytest.raises(ValueError, match="broken"):
-        await work.do(len, b"")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux a thread has a priority of its own")
-def test_its_threads_come_after_the_event_loop():
-    """Twenty guarded calls of a hundred took two thirds of the core whenever they wanted it: all others were late."""
-
-    def priority():
-        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-
-    pool, ours = EchoPool(1, nicer=3), priority()
-    assert pool.threads.submit(priority).result() == min(19, ours + 3)
-    assert priority() == ours
-    pool.close()

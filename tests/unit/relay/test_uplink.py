@@ -301,24 +301,108 @@ def test_a_session_that_fails_gets_no_more_and_the_next_one_gets_what_follows(at
     assert isinstance(defect, ZeroDivisionError)
 
 
-def test_an_echo_guard_that_has_to_judge_is_waited_for_and_the_others_are_not():
-    class Guard:
-        """Judges each third frame, and silences it."""
+class Guard:
+    """Keeps the frames whose numbers are in `judges`, and gives silence for each when it is told to."""
 
-        def heard_now(self, sound, now):
-            self.count = getattr(self, "count", 0) + 1
-            return sound if self.count % 3 else None
+    def __init__(self, judges):
+        self.judges, self.count, self.kept = judges, -1, []
 
-        async def judged(self, sound):
-            await asyncio.sleep(0.1)
-            return bytes(len(sound))
+    def heard(self, sound, now):
+        self.count += 1
+        if self.count not in self.judges:
+            return sound
+        self.kept.append((len(sound), now))
+        return b""
+
+    def give_up(self):
+        kept, self.kept = self.kept, []
+        return b"".join(b"k" * length for length, _ in kept)
+
+    def decide(self):
+        length, now = self.kept.pop(0)
+        self.passed(bytes(length), now)
+
+
+async def guarded(session, judges):
+    guard = Guard(judges)
+    uplink = Uplink(LINE, Quality(), echo=guard)
+    await uplink.attach(session, LINE)
+    uplink.begin(Ticker(), asyncio.create_task)
+    return guard, uplink
+
+
+def test_nothing_waits_for_an_echo_guard_that_has_to_judge():
+    """The frame, what came after it and the echoes of marks would look late, and the call would keep a long lead."""
 
     async def story():
-        said, session = frames(7), Prompt()
-        uplink = Uplink(LINE, Quality(), echo=Guard())
-        await uplink.attach(session, LINE)
-        waited_for = await heard_by(uplink, said)
-        assert session.received == [*said[:2], bytes(FRAME), *said[3:5], bytes(FRAME), said[6]]
-        return waited_for
+        said, session = frames(5), Prompt()
+        guard, uplink = await guarded(session, {1, 4})
+        told = []
+        uplink.on_uneven = told.append
+        assert await heard_by(uplink, said[:2]) == []
+        assert session.received == said[:1]
+        guard.decide()
+        assert await heard_by(uplink, said[2:]) == []
+        uplink.stop()
+        guard.decide()
+        assert session.received == [said[0], bytes(FRAME), said[2], said[3]], "nothing after the end"
+        assert told == []
 
-    assert virtual_time.run(story()) == [2, 5]
+    virtual_time.run(story())
+
+
+def test_the_voice_of_what_was_judged_is_where_the_caller_spoke():
+    async def story():
+        session = Prompt()
+        guard, uplink = await guarded(session, set(range(50)))
+        said, loop = [bytes(FRAME)] * 25 + frames(25), asyncio.get_running_loop()
+        for number, frame in enumerate(said):
+            await asyncio.sleep(1.02 + 0.02 * number - loop.time())
+            await uplink.hear(exotel.Media(frame))
+        await asyncio.sleep(0.25)
+        for frame, (_, arrived) in zip(said, guard.kept, strict=True):
+            guard.passed(frame, arrived)
+        return uplink.voice.last_end(loop.time())
+
+    assert virtual_time.run(story()) == pytest.approx(2.0, abs=0.011)
+
+
+def test_a_session_that_takes_no_sound_holds_the_line_up_though_its_frames_are_judged():
+    """What a guard decides meanwhile keeps its place, and the line sends no more than it did without one."""
+
+    async def story():
+        said, late = frames(4), bytes(FRAME)
+        session = Prompt(late=[late])
+        session.delay = 0.1
+        guard, uplink = await guarded(session, {0, 1, 3})
+        assert await heard_by(uplink, said[:2]) == []
+        guard.decide()
+        await asyncio.sleep(0.02)
+        assert session.received == []
+        guard.decide()
+        rest = uplink.hear(exotel.Media(said[2], 40, 2))
+        assert rest is not DONE
+        session.late.clear()
+        line = asyncio.create_task(asyncio.wait_for(rest, 1.0))
+        await asyncio.sleep(0.05)
+        assert not line.done()
+        await line
+        assert session.received == [late, late, said[2]]
+        assert uplink.hear(exotel.Media(said[3], 60, 3)) is DONE
+        guard.decide()
+        assert session.received == [late, late, said[2], late]
+
+    virtual_time.run(story())
+
+
+def test_the_silence_of_a_line_that_stops_comes_after_what_was_to_be_judged():
+    async def story():
+        said, session = frames(2), Prompt()
+        _, uplink = await guarded(session, {1})
+        assert await heard_by(uplink, said) == []
+        await asyncio.sleep(0.5)
+        uplink.stop()
+        assert session.sound[: 2 * FRAME] == said[0] + b"k" * FRAME
+        assert len(session.sound) > 10 * FRAME
+
+    virtual_time.run(story())
