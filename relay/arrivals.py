@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Literal
 
-from aiohttp import web
+from aiohttp import WSCloseCode, web
 from aiohttp.http import WebSocketReader, WebSocketWriter
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
@@ -63,6 +63,13 @@ class IncomingSocket(web.WebSocketResponse[Literal[False]]):
         if untouched:
             with suppress(AttributeError, TypeError):  # aiohttp's inside has changed
                 self._watch(request.protocol)
+
+    async def close(self, *, code: int = WSCloseCode.OK, message: bytes = b"", drain: bool = True) -> bool:
+        """aiohttp keeps the error of a connection that was lost, whose frames hold this socket."""
+        try:
+            return await super().close(code=code, message=message, drain=drain)
+        finally:
+            self._exception = None
 
     def _watch(self, connection: RequestHandler) -> None:
         """Another queue and parser in place of aiohttp's, which were made a moment ago."""

@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Coroutine
 from contextvars import Context
 from typing import Any, Final
 
+from relay.ended import error_of
+
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 _NOTHING: Final = Context()  # a task's end needs no context variables, and each callback would get a copy of them
@@ -13,21 +15,21 @@ _NOTHING: Final = Context()  # a task's end needs no context variables, and each
 class Tasks:
     """`on_error` gets what a task raised; the others go on.
 
-    All calls have some: a list and one callback for all take a kilobyte less than a set and one each.
+    All calls have some: a list and one callback for all, which is this object itself, take a kilobyte less than a set
+    and one each.
     """
 
-    __slots__ = ("_on_error", "_reaped", "_tasks")
+    __slots__ = ("_on_error", "_tasks")
 
     def __init__(self, on_error: Callable[[BaseException], None]) -> None:
         self._on_error = on_error
         self._tasks: list[asyncio.Task[None]] = []
-        self._reaped = self._reap
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run `work` beside the others."""
         task = asyncio.create_task(work)
         self._tasks.append(task)
-        task.add_done_callback(self._reaped, context=_NOTHING)
+        task.add_done_callback(self, context=_NOTHING)
         return task
 
     async def stop(self, *, but: Collection["asyncio.Task[None]"] = ()) -> None:
@@ -38,7 +40,8 @@ class Tasks:
         if tasks:
             await asyncio.wait(tasks)
 
-    def _reap(self, task: "asyncio.Task[None]") -> None:
+    def __call__(self, task: "asyncio.Task[None]") -> None:
+        """`task` is done."""
         self._tasks.remove(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if (error := error_of(task)) is not None:
             self._on_error(error)

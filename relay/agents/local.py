@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 from relay.agents.seam import AgentEvent, Audio, CallInfo, Ended, FunctionTool, ToolCall, not_taken
 from relay.at_once import DONE
 from relay.audio.convert import AudioFormat
+from relay.ended import error_of
 from relay.logs import log
 
 _CHUNK_SECONDS: Final = 0.5  # a long file in one piece would be copied for every frame
@@ -130,7 +131,7 @@ class LocalSession:
 
     def _reap(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if (error := error_of(task)) is not None:
             self._failed(task.get_name(), error)
 
     def _failed(self, where: str, error: BaseException) -> None:

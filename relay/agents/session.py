@@ -23,6 +23,7 @@ from relay.agents.seam import (
 from relay.agents.socket import AgentSocket, Closed
 from relay.agents.tool_descriptions import parse_arguments
 from relay.audio.convert import AudioFormat
+from relay.ended import error_of
 
 READY_TIMEOUT: Final = 5.0  # a caller is waiting
 
@@ -155,13 +156,13 @@ class SocketSession:
         """Stop the session's tasks, close the socket."""
         for task in self._tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._way is not None:
             self._way.cancel()
             await asyncio.wait([self._way])
             if not self._way.cancelled() and self._way.exception() is None:
                 self._socket = self._socket or self._way.result()
+            self._way = None  # its error would hold this session
         if self._socket:
             await self._socket.close()
 
@@ -174,7 +175,7 @@ class SocketSession:
 
     def _reap(self, task: "asyncio.Task[None]") -> None:
         self._tasks.remove(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if (error := error_of(task)) is not None:
             self._defect = error
             self._spawn(self.give_up("defect"))  # wakes up `events`
 
@@ -189,10 +190,9 @@ class SocketSession:
 
     async def _opened(self) -> AgentSocket:
         """The socket that `reach` began to open; a second call opens another one. Raises AgentError."""
-        way = self._way = self._way or asyncio.create_task(self._open_way())
-        socket = self._socket = await way
-        self._way = None
-        return socket
+        self._way = self._way or asyncio.create_task(self._open_way())  # in no variable: its error would hold that
+        self._socket, self._way = await self._way, None
+        return self._socket
 
     def _receive(self) -> Awaitable[bytes | Closed]:
         return self._open_socket.receive()  # not awaited here: a coroutine more takes 200 bytes while nothing comes

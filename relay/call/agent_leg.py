@@ -37,6 +37,7 @@ from relay.call.presence import Presence
 from relay.call.tool_use import ToolUse
 from relay.call.tools import ToolResult
 from relay.call.turn_retry import TurnRetry
+from relay.ended import let_go
 from relay.events.records import AgentEntry
 from relay.line.downlink import PLAYOUT_SECONDS, Downlink
 from relay.tasks import Tasks
@@ -94,6 +95,7 @@ class AgentLeg:
             self._parts.uplink.detach()
             self._parts.outbox.detach()
             await self._tasks.stop()
+            let_go(self, "_over", "refused")
 
     def end(self, ended: Ended) -> None:
         """The agent is done; the first reason is kept. If an agent fails while it hangs up, it has hung up."""

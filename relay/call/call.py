@@ -21,6 +21,7 @@ from relay.call.start import facts_of, info_of, log_of, rate_of
 from relay.call.tools import tools_of
 from relay.call.transcript import Transcript
 from relay.control.commands import Commands
+from relay.ended import let_go
 from relay.events.records import EndReason, Quality
 from relay.line import exotel
 from relay.line.line_check import LineCheck
@@ -75,11 +76,10 @@ class Call:
             self.facts, self.transcript, self.quality, services, log=self.log, rate_hz=rate_hz, asked_for=asked_for
         )
         self.hand_over: HandOver = HandOver(
-            self.facts, services.events, sound.pacer, spawn=spawn, close=self._close_for_transfer
+            self.facts, services.events, sound.pacer, spawn=spawn, close=lambda: self.conversation.close()
         )
         self._commands = Commands(self, self.facts, self.log, spawn=spawn, settled=self._news)
         self._progress = self._make_progress()
-        self.transcript.turn_ended = self._progress.news
         parts = self.parts = self._parts()
         self.conversation = Conversation(
             parts, info_of(start, sound.format, services.settings.events_secret), new_session
@@ -125,6 +125,8 @@ class Call:
         finally:
             self._stop()
             await self._tasks.stop()
+            self._unregister()
+            let_go(self, "_over")  # `end` and `check` may still be called
 
     def _stop(self) -> None:
         """Pass on and report nothing more."""
@@ -139,7 +141,9 @@ class Call:
 
     def check(self, now: float) -> None:
         """Called every second: are line and agent still there, and is there time left?"""
-        if self._line.stalled_for(now) > STALL_LIMIT:
+        if self._over.done():
+            pass
+        elif self._line.stalled_for(now) > STALL_LIMIT:
             self.end(EndReason.LINE_STALLED, f"the line has not read for {STALL_LIMIT:g} s")
         elif now - self._line.heard_from_at > SILENCE_LIMIT:
             self.end(EndReason.LINE_STALLED, f"the line has sent nothing for {SILENCE_LIMIT:g} s")
@@ -202,6 +206,10 @@ class Call:
         if previous is not None:
             previous.end(EndReason.REPLACED, f"stream {start.stream_sid} took over")
 
+    def _unregister(self) -> None:
+        if self._services.calls.get(self._start.call_sid) is self:
+            del self._services.calls[self._start.call_sid]
+
     # --- reports of its parts ---
 
     def _news(self) -> None:
@@ -222,9 +230,6 @@ class Call:
 
     # --- end ---
 
-    async def _close_for_transfer(self) -> None:
-        await self.conversation.close()
-
     async def _finish(self, reason: EndReason, detail: str, pacing: "asyncio.Task[None]") -> None:
         sound = self.sound
         sound.settle()
@@ -233,8 +238,7 @@ class Call:
         self._report.measure(sound.answers, sound.uplink.meter, sound.playout.ambience)
         self.quality.malformed = self._line.malformed
         self.quality.unknown_events = self._line.unknown_events
-        if self._services.calls.get(self._start.call_sid) is self:
-            del self._services.calls[self._start.call_sid]
+        self._unregister()
         await self._report.ended(reason, detail, self.hand_over.transfer, self._commands.as_json())
         if not pacing.done():  # the ambience played while the event was being stored: the line must not sound dead
             await sound.pacer.fade_out()

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import assert_never
 
 from relay.agents.budget import Allowance
@@ -14,6 +15,7 @@ from relay.events.records import EndReason
 from relay.line import exotel
 from relay.line.line_check import LineCheck
 from relay.line.socket import Line
+from relay.logs import CallLog
 from relay.recording.recorder import Recorder
 
 
@@ -29,6 +31,7 @@ class Caller:
         self._check: LineCheck | None = check  # until it is done
         self._end = end
         self._loop = asyncio.get_running_loop()
+        self._send_keys = partial(_send_keys, parts.log, conversation)  # does not lead back here: see relay/ended.py
         self._keypad = Keypad(self._send_keys)
         self._keys_allowed = Allowance("keys", per_s=20, burst=200)
         self._stopped = False
@@ -90,6 +93,7 @@ class Caller:
         else:
             self._keypad.press(key)
 
-    def _send_keys(self, keys: str) -> None:
-        self._parts.log.happened("keys", f"the caller pressed {len(keys)} {'key' if len(keys) == 1 else 'keys'}")
-        self._conversation.send_keys(keys)
+
+def _send_keys(log: CallLog, conversation: Conversation, keys: str) -> None:
+    log.happened("keys", f"the caller pressed {len(keys)} {'key' if len(keys) == 1 else 'keys'}")
+    conversation.send_keys(keys)

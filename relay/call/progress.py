@@ -84,11 +84,12 @@ class Progress:
         """
         if self._every_s:
             self._spawn, self._told_at = spawn, self._loop.time()
+            self._transcript.turn_ended = self.news
             self._set_timer()
 
     def stop(self) -> None:
         """Begin no more reports."""
-        self._spawn = None
+        self._spawn, self._transcript.turn_ended = None, _nobody
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -194,3 +195,7 @@ class Progress:
         for index, use in enumerate(self._facts.tools):
             if told.get(index) != (seen := (use.status,)):
                 yield "tools", index, seen, use.as_json
+
+
+def _nobody() -> None:
+    """Hears that a turn has ended once the call is over."""

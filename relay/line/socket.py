@@ -159,6 +159,7 @@ class Line:
 
         `reason`: for the close frame, at most 120 bytes; Exotel ignores it.
         """
+        self._hear = None
         try:
             async with asyncio.timeout(_CLOSE_TIMEOUT):
                 await self._ws.close(code=code, message=reason.encode()[:_CLOSE_REASON])

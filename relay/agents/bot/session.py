@@ -18,6 +18,7 @@ from relay.agents.seam import (
 from relay.agents.vendor import VendorContext
 from relay.at_once import DONE
 from relay.audio.convert import AudioFormat, Encoding
+from relay.ended import forget
 
 RATE_HZ: Final = 16_000
 FRAME_BYTES: Final = 640  # 20 ms, what `on_audio` gets
@@ -89,6 +90,7 @@ class BotSession(OwnCodeSession):
         if self._silence_timer is not None:
             self._silence_timer.cancel()
         await super().close()
+        forget(self, "_bot", "_code")  # it holds this session
 
     # --- for Bot ---
 

@@ -21,6 +21,7 @@ from relay.agents.bot.function_tool import tools_of
 from relay.agents.bot.own_code import OwnCodeSession
 from relay.agents.seam import AgentError, AgentEvent, AgentSession, CallInfo, Ended, Formats, Interruption, Notice
 from relay.agents.tool_descriptions import AMBIENCE, TRANSFER
+from relay.ended import forget
 
 _AHEAD: Final = 16  # events: an agent that says more than the call takes is not read meanwhile
 
@@ -187,6 +188,7 @@ class WrapperSession(OwnCodeSession):
         await self._clean_up()
         await self._agent.close()
         await super().close()
+        forget(self, "_wrapper", "_code")  # it holds this session
 
     # --- for Wrapper ---
 

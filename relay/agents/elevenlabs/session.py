@@ -126,6 +126,7 @@ class ElevenLabsSession(SocketSession):
             await asyncio.wait([self._signed_url])
             if not self._signed_url.cancelled():
                 self._signed_url.exception()  # retrieved, so that asyncio does not report it as never retrieved
+            self._signed_url = None  # its error would hold this session
         await super().close()
 
     async def _send_result(self, call_id: str, name: str, result: str, *, is_error: bool) -> None:

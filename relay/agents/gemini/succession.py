@@ -87,6 +87,7 @@ class Succession:
     async def close(self) -> None:
         """The conversation is over: replace no more sockets."""
         self._over = True
+        self._open_socket, self._switched = _too_late, _unused  # what they were holds this
         if self._left is not None:
             await self._left.close()
 
@@ -105,3 +106,11 @@ class Succession:
         socket = self._socket = await self._open_socket(call, self.handle)
         self._since = self._loop.time()
         return socket
+
+
+async def _too_late(call: CallInfo, handle: str) -> AgentSocket:
+    raise AgentError("closed", "the conversation is over")
+
+
+async def _unused(socket: AgentSocket) -> None:
+    """No socket is opened any more."""

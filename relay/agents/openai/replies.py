@@ -54,6 +54,10 @@ class Replies:
         if not self.running:
             await self._ask(unanswered)
 
+    def close(self) -> None:
+        """Request nothing more."""
+        self._send = _nothing
+
     async def _ask(self, unanswered: bool, **response: Any) -> None:
         if not self._wanted or self._asked or self.running or unanswered or self._caller_speaks:
             return
@@ -61,3 +65,7 @@ class Replies:
         self._number += 1
         request: dict[str, Any] = {"type": "response.create", "event_id": f"{REPLY_IDS}{self._number}"}
         await self._send({**request, "response": response} if response else request)
+
+
+async def _nothing(message: Mapping[str, Any]) -> None:
+    """Sends nothing: the conversation is over."""

@@ -92,6 +92,11 @@ class OpenAISession(SocketSession):
             await self._replies.want(instructions=opening)
         return Formats(heard, spoken)
 
+    async def close(self) -> None:
+        """Close the socket, and ask for no more replies."""
+        await super().close()
+        self._replies.close()
+
     async def _open_way(self) -> AgentSocket:
         dialect = self._dialect
         return await AgentSocket.open(
