@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class _JumpingSelector(selectors.DefaultSelector):
+class JumpingSelector(selectors.DefaultSelector):
     """Asks the operating system without waiting; the time it would have waited is added to `now`."""
 
     now = 0.0
@@ -35,8 +35,10 @@ class _JumpingSelector(selectors.DefaultSelector):
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """Use with ``asyncio.Runner(loop_factory=VirtualTimeLoop)`` or `run`."""
 
+    selector = JumpingSelector
+
     def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
+        self._jumping = self.selector()
         super().__init__(self._jumping)
 
     def time(self) -> float:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from relay.line.loop_reserve import LoopReserve
+
 START_S: Final = 0.1
 CEILING_S: Final = 0.4
 FLOOR_FRAMES: Final = 1.5
@@ -62,16 +64,19 @@ class _Need:
 
 
 class Lead:
-    """The lead of one line. `fixed_s`: a configured lead, which is not learned; lateness is measured all the same."""
+    """The lead of one line. `fixed_s`: a configured lead, which is not learned; lateness is measured all the same.
 
-    def __init__(self, frame_s: float, *, fixed_s: float | None = None) -> None:
+    `loop`: what the loop needs in reserve, shared by all lines of a relay.
+    """
+
+    def __init__(self, frame_s: float, *, fixed_s: float | None = None, loop: LoopReserve | None = None) -> None:
         self._frame_s = frame_s
         self._fixed_s = fixed_s
         self._floor_s = FLOOR_FRAMES * frame_s
         self._least_s = self._floor_s - frame_s
         self._start_s = max(START_S, self._floor_s) - frame_s
         self._line = _Need(self._start_s)
-        self._loop = _Need(0.0)
+        self._loop = LoopReserve() if loop is None or fixed_s is not None else loop
         self._kept_until = float("-inf")
         self._base_s = float("inf")
         self._echoes = 0
@@ -81,19 +86,27 @@ class Lead:
         self._delays = array("f")
         self.late_s = 0.0
         """The latest that the line was found to be."""
-        self.seconds = self.reserve_s = 0.0
-        """What the line is to hold right after a frame was sent, and what it still holds when the next one is."""
+        self._reserve_s = 0.0  # without what the loop needs
         self._settle()
 
     def _settle(self) -> None:
         """Once for each thing learned: it is asked for with every frame."""
-        self.seconds = self._fixed_s if self._fixed_s is not None else self._learned_s
-        self.reserve_s = max(0.0, self.seconds - self._frame_s)
+        seconds = self._fixed_s
+        if seconds is None:
+            seconds = min(CEILING_S, max(self._floor_s, self._frame_s + self._line.seconds))
+        self._reserve_s = max(0.0, seconds - self._frame_s)
 
     @property
-    def _learned_s(self) -> float:
+    def reserve_s(self) -> float:
+        """What the line is to hold when the next frame is sent."""
         # not the sum: a fixed lead of 100 ms has no second reserve for the loop either
-        return min(CEILING_S, max(self._floor_s, self._frame_s + max(self._line.seconds, self._loop.seconds)))
+        loop_s, line_s = self._loop.seconds, self._reserve_s
+        return loop_s if loop_s > line_s else line_s
+
+    @property
+    def seconds(self) -> float:
+        """What the line is to hold right after a frame was sent."""
+        return self._fixed_s if self._fixed_s is not None else self._frame_s + self.reserve_s
 
     @property
     def way_s(self) -> float:
@@ -102,10 +115,8 @@ class Lead:
 
     def fired(self, late_s: float, now: float) -> None:
         """A frame was sent `late_s` late: the loop was busy."""
-        if late_s > TICK_S:
-            self._loop.at_least(late_s)
-            self._loop.rough |= late_s > self._least_s
-            self._settle()
+        if late_s > self._least_s and self._fixed_s is None:
+            self._loop.late(min(late_s, CEILING_S - self._frame_s), now)
 
     def uneven(self, late_s: float, now: float, *, own_s: float = 0.0) -> None:
         """A frame from the line came `late_s` after the quickest: ours will be as uneven, whatever the marks show.
@@ -113,7 +124,6 @@ class Lead:
         The initial reserve is kept for that. More is learned only from marks, because they take the same way. `own_s`:
         how long this process stood still, while the frame may have waited to be read.
         """
-        self.fired(min(late_s, own_s), now)
         if late_s - own_s > self._least_s + TICK_S:
             self._line.at_least(self._start_s)
             self._kept_until = now + _KEEPS_S
@@ -207,7 +217,6 @@ class Lead:
         self._line.rough |= uneven_s > self._least_s
         rate = _EASE if self._echoes > _TRIED else 0.0
         self._line.ease(rate, now)
-        self._loop.ease(rate, now)
         if now < self._kept_until:
             self._line.at_least(self._start_s)
         self._line.at_least(self._needed(uneven_s))

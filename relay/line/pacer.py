@@ -17,7 +17,7 @@ from relay.line.lead import TICK_S, Lead
 from relay.line.schedule import Schedule, Step
 from relay.line.sending import Sending
 from relay.line.socket import Line
-from relay.line.ticker import Ticker
+from relay.line.ticker import LATE_S, Ticker
 from relay.recording.recorder import Recorder
 
 _FADE_SECONDS: Final = 0.2  # of the ambience, at the end of a call
@@ -52,7 +52,7 @@ class Pacer:
         self._ticker = ticker or Ticker()
         self._clock = LineClock(framing.rate_hz)
         self._heard = Heard(self._clock, quality, on_heard, answers)
-        self._lead = Lead(framing.frame_s, fixed_s=framing.lead_s)
+        self._lead = Lead(framing.frame_s, fixed_s=framing.lead_s, loop=self._ticker.reserve)
         self._schedule = Schedule(framing, playout, self._clock, self._lead, self._heard)
         self._sending = Sending(encoder, playout, self._clock, self._heard, quality, echo, self._loop.time)
         self._held_up: asyncio.Future[Iterator[bytes]] = self._loop.create_future()  # done: `run` has to write first
@@ -86,8 +86,10 @@ class Pacer:
 
     def said(self, utterance: str, samples: int) -> None:
         """This much of `utterance` was just put into the playout."""
-        self._schedule.said(utterance, samples, self._loop.time())
+        now = self._loop.time()
+        self._schedule.said(utterance, samples, now)
         self.wake()
+        self._ticker.hurry(now)
 
     def wake(self) -> None:
         """There is something new in the playout: look at it in the loop's next turn, with whatever else is new then."""
@@ -212,10 +214,13 @@ class Pacer:
         if when != self._asked_for or self._held_up.done():
             return
         self._asked_for = _NEVER
-        if now - when > TICK_S:
+        if now - when > LATE_S:
             self._lead.fired(now - when, now)
-        if not self._news:
-            self._send_due(self._chosen, now)
+        elif self._news:  # the loop's next turn will send it; this one may take long
+            self._asked_for = now + TICK_S
+            self._ticker.at(self._asked_for, self)
+            return
+        self._send_due(None if self._news else self._chosen, now)
 
     def _send_due(self, step: Step | None, now: float) -> None:
         """Send the frame of `step`, and what else is due; choose the next, and ask the ticker for its moment."""

@@ -5,6 +5,9 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Final, Protocol
 
+from relay.line.loop_reserve import LoopReserve
+
+LATE_S: Final = 0.005  # frames this late no longer wait for the end of the loop's turn: a quarter of the least reserve
 _BACKLOG_S: Final = 0.1  # for so long after a standstill, what came during it may still be waiting to be read
 _NEVER: Final = float("inf")
 
@@ -28,16 +31,19 @@ class Ticker:
         self._number: Final = count()
         self._timer: asyncio.TimerHandle | None = None
         self._fires_at = _NEVER
-        self._firing = False
+        self._firing = self._calling = False
         self._late_s, self._late_at = 0.0, -_NEVER
+        self.reserve = LoopReserve()
+        """What its callers, who tell it how late they were, need in reserve."""
 
     def stood_still(self, now: float) -> float:
         """Seconds for which the loop stood still just now: what was to be read meanwhile is as late, and for no other
         reason.
         """
         waiting_s = now - self._fires_at
-        known_s = self._late_s if now - self._late_at <= _BACKLOG_S else 0.0
-        return waiting_s if waiting_s > known_s else known_s
+        if waiting_s > 0.0:  # this turn is long, and what is read now may have come during the one before
+            return self._late_s + waiting_s
+        return self._late_s if now - self._late_at <= _BACKLOG_S else 0.0
 
     def at(self, when: float, who: Ticking) -> None:
         """Call `who.tick` at `when`. It can't be taken back: who no longer needs the moment ignores it."""
@@ -55,19 +61,38 @@ class Ticker:
         it is sent.
         """
         now = self._loop.time()
-        if (late_s := now - self._fires_at) >= self.stood_still(now):
+        late_s = now - self._fires_at
+        if late_s >= self._late_s or now - self._late_at > _BACKLOG_S:
             self._late_s, self._late_at = late_s, now
+        self.reserve.look(now)
         self._fires_at, self._timer = _NEVER, None
         self._firing = True  # what is asked for meanwhile needs no timer yet
         self._loop.call_soon(self._call)
 
-    def _call(self) -> None:
-        waiting, now = self._waiting, self._loop.time()
-        try:
-            while waiting and waiting[0][0] <= now:
-                when, _, who = heappop(waiting)
-                who.tick(when, now)
-        finally:  # whatever one of them raises, the others are called
+    def hurry(self, now: float) -> None:
+        """To be called between two messages of a turn: what is late by now goes before those that are left.
+
+        A turn of the loop handles all that can be read. While many agents speak that takes longer than the lines have
+        in reserve, and every frame would wait for the last message.
+        """
+        if self._waiting and self._waiting[0][0] < now - LATE_S and not self._calling:
+            self._call(now - LATE_S)
+
+    def _call(self, until: float | None = None) -> None:
+        """Call those due by now, or by `until`: then the timer has fired, or is late itself, and this is done again.
+
+        Each gets the present time: lines that ran dry at the same moment get their next frames one after the other.
+        """
+        waiting, time = self._waiting, self._loop.time
+        last, self._calling = time() if until is None else until, True
+        while waiting and waiting[0][0] <= last:
+            when, _, who = heappop(waiting)
+            try:
+                who.tick(when, time())
+            except Exception as error:  # noqa: BLE001 - whatever one of them raises, the others are called
+                self._loop.call_exception_handler({"message": "tick() raised", "exception": error})
+        self._calling = False
+        if until is None:
             self._firing = False
             if waiting:
-                self._set(waiting[0][0], now)
+                self._set(waiting[0][0], time())

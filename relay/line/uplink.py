@@ -62,6 +62,7 @@ class Uplink:
         self._finished = False
         self._unsent: list[bytes] = []  # while a session has not taken what came before
         self._taken: asyncio.Future[None] | None = None  # … until then
+        self._hurry: Callable[[float], None] = lambda now: None
         self._watched_by: tuple[Ticker, Spawn] | None = None
         self.recorder: Recorder | None = None
 
@@ -72,8 +73,12 @@ class Uplink:
         return self._meter
 
     def hear(self, media: exotel.Media) -> Awaitable[None]:
-        """One inbound frame; what is missing before it is filled first. Usually DONE (relay.at_once)."""
+        """One inbound frame; what is missing before it is filled first. Usually DONE (relay.at_once).
+
+        Of all that a relay reads, these are most, so frames to the lines that are late go out between them.
+        """
         now = self._loop.time()
+        self._hurry(now)
         passed = self._track.arrived(media.pcm, now, media.timestamp_ms, media.chunk)
         if len(passed) == 1:
             sound = passed[0]
@@ -131,7 +136,7 @@ class Uplink:
         """Until `stop` the agent hears silence while the line sends nothing, otherwise it would wait for the end of a
         turn. `spawn` runs a task of the call.
         """
-        self._watched_by = ticker, spawn
+        self._watched_by, self._hurry = (ticker, spawn), ticker.hurry
         self._look_at(self._loop.time())
 
     def stop(self) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from relay.line.lead import CEILING_S, START_S, Lead
+from relay.line.loop_reserve import LoopReserve
 
 FRAME_S = 0.04
 FLOOR_S = 0.06
@@ -87,9 +88,21 @@ def test_on_a_line_that_echoes_nothing_it_stays_where_it_began():
 def test_a_late_loop_needs_more_reserve():
     lead = told([0.03] * 20)
     lead.fired(0.05, 20.5)
-    assert FRAME_S + 0.05 <= lead.seconds <= FLOOR_S + 0.05
-    told([0.03] * 120, lead=lead, since=21)
-    assert lead.seconds == pytest.approx(FLOOR_S)
+    assert lead.seconds == pytest.approx(FRAME_S + 0.05)
+    lead.fired(0.03, 20.6)
+    assert lead.seconds == pytest.approx(FRAME_S + 0.05)
+    lead.fired(3.0, 20.7)
+    assert lead.seconds == pytest.approx(CEILING_S)
+
+
+def test_all_lines_of_a_loop_share_what_it_needs():
+    loop = LoopReserve()
+    lead, other, fixed = Lead(FRAME_S, loop=loop), Lead(FRAME_S, loop=loop), Lead(FRAME_S, fixed_s=0.08, loop=loop)
+    fixed.fired(0.09, 0.5)
+    assert loop.seconds == 0.0, "who does not learn tells nothing"
+    lead.fired(0.09, 1.0)
+    assert (lead.seconds, other.seconds, fixed.seconds) == pytest.approx((0.13, 0.13, 0.08))
+    assert (other.reserve_s, fixed.reserve_s) == pytest.approx((0.09, 0.04))
 
 
 def test_a_line_whose_own_frames_come_in_bursts_keeps_what_it_began_with():
@@ -131,26 +144,20 @@ def test_one_reserve_is_for_the_line_or_the_loop_and_not_for_both():
 def test_what_a_standstill_of_ours_delayed_is_held_against_the_loop_only(own):
     lead = told([0.03] * 30)
     lead.uneven(own, 30.2, own_s=own)
-    assert lead.seconds == pytest.approx(FRAME_S + own)
     lead.echoed(0.03 + own, 31.0, own_s=own)
-    assert lead.seconds == pytest.approx(FRAME_S + own, abs=0.002)
+    assert lead.seconds == pytest.approx(FLOOR_S), "the loop knows itself how late its frames were"
     lead.uneven(own + 0.03, 31.2, own_s=own)  # and the line was late, too
     assert lead.seconds == START_S
 
 
 def test_a_standstill_of_ours_does_not_keep_the_initial_reserve_of_a_good_line():
     """25 ms while many calls began let the reserve for the line go down by one millisecond a second: for 40 seconds."""
-    lead = Lead(FRAME_S)
+    loop = LoopReserve()
+    lead = Lead(FRAME_S, loop=loop)
     lead.fired(0.025, 1.0)
-    assert told([0.03] * 14, lead=lead).seconds == pytest.approx(FRAME_S + 0.025, abs=0.014)
-    assert told([0.03] * 14).seconds == pytest.approx(FLOOR_S)
-
-
-def test_an_uneven_line_does_not_keep_what_a_short_standstill_of_ours_needed():
-    lead = told([0.03] * 30)
-    lead.fired(0.019, 30.5)
-    assert told([0.055] + [0.03] * 2, lead=lead, since=30).seconds == pytest.approx(FRAME_S + 1.5 * 0.025, abs=0.003)
-    assert lead._loop.seconds == 0.0
+    assert told([0.03] * 11, lead=lead).seconds == pytest.approx(FRAME_S + 0.025)
+    loop.look(11.0)
+    assert lead.seconds == pytest.approx(FLOOR_S)
 
 
 def test_an_echo_that_is_later_than_our_standstill_was_counts_with_the_rest():

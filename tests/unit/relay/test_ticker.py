@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from relay.line.ticker import Ticker
-from sim import virtual_time
+from sim import busy_time, virtual_time
+from sim.busy_time import BusyLoop
 from sim.virtual_time import VirtualTimeLoop
 
 
@@ -154,3 +155,99 @@ def test_a_moment_that_was_over_when_it_was_asked_for_is_no_standstill():
         return ticker.stood_still(loop.time())
 
     assert virtual_time.run(scenario()) == 0.0
+
+
+def test_what_is_read_in_a_long_turn_may_have_come_during_the_one_before():
+    """Each turn of the loop handles what came while the last one went on: two turns of 50 ms are up to 100 late."""
+
+    async def scenario():
+        loop, ticker, known = asyncio.get_running_loop(), Ticker(), []
+        ticker.at(1.0, Sleeper("", [], lambda now: ticker.at(1.06, Sleeper("", []))))
+
+        def read():
+            known.append(ticker.stood_still(loop.time()))
+
+        loop.arrives(0.99, lambda: loop.spend(0.06))
+        loop.arrives(1.051, read)
+        for takes_s in (0.055, 0.09):
+            loop.arrives(1.055, lambda takes_s=takes_s: loop.spend(takes_s))
+            loop.arrives(1.055, read)
+        await asyncio.sleep(2)
+        return known
+
+    assert busy_time.run(scenario()) == pytest.approx([0.05, 0.1, 0.19])
+
+
+# --- a turn of the loop that takes long ---
+
+
+def hurried(late_s, ask):
+    """When sleepers that `ask` for moments from 1.0 on are called, if one message of a turn is read at 1.0 and the next
+    one so much later.
+    """
+
+    async def scenario():
+        loop, ticker, woken = asyncio.get_running_loop(), Ticker(), []
+        ask(ticker, woken)
+        loop.arrives(1.0, lambda: loop.spend(late_s))
+        loop.arrives(1.0, lambda: (ticker.hurry(loop.time()), loop.spend(0.1)))
+        await asyncio.sleep(2)
+        return [(name, round(now - 1.0, 6)) for name, _, now in woken], loop.raised
+
+    with asyncio.Runner(loop_factory=BusyCounting) as runner:
+        return runner.run(scenario())
+
+
+class BusyCounting(Counting, BusyLoop):
+    """A loop whose work takes time."""
+
+
+@pytest.mark.parametrize(("late_s", "called_after_s"), [(0.004, 0.104), (0.006, 0.006)])
+def test_who_is_late_goes_before_the_rest_of_what_was_read(late_s, called_after_s):
+    """While many agents speak, a turn of the loop takes longer than the lines have in reserve."""
+    woken, _ = hurried(late_s, lambda ticker, woken: ticker.at(1.0, Sleeper("frame", woken)))
+    assert woken == [("frame", called_after_s)]
+
+
+def test_who_is_not_late_yet_waits_for_the_end_of_the_turn():
+    """What is still to be read may belong into its frame."""
+
+    def ask(ticker, woken):
+        ticker.at(1.0, Sleeper("late", woken))
+        ticker.at(1.004, Sleeper("not yet", woken))
+        ticker.at(1.009, Sleeper("due later", woken))
+
+    woken, _ = hurried(0.008, ask)
+    assert woken == [("late", 0.008), ("not yet", 0.108), ("due later", 0.108)]
+
+
+def test_an_error_of_somebody_late_is_not_one_of_who_is_being_read():
+    def ask(ticker, woken):
+        ticker.at(1.0, Sleeper("broken", woken, lambda now: 1 / 0))
+        ticker.at(1.0, Sleeper("late", woken))
+
+    woken, raised = hurried(0.01, ask)
+    assert woken == [("broken", 0.01), ("late", 0.01)]
+    assert [type(error) for error in raised] == [ZeroDivisionError]
+
+
+def test_who_is_called_may_hurry_without_being_called_twice():
+    def ask(ticker, woken):
+        ticker.at(1.0, Sleeper("first", woken, ticker.hurry))
+        ticker.at(1.0, Sleeper("second", woken, ticker.hurry))
+
+    woken, _ = hurried(0.01, ask)
+    assert woken == [("first", 0.01), ("second", 0.01)]
+
+
+def test_each_is_told_its_own_time():
+    """Frames that were sent one after the other in 12 ms would otherwise be due in the same millisecond for ever."""
+
+    async def scenario():
+        loop, ticker, woken = asyncio.get_running_loop(), Ticker(), []
+        for name in "abc":
+            ticker.at(1.0, Sleeper(name, woken, lambda now: loop.spend(0.005)))
+        await asyncio.sleep(2)
+        return [now for _, _, now in woken]
+
+    assert busy_time.run(scenario()) == pytest.approx([1.0, 1.005, 1.01])

@@ -1,0 +1,86 @@
+"""Moments in which the core is full, because many agents happen to speak: what becomes of the frames of all calls.
+
+The work of forty calls takes what that of 200 takes on a machine: three quarters of the core.
+"""
+
+import asyncio
+
+import pytest
+
+from tests.unit.relay.busy_relay import PIECE_S, Work, told
+
+CALLS = 40
+WORK = Work(frame_s=0.0002, caller_s=0.00022, piece_s=0.001)
+SETTLED_S, TOGETHER_S = 12.0, 0.1
+
+
+def percentile(values, percent):
+    return values[min(len(values) - 1, len(values) * percent // 100)]
+
+
+@pytest.fixture(scope="module")
+def relay():
+    """Every agent speaks in the first seconds and in the last ones, 24 of 40 at almost the same time in between."""
+
+    async def story(relay):
+        for number, call in enumerate(relay.calls):
+            for turn in (0, 1, 3):
+                call.speak(SETTLED_S + 4 * turn + 4 * number / CALLS, 1.0)
+        for number, call in enumerate(relay.calls[:24]):
+            call.speak(SETTLED_S + 8 + TOGETHER_S * number / 24)
+        await asyncio.sleep(SETTLED_S + 16)
+
+    return told(story, CALLS, WORK)
+
+
+def test_the_work_is_that_of_a_busy_relay(relay):
+    assert 0.6 < WORK.load(CALLS) < 0.7
+    at_once = WORK.load(CALLS) + 24 * WORK.piece_s / (PIECE_S / 5)
+    assert at_once > 1.1, "the core is full while they speak"
+    late = relay.caller_waits(since=SETTLED_S + 8)
+    assert late[-1] > 0.05, "what waits, waits for long"
+
+
+def test_frames_go_before_what_came_and_there_are_no_holes(relay):
+    """A turn of the loop handled all that could be read, and then every frame was late: 92 holes of 1.1 s in all."""
+    assert relay.holes() == []
+
+
+def test_callers_are_heard_as_soon_as_in_a_quiet_relay_before_and_after(relay):
+    """The lead of all calls rose to what that moment needed, 159 ms, and fell by a millisecond a second."""
+    for since, until in ((SETTLED_S, SETTLED_S + 8), (SETTLED_S + 12, SETTLED_S + 16)):
+        waits = sorted(wait for call in relay.calls for when, wait in call.waits if since <= when < until)
+        assert len(waits) >= CALLS
+        assert percentile(waits, 50) <= 0.045
+        assert waits[-1] <= 0.065
+    assert {round(call.pacer._lead.seconds, 3) for call in relay.calls} == {0.06}
+
+
+def test_a_standstill_is_held_against_no_line(relay):
+    """50 ms, and then 50 more of what came meanwhile. All frames are late then, and all callers', and all echoes."""
+
+    async def story(relay):
+        await asyncio.sleep(SETTLED_S)
+        relay.loop.spend(0.05)
+        await asyncio.sleep(5)
+        assert {round(call.pacer._lead.seconds, 3) for call in relay.calls} <= {0.089, 0.09, 0.091}
+        await asyncio.sleep(6)
+        assert {round(call.pacer._lead.seconds, 3) for call in relay.calls} == {0.06}
+
+    stood = told(story, CALLS, WORK)
+    assert max(stood.holes()) <= 0.03 + 0.006, "the floor has 20 ms in reserve"
+    assert len(stood.holes()) <= CALLS
+
+
+def test_frames_are_spread_after_a_standstill_as_before(relay):
+    """All lines ran dry, so all frames were sent in the same moment, and would be from then on."""
+
+    async def story(relay):
+        await asyncio.sleep(SETTLED_S)
+        relay.loop.spend(0.2)
+        await asyncio.sleep(2)
+
+    stood = told(story, CALLS, WORK)
+    sent = sorted(at for call in stood.calls for at in call.sent_at if at > SETTLED_S + 1.2)
+    apart = [later - earlier for earlier, later in zip(sent, sent[1:], strict=False)]
+    assert min(apart) >= WORK.frame_s - 1e-9
