@@ -1,9 +1,8 @@
-"""When Python looks for cycles among all objects: while no call goes on, if possible, because every call stands still
-for it.
+"""When Python looks for cycles: seldom while calls go on, because every call stands still for it.
 
-With 200 calls on one core such a full collection takes 40 to 65 ms, and Python makes one whenever a quarter of its
-objects is new: a hole for every caller. What an ended call leaves are cycles, mostly aiohttp's and the call's own, so
-without any collection its memory would never come back.
+Reference counts free an ended call (ended.py). Cycles are left by errors, by a user's bot, and by what nobody thought
+of; so what one look at all objects finds decides when the next is due. With 200 calls on one core it takes 40 to 65
+ms, a hole for every caller.
 """
 
 import asyncio
@@ -11,9 +10,15 @@ import gc
 from collections.abc import Callable
 from typing import Final
 
-KEPT: Final = 400  # ended sockets whose objects may wait for a full collection: some 30 MB
+SOONEST: Final = 400  # ended sockets from one look at all objects to the next, while calls go on
+LATEST: Final = 8_000
+MOST_LEFT: Final = 100_000  # objects that may wait for it, if as many as before are left: some 30 MB
 _LOOKS_S: Final = 1.0
-_SELDOM: Final = 100  # collections of the middle generation before a full one; Python's 10 are a minute of 200 calls
+_YOUNG: Final = 5_000
+"""So many more objects than were freed before Python looks at the new ones. Those that calls have just made to wait for
+their next messages are among them anyway, 60 of each call: after Python's own 700 a look takes nearly as long.
+"""
+_SELDOM: Final = 100  # looks at the middle generation before Python itself looks at all objects
 
 
 class Garbage:
@@ -23,20 +28,23 @@ class Garbage:
         self._open_now = open_now
         self._closed_so_far = closed_so_far
         self._collected_at = 0
+        self._next = SOONEST
 
     def begin(self) -> None:
         """Exclude all objects from the start; from now on collections are for `look` to begin."""
         gc.collect()
         gc.freeze()
-        youngest, middle, _ = gc.get_threshold()
-        gc.set_threshold(youngest, middle, _SELDOM)
+        gc.set_threshold(_YOUNG, gc.get_threshold()[1], _SELDOM)
 
     def look(self) -> None:
         """Collect if it is time."""
-        closed = self._closed_so_far()
-        if closed - self._collected_at >= (KEPT if self._open_now() else 1):
-            self._collected_at = closed
-            gc.collect()
+        ended = self._closed_so_far() - self._collected_at
+        if ended < (self._next if self._open_now() else 1):
+            return
+        self._collected_at += ended
+        found = gc.collect()
+        if ended >= SOONEST:  # of few calls it says little
+            self._next = min(LATEST, max(SOONEST, MOST_LEFT * ended // max(found, 1)))
 
     async def run(self) -> None:
         """Look again and again."""

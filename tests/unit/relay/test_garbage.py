@@ -1,4 +1,4 @@
-"""Full collections wait until no call goes on, or until much has been left behind."""
+"""Full collections wait until no call goes on, or until much may have been left behind."""
 
 import asyncio
 import gc
@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from relay.garbage import KEPT, Garbage
+from relay.garbage import LATEST, MOST_LEFT, SOONEST, Garbage
 from sim import virtual_time
 
 
@@ -66,19 +66,44 @@ def test_nothing_is_looked_for_while_nothing_ended(full):
     assert len(full) == 1
 
 
-def test_a_relay_that_always_has_calls_collects_seldom(full):
+@pytest.mark.parametrize(
+    ("left", "apart"),
+    [(0, LATEST), (MOST_LEFT // SOONEST // 5, 5 * SOONEST), (MOST_LEFT // SOONEST * 5, SOONEST)],
+    ids=["nothing", "little", "much"],
+)
+def test_a_relay_that_always_has_calls_collects_the_less_often_the_less_they_leave(monkeypatch, left, apart):
     """All calls stand still for it: for 65 ms with 200 of them."""
-    sockets = Sockets()
+    sockets, collected_after = Sockets(), []
     garbage = sockets.garbage()
+
+    def collect():
+        ended = sockets.closed - (collected_after[-1] if collected_after else 0)
+        collected_after.append(sockets.closed)
+        return left * ended
+
+    monkeypatch.setattr(gc, "collect", collect)
     sockets.open_now = 1
-    collected_after = []
-    for closed in range(2 * KEPT + 10):
+    for closed in range(SOONEST + 2 * apart + 1):
         sockets.closed = closed
-        before = len(full)
         garbage.look()
-        if len(full) > before:
-            collected_after.append(closed)
-    assert collected_after == [KEPT, 2 * KEPT]
+    assert collected_after == [SOONEST, SOONEST + apart, SOONEST + 2 * apart]
+
+
+def test_what_a_few_calls_left_does_not_decide_when_many_are_looked_at(monkeypatch):
+    """The last call before a quiet minute had an error: the next busy hour is not to pay for it."""
+    sockets, found = Sockets(), []
+    garbage = sockets.garbage()
+    monkeypatch.setattr(gc, "collect", lambda: found.append(sockets.closed) or 0)
+    sockets.open_now, sockets.closed = 1, SOONEST
+    garbage.look()  # nothing was left: the next look is late
+    monkeypatch.setattr(gc, "collect", lambda: found.append(sockets.closed) or 10 * MOST_LEFT)
+    sockets.open_now, sockets.closed = 0, SOONEST + 1
+    garbage.look()
+    sockets.open_now = 1
+    for closed in range(SOONEST + 1, SOONEST + LATEST + 1):
+        sockets.closed = closed
+        garbage.look()
+    assert found == [SOONEST, SOONEST + 1]
 
 
 def test_python_itself_collects_everything_seldom_and_nothing_from_the_start():
@@ -86,7 +111,7 @@ def test_python_itself_collects_everything_seldom_and_nothing_from_the_start():
     threshold, frozen = gc.get_threshold(), gc.get_freeze_count()
     try:
         Sockets().garbage().begin()
-        assert gc.get_threshold() == (*threshold[:2], 100)
+        assert gc.get_threshold() == (5_000, threshold[1], 100)
         assert gc.get_freeze_count() > frozen
         assert gc.isenabled()
     finally:
