@@ -195,7 +195,7 @@ class EchoGuard:
             # half a millisecond: handing it to a thread would take the loop as long
             found = self._meter.look(*self._meter.sides(self._played, self._sides.heard, self._end), early=early)
         self._in_doubt = measured and early and self._meter.in_doubt
-        self._looks.checked(measured=measured)
+        self._looks.checked(measured=measured, alike=self._meter.in_doubt or self._meter.suspected is not None)
         if found is None:
             soonest = 0.0 if measured else self._meter.soonest(self._sides.peaks, early=early)
             pause = self._looks.pause(undecided=self._in_doubt, at_least=soonest)
