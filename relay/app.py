@@ -28,6 +28,7 @@ from relay.aws.task_protection import TaskProtection
 from relay.call.call import Call
 from relay.call.lookup import Lookup
 from relay.control.operating import Operating
+from relay.deferred import Deferred
 from relay.events.delivery import Destination, Events, HttpDestination
 from relay.events.folder import LOST_AFTER, FolderDestination
 from relay.events.records import EndReason
@@ -93,6 +94,7 @@ class Relay:
             events = Events(await self._destination(http))
             echo_pool = self._echo_pool()
             recordings = Recordings(http, events, settings.events_url, self.metrics)
+            ticker = Ticker()
             self.lineup.connect(http, public, self.rest_calls)
             self.services = Services(
                 settings=settings,
@@ -102,7 +104,8 @@ class Relay:
                 metrics=self.metrics,
                 calls=self.calls,
                 echo_pool=echo_pool,
-                ticker=Ticker(),
+                ticker=ticker,
+                deferred=Deferred(ticker),
                 recordings=recordings,
                 tracing=self._tracing,
             )

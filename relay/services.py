@@ -1,10 +1,10 @@
 """What the calls of one relay share."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from relay.audio.together import Together
 from relay.call.lookup import Lookup
+from relay.deferred import Deferred
 from relay.events.delivery import Events
 from relay.events.tracing import CallTracing
 from relay.line.echo_pool import EchoPool
@@ -30,6 +30,6 @@ class Services:
     calls: "dict[str, Call]"
     echo_pool: EchoPool
     ticker: Ticker
+    deferred: Deferred
     recordings: Recordings
     tracing: CallTracing | None = None
-    together: Together = field(default_factory=Together)

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relay.audio import pcm
-from relay.audio.together import Together
+from relay.deferred import Defer
 
 BLOCK_SECONDS: Final = 0.01
-_LATE_SECONDS: Final = 0.1  # so much later a batch is processed at most, to be processed with others
+_LATE_SECONDS: Final = 0.3  # a batch is processed within this time, when there is time for it …
+_LATEST_SECONDS: Final = 0.5  # … and after so much more sound in any case
 BATCH_SECONDS: Final = 0.5  # of sound that waits to be processed: a second costs 0.04 ms less, and holds 9 KB more
 SPEECH_DB: Final = -50.0  # of full scale; quieter is no speech on any line
 _ABOVE_NOISE_DB: Final = 12.0
@@ -55,8 +56,8 @@ def levels_to_the_end(sound: pcm.Samples, rate_hz: int) -> NDArray[np.float32]:
 class VoiceActivity:
     """One call's caller. Gets every frame; is asked now and then.
 
-    `also` gets the same sound with its `block_levels`, whole blocks of it, when it is processed. `together`: with that
-    of other calls.
+    `also` gets the same sound with its `block_levels`, whole blocks of it, when it is processed. `defer`: puts that
+    off until there is time for it.
     """
 
     def __init__(
@@ -64,18 +65,18 @@ class VoiceActivity:
         rate_hz: int,
         *,
         also: Callable[[pcm.Samples, NDArray[np.float32]], None] | None = None,
-        together: Together | None = None,
+        defer: Defer | None = None,
     ) -> None:
         self._rate_hz = rate_hz
         self._also = also
-        self._together = together
+        self._defer = defer
         self._block = round(BLOCK_SECONDS * rate_hz)
         self._batch = round(BATCH_SECONDS * rate_hz) * pcm.SAMPLE_BYTES
         self._frames: list[bytes] = []  # that wait to be processed
         self._arrived = array("d")  # when they did
         self._waiting = 0  # bytes
-        self._latest = self._batch + round(_LATE_SECONDS * rate_hz) * pcm.SAMPLE_BYTES
-        self._due = 0  # frames of a batch that will be processed with others
+        self._latest = self._batch + round(_LATEST_SECONDS * rate_hz) * pcm.SAMPLE_BYTES
+        self._due = 0  # frames of a batch that will be processed later
         self._noise_db: float | None = None
         self._levels = np.empty(0, dtype=np.float16)  # of the last seconds, to 0.03 dB
         # stretches of speech without a pause: when, and for how many seconds loud. Objects would take six times as much
@@ -115,10 +116,10 @@ class VoiceActivity:
         """Its length does not depend on when it is processed, and so on other calls."""
         if not self._due:
             self._due = len(self._frames)
-            if self._together is not None:
-                self._together.add(self._process_due)
+            if self._defer is not None:
+                self._defer(self._process_due, _LATE_SECONDS)
                 return
-        if self._together is None or self._waiting >= self._latest:
+        if self._defer is None or self._waiting >= self._latest:
             self._process_due()
 
     def _process_due(self) -> None:

@@ -1,6 +1,7 @@
 """One timer of the event loop for all calls, instead of one per call: it fires for the call that is due first."""
 
 import asyncio
+from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
 from typing import Final, Protocol
@@ -8,6 +9,7 @@ from typing import Final, Protocol
 from relay.line.loop_reserve import LoopReserve
 
 LATE_S: Final = 0.005  # frames this late no longer wait for the end of the loop's turn: a quarter of the least reserve
+_IN_TIME_S: Final = 0.002  # timers count whole milliseconds
 _BACKLOG_S: Final = 0.1  # for so long after a standstill, what came during it may still be waiting to be read
 _NEVER: Final = float("inf")
 
@@ -33,6 +35,8 @@ class Ticker:
         self._fires_at = _NEVER
         self._firing = self._calling = False
         self._late_s, self._late_at = 0.0, -_NEVER
+        self._in_time = True
+        self._spare: Callable[[float], None] = lambda now: None
         self.reserve = LoopReserve()
         """What its callers, who tell it how late they were, need in reserve."""
 
@@ -51,6 +55,10 @@ class Ticker:
         if when < self._fires_at and not self._firing:
             self._set(when, self._loop.time())
 
+    def spend_spare_time(self, how: Callable[[float], None]) -> None:
+        """`how` gets the time whenever all were called in time."""
+        self._spare = how
+
     def _set(self, when: float, now: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -62,6 +70,7 @@ class Ticker:
         """
         now = self._loop.time()
         late_s = now - self._fires_at
+        self._in_time = late_s < _IN_TIME_S
         if late_s >= self._late_s or now - self._late_at > _BACKLOG_S:
             self._late_s, self._late_at = late_s, now
         self.reserve.look(now)
@@ -93,6 +102,8 @@ class Ticker:
                 self._loop.call_exception_handler({"message": "tick() raised", "exception": error})
         self._calling = False
         if until is None:
+            if self._in_time and (now := time()) - last < _IN_TIME_S:
+                self._spare(now)
             self._firing = False
             if waiting:
                 self._set(waiting[0][0], time())

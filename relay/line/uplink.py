@@ -10,8 +10,8 @@ from relay.at_once import DONE, Later
 from relay.audio.caller_track import CallerTrack
 from relay.audio.convert import AudioFormat, Converter
 from relay.audio.loudness import LevelMeter
-from relay.audio.together import Together
 from relay.audio.voice import VoiceActivity
+from relay.deferred import Defer
 from relay.events.records import Quality
 from relay.line import exotel
 from relay.line.echo_guard import EchoGuard
@@ -35,7 +35,7 @@ class Uplink:
         *,
         echo: EchoGuard | None = None,
         on_defect: Callable[[Exception], None] | None = None,
-        together: Together | None = None,
+        defer: Defer | None = None,
     ) -> None:
         """`echo` removes the agent's own voice, `voice` and `meter` listen in to what is left. Nothing that comes from
         the line waits for it: it would look late, and the line uneven.
@@ -54,7 +54,7 @@ class Uplink:
         self.on_uneven: Callable[[float], None] = lambda late_s: None
         """Told by how much a frame was later than the quickest."""
         self._meter = LevelMeter(line.rate_hz)
-        self.voice = VoiceActivity(line.rate_hz, also=self._meter.measured, together=together)
+        self.voice = VoiceActivity(line.rate_hz, also=self._meter.measured, defer=defer)
         self._session: AgentSession | None = None
         self._converter: Converter | None = None
         self._kept: list[bytes] = []

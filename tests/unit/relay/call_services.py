@@ -1,6 +1,7 @@
 """What the calls of a relay share, for a single call without a socket."""
 
 from relay.agents.roster import AgentSpec, Roster
+from relay.deferred import Deferred
 from relay.events.delivery import Events
 from relay.line.echo_pool import EchoPool
 from relay.line.ticker import Ticker
@@ -14,7 +15,7 @@ AGENT = AgentSpec("agent", "echo", "")
 
 def call_services(agent: AgentSpec = AGENT, *, tracing=None, **settings) -> Services:
     """Inside an event loop. Nothing may be recorded or looked up."""
-    read = Settings(**settings)
+    read, ticker = Settings(**settings), Ticker()
     return Services(
         settings=read,
         lineup=Lineup(read, Roster.single(agent), "7-abc"),
@@ -23,7 +24,8 @@ def call_services(agent: AgentSpec = AGENT, *, tracing=None, **settings) -> Serv
         metrics=Metrics(),
         calls={},
         echo_pool=EchoPool(1),
-        ticker=Ticker(),
+        ticker=ticker,
+        deferred=Deferred(ticker),
         recordings=None,
         tracing=tracing,
     )

@@ -1,13 +1,10 @@
 """When the caller spoke, on clean and on noisy lines, whatever the frames."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 
 from relay.audio.ambience import Ambience
 from relay.audio.loudness import LevelMeter
-from relay.audio.together import Together
 from relay.audio.voice import BATCH_SECONDS, VoiceActivity, block_levels
 from sim.speech import lines, spoken
 from tests.unit.relay.tone import noise, sine
@@ -78,12 +75,28 @@ def test_a_word_that_ends_in_a_hiss_ends_with_it():
     assert listened(sound).last_end(99.0) == pytest.approx(1.6, abs=0.03)
 
 
-def test_what_is_found_does_not_depend_on_other_calls():
-    """Eight calls are measured in one go, each a little later than alone; the end of a word is asked for meanwhile."""
+class Later:
+    """Work that was put off, until `done`."""
+
+    def __init__(self):
+        self.waiting = []
+
+    def add(self, work, within_s):
+        assert within_s == 0.3
+        self.waiting.append(work)
+
+    def done(self):
+        waiting, self.waiting = self.waiting, []
+        for work in waiting:
+            work()
+
+
+def test_what_is_found_does_not_depend_on_when_it_is_measured():
+    """Nine calls are measured at any time, each later than alone; the end of a word is asked for meanwhile."""
     sound, _, _ = line_in(next(iter(lines())))
     frames = [sound[at : at + 160].astype("<i2").tobytes() for at in range(0, len(sound) - 159, 160)]
-    together, meters = Together(), [LevelMeter(RATE) for _ in range(9)]
-    voices = [VoiceActivity(RATE, also=meter.measured, together=together) for meter in meters]
+    later, meters = Later(), [LevelMeter(RATE) for _ in range(9)]
+    voices = [VoiceActivity(RATE, also=meter.measured, defer=later.add) for meter in meters]
     alone = VoiceActivity(RATE, also=(meter_alone := LevelMeter(RATE)).measured)
 
     def hear(voice, place):
@@ -95,7 +108,9 @@ def test_what_is_found_does_not_depend_on_other_calls():
         for call, voice in enumerate(voices):  # they began one after the other
             if 0 <= (place := number - 7 * call) < len(frames):
                 hear(voice, place)
-                assert sum(map(len, voice._frames)) < (BATCH_SECONDS + 0.1) * RATE * 2 + 320
+                assert sum(map(len, voice._frames)) < (BATCH_SECONDS + 0.5) * RATE * 2 + 320
+        if number % 41 == 0:
+            later.done()
     for place in range(len(frames)):
         hear(alone, place)
     for voice, meter in zip(voices, meters, strict=True):
@@ -104,27 +119,27 @@ def test_what_is_found_does_not_depend_on_other_calls():
         assert (meter.level_db, meter.seconds) == (meter_alone.level_db, meter_alone.seconds)
 
 
-def test_work_is_done_once_when_there_is_enough_of_it():
-    together, done = Together(), []
-    for number in range(20):
-        together.add(partial(done.append, number))
-        assert done == list(range((number + 1) // 8 * 8))
+def test_a_voice_that_nobody_measures_is_measured_by_itself_before_it_takes_more_memory():
+    later, heard = Later(), []
+    voice = VoiceActivity(RATE, also=lambda sound, levels: heard.append(len(sound)), defer=later.add)
+    for _ in range(49):
+        voice.hear(bytes(320), 0.0)
+    assert (heard, len(later.waiting)) == ([], 1), "it was put off, once"
+    voice.hear(bytes(320), 0.0)
+    assert heard == [RATE // 2]
+    later.done()
+    assert heard == [RATE // 2], "nothing is left to be done"
 
 
-def test_an_error_with_one_call_is_its_own():
-    together, heard, batch = Together(), [], round(BATCH_SECONDS * 50)
-    broken = VoiceActivity(RATE, also=lambda sound, levels: 1 / 0, together=together)
-    for _ in range(batch):
-        broken.hear(bytes(320), 0.0)
-    others = [VoiceActivity(RATE, also=lambda sound, _: heard.append(len(sound)), together=together) for _ in range(7)]
-    for voice in others:
-        for _ in range(batch):
-            voice.hear(bytes(320), 0.0)
-    assert heard == [batch * 160] * 7
-    for _ in range(4):
+def test_an_error_stays_until_it_is_met_by_the_call_itself():
+    later = Later()
+    broken = VoiceActivity(RATE, also=lambda sound, levels: 1 / 0, defer=later.add)
+    for _ in range(25):
         broken.hear(bytes(320), 0.0)
     with pytest.raises(ZeroDivisionError):
-        broken.hear(bytes(320), 0.0)
+        later.done()
+    with pytest.raises(ZeroDivisionError):
+        broken.look()
 
 
 def test_a_click_is_no_speech():
