@@ -12,7 +12,7 @@ import samplerate
 
 from relay.audio import pcm
 from relay.audio.resample import Resampler
-from relay.audio.slip import one_byte_off
+from relay.audio.slip import NOISE_PEAK, one_byte_off
 
 
 class Encoding(StrEnum):
@@ -87,6 +87,8 @@ class Converter:
         """`realigned`: sound that turns out to be one byte off is put right."""
         self.slips = 0
         """How often it was."""
+        self.loudest: int | None = None
+        """No sample that `convert` returned last is louder; None if that is not known."""
         self._realigned = realigned
         self._source = source
         self._target = target
@@ -102,9 +104,8 @@ class Converter:
         if self._source.encoding is Encoding.PCM:
             if self._half_sample:
                 data, self._half_sample = self._half_sample + data, b""
-            if self._realigned and (at := one_byte_off(data, self._source.rate_hz)) is not None:
-                data = data[: at * pcm.SAMPLE_BYTES] + data[at * pcm.SAMPLE_BYTES + 1 :]
-                self.slips += 1
+            if self._realigned:
+                data = self._put_right(data)
             if len(data) % 2:
                 data, self._half_sample = data[:-1], data[-1:]
             if last:
@@ -115,6 +116,22 @@ class Converter:
         if self._resampler is not None:
             sound = self._resampler.process(sound, last=last)
         return _WRITE[self._target.encoding](sound)
+
+    def _put_right(self, data: bytes) -> bytes:
+        loudest = pcm.peak(pcm.samples(data[:-1] if len(data) % 2 else data))
+        self.loudest = loudest if self._passes else None
+        if loudest < NOISE_PEAK or (at := one_byte_off(data, self._source.rate_hz)) is None:
+            return data
+        self.loudest = None
+        self.slips += 1
+        return data[: at * pcm.SAMPLE_BYTES] + data[at * pcm.SAMPLE_BYTES + 1 :]
+
+    def returned(self, size: int, *, last: bool = False) -> int:
+        """How many samples `convert` has returned in all after `size` bytes of an utterance in which nothing was put
+        right.
+        """
+        samples = size // pcm.SAMPLE_BYTES if self._source.encoding is Encoding.PCM else size
+        return samples if self._resampler is None else self._resampler.returned(samples, last=last)
 
     def reset(self) -> None:
         """Forget the sound so far: it was dropped, and its tail must not be heard in what comes next."""

@@ -17,30 +17,31 @@ class Limiter:
     """One voice: amplified samples in, on the 16-bit scale and above; the same below CEILING out, 2.5 ms later."""
 
     def __init__(self, rate_hz: int) -> None:
-        self._ahead = round(LOOK_AHEAD_SECONDS * rate_hz)
+        self.ahead = round(LOOK_AHEAD_SECONDS * rate_hz)
+        """Samples."""
         self._release = _RELEASE_DB / rate_hz
         self.reset()
 
     def reset(self) -> None:
         """Forget the sound so far."""
         self._held: Wave = np.empty(0)
-        self._needed: Wave = np.zeros(2 * self._ahead)  # gains in dB that the previous samples allow
+        self._needed: Wave = np.zeros(2 * self.ahead)  # gains in dB that the previous samples allow
 
     def process(self, wave: Wave, *, last: bool = False) -> Wave:
         """`wave` limited, except for the look-ahead, which is kept; `last` returns everything, and resets."""
         waited = len(self._held)
         sound = np.concatenate([self._held, wave])
-        allowed = self._allowed(np.concatenate([wave, np.zeros(self._ahead)]) if last else wave)
+        allowed = self._allowed(np.concatenate([wave, np.zeros(self.ahead)]) if last else wave)
         needed = np.concatenate([self._needed, allowed])
-        self._needed = needed[len(needed) - 2 * self._ahead :].copy()
-        ready = len(sound) if last else max(0, len(sound) - self._ahead)
+        self._needed = needed[len(needed) - 2 * self.ahead :].copy()
+        ready = len(sound) if last else max(0, len(sound) - self.ahead)
         self._held = sound[ready:].copy()
         sound = sound[:ready]
         if needed.any() and ready:
             # The lowest gain of the look-ahead, averaged over its length: at a peak all values are low enough.
-            lowest = sliding_window_view(needed, self._ahead + 1).min(axis=1)
-            gains = sliding_window_view(lowest, self._ahead + 1).mean(axis=1)
-            sound = sound * 10 ** (gains[self._ahead - waited :][:ready] / 20)
+            lowest = sliding_window_view(needed, self.ahead + 1).min(axis=1)
+            gains = sliding_window_view(lowest, self.ahead + 1).mean(axis=1)
+            sound = sound * 10 ** (gains[self.ahead - waited :][:ready] / 20)
         if last:
             self.reset()
         return sound

@@ -3,7 +3,6 @@
 Pure: it has no clock and no socket. The pacer asks it for the next n samples.
 """
 
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
@@ -13,6 +12,7 @@ import numpy as np
 from relay.audio import pcm
 from relay.audio.ambience import CROSS_SECONDS, AmbienceTrack
 from relay.audio.edges import CUT_SECONDS, fade_in, fade_out
+from relay.audio.utterance import Coming, Utterance
 
 _TORN_SECONDS: Final = 0.01  # the end of a word whose agent died
 _BREATH_SECONDS: Final = 0.275  # between that word and the next agent's first
@@ -63,47 +63,12 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
         return len(self.pcm) // pcm.SAMPLE_BYTES
 
 
-@dataclass(slots=True)
-class _Utterance:
-    name: str
-    """Empty: a pause, which is no utterance of anybody's."""
-    chunks: list[bytes] = field(default_factory=list)
-    samples: int = 0
-    complete: bool = False
-    taken: int = 0
-    """Bytes of the first of `chunks`."""
-
-    def add(self, sound: bytes) -> None:
-        self.chunks.append(sound)
-        self.samples += len(sound) // pcm.SAMPLE_BYTES
-
-    def take(self, count: int) -> bytes:
-        """The next `count` samples, fewer if there are no more."""
-        count = count if count < self.samples else self.samples
-        want = count * pcm.SAMPLE_BYTES
-        self.samples -= count
-        if want and (end := self.taken + want) < len(chunk := self.chunks[0]):  # usually
-            part, self.taken = chunk[self.taken : end], end
-            return part
-        parts = []
-        while want:
-            part = self.chunks[0][self.taken : self.taken + want]
-            self.taken += len(part)
-            if self.taken == len(self.chunks[0]):
-                self.chunks.pop(0)
-                self.taken = 0
-            parts.append(part)
-            want -= len(part)
-        return b"".join(parts)
-
-
 class Playout:
     """The queue towards one caller."""
 
     def __init__(self, ambience: AmbienceTrack | None = None, *, rate_hz: int = 8000) -> None:
         self.ambience = ambience
-        self._queue: list[_Utterance] = []
-        self._queued = 0
+        self._queue: list[Utterance] = []
         self._tools: dict[str, AmbienceTrack | None] = {}  # running tools, and what is heard meanwhile
         self._sound: AmbienceTrack | None = None
         self._running = ""  # the utterance that continues without a break
@@ -113,12 +78,12 @@ class Playout:
         self._torn_samples = round(_TORN_SECONDS * rate_hz)
         self._breath_samples = round(_BREATH_SECONDS * rate_hz)
         self._cut_edge = b""  # speech that was cut off, for the next frame to fade out
-        self._highest = 0  # no sample that is waiting is louder
+        self._highest = 0  # no sample that was made, and waits, is louder
 
     @property
     def queued_samples(self) -> int:
         """Speech waiting to be sent."""
-        return self._queued
+        return sum(entry.samples for entry in self._queue)
 
     @property
     def ending(self) -> bool:
@@ -132,8 +97,8 @@ class Playout:
             return ""
         return self._queue[-1].name
 
-    def say(self, utterance: str, sound: bytes) -> None:
-        """Queue `sound` (pcm at the line's rate) as the next part of `utterance`.
+    def say(self, utterance: str, sound: bytes | Coming) -> None:
+        """Queue `sound` (pcm at the line's rate, or what will be) as the next part of `utterance`.
 
         A new name closes the previous utterance: agents don't always say that one is complete. Sound for an utterance
         that is still waiting is added to it, wherever it is in the queue.
@@ -144,12 +109,11 @@ class Playout:
                 self._queue[-1].complete = True
             else:
                 self._highest = 0
-            entry = _Utterance(utterance)
+            entry = Utterance(utterance)
             self._queue.append(entry)
         if sound:
             entry.add(sound)
-            self._highest = max(self._highest, pcm.peak(pcm.samples(sound)))
-            self._queued += len(sound) // pcm.SAMPLE_BYTES
+            self._highest = max(self._highest, entry.loudest)
 
     def complete(self, utterance: str) -> None:
         """Nothing more will come for `utterance`: its tail need not wait."""
@@ -221,12 +185,10 @@ class Playout:
         torn = self._queue[-1]
         torn.complete = True
         if torn.samples:
-            sound = torn.take(torn.samples)
-            torn.add(fade_out(sound, self._torn_samples))
-        pause = _Utterance("", complete=True)
+            torn.end_with(lambda sound: fade_out(sound, self._torn_samples), self._torn_samples)
+        pause = Utterance("", complete=True)
         pause.add(bytes(self._breath_samples * pcm.SAMPLE_BYTES))
         self._queue.append(pause)
-        self._queued += pause.samples
 
     def flush(self) -> tuple[str, ...]:
         """Drop all unplayed speech (interruption) and return the utterances that were cut. Ambience goes on.
@@ -237,7 +199,6 @@ class Playout:
         running = self._queue and self._running and self._queue[0].name == self._running
         self._cut_edge = self._queue[0].take(self._edge) if running else b""
         self._queue.clear()
-        self._queued = 0
         self._running = self._torn = ""
         return cut
 
@@ -296,7 +257,7 @@ class Playout:
         """Whether the end of a word is kept because it may go on."""
         return bool(self._queue) and self._queue[-1].name == self._running and self._queue[-1].samples > 0
 
-    def _available(self, entry: _Utterance) -> int:
+    def _available(self, entry: Utterance) -> int:
         """The last 5 ms of speech that may go on are kept, to be faded out if the rest is late."""
         return entry.samples if entry.complete else max(0, entry.samples - self._edge)
 
@@ -328,19 +289,19 @@ class Playout:
 
     def _take_speech(self, count: int, held: str, tear: bool) -> tuple[bytes, tuple[Span, ...], tuple[str, ...]]:
         first = self._queue[0] if self._queue else None
-        if first and first.name == self._running and first.name and not held and first.samples - self._edge > count:
-            self._queued -= count  # it goes on as it did: most frames of speech
-            return first.take(count), (Span(first.name, 0, count),), ()
+        if first and first.name == self._running and first.name and not held and first.made - self._edge > count:
+            return first.take(count), (Span(first.name, 0, count),), ()  # it goes on as it did: most frames of speech
         parts: list[bytes] = []
         spans: list[Span] = []
         ended: list[str] = []
         filled = begins = 0
-        last: _Utterance | None = None
+        last: Utterance | None = None
         while self._queue and filled < count:
             entry = self._queue[0]
             if entry.name == held and held:
                 break
             piece = entry.take(min(count - filled, entry.samples if tear else self._available(entry)))
+            self._highest = max(self._highest, entry.loudest)
             if piece:
                 begins, last = len(parts), entry
                 parts.append(self._faded_in(entry, piece))
@@ -351,13 +312,12 @@ class Playout:
             ended.append(self._queue.pop(0).name)
         while self._queue and self._queue[0].complete and not self._queue[0].samples:
             ended.append(self._queue.pop(0).name)
-        self._queued -= filled
         self._settle_end(parts, spans, begins, count - filled, last, tear)
         named = tuple(span for span in spans if span.utterance)
         return b"".join(parts), named, tuple(name for name in ended if name)
 
     def _settle_end(
-        self, parts: list[bytes], spans: list[Span], begins: int, missing: int, last: _Utterance | None, tear: bool
+        self, parts: list[bytes], spans: list[Span], begins: int, missing: int, last: Utterance | None, tear: bool
     ) -> None:
         """A frame that is `missing` samples short: first words move to its end, a hole gets an edge."""
         goes_on = last is not None and not last.complete
@@ -375,7 +335,7 @@ class Playout:
             parts[-1] = fade_out(parts[-1], self._edge)
             self._running, self._torn = "", last.name
 
-    def _faded_in(self, entry: _Utterance, piece: bytes) -> bytes:
+    def _faded_in(self, entry: Utterance, piece: bytes) -> bytes:
         """What follows a hole in its utterance is faded in."""
         if entry.name != self._torn or not self._torn:
             return piece

@@ -70,6 +70,13 @@ class Resampler:
             self.reset()
         return pcm.saturate(np.rint(out, out=out))
 
+    def returned(self, samples: int, *, last: bool = False) -> int:
+        """How many samples `process` has returned in all after `samples` of an utterance."""
+        if last:
+            return -(-samples * self._up // self._down)
+        windows = samples - len(self._silence)
+        return max(0, -(-windows * self._up // self._down))
+
     def _by_rows(self, held: Wave, count: int) -> Wave:
         """As products of matrices: one call of numpy's for thousands of outputs, where a call for each output's sum
         took twice the time. The last row reaches into the spare zeros.

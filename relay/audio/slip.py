@@ -12,7 +12,8 @@ import numpy as np
 from relay.audio import pcm
 
 _BLOCK_SECONDS: Final = 0.01
-_PEAK: Final = 29_000  # a block of such noise has one
+NOISE_PEAK: Final = 29_000
+"""A hundredth of a second of such noise has at least this peak."""
 _LOUD: Final = (32768 * 10 ** (-8 / 20)) ** 2  # power: -4.8 dBov is usual
 _CLIPPED: Final = 31_000
 _SELDOM: Final = 0.2  # of random samples one in twenty is as loud as that; of clipped A-law most are
@@ -28,7 +29,7 @@ def one_byte_off(data: bytes, rate_hz: int) -> int | None:
     size = round(_BLOCK_SECONDS * rate_hz)
     count = len(data) // (pcm.SAMPLE_BYTES * size)
     used = count * size * pcm.SAMPLE_BYTES
-    if count < 2 or pcm.peak(pcm.samples(data[:used])) < _PEAK:
+    if count < 2 or pcm.peak(pcm.samples(data[:used])) < NOISE_PEAK:
         return None
     told = pcm.samples(data[:used]).astype(np.float32).reshape(count, size)
     sure = np.vecdot(told, told) > _LOUD * size

@@ -40,6 +40,11 @@ class SpeechLevel:
         """The current gain."""
         return self._gain_db
 
+    @property
+    def behind(self) -> int:
+        """How many samples are kept until `last`."""
+        return 0 if self._limiter is None else self._limiter.ahead
+
     def process(self, sound: bytes, *, last: bool = False) -> bytes:
         """The next part of an utterance, pcm; `last`: it ends here."""
         self.meter.hear(sound)

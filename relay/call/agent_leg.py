@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Final, assert_never
 
 from common.aside import is_aside
@@ -30,7 +30,9 @@ from relay.agents.seam import (
     UtteranceDone,
     Working,
 )
+from relay.at_once import DONE
 from relay.audio.speech_level import SpeechLevel
+from relay.call.agent_speech import AgentSpeech
 from relay.call.answer_clock import AnswerClock
 from relay.call.parts import CallParts
 from relay.call.presence import Presence
@@ -39,13 +41,9 @@ from relay.call.tools import ToolResult
 from relay.call.turn_retry import TurnRetry
 from relay.ended import let_go
 from relay.events.records import AgentEntry
-from relay.line.downlink import PLAYOUT_SECONDS, Downlink
 from relay.tasks import Tasks
 
 STALL_LIMIT: Final = 5.0  # seconds without reading, after which an agent has failed
-MAX_WAIT: Final = (
-    5.0  # seconds in total for which an agent's socket may stay unread; then the vendor would think that we are dead
-)
 _AT_ONCE: Final = 0.005  # seconds: sound in real time comes in messages of 20 ms
 _HUNG_UP: Final = Ended(by_agent=True, reason="ended", detail="end_call")
 
@@ -61,15 +59,12 @@ class AgentLeg:
         self._parts = parts
         self._entry = entry
         self._prefix = prefix
-        self._utterance: str | None = None  # the last one, and its name in the call
-        self._name = ""
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[Ended] = self._loop.create_future()
         self._tasks = Tasks(self.defect)
-        self._level: SpeechLevel | None = None
         self._budget = AgentBudget()
-        self._waited_s = 0.0
         self._presence: Presence | None = None
+        self._level: SpeechLevel | None = None
         self._clock = AnswerClock(agent.first_audio_s, agent.answer_s, self._too_late)
         self._retry = TurnRetry(session, agent, parts, self._clock, self.end)
         self._tools = ToolUse(
@@ -89,9 +84,8 @@ class AgentLeg:
             return await self._over  # cancelled at the end of the call: the agent did not end
         finally:
             self._clock.stop()
+            self._entry.level = self._level
             self._parts.playout.idle()
-            if self._level is not None:
-                self._entry.measured(self._level.meter, self._level.gain_db)
             self._parts.uplink.detach()
             self._parts.outbox.detach()
             await self._tasks.stop()
@@ -140,7 +134,7 @@ class AgentLeg:
 
     async def _talk(self, info: CallInfo) -> None:
         try:
-            downlink = await self._connect(info)
+            speech = await self._connect(info)
         except AgentError as error:
             self.refused = True
             self.end(Ended(by_agent=False, reason=error.reason, detail=str(error)))
@@ -154,7 +148,7 @@ class AgentLeg:
             async for event in self.session.events():
                 now = self._loop.time()
                 self._budget.spend(event, now)
-                await self._react(event, downlink)
+                await self._react(event, speech)
                 if self.finished:
                     return
                 real_time = isinstance(event, Audio) and now - last_at >= _AT_ONCE
@@ -167,7 +161,7 @@ class AgentLeg:
         else:
             self.end(Ended(by_agent=False, reason="stopped", detail="the session broke off"))
 
-    async def _connect(self, info: CallInfo) -> Downlink:
+    async def _connect(self, info: CallInfo) -> AgentSpeech:
         began, parts = self._loop.time(), self._parts
         try:
             formats = await self.session.connect(info)
@@ -183,35 +177,41 @@ class AgentLeg:
         )
         parts.announce()
         await parts.uplink.attach(self.session, formats.heard)
-        agent, rate_hz = self._entry.agent, info.line.rate_hz
-        self._level = SpeechLevel(rate_hz, gain_db=agent.gain_db, auto=agent.level == "auto")
-        downlink = Downlink(parts.playout, parts.pacer, info.line, level=self._level, answers=parts.answers)
-        downlink.attach(formats.spoken)
-        return downlink
+        speech = AgentSpeech(
+            parts,
+            self.session,
+            self._entry.agent,
+            self._budget,
+            prefix=self._prefix,
+            line=info.line,
+            spoken=formats.spoken,
+            on_defect=self.defect,
+        )
+        self._level = speech.level
+        return speech
 
     # --- the agent's sound, words and requests ---
 
-    async def _react(self, event: AgentEvent, downlink: Downlink) -> None:
+    def _react(self, event: AgentEvent, speech: AgentSpeech) -> Awaitable[None]:
         transcript, now = self._parts.transcript, self._parts.facts.now
         match event:
             case Audio(data, utterance):
                 self._retry.answered()
                 self._clock.agent_heard()
                 self._parts.hand_over.agent_spoke()
-                await self._say(downlink, utterance, data)
+                return speech.say(utterance, data)
             case UtteranceDone(utterance):
-                transcript.complete(self._named(utterance))
-                downlink.done(self._named(utterance))
+                speech.done(utterance)
             case Interruption():
-                downlink.cut()
                 self._interrupt()
+                speech.cut()
             case AgentText(text, utterance):
-                transcript.agent_says(text, self._named(utterance), now())
+                transcript.agent_says(text, speech.named(utterance), now())
             case AgentCorrection(text, utterance):
-                transcript.corrected(text, self._named(utterance))
+                transcript.corrected(text, speech.named(utterance))
             case CallerTurn(utterance):
                 self._caller_waits()
-                transcript.caller_spoke(self._named(utterance), now())
+                transcript.caller_spoke(speech.named(utterance), now())
             case CallerText(text) if is_aside(text):
                 pass  # the vendor repeats a note of ours as a caller's turn
             case CallerText(text, utterance):
@@ -221,7 +221,7 @@ class AgentLeg:
                     self._caller_waits()
                 if self._entry.agent.mask_keys:
                     text = without_keys(text)
-                transcript.caller_said(text, now(), self._named(utterance) if utterance else "")
+                transcript.caller_said(text, now(), speech.named(utterance) if utterance else "")
             case CallerHeard():
                 self._caller_waits()
             case ToolCall():
@@ -247,25 +247,7 @@ class AgentLeg:
                 self.end(event)
             case _:
                 assert_never(event)
-
-    def _named(self, utterance: str) -> str:
-        """Its name in the call. One text for all that comes of an utterance: many parts of the call keep it."""
-        if utterance != self._utterance:
-            self._utterance, self._name = utterance, self._prefix + utterance
-        return self._name
-
-    async def _say(self, downlink: Downlink, utterance: str, data: bytes) -> None:
-        """Waits while the playout is full. Meanwhile an agent in another process gets no answers to its pings."""
-        began = self._loop.time()
-        self._parts.transcript.agent_sounds(self._named(utterance), downlink.duration_ms(data))
-        slips = downlink.slips
-        await downlink.say(self._named(utterance), data)
-        if downlink.slips > slips and self._budget.logs_notice():
-            text = "one byte too many or too few in the agent's sound: it was put right"
-            self._parts.log.happened("agent_notice", text, level=logging.WARNING, kind="one_byte_off")
-        self._waited_s += self._loop.time() - began
-        if self._waited_s > MAX_WAIT and not self.session.can_wait:
-            raise FloodError(f"more than {PLAYOUT_SECONDS:g} s of speech waiting to be played")
+        return DONE
 
     def _caller_waits(self) -> None:
         """Words while the agent is still heard are no question: a caller who cuts in causes an Interruption first."""

@@ -13,7 +13,7 @@ import msgspec
 from common.masking import mask_text
 from common.phone import to_e164
 from relay.agents.roster import AgentSpec
-from relay.audio.loudness import LevelMeter
+from relay.audio.speech_level import SpeechLevel
 
 SCHEMA: Final = 1
 TOOLS_KEPT: Final = 500  # uses of tools per call
@@ -87,13 +87,8 @@ class AgentEntry:
     ended_at: datetime | None = None
     end_reason: str = ""
     end_detail: str = ""
-    level_db: float | None = None
-    clipped: int = 0
-    gain_db: float = 0.0
-
-    def measured(self, meter: LevelMeter, gain_db: float) -> None:
-        """Loudness of the agent's speech before any gain, and the gain that it had in the end."""
-        self.level_db, self.clipped, self.gain_db = meter.level_db, meter.clipped, round(gain_db, 1)
+    level: SpeechLevel | None = None
+    """Of the agent's speech as far as it was played, which may go on for a while after the agent has ended."""
 
     def ended(self, at: datetime, reason: str, detail: str = "") -> None:
         """The agent's time is over."""
@@ -108,9 +103,9 @@ class AgentEntry:
             "ended_at": timestamp(self.ended_at) if self.ended_at else None,
             "end_reason": self.end_reason,
             "end_detail": self.end_detail,
-            "level_db": self.level_db,
-            "clipped": self.clipped,
-            "gain_db": self.gain_db,
+            "level_db": self.level.meter.level_db if self.level else None,
+            "clipped": self.level.meter.clipped if self.level else 0,
+            "gain_db": round(self.level.gain_db, 1) if self.level else 0.0,
         }
 
 

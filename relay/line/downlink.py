@@ -1,12 +1,15 @@
 """The agent's sound on its way to the caller: converted to the line's format, utterance by utterance."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
+from relay.at_once import DONE, Later
 from relay.audio.convert import AudioFormat, Converter
-from relay.audio.pcm import SAMPLE_BYTES
 from relay.audio.playout import Playout
 from relay.audio.speech_level import SpeechLevel
+from relay.audio.utterance import Coming
 from relay.line.answers import Answers
 from relay.line.pacer import Pacer
 
@@ -15,10 +18,49 @@ _PIECE_SECONDS: Final = 1.0  # converted at a time, so that a burst does not del
 _FORMER: Final = 8  # utterances whose late sound is still recognised
 
 
+class _Part(Coming):
+    """A part of an utterance as it came at `at`, and what converts it. `late`: the utterance is an earlier one. `last`:
+    with all that the converter holds. `tail`: only what it holds of the current one, and what the level does.
+    """
+
+    __slots__ = ("_downlink", "at", "converter", "data", "last", "late", "sound", "tail", "utterance")
+
+    def __init__(
+        self,
+        downlink: "Downlink",
+        samples: int,
+        utterance: str,
+        converter: Converter,
+        data: bytes,
+        at: float,
+        *,
+        late: bool = False,
+        last: bool = False,
+        tail: bool = False,
+    ) -> None:
+        super().__init__(samples)
+        self._downlink = downlink
+        self.utterance = utterance
+        self.converter = converter
+        self.data = data
+        self.at = at
+        self.late = late
+        self.last = last
+        self.tail = tail
+        self.sound: bytes | None = None
+
+    def made(self) -> bytes:
+        return self._downlink.make(self)
+
+
 class Downlink:
     """What the filter holds, and half a sample, belong to the utterance they came with, and to no other.
 
-    `level`: how loud the caller hears it. `answers` is told what has come. `limit_s`: speech that may wait.
+    Agents send their speech ahead of time, and many may begin at once. So it is kept as it came, and converted and
+    measured when it is about to be played, in the order in which it came. What is cut off before that never is.
+
+    `level`: how loud the caller hears it. `answers` is told what has come. `limit_s`: speech that may wait. `on_slip`
+    is called when the agent's sound was one byte off, and `on_defect` with an error in making it.
     """
 
     def __init__(
@@ -30,6 +72,8 @@ class Downlink:
         level: SpeechLevel | None = None,
         answers: Answers | None = None,
         limit_s: float = PLAYOUT_SECONDS,
+        on_slip: Callable[[], None] = lambda: None,
+        on_defect: Callable[[Exception], None] | None = None,
     ) -> None:
         self._level = level or SpeechLevel(line.rate_hz)
         self._answers = answers
@@ -38,19 +82,24 @@ class Downlink:
         self._pacer = pacer
         self._line = line
         self._limit_samples = round(limit_s * line.rate_hz)
+        self._on_slip = on_slip
+        self._on_defect = on_defect
         self._former: list[str] = []
+        self._to_make: list[_Part] = []
         self.attach(line)
 
     def attach(self, spoken: AudioFormat) -> None:
         """From now on the agent speaks `spoken`."""
         self._pacer.new_agent()
         self._utterance = ""
+        self._came = 0  # bytes of it
         self._spoken = spoken
         self._converter = Converter(spoken, self._line, realigned=True)
         self._piece = round(_PIECE_SECONDS * spoken.bytes_per_second)
 
-    async def say(self, utterance: str, data: bytes) -> None:
-        """The next part of `utterance`, in the agent's format. Returns once there is room for it in the playout.
+    def say(self, utterance: str, data: bytes) -> Awaitable[None]:
+        """The next part of `utterance`, in the agent's format. Usually DONE (relay.at_once); if there is no room for it
+        in the playout, what is returned has to be awaited before anything else is said.
 
         A new name ends the previous utterance, including what the filter still holds of it. Late sound of an earlier
         one is played after the current one, and does not change that.
@@ -58,24 +107,38 @@ class Downlink:
         if utterance != self._utterance and utterance not in self._former:
             self._end()
             self._utterance = utterance
-        of_now = utterance == self._utterance
-        converter = self._converter if of_now else Converter(self._spoken, self._line)
-        for at in range(0, max(len(data), 1), self._piece):
-            if at:
-                await asyncio.sleep(0)
-            await self._room()
-            last = not of_now and at + self._piece >= len(data)
-            sound = converter.convert(data[at : at + self._piece], last=last)
-            if self._answers is not None:
-                self._answers.arrived(utterance, sound, self._loop.time())
-            sound = self._level.process(sound, last=last) if of_now else self._level.beside(sound)
-            self._playout.say(utterance, sound)
-            self._pacer.said(utterance, len(sound) // SAMPLE_BYTES)
+        data = data if isinstance(data, bytes) else bytes(data)  # it might be changed before it is played
+        return self._take(utterance, data, 0, None if utterance == self._utterance else self._new_converter())
 
-    @property
-    def slips(self) -> int:
-        """How often the agent's sound was one byte off."""
-        return self._converter.slips
+    def _take(self, utterance: str, data: bytes, at: int, late: Converter | None) -> Awaitable[None]:
+        """What is in `data` from `at` on. `late`: converts it, if the utterance is an earlier one."""
+        while True:
+            if self._excess >= 0:
+                return Later(partial(self._take_with_room, partial(self._take, utterance, data, at, late)))
+            piece = data if len(data) <= self._piece else data[at : at + self._piece]
+            before, at = at, at + len(piece)
+            last, now = at >= len(data), self._loop.time()
+            if late is None:
+                samples = -self._returned()
+                self._came += len(piece)
+                samples += self._returned()
+                part = _Part(self, samples, utterance, self._converter, piece, now)
+            else:
+                samples = late.returned(at, last=last) - late.returned(before)
+                part = _Part(self, samples, utterance, late, piece, now, late=True, last=last)
+            self._to_make.append(part)
+            # a message without a whole sample is not kept: there may be any number of them
+            self._playout.say(utterance, part if samples or len(self._to_make) > 1 else self.make(part))
+            self._pacer.said(utterance, samples)
+            if last:
+                return DONE
+
+    def _new_converter(self) -> Converter:
+        return Converter(self._spoken, self._line)
+
+    def _returned(self) -> int:
+        """Samples that have become of the current utterance, as far as nothing has to be put right."""
+        return max(0, self._converter.returned(self._came) - self._level.behind)
 
     def duration_ms(self, data: bytes) -> float:
         """Length of a piece of the agent's sound."""
@@ -90,21 +153,63 @@ class Downlink:
         self._pacer.wake()
 
     def cut(self) -> None:
-        """What was said is dropped: its rest must not be heard in what comes next."""
+        """What was said is dropped, here too: its rest must not be heard in what comes next."""
+        self._to_make.clear()
+        self._came = 0
         self._converter.reset()
         self._level.reset()
 
     def _end(self) -> None:
         if not self._utterance:
             return
-        tail = self._level.process(self._converter.convert(b"", last=True), last=True)
-        if tail and not self._playout.drained(self._utterance):  # else a click: its word was faded out long ago
+        rest = self._converter.returned(self._came, last=True) - self._returned()
+        tail = _Part(self, rest, self._utterance, self._converter, b"", 0.0, last=True, tail=True)
+        self._to_make.append(tail)
+        if rest and not self._playout.drained(self._utterance):  # else a click: its word was faded out long ago
             self._playout.say(self._utterance, tail)
+        elif len(self._to_make) == 1:
+            self.make(tail)
         self._playout.complete(self._utterance)
         self._former = [*self._former[1 - _FORMER :], self._utterance]
-        self._utterance = ""
+        self._utterance, self._came = "", 0
 
-    async def _room(self) -> None:
-        """Wait while too much is waiting."""
-        while (excess := self._playout.queued_samples - self._limit_samples) >= 0:  # noqa: ASYNC110 - it plays in real time
+    # --- making it ---
+
+    def make(self, part: _Part) -> bytes:
+        """The sound of `part`, after all that came before it; nothing if it was cut off."""
+        waiting = self._to_make
+        while part.sound is None and waiting:
+            first = waiting.pop(0)
+            first.sound = self._sound_of(first)
+        while waiting and not waiting[0].samples:  # nobody will ask for it
+            first = waiting.pop(0)
+            first.sound = self._sound_of(first)
+        return part.sound or b""
+
+    def _sound_of(self, part: _Part) -> bytes:
+        converter, level, slips = part.converter, self._level, part.converter.slips
+        data, part.data = part.data, b""
+        try:
+            sound = converter.convert(data, last=part.last)
+            if self._answers is not None and not part.tail:
+                self._answers.arrived(part.utterance, sound, part.at)
+            made = level.beside(sound) if part.late else level.process(sound, last=part.tail)
+        except Exception as error:
+            if self._on_defect is None:
+                raise
+            self._on_defect(error)  # the agent's, and its sound's: the call goes on
+            return b""
+        if made is sound:
+            part.loudest = converter.loudest
+        if converter.slips > slips:
+            self._on_slip()
+        return made
+
+    @property
+    def _excess(self) -> int:
+        return self._playout.queued_samples - self._limit_samples
+
+    async def _take_with_room(self, go_on: Callable[[], Awaitable[None]]) -> None:
+        while (excess := self._excess) >= 0:  # noqa: ASYNC110 - it plays in real time
             await asyncio.sleep(min(_PIECE_SECONDS, (excess + 1) / self._line.rate_hz))
+        await go_on()

@@ -232,25 +232,80 @@ async def test_what_the_agent_before_left_is_not_the_next_one_s():
 
 
 @virtual
-async def test_a_burst_lets_the_other_calls_run_in_between():
-    """Half a minute of speech in one message was converted in one go, while 200 callers waited."""
-    turns = 0
-
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
+async def test_a_burst_is_kept_as_it_came_until_it_is_played():
+    """Many agents began to speak at once, half a minute each in one message. All of it was converted and measured at
+    that moment, and for a third of a second no caller heard anything. Now the work comes with the frames."""
     spoken = AudioFormat(Encoding.PCM, 16000)
-    playout, downlink = ready(spoken)
-    running = asyncio.create_task(others())
+    level = SpeechLevel(LINE.rate_hz)
+    heard = []
+    level.meter.hear = lambda sound: heard.append(len(sound) // 2)
+    playout, downlink = ready(spoken, level=level)
     sound = sound_of(spoken, 30)
     await downlink.say("u1", sound)
     downlink.done("u1")
-    running.cancel()
-    assert turns >= 29
-    assert playout.pull(30 * 8000).pcm == on_the_line(sound, spoken)
+    assert playout.queued_samples == 30 * 8000
+    assert heard == []
+    played = playout.pull(320).pcm
+    assert sum(heard) < 8000  # a second is made at a time
+    while playout.queued_samples:
+        played += playout.pull(320).pcm
+    assert sum(heard) == 30 * 8000
+    assert played == on_the_line(sound, spoken)
+
+
+@virtual
+async def test_what_an_interruption_drops_is_never_worked_on():
+    level = SpeechLevel(LINE.rate_hz)
+    heard = []
+    level.meter.hear = heard.append
+    playout, downlink = ready(AudioFormat(Encoding.ULAW, 8000), level=level)
+    for second in range(5):
+        await downlink.say("u1", sound_of(AudioFormat(Encoding.ULAW, 8000), 1, seed=second))
+    playout.pull(8400)
+    playout.flush()
+    downlink.cut()
+    assert [len(sound) for sound in heard] == [16000, 16000]
+
+
+@virtual
+async def test_the_gain_follows_the_speech_in_the_order_in_which_it_came():
+    """Sound of an earlier utterance that comes late is as loud as what was said before it."""
+    pieces = [("u1", 1), ("u1", 2), ("u2", 3), ("u1", 4), ("u2", 5), ("u3", 6)]
+    sounds = [noise(2000, seed=seed, level=1000 + 900 * seed).tobytes() for _, seed in pieces]
+    expected: dict[str, bytes] = {}
+    level = SpeechLevel(LINE.rate_hz, auto=True)
+    for (name, seed), sound in zip(pieces, sounds, strict=True):
+        if (name, seed) in {("u2", 3), ("u3", 6)}:
+            expected[f"u{int(name[1]) - 1}"] += level.process(b"", last=True)
+        late = (name, seed) == ("u1", 4)
+        expected[name] = expected.get(name, b"") + (level.beside(sound) if late else level.process(sound))
+    expected["u3"] += level.process(b"", last=True)
+    playout, downlink = ready(LINE, level=SpeechLevel(LINE.rate_hz, auto=True))
+    for (name, _), sound in zip(pieces, sounds, strict=True):
+        await downlink.say(name, sound)
+    downlink.done("u3")
+    assert playout.queued_samples == 12_000
+    assert heard_of(playout) == expected
+
+
+@virtual
+async def test_an_error_in_making_sound_is_the_agent_s_and_not_the_timer_s():
+    level = SpeechLevel(LINE.rate_hz)
+    level.meter.hear = lambda sound: 1 / 0
+    defects = []
+    playout, downlink = ready(LINE, level=level, on_defect=defects.append)
+    await downlink.say("u1", sound_of(LINE, 0.1))
+    assert playout.pull(320).spans == ()
+    assert [type(defect) for defect in defects] == [ZeroDivisionError]
+
+
+@virtual
+async def test_sound_that_its_owner_changes_afterwards_is_played_as_it_came():
+    playout, downlink = ready(LINE)
+    sound = bytearray(sound_of(LINE, 0.1))
+    await downlink.say("u1", sound)
+    expected, sound[:] = bytes(sound), bytes(len(sound))
+    assert heard_of(playout)["u1"] == expected
 
 
 def test_more_speech_than_the_limit_is_not_taken_until_there_is_room():
@@ -283,7 +338,12 @@ def test_more_speech_than_the_limit_is_not_taken_until_there_is_room():
 async def test_an_interruption_makes_room_at_once():
     playout, downlink = ready(LINE, limit_s=1.5)
     await downlink.say("u1", sound_of(LINE, 2))
-    waiting = asyncio.create_task(downlink.say("u2", sound_of(LINE, 0.5)))
+    rest = downlink.say("u2", sound_of(LINE, 0.5))
+
+    async def wait() -> None:
+        await rest
+
+    waiting = asyncio.create_task(wait())
     await asyncio.sleep(0.01)
     assert not waiting.done()
     playout.flush()

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from relay.audio.ambience import AmbienceTrack, Loop
 from relay.audio.edges import fade_in, fade_out
 from relay.audio.playout import Frame, Playout, Readiness, Span
+from relay.audio.utterance import Coming
 from tests.unit.relay.tone import largest_step, noise
 
 FRAME = 800
@@ -20,6 +21,19 @@ EDGE = 40  # 5 ms: kept of an utterance that may go on
 
 def speech(count: int, seed: int = 1) -> bytes:
     return noise(count, seed).tobytes()
+
+
+class Told(Coming):
+    """Sound that is made when it is asked for; `samples` may be a wrong guess."""
+
+    def __init__(self, sound: bytes, samples: int | None = None) -> None:
+        super().__init__(len(sound) // 2 if samples is None else samples)
+        self.sound = sound
+        self.asked = 0
+
+    def made(self) -> bytes:
+        self.asked += 1
+        return self.sound
 
 
 def office(volume: float = 0.5, level: int = 8000) -> AmbienceTrack:
@@ -196,6 +210,73 @@ def test_a_torn_word_ends_and_the_next_agent_takes_a_breath():
     assert 0.25 <= pause / 8000 <= 0.3
     assert [name for frame in frames for name in frame.ended] == ["a1u1", "a2u1"]
     assert {span.utterance for frame in frames for span in frame.spans} == {"a1u1", "a2u1"}
+
+
+@pytest.mark.parametrize("lengths", [(5000, 300, 30), (5000, 30, 60), (60, 10), (30,), (5000, 4000)])
+@pytest.mark.parametrize("ready", [0, 1])
+def test_a_torn_word_that_is_not_made_yet_ends_in_the_same_way(lengths, ready):
+    """Hundreds of agents may die at once, with half a minute waiting of each: nothing of it is made at that moment."""
+    pieces = [noise(length, seed=length, level=20_000).tobytes() for length in lengths]
+    one, other = Playout(office()), Playout(office())
+    told = [Told(piece) for piece in pieces]
+    for piece, coming in zip(pieces, told, strict=True):
+        one.say("a1u1", piece)
+        other.say("a1u1", piece if coming in told[:ready] else coming)
+    for playout in (one, other):
+        playout.tear()
+    assert sum(coming.asked for coming in told) == 0
+    assert other.queued_samples == one.queued_samples
+    while one.queued_samples:
+        assert other.pull(320) == one.pull(320)
+    assert [coming.asked for coming in told] == [0] * ready + [1] * (len(told) - ready)
+
+
+def test_sound_is_made_shortly_before_it_is_played_and_only_then():
+    playout = Playout(office())
+    pieces = [Told(speech(2000, seed)) for seed in range(3)]
+    for piece in pieces:
+        playout.say("u1", piece)
+    playout.complete("u1")
+    assert playout.queued_samples == 6000
+    asked = []
+    for _ in range(6):
+        playout.readiness(320)
+        playout.pull(320)
+        asked.append(sum(piece.asked for piece in pieces))
+    assert asked == [1, 1, 1, 1, 1, 1]
+    playout.pull(320)
+    assert sum(piece.asked for piece in pieces) == 2
+    playout.flush()
+    assert pieces[2].asked == 0
+
+
+def test_loud_sound_does_not_wrap_around_over_ambience_when_it_is_made_late():
+    """Whether a sum may be too loud is known from the loudest sample: of what is made as well."""
+    for late in (False, True):
+        playout = Playout(office(volume=1.0, level=9000))
+        playout.say("u1", speech(2000))
+        playout.pull(320)
+        loud = np.full(2000, 32_000, np.int16).tobytes()
+        playout.say("u1", Told(loud) if late else loud)
+        heard = np.concatenate([numbers(playout.pull(320)) for _ in range(10)])
+        assert heard[2000:].min() > 20_000
+        assert heard.max() == 32_767
+
+
+@pytest.mark.parametrize("off", [-3, 3])
+def test_a_piece_that_turns_out_shorter_or_longer_leaves_no_hole(off):
+    """Its length was a guess: a byte too many in the agent's sound takes one sample out of it."""
+    playout = Playout()
+    pieces = [speech(1000, seed) for seed in range(4)]
+    for number, piece in enumerate(pieces):
+        playout.say("u1", Told(piece, 1000 + off * (number != 2)))
+    playout.complete("u1")
+    heard = b""
+    while playout.queued_samples:
+        frame = playout.pull(320)
+        heard += frame.pcm[: 2 * frame.spans[-1].samples]
+    assert heard == b"".join(pieces)
+    assert frame.ended == ("u1",)
 
 
 def test_an_agent_that_dies_between_two_utterances_tears_nothing():
@@ -464,8 +545,8 @@ class PlayoutMachine(RuleBasedStateMachine):
         self.cut_edge: list[int] = []
         self.named = 0
 
-    @rule(count=st.integers(0, 300), fresh=st.booleans())
-    def say(self, count, fresh):
+    @rule(count=st.integers(0, 300), fresh=st.booleans(), coming=st.booleans())
+    def say(self, count, fresh, coming):
         if fresh or not self.waiting:
             self.named += 1
             if self.waiting:
@@ -473,15 +554,15 @@ class PlayoutMachine(RuleBasedStateMachine):
             self.waiting.append(NaiveUtterance(f"u{self.named}"))
         sound = noise(count, seed=self.named)
         self.waiting[-1].samples += sound.tolist()
-        self.playout.say(self.waiting[-1].name, sound.tobytes())
+        self.playout.say(self.waiting[-1].name, Told(sound.tobytes()) if coming else sound.tobytes())
 
     @precondition(lambda self: self.waiting)
-    @rule(count=st.integers(0, 300), index=st.integers(0, 9))
-    def say_more(self, count, index):
+    @rule(count=st.integers(0, 300), index=st.integers(0, 9), coming=st.booleans())
+    def say_more(self, count, index, coming):
         chosen = self.waiting[index % len(self.waiting)]
         sound = noise(count, seed=index)
         chosen.samples += sound.tolist()
-        self.playout.say(chosen.name, sound.tobytes())
+        self.playout.say(chosen.name, Told(sound.tobytes()) if coming else sound.tobytes())
 
     @precondition(lambda self: self.waiting)
     @rule(index=st.integers(0, 9))

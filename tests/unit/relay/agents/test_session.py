@@ -48,11 +48,14 @@ async def test_a_piece_of_sound_is_not_kept_until_the_agent_speaks_again():
 
 
 @virtual
-async def test_a_call_does_not_keep_it_either():
+async def test_a_call_keeps_it_only_until_it_was_played_and_measured():
+    """Half a second is measured at a time."""
     session = Session()
     talk = Talk(session)
-    session.put(Audio(Piece(bytes(640)), "1"))
-    await asyncio.sleep(1)
+    session.put(Audio(Piece(bytes(8000)), "1"))
+    await asyncio.sleep(0.3)
+    assert Piece.held == 1
+    await asyncio.sleep(0.7)
     assert Piece.held == 0
     await talk.stop()
 
