@@ -198,6 +198,8 @@ class Playout:
         cut = tuple(entry.name for entry in self._queue if entry.samples and entry.name)
         running = self._queue and self._running and self._queue[0].name == self._running
         self._cut_edge = self._queue[0].take(self._edge) if running else b""
+        for entry in self._queue:
+            entry.drop()
         self._queue.clear()
         self._running = self._torn = ""
         return cut

@@ -22,6 +22,9 @@ class Coming:
         """The sound, pcm at the line's rate; called once."""
         raise NotImplementedError
 
+    def drop(self) -> None:
+        """It will not be played."""
+
 
 class _Made(Coming):
     """Sound that is ready, behind some that is not."""
@@ -48,6 +51,10 @@ class _Ending(Coming):
 
     def made(self) -> bytes:
         return self._change(b"".join(part.made() for part in self._parts))
+
+    def drop(self) -> None:
+        for part in self._parts:
+            part.drop()
 
 
 @dataclass(slots=True)
@@ -109,6 +116,11 @@ class Utterance:
         if ending.samples < count and self.samples:  # what was made is short, too: a few hundredths of a second
             ending = _Ending([_Made(self.take(self.samples)), *parts], change)
         self.add(ending)
+
+    def drop(self) -> None:
+        """Nothing more of it will be played."""
+        for coming in self._coming:
+            coming.drop()
 
     def _make(self, count: int) -> None:
         while self.made < count and self._coming:

@@ -89,7 +89,7 @@ class AgentLeg:
             self._parts.uplink.detach()
             self._parts.outbox.detach()
             await self._tasks.stop()
-            let_go(self, "_over", "refused")
+            let_go(self, "_over", "refused", "_parts")  # its speech may go on, and an error in making it is logged
 
     def end(self, ended: Ended) -> None:
         """The agent is done; the first reason is kept. If an agent fails while it hangs up, it has hung up."""

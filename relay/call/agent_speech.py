@@ -14,6 +14,7 @@ from relay.audio.convert import AudioFormat
 from relay.audio.speech_level import SpeechLevel
 from relay.call.parts import CallParts
 from relay.line.downlink import PLAYOUT_SECONDS, Downlink
+from relay.logs import CallLog
 
 MAX_WAIT: Final = (
     5.0  # seconds in total for which an agent's socket may stay unread; then the vendor would think that we are dead
@@ -38,7 +39,6 @@ class AgentSpeech:
         self.level: Final = SpeechLevel(line.rate_hz, gain_db=agent.gain_db, auto=agent.level == "auto")
         self._parts = parts
         self._session = session
-        self._budget = budget
         self._prefix = prefix
         self._loop = asyncio.get_running_loop()
         self._utterance: str | None = None  # the last one, and its name in the call
@@ -50,7 +50,7 @@ class AgentSpeech:
             line,
             level=self.level,
             answers=parts.answers,
-            on_slip=self._put_right,
+            on_slip=partial(_note_slip, budget, parts.log),
             on_defect=on_defect,
         )
         self._downlink.attach(spoken)
@@ -86,7 +86,8 @@ class AgentSpeech:
         if self._waited_s > MAX_WAIT and not self._session.can_wait:
             raise FloodError(f"more than {PLAYOUT_SECONDS:g} s of speech waiting to be played")
 
-    def _put_right(self) -> None:
-        if self._budget.logs_notice():
-            text = "one byte too many or too few in the agent's sound: it was put right"
-            self._parts.log.happened("agent_notice", text, level=logging.WARNING, kind="one_byte_off")
+
+def _note_slip(budget: AgentBudget, log: CallLog) -> None:
+    if budget.logs_notice():
+        text = "one byte too many or too few in the agent's sound: it was put right"
+        log.happened("agent_notice", text, level=logging.WARNING, kind="one_byte_off")

@@ -9,48 +9,13 @@ from relay.at_once import DONE, Later
 from relay.audio.convert import AudioFormat, Converter
 from relay.audio.playout import Playout
 from relay.audio.speech_level import SpeechLevel
-from relay.audio.utterance import Coming
 from relay.line.answers import Answers
+from relay.line.making import Making, Part
 from relay.line.pacer import Pacer
 
 PLAYOUT_SECONDS: Final = 300.0  # speech that may wait to be played; above it the agent is not read
 _PIECE_SECONDS: Final = 1.0  # converted at a time, so that a burst does not delay other calls
 _FORMER: Final = 8  # utterances whose late sound is still recognised
-
-
-class _Part(Coming):
-    """A part of an utterance as it came at `at`, and what converts it. `late`: the utterance is an earlier one. `last`:
-    with all that the converter holds. `tail`: only what it holds of the current one, and what the level does.
-    """
-
-    __slots__ = ("_downlink", "at", "converter", "data", "last", "late", "sound", "tail", "utterance")
-
-    def __init__(
-        self,
-        downlink: "Downlink",
-        samples: int,
-        utterance: str,
-        converter: Converter,
-        data: bytes,
-        at: float,
-        *,
-        late: bool = False,
-        last: bool = False,
-        tail: bool = False,
-    ) -> None:
-        super().__init__(samples)
-        self._downlink = downlink
-        self.utterance = utterance
-        self.converter = converter
-        self.data = data
-        self.at = at
-        self.late = late
-        self.last = last
-        self.tail = tail
-        self.sound: bytes | None = None
-
-    def made(self) -> bytes:
-        return self._downlink.make(self)
 
 
 class Downlink:
@@ -59,8 +24,7 @@ class Downlink:
     Agents send their speech ahead of time, and many may begin at once. So it is kept as it came, and converted and
     measured when it is about to be played, in the order in which it came. What is cut off before that never is.
 
-    `level`: how loud the caller hears it. `answers` is told what has come. `limit_s`: speech that may wait. `on_slip`
-    is called when the agent's sound was one byte off, and `on_defect` with an error in making it.
+    `limit_s`: speech that may wait. The other options are Making's.
     """
 
     def __init__(
@@ -72,20 +36,17 @@ class Downlink:
         level: SpeechLevel | None = None,
         answers: Answers | None = None,
         limit_s: float = PLAYOUT_SECONDS,
-        on_slip: Callable[[], None] = lambda: None,
+        on_slip: Callable[[], None] | None = None,
         on_defect: Callable[[Exception], None] | None = None,
     ) -> None:
         self._level = level or SpeechLevel(line.rate_hz)
-        self._answers = answers
         self._loop = asyncio.get_running_loop()
         self._playout = playout
         self._pacer = pacer
         self._line = line
         self._limit_samples = round(limit_s * line.rate_hz)
-        self._on_slip = on_slip
-        self._on_defect = on_defect
         self._former: list[str] = []
-        self._to_make: list[_Part] = []
+        self._making = Making(self._level, answers, on_slip, on_defect)
         self.attach(line)
 
     def attach(self, spoken: AudioFormat) -> None:
@@ -122,13 +83,11 @@ class Downlink:
                 samples = -self._returned()
                 self._came += len(piece)
                 samples += self._returned()
-                part = _Part(self, samples, utterance, self._converter, piece, now)
+                part = Part(samples, utterance, self._converter, piece, now)
             else:
                 samples = late.returned(at, last=last) - late.returned(before)
-                part = _Part(self, samples, utterance, late, piece, now, late=True, last=last)
-            self._to_make.append(part)
-            # a message without a whole sample is not kept: there may be any number of them
-            self._playout.say(utterance, part if samples or len(self._to_make) > 1 else self.make(part))
+                part = Part(samples, utterance, late, piece, now, late=True, last=last)
+            self._playout.say(utterance, self._making.add(part))
             self._pacer.said(utterance, samples)
             if last:
                 return DONE
@@ -154,7 +113,7 @@ class Downlink:
 
     def cut(self) -> None:
         """What was said is dropped, here too: its rest must not be heard in what comes next."""
-        self._to_make.clear()
+        self._making.forget()
         self._came = 0
         self._converter.reset()
         self._level.reset()
@@ -163,47 +122,15 @@ class Downlink:
         if not self._utterance:
             return
         rest = self._converter.returned(self._came, last=True) - self._returned()
-        tail = _Part(self, rest, self._utterance, self._converter, b"", 0.0, last=True, tail=True)
-        self._to_make.append(tail)
-        if rest and not self._playout.drained(self._utterance):  # else a click: its word was faded out long ago
-            self._playout.say(self._utterance, tail)
-        elif len(self._to_make) == 1:
-            self.make(tail)
+        tail = Part(rest, self._utterance, self._converter, b"", 0.0, last=True, tail=True)
+        if rest and not self._playout.drained(self._utterance):
+            self._playout.say(self._utterance, self._making.add(tail))
+        else:
+            tail.samples = 0  # it would be a click: the word was faded out long ago
+            self._making.add(tail)
         self._playout.complete(self._utterance)
         self._former = [*self._former[1 - _FORMER :], self._utterance]
         self._utterance, self._came = "", 0
-
-    # --- making it ---
-
-    def make(self, part: _Part) -> bytes:
-        """The sound of `part`, after all that came before it; nothing if it was cut off."""
-        waiting = self._to_make
-        while part.sound is None and waiting:
-            first = waiting.pop(0)
-            first.sound = self._sound_of(first)
-        while waiting and not waiting[0].samples:  # nobody will ask for it
-            first = waiting.pop(0)
-            first.sound = self._sound_of(first)
-        return part.sound or b""
-
-    def _sound_of(self, part: _Part) -> bytes:
-        converter, level, slips = part.converter, self._level, part.converter.slips
-        data, part.data = part.data, b""
-        try:
-            sound = converter.convert(data, last=part.last)
-            if self._answers is not None and not part.tail:
-                self._answers.arrived(part.utterance, sound, part.at)
-            made = level.beside(sound) if part.late else level.process(sound, last=part.tail)
-        except Exception as error:
-            if self._on_defect is None:
-                raise
-            self._on_defect(error)  # the agent's, and its sound's: the call goes on
-            return b""
-        if made is sound:
-            part.loudest = converter.loudest
-        if converter.slips > slips:
-            self._on_slip()
-        return made
 
     @property
     def _excess(self) -> int:

@@ -25,6 +25,7 @@ from relay.agents.telephony import session as telephony
 from relay.aws import retirement, task_protection
 from relay.call import (
     agent_leg,
+    agent_speech,
     call,
     hand_over,
     http_tools,

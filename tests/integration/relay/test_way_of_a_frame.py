@@ -50,7 +50,7 @@ async def test_seven_functions_from_the_line_to_the_agent_and_four_back_to_the_l
     assert in_turn == len(to_agent) - at_once < 20
 
     assert queued
-    to_queue = ["AgentLeg._talk", "AgentLeg._react", "AgentLeg._say", "Downlink.say", "Downlink._take", "Playout.say"]
+    to_queue = ["AgentLeg._talk", "AgentLeg._react", "AgentSpeech.say", "Downlink.say", "Downlink._take", "Playout.say"]
     assert all(way == to_queue for way in queued)
 
     assert len(sent_to_line) > 50
