@@ -34,7 +34,8 @@ class Ticker:
         self._timer: asyncio.TimerHandle | None = None
         self._fires_at = _NEVER
         self._firing = self._calling = False
-        self._late_s, self._late_at = 0.0, -_NEVER
+        self._last_late_s = 0.0
+        self._late_s, self._late_at = 0.0, -_NEVER  # the last two times together, at most in the last 100 ms
         self._in_time = True
         self._spare: Callable[[float], None] = lambda now: None
         self.reserve = LoopReserve()
@@ -45,7 +46,7 @@ class Ticker:
         reason.
         """
         waiting_s = now - self._fires_at
-        if waiting_s > 0.0:  # this turn is long, and what is read now may have come during the one before
+        if waiting_s > 0.0:
             return self._late_s + waiting_s
         return self._late_s if now - self._late_at <= _BACKLOG_S else 0.0
 
@@ -71,8 +72,10 @@ class Ticker:
         now = self._loop.time()
         late_s = now - self._fires_at
         self._in_time = late_s < _IN_TIME_S
-        if late_s >= self._late_s or now - self._late_at > _BACKLOG_S:
-            self._late_s, self._late_at = late_s, now
+        # what a task handles in this turn was read in the last one, and may have come during the one before
+        both_s, self._last_late_s = self._last_late_s + late_s, late_s
+        if both_s > self._late_s or now - self._late_at > _BACKLOG_S:
+            self._late_s, self._late_at = both_s, now
         self.reserve.look(now)
         self._fires_at, self._timer = _NEVER, None
         self._firing = True  # what is asked for meanwhile needs no timer yet

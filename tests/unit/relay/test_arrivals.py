@@ -245,7 +245,7 @@ async def test_a_key_and_sound_that_come_together_after_a_pause_stay_in_their_or
 
 @virtual
 async def test_messages_that_come_together_take_turns_with_the_other_calls():
-    """The first is heard when it arrives. If the others were, nobody else would have a turn before the last."""
+    """Five are heard when they arrive. If all were, nobody else would have a turn before the last."""
     async with listening() as (url, calls, _):
         _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
         writer.write("\r\n".join(UPGRADE).encode())
@@ -266,8 +266,8 @@ async def test_messages_that_come_together_take_turns_with_the_other_calls():
         other.cancel()
         writer.close()
     assert call.came == list(range(100))
-    assert call.at_once == [True] + [False] * 99
-    assert turns >= 99
+    assert call.at_once == [True] * 5 + [False] * 95
+    assert 19 <= turns < 60
 
 
 @pytest.mark.parametrize("loop_factory", LOOPS)

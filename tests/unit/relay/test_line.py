@@ -85,7 +85,7 @@ def test_a_line_with_a_backlog_takes_turns():
         other.cancel()
         return turns
 
-    assert virtual_time.run(story()) >= 240
+    assert virtual_time.run(story()) >= 49
 
 
 @asynccontextmanager

@@ -178,6 +178,22 @@ def test_what_is_read_in_a_long_turn_may_have_come_during_the_one_before():
     assert busy_time.run(scenario()) == pytest.approx([0.05, 0.1, 0.19])
 
 
+def test_what_a_task_handles_may_have_waited_for_two_turns():
+    """Read in one turn, handled in the next: echoes of marks are, and made a line look 50 ms late that was not."""
+
+    async def scenario():
+        loop, ticker, known = asyncio.get_running_loop(), Ticker(), []
+        ticker.at(1.0, Sleeper("", [], lambda now: ticker.at(1.06, Sleeper("", []))))
+        loop.arrives(0.99, lambda: loop.spend(0.06))
+        loop.arrives(1.055, lambda: loop.spend(0.055))
+        for when in (1.1105, 1.12, 1.2):
+            loop.call_at(when, lambda: known.append(ticker.stood_still(loop.time())))
+        await asyncio.sleep(2)
+        return known
+
+    assert busy_time.run(scenario()) == pytest.approx([0.1, 0.1, 0.1])
+
+
 # --- a turn of the loop that takes long ---
 
 
