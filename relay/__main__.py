@@ -21,7 +21,7 @@ from relay.settings import Settings
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM, SIGINT or SIGHUP, then drain (see Relay.drain for the sequence)."""
-    app = create_app(settings)
+    app = create_app(settings, own_process=True)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

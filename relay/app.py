@@ -15,13 +15,13 @@ import aiohttp
 from aiohttp import web
 
 from common.trace import enabled
+from relay import echo
 from relay.access import Gate
 from relay.agent_updates import AgentUpdates
 from relay.agents.roster import Roster
 from relay.agents.telephony.rest import PATH as REST_PATH
 from relay.agents.telephony.rest import RestCalls
 from relay.agents_source import AgentsSource
-from relay.audio.echo import prepare
 from relay.aws.ecs import Ecs
 from relay.aws.retirement import Retirement
 from relay.aws.task_protection import TaskProtection
@@ -33,7 +33,6 @@ from relay.events.delivery import Destination, Events, HttpDestination
 from relay.events.folder import LOST_AFTER, FolderDestination
 from relay.events.records import EndReason
 from relay.events.tracing import CallTracing
-from relay.line.echo_pool import EchoPool
 from relay.line.ticker import Ticker
 from relay.lineup import Lineup
 from relay.logs import log
@@ -45,7 +44,6 @@ from relay.services import Services
 from relay.settings import Settings
 from relay.watch import Watch
 
-_ECHO_NICER: Final = 10  # all calls wait for the event loop: it gets nine tenths of a core that a guard wants too
 _EVENTS_LAST: Final = 3.0  # part of that: for the events that report recordings
 _SHUTDOWN_GRACE: Final = 9.0  # for hand-overs and their events: Cloud Run kills the process ten seconds after SIGTERM
 
@@ -53,9 +51,10 @@ _SHUTDOWN_GRACE: Final = 9.0  # for hand-overs and their events: Cloud Run kills
 class Relay:
     """One relay: its calls and what they share."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Raises SettingError or SoundFileError."""
+    def __init__(self, settings: Settings, *, own_process: bool = False) -> None:
+        """Raises SettingError or SoundFileError. `own_process`: this process is the relay's alone."""
         self.settings = settings
+        self._own_process = own_process
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
         """The time of day, for hours and holidays."""
         self.lineup = Lineup.configured(settings)
@@ -92,7 +91,7 @@ class Relay:
         settings = self.settings
         async with outgoing() as http, outgoing(public_only=True) as public:
             events = Events(await self._destination(http))
-            echo_pool = self._echo_pool()
+            echo_pool = echo.pool(settings, self.metrics, own_process=self._own_process)
             recordings = Recordings(http, events, settings.events_url, self.metrics)
             ticker = Ticker()
             self.lineup.connect(http, public, self.rest_calls)
@@ -153,22 +152,6 @@ class Relay:
                 log.warning("wrote the records of %d calls whose relay had died", lost, extra={"event": "calls_closed"})
         return folder
 
-    def _echo_pool(self) -> EchoPool:
-        prepare()
-        pool, watch = EchoPool(self.settings.echo_calls, nicer=_ECHO_NICER), self.metrics.watch
-        watch("relay_echo_guarded", "Calls with an active echo guard", lambda: pool.guarded)
-        watch(
-            "relay_echo_unguarded_total",
-            "Calls without an echo guard because ECHO_CALLS was reached",
-            lambda: pool.unguarded,
-        )
-        watch(
-            "relay_echo_unjudged_total",
-            "Frames of guarded calls that were passed on unjudged because the guard had too little CPU",
-            lambda: pool.unjudged,
-        )
-        return pool
-
     async def drain(self) -> None:
         """The deploy sequence (design D11). /health stays green, or the platform would kill us before the calls end.
 
@@ -225,9 +208,12 @@ class Relay:
 RELAY: Final = web.AppKey("relay", Relay)
 
 
-def create_app(settings: Settings) -> web.Application:
-    """The application, for an event loop. Raises SettingError or SoundFileError."""
-    relay = Relay(settings)
+def create_app(settings: Settings, *, own_process: bool = False) -> web.Application:
+    """The application, for an event loop. Raises SettingError or SoundFileError.
+
+    `own_process`: this process is the relay's alone, and it may start another one, to judge echoes.
+    """
+    relay = Relay(settings, own_process=own_process)
     app = web.Application(client_max_size=64 * 1024)
     app[RELAY] = relay
     app.cleanup_ctx.append(relay.lifespan)

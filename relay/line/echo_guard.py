@@ -45,8 +45,7 @@ class EchoGuard:
         self.passed: Callable[[bytes, float], None] = _drop
         """Gets what the agent is to hear of frames for which `heard` returned less, and when they had arrived."""
         self._muted = 0
-        self._end = 0  # end of what was heard, in samples of the clock
-        self._next_look = 0
+        self._end = self._next_look = 0  # end of what was heard, in samples of the clock
         self._looks = EchoLooks()
         self._in_doubt = False
         self._held = HeldBack(rate_hz)  # not yet given to the agent
@@ -157,10 +156,10 @@ class EchoGuard:
         self._meter.moved(samples / self._rate_hz)
         self._next_look = self._end + round(LOOK_SECONDS * self._rate_hz)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, why: str) -> None:
         waiting, self._refused = self._stop(), True
         self._pool.unguarded += 1
-        self._log.happened("echo_unguarded", f"the agent may hear itself: its guard failed: {error!r}")
+        self._log.happened("echo_unguarded", f"the agent may hear itself: its guard failed: {why}")
         if waiting:
             self.passed(waiting, self._end / self._rate_hz)
 
@@ -182,8 +181,8 @@ class EchoGuard:
         if self._judge is None:
             return b""
         judge, self._judge = self._judge, None
-        self._muted += judge.gate.muted
-        self._pool.leave()
+        self._muted += judge.muted
+        self._pool.leave(judge.gate)
         return judge.close()
 
     def _look(self) -> bytes:
@@ -224,15 +223,16 @@ class EchoGuard:
         if judge.is_new or not 0 < delay - judge.hold / self._rate_hz < WITHIN_REACH_SECONDS:
             judge.follow(max(0, round((delay - MARGIN_SECONDS) * self._rate_hz)))
         if judge.is_new:
-            judge.learn(*self._sides.last_second(self._end, judge.hold))
+            judge.learn(self._sides.last_second(self._end, judge.hold))
 
     def _guard(self) -> EchoJudge | None:
         if self._refused:
             return None
-        if available and self._pool.enter():
+        if available and (gate := self._pool.enter()):
             self._judge = EchoJudge(
                 self._rate_hz,
                 self._pool,
+                gate,
                 self._played,
                 self._log,
                 passed=lambda sound, at: self.passed(sound, at),

@@ -2,23 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from relay.audio import pcm
-from relay.audio.echo_gate import REACH_SECONDS, EchoGate
+from relay.audio.echo_gate import REACH_SECONDS
 from relay.audio.line_tape import LineTape
-from relay.line.echo_pool import EchoPool, Job
+from relay.line.echo_gates import NOTHING, Job, Learned, Piece, Verdict
+from relay.line.echo_pool import EchoPool
 from relay.logs import CallLog
 
 WITHIN_SECONDS: Final = 0.06  # a caller's word is worth more than an echo, and later it would disturb a conversation
 _IN_TIME_SECONDS: Final = 0.06  # before the gate may close, sound that was passed on already has to be judged
 
-Sides = tuple[pcm.Samples, pcm.Samples]
-
 
 @dataclass(slots=True)
-class _Piece:
+class _Frame:
     """A frame of the caller's: where it ends, in samples of the clock, when it came, whether it was passed on.
 
     `before`: sound before it that is kept from the agent in any case.
@@ -33,7 +31,7 @@ class _Piece:
 
 class EchoJudge:
     """One guarded call. `passed` gets what the agent is to hear, as soon as that is known, and when it had come;
-    `moved` by how many samples the gate found the echo to have moved, `failed` an error of the gate's.
+    `moved` by how many samples the gate found the echo to have moved, `failed` why the gate can judge no more.
 
     What arrives while sound is being judged, follows together. While the gate stays open in any case, sound is passed
     on first and judged later.
@@ -43,30 +41,33 @@ class EchoJudge:
         self,
         rate_hz: int,
         pool: EchoPool,
+        gate: int,
         played: LineTape,
         log: CallLog,
         *,
         passed: Callable[[bytes, float], None],
         moved: Callable[[int], None],
-        failed: Callable[[Exception], None],
+        failed: Callable[[str], None],
     ) -> None:
-        self.gate = EchoGate(rate_hz)
+        self.gate = gate
         self._rate_hz = rate_hz
         self._pool = pool
         self._played = played
         self._log = log
         self._passed, self._moved, self._failed = passed, moved, failed
-        self._pieces: list[_Piece] = []  # that have come
-        self._judged: list[_Piece] = []  # … and are being judged
+        self._pieces: list[_Frame] = []  # that have come
+        self._judged: list[_Frame] = []  # … and are being judged
         self._asked = False
         self._behind = False  # it happened
         self._late = False  # what is being judged was passed on
         self._open_for = 0  # samples that follow those of `_pieces` that were passed on, for which the gate stays open
+        self._known = Verdict()  # the gate's state, as of the last round
+        self._begun = False  # there is a gate
         self._hold: int | None = None  # to be set
-        self._held = 0  # while sound is being judged: what was set
+        self._held = 0  # what was set for the last round
         self.is_new = True
         """Nothing about the line has been learned yet."""
-        self._learns: Sides | None = None
+        self._learned: Learned | None = None
         self._closed = False
 
     @property
@@ -75,21 +76,26 @@ class EchoJudge:
         return self._oldest is not None
 
     @property
-    def _oldest(self) -> _Piece | None:
+    def _oldest(self) -> _Frame | None:
         return next((piece for piece in (*self._judged, *self._pieces) if not piece.passed), None)
 
     @property
     def hold(self) -> int:
         """See EchoGate; perhaps not set yet."""
-        return self.gate.hold if self._hold is None else self._hold
+        return self._known.hold if self._hold is None else self._hold
+
+    @property
+    def muted(self) -> int:
+        """See EchoGate."""
+        return self._known.muted
 
     def follow(self, hold: int) -> None:
         """See EchoGate."""
         self._hold = hold
 
-    def learn(self, heard: pcm.Samples, played: pcm.Samples) -> None:
+    def learn(self, learned: Learned) -> None:
         """See EchoGate."""
-        self.is_new, self._learns = False, (heard, played)
+        self.is_new, self._learned = False, learned
 
     def hear(self, sound: bytes, end: int, now: float, before: bytes = b"") -> bytes:
         """A frame has arrived. Returns what the agent gets at once, perhaps nothing.
@@ -100,7 +106,7 @@ class EchoJudge:
             self._unjudged(1)
             return before + sound
         oldest = self._oldest
-        piece = _Piece(sound, end, now, before)
+        piece = _Frame(sound, end, now, before)
         self._pieces.append(piece)
         if oldest is not None and now - oldest.at >= WITHIN_SECONDS:
             return self.give_up()
@@ -136,7 +142,7 @@ class EchoJudge:
             self._behind = True
             self._log.happened("echo_behind", "the agent may hear itself: its guard has too little CPU")
 
-    def _stays_open(self, piece: _Piece) -> bool:
+    def _stays_open(self, piece: _Frame) -> bool:
         """Whether `piece` can be passed on: the gate will not close before its end, whatever it finds in it."""
         samples = len(piece.sound) // pcm.SAMPLE_BYTES
         if self._open_for > samples:
@@ -156,34 +162,35 @@ class EchoJudge:
         if self._closed or not self._pieces:
             self._asked = False
             return None
-        if self._hold is not None:
-            self.gate.follow(self._hold)
-            self._hold = None
-        learns, self._learns = self._learns, None
         self._judged, self._pieces = self._pieces, []
-        self._held, doubts = self.gate.hold, self.gate.doubts
-        sides = [self._sides(piece, self._held, doubts) for piece in self._judged]
-        return partial(_judge, self.gate, learns, self._judged[0].before, sides)
+        hold, self._hold = self._hold, None
+        learned, self._learned = self._learned, None
+        self._held = self._known.hold if hold is None else hold
+        rate_hz, self._begun = 0 if self._begun else self._rate_hz, True
+        pieces = [self._piece(frame) for frame in self._judged]
+        return Job(self.gate, rate_hz, False, hold, learned, self._judged[0].before, pieces)
 
-    def _sides(self, piece: _Piece, hold: int, doubts: bool) -> tuple[bytes, pcm.Samples, pcm.Samples | None]:
-        samples, reach = len(piece.sound) // pcm.SAMPLE_BYTES, round(REACH_SECONDS * self._rate_hz)
-        played = self._played.read(piece.end - samples - hold, samples)
-        return piece.sound, played, self._played.read(piece.end - reach, reach) if doubts else None
+    def _piece(self, frame: _Frame) -> Piece:
+        samples, played = len(frame.sound) // pcm.SAMPLE_BYTES, self._played
+        reached = NOTHING
+        if self._known.doubts:
+            reach = round(REACH_SECONDS * self._rate_hz)
+            reached = played.codes(frame.end - reach, reach).tobytes()
+        return Piece(frame.sound, played.codes(frame.end - samples - self._held, samples).tobytes(), reached)
 
-    def done(self, outcome: list[bytes] | Exception) -> None:
+    def done(self, verdict: Verdict) -> None:
         """See Asks."""
         self._asked = False
         if self._closed:
             return
-        if isinstance(outcome, Exception):
-            self._failed(outcome)
+        if verdict.error:
+            self._failed(verdict.error)
             return
         judged, self._judged = self._judged, []
-        self._late = False
-        self._open_for = self.gate.open_for
-        if self.gate.hold != self._held and self._hold is None:
-            self._moved(self.gate.hold - self._held)
-        for piece, sound in zip(judged, outcome, strict=True):
+        self._late, self._known, self._open_for = False, verdict, verdict.open_for
+        if verdict.hold != self._held and self._hold is None:
+            self._moved(verdict.hold - self._held)
+        for piece, sound in zip(judged, verdict.passed, strict=True):
             if not piece.passed:
                 self._passed(sound, piece.at)
         for piece in self._pieces:
@@ -194,14 +201,3 @@ class EchoJudge:
             else:
                 break
         self._ask()
-
-
-def _judge(
-    gate: EchoGate, learns: Sides | None, before: bytes, pieces: list[tuple[bytes, pcm.Samples, pcm.Samples | None]]
-) -> list[bytes]:
-    """By the thread."""
-    if learns is not None:
-        gate.learn(*learns)
-    noise = gate.withhold(before) if before else b""
-    judged = [gate.process(sound, played, reached) for sound, played, reached in pieces]
-    return [noise + judged[0], *judged[1:]]

@@ -1,66 +1,67 @@
-"""What the guarded calls of a relay share: a thread that judges their callers' sound, and a number of places."""
+"""What the guarded calls of a relay share: the gates that judge their callers' sound, and a number of places."""
 
 import asyncio
-import contextlib
-import os
-import sys
-import threading
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final, Protocol
 
-ROUND_SECONDS: Final = 0.01
+from relay.line.echo_gates import Gates, Job, Judges, Verdict
 
-Job = Callable[[], list[bytes]]
+ROUND_SECONDS: Final = 0.01
 
 
 class Asks(Protocol):
     """One call that has something to be judged."""
 
     def job(self) -> Job | None:
-        """What is to be done, by the thread; None if there is nothing any more. Called by the event loop."""
+        """What is to be done; None if there is nothing any more. Called by the event loop."""
         ...
 
-    def done(self, outcome: list[bytes] | Exception) -> None:
+    def done(self, verdict: Verdict) -> None:
         """What came of it. Called by the event loop."""
         ...
 
 
 @dataclass(slots=True)
 class EchoPool:
-    """A thread and places for guarded calls, at most `calls` at the same time. `unguarded`: those that found none;
-    `unjudged`: frames that were passed on as they came, because the thread had fallen behind.
+    """Places for guarded calls, at most `calls` at the same time. `unguarded`: those that found none, or whose guard
+    failed; `unjudged`: frames that were passed on as they came, because `judges` had fallen behind.
 
-    The thread works in rounds, for all calls that ask at once: each time it is woken up, and each time it wants
-    Python's lock, the event loop may have to wait.
+    They judge in rounds, for all calls that ask at once: what a round takes of the event loop's time is mostly the same
+    for one call and for twenty.
     """
 
     calls: int
-    nicer: int = 0
-    """How much lower the priority of the thread is than the event loop's."""
+    judges: Judges = field(default_factory=Gates)
     guarded: int = 0
     unguarded: int = 0
     unjudged: int = 0
-    thread: ThreadPoolExecutor = field(init=False)
+    _thread: ThreadPoolExecutor = field(init=False)  # it waits for the answers, or works itself
+    _numbers: "count[int]" = field(init=False, default_factory=lambda: count(1))
     _asking: list[Asks] = field(init=False, default_factory=list)
+    _over: list[Job] = field(init=False, default_factory=list)
     _busy: bool = field(init=False, default=False)  # a round is planned or goes on
     _began: float = field(init=False, default=float("-inf"))
+    _closed: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
-        self.thread = ThreadPoolExecutor(1, "echo", initializer=_be_nicer, initargs=(self.nicer,))
+        self._thread = ThreadPoolExecutor(1, "echo")
 
-    def enter(self) -> bool:
-        """Whether there is a free place."""
+    def enter(self) -> int:
+        """The number of a new gate; 0 if there is no free place."""
         if self.guarded >= self.calls:
             self.unguarded += 1
-            return False
+            return 0
         self.guarded += 1
-        return True
+        return next(self._numbers)
 
-    def leave(self) -> None:
+    def leave(self, gate: int) -> None:
         """A guarded call is over."""
         self.guarded -= 1
+        self._over.append(Job(gate, over=True))
+        if not self._busy and not self._closed:
+            self._plan()
 
     def ask(self, who: Asks) -> None:
         """Have a job of `who` done in the next round. Not again before that is done."""
@@ -68,13 +69,15 @@ class EchoPool:
         if not self._busy:
             self._plan()
 
-    def start(self, jobs: Sequence[Job]) -> "asyncio.Future[list[list[bytes] | Exception]]":
-        """Have `jobs` done by the thread."""
-        return asyncio.get_running_loop().run_in_executor(self.thread, _do, jobs)
+    def start(self, jobs: list[Job]) -> "asyncio.Future[list[Verdict]]":
+        """Have `jobs` done."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, self.judges.do, jobs)
 
     def close(self) -> None:
         """No call is left."""
-        self.thread.shutdown(wait=False)
+        self._closed = True
+        self.judges.close()
+        self._thread.shutdown(wait=False)
 
     def _plan(self) -> None:
         self._busy = True
@@ -87,39 +90,27 @@ class EchoPool:
 
     def _begin(self) -> None:
         asking, self._asking = self._asking, []
+        jobs, self._over = self._over, []
         self._began = asyncio.get_running_loop().time()
-        jobs = {who: job for who in asking if (job := who.job()) is not None}
-        if not jobs:
+        asked: list[Asks | None] = [None] * len(jobs)
+        for who in asking:
+            if (job := who.job()) is not None:
+                asked.append(who)
+                jobs.append(job)
+        if not jobs or self._closed:
             self._busy = False
             return
-        self.start(list(jobs.values())).add_done_callback(lambda round_: self._done(list(jobs), round_))
+        self.start(jobs).add_done_callback(lambda round_: self._done(asked, round_))
 
-    def _done(self, asked: Sequence[Asks], round_: "asyncio.Future[list[list[bytes] | Exception]]") -> None:
+    def _done(self, asked: list[Asks | None], round_: "asyncio.Future[list[Verdict]]") -> None:
         self._busy = False
         if round_.cancelled():
             return
+        error = round_.exception()
+        verdicts = [Verdict(error=str(error))] * len(asked) if error is not None else round_.result()
         loop = asyncio.get_running_loop()
-        for who, outcome in zip(asked, round_.result(), strict=True):
-            loop.call_soon(who.done, outcome)  # if one fails, the others are told all the same
+        for who, verdict in zip(asked, verdicts, strict=True):
+            if who is not None:
+                loop.call_soon(who.done, verdict)  # if one fails, the others are told all the same
         if self._asking:
             self._plan()
-
-
-def _do(jobs: Sequence[Job]) -> list[list[bytes] | Exception]:
-    """An error of one call's is not the others'."""
-    return [_outcome(job) for job in jobs]
-
-
-def _outcome(job: Job) -> list[bytes] | Exception:
-    try:
-        return job()
-    except Exception as error:  # noqa: BLE001 - the call learns of it
-        return error
-
-
-def _be_nicer(by: int) -> None:
-    """On Linux a thread has a priority of its own."""
-    if sys.platform == "linux":
-        thread = threading.get_native_id()
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + by))

@@ -6,6 +6,7 @@ from relay.audio import pcm
 from relay.audio.echo import AUDIBLE_PEAK, LOOK_SECONDS, MOST_DELAY
 from relay.audio.line_tape import LineTape
 from relay.audio.recent_peaks import RecentPeaks
+from relay.line.echo_gates import Learned
 
 TAPE_SECONDS: Final = LOOK_SECONDS + MOST_DELAY + 0.6  # including what was sent ahead of time
 _HEARD_SHARE: Final = 0.03  # of a second: noise has a peak or two now and then
@@ -37,10 +38,10 @@ class EchoSides:
             back = MOST_DELAY
         self.played.needed_from = end - round(back * self._rate_hz)
 
-    def last_second(self, end: int, hold: int) -> tuple[pcm.Samples, pcm.Samples]:
+    def last_second(self, end: int, hold: int) -> Learned:
         """What was heard in the second before `end`, and what was played `hold` samples earlier."""
-        first = end - self._rate_hz
-        return self.heard.read(first, self._rate_hz), self.played.read(first - hold, self._rate_hz)
+        first, count = end - self._rate_hz, self._rate_hz
+        return Learned(self.heard.codes(first, count).tobytes(), self.played.codes(first - hold, count).tobytes())
 
     def wipe(self) -> None:
         """Keep no sound until shortly before it is needed again."""

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -107,3 +108,16 @@ async def test_a_wrong_setting_stops_the_start_with_one_line(environ, line):
     assert process.returncode == 2
     [only] = errors.decode().splitlines()
     assert only.startswith(line)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for the relay's processes")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_the_process_that_judges_echoes_ends_with_the_relay(tmp_path, number):
+    """However that ends: one that is left over would keep its memory until the machine is restarted."""
+    async with agents() as environ, relay_process({**environ, "STORE": f"file:{tmp_path}"}) as (process, _, _):
+        [judges] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.send_signal(number)
+        async with asyncio.timeout(10):
+            assert await process.wait() in (0, -number)
+            while Path(f"/proc/{judges}").exists():  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.05)

@@ -165,7 +165,7 @@ TALKS_ON = AgentScript(
 async def test_a_guarded_call_has_the_lead_that_its_line_needs(network, at_its_least, tmp_path, monkeypatch):
     """Frames and the echoes of marks waited while others were judged, and looked late: where a line needs 60 ms, a
     guarded call kept 100, or learned up to 400."""
-    monkeypatch.setattr("relay.app.EchoPool", Slow)
+    monkeypatch.setattr("relay.echo.EchoPool", Slow)
     leads = []
     for mode in ("off", "on"):
         settings = {"ambience": "office", "ambience_volume": 0.05}
