@@ -23,7 +23,8 @@ _APART_S: Final = 0.5  # marks sent closer together measure the same thing twice
 _LATE_S: Final = 0.15  # two echoes later than this: the line is late, not one message
 _CREEPING_S: Final = 0.04  # this late for a whole window: a slow clock, or a short stall
 _STEADY_S: Final = 0.01  # … and this late, if it hardly varies: unevenness would
-_EARLY_S: Final = 0.002  # an echo this much earlier than ever: the line's clock is faster than ours
+_EARLY_S: Final = 0.002  # an echo this much earlier than ever: the line's clock is faster than ours …
+_NO_DRIFT_S: Final = 0.02  # … but by no clock this much between two echoes
 _WINDOW_S: Final = 10.0
 _WINDOW_MIN: Final = 6
 _CHECKS: Final = 3  # echoes after a correction: if late again at once, it is not lateness, and corrections cause holes
@@ -79,6 +80,7 @@ class Lead:
         self._loop = LoopReserve() if loop is None or fixed_s is not None else loop
         self._kept_until = float("-inf")
         self._base_s = float("inf")
+        self._corrected_s = 0.0  # by which the line's clock was moved as it seemed late
         self._echoes = 0
         self._recent: list[_Echo] = []
         self._unproved = 0
@@ -138,7 +140,8 @@ class Lead:
         if self._recent and now - self._recent[-1].at < _APART_S:
             return 0.0
         self._echoes += 1
-        self._recent.append(_Echo(now, delay_s, self._line.seconds))
+        surely_s = max(delay_s - own_s, min(delay_s, self._base_s))  # what of it is not ours
+        self._recent.append(_Echo(now, surely_s, self._line.seconds))
         while self._recent[0].at < now - _WINDOW_S:
             self._recent.pop(0)
         moved = self._correction(delay_s, now)
@@ -147,7 +150,7 @@ class Lead:
                 echo.delay_s -= moved
         if moved > 0:
             self._unlearn()
-        self._learn(delay_s - moved - self._base_s - own_s, now, corrected=moved > 0)
+        self._learn(surely_s - moved - self._base_s, now, corrected=moved > 0)
         return moved
 
     def stalled(self, delay_s: float, late_s: float) -> float:
@@ -169,7 +172,7 @@ class Lead:
             self._base_s = min(self._base_s, delay_s)
             return 0.0
         if delay_s < self._base_s - _EARLY_S:
-            return delay_s - self._base_s
+            return -self._early(self._base_s - delay_s)
         late_s = self._late(now)
         self._unproved = max(0, self._unproved - 1)
         if not late_s:
@@ -179,12 +182,26 @@ class Lead:
             return 0.0
         return self._is_late(late_s)
 
+    def _early(self, early_s: float) -> float:
+        """An echo is this much earlier than ever: by how much the line is earlier than assumed.
+
+        If that is much, it is as late as assumed, and all echoes so far took longer than the way: this process was
+        busy when the call began. Unless it was believed to be late, and is not.
+        """
+        if early_s <= _NO_DRIFT_S:
+            return early_s
+        undone_s = min(early_s, self._corrected_s)
+        self._corrected_s -= undone_s
+        self._base_s -= early_s - undone_s
+        return undone_s
+
     def _note(self, delay_s: float) -> None:
         self._delays.append(delay_s)
         del self._delays[:-_KEPT]
 
     def _is_late(self, late_s: float) -> float:
         self._unproved = _CHECKS
+        self._corrected_s += late_s
         self.late_s = max(self.late_s, late_s)
         return late_s
 

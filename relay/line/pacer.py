@@ -53,7 +53,7 @@ class Pacer:
         self._clock = LineClock(framing.rate_hz)
         self._heard = Heard(self._clock, quality, on_heard, answers)
         self._lead = Lead(framing.frame_s, fixed_s=framing.lead_s, loop=self._ticker.reserve)
-        self._schedule = Schedule(framing, playout, self._clock, self._lead, self._heard)
+        self._schedule = Schedule(framing, playout, self._clock, self._lead, self._heard, self._ticker.stood_still)
         self._sending = Sending(encoder, playout, self._clock, self._heard, quality, echo, self._loop.time)
         self._held_up: asyncio.Future[Iterator[bytes]] = self._loop.create_future()  # done: `run` has to write first
         self._held_up.cancel()

@@ -1,5 +1,6 @@
 """When the next frame is sent to a line, and what it contains (design D2). Pure: it gets the time."""
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -28,13 +29,23 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 class Schedule:
     """The schedule of one line: `clock` says when it runs dry, `lead` what it should hold, `heard` what it echoes."""
 
-    def __init__(self, framing: Framing, playout: Playout, clock: LineClock, lead: Lead, heard: Heard) -> None:
+    def __init__(
+        self,
+        framing: Framing,
+        playout: Playout,
+        clock: LineClock,
+        lead: Lead,
+        heard: Heard,
+        stood_still: Callable[[float], float] = lambda now: 0.0,
+    ) -> None:
+        """`stood_still`: see Ticker."""
         self._framing = framing
         self._frame = framing.frame
         self._playout = playout
         self._clock = clock
         self._lead = lead
         self._heard = heard
+        self._stood_still = stood_still
         self.ahead_s = 0.0
         """What a line that is late holds more of than it need: speech is not held back for that."""
         self._withheld_since: float | None = None
@@ -98,6 +109,8 @@ class Schedule:
         The network may stand still: what it is sent now is played after that, and before the next answer.
         """
         until = self._heard.missing_until(self._lead.way_s, now)
+        if until is not None and (own_s := self._stood_still(now)):  # the echo may have come, and waits to be read
+            until = self._heard.missing_until(self._lead.way_s + own_s, now)
         if until is not None:
             self._withheld_since = self._withheld_since or now
             return Step(until)

@@ -96,3 +96,23 @@ def test_frames_are_spread_after_a_standstill_as_before(relay):
     sent = sorted(at for call in stood.calls for at in call.sent_at if at > SETTLED_S + 1.2)
     apart = [later - earlier for earlier, later in zip(sent, sent[1:], strict=False)]
     assert min(apart) >= WORK.frame_s - 1e-9
+
+
+def test_calls_that_begin_in_a_full_core_are_heard_in_time_once_it_is_not(relay):
+    """All first echoes had waited to be read, so the way of each line seemed long, and then each line early."""
+
+    async def story(relay):
+        relay.loop.arrives(0.55, lambda: relay.loop.spend(0.3))
+        for number in range(300):  # something else takes a third of the core for six seconds
+            relay.loop.arrives(0.6 + number * 0.02, lambda: relay.loop.spend(0.0066))
+        await asyncio.sleep(16 - relay.loop.time())
+        for number, call in enumerate(relay.calls):
+            call.speak(16 + 2 * number / CALLS, 1.0)
+        await asyncio.sleep(4)
+
+    began = told(story, CALLS, WORK)
+    late = sorted(wait for call in began.calls for when, wait in call.caller_waits if 1 <= when < 6)
+    assert percentile(late, 10) > 0.05, "the core is full"
+    waits = began.waits(since=16)
+    assert len(waits) == CALLS
+    assert waits[-1] <= 0.065

@@ -241,6 +241,37 @@ def test_a_line_that_runs_ahead_is_followed():
     assert min(moves) >= -0.003
 
 
+def test_what_all_first_echoes_waited_for_in_a_busy_process_is_no_way():
+    """Then the line was believed to be early by that, so it was sent everything earlier, for the rest of the call."""
+    lead = Lead(FRAME_S)
+    for second, delay in enumerate([0.25, 0.23, 0.24, 0.3, 0.26, 0.28]):
+        assert lead.echoed(delay, second, own_s=0.2) == 0.0
+    assert lead.way_s == 0.23
+    assert lead.echoed(0.03, 6.0) == 0.0
+    assert lead.way_s == pytest.approx(0.03)
+    moves = [lead.echoed(0.03, 7.0 + second) for second in range(20)]
+    assert (moves, lead.seconds) == ([0.0] * 20, pytest.approx(FLOOR_S))
+
+
+@pytest.mark.parametrize("own", [0.2, 0.4])
+def test_echoes_that_wait_to_be_read_make_no_line_late(own):
+    """Two of them moved its clock by 200 ms, and the next frames came so much too late."""
+    lead = told([0.03] * 10)
+    moves = [lead.echoed(0.03 + 0.2, 11.0 + second, own_s=own) for second in range(12)]
+    assert moves == [0.0] * 12
+    assert lead.seconds == pytest.approx(FLOOR_S)
+
+
+def test_a_line_that_is_not_late_after_all_is_moved_back():
+    """A correction that was wrong leaves less in reserve than there seems to be."""
+    lead = told([0.03] * 10)
+    moves = [lead.echoed(delay, 11.0 + second) for second, delay in enumerate([0.33, 0.33, 0.03, 0.03, 0.03])]
+    assert moves == pytest.approx([0.0, 0.3, 0.0, 0.0, 0.0])
+    assert lead.echoed(-0.27, 16.0) == pytest.approx(-0.3)
+    assert lead.echoed(-0.07, 17.0) == 0.0, "what was corrected is undone once"
+    assert lead.way_s == pytest.approx(-0.07)
+
+
 def test_a_way_that_has_become_longer_is_not_corrected_again_and_again():
     """Taken for lateness, it makes the line run dry, which looks like lateness again."""
     lead, longer, offset, corrections = Lead(FRAME_S), 0.2, 0.0, 0

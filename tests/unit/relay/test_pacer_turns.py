@@ -34,6 +34,9 @@ class ByHand:
     def hurry(self, now):
         """Nobody is late."""
 
+    def stood_still(self, now):
+        return 0.0
+
 
 class Place:
     """A pacer over ambience, on a line that notes what it is sent."""

@@ -18,13 +18,13 @@ LEAD_S = 0.1
 SLACK_S = 0.055  # for how long the first words of an agent that nothing is known of are held back
 
 
-def scheduled(*, ambience: bool = True) -> tuple[Schedule, Playout, LineClock]:
+def scheduled(*, ambience: bool = True, **options) -> tuple[Schedule, Playout, LineClock]:
     """A line with frames of 60 ms in steps of 20; it runs dry at 1 s."""
     framing = Framing(RATE, FRAME, UNIT, LEAD_S)
     track = AmbienceTrack(Loop(noise(RATE, seed=9), RATE), 0.5) if ambience else None
     playout, clock = Playout(track), LineClock(RATE, dry_at=1.0)
     heard = Heard(clock, Quality(), lambda *_: None)
-    return Schedule(framing, playout, clock, Lead(framing.frame_s, fixed_s=LEAD_S), heard), playout, clock
+    return Schedule(framing, playout, clock, Lead(framing.frame_s, fixed_s=LEAD_S), heard, **options), playout, clock
 
 
 def speak(schedule: Schedule, playout: Playout, at: float, samples: int = UNIT) -> None:
@@ -136,3 +136,14 @@ def test_less_than_a_step_is_torn():
     speak(schedule, playout, 0.0, 100)
     step = schedule.next(0.9)
     assert (step.count, step.tear) == (UNIT, True)
+
+
+@pytest.mark.parametrize(("stood_still_s", "withheld"), [(0.0, True), (0.2, True), (0.3, False)])
+def test_nothing_is_withheld_for_an_echo_that_may_wait_to_be_read(stood_still_s, withheld):
+    """A core that was full for half a second made holes in the ambience of all calls."""
+    schedule, _, _ = scheduled(stood_still=lambda now: stood_still_s)
+    heard = schedule._heard
+    heard.probe(0.5)
+    heard.echoed("probe-1", 1.0)
+    heard.probe(2.0)  # 2.0 is when its echo is due
+    assert (schedule.next(2.5).count == 0) == withheld
