@@ -2,7 +2,8 @@
 
 Two documents per stream, below `pending/`; deleted when the call is over (docs/live.md):
 
-    pending/live/{call_sid}/{stream_sid}.json    the call so far; written by the receiver of the events
+    pending/live/{call_sid}/{stream_sid}.json    the call so far; written by the receiver of the events. A relay without
+                                                 functions appends each event in a line of its own
     pending/hands/{call_sid}/{stream_sid}.json   who watches it, and commands; written by the console
 
 Pure functions: documents in, documents out.
@@ -11,9 +12,10 @@ Pure functions: documents in, documents out.
 from collections.abc import Iterator
 from typing import Any, Final
 
-from common.documents import Document, mapping, number, objects, text
+from common.documents import Document, mapping, number, objects, readable, text
 
 MOST_TURNS: Final = 10_000  # of one stream; no call reaches this
+_NEXT: Final = b"\n{"  # not in a document, of which no line but the first begins with a brace
 _LISTS: Final = ("turns", "tools", "commands")
 _ENVELOPE: Final = ("call_sid", "stream_sid", "at", "started_at", "from", "to", "agent", "conversation_id", "agents")
 
@@ -37,6 +39,25 @@ def merged(known: Document | None, event: Document) -> Document | None:
         return known
     lists: Document = {name: _together(objects(known, name), objects(event, name)) for name in _LISTS}
     return {"number": latest, **_said(event), "state": mapping(event, "state"), **lists}
+
+
+def told(event: Document) -> Document:
+    """What `merged` needs of a `call.progress`."""
+    lists: Document = {name: event[name] for name in _LISTS}
+    return {"number": event["number"], "after": event["after"], **_said(event), "state": event["state"], **lists}
+
+
+def so_far(body: bytes) -> Document:
+    """The call so far, from the content of its document: with the events in further lines, if there are any.
+
+    Empty for what can't be read. A line that is not whole is left out: it is being written, or its relay died.
+    """
+    if _NEXT not in body:
+        return readable(body)
+    known, *events = map(readable, body.split(b"\n"))
+    for event in events:
+        known = merged(known, event) or known
+    return known
 
 
 def orders(hand: Document, live: Document, now: float) -> Document:

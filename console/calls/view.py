@@ -6,7 +6,7 @@ from typing import Any
 from common import layout
 from common.documents import Document, mapping, number, objects, readable, text
 from common.layout import is_id
-from common.live import without_places
+from common.live import so_far, without_places
 from common.times import to_unix
 from console.calls.raw import RawPiece, pieces_of
 from console.calls.rows import is_running, row_of
@@ -59,7 +59,7 @@ def view(source: Source, call_sid: str, *, numbers: bool) -> dict[str, Any] | No
 def _told_so_far(source: Source, call_sid: str) -> Document:
     """The relay's last report of a running call (docs/live.md); empty if there is none."""
     bodies = (source.read(key) for key, _ in source.stamps(f"{layout.LIVE}{call_sid}/"))
-    live = max((readable(body) for body in bodies if body), key=lambda one: number(one, "number") or 0, default={})
+    live = max((so_far(body) for body in bodies if body), key=lambda one: number(one, "number") or 0, default={})
     lists = {name: list(without_places(objects(live, name))) for name in ("turns", "tools", "commands")}
     said = {name: live.get(name) for name in ("started_at", "from", "to", "agent", "agents", "conversation_id")}
     return {name: value for name, value in {**said, **lists}.items() if value}

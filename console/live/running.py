@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from common import layout
 from common.documents import Document, mapping, number, objects, readable, text
+from common.live import so_far
 from common.times import to_unix
 from functions.common.store import Store, document
 
@@ -30,7 +31,8 @@ class Running:
 
     def call(self, call_sid: str, stream_sid: str, now: float) -> dict[str, Any] | None:
         """One call with all that is known of it; None if it is over. Raises StoreError."""
-        live = document(self.store.read(layout.live(call_sid, stream_sid)))
+        stored = self.store.read(layout.live(call_sid, stream_sid))
+        live = so_far(stored.body) if stored else {}
         row = self._row(live, now) if live else None
         if row is None:
             return None
@@ -49,7 +51,7 @@ class Running:
         self._known = {key: found for key, found in self._known.items() if there.get(key) == found[0]}
         changed = [key for key in there if key not in self._known]
         for key, stored in zip(changed, self.store.read_all(changed), strict=True):
-            if live := document(stored):
+            if stored and (live := so_far(stored.body)):
                 self._known[key] = there[key], live
 
     def _row(self, live: Document, now: float) -> dict[str, Any] | None:

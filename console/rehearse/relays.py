@@ -10,7 +10,8 @@ from typing import Any, Final, Protocol
 
 from common import layout
 from common.documents import objects, text
-from functions.common.store import Store, StoreError, document
+from common.live import so_far
+from functions.common.store import Store, StoreError
 from relay.app import RELAY, create_app
 from relay.settings import Settings
 from sim.serving import serving
@@ -109,7 +110,7 @@ class DeployedRelay:
 
 def _said_so_far(store: Store, call_sid: str) -> str:
     streams = [key for key, _, _ in store.versions(f"{layout.LIVE}{call_sid}/")]
-    documents = map(document, store.read_all(streams))
+    documents = [so_far(stored.body) for stored in store.read_all(streams) if stored]
     turns = [turn for live in documents for turn in objects(live, "turns")]
     return " ".join(text(turn, "text") for turn in turns if text(turn, "speaker") == "agent")
 

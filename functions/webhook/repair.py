@@ -7,12 +7,13 @@ from operator import methodcaller
 
 from common import layout
 from common.documents import Document, encode, text
+from common.live import so_far
 from common.times import rfc3339, to_unix
 from functions.common import log
 from functions.common.calls import result_end, write_record
 from functions.common.pieces import Pieces, gather, linked_call
 from functions.common.redaction import redacted_result
-from functions.common.store import Store, document
+from functions.common.store import Store
 from functions.common.streams import Stream, of_stream, streams_of
 from functions.common.transfers import transfer_of
 from functions.webhook.api import ApiError, ConversationsApi
@@ -104,10 +105,12 @@ def silent_for(settings: Settings) -> float:
 def _keep_progress(call_sid: str, stream_sid: str, store: Store, settings: Settings, now: float) -> bool:
     """If the relay reported progress of this stream and fell silent, store its last report as a piece of the call."""
     stored = store.read(layout.live(call_sid, stream_sid)) if stream_sid else None
-    heard_at = last_heard_at(document(stored))
-    if stored is None or heard_at is None or heard_at + silent_for(settings) > now:
+    live = so_far(stored.body) if stored else {}
+    heard_at = last_heard_at(live)
+    if heard_at is None or heard_at + silent_for(settings) > now:
         return False
-    store.create(layout.piece(call_sid, "progress", layout.digest(stored.body)), stored.body)
+    body = encode(live)
+    store.create(layout.piece(call_sid, "progress", layout.digest(body)), body)
     return True
 
 

@@ -19,6 +19,7 @@ from functools import partial
 
 from common import layout
 from common.documents import encode, mapping, text
+from common.live import so_far
 from common.times import to_unix
 from functions.common import log
 from functions.common.fetch import Fetch, FetchError
@@ -204,7 +205,7 @@ class Sweep:
             if self._time_is_up() or written_at + silent_for(self._settings) > now:
                 continue
             stored = self._store.read(key)
-            stream_sid, live = name.removesuffix(".json"), document(stored)
+            stream_sid, live = name.removesuffix(".json"), so_far(stored.body) if stored else {}
             if live.get("over"):
                 record = self._store.read(layout.record(call_sid))
                 state = text(document(record), "transfer", "state")

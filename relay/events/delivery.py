@@ -34,6 +34,10 @@ class Destination(Protocol):
         """Store one event and return the answer. Raises DeliveryError: it can be retried."""
         ...
 
+    async def offer(self, event: Event) -> Mapping[str, Any]:
+        """As `deliver`, for an event that the next one replaces: it must not delay the others, whose callers wait."""
+        ...
+
 
 class DeliveryError(Exception):
     """One attempt failed; the text says why."""
@@ -48,6 +52,7 @@ class HttpDestination:
         self._secret = secret
         self._timeout = aiohttp.ClientTimeout(total=_ATTEMPT_TIMEOUT, connect=_CONNECT_TIMEOUT)
         self._clock = ReceiverClock()
+        self._offers = asyncio.Semaphore(OFFERS_AT_ONCE)
 
     async def deliver(self, event: Event) -> Mapping[str, Any]:
         """Raises DeliveryError for anything but the contract's own answer; also for 401, as a secret may be in
@@ -75,6 +80,11 @@ class HttpDestination:
             raise DeliveryError("HTTP 200, but not the answer of our webhook function (docs/contracts.md)")
         return answer
 
+    async def offer(self, event: Event) -> Mapping[str, Any]:
+        """A few at once, however many calls there are."""
+        async with self._offers:
+            return await self.deliver(event)
+
 
 def _says_of_transfer(event: Event, answer: Mapping[str, Any]) -> bool:
     """A request for a human is answered with yes or no; an answer without either means that it was not stored."""
@@ -93,7 +103,6 @@ class Events:
     def __init__(self, destination: Destination) -> None:
         self._destination = destination
         self._deliveries: set[asyncio.Task[Mapping[str, Any]]] = set()
-        self._offers = asyncio.Semaphore(OFFERS_AT_ONCE)
         self._slots = asyncio.Semaphore(DELIVERIES_AT_ONCE)
 
     @property
@@ -115,12 +124,8 @@ class Events:
         return task.result() if task.done() and not task.cancelled() else None
 
     async def offer(self, event: Event) -> Mapping[str, Any]:
-        """A single attempt, for an event that the next one replaces. Raises DeliveryError.
-
-        Only a few at once, however many calls there are: they must not delay a caller's transfer.
-        """
-        async with self._offers:
-            return await self._destination.deliver(event)
+        """A single attempt, for an event that the next one replaces. Raises DeliveryError."""
+        return await self._destination.offer(event)
 
     async def drain(self, timeout_s: float) -> None:
         """Wait for deliveries in progress; events that are left are logged in full."""

@@ -1,8 +1,7 @@
 """Without functions: stores what must outlive a call in a local folder, with the layout of the store."""
 
 import asyncio
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -12,13 +11,15 @@ from typing import Any, Final
 import msgspec
 
 from common import layout, live
-from common.documents import decode
 from relay.events.delivery import DeliveryError, Event
+from relay.events.private_files import put
 from relay.events.records import WISH, record_of
-
-_REWRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+from relay.events.running import Running, forget
 
 LOST_AFTER: Final = 300.0  # seconds of silence about a call, after which its relay counts as dead
+TOGETHER: Final = (
+    0.5  # seconds: reports of these are handed to the thread together, because that takes longer than a report
+)
 
 
 class FolderDestination:
@@ -26,52 +27,64 @@ class FolderDestination:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._running = Running(root)
         self._thread = ThreadPoolExecutor(1, "folder")
         """One: the calls' loop then waits for no more than one, and the pieces of a call are written in order."""
+        self._offered: list[tuple[Event, asyncio.Future[Mapping[str, Any]]]] = []
+        self._next_at = 0.0  # the loop's time at which offered events may be handed to the thread again
 
     async def deliver(self, event: Event) -> Mapping[str, Any]:
         """Raises DeliveryError if the folder can't be written."""
-        if not layout.is_id(event["call_sid"]):
-            raise DeliveryError(f"call_sid {event['call_sid'][:40]!r}: expected 1 to 128 of A-Z a-z 0-9 . _ -")
-        loop = asyncio.get_running_loop()
+        _check(event)
         try:
-            if event["type"] == "call.progress":
-                return await loop.run_in_executor(self._thread, self._follow, dict(event))
-            await loop.run_in_executor(self._thread, self._write, event)
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._write, event)
         except OSError as error:
-            raise DeliveryError(f"{error.filename}: {error.strerror}") from None
+            raise _problem(error) from None
         transfer = event.get("transfer") if event["type"] == "call.transfer_requested" else None
         return {"transfer": {"accepted": True, "target": transfer["target"], "reason": None}} if transfer else {}
 
+    async def offer(self, event: Event) -> Mapping[str, Any]:
+        """See Destination: a `call.progress`. Those of all calls are written together, twice a second."""
+        _check(event)
+        if not layout.is_id(event["stream_sid"]):
+            return {}
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Mapping[str, Any]] = loop.create_future()
+        if not self._offered:
+            loop.call_at(max(self._next_at, loop.time()), self._hand_over)
+        self._offered.append((event, answer))
+        return await answer
+
+    def _hand_over(self) -> None:
+        loop = asyncio.get_running_loop()
+        offered, self._offered = self._offered, []
+        self._next_at = loop.time() + TOGETHER
+        following = loop.run_in_executor(self._thread, self._follow, [event for event, _ in offered])
+        following.add_done_callback(lambda done: _tell([answer for _, answer in offered], done))
+
     def _write(self, event: Event) -> None:
         call_sid, stream_sid = event["call_sid"], event["stream_sid"]
-        self._put(self._root / layout.piece(call_sid, "events", event["event_id"]), event)
+        _put(self._root / layout.piece(call_sid, "events", event["event_id"]), event)
         if not layout.is_id(stream_sid):
             return
         if event["type"] == "call.ended":
-            for key in (layout.live(call_sid, stream_sid), layout.hand(call_sid, stream_sid)):
-                (self._root / key).unlink(missing_ok=True)
+            self._running.end(call_sid, stream_sid)
         elif event["type"] == "call.started":
-            self._put(self._root / layout.live(call_sid, stream_sid), live.begun(dict(event)))
+            self._running.begin(event)
         # a replaced stream does not end its call
         if event["type"] == "call.ended" and event["end_reason"] != "replaced":
-            self._put(self._root / layout.record(call_sid), record_of(event))
+            _put(self._root / layout.record(call_sid), record_of(event))
 
-    def _follow(self, event: dict[str, Any]) -> dict[str, Any]:
-        """The state of the call, and commands from the console.
+    def _follow(self, events: Sequence[Event]) -> list[Mapping[str, Any] | OSError]:
+        """The answer to each, or why there is none."""
+        now = time()
+        return [self._answer(event, now) for event in events]
 
-        Only a call that began and has not ended is followed: this event may be late.
-        """
-        if not layout.is_id(event["stream_sid"]):
-            return {}
-        path = self._root / layout.live(event["call_sid"], event["stream_sid"])
-        known = _document(path)
-        now_known = live.merged(known, event) if known else None
-        if now_known is None:
-            return {"progress": 0}
-        self._put(path, now_known)
-        hand = _document(self._root / layout.hand(event["call_sid"], event["stream_sid"]))
-        return {"progress": now_known["number"], **live.orders(hand, now_known, time())}
+    def _answer(self, event: Event, now: float) -> Mapping[str, Any] | OSError:
+        try:
+            return self._running.follow(event, now)
+        except OSError as error:
+            return error
 
     def close_lost(self, before: float) -> int:
         """Write records of the calls whose relay died after its last report before `before` (Unix seconds). Returns how
@@ -81,7 +94,10 @@ class FolderDestination:
         """
         closed = 0
         for path in self._root.glob(f"{layout.LIVE}*/*.json"):
-            told = _document(path)
+            try:
+                told = live.so_far(path.read_bytes())
+            except FileNotFoundError:  # the call has just ended
+                continue
             if path.stat().st_mtime > before or not told.get("number"):
                 continue  # alive, or without progress reports and maybe alive
             try:
@@ -89,39 +105,39 @@ class FolderDestination:
             except (KeyError, TypeError, ValueError, AttributeError):  # not one of ours
                 continue
             if not (self._root / layout.record(path.parent.name)).exists():
-                self._put(self._root / layout.record(path.parent.name), record)
+                _put(self._root / layout.record(path.parent.name), record)
                 closed += 1
-            path.unlink(missing_ok=True)
-            (self._root / layout.hand(path.parent.name, path.stem)).unlink(missing_ok=True)
+            forget(self._root, path.parent.name, path.stem)
         return closed
 
-    @staticmethod
-    def _put(path: Path, content: Mapping[str, Any]) -> None:
-        part = path.with_name(f".{path.name}.part")
-        try:
-            file = os.open(part, _REWRITE, 0o600)
-        except FileNotFoundError:  # the first of its folder; looking for it every time takes longer than writing
-            _make_private(path.parent)
-            file = os.open(part, _REWRITE, 0o600)
-        with open(file, "wb") as rewritten:
-            os.fchmod(file, 0o600)  # a folder from an older relay may be readable by all
-            rewritten.write(msgspec.json.format(msgspec.json.encode(content), indent=2))
-        os.replace(part, path)
+
+def _check(event: Event) -> None:
+    if not layout.is_id(event["call_sid"]):
+        raise DeliveryError(f"call_sid {event['call_sid'][:40]!r}: expected 1 to 128 of A-Z a-z 0-9 . _ -")
 
 
-def _document(path: Path) -> dict[str, Any]:
-    """Empty for a file that does not exist, or is not one of ours."""
-    try:
-        return decode(path.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return {}
+def _problem(error: OSError) -> DeliveryError:
+    return DeliveryError(f"{error.filename}: {error.strerror}")
 
 
-def _make_private(folder: Path) -> None:
-    """Create `folder` and missing parents, private to the user: they contain people's words and numbers."""
-    missing = [folder, *folder.parents]
-    for one in reversed([one for one in missing if not one.exists()]):
-        one.mkdir(mode=0o700, exist_ok=True)
+def _tell(
+    waiting: Sequence["asyncio.Future[Mapping[str, Any]]"],
+    following: "asyncio.Future[list[Mapping[str, Any] | OSError]]",
+) -> None:
+    """Give each waiting report its answer. One whose call has ended meanwhile no longer waits."""
+    if following.cancelled():
+        return
+    for answer, found in zip(waiting, following.result(), strict=True):
+        if answer.done():
+            continue
+        if isinstance(found, OSError):
+            answer.set_exception(_problem(found))
+        else:
+            answer.set_result(found)
+
+
+def _put(path: Path, content: Mapping[str, Any]) -> None:
+    put(path, msgspec.json.format(msgspec.json.encode(content), indent=2))
 
 
 def _lost_record(told: Mapping[str, Any]) -> dict[str, Any]:

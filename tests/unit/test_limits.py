@@ -39,7 +39,7 @@ from relay.call import (
 )
 from relay.call import conversation as relay_conversation
 from relay.control import actions, commands
-from relay.events import answer, delivery, folder, records
+from relay.events import answer, delivery, folder, records, running
 from relay.line import downlink, exotel
 from relay.line import socket as line_socket
 from relay.recording import sheets, spans
@@ -131,7 +131,9 @@ LIMITS: Final = {
         "between two attempts, at first": seconds(delivery._FIRST_PAUSE),
         "between two attempts, at most": seconds(delivery._LONGEST_PAUSE),
         "deliveries at once": count(delivery.DELIVERIES_AT_ONCE),
-        "progress being offered at once": count(delivery.OFFERS_AT_ONCE),
+        "progress being offered at once, with functions": count(delivery.OFFERS_AT_ONCE),
+        "… without: between two times that all of it is written": seconds(folder.TOGETHER),
+        "… and a running call's file, beyond twice what it says": size(running.ROOM),
         "until the end of a call is stored, before the line is closed": seconds(hand_over.EVENT_PATIENCE),
         "between two reports of progress, at least": seconds(progress.SOONEST),
         "… while somebody watches": seconds(progress.WATCHED),

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import structs
 
 from common import layout
+from common.live import so_far
 from common.times import to_unix
 from sim.agent_script import Reply
 from sim.caller import Step, When
@@ -142,8 +143,8 @@ async def test_a_folder_knows_what_goes_on_and_forgets_it_at_the_end(tmp_path):
         calling = asyncio.create_task(world.call(script=for_s(20)))
         await world.until(lambda: list(tmp_path.glob("pending/live/*/*.json")))
         [path] = tmp_path.glob("pending/live/*/*.json")
-        await world.until(lambda: json.loads(path.read_bytes())["turns"])
-        live = json.loads(path.read_bytes())
+        await world.until(lambda: so_far(path.read_bytes())["turns"])
+        live = so_far(path.read_bytes())
         result = await calling
         assert live["turns"][0]["speaker"] == "agent"
         assert (live["call_sid"], live["from"]) == (result.call_sid, "09876500001")
@@ -198,7 +199,7 @@ async def test_a_relay_that_is_killed_loses_at_most_ten_seconds_of_words(tmp_pat
 async def test_a_folder_gets_the_record_when_a_relay_starts_there_again(tmp_path):
     async with relay_world(tmp_path, TALK) as world:
         calling = asyncio.create_task(world.call(script=for_s(60)))
-        await world.until(lambda: any(len(json.loads(path.read_bytes())["turns"]) > 1 for path in running(tmp_path)))
+        await world.until(lambda: any(len(so_far(path.read_bytes())["turns"]) > 1 for path in running(tmp_path)))
         [path] = running(tmp_path)
         told = path.read_bytes()
         calling.cancel()
@@ -211,8 +212,8 @@ async def test_a_folder_gets_the_record_when_a_relay_starts_there_again(tmp_path
     os.utime(path, (0, 0))
     async with relay_world(tmp_path, TALK) as world:
         record = world.record(path.parent.name)
-    assert (record["end_reason"], record["ended_at"]) == ("relay_lost", json.loads(told)["at"])
-    assert [turn["text"] for turn in record["turns"]] == [turn["text"] for turn in json.loads(told)["turns"]]
+    assert (record["end_reason"], record["ended_at"]) == ("relay_lost", so_far(told)["at"])
+    assert [turn["text"] for turn in record["turns"]] == [turn["text"] for turn in so_far(told)["turns"]]
     assert not path.exists()
 
 

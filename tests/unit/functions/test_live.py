@@ -7,6 +7,7 @@ import pytest
 
 from common import layout
 from common.documents import encode
+from common.live import begun
 from common.times import rfc3339
 from functions.common.store import StoreError
 from tests.support import calls
@@ -159,6 +160,18 @@ def test_a_relay_that_dies_loses_what_was_said_since_the_last_progress(world):
     assert [one["text"] for one in record["turns"]] == ["Good morning", "my parcel"]
     assert record["tools"] == [{name: value for name, value in use.items() if name != "index"}]
     assert [one["vendor"] for one in record["agents"]] == ["openai"]
+    assert LIVE not in world.store.objects
+
+
+def test_a_relay_that_died_before_it_had_functions_gets_its_record_from_the_sweep(world):
+    """Its file in the folder has a line for each report (relay/events/running.py)."""
+    lines = [begun(calls.started()), progress(1, turn(0, "Good")), progress(2, turn(1, "Yes"), after=1)]
+    for key in [key for key in world.store.objects if key.startswith("pending/")]:  # such a relay makes none
+        world.store.delete(key)
+    world.store.create(LIVE, b"\n".join([*map(encode, lines), b'{"number": 3']))
+    assert world.sweep(calls.NOW + 311).closed == 1
+    record = world.record()
+    assert (record["end_reason"], [one["text"] for one in record["turns"]]) == ("relay_lost", ["Good", "Yes"])
     assert LIVE not in world.store.objects
 
 

@@ -161,6 +161,9 @@ class Destination:
         await asyncio.sleep(self.answer_after_s)
         return {"transfer": self.verdict} if event["type"] == "call.transfer_requested" else {}
 
+    async def offer(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        return await self.deliver(event)
+
 
 class Talk:
     """One call's conversation. Made inside the event loop."""

@@ -461,18 +461,18 @@ async def test_what_can_wait_is_offered_a_few_at_a_time():
     """Two hundred calls tell how far they are: that may not be what the transfer of one of them waits behind."""
     under_way, most = 0, 0
 
-    class Slow:
-        async def deliver(self, event):
-            nonlocal under_way, most
-            under_way += 1
-            most = max(most, under_way)
-            await asyncio.sleep(1)
-            under_way -= 1
-            return {"progress": event["number"]}
+    async def slowly(request):
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(1)
+        under_way -= 1
+        return web.json_response({"status": "ok", "progress": 1})
 
-    events = Events(Slow())
-    answers = await asyncio.gather(*(events.offer({"number": number}) for number in range(10)))
-    assert [answer["progress"] for answer in answers] == list(range(10))
+    async with receiving(*[slowly] * 10) as (events, receiver):
+        offers = [events.offer(facts().event("progress", number=1)) for _ in range(10)]
+        assert [answer["progress"] for answer in await asyncio.gather(*offers)] == [1] * 10
+        assert len(receiver.requests) == 10
     assert most == OFFERS_AT_ONCE
 
 

@@ -450,18 +450,19 @@ def test_a_call_that_is_sent_is_masked_whatever_the_page_shows_and_holds_no_mark
 
 
 def test_a_running_call_shows_the_words_so_far(tmp_path):
-    """In a folder there is no record yet, and the bucket's has no words before the end."""
+    """In a folder there is no record yet, and the bucket's has no words before the end. A relay appends them there."""
     turns = [
         {"index": 0, "speaker": "agent", "text": "Good morning", "at": "2026-11-23T10:00:01.000Z", "offset_ms": 900}
     ]
     told = {
         **{"number": 2, "call_sid": "call1", "stream_sid": "s", "started_at": "2026-11-23T10:00:00.000Z"},
-        **{"from": "09876500001", "agent": {"alias": "desk"}, "turns": turns, "tools": [], "commands": []},
+        **{"from": "09876500001", "agent": {"alias": "desk"}, "turns": [], "tools": [], "commands": []},
     }
+    more = {**told, "number": 3, "after": 2, "turns": turns}
     started = {"type": "call.started", "event_id": "e", "call_sid": "call1", "at": "2026-11-23T10:00:00.000Z"}
-    for key, content in (("calls/call1/events/e.json", started), ("pending/live/call1/s.json", told)):
+    for key, *content in (("calls/call1/events/e.json", started), ("pending/live/call1/s.json", told, more)):
         (tmp_path / key).parent.mkdir(parents=True)
-        (tmp_path / key).write_text(json.dumps(content))
+        (tmp_path / key).write_text("\n".join(map(json.dumps, content)))
     found = view(open_source(f"file:{tmp_path}"), "call1", numbers=False)
     assert found is not None
     assert found["running"]

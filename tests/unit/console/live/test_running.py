@@ -31,6 +31,10 @@ def live(place: int, **more: Any) -> dict[str, Any]:
     return {**said, **more}
 
 
+def turn(place: int, words: str, **more: Any) -> dict[str, Any]:
+    return {"index": place, "speaker": ("agent", "caller")[place % 2], "text": words, **more}
+
+
 def running(*documents: dict[str, Any]) -> Running:
     store = MemoryStore()
     for one in documents:
@@ -57,6 +61,23 @@ def test_what_the_list_says_of_a_call():
         "answer_ms": 810,
         "waiting": None,
     }
+
+
+def test_a_relay_without_functions_adds_a_line_with_each_report():
+    """Half a line at the end is being written just now."""
+    told = turn(1, "My order, please", at=rfc3339(NOW - 1))
+    lines = [
+        encode(live(1)),
+        encode(live(1, number=4, after=3, at=rfc3339(NOW - 1), turns=[told])),
+        b'{"number": 5, "af',
+    ]
+    look = running(live(1))
+    key = layout.live("call1", "stream1")
+    look.store.swap(key, b"\n".join(lines), look.store.read(key).version)
+    [row] = look.calls(NOW)
+    assert (row["heard"], row["last"]) == (NOW - 1, {"speaker": "caller", "text": "My order, please"})
+    call = look.call("call1", "stream1", NOW)
+    assert [word["text"] for word in call["words"]] == ["Good morning", "My order, please"]
 
 
 def test_who_waits_comes_first_and_the_longest_before_the_others():
