@@ -58,7 +58,7 @@ LOCK := .cache/lock/bin/uv pip compile --quiet --upgrade --universal --python-ve
 lock: ## pin what requirements/*.in ask for, with hashes, and the image's base; what is deployed with the versions that the tests run with
 	$(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv
 	for name in dev contract pipecat litellm checkov gcp-standin; do $(LOCK) requirements/$$name.in -o requirements/$$name.txt; done
-	for name in relay functions-aws functions-gcp tools demo console tracing flac supply fuzz mutants; do \
+	for name in relay compile functions-aws functions-gcp tools demo console tracing flac supply fuzz mutants; do \
 	  $(LOCK) --constraints requirements/dev.txt requirements/$$name.in -o requirements/$$name.txt; done
 	$(PYTHON) scripts/base_image.py
 

@@ -1,3 +1,7 @@
+.PHONY: compiled
+compiled: $(VENV)/.installed-dev ## compile the relay as for its image, into .cache/compiled (relay/compiled.py)
+	$(BIN)/python scripts/compile_relay.py
+
 .PHONY: bench
 bench: $(VENV)/.installed-dev ## cost and latency from 1 to 400 calls, in 15 minutes (QUICK=1: 2 minutes; AGENT=name: one vendor); tables and plot in out/bench
 ifdef AGENT

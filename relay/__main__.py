@@ -9,6 +9,7 @@ from aiohttp import web
 
 from common.env import SettingError
 from common.listening import unusable
+from relay import compiled
 from relay.allocator import limit_heap
 from relay.app import RELAY, create_app
 from relay.audio.files import SoundFileError
@@ -33,7 +34,10 @@ async def serve(settings: Settings) -> None:
     except OSError as error:
         raise unusable(error, settings.host, settings.port) from error
     port = serving.addresses[0][1]
-    log.info("listening on port %d", port, extra={"event": "listening", "port": port})
+    if other := compiled.unused():
+        extra = {"event": "not_compiled", "modules": len(other), "python": sys.implementation.cache_tag}
+        log.warning("%d modules are compiled for another Python: they run from source", len(other), extra=extra)
+    log.info("listening on port %d", port, extra={"event": "listening", "port": port, "compiled": compiled.state()})
     relay = app[RELAY]
     garbage = Garbage(lambda: relay.streams, lambda: relay.closed)
     garbage.begin()

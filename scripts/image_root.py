@@ -104,7 +104,7 @@ def main() -> None:
             program.unlink()
     for name in ("python", "python3"):
         (root / "usr/local/bin" / name).symlink_to(python.name)
-    libraries = linked([python.parent, standard, Path("/venv")])
+    libraries = linked([python.parent, standard, Path("/venv"), Path("/app")])
     for path in libraries:
         target = root / path.relative_to("/")
         target.parent.mkdir(parents=True, exist_ok=True)

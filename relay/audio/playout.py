@@ -275,9 +275,9 @@ class Playout:
             return Frame(b"" if ambience is None else ambience.alone(count))
         sound, spans, ended = self._take_speech(count, held, tear)
         edge = sound[: self._edge_bytes] if spans and not spans[0].offset else b""
-        highest: float = self._highest
+        highest = float(self._highest)
         if self._cut_edge:
-            sound, highest = self._with_cut_edge(sound, count), pcm.LOUDEST
+            sound, highest = self._with_cut_edge(sound, count), float(pcm.LOUDEST)
         if ambience is None or ambience.silent:
             if not sound:
                 return Frame(b"", spans, ended)

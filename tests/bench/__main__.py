@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import uvloop
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("--duck-db", type=float, default=6.0, help="how much quieter ambience is under speech")
     parser.add_argument("--echo", type=int, default=0, metavar="N", help="so many calls are guarded from their echo")
     parser.add_argument("--echo-guard", default="auto", choices=("auto", "off"), help="off: no search for an echo")
+    parser.add_argument("--source", action="store_true", help="the relay's source, not what is compiled for its image")
     parser.add_argument("--settle", type=float, default=2.0, help="seconds from the last call's start to the window")
     parser.add_argument("--repeat", type=int, default=1, help="runs of that case")
     parser.add_argument("--window", type=float, help="seconds of steady load to measure")
@@ -67,6 +69,8 @@ def main() -> None:
             settle_s=args.settle,
         )
         plan = Plan([case] * args.repeat, 12)
+    if args.source:
+        plan = Plan([replace(case, source=not case.bare) for case in plan.cases], plan.window_s)
     if args.window:
         plan = Plan(plan.cases, args.window)
     args.out.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ from sim.toml import agents_file
 from tests.bench.figures import Case, Row, Samples, percentile, row
 from tests.bench.instructions import build, slowed
 from tests.bench.load import CYCLE_S, Agent, Load
-from tests.bench.process import Subject, free_port, take_load_core
+from tests.bench.process import Subject, free_port, relay_environ, take_load_core
 from tests.bench.report import describe
 from tests.bench.vendor_messages import SAID_BY, VendorAgent
 
@@ -143,7 +143,7 @@ def start_relay(scratch: Path, agents: dict[str, tuple[Vendor, int]], log: Path)
         # with a key the relay asks ElevenLabs for a signed URL, which Load does not answer: its agents are public
         **{vendor.key_env: "key_of_nobody" for name, vendor in HOSTED.items() if name != "elevenlabs"},
     }
-    return Subject([sys.executable, "-m", "relay"], environ, port, log)
+    return Subject([sys.executable, "-m", "relay"], relay_environ() | environ, port, log)
 
 
 async def cost(name: str, calls: int, window_s: float, log: Path) -> Row:

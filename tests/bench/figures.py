@@ -28,6 +28,8 @@ class Case:
     """So many of the calls are kept from their echo (`echo_guard = "on"`)."""
     echo_guard: str = "auto"
     """Of the calls, unless `echo` is given: with `off` no echo is searched for."""
+    source: bool = False
+    """The relay runs from its source, not compiled as in its image."""
     settle_s: float = 2.0
     """How long after the last call began the window begins. A line's lead is learned after 8 to 10 seconds."""
 
@@ -36,6 +38,7 @@ class Case:
             [f"{self.calls} calls", "over TLS" if self.tls else "plain", self.audio]
             + ["without ambience"] * (not self.ambience)
             + ["through the bare probe"] * self.bare
+            + ["from source"] * self.source
             + [f"in frames of {self.frame_ms} ms"] * (self.frame_ms != 40)
             + ["levelled"] * self.level
             + [f"ducked by {self.duck_db:g} dB"] * (self.duck_db != 6)

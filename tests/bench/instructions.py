@@ -88,11 +88,12 @@ async def count(
 
 async def run(args: argparse.Namespace) -> None:
     """Relay and probe in turn, as often as asked, and what came of it."""
-    print("| frames | | relay | probe | relay : probe | messages of each |\n|---|---|--:|--:|--:|--:|")
+    relay = "relay, from source" if args.source else "relay, compiled"
+    print(f"| frames | | {relay} | probe | relay : probe | messages of each |\n|---|---|--:|--:|--:|--:|")
     for frame_ms in args.frame_ms:
         probe = Case(args.calls, audio=args.audio, frame_ms=frame_ms, bare=True)
         relay = replace(probe, bare=False, level=args.level, duck_db=args.duck_db, echo=args.echo)
-        relay = replace(relay, echo_guard=args.echo_guard)
+        relay = replace(relay, echo_guard=args.echo_guard, source=args.source)
         for what, times in (("million instructions", args.counted), ("CPU ms", args.timed)):
             pairs = [
                 [
@@ -128,6 +129,7 @@ def main() -> None:
     parser.add_argument("--duck-db", type=float, default=6.0, help="how much quieter ambience is under speech")
     parser.add_argument("--echo", type=int, default=0, metavar="N", help="so many calls are guarded from their echo")
     parser.add_argument("--echo-guard", default="auto", choices=("auto", "off"), help="off: no search for an echo")
+    parser.add_argument("--source", action="store_true", help="the relay's source, not what is compiled for its image")
     parser.add_argument("--window", type=float, default=4, help="seconds of a call that are measured")
     parser.add_argument("--counted", type=int, default=1, help="pairs of runs whose instructions are counted")
     parser.add_argument("--timed", type=int, default=0, help="pairs of runs whose CPU time is taken")

@@ -13,7 +13,7 @@ import trustme
 
 from tests.bench.figures import Case, Row, Samples, row
 from tests.bench.load import CYCLE_S, Load
-from tests.bench.process import Subject, free_port
+from tests.bench.process import Subject, free_port, relay_environ
 
 _WARM_UP_CALLS = 2
 _WARM_UP_S = 1.5
@@ -87,7 +87,7 @@ def subject_of(
     if case.bare:
         probe = [*under, python, "-m", "tests.bench.bare", str(port), f"ws{host}/", str(case.frame_ms)]
         return Subject(probe, environ, port, log)
-    environ |= {
+    environ |= relay_environ(source=case.source, python=python) | {
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "ELEVENLABS_AGENT_ID": "bench",

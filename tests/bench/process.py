@@ -11,9 +11,18 @@ from pathlib import Path
 
 from sim.processes import free_port as free_port
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 RELAY_CORE, LOAD_CORE = 0, 1
 _START_LIMIT = 20.0
 _STOP_LIMIT = 20.0
+
+
+def relay_environ(*, source: bool = False, python: str = sys.executable) -> dict[str, str]:
+    """What makes `python -m relay` run compiled, as in the image, or from its source. The first time takes a minute."""
+    if source:
+        return {"PYTHONSAFEPATH": "1", "PYTHONPATH": str(ROOT)}
+    made = subprocess.run([python, ROOT / "scripts/compile_relay.py"], stdout=subprocess.PIPE, text=True, check=True)
+    return {"PYTHONSAFEPATH": "1", "PYTHONPATH": f"{made.stdout.strip()}:{ROOT}"}
 
 
 class Subject:

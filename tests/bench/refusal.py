@@ -13,7 +13,7 @@ import uvloop
 
 from tests.bench.figures import Samples, percentile
 from tests.bench.load import CYCLE_S, Load
-from tests.bench.process import Subject, free_port, take_load_core
+from tests.bench.process import Subject, free_port, relay_environ, take_load_core
 
 CALLS = 200
 REFUSALS_PER_S = 50
@@ -67,7 +67,7 @@ async def measure(calls: int, window_s: float, folder: Path) -> tuple[Samples, S
         "DRAIN_SECONDS": "0",
         "LOG_LEVEL": "WARNING",
     }
-    relay = Subject([sys.executable, "-m", "relay"], environ, port, folder / "relay.log")
+    relay = Subject([sys.executable, "-m", "relay"], relay_environ() | environ, port, folder / "relay.log")
     try:
         await relay.ready()
         await load.place(calls, port, "/media", within_s=max(CYCLE_S, calls / 50))

@@ -121,7 +121,7 @@ def _cells(row: Row) -> list[str]:
     ]
     return [
         str(case.calls),
-        ("bare probe, " if case.bare else "") + ("TLS" if case.tls else "plain"),
+        ("bare probe, " if case.bare else "from source, " if case.source else "") + ("TLS" if case.tls else "plain"),
         case.audio
         + (", no ambience" if not case.ambience else "")
         + (f", frames of {case.frame_ms} ms" if case.frame_ms != 40 else ""),

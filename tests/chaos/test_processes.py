@@ -25,6 +25,7 @@ from sim.exotel import CallPlan, FakeExotel
 from sim.run import API_KEY, EVENTS_SECRET, EXOTEL_TOKEN, WEBHOOK_SECRET
 from sim.serving import serving
 from tests.chaos.world import TALKS
+from tests.support.compiled_relay import compiled_relay
 from tests.support.processes import BARE, free_port, server
 
 FRAME_S = Settings().frame_ms / 1000
@@ -66,7 +67,7 @@ async def stack(folder, **settings):
         }
         with (
             server([sys.executable, "-m", "functions.local"], ports[0], functions_environment),
-            server([sys.executable, "-m", "relay"], ports[1], environment) as relay,
+            server([sys.executable, "-m", "relay"], ports[1], {**environment, **compiled_relay()}) as relay,
         ):
             yield relay, functions_environment, agents
 

@@ -12,6 +12,7 @@ import aiohttp
 from sim.caller import Step, When
 from sim.exotel import CallPlan, FakeExotel
 from sim.processes import INHERITED, ROOT, child, free_port
+from tests.support.compiled_relay import compiled_relay
 
 SECRET = "relay-secret-of-nobody"
 TOKEN = "exotel-token-of-nobody"
@@ -49,7 +50,13 @@ async def test_two_relays_take_a_good_version_refuse_a_bad_one_and_go_back(tmp_p
         environment = {**common, "EVENTS_URL": f"{functions_url}/relay/events", "AGENTS_FILE": str(file)}
         relays = [
             await running.enter_async_context(
-                child("relay", environment, port=free_port(), path="/ready", log=tmp_path / f"relay{number}.log")
+                child(
+                    "relay",
+                    {**environment, **compiled_relay()},
+                    port=free_port(),
+                    path="/ready",
+                    log=tmp_path / f"relay{number}.log",
+                )
             )
             for number in range(2)
         ]

@@ -24,6 +24,7 @@ from sim.applets import Connect
 from sim.exotel import CallPlan, FakeExotel
 from sim.scenario import load
 from sim.serving import serving
+from tests.support.compiled_relay import compiled_relay
 from tests.support.processes import BARE, ROOT, free_port, server, wait_for
 from tests.support.relay_world import API_KEY
 from tests.support.terraform import cannot_run
@@ -111,7 +112,7 @@ async def _call(caddy: str, settings: dict[str, str], folder: Path) -> None:
         command = [caddy, "run", "--config", str(ROOT / "infra/compose/Caddyfile"), "--adapter", "caddyfile"]
         with (
             server([sys.executable, "-m", "functions.local"], ports["functions"], functions),
-            server([sys.executable, "-m", "relay"], ports["relay"], relay),
+            server([sys.executable, "-m", "relay"], ports["relay"], {**relay, **compiled_relay()}),
             server(command, ports["https"], front, folder),
         ):
             authority = folder / "caddy/pki/authorities/local/root.crt"

@@ -11,6 +11,7 @@ from sim.caller import Step, When
 from sim.exotel import CallPlan, FakeExotel
 from sim.processes import ROOT, child, free_port
 from sim.serving import serving
+from tests.support.compiled_relay import compiled_relay
 
 API_KEY = "sk_of_nobody_at_all"
 EVENTS_SECRET = "events-secret-of-nobody"
@@ -76,7 +77,9 @@ async def call(environ, functions_url, fake, folder):
     """The record of a call in which the agent's greeting is heard to its end."""
     relay_environ = {name: value for name, value in environ.items() if name != "STORE"}
     relay_environ["EVENTS_URL"] = f"{functions_url}/relay/events"
-    relay = child("relay", relay_environ, port=free_port(), path="/ready", log=folder / "relay.log")
+    relay = child(
+        "relay", {**relay_environ, **compiled_relay()}, port=free_port(), path="/ready", log=folder / "relay.log"
+    )
     async with relay as relay_url:
         plan = CallPlan(
             url=f"{relay_url.replace('http', 'ws')}/media",

@@ -23,6 +23,7 @@ from sim.serving import serving
 from sim.speech import spoken
 from tests.integration.abuse.wire import CONNECTED, TEXT, Wire, frame
 from tests.support import calls
+from tests.support.compiled_relay import compiled_relay
 from tests.support.http_client import deliver
 from tests.support.processes import BARE, free_port, server
 from tests.support.relay_world import API_KEY
@@ -142,6 +143,7 @@ async def a_relay(folder):
         port = free_port()
         environ = {
             **BARE,
+            **compiled_relay(),
             "HOST": "127.0.0.1",
             "PORT": str(port),
             "STORE": f"file:{folder}",

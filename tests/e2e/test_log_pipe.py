@@ -14,6 +14,7 @@ from sim.serving import serving
 from sim.speech import spoken
 from tests.e2e.test_doors import SPEAKS, WORDS, assert_whole
 from tests.integration.abuse.wire import TEXT, Wire, frame, start
+from tests.support.compiled_relay import compiled_relay
 from tests.support.processes import BARE, free_port, listening, wait_for
 from tests.support.relay_world import API_KEY
 from tests.support.waits import watched
@@ -45,7 +46,7 @@ async def test_a_pipe_that_nobody_reads_stops_no_call(tmp_path):
             "ELEVENLABS_BASE_URL": agents,
         }
         relay = subprocess.Popen(  # noqa: ASYNC220  # its output is to be read by nobody, not even by the loop
-            [sys.executable, "-m", "relay"], env=environ, stdout=subprocess.PIPE
+            [sys.executable, "-m", "relay"], env={**environ, **compiled_relay()}, stdout=subprocess.PIPE
         )
         try:
             await asyncio.to_thread(wait_for, lambda: listening(port), "the relay to listen")

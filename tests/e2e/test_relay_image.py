@@ -53,6 +53,8 @@ certificates = ssl.create_default_context().get_ca_certs() or os.listdir(ssl.get
 found = {"uid": os.getuid(), "files": files, "programs": sorted(programs), "certificates": len(certificates)}
 from examples.bots.echo import EchoBot
 found["bot"] = EchoBot.__name__
+import relay.__main__
+found["compiled"] = relay.compiled.state()
 print(json.dumps({**found, "bill": json.loads(bill)}))
 """
     found = json.loads(engine().output(image, "python", "-c", inside, options=FARGATE))
@@ -61,6 +63,7 @@ print(json.dumps({**found, "bill": json.loads(bill)}))
     assert found["certificates"] > 50
     _check_bill(found["bill"])
     assert "relay/__main__.py" in found["files"]
+    assert found["compiled"] == "yes"
     assert found["bot"] == "EchoBot", "what the documentation names by its module can be loaded"
     assert all(name.startswith(("relay/", "common/", "examples/")) for name in found["files"])
 

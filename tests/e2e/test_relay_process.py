@@ -15,6 +15,7 @@ from relay.agents.elevenlabs.fake import FakeElevenLabs
 from sim.caller import Step, When
 from sim.exotel import CallPlan, FakeExotel
 from sim.serving import serving
+from tests.support.compiled_relay import compiled_relay
 from tests.support.relay_world import API_KEY, GREETING
 
 
@@ -25,7 +26,7 @@ async def relay_process(environ):
         sys.executable,
         "-m",
         "relay",
-        env={**os.environ, "PORT": "0", "HOST": "127.0.0.1", **environ},
+        env={**os.environ, "PORT": "0", "HOST": "127.0.0.1", **compiled_relay(), **environ},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -37,7 +37,7 @@ class Engine:
         """Build a Dockerfile; returns the image's name."""
         name = f"{self.prefix}{tag}"
         base = ("--build-arg", f"BASE={self.base}") if self.base else ()
-        self._run([*self.build_command, *base, "--file", dockerfile, "--tag", name, "."], timeout_s=300)
+        self._run([*self.build_command, *base, "--file", dockerfile, "--tag", name, "."], timeout_s=600)
         return name
 
     def health_command(self, image: str) -> list[str]:

@@ -16,6 +16,7 @@ from relay.agents.elevenlabs.fake import FakeElevenLabs
 from sim.exotel_rest import FakeExotelRest
 from sim.processes import INHERITED, ROOT, child, free_port
 from sim.serving import serving
+from tests.support.compiled_relay import compiled_relay
 from tests.support.relay_world import GREETING
 
 API_KEY, MEDIA_TOKEN, EXOTEL_TOKEN = "sk_of_nobody_at_all", "media-token-of-nobody", "exotel-token-of-nobody"
@@ -88,7 +89,9 @@ async def well(folder):
         await _set_up(environ, f"{functions_url}/webhook/post-call")
         (environ["ELEVENLABS_WEBHOOK_SECRET"],) = fake.workspace.secrets.values()
         functions = child("functions.local", environ, port=functions_port, path="/", log=folder / "functions.log")
-        relay = child("relay", environ, port=relay_port, path="/ready", log=folder / "relay.log")
+        relay = child(
+            "relay", {**environ, **compiled_relay()}, port=relay_port, path="/ready", log=folder / "relay.log"
+        )
         async with functions, relay:
             yield environ
             await fake.settled()  # the test call's webhook finds the functions still there

@@ -25,6 +25,7 @@ from sim.exotel import CallPlan, FakeExotel
 from sim.processes import child, free_port
 from sim.scenario import load
 from sim.serving import serving
+from tests.support.compiled_relay import compiled_relay
 from tests.support.lambda_runtime import Function, served
 from tests.terraform.aws.stack import SETTINGS, Stack
 
@@ -121,7 +122,11 @@ async def test_a_call_is_handed_over_and_recorded(stack: Stack, functions: dict[
         async with (
             serving(agents.app(), port=stack.let_elevenlabs_in()),
             child(
-                "relay", environment | {"PORT": str(port)}, port=port, path="/ready", log=stack.work / "relay.log"
+                "relay",
+                environment | compiled_relay() | {"PORT": str(port)},
+                port=port,
+                path="/ready",
+                log=stack.work / "relay.log",
             ) as relay_url,
         ):
             pasted = stack.pasted()

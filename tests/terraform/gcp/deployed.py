@@ -11,6 +11,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
 from console.deployment.addresses import addresses
+from tests.support.compiled_relay import compiled_relay
 from tests.support.processes import BARE, Served, free_port, gcs_emulator, server
 from tests.terraform.gcp.guarded_storage import Grant, guarded
 from tests.terraform.gcp.workspace import Workspace
@@ -103,7 +104,7 @@ class Deployed:
     def relay(self, **changes: str) -> Iterator[Served]:
         """The relay with the environment of the Cloud Run service; the platform adds PORT."""
         here = {"PORT": str(self.ports["relay"]), "HOST": "127.0.0.1"}
-        environment = {**BARE, **self.relay_environment(), **here, **changes}
+        environment = {**BARE, **compiled_relay(), **self.relay_environment(), **here, **changes}
         with server([sys.executable, "-m", "relay"], self.ports["relay"], environment) as served:
             yield served
 

@@ -32,7 +32,7 @@ def test_the_dockerfile_names_a_digest():
     found = [re.findall(r"^(?:FROM|ARG BASE=) ?(\S+)", file.read_text(), re.MULTILINE) for file in DOCKERFILES]
     relay, functions = found
     assert re.fullmatch(r"python:3\.13-slim@sha256:[0-9a-f]{64}", relay[0])
-    assert relay[1:] == ["${BASE}", "packages", "scratch"]
+    assert relay[1:] == ["${BASE}", "packages", "packages", "scratch"]
     assert functions == [relay[0], "${BASE}"]
 
 

@@ -1,0 +1,41 @@
+"""The relay runs compiled where it was compiled for this Python, elsewhere from its source, and says which."""
+
+import shutil
+from pathlib import Path
+
+from scripts.compile_relay import SOURCES
+from sim.processes import ROOT
+from tests.e2e.test_relay_process import agents, relay_process
+from tests.support.compiled_relay import compiled_relay
+
+OF_CODE = {"PYTHONSAFEPATH": "1"}
+
+
+async def _lines(folder: Path, environ: dict[str, str]) -> list[dict[str, object]]:
+    """What a relay says until it listens."""
+    async with agents() as fake, relay_process({**fake, "STORE": f"file:{folder}", **environ}) as (_, _, lines):
+        return lines
+
+
+async def test_the_relay_of_the_other_tests_is_compiled(tmp_path: Path):
+    lines = await _lines(tmp_path, {})
+    assert lines[-1]["compiled"] == "yes"
+
+
+async def test_the_source_runs_where_nothing_is_compiled(tmp_path: Path):
+    lines = await _lines(tmp_path, {**OF_CODE, "PYTHONPATH": str(ROOT)})
+    assert lines[-1]["compiled"] == "no"
+    assert "not_compiled" not in {line["event"] for line in lines}
+
+
+async def test_what_was_compiled_for_another_python_is_left_alone(tmp_path: Path):
+    code = tmp_path / "code"
+    made = Path(compiled_relay()["PYTHONPATH"].split(":")[0])
+    for part in SOURCES:
+        shutil.copytree(made / part, code / part)
+    for file in code.rglob("*.so"):
+        file.rename(file.with_name(f"{file.name.split('.')[0]}.cpython-399-x86_64-linux-gnu.so"))
+    lines = await _lines(tmp_path, {**OF_CODE, "PYTHONPATH": str(code)})
+    warning, listening = lines[-2:]
+    assert (warning["event"], warning["severity"]) == ("not_compiled", "WARNING")
+    assert listening["compiled"] == "no"
