@@ -22,8 +22,8 @@ MODULES: Final = (
     # What listens in to it.
     "relay.audio.loudness",
     "relay.audio.recent_peaks",
-    "relay.audio.together",
     "relay.audio.voice",
+    "relay.deferred",
     "relay.line.echo_doubt",
     "relay.line.echo_guard",
     "relay.line.echo_looks",
@@ -38,14 +38,18 @@ MODULES: Final = (
     "relay.line.framing",
     "relay.line.heard",
     "relay.line.lead",
+    "relay.line.loop_reserve",
     "relay.line.pacer",
     "relay.line.schedule",
     "relay.line.sending",
     "relay.line.ticker",
     # The agent's speech, on its way into the queue.
     "relay.audio.limiter",
+    "relay.audio.slip",
     "relay.audio.speech_level",
+    "relay.audio.utterance",
     "relay.line.downlink",
+    "relay.line.making",
 )
 """Not in here: sockets, sessions and the call's logic, because they wait, and mypyc gets a `finally` that waits wrong;
 what agents' own code inherits from; msgspec's messages, which are C already; what runs a few times in a call.
