@@ -44,12 +44,12 @@ class Ticker:
     def stood_still(self, now: float) -> float:
         """Seconds for which what is handled now may have waited, because the loop stood still or was busy.
 
-        What came during a standstill takes as long to be handled at most.
+        What came during a standstill takes as long to be handled at most, several turns of the loop perhaps.
         """
-        late_s, since_s, waiting_s = self._late_s, now - self._late_at, now - self._fires_at
+        late_s, waiting_s = self._late_s, now - self._fires_at
         if waiting_s > 0.0:
-            return late_s + max(waiting_s, min(since_s, late_s))
-        return late_s + min(since_s, late_s) if since_s <= max(late_s, _BACKLOG_S) else 0.0
+            return late_s + max(waiting_s, late_s)
+        return 2 * late_s if now - self._late_at <= max(late_s, _BACKLOG_S) else 0.0
 
     def at(self, when: float, who: Ticking) -> None:
         """Call `who.tick` at `when`. It can't be taken back: who no longer needs the moment ignores it."""

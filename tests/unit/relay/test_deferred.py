@@ -121,6 +121,20 @@ def test_the_ticker_is_asked_once_for_many():
     assert len(world.ticker._waiting) <= 2
 
 
+def test_a_moment_that_was_asked_for_twice_does_not_count_twice_for_ever():
+    async def story(world):
+        world.add("patient", within_s=1.0)
+        for _ in range(9):
+            world.add("urgent", within_s=0.05)
+            await asyncio.sleep(0.1)
+        world.add("very patient", within_s=10.0)
+        await asyncio.sleep(0.5)
+
+    world = told(story, frames=False)
+    assert [name for name, _ in world.done] == ["urgent", "patient", *["urgent"] * 8]
+    assert len(world.ticker._waiting) == 1
+
+
 @pytest.mark.parametrize("count", [1, 7])
 def test_an_error_keeps_nothing_else_from_being_done(count):
     async def story(world):

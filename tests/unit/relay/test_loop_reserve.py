@@ -37,3 +37,7 @@ def test_a_larger_one_counts_at_once():
 @pytest.mark.parametrize("pause_s", [10.0, 12.0, 3600.0])
 def test_after_a_long_time_without_a_look_nothing_is_left(pause_s):
     assert told((100.0, 0.1), looks=(100.0 + pause_s,)) == [0.0]
+
+
+def test_ten_seconds_are_counted_from_the_first_of_a_new_series():
+    assert told((100.0, 0.1), (112.0, 0.05), looks=(111.0, 121.9, 122.0)) == [0.0, 0.05, 0.0]

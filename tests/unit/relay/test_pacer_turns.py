@@ -25,14 +25,14 @@ class ByHand:
     """A ticker that calls nobody: `asked` are the moments it was asked for."""
 
     def __init__(self):
-        self.asked = []
+        self.asked, self.hurried = [], []
         self.reserve = LoopReserve()
 
     def at(self, when, who):
         self.asked.append(when)
 
     def hurry(self, now):
-        """Nobody is late."""
+        self.hurried.append(now)
 
     def stood_still(self, now):
         return 0.0
@@ -124,6 +124,46 @@ def test_a_clear_goes_out_before_the_frame_that_is_due_in_the_same_turn():
         assert place.sent == []
         await turn()
         assert place.sent[:2] == ["clear", "media"]
+
+    by_hand(story)
+
+
+def test_a_frame_with_news_waits_for_the_next_turn_but_not_for_the_end_of_a_long_one():
+    """One in which many agents speak: their speech was looked at after it, and until then nothing was sent."""
+
+    async def story(place, ticker):
+        due = ticker.asked[-1]
+        place.say("u", 100)
+        place.pacer.tick(due, due)
+        assert place.sent == []
+        assert ticker.asked[-1] == pytest.approx(due + 0.002)
+        place.pacer.tick(ticker.asked[-1], due + 0.006)
+        assert place.sent == []
+        place.pacer.tick(ticker.asked[-1], ticker.asked[-1] + 0.006)
+        assert place.sent[0] == "media"
+
+    by_hand(story)
+
+
+def test_a_late_frame_with_news_is_chosen_anew():
+    """The beginning of a word has come, and more of it may: with ambience after it, it would have a hole."""
+
+    async def story(place, ticker):
+        due = ticker.asked[-1]
+        place.playout.say("u", noise(100, seed=1).tobytes())
+        place.pacer.said("u", 100)
+        place.pacer.tick(due, due + 0.006)
+        assert place.sent == []
+        assert place.playout.queued_samples == 100
+        assert ticker.asked[-1] == pytest.approx(due + FRAME_S - 0.03), "just before the line runs dry"
+
+    by_hand(story)
+
+
+def test_between_two_pieces_of_speech_others_may_hurry():
+    async def story(place, ticker):
+        place.say("u", 100)
+        assert ticker.hurried == [0.0]
 
     by_hand(story)
 
