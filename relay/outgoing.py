@@ -71,7 +71,11 @@ async def _by_the_proxy(request: aiohttp.ClientRequest, handler: aiohttp.ClientH
 
 async def _as_it_is(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     """Refuses redirects and compressed answers before they are read."""
-    response = await handler(request)
+    try:
+        response = await handler(request)
+    except (aiohttp.ClientError, OSError) as error:
+        error.__traceback__ = None  # a frame of aiohttp's there refers to the error, so all frames would be kept
+        raise
     if 300 <= response.status < 400 and hdrs.LOCATION in response.headers:
         response.close()
         raise RedirectError(

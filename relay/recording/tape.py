@@ -90,14 +90,17 @@ class Tape:
         """The recording ends at `end`: upload the rest."""
         while self.next_piece * self._size < end and not self.closed:
             self._finish_piece()
-        self.closed = True
-        self._executor.submit(self._sheets.close)
+        self._close()
 
     def discard(self) -> None:
         """Keep nothing, upload nothing."""
-        self.closed = True
         self._batches = [[], []]
         self._uploads.give_up("not wanted")
+        self._close()
+
+    def _close(self) -> None:
+        self.closed = True
+        self._on_error = _ignored  # what it was holds this
         self._executor.submit(self._sheets.close)
 
     def _write(self, work: Callable[..., None], *args: Any) -> bool:
@@ -116,3 +119,7 @@ class Tape:
             self.closed = True
             return
         self._uploads.add(number, self._loop.run_in_executor(self._executor, self._sheets.take, number))
+
+
+def _ignored(_: BaseException) -> None:
+    """Errors of a tape that is closed change nothing any more."""

@@ -125,11 +125,9 @@ class BotSession(OwnCodeSession):
     # --- running it ---
 
     async def _work(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
         hook, arguments = "on_start", ()
         while True:
-            task.set_name(f"{self._name}.{hook}")  # names the task if it fails
+            _name_task(f"{self._name}.{hook}")
             await self._call(hook, *arguments)
             hook, arguments = await self._inputs.get()
 
@@ -138,3 +136,10 @@ class BotSession(OwnCodeSession):
         self._open = False
         self.quiet.set()
         self._put(UtteranceDone(str(self._utterance)))
+
+
+def _name_task(name: str) -> None:
+    """Names the running task, for the error if it fails. A frame that held the task would be kept by that error."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.set_name(name)

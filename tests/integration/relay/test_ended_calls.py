@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from relay.agents.bot import Bot, Wrapper
 from sim.agent_script import AgentScript, Fault, FaultKind, Reply, ToolUse
 from sim.caller import Step, When
 from sim.exotel_stream import LineFaults
@@ -29,10 +30,13 @@ FOR_A_HUMAN = ToolUse("transfer_to_human", {"reason": "x"})
 TRANSFERRING = replace(GREETING, replies=(Reply(on="start", say=("agent_greeting",), tool=FOR_A_HUMAN),))
 SILENT = replace(GREETING, metadata_after_s=None)
 DYING = replace(GREETING, replies=(), fault=Fault(FaultKind.CLOSE, 1.0, 1011, "planted"))
+GREETS = AgentScript(replies=(Reply(on="start", say=("agent_goodbye",)),))
 LOST = replace(DYING, fault=Fault(FaultKind.VANISH, 1.0))
 DEAF = replace(GREETING, fault=Fault(FaultKind.DEAF, 1.0))
 REFUSING = replace(GREETING, upgrade_status=503)
 TWO_AGENTS = '[agents.front]\nid = "agent_0"\nfallback = "backup"\n[agents.backup]\nid = "agent_1"\n'
+RECORDED = '[agents.front]\nid = "agent_0"\nrecord = "both"\n'
+NOBODY_THERE = "http://127.0.0.1:9"
 GUARDED = '[agents.front]\nid = "agent_0"\necho_guard = "on"\n'
 HANGS_UP = Step(when=When.AT, ms=4000, hang_up=True)
 PRESSES_KEYS = Step(when=When.AT, ms=3500, press="12")
@@ -58,6 +62,10 @@ ENDINGS = {
     "… while keys are collected": Ending("caller_hung_up", script=(PRESSES_KEYS, HANGS_UP)),
     "… guarded from an echo": Ending("caller_hung_up", script=(HANGS_UP,), agents_toml=GUARDED),
     "… with a receiver of events": Ending("caller_hung_up", script=(HANGS_UP,), with_events_url=True),
+    "… recorded": Ending("caller_hung_up", script=(HANGS_UP,), agents_toml=RECORDED, with_events_url=True),
+    "… after a look-up that failed": Ending(
+        "caller_hung_up", script=(HANGS_UP,), settings={"lookup_url": NOBODY_THERE, "lookup_secret": "s" * 16}
+    ),
     "the agent ends": Ending("agent_ended", (BYE,)),
     "a hand-over": Ending("transferred", (TRANSFERRING,)),
     "failover": Ending("agent_ended", (DYING, BYE), agents_toml=TWO_AGENTS),
@@ -65,6 +73,10 @@ ENDINGS = {
     "the agent is lost": Ending("agent_failed", (LOST,)),
     "the agent does not read": Ending("agent_failed", (DEAF,)),
     "no agent can be had": Ending("agent_failed", (REFUSING,)),
+    "no agent can be reached": Ending("agent_failed", settings={"elevenlabs_base_url": NOBODY_THERE}),
+    "no agent can be reached, without a key": Ending(
+        "agent_failed", settings={"elevenlabs_base_url": NOBODY_THERE, "elevenlabs_api_key": ""}
+    ),
     "an agent that nobody configured": Ending("unknown_agent", query="?agent_id=nobody"),
     "the line is lost": Ending("line_lost", faults=LineFaults(vanish_s=3.0)),
     "the line falls silent": Ending("line_stalled", settings={"ambience": ""}, faults=LineFaults(stop_sending_s=3.0)),
@@ -118,13 +130,35 @@ async def test_nothing_of_an_ended_call_waits_for_the_garbage_collector(name, tm
         assert ended["end_reason"] == ending.end_reason
 
 
-@pytest.mark.parametrize("vendor", TALKING)
-@virtual
-async def test_nothing_of_any_vendors_session_does(vendor, tmp_path):
-    script = AgentScript(replies=(Reply(on="start", say=("agent_goodbye",)),))
-    async with world(tmp_path, Entry("front", vendor, script)) as at:
+class Wrapped(Wrapper):
+    """Changes nothing."""
 
-        async def call():
+
+class Broken(Bot):
+    """A user's code that fails in the call."""
+
+    def on_audio(self, pcm: bytes) -> None:
+        raise ZeroDivisionError
+
+
+INNER = Entry("inner", "openai", GREETS)
+OWN_CODE = {
+    "a wrapper": (Entry("front", "bot", id=f"{__name__}:Wrapped", options={"agent": "inner"}), INNER),
+    "a defect": (Entry("front", "bot", id=f"{__name__}:Broken", more={"fallback": "inner"}), INNER),
+}
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [*((Entry("front", vendor, GREETS),) for vendor in TALKING), *OWN_CODE.values()],
+    ids=[*TALKING, *OWN_CODE],
+)
+@virtual
+async def test_nothing_of_any_vendors_session_does(entries, tmp_path, caplog):
+    caplog.set_level("CRITICAL", logger="relay")  # pytest would keep the errors that are logged
+    async with world(tmp_path, *entries) as at:
+
+        async def call() -> None:
             await at.call(script=(HANGS_UP,))
             await at.until(lambda: not at.relay.streams)
             await asyncio.sleep(PATIENCE_S)
