@@ -3,8 +3,8 @@
 from contextlib import suppress
 from typing import Final
 
+from relay.audio.canceller import available
 from relay.audio.echo import prepare
-from relay.audio.echo_gate import available
 from relay.line.echo_gates import Gates, Judges
 from relay.line.echo_pool import EchoPool
 from relay.line.echo_process import GateProcess
@@ -21,7 +21,7 @@ def pool(settings: Settings, metrics: Metrics, *, own_process: bool) -> EchoPool
     watch("relay_echo_guarded", "Calls with an active echo guard", lambda: made.guarded)
     watch(
         "relay_echo_unguarded_total",
-        "Calls without an echo guard because ECHO_CALLS was reached, or because it failed",
+        "Calls without an echo guard because ECHO_CALLS was reached, for want of CPU, or because it failed",
         lambda: made.unguarded,
     )
     watch(

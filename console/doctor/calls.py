@@ -68,8 +68,8 @@ def _echo(records: Sequence[Document]) -> Finding:
     if not heard:
         return Finding("calls.echo", Verdict.PASS, f"{found}, and it was kept from the agent")
     advice = (
-        'Is echo_guard = "off" for the agent, or pywebrtc-audio missing, or were all places taken (ECHO_CALLS; '
-        "relay_echo_unguarded_total counts such calls)?"
+        'Is echo_guard = "off" for the agent, or pywebrtc-audio missing, or were all places taken (ECHO_CALLS), or '
+        "was the CPU used up (relay_echo_unguarded_total counts such calls)?"
     )
     return Finding("calls.echo", Verdict.WARN, f"{found}; in {heard} of them the agent may have heard itself", advice)
 

@@ -1,8 +1,7 @@
 """Keeps an agent from hearing itself: decides for each piece of the caller's sound whether it is only echo.
 
 WebRTC's AEC3 removes the echo; its output is only measured. If almost nothing is left, the agent gets the line's own
-noise, otherwise the caller's original sound, unchanged by any filter. `available`: whether the library (pywebrtc-audio)
-is installed.
+noise, otherwise the caller's original sound, unchanged by any filter.
 """
 
 from collections import deque
@@ -13,15 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relay.audio import pcm
+from relay.audio.canceller import Canceller
 from relay.audio.echo_room import EchoRoom
 from relay.audio.voice import BLOCK_SECONDS, block_levels
-
-try:
-    import pywebrtc_audio
-except ImportError:  # optional: not available for every platform
-    available = False
-else:
-    available = True
 
 MARGIN_SECONDS: Final = 0.04  # an echo is searched for up to this long after its sound
 _SPEECH_DB: Final = -48.0  # level after the canceller: echo is below this
@@ -53,7 +46,7 @@ class EchoGate:
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
-        self._canceller = pywebrtc_audio.AudioProcessor(sample_rate=rate_hz, echo_cancellation=True)
+        self._canceller = Canceller(rate_hz)
         self._room = EchoRoom(rate_hz)
         self._speech: deque[bool] = deque(maxlen=3)
         self.open_for = 0

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from relay.audio import pcm
+from relay.audio.canceller import available
 from relay.audio.echo import LOOK_SECONDS, MOST_DELAY, Echo, EchoMeter
-from relay.audio.echo_gate import MARGIN_SECONDS, WITHIN_REACH_SECONDS, available
 from relay.events.records import Quality
 from relay.line.echo_doubt import HeldBack
 from relay.line.echo_judge import EchoJudge
@@ -20,6 +20,7 @@ Mode = Literal["auto", "on"]
 _UNSETTLED_SECONDS: Final = 0.1  # while an echo is not found at its last place
 _TAIL_SECONDS: Final = 0.3  # a room answers a little longer
 _ASIDE_SECONDS: Final = 0.5  # so much is put aside at most, as by the voice detector
+_GUARDED_SECONDS: Final = 0.1  # … and with a gate: it must learn soon that the line's time has jumped
 _IDLE_SECONDS: Final = 1.0  # while nobody speaks
 _JITTER_SECONDS: Final = 0.1  # frames may come this early or late and still be consecutive
 
@@ -28,7 +29,7 @@ class EchoGuard:
     """One call. `off` does nothing; `auto` measures, and guards once an echo was found; `on` guards at once.
 
     A frame is usually only put aside: what was put aside is taken in together, a few times a second, or when it is time
-    for a look. With a gate, or in doubt, each frame is taken in at once.
+    for a look. In doubt, each frame is taken in at once. With a gate, each frame is judged.
     """
 
     def __init__(self, rate_hz: int, mode: Mode, pool: EchoPool, log: CallLog) -> None:
@@ -86,9 +87,11 @@ class EchoGuard:
         self._left -= len(sound)
         if self._hears:
             self._aside.append(sound)
-        if self._left > 0 or not sound:
+        if self._left <= 0 and sound:
+            return self._take_in(sound, now)
+        if self._judge is None or self._idle:
             return sound
-        return self._take_in(sound, now)
+        return self._judge.hear(sound, self._end + (self._wait - self._left) // pcm.SAMPLE_BYTES, now)
 
     def give_up(self) -> bytes:
         """Returns sound that the agent has not got yet, because what comes next shall not wait for it."""
@@ -138,7 +141,9 @@ class EchoGuard:
         if not resting and not self._hears:
             self._sides.peaks.skip()
         self._hears = not resting
-        if self._judge is None and (not self._in_doubt or self._refused):
+        if self._judge is not None:
+            self._pass_on(min(wait, _GUARDED_SECONDS))
+        elif not self._in_doubt or self._refused:
             self._pass_on(wait - LOOK_SECONDS if resting else wait / max(1, math.ceil(wait / _ASIDE_SECONDS)))
 
     def _pass_on(self, seconds: float) -> None:
@@ -160,8 +165,7 @@ class EchoGuard:
         waiting, self._refused = self._stop(), True
         self._pool.unguarded += 1
         self._log.happened("echo_unguarded", f"the agent may hear itself: its guard failed: {why}")
-        if waiting:
-            self.passed(waiting, self._end / self._rate_hz)
+        self.passed(waiting, self._end / self._rate_hz)
 
     @property
     def _keeps_all(self) -> bool:
@@ -206,7 +210,9 @@ class EchoGuard:
         if found is not None or self._meter.suspected is not None:
             judge = self._judge or self._guard()
             if judge is not None:
-                self._hold_back(judge)
+                judge.expect(self.echo.delay if self.echo else self._meter.suspected or 0.0)
+                if judge.is_new:
+                    judge.learn(self._sides.last_second(self._end, judge.hold))
         elif self._mode == "auto":  # it was suspected, and is not there
             before = self._stop()
             if self._looks.seldom:
@@ -214,16 +220,6 @@ class EchoGuard:
                 self._sides.wipe()
             return before
         return b""
-
-    def _hold_back(self, judge: EchoJudge) -> None:
-        """Set the gate's hold from the delay that was found, unless the canceller reaches that delay already: a changed
-        hold would make it learn again.
-        """
-        delay = self.echo.delay if self.echo else self._meter.suspected or MARGIN_SECONDS
-        if judge.is_new or not 0 < delay - judge.hold / self._rate_hz < WITHIN_REACH_SECONDS:
-            judge.follow(max(0, round((delay - MARGIN_SECONDS) * self._rate_hz)))
-        if judge.is_new:
-            judge.learn(self._sides.last_second(self._end, judge.hold))
 
     def _guard(self) -> EchoJudge | None:
         if self._refused:
@@ -241,7 +237,7 @@ class EchoGuard:
             )
             return self._judge
         self._refused = True
-        why = "all places are taken (ECHO_CALLS)" if available else "pywebrtc-audio is not installed"
+        why = self._pool.refusal if available else "pywebrtc-audio is not installed"
         self._log.happened("echo_unguarded", f"the agent may hear itself: {why}")
         return None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.audio import pcm
-from relay.audio.echo_gate import REACH_SECONDS
+from relay.audio.echo_gate import MARGIN_SECONDS, REACH_SECONDS, WITHIN_REACH_SECONDS
 from relay.audio.line_tape import LineTape
 from relay.line.echo_gates import NOTHING, Job, Learned, Piece, Verdict
 from relay.line.echo_pool import EchoPool
@@ -64,7 +64,7 @@ class EchoJudge:
         self._known = Verdict()  # the gate's state, as of the last round
         self._begun = False  # there is a gate
         self._hold: int | None = None  # to be set
-        self._held = 0  # what was set for the last round
+        self._held = 0  # what it is
         self.is_new = True
         """Nothing about the line has been learned yet."""
         self._learned: Learned | None = None
@@ -82,16 +82,19 @@ class EchoJudge:
     @property
     def hold(self) -> int:
         """See EchoGate; perhaps not set yet."""
-        return self._known.hold if self._hold is None else self._hold
+        return self._held if self._hold is None else self._hold
 
     @property
     def muted(self) -> int:
         """See EchoGate."""
         return self._known.muted
 
-    def follow(self, hold: int) -> None:
-        """See EchoGate."""
-        self._hold = hold
+    def expect(self, delay: float) -> None:
+        """An echo comes so many seconds after its sound. If the canceller reaches that already, its hold stays: a
+        changed one would make it learn again.
+        """
+        if self.is_new or not 0 < delay - self.hold / self._rate_hz < WITHIN_REACH_SECONDS:
+            self._hold = max(0, round((delay - MARGIN_SECONDS) * self._rate_hz))
 
     def learn(self, learned: Learned) -> None:
         """See EchoGate."""
@@ -137,7 +140,7 @@ class EchoJudge:
         return [piece.before + piece.sound for piece in (*self._judged, *self._pieces) if not piece.passed]
 
     def _unjudged(self, frames: int) -> None:
-        self._pool.unjudged += frames
+        self._pool.fell_behind(frames)
         if not self._behind:
             self._behind = True
             self._log.happened("echo_behind", "the agent may hear itself: its guard has too little CPU")
@@ -165,7 +168,7 @@ class EchoJudge:
         self._judged, self._pieces = self._pieces, []
         hold, self._hold = self._hold, None
         learned, self._learned = self._learned, None
-        self._held = self._known.hold if hold is None else hold
+        self._held = self._held if hold is None else hold
         rate_hz, self._begun = 0 if self._begun else self._rate_hz, True
         pieces = [self._piece(frame) for frame in self._judged]
         return Job(self.gate, rate_hz, False, hold, learned, self._judged[0].before, pieces)
@@ -190,6 +193,7 @@ class EchoJudge:
         self._late, self._known, self._open_for = False, verdict, verdict.open_for
         if verdict.hold != self._held and self._hold is None:
             self._moved(verdict.hold - self._held)
+        self._held = verdict.hold
         for piece, sound in zip(judged, verdict.passed, strict=True):
             if not piece.passed:
                 self._passed(sound, piece.at)

@@ -9,6 +9,8 @@ from typing import Final, Protocol
 from relay.line.echo_gates import Gates, Job, Judges, Verdict
 
 ROUND_SECONDS: Final = 0.01
+_BEHIND_SECONDS: Final = 1.0  # for so long, and not for a moment
+_APART_SECONDS: Final = 0.5  # frames that could not be judged
 
 
 class Asks(Protocol):
@@ -26,7 +28,8 @@ class Asks(Protocol):
 @dataclass(slots=True)
 class EchoPool:
     """Places for guarded calls, at most `calls` at the same time. `unguarded`: those that found none, or whose guard
-    failed; `unjudged`: frames that were passed on as they came, because `judges` had fallen behind.
+    failed; `unjudged`: frames that were passed on as they came, because `judges` had fallen behind. While they are, no
+    more calls are guarded: all of them would hear themselves now and then, and cost what others need.
 
     They judge in rounds, for all calls that ask at once: what a round takes of the event loop's time is mostly the same
     for one call and for twenty.
@@ -43,18 +46,39 @@ class EchoPool:
     _over: list[Job] = field(init=False, default_factory=list)
     _busy: bool = field(init=False, default=False)  # a round is planned or goes on
     _began: float = field(init=False, default=float("-inf"))
+    _behind_since: float = field(init=False, default=float("inf"))
+    _behind_at: float = field(init=False, default=float("-inf"))
     _closed: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "echo")
 
     def enter(self) -> int:
-        """The number of a new gate; 0 if there is no free place."""
-        if self.guarded >= self.calls:
+        """The number of a new gate; 0 if there is no free place, or too little CPU."""
+        if self.guarded >= self.calls or self.behind:
             self.unguarded += 1
             return 0
         self.guarded += 1
         return next(self._numbers)
+
+    @property
+    def refusal(self) -> str:
+        """Why there is no place."""
+        return "other guards have too little CPU" if self.behind else "all places are taken (ECHO_CALLS)"
+
+    @property
+    def behind(self) -> bool:
+        """Whether frames have gone unjudged for a second."""
+        now = asyncio.get_running_loop().time()
+        return now - self._behind_at < _APART_SECONDS and now - self._behind_since >= _BEHIND_SECONDS
+
+    def fell_behind(self, frames: int) -> None:
+        """So many could not be judged in time."""
+        now = asyncio.get_running_loop().time()
+        self.unjudged += frames
+        if now - self._behind_at >= _APART_SECONDS:
+            self._behind_since = now
+        self._behind_at = now
 
     def leave(self, gate: int) -> None:
         """A guarded call is over."""

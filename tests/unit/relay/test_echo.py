@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from relay.allocator import LARGE
 from relay.audio import pcm
 from relay.audio.ambience import Ambience
+from relay.audio.canceller import Canceller
 from relay.audio.echo import LOOK_SECONDS, EchoMeter
 from relay.audio.echo_gate import REACH_SECONDS, EchoGate
 from relay.audio.echo_room import EchoRoom
@@ -24,6 +25,7 @@ from relay.audio.recent_peaks import RecentPeaks
 from relay.audio.voice import block_levels
 from relay.line.echo_sides import TAPE_SECONDS
 from sim.echo import EchoPath, LineEcho
+from sim.sound import level_db
 from sim.speech import spoken
 from tests.support.amr import LIBRARY, library, transmit
 from tests.unit.relay.tone import noise
@@ -401,7 +403,7 @@ def test_what_was_withheld_of_a_words_beginning_follows_when_it_is_found():
     parts, gate = pieces(AGENT, heard, 260)
     opening = next(n for n in range(at // FRAME, len(parts)) if len(parts[n]) > FRAME)
     before = len(parts[opening]) // FRAME - 1
-    assert before == 11
+    assert before == 10
     first = (opening - before) * FRAME
     assert np.array_equal(parts[opening], heard[first : (opening + 1) * FRAME])
     # a moment ahead, which the next noise makes good: in the end nothing was added
@@ -561,3 +563,17 @@ def test_after_a_gap_a_line_is_as_noisy_as_it_was():
     recent.skip()
     recent.hear(np.full(160, 120, np.int16).tobytes())
     assert recent.share(45) == 0
+
+
+@pytest.mark.parametrize("rate", sorted(pcm.LINE_RATES))
+@pytest.mark.parametrize("size", [0.01, 0.02, 0.025, 0.1, 0.0203])
+def test_the_canceller_removes_an_echo_at_every_rate_and_with_any_length_of_frame(rate, size):
+    """In the third second at the latest, and gives as many samples as it got."""
+    played = np.concatenate([np.zeros(rate // 4, np.int16), spoken("agent_hours", rate)[: 3 * rate]])
+    heard = np.zeros_like(played)
+    heard[rate // 50 :] = played[: -rate // 50] // 4
+    canceller, left, step = Canceller(rate), [], round(size * rate)
+    for at in range(0, len(heard), step):
+        left.append(canceller.process(heard[at : at + step], played[at : at + step]))
+        assert len(left[-1]) == len(heard[at : at + step])
+    assert level_db(np.concatenate(left)[2 * rate :]) < level_db(heard[2 * rate :]) - 25

@@ -271,18 +271,20 @@ async def test_sound_that_was_held_back_becomes_noise_before_the_frame(monkeypat
 async def test_the_gate_is_not_changed_while_the_thread_uses_it(monkeypatch):
     pool = Told()
     call = Call(pool, monkeypatch)
-    call.judge.follow(400)
+    call.judge.expect(0.09)
     assert call.judge.hold == 400
     call.judge.learn(Learned(bytes(320), bytes(320)))
     call.hears("a", 0.0)
     await turns()
-    call.judge.follow(800)
-    assert call.judge.hold == 800
+    call.judge.expect(0.44)
+    assert call.judge.hold == 400, "the canceller reaches that"
+    call.judge.expect(0.9)
+    assert call.judge.hold == 6880
     call.hears("m", 0.02)
     await pool.catch_up()
     await asyncio.sleep(ROUND_SECONDS)
     await pool.catch_up()
-    assert call.gate.did == [("follow", 400), ("learn", 320), "a", ("follow", 800), "m"]
+    assert call.gate.did == [("follow", 400), ("learn", 320), "a", ("follow", 6880), "m"]
     assert call.moved == [80], "by itself; what it was told to follow is known"
 
 
@@ -297,3 +299,32 @@ async def test_a_gate_that_fails_ends_its_own_call_s_guard_and_no_other(monkeypa
     assert broken.errors == ["ValueError: broken"]
     assert broken.judge.close() == frame("!"), "and the agent gets what it was to judge"
     pool.close()
+
+
+@virtual
+async def test_while_frames_go_unjudged_for_a_second_no_more_calls_are_guarded_and_then_they_are(monkeypatch):
+    """With the core full, each further guard would only make all of them miss more. A moment is not enough: a call that
+    begins in it would go without to its end."""
+    pool = Told()
+    call = Call(pool, monkeypatch)
+    loop, refused = asyncio.get_running_loop(), []
+    for number in range(100):
+        call.hears("a", loop.time())
+        if not pool.enter():
+            refused.append(number)
+            assert "too little CPU" in pool.refusal
+        pool.guarded = 1
+        await asyncio.sleep(FRAME_S)
+    assert refused == list(range(53, 100)), "the first four waited 60 ms"
+    await pool.catch_up()
+    await asyncio.sleep(0.5)
+    assert pool.enter()
+    assert pool.unguarded == 47
+    assert "ECHO_CALLS" in pool.refusal
+    for _ in range(8):  # a moment later, a short one
+        call.hears("a", loop.time())
+        await asyncio.sleep(FRAME_S)
+    await asyncio.sleep(0.6)
+    call.judge.hear(frame("b"), 0, loop.time())
+    assert pool.unjudged > 100
+    assert pool.enter(), "twice for a moment is not a second"
