@@ -13,6 +13,10 @@ MODULES: Final = (
     # A caller's frame, from its message to the agent's socket.
     "relay.at_once",
     "relay.audio.caller_track",
+    "relay.call.caller",
+    "relay.frames",
+    "relay.line.exotel",
+    "relay.line.socket",
     "relay.audio.concealment",
     "relay.audio.convert",
     "relay.audio.pcm",
@@ -51,7 +55,7 @@ MODULES: Final = (
     "relay.line.downlink",
     "relay.line.making",
 )
-"""Not in here: sockets, sessions and the call's logic, because they wait, and mypyc gets a `finally` that waits wrong;
+"""Not in here: sessions and the call's logic, because they wait, and mypyc gets a `finally` that waits wrong;
 what agents' own code inherits from; msgspec's messages, which are C already; what runs a few times in a call.
 """
 

@@ -12,7 +12,8 @@ from relay.call.call import Call
 from relay.events.records import EndReason
 from relay.handshake import forget_request
 from relay.line import exotel
-from relay.line.socket import UNSENT_LIMIT, Line, await_start
+from relay.line.socket import UNSENT_LIMIT, Line
+from relay.line.start_and_end import await_start
 from relay.lineup import Lineup
 from relay.logs import LineLimit, log
 

@@ -9,11 +9,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
 from relay.audio import pcm as sound
+from relay.line.exotel_media import BIGGEST, decode_media
+from relay.line.exotel_media import Media as Media
 
 FRAME_UNIT: Final = 320  # payloads are a multiple of 320 bytes, or the platform waits 20 ms (exotel.md 1.8)
 MAX_PAYLOAD: Final = 99_840  # the largest multiple of 320 under 100,000 bytes (exotel.md 1.8)
@@ -22,7 +24,6 @@ MAX_ID: Final = 128  # characters of an id: the longest that fits into a key of 
 _MAX_NUMBER: Final = 128  # a SIP address is longer than any number
 _MAX_PARAMETERS: Final = 32  # the applet takes three, of 256 characters together (exotel.md 1.11)
 _MAX_PARAMETER: Final = 1024
-_BIGGEST: Final = 10**12  # a larger number is neither a rate nor a time
 
 
 class LineEncoding(StrEnum):
@@ -55,20 +56,6 @@ class Start:
     custom_parameters: Mapping[str, str] = field(default_factory=dict)
     encoding: LineEncoding = LineEncoding.PCM
     parameters_dropped: int = 0
-
-
-_Count = Annotated[int, msgspec.Meta(ge=0, lt=_BIGGEST)]
-
-
-class Media(msgspec.Struct, frozen=True, gc=False, rename={"pcm": "payload", "timestamp_ms": "timestamp"}):
-    """Caller audio. `pcm`: s16le mono at the line's rate, even length. `timestamp_ms`: since the stream began.
-
-    `chunk` counts these messages. The names that the fields have on the line are of use to `decode` alone.
-    """
-
-    pcm: bytes
-    timestamp_ms: _Count | None = None
-    chunk: _Count | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +102,6 @@ class Malformed:
 Event = Connected | Start | Media | Dtmf | Mark | Clear | Stop | Unknown | Malformed
 
 
-class _MediaMessage(msgspec.Struct, gc=False):
-    media: Media
-    event: Literal["media"]
-
-
-# Not strict about numbers, which may be texts. Base64 it reads in less than half the time that binascii takes, and not
-# less strictly.
-_decode_media: Final = msgspec.json.Decoder(_MediaMessage, strict=False).decode
 _decode_json: Final = msgspec.json.Decoder().decode
 _PCM: Final = LineEncoding.PCM  # a look-up in the enumeration takes six times as long as a name
 _quote: Final = msgspec.json.Encoder().encode  # of bytes: their base64
@@ -132,7 +111,7 @@ _NUMBER: Final = re.compile(r"\s*(\d+)")
 def decode(text: bytes, encoding: LineEncoding = LineEncoding.PCM) -> Event:
     """One inbound text message as an event. `encoding`: from the stream's `start`. Never raises."""
     try:  # 50 of these a second and call
-        media = _decode_media(text).media
+        media = decode_media(text).media
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass  # another message, or a malformed one: the error is found below
     else:
@@ -274,7 +253,7 @@ def _text(source: Mapping[str, Any], *keys: str) -> str:
 def _integer(value: Any) -> int | None:
     """A number that may be text with a unit, such as "8000Hz"."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return int(value) if abs(value) < _BIGGEST else None
+        return int(value) if abs(value) < BIGGEST else None
     found = _NUMBER.match(value) if isinstance(value, str) and len(value) < 20 else None
     return _integer(int(found[1])) if found else None
 

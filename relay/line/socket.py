@@ -13,12 +13,12 @@ from aiohttp.http_websocket import WSMessageNoDecodeText
 
 from relay.arrivals import Arrivals
 from relay.at_once import DONE, Later
+from relay.frames import write_at_once
 from relay.line import exotel
+from relay.line.start_and_end import close
 from relay.logs import CallLog
-from relay.websocket import BINARY, TEXT, write_at_once
+from relay.websocket import BINARY, TEXT
 
-_CLOSE_TIMEOUT: Final = 2.0
-_CLOSE_REASON: Final = 120  # bytes; a close frame has room for 123
 # Sound in our buffers is heard late. The kernel's grow to megabytes, minutes of sound; with these limits a line that
 # does not read is noticed after two or three seconds.
 SEND_BUFFER: Final = 32 * 1024  # the kernel doubles it, for its own overhead
@@ -175,12 +175,7 @@ class Line:
         `reason`: for the close frame, at most 120 bytes; Exotel ignores it.
         """
         self._hear = None
-        try:
-            async with asyncio.timeout(_CLOSE_TIMEOUT):
-                await self._ws.close(code=code, message=reason.encode()[:_CLOSE_REASON])
-        except (TimeoutError, ConnectionError):
-            if self._transport is not None:
-                self._transport.abort()
+        await close(self._ws, self._transport, code, reason)
 
 
 async def _raise(error: Exception) -> None:
@@ -191,21 +186,3 @@ def _limit_buffers(transport: asyncio.Transport) -> None:
     with suppress(OSError, RuntimeError, ValueError):  # the connection is already gone: `receive` reports that
         transport.set_write_buffer_limits(high=UNSENT_LIMIT)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-
-
-async def await_start(line: Line, timeout_s: float) -> exotel.Start | None:
-    """The call's `start`; None if the line closes, sends `stop` or stays silent instead, which does happen."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            while True:
-                event = await line.receive()
-                if isinstance(event, exotel.Start):
-                    line.encoding = event.encoding
-                    return event
-                if event is None or isinstance(event, exotel.Stop):
-                    why = "the line closed" if event is None else "stop"
-                    line.log.happened("call_never_started", f"{why} before start", level=logging.WARNING)
-                    return None
-    except TimeoutError:
-        line.log.happened("call_never_started", f"no start within {timeout_s:g} s", level=logging.WARNING)
-        return None

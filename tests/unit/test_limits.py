@@ -68,7 +68,7 @@ LIMITS: Final = {
         "a number or address, in characters": count(exotel._MAX_NUMBER),
         "custom parameters of a call": count(exotel._MAX_PARAMETERS),
         "a custom parameter, in characters": count(exotel._MAX_PARAMETER),
-        "a rate or a time stamp": count(exotel._BIGGEST),
+        "a rate or a time stamp": count(exotel.BIGGEST),
         "a message to Exotel": size(exotel.MAX_PAYLOAD),
         "silence, after which the line is dead": seconds(call.SILENCE_LIMIT),
         "without reading what we send, after which the line is dead": seconds(call.STALL_LIMIT),

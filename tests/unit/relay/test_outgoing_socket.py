@@ -16,7 +16,7 @@ import uvloop
 from aiohttp import WSMsgType
 from aiohttp.http import WS_KEY
 
-from relay import websocket
+from relay import frames
 from relay.agents.socket import MAX_MESSAGE, AgentSocket, Binary, Closed
 from relay.outgoing import outgoing
 from sim import virtual_time
@@ -127,7 +127,7 @@ def test_messages_of_any_length_arrive_as_they_were_in_their_order(
 ):
     """The head of a frame has three lengths. A second message in the same moment finds the first one still unsent."""
     if without_a_mask_in_c:
-        monkeypatch.setattr(websocket, "mask", None)
+        monkeypatch.setattr(frames, "mask", None)
 
     async def story():
         told = [(TEXT, bytes(range(256)) * 300)]
