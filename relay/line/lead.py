@@ -33,6 +33,7 @@ _EASE: Final = 0.03  # seconds per second by which the initial reserve then shri
 _EASE_SLOWLY: Final = 0.001  # … and on a line that has needed more than the least
 _KEEPS_S: Final = 60.0  # bursts may be this far apart
 _UNSEEN: Final = 1.5  # one mark per second samples few messages: the real worst is worse than the measured one
+_LATER: Final = 1.25  # the next frame that is late may be later: on a busy machine a quarter of the holes
 TICK_S: Final = 0.002  # timers count whole milliseconds: this late is in time
 _KEPT: Final = 600  # delays for the percentiles
 
@@ -80,6 +81,7 @@ class Lead:
         self._loop = LoopReserve() if loop is None or fixed_s is not None else loop
         self._kept_until = float("-inf")
         self._base_s = float("inf")
+        self._shortest_s = float("inf")  # way that was ever believed in
         self._corrected_s = 0.0  # by which the line's clock was moved as it seemed late
         self._echoes = 0
         self._recent: list[_Echo] = []
@@ -118,7 +120,7 @@ class Lead:
     def fired(self, late_s: float, now: float) -> None:
         """A frame was sent `late_s` late: the loop was busy."""
         if late_s > self._least_s and self._fixed_s is None:
-            self._loop.late(min(late_s, CEILING_S - self._frame_s), now)
+            self._loop.late(min(_LATER * late_s, CEILING_S - self._frame_s), now)
 
     def uneven(self, late_s: float, now: float, *, own_s: float = 0.0) -> None:
         """A frame from the line came `late_s` after the quickest: ours will be as uneven, whatever the marks show.
@@ -169,10 +171,10 @@ class Lead:
 
     def _correction(self, delay_s: float, now: float) -> float:
         if self._echoes <= _FIRST:
-            self._base_s = min(self._base_s, delay_s)
+            self._base_s = self._shortest_s = min(self._base_s, delay_s)
             return 0.0
         if delay_s < self._base_s - _EARLY_S:
-            return -self._early(self._base_s - delay_s)
+            return -self._early(delay_s)
         late_s = self._late(now)
         self._unproved = max(0, self._unproved - 1)
         if not late_s:
@@ -182,17 +184,19 @@ class Lead:
             return 0.0
         return self._is_late(late_s)
 
-    def _early(self, early_s: float) -> float:
-        """An echo is this much earlier than ever: by how much the line is earlier than assumed.
+    def _early(self, delay_s: float) -> float:
+        """An echo is earlier than ever. Returns by how much the line is earlier than assumed.
 
-        If that is much, it is as late as assumed, and all echoes so far took longer than the way: this process was
-        busy when the call began. Unless it was believed to be late, and is not.
+        If it is much earlier, the line is as late as assumed, and the way is shorter than it seemed: this process was
+        busy when the call began. Unless the line was believed to be late, and the way can't be as short as that.
         """
+        early_s = self._base_s - delay_s
         if early_s <= _NO_DRIFT_S:
             return early_s
-        undone_s = min(early_s, self._corrected_s)
+        undone_s = min(max(0.0, self._shortest_s - delay_s), self._corrected_s)
         self._corrected_s -= undone_s
-        self._base_s -= early_s - undone_s
+        self._base_s = delay_s + undone_s
+        self._shortest_s = min(self._shortest_s, self._base_s)
         return undone_s
 
     def _note(self, delay_s: float) -> None:

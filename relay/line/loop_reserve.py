@@ -10,7 +10,7 @@ _NEVER: Final = float("inf")
 
 
 class LoopReserve:
-    """The latest that any frame was sent in the last five to ten seconds.
+    """Enough for a frame as late as the latest one of the last five to ten seconds.
 
     It rises at once, because a moment in which the core is full seldom comes alone. It does not fall slowly: with a
     millisecond a second, one such moment made all callers wait longer for minutes.
@@ -23,7 +23,7 @@ class LoopReserve:
         self._until = _NEVER  # nothing is to be forgotten
 
     def late(self, late_s: float, now: float) -> None:
-        """A frame was sent `late_s` after its time."""
+        """A frame was so late that this is wanted in reserve."""
         if late_s > self._now:
             self._now = late_s
             self.seconds = max(late_s, self._before)

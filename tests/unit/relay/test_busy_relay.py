@@ -42,12 +42,12 @@ def test_the_work_is_that_of_a_busy_relay(relay):
 
 
 def test_frames_go_before_what_came_and_there_are_no_holes(relay):
-    """A turn of the loop handled all that could be read, and then every frame was late: 92 holes of 1.1 s in all."""
+    """A turn of the loop handled all that could be read, and then every frame was late: 124 holes, 2.7 s in all."""
     assert relay.holes() == []
 
 
 def test_callers_are_heard_as_soon_as_in_a_quiet_relay_before_and_after(relay):
-    """The lead of all calls rose to what that moment needed, 159 ms, and fell by a millisecond a second."""
+    """The lead of all calls rose to what that moment needed, 174 ms, and fell by a millisecond a second."""
     for since, until in ((SETTLED_S, SETTLED_S + 8), (SETTLED_S + 12, SETTLED_S + 16)):
         waits = sorted(wait for call in relay.calls for when, wait in call.waits if since <= when < until)
         assert len(waits) >= CALLS
@@ -75,7 +75,7 @@ def test_a_standstill_is_held_against_no_line(relay):
         await asyncio.sleep(SETTLED_S)
         relay.loop.spend(0.05)
         await asyncio.sleep(5)
-        assert {round(call.pacer._lead.seconds, 3) for call in relay.calls} <= {0.089, 0.09, 0.091}
+        assert {round(call.pacer._lead.seconds, 3) for call in relay.calls} <= {0.102, 0.103}
         await asyncio.sleep(6)
         assert {round(call.pacer._lead.seconds, 3) for call in relay.calls} == {0.06}
 

@@ -81,7 +81,7 @@ def test_a_standstill_of_our_own_is_not_held_against_the_line_as_well():
             wanted.append(desk.quality.lead_ms)
 
     desk = on(Network(0.02), story, caller=True)
-    assert wanted == [60, 60, 80, 80, 60]
+    assert wanted == [60, 60, 90, 90, 60]
     assert sum(end - start for start, end in desk.line.holes()) <= 0.03 + 1e-6  # the floor had 20 ms in reserve
 
 
