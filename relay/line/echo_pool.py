@@ -136,5 +136,5 @@ class EchoPool:
         for who, verdict in zip(asked, verdicts, strict=True):
             if who is not None:
                 loop.call_soon(who.done, verdict)  # if one fails, the others are told all the same
-        if self._asking:
+        if self._asking or self._over:
             self._plan()

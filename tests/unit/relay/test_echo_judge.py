@@ -181,6 +181,21 @@ async def test_the_thread_is_woken_once_for_all_calls_that_ask_within_a_round(mo
 
 
 @virtual
+async def test_the_gate_of_a_call_that_ends_while_a_round_goes_on_is_given_back_after_it(monkeypatch):
+    """It stayed, 420 KB, until another guarded call spoke."""
+    pool = Told()
+    call = Call(pool, monkeypatch)
+    call.hears("a", 0.0)
+    await turns()
+    pool.leave(call.judge.gate)
+    await pool.catch_up()
+    await asyncio.sleep(ROUND_SECONDS)
+    assert [(job.gate, job.over) for job in pool.rounds[-1][0]] == [(call.judge.gate, True)]
+    await pool.catch_up()
+    assert pool.judges._gates == {}
+
+
+@virtual
 async def test_what_comes_while_a_piece_is_judged_follows_together(monkeypatch):
     pool = Told()
     call = Call(pool, monkeypatch)
