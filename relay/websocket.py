@@ -4,7 +4,7 @@ import asyncio
 from typing import Any, Final
 
 import aiohttp
-from aiohttp import WSMsgType
+from aiohttp import WSCloseCode, WSMsgType
 from aiohttp.http import WebSocketWriter
 
 from relay.frames import write_masked
@@ -26,6 +26,20 @@ class OutgoingSocket(aiohttp.ClientWebSocketResponse[bool]):
     def write(self, message: bytes, kind: WSMsgType) -> bool:
         """Write one message, if nothing waits to be sent (relay.frames). Nothing is written to a closed socket."""
         return not self.closed and write_masked(self._transport, message, kind)
+
+    def _set_closed(self) -> None:
+        """aiohttp's connection holds `_on_data_received`, and so this socket, which holds the connection."""
+        super()._set_closed()
+        protocol = self._conn.protocol if self._conn is not None else None
+        if protocol is not None and hasattr(protocol, "_data_received_cb"):  # aiohttp's own name
+            protocol._data_received_cb = None
+
+    async def close(self, *, code: int = WSCloseCode.OK, message: bytes = b"") -> bool:
+        """aiohttp keeps the error of a connection that was lost, whose frames hold this socket."""
+        try:
+            return await super().close(code=code, message=message)
+        finally:
+            self._exception = None
 
     def _on_data_received(self) -> None:
         """aiohttp puts off its next ping whenever something arrives. Twice a second is enough for one after seconds."""
