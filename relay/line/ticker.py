@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from relay.line.loop_reserve import LoopReserve
 
-LATE_S: Final = 0.005  # frames this late no longer wait for the end of the loop's turn: a quarter of the least reserve
+LATE_S: Final = 0.003  # frames this late no longer wait for the end of the loop's turn; the least reserve is 20 ms
 _IN_TIME_S: Final = 0.002  # timers count whole milliseconds
 _BACKLOG_S: Final = 0.1  # for so long after a standstill, what came during it may still be waiting to be read
 _NEVER: Final = float("inf")

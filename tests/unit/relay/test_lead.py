@@ -272,9 +272,10 @@ def test_a_line_that_is_not_late_after_all_is_moved_back():
     assert lead.way_s == pytest.approx(-0.07)
 
 
-def test_a_way_that_is_as_short_again_as_it_was_makes_no_correction_wrong():
+@pytest.mark.parametrize("seemed", [0.03, 0.13])
+def test_a_way_that_is_as_short_again_as_it_was_makes_no_correction_wrong(seemed):
     """The line was late, and was moved; then the way took longer for a while. Moved back, it got all too early."""
-    lead = told([0.03] * 10)
+    lead = told([seemed] * 6 + [0.03] * 4)
     lead.stalled(0.5, 0.4)
     for second in range(4):
         lead.echoed(0.23, 12.0 + second)

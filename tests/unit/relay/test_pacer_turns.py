@@ -137,9 +137,9 @@ def test_a_frame_with_news_waits_for_the_next_turn_but_not_for_the_end_of_a_long
         place.pacer.tick(due, due)
         assert place.sent == []
         assert ticker.asked[-1] == pytest.approx(due + 0.002)
-        place.pacer.tick(ticker.asked[-1], due + 0.006)
+        place.pacer.tick(ticker.asked[-1], due + 0.004)
         assert place.sent == []
-        place.pacer.tick(ticker.asked[-1], ticker.asked[-1] + 0.006)
+        place.pacer.tick(ticker.asked[-1], ticker.asked[-1] + 0.004)
         assert place.sent[0] == "media"
 
     by_hand(story)
@@ -152,7 +152,7 @@ def test_a_late_frame_with_news_is_chosen_anew():
         due = ticker.asked[-1]
         place.playout.say("u", noise(100, seed=1).tobytes())
         place.pacer.said("u", 100)
-        place.pacer.tick(due, due + 0.006)
+        place.pacer.tick(due, due + 0.004)
         assert place.sent == []
         assert place.playout.queued_samples == 100
         assert ticker.asked[-1] == pytest.approx(due + FRAME_S - 0.03), "just before the line runs dry"

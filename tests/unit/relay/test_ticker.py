@@ -218,7 +218,7 @@ class BusyCounting(Counting, BusyLoop):
     """A loop whose work takes time."""
 
 
-@pytest.mark.parametrize(("late_s", "called_after_s"), [(0.004, 0.104), (0.006, 0.006)])
+@pytest.mark.parametrize(("late_s", "called_after_s"), [(0.0025, 0.1025), (0.0035, 0.0035)])
 def test_who_is_late_goes_before_the_rest_of_what_was_read(late_s, called_after_s):
     """While many agents speak, a turn of the loop takes longer than the lines have in reserve."""
     woken, _ = hurried(late_s, lambda ticker, woken: ticker.at(1.0, Sleeper("frame", woken)))
@@ -230,7 +230,7 @@ def test_who_is_not_late_yet_waits_for_the_end_of_the_turn():
 
     def ask(ticker, woken):
         ticker.at(1.0, Sleeper("late", woken))
-        ticker.at(1.004, Sleeper("not yet", woken))
+        ticker.at(1.006, Sleeper("not yet", woken))
         ticker.at(1.009, Sleeper("due later", woken))
 
     woken, _ = hurried(0.008, ask)
