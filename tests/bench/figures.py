@@ -69,6 +69,8 @@ class Samples:
     """How late the generator itself was with a frame."""
     holes: array = field(default_factory=_doubles)
     """Lengths of what was missing for callers who should always hear something."""
+    sure_holes: array = field(default_factory=_doubles)
+    """… of that, what the load did not cause by reading late itself; up to three milliseconds less than there was."""
     messages: int = 0
     """Media and audio messages that the process under test was sent or has sent."""
     lost_frames: int = 0
@@ -95,6 +97,8 @@ class Row:
     clear_p99: float | None
     holes: int | None
     hole_ms: float | None
+    sure_holes: int | None
+    sure_hole_ms: float | None
     loop_lag_ms: float | None
     """No timer of the relay was later than this (upper bound of a bucket of its own histogram)."""
     lateness_p99: float | None
@@ -138,6 +142,8 @@ def row(
         clear_p99=percentile(samples.clear, 99),
         holes=len(samples.holes) if case.ambience else None,
         hole_ms=round(sum(samples.holes) * 1000, 1) if case.ambience else None,
+        sure_holes=len(samples.sure_holes) if case.ambience else None,
+        sure_hole_ms=round(sum(samples.sure_holes) * 1000, 1) if case.ambience else None,
         loop_lag_ms=loop_lag_ms,
         lateness_p99=percentile(samples.lateness, 99),
         lost_frames=samples.lost_frames,

@@ -18,7 +18,7 @@ import numpy as np
 from relay.agents.elevenlabs.fake import MeasuredElevenLabs
 from relay.audio import pcm
 from tests.bench.figures import FRAME_IN_S, LINE_HZ, Samples
-from tests.bench.player import Player
+from tests.bench.player import HOLE_MIN, Player
 from tests.bench.stamps import LEVELS, is_silence, noisy, sequence_of, stamped
 from tests.bench.websocket import ClientPeer, ServerPeer
 
@@ -129,10 +129,13 @@ class Line(ClientPeer):
 
     def _media(self, payload: str, now: float) -> None:
         size = len(payload) // 4 * 3 - payload.endswith("=") - payload.endswith("==")
+        dry_at = self._player.dry_at
         begin, hole = self._player.play(size / 2 / LINE_HZ, now)
         samples, call = self._load.samples, self.call
         if hole and samples.recording:
             samples.holes.append(hole)
+            if (sure := self._load.came_after - dry_at) > HOLE_MIN:
+                samples.sure_holes.append(sure)
         if call.spoke_at is None:
             return
         loud = np.flatnonzero(pcm.samples(binascii.a2b_base64(payload)) > self._load.loud)
@@ -267,6 +270,8 @@ class Load:
         self.lines: list[Line] = []
         self._due: list[tuple[float, int, Line]] = []
         self._ticker: asyncio.TimerHandle | None = None
+        self._ticked_at = self.came_after = perf_counter()
+        """`came_after`: what is read now was not there yet at that time, in the turn of our loop before the last."""
         self._server: asyncio.Server | None = None
 
     @property
@@ -323,6 +328,7 @@ class Load:
     def _tick(self) -> None:
         """Every frame that is due."""
         now = perf_counter()
+        self.came_after, self._ticked_at = self._ticked_at, now
         while self._due and self._due[0][0] <= now:
             due, number, line = heappop(self._due)
             if line.call.talking:

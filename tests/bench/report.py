@@ -33,6 +33,7 @@ _HEADINGS = (
     "agent → heard p50 / p99 ms",
     "interruption → clear p99 ms",
     "holes (ms)",
+    "… surely not the load's (ms)",
     "loop lag < ms",
     "generator late p99 ms",
 )
@@ -131,6 +132,7 @@ def _cells(row: Row) -> list[str]:
         _number(row.memory_kb, 0),
         *(f"({text})" if row.saturated and text != "–" else text for text in latencies),
         "–" if row.holes is None else f"{row.holes:.0f} ({row.hole_ms:.0f})",
+        "–" if row.sure_holes is None else f"{row.sure_holes:.0f} ({row.sure_hole_ms:.0f})",
         _number(row.loop_lag_ms, 0),
         _number(row.lateness_p99),
     ]

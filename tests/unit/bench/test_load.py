@@ -1,6 +1,7 @@
 """The generator against the real relay and the bare probe, all in one process."""
 
 import asyncio
+import base64
 
 import aiohttp
 import pytest
@@ -11,7 +12,7 @@ from relay.app import create_app
 from relay.settings import Settings
 from tests.bench.bare import Bare
 from tests.bench.figures import Samples
-from tests.bench.load import Load
+from tests.bench.load import Call, Line, Load
 
 CALLS = 2
 FRAME_S = 0.1
@@ -80,3 +81,15 @@ async def test_a_relay_that_hangs_up_is_a_failure(carry):
     await load.close()
 
     assert samples.failures == ["bench00000: the relay hung up"]
+
+
+async def test_a_hole_that_the_load_may_have_made_is_not_sure():
+    """A machine with other work showed 18 holes where the relay had been in time all along."""
+    samples = Samples(recording=True)
+    load = Load("pcm_8000", samples)
+    line, frame = Line("/media", Call("call"), load), base64.b64encode(bytes(640)).decode()
+    for came_after, read_at in ((4.999, 5.0), (5.03, 5.06), (5.13, 5.16)):  # dry at 5.04 and 5.10
+        load.came_after = came_after
+        line._media(frame, read_at)
+    assert list(samples.holes) == pytest.approx([0.02, 0.06])
+    assert list(samples.sure_holes) == pytest.approx([0.03])
