@@ -18,7 +18,10 @@ _YOUNG: Final = 5_000
 """So many more objects than were freed before Python looks at the new ones. Those that calls have just made to wait for
 their next messages are among them anyway, 60 of each call: after Python's own 700 a look takes nearly as long.
 """
-_SELDOM: Final = 100  # looks at the middle generation before Python itself looks at all objects
+_MIDDLE: Final = (
+    3  # of those before one that goes through what they found in use, too: with 10 it takes longer than a frame
+)
+_SELDOM: Final = 300  # looks of that kind before Python itself looks at all objects
 
 
 class Garbage:
@@ -34,7 +37,7 @@ class Garbage:
         """Exclude all objects from the start; from now on collections are for `look` to begin."""
         gc.collect()
         gc.freeze()
-        gc.set_threshold(_YOUNG, gc.get_threshold()[1], _SELDOM)
+        gc.set_threshold(_YOUNG, _MIDDLE, _SELDOM)
 
     def look(self) -> None:
         """Collect if it is time."""

@@ -27,7 +27,8 @@ LATELY: Final = 100  # turns: in what was said before those nothing changes any 
 
 LISTS: Final = ("turns", "tools", "commands")
 
-Seen = tuple[object, ...]
+Seen = int
+"""A hash of what may change in an entry: 32 bytes, where the values took 88, and a call keeps up to a hundred."""
 
 
 class Progress:
@@ -182,18 +183,18 @@ class Progress:
         seen: Seen
         told = self._told["commands"]
         for index, command in enumerate(self._commands()):
-            if told.get(index) != (seen := (command["outcome"],)):
+            if told.get(index) != (seen := hash(command["outcome"])):
                 yield "commands", index, seen, partial(dict, command)
         told = self._told["turns"]
         turns = self._transcript.turns
         for index in range(self._settled, len(turns)):
             turn = turns[index]
-            seen = (turn.text, turn.interrupted, turn.heard_ms, turn.answer)
+            seen = hash((turn.text, turn.interrupted, turn.heard_ms, turn.answer))
             if turn.text and told.get(index) != seen:
                 yield "turns", index, seen, partial(self._transcript.turn_json, turn)
         told = self._told["tools"]
         for index, use in enumerate(self._facts.tools):
-            if told.get(index) != (seen := (use.status,)):
+            if told.get(index) != (seen := hash(use.status)):
                 yield "tools", index, seen, use.as_json
 
 
