@@ -18,9 +18,7 @@ _YOUNG: Final = 5_000
 """So many more objects than were freed before Python looks at the new ones. Those that calls have just made to wait for
 their next messages are among them anyway, 60 of each call: after Python's own 700 a look takes nearly as long.
 """
-_MIDDLE: Final = (
-    3  # of those before one that goes through what they found in use, too: with 10 it takes longer than a frame
-)
+_MIDDLE: Final = 3  # of those before a look at what they found in use as well: after 10 it would take 15 ms
 _SELDOM: Final = 300  # looks of that kind before Python itself looks at all objects
 
 
