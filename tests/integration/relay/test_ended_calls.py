@@ -54,7 +54,12 @@ class Ending:
     faults: LineFaults = LineFaults()
     query: str = ""
     with_events_url: bool = False
+    commands: tuple[dict[str, Any], ...] = ()
+    """An operator's, with each answer to a report."""
 
+
+END = {"id": "k1", "do": "end", "by": "asha", "left_s": 30, "what": {}}
+NOTE = {"id": "k1", "do": "note", "by": "asha", "left_s": 30, "what": {"text": "They called before."}}
 
 ENDINGS = {
     "the caller hangs up": Ending("caller_hung_up", script=(HANGS_UP,)),
@@ -80,6 +85,16 @@ ENDINGS = {
     "an agent that nobody configured": Ending("unknown_agent", query="?agent_id=nobody"),
     "the line is lost": Ending("line_lost", faults=LineFaults(vanish_s=3.0)),
     "the line falls silent": Ending("line_stalled", settings={"ambience": ""}, faults=LineFaults(stop_sending_s=3.0)),
+    "an operator ends it": Ending(
+        "operator_ended", settings={"progress_s": 2.0}, with_events_url=True, commands=(END,)
+    ),
+    "… or only leaves a note": Ending(
+        "caller_hung_up",
+        script=(HANGS_UP,),
+        settings={"progress_s": 2.0},
+        with_events_url=True,
+        commands=(NOTE,),
+    ),
     "time is over": Ending("time_limit", settings={"max_call_s": 5.0}),
     "the relay is full": Ending("agent_failed", settings={"max_calls": 0}),
 }
@@ -113,6 +128,7 @@ async def test_nothing_of_an_ended_call_waits_for_the_garbage_collector(name, tm
     settings = {"ambience": "office", **ending.settings}
     more = {"agents_toml": ending.agents_toml, "with_events_url": ending.with_events_url}
     async with relay_world(tmp_path, *ending.agents, settings=settings, **more) as at:
+        at.sink.told = lambda event: {"progress": event["number"], "commands": list(ending.commands)}
 
         async def call() -> str:
             result = await at.call(
@@ -128,6 +144,24 @@ async def test_nothing_of_an_ended_call_waits_for_the_garbage_collector(name, tm
             call_sid = await call()
         ended = at.sink.of("ended")[-1] if ending.with_events_url else at.record(call_sid)
         assert ended["end_reason"] == ending.end_reason
+
+
+@virtual
+async def test_nothing_of_a_stream_that_a_second_one_replaces_does(tmp_path):
+    """Exotel's retry of a handshake: both are one call."""
+    async with relay_world(tmp_path, settings={"ambience": "office"}) as at:
+
+        async def call(call_sid: str) -> None:
+            first = asyncio.create_task(at.call(call_sid=call_sid, max_s=60))
+            await at.until(lambda: call_sid in at.relay.calls)
+            await at.call(call_sid=call_sid, script=(HANGS_UP,))
+            assert (await first).ended_by == "bot"
+            await at.until(lambda: not at.relay.streams)
+            await asyncio.sleep(PATIENCE_S)
+
+        await call("call-1")
+        with nothing_stays():
+            await call("call-2")
 
 
 class Wrapped(Wrapper):
