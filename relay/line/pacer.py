@@ -17,11 +17,10 @@ from relay.line.lead import TICK_S, Lead
 from relay.line.schedule import Schedule, Step
 from relay.line.sending import Sending
 from relay.line.socket import Line
-from relay.line.ticker import LATE_S, Ticker
+from relay.line.ticker import LATE_S, NEVER, Ticker
 from relay.recording.recorder import Recorder
 
 _FADE_SECONDS: Final = 0.2  # of the ambience, at the end of a call
-_NEVER: Final = float("inf")
 
 
 class Pacer:
@@ -58,7 +57,7 @@ class Pacer:
         self._held_up: asyncio.Future[Iterator[bytes]] = self._loop.create_future()  # done: `run` has to write first
         self._held_up.cancel()
         self._chosen: Step | None = None  # to be done at `_asked_for`
-        self._asked_for = _NEVER
+        self._asked_for = NEVER
         self._news = False  # which the next turn of the loop will look at
         self._clear_wanted_at: float | None = None
 
@@ -78,9 +77,7 @@ class Pacer:
         self._schedule.new_agent()
 
     def tear(self) -> None:
-        """The agent failed, perhaps in the middle of a word: let that word end, and leave a short pause before the next
-        agent.
-        """
+        """The agent failed, perhaps in the middle of a word: let that end, and leave a pause before the next agent."""
         self._playout.tear()
         self.wake()
 
@@ -213,17 +210,20 @@ class Pacer:
         """See Ticking: time for what was chosen, unless it was chosen anew in the meantime."""
         if when != self._asked_for or self._held_up.done():
             return
-        self._asked_for = _NEVER
+        self._asked_for = NEVER
         if now - when > LATE_S:
             self._lead.fired(now - when, now)
         elif self._news:  # the loop's next turn will send it; this one may take long
             self._asked_for = now + TICK_S
             self._ticker.at(self._asked_for, self)
             return
-        self._send_due(None if self._news else self._chosen, now)
+        self._send_due(None if self._news else self._chosen, now, once=True)
 
-    def _send_due(self, step: Step | None, now: float) -> None:
-        """Send the frame of `step`, and what else is due; choose the next, and ask the ticker for its moment."""
+    def _send_due(self, step: Step | None, now: float, *, once: bool = False) -> None:
+        """Send the frame of `step`, and what else is due; choose the next, and ask the ticker for its moment. `once`:
+        a second frame comes after those of other calls, because a lead that rose after a standstill rose for all.
+        """
+        sent = False
         try:
             while True:
                 messages: Iterator[bytes] | None = None
@@ -231,20 +231,20 @@ class Pacer:
                     messages = self._sending.clear(self._clear_wanted_at)
                     self._clear_wanted_at, self._schedule.ahead_s = None, 0.0
                 elif step is not None and step.count:
-                    messages = self._sending.frame(self._schedule.take(step, now), now)
+                    messages, sent = self._sending.frame(self._schedule.take(step, now), now), once
                 for message in messages or ():
                     if not self._line.write(message):
                         self._held_up.set_result(chain((message,), messages or ()))
                         return
                 step = self._schedule.next(now)
                 if step is None:
-                    self._asked_for = _NEVER
+                    self._asked_for = NEVER
                     return
-                if step.due > now:
-                    self._chosen = step
-                    if step.due != self._asked_for:
-                        self._asked_for = step.due
-                        self._ticker.at(step.due, self)
+                if step.due > now or sent:
+                    self._chosen, due = step, max(step.due, now)
+                    if due != self._asked_for:
+                        self._asked_for = due
+                        self._ticker.at(due, self)
                     return
         except Exception as error:  # noqa: BLE001 - it ends this call, not the timer of all
             self._held_up.set_exception(error)

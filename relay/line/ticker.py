@@ -11,7 +11,7 @@ from relay.line.loop_reserve import LoopReserve
 LATE_S: Final = 0.003  # frames this late no longer wait for the end of the loop's turn; the least reserve is 20 ms
 _IN_TIME_S: Final = 0.002  # timers count whole milliseconds
 _BACKLOG_S: Final = 0.1  # for so long after a standstill, what came during it may still be waiting to be read
-_NEVER: Final = float("inf")
+NEVER: Final = float("inf")
 
 
 class Ticking(Protocol):
@@ -32,10 +32,10 @@ class Ticker:
         self._waiting: list[tuple[float, int, Ticking]] = []  # a heap; the number decides between equal times
         self._number: Final = count()
         self._timer: asyncio.TimerHandle | None = None
-        self._fires_at = _NEVER
+        self._fires_at = NEVER
         self._firing = self._calling = False
         self._last_late_s = 0.0
-        self._late_s, self._late_at = 0.0, -_NEVER  # the last two times together, at most in the last 100 ms
+        self._late_s, self._late_at = 0.0, -NEVER  # the last two times together, at most in the last 100 ms
         self._in_time = True
         self._spare: Callable[[float], None] = lambda now: None
         self.reserve = LoopReserve()
@@ -78,7 +78,7 @@ class Ticker:
         if both_s > self._late_s or now - self._late_at > _BACKLOG_S:
             self._late_s, self._late_at = both_s, now
         self.reserve.look(now)
-        self._fires_at, self._timer = _NEVER, None
+        self._fires_at, self._timer = NEVER, None
         self._firing = True  # what is asked for meanwhile needs no timer yet
         self._loop.call_soon(self._call)
 

@@ -84,6 +84,22 @@ def test_a_standstill_is_held_against_no_line(relay):
     assert len(stood.holes()) <= CALLS
 
 
+def test_after_a_standstill_each_line_gets_a_frame_before_any_gets_a_second(relay):
+    """The lead had risen for all: the first calls got eight frames each, while the last lines were still dry."""
+
+    async def story(relay):
+        await asyncio.sleep(SETTLED_S)
+        relay.stands_at = relay.loop.time() + 0.3
+        relay.loop.spend(0.3)
+        await asyncio.sleep(2)
+
+    stood = told(story, CALLS, WORK)
+    since = sorted((at, number) for number, call in enumerate(stood.calls) for at in call.sent_at)
+    first = [number for at, number in since if at >= stood.stands_at][:CALLS]
+    assert sorted(first) == list(range(CALLS))
+    assert {round(call.pacer._lead.seconds, 3) for call in stood.calls} == {0.4}
+
+
 def test_frames_are_spread_after_a_standstill_as_before(relay):
     """All lines ran dry, so all frames were sent in the same moment, and would be from then on."""
 
