@@ -30,7 +30,7 @@ _WHITENED_EARLY: Final = 0.8  # exponent of the magnitudes that are divided out;
 _FAINTEST_DB: Final = -42.0  # inaudible
 _LOUDEST_DB: Final = 6.0  # … a louder sound is not an echo
 AUDIBLE_PEAK: Final = 45  # of 32,768 in a hundredth of a second: -65 dB in a voice
-_SPEECH_PEAK: Final = 250  # … -50 dB
+SPEECH_PEAK: Final = 250  # … -50 dB
 _BACK_SHARE: Final = 0.15  # of the second that must contain sound: shorter sounds match anything
 _BACK_SHARE_EARLY: Final = 0.1
 _LOUD_BELOW_DB: Final = 15.0
@@ -114,11 +114,11 @@ class EchoMeter:
             return False
         before = self._reach - self._reach // 2
         source = peaks(played.codes(end - self._look - before, self._look + before), self._block)
-        return bool(np.count_nonzero(source >= _SPEECH_PEAK) >= _LOUD_SHARE * len(source))
+        return bool(np.count_nonzero(source >= SPEECH_PEAK) >= _LOUD_SHARE * len(source))
 
     def soonest(self, heard: RecentPeaks, *, early: bool = False) -> float:
         """So many seconds must pass until enough can be heard for a look."""
-        least, share = (_SPEECH_PEAK, _BACK_SHARE_EARLY) if early else (AUDIBLE_PEAK, _BACK_SHARE)
+        least, share = (SPEECH_PEAK, _BACK_SHARE_EARLY) if early else (AUDIBLE_PEAK, _BACK_SHARE)
         return max(0.0, share - heard.share(least)) * LOOK_SECONDS
 
     def look(self, played: Codes, heard: Codes, *, early: bool = False) -> Echo | None:

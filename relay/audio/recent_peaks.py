@@ -13,6 +13,7 @@ from relay.audio import pcm
 from relay.audio.voice import BLOCK_SECONDS
 
 _ABOVE_NOISE: Final = 2  # times the line's noise, whose peaks are all alike
+_RISES: Final = 0.002  # share of it, in a hundredth of a second, by which the noise may have grown
 
 
 class RecentPeaks:
@@ -27,15 +28,16 @@ class RecentPeaks:
         self._known = 0  # how many of them were heard
         self._loudest = 0
         self._noise = 0  # of the line, when nobody speaks
+        self._least_noise = 1 << 15  # … as it was in a pause, if nobody pauses now
 
-    def hear(self, sound: bytes) -> None:
-        """More of the track (pcm). Of a part of a hundredth at its end nothing is noted: it is rare, and does not
-        matter.
+    def hear(self, sound: bytes) -> int:
+        """More of the track (pcm); returns how many hundredths. Of a part of one at its end nothing is noted: it is
+        rare, and does not matter.
         """
         samples = pcm.samples(sound)
         whole = len(samples) // self._block
         if not whole:
-            return
+            return 0
         loud = np.abs(samples[: whole * self._block]).view(np.uint16).reshape(whole, self._block)
         latest: NDArray[np.uint16] = np.maximum.reduce(loud, axis=1)[-len(self._peaks) :]
         self._peaks[: -len(latest)] = self._peaks[len(latest) :]
@@ -44,6 +46,13 @@ class RecentPeaks:
         in_order = self._peaks[-self._known :].copy()
         in_order.sort()  # quicker than two searches in so few
         self._noise, self._loudest = int(in_order[len(in_order) // 10]), int(in_order[-1])
+        self._least_noise = min(self._noise, int(self._least_noise * (1 + _RISES * whole)) + 1)
+        return whole
+
+    def audible(self, count: int, least: int) -> NDArray[np.bool_]:
+        """Whether each of the last `count` is `least` or more, and clearly above the line's noise in its last pause."""
+        heard: NDArray[np.bool_] = self._peaks[-count:] >= max(least, _ABOVE_NOISE * self._least_noise)
+        return heard
 
     def share(self, least: int) -> float:
         """The share of that time, 0 to 1, with a peak of `least` or more and clearly above the line's noise."""

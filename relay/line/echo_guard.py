@@ -26,7 +26,7 @@ _JITTER_SECONDS: Final = 0.1  # frames may come this early or late and still be 
 
 
 class EchoGuard:
-    """One call. `off` does nothing; `auto` measures, and guards once an echo was found; `on` guards at once.
+    """One call. `auto` measures, and guards once an echo was found; `on` guards at once.
 
     A frame is usually only put aside: what was put aside is taken in together, a few times a second, or when it is time
     for a look. In doubt, each frame is taken in at once. With a gate, each frame is judged.
@@ -68,6 +68,7 @@ class EchoGuard:
         """The line plays `sound` (pcm) from `at` on, perhaps a little later than now; `speech`: the agent speaks."""
         if speech:
             self._speech_until = at + len(sound) / self._bytes_per_second
+            self._sides.speaks(at, self._speech_until)
             if self._idle:
                 self._hears, self._wait, self._left = True, self._wait - self._left, 0
         elif self._idle and self._judge is None:
@@ -113,8 +114,8 @@ class EchoGuard:
         if self._idle:
             self._idle = False
             self._sides.peaks.skip()
-            if echo is not None:  # it may have moved in the meantime
-                self._next_look = self._end
+            soonest = self._looks.after_silence if echo is None else 0.0  # a known one may have moved in the meantime
+            self._next_look = max(self._next_look if echo is None else 0, self._end + round(soonest * self._rate_hz))
         if self._aside:
             self._sides.note(b"".join(self._aside), self._end, whole=self._keeps_all)
             self._aside.clear()
@@ -191,17 +192,16 @@ class EchoGuard:
 
     def _look(self) -> bytes:
         """Search for an echo, and begin or end to guard. Returns what the agent gets before anything else."""
-        known = found = self.echo
+        known = self.echo
         early = known is None and self._looks.early(undecided=self._in_doubt or self._meter.suspected is not None)
-        measured = self._meter.worth_a_look(self._played, self._sides.peaks, self._end, early=early)
-        if measured:
-            # half a millisecond: handing it to a thread would take the loop as long
-            found = self._meter.look(*self._meter.sides(self._played, self._sides.heard, self._end), early=early)
+        measured = self._sides.search(self._meter, self._end, early=early)
+        found = self.echo
         self._in_doubt = measured and early and self._meter.in_doubt
-        self._looks.checked(measured=measured, alike=self._meter.in_doubt or self._meter.suspected is not None)
+        alike = self._meter.in_doubt or self._meter.suspected is not None
+        self._looks.checked(measured=measured, alike=alike)
         if found is None:
             soonest = 0.0 if measured else self._meter.soonest(self._sides.peaks, early=early)
-            pause = self._looks.pause(undecided=self._in_doubt, at_least=soonest)
+            pause = self._looks.pause(undecided=self._in_doubt, alike=alike, at_least=soonest)
         else:
             pause = SELDOM_SECONDS if self._meter.settled else _UNSETTLED_SECONDS
         self._next_look = self._end + round(pause * self._rate_hz)

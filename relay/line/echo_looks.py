@@ -11,6 +11,8 @@ SELDOM_SECONDS: Final = 5.0  # in the end, or once an echo is known: an echo may
 _QUICK_SECONDS: Final = 0.04
 _SOON_SECONDS: Final = 0.12
 _NOW_AND_THEN_SECONDS: Final = 1.0
+_AGAIN_SECONDS: Final = 0.3
+_FIRST_WORD_SECONDS: Final = 1.25
 _EXACT: Final = 0.001  # sums of seconds are not
 # Up to this many measurements, so many seconds apart; or for so many seconds, if usually nothing was heard to measure.
 # While nothing is like an echo they are soon further apart: one that can interrupt the agent is alone on the line, and
@@ -32,9 +34,18 @@ class EchoLooks:
         """Whether the agent has only begun to speak; a little longer if it is `undecided` what was heard then."""
         return self._pause == _QUICK_SECONDS or (undecided and self._pause < _NOW_AND_THEN_SECONDS)
 
-    def pause(self, *, undecided: bool, at_least: float) -> float:
-        """Seconds until the next time, while no echo is known. Times before `at_least` are left out: no use."""
+    @property
+    def after_silence(self) -> float:
+        """Seconds from an agent's first word until the next time, at least: before, too little of its echo is heard."""
+        return _FIRST_WORD_SECONDS if self._pause >= _NOW_AND_THEN_SECONDS else 0.0
+
+    def pause(self, *, undecided: bool, alike: bool, at_least: float) -> float:
+        """Seconds until the next time, while no echo is known: at once if it is `undecided`, and once more soon if the
+        last measurement was `alike`. Times before `at_least` are left out: no use.
+        """
         pause = _QUICK_SECONDS if undecided else self._pause
+        if alike and self.seldom and self._last_pause == SELDOM_SECONDS:
+            pause = _AGAIN_SECONDS
         self._last_pause = pause * max(1, math.ceil((at_least - _EXACT) / pause))
         return self._last_pause
 

@@ -3,13 +3,19 @@
 from typing import Final
 
 from relay.audio import pcm
-from relay.audio.echo import AUDIBLE_PEAK, LOOK_SECONDS, MOST_DELAY
-from relay.audio.line_tape import LineTape
+from relay.audio.echo import AUDIBLE_PEAK, LEAST_DELAY, LOOK_SECONDS, MOST_DELAY, SPEECH_PEAK, EchoMeter
+from relay.audio.echo_ruled_out import RuledOut
+from relay.audio.line_tape import LineTape, peaks
 from relay.audio.recent_peaks import RecentPeaks
+from relay.audio.voice import BLOCK_SECONDS
 from relay.line.echo_gates import Learned
 
 TAPE_SECONDS: Final = LOOK_SECONDS + MOST_DELAY + 0.6  # including what was sent ahead of time
 _HEARD_SHARE: Final = 0.03  # of a second: noise has a peak or two now and then
+_PAUSE_SECONDS: Final = 0.3  # of an agent, between two turns
+_COMPARED: Final = 45  # hundredths of a second, at least at a time
+_COMPARED_MOST: Final = 90
+_SURE_FOR: Final = 1000  # so much later an echo may have begun
 _BEFORE_SECONDS: Final = 0.04  # and what is heard began a little earlier
 
 
@@ -22,12 +28,29 @@ class EchoSides:
         self.heard = LineTape(rate_hz, LOOK_SECONDS)
         self.peaks = RecentPeaks(rate_hz, LOOK_SECONDS)
         self._before = b""  # the latest noise
+        self._block = round(BLOCK_SECONDS * rate_hz)
+        self._reach = round(MOST_DELAY / BLOCK_SECONDS)
+        self._speech_until = 0.0
+        self._uncompared = 0  # hundredths of a second
+        self._ruled_out = RuledOut(round(LEAST_DELAY / BLOCK_SECONDS), self._reach)
+
+    def search(self, meter: EchoMeter, end: int, *, early: bool) -> bool:
+        """Have what was heard up to `end` searched for an echo, if that is worth it. Returns whether it was."""
+        if self._ruled_out.all_delays or not meter.worth_a_look(self.played, self.peaks, end, early=early):
+            return False
+        # half a millisecond: handing it to a thread would take the loop as long
+        meter.look(*meter.sides(self.played, self.heard, end), early=early)
+        return True
 
     def note(self, sound: bytes, end: int, *, whole: bool) -> None:
         """`sound` (pcm) was heard up to `end`. Unless `whole`, only its peaks are kept of a line on which nothing but
         noise is heard, and as much of what was played as an echo that begins now may be late.
         """
-        self.peaks.hear(sound)
+        latest = self.peaks.hear(sound)
+        if whole:
+            self._new_turn()
+        else:
+            self._compare(latest, end)
         before, self._before = self._before, b""
         if whole or self.peaks.share(AUDIBLE_PEAK) >= _HEARD_SHARE:
             self.heard.write(before + sound, end - len(before + sound) // pcm.SAMPLE_BYTES)
@@ -37,6 +60,31 @@ class EchoSides:
             self._before = sound[-round(_BEFORE_SECONDS * self._rate_hz) * pcm.SAMPLE_BYTES :]
             back = MOST_DELAY
         self.played.needed_from = end - round(back * self._rate_hz)
+
+    def _compare(self, latest: int, end: int) -> None:
+        self._uncompared += latest
+        if self._ruled_out.all_delays:
+            if self._uncompared >= _SURE_FOR:
+                self._new_turn()
+            return
+        if self._uncompared < _COMPARED:
+            return
+        count, self._uncompared = min(self._uncompared, _COMPARED_MOST), 0
+        samples = (count + self._reach) * self._block
+        played = peaks(self.played.codes(end - samples, samples), self._block)
+        if played.max() >= SPEECH_PEAK:
+            self._ruled_out.hear(played, self.peaks.audible(count, AUDIBLE_PEAK))
+
+    def speaks(self, at: float, until: float) -> None:
+        """The agent's speech is played between these times, in seconds of the clock."""
+        if at > self._speech_until + _PAUSE_SECONDS:
+            self._new_turn()
+        self._speech_until = until
+
+    def _new_turn(self) -> None:
+        """An echo may have begun since the agent last spoke."""
+        self._ruled_out.forget()
+        self._uncompared = 0
 
     def last_second(self, end: int, hold: int) -> Learned:
         """What was heard in the second before `end`, and what was played `hold` samples earlier."""
