@@ -14,7 +14,7 @@ from aiohttp.http import WebSocketReader, WebSocketWriter
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
-from relay.websocket import TEXT
+from relay.websocket import BINARY, TEXT, OutgoingSocket
 
 WebSocketDataQueue: Any
 try:  # it has no public name
@@ -24,30 +24,34 @@ except ImportError:
 
 
 class Arrivals(WebSocketDataQueue):  # type: ignore[misc]  # the class is Any, because it may be missing
-    """aiohttp's queue of a socket's messages, with a way past it for text."""
+    """aiohttp's queue of a socket's messages, with a way past it."""
 
-    __slots__ = ("_take",)
+    __slots__ = ("_take", "_take_binary")
 
     def __init__(self, protocol: Any, limit: int, *, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(protocol, limit, loop=loop)
         self._take: Callable[[bytes], bool] | None = None
+        self._take_binary: Callable[[bytes], bool] | None = None
 
-    def watch(self, take: Callable[[bytes], bool] | None) -> None:
-        """Just before reading: until something is queued, `take` gets each text message when it arrives. It must not
-        raise. None: no longer.
+    def watch(self, take: Callable[[bytes], bool] | None, *, binary: Callable[[bytes], bool] | None = None) -> None:
+        """Just before reading: until something is queued, `take` gets each text message when it arrives, and `binary`
+        each binary one. They must not raise. None: no longer; without `binary` those are queued.
 
-        If it returns False, that message and all that follow are queued. So nothing is overtaken, and `take` is never
+        If one returns False, that message and all that follow are queued. So nothing is overtaken, and neither is
         called while a message is being handled.
         """
-        self._take = None if self._size else take
+        self._take, self._take_binary = (None, None) if self._size else (take, binary)
 
     def feed_data(self, data: tuple[Any, Any, Any], size: int) -> None:
         """Called by aiohttp's parser."""
         if self._take is not None:
-            kind, text, _ = data
-            if kind is TEXT and self._take(text):
+            kind, content, _ = data
+            if kind is TEXT:
+                if self._take(content):
+                    return
+            elif kind is BINARY and self._take_binary is not None and self._take_binary(content):
                 return
-            self._take = None
+            self._take = self._take_binary = None
         super().feed_data(data, size)
 
 
@@ -80,3 +84,23 @@ class IncomingSocket(web.WebSocketResponse[Literal[False]]):
         parser = WebSocketReader(arrivals, self._max_msg_size, bool(self._compress), self._decode_text)
         self.arrivals = self._reader = arrivals
         self._parser = connection._payload_parser = parser
+
+
+def arrivals_of(ws: OutgoingSocket, max_message: int) -> Arrivals | None:
+    """Those of a socket that was opened a moment ago and has not been read yet, without compression and with
+    `decode_text=False`. None: its messages can only be received, because something arrived with the handshake, or
+    aiohttp has changed.
+    """
+    if not ws.untouched:
+        return None
+    with suppress(AttributeError, TypeError):  # aiohttp's inside has changed
+        connection: Any = ws._conn and ws._conn.protocol
+        queue = ws._reader
+        if connection._payload_parser is not ws._parser or queue._size:
+            return None
+        arrivals = Arrivals(connection, queue._limit // 2, loop=asyncio.get_running_loop())
+        parser = WebSocketReader(arrivals, max_message, compress=False, decode_text=False)
+        connection._payload, connection._payload_parser = arrivals, parser
+        ws._reader, ws._parser = arrivals, parser
+        return arrivals
+    return None

@@ -27,6 +27,11 @@ class OutgoingSocket(aiohttp.ClientWebSocketResponse[bool]):
         """Write one message, if nothing waits to be sent (relay.frames). Nothing is written to a closed socket."""
         return not self.closed and write_masked(self._transport, message, kind)
 
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing has arrived yet. Not an attribute: with one more, aiohttp's class takes 1.6 KB more."""
+        return self._noted_at == 0.0
+
     def _set_closed(self) -> None:
         """aiohttp's connection holds `_on_data_received`, and so this socket, which holds the connection."""
         super()._set_closed()

@@ -22,7 +22,7 @@ Duties of every session, whatever its vendor does:
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -293,6 +293,21 @@ AgentEvent = (
     | Notice
     | Ended
 )
+
+
+Take = Callable[[AgentEvent], Awaitable[None]]
+"""Takes an event; what it returns is awaited before the next one (relay.at_once)."""
+
+
+@runtime_checkable
+class PassesEvents(Protocol):
+    """A session that can do without `events`: a message's events are handled in the moment in which it arrives."""
+
+    async def pass_events(self, take: Take) -> None:
+        """Give each event to `take`, in the order of `events`, until the conversation has ended. Raises what `take`
+        raises, and AgentError as `events` does.
+        """
+        ...
 
 
 class AgentSession(Protocol):

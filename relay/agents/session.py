@@ -1,11 +1,12 @@
 """What the sessions of all vendors over a WebSocket share."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import aiohttp
 
+from relay.agents.passing import Reading
 from relay.agents.reading import Failed, FunctionCall, encode
 from relay.agents.seam import (
     AgentError,
@@ -20,7 +21,7 @@ from relay.agents.seam import (
     ToolCancelled,
     Working,
 )
-from relay.agents.socket import AgentSocket, Closed
+from relay.agents.socket import AgentSocket, Closed, Hear
 from relay.agents.tool_descriptions import parse_arguments
 from relay.audio.convert import AudioFormat
 from relay.ended import error_of
@@ -30,10 +31,11 @@ READY_TIMEOUT: Final = 5.0  # a caller is waiting
 Decoded = TypeVar("Decoded")
 
 
-class SocketSession:
+class SocketSession(Reading):
     """A conversation over one socket. A vendor adds `connect`, `send_…`, its messages and its reactions to them."""
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
+        super().__init__()
         self.conversation_id: str | None = None
         self.late_audio_ms = 0.0
         self.wants_each_key = False
@@ -43,16 +45,9 @@ class SocketSession:
         self._socket: AgentSocket | None = None
         self._functions: dict[str, str] = {}  # call id → tool name, for calls without an answer yet
         self._tasks: list[asyncio.Task[None]] = []
-        self._defect: BaseException | None = None
-        self._told: list[str] = []  # notices that were logged already
-        self._ahead: list[Any] = []  # events from the message that `connect` waited for, and our own
         self._way: asyncio.Task[AgentSocket] | None = None
 
     # --- for the vendor's module ---
-
-    def _decode(self, message: bytes) -> Iterable[Any]:
-        """The vendor's codec."""
-        raise NotImplementedError
 
     async def _react(self, decoded: Any) -> Iterable[AgentEvent]:
         """The events for the call in a decoded message; this handles those that all vendors share."""
@@ -75,10 +70,6 @@ class SocketSession:
     async def _send_result(self, call_id: str, name: str, result: str, *, is_error: bool) -> None:
         """Send a tool's result in the vendor's format."""
         raise NotImplementedError
-
-    def _unsaid(self) -> Iterable[AgentEvent]:
-        """Events for text that came in pieces and will not be completed."""
-        return ()
 
     def _closed(self, closed: Closed) -> Ended:
         """The vendor closed the socket: by default a failure, because most vendors don't hang up by themselves."""
@@ -119,29 +110,6 @@ class SocketSession:
     async def ask_again(self) -> bool:
         """This vendor can't be asked for a turn."""
         return False
-
-    async def events(self) -> AsyncIterator[AgentEvent]:
-        """All events until the end of the conversation."""
-        while True:
-            message = await self._receive()
-            if self._defect is not None:
-                raise self._defect
-            if isinstance(message, Closed):
-                for event in self._unsaid():
-                    yield event
-                yield self._closed(message)
-                return
-            ahead, self._ahead = self._ahead, []
-            for decoded in (*ahead, *self._decode(message)):
-                if isinstance(decoded, Notice) and self._is_told(decoded):
-                    continue
-                for event in await self._react(decoded):
-                    yield event
-                    if isinstance(event, Ended):
-                        return
-                    del event
-                del decoded
-            del message  # a piece of sound takes kilobytes: nothing is kept while nothing comes
 
     def stalled_for(self, now: float) -> float:
         """See AgentSocket."""
@@ -194,8 +162,8 @@ class SocketSession:
         self._socket, self._way = await self._way, None
         return self._socket
 
-    def _receive(self) -> Awaitable[bytes | Closed]:
-        return self._open_socket.receive()  # not awaited here: a coroutine more takes 200 bytes while nothing comes
+    def _receive(self, hear: Hear | None = None) -> Awaitable[bytes | Closed]:
+        return self._open_socket.receive(hear)  # not awaited here: a coroutine more takes 200 bytes while nothing comes
 
     async def _send(self, message: Mapping[str, Any]) -> None:
         await self._open_socket.send(encode(message))
@@ -233,16 +201,6 @@ class SocketSession:
         problem = "the arguments must be a JSON object" if call.name else "the call names no tool"
         await self.answer_tool(call.call_id, problem, is_error=True)
         return (Notice("incomplete", f"tool call {call.name or call.call_id}: {problem}"),)
-
-    def _is_told(self, notice: Notice) -> bool:
-        """Malformed and unknown messages are logged once per call: a vendor's new messages must not fill the log."""
-        if notice.kind not in {"malformed", "unknown"}:
-            return False
-        key = notice.text if notice.kind == "unknown" else notice.kind
-        if key in self._told:
-            return True
-        self._told.append(key)
-        return False
 
     def _late(self, size: int, spoken: AudioFormat) -> tuple[AgentEvent, ...]:
         """Stale sound after an interruption is counted, but not played."""

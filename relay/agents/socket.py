@@ -1,7 +1,7 @@
 """A WebSocket to a vendor: opens with clear errors, sends one whole message at a time, closes within a time limit."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -11,6 +11,7 @@ from aiohttp import WSMsgType
 
 from relay.agents.budget import Allowance
 from relay.agents.seam import AgentError
+from relay.arrivals import Arrivals, arrivals_of
 from relay.at_once import DONE, Later
 from relay.handshake import forget_response
 from relay.websocket import BINARY, TEXT, OutgoingSocket
@@ -20,6 +21,7 @@ CLOSE_TIMEOUT: Final = 2.0
 # For a vendor that vanished without a FIN: after this long without data a WebSocket ping, and half as long for the
 # answer. Nine seconds in total: with less, a network stall of five seconds, which does happen, would cost the agent.
 HEARTBEAT: Final = 6.0
+_AT_ONCE: Final = 4  # messages of one turn of the loop: an agent that sends more at once must not delay other calls
 MAX_MESSAGE: Final = 16 * 1024 * 1024  # the limit of ElevenLabs' own SDK (elevenlabs.md A1.1)
 
 
@@ -38,11 +40,20 @@ class Binary(bytes):
     """A binary message, for vendors that distinguish it from text; both are bytes."""
 
 
+Hear = Callable[[bytes], Awaitable[None]]
+"""Handles a message, as far as that needs no waiting, and returns the rest (relay.at_once)."""
+
+
 class AgentSocket:
     """One open socket. Received text arrives as bytes, like binary: some vendors send their JSON either way."""
 
-    def __init__(self, ws: "aiohttp.ClientWebSocketResponse[bool]") -> None:
+    def __init__(self, ws: "aiohttp.ClientWebSocketResponse[bool]", arrivals: Arrivals | None = None) -> None:
+        """`arrivals`: of `ws`, if its messages can be handled when they arrive."""
         self._ws = ws
+        self._arrivals = arrivals
+        self._hear: Hear | None = None
+        self._rest: Awaitable[None] = DONE  # of the message that comes next, which was handled already
+        self._heard_at, self._heard = 0.0, 0  # messages of one turn of the loop
         self._write = ws.write if isinstance(ws, OutgoingSocket) else _nothing_at_once
         self._loop = asyncio.get_running_loop()
         self._sending_since: float | None = None
@@ -73,7 +84,7 @@ class AgentSocket:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise AgentError("unreachable", f"{type(error).__name__}: {_without_url(error)}") from None
         forget_response(ws)
-        return cls(ws)
+        return cls(ws, arrivals_of(ws, MAX_MESSAGE) if isinstance(ws, OutgoingSocket) else None)
 
     def send(self, message: bytes, kind: WSMsgType = TEXT) -> Awaitable[None]:
         """Send one message; await what it returns. If the socket is gone it is dropped: `receive` reports that."""
@@ -88,21 +99,61 @@ class AgentSocket:
         finally:
             self._sending_since = None
 
-    async def receive(self) -> bytes | Closed:
-        """The next message. Raises FloodError if there are too many, whatever they contain."""
-        kind, data, extra = await self._ws.receive()
-        if self._given_up:
-            return Closed(1006, self._given_up)
+    async def receive(self, hear: Hear | None = None) -> bytes | Closed:
+        """The next message. Raises FloodError if there are too many, whatever they contain.
+
+        With `hear`, messages that arrive while nothing else is being handled are not returned: `hear` gets them when
+        they arrive, and what it returns is awaited before anything that came later is handled.
+        """
+        while True:
+            self._watch(hear)
+            try:
+                kind, data, extra = await self._ws.receive()
+            finally:
+                self._watch(None)
+            if self._given_up:
+                return Closed(1006, self._given_up)
+            if self._rest is DONE:
+                break
+            rest, self._rest = self._rest, DONE
+            await rest
         now = self._loop.time()
-        self._messages.take(now)
         if kind is TEXT or kind is BINARY:
-            self._bytes.take(now, len(data))
+            self._count(now, len(data))
             return data if kind is TEXT else Binary(data)
+        self._messages.take(now)
         if kind is WSMsgType.CLOSE:
             return Closed(data or 1005, extra or "")
         if kind is WSMsgType.ERROR:
             return Closed(self._ws.close_code or 1006, f"{type(data).__name__}: {data}")
         return Closed(self._ws.close_code or 1006, "")
+
+    def _watch(self, hear: Hear | None) -> None:
+        self._hear = hear
+        if self._arrivals is not None:
+            self._arrivals.watch(self._text if hear else None, binary=self._binary if hear else None)
+
+    def _text(self, message: bytes) -> bool:
+        """Called when it arrives while `receive` waits for nothing else. False: it has to be received. `receive` raises
+        what went wrong.
+        """
+        now = self._loop.time()
+        self._heard, self._heard_at = self._heard + 1 if now == self._heard_at else 1, now
+        if self._hear is None or self._heard > _AT_ONCE or self._given_up:
+            return False
+        try:
+            self._count(now, len(message))
+            self._rest = self._hear(message)
+        except Exception as error:  # noqa: BLE001 - it must not end in aiohttp's parser
+            self._rest = Later(partial(_raise, error))
+        return self._rest is DONE
+
+    def _binary(self, message: bytes) -> bool:
+        return self._text(Binary(message))
+
+    def _count(self, now: float, size: int) -> None:
+        self._messages.take(now)
+        self._bytes.take(now, size)
 
     def stalled_for(self, now: float) -> float:
         """Seconds that a send has waited for the vendor to read, 0.0 if none is waiting."""
@@ -125,6 +176,10 @@ class AgentSocket:
                 await self._ws.close()
         except (TimeoutError, ConnectionError, aiohttp.ClientError):
             pass  # already gone
+
+
+async def _raise(error: Exception) -> None:
+    raise error
 
 
 def _nothing_at_once(message: bytes, kind: WSMsgType) -> bool:

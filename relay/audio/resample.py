@@ -38,7 +38,7 @@ class Resampler:
         self._up, self._down = target_hz // common, source_hz // common
         self._taps = _taps(self._up, self._down)
         self._window = self._taps.shape[1]
-        self._silence = np.zeros(self._window // 2)
+        self._silence = _silence(self._window // 2)
         self._spare = (_width(self._up) * self._down) // self._up if self._up <= _FEW_PHASES else 0
         self.reset()
 
@@ -104,6 +104,12 @@ class Resampler:
 def _width(up: int) -> int:
     """Outputs of one row: a whole number of times each phase."""
     return up * ceil(_TOGETHER / up)
+
+
+@lru_cache
+def _silence(count: int) -> Wave:
+    """For all calls: nobody changes it."""
+    return np.zeros(count)
 
 
 @lru_cache

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Mapping
+from functools import partial
 from typing import Any, Final, assert_never
 
 from common.aside import is_aside
@@ -23,6 +24,7 @@ from relay.agents.seam import (
     Ended,
     Interruption,
     Notice,
+    PassesEvents,
     ToolCall,
     ToolCancelled,
     TurnDone,
@@ -143,23 +145,35 @@ class AgentLeg:
         agent = self._entry.agent
         if agent.idle_s or agent.max_s:
             self._presence = Presence(self._parts, agent, self.session, self._loop.time())
-        last_at = 0.0
         try:
-            async for event in self.session.events():
-                now = self._loop.time()
-                self._budget.spend(event, now)
-                await self._react(event, speech)
-                if self.finished:
-                    return
-                real_time = isinstance(event, Audio) and now - last_at >= _AT_ONCE
-                del event  # it would be kept until the next one comes
-                last_at = now
-                if not real_time:
-                    await asyncio.sleep(0)  # an agent that sends much at once must not delay other calls
+            if isinstance(self.session, PassesEvents):
+                await self.session.pass_events(partial(self._take, speech))
+            else:
+                await self._listen(speech)
         except FloodError as error:
             self.end(Ended(by_agent=False, reason=error.reason, detail=str(error)))
         else:
             self.end(Ended(by_agent=False, reason="stopped", detail="the session broke off"))
+
+    async def _listen(self, speech: AgentSpeech) -> None:
+        last_at = 0.0
+        async for event in self.session.events():
+            now = self._loop.time()
+            await self._take(speech, event)
+            if self.finished:
+                return
+            real_time = isinstance(event, Audio) and now - last_at >= _AT_ONCE
+            del event  # it would be kept until the next one comes
+            last_at = now
+            if not real_time:
+                await asyncio.sleep(0)  # an agent that sends much at once must not delay other calls
+
+    def _take(self, speech: AgentSpeech, event: AgentEvent) -> Awaitable[None]:
+        """Usually DONE (relay.at_once). Raises FloodError."""
+        if self.finished:
+            return DONE
+        self._budget.spend(event, self._loop.time())
+        return self._react(event, speech)
 
     async def _connect(self, info: CallInfo) -> AgentSpeech:
         began, parts = self._loop.time(), self._parts

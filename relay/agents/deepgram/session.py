@@ -25,6 +25,8 @@ from relay.agents.seam import (
     AgentEvent,
     AgentText,
     Audio,
+    CallerHeard,
+    CallerText,
     CallInfo,
     Formats,
     Interruption,
@@ -105,7 +107,7 @@ class DeepgramSession(SocketSession):
     def _decode(self, message: bytes) -> list[Any]:
         return [message] if isinstance(message, Binary) else decode(message)
 
-    async def _react(self, decoded: Any) -> Iterable[AgentEvent]:
+    def _react_now(self, decoded: Any) -> Iterable[AgentEvent] | None:
         match decoded:
             case Binary():
                 return self._audio(decoded)
@@ -114,14 +116,21 @@ class DeepgramSession(SocketSession):
                 return (AgentText(text, str(self._turn)),)
             case AgentSpeaks():
                 self._begin_turn()
-            case AgentAudioDone():
-                return await self._audio_done()
+                return ()
             case CallerSpeaks():
                 # late sound of the old turn looks like new sound: drop everything until the agent's next turn is
                 # announced, or for longer than any late sound takes
                 self._in_turn = False
                 self._gate.shut()
                 return (Interruption(),)
+            case CallerText() | CallerHeard():
+                return (decoded,)
+        return None
+
+    async def _react(self, decoded: Any) -> Iterable[AgentEvent]:
+        match decoded:
+            case AgentAudioDone():
+                return await self._audio_done()
             case InjectionRefused(text):
                 if self._told_as_caller:
                     self._refused.append(self._told_as_caller)
@@ -129,7 +138,6 @@ class DeepgramSession(SocketSession):
                 return (Notice("injection_refused", text),)
             case _:
                 return await super()._react(decoded)
-        return ()
 
     def _begin_turn(self) -> None:
         self._gate.open()

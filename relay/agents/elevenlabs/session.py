@@ -35,6 +35,8 @@ from relay.agents.seam import (
     AgentEvent,
     AgentText,
     Audio,
+    CallerHeard,
+    CallerText,
     CallInfo,
     Ended,
     Formats,
@@ -45,7 +47,7 @@ from relay.agents.seam import (
     not_taken,
 )
 from relay.agents.session import SocketSession
-from relay.agents.socket import AgentSocket, Closed
+from relay.agents.socket import AgentSocket, Closed, Hear
 from relay.agents.vendor import NewSession
 from relay.outgoing import RedirectError, whole
 from relay.settings import Settings
@@ -137,8 +139,9 @@ class ElevenLabsSession(SocketSession):
     def _decode(self, message: bytes) -> list[Any]:
         return decode(message)
 
-    def _receive(self) -> Awaitable[bytes | Closed]:
-        return super()._receive() if self._goodbye_by is None else self._receive_until(self._goodbye_by)
+    def _receive(self, hear: Hear | None = None) -> Awaitable[bytes | Closed]:
+        # each message of a goodbye is received, as it may move its end
+        return super()._receive(hear) if self._goodbye_by is None else self._receive_until(self._goodbye_by)
 
     async def _receive_until(self, time: float) -> bytes | Closed:
         try:
@@ -155,22 +158,26 @@ class ElevenLabsSession(SocketSession):
                 await self._react(decoded)
         return None
 
-    async def _react(self, decoded: Any) -> Iterable[AgentEvent]:
+    def _react_now(self, decoded: Any) -> Iterable[AgentEvent] | None:
         match decoded:
             case AudioChunk():
                 return self._audio(decoded)
-            case Ping(event_id):
-                await self._send({"type": "pong", "event_id": event_id})
             case Interrupted(event_id):
                 self._gate.interrupted(event_id)
                 self._spoken_until = 0.0
                 return (Interruption(),)
+            case UtteranceDone() | AgentText() | AgentCorrection() | CallerText() | CallerHeard():
+                return (decoded,)
+        return None
+
+    async def _react(self, decoded: Any) -> Iterable[AgentEvent]:
+        match decoded:
+            case Ping(event_id):
+                await self._send({"type": "pong", "event_id": event_id})
             case HangingUp():
                 self._hang_up()
             case Queued(status):
                 return (Notice("queue", status),)
-            case UtteranceDone() | AgentText() | AgentCorrection():
-                return (decoded,)
             case ToolRefused(call_id, problem):
                 await self._send_result(call_id, "", problem, is_error=True)
                 return (Notice("incomplete", f"tool call {call_id}: {problem}"),)

@@ -35,7 +35,7 @@ from relay.agents.seam import (
     ToolCall,
 )
 from relay.agents.session import SocketSession
-from relay.agents.socket import AgentSocket, Closed
+from relay.agents.socket import AgentSocket, Closed, Hear
 from relay.agents.vendor import NewSession, api_key, read_options, socket_base
 from relay.audio.convert import AudioFormat, Encoding
 from relay.settings import Settings
@@ -140,15 +140,15 @@ class GeminiSession(SocketSession):
             await self._say(_GO_ON)
         await self._pass_notes()
 
-    async def _receive(self) -> bytes | Closed:
-        return await self._sockets.receive()
+    async def _receive(self, hear: Hear | None = None) -> bytes | Closed:
+        return await self._sockets.receive(hear)
 
     # --- received messages ---
 
     def _decode(self, message: bytes) -> list[Any]:
         return decode(message)
 
-    async def _react(self, decoded: Any) -> Iterable[AgentEvent]:
+    def _react_now(self, decoded: Any) -> Iterable[AgentEvent] | None:
         match decoded:
             case ModelAudio(data, rate_hz):
                 return self._audio(data, rate_hz)
@@ -160,6 +160,10 @@ class GeminiSession(SocketSession):
                 return self._turns.interrupted()
             case GenerationComplete():
                 return self._turns.generated()
+        return None
+
+    async def _react(self, decoded: Any) -> Iterable[AgentEvent]:
+        match decoded:
             case TurnReason(reason):
                 self._turns.because(reason)
             case TurnComplete():

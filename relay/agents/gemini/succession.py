@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from relay.agents.seam import AgentError, CallInfo
-from relay.agents.socket import AgentSocket, Closed
+from relay.agents.socket import AgentSocket, Closed, Hear
 
 _MOVE_BEFORE: Final = 5.0  # the part of goAway's time reserved for moving to the next socket
 _RESUME_PAUSE: Final = 5.0  # a socket that lived for less is not resumed: the next agent takes over
@@ -38,13 +38,13 @@ class Succession:
         self._call = call
         return await self._open(call)
 
-    async def receive(self) -> bytes | Closed:
-        """The next message of the current socket; a lost socket is replaced if possible."""
+    async def receive(self, hear: Hear | None = None) -> bytes | Closed:
+        """The next message of the current socket (see AgentSocket); a lost socket is replaced if possible."""
         while True:
             socket = self._socket
             if socket is None:
                 raise AgentError("not_connected", "nothing can be received before connect")
-            message = await socket.receive()
+            message = await socket.receive(hear)
             if not isinstance(message, Closed):
                 return message
             if self._moving is not None:

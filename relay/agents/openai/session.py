@@ -31,6 +31,9 @@ from relay.agents.seam import (
     AgentEvent,
     AgentText,
     Audio,
+    CallerHeard,
+    CallerText,
+    CallerTurn,
     CallInfo,
     Formats,
     Interruption,
@@ -148,16 +151,22 @@ class OpenAISession(SocketSession):
     def _decode(self, message: bytes) -> list[Any]:
         return decode(message)
 
-    async def _react(self, decoded: Any) -> Iterable[AgentEvent]:
+    def _react_now(self, decoded: Any) -> Iterable[AgentEvent] | None:
         match decoded:
             case ReplyAudio(response_id, item_id, data):
                 return self._audio(response_id, item_id, data)
             case ReplyWords():
                 return self._text(decoded)
-            case ReplyBegan(response_id):
-                self._replies.began(response_id)
             case CallerSpeaks():
                 return self._spoken_over()
+            case CallerText() | CallerHeard() | CallerTurn():
+                return (decoded,)
+        return None
+
+    async def _react(self, decoded: Any) -> Iterable[AgentEvent]:
+        match decoded:
+            case ReplyBegan(response_id):
+                self._replies.began(response_id)
             case FunctionNamed(call_id, name):
                 self._names[call_id] = name
             case ReplyCall(response_id, call):

@@ -138,7 +138,7 @@ class SarvamSession(SocketSession):
             await self._react(decoded)
         return await super()._meanwhile(decoded)
 
-    async def _react(self, decoded: Any) -> Iterable[AgentEvent]:
+    def _react_now(self, decoded: Any) -> Iterable[AgentEvent] | None:
         match decoded:
             case AgentAudio():
                 return self._audio(decoded)
@@ -153,6 +153,10 @@ class SarvamSession(SocketSession):
             case CallerText() | CallerHeard():
                 self._gate.open()
                 return (decoded,)
+        return None
+
+    async def _react(self, decoded: Any) -> Iterable[AgentEvent]:
+        match decoded:
             case Ping(event_id):
                 await self._send(client_message("system.pong", event_id=event_id))
                 return ()

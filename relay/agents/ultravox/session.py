@@ -138,7 +138,7 @@ class UltravoxSession(SocketSession):
     def _decode(self, message: bytes) -> list[Any]:
         return [message] if isinstance(message, Binary) else decode(message)
 
-    async def _react(self, decoded: Any) -> Iterable[AgentEvent]:
+    def _react_now(self, decoded: Any) -> Iterable[AgentEvent] | None:
         match decoded:
             case Binary():
                 return self._audio(decoded)
@@ -148,8 +148,7 @@ class UltravoxSession(SocketSession):
                 return self._state(state)
             case Cleared():
                 return self._spoken_over()
-            case _:
-                return await super()._react(decoded)
+        return None
 
     def _begin_reply(self) -> str:
         self._gate.open()

@@ -18,7 +18,7 @@ class Peer:
         self._messages = list(messages)
         self.told = []
 
-    async def receive(self):
+    async def receive(self, hear=None):
         if not self._messages:
             return Closed(1000, "that was all")
         message = self._messages.pop(0)

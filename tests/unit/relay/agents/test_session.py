@@ -30,7 +30,7 @@ async def test_a_piece_of_sound_is_not_kept_until_the_agent_speaks_again():
     class Peer:
         sent = False
 
-        async def receive(self):
+        async def receive(self, hear=None):
             held.append(Piece.held)
             if self.sent:
                 return Closed(1000, "that was all")

@@ -41,7 +41,7 @@ class Waiting(Peer):
         super().__init__(*messages)
         self.closed = asyncio.Event()
 
-    async def receive(self):
+    async def receive(self, hear=None):
         if not self._messages:
             await self.closed.wait()
         return await super().receive()

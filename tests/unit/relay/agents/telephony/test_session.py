@@ -45,7 +45,7 @@ class Bot:
         for message in messages:
             self._says.put_nowait(message if isinstance(message, bytes | Closed | Exception) else encoded(message))
 
-    async def receive(self):
+    async def receive(self, hear=None):
         message = await self._says.get()
         if isinstance(message, Exception):
             raise message
