@@ -45,3 +45,4 @@ class Tasks:
         self._tasks.remove(task)
         if (error := error_of(task)) is not None:
             self._on_error(error)
+            error.__traceback__ = None  # its frames hold what failed, which may hold the error

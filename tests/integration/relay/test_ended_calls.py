@@ -5,6 +5,7 @@ That look goes through all running calls, which stand still for it.
 
 import asyncio
 import gc
+import itertools
 import re
 from collections import Counter
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from relay.agents.bot import Bot, Wrapper
+from relay.audio.playout import Frame, Playout
 from sim.agent_script import AgentScript, Fault, FaultKind, Reply, ToolUse
 from sim.caller import Step, When
 from sim.exotel_stream import LineFaults
@@ -162,6 +164,32 @@ async def test_nothing_of_a_stream_that_a_second_one_replaces_does(tmp_path):
         await call("call-1")
         with nothing_stays():
             await call("call-2")
+
+
+@virtual
+async def test_nothing_of_a_call_with_a_defect_of_ours_does(tmp_path, monkeypatch, caplog):
+    """Whoever waits for a frame that can't be made keeps the error."""
+    caplog.set_level("CRITICAL", logger="relay")  # pytest would keep the errors that are logged
+    pulled, pull = itertools.count(1), Playout.pull
+
+    def broken(self: Playout, *args: Any, **more: Any) -> Frame:
+        if next(pulled) % 40 == 0:
+            raise ZeroDivisionError
+        return pull(self, *args, **more)
+
+    monkeypatch.setattr(Playout, "pull", broken)
+    async with relay_world(tmp_path, settings={"ambience": "office"}) as at:
+
+        async def call() -> str:
+            result = await at.call(max_s=60)
+            await at.until(lambda: not at.relay.streams)
+            await asyncio.sleep(PATIENCE_S)
+            return result.call_sid
+
+        await call()
+        with nothing_stays():
+            call_sid = await call()
+        assert "ZeroDivisionError" in at.record(call_sid)["end_detail"]
 
 
 class Wrapped(Wrapper):
