@@ -240,3 +240,28 @@ def speech(count):
     """Frames of an agent, all different."""
     said = spoken("agent_hours", RATE)[1600:]
     return [said[at : at + 160].tobytes() for at in range(0, count * 160, 160)]
+
+
+@virtual
+async def test_a_guarded_call_is_judged_only_while_the_agent_speaks_and_shortly_after():
+    """What an echo can't be in costs no more than in another call: most of the guard's CPU is the canceller's."""
+
+    class Counted(EchoPool):
+        asked = 0
+
+        def ask(self, who):
+            self.asked += 1
+            super().ask(who)
+
+    pool, own, asked = Counted(1), speech(100), []
+    guard = EchoGuard(RATE, "on", pool, CallLog("c", "s"))
+    for number in range(250):
+        now = 100 + number * 0.02
+        guard.played(own[number % 100], now, speech=50 <= number < 100)  # ambience besides
+        assert await through(guard, FRAME, now + 0.02) == FRAME
+        if pool.asked > len(asked):
+            asked.append(number)
+    assert asked == list(range(50, asked[-1] + 1))
+    last_s = (asked[-1] - 100) * 0.02
+    assert 1.3 <= last_s <= 1.4, "an echo that is not known yet may come in the first second, and its room answers"
+    pool.close()

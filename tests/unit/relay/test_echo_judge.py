@@ -129,6 +129,18 @@ async def test_an_open_gate_lets_sound_pass_before_it_was_judged_and_a_closed_on
 
 
 @virtual
+async def test_a_frame_that_ends_with_the_gate_s_time_is_not_passed_on_before_it_was_judged(monkeypatch):
+    """The gate is closed at its end, and gives noise if it is no speech."""
+    pool = Told()
+    call = Call(pool, monkeypatch)
+    call.hears("A", 0.0)
+    await turns()
+    await pool.catch_up()
+    passed = [call.judge.hear(bytes(160), 160 + 80 * number, 0.01) for number in range(15)]
+    assert passed == [bytes(160)] * 14 + [b""]
+
+
+@virtual
 async def test_what_keeps_the_gate_open_lets_pass_what_waited_behind_it(monkeypatch):
     pool = Told()
     call = Call(pool, monkeypatch)
@@ -301,6 +313,11 @@ async def test_the_gate_is_not_changed_while_the_thread_uses_it(monkeypatch):
     await pool.catch_up()
     assert call.gate.did == [("follow", 400), ("learn", 320), "a", ("follow", 6880), "m"]
     assert call.moved == [80], "by itself; what it was told to follow is known"
+    assert call.judge.hold == 6960
+    call.hears("a", 0.04)
+    await asyncio.sleep(ROUND_SECONDS)
+    await pool.catch_up()
+    assert (call.moved, call.judge.hold) == ([80], 6960)
 
 
 @virtual
@@ -343,3 +360,19 @@ async def test_while_frames_go_unjudged_for_a_second_no_more_calls_are_guarded_a
     call.judge.hear(frame("b"), 0, loop.time())
     assert pool.unjudged > 100
     assert pool.enter(), "twice for a moment is not a second"
+
+
+@virtual
+async def test_the_gate_of_a_call_that_is_over_is_given_up_without_another_call_s_asking(monkeypatch):
+    """A canceller takes 350 KB, and the next guarded call may come tomorrow."""
+    pool = EchoPool(1)
+    call = Call(pool, monkeypatch)
+    call.hears("A", 0.0)
+    await asyncio.sleep(0.02)
+    assert len(pool.judges._gates) == 1
+    call.judge.close()
+    pool.leave(call.judge.gate)
+    await asyncio.sleep(0.02)
+    assert not pool.judges._gates
+    assert pool.guarded == 0
+    pool.close()
