@@ -1,6 +1,9 @@
 """The relay runs compiled where it was compiled for this Python, elsewhere from its source, and says which."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from scripts.compile_relay import SOURCES
@@ -39,3 +42,23 @@ async def test_what_was_compiled_for_another_python_is_left_alone(tmp_path: Path
     warning, listening = lines[-2:]
     assert (warning["event"], warning["severity"]) == ("not_compiled", "WARNING")
     assert listening["compiled"] == "no"
+
+
+def test_what_compiling_may_change_is_as_it_was():
+    """Others' code that gives it something else than expected; what keeps an ended call in memory."""
+    tests = [
+        "tests/integration/agents/test_bot.py::test_sound_may_be_anything_that_holds_bytes",
+        "tests/integration/relay/test_ended_calls.py::test_nothing_of_an_ended_call_waits_for_the_garbage_collector",
+    ]
+    run = "import pytest, sys, relay.app, relay.compiled as made; print(made.state()); sys.exit(pytest.main())"
+    done = subprocess.run(
+        [sys.executable, "-c", run, "-q", "-p", "no:cacheprovider", "-o", "pythonpath=", *tests],
+        cwd=ROOT,
+        env={**os.environ, **compiled_relay()},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.startswith("yes\n")

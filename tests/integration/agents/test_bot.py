@@ -40,6 +40,20 @@ def pitch_hz(track, rate_hz):
     return int(spectrum.argmax()) * rate_hz / track.size
 
 
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+@virtual
+async def test_sound_may_be_anything_that_holds_bytes(tmp_path, entry, kind):
+    """The compiled relay ended a bot's time for a bytearray, which its source had played."""
+
+    class Buffered(Bot):
+        def on_start(self):
+            self.say(kind(TONE))
+
+    async with world(tmp_path, entry(Buffered)) as at:
+        call = await at.call(script=(Step(when=When.AT, ms=1500, hang_up=True),))
+    assert abs(pitch_hz(call.heard[2000:8000].astype(float), 8000) - 440) <= 1.5
+
+
 @pytest.mark.parametrize("rate_hz", [8000, 16000, 24000])
 @virtual
 async def test_always_16_khz_whatever_the_line(tmp_path, entry, rate_hz):
