@@ -201,6 +201,8 @@ class EchoGuard:
         self._looks.checked(measured=measured, alike=alike)
         if found is None:
             soonest = 0.0 if measured else self._meter.soonest(self._sides.peaks, early=early)
+            if self._sides.clean and self._looks.after_silence:
+                soonest = SELDOM_SECONDS  # not before the next turn
             pause = self._looks.pause(undecided=self._in_doubt, alike=alike, at_least=soonest)
         else:
             pause = SELDOM_SECONDS if self._meter.settled else _UNSETTLED_SECONDS

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 SELDOM_SECONDS: Final = 5.0  # in the end, or once an echo is known: an echo may begin or move later
+_SELDOM_AT_MOST: Final = 30.0  # … if each time something is heard, and nothing is like an echo
 _QUICK_SECONDS: Final = 0.04
 _SOON_SECONDS: Final = 0.12
 _NOW_AND_THEN_SECONDS: Final = 1.0
@@ -44,7 +45,7 @@ class EchoLooks:
         last measurement was `alike`. Times before `at_least` are left out: no use.
         """
         pause = _QUICK_SECONDS if undecided else self._pause
-        if alike and self.seldom and self._last_pause == SELDOM_SECONDS:
+        if alike and self.seldom and self._last_pause >= SELDOM_SECONDS:
             pause = _AGAIN_SECONDS
         self._last_pause = pause * max(1, math.ceil((at_least - _EXACT) / pause))
         return self._last_pause
@@ -52,15 +53,19 @@ class EchoLooks:
     @property
     def seldom(self) -> bool:
         """No echo was found for a long time."""
-        return self._pause == SELDOM_SECONDS
+        return self._pause >= SELDOM_SECONDS
 
     def checked(self, *, measured: bool, alike: bool) -> None:
         """It was time. `measured`: there was something to measure; `alike`: and it was like an echo."""
         self._looks += measured
         self._misses += measured and not alike
         self._searched_s += self._last_pause
+        in_vain = self._misses - _MISSES[-1][0]  # a caller who speaks all the time hides what echo there may be
         self._pause = max(
-            _pause(_LOOKS, self._looks), _pause(_MISSES, self._misses), _pause(_CHECKS, self._searched_s + _EXACT)
+            _pause(_LOOKS, self._looks),
+            _pause(_MISSES, self._misses),
+            _pause(_CHECKS, self._searched_s + _EXACT),
+            min(_SELDOM_AT_MOST, SELDOM_SECONDS * (in_vain + 1)),
         )
 
 

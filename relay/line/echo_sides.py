@@ -34,9 +34,14 @@ class EchoSides:
         self._uncompared = 0  # hundredths of a second
         self._ruled_out = RuledOut(round(LEAST_DELAY / BLOCK_SECONDS), self._reach)
 
+    @property
+    def clean(self) -> bool:
+        """Whether the line was quiet under the agent's voice in this turn: it returns nothing."""
+        return self._ruled_out.all_delays
+
     def search(self, meter: EchoMeter, end: int, *, early: bool) -> bool:
         """Have what was heard up to `end` searched for an echo, if that is worth it. Returns whether it was."""
-        if self._ruled_out.all_delays or not meter.worth_a_look(self.played, self.peaks, end, early=early):
+        if self.clean or not meter.worth_a_look(self.played, self.peaks, end, early=early):
             return False
         # half a millisecond: handing it to a thread would take the loop as long
         meter.look(*meter.sides(self.played, self.heard, end), early=early)
@@ -63,7 +68,7 @@ class EchoSides:
 
     def _compare(self, latest: int, end: int) -> None:
         self._uncompared += latest
-        if self._ruled_out.all_delays:
+        if self.clean:
             if self._uncompared >= _SURE_FOR:
                 self._new_turn()
             return
