@@ -203,6 +203,7 @@ class EchoGuard:
             soonest = 0.0 if measured else self._meter.soonest(self._sides.peaks, early=early)
             if self._sides.clean and self._looks.after_silence:
                 soonest = SELDOM_SECONDS  # not before the next turn
+                self._sides.wipe()
             pause = self._looks.pause(undecided=self._in_doubt, alike=alike, at_least=soonest)
         else:
             pause = SELDOM_SECONDS if self._meter.settled else _UNSETTLED_SECONDS
