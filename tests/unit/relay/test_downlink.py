@@ -268,6 +268,46 @@ async def test_what_an_interruption_drops_is_never_worked_on():
 
 
 @virtual
+async def test_what_was_dropped_before_the_agent_said_so_is_not_worked_on_either():
+    """Another agent took over, and the playout was emptied; some sound of the first one was still on its way."""
+    level = SpeechLevel(LINE.rate_hz)
+    heard = []
+    level.meter.hear = heard.append
+    playout, downlink = ready(LINE, level=level)
+    await downlink.say("u1", sound_of(LINE, 0.5))
+    playout.flush()
+    second = sound_of(LINE, 0.3, seed=2)
+    await downlink.say("u2", second)
+    assert heard_of(playout) == {"u2": second}
+    assert [sound for sound in heard if sound] == [second]
+
+
+@virtual
+async def test_how_much_there_will_be_is_right_after_an_interruption_too():
+    """The filter begins anew, and holds two milliseconds again. Lead and hold-back go by this number."""
+    wide = AudioFormat(Encoding.PCM, 16000)
+    playout, downlink = ready(wide)
+    for seed in (1, 2):
+        await downlink.say("u1", sound_of(wide, 0.2, seed=seed))
+        promised = playout.queued_samples
+        assert promised == len(Converter(wide, LINE).convert(sound_of(wide, 0.2, seed=seed))) // 2
+        assert len(playout.pull(promised, tear=True).pcm) == 2 * promised
+        playout.flush()
+        downlink.cut()
+
+
+@virtual
+async def test_nothing_of_an_utterance_that_was_played_is_kept():
+    """What is measured half a second at a time kept the rest until the agent spoke again."""
+    level = SpeechLevel(LINE.rate_hz)
+    playout, downlink = ready(LINE, level=level)
+    await downlink.say("u1", sound_of(LINE, 0.7))
+    downlink.done("u1")
+    heard_of(playout)
+    assert level.meter._waiting == 0
+
+
+@virtual
 async def test_the_gain_follows_the_speech_in_the_order_in_which_it_came():
     """Sound of an earlier utterance that comes late is as loud as what was said before it."""
     pieces = [("u1", 1), ("u1", 2), ("u2", 3), ("u1", 4), ("u2", 5), ("u3", 6)]
