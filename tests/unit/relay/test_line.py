@@ -10,6 +10,7 @@ import uvloop
 from aiohttp import ClientSession, WSMsgType, web
 
 from relay.line.socket import SEND_BUFFER, UNSENT_LIMIT, Line
+from relay.line.start_and_end import close
 from sim import virtual_time
 from sim.serving import serving
 from tests.support.unread import holds_up_the_sender
@@ -185,3 +186,24 @@ def test_a_line_that_does_not_read_holds_up_the_pacer_and_loses_nothing(loop_fac
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(story())
+
+
+@pytest.mark.parametrize("error", [None, ConnectionResetError()])
+@virtual
+async def test_a_line_that_does_not_answer_a_close_is_cut(error):
+    """Otherwise Exotel would not run its next applet until the network gives the connection up."""
+    cut = []
+
+    class Silent:
+        async def close(self, *, code, message):
+            if error is not None:
+                raise error
+            await asyncio.Event().wait()
+
+    class Connection:
+        def abort(self):
+            cut.append(asyncio.get_running_loop().time() - began)
+
+    began = asyncio.get_running_loop().time()
+    await close(Silent(), Connection(), 1000, "transferred")
+    assert cut == [pytest.approx(0.0 if error else 2.0)]
