@@ -19,7 +19,7 @@ _EXACT: Final = 0.001  # sums of seconds are not
 # While nothing is like an echo they are soon further apart: one that can interrupt the agent is alone on the line, and
 # shows in the first four (seven behind AMR at 4.75 kbit/s). Later ones are for an echo under a caller's voice.
 _LOOKS: Final = ((12, _QUICK_SECONDS), (24, _SOON_SECONDS), (30, _NOW_AND_THEN_SECONDS))
-_MISSES: Final = ((6, _QUICK_SECONDS), (12, 0.24), (18, _NOW_AND_THEN_SECONDS))
+_MISSES: Final = ((6, _QUICK_SECONDS), (12, 0.24), (14, _NOW_AND_THEN_SECONDS))
 _CHECKS: Final = ((1.44, _QUICK_SECONDS), (4.32, _SOON_SECONDS), (10.32, _NOW_AND_THEN_SECONDS))
 
 
