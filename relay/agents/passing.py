@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from relay.agents.seam import AgentEvent, Ended, Notice, Take
-from relay.agents.socket import Closed, Hear
+from relay.agents.socket import HANDLED, Closed, Hear
 from relay.at_once import DONE, Later
 
 
@@ -124,7 +124,7 @@ class Reading:
                     raise self._defect
                 if isinstance(message, Closed):
                     await passing.on((*self._unsaid(), self._closed(message)), [])
-                else:
+                elif message is not HANDLED:
                     await self._arrived(message)
                     await asyncio.sleep(0)  # several came together: let the other calls run in between
                 del message

@@ -40,6 +40,8 @@ class Binary(bytes):
     """A binary message, for vendors that distinguish it from text; both are bytes."""
 
 
+HANDLED: Final = Binary(b"handled")
+"""Returned in place of a message that was heard, and whose rest is done now. Compare with `is`."""
 Hear = Callable[[bytes], Awaitable[None]]
 """Handles a message, as far as that needs no waiting, and returns the rest (relay.at_once)."""
 
@@ -103,20 +105,20 @@ class AgentSocket:
         """The next message. Raises FloodError if there are too many, whatever they contain.
 
         With `hear`, messages that arrive while nothing else is being handled are not returned: `hear` gets them when
-        they arrive, and what it returns is awaited before anything that came later is handled.
+        they arrive, and what it returns is awaited before anything that came later is handled. After that HANDLED
+        is returned: what was done may change how long the next one is waited for.
         """
-        while True:
-            self._watch(hear)
-            try:
-                kind, data, extra = await self._ws.receive()
-            finally:
-                self._watch(None)
-            if self._given_up:
-                return Closed(1006, self._given_up)
-            if self._rest is DONE:
-                break
+        self._watch(hear)
+        try:
+            kind, data, extra = await self._ws.receive()
+        finally:
+            self._watch(None)
+        if self._given_up:
+            return Closed(1006, self._given_up)
+        if self._rest is not DONE:
             rest, self._rest = self._rest, DONE
             await rest
+            return HANDLED
         now = self._loop.time()
         if kind is TEXT or kind is BINARY:
             self._count(now, len(data))

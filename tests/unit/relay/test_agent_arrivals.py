@@ -9,7 +9,7 @@ import uvloop
 from relay.agents.budget import FloodError
 from relay.agents.passing import Reading
 from relay.agents.seam import Audio, CallerHeard, Ended, Interruption, Notice
-from relay.agents.socket import Closed
+from relay.agents.socket import HANDLED, Closed
 from relay.at_once import DONE, Later
 from sim import virtual_time
 from tests.support.virtual import virtual
@@ -43,8 +43,9 @@ class Ear:
 async def read(agent, ear):
     """As a session does, to the end; a message that was not heard is taken then."""
     while not isinstance(message := await agent.receive(ear), Closed):
-        ear.log.append(b"received")
-        await ear(message)
+        if message is not HANDLED:
+            ear.log.append(b"received")
+            await ear(message)
     return message
 
 
