@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 import aiohttp
 from aiohttp import WSMsgType, web
+from aiohttp.web_protocol import RequestHandler
 
 from relay.arrivals import Arrivals
 from relay.media import MEDIA_PATHS
@@ -39,7 +40,7 @@ async def minute(audio: str) -> dict[str, tuple[int, int]]:
 
 @contextmanager
 def _counted() -> Iterator[tuple[Counter[str], Counter[str]]]:
-    """Count what every socket receives; the relay's end of a line as it arrives, because little of that is received."""
+    """Count what every socket receives; those of the relay as it arrives, because little of that is received."""
     size, messages = Counter[str](), Counter[str]()
     arrive = Arrivals.feed_data
 
@@ -53,14 +54,15 @@ def _counted() -> Iterator[tuple[Counter[str], Counter[str]]]:
     def counting(receive: Any, *, masked: bool) -> Any:
         async def counted(socket: Any, *args: Any) -> Any:
             message = await receive(socket, *args)
-            if getattr(socket, "arrivals", None) is None:
+            if not isinstance(socket._reader, Arrivals):
                 count(message, _direction(socket, masked=masked), masked=masked)
             return message
 
         return counted
 
     def arriving(queue: Arrivals, message: Any, length: int) -> None:
-        count(message, "from_line", masked=True)
+        is_line = isinstance(queue._protocol, RequestHandler)
+        count(message, "from_line" if is_line else "from_agent", masked=is_line)
         arrive(queue, message, length)
 
     server, client = web.WebSocketResponse, aiohttp.ClientWebSocketResponse  # only what a client sends is masked

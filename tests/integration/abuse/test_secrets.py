@@ -134,4 +134,4 @@ async def test_words_of_a_caller_who_says_a_number_are_not_logged(tmp_path, capl
         with caplog.at_level(logging.DEBUG):
             await world.call(script=script)
     relay = [str(vars(record)) for record in caplog.records if record.name == "relay"]
-    assert not [line for line in relay if "4929" in line]
+    assert not [line for line in relay if "49291234" in line]  # four of them can be in a random id
