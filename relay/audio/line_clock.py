@@ -18,6 +18,7 @@ from relay.audio.playout import Frame, Span
 _MEMORY: Final = 8.0  # how late a line may turn out to be, for sound that counted as heard
 _AT_ONCE: Final = 8  # frames that may have been played are looked at together: one by one took longer
 _STEP: Final = 0.04  # length of the pieces in which that sound is taken back
+_SURELY: Final = 0.004  # a frame that began so long ago by our clock has begun on the line
 
 
 class _InFlight(msgspec.Struct, gc=False):
@@ -72,6 +73,17 @@ class LineClock:
             self._settle(now)
         in_flight.append(_InFlight(start, end, samples, frame.spans, frame.edge))
         return start - before
+
+    def certain_at(self, now: float) -> float:
+        """When it is certain which frames a `clear` drops: `now`, unless one is just beginning.
+
+        The line's clock is a little behind ours. Of a frame that it has not begun nothing would be left to play, when
+        we think that a whole frame is.
+        """
+        for flight in reversed(self._in_flight):
+            if flight.start <= now:
+                return max(now, flight.start + _SURELY)
+        return now
 
     def cleared(self, now: float) -> Dropped:
         """Note a `clear` sent at `now`.

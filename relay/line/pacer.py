@@ -61,8 +61,6 @@ class Pacer:
         self._news = False  # which the next turn of the loop will look at
         self._clear_wanted_at: float | None = None
 
-    # --- for the call ---
-
     @property
     def recorder(self) -> Recorder | None:
         """Gets what is sent; None: the call is not recorded now."""
@@ -182,8 +180,6 @@ class Pacer:
         """Drop what waits here; returns the utterances cut here or on the line, in playing order."""
         return tuple(dict.fromkeys([*self._clock.upcoming(now), *self._playout.flush()]))
 
-    # --- the schedule ---
-
     async def run(self) -> None:
         """Send until cancelled.
 
@@ -228,6 +224,10 @@ class Pacer:
             while True:
                 messages: Iterator[bytes] | None = None
                 if self._clear_wanted_at is not None:
+                    if (certain_at := self._clock.certain_at(now)) > now:
+                        self._chosen, self._asked_for = None, certain_at
+                        self._ticker.at(certain_at, self)
+                        return
                     messages = self._sending.clear(self._clear_wanted_at)
                     self._clear_wanted_at, self._schedule.ahead_s = None, 0.0
                 elif step is not None and step.count:

@@ -841,7 +841,7 @@ async def test_nothing_of_what_was_cut_off_rings_into_what_comes_next():
     talk = Talk(session)
     cut_off, answer = noise(32_001, seed=2).tobytes()[:-1], noise(16_000, seed=3).tobytes()
     session.put(Audio(cut_off, "1"))
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(0.45)  # in the middle of a frame
     session.put(Interruption(), Audio(answer, "2"), UtteranceDone("2"))
     cut_at = talk.loop.time()
     await asyncio.sleep(3)

@@ -66,6 +66,17 @@ def test_a_clear_spares_what_is_playing():
     assert clock.upcoming(1.05) == ()
 
 
+def test_what_a_clear_drops_is_uncertain_while_a_frame_begins():
+    clock = LineClock(RATE)
+    assert clock.certain_at(0.5) == 0.5
+    for _ in range(2):
+        clock.sent(frame(800), 1.0)
+    at = (0.999, 1.0, 1.003, 1.0041, 1.0999, 1.1, 1.102, 1.5)
+    assert [clock.certain_at(now) - now for now in at] == pytest.approx(
+        [0, 0.004, 0.001, 0, 0, 0.004, 0.002, 0], abs=1e-6
+    )
+
+
 def test_a_clear_of_a_dry_line_drops_nothing():
     clock = LineClock(RATE)
     clock.sent(frame(800), 1.0)

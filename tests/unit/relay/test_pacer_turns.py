@@ -119,11 +119,35 @@ def test_a_clear_goes_out_before_the_frame_that_is_due_in_the_same_turn():
     """A frame after it would be agent speech that the caller hears after the interruption, or is dropped ambience."""
 
     async def story(place, ticker):
+        await asyncio.sleep(FRAME_S / 2)
         place.pacer.interrupt()
         place.pacer.tick(ticker.asked[-1], ticker.asked[-1])
         assert place.sent == []
         await turn()
         assert place.sent[:2] == ["clear", "media"]
+
+    by_hand(story)
+
+
+def test_a_clear_waits_until_the_frame_that_begins_just_now_has_surely_begun():
+    """Our clock took it for playing, the line, a millisecond behind ours, had not begun it and dropped it: it had
+    nothing to play then until the next frame, 20 ms later, after one in a hundred interruptions.
+    """
+
+    async def story(place, ticker):
+        place.pacer.interrupt()
+        await turn()
+        assert place.sent == []
+        certain_at = ticker.asked[-1]
+        assert 0.003 <= certain_at <= 0.005
+        place.say("u", 100)
+        await turn()
+        assert place.sent == [], "nor does anything overtake it"
+        assert ticker.asked[-1] == certain_at
+        await asyncio.sleep(certain_at)
+        place.pacer.tick(certain_at, certain_at)
+        assert place.sent[0] == "clear"
+        assert place.line.messages[0][0] == certain_at
 
     by_hand(story)
 
