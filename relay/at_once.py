@@ -4,6 +4,7 @@ Such a function is not `async`. It returns DONE, or a Later; both can be awaited
 """
 
 from collections.abc import Awaitable, Callable, Generator
+from functools import partial
 from typing import Any, Final
 
 
@@ -28,3 +29,12 @@ class Later:
 
     def __await__(self) -> Generator[Any, Any, None]:
         return self._work().__await__()
+
+
+def failing(error: Exception) -> Later:
+    """Raises `error` when it is awaited, for work that failed where nothing may be raised."""
+    return Later(partial(_raise, error))
+
+
+async def _raise(error: Exception) -> None:
+    raise error

@@ -12,7 +12,7 @@ from aiohttp import WSMsgType
 from relay.agents.budget import Allowance
 from relay.agents.seam import AgentError
 from relay.arrivals import Arrivals, arrivals_of
-from relay.at_once import DONE, Later
+from relay.at_once import DONE, Later, failing
 from relay.handshake import forget_response
 from relay.websocket import BINARY, TEXT, OutgoingSocket
 
@@ -147,7 +147,7 @@ class AgentSocket:
             self._count(now, len(message))
             self._rest = self._hear(message)
         except Exception as error:  # noqa: BLE001 - it must not end in aiohttp's parser
-            self._rest = Later(partial(_raise, error))
+            self._rest = failing(error)
         return self._rest is DONE
 
     def _binary(self, message: bytes) -> bool:
@@ -178,10 +178,6 @@ class AgentSocket:
                 await self._ws.close()
         except (TimeoutError, ConnectionError, aiohttp.ClientError):
             pass  # already gone
-
-
-async def _raise(error: Exception) -> None:
-    raise error
 
 
 def _nothing_at_once(message: bytes, kind: WSMsgType) -> bool:

@@ -63,8 +63,7 @@ class AgentSpeech:
 
     def say(self, utterance: str, data: bytes) -> Awaitable[None]:
         """More sound of `utterance`. Usually DONE (relay.at_once); it has to be awaited if the playout is full."""
-        if type(data) is not bytes:  # from somebody's own code; what comes now is compiled, and takes nothing else
-            data = bytes(data)
+        data = data if isinstance(data, bytes) else bytes(data)  # somebody's own code may change it before it is played
         name = self.named(utterance)
         self._parts.transcript.agent_sounds(name, self._downlink.duration_ms(data))
         rest = self._downlink.say(name, data)

@@ -68,7 +68,6 @@ class Downlink:
         if utterance != self._utterance and utterance not in self._former:
             self._end()
             self._utterance = utterance
-        data = data if isinstance(data, bytes) else bytes(data)  # it might be changed before it is played
         return self._take(utterance, data, 0, None if utterance == self._utterance else self._new_converter())
 
     def _take(self, utterance: str, data: bytes, at: int, late: Converter | None) -> Awaitable[None]:

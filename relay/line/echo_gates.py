@@ -1,7 +1,7 @@
 """The gates of a relay's guarded calls, and the messages by which they are used: wherever they are, it is not the event
 loop's thread."""
 
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -10,15 +10,13 @@ from relay.audio import pcm
 from relay.audio.echo_gate import EchoGate
 from relay.audio.line_tape import decoded
 
-NOTHING: Final = b""
-
 
 class Piece(msgspec.Struct, array_like=True, gc=False):
     """A frame of the caller's (pcm), and the sound whose echo it may contain, as μ-law (EchoGate.process)."""
 
     sound: bytes
     played: bytes
-    reached: bytes = NOTHING
+    reached: bytes = b""
     """What was played before, if the gate is in doubt."""
 
 
@@ -39,7 +37,7 @@ class Job(msgspec.Struct, array_like=True, gc=False):
     over: bool = False
     hold: int | None = None
     learned: Learned | None = None
-    before: bytes = NOTHING
+    before: bytes = b""
     pieces: list[Piece] = []
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from relay.audio import pcm
 from relay.audio.echo_gate import MARGIN_SECONDS, REACH_SECONDS, WITHIN_REACH_SECONDS
 from relay.audio.line_tape import LineTape
-from relay.line.echo_gates import NOTHING, Job, Learned, Piece, Verdict
+from relay.line.echo_gates import Job, Learned, Piece, Verdict
 from relay.line.echo_pool import EchoPool
 from relay.logs import CallLog
 
@@ -175,7 +175,7 @@ class EchoJudge:
 
     def _piece(self, frame: _Frame) -> Piece:
         samples, played = len(frame.sound) // pcm.SAMPLE_BYTES, self._played
-        reached = NOTHING
+        reached = b""
         if self._known.doubts:
             reach = round(REACH_SECONDS * self._rate_hz)
             reached = played.codes(frame.end - reach, reach).tobytes()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.line.loop_reserve import LoopReserve
+from relay.line.ticker import TICK_S
 
 START_S: Final = 0.1
 CEILING_S: Final = 0.4
@@ -34,7 +35,6 @@ _EASE_SLOWLY: Final = 0.001  # … and on a line that has needed more than the l
 _KEEPS_S: Final = 60.0  # bursts may be this far apart
 _UNSEEN: Final = 1.5  # one mark per second samples few messages: the real worst is worse than the measured one
 _LATER: Final = 1.25  # the next frame that is late may be later: on a busy machine a quarter of the holes
-TICK_S: Final = 0.002  # timers count whole milliseconds: this late is in time
 _KEPT: Final = 600  # delays for the percentiles
 
 

@@ -13,11 +13,11 @@ from relay.line.answers import Answers
 from relay.line.echo_guard import EchoGuard
 from relay.line.framing import Framing
 from relay.line.heard import Heard, HeardCallback
-from relay.line.lead import TICK_S, Lead
+from relay.line.lead import Lead
 from relay.line.schedule import Schedule, Step
 from relay.line.sending import Sending
 from relay.line.socket import Line
-from relay.line.ticker import LATE_S, NEVER, Ticker
+from relay.line.ticker import LATE_S, NEVER, TICK_S, Ticker
 from relay.recording.recorder import Recorder
 
 _FADE_SECONDS: Final = 0.2  # of the ambience, at the end of a call

@@ -5,14 +5,13 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
 from typing import Final, Literal
 
 from aiohttp import web
 from aiohttp.http_websocket import WSMessageNoDecodeText
 
 from relay.arrivals import Arrivals
-from relay.at_once import DONE, Later
+from relay.at_once import DONE, failing
 from relay.frames import write_at_once
 from relay.line import exotel
 from relay.line.start_and_end import close
@@ -126,7 +125,7 @@ class Line:
         try:
             self._rest = self._hear(event)
         except Exception as error:  # noqa: BLE001 - it must not end in aiohttp's parser
-            self._rest = Later(partial(_raise, error))
+            self._rest = failing(error)
         return self._rest is DONE
 
     def _enough(self, now: float) -> bool:
@@ -176,10 +175,6 @@ class Line:
         """
         self._hear = None
         await close(self._ws, self._transport, code, reason)
-
-
-async def _raise(error: Exception) -> None:
-    raise error
 
 
 def _limit_buffers(transport: asyncio.Transport) -> None:

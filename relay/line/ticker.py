@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from relay.line.loop_reserve import LoopReserve
 
 LATE_S: Final = 0.003  # frames this late no longer wait for the end of the loop's turn; the least reserve is 20 ms
-_IN_TIME_S: Final = 0.002  # timers count whole milliseconds
+TICK_S: Final = 0.002  # timers count whole milliseconds: this late is in time
 _BACKLOG_S: Final = 0.1  # for so long after a standstill, what came during it may still be waiting to be read
 NEVER: Final = float("inf")
 
@@ -72,7 +72,7 @@ class Ticker:
         """
         now = self._loop.time()
         late_s = now - self._fires_at
-        self._in_time = late_s < _IN_TIME_S
+        self._in_time = late_s < TICK_S
         # what a task handles in this turn was read in the last one, and may have come during the one before
         both_s, self._last_late_s = self._last_late_s + late_s, late_s
         if both_s > self._late_s or now - self._late_at > _BACKLOG_S:
@@ -106,7 +106,7 @@ class Ticker:
                 self._loop.call_exception_handler({"message": "tick() raised", "exception": error})
         self._calling = False
         if until is None:
-            if self._in_time and (now := time()) - last < _IN_TIME_S:
+            if self._in_time and (now := time()) - last < TICK_S:
                 self._spare(now)
             self._firing = False
             if waiting:

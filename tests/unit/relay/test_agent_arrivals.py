@@ -49,12 +49,18 @@ async def read(agent, ear):
     return message
 
 
+async def begin_to_read(agent, ear):
+    """The task that reads, which already waits for a message."""
+    reading = asyncio.create_task(read(agent, ear))
+    await asyncio.sleep(0.01)
+    return reading
+
+
 @virtual
 async def test_a_message_that_comes_alone_is_handled_without_a_task():
     ear = Ear()
     async with connected() as (agent, vendor):
-        reading = asyncio.create_task(read(agent, ear))
-        await asyncio.sleep(0.02)
+        reading = await begin_to_read(agent, ear)
         for kind, message in ((TEXT, b"a"), (BINARY, b"b"), (TEXT, b"slow"), (TEXT, b"c")):
             vendor.say(kind, message)
             await asyncio.sleep(0.02)
@@ -92,8 +98,7 @@ def test_nothing_is_overtaken_and_nothing_is_handled_twice(loop_factory, pause_s
 async def test_of_many_messages_at_once_four_are_handled_before_the_other_calls_get_their_turn():
     ear = Ear()
     async with connected() as (agent, vendor):
-        reading = asyncio.create_task(read(agent, ear))
-        await asyncio.sleep(0.01)
+        reading = await begin_to_read(agent, ear)
         vendor.go_on(b"".join(frame(TEXT, b"%d" % number) for number in range(9)))
         await asyncio.sleep(0.01)
         assert ear.log[:5] == [b"0", b"1", b"2", b"3", b"received"]
@@ -105,8 +110,7 @@ async def test_of_many_messages_at_once_four_are_handled_before_the_other_calls_
 async def test_what_goes_wrong_in_the_moment_of_arrival_is_raised_by_the_reader():
     """It would end in aiohttp's parser, and close the connection."""
     async with connected() as (agent, vendor):
-        reading = asyncio.create_task(read(agent, Ear()))
-        await asyncio.sleep(0.01)
+        reading = await begin_to_read(agent, Ear())
         vendor.say(TEXT, b"wrong")
         with pytest.raises(ZeroDivisionError):
             await reading
@@ -129,16 +133,14 @@ async def test_too_many_messages_are_a_flood_also_when_they_are_handled_as_they_
 async def test_nothing_is_heard_of_a_socket_that_was_given_up_or_that_nobody_reads():
     ear = Ear()
     async with connected() as (agent, vendor):
-        reading = asyncio.create_task(read(agent, ear))
-        await asyncio.sleep(0.01)
+        reading = await begin_to_read(agent, ear)
         giving_up = asyncio.create_task(agent.give_up("it seemed dead"))
         await asyncio.sleep(0)
         vendor.say(TEXT, b"late")
         assert await reading == Closed(1006, "it seemed dead")
         giving_up.cancel()
     async with connected() as (agent, vendor):
-        reading = asyncio.create_task(read(agent, ear))
-        await asyncio.sleep(0.01)
+        reading = await begin_to_read(agent, ear)
         reading.cancel()
         await asyncio.sleep(0.01)
         vendor.say(TEXT, b"next")
@@ -167,8 +169,7 @@ async def test_a_socket_is_read_in_the_usual_way_if_aiohttp_is_not_inside_as_it_
 async def test_what_comes_with_the_handshake_is_not_lost_either():
     ear = Ear()
     async with connected(frame(TEXT, b"ready")) as (agent, vendor):
-        reading = asyncio.create_task(read(agent, ear))
-        await asyncio.sleep(0.01)
+        reading = await begin_to_read(agent, ear)
         vendor.say(TEXT, b"more")
         await asyncio.sleep(0.01)
         assert [entry for entry in ear.log if entry != b"received"] == [b"ready", b"more"]

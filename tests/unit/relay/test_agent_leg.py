@@ -834,6 +834,20 @@ async def test_an_agent_that_takes_over_leaves_a_breath_behind_a_torn_word():
 
 
 @virtual
+async def test_sound_that_its_owner_changes_afterwards_is_played_as_it_came():
+    session = Session()
+    talk = Talk(session)
+    sound = bytearray(noise(8_000, seed=4).tobytes())
+    expected = bytes(sound)
+    session.put(Audio(sound, "1"), UtteranceDone("1"))
+    await asyncio.sleep(0.1)
+    sound[:] = bytes(len(sound))
+    await asyncio.sleep(2)
+    assert expected in b"".join(frame.pcm for frame in talk.line.frames)
+    await talk.stop()
+
+
+@virtual
 async def test_nothing_of_what_was_cut_off_rings_into_what_comes_next():
     """Between two rates the filter holds a few milliseconds; half a sample would turn all that follows into noise."""
     spoken = AudioFormat(Encoding.PCM, 16_000)

@@ -339,15 +339,6 @@ async def test_an_error_in_making_sound_is_the_agent_s_and_not_the_timer_s():
     assert [type(defect) for defect in defects] == [ZeroDivisionError]
 
 
-@virtual
-async def test_sound_that_its_owner_changes_afterwards_is_played_as_it_came():
-    playout, downlink = ready(LINE)
-    sound = bytearray(sound_of(LINE, 0.1))
-    await downlink.say("u1", sound)
-    expected, sound[:] = bytes(sound), bytes(len(sound))
-    assert heard_of(playout)["u1"] == expected
-
-
 def test_more_speech_than_the_limit_is_not_taken_until_there_is_room():
     """An agent that never stops talking filled the memory of the relay. Now its session waits to be read."""
 

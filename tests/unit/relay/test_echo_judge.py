@@ -111,6 +111,16 @@ async def turns():
         await asyncio.sleep(0)
 
 
+async def open_at_once(monkeypatch):
+    """A pool, and a call whose first frame was judged and has opened the gate."""
+    pool = Told()
+    call = Call(pool, monkeypatch)
+    call.hears("A", 0.0)
+    await turns()
+    await pool.catch_up()
+    return pool, call
+
+
 @virtual
 async def test_an_open_gate_lets_sound_pass_before_it_was_judged_and_a_closed_one_only_after(monkeypatch):
     """A frame took its way through a thread even while the caller spoke, and was late by that."""
@@ -131,11 +141,7 @@ async def test_an_open_gate_lets_sound_pass_before_it_was_judged_and_a_closed_on
 @virtual
 async def test_a_frame_that_ends_with_the_gate_s_time_is_not_passed_on_before_it_was_judged(monkeypatch):
     """The gate is closed at its end, and gives noise if it is no speech."""
-    pool = Told()
-    call = Call(pool, monkeypatch)
-    call.hears("A", 0.0)
-    await turns()
-    await pool.catch_up()
+    pool, call = await open_at_once(monkeypatch)
     passed = [call.judge.hear(bytes(160), 160 + 80 * number, 0.01) for number in range(15)]
     assert passed == [bytes(160)] * 14 + [b""]
 
@@ -158,11 +164,7 @@ async def test_what_keeps_the_gate_open_lets_pass_what_waited_behind_it(monkeypa
 
 @virtual
 async def test_sound_that_may_pass_is_judged_before_the_gate_could_close_and_not_for_each_frame(monkeypatch):
-    pool = Told()
-    call = Call(pool, monkeypatch)
-    call.hears("A", 0.0)
-    await turns()
-    await pool.catch_up()
+    pool, call = await open_at_once(monkeypatch)
     for number, letter in enumerate("BCDEFGHIJKLMNOPQRSTUVW"):
         assert call.hears(letter, number * 0.02) == letter
         await asyncio.sleep(FRAME_S)
