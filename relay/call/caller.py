@@ -41,7 +41,7 @@ class Caller:
         """Handles everything the line sends; after `stop`, only its end."""
         receive, parts = self._line.receive, self._parts
         while True:
-            event = await receive(self._hear)
+            event = await receive(self._hear, self._echoed)
             match event:
                 case exotel.Stop(reason):
                     return self._end(EndReason.CALLER_HUNG_UP, reason)
@@ -49,8 +49,6 @@ class Caller:
                     return self._end(EndReason.LINE_LOST, f"closed with {self._line.close_code}, without stop")
                 case _ if self._stopped:
                     pass  # the agents are gone, and the call has been measured
-                case exotel.Mark(name):
-                    parts.pacer.mark_echoed(name)
                 case exotel.Dtmf(digit):
                     parts.quality.dtmf += 1
                     parts.answers.keys(self._loop.time())
@@ -59,8 +57,8 @@ class Caller:
                     self._press(digit)
                 case exotel.Clear():
                     parts.pacer.interrupt()
-                case exotel.Media() | exotel.Connected() | exotel.Start():
-                    pass  # a beginning said again; sound goes to `_hear`
+                case exotel.Media() | exotel.Mark() | exotel.Connected() | exotel.Start():
+                    pass  # a beginning said again; sound goes to `_hear`, echoes to `_echoed`
                 case _:
                     assert_never(event)
 
@@ -73,6 +71,11 @@ class Caller:
         if self._check is not None:
             self._look(media, self._check)
         return parts.uplink.hear(media)
+
+    def _echoed(self, mark: str) -> None:
+        """The line has played everything up to this mark."""
+        if not self._stopped:
+            self._parts.pacer.mark_echoed(mark)
 
     def _look(self, media: exotel.Media, check: LineCheck) -> None:
         if problem := check.look(media):

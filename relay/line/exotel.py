@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from relay.audio import pcm as sound
-from relay.line.exotel_media import BIGGEST, decode_media
+from relay.line.exotel_media import BIGGEST, decode_mark, decode_media
 from relay.line.exotel_media import Media as Media
 
 FRAME_UNIT: Final = 320  # payloads are a multiple of 320 bytes, or the platform waits 20 ms (exotel.md 1.8)
@@ -105,11 +105,17 @@ Event = Connected | Start | Media | Dtmf | Mark | Clear | Stop | Unknown | Malfo
 _decode_json: Final = msgspec.json.Decoder().decode
 _PCM: Final = LineEncoding.PCM  # a look-up in the enumeration takes six times as long as a name
 _quote: Final = msgspec.json.Encoder().encode  # of bytes: their base64
+_SHORT: Final = 200  # bytes: sound takes more, the echo of a mark less
 _NUMBER: Final = re.compile(r"\s*(\d+)")
 
 
 def decode(text: bytes, encoding: LineEncoding = LineEncoding.PCM) -> Event:
     """One inbound text message as an event. `encoding`: from the stream's `start`. Never raises."""
+    if len(text) < _SHORT:
+        try:
+            return Mark(decode_mark(text).mark.name)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
     try:  # 50 of these a second and call
         media = decode_media(text).media
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -125,11 +125,10 @@ class Pacer:
 
     def mark_echoed(self, name: str) -> None:
         """The line has played everything up to this mark."""
-        now = self._loop.time()
-        behind_s = self._heard.behind_s(name)
-        delay_s = self._heard.echoed(name, now)
-        if delay_s is None:
+        now, behind_s = self._loop.time(), self._heard.behind_s(name)
+        if (delay_s := self._heard.echoed(name, now)) is None:
             return
+        reserve_s = self._lead.reserve_s
         if stalled := self._schedule.waited(now):  # without a pause, whatever pauses there were when it was sent
             moved = self._lead.stalled(delay_s, now - self._lead.way_s + behind_s - self._clock.dry_at)
         else:
@@ -140,7 +139,8 @@ class Pacer:
             self._clock.moved(moved, now)
             self._heard.moved(moved)
             self._schedule.ahead_s = max(0.0, self._schedule.ahead_s + moved)
-        self.wake()  # ambience may have waited for this echo
+        if moved or self._chosen is None or not self._chosen.count or self._lead.reserve_s != reserve_s:
+            self.wake()  # ambience may have waited for this echo, or the next frame is due at another time
 
     async def played_out(self) -> None:
         """Wait until the caller has heard all speech so far: by the echo of its mark, or by the clock.

@@ -29,6 +29,8 @@ LineEvent = exotel.Connected | exotel.Start | exotel.Media | exotel.Dtmf | exote
 
 
 Hear = Callable[[exotel.Media], Awaitable[None]]
+Echoed = Callable[[str], None]
+"""Gets the name of a mark."""
 
 
 class Line:
@@ -45,6 +47,7 @@ class Line:
         self._transport = transport
         self._arrivals = arrivals
         self._hear: Hear | None = None
+        self._echoed: Echoed | None = None
         self._rest: Awaitable[None] = DONE  # of the message that comes next, which was heard already
         self._loop = asyncio.get_running_loop()
         if transport is not None:
@@ -57,13 +60,14 @@ class Line:
         self.malformed = 0
         self.unknown_events = 0
 
-    async def receive(self, hear: Hear | None = None) -> LineEvent | None:
+    async def receive(self, hear: Hear | None = None, echoed: Echoed | None = None) -> LineEvent | None:
         """The next event that matters; None when the socket is gone. Others are counted, the first is logged.
 
         With `hear`, sound is not returned: `hear` gets it, when it arrives if nothing else is being handled. What it
-        returns is awaited before anything that came later is handled.
+        returns is awaited before anything that came later is handled. With `echoed` as well, echoes of marks are not
+        returned either.
         """
-        self._hear = hear
+        self._hear, self._echoed = hear, echoed
         while True:
             message = await self._next()
             if self._rest is not DONE:
@@ -83,6 +87,9 @@ class Line:
                     if hear is None:
                         return event
                     await hear(event)
+                    continue
+                if echoed is not None and isinstance(event, exotel.Mark):
+                    echoed(event.name)
                     continue
             elif kind is BINARY:
                 event = exotel.Malformed("expected text frames, got a binary one")
@@ -119,7 +126,7 @@ class Line:
             return False  # `receive` lets the other calls run in between
         event = exotel.decode(text, self.encoding)
         if type(event) is not exotel.Media or self._hear is None:
-            return False
+            return isinstance(event, exotel.Mark) and self._mark_arrived(event, now)
         self._in_a_row += 1
         self.heard_from_at = now
         try:
@@ -127,6 +134,19 @@ class Line:
         except Exception as error:  # noqa: BLE001 - it must not end in aiohttp's parser
             self._rest = failing(error)
         return self._rest is DONE
+
+    def _mark_arrived(self, mark: exotel.Mark, now: float) -> bool:
+        """As `_arrived`: what is left to be done after an echo is nothing, or an error."""
+        if self._hear is None or self._echoed is None:
+            return False
+        self._in_a_row += 1
+        self.heard_from_at = now
+        try:
+            self._echoed(mark.name)
+        except Exception as error:  # noqa: BLE001 - it must not end in aiohttp's parser
+            self._rest = failing(error)
+            return False
+        return True
 
     def _enough(self, now: float) -> bool:
         """Whether many messages have come together, and enough of them were handled for now.
@@ -173,7 +193,7 @@ class Line:
 
         `reason`: for the close frame, at most 120 bytes; Exotel ignores it.
         """
-        self._hear = None
+        self._hear = self._echoed = None
         await close(self._ws, self._transport, code, reason)
 
 

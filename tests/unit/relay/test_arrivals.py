@@ -55,13 +55,20 @@ class Call:
         """Numbers of sounds and marks, in order."""
         self.at_once = []
         """Of sounds, whether they were heard outside of the task that reads."""
+        self.echoed_at_once = []
+        """Of marks, the same."""
         self.reading = asyncio.create_task(self._read())
 
     async def _read(self):
-        while (event := await self.line.receive(self._hear)) is not None:
+        while (event := await self.line.receive(self._hear, self._echoed)) is not None:
             if isinstance(event, exotel.Stop):
                 return
-            self.came.append(int(event.name))
+            self.came.append(event)
+
+    def _echoed(self, name):
+        self.echoed_at_once.append(self.reading is not asyncio.current_task())
+        self.came.append(int(name))
+        self._rest(int(name))
 
     def _hear(self, media):
         self.at_once.append(self.reading is not asyncio.current_task())
@@ -133,8 +140,33 @@ def test_sound_that_comes_alone_is_heard_when_it_arrives(loop_factory):
             await call.reading
             assert call.came == list(range(22))
             assert call.at_once == [True] * 21
+            assert call.echoed_at_once == [True]
 
     play(loop_factory, story)
+
+
+@virtual
+async def test_an_echo_is_heard_of_a_line_that_says_nothing_else():
+    async with on_a_line() as (call, there):
+        await asyncio.sleep(5)
+        began = asyncio.get_running_loop().time()
+        await say(there, mark(0))
+        assert call.line.heard_from_at >= began
+        await say(there, STOP)
+        await call.reading
+
+
+@virtual
+async def test_a_call_that_wants_echoes_returned_gets_them_in_their_order():
+    class Returned(Call):
+        async def _read(self):
+            while not isinstance(event := await self.line.receive(self._hear), exotel.Stop):
+                self.came.append(int(event.name))
+
+    async with on_a_line(Returned) as (call, there):
+        await say(there, sound(0), mark(1), sound(2), mark(3), STOP)
+        await call.reading
+        assert call.came == [0, 1, 2, 3]
 
 
 def no_queue(monkeypatch):
@@ -165,6 +197,7 @@ def test_a_call_is_the_same_if_aiohttp_is_not_inside_as_it_was(loop_factory, cha
             await call.reading
             assert call.came == list(range(7))
             assert call.at_once == [False] * 6
+            assert call.echoed_at_once == [False]
 
     play(loop_factory, story)
 
@@ -312,6 +345,29 @@ def test_an_error_while_hearing_is_the_call_s_and_not_the_connection_s(loop_fact
             assert (closed.type, closed.data, closed.extra) == (WSMsgType.CLOSE, 1000, "defect")
 
     play(loop_factory, story)
+
+
+@virtual
+async def test_an_error_while_an_echo_is_noted_is_the_call_s():
+    async with on_a_line(partial(Call, rest=lambda number: DONE if number < 2 else 1 / 0)) as (call, there):
+        await say(there, sound(0), mark(1), mark(2), sound(3))
+        with pytest.raises(ZeroDivisionError):
+            await call.reading
+        assert call.came == [0, 1, 2]
+
+
+@virtual
+async def test_echoes_that_come_together_take_turns_as_sound_does():
+    async with listening() as (url, calls, _):
+        _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write("\r\n".join(UPGRADE).encode())
+        call = await calls.get()
+        await asyncio.sleep(1)
+        writer.write(b"".join(map(framed, (*map(mark, range(20)), STOP))))
+        await call.reading
+        writer.close()
+    assert call.came == list(range(20))
+    assert call.echoed_at_once == [True] * 5 + [False] * 15
 
 
 @virtual

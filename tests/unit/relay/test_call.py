@@ -37,9 +37,12 @@ class Line(TapedLine):
     def say(self, event):
         self._events.put_nowait(event)
 
-    async def receive(self, hear):
-        while isinstance(event := await self._events.get(), exotel.Media):
-            await hear(event)
+    async def receive(self, hear, echoed):
+        while isinstance(event := await self._events.get(), exotel.Media | exotel.Mark):
+            if isinstance(event, exotel.Mark):
+                echoed(event.name)
+            else:
+                await hear(event)
         return event
 
     def stalled_for(self, now):

@@ -1,6 +1,7 @@
 """The pacer in virtual time on lines as networks make them: how late it is heard, and what holes there are."""
 
 import asyncio
+import itertools
 
 import pytest
 from hypothesis import example, given, settings
@@ -210,6 +211,37 @@ def test_ambience_goes_on_when_a_line_stops_echoing():
     assert len(pauses) == 1
     assert pauses[0][1] - pauses[0][0] <= 7.0
     assert sent[-1] > 59.9
+
+
+def one_echo_late(by: float) -> tuple[Desk, float]:
+    """The first echo after 20 seconds comes `by` seconds late. Also returns when it came."""
+    came = []
+
+    async def story(desk):
+        await until(20)
+        echo = desk.line.echo
+
+        def late(name):
+            desk.line.echo = echo
+            asyncio.get_running_loop().call_later(by, lambda: (came.append(now()), echo(name)))
+
+        desk.line.echo = late
+        await until(25)
+
+    return on(Network(0.02), story), came[0]
+
+
+@pytest.mark.parametrize("by", [0.25, 0.26, 0.27, 0.28, 0.29])
+def test_an_echo_that_was_hardly_overdue_lets_the_ambience_go_on(by):
+    """It was withheld for less than a frame: no reason to believe the line late."""
+    desk, came = one_echo_late(by)
+    assert max(after - before for before, after in itertools.pairwise(desk.line.sent_at)) <= 0.1
+    assert any(came <= at < came + FRAME_S for at in desk.line.sent_at)
+
+
+def test_a_line_that_turns_out_uneven_gets_its_reserve_at_once():
+    desk, came = one_echo_late(0.1)
+    assert [at for at in desk.line.sent_at if came <= at < came + 0.002] != []
 
 
 def test_speech_is_not_held_back_because_the_line_is_late():
