@@ -24,6 +24,7 @@ MODULES: Final = (
     "relay.line.evenness",
     "relay.line.uplink",
     # What listens in to it.
+    "relay.audio.levels",
     "relay.audio.loudness",
     "relay.audio.recent_peaks",
     "relay.audio.voice",

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relay.audio import pcm
+from relay.audio.levels import BLOCK_SECONDS, block_levels
 from relay.audio.line_tape import Codes, LineTape, decoded, pairs_into, peaks
 from relay.audio.pages import mapped
 from relay.audio.recent_peaks import RecentPeaks
-from relay.audio.voice import BLOCK_SECONDS, block_levels
 
 LEAST_DELAY: Final = 0.04
 MOST_DELAY: Final = 1.0

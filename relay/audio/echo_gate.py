@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from relay.audio import pcm
 from relay.audio.canceller import Canceller
 from relay.audio.echo_room import EchoRoom
-from relay.audio.voice import BLOCK_SECONDS, block_levels
+from relay.audio.levels import BLOCK_SECONDS, block_levels
 
 MARGIN_SECONDS: Final = 0.04  # an echo is searched for up to this long after its sound
 _SPEECH_DB: Final = -48.0  # level after the canceller: echo is below this

@@ -10,17 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relay.audio import pcm
-from relay.audio.voice import BATCH_SECONDS, BLOCK_SECONDS, block_levels
+from relay.audio.levels import BATCH_SECONDS, BLOCK_SECONDS, block_levels
 
 _MARGIN_DB: Final = 15.9  # P.56: anything further below the level of speech is a pause
 _LOWEST_DB: Final = -80
 _STEPS: Final = 160  # half decibels
 _FULL_SCALE: Final = 32767
-_COUNTED_AT: Final = 2  # batches of levels that are counted together
+_COUNTED_AT: Final = 400  # levels that are counted together: four seconds of them
+
+
+def steps_of(levels: NDArray[np.float32]) -> bytes:
+    """Where each of these levels (dB of full scale) is counted, a byte each."""
+    steps = np.rint((levels - _LOWEST_DB) * 2)
+    np.minimum(np.maximum(steps, 0, out=steps), _STEPS, out=steps)  # np.clip takes as long as all the rest
+    return steps.astype(np.uint8).tobytes()
 
 
 class LevelMeter:
-    """One voice of one call. It hears the sound, or is told the levels that VoiceActivity found in it."""
+    """One voice of one call. It hears the sound, or is told what VoiceActivity found in it."""
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
@@ -30,7 +37,7 @@ class LevelMeter:
         self._batch = round(BATCH_SECONDS * rate_hz) * pcm.SAMPLE_BYTES
         self._sounds: list[bytes] = []  # not processed yet: a batch at a time is cheaper
         self._waiting = 0
-        self._levels: list[NDArray[np.float32]] = []  # not counted yet
+        self._steps = b""  # not counted yet
         self._counts = np.zeros(_STEPS + 1, dtype=np.int32)
         self._clipped = 0
 
@@ -48,25 +55,23 @@ class LevelMeter:
         if whole:
             self._sounds, self._waiting = [joined[whole:]], len(joined) - whole
             sound = pcm.samples(joined)[: whole // pcm.SAMPLE_BYTES]
-            self.measured(sound, block_levels(sound, self._rate_hz))
+            levels = block_levels(sound, self._rate_hz)
+            self.measured(sound, float(np.maximum.reduce(levels)), steps_of(levels))
 
-    def measured(self, sound: pcm.Samples, levels: NDArray[np.float32]) -> None:
-        """The next part, whole blocks of it, with its `block_levels`."""
-        if max(levels.tolist()) >= self._may_clip_db:  # np.maximum.reduce takes longer
+    def measured(self, sound: pcm.Samples, loudest_db: float, steps: bytes) -> None:
+        """The next part, whole blocks of it, with the highest of its `block_levels` and with all their `steps_of`."""
+        if loudest_db >= self._may_clip_db:
             most, least = np.maximum.reduce(sound), np.minimum.reduce(sound)
             if most >= _FULL_SCALE or least <= -_FULL_SCALE:
-                self._clipped += int(np.count_nonzero((sound >= _FULL_SCALE) | (sound <= -_FULL_SCALE)))
-        self._levels.append(levels)
-        if len(self._levels) >= _COUNTED_AT:
+                self._clipped += int(np.count_nonzero(np.abs(sound).view(np.uint16) >= _FULL_SCALE))  # see pcm.peak
+        self._steps += steps
+        if len(self._steps) >= _COUNTED_AT:
             self._count()
 
     def _count(self) -> None:
-        if not self._levels:
-            return
-        steps = np.rint((np.concatenate(self._levels) - _LOWEST_DB) * 2)
-        self._levels.clear()
-        steps = np.minimum(np.maximum(steps, 0), _STEPS)  # np.clip takes as long as all the rest
-        self._counts += np.bincount(steps.astype(np.int64), minlength=_STEPS + 1).astype(np.int32)
+        if self._steps:
+            self._counts += np.bincount(np.frombuffer(self._steps, np.uint8), minlength=_STEPS + 1).astype(np.int32)
+            self._steps = b""
 
     @property
     def clipped(self) -> int:

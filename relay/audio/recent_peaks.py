@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relay.audio import pcm
-from relay.audio.voice import BLOCK_SECONDS
+from relay.audio.levels import BLOCK_SECONDS
 
 _ABOVE_NOISE: Final = 2  # times the line's noise, whose peaks are all alike
 _RISES: Final = 0.002  # share of it, in a hundredth of a second, by which the noise may have grown

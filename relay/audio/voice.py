@@ -5,22 +5,18 @@ the event loop's clock, at the relay.
 """
 
 from array import array
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from relay.audio import pcm
-from relay.deferred import Defer
+from relay.audio.levels import BATCH_SECONDS, BLOCK_SECONDS, SPEECH_DB, levels_of
+from relay.audio.loudness import LevelMeter, steps_of
 
-BLOCK_SECONDS: Final = 0.01
 _LATE_SECONDS: Final = 0.3  # a batch is processed within this time, when there is time for it …
 _LATEST_SECONDS: Final = 0.5  # … and after so much more sound in any case
-BATCH_SECONDS: Final = 0.5  # of sound that waits to be processed: a second costs 0.04 ms less, and holds 9 KB more
-SPEECH_DB: Final = -50.0  # of full scale; quieter is no speech on any line
 _ABOVE_NOISE_DB: Final = 12.0
 _HISS_ABOVE_NOISE_DB: Final = 6.0
 _HISS_CROSSINGS: Final = 2800  # changes of sign a second: an s, an f, a sh
@@ -28,47 +24,29 @@ _HISS: Final = _HISS_CROSSINGS * BLOCK_SECONDS
 _HISS_SECONDS: Final = 0.03  # between a word and its hiss
 _NOISE_SECONDS: Final = 4.0  # nobody speaks this long without a pause
 _NOISE_RISES_DB: Final = 10.0  # a second
+_NOISE_BYTES: Final = round(_NOISE_SECONDS / BLOCK_SECONDS) * 2
+_NOISE_SHARE: Final = 10  # the level that one in ten blocks does not reach
 _QUIETEST_DB: Final = SPEECH_DB - _ABOVE_NOISE_DB  # lower levels make no difference
 _PAUSE_SECONDS: Final = 0.2  # a shorter one, as before a p, belongs to the speech
 _LEAST_SECONDS: Final = 0.08  # of sound; a click is not speech
 _KEPT: Final = 64  # stretches
+_UNKNOWN: Final = float("inf")
+_QUIET: Final = 0  # a block below `active_from`; _ACTIVE: it may be a hiss; more: it is loud
+_ACTIVE: Final = 1
 
-
-def block_levels(sound: pcm.Samples, rate_hz: int) -> NDArray[np.float32]:
-    """Level of each whole BLOCK_SECONDS, in dB of full scale."""
-    size = round(BLOCK_SECONDS * rate_hz)
-    blocks = sound[: len(sound) // size * size].astype(np.float32).reshape(-1, size)
-    levels: NDArray[np.float32] = np.vecdot(blocks, blocks)  # np.einsum is wrapped in Python
-    levels /= size * 32768.0**2
-    levels += 1e-9
-    np.log10(levels, out=levels)
-    levels *= 10
-    return levels
-
-
-def levels_to_the_end(sound: pcm.Samples, rate_hz: int) -> NDArray[np.float32]:
-    """`block_levels`, and the level of what is left at the end, as if silence followed it."""
-    if missing := -len(sound) % round(BLOCK_SECONDS * rate_hz):
-        sound = np.concatenate((sound, np.zeros(missing, np.int16)))  # np.pad takes ten times as long
-    return block_levels(sound, rate_hz)
+Defer = Callable[["VoiceActivity", float], None]
+"""Have `measure` called with this one, and with others, within so many seconds."""
 
 
 class VoiceActivity:
     """One call's caller. Gets every frame; is asked now and then.
 
-    `also` gets the same sound with its `block_levels`, whole blocks of it, when it is processed. `defer`: puts that
-    off until there is time for it.
+    `meter` is told of the same sound when it is processed. `defer`: puts that off until there is time for it.
     """
 
-    def __init__(
-        self,
-        rate_hz: int,
-        *,
-        also: Callable[[pcm.Samples, NDArray[np.float32]], None] | None = None,
-        defer: Defer | None = None,
-    ) -> None:
-        self._rate_hz = rate_hz
-        self._also = also
+    def __init__(self, rate_hz: int, *, meter: LevelMeter | None = None, defer: Defer | None = None) -> None:
+        self.rate_hz = rate_hz
+        self._meter = meter
         self._defer = defer
         self._block = round(BLOCK_SECONDS * rate_hz)
         self._batch = round(BATCH_SECONDS * rate_hz) * pcm.SAMPLE_BYTES
@@ -77,8 +55,8 @@ class VoiceActivity:
         self._waiting = 0  # bytes
         self._latest = self._batch + round(_LATEST_SECONDS * rate_hz) * pcm.SAMPLE_BYTES
         self._due = 0  # frames of a batch that will be processed later
-        self._noise_db: float | None = None
-        self._levels = np.empty(0, dtype=np.float16)  # of the last seconds, to 0.03 dB
+        self._noise_db = _UNKNOWN
+        self._levels = b""  # of the last seconds as float16, to 0.03 dB
         # stretches of speech without a pause: when, and for how many seconds loud. Objects would take six times as much
         self._starts, self._ends, self._voiced = array("d"), array("d"), array("d")
 
@@ -110,90 +88,41 @@ class VoiceActivity:
     def look(self) -> None:
         """Process what waits, up to its last whole block."""
         self._process_due()
-        self._process(len(self._frames))
+        _process([self], [len(self._frames)])
 
     def _batch_is_full(self) -> None:
         """Its length does not depend on when it is processed, and so on other calls."""
         if not self._due:
             self._due = len(self._frames)
             if self._defer is not None:
-                self._defer(self._process_due, _LATE_SECONDS)
+                self._defer(self, _LATE_SECONDS)
                 return
         if self._defer is None or self._waiting >= self._latest:
             self._process_due()
 
     def _process_due(self) -> None:
         if self._due:
-            self._process(self._due)
-            self._due = 0
+            measure([self])
 
-    def _process(self, count: int) -> None:
-        """The first `count` frames, up to the last whole block; only an incomplete one is kept."""
-        frames = self._frames[:count]
-        joined = b"".join(frames)
-        whole = len(joined) // (2 * self._block) * 2 * self._block
-        if not whole:
-            return
-        sound = pcm.samples(joined)[: whole // pcm.SAMPLE_BYTES]
-        levels = block_levels(sound, self._rate_hz)
-        if self._also is not None:
-            self._also(sound, levels)
-        noise_db = self._noise(levels)
-        active_from = max(SPEECH_DB, noise_db + _HISS_ABOVE_NOISE_DB)
-        found = levels.tolist()  # fifty numbers: a call of numpy's takes longer than to go through them
-        if max(found) >= active_from:
-            runs = self._runs(found, sound, active_from, max(SPEECH_DB, noise_db + _ABOVE_NOISE_DB))
-            starts = self._times([first for first, _, _ in runs], frames)
-            ends = self._times([end for _, end, _ in runs], frames)
-            for start, end, (_, _, loud) in zip(starts, ends, runs, strict=True):
-                self._active(start, end, loud * BLOCK_SECONDS)
-        self._frames[:count] = [joined[whole:]]
-        del self._arrived[: count - 1]
-        self._waiting -= whole
-
-    def _runs(
-        self, levels: list[float], sound: pcm.Samples, active_from: float, loud_from: float
-    ) -> list[tuple[int, int, int]]:
-        """Blocks in a row that are loud, or active and a hiss: the first, the one after the last, how many are loud."""
-        runs: list[tuple[int, int, int]] = []
-        crossings: list[int] = []  # only if they matter
-        first = loud = -1
-        for place, level in enumerate(levels):
-            if level < loud_from:
-                if level >= active_from and not crossings:
-                    crossings = self._crossings(sound).tolist()
-                if level < active_from or crossings[place] < _HISS:
-                    if first >= 0:
-                        runs.append((first, place, loud))
-                        first = -1
-                    continue
-            if first < 0:
-                first, loud = place, 0
-            loud += level >= loud_from
-        if first >= 0:
-            runs.append((first, len(levels), loud))
-        return runs
-
-    def _crossings(self, sound: pcm.Samples) -> NDArray[np.uint64]:
-        """How often each block changes its sign."""
-        negative = sound < 0
-        changes = np.zeros(len(sound), dtype=np.bool_)
-        np.not_equal(negative[1:], negative[:-1], out=changes[1:])
-        eights = np.bitwise_count(np.packbits(changes))  # a block is a multiple of eight samples at every line rate
-        counts: NDArray[np.uint64] = np.add.reduce(eights.reshape(-1, self._block // 8), axis=1)
-        return counts
-
-    def _noise(self, levels: NDArray[np.float32]) -> float:
-        """The line's level when nobody speaks: low, but not the lowest, in the last seconds."""
-        most = round(_NOISE_SECONDS / BLOCK_SECONDS)
-        kept = self._levels[max(0, len(self._levels) + len(levels) - most) :]
-        self._levels = np.concatenate([kept, levels[-most:]], dtype=np.float16)
-        ranked, place = self._levels.copy(), len(self._levels) // 10
-        ranked.partition(place)
-        low = max(_QUIETEST_DB, float(ranked[place]))
-        rise = _NOISE_RISES_DB * len(levels) * BLOCK_SECONDS
-        self._noise_db = low if self._noise_db is None else min(low, self._noise_db + rise)
+    def _noise(self, low_db: float, count: int) -> float:
+        """The line's level when nobody speaks: low, but not the lowest, in the last seconds. `count`: new blocks."""
+        self._noise_db = min(max(_QUIETEST_DB, low_db), self._noise_db + _NOISE_RISES_DB * count * BLOCK_SECONDS)
         return self._noise_db
+
+    def _heard(self, sound: pcm.Samples, kinds: bytes, frames: list[bytes]) -> None:
+        """What the blocks of `sound` are, which begins with the first of `frames`."""
+        places, louds = _runs(kinds, sound, self._block)
+        if louds:
+            times = self._times(places, frames)
+            for number, loud in enumerate(louds):
+                self._active(times[2 * number], times[2 * number + 1], loud * BLOCK_SECONDS)
+
+    def _done(self, count: int, rest: bytes) -> None:
+        """The first `count` frames are processed up to `rest`, an incomplete block."""
+        self._waiting += len(rest) - sum(map(len, self._frames[:count]))
+        self._frames[:count] = [rest]
+        del self._arrived[: count - 1]
+        self._due = 0
 
     def _active(self, start: float, end: float, voiced: float) -> None:
         """Whether there is voice or hiss in that time; `voiced`: seconds of it that are loud."""
@@ -210,11 +139,110 @@ class VoiceActivity:
                 del values[:-_KEPT]
 
     def _times(self, blocks: list[int], among: list[bytes]) -> list[float]:
-        """When each of `blocks` of `among`, the first waiting frames, began: each was complete when it arrived."""
-        ends = list(accumulate(map(len, among)))
-        places = [block * 2 * self._block for block in blocks]
-        frames = [min(bisect_right(ends, place), len(ends) - 1) for place in places]
-        return [
-            self._arrived[frame] - (ends[frame] - place) / (2 * self._rate_hz)
-            for frame, place in zip(frames, places, strict=True)
-        ]
+        """When each of `blocks` (rising) of `among`, the first waiting frames, began: each was complete when it
+        arrived.
+        """
+        times: list[float] = []
+        frame, last, end = 0, len(among) - 1, len(among[0])
+        for block in blocks:
+            place = block * 2 * self._block
+            while end <= place and frame < last:
+                frame += 1
+                end += len(among[frame])
+            times.append(self._arrived[frame] - (end - place) / (2 * self.rate_hz))
+        return times
+
+
+def measure(voices: list[VoiceActivity]) -> None:
+    """Process the batches that are due, of several calls in one go: for each of them alone, most of the time would go
+    into calls of numpy that do little.
+    """
+    due = [voice for voice in dict.fromkeys(voices) if voice._due]  # one may be there twice, when asked meanwhile
+    for rate_hz in {voice.rate_hz for voice in due}:
+        alike = [voice for voice in due if voice.rate_hz == rate_hz]
+        _process(alike, [voice._due for voice in alike])
+
+
+def _process(voices: list[VoiceActivity], counts: list[int]) -> None:
+    """The first `counts` frames of each of `voices`, which have the same rate, up to the last whole block."""
+    rate_hz = voices[0].rate_hz
+    block = round(BLOCK_SECONDS * rate_hz)
+    taken: list[tuple[VoiceActivity, list[bytes], bytes]] = []  # … with the frames, and with their sound
+    sounds: list[pcm.Samples] = []
+    for voice, count in zip(voices, counts, strict=True):
+        frames = voice._frames[:count]
+        joined = b"".join(frames)
+        if whole := len(joined) // (2 * block) * block:
+            taken.append((voice, frames, joined))
+            sounds.append(pcm.samples(joined)[:whole])
+    if not taken:
+        return
+    levels = levels_of(sounds, rate_hz)
+    lengths = [len(sound) // block for sound in sounds]
+    ends = list(accumulate(lengths))
+    firsts = [end - length for end, length in zip(ends, lengths, strict=True)]
+    loudest = np.maximum.reduceat(levels, firsts).tolist()
+    steps, halves = steps_of(levels), levels.astype(np.float16).tobytes()
+    for (voice, _, _), first, end in zip(taken, firsts, ends, strict=True):
+        voice._levels = (voice._levels + halves[2 * first : 2 * end])[-_NOISE_BYTES:]
+    lows = _lows([voice._levels for voice, _, _ in taken])
+    noises = [voice._noise(low, length) for (voice, _, _), low, length in zip(taken, lows, lengths, strict=True)]
+    active_from = [max(SPEECH_DB, noise + _HISS_ABOVE_NOISE_DB) for noise in noises]
+    loud_from = [max(SPEECH_DB, noise + _ABOVE_NOISE_DB) for noise in noises]
+    active, loud = levels >= np.array(active_from).repeat(lengths), levels >= np.array(loud_from).repeat(lengths)
+    kinds = np.add(active, loud, dtype=np.uint8).tobytes()
+    for number, (voice, frames, joined) in enumerate(taken):
+        sound, first, end = sounds[number], firsts[number], ends[number]
+        if voice._meter is not None:
+            voice._meter.measured(sound, loudest[number], steps[first:end])
+        if loudest[number] >= active_from[number]:
+            voice._heard(sound, kinds[first:end], frames)
+        voice._done(len(frames), joined[2 * len(sound) :])
+
+
+def _lows(levels: list[bytes]) -> list[float]:
+    """Of each of these levels, as float16, the one that a tenth of them does not reach."""
+    if any(len(one) != len(levels[0]) for one in levels):
+        return [_lows([one])[0] for one in levels]
+    ranked = np.frombuffer(bytearray().join(levels), np.float16).reshape(len(levels), -1)
+    place = ranked.shape[1] // _NOISE_SHARE
+    ranked.partition(place, axis=1)
+    lows: list[float] = ranked[:, place].tolist()
+    return lows
+
+
+def _runs(kinds: bytes, sound: pcm.Samples, block: int) -> tuple[list[int], list[int]]:
+    """Blocks in a row that are loud, or active and a hiss: the first and the one after the last of each run, one run
+    after the other, and how many blocks of each are loud.
+    """
+    places: list[int] = []
+    louds: list[int] = []
+    changes = -1  # only if they matter
+    runs = False
+    for place, kind in enumerate(kinds):
+        if kind == _ACTIVE and changes < 0:
+            changes = _changes_of_sign(sound)
+        if kind == _QUIET or (kind == _ACTIVE and _of_block(changes, place, len(kinds), block) < _HISS):
+            if runs:
+                places.append(place)
+                runs = False
+            continue
+        if not runs:
+            places.append(place)
+            louds.append(0)
+            runs = True
+        louds[-1] += kind > _ACTIVE
+    if runs:
+        places.append(len(kinds))
+    return places, louds
+
+
+def _changes_of_sign(sound: pcm.Samples) -> int:
+    """A bit for each of the samples, which are a multiple of eight at every line's rate; the last one is the lowest."""
+    signs = int.from_bytes(np.packbits(sound < 0).tobytes(), "big")
+    return (signs ^ (signs >> 1)) & ((1 << len(sound) - 1) - 1)
+
+
+def _of_block(changes: int, place: int, blocks: int, block: int) -> int:
+    """How many of the changes are in the block at `place`."""
+    return ((changes >> (blocks - 1 - place) * block) & ((1 << block) - 1)).bit_count()

@@ -7,10 +7,9 @@ speech, keys, or a tool's result. If both sides speak at once nobody waited, and
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import numpy as np
-
 from relay.audio import pcm
-from relay.audio.voice import BLOCK_SECONDS, SPEECH_DB, VoiceActivity, levels_to_the_end
+from relay.audio.levels import samples_before_speech
+from relay.audio.voice import VoiceActivity
 
 _STILL_SPEAKING: Final = 0.04  # nobody answers this quickly: the two overlap
 _GOES_ON: Final = 0.25  # a caller who goes on speaking this soon after the agent began was interrupted by it
@@ -84,7 +83,6 @@ class Answers:
     def __init__(self, voice: VoiceActivity, rate_hz: int) -> None:
         self._voice = voice
         self._rate_hz = rate_hz
-        self._block = round(BLOCK_SECONDS * rate_hz)
         self._utterances: dict[str, _Utterance] = {}
         self._speaking: _Utterance | None = None  # the last one heard, from `_heard_at` on
         self._heard_at = -_NEVER
@@ -110,7 +108,7 @@ class Answers:
         samples = len(sound) // pcm.SAMPLE_BYTES
         said.samples += samples
         if said.speech_at is None:
-            quiet = self._quiet_samples(pcm.samples(sound))
+            quiet = samples_before_speech(pcm.samples(sound), self._rate_hz)
             said.quiet += quiet
             if quiet < samples:
                 # silence that an agent sends before its speech counts as the agent's time, however fast it is sent
@@ -142,11 +140,6 @@ class Answers:
             if answer is not None:
                 self._found.setdefault(heard.utterance, answer)
         return self._found
-
-    def _quiet_samples(self, sound: pcm.Samples) -> int:
-        """How many samples precede the first speech."""
-        loud = np.flatnonzero(levels_to_the_end(sound, self._rate_hz) >= SPEECH_DB)
-        return int(loud[0]) * self._block if len(loud) else len(sound)
 
     def _check(self, utterance: str, said: _Utterance) -> None:
         """Once it has speech and is on the line, the time of its first word is known."""

@@ -5,9 +5,9 @@ from typing import Final
 from relay.audio import pcm
 from relay.audio.echo import AUDIBLE_PEAK, LEAST_DELAY, LOOK_SECONDS, MOST_DELAY, SPEECH_PEAK, EchoMeter
 from relay.audio.echo_ruled_out import RuledOut
+from relay.audio.levels import BLOCK_SECONDS
 from relay.audio.line_tape import LineTape, peaks
 from relay.audio.recent_peaks import RecentPeaks
-from relay.audio.voice import BLOCK_SECONDS
 from relay.line.echo_gates import Learned
 
 TAPE_SECONDS: Final = LOOK_SECONDS + MOST_DELAY + 0.6  # including what was sent ahead of time

@@ -10,8 +10,7 @@ from relay.at_once import DONE, Later
 from relay.audio.caller_track import CallerTrack
 from relay.audio.convert import AudioFormat, Converter
 from relay.audio.loudness import LevelMeter
-from relay.audio.voice import VoiceActivity
-from relay.deferred import Defer
+from relay.audio.voice import Defer, VoiceActivity
 from relay.events.records import Quality
 from relay.line import exotel
 from relay.line.echo_guard import EchoGuard
@@ -54,7 +53,7 @@ class Uplink:
         self.on_uneven: Callable[[float], None] = lambda late_s: None
         """Told by how much a frame was later than the quickest."""
         self._meter = LevelMeter(line.rate_hz)
-        self.voice = VoiceActivity(line.rate_hz, also=self._meter.measured, defer=defer)
+        self.voice = VoiceActivity(line.rate_hz, meter=self._meter, defer=defer)
         self._session: AgentSession | None = None
         self._converter: Converter | None = None
         self._kept: list[bytes] = []

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from relay.audio.voice import SPEECH_DB, block_levels
+from relay.audio.levels import SPEECH_DB, block_levels
 from sim.agent_script import AgentScript, Reply, ToolUse
 from sim.caller import Step, When
 from sim.exotel import CallPlan, FakeExotel

@@ -11,8 +11,9 @@ from itertools import count
 from relay.at_once import DONE
 from relay.audio.ambience import AmbienceTrack, Loop
 from relay.audio.convert import AudioFormat, Encoding
+from relay.audio.levels import BATCH_SECONDS
 from relay.audio.playout import Playout
-from relay.audio.voice import BATCH_SECONDS
+from relay.audio.voice import VoiceActivity, measure
 from relay.deferred import Deferred
 from relay.events.records import Quality
 from relay.line import exotel
@@ -60,7 +61,7 @@ class BusyCall:
             answers=self,
             ticker=relay.ticker,
         )
-        self.uplink = Uplink(AudioFormat(Encoding.PCM, RATE), self.quality, defer=relay.defer)
+        self.uplink = Uplink(AudioFormat(Encoding.PCM, RATE), self.quality, defer=relay.deferred.add)
         self.uplink.on_uneven = self.pacer.line_uneven
         self.dry_at = 0.0
         self.sent_at: list[float] = []
@@ -144,21 +145,18 @@ class BusyRelay:
     def __init__(self, calls: int, work: Work) -> None:
         self.loop, self.work = asyncio.get_running_loop(), work
         self.ticker = Ticker()
-        self.deferred = Deferred(self.ticker)
+        self.deferred = Deferred(self.ticker, self._measure)
         self.measured_at: list[float] = []  # when half a second of some caller's voice was measured
         self.office = Loop(noise(16_000, seed=99), RATE)
         self.piece = noise(round(PIECE_S * RATE), seed=1).tobytes()
         self.calls = [BusyCall(self, number) for number in range(calls)]
 
-    def defer(self, work, within_s: float) -> None:
-        """What takes its time when it is done."""
-
-        def measure() -> None:
+    def _measure(self, voices: list[VoiceActivity]) -> None:
+        """It takes its time."""
+        for _ in voices:
             self.measured_at.append(self.loop.time())
             self.loop.spend(self.work.voice_s)
-            work()
-
-        self.deferred.add(measure, within_s)
+        measure(voices)
 
     async def begin(self) -> None:
         """All calls, spread evenly over half a second, and over the time of a frame."""

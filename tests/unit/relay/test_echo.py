@@ -19,10 +19,10 @@ from relay.audio.canceller import Canceller
 from relay.audio.echo import LOOK_SECONDS, EchoMeter
 from relay.audio.echo_gate import REACH_SECONDS, EchoGate
 from relay.audio.echo_room import EchoRoom
+from relay.audio.levels import block_levels
 from relay.audio.line_tape import LineTape
 from relay.audio.loudness import LevelMeter
 from relay.audio.recent_peaks import RecentPeaks
-from relay.audio.voice import block_levels
 from relay.line.echo_sides import TAPE_SECONDS
 from sim.echo import EchoPath, LineEcho
 from sim.sound import level_db

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from relay.audio.ambience import Ambience
+from relay.audio.levels import BATCH_SECONDS, block_levels
 from relay.audio.loudness import LevelMeter
-from relay.audio.voice import BATCH_SECONDS, VoiceActivity, block_levels
+from relay.audio.voice import VoiceActivity, measure
 from sim.speech import lines, spoken
 from tests.unit.relay.tone import noise, sine
 
@@ -76,19 +77,30 @@ def test_a_word_that_ends_in_a_hiss_ends_with_it():
 
 
 class Later:
-    """Work that was put off, until `done`."""
+    """Voices whose measuring was put off, until `done`."""
 
     def __init__(self):
         self.waiting = []
 
-    def add(self, work, within_s):
+    def add(self, voice, within_s):
         assert within_s == 0.3
-        self.waiting.append(work)
+        self.waiting.append(voice)
 
     def done(self):
         waiting, self.waiting = self.waiting, []
-        for work in waiting:
-            work()
+        measure(waiting)
+
+
+class Told:
+    """A meter."""
+
+    def __init__(self):
+        self.heard, self.fails = [], False
+
+    def measured(self, sound, loudest_db, steps):
+        if self.fails:
+            raise ZeroDivisionError
+        self.heard.append(sound.tobytes())
 
 
 def test_what_is_found_does_not_depend_on_when_it_is_measured():
@@ -96,8 +108,8 @@ def test_what_is_found_does_not_depend_on_when_it_is_measured():
     sound, _, _ = line_in(next(iter(lines())))
     frames = [sound[at : at + 160].astype("<i2").tobytes() for at in range(0, len(sound) - 159, 160)]
     later, meters = Later(), [LevelMeter(RATE) for _ in range(9)]
-    voices = [VoiceActivity(RATE, also=meter.measured, defer=later.add) for meter in meters]
-    alone = VoiceActivity(RATE, also=(meter_alone := LevelMeter(RATE)).measured)
+    voices = [VoiceActivity(RATE, meter=meter, defer=later.add) for meter in meters]
+    alone = VoiceActivity(RATE, meter=(meter_alone := LevelMeter(RATE)))
 
     def hear(voice, place):
         voice.hear(frames[place], (place + 0.4 * (place % 3)) / 50)
@@ -119,21 +131,53 @@ def test_what_is_found_does_not_depend_on_when_it_is_measured():
         assert (meter.level_db, meter.seconds) == (meter_alone.level_db, meter_alone.seconds)
 
 
+@pytest.mark.parametrize("rates", [(8000, 8000, 8000), (8000, 16_000, 24_000, 8000)])
+def test_several_are_found_together_as_each_alone(rates):
+    """At different times of their calls, some loud and some quiet, and one that is there twice."""
+    later, alone, together = Later(), [], []
+    for number, rate_hz in enumerate(rates):
+        word, quiet = noise(rate_hz // 3, seed=number), np.zeros(rate_hz * (2 + number) // 5, dtype=np.int16)
+        sound = np.tile(np.concatenate([quiet, word, quiet // 2]) // (1 + 9 * (number % 2)), 12)[
+            : 6 * rate_hz
+        ].tobytes()
+        size = 2 * rate_hz // 50
+        frames = [sound[at : at + size] for at in range(0, len(sound), size)][50 * number :]
+        pair = [(VoiceActivity(rate_hz, meter=meter), meter) for meter in (LevelMeter(rate_hz), LevelMeter(rate_hz))]
+        pair[1][0]._defer = later.add
+        alone.append((*pair[0], frames))
+        together.append(pair[1])
+    for at in range(450):
+        for (one, _, frames), (other, _) in zip(alone, together, strict=True):
+            if at < len(frames):
+                one.hear(frames[at], at / 50)
+                other.hear(frames[at], at / 50)
+        if at == 40:
+            for (one, *_), (other, _) in zip(alone, together, strict=True):
+                assert one.last_end(99.0) == other.last_end(99.0), "asked before what was put off is done"
+        if at % 10 == 9 and at > 75:
+            later.done()
+    for (one, meter, _), (other, meter_too) in zip(alone, together, strict=True):
+        assert one.last_end(99.0) == other.last_end(99.0) is not None
+        assert (one._starts, one._ends, one._voiced) == (other._starts, other._ends, other._voiced)
+        assert len(one._starts) > 1
+        assert (meter.level_db, meter.seconds) == (meter_too.level_db, meter_too.seconds)
+
+
 def test_a_voice_that_nobody_measures_is_measured_by_itself_before_it_takes_more_memory():
-    later, heard = Later(), []
-    voice = VoiceActivity(RATE, also=lambda sound, levels: heard.append(len(sound)), defer=later.add)
+    later, meter = Later(), Told()
+    voice = VoiceActivity(RATE, meter=meter, defer=later.add)
     for _ in range(49):
         voice.hear(bytes(320), 0.0)
-    assert (heard, len(later.waiting)) == ([], 1), "it was put off, once"
+    assert (meter.heard, later.waiting) == ([], [voice]), "it was put off, once"
     voice.hear(bytes(320), 0.0)
-    assert heard == [RATE // 2]
+    assert meter.heard == [bytes(RATE)]
     later.done()
-    assert heard == [RATE // 2], "nothing is left to be done"
+    assert meter.heard == [bytes(RATE)], "nothing is left to be done"
 
 
 def test_an_error_stays_until_it_is_met_by_the_call_itself():
-    later = Later()
-    broken = VoiceActivity(RATE, also=lambda sound, levels: 1 / 0, defer=later.add)
+    later, meter = Later(), Told()
+    broken, meter.fails = VoiceActivity(RATE, meter=meter, defer=later.add), True
     for _ in range(25):
         broken.hear(bytes(320), 0.0)
     with pytest.raises(ZeroDivisionError):
