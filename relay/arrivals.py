@@ -5,7 +5,6 @@ loop. Where that task waits for nothing else, its handler is called instead, rig
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ from aiohttp.http import WebSocketReader, WebSocketWriter
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
+from relay.short_way import ShortWay, Take, Waiting
 from relay.websocket import BINARY, TEXT, OutgoingSocket
 
 WebSocketDataQueue: Any
@@ -26,33 +26,39 @@ except ImportError:
 class Arrivals(WebSocketDataQueue):  # type: ignore[misc]  # the class is Any, because it may be missing
     """aiohttp's queue of a socket's messages, with a way past it."""
 
-    __slots__ = ("_take", "_take_binary")
+    __slots__ = ("waiting",)
 
     def __init__(self, protocol: Any, limit: int, *, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(protocol, limit, loop=loop)
-        self._take: Callable[[bytes], bool] | None = None
-        self._take_binary: Callable[[bytes], bool] | None = None
+        self.waiting = Waiting()
 
-    def watch(self, take: Callable[[bytes], bool] | None, *, binary: Callable[[bytes], bool] | None = None) -> None:
+    def watch(self, take: Take | None, *, binary: Take | None = None) -> None:
         """Just before reading: until something is queued, `take` gets each text message when it arrives, and `binary`
         each binary one. They must not raise. None: no longer; without `binary` those are queued.
 
         If one returns False, that message and all that follow are queued. So nothing is overtaken, and neither is
         called while a message is being handled.
         """
-        self._take, self._take_binary = (None, None) if self._size else (take, binary)
+        waiting = self.waiting
+        waiting.take, waiting.binary = (None, None) if self._size or self.is_eof() else (take, binary)
 
     def feed_data(self, data: tuple[Any, Any, Any], size: int) -> None:
         """Called by aiohttp's parser."""
-        if self._take is not None:
+        waiting = self.waiting
+        if waiting.take is not None:
             kind, content, _ = data
             if kind is TEXT:
-                if self._take(content):
+                if waiting.take(content):
                     return
-            elif kind is BINARY and self._take_binary is not None and self._take_binary(content):
+            elif kind is BINARY and waiting.binary is not None and waiting.binary(content):
                 return
-            self._take = self._take_binary = None
+            waiting.take = waiting.binary = None
         super().feed_data(data, size)
+
+    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+        """Called by aiohttp's parser: nothing more is a message."""
+        self.waiting.take = self.waiting.binary = None
+        super().set_exception(exc, *cause)
 
 
 class IncomingSocket(web.WebSocketResponse[Literal[False]]):
@@ -84,6 +90,10 @@ class IncomingSocket(web.WebSocketResponse[Literal[False]]):
         parser = WebSocketReader(arrivals, self._max_msg_size, bool(self._compress), self._decode_text)
         self.arrivals = self._reader = arrivals
         self._parser = connection._payload_parser = parser
+        transport: Any = connection.transport  # a ShortWay has a protocol's methods, but can't inherit from one
+        if transport is not None and connection._data_received_cb is None:
+            arrivals.waiting = short_way = ShortWay(connection)
+            transport.set_protocol(short_way)
 
 
 def arrivals_of(ws: OutgoingSocket, max_message: int) -> Arrivals | None:

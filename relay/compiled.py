@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 MODULES: Final = (
     # A caller's frame, from its message to the agent's socket.
+    "relay.agents.sound_out",
     "relay.at_once",
     "relay.audio.caller_track",
     "relay.call.caller",
@@ -23,6 +24,7 @@ MODULES: Final = (
     "relay.audio.resample",
     "relay.line.evenness",
     "relay.line.uplink",
+    "relay.short_way",
     # What listens in to it.
     "relay.audio.levels",
     "relay.audio.loudness",

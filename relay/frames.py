@@ -8,16 +8,30 @@ from typing import Final
 
 from aiohttp import WSMsgType
 
-mask: Callable[[bytes, bytearray], None] | None
-try:  # aiohttp's own, in C; it has no public name
-    from aiohttp._websocket.helpers import websocket_mask as mask
-except ImportError:
-    mask = None
+Mask = Callable[[bytes, bytearray], None]
 
+
+def _mask_of_aiohttp() -> Mask | None:
+    """Its own, in C; it has no public name."""
+    try:
+        from aiohttp._websocket.helpers import websocket_mask
+    except ImportError:
+        return None
+    return websocket_mask
+
+
+mask: Final = _mask_of_aiohttp()  # what is Final is quicker to find in a compiled module
+_key: Final = getrandbits
+_TEXT: Final = WSMsgType.TEXT
+_WHOLE_TEXT: Final = 0x81
 # the head of a frame of up to 125 bytes, of up to 65,535, and of more; a client's ends with its key
 _PLAIN: Final = (Struct("!BB").pack, Struct("!BBH").pack, Struct("!BBQ").pack)
 _KEYED: Final = (Struct("!BBI").pack, Struct("!BBHI").pack, Struct("!BBQI").pack)
-_WHOLE, _MASKED, _TWO_MORE, _EIGHT_MORE = 0x80, 0x80, 126, 127
+_usual_head: Final = _KEYED[1]
+_WHOLE: Final = 0x80
+_MASKED: Final = 0x80
+_TWO_MORE: Final = 126
+_EIGHT_MORE: Final = 127
 
 
 def write_at_once(transport: asyncio.Transport, message: bytes, kind: WSMsgType, *, behind: int = 0) -> bool:
@@ -31,14 +45,27 @@ def write_at_once(transport: asyncio.Transport, message: bytes, kind: WSMsgType,
     return True
 
 
-def write_masked(transport: asyncio.Transport, message: bytes, kind: WSMsgType) -> bool:
-    """As write_at_once, but as a client, whose frames are masked."""
-    if mask is None or transport.is_closing() or transport.get_write_buffer_size():
-        return False
-    head, content = _head(_KEYED, kind, len(message), _MASKED, getrandbits(32)), bytearray(message)
-    mask(head[-4:], content)
-    transport.write(head + content)
-    return True
+class MaskedWriter:
+    """Writes as write_at_once does, but as a client, whose frames are masked. Nothing once it is `closed`."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.closed = False
+
+    def write(self, message: bytes, kind: WSMsgType) -> bool:
+        """See write_at_once."""
+        transport = self._transport
+        if self.closed or mask is None or transport.is_closing() or transport.get_write_buffer_size():
+            return False
+        size = len(message)
+        if kind is _TEXT and _TWO_MORE <= size < 65_536:  # a caller's frame
+            head = _usual_head(_WHOLE_TEXT, _MASKED | _TWO_MORE, size, _key(32))
+        else:
+            head = _head(_KEYED, kind, size, _MASKED, _key(32))
+        content = bytearray(message)
+        mask(head[-4:], content)
+        transport.write(head + content)
+        return True
 
 
 def _head(packs: tuple[Callable[..., bytes], ...], kind: WSMsgType, size: int, bit: int, *key: int) -> bytes:

@@ -7,7 +7,7 @@ import aiohttp
 from aiohttp import WSCloseCode, WSMsgType
 from aiohttp.http import WebSocketWriter
 
-from relay.frames import write_masked
+from relay.frames import MaskedWriter
 
 TEXT, BINARY = WSMsgType.TEXT, WSMsgType.BINARY  # a look-up in the enumeration takes six times as long as a name
 
@@ -19,13 +19,10 @@ class OutgoingSocket(aiohttp.ClientWebSocketResponse[bool]):
 
     def __init__(self, reader: Any, writer: WebSocketWriter, *args: Any, **kwargs: Any) -> None:
         super().__init__(reader, writer, *args, **kwargs)
-        self._transport = writer.transport
+        self.writer = MaskedWriter(writer.transport)
+        """Writes a message if nothing waits to be sent, until the socket is closed."""
         self._time = asyncio.get_running_loop().time
         self._noted_at = 0.0
-
-    def write(self, message: bytes, kind: WSMsgType) -> bool:
-        """Write one message, if nothing waits to be sent (relay.frames). Nothing is written to a closed socket."""
-        return not self.closed and write_masked(self._transport, message, kind)
 
     @property
     def untouched(self) -> bool:
@@ -35,6 +32,7 @@ class OutgoingSocket(aiohttp.ClientWebSocketResponse[bool]):
     def _set_closed(self) -> None:
         """aiohttp's connection holds `_on_data_received`, and so this socket, which holds the connection."""
         super()._set_closed()
+        self.writer.closed = True
         protocol = self._conn.protocol if self._conn is not None else None
         if protocol is not None and hasattr(protocol, "_data_received_cb"):  # aiohttp's own name
             protocol._data_received_cb = None

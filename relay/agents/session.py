@@ -22,6 +22,7 @@ from relay.agents.seam import (
     Working,
 )
 from relay.agents.socket import AgentSocket, Closed, Hear
+from relay.agents.sound_out import SoundOut
 from relay.agents.tool_descriptions import parse_arguments
 from relay.audio.convert import AudioFormat
 from relay.ended import error_of
@@ -32,7 +33,10 @@ Decoded = TypeVar("Decoded")
 
 
 class SocketSession(Reading):
-    """A conversation over one socket. A vendor adds `connect`, `send_…`, its messages and its reactions to them."""
+    """A conversation over one socket. A vendor adds SOUND, `connect`, `send_…`, its messages and reactions to them."""
+
+    SOUND: tuple[bytes, bytes] | None = None
+    """What is before the base64 of the caller's sound in a message, and after it. None: sound is a binary message."""
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
         super().__init__()
@@ -43,6 +47,7 @@ class SocketSession(Reading):
         self.tools: Sequence[FunctionTool] = ()
         self._http = http
         self._socket: AgentSocket | None = None
+        self._sound = SoundOut(*(self.SOUND or ()))
         self._functions: dict[str, str] = {}  # call id → tool name, for calls without an answer yet
         self._tasks: list[asyncio.Task[None]] = []
         self._way: asyncio.Task[AgentSocket] | None = None
@@ -90,6 +95,17 @@ class SocketSession(Reading):
         """Begin to open the socket, if that needs no data of the call."""
         if self._way is None and type(self)._open_way is not SocketSession._open_way:
             self._way = asyncio.create_task(self._open_way())
+
+    def send_audio(self, data: bytes) -> Awaitable[None]:
+        """In a message of the vendor's."""
+        return self._open_socket.send(self._sound.message(data), self._sound.kind)
+
+    def sound_out(self) -> SoundOut | None:
+        """What `send_audio` does, for who has sound fifty times a second. None if the vendor's does something else."""
+        if type(self).send_audio is not SocketSession.send_audio or not isinstance(self._socket, AgentSocket):
+            return None
+        self._sound.through(self._socket)
+        return self._sound
 
     async def answer_tool(self, call_id: str, result: str, *, is_error: bool) -> None:
         """Answer a tool call, unless the vendor no longer waits for it."""

@@ -56,7 +56,8 @@ class AgentSocket:
         self._hear: Hear | None = None
         self._rest: Awaitable[None] = DONE  # of the message that comes next, which was handled already
         self._heard_at, self._heard = 0.0, 0  # messages of one turn of the loop
-        self._write = ws.write if isinstance(ws, OutgoingSocket) else _nothing_at_once
+        self.writer = ws.writer if isinstance(ws, OutgoingSocket) else None
+        """Writes what need not wait. None for the sockets of other sessions than the relay's own (outgoing.py)."""
         self._loop = asyncio.get_running_loop()
         self._sending_since: float | None = None
         self._given_up = ""
@@ -90,7 +91,9 @@ class AgentSocket:
 
     def send(self, message: bytes, kind: WSMsgType = TEXT) -> Awaitable[None]:
         """Send one message; await what it returns. If the socket is gone it is dropped: `receive` reports that."""
-        return DONE if self._write(message, kind) else Later(partial(self._send, message, kind))
+        if self.writer is not None and self.writer.write(message, kind):
+            return DONE
+        return Later(partial(self._send, message, kind))
 
     async def _send(self, message: bytes, kind: WSMsgType) -> None:
         self._sending_since = self._loop.time()
@@ -178,11 +181,6 @@ class AgentSocket:
                 await self._ws.close()
         except (TimeoutError, ConnectionError, aiohttp.ClientError):
             pass  # already gone
-
-
-def _nothing_at_once(message: bytes, kind: WSMsgType) -> bool:
-    """For the sockets of other sessions than the relay's own (outgoing.py)."""
-    return False
 
 
 def _without_url(error: Exception) -> str:

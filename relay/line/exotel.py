@@ -109,7 +109,7 @@ _SHORT: Final = 200  # bytes: sound takes more, the echo of a mark less
 _NUMBER: Final = re.compile(r"\s*(\d+)")
 
 
-def decode(text: bytes, encoding: LineEncoding = LineEncoding.PCM) -> Event:
+def decode(text: bytes | bytearray, encoding: LineEncoding = LineEncoding.PCM) -> Event:
     """One inbound text message as an event. `encoding`: from the stream's `start`. Never raises."""
     if len(text) < _SHORT:
         try:

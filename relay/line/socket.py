@@ -116,7 +116,7 @@ class Line:
         finally:
             arrivals.watch(None)
 
-    def _arrived(self, text: bytes) -> bool:
+    def _arrived(self, text: bytes | bytearray) -> bool:
         """Called when a message arrives while `receive` waits for nothing else. False: it has to be received.
 
         Most are sound that the agent gets at once. An error is raised by `receive`.

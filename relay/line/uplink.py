@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 from relay.agents.seam import AgentSession
+from relay.agents.sound_out import SoundOut, sound_out_of
 from relay.at_once import DONE, Later
 from relay.audio.caller_track import CallerTrack
 from relay.audio.convert import AudioFormat, Converter
@@ -55,6 +56,7 @@ class Uplink:
         self._meter = LevelMeter(line.rate_hz)
         self.voice = VoiceActivity(line.rate_hz, meter=self._meter, defer=defer)
         self._session: AgentSession | None = None
+        self._sound_out: SoundOut | None = None  # of the session, in place of its `send_audio`
         self._converter: Converter | None = None
         self._kept: list[bytes] = []
         self._kept_bytes = 0
@@ -183,15 +185,16 @@ class Uplink:
             pcm = self._kept.pop(0)
             self._kept_bytes -= len(pcm)
             await self._pass_on(pcm, session)
-        self._session = session
+        self._session, self._sound_out = session, sound_out_of(session)
 
     def detach(self) -> None:
         """The agent is gone; store sound for the next one."""
-        self._session = None
+        self._session = self._sound_out = None
 
     def finish(self) -> None:
         """No agent will come any more: store nothing."""
-        self._session, self._finished = None, True
+        self._session = self._sound_out = None
+        self._finished = True
         self._kept.clear()
 
     def _pass_on(self, pcm: bytes, session: AgentSession) -> Awaitable[None]:
@@ -200,7 +203,10 @@ class Uplink:
         if not pcm:
             return DONE
         try:
-            rest = session.send_audio(pcm)
+            if self._sound_out is not None and session is self._session:
+                rest = self._sound_out.send(pcm)
+            else:
+                rest = session.send_audio(pcm)
         except Exception as error:  # noqa: BLE001 - a session may be the user's code
             self._failed(error)
             return DONE
@@ -215,7 +221,7 @@ class Uplink:
     def _failed(self, error: Exception) -> None:
         if self._on_defect is None:
             raise error
-        self._session = None
+        self._session = self._sound_out = None
         self._on_defect(error)
 
     def _keep(self, pcm: bytes) -> None:

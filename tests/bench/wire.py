@@ -19,6 +19,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from relay.arrivals import Arrivals
 from relay.media import MEDIA_PATHS
+from relay.short_way import ShortWay
 from sim import virtual_time
 from sim.agent_script import AgentScript, Reply
 from sim.caller import Step, When
@@ -70,6 +71,7 @@ def _counted() -> Iterator[tuple[Counter[str], Counter[str]]]:
         patch.object(server, "receive", counting(server.receive, masked=True)),
         patch.object(client, "receive", counting(client.receive, masked=False)),
         patch.object(Arrivals, "feed_data", arriving),
+        patch.object(ShortWay, "data_received", lambda way, data: way._protocol.data_received(data)),
     ):
         yield size, messages
 

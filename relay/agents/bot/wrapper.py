@@ -20,6 +20,7 @@ import msgspec
 from relay.agents.bot.function_tool import tools_of
 from relay.agents.bot.own_code import OwnCodeSession
 from relay.agents.seam import AgentError, AgentEvent, AgentSession, CallInfo, Ended, Formats, Interruption, Notice
+from relay.agents.sound_out import SoundOut, sound_out_of
 from relay.agents.tool_descriptions import AMBIENCE, TRANSFER
 from relay.ended import forget
 
@@ -140,6 +141,10 @@ class WrapperSession(OwnCodeSession):
     def send_audio(self, data: bytes) -> Awaitable[None]:
         """See seam.AgentSession."""
         return self._agent.send_audio(data)
+
+    def sound_out(self) -> SoundOut | None:
+        """See SocketSession: nothing is between the caller's sound and the agent."""
+        return sound_out_of(self._agent)
 
     async def send_keys(self, keys: str) -> None:
         """See seam.AgentSession."""

@@ -39,7 +39,6 @@ from relay.agents.socket import AgentSocket, Binary
 from relay.agents.vendor import NewSession, api_key, read_options, socket_base
 from relay.audio.convert import AudioFormat, Encoding
 from relay.settings import Settings
-from relay.websocket import BINARY
 
 KEEP_ALIVE: Final = 8.0  # seconds without audio, after which the vendor expects a sign of life
 
@@ -82,7 +81,7 @@ class DeepgramSession(SocketSession):
     def send_audio(self, data: bytes) -> Awaitable[None]:
         """As a binary message."""
         self._sent_at = self._loop.time()
-        return self._open_socket.send(data, BINARY)
+        return super().send_audio(data)
 
     async def send_keys(self, keys: str) -> None:
         """As a message from the caller."""

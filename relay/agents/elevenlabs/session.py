@@ -27,7 +27,6 @@ from relay.agents.elevenlabs.codec import (
 from relay.agents.elevenlabs.options import ElevenLabsAgent, resolve
 from relay.agents.late_sound import EventGate
 from relay.agents.overrides import Overrides
-from relay.agents.reading import encode
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import (
     AgentCorrection,
@@ -60,6 +59,8 @@ _LAST_WORD_TIMEOUT: Final = 0.7  # … and this long after the goodbye has been 
 
 class ElevenLabsSession(SocketSession):
     """One conversation (see seam.AgentSession). An utterance is a turn of the agent, named by its number."""
+
+    SOUND = (b'{"user_audio_chunk":', b"}")
 
     def __init__(self, agent: ElevenLabsAgent, http: aiohttp.ClientSession) -> None:
         super().__init__(http)
@@ -106,10 +107,6 @@ class ElevenLabsSession(SocketSession):
             self._ahead += not_taken(call.overrides.given() or [CONFIG], str(error))
         await socket.close()
         return await self._introduce(replace(call, overrides=Overrides()))
-
-    def send_audio(self, data: bytes) -> Awaitable[None]:
-        """Caller audio; silence counts as audio, sixty seconds without end the conversation."""
-        return self._open_socket.send(b'{"user_audio_chunk":%b}' % encode(data))
 
     async def send_keys(self, keys: str) -> None:
         """As a message from the caller: the socket has no event for keys (elevenlabs.md A7.3)."""

@@ -1,7 +1,7 @@
 """Gemini Live over its WebSocket (other-agents.md B3). One conversation may take several sockets, one after another."""
 
 from collections import deque
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final
 
 import aiohttp
@@ -51,6 +51,8 @@ _GO_ON: Final = "[The connection was interrupted for a moment. Go on where you s
 class GeminiSession(SocketSession):
     """One conversation (see seam.AgentSession)."""
 
+    SOUND = (b'{"realtimeInput":{"audio":{"mimeType":"audio/pcm;rate=16000","data":', b"}}}")
+
     def __init__(self, http: aiohttp.ClientSession, options: GeminiOptions, model: str, key: str) -> None:
         super().__init__(http)
         self._options = options
@@ -69,12 +71,6 @@ class GeminiSession(SocketSession):
         if opening := self._options.opening(call):
             await self._say(f"[The call begins. {opening}]")
         return Formats(_HEARD, _SPOKEN)
-
-    def send_audio(self, data: bytes) -> Awaitable[None]:
-        """As realtime input."""
-        return self._open_socket.send(
-            b'{"realtimeInput":{"audio":{"mimeType":"audio/pcm;rate=16000","data":%b}}}' % encode(data)
-        )
 
     async def send_keys(self, keys: str) -> None:
         """As text in the caller's stream."""
@@ -135,6 +131,7 @@ class GeminiSession(SocketSession):
 
     async def _switched(self, socket: AgentSocket) -> None:
         self._socket = socket
+        self._sound.through(socket)
         self._turns.resumed()
         if self._turns.unfinished:  # cut off in the middle of a sentence; the rest will not come
             await self._say(_GO_ON)

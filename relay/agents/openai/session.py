@@ -1,6 +1,6 @@
 """A conversation with OpenAI Realtime (other-agents.md B1)."""
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final
 
 import aiohttp
@@ -24,7 +24,7 @@ from relay.agents.openai.dialect import OPENAI, Dialect
 from relay.agents.openai.options import RealtimeOptions
 from relay.agents.openai.replies import Replies
 from relay.agents.openai.requests import A_LAW, format_for, text_item
-from relay.agents.reading import FunctionCall, encode
+from relay.agents.reading import FunctionCall
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import (
     AgentError,
@@ -52,6 +52,8 @@ _ITEMS_KEPT: Final = 16  # replies whose length we remember; more are never wait
 
 class OpenAISession(SocketSession):
     """One conversation (see seam.AgentSession). An utterance is one of the vendor's items."""
+
+    SOUND = (b'{"type":"input_audio_buffer.append","audio":', b"}")
 
     def __init__(
         self,
@@ -105,10 +107,6 @@ class OpenAISession(SocketSession):
         return await AgentSocket.open(
             self._http, dialect.url(self._options, self._model), headers=dialect.headers(self._key)
         )
-
-    def send_audio(self, data: bytes) -> Awaitable[None]:
-        """Append to the input buffer; the server finds the turns in it."""
-        return self._open_socket.send(b'{"type":"input_audio_buffer.append","audio":%b}' % encode(data))
 
     async def send_keys(self, keys: str) -> None:
         """As a message from the caller."""

@@ -1,7 +1,7 @@
 """A conversation with Ultravox: a call is created over HTTP, and joined at the address in the answer (B8)."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -35,7 +35,6 @@ from relay.agents.vendor import NewSession, api_key, read_options
 from relay.audio.convert import AudioFormat, Encoding
 from relay.outgoing import whole
 from relay.settings import Settings
-from relay.websocket import BINARY
 
 _ANSWER_LIMIT: Final = 1 << 16  # bytes of the answer to the request for a call
 _KEPT: Final = 16  # replies whose text may still change
@@ -118,10 +117,6 @@ class UltravoxSession(SocketSession):
             raise AgentError("malformed", f"the answer to a created call: {error}") from None
         self.conversation_id = created.call_id
         return created.join_url
-
-    def send_audio(self, data: bytes) -> Awaitable[None]:
-        """As a binary message."""
-        return self._open_socket.send(data, BINARY)
 
     async def send_keys(self, keys: str) -> None:
         """As a message from the caller."""

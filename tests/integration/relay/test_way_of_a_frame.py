@@ -2,8 +2,8 @@
 
 import inspect
 
-from relay.agents.socket import AgentSocket
 from relay.audio.playout import Playout
+from relay.frames import MaskedWriter
 from relay.line.socket import Line
 from sim.agent_script import AgentScript, Reply
 from sim.caller import Step, When
@@ -36,18 +36,19 @@ def ways(monkeypatch, owner, name):
 @virtual
 async def test_seven_functions_from_the_line_to_the_agent_and_four_back_to_the_line(tmp_path, monkeypatch):
     """Whoever adds one sees it here. No task wakes up for a caller's frame."""
-    sent_to_agent = ways(monkeypatch, AgentSocket, "send")
+    sent_to_agent = ways(monkeypatch, MaskedWriter, "write")
     queued = ways(monkeypatch, Playout, "say")
     sent_to_line = ways(monkeypatch, Line, "write")
     async with relay_world(tmp_path, AGENT) as world:
         await world.call(script=SCRIPT)
 
     to_agent = [way for way in sent_to_agent if "Uplink.hear" in way]
-    way = ["Caller._hear", "Uplink.hear", "Uplink._pass_on", "ElevenLabsSession.send_audio", "AgentSocket.send"]
-    at_once = to_agent.count(["Arrivals.feed_data", "Line._arrived", *way])
+    way = ["Caller._hear", "Uplink.hear", "Uplink._pass_on", "SoundOut.send", "MaskedWriter.write"]
+    at_once = to_agent.count(["ShortWay.data_received", "Line._arrived", *way])
     in_turn = to_agent.count(["Caller.run", "Line.receive", *way])  # it came together with the echo of a mark
     assert at_once > 300
-    assert in_turn == len(to_agent) - at_once < 20
+    together = to_agent.count(["ShortWay.data_received", "Arrivals.feed_data", "Line._arrived", *way])  # in one read
+    assert in_turn + together == len(to_agent) - at_once < 20
 
     assert queued
     read = ["Arrivals.feed_data", "AgentSocket._text", "Reading._arrived", "Passing.on"]
