@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
-
 from relay.audio.pcm import SAMPLE_BYTES
 from relay.audio.playout import Frame, Span
 
@@ -21,12 +19,17 @@ _STEP: Final = 0.04  # length of the pieces in which that sound is taken back
 _SURELY: Final = 0.004  # a frame that began so long ago by our clock has begun on the line
 
 
-class _InFlight(msgspec.Struct, gc=False):
-    start: float
-    end: float
-    samples: int
-    spans: tuple[Span, ...]
-    edge: bytes
+class _InFlight:
+    """A frame that the line may still play: see Frame."""
+
+    __slots__ = ("edge", "end", "samples", "spans", "start")
+
+    def __init__(self, start: float, end: float, samples: int, spans: tuple[Span, ...], edge: bytes) -> None:
+        self.start = start
+        self.end = end
+        self.samples = samples
+        self.spans = spans
+        self.edge = edge
 
 
 @dataclass(slots=True)

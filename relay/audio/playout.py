@@ -3,10 +3,10 @@
 Pure: it has no clock and no socket. The pacer asks it for the next n samples.
 """
 
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-import msgspec
 import numpy as np
 
 from relay.audio import pcm
@@ -37,25 +37,44 @@ _NOTHING, _EDGE, _AMBIENCE = Readiness.NOTHING, Readiness.EDGE, Readiness.AMBIEN
 _PARTIAL, _FULL = Readiness.PARTIAL, Readiness.FULL
 
 
-class Span(msgspec.Struct, frozen=True, gc=False):
+# Both are made 25 times per second and call, so they must be cheap to make and to read. Compiled code reads them as it
+# reads a struct of C, and calls an `__init__` that is written here directly, but not one that `dataclass` would add.
+
+
+@dataclass(init=False, slots=True)
+class Span:
     """A part of one utterance inside a frame: `samples` of it, `offset` samples into the frame."""
 
     utterance: str
     offset: int
     samples: int
 
+    def __init__(self, utterance: str, offset: int, samples: int) -> None:
+        self.utterance = utterance
+        self.offset = offset
+        self.samples = samples
 
-class Frame(msgspec.Struct, frozen=True, gc=False):
-    """One outbound media message; created 25 times per second and call, so it must be cheap to make.
+
+@dataclass(init=False, slots=True)
+class Frame:
+    """One outbound media message.
 
     `pcm`: s16le mono at the line's rate; empty if only `ended` is news. `ended`: utterances that are complete with this
     frame. `edge`: the speech at its start, as much as a cut fades out; empty if it does not start with speech.
     """
 
     pcm: bytes
-    spans: tuple[Span, ...] = ()
-    ended: tuple[str, ...] = ()
-    edge: bytes = b""
+    spans: tuple[Span, ...]
+    ended: tuple[str, ...]
+    edge: bytes
+
+    def __init__(
+        self, pcm: bytes, spans: tuple[Span, ...] = (), ended: tuple[str, ...] = (), edge: bytes = b""
+    ) -> None:
+        self.pcm = pcm
+        self.spans = spans
+        self.ended = ended
+        self.edge = edge
 
     @property
     def samples(self) -> int:

@@ -1,8 +1,7 @@
 """Sends the playout to the line in real time: the only writer of the line's socket (design D2)."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterator
 from typing import Final
 
 from relay.audio.line_clock import LineClock
@@ -53,7 +52,7 @@ class Pacer:
         self._heard = Heard(self._clock, quality, on_heard, answers)
         self._lead = Lead(framing.frame_s, fixed_s=framing.lead_s, loop=self._ticker.reserve)
         self._schedule = Schedule(framing, playout, self._clock, self._lead, self._heard, self._ticker.stood_still)
-        self._sending = Sending(encoder, playout, self._clock, self._heard, quality, echo, self._loop.time)
+        self._sending = Sending(line, encoder, playout, self._clock, self._heard, quality, echo, self._loop.time)
         self._held_up: asyncio.Future[Iterator[bytes]] = self._loop.create_future()  # done: `run` has to write first
         self._held_up.cancel()
         self._chosen: Step | None = None  # to be done at `_asked_for`
@@ -186,11 +185,11 @@ class Pacer:
         The line hears something at once, silence if there is nothing else: platforms give up on a mute bot. From then
         on the ticker calls for each frame; this task only writes what has to wait for the line, and what follows it.
         """
-        unwritten: Iterable[bytes] = ()
+        unwritten: Iterator[bytes] | None = None
         if self._playout.readiness(self._framing.frame) is Readiness.NOTHING:
             unwritten = self._sending.frame(Frame(bytes(2 * self._framing.frame)), self._loop.time())
         while True:
-            for message in unwritten:
+            for message in unwritten or ():
                 await self._line.send(message)
             self._held_up = self._loop.create_future()
             self._look()
@@ -222,20 +221,19 @@ class Pacer:
         sent = False
         try:
             while True:
-                messages: Iterator[bytes] | None = None
+                unwritten: Iterator[bytes] | None = None
                 if self._clear_wanted_at is not None:
                     if (certain_at := self._clock.certain_at(now)) > now:
                         self._chosen, self._asked_for = None, certain_at
                         self._ticker.at(certain_at, self)
                         return
-                    messages = self._sending.clear(self._clear_wanted_at)
+                    unwritten = self._sending.clear(self._clear_wanted_at)
                     self._clear_wanted_at, self._schedule.ahead_s = None, 0.0
                 elif step is not None and step.count:
-                    messages, sent = self._sending.frame(self._schedule.take(step, now), now), once
-                for message in messages or ():
-                    if not self._line.write(message):
-                        self._held_up.set_result(chain((message,), messages or ()))
-                        return
+                    unwritten, sent = self._sending.frame(self._schedule.take(step, now), now), once
+                if unwritten is not None:
+                    self._held_up.set_result(unwritten)
+                    return
                 step = self._schedule.next(now)
                 if step is None:
                     self._asked_for = NEVER

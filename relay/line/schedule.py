@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Final
 
-import msgspec
-
 from relay.audio.edges import CUT_SECONDS
 from relay.audio.holdback import Holdback
 from relay.audio.line_clock import LineClock
@@ -17,13 +15,16 @@ _MARGIN: Final = 0.03  # reserve for the network when waiting for speech
 _NOTHING, _AMBIENCE, _EDGE, _FULL = Readiness.NOTHING, Readiness.AMBIENCE, Readiness.EDGE, Readiness.FULL
 
 
-class Step(msgspec.Struct, frozen=True, gc=False):
+class Step:
     """The next thing to do. `count`: samples to send, 0 for only checking again. The rest as in Playout.pull."""
 
-    due: float
-    count: int = 0
-    held: str = ""
-    tear: bool = False
+    __slots__ = ("count", "due", "held", "tear")
+
+    def __init__(self, due: float, count: int = 0, held: str = "", *, tear: bool = False) -> None:
+        self.due = due
+        self.count = count
+        self.held = held
+        self.tear = tear
 
 
 class Schedule:

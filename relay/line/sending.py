@@ -1,6 +1,7 @@
 """What is written to a line, message by message, and what is noted of each once it is written."""
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Final
 
 from relay.audio.line_clock import LineClock
@@ -9,6 +10,7 @@ from relay.events.records import Quality
 from relay.line import exotel
 from relay.line.echo_guard import EchoGuard
 from relay.line.heard import PROBE_S, Heard
+from relay.line.socket import Line
 from relay.recording.recorder import Recorder
 
 _GAP_MIN: Final = 0.001
@@ -16,14 +18,16 @@ _GAP_MAX: Final = 1.0  # an agent silent for longer has paused, and the caller h
 
 
 class Sending:
-    """Of one line. Both methods yield messages, each of which has to be written before the next is asked for: then it
-    is noted by the line's `clock` and by `heard`, in `quality`, by the recorder and the echo guard.
+    """Of one line. Both methods write, and return messages that have to wait for the line, nearly always none. Each of
+    these has to be written before the next is asked for: then it is noted by the line's `clock` and by `heard`, in
+    `quality`, by the recorder and the echo guard.
 
     `time`: the event loop's clock, as a message may have to wait until it can be written.
     """
 
     def __init__(
         self,
+        line: Line,
         encoder: exotel.Encoder,
         playout: Playout,
         clock: LineClock,
@@ -32,6 +36,7 @@ class Sending:
         echo: EchoGuard | None,
         time: Callable[[], float],
     ) -> None:
+        self._line = line
         self._encoder = encoder
         self._playout = playout
         self._clock = clock
@@ -42,14 +47,38 @@ class Sending:
         self._endless = False  # the last frame has ambience, which must not break off
         self.recorder: Recorder | None = None
 
-    def frame(self, frame: Frame, now: float) -> Iterator[bytes]:
+    def frame(self, frame: Frame, now: float) -> Iterator[bytes] | None:
         """A frame, marks for the utterances that end with it, and one that only asks when it is heard, if it is time
         for one. `now`: when writing begins.
         """
-        heard = self._heard
         if frame.pcm:
-            yield self._encoder.media(frame.pcm)
+            media = self._encoder.media(frame.pcm)
+            if not self._line.write(media):
+                return self._late_frame(media, frame, now)
             self._note_sent(frame, now)
+        # not a generator from the start: most frames have no mark, and to begin and end one took longer than the rest
+        if frame.ended or now - self._heard.marked_at >= PROBE_S:
+            return self._written(self._marks(frame, now))
+        return None
+
+    def clear(self, wanted_at: float) -> Iterator[bytes] | None:
+        """The line is to drop what it has not begun to play; wanted since `wanted_at`."""
+        return self._written(self._clear(wanted_at))
+
+    def _written(self, messages: Iterator[bytes]) -> Iterator[bytes] | None:
+        """Those of the messages that have to wait."""
+        for message in messages:
+            if not self._line.write(message):
+                return chain((message,), messages)
+        return None
+
+    def _late_frame(self, media: bytes, frame: Frame, now: float) -> Iterator[bytes]:
+        yield media
+        self._note_sent(frame, now)
+        yield from self._marks(frame, now)
+
+    def _marks(self, frame: Frame, now: float) -> Iterator[bytes]:
+        heard = self._heard
         for utterance in frame.ended:
             now = self._time()
             heard.marked(utterance, now)
@@ -57,8 +86,7 @@ class Sending:
         if now - heard.marked_at >= PROBE_S and frame.pcm and (probe := heard.probe(now)):
             yield self._encoder.mark(probe)
 
-    def clear(self, wanted_at: float) -> Iterator[bytes]:
-        """The line is to drop what it has not begun to play; wanted since `wanted_at`."""
+    def _clear(self, wanted_at: float) -> Iterator[bytes]:
         yield self._encoder.clear()
         now = self._time()
         dropped = self._clock.cleared(now)
