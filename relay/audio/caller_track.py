@@ -16,6 +16,7 @@ _QUIET: Final = 100  # of 32,768: words are louder
 _PAUSE_SECONDS: Final = 0.1  # between two words
 _LEAST_MS: Final = 5  # stamps are whole milliseconds
 _UNKNOWN: Final = float("inf")
+_NONE: Final = float("-inf")  # in place of a number of the line's: None would make it an object of its own, far away
 
 
 class CallerTrack:
@@ -29,15 +30,15 @@ class CallerTrack:
         self._recent = (b"", b"", b"")  # the last frames, for concealment: 60 ms at the usual frame size
         self._frame, self._frame_ms = 0, 0.0  # length of the frame before, in samples
         self._steady = False  # the frame before came in its turn, and nothing replaces it
-        self._next_chunk: int | None = None
-        self._next_ms: float | None = None  # the timestamp that a frame without a gap would have
+        self._next_chunk = _NONE
+        self._next_ms = _NONE  # the timestamp that a frame without a gap would have
         self._in_step = False  # the last timestamp moved on in step with its sound
         self._position = 0  # samples passed on, except those of `_waited`
         self._waited = 0  # samples of silence passed on since the last frame
         self._held_back = False  # frames are arriving late, after silence replaced them
         self._quiet = 0  # samples since their last word
         self._origin = _UNKNOWN  # when the line began, according to its least late frame
-        self._last_at: float | None = None
+        self._last_at = _NONE
         self.gap_ms = 0
         self.lost = 0
         self.missing = 0
@@ -49,24 +50,9 @@ class CallerTrack:
 
         Empty for a quiet late frame that silence has already replaced.
         """
-        samples, self.missing = len(sound) // pcm.SAMPLE_BYTES, 0
-        if (  # nearly all frames: nothing is missing, whatever the time
-            self._steady
-            and timestamp_ms == self._next_ms
-            and chunk == self._next_chunk
-            and samples == self._frame
-            and timestamp_ms is not None
-        ):
-            self._position += samples
-            self.position_s = position_s = self._position / self._rate_hz
-            if now - position_s < self._origin:
-                self._origin = now - position_s
-            self._last_at, self._next_ms = now, timestamp_ms + self._frame_ms
-            if chunk is not None:
-                self._next_chunk = chunk + 1
-            _, before_last, last = self._recent
-            self._recent = (before_last, last, sound)
+        if self.in_its_turn(sound, now, timestamp_ms, chunk):
             return (sound,)
+        samples = len(sound) // pcm.SAMPLE_BYTES
         if not samples:
             return ()
         if self._held_back and self._can_go(sound, samples, now):
@@ -91,9 +77,28 @@ class CallerTrack:
         self._recent = (*self._recent[1:], sound)
         return (fill, sound) if fill else (sound,)
 
+    def in_its_turn(self, sound: bytes, now: float, timestamp_ms: int | None, chunk: int | None) -> bool:
+        """Whether nothing is missing before a frame, whatever the time, as with nearly all: then it has arrived, and
+        only itself is to be passed on. Otherwise nothing was done.
+        """
+        samples, self.missing = len(sound) // pcm.SAMPLE_BYTES, 0
+        if not self._steady or timestamp_ms is None or samples != self._frame:
+            return False
+        at_ms, number = float(timestamp_ms), _NONE if chunk is None else float(chunk)
+        if at_ms != self._next_ms or number != self._next_chunk:
+            return False
+        self._position += samples
+        self.position_s = position_s = self._position / self._rate_hz
+        if now - position_s < self._origin:
+            self._origin = now - position_s
+        self._last_at, self._next_ms, self._next_chunk = now, at_ms + self._frame_ms, number + 1
+        _, before_last, last = self._recent
+        self._recent = (before_last, last, sound)
+        return True
+
     def waited(self, now: float) -> bytes:
         """Silence for the time without frames; empty before PATIENCE is over, and if it was already returned."""
-        if self._last_at is None or now - self._last_at < PATIENCE:
+        if self._last_at == _NONE or now - self._last_at < PATIENCE:
             return b""
         # a frame that arrives now would fill the time since one frame ago
         owed = int((now - self._last_at) * self._rate_hz) - self._frame - self._waited
@@ -105,16 +110,15 @@ class CallerTrack:
 
     def due(self, now: float) -> float:
         """When to call `waited`."""
-        if self._last_at is None:
+        if self._last_at == _NONE:
             return now + PATIENCE
         return self._last_at + max(PATIENCE, (self._waited + 2 * self._frame) / self._rate_hz)
 
     def _note(self, samples: int, now: float, timestamp_ms: int | None, chunk: int | None) -> None:
-        frame_ms = samples * 1000 / self._rate_hz
         self._frame, self._last_at = samples, now
-        self._frame_ms = int(frame_ms) if frame_ms.is_integer() else frame_ms  # whole numbers are compared faster
-        self._next_chunk = None if chunk is None else chunk + 1
-        self._next_ms = None if timestamp_ms is None else timestamp_ms + self._frame_ms
+        self._frame_ms = samples * 1000 / self._rate_hz
+        self._next_chunk = _NONE if chunk is None else float(chunk + 1)
+        self._next_ms = _NONE if timestamp_ms is None else timestamp_ms + self._frame_ms
 
     def _can_go(self, sound: bytes, samples: int, now: float) -> bool:
         """Whether a late frame is part of a pause that is too long, because silence replaced it already.
@@ -122,7 +126,7 @@ class CallerTrack:
         Words are passed on however late they are; pauses between them are cut to a tenth of a second, because the agent
         has already had that time.
         """
-        if self._last_at is None or now - self._last_at > samples / self._rate_hz / 2:
+        if now - self._last_at > samples / self._rate_hz / 2:
             self._held_back = False  # in real time again
             return False
         quiet = pcm.peak(pcm.samples(sound)) < _QUIET
@@ -132,9 +136,9 @@ class CallerTrack:
     def _missing(self, timestamp_ms: int | None, chunk: int | None, late_ms: float) -> int:
         """Samples between the last frame and this one, which arrived `late_ms` after the line's quickest."""
         frame_ms = self._frame_ms
-        by_time = None if timestamp_ms is None or self._next_ms is None else timestamp_ms - self._next_ms
+        by_time = None if timestamp_ms is None or self._next_ms == _NONE else timestamp_ms - self._next_ms
         due = self._next_chunk
-        skipped = None if chunk is None or due is None or chunk < due else chunk - due
+        skipped = None if chunk is None or due == _NONE or chunk < due else chunk - int(due)
         was_in_step, self._in_step = self._in_step, by_time is not None and abs(by_time) <= frame_ms / 2
         claimed = 0.0
         if skipped:

@@ -236,6 +236,7 @@ class Call:
         if pacing.done():
             self.recording.line_gone()
         self._report.measure(sound.answers, sound.uplink.meter, sound.playout.ambience)
+        self.quality.frames_in = sound.uplink.frames_in
         self.quality.malformed = self._line.malformed
         self.quality.unknown_events = self._line.unknown_events
         self._unregister()

@@ -25,16 +25,17 @@ class Caller:
     def __init__(
         self, line: Line, parts: CallParts, conversation: Conversation, check: LineCheck, end: Callable[..., None]
     ) -> None:
+        self._stopped = False  # what sound meets stands together: each look at another place costs as much as a step
+        self._check: LineCheck | None = check  # until it is done
+        self._uplink = parts.uplink
         self._line = line
         self._parts = parts
         self._conversation = conversation
-        self._check: LineCheck | None = check  # until it is done
         self._end = end
         self._loop = asyncio.get_running_loop()
         self._send_keys = partial(_send_keys, parts.log, conversation)  # does not lead back here: see relay/ended.py
         self._keypad = Keypad(self._send_keys)
         self._keys_allowed = Allowance("keys", per_s=20, burst=200)
-        self._stopped = False
         self.recorder: Recorder | None = None
 
     async def run(self) -> None:
@@ -66,11 +67,9 @@ class Caller:
         """The caller's sound, 50 times a second."""
         if self._stopped:
             return DONE
-        parts = self._parts
-        parts.quality.frames_in += 1
         if self._check is not None:
             self._look(media, self._check)
-        return parts.uplink.hear(media)
+        return self._uplink.hear(media)
 
     def _echoed(self, mark: str) -> None:
         """The line has played everything up to this mark."""

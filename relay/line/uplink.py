@@ -42,30 +42,32 @@ class Uplink:
 
         `on_defect` gets an exception of the session, which then gets no more sound.
         """
-        self._line = line
-        self._quality = quality
-        self._on_defect = on_defect
-        self._echo = echo
-        if echo is not None:
-            echo.passed = self._heard_later
+        # what a frame meets stands together: it has left the processor's cache when the next one comes
         self._loop = asyncio.get_running_loop()
+        self._ticker: Ticker | None = None
         self._track = CallerTrack(line.rate_hz)
+        self.recorder: Recorder | None = None
         self._evenness = Evenness()
-        self.on_uneven: Callable[[float], None] = lambda late_s: None
-        """Told by how much a frame was later than the quickest."""
+        self._echo = echo
+        self._taken: asyncio.Future[None] | None = None  # done when the session has taken what came before `_unsent`
         self._meter = LevelMeter(line.rate_hz)
         self.voice = VoiceActivity(line.rate_hz, meter=self._meter, defer=defer)
         self._session: AgentSession | None = None
         self._sound_out: SoundOut | None = None  # of the session, in place of its `send_audio`
         self._converter: Converter | None = None
+        self.frames_in = 0
+        self._line = line
+        self._quality = quality
+        self._on_defect = on_defect
+        if echo is not None:
+            echo.passed = self._heard_later
+        self.on_uneven: Callable[[float], None] = lambda late_s: None
+        """Told by how much a frame was later than the quickest."""
         self._kept: list[bytes] = []
         self._kept_bytes = 0
         self._finished = False
         self._unsent: list[bytes] = []  # while a session has not taken what came before
-        self._taken: asyncio.Future[None] | None = None  # … until then
-        self._hurry: Callable[[float], None] = lambda now: None
-        self._watched_by: tuple[Ticker, Spawn] | None = None
-        self.recorder: Recorder | None = None
+        self._spawn: Spawn | None = None
 
     @property
     def meter(self) -> LevelMeter:
@@ -78,19 +80,19 @@ class Uplink:
 
         Of all that a relay reads, these are most, so frames to the lines that are late go out between them.
         """
-        now = self._loop.time()
-        self._hurry(now)
-        passed = self._track.arrived(media.pcm, now, media.timestamp_ms, media.chunk)
-        if len(passed) == 1:
-            sound = passed[0]
-        else:
-            sound = b"".join(passed)
-            self._quality.caller_gap_ms, self._quality.caller_lost = self._track.gap_ms, self._track.lost
+        now, sound, track = self._loop.time(), media.pcm, self._track
+        self.frames_in += 1
+        if self._ticker is not None:
+            self._ticker.hurry(now)
+        in_its_turn = track.in_its_turn(sound, now, media.timestamp_ms, media.chunk)
+        if not in_its_turn:
+            sound = b"".join(track.arrived(sound, now, media.timestamp_ms, media.chunk))
+            self._quality.caller_gap_ms, self._quality.caller_lost = track.gap_ms, track.lost
         if self.recorder is not None:
-            self.recorder.caller(media.pcm, self._track.missing, now)
+            self.recorder.caller(media.pcm, 0 if in_its_turn else track.missing, now)
         if not sound:
             return DONE
-        if (late_s := self._evenness.arrived(self._track.position_s, now)) > _UNEVEN_S:
+        if (late_s := self._evenness.arrived(track.position_s, now)) > _UNEVEN_S:
             self.on_uneven(late_s)
         if self._echo is not None:
             sound = self._echo.heard(sound, now)
@@ -106,15 +108,14 @@ class Uplink:
 
     def _heard_later(self, sound: bytes, arrived: float) -> None:
         """What the echo guard had to look at first."""
-        if self._watched_by is None:
+        if self._spawn is None:
             return  # the call is over
         self.voice.hear(sound, arrived)
         if self._taken is not None:
             self._unsent.append(sound)
         elif (rest := self.send(sound)) is not DONE:
-            _, spawn = self._watched_by
             self._taken = self._loop.create_future()
-            spawn(self._catch_up(rest, self._taken))
+            self._spawn(self._catch_up(rest, self._taken))
 
     def _in_turn(self, sound: bytes, now: float, taken: "asyncio.Future[None]") -> Awaitable[None]:
         """The session does not read, and the line has to wait for it."""
@@ -137,24 +138,23 @@ class Uplink:
         """Until `stop` the agent hears silence while the line sends nothing, otherwise it would wait for the end of a
         turn. `spawn` runs a task of the call.
         """
-        self._watched_by, self._hurry = (ticker, spawn), ticker.hurry
+        self._ticker, self._spawn = ticker, spawn
         self._look_at(self._loop.time())
 
     def stop(self) -> None:
         """Fill no more gaps."""
-        self._watched_by = None
+        self._spawn = None
 
     def tick(self, when: float, now: float) -> None:
         """See Ticking: is a frame missing? Those that arrive put that off, so this looks again and again: a task that
         waits takes 2 KB of each call.
         """
-        if self._watched_by is None:
+        if self._spawn is None:
             return
         if (due := self._track.due(now)) > now:
             self._look_at(due)
         else:
-            _, spawn = self._watched_by
-            spawn(self._fill())
+            self._spawn(self._fill())
 
     async def _fill(self) -> None:
         if silence := self._track.waited(self._loop.time()):
@@ -167,9 +167,8 @@ class Uplink:
         self._look_at(self._loop.time())
 
     def _look_at(self, time: float) -> None:
-        if self._watched_by is not None:
-            ticker, _ = self._watched_by
-            ticker.at(time + _ON_THE_LATE_SIDE, self)
+        if self._ticker is not None and self._spawn is not None:
+            self._ticker.at(time + _ON_THE_LATE_SIDE, self)
 
     def send(self, pcm: bytes) -> Awaitable[None]:
         """Sound that follows what was sent before, in the line's format. Usually DONE."""
