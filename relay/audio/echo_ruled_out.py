@@ -47,7 +47,8 @@ class RuledOut:
             near = heard.copy()  # an echo's delay is seldom a whole number of them
             near[1:] |= heard[:-1]
             near[:-1] |= heard[1:]
-            quiets = np.correlate(loud, (~near).astype(np.float32))[self._possible]
+            # while a caller speaks all the time, none of them was quiet
+            quiets = np.correlate(loud, (~near).astype(np.float32))[self._possible] if not near.all() else 0 * louds
         if self._loud is not None and self._quiet is not None:
             louds, quiets = louds + self._loud, quiets + self._quiet
         self._loud, self._quiet = louds, quiets

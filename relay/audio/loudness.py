@@ -37,6 +37,7 @@ class LevelMeter:
         self._batch = round(BATCH_SECONDS * rate_hz) * pcm.SAMPLE_BYTES
         self._sounds: list[bytes] = []  # not processed yet: a batch at a time is cheaper
         self._waiting = 0
+        self._along = False  # what waits is measured beside a caller's voice
         self._steps = b""  # not counted yet
         self._counts = np.zeros(_STEPS + 1, dtype=np.int32)
         self._clipped = 0
@@ -45,16 +46,32 @@ class LevelMeter:
         """The next part, pcm at the meter's rate."""
         self._sounds.append(sound)
         self._waiting += len(sound)
-        if self._waiting >= self._batch:
+        if self._waiting >= (2 * self._batch if self._along else self._batch):
             self.look()
+
+    def go_along(self, *, along: bool) -> None:
+        """From now on somebody else has what waits (`waiting`) `measured` soon, together with other sound."""
+        self.look()
+        self._along = along
+
+    def pause(self) -> None:
+        """Nothing may come for long: its last sound must not be kept until then."""
+        if not self._along:
+            self.look()
+
+    def waiting(self) -> pcm.Samples | None:
+        """What waits, up to its last whole block, which is to be `measured`. It waits no longer."""
+        if self._waiting < self._block_bytes:
+            return None
+        joined = b"".join(self._sounds)
+        whole = len(joined) // self._block_bytes * self._block_bytes
+        self._sounds, self._waiting = [joined[whole:]] if whole < len(joined) else [], len(joined) - whole
+        return pcm.samples(joined)[: whole // pcm.SAMPLE_BYTES]
 
     def look(self) -> None:
         """Process what waits, and keep only an incomplete block of it."""
-        joined = b"".join(self._sounds)
-        whole = len(joined) // self._block_bytes * self._block_bytes
-        if whole:
-            self._sounds, self._waiting = [joined[whole:]], len(joined) - whole
-            sound = pcm.samples(joined)[: whole // pcm.SAMPLE_BYTES]
+        sound = self.waiting()
+        if sound is not None:
             levels = block_levels(sound, self._rate_hz)
             self.measured(sound, float(np.maximum.reduce(levels)), steps_of(levels))
 

@@ -49,7 +49,7 @@ class SpeechLevel:
         """The next part of an utterance, pcm; `last`: it ends here."""
         self.meter.hear(sound)
         if last:
-            self.meter.look()  # otherwise its last sound would be kept until the agent speaks again
+            self.meter.pause()
         if self._limiter is None:
             return sound
         samples = pcm.samples(sound)
@@ -68,7 +68,7 @@ class SpeechLevel:
     def reset(self) -> None:
         """The utterance was cut off: none of it may be heard in the next one. The learned gain stays."""
         self._between = True
-        self.meter.look()
+        self.meter.pause()
         if self._limiter is not None:
             self._limiter.reset()
 

@@ -14,13 +14,12 @@ import numpy as np
 from relay.audio import pcm
 from relay.audio.levels import BATCH_SECONDS, BLOCK_SECONDS, SPEECH_DB, levels_of
 from relay.audio.loudness import LevelMeter, steps_of
+from relay.audio.voice_runs import runs_of
 
 _LATE_SECONDS: Final = 0.3  # a batch is processed within this time, when there is time for it …
 _LATEST_SECONDS: Final = 0.5  # … and after so much more sound in any case
 _ABOVE_NOISE_DB: Final = 12.0
 _HISS_ABOVE_NOISE_DB: Final = 6.0
-_HISS_CROSSINGS: Final = 2800  # changes of sign a second: an s, an f, a sh
-_HISS: Final = _HISS_CROSSINGS * BLOCK_SECONDS
 _HISS_SECONDS: Final = 0.03  # between a word and its hiss
 _NOISE_SECONDS: Final = 4.0  # nobody speaks this long without a pause
 _NOISE_RISES_DB: Final = 10.0  # a second
@@ -31,8 +30,6 @@ _PAUSE_SECONDS: Final = 0.2  # a shorter one, as before a p, belongs to the spee
 _LEAST_SECONDS: Final = 0.08  # of sound; a click is not speech
 _KEPT: Final = 64  # stretches
 _UNKNOWN: Final = float("inf")
-_QUIET: Final = 0  # a block below `active_from`; _ACTIVE: it may be a hiss; more: it is loud
-_ACTIVE: Final = 1
 
 Defer = Callable[["VoiceActivity", float], None]
 """Have `measure` called with this one, and with others, within so many seconds."""
@@ -47,6 +44,7 @@ class VoiceActivity:
     def __init__(self, rate_hz: int, *, meter: LevelMeter | None = None, defer: Defer | None = None) -> None:
         self.rate_hz = rate_hz
         self._meter = meter
+        self._beside: LevelMeter | None = None
         self._defer = defer
         self._block = round(BLOCK_SECONDS * rate_hz)
         self._batch = round(BATCH_SECONDS * rate_hz) * pcm.SAMPLE_BYTES
@@ -85,10 +83,18 @@ class VoiceActivity:
     def _stretches(self) -> Iterator[tuple[float, float, float]]:
         return zip(self._starts, self._ends, self._voiced, strict=True)
 
+    def take_along(self, beside: LevelMeter) -> None:
+        """Another voice of the call, at the same rate: what `beside` heard is measured whenever this one is."""
+        if self._beside is not None:
+            self._beside.go_along(along=False)
+        self._beside = beside
+        beside.go_along(along=True)
+
     def look(self) -> None:
         """Process what waits, up to its last whole block."""
         self._process_due()
-        _process([self], [len(self._frames)])
+        if self._waiting >= 2 * self._block:
+            _process([self], [len(self._frames)])
 
     def _batch_is_full(self) -> None:
         """Its length does not depend on when it is processed, and so on other calls."""
@@ -111,7 +117,7 @@ class VoiceActivity:
 
     def _heard(self, sound: pcm.Samples, kinds: bytes, frames: list[bytes]) -> None:
         """What the blocks of `sound` are, which begins with the first of `frames`."""
-        places, louds = _runs(kinds, sound, self._block)
+        places, louds = runs_of(kinds, sound, self._block)
         if louds:
             times = self._times(places, frames)
             for number, loud in enumerate(louds):
@@ -177,14 +183,20 @@ def _process(voices: list[VoiceActivity], counts: list[int]) -> None:
             sounds.append(pcm.samples(joined)[:whole])
     if not taken:
         return
+    count, meters = len(taken), [voice._beside for voice, _, _ in taken if voice._beside is not None]
+    beside = [(meter, sound) for meter in meters if (sound := meter.waiting()) is not None]
+    sounds += [sound for _, sound in beside]
     levels = levels_of(sounds, rate_hz)
     lengths = [len(sound) // block for sound in sounds]
     ends = list(accumulate(lengths))
     firsts = [end - length for end, length in zip(ends, lengths, strict=True)]
-    loudest = np.maximum.reduceat(levels, firsts).tolist()
-    steps, halves = steps_of(levels), levels.astype(np.float16).tobytes()
-    for (voice, _, _), first, end in zip(taken, firsts, ends, strict=True):
-        voice._levels = (voice._levels + halves[2 * first : 2 * end])[-_NOISE_BYTES:]
+    loudest, steps = np.maximum.reduceat(levels, firsts).tolist(), steps_of(levels)
+    for number, (meter, sound) in enumerate(beside, count):
+        meter.measured(sound, loudest[number], steps[firsts[number] : ends[number]])
+    levels, lengths = levels[: ends[count - 1]], lengths[:count]
+    halves = levels.astype(np.float16).tobytes()
+    for number, (voice, _, _) in enumerate(taken):
+        voice._levels = (voice._levels + halves[2 * firsts[number] : 2 * ends[number]])[-_NOISE_BYTES:]
     lows = _lows([voice._levels for voice, _, _ in taken])
     noises = [voice._noise(low, length) for (voice, _, _), low, length in zip(taken, lows, lengths, strict=True)]
     active_from = [max(SPEECH_DB, noise + _HISS_ABOVE_NOISE_DB) for noise in noises]
@@ -209,40 +221,3 @@ def _lows(levels: list[bytes]) -> list[float]:
     ranked.partition(place, axis=1)
     lows: list[float] = ranked[:, place].tolist()
     return lows
-
-
-def _runs(kinds: bytes, sound: pcm.Samples, block: int) -> tuple[list[int], list[int]]:
-    """Blocks in a row that are loud, or active and a hiss: the first and the one after the last of each run, one run
-    after the other, and how many blocks of each are loud.
-    """
-    places: list[int] = []
-    louds: list[int] = []
-    changes = -1  # only if they matter
-    runs = False
-    for place, kind in enumerate(kinds):
-        if kind == _ACTIVE and changes < 0:
-            changes = _changes_of_sign(sound)
-        if kind == _QUIET or (kind == _ACTIVE and _of_block(changes, place, len(kinds), block) < _HISS):
-            if runs:
-                places.append(place)
-                runs = False
-            continue
-        if not runs:
-            places.append(place)
-            louds.append(0)
-            runs = True
-        louds[-1] += kind > _ACTIVE
-    if runs:
-        places.append(len(kinds))
-    return places, louds
-
-
-def _changes_of_sign(sound: pcm.Samples) -> int:
-    """A bit for each of the samples, which are a multiple of eight at every line's rate; the last one is the lowest."""
-    signs = int.from_bytes(np.packbits(sound < 0).tobytes(), "big")
-    return (signs ^ (signs >> 1)) & ((1 << len(sound) - 1) - 1)
-
-
-def _of_block(changes: int, place: int, blocks: int, block: int) -> int:
-    """How many of the changes are in the block at `place`."""
-    return ((changes >> (blocks - 1 - place) * block) & ((1 << block) - 1)).bit_count()

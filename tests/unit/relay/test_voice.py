@@ -163,6 +163,51 @@ def test_several_are_found_together_as_each_alone(rates):
         assert (meter.level_db, meter.seconds) == (meter_too.level_db, meter_too.seconds)
 
 
+def test_what_the_agent_said_is_measured_beside_the_caller_s_voice():
+    """It costs less together. What is found is the same, and no more of it waits."""
+    later, said = Later(), noise(3 * RATE, seed=5) // 3
+    voice, meter, second, alone = VoiceActivity(RATE, defer=later.add), *(LevelMeter(RATE) for _ in range(3))
+    voice.take_along(meter)
+    alone.hear(said.tobytes())
+    for at in range(0, len(said), 160):
+        meter.hear(said[at : at + 160].tobytes())
+        voice.hear(bytes(320), at / RATE)
+        if at % 1600 == 0:
+            later.done()
+        assert meter._waiting <= 0.7 * 2 * RATE
+    meter.pause()
+    for at in range(25):
+        voice.hear(bytes(320), 3 + at / 50)
+    later.done()
+    assert (meter._waiting, meter._sounds) == (0, [])
+    counted = meter._counts.sum() + len(meter._steps)
+    assert counted == 300
+    assert (meter.level_db, meter.seconds, meter.clipped) == (alone.level_db, alone.seconds, alone.clipped)
+    meter.hear(said[:400].tobytes())
+    voice.take_along(second)
+    assert meter._counts.sum() + len(meter._steps) == 305, "another agent's turn: nobody takes this one along any more"
+    meter.hear(said[:400].tobytes())
+    meter.pause()
+    assert meter._counts.sum() + len(meter._steps) == 310
+    voice.look()
+    second.hear(said[:400].tobytes())
+    voice.look()
+    assert len(second._steps) == 0, "the caller has said nothing new"
+    voice.hear(bytes(320), 4.0)
+    voice.look()
+    assert len(second._steps) == 5
+
+
+def test_what_an_agent_says_on_a_line_that_stands_still_is_measured_after_a_second():
+    voice, meter = VoiceActivity(RATE), LevelMeter(RATE)
+    voice.take_along(meter)
+    for _ in range(49):
+        meter.hear(bytes(320))
+    assert len(meter._steps) == 0
+    meter.hear(bytes(320))
+    assert len(meter._steps) == 100
+
+
 def test_a_voice_that_nobody_measures_is_measured_by_itself_before_it_takes_more_memory():
     later, meter = Later(), Told()
     voice = VoiceActivity(RATE, meter=meter, defer=later.add)
