@@ -38,7 +38,7 @@ Defer = Callable[["VoiceActivity", float], None]
 class VoiceActivity:
     """One call's caller. Gets every frame; is asked now and then.
 
-    `meter` is told of the same sound when it is processed. `defer`: puts that off until there is time for it.
+    `meter` gets the same sound when it is processed. `defer`: puts that off until there is time for it.
     """
 
     def __init__(self, rate_hz: int, *, meter: LevelMeter | None = None, defer: Defer | None = None) -> None:

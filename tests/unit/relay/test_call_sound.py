@@ -114,25 +114,25 @@ def test_a_line_whose_frames_come_unevenly_keeps_its_lead():
 
 
 def test_the_callers_of_a_relay_are_measured_together():
-    """Of eight calls the last one's half second is the occasion, once a frame is sent; of fewer, that it is time."""
+    """Of sixteen calls the last one's half second is the occasion, once a frame is sent; of fewer, that it is time."""
 
     async def story():
         first = World()
-        worlds = [first, *(World(services=first.services) for _ in range(8))]
+        worlds = [first, *(World(services=first.services) for _ in range(16))]
         first.services.ticker.at(0.1, Nobody())
-        for world in worlds[:8]:
+        for world in worlds[:16]:
             for _ in range(25):
                 await world.sound.uplink.hear(exotel.Media(bytes(640)))
         await asyncio.sleep(0.15)
         measured = [len(world.sound.uplink.voice._frames) for world in worlds]
         for _ in range(25):
-            await worlds[8].sound.uplink.hear(exotel.Media(bytes(640)))
+            await worlds[16].sound.uplink.hear(exotel.Media(bytes(640)))
         for wait_s in (0.29, 0.02):
             await asyncio.sleep(wait_s)
-            measured.append(len(worlds[8].sound.uplink.voice._frames))
+            measured.append(len(worlds[16].sound.uplink.voice._frames))
         return measured
 
-    assert virtual_time.run(story()) == [*[1] * 8, 0, 25, 1]
+    assert virtual_time.run(story()) == [*[1] * 16, 0, 25, 1]
 
 
 class Nobody:
