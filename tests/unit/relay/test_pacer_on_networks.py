@@ -239,8 +239,9 @@ def test_an_echo_that_was_hardly_overdue_lets_the_ambience_go_on(by):
     assert any(came <= at < came + FRAME_S for at in desk.line.sent_at)
 
 
-def test_a_line_that_turns_out_uneven_gets_its_reserve_at_once():
-    desk, came = one_echo_late(0.1)
+@pytest.mark.parametrize("by", [0.07, 0.09, 0.11, 0.13])
+def test_a_line_that_turns_out_uneven_gets_its_reserve_at_once(by):
+    desk, came = one_echo_late(by)
     assert [at for at in desk.line.sent_at if came <= at < came + 0.002] != []
 
 
