@@ -7,9 +7,9 @@ The limits are far above what a conversation needs: an hour of talk is some 60,0
 from dataclasses import dataclass
 from typing import Final, assert_never
 
+from relay.agents.flood import FloodError
 from relay.agents.seam import (
     AgentCorrection,
-    AgentError,
     AgentEvent,
     AgentText,
     Audio,
@@ -27,18 +27,10 @@ from relay.agents.seam import (
     Working,
 )
 
-FLOOD: Final = "flood"
 TEXT_CHARACTERS: Final = 400_000
 UTTERANCES: Final = 10_000
 UTTERANCE_CHARACTERS: Final = 50_000
 NOTICES_LOGGED: Final = 100
-
-
-class FloodError(AgentError):
-    """The agent sends more than a limit."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(FLOOD, f"too much: {what}")
 
 
 def joined(so_far: str, piece: str) -> str:

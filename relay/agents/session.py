@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 import aiohttp
 
-from relay.agents.passing import Reading
+from relay.agents.reader import Reading
 from relay.agents.reading import Failed, FunctionCall, encode
 from relay.agents.seam import (
     AgentError,

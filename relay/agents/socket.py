@@ -1,7 +1,7 @@
 """A WebSocket to a vendor: opens with clear errors, sends one whole message at a time, closes within a time limit."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -9,10 +9,11 @@ from typing import Final
 import aiohttp
 from aiohttp import WSMsgType
 
-from relay.agents.budget import Allowance
+from relay.agents.hearing import Hear as Hear
+from relay.agents.hearing import Hearing
 from relay.agents.seam import AgentError
 from relay.arrivals import Arrivals, arrivals_of
-from relay.at_once import DONE, Later, failing
+from relay.at_once import DONE, Later
 from relay.handshake import forget_response
 from relay.websocket import BINARY, TEXT, OutgoingSocket
 
@@ -21,7 +22,6 @@ CLOSE_TIMEOUT: Final = 2.0
 # For a vendor that vanished without a FIN: after this long without data a WebSocket ping, and half as long for the
 # answer. Nine seconds in total: with less, a network stall of five seconds, which does happen, would cost the agent.
 HEARTBEAT: Final = 6.0
-_AT_ONCE: Final = 4  # messages of one turn of the loop: an agent that sends more at once must not delay other calls
 MAX_MESSAGE: Final = 16 * 1024 * 1024  # the limit of ElevenLabs' own SDK (elevenlabs.md A1.1)
 
 
@@ -42,8 +42,6 @@ class Binary(bytes):
 
 HANDLED: Final = Binary(b"handled")
 """Returned in place of a message that was heard, and whose rest is done now. Compare with `is`."""
-Hear = Callable[[bytes], Awaitable[None]]
-"""Handles a message, as far as that needs no waiting, and returns the rest (relay.at_once)."""
 
 
 class AgentSocket:
@@ -53,16 +51,12 @@ class AgentSocket:
         """`arrivals`: of `ws`, if its messages can be handled when they arrive."""
         self._ws = ws
         self._arrivals = arrivals
-        self._hear: Hear | None = None
-        self._rest: Awaitable[None] = DONE  # of the message that comes next, which was handled already
-        self._heard_at, self._heard = 0.0, 0  # messages of one turn of the loop
         self.writer = ws.writer if isinstance(ws, OutgoingSocket) else None
         """Writes what need not wait. None for the sockets of other sessions than the relay's own (outgoing.py)."""
         self._loop = asyncio.get_running_loop()
+        self._hearing = Hearing(self._loop.time)
         self._sending_since: float | None = None
         self._given_up = ""
-        self._messages = Allowance("messages", per_s=500, burst=10_000)
-        self._bytes = Allowance("bytes", per_s=1_000_000, burst=48_000_000)  # five minutes of 24 kHz are 20 MB as text
 
     @classmethod
     async def open(
@@ -118,15 +112,15 @@ class AgentSocket:
             self._watch(None)
         if self._given_up:
             return Closed(1006, self._given_up)
-        if self._rest is not DONE:
-            rest, self._rest = self._rest, DONE
+        if (rest := self._hearing.rest) is not DONE:
+            self._hearing.rest = DONE
             await rest
             return HANDLED
         now = self._loop.time()
         if kind is TEXT or kind is BINARY:
-            self._count(now, len(data))
+            self._hearing.count(now, len(data))
             return data if kind is TEXT else Binary(data)
-        self._messages.take(now)
+        self._hearing.count(now, 0)
         if kind is WSMsgType.CLOSE:
             return Closed(data or 1005, extra or "")
         if kind is WSMsgType.ERROR:
@@ -134,31 +128,12 @@ class AgentSocket:
         return Closed(self._ws.close_code or 1006, "")
 
     def _watch(self, hear: Hear | None) -> None:
-        self._hear = hear
+        self._hearing.hear = hear
         if self._arrivals is not None:
-            self._arrivals.watch(self._text if hear else None, binary=self._binary if hear else None)
-
-    def _text(self, message: bytes) -> bool:
-        """Called when it arrives while `receive` waits for nothing else. False: it has to be received. `receive` raises
-        what went wrong.
-        """
-        now = self._loop.time()
-        self._heard, self._heard_at = self._heard + 1 if now == self._heard_at else 1, now
-        if self._hear is None or self._heard > _AT_ONCE or self._given_up:
-            return False
-        try:
-            self._count(now, len(message))
-            self._rest = self._hear(message)
-        except Exception as error:  # noqa: BLE001 - it must not end in aiohttp's parser
-            self._rest = failing(error)
-        return self._rest is DONE
+            self._arrivals.watch(self._hearing.message if hear else None, binary=self._binary if hear else None)
 
     def _binary(self, message: bytes) -> bool:
-        return self._text(Binary(message))
-
-    def _count(self, now: float, size: int) -> None:
-        self._messages.take(now)
-        self._bytes.take(now, size)
+        return self._hearing.message(Binary(message))
 
     def stalled_for(self, now: float) -> float:
         """Seconds that a send has waited for the vendor to read, 0.0 if none is waiting."""
@@ -171,7 +146,7 @@ class AgentSocket:
 
     async def give_up(self, reason: str) -> None:
         """Close a socket that seems dead; `receive` then reports `reason` and not our own close."""
-        self._given_up = reason
+        self._given_up, self._hearing.over = reason, True
         await self.close()
 
     async def close(self) -> None:

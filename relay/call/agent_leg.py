@@ -1,39 +1,14 @@
 """A call's time with one agent, from connecting to its end. Errors in here end the agent's time, not the call."""
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Mapping
-from functools import partial
-from typing import Any, Final, assert_never
+from collections.abc import Mapping
+from typing import Any, Final
 
-from common.aside import is_aside
-from common.keys_pressed import without_keys
-from relay.agents.budget import AgentBudget, FloodError
-from relay.agents.seam import (
-    NOT_UNDERSTOOD,
-    AgentCorrection,
-    AgentError,
-    AgentEvent,
-    AgentSession,
-    AgentText,
-    Audio,
-    CallerHeard,
-    CallerText,
-    CallerTurn,
-    CallInfo,
-    Ended,
-    Interruption,
-    Notice,
-    PassesEvents,
-    ToolCall,
-    ToolCancelled,
-    TurnDone,
-    TurnFailed,
-    UtteranceDone,
-    Working,
-)
-from relay.at_once import DONE
+from relay.agents.budget import AgentBudget
+from relay.agents.flood import FloodError
+from relay.agents.seam import AgentError, AgentSession, Audio, CallInfo, Ended, PassesEvents
 from relay.audio.speech_level import SpeechLevel
+from relay.call.agent_events import AgentEvents
 from relay.call.agent_speech import AgentSpeech
 from relay.call.answer_clock import AnswerClock
 from relay.call.parts import CallParts
@@ -136,7 +111,7 @@ class AgentLeg:
 
     async def _talk(self, info: CallInfo) -> None:
         try:
-            speech = await self._connect(info)
+            events = await self._connect(info)
         except AgentError as error:
             self.refused = True
             self.end(Ended(by_agent=False, reason=error.reason, detail=str(error)))
@@ -147,19 +122,19 @@ class AgentLeg:
             self._presence = Presence(self._parts, agent, self.session, self._loop.time())
         try:
             if isinstance(self.session, PassesEvents):
-                await self.session.pass_events(partial(self._take, speech))
+                await self.session.pass_events(events.take)
             else:
-                await self._listen(speech)
+                await self._listen(events)
         except FloodError as error:
             self.end(Ended(by_agent=False, reason=error.reason, detail=str(error)))
         else:
             self.end(Ended(by_agent=False, reason="stopped", detail="the session broke off"))
 
-    async def _listen(self, speech: AgentSpeech) -> None:
+    async def _listen(self, events: AgentEvents) -> None:
         last_at = 0.0
         async for event in self.session.events():
             now = self._loop.time()
-            await self._take(speech, event)
+            await events.take(event)
             if self.finished:
                 return
             real_time = isinstance(event, Audio) and now - last_at >= _AT_ONCE
@@ -168,14 +143,7 @@ class AgentLeg:
             if not real_time:
                 await asyncio.sleep(0)  # an agent that sends much at once must not delay other calls
 
-    def _take(self, speech: AgentSpeech, event: AgentEvent) -> Awaitable[None]:
-        """Usually DONE (relay.at_once). Raises FloodError."""
-        if self.finished:
-            return DONE
-        self._budget.spend(event, self._loop.time())
-        return self._react(event, speech)
-
-    async def _connect(self, info: CallInfo) -> AgentSpeech:
+    async def _connect(self, info: CallInfo) -> AgentEvents:
         began, parts = self._loop.time(), self._parts
         try:
             formats = await self.session.connect(info)
@@ -202,84 +170,20 @@ class AgentLeg:
             on_defect=self.defect,
         )
         self._level = speech.level
-        return speech
-
-    # --- the agent's sound, words and requests ---
-
-    def _react(self, event: AgentEvent, speech: AgentSpeech) -> Awaitable[None]:
-        transcript, now = self._parts.transcript, self._parts.facts.now
-        match event:
-            case Audio(data, utterance):
-                self._retry.answered()
-                self._clock.agent_heard()
-                self._parts.hand_over.agent_spoke()
-                return speech.say(utterance, data)
-            case UtteranceDone(utterance):
-                speech.done(utterance)
-            case Interruption():
-                self._interrupt()
-                speech.cut()
-            case AgentText(text, utterance):
-                transcript.agent_says(text, speech.named(utterance), now())
-            case AgentCorrection(text, utterance):
-                transcript.corrected(text, speech.named(utterance))
-            case CallerTurn(utterance):
-                self._caller_waits()
-                transcript.caller_spoke(speech.named(utterance), now())
-            case CallerText(text) if is_aside(text):
-                pass  # the vendor repeats a note of ours as a caller's turn
-            case CallerText(text, utterance):
-                if text:
-                    self.caller_did()
-                if not utterance:  # otherwise it concerns a turn that the agent may have answered long ago
-                    self._caller_waits()
-                if self._entry.agent.mask_keys:
-                    text = without_keys(text)
-                transcript.caller_said(text, now(), speech.named(utterance) if utterance else "")
-            case CallerHeard():
-                self._caller_waits()
-            case ToolCall():
-                self._tools.called(event)
-            case ToolCancelled(call_id):
-                self._tools.cancelled(call_id)
-            case TurnDone():
-                self._tools.turn_done()
-                self._clock.turn_done()
-            case TurnFailed():
-                self._retry.failed(event)
-            case Working(tool, done):
-                if done:
-                    self._parts.answers.tool(self._loop.time())
-                self._parts.playout.busy(tool, done=done)
-                self._parts.pacer.wake()
-                (self._clock.tool_done if done else self._clock.tool_started)(f"vendor's {tool}")
-            case Notice(kind, text):
-                if self._budget.logs_notice():
-                    level = logging.WARNING if kind in NOT_UNDERSTOOD else logging.INFO
-                    self._parts.log.happened("agent_notice", f"{kind[:40]}: {text[:300]}", level=level, kind=kind[:40])
-            case Ended():
-                self.end(event)
-            case _:
-                assert_never(event)
-        return DONE
-
-    def _caller_waits(self) -> None:
-        """Words while the agent is still heard are no question: a caller who cuts in causes an Interruption first."""
-        if not self._parts.pacer.speaking:
-            self._clock.caller_waits()
-
-    def _interrupt(self) -> None:
-        parts = self._parts
-        self._clock.caller_speaks()
-        self._tools.caller_cut_in()
-        if not parts.pacer.speaking:
-            return  # most vendors report that the caller speaks, even if the agent was silent
-        parts.quality.interruptions += 1
-        playing = parts.pacer.interrupt()
-        parts.log.happened("interruption", "the caller spoke over the agent", utterance=playing)
-        if playing.startswith(self._prefix):
-            utterance, heard_ms = playing.removeprefix(self._prefix), parts.pacer.heard_ms(playing)
-            parts.outbox.post(lambda session: session.interrupted(utterance, heard_ms), session=self.session)
+        return AgentEvents(
+            parts,
+            self.session,
+            self._entry.agent,
+            speech,
+            self._budget,
+            prefix=self._prefix,
+            clock=self._clock,
+            retry=self._retry,
+            tools=self._tools,
+            over=self._over,
+            end=self.end,
+            caller_did=self.caller_did,
+        )
 
     # --- ending ---
 

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
-from relay.agents.budget import AgentBudget, FloodError
+from relay.agents.budget import AgentBudget
+from relay.agents.flood import FloodError
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import AgentSession
 from relay.at_once import DONE, Later

@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
+
+_NEVER: Final = float("inf")
 
 Late = Callable[[str, str], None]
 """(reason, detail): the agent has failed."""
@@ -20,7 +23,8 @@ class AnswerClock:
         self._late = late
         self._loop = asyncio.get_running_loop()
         self._first_audio: asyncio.TimerHandle | None = None
-        self._answer: asyncio.TimerHandle | None = None
+        self._answer: asyncio.TimerHandle | None = None  # fires at `_due`, or before it
+        self._due = _NEVER
         self._tools: tuple[str, ...] = ()
         self._waiting = False
 
@@ -35,6 +39,9 @@ class AnswerClock:
         self._cancel_first_audio()
         self._waiting = False
         self._rearm()
+        if self._answer is not None:
+            self._answer.cancel()
+            self._answer = None
 
     @property
     def agent_is_due(self) -> bool:
@@ -74,12 +81,20 @@ class AnswerClock:
         self._rearm()
 
     def _rearm(self) -> None:
-        if self._answer is not None:
-            self._answer.cancel()
-            self._answer = None
+        """A timer that fires too early is set again then: hardly an answer is late, and each turn would make a few."""
+        self._due = _NEVER
         if self._waiting and not self._tools and (limit := self._answer_s):
-            detail = f"the caller got no answer within {limit:g} s"
-            self._answer = self._loop.call_later(limit, self._late, "no_answer", detail)
+            self._due = self._loop.time() + limit
+            if self._answer is None:
+                self._answer = self._loop.call_at(self._due, self._look)
+
+    def _look(self) -> None:
+        self._answer = None
+        if self._due <= self._loop.time():
+            self._due = _NEVER
+            self._late("no_answer", f"the caller got no answer within {self._answer_s or 0.0:g} s")
+        elif self._due < _NEVER:
+            self._answer = self._loop.call_at(self._due, self._look)
 
     def _cancel_first_audio(self) -> None:
         if self._first_audio is not None:

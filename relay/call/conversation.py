@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from relay.agents.budget import FLOOD
+from relay.agents.flood import FLOOD
 from relay.agents.overrides import Overrides
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import AgentSession, CallInfo, Ended

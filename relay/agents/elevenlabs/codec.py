@@ -1,8 +1,9 @@
 """Codec for ElevenLabs' messages: events from the server, and the first message to it; no I/O (elevenlabs.md A2)."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -40,13 +41,21 @@ class Metadata:
     named: str
 
 
-@dataclass(frozen=True, slots=True)
-class AudioChunk:
+class AudioChunk(msgspec.Struct, frozen=True, gc=False, rename={"data": "audio_base_64"}):
     """Agent speech, before checking whether an interruption has made it stale."""
 
     data: bytes
     event_id: int
-    is_final: bool
+    is_final: bool = False
+
+
+class _AudioMessage(msgspec.Struct, gc=False):
+    audio_event: AudioChunk
+    type: Literal["audio"]
+
+
+_decode_audio: Final = msgspec.json.Decoder(_AudioMessage).decode
+_LONG: Final = 500  # bytes: most sound is in longer messages, most of what else is said is not
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,9 @@ class ToolRefused:
 
 def decode(text: bytes) -> list[Any]:
     """The events of one server message, none if it does not matter here. Never raises."""
+    if len(text) > _LONG:
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return [_decode_audio(text).audio_event]
     return read_by_type(text, READERS, IGNORED)
 
 

@@ -45,14 +45,14 @@ async def test_seven_functions_from_the_line_to_the_agent_and_four_back_to_the_l
     to_agent = [way for way in sent_to_agent if "Uplink.hear" in way]
     way = ["Caller._hear", "Uplink.hear", "Uplink._pass_on", "SoundOut.send", "MaskedWriter.write"]
     at_once = to_agent.count(["ShortWay.data_received", "Line._arrived", *way])
-    in_turn = to_agent.count(["Caller.run", "Line.receive", *way])  # it came together with the echo of a mark
+    in_turn = to_agent.count(["Caller.run", "Line.receive", *way])  # it came together with something else
     assert at_once > 300
     together = to_agent.count(["ShortWay.data_received", "Arrivals.feed_data", "Line._arrived", *way])  # in one read
     assert in_turn + together == len(to_agent) - at_once < 20
 
     assert queued
-    read = ["Arrivals.feed_data", "AgentSocket._text", "Reading._arrived", "Passing.on"]
-    to_queue = ["AgentLeg._take", "AgentLeg._react", "AgentSpeech.say", "Downlink.say", "Downlink._take", "Playout.say"]
+    read = ["Arrivals.feed_data", "Hearing.message", "Passing.arrived", "Passing.on"]
+    to_queue = ["AgentEvents.take", "AgentSpeech.say", "Downlink.say", "Downlink._take", "Playout.say"]
     assert set(map(tuple, queued)) == {(*read, *to_queue)}
 
     assert len(sent_to_line) > 50

@@ -6,8 +6,8 @@ import struct
 import pytest
 import uvloop
 
-from relay.agents.budget import FloodError
-from relay.agents.passing import Reading
+from relay.agents.flood import FloodError
+from relay.agents.reader import Reading
 from relay.agents.seam import Audio, CallerHeard, Ended, Interruption, Notice
 from relay.agents.socket import HANDLED, Closed
 from relay.at_once import DONE, Later

@@ -9,9 +9,9 @@ from relay.agents.budget import (
     UTTERANCES,
     AgentBudget,
     Allowance,
-    FloodError,
     joined,
 )
+from relay.agents.flood import FloodError
 from relay.agents.seam import (
     AgentCorrection,
     AgentText,
