@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import assert_never
+from typing import Any, assert_never
 
 from common.aside import is_aside
 from common.keys_pressed import without_keys
@@ -85,7 +85,8 @@ class AgentEvents:
             self._retry.answered()
             self._clock.agent_heard()
             self._agent_spoke()
-            return self._speech.say(event.utterance, event.data)
+            sound: Any = event  # whose data may be other than bytes, if somebody's own code gives it
+            return self._speech.say(event.utterance, sound.data)
         self._react(event)
         return DONE
 

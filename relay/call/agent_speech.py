@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from relay.agents.budget import AgentBudget
 from relay.agents.flood import FloodError
@@ -39,7 +39,7 @@ class AgentSpeech:
     ) -> None:
         self.level: Final = SpeechLevel(line.rate_hz, gain_db=agent.gain_db, auto=agent.level == "auto")
         parts.uplink.voice.take_along(self.level.meter)
-        self._parts = parts
+        self._transcript = parts.transcript
         self._session = session
         self._prefix = prefix
         self._loop = asyncio.get_running_loop()
@@ -63,18 +63,20 @@ class AgentSpeech:
             self._utterance, self._name = utterance, self._prefix + utterance
         return self._name
 
-    def say(self, utterance: str, data: bytes) -> Awaitable[None]:
-        """More sound of `utterance`. Usually DONE (relay.at_once); it has to be awaited if the playout is full."""
-        data = data if isinstance(data, bytes) else bytes(data)  # somebody's own code may change it before it is played
+    def say(self, utterance: str, data: Any) -> Awaitable[None]:
+        """More sound of `utterance`: bytes, or anything that holds bytes. Usually DONE (relay.at_once); it has to be
+        awaited if the playout is full.
+        """
+        sound: bytes = data if type(data) is bytes else bytes(data)  # others may be changed before they are played
         name = self.named(utterance)
-        self._parts.transcript.agent_sounds(name, self._downlink.duration_ms(data))
-        rest = self._downlink.say(name, data)
+        self._transcript.agent_sounds(name, self._downlink.duration_ms(sound))
+        rest = self._downlink.say(name, sound)
         return DONE if rest is DONE else Later(partial(self._wait, rest))
 
     def done(self, utterance: str) -> None:
         """All of `utterance` has arrived."""
         name = self.named(utterance)
-        self._parts.transcript.complete(name)
+        self._transcript.complete(name)
         self._downlink.done(name)
 
     def cut(self) -> None:
