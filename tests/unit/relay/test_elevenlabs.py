@@ -126,6 +126,37 @@ def test_no_bytes_make_the_codec_raise(text):
     decode(text)
 
 
+SOUND = bytes(range(256)) * 4
+IN_BASE64 = base64.b64encode(SOUND).decode()
+
+
+@pytest.mark.parametrize(
+    ("event", "is_final"),
+    [
+        ({"audio_base_64": IN_BASE64, "event_id": 7}, False),
+        ({"event_id": 7, "is_final": True, "audio_base_64": IN_BASE64}, True),
+        ({"audio_base_64": IN_BASE64, "event_id": "7", "is_final": "yes"}, False),
+        ({"audio_base_64": IN_BASE64, "event_id": 7, "is_final": None, "alignment": {"chars": ["a"] * 100}}, False),
+        ({"audio_base_64": IN_BASE64[:-2] + "\n" + IN_BASE64[-2:], "event_id": 7}, False),
+    ],
+    ids=["usual", "another order", "numbers as text", "more than is read", "base64 in lines"],
+)
+@pytest.mark.parametrize("type_first", [True, False])
+def test_long_sound_is_read_however_it_is_written(event, is_final, type_first):
+    """It is read in one step; what differs from the usual only by its spelling must not be noted as malformed."""
+    kind = {"type": "audio"}
+    message = {**kind, "audio_event": event} if type_first else {"audio_event": event, **kind}
+    assert decode(json.dumps(message).encode()) == [AudioChunk(SOUND, 7, is_final)]
+
+
+def test_a_long_message_of_another_kind_is_what_it_says():
+    """Also one that has sound in it."""
+    said = {"type": "agent_response", "agent_response_event": {"agent_response": "word " * 200, "event_id": 3}}
+    assert decode(json.dumps(said).encode()) == [AgentText(("word " * 200).strip(), "3")]
+    said["audio_event"] = {"audio_base_64": IN_BASE64, "event_id": 7}
+    assert decode(json.dumps(said).encode()) == [AgentText(("word " * 200).strip(), "3")]
+
+
 # --- what is sent ---
 
 

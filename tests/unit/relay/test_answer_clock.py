@@ -1,0 +1,69 @@
+"""How long a caller may wait for an answer: one timer that is set again only when it fires."""
+
+import asyncio
+
+import pytest
+
+from relay.call.answer_clock import AnswerClock
+from tests.support.virtual import virtual
+
+
+class Late:
+    def __init__(self, answer_s=3.0):
+        self.loop = asyncio.get_running_loop()
+        self.told = []
+        self.clock = AnswerClock(None, answer_s, lambda reason, detail: self.told.append((reason, self.loop.time())))
+        self.began = self.loop.time()
+
+    @property
+    def after(self):
+        """Seconds until each report."""
+        return [pytest.approx(at - self.began, abs=0.005) for _, at in self.told]
+
+
+@virtual
+async def test_a_caller_who_waits_again_has_the_whole_time_again():
+    late = Late()
+    late.clock.caller_waits()
+    await asyncio.sleep(1)
+    late.clock.agent_heard()
+    await asyncio.sleep(1)
+    late.clock.caller_waits()
+    await asyncio.sleep(30)
+    assert late.after == [5.0]
+    assert late.told[0][0] == "no_answer"
+
+
+@virtual
+async def test_a_caller_who_waits_after_an_early_end_of_the_timer_has_the_whole_time():
+    late = Late()
+    late.clock.caller_waits()
+    late.clock.caller_speaks()
+    await asyncio.sleep(10)
+    assert late.told == []
+    late.clock.caller_waits()
+    await asyncio.sleep(30)
+    assert late.after == [13.0]
+
+
+@virtual
+async def test_signs_in_a_row_make_one_timer():
+    late = Late()
+    made = []
+    call_at = late.loop.call_at
+    late.loop.call_at = lambda when, *rest, **options: made.append(when) or call_at(when, *rest, **options)
+    for _ in range(5):
+        late.clock.caller_waits()
+        late.clock.agent_heard()
+    assert len(made) == 1
+    del late.loop.call_at
+
+
+@virtual
+async def test_an_agent_that_is_gone_is_not_late():
+    late = Late()
+    late.clock.caller_waits()
+    late.clock.stop()
+    await asyncio.sleep(30)
+    assert late.told == []
+    assert late.clock._answer is None
