@@ -63,10 +63,11 @@ def _clean(line: Mapping[str, Any], limit: int) -> dict[str, Any]:
 def _value(value: Any, limit: int, key: str, depth: int) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
-    if isinstance(value, Mapping) and depth < _MAX_DEPTH:
+    composed = not isinstance(value, str) and depth < _MAX_DEPTH  # most are texts: the other look-ups take longer
+    if composed and isinstance(value, Mapping):
         some = list(value.items())[:_MAX_ITEMS]
         return {str(name)[:100]: _value(item, limit, str(name), depth + 1) for name, item in some}
-    if isinstance(value, list | tuple | set | frozenset) and depth < _MAX_DEPTH:
+    if composed and isinstance(value, list | tuple | set | frozenset):
         return [_value(item, limit, key, depth + 1) for item in list(value)[:_MAX_ITEMS]]
     text = str(value)
     if key in _AS_IT_IS:

@@ -6,6 +6,7 @@ loop. Where that task waits for nothing else, its handler is called instead, rig
 
 import asyncio
 from contextlib import suppress
+from operator import attrgetter
 from typing import Any, Literal
 
 from aiohttp import WSCloseCode, web
@@ -61,9 +62,16 @@ class Arrivals(WebSocketDataQueue):  # type: ignore[misc]  # the class is Any, b
         super().set_exception(exc, *cause)
 
 
+_closed: Any = web.WebSocketResponse.closed
+if hasattr(web.WebSocketResponse(), "_closed"):  # aiohttp's own name
+    _closed = property(attrgetter("_closed"))
+
+
 class IncomingSocket(web.WebSocketResponse[Literal[False]]):
     """aiohttp's, with `decode_text=False`."""
 
+    closed: Any = _closed
+    """As aiohttp's, without a step of Python's: it is asked for with each frame."""
     arrivals: Arrivals | None = None
     """None: its messages can only be received, because something arrived before the upgrade, or aiohttp has changed."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import aiohttp
 
@@ -11,6 +11,7 @@ from relay.agents.reading import Failed, FunctionCall, encode
 from relay.agents.seam import (
     AgentError,
     AgentEvent,
+    AgentSession,
     CallerHeard,
     CallerText,
     CallerTurn,
@@ -30,6 +31,11 @@ from relay.ended import error_of
 READY_TIMEOUT: Final = 5.0  # a caller is waiting
 
 Decoded = TypeVar("Decoded")
+
+
+def listens(session: AgentSession, news: Literal["heard", "interrupted"]) -> bool:
+    """Whether `session` does anything with these news. Most vendors need neither, and each would be a task's work."""
+    return getattr(type(session), news, None) is not getattr(SocketSession, news)
 
 
 class SocketSession(Reading):

@@ -29,6 +29,7 @@ from relay.agents.seam import (
     UtteranceDone,
     Working,
 )
+from relay.agents.session import listens
 from relay.at_once import DONE
 from relay.call.agent_speech import AgentSpeech
 from relay.call.answer_clock import AnswerClock
@@ -160,6 +161,6 @@ class AgentEvents:
         parts.quality.interruptions += 1
         playing = pacer.interrupt()
         parts.log.happened("interruption", "the caller spoke over the agent", utterance=playing)
-        if playing.startswith(self._prefix):
+        if playing.startswith(self._prefix) and listens(self._session, "interrupted"):
             utterance, heard_ms = playing.removeprefix(self._prefix), pacer.heard_ms(playing)
             parts.outbox.post(lambda session: session.interrupted(utterance, heard_ms), session=self._session)

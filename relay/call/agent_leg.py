@@ -7,6 +7,7 @@ from typing import Any, Final
 from relay.agents.budget import AgentBudget
 from relay.agents.flood import FloodError
 from relay.agents.seam import AgentError, AgentSession, Audio, CallInfo, Ended, PassesEvents
+from relay.agents.session import listens
 from relay.audio.speech_level import SpeechLevel
 from relay.call.agent_events import AgentEvents
 from relay.call.agent_speech import AgentSpeech
@@ -91,7 +92,7 @@ class AgentLeg:
 
     def heard(self, utterance: str) -> None:
         """The caller has heard `utterance`, of this agent or an earlier one, to its end."""
-        if utterance.startswith(self._prefix):
+        if utterance.startswith(self._prefix) and listens(self.session, "heard"):
             name = utterance.removeprefix(self._prefix)
             self._parts.outbox.post(lambda session: session.heard(name), session=self.session)
 

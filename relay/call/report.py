@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from common.phone import mask
@@ -100,7 +99,7 @@ class CallReport:
         arranged = {"arranged_at": timestamp(arranged_at)} if arranged_at else {}
         return {
             "relay": self._relay,
-            "answer_ms": asdict(waits) if waits else None,
+            "answer_ms": waits.as_json() if waits else None,
             "interruptions": self._quality.interruptions,
             "transfer": {**transfer.as_json(), **arranged} if transfer else None,
             "ambience": {"enabled": ambience.enabled, "volume": ambience.volume} if ambience else None,

@@ -190,7 +190,10 @@ class Transcript:
         }
 
     def _utterance(self, name: str) -> _Utterance:
-        return self._utterances.setdefault(name, _Utterance())
+        if (known := self._utterances.get(name)) is not None:
+            return known
+        said = self._utterances[name] = _Utterance()
+        return said
 
     def _last(self, speaker: str, utterance: str) -> Turn | None:
         return next(

@@ -127,6 +127,10 @@ class Spread:
         p50, p95 = (ranked[ceil(share * len(ranked)) - 1] for share in (0.5, 0.95))
         return cls(p50, p95, ranked[-1], len(ranked))
 
+    def as_json(self) -> dict[str, int]:
+        """As in events and records."""
+        return {"p50": self.p50, "p95": self.p95, "max": self.max, "n": self.n}
+
 
 @dataclass(slots=True)
 class ToolEntry:

@@ -1,7 +1,6 @@
 """Codec for ElevenLabs' messages: events from the server, and the first message to it; no I/O (elevenlabs.md A2)."""
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -103,8 +102,10 @@ class ToolRefused:
 def decode(text: bytes) -> list[Any]:
     """The events of one server message, none if it does not matter here. Never raises."""
     if len(text) > _LONG:
-        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
             return [_decode_audio(text).audio_event]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
     return read_by_type(text, READERS, IGNORED)
 
 

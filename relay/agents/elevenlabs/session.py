@@ -27,6 +27,7 @@ from relay.agents.elevenlabs.codec import (
 from relay.agents.elevenlabs.options import ElevenLabsAgent, resolve
 from relay.agents.late_sound import EventGate
 from relay.agents.overrides import Overrides
+from relay.agents.reading import encode
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import (
     AgentCorrection,
@@ -48,6 +49,7 @@ from relay.agents.seam import (
 from relay.agents.session import SocketSession
 from relay.agents.socket import AgentSocket, Closed, Hear
 from relay.agents.vendor import NewSession
+from relay.at_once import DONE
 from relay.outgoing import RedirectError, whole
 from relay.settings import Settings
 
@@ -163,6 +165,9 @@ class ElevenLabsSession(SocketSession):
                 self._gate.interrupted(event_id)
                 self._spoken_until = 0.0
                 return (Interruption(),)
+            case Ping(event_id):
+                pong = self._open_socket.send(encode({"type": "pong", "event_id": event_id}))
+                return () if pong is DONE else None  # what was not sent at once was not sent
             case UtteranceDone() | AgentText() | AgentCorrection() | CallerText() | CallerHeard():
                 return (decoded,)
         return None
@@ -201,8 +206,10 @@ class ElevenLabsSession(SocketSession):
             return self._late(len(chunk.data), self._spoken)
         utterance = str(chunk.event_id)
         # not every agent reports the end of its tool: one that speaks again is not waiting for it
-        events: list[AgentEvent] = [Working(tool, done=True) for tool in self._working]
-        self._working.clear()
+        events: list[AgentEvent] = []
+        if self._working:
+            events += [Working(tool, done=True) for tool in self._working]
+            self._working.clear()
         if chunk.data:
             now = asyncio.get_running_loop().time()
             self._spoken_until = max(now, self._spoken_until) + self._spoken.duration_ms(len(chunk.data)) / 1000

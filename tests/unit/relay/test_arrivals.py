@@ -169,6 +169,18 @@ async def test_a_call_that_wants_echoes_returned_gets_them_in_their_order():
         assert call.came == [0, 1, 2, 3]
 
 
+@virtual
+async def test_a_line_is_closed_when_aiohttp_says_so():
+    """What is asked for with each frame is aiohttp's own mark, not its property."""
+    async with on_a_line() as (call, there):
+        ws = call.line._ws
+        assert (ws.closed, web.WebSocketResponse.closed.fget(ws)) == (False, False)
+        await there.close()
+        await call.reading
+        assert (ws.closed, web.WebSocketResponse.closed.fget(ws)) == (True, True)
+        assert not call.line.write(b"late")
+
+
 def no_queue(monkeypatch):
     monkeypatch.setattr("relay.arrivals.Arrivals", None)
 

@@ -41,10 +41,13 @@ from relay.agents.seam import (
     UtteranceDone,
     Working,
 )
-from relay.agents.session import SocketSession
+from relay.agents.session import SocketSession, listens
+from relay.agents.telephony.session import TelephonySession
+from relay.at_once import Later
 from relay.audio.convert import AudioFormat, Encoding
 from sim import virtual_time
 from sim.vendors.registry import corpus_of
+from tests.support.virtual import virtual
 
 PCM_16 = AudioFormat(Encoding.PCM, 16000)
 CALL = CallInfo("call-1", "stream-1", "09876500001", "08047100002", AudioFormat(Encoding.PCM, 8000), {"flow": "book"})
@@ -1008,3 +1011,30 @@ async def test_a_vendor_of_somebody_elses_that_opens_its_own_socket_is_not_reach
     session.reach()
     assert session._way is None
     await session.close()
+
+
+@virtual
+async def test_a_pong_is_sent_once_though_the_socket_is_full():
+    """It is tried at once. What could not be written then must wait, and must not be written twice."""
+    sent = []
+
+    class Full:
+        def send(self, message):
+            async def later():
+                sent.append(json.loads(message))
+
+            return Later(later)
+
+    session = ElevenLabsSession(ElevenLabsAgent("a"), None)
+    session._socket = Full()
+    assert session._react_now(Ping(3)) is None
+    assert sent == []
+    assert await session._react(Ping(3)) == ()
+    assert sent == [{"type": "pong", "event_id": 3}]
+
+
+def test_only_sessions_that_do_something_with_it_are_told_what_was_heard():
+    assert not listens(ElevenLabsSession(ElevenLabsAgent("a"), None), "heard")
+    assert not listens(ElevenLabsSession(ElevenLabsAgent("a"), None), "interrupted")
+    assert listens(object.__new__(TelephonySession), "interrupted")
+    assert listens(object.__new__(TelephonySession), "heard")
