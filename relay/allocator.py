@@ -1,4 +1,7 @@
-"""Keeps glibc's heap from growing with blocks that are large, or needed only for a moment.
+"""Where a relay's memory comes from: Python's objects on huge pages, and glibc's heap kept small.
+
+Objects of many calls are on more pages of 4 KB than the processor remembers the places of, which takes a tenth of the
+CPU (docs/performance.md). relay/arenas.c, compiled for the image, asks for pages of 2 MiB.
 
 As it starts, glibc takes blocks of 128 KB and more from the kernel, and gives them back when they are freed. After that
 it raises this limit by itself, up to 32 MB, and large blocks come out of the heap as well. The 256 KB that uvloop
@@ -17,6 +20,15 @@ _LIMITS: Final = (  # of mallopt(3): the parameter, the variable that sets it, t
     (-3, "MALLOC_MMAP_THRESHOLD_", LARGE),
     (-1, "MALLOC_TRIM_THRESHOLD_", KEPT),
 )
+
+
+def use_huge_pages() -> bool:
+    """For Python's objects from now on. False from source, and where the kernel knows none: nothing is changed."""
+    try:
+        from relay import arenas
+    except ImportError:  # not compiled, or for another Python
+        return False
+    return arenas.use_huge_pages()
 
 
 def limit_heap() -> bool:

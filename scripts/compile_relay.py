@@ -83,6 +83,8 @@ def compile_in(folder: Path) -> None:
             for extension in extensions:
                 objects = [sources[source] for source in extension.sources]
                 _cc("-shared", *objects, "-o", f"{extension.name.replace('.', '/')}{suffix}")
+        for source in sorted(Path("relay").glob("*.c")):
+            _cc(*_C, *sorted(include), "-shared", str(source), "-o", f"{source.with_suffix('')}{suffix}")
 
 
 def _cc(*arguments: str) -> None:

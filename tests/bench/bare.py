@@ -1,7 +1,8 @@
 """The floor: the least that aiohttp on uvloop can do for a call. `python -m tests.bench.bare PORT AGENT_URL FRAME_MS`.
 
 It moves the same messages as the relay and paces the same frames, and that is all: no ambience, no resampling, no
-interruption, no marks, no limits, no checks. What the relay costs above it is the price of the product's features.
+interruption, no marks, no limits, no checks. What the relay costs above it is the price of the product's features. Its
+memory comes from where the relay's does.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import msgspec
 import uvloop
 from aiohttp import WSMsgType, web
 
-from relay.allocator import limit_heap
+from relay.allocator import limit_heap, use_huge_pages
 
 _BYTES_PER_MS = 16
 
@@ -96,6 +97,7 @@ async def main(port: int, agent_url: str, frame_ms: int) -> None:
 
 
 if __name__ == "__main__":
+    use_huge_pages()
     limit_heap()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

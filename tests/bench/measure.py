@@ -17,7 +17,7 @@ from tests.bench.process import Subject, free_port, relay_environ
 
 _WARM_UP_CALLS = 2
 _WARM_UP_S = 1.5
-_CALLS_A_SECOND = 50  # a handshake costs as much as two seconds of a call
+CALLS_A_SECOND = 50  # a handshake costs as much as two seconds of a call
 
 
 async def measure(
@@ -41,7 +41,7 @@ async def measure(
             await asyncio.sleep(_WARM_UP_S)
             await load.hang_up()
             idle_kb = subject.memory_kb()
-            await load.place(case.calls, subject.port, "/media", within_s=max(CYCLE_S, case.calls / _CALLS_A_SECOND))
+            await load.place(case.calls, subject.port, "/media", within_s=max(CYCLE_S, case.calls / CALLS_A_SECOND))
             await asyncio.sleep(case.settle_s)
             gc.freeze()  # the load's own collector must not look like the relay's latency
             on_window(subject.pid)
@@ -84,10 +84,11 @@ def subject_of(
     port = free_port()
     host = f"{'s' if case.tls else ''}://localhost:{agent_port}"
     environ = {**environ, **({"SSL_CERT_FILE": str(trust)} if trust else {})}
+    environ |= relay_environ(source=case.source, python=python)
     if case.bare:
         probe = [*under, python, "-m", "tests.bench.bare", str(port), f"ws{host}/", str(case.frame_ms)]
         return Subject(probe, environ, port, log)
-    environ |= relay_environ(source=case.source, python=python) | {
+    environ |= {
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "ELEVENLABS_AGENT_ID": "bench",

@@ -53,7 +53,9 @@ certificates = ssl.create_default_context().get_ca_certs() or os.listdir(ssl.get
 found = {"uid": os.getuid(), "files": files, "programs": sorted(programs), "certificates": len(certificates)}
 from examples.bots.echo import EchoBot
 found["bot"] = EchoBot.__name__
-import relay.__main__
+import relay.process
+from relay import arenas
+found["huge pages"] = arenas.use_huge_pages()
 found["compiled"] = relay.compiled.state()
 print(json.dumps({**found, "bill": json.loads(bill)}))
 """

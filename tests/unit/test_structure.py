@@ -124,7 +124,7 @@ def test_one_module_alone_knows_the_loop_whose_timers_fire_early():
     again. relay/loop.py rounds up, for every timer; asyncio's own loop, which all other parts use, does so itself."""
     graph = grimp.build_graph(*LAYERS, include_external_packages=True, cache_dir=None)
     assert graph.find_modules_that_directly_import("uvloop") == {"relay.loop"}
-    assert graph.find_modules_that_directly_import("relay.loop") == {"relay.__main__"}
+    assert graph.find_modules_that_directly_import("relay.loop") == {"relay.process"}
 
 
 def test_no_cloud_library_can_reach_the_relay(imports):

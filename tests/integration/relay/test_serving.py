@@ -8,7 +8,7 @@ import urllib.request
 
 import aiohttp
 
-from relay.__main__ import serve
+from relay.process import serve
 from relay.settings import Settings
 from sim.processes import free_port
 

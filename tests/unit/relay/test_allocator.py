@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from relay import __main__ as start
-from relay.allocator import KEPT, LARGE, limit_heap
+from relay import process
+from relay.allocator import KEPT, LARGE, limit_heap, use_huge_pages
 from sim.processes import ROOT
 
 MEASURE = """
@@ -79,9 +80,14 @@ def test_without_such_an_allocator_nothing_is_changed(monkeypatch):
     assert not limit_heap()
 
 
-def test_the_relay_sets_the_limits_when_it_starts(monkeypatch):
+def test_both_are_set_before_anything_of_the_relay_runs(monkeypatch):
     called = []
-    monkeypatch.setattr(start, "limit_heap", lambda: called.append(True))
-    monkeypatch.setenv("PORT", "none")
+    monkeypatch.setattr(start, "use_huge_pages", lambda: called.append("huge pages"))
+    monkeypatch.setattr(start, "limit_heap", lambda: called.append("limits"))
+    monkeypatch.setattr(process, "main", lambda: called.append("relay") or 2)
     assert start.main() == 2
-    assert called
+    assert called == ["huge pages", "limits", "relay"]
+
+
+def test_the_source_has_no_huge_pages():
+    assert not use_huge_pages()

@@ -7,7 +7,7 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay import __main__ as start
+from relay import process as start
 from relay.audio.ambience import AmbienceTrack, Loop
 from relay.audio.playout import Playout
 from relay.events.records import Quality
@@ -115,7 +115,6 @@ def test_the_relay_runs_on_it(monkeypatch):
         loops.append(asyncio.get_running_loop())
 
     monkeypatch.setattr(start, "serve", serve)
-    monkeypatch.setattr(start, "limit_heap", lambda: None)
     monkeypatch.setattr(start, "configure", lambda level: None)
     monkeypatch.setattr(start.Settings, "from_env", lambda environ: Settings())
     assert start.main() == 0

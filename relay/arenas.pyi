@@ -1,0 +1,3 @@
+"""arenas.c, which is there only where the relay was compiled."""
+
+def use_huge_pages() -> bool: ...
