@@ -84,12 +84,11 @@ class Uplink:
         self.frames_in += 1
         if self._ticker is not None:
             self._ticker.hurry(now)
-        in_its_turn = track.in_its_turn(sound, now, media.timestamp_ms, media.chunk)
-        if not in_its_turn:
+        if not track.in_its_turn(sound, now, media.timestamp_ms, media.chunk):
             sound = b"".join(track.arrived(sound, now, media.timestamp_ms, media.chunk))
             self._quality.caller_gap_ms, self._quality.caller_lost = track.gap_ms, track.lost
         if self.recorder is not None:
-            self.recorder.caller(media.pcm, 0 if in_its_turn else track.missing, now)
+            self.recorder.caller(media.pcm, track.missing, now)
         if not sound:
             return DONE
         if (late_s := self._evenness.arrived(track.position_s, now)) > _UNEVEN_S:
@@ -202,10 +201,7 @@ class Uplink:
         if not pcm:
             return DONE
         try:
-            if self._sound_out is not None and session is self._session:
-                rest = self._sound_out.send(pcm)
-            else:
-                rest = session.send_audio(pcm)
+            rest = session.send_audio(pcm) if self._sound_out is None else self._sound_out.send(pcm)
         except Exception as error:  # noqa: BLE001 - a session may be the user's code
             self._failed(error)
             return DONE

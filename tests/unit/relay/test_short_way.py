@@ -85,10 +85,11 @@ async def test_a_frame_of_sound_is_taken_and_aiohttp_sees_nothing_of_it():
 
 @virtual
 async def test_what_is_refused_is_received_and_nothing_overtakes_it():
-    there = Connection()
-    there.arrivals.watch(lambda message: False)
+    there, asked = Connection(), []
+    there.arrivals.watch(asked.append)
     there.way.data_received(frame(TEXT, b"1" * 200))
     there.way.data_received(frame(TEXT, b"2" * 200))
+    assert asked == [b"1" * 200]
     assert there.arrivals.waiting.take is None
     there.arrivals.watch(there.take)
     there.way.data_received(frame(TEXT, b"3" * 200))
@@ -154,6 +155,21 @@ async def test_every_frame_that_stands_alone_takes_the_short_way_again_after_som
         there.got.clear()
         there.way.data_received(sound)
         assert there.got == [], other[:12]
+
+
+@virtual
+async def test_a_part_of_a_message_that_looks_like_a_whole_one_is_a_part():
+    there = Connection()
+    inside = frame(TEXT, b"inside" * 50)
+    looks_so = frame(BINARY, b"before " + inside, key=b"")
+    after = frame(TEXT, b"after" * 50)
+    odd_key = b"\xfe" + struct.pack("!H", 6 + len(after) - 8) + b"k"  # of a frame whose first byte comes alone
+    odd = frame(TEXT, b"x", key=odd_key)
+    assert odd[1:3] == inside[:2]
+    for piece in (looks_so[: -len(inside)], inside, odd[:1], odd[1:] + after):
+        there.arrivals.watch(there.take, binary=there.take_binary)
+        there.way.data_received(piece)
+    assert there.taken == [(BINARY, b"before " + inside), (TEXT, b"x"), (TEXT, b"after" * 50)]
 
 
 @pytest.mark.parametrize(
