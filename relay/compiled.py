@@ -54,6 +54,7 @@ MODULES: Final = (
     "relay.line.schedule",
     "relay.line.sending",
     "relay.line.ticker",
+    "relay.whole_tick",
     # An agent's message, from its arrival to what it does to the call.
     "relay.agents.budget",
     "relay.agents.elevenlabs.codec",

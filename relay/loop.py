@@ -3,23 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from contextvars import Context
-from math import ceil
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import uvloop
+
+from relay.whole_tick import whole_tick
 
 if TYPE_CHECKING:
     from asyncio import BaseEventLoop as AnyLoop
 else:
     AnyLoop = object
-
-_TICKS: Final = 1000  # a second; uvloop's clock and its timers count whole milliseconds
-
-
-def whole_tick(when: float) -> float:
-    """The first whole millisecond that is not before `when` (seconds of the loop's clock)."""
-    tick = ceil(when * _TICKS)
-    return tick / _TICKS if tick / _TICKS >= when else (tick + 1) / _TICKS  # the product was rounded down
 
 
 class WholeTicks(AnyLoop):

@@ -15,6 +15,7 @@ import msgspec
 
 from relay.audio import pcm as sound
 from relay.line.exotel_media import BIGGEST, decode_mark, decode_media
+from relay.line.exotel_media import Mark as Mark
 from relay.line.exotel_media import Media as Media
 
 FRAME_UNIT: Final = 320  # payloads are a multiple of 320 bytes, or the platform waits 20 ms (exotel.md 1.8)
@@ -66,13 +67,6 @@ class Dtmf:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """The line has played everything sent before our mark `name`, or dropped it on `clear`."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
 class Clear:
     """The line wants queued audio dropped; listed by one generation of the documentation only (exotel.md 1.5)."""
 
@@ -114,7 +108,7 @@ def decode(text: bytes | bytearray, encoding: LineEncoding = LineEncoding.PCM) -
     """One inbound text message as an event. `encoding`: from the stream's `start`. Never raises."""
     if len(text) < _SHORT:
         try:
-            return Mark(decode_mark(text).mark.name)
+            return decode_mark(text).mark
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
     try:  # 50 of these a second and call

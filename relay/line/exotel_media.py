@@ -25,12 +25,14 @@ class _MediaMessage(msgspec.Struct, gc=False):
     event: Literal["media"]
 
 
-class _Named(msgspec.Struct, gc=False):
+class Mark(msgspec.Struct, frozen=True, gc=False):
+    """The line has played everything sent before our mark `name`, or dropped it on `clear`."""
+
     name: Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class _MarkMessage(msgspec.Struct, gc=False):
-    mark: _Named
+    mark: Mark
     event: Literal["mark"]
 
 

@@ -3,7 +3,6 @@ D5).
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from relay.audio.line_clock import LineClock
@@ -24,17 +23,14 @@ HeardCallback = Callable[[str, int, bool], None]
 """(utterance, milliseconds heard, interrupted)"""
 
 
-@dataclass(slots=True)
-class _Mark:
-    name: str
-    due: float
-    """When the line has played what is before it, by our clock."""
-    after: int
-    """What the line had been sent before it, in samples."""
-
-    @property
-    def ends_utterance(self) -> bool:
-        return not self.name.startswith(_PROBE)
+class _Mark:  # no dataclass: those are made by Python
+    def __init__(self, name: str, due: float, after: int) -> None:
+        self.name = name
+        self.due = due
+        """When the line has played what is before it, by our clock."""
+        self.after = after
+        """What the line had been sent before it, in samples."""
+        self.ends_utterance = not name.startswith(_PROBE)
 
 
 class Heard:

@@ -38,12 +38,12 @@ _LATER: Final = 1.25  # the next frame that is late may be later: on a busy mach
 _KEPT: Final = 600  # delays for the percentiles
 
 
-@dataclass(slots=True)
-class _Echo:
-    at: float
-    delay_s: float
-    needed_s: float
-    """The reserve for the line before this echo was taken into account."""
+class _Echo:  # no dataclass: those are made by Python
+    def __init__(self, at: float, delay_s: float, needed_s: float) -> None:
+        self.at = at
+        self.delay_s = delay_s
+        self.needed_s = needed_s
+        """The reserve for the line before this echo was taken into account."""
 
 
 @dataclass(slots=True)

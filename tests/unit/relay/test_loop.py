@@ -14,8 +14,9 @@ from relay.events.records import Quality
 from relay.line import exotel
 from relay.line.framing import Framing
 from relay.line.pacer import Pacer
-from relay.loop import RelayLoop, WholeTicks, whole_tick
+from relay.loop import RelayLoop, WholeTicks
 from relay.settings import Settings
+from relay.whole_tick import whole_tick
 from sim.virtual_time import VirtualTimeLoop
 from tests.unit.relay.taped_line import TapedLine
 from tests.unit.relay.tone import noise
