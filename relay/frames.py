@@ -28,6 +28,7 @@ _WHOLE_TEXT: Final = 0x81
 _PLAIN: Final = (Struct("!BB").pack, Struct("!BBH").pack, Struct("!BBQ").pack)
 _KEYED: Final = (Struct("!BBI").pack, Struct("!BBHI").pack, Struct("!BBQI").pack)
 _usual_head: Final = _KEYED[1]
+_usual_plain_head: Final = _PLAIN[1]
 _WHOLE: Final = 0x80
 _MASKED: Final = 0x80
 _TWO_MORE: Final = 126
@@ -41,7 +42,12 @@ def write_at_once(transport: asyncio.Transport, message: bytes, kind: WSMsgType,
     """
     if transport.is_closing() or transport.get_write_buffer_size() > behind:
         return False
-    transport.write(_head(_PLAIN, kind, len(message), 0) + message)
+    size = len(message)
+    if kind is _TEXT and _TWO_MORE <= size < 65_536:  # a frame to the line
+        head = _usual_plain_head(_WHOLE_TEXT, _TWO_MORE, size)
+    else:
+        head = _head(_PLAIN, kind, size, 0)
+    transport.write(head + message)
     return True
 
 

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from importlib import resources
-from math import log10
+from math import log10, nan
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +28,22 @@ _NOWHERE: Final = (0, 0)  # no speech
 _FORGOTTEN: Final = 50_000  # frames since a volume was last used: after these, another one may replace it
 
 
+class Whole:
+    """A whole loop at `gain`: the same memory as bytes and as samples. `used`: when, counted in frames of all calls."""
+
+    __slots__ = ("gain", "raw", "samples", "used")
+
+    def __init__(self, gain: float, sound: pcm.Samples) -> None:
+        self.gain = gain
+        self.raw = pcm.scale(sound, gain).tobytes()
+        self.samples = pcm.samples(self.raw)
+        self.used = 0
+
+    def drop(self) -> None:
+        """It is no longer kept: whoever had it last looks it up again."""
+        self.gain, self.raw, self.samples = nan, b"", pcm.samples(b"")
+
+
 class Loop:
     """An ambience at one line rate, for continuous playback."""
 
@@ -41,8 +57,7 @@ class Loop:
         self.rate_hz = rate_hz
         self.rms = float(np.sqrt(np.mean(np.square(self._sound, dtype=np.float64))))
         self.peak = pcm.peak(self._sound)
-        self._scaled: dict[float, tuple[bytes, pcm.Samples]] = {}  # the same memory, as bytes and as samples
-        self._used: dict[float, int] = {}
+        self._wholes: dict[float, Whole] = {}
         self._taken = 0
 
     def __len__(self) -> int:
@@ -50,44 +65,50 @@ class Loop:
 
     def take(self, start: int, count: int, gain: float) -> pcm.Samples:
         """`count` samples from `start` on, in a loop, at `gain`."""
-        whole = self._whole(gain)
+        return self.part(start, count, gain, self.whole(gain, None))
+
+    def part(self, start: int, count: int, gain: float, whole: Whole | None) -> pcm.Samples:
+        """The same of what `whole` returned for `gain`."""
         if whole is None:
             return pcm.scale(self._around(self._sound, start, count), gain)
         end = start + count
-        return whole[1][start:end] if end <= self._length else self._around(whole[1], start, count)
+        return whole.samples[start:end] if end <= self._length else self._around(whole.samples, start, count)
 
-    def raw(self, start: int, count: int, gain: float) -> bytes:
+    def raw(self, start: int, count: int, gain: float, whole: Whole | None) -> bytes:
         """The same as bytes."""
-        whole = self._whole(gain)
         end = start + count
         if whole is None or end > self._length:
-            return self.take(start, count, gain).tobytes()
-        return whole[0][start * pcm.SAMPLE_BYTES : end * pcm.SAMPLE_BYTES]
+            return self.part(start, count, gain, whole).tobytes()
+        return whole.raw[start * pcm.SAMPLE_BYTES : end * pcm.SAMPLE_BYTES]
 
-    def _whole(self, gain: float) -> tuple[bytes, pcm.Samples] | None:
+    def whole(self, gain: float, latest: Whole | None) -> Whole | None:
         """The whole loop at `gain`, which is cached for volumes in use, so a steady volume costs no arithmetic.
+        `latest`: what this returned for the last frame. It is nearly always right, and found without a look-up.
 
         If there are too many volumes, the others are computed frame by frame (None): computing whole loops and dropping
         them soon delayed all calls.
         """
         self._taken += 1
-        whole = self._scaled.get(gain)
+        if latest is not None and latest.gain == gain:
+            latest.used = self._taken
+            return latest
+        whole = self._wholes.get(gain)
         if whole is None:
             if not self._make_room():
                 return None
-            scaled = pcm.scale(self._sound, gain).tobytes()
-            whole = self._scaled[gain] = scaled, pcm.samples(scaled)
-        self._used[gain] = self._taken
+            whole = self._wholes[gain] = Whole(gain, self._sound)
+        whole.used = self._taken
         return whole
 
     def _make_room(self) -> bool:
         """Whether another volume may be cached."""
-        if len(self._scaled) < _VOLUMES:
+        if len(self._wholes) < _VOLUMES:
             return True
-        oldest = min(self._used, key=self._used.__getitem__)
-        if self._taken - self._used[oldest] < _FORGOTTEN:
+        oldest = min(self._wholes.values(), key=lambda whole: whole.used)
+        if self._taken - oldest.used < _FORGOTTEN:
             return False
-        del self._scaled[oldest], self._used[oldest]
+        del self._wholes[oldest.gain]
+        oldest.drop()
         return True
 
     @staticmethod
@@ -167,6 +188,7 @@ class AmbienceTrack:
         self._settle()
         self.over = over
         self._leaving: AmbienceTrack | None = None
+        self._whole: Whole | None = None  # of the last frame
 
     @property
     def volume(self) -> float:
@@ -221,9 +243,9 @@ class AmbienceTrack:
         """
         start, self._cursor = self._cursor, (self._cursor + count) % self._length
         if self._gain == self._target and speech == _NOWHERE and self._ducked == 1.0:  # most frames of a call
-            own = self._loop.take(start, count, self._target)
+            own = self._steady(start, count, self._target)
         elif self._gain == self._target and self._ducked == self._floor and speech == (0, count):  # most of speech
-            own = self._loop.take(start, count, self._under_speech)
+            own = self._steady(start, count, self._under_speech)
         else:
             own = self._faded(start, count, self._gains(count), self._ducking(count, speech))
         if self._leaving is not None:
@@ -234,6 +256,10 @@ class AmbienceTrack:
             return own
         return pcm.mix(own, self.over.take(count, speech))
 
+    def _steady(self, start: int, count: int, gain: float) -> pcm.Samples:
+        whole = self._whole = self._loop.whole(gain, self._whole)
+        return self._loop.part(start, count, gain, whole)
+
     def alone(self, count: int) -> bytes:
         """The next `count` samples, under no speech; empty if it is silent."""
         gain = self._target
@@ -242,7 +268,8 @@ class AmbienceTrack:
                 return b""
             if self._ducked == 1.0:  # most frames of a call
                 start, self._cursor = self._cursor, (self._cursor + count) % self._length
-                return self._loop.raw(start, count, gain)
+                whole = self._whole = self._loop.whole(gain, self._whole)
+                return self._loop.raw(start, count, gain, whole)
         return self.take(count).tobytes()
 
     def _faded(self, start: int, count: int, gain: float | Gains, ducked: float | Gains) -> pcm.Samples:

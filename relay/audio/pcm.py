@@ -16,6 +16,7 @@ SAMPLE_BYTES: Final = 2
 LOUDEST: Final = 32768  # any sample, either way
 ULAW_SILENCE: Final = b"\xff"  # zero in μ-law; a run of 0x00 would be a loud hum
 _INT16: Final = np.dtype("<i2")  # its name would be read each time
+_UNSIGNED: Final = np.dtype(np.uint16)
 _WIDE: Final = (np.int32, np.int64, np.float32, np.float64)
 _HIGHEST: Final = {np.dtype(wide).char: np.array(32767, wide) for wide in _WIDE}
 _LOWEST: Final = {np.dtype(wide).char: np.array(-32768, wide) for wide in _WIDE}
@@ -39,7 +40,10 @@ def mix(speech: Samples, ambience: Samples, *, highest: float = 2 * LOUDEST) -> 
 
 def peak(sound: Samples) -> int:
     """The loudest sample's distance from zero, up to 32768."""
-    return int(np.abs(sound).view(np.uint16).max(initial=0))  # the absolute value of -32768 is only right as unsigned
+    if not len(sound):
+        return 0
+    # The absolute value of -32768 is only right as unsigned. `max` is written in Python.
+    return int(np.maximum.reduce(np.abs(sound).view(_UNSIGNED)))
 
 
 def saturate(values: NDArray[Any]) -> Samples:

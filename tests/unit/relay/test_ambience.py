@@ -329,11 +329,11 @@ def test_beside_speech_the_same_whole_loops_are_kept():
     """Speech for minutes costs no more arithmetic than none."""
     track = ducked()
     track.take(800, (0, 800))
-    kept = len(track._loop._scaled)
+    kept = len(track._loop._wholes)
     for _ in range(30):
         track.take(800, (0, 800))
-    assert len(track._loop._scaled) == kept + 1
-    assert np.shares_memory(track.take(100, (0, 100)), next(reversed(track._loop._scaled.values()))[1])
+    assert len(track._loop._wholes) == kept + 1
+    assert np.shares_memory(track.take(100, (0, 100)), next(reversed(track._loop._wholes.values())).samples)
 
 
 @pytest.mark.parametrize("speech", [(1, 800), (0, 1), (799, 800), (0, 799)])
@@ -484,4 +484,36 @@ def test_a_frame_as_bytes_of_more_volumes_than_are_kept():
     endless = loop()
     for number in range(30):
         for start in (100, len(endless) - 100):
-            assert endless.raw(start, 320, number / 40) == endless.take(start, 320, number / 40).tobytes()
+            gain = number / 40
+            frame = endless.raw(start, 320, gain, endless.whole(gain, None))
+            assert frame == endless.take(start, 320, gain).tobytes()
+
+
+def test_a_track_looks_its_volume_up_again_when_the_loop_gave_that_up(monkeypatch):
+    """It remembers the sound of its last frame, which others may have replaced in the meantime."""
+    monkeypatch.setattr("relay.audio.ambience._FORGOTTEN", 100)
+    endless = loop()
+    track, other = (AmbienceTrack(endless, 0.5) for _ in range(2))
+    steady(track), steady(other)
+    assert track.alone(100) == other.alone(100) != b""
+    for _ in range(101):
+        for number in range(16):
+            endless.take(0, 10, number / 1000)  # the first 15 find a place, the last one that of the track
+    assert 0.5 not in endless._wholes
+    assert (
+        track.alone(100)
+        == other.take(100).tobytes()
+        == (whole(endless)[100:200] * np.float32(0.5)).astype(np.int16).tobytes()
+    )
+
+
+def test_a_volume_that_only_remembered_sound_is_played_at_is_in_use(monkeypatch):
+    monkeypatch.setattr("relay.audio.ambience._FORGOTTEN", 100)
+    endless = loop()
+    track = steady(AmbienceTrack(endless, 0.5))
+    for frame in range(300):
+        track.take(10) if frame % 2 else track.alone(10)
+        endless.take(0, 10, frame % 15 / 1000)
+    for number in range(16):
+        endless.take(0, 10, number / 100)
+    assert 0.5 in endless._wholes
