@@ -24,6 +24,7 @@ _DUCK_SECONDS: Final = 0.05  # down when the agent speaks: done before its first
 _RISE_SECONDS: Final = 0.4  # and up again: slow enough not to be noticed between two sentences
 _VOLUMES: Final = 16  # volumes for which whole loops are cached
 _ROUNDING: Final = 4.0  # gains are rounded to the fourth digit
+_NEAR: Final = 1e-6  # more than a gain of 32 bits is rounded by
 _NOWHERE: Final = (0, 0)  # no speech
 _FORGOTTEN: Final = 50_000  # frames since a volume was last used: after these, another one may replace it
 
@@ -275,6 +276,9 @@ class AmbienceTrack:
     def _faded(self, start: int, count: int, gain: float | Gains, ducked: float | Gains) -> pcm.Samples:
         if isinstance(gain, float) and isinstance(ducked, float):
             return self._loop.take(start, count, round(gain * ducked, 4))
+        if isinstance(gain, float) and not isinstance(ducked, float):
+            ducked *= gain  # it is of this frame alone
+            return pcm.scale(self._loop.take(start, count, 1.0), ducked)
         return pcm.scale(self._loop.take(start, count, 1.0), gain * ducked)
 
     def _gains(self, count: int) -> float | Gains:
@@ -301,8 +305,9 @@ class AmbienceTrack:
     def _glided(self, target: float, samples: int, step: float) -> Gains:
         """The ramp to `target`, where `_ducked` then is, or on the way there."""
         gains = glide(self._ducked, target, step, samples)
-        end = float(gains[-1])
-        self._ducked = target if end == float(np.float32(target)) else end
+        end: float = gains.item(samples - 1)
+        reached = abs(end - target) < _NEAR and end == float(np.float32(target))
+        self._ducked = target if reached else end
         return gains
 
     def follow(self, other: "AmbienceTrack | None") -> None:

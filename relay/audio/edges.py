@@ -11,6 +11,7 @@ from relay.audio import pcm
 Gains = NDArray[np.float32]
 
 CUT_SECONDS: Final = 0.005  # long enough not to click, too short to be heard as a fade
+_SURELY: Final = 1.000001  # more than a number of 32 bits is rounded by
 _QUIET: Final = 100  # -50 dBFS: an edge that is no louder makes no click, and is left as it is
 
 
@@ -48,20 +49,24 @@ def _rising(count: int) -> NDArray[np.float32]:
 
 def glide(start: float, target: float, step: float, count: int) -> Gains:
     """`count` gains on the way from `start` to `target`, `step` per sample, constant once it is reached."""
-    whole = np.float32(abs(target - start))
-    way = _way(count, step)
-    reached = way[-1] >= whole
+    way, last = _way(count, step)
+    left = abs(target - start)
+    if left > last * _SURELY:  # most: numbers of numpy's are slow
+        gains: Gains = start + way if target > start else start - way
+        return gains
+    whole = np.float32(left)
+    reached = last >= whole
     if reached:
         way = np.minimum(way, whole)
-    gains: Gains = np.float32(start) + way if target > start else np.float32(start) - way
+    gains = start + way if target > start else start - way
     if reached:
         gains[way == whole] = target
     return gains
 
 
 @lru_cache(maxsize=64)
-def _way(count: int, step: float) -> NDArray[np.float32]:
-    """1 to `count` times `step`."""
+def _way(count: int, step: float) -> tuple[NDArray[np.float32], float]:
+    """1 to `count` times `step`, and the last of them."""
     way = np.arange(1, count + 1, dtype=np.float32) * np.float32(step)
     way.setflags(write=False)
-    return way
+    return way, float(way[-1])

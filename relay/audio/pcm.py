@@ -56,7 +56,7 @@ def saturate(values: NDArray[Any]) -> Samples:
 
 def scale(sound: Samples, gain: float | NDArray[np.float32]) -> Samples:
     """`sound` times `gain` (0.0-1.0, one number or one per sample)."""
-    return (sound * np.asarray(gain, dtype=np.float32)).astype(np.int16)
+    return (sound * (np.float32(gain) if isinstance(gain, float) else gain)).astype(_INT16)
 
 
 def _ulaw_to_linear() -> Samples:
