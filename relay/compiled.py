@@ -41,6 +41,7 @@ MODULES: Final = (
     "relay.line.echo_sides",
     # A frame to the line: when it is due, what is in it, what is noted of it.
     "relay.audio.ambience",
+    "relay.audio.ambience_loop",
     "relay.audio.edges",
     "relay.audio.holdback",
     "relay.audio.line_clock",

@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from heapq import heappop, heappush
-from itertools import count
 from typing import Final, Protocol
 
 from relay.line.loop_reserve import LoopReserve
@@ -22,6 +20,67 @@ class Ticking(Protocol):
         ...
 
 
+class _Due:
+    """A moment that was asked for. `number` decides between equal ones."""
+
+    __slots__ = ("number", "when", "who")
+
+    def __init__(self, when: float, number: int, who: Ticking) -> None:
+        self.when = when
+        self.number = number
+        self.who = who
+
+    def before(self, other: "_Due") -> bool:
+        return self.when < other.when or (self.when == other.when and self.number < other.number)
+
+
+class _Moments:
+    """A heap of them. As heapq's, but of plain numbers once it is compiled: comparing tuples took most of the time."""
+
+    def __init__(self) -> None:
+        self._heap: list[_Due] = []
+        self._number = 0
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    @property
+    def first(self) -> float:
+        """The first of them."""
+        return self._heap[0].when if self._heap else NEVER
+
+    def add(self, when: float, who: Ticking) -> None:
+        heap, due = self._heap, _Due(when, self._number, who)
+        self._number += 1
+        at = len(heap)
+        heap.append(due)
+        while at:
+            above = (at - 1) // 2
+            parent = heap[above]
+            if parent.when <= when:  # of equal ones, the new one is the last
+                break
+            heap[at], at = parent, above
+        heap[at] = due
+
+    def take(self) -> _Due:
+        """The first one, which is no longer in the heap."""
+        heap = self._heap
+        first, last, size = heap[0], heap.pop(), len(heap)
+        if not size:
+            return first
+        at, below = 0, 1
+        while below < size:
+            child = heap[below]
+            if below + 1 < size and (other := heap[below + 1]).before(child):
+                child, below = other, below + 1
+            if last.before(child):
+                break
+            heap[at], at = child, below
+            below = 2 * at + 1
+        heap[at] = last
+        return first
+
+
 class Ticker:
     """The timer of one loop. With 200 calls, five frames are due every millisecond: separate timers took most of the
     time of a wake-up, and a task for each of them most of the rest.
@@ -29,8 +88,7 @@ class Ticker:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._waiting: list[tuple[float, int, Ticking]] = []  # a heap; the number decides between equal times
-        self._number: Final = count()
+        self._waiting = _Moments()
         self._timer: asyncio.TimerHandle | None = None
         self._fires_at = NEVER
         self._firing = self._calling = False
@@ -53,7 +111,7 @@ class Ticker:
 
     def at(self, when: float, who: Ticking) -> None:
         """Call `who.tick` at `when`. It can't be taken back: who no longer needs the moment ignores it."""
-        heappush(self._waiting, (when, next(self._number), who))
+        self._waiting.add(when, who)
         if when < self._fires_at and not self._firing:
             self._set(when, self._loop.time())
 
@@ -88,7 +146,7 @@ class Ticker:
         A turn of the loop handles all that can be read. While many agents speak that takes longer than the lines have
         in reserve, and every frame would wait for the last message.
         """
-        if self._waiting and self._waiting[0][0] < now - LATE_S and not self._calling:
+        if self._waiting.first < now - LATE_S and not self._calling:
             self._call(now - LATE_S)
 
     def _call(self, until: float | None = None) -> None:
@@ -98,10 +156,10 @@ class Ticker:
         """
         waiting, time = self._waiting, self._loop.time
         last, self._calling = time() if until is None else until, True
-        while waiting and waiting[0][0] <= last:
-            when, _, who = heappop(waiting)
+        while waiting.first <= last:
+            due = waiting.take()
             try:
-                who.tick(when, time())
+                due.who.tick(due.when, time())
             except Exception as error:  # noqa: BLE001 - whatever one of them raises, the others are called
                 self._loop.call_exception_handler({"message": "tick() raised", "exception": error})
         self._calling = False
@@ -109,5 +167,5 @@ class Ticker:
             if self._in_time and (now := time()) - last < TICK_S:
                 self._spare(now)
             self._firing = False
-            if waiting:
-                self._set(waiting[0][0], time())
+            if waiting.first < NEVER:
+                self._set(waiting.first, time())

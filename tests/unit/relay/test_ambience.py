@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.audio import pcm
-from relay.audio.ambience import LEVEL_DB, Ambience, AmbienceTrack, Loop, normalised
+from relay.audio.ambience import LEVEL_DB, Ambience, AmbienceTrack, normalised
+from relay.audio.ambience_loop import Loop
 from relay.audio.files import SoundFileError
 from relay.audio.pcm import LINE_RATES
 from tests.unit.relay.tone import largest_step, noise, pitch, sine, wav
@@ -94,7 +95,7 @@ def test_more_volumes_than_are_kept_cost_each_frame_its_own_samples_and_no_more(
 
 
 def test_a_volume_that_nobody_uses_any_more_gives_up_its_place(monkeypatch):
-    monkeypatch.setattr("relay.audio.ambience._FORGOTTEN", 100)
+    monkeypatch.setattr("relay.audio.ambience_loop._FORGOTTEN", 100)
     endless = loop()
     for number in range(16):
         endless.take(0, 10, number / 100)
@@ -491,7 +492,7 @@ def test_a_frame_as_bytes_of_more_volumes_than_are_kept():
 
 def test_a_track_looks_its_volume_up_again_when_the_loop_gave_that_up(monkeypatch):
     """It remembers the sound of its last frame, which others may have replaced in the meantime."""
-    monkeypatch.setattr("relay.audio.ambience._FORGOTTEN", 100)
+    monkeypatch.setattr("relay.audio.ambience_loop._FORGOTTEN", 100)
     endless = loop()
     track, other = (AmbienceTrack(endless, 0.5) for _ in range(2))
     steady(track), steady(other)
@@ -508,7 +509,7 @@ def test_a_track_looks_its_volume_up_again_when_the_loop_gave_that_up(monkeypatc
 
 
 def test_a_volume_that_only_remembered_sound_is_played_at_is_in_use(monkeypatch):
-    monkeypatch.setattr("relay.audio.ambience._FORGOTTEN", 100)
+    monkeypatch.setattr("relay.audio.ambience_loop._FORGOTTEN", 100)
     endless = loop()
     track = steady(AmbienceTrack(endless, 0.5))
     for frame in range(300):

@@ -3,8 +3,10 @@
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from relay.line.ticker import Ticker
+from relay.line.ticker import Ticker, _Moments
 from sim import busy_time, virtual_time
 from sim.busy_time import BusyLoop
 from sim.virtual_time import VirtualTimeLoop
@@ -267,3 +269,19 @@ def test_each_is_told_its_own_time():
         return [now for _, _, now in woken]
 
     assert busy_time.run(scenario()) == pytest.approx([1.0, 1.005, 1.01])
+
+
+@given(st.lists(st.integers(0, 8) | st.none(), max_size=60))
+def test_moments_come_in_their_order_and_equal_ones_as_they_were_asked_for(steps):
+    """A number: somebody asks for that moment. None: the first one has come."""
+    moments, waiting = _Moments(), []
+    for number, moment in enumerate(steps):
+        if moment is not None:
+            moments.add(float(moment), number)
+            waiting.append((float(moment), number))
+        elif waiting:
+            waiting.sort()
+            due = moments.take()
+            assert (due.when, due.who) == waiting.pop(0)
+        assert moments.first == min(waiting, default=(float("inf"),))[0]
+        assert len(moments) == len(waiting)
