@@ -45,7 +45,6 @@ LONGER = {
     "functions/webhook/post_call.py": 300,
     "relay/agents/elevenlabs/session.py": 300,
     "relay/agents/telephony/session.py": 300,
-    "relay/audio/ambience.py": 300,
     "relay/audio/playout.py": 400,
     "relay/call/agent_leg.py": 300,
 }

@@ -9,7 +9,8 @@ import json
 from itertools import count
 
 from relay.at_once import DONE
-from relay.audio.ambience import AmbienceTrack, Loop
+from relay.audio.ambience import AmbienceTrack
+from relay.audio.ambience_loop import Loop
 from relay.audio.convert import AudioFormat, Encoding
 from relay.audio.levels import BATCH_SECONDS
 from relay.audio.playout import Playout

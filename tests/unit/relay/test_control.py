@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.audio.ambience import AmbienceTrack, Loop
+from relay.audio.ambience import AmbienceTrack
+from relay.audio.ambience_loop import Loop
 from relay.control.ambience import AmbienceChange, InvalidChangeError
 from tests.unit.relay.tone import noise
 

@@ -7,7 +7,8 @@ import pytest
 
 from relay.agents.roster import AgentSpec
 from relay.agents.seam import Audio, CallInfo, Ended, Formats, UtteranceDone
-from relay.audio.ambience import AmbienceTrack, Loop
+from relay.audio.ambience import AmbienceTrack
+from relay.audio.ambience_loop import Loop
 from relay.audio.convert import AudioFormat, Encoding
 from relay.audio.playout import Playout
 from relay.call.conversation import Conversation

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 import numpy as np
 import pytest
 
-from relay.audio.ambience import AmbienceTrack, Loop
+from relay.audio.ambience import AmbienceTrack
+from relay.audio.ambience_loop import Loop
 from relay.audio.convert import AudioFormat, Encoding
 from relay.audio.playout import Playout
 from relay.events.records import Quality

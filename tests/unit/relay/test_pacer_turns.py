@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from relay.audio.ambience import AmbienceTrack, Loop
+from relay.audio.ambience import AmbienceTrack
+from relay.audio.ambience_loop import Loop
 from relay.audio.playout import Playout
 from relay.events.records import Quality
 from relay.line import exotel

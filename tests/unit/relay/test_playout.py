@@ -8,7 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from relay.audio.ambience import AmbienceTrack, Loop
+from relay.audio.ambience import AmbienceTrack
+from relay.audio.ambience_loop import Loop
 from relay.audio.edges import fade_in, fade_out
 from relay.audio.playout import Frame, Playout, Readiness, Span
 from relay.audio.utterance import Coming

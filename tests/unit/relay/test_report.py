@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from relay.agents.roster import AgentSpec
-from relay.audio.ambience import AmbienceTrack, Loop
+from relay.audio.ambience import AmbienceTrack
+from relay.audio.ambience_loop import Loop
 from relay.audio.loudness import LevelMeter
 from relay.audio.voice import VoiceActivity
 from relay.call.report import CallReport

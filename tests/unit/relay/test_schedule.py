@@ -2,7 +2,8 @@
 
 import pytest
 
-from relay.audio.ambience import AmbienceTrack, Loop
+from relay.audio.ambience import AmbienceTrack
+from relay.audio.ambience_loop import Loop
 from relay.audio.line_clock import LineClock
 from relay.audio.playout import Playout, Span
 from relay.events.records import Quality
