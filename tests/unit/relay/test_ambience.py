@@ -297,8 +297,8 @@ def test_a_call_may_begin_anywhere():
 # --- under speech ---
 
 
-def ducked(duck_db: float = 6.0) -> AmbienceTrack:
-    track = AmbienceTrack(loop(np.full(5 * RATE, 10_000, dtype=np.int16)), 1.0, duck_db=duck_db, start=RATE)
+def ducked(duck_db: float = 6.0, volume: float = 1.0) -> AmbienceTrack:
+    track = AmbienceTrack(loop(np.full(5 * RATE, 10_000, dtype=np.int16)), volume, duck_db=duck_db, start=RATE)
     track.take(RATE)
     return track
 
@@ -324,6 +324,15 @@ def test_ducking_starts_with_the_speech_and_not_before():
     assert (np.diff(heard.astype(int))[600:990] < 0).all()
     assert heard[1199] == heard[1100]
     assert heard[-1] > heard[1199]
+
+
+def test_after_speech_it_rises_to_its_own_volume():
+    track, low = ducked(volume=0.3), 3000 * 10 ** (-6 / 20)
+    played_under(track, [(800, (0, 800))] * 2)
+    rise = [track.take(320) for _ in range(10)]
+    assert rise[0][0] == pytest.approx(low, abs=2)
+    assert rise[4][-1] == pytest.approx((low + 3000) / 2, abs=2)
+    assert rise[9][-1] == 3000
 
 
 def test_beside_speech_the_same_whole_loops_are_kept():
@@ -497,10 +506,13 @@ def test_a_track_looks_its_volume_up_again_when_the_loop_gave_that_up(monkeypatc
     track, other = (AmbienceTrack(endless, 0.5) for _ in range(2))
     steady(track), steady(other)
     assert track.alone(100) == other.alone(100) != b""
+    given_up = endless._wholes[0.5]
     for _ in range(101):
         for number in range(16):
             endless.take(0, 10, number / 1000)  # the first 15 find a place, the last one that of the track
     assert 0.5 not in endless._wholes
+    assert not given_up.raw, "nobody keeps half a megabyte for a frame that may never come"
+    assert not len(given_up.samples)
     assert (
         track.alone(100)
         == other.take(100).tobytes()

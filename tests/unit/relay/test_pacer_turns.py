@@ -96,6 +96,19 @@ def test_a_frame_is_sent_as_the_ticker_calls_and_the_next_one_asked_for():
     by_hand(story)
 
 
+def test_a_frame_that_waited_for_the_line_counts_as_any_other():
+    async def story(place, ticker):
+        place.line.delay = 0.01
+        when = ticker.asked[-1]
+        place.pacer.tick(when, when)
+        assert place.sent == []
+        await asyncio.sleep(0.02)
+        assert place.sent == ["media"]
+        assert ticker.asked == pytest.approx([FRAME_S, 2 * FRAME_S]), "the next one is due a frame later"
+
+    by_hand(story)
+
+
 def test_news_in_one_turn_are_looked_at_once_in_the_next(monkeypatch):
     looks, original = [], Schedule.next
     monkeypatch.setattr(Schedule, "next", lambda self, now: looks.append(now) or original(self, now))
