@@ -24,7 +24,7 @@ class Whole:
         self.used = 0
 
     def drop(self) -> None:
-        """It is no longer kept: whoever had it last looks it up again."""
+        """It is no longer kept: a track that had it last looks its volume up again."""
         self.gain, self.raw, self.samples = nan, b"", pcm.samples(b"")
 
 
