@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from relay.audio.levels import SPEECH_DB, block_levels, samples_before_speech
 from relay.audio.voice import VoiceActivity
 from relay.line.answers import Answer, Answers
 from tests.unit.relay.tone import sine
@@ -236,3 +237,15 @@ def test_an_utterance_whose_first_word_is_still_to_come_is_kept():
     assert list(call.answers._utterances) == ["u1", "u2"]
     call.answers.arrived("u1", SPEECH, 6.5)
     assert list(call.answers._utterances) == ["u1"]
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16_000, 24_000])
+def test_speech_begins_with_the_first_block_of_its_least_level(rate_hz):
+    """As by the levels, for which a logarithm is needed."""
+    block = rate_hz // 100
+    rms = 32768 * 10 ** (-50 / 20)
+    for level, found in ((rms - 0.7, 5), (rms + 0.7, 2)):
+        sound = np.zeros(5 * block, dtype=np.int16)
+        sound[2 * block : 3 * block] = round(level)
+        assert (block_levels(sound, rate_hz).max() >= SPEECH_DB) == (found == 2)
+        assert samples_before_speech(sound, rate_hz) == found * block

@@ -108,6 +108,15 @@ def test_what_can_wait_no_longer_is_done_in_a_full_core_too_a_few_at_a_time():
     assert third - second > 0.001
 
 
+def test_between_two_goes_there_is_time_for_others():
+    async def story(world):
+        world.add(*range(40), within_s=0.3)
+        await asyncio.sleep(1)
+
+    world = told(story, frames=False)
+    assert (world.together, sorted({when for _, when in world.done})) == ([16, 16, 8], [0.3, 0.301])
+
+
 def test_the_first_to_be_done_is_what_can_wait_least():
     async def story(world):
         world.add("patient", within_s=2.0)

@@ -51,6 +51,11 @@ def test_no_echo_is_ruled_out_whatever_its_delay(level_db):
             assert not told(ruled_out, played, heard, first=last - 100, last=last), (delay_ms, last)
 
 
+def test_a_caller_who_speaks_all_the_time_hides_what_echo_there_is():
+    played = peaks_of(np.concatenate([np.zeros(RATE, np.int16), AGENT]))
+    assert not told(RuledOut(4, 100), played, np.ones(len(played), dtype=bool))
+
+
 def test_it_is_known_for_one_turn():
     played, ruled_out = peaks_of(np.concatenate([np.zeros(RATE, np.int16), AGENT])), RuledOut(4, 100)
     assert told(ruled_out, played, np.zeros(len(played), dtype=bool), last=400)

@@ -7,6 +7,7 @@ from relay.audio.ambience import Ambience
 from relay.audio.levels import BATCH_SECONDS, block_levels
 from relay.audio.loudness import LevelMeter
 from relay.audio.voice import VoiceActivity, measure
+from relay.audio.voice_runs import runs_of
 from sim.speech import lines, spoken
 from tests.unit.relay.tone import noise, sine
 
@@ -165,7 +166,7 @@ def test_several_are_found_together_as_each_alone(rates):
 
 def test_what_the_agent_said_is_measured_beside_the_caller_s_voice():
     """It costs less together. What is found is the same, and no more of it waits."""
-    later, said = Later(), noise(3 * RATE, seed=5) // 3
+    later, said = Later(), noise(9 * RATE, seed=5) // 3
     voice, meter, second, alone = VoiceActivity(RATE, defer=later.add), *(LevelMeter(RATE) for _ in range(3))
     voice.take_along(meter)
     alone.hear(said.tobytes())
@@ -177,23 +178,24 @@ def test_what_the_agent_said_is_measured_beside_the_caller_s_voice():
         assert meter._waiting <= 0.7 * 2 * RATE
     meter.pause()
     for at in range(25):
-        voice.hear(bytes(320), 3 + at / 50)
+        voice.hear(bytes(320), 9 + at / 50)
     later.done()
     assert (meter._waiting, meter._sounds) == (0, [])
+    assert len(meter._steps) < 400, "levels are counted, not kept"
     counted = meter._counts.sum() + len(meter._steps)
-    assert counted == 300
+    assert counted == 900
     assert (meter.level_db, meter.seconds, meter.clipped) == (alone.level_db, alone.seconds, alone.clipped)
     meter.hear(said[:400].tobytes())
     voice.take_along(second)
-    assert meter._counts.sum() + len(meter._steps) == 305, "another agent's turn: nobody takes this one along any more"
+    assert meter._counts.sum() + len(meter._steps) == 905, "another agent's turn: nobody takes this one along any more"
     meter.hear(said[:400].tobytes())
     meter.pause()
-    assert meter._counts.sum() + len(meter._steps) == 310
+    assert meter._counts.sum() + len(meter._steps) == 910
     voice.look()
     second.hear(said[:400].tobytes())
     voice.look()
     assert len(second._steps) == 0, "the caller has said nothing new"
-    voice.hear(bytes(320), 4.0)
+    voice.hear(bytes(320), 10.0)
     voice.look()
     assert len(second._steps) == 5
 
@@ -273,6 +275,22 @@ def test_the_time_is_that_of_the_frame():
     """A frame that came late was heard late: what is measured is what the relay could do about it."""
     sound, _, ends = line_in("caller_bill")
     assert listened(sound, late=lambda n: 0.5).last_end(99.0) == pytest.approx(ends + 0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16_000, 24_000])
+def test_a_hiss_is_known_from_how_often_it_changes_its_sign(rate_hz):
+    """28 times in a hundredth of a second or more, however loud it is; a loud block needs none."""
+    block = rate_hz // 100
+    sound = np.ones(6 * block, dtype=np.int16)
+    for number, changes in enumerate((28, 27, 40, 28, 0, 27)):
+        part = sound[number * block : (number + 1) * block]
+        part[:] = -1 if number and sound[number * block - 1] < 0 else 1  # none between two blocks
+        for place in range(1, changes + 1):
+            part[place:] *= -1
+    assert runs_of(bytes([1] * 6), sound, block) == ([0, 1, 2, 4], [0, 0])
+    assert runs_of(bytes([2, 1, 1, 0, 2, 2]), sound, block) == ([0, 1, 2, 3, 4, 6], [1, 0, 2])
+    sound[block:] *= -1  # the first sample of the second block is a change as well
+    assert runs_of(bytes([1] * 6), sound, block) == ([0, 4], [0])
 
 
 def test_nothing_said_is_nothing_found():
