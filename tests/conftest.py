@@ -4,12 +4,23 @@
 examples a property keep the suite quick, and in CI they are the same each time, so that a red build can be repeated.
 """
 
+import contextlib
+import gc
 import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Before numpy is imported, here and in the processes that tests start: there are more workers than cores already, and
+# its threads wait for each other in circles.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 _ALWAYS = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # the machine may be busy elsewhere
 
@@ -19,11 +30,12 @@ settings.register_profile("long", max_examples=5000, **_ALWAYS)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "quick"))
 
 _TOGETHER = (
-    *("terraform/aws", "terraform", "e2e", "integration/functions"),
-    *("contract", "integration/agents", "chaos"),
+    *("terraform/aws", "e2e/test_relay_image.py", "e2e", "e2e/console"),
+    *("terraform", "integration/functions", "contract", "integration/agents", "chaos"),
 )
 """Folders whose tests run one after another, the longest first: they share what takes a while to make (a deployment,
-archives, a process), or play in real time."""
+archives, a process), or play in real time. A folder or file inside another one is a group of its own: the image takes
+minutes to build, and a browser is no sound."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -58,16 +70,54 @@ def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Col
     return _FromElsewhere.from_parent(parent, path=path) if hasattr(parent.config, "workerinput") else None
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Iterator[None]:
+    """Nothing of what is collected goes before the end: the garbage collector need not look for it, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
+
+
 @pytest.hookimpl(tryfirst=True)  # what stands last in its folder is put there afterwards
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With several workers, the folders of _TOGETHER come first: the longest mostly wait, and others fill the cores
-    meanwhile. No worker is left alone with a long one at the end."""
+    meanwhile. No worker is left alone with a long one at the end. In a folder, what needs the compiled relay is last.
+    """
     if hasattr(config, "workerinput"):
         order = {group: place for place, group in enumerate(_TOGETHER)}
-        items.sort(key=lambda item: (order.get(_group(item.nodeid), len(order)), item.path.parts))
+        items.sort(key=lambda item: (order.get(_group(item.nodeid), len(order)), _is_compiled(item), item.path.parts))
+
+
+_COMPILING = pytest.StashKey[subprocess.Popen[bytes]]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """One worker has the relay compiled, beside the tests that don't need that: those that do would wait for it."""
+    first = getattr(session.config, "workerinput", {}).get("workerid") == "gw0"
+    if first and any(map(_is_compiled, session.items)) and shutil.which(os.environ.get("CC", "cc")):
+        script = Path(__file__).parents[1] / "scripts/compile_relay.py"
+        session.config.stash[_COMPILING] = subprocess.Popen(
+            [sys.executable, script], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if compiling := config.stash.get(_COMPILING, None):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(compiling.pid, signal.SIGKILL)  # only if the tests ended before it
+        compiling.wait()
+
+
+def _is_compiled(item: pytest.Item) -> bool:
+    """Whether its module asks for the compiled relay (tests/support/compiled_relay.py)."""
+    return "compiled_relay" in vars(getattr(item, "module", None) or object)
 
 
 def _group(nodeid: str) -> str:
-    """Of those of _TOGETHER; else the module."""
+    """The innermost of those of _TOGETHER; else the module."""
     module = nodeid.partition("::")[0].removeprefix("tests/")
-    return next((folder for folder in _TOGETHER if module.startswith(f"{folder}/")), module)
+    return max((one for one in _TOGETHER if f"{module}/".startswith(f"{one}/")), key=len, default=module)

@@ -35,6 +35,8 @@ TOKEN = "token-of-the-image-tests"
 ALIVE_S = 20
 STOP_S = 60
 
+pytestmark = pytest.mark.timeout(900)  # the first waits until the image is built, beside everything else that begins
+
 
 @pytest.fixture(scope="module")
 def image() -> str:

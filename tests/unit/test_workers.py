@@ -24,7 +24,7 @@ def test_all_on_one_worker(number):
 def test_what_shares_a_deployment_stays_together_and_begins_first(tmp_path):
     """An update of pytest once took the groups away without a word: each worker applied Terraform's files again."""
     tests = tmp_path / "tests"
-    for folder in ("unit", "e2e", "e2e/console"):
+    for folder in ("unit", "e2e", "e2e/console", "terraform/aws"):
         (tests / folder).mkdir(parents=True, exist_ok=True)
         for name in ("test_a.py", "test_b.py"):
             (tests / folder / name).write_text(MODULE)
@@ -36,7 +36,10 @@ def test_what_shares_a_deployment_stays_together_and_begins_first(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stdout
     played = [line.split() for line in (tmp_path / "played").read_text().splitlines()]
-    assert len(played) == 48
-    [worker] = {worker for file, worker in played if "/e2e/" in file}
-    first = [file for file, by in played if by == worker][:32]
-    assert [file for file in first if "/e2e/" not in file] == []
+    assert len(played) == 64
+    for group in ("/terraform/aws/", "/e2e/test_", "/e2e/console/"):
+        [worker] = {worker for file, worker in played if group in file}
+        own = [file for file, by in played if by == worker]
+        begun = next(place for place, file in enumerate(own) if group in file)
+        assert [file for file in own[begun : begun + 16] if group not in file] == [], "one after another"
+    assert {"/unit/" in file for file, _ in played[:32]} == {False}, "those of a group come first"
