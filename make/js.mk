@@ -7,9 +7,13 @@ $(JS)/.installed: requirements/js/package-lock.json
 	@touch $@
 
 ifneq ($(shell command -v npm),)
-lint-js: $(JS)/.installed ## types (tsc, strict), lint and format (biome) of the console's pages
+lint-js: $(JS)/.checked ## types (tsc, strict), lint and format (biome) of the console's pages
+# Again only when a script, or a folder of theirs, has changed: `make test` asks for it after `make lint`.
+$(JS)/.checked: $(JS)/.installed make/js.mk biome.json console/tsconfig.json console \
+  $(wildcard console/*/page console/*/page/*.[jt]s console/web/shared console/web/shared/*.[jt]s)
 	$(JS)/node_modules/.bin/tsc -p console/tsconfig.json
 	$(JS)/node_modules/.bin/biome check --error-on-warnings
+	@touch $@
 else
 lint-js:
 	@echo "NOT CHECKED: the scripts of the console's pages need node and npm"; test -z "$$CI"
