@@ -53,7 +53,7 @@ class MemoryStore:
 
     def keys(self, prefix: str) -> Iterator[str]:
         with self._lock:
-            return iter(sorted(key for key in self.objects if key.startswith(prefix)))
+            return iter(sorted([key for key in self.objects if key.startswith(prefix)]))
 
     def versions(self, prefix: str) -> Iterator[Listed]:
         with self._lock:

@@ -1,6 +1,5 @@
 """checkov's rules over the Terraform files, but for the exceptions in infra/checkov.yaml, and that it can object."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -58,13 +57,12 @@ def test_no_known_weakness(checkov: Path):
 
 
 def test_planted_weaknesses_are_found(checkov: Path, tmp_path: Path):
+    """In a copy of their files alone: with a module around them checkov takes three times as long."""
     for cloud, (name, right, wrong, _) in PLANTED.items():
-        shutil.copytree(
-            ROOT / "infra/terraform/modules" / cloud, tmp_path / cloud, ignore=shutil.ignore_patterns(".terraform")
-        )
-        file = tmp_path / cloud / name
-        assert right in file.read_text()
-        file.write_text(file.read_text().replace(right, wrong))
+        text = (ROOT / "infra/terraform/modules" / cloud / name).read_text()
+        assert right in text
+        (tmp_path / cloud).mkdir()
+        (tmp_path / cloud / name).write_text(text.replace(right, wrong))
     status, said = run(checkov, tmp_path)
     assert status == 1
     assert [check for *_, check in PLANTED.values() if check not in said] == []

@@ -1,6 +1,7 @@
 """What is compiled for the image can be: mypyc would do something else with some of Python, without a word."""
 
 import ast
+import functools
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,10 +16,12 @@ BASES = {"Protocol", "StrEnum", "Enum", "Generic", "msgspec.Struct"}
 """Of classes, besides those of compiled modules."""
 
 
+@functools.cache
 def _tree(module: str) -> ast.Module:
     return ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
 
 
+@functools.cache
 def _classes() -> set[str]:
     return {node.name for module in MODULES for node in ast.walk(_tree(module)) if isinstance(node, ast.ClassDef)}
 

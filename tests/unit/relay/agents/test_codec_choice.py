@@ -1,5 +1,6 @@
 """Which codec an agent should speak with on a line of A-law or μ-law: the table of docs/agents.md, measured."""
 
+import functools
 import re
 from pathlib import Path
 
@@ -28,9 +29,12 @@ def snr_db(heard: bytes, meant: bytes) -> float:
     """How far the noise is below the speech, wherever the filters have put it by now."""
     one, other = (np.frombuffer(sound, "<i2").astype(np.float64) for sound in (heard, meant))
     size = min(one.size, other.size) - 400
-    errors = [other[200 : 200 + size] - one[200 + shift : 200 + shift + size] for shift in range(-100, 100)]
-    least = min(float(error @ error) for error in errors)
-    return 10 * np.log10(float(other @ other) / max(least, 1.0))
+    kept = other[200 : 200 + size]
+    likeness = np.correlate(one[100 : 299 + size], kept, "valid")  # at each shift from -100 to 99
+    power = np.convolve(one[100 : 299 + size] ** 2, np.ones(size), "valid")
+    best = int(np.argmin(power - 2 * likeness)) + 100  # the error's power, but for that of `kept`
+    error = kept - one[best : best + size]
+    return float(10 * np.log10(float(other @ other) / max(float(error @ error), 1.0)))
 
 
 def to_the_caller(carrier: AudioFormat, codec: AudioFormat) -> float:
@@ -41,6 +45,7 @@ def to_the_caller(carrier: AudioFormat, codec: AudioFormat) -> float:
     return snr_db(through(spoken("agent_hours", rate_hz).tobytes(), source, codec, LINE, carrier, LINE), meant)
 
 
+@functools.cache
 def to_the_agent(carrier: AudioFormat, codec: AudioFormat) -> float:
     """Against what the carrier gave the relay."""
     given = through(spoken("caller_bill", 8000).tobytes(), LINE, carrier, LINE)
