@@ -225,3 +225,40 @@ async def test_without_a_mask_in_c_aiohttp_gets_all(monkeypatch):
     there.way.data_received(frame(TEXT, b"m" * 200))
     assert len(there.got) == 1
     assert there.taken == [(TEXT, b"m" * 200)]
+
+
+@pytest.mark.parametrize("seed", range(60))
+@virtual
+async def test_what_a_hostile_line_sends_is_read_as_aiohttp_alone_reads_it(seed):
+    """Frames with bytes changed, lost or added anywhere, in pieces that often end where a frame does."""
+    dice = random.Random(seed)
+    pieces = [
+        frame(dice.choice((TEXT, TEXT, TEXT, BINARY, PING)), dice.randbytes(dice.choice((3, 120, 530))))
+        for _ in range(40)
+    ]
+    for at in dice.sample(range(10, 40), dice.randrange(1, 4)):
+        piece, spot = bytearray(pieces[at]), dice.choice((0, 1, 2, 3, dice.randrange(100)))
+        spot = min(spot, len(piece) - 1)
+        match dice.randrange(3):
+            case 0:
+                piece[spot] = dice.choice((0x00, 0x01, 0x80, 0x81, 0x88, 0xC1, 0xFE, 0xFF, dice.randrange(256)))
+            case 1:
+                del piece[spot]
+            case 2:
+                piece.insert(spot, dice.randrange(256))
+        pieces[at] = bytes(piece)
+    for at in dice.sample(range(39), 6):  # that come together, or cut elsewhere
+        both, cut = pieces[at] + pieces[at + 1], dice.choice((0, 1, 2, 3, 7, 8, dice.randrange(300)))
+        pieces[at], pieces[at + 1] = both[:cut], both[cut:]
+    heard = []
+    for watched in (False, True):
+        there = Connection()
+        for piece in filter(None, pieces):
+            if watched:
+                there.arrivals.watch(there.take, binary=there.take_binary)
+            there.way.data_received(piece)
+            while there.arrivals._size:
+                there.taken.append(await there.queued())
+        kinds = [(kind, message) for kind, message in there.taken if kind in (TEXT, BINARY, CLOSE)]
+        heard.append((kinds, repr(there.arrivals.exception())))
+    assert heard[0] == heard[1]
