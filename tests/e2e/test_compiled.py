@@ -53,7 +53,7 @@ def test_what_compiling_may_change_is_as_it_was():
         "tests/integration/agents/test_bot.py::test_sound_may_be_anything_that_holds_bytes",
         "tests/integration/relay/test_ended_calls.py::test_nothing_of_an_ended_call_waits_for_the_garbage_collector",
     ]
-    run = "import pytest, sys, relay.app, relay.compiled as made; print(made.state()); sys.exit(pytest.main())"
+    run = "import pytest, sys, relay.app, relay.loop, relay.compiled as c; print(c.state()); sys.exit(pytest.main())"
     done = subprocess.run(
         [sys.executable, "-c", run, "-q", "-p", "no:cacheprovider", "-o", "pythonpath=", *tests],
         cwd=ROOT,
