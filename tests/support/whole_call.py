@@ -10,6 +10,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+import relay.process  # noqa: F401 - all that a relay's process has, so that its state tells of all
 from relay import compiled
 from sim import run, virtual_time
 from sim.in_process import in_process
