@@ -23,16 +23,17 @@ def _mask_of_aiohttp() -> Mask | None:
 mask: Final = _mask_of_aiohttp()  # what is Final is quicker to find in a compiled module
 _key: Final = getrandbits
 _TEXT: Final = WSMsgType.TEXT
-_WHOLE_TEXT: Final = 0x81
 # the head of a frame of up to 125 bytes, of up to 65,535, and of more; a client's ends with its key
 _PLAIN: Final = (Struct("!BB").pack, Struct("!BBH").pack, Struct("!BBQ").pack)
 _KEYED: Final = (Struct("!BBI").pack, Struct("!BBHI").pack, Struct("!BBQI").pack)
 _usual_head: Final = _KEYED[1]
 _usual_plain_head: Final = _PLAIN[1]
+# RFC 6455, 5.2: how a whole message in one frame begins, and what the byte after it says of its length
 _WHOLE: Final = 0x80
-_MASKED: Final = 0x80
-_TWO_MORE: Final = 126
-_EIGHT_MORE: Final = 127
+WHOLE_TEXT: Final = 0x81
+MASKED: Final = 0x80
+TWO_MORE: Final = 126
+EIGHT_MORE: Final = 127
 
 
 def write_at_once(transport: asyncio.Transport, message: bytes, kind: WSMsgType, *, behind: int = 0) -> bool:
@@ -43,8 +44,8 @@ def write_at_once(transport: asyncio.Transport, message: bytes, kind: WSMsgType,
     if transport.is_closing() or transport.get_write_buffer_size() > behind:
         return False
     size = len(message)
-    if kind is _TEXT and _TWO_MORE <= size < 65_536:  # a frame to the line
-        head = _usual_plain_head(_WHOLE_TEXT, _TWO_MORE, size)
+    if kind is _TEXT and TWO_MORE <= size < 65_536:  # a frame to the line
+        head = _usual_plain_head(WHOLE_TEXT, TWO_MORE, size)
     else:
         head = _head(_PLAIN, kind, size, 0)
     transport.write(head + message)
@@ -64,10 +65,10 @@ class MaskedWriter:
         if self.closed or mask is None or transport.is_closing() or transport.get_write_buffer_size():
             return False
         size = len(message)
-        if kind is _TEXT and _TWO_MORE <= size < 65_536:  # a caller's frame
-            head = _usual_head(_WHOLE_TEXT, _MASKED | _TWO_MORE, size, _key(32))
+        if kind is _TEXT and TWO_MORE <= size < 65_536:  # a caller's frame
+            head = _usual_head(WHOLE_TEXT, MASKED | TWO_MORE, size, _key(32))
         else:
-            head = _head(_KEYED, kind, size, _MASKED, _key(32))
+            head = _head(_KEYED, kind, size, MASKED, _key(32))
         content = bytearray(message)
         mask(head[-4:], content)
         transport.write(head + content)
@@ -75,8 +76,8 @@ class MaskedWriter:
 
 
 def _head(packs: tuple[Callable[..., bytes], ...], kind: WSMsgType, size: int, bit: int, *key: int) -> bytes:
-    if size < _TWO_MORE:
+    if size < TWO_MORE:
         return packs[0](_WHOLE | kind, bit | size, *key)
     if size < 65_536:
-        return packs[1](_WHOLE | kind, bit | _TWO_MORE, size, *key)
-    return packs[2](_WHOLE | kind, bit | _EIGHT_MORE, size, *key)
+        return packs[1](_WHOLE | kind, bit | TWO_MORE, size, *key)
+    return packs[2](_WHOLE | kind, bit | EIGHT_MORE, size, *key)

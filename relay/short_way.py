@@ -6,16 +6,12 @@ aiohttp gets all else, as it comes: what is not one whole text message in one fr
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from relay.frames import mask
+from relay.frames import EIGHT_MORE, MASKED, TWO_MORE, WHOLE_TEXT, mask
 
-_TEXT: Final = 0x81  # how the frame of a whole message begins
-_BINARY: Final = 0x82
+_WHOLE_BINARY: Final = 0x82
 _PING: Final = 0x89
 _PONG: Final = 0x8A
-_MASKED: Final = 0x80
 _SIZE: Final = 0x7F
-_TWO_MORE: Final = 126
-_EIGHT_MORE: Final = 127
 _KEY: Final = 4
 _HEAD: Final = 8  # bytes before a masked message of 126 to 65,535
 
@@ -59,8 +55,8 @@ class ShortWay(Waiting):
         if (
             self.take is not None
             and len(data) > _HEAD
-            and data[0] == _TEXT
-            and data[1] == _MASKED | _TWO_MORE
+            and data[0] == WHOLE_TEXT
+            and data[1] == MASKED | TWO_MORE
             and (data[2] << 8 | data[3]) == len(data) - _HEAD
             and not self._owed
             and not self._begun
@@ -83,18 +79,18 @@ class ShortWay(Waiting):
             data, self._begun = self._begun + data, b""
         at, end = self._owed, len(data)
         while at < end:
-            if data[at] not in (_TEXT, _BINARY, _PING, _PONG):
+            if data[at] not in (WHOLE_TEXT, _WHOLE_BINARY, _PING, _PONG):
                 self._lost = True  # a part of a message, a close, an error
                 return
             if at + 1 == end:
                 break
             size = data[at + 1] & _SIZE
-            more = 2 if size == _TWO_MORE else 8 if size == _EIGHT_MORE else 0
+            more = 2 if size == TWO_MORE else 8 if size == EIGHT_MORE else 0
             if at + 2 + more > end:
                 break
             if more:
                 size = int.from_bytes(data[at + 2 : at + 2 + more], "big")
-            at += 2 + more + size + (_KEY if data[at + 1] & _MASKED else 0)
+            at += 2 + more + size + (_KEY if data[at + 1] & MASKED else 0)
         self._owed = max(at - end, 0)
         self._begun = data[at:]
 

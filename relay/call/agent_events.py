@@ -73,7 +73,6 @@ class AgentEvents:
         self._caller_did = caller_did
         self._pacer = parts.pacer
         self._transcript = parts.transcript
-        self._agent_spoke = parts.hand_over.agent_spoke
         self._time = asyncio.get_running_loop().time
 
     def take(self, event: AgentEvent) -> Awaitable[None]:
@@ -85,7 +84,7 @@ class AgentEvents:
         if isinstance(event, Audio):
             self._retry.answered()
             self._clock.agent_heard()
-            self._agent_spoke()
+            self._parts.hand_over.agent_spoke()
             sound: Any = event  # whose data may be other than bytes, if somebody's own code gives it
             return self._speech.say(event.utterance, sound.data)
         self._react(event)

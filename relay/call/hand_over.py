@@ -42,8 +42,6 @@ class HandOver:
         self._close = close
         self._loop = asyncio.get_running_loop()
         self._spoke = Flag()
-        self.agent_spoke = self._spoke.set
-        """The agent has not finished its goodbye yet."""
         self._asking: list[asyncio.Future[ToolResult]] = []
         self._closing = False
         self.transfer: Transfer | None = None
@@ -72,6 +70,10 @@ class HandOver:
         if self._asking:
             await asyncio.wait(self._asking)
         return self.transfer is not None
+
+    def agent_spoke(self) -> None:
+        """The agent has not finished its goodbye yet."""
+        self._spoke.set()
 
     async def _ask(self, transfer: Transfer, answer: "asyncio.Future[ToolResult]", *, spoken: bool) -> None:
         event = self._facts.event("transfer_requested", transfer=transfer.as_json())
