@@ -1,8 +1,8 @@
 """`python -m tests.bench.beside`: what the relay costs above the bare probe, in one run.
 
 Both carry as many calls at the same time, on one core. What else the machine does, and how fast it is in this hour, is
-then the same for both. Their ratio repeats within a hundredth, where that of two runs differs by a tenth. Each has the
-processor's caches to itself for half of the time only, so times are a little longer than alone.
+then the same for both. Each has the processor's caches to itself for a part of the time only, so times are a little
+longer than alone.
 """
 
 import argparse

@@ -55,9 +55,7 @@ certificates = ssl.create_default_context().get_ca_certs() or os.listdir(ssl.get
 found = {"uid": os.getuid(), "files": files, "programs": sorted(programs), "certificates": len(certificates)}
 from examples.bots.echo import EchoBot
 found["bot"] = EchoBot.__name__
-import relay.process
-from relay import arenas
-found["huge pages"] = arenas.use_huge_pages()
+import relay.arenas, relay.process
 found["compiled"] = relay.compiled.state()
 print(json.dumps({**found, "bill": json.loads(bill)}))
 """
