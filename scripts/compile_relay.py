@@ -34,6 +34,7 @@ def compiled(root: Path = ROOT, cache: Path | None = None) -> Path:
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the other workers of a test run wait for the first
         if not folder.exists():
+            sys.stderr.write("compiling the relay, once for what it is now\n")
             with tempfile.TemporaryDirectory(dir=cache) as scratch:
                 tree = Path(scratch) / "tree"
                 for part in SOURCES:

@@ -37,10 +37,12 @@ class Side:
         await self.load.place(self.case.calls, self.subject.port, "/media", within_s=within_s)
 
     async def close(self) -> None:
-        """End the calls, then the process."""
-        await self.load.hang_up()
-        await self.load.close()
-        await self.subject.stop()
+        """End the calls, then the process, also if it does not close them."""
+        try:
+            await self.load.hang_up()
+        finally:
+            await self.load.close()
+            await self.subject.stop()
 
 
 async def run(args: argparse.Namespace) -> None:
@@ -52,11 +54,15 @@ async def run(args: argparse.Namespace) -> None:
         await asyncio.gather(*(side.place() for side in sides))
         await asyncio.sleep(args.settle)
         windows = [await _window(sides, args.window) for _ in range(args.repeat)]
+        _print(windows, args)  # before the calls end: whatever happens then, they were measured
+
+
+def _print(windows: list[tuple[float, float]], args: argparse.Namespace) -> None:
     print("| frames | relay ms | probe ms | relay : probe |\n|---|--:|--:|--:|")
     for ours, probes in windows:
         print(f"| {args.frame_ms} ms | {ours:.2f} | {probes:.2f} | {ours / probes:.3f} |")
     ratio = median(ours / probes for ours, probes in windows)
-    print(f"\n{args.calls} calls each, median of {args.repeat} windows of {args.window:g} s: {ratio:.2f}")
+    print(f"\n{args.calls} calls each, median of {args.repeat} windows of {args.window:g} s: {ratio:.2f}", flush=True)
 
 
 async def _begin(case: Case, args: argparse.Namespace, stack: AsyncExitStack) -> Side:

@@ -19,6 +19,7 @@ from relay.agents.elevenlabs.fake import MeasuredElevenLabs
 from relay.audio import pcm
 from tests.bench.figures import FRAME_IN_S, LINE_HZ, Samples
 from tests.bench.player import HOLE_MIN, Player
+from tests.bench.process import limit
 from tests.bench.stamps import LEVELS, is_silence, noisy, sequence_of, stamped
 from tests.bench.websocket import ClientPeer, ServerPeer
 
@@ -304,19 +305,20 @@ class Load:
             call = Call(f"{self._name}{len(self.calls):05d}", echoes=len(self.lines) < self._echoing)
             self.calls[call.call_sid] = call
             _, line = await loop.create_connection(lambda call=call: Line(path, call, self), "127.0.0.1", port)
-            async with asyncio.timeout(10):
+            async with limit(10, f"the handshake of call {number + 1} of {count}"):
                 await line.up.wait()
             self.lines.append(line)
             heappush(self._due, (perf_counter(), len(self.calls), line))
 
-    async def hang_up(self) -> None:
-        """End all calls; raises TimeoutError for a relay that does not close them."""
+    async def hang_up(self, within_s: float = 20.0) -> None:
+        """End all calls; raises TimeoutError with the number of those that the relay does not close."""
         lines, self.lines = self.lines, []
         for line in lines:
             line.hang_up()
         if lines:
-            async with asyncio.timeout(20):
-                await asyncio.wait([line.closed for line in lines])
+            _, open_ = await asyncio.wait([line.closed for line in lines], timeout=within_s)
+            if open_:
+                raise TimeoutError(f"the relay has not closed {len(open_)} of {len(lines)} lines within {within_s:g} s")
 
     async def close(self) -> None:
         """After the last call."""

@@ -1,24 +1,31 @@
 """The process under test: started on a core of its own, and what the kernel says it costs."""
 
 import asyncio
+import ctypes
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from sim.processes import free_port as free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RELAY_CORE, LOAD_CORE = 0, 1
-_START_LIMIT = 20.0
+_START_LIMIT = 60.0
 _STOP_LIMIT = 20.0
+_PR_SET_PDEATHSIG = 1
 
 
 def relay_environ(*, source: bool = False, python: str = sys.executable) -> dict[str, str]:
-    """What makes `python -m relay` run compiled, as in the image, or from its source. The first time takes a minute."""
+    """What makes `python -m relay` run compiled, as in the image, or from its source.
+
+    It is compiled once for each content, for a minute, and beside other work for three: standard error says so.
+    """
     if source:
         return {"PYTHONSAFEPATH": "1", "PYTHONPATH": str(ROOT)}
     made = subprocess.run([python, ROOT / "scripts/compile_relay.py"], stdout=subprocess.PIPE, text=True, check=True)
@@ -34,7 +41,11 @@ class Subject:
         self._log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                arguments, env={**os.environ, **environ}, stdout=output, stderr=subprocess.STDOUT
+                arguments,
+                env={**os.environ, **environ},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                preexec_fn=_end_with_the_benchmark,
             )
         if os.cpu_count() != 1:
             os.sched_setaffinity(self._process.pid, {RELAY_CORE})
@@ -46,7 +57,7 @@ class Subject:
 
     async def ready(self, within_s: float = _START_LIMIT) -> None:
         """Wait until it takes calls."""
-        async with asyncio.timeout(within_s):
+        async with limit(within_s, f"{self._process.args} to answer /ready, see {self._log}"):
             while not await self._answers():
                 if self._process.poll() is not None:
                     raise RuntimeError(f"{self._process.args} stopped at once, see {self._log}")
@@ -83,12 +94,13 @@ class Subject:
         return next((bound * 1000 for bound, count in counts.items() if count == max(counts.values())), None)
 
     async def stop(self) -> None:
-        """SIGTERM, and SIGKILL for what does not heed it."""
+        """SIGTERM, and SIGKILL for what does not heed it, or if the benchmark is interrupted meanwhile."""
         self._process.terminate()
         try:
-            await asyncio.to_thread(self._process.wait, _STOP_LIMIT)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
+            with suppress(subprocess.TimeoutExpired):
+                await asyncio.to_thread(self._process.wait, _STOP_LIMIT)
+        finally:
+            self._process.kill()  # nothing, if it has ended
             self._process.wait()
 
     async def _answers(self) -> bool:
@@ -104,6 +116,22 @@ class Subject:
             return await reader.read()
         finally:
             writer.close()
+
+
+@asynccontextmanager
+async def limit(seconds: float, what: str) -> AsyncIterator[None]:
+    """A time for the block; TimeoutError says what did not come."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as late:
+        raise TimeoutError(f"waited {seconds:g} s in vain for {what}") from late
+
+
+def _end_with_the_benchmark() -> None:
+    """In the new process: SIGKILL when the one that has begun it is gone, also if that was killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def take_load_core() -> None:

@@ -13,11 +13,12 @@ import uvloop
 
 from tests.bench.figures import Samples, percentile
 from tests.bench.load import CYCLE_S, Load
-from tests.bench.process import Subject, free_port, relay_environ, take_load_core
+from tests.bench.process import Subject, free_port, limit, relay_environ, take_load_core
 
 CALLS = 200
 REFUSALS_PER_S = 50
 WINDOW_S = 15.0
+ANSWER_S = 20.0
 _SETTLE_S = 2.0
 _REFUSED = b" 503 "
 _UPGRADE = (
@@ -29,15 +30,23 @@ _UPGRADE = (
 async def ask(port: int) -> tuple[float, bytes]:
     """Seconds from connecting to the whole refusal, and its status line; a call that is taken is given up at once."""
     began = perf_counter()
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer, status = await _called(port)
     try:
-        writer.write(_UPGRADE)
-        status = await reader.readline()
         if _REFUSED in status:
-            await reader.read()
+            async with limit(ANSWER_S, f"the end of an answer that began with {status!r}"):
+                await reader.read()
     finally:
         writer.close()
     return perf_counter() - began, status
+
+
+async def _called(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
+    """A socket that has asked for a call, and the status line of the answer."""
+    async with limit(ANSWER_S, "the relay to take a connection"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(_UPGRADE)
+    async with limit(ANSWER_S, "the status line for a caller"):
+        return reader, writer, await reader.readline()
 
 
 async def knock(port: int, seconds: float) -> list[tuple[float, bytes]]:
@@ -51,7 +60,9 @@ async def knock(port: int, seconds: float) -> list[tuple[float, bytes]]:
     return await asyncio.gather(*asked)
 
 
-async def measure(calls: int, window_s: float, folder: Path) -> tuple[Samples, Samples, list[float]]:
+async def measure(
+    calls: int, window_s: float, folder: Path, *, source: bool = False
+) -> tuple[Samples, Samples, list[float]]:
     """The calls' figures while nobody knocks, and while somebody does; how long refusals took."""
     load, port = Load("pcm_8000", Samples()), free_port()
     environ = {
@@ -67,7 +78,7 @@ async def measure(calls: int, window_s: float, folder: Path) -> tuple[Samples, S
         "DRAIN_SECONDS": "0",
         "LOG_LEVEL": "WARNING",
     }
-    relay = Subject([sys.executable, "-m", "relay"], relay_environ() | environ, port, folder / "relay.log")
+    relay = Subject([sys.executable, "-m", "relay"], relay_environ(source=source) | environ, port, folder / "relay.log")
     try:
         await relay.ready()
         await load.place(calls, port, "/media", within_s=max(CYCLE_S, calls / 50))
@@ -76,9 +87,7 @@ async def measure(calls: int, window_s: float, folder: Path) -> tuple[Samples, S
         quiet = load.samples = Samples(recording=True)
         await asyncio.sleep(window_s)
         full = load.samples = Samples(recording=True)
-        reader, retry = await asyncio.open_connection("127.0.0.1", port)  # the place for a call that is tried again
-        retry.write(_UPGRADE)
-        await reader.readline()
+        _, retry, _ = await _called(port)  # the place for a call that is tried again
         answers = await knock(port, window_s)
         full.recording = False
         retry.close()
@@ -115,13 +124,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.refusal", description=__doc__)
     parser.add_argument("calls", nargs="?", type=int, default=CALLS, help="the calls that fill the relay")
     parser.add_argument("--window", type=float, default=WINDOW_S, help="seconds of each measurement")
+    parser.add_argument("--source", action="store_true", help="the relay's source, not what is compiled for its image")
     args = parser.parse_args()
     take_load_core()
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
     ):
-        print(table(*loop.run(measure(args.calls, args.window, Path(folder)))))
+        print(table(*loop.run(measure(args.calls, args.window, Path(folder), source=args.source))))
 
 
 if __name__ == "__main__":
