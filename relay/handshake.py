@@ -1,4 +1,4 @@
-"""Drops what aiohttp keeps of a handshake while the socket is open: 5 KB of a call.
+"""Drops what aiohttp keeps of a handshake while the socket is open, and what only compression needs: 6 KB of a call.
 
 The names are aiohttp's own, and private. One that it no longer has is left out: then the memory is not freed, which
 tests/unit/relay/test_handshake.py notices, and nothing else changes.
@@ -6,6 +6,8 @@ tests/unit/relay/test_handshake.py notices, and nothing else changes.
 
 import asyncio
 from collections import deque
+from functools import partial
+from random import getrandbits
 from typing import Any, Final
 
 import aiohttp
@@ -15,16 +17,20 @@ from multidict import CIMultiDict, CIMultiDictProxy
 _QUEUES: Final = ("_messages", "_buffer")  # of HTTP messages: an empty deque takes 760 bytes
 _EMPTY: Final[deque[Any]] = deque(maxlen=0)  # shared by all connections, so it keeps nothing
 _NO_HEADERS: Final[CIMultiDictProxy[str]] = CIMultiDictProxy(CIMultiDict())
+_key: Final = partial(getrandbits, 32)
+_COMPRESSING: Final[set["asyncio.Task[None]"]] = set()  # shared as well: nothing is compressed
 
 
 def forget_request(request: web.Request, response: web.WebSocketResponse[bool]) -> None:
     """`response` has answered `request`, and its socket is open."""
     _forget_http(request.protocol)
+    _share_what_writes(response)
     response.headers.clear()
 
 
 def forget_response(ws: "aiohttp.ClientWebSocketResponse[bool]") -> None:
     """We opened `ws`, and its handshake was checked."""
+    _share_what_writes(ws)
     response = getattr(ws, "_response", None)
     if response is None:
         return
@@ -36,6 +42,13 @@ def _forget_http(protocol: asyncio.BaseProtocol | None) -> None:
     """The connection's parser and messages of HTTP: once it is upgraded nothing on it is HTTP."""
     if getattr(protocol, "_upgraded", False):
         _set(protocol, _parser=None, **{name: _EMPTY for name in _QUEUES if not getattr(protocol, name, True)})
+
+
+def _share_what_writes(ws: object) -> None:
+    """Each writer has a source of masks and a set of tasks of its own."""
+    writer = getattr(ws, "_writer", None)
+    if writer is not None and not getattr(writer, "compress", True):
+        _set(writer, get_random_bits=_key, _background_tasks=_COMPRESSING)
 
 
 def _set(owner: object, **values: object) -> None:

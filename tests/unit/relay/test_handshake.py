@@ -68,6 +68,22 @@ async def test_an_open_socket_keeps_no_parser_and_no_queue_of_http():
             assert not any(ws._response.headers or ws._response.raw_headers for ws in opened)
 
 
+async def test_what_aiohttp_writes_with_is_shared():
+    """Each writer has a set and a partial of its own: 600 bytes that nothing is compressed with."""
+    async with sockets(2) as (opened, served):
+        writers = [ws._writer for ws in (*opened, *served)]
+        assert len({id(writer._background_tasks) for writer in writers}) == 1
+        [keys] = {writer.get_random_bits for writer in writers}
+        assert len({keys() for _ in range(20)}) == 20
+        assert max(keys() for _ in range(100)).bit_length() in range(25, 33)
+
+
+def test_a_socket_that_compresses_keeps_its_own():
+    writer = SimpleNamespace(compress=15, _background_tasks="own")
+    forget_response(SimpleNamespace(_writer=writer))
+    assert writer._background_tasks == "own"
+
+
 async def test_this_test_sees_what_is_kept():
     async with sockets(1, forget=False):
         before = held()
