@@ -1,6 +1,7 @@
 """One media socket from Exotel's side: sends the caller's sound evenly, plays what comes back (exotel.md 1)."""
 
 import asyncio
+import math
 from dataclasses import dataclass
 
 import aiohttp
@@ -80,6 +81,7 @@ class Stream:
         self.media_messages = 0
         self.ahead_max_s = 0.0
         self.late_max_s = 0.0
+        self._due = math.inf  # when the caller's next frame is to be sent, on the loop's clock
         self._caller = caller
         self._rules = rules
         self._faults = faults
@@ -132,6 +134,8 @@ class Stream:
                 await self._frames(socket)
         except (aiohttp.ClientError, ConnectionError):
             return  # the relay is gone: the reader will find out how
+        finally:
+            self._due = math.inf
 
     async def _begin(self, socket: Socket | DelayedSocket) -> bool:
         loop = asyncio.get_running_loop()
@@ -158,10 +162,10 @@ class Stream:
         while True:
             # A frame can be sent once it was spoken: the first one, one frame after `start`.
             count += 1
-            due = self.started_at + count * frame_s
+            self._due = due = self.started_at + count * frame_s
             if due > loop.time():
                 await asyncio.sleep(due - loop.time())
-            self.late_max_s = max(self.late_max_s, loop.time() - due)
+            self._note_lateness(loop.time())
             now_s = count * frame_s
             for echo in self.playout.due(now_s):
                 await socket.send_str(self._writer.text({"event": "mark", "mark": {"name": echo.name}}))
@@ -228,6 +232,7 @@ class Stream:
 
     def _act(self, now: float, text: str) -> None:
         at_s = now - self.started_at
+        self._note_lateness(now)  # behind a standstill, what came meanwhile is read before the next frame is sent
         wanted = self.book.read(at_s, text)
         if self._stopped_at is not None:
             # what came while we were late may have been sent in time
@@ -250,6 +255,9 @@ class Stream:
                 dropped_s = self.playout.clear(at_s)
                 self.clears.append(at_s)
                 self._timeline.note("line", "clear", f"{dropped_s * 1000:.0f} ms dropped")
+
+    def _note_lateness(self, now: float) -> None:
+        self.late_max_s = max(self.late_max_s, now - self._due)
 
     def _newly_heard(self, until: int) -> Pcm:
         heard = self.playout.between(self._heard_to, until)

@@ -237,6 +237,21 @@ async def test_a_burst_is_noticed():
 
 
 @virtual
+async def test_what_came_while_this_machine_stood_still_is_no_burst():
+    """It is read before the next frame is sent, so the line does not know yet how late it is."""
+
+    async def act(bot, ws, sid):
+        await asyncio.sleep(0.11)
+        asyncio.get_running_loop()._jumping.now += 0.8
+        for _ in range(4):
+            await ws.send_json(media(sid, bytes(3200)))
+
+    result = await call(Bot(act), script=HANG_UP_AFTER_1S)
+    assert result.late_max_s == pytest.approx(0.79)
+    assert rules(result) == []
+
+
+@virtual
 async def test_talking_on_after_stop_is_noticed_but_not_what_was_on_its_way():
     async def act(bot, ws, sid):
         while not bot.of("stop"):
