@@ -1,5 +1,6 @@
 """The relay runs compiled where it was compiled for this Python, elsewhere from its source, and says which."""
 
+import ctypes
 import json
 import os
 import shutil
@@ -45,6 +46,14 @@ async def test_what_was_compiled_for_another_python_is_left_alone(tmp_path: Path
     warning, listening = lines[-2:]
     assert (warning["event"], warning["severity"]) == ("not_compiled", "WARNING")
     assert listening["compiled"] == "no"
+
+
+def test_calls_between_compiled_modules_are_direct():
+    """A function that others could replace is called by way of a table, and never inlined."""
+    (library,) = Path(compiled_relay()["PYTHONPATH"].split(":")[0]).glob("relay__mypyc.*.so")
+    shown = ctypes.PyDLL(str(library))
+    assert hasattr(shown, "PyInit_relay__mypyc")
+    assert not hasattr(shown, "CPyDef_frames___write_at_once")
 
 
 def test_what_compiling_may_change_is_as_it_was():
