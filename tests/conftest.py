@@ -7,6 +7,7 @@ examples a property keep the suite quick, and in CI they are the same each time,
 import contextlib
 import gc
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -29,13 +30,14 @@ settings.register_profile("ci", max_examples=40, derandomize=True, database=None
 settings.register_profile("long", max_examples=5000, **_ALWAYS)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "quick"))
 
+_IMAGE = "e2e/test_relay_image.py"
 _TOGETHER = (
-    *("terraform/aws", "e2e/test_relay_image.py", "e2e", "e2e/console"),
-    *("terraform", "integration/functions", "contract", "integration/agents", "chaos"),
+    *("terraform/aws", "e2e", "e2e/console", "terraform"),
+    *("integration/functions", "contract", "integration/agents", "chaos", _IMAGE),
 )
 """Folders whose tests run one after another, the longest first: they share what takes a while to make (a deployment,
-archives, a process), or play in real time. A folder or file inside another one is a group of its own: the image takes
-minutes to build, and a browser is no sound."""
+archives, a process), or play in real time. A folder or file inside another one is a group of its own: a browser is no
+sound, and the image's tests come when it has been built."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -92,24 +94,37 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: (order.get(_group(item.nodeid), len(order)), _is_compiled(item), item.path.parts))
 
 
-_COMPILING = pytest.StashKey[subprocess.Popen[bytes]]()
+_MAKING = pytest.StashKey[subprocess.Popen[bytes]]()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """One worker has the relay compiled, beside the tests that don't need that: those that do would wait for it."""
-    first = getattr(session.config, "workerinput", {}).get("workerid") == "gw0"
-    if first and any(map(_is_compiled, session.items)) and shutil.which(os.environ.get("CC", "cc")):
-        script = Path(__file__).parents[1] / "scripts/compile_relay.py"
-        session.config.stash[_COMPILING] = subprocess.Popen(
-            [sys.executable, script], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    """One worker has the relay compiled and then its image built, beside the tests that need neither.
+
+    Those that do would wait for it, each for minutes in which its worker does nothing.
+    """
+    if getattr(session.config, "workerinput", {}).get("workerid") != "gw0":
+        return
+    commands = []
+    if any(map(_is_compiled, session.items)) and shutil.which(os.environ.get("CC", "cc")):
+        commands.append([sys.executable, "scripts/compile_relay.py"])
+    if any(_group(item.nodeid) == _IMAGE for item in session.items):
+        commands.append([sys.executable, "-m", "tests.support.container"])
+    if commands:
+        session.config.stash[_MAKING] = subprocess.Popen(
+            "; ".join(map(shlex.join, commands)),
+            shell=True,
+            cwd=Path(__file__).parents[1],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if compiling := config.stash.get(_COMPILING, None):
+    if making := config.stash.get(_MAKING, None):
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(compiling.pid, signal.SIGKILL)  # only if the tests ended before it
-        compiling.wait()
+            os.killpg(making.pid, signal.SIGKILL)  # only if the tests ended before it
+        making.wait()
 
 
 def _is_compiled(item: pytest.Item) -> bool:

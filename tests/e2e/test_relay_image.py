@@ -15,7 +15,7 @@ from sim.agent_script import AgentScript, Reply
 from sim.caller import Step, When
 from sim.exotel import CallPlan, CallResult, FakeExotel
 from sim.serving import serving
-from tests.support.container import Container, Engine, engine
+from tests.support.container import RELAY_TAG, Container, Engine, engine
 from tests.support.processes import ROOT, free_port
 from tests.support.relay_world import API_KEY, EVENTS_SECRET, EventSink
 
@@ -35,12 +35,12 @@ TOKEN = "token-of-the-image-tests"
 ALIVE_S = 20
 STOP_S = 60
 
-pytestmark = pytest.mark.timeout(900)  # the first waits until the image is built, beside everything else that begins
+pytestmark = pytest.mark.timeout(900)  # the first waits until the image is built, if that is not done
 
 
 @pytest.fixture(scope="module")
 def image() -> str:
-    return engine().build("relay:test")
+    return engine().build(RELAY_TAG)
 
 
 def test_the_image_holds_the_relay_and_nothing_to_build_with(image: str):

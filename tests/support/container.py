@@ -4,6 +4,7 @@ Fargate's sizes can be given to either, and images run on the host's network.
 """
 
 import asyncio
+import fcntl
 import functools
 import json
 import os
@@ -17,6 +18,7 @@ from tests.support.processes import ROOT
 from tests.support.terraform import cannot_run
 
 TOOLS = ROOT.parent / "shared/tools/container"
+RELAY_TAG = "relay:test"
 BASE = "python:3.13-slim"  # what the Dockerfiles start from, without the digest, which no stand-in can have
 PODMAN = ("podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs")
 # The limits: what the kernel here lets podman set. No health checks by the engine: podman would need systemd for them.
@@ -34,10 +36,14 @@ class Engine:
     environ: Mapping[str, str]
 
     def build(self, tag: str, dockerfile: str = "relay/Dockerfile") -> str:
-        """Build a Dockerfile; returns the image's name."""
+        """Build a Dockerfile; returns the image's name. Whoever asks meanwhile waits, and finds all layers built."""
         name = f"{self.prefix}{tag}"
         base = ("--build-arg", f"BASE={self.base}") if self.base else ()
-        self._run([*self.build_command, *base, "--file", dockerfile, "--tag", name, "."], timeout_s=600)
+        cache = ROOT / ".cache"
+        cache.mkdir(exist_ok=True)
+        with (cache / f"{tag.partition(':')[0]}-image.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._run([*self.build_command, *base, "--file", dockerfile, "--tag", name, "."], timeout_s=600)
         return name
 
     def health_command(self, image: str) -> list[str]:
@@ -117,3 +123,7 @@ def engine() -> Engine:
         # installs buildah and podman where they are missing, and makes the base image: about a minute
         subprocess.run([local_base, BASE], check=True, timeout=400, stdout=subprocess.DEVNULL)
     return Engine(("buildah", "bud", "--layers", "--format", "docker"), BASE, PODMAN, "localhost/", environ)
+
+
+if __name__ == "__main__":  # beside tests that don't need it (tests/conftest.py); it takes minutes
+    engine().build(RELAY_TAG)

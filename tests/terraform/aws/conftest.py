@@ -1,9 +1,9 @@
 """One installation for all tests here, made and destroyed in the background: the provider mostly waits meanwhile.
 
-It is begun when the session begins (with several workers, by the one that runs these tests when it comes to them),
-given up after the last test that needs it, and the test that nothing is left of it comes last of all. Before the first
-test a second installation is made beside it in the same account and region, and destroyed: every test here then looks
-at what that left of the first.
+It is begun when the session begins (with several workers, by the one that runs these tests when it comes to them).
+Tests that don't need it come first. It is given up after the last test that needs it, and the test that nothing is left
+of it comes last of all. Before the first of these tests a second installation is made beside it in the same account and
+region, and destroyed: every one then looks at what that left of the first.
 """
 
 import json
@@ -95,9 +95,9 @@ INSTALLATION = pytest.StashKey[Installation]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.name in LAST)
+    items.sort(key=lambda item: (_needs_it(item), item.name in LAST))
     for item in items:
-        if "stack" in getattr(item, "fixturenames", ()):
+        if _needs_it(item):
             item.add_marker(pytest.mark.timeout(2 * PATIENCE_S))  # the first waits for the installation
 
 
@@ -106,9 +106,18 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         _begin(session)
 
 
+def _needs_it(item: pytest.Item) -> bool:
+    return "installation" in getattr(item, "fixturenames", ())
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The first test of this folder begins it, though it may not need it: the provider waits for minutes."""
+    _begin(item.session)
+
+
 def _begin(session: pytest.Session) -> None:
     """Make the installation if a test needs it and it isn't begun."""
-    users = [item for item in session.items if "stack" in getattr(item, "fixturenames", ())]
+    users = [item for item in session.items if _needs_it(item)]
     if users and INSTALLATION not in session.config.stash and shutil.which("terraform"):
         others = [item.nodeid for item in users if item.name not in LAST]
         session.config.stash[INSTALLATION] = Installation(others[-1] if others else "")
@@ -128,7 +137,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def installation(request: pytest.FixtureRequest) -> Installation:
-    _begin(request.session)
     found = request.config.stash.get(INSTALLATION, None)
     if found is None:
         cannot_run("terraform is not installed")
