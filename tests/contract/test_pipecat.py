@@ -28,6 +28,7 @@ from sim.caller import Step, When
 from sim.exotel import CallPlan, FakeExotel
 from sim.heard import find_line
 from sim.speech import ASSETS
+from tests.support.busy import real_time
 from tests.support.processes import BARE, ROOT, free_port, server
 
 PYTHON = ROOT / ".cache" / "pipecat" / "bin" / "python"
@@ -78,6 +79,7 @@ def seconds_of(result, hz):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@real_time
 async def test_a_whole_call(tmp_path, bot, kind):
     """The bot greets, answers who has spoken, gets a key, and hangs up: by its socket, or by Twilio's REST API."""
     script = (
@@ -99,6 +101,7 @@ async def test_a_whole_call(tmp_path, bot, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@real_time
 async def test_a_caller_who_speaks_over_the_bot(tmp_path, bot, kind):
     """pipecat sends `clear`, and what it had sent ahead is not heard."""
     script = (
@@ -115,6 +118,7 @@ async def test_a_caller_who_speaks_over_the_bot(tmp_path, bot, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@real_time
 async def test_a_bot_that_dies_is_followed_by_another_agent(tmp_path, bot, kind):
     script = (
         Step(when=When.AGENT_FINISHED, ms=300, press="5"),
@@ -129,6 +133,7 @@ async def test_a_bot_that_dies_is_followed_by_another_agent(tmp_path, bot, kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@real_time
 async def test_check_bot_finds_nothing_to_fix_in_a_pipecat_bot(bot, kind):
     """What `console check-bot` says of a bot as pipecat's users deploy one."""
     options = SimpleNamespace(url=f"ws://127.0.0.1:{bot.port}/ws", protocol=kind, rate=8000, header=[])
@@ -176,6 +181,7 @@ CALLERS = {
 }
 
 
+@real_time
 async def test_a_rehearsal_tells_what_a_bot_that_others_wrote_can_and_can_not(tmp_path, bot):
     """It answers, and stops for a caller; on a speaker phone it hears itself and stops itself."""
     suite = tmp_path / "suite"

@@ -23,6 +23,7 @@ from sim.serving import serving
 from sim.speech import spoken
 from tests.integration.abuse.wire import CONNECTED, TEXT, Wire, frame
 from tests.support import calls
+from tests.support.busy import real_time
 from tests.support.compiled_relay import compiled_relay
 from tests.support.http_client import deliver
 from tests.support.processes import BARE, free_port, server
@@ -155,6 +156,7 @@ async def a_relay(folder):
             yield relay
 
 
+@real_time
 async def test_three_calls_are_exact_to_the_sample_whatever_a_stranger_does(tmp_path):
     words = np.concatenate([spoken(name, 8000) for name in WORDS])
     script = (Step(when=When.AT, ms=round(words.size / 8 + 1500), hang_up=True),)

@@ -23,6 +23,7 @@ from sim.exotel import CallPlan, CallResult, FakeExotel
 from sim.exotel_rules import Rule
 from sim.serving import serving
 from tests.support import haproxy
+from tests.support.busy import real_time
 from tests.support.logging_processes import LoggingProcesses
 from tests.support.processes import free_port
 from tests.support.relay_world import API_KEY, EVENTS_SECRET, EventSink
@@ -92,6 +93,7 @@ class EcsAgent:
         return web.json_response({"protection": {"ProtectionEnabled": enabled}})
 
 
+@real_time
 async def test_replacing_one_relay_cuts_no_call(tmp_path: Path):
     haproxy.required()
     agents, sink, ecs = FakeElevenLabs({"agent_front": AGENT}, api_key=API_KEY), EventSink(), EcsAgent()

@@ -19,6 +19,7 @@ from sim.demo import perform
 from sim.live import LiveView
 from sim.processes import ROOT
 from sim.scenario import load
+from tests.support.busy import real_time
 
 LAST = tomllib.loads((ROOT / "tests/fixtures/releases/last.toml").read_text())
 
@@ -35,6 +36,7 @@ def last_release(tmp_path_factory) -> Path:
     return folder
 
 
+@real_time
 async def test_a_call_is_transferred_when_one_side_is_the_last_release(last_release, tmp_path):
     """Both pairs at once: a call takes its time, and the processes hardly any."""
     async with asyncio.timeout(120), asyncio.TaskGroup() as pairs:

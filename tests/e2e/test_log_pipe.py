@@ -14,6 +14,7 @@ from sim.serving import serving
 from sim.speech import spoken
 from tests.e2e.test_doors import SPEAKS, WORDS, assert_whole
 from tests.integration.abuse.wire import TEXT, Wire, frame, start
+from tests.support.busy import real_time
 from tests.support.compiled_relay import compiled_relay
 from tests.support.processes import BARE, free_port, listening, wait_for
 from tests.support.relay_world import API_KEY
@@ -30,6 +31,7 @@ async def short_call(url, number):
         assert await wire.close_code() == 1000
 
 
+@real_time
 async def test_a_pipe_that_nobody_reads_stops_no_call(tmp_path):
     """Some 250 lines fill a pipe; the next `print` held the event loop: a running call was silent for good."""
     fake = FakeElevenLabs({"agent_0": SPEAKS}, api_key=API_KEY)

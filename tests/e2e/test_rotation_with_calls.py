@@ -34,6 +34,7 @@ from sim.exotel import CallPlan, CallResult, FakeExotel, new_sid
 from sim.serving import serving
 from sim.sound import Pcm
 from tests.support import calls, haproxy
+from tests.support.busy import real_time
 from tests.support.logging_processes import LoggingProcesses
 from tests.support.processes import free_port
 from tests.support.relay_world import API_KEY
@@ -264,6 +265,7 @@ class Deployment:
 EVERY = {*MADE_HERE, "elevenlabs_webhook_secret", "origin"}
 
 
+@real_time
 async def test_calls_begin_go_on_and_are_transferred_while_every_secret_is_renewed(tmp_path: Path):
     haproxy.required()
     kinds = [f"{kind} {release}" for kind in ("relays", "functions") for release in RELEASES]

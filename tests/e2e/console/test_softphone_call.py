@@ -12,6 +12,7 @@ from console.web.local_page import open_page
 from sim.heard import find_line
 from sim.speech import spoken, write_wav
 from tests.support.browser import PHONE, barriers, chromium, holds, needs_chromium, opened, picture
+from tests.support.busy import real_time
 
 pytestmark = needs_chromium
 
@@ -89,12 +90,13 @@ async def call_with_a_barge_in(folder):
             return int(await page.inner_text("#gaps"))
 
 
+@real_time  # the microphone plays by the clock: a greeting that is late is one that is cut into
 async def test_a_call_with_a_barge_in(tmp_path):
     """The caller hears the greeting, asks, cuts in, is understood, hangs up; sound, figures and record agree.
 
-    In real time: where the machine was too busy to carry the sound without holes, the call is placed again.
+    Where the sound had a hole, the call is placed once more: browser and relay alone may be too much for a machine.
     """
-    for attempt in range(3):
+    for attempt in range(2):
         folder = tmp_path / str(attempt)
         folder.mkdir()
         if not await call_with_a_barge_in(folder):
