@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 
 ROOT = Path(__file__).parent.parent
-START_PATIENCE_S = 30.0
+START_PATIENCE_S = 60.0
 STOP_PATIENCE_S = 15.0
 _PORTS = range(10_000, 32_000)
 _PROCESSES = 8  # that look for ports at the same time, and whose ids are likely to follow one another

@@ -30,7 +30,7 @@ def listening(port: int) -> bool:
 
 @contextmanager
 def server(
-    command: Sequence[str], port: int, environment: Mapping[str, str], folder: Path = ROOT, *, within_s: float = 30.0
+    command: Sequence[str], port: int, environment: Mapping[str, str], folder: Path = ROOT, *, within_s: float = 120.0
 ) -> Iterator["Served"]:
     """`command` as a process until it listens on `port`; ended afterwards. Its output is in `Served.output`."""
     with tempfile.TemporaryFile() as output:

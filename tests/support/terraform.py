@@ -118,9 +118,9 @@ class Workspace:
         plan: dict[str, Any] = json.loads(self.terraform("show", "-json", "plan.bin"))
         return plan
 
-    def changes(self) -> dict[str, str]:
-        """What a plan would do; see `planned`."""
-        return planned(self.terraform("plan", "-json"))
+    def changes(self, *options: str) -> dict[str, str]:
+        """What a plan would do; see `planned`. With `-refresh=false` by what the state says, which takes no waiting."""
+        return planned(self.terraform("plan", "-json", *options))
 
     def state(self) -> dict[str, dict[str, Any]]:
         """The values of every resource in the state, by address."""
