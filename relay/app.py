@@ -217,7 +217,9 @@ def create_app(settings: Settings, *, own_process: bool = False) -> web.Applicat
     app = web.Application(client_max_size=64 * 1024)
     app[RELAY] = relay
     app.cleanup_ctx.append(relay.lifespan)
-    app.router.add_routes(MediaSocket(relay).routes())
+    media = MediaSocket(relay)
+    app.router.add_routes(media.routes())
+    app.on_shutdown.append(media.end)
     app.router.add_routes(Operating(relay).routes())
     app.router.add_post(REST_PATH, relay.rest_calls.update)
     if relay.gate.open:

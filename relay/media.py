@@ -1,5 +1,6 @@
 """The media socket: admits calls, chooses the agent, and runs the call to its end."""
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -10,12 +11,13 @@ from relay.agents.seam import AgentSession
 from relay.arrivals import IncomingSocket
 from relay.call.call import Call
 from relay.events.records import EndReason
-from relay.handshake import forget_request
+from relay.handshake import forget_request, leave_handler
 from relay.line import exotel
 from relay.line.socket import UNSENT_LIMIT, Line
 from relay.line.start_and_end import await_start
 from relay.lineup import Lineup
 from relay.logs import LineLimit, log
+from relay.tasks import Tasks
 
 if TYPE_CHECKING:
     from relay.app import Relay
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 MEDIA_PATHS: Final = ("/v1/convai/conversation/exotel", "/media")  # both paths of the original bridge
 # Extra sockets above MAX_CALLS, for Exotel's retries of a handshake: which call one replaces is known at `start`.
 _RETRY_PLACES: Final = 1
+_END_LIMIT: Final = 1.0
 _REFUSAL_LINES: Final = 10  # per second and reason: guessing tokens must not fill the log
 
 
@@ -33,6 +36,7 @@ class MediaSocket:
         self._relay = relay
         self._refusal_lines = LineLimit(_REFUSAL_LINES)
         self._last_routed = ""
+        self._calls = Tasks(_defect)
 
     def routes(self) -> list[web.RouteDef]:
         """Both paths, alone and followed by token and alias."""
@@ -64,14 +68,29 @@ class MediaSocket:
         relay.count(+1)
         try:
             await ws.prepare(request)
-            forget_request(request, ws)
-            wish = verdict.alias or request.query.get("agent_id") or request.query.get("agentId") or ""
-            await self._carry(Line(ws, request.transport, ws.arrivals), wish)
-        finally:
+        except BaseException:
             relay.count(-1)
+            raise
+        forget_request(request, ws)
+        wish = verdict.alias or request.query.get("agent_id") or request.query.get("agentId") or ""
+        carrying = self._calls.spawn(self._carry(ws, request.transport, wish))
+        if not leave_handler(request, ws):
+            await asyncio.wait([carrying])
         return ws
 
-    async def _carry(self, line: Line, wish: str) -> None:
+    async def end(self, _: web.Application) -> None:
+        """Of the process: calls that were not drained."""
+        await self._calls.end(_END_LIMIT)
+
+    async def _carry(self, ws: IncomingSocket, transport: asyncio.Transport | None, wish: str) -> None:
+        try:
+            await self._call(Line(ws, transport, ws.arrivals), wish)
+        finally:
+            self._relay.count(-1)
+            if transport is not None:
+                transport.close()
+
+    async def _call(self, line: Line, wish: str) -> None:
         relay = self._relay
         services = relay.services  # the current lineup: the call keeps it, whatever comes later
         lineup = services.lineup
@@ -134,6 +153,10 @@ class MediaSocket:
         self._note_refusal(refusal.reason)
         headers = {"WWW-Authenticate": "Basic"} if refusal.status == 401 else {}
         return web.json_response({"error": refusal.reason}, status=refusal.status, headers=headers)
+
+
+def _defect(error: BaseException) -> None:
+    log.error("a socket failed", exc_info=error, extra={"event": "defect"})
 
 
 def _prepared(lineup: Lineup, agent: AgentSpec) -> AgentSession | None:

@@ -40,6 +40,15 @@ class Tasks:
         if tasks:
             await asyncio.wait(tasks)
 
+    async def end(self, within_s: float) -> None:
+        """Wait so long for all to end by themselves, and as long again once they are cancelled."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=within_s)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=within_s)
+
     def __call__(self, task: "asyncio.Task[None]") -> None:
         """`task` is done."""
         self._tasks.remove(task)

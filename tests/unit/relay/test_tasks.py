@@ -61,3 +61,35 @@ async def test_a_task_that_is_done_is_not_kept():
     gc.collect()
     assert done() is None
     await tasks.stop()
+
+
+@virtual
+async def test_those_that_end_in_time_are_waited_for_and_the_others_cancelled():
+    ended, tasks = [], Tasks(lambda error: None)
+
+    async def work(seconds: float) -> None:
+        try:
+            await asyncio.sleep(seconds)
+            ended.append(seconds)
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+
+    async def deaf() -> None:
+        while True:
+            try:
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:
+                if len(ended) == 3:
+                    raise
+
+    began = asyncio.get_running_loop().time()
+    await tasks.end(1.0)
+    assert asyncio.get_running_loop().time() == began
+    last = tasks.spawn(deaf())
+    tasks.spawn(work(0.5))
+    tasks.spawn(work(5.0))
+    await tasks.end(1.0)
+    assert ended == [0.5, "cancelled"]
+    assert asyncio.get_running_loop().time() - began == 2.0
+    ended.append("enough")
+    last.cancel()
