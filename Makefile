@@ -43,13 +43,16 @@ lint: $(VENV)/.installed-dev ## ruff, mypy (strict), and the scripts of the cons
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# More than cores: some wait for Terraform's provider, a browser or a sound in real time.
+WORKERS ?= 5
+
 .PHONY: test
-test: export PYTHONDONTWRITEBYTECODE = # written: four workers and hundreds of processes would compile the same again
-test: $(VENV)/.installed-dev ## all tests but the long runs of make chaos, in about fifteen minutes on two cores (twelve without a container engine and Terraform)
+test: export PYTHONDONTWRITEBYTECODE = # written: the workers and hundreds of processes would compile the same again
+test: $(VENV)/.installed-dev ## all tests but the long runs of make chaos, in about twelve minutes on two cores
 	$(BIN)/python -m tests.support.terraform
 	# Processes and sounds of real time share the machine with whatever runs beside them: what failed is asked once more, alone.
 	# What make was told (-j) is not for the makes that tests start.
-	MAKEFLAGS= $(BIN)/python -m pytest -m "not bench and not chaos" -n 4 --durations 25 \
+	MAKEFLAGS= $(BIN)/python -m pytest -m "not bench and not chaos" -n $(WORKERS) --durations 25 \
 	  || MAKEFLAGS= $(BIN)/python -m pytest -m "not bench and not chaos" --last-failed --last-failed-no-failures none
 
 LOCK := .cache/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header

@@ -1,7 +1,9 @@
-"""The AWS files by themselves: well-formed, valid, and their logic with AWS mocked."""
+"""The AWS files by themselves: well-formed, and valid and right in their logic, with AWS mocked.
+
+That the root is valid, its installation shows (test_deployed.py): `terraform validate` asks no more than a plan does.
+"""
 
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -20,16 +22,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 def test_the_files_are_formatted(files: Workspace):
     files.terraform("fmt", "-check", "-diff", "-recursive", str(FILES))
-
-
-def test_the_module_is_valid(files: Workspace):
-    files.terraform("validate")
-
-
-def test_the_root_is_valid(tmp_path: Path):
-    root = Workspace(tmp_path, {}, {})
-    root.init()
-    root.terraform("validate")
 
 
 def test_the_logic_with_aws_mocked(files: Workspace):
