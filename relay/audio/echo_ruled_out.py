@@ -4,54 +4,83 @@ That needs only the peaks of each hundredth of a second. So a line need not be s
 answers the agent, or cuts in.
 """
 
+from array import array
 from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
-
-from relay.audio import pcm
 
 _LOUD_SHARE: Final = 0.5  # of the loudest peak: where an echo that can be heard at all is heard
 _ENOUGH: Final = 12  # such hundredths of a second, for each delay
 _QUIET_SHARE: Final = 0.8  # of them were quiet; the others may be a caller's word
+_MOST: Final = 60_000  # of them are counted in a turn: ten minutes
 
 
 class RuledOut:
     """One call. `shortest`, `longest`: delay of an echo, in hundredths of a second."""
 
     def __init__(self, shortest: int, longest: int) -> None:
-        self._possible = slice(0, longest + 1 - shortest)  # of the delays, the longest first
-        self._loud: NDArray[np.float32] | None = None  # for each of them
-        self._quiet: NDArray[np.float32] | None = None
+        self._possible = longest + 1 - shortest  # of the delays, the longest first
+        self._counted: array[int] | None = None  # for each of them: how many were loud, then how many of these quiet
         self._loudest = 0
         self.all_delays = False
         """There is no echo, whatever its delay."""
 
     def forget(self) -> None:
         """An echo may begin now."""
-        self._loud = self._quiet = None
+        self._counted = None
         self.all_delays = False
 
-    def hear(self, played: pcm.Samples, heard: NDArray[np.bool_]) -> None:
+    def pause(self) -> None:
+        """The agent's turn is over; what is known of all delays holds until the next one."""
+        self._counted = None
+
+    def hear(self, played: list[int], heard: list[bool]) -> None:
         """Peaks of what was `played`, and whether something was `heard`, up to the same moment, a hundredth of a second
         each. `played` begins as much earlier as the longest echo is late.
+
+        Numbers one by one: a dozen calls of numpy, whose code has left the processor's cache, take ten times as long.
         """
         if self.all_delays:
             return
-        count, self._loudest = len(heard), max(int(played.max()), self._loudest)
-        loud = (played >= _LOUD_SHARE * self._loudest).astype(np.float32)
-        sums = np.zeros(len(loud) + 1, dtype=np.float32)
-        np.cumsum(loud, out=sums[1:])
-        louds = quiets = (sums[count:] - sums[:-count])[self._possible]
-        if heard.any():
-            near = heard.copy()  # an echo's delay is seldom a whole number of them
-            near[1:] |= heard[:-1]
-            near[:-1] |= heard[1:]
-            # while a caller speaks all the time, none of them was quiet
-            quiets = np.correlate(loud, (~near).astype(np.float32))[self._possible] if not near.all() else 0 * louds
-        if self._loud is not None and self._quiet is not None:
-            louds, quiets = louds + self._loud, quiets + self._quiet
-        self._loud, self._quiet = louds, quiets
-        self.all_delays = bool(louds.min() >= _ENOUGH) and bool((quiets >= _QUIET_SHARE * louds).all())
-        if self.all_delays:
-            self._loud = self._quiet = None
+        self._loudest = max(max(played), self._loudest)
+        least, loud, sums = _LOUD_SHARE * self._loudest, 0, [0]
+        for peak in played:
+            if peak >= least:
+                loud += 1
+            sums.append(loud)
+        count, runs = len(heard), _quiet_runs(heard)
+        louds = quiets = [sums[at + count] - sums[at] for at in range(self._possible)]
+        if runs != [0, count]:
+            quiets = [0] * self._possible  # while a caller speaks all the time, none of them was quiet
+            for number in range(0, len(runs), 2):
+                begin, end = runs[number], runs[number + 1]
+                for at in range(self._possible):
+                    quiets[at] += sums[at + end] - sums[at + begin]
+        if self._counted is not None:
+            before: list[int] = self._counted.tolist()
+            louds = [louds[at] + before[at] for at in range(self._possible)]
+            quiets = [quiets[at] + before[self._possible + at] for at in range(self._possible)]
+        self.all_delays = _all_quiet(louds, quiets)
+        self._counted = None if self.all_delays or max(louds) > _MOST else array("H", louds + quiets)
+
+
+def _quiet_runs(heard: list[bool]) -> list[int]:
+    """Where in `heard` nothing is heard, nor just before or after: an echo's delay is seldom a whole number of
+    hundredths. Begin and end of each run.
+    """
+    runs: list[int] = []
+    count, begin = len(heard), 0
+    for at in range(count + 1):
+        if at == count:
+            if begin < count:
+                runs += [begin, count]
+        elif heard[at]:
+            if begin < at - 1:
+                runs += [begin, at - 1]
+            begin = at + 2
+    return runs
+
+
+def _all_quiet(louds: list[int], quiets: list[int]) -> bool:
+    for at in range(len(louds)):
+        if louds[at] < _ENOUGH or quiets[at] < _QUIET_SHARE * louds[at]:
+            return False
+    return True

@@ -16,7 +16,7 @@ Codes = NDArray[np.uint8]
 
 _SAMPLES: Final = pcm.ulaw_decode(bytes(range(256)))
 _PAIRS: Final = np.add.outer(_SAMPLES, _SAMPLES, dtype=np.float32).ravel()  # by two codes as one number
-_AT_ONCE: Final = 4  # frames waiting to be written: together they cost little more than one
+_AT_ONCE: Final = 1280  # samples waiting to be written: several frames together cost little more than one
 _pages: Final = Pages()
 
 
@@ -32,7 +32,7 @@ class LineTape:
         self._base = 0  # the sample at which they begin
         self._start = self._end = 0  # of what is kept
         self._waiting: list[bytes] = []  # frames that follow each other, to be written at once
-        self._waiting_end = 0
+        self._waiting_from = self._waiting_end = 0
         self.needed_from = 0
         """Nobody will read what is before this sample."""
 
@@ -42,11 +42,13 @@ class LineTape:
 
     def write(self, sound: bytes, first: int) -> None:
         """`sound` (pcm) begins at sample `first`. The gap between the end so far and it is silence."""
-        if first != self._waiting_end or len(self._waiting) >= _AT_ONCE:
+        if first != self._waiting_end or not self._waiting:
             self._lay_down()
-            self._waiting_end = first
+            self._waiting_from = self._waiting_end = first
         self._waiting.append(sound)
         self._waiting_end += len(sound) // pcm.SAMPLE_BYTES
+        if self._waiting_end - self._waiting_from >= _AT_ONCE:
+            self._lay_down()  # waiting, they take twice as much, and of the heap
 
     def _lay_down(self) -> None:
         """Write the waiting frames."""

@@ -4,10 +4,10 @@ Most callers listen. A check of a second of sound would then find the same noise
 looked at once.
 """
 
+from array import array
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from relay.audio import pcm
 from relay.audio.levels import BLOCK_SECONDS
@@ -24,8 +24,8 @@ class RecentPeaks:
 
     def __init__(self, rate_hz: int, seconds: float) -> None:
         self._block = round(BLOCK_SECONDS * rate_hz)
-        self._peaks = np.zeros(round(seconds / BLOCK_SECONDS), dtype=np.uint16)
-        self._known = 0  # how many of them were heard
+        self._most = round(seconds / BLOCK_SECONDS)
+        self._peaks = array("H")  # that were heard, up to _most; before them it was silent
         self._loudest = 0
         self._noise = 0  # of the line, when nobody speaks
         self._least_noise = 1 << 15  # … as it was in a pause, if nobody pauses now
@@ -39,28 +39,36 @@ class RecentPeaks:
         if not whole:
             return 0
         loud = np.abs(samples[: whole * self._block]).view(np.uint16).reshape(whole, self._block)
-        latest: NDArray[np.uint16] = np.maximum.reduce(loud, axis=1)[-len(self._peaks) :]
-        self._peaks[: -len(latest)] = self._peaks[len(latest) :]
-        self._peaks[-len(latest) :] = latest
-        self._known = min(len(self._peaks), self._known + whole)
-        in_order = self._peaks[-self._known :].copy()
-        in_order.sort()  # quicker than two searches in so few
-        self._noise, self._loudest = int(in_order[len(in_order) // 10]), int(in_order[-1])
+        latest: list[int] = np.maximum.reduce(loud, axis=1).tolist()
+        # a hundred numbers are read and sorted as a list before numpy's code is back in the processor's cache
+        known: list[int] = self._peaks.tolist()
+        known += latest
+        del known[: -self._most]
+        self._peaks = array("H", known)
+        known.sort()
+        self._noise, self._loudest = known[len(known) // 10], known[-1]
         self._least_noise = min(self._noise, int(self._least_noise * (1 + _RISES * whole)) + 1)
         return whole
 
-    def audible(self, count: int, least: int) -> NDArray[np.bool_]:
+    def audible(self, count: int, least: int) -> list[bool]:
         """Whether each of the last `count` is `least` or more, and clearly above the line's noise in its last pause."""
-        heard: NDArray[np.bool_] = self._peaks[-count:] >= max(least, _ABOVE_NOISE * self._least_noise)
-        return heard
+        least = max(least, _ABOVE_NOISE * self._least_noise)
+        latest: list[int] = self._peaks[-count:].tolist()
+        return [False] * (count - len(latest)) + [peak >= least for peak in latest]
 
     def share(self, least: int) -> float:
         """The share of that time, 0 to 1, with a peak of `least` or more and clearly above the line's noise."""
-        least = max(least, _ABOVE_NOISE * self._noise)
-        return int(np.count_nonzero(self._peaks >= least)) / len(self._peaks) if self._loudest >= least else 0.0
+        least, loud = max(least, _ABOVE_NOISE * self._noise), 0
+        if self._loudest < least:
+            return 0.0
+        known: list[int] = self._peaks.tolist()
+        for peak in known:
+            if peak >= least:
+                loud += 1
+        return loud / self._most
 
     def skip(self) -> None:
         """Some of the track is missing here: the line was as quiet as it is between words."""
-        self._peaks.fill(self._noise)
+        if self._peaks:
+            self._peaks = array("H", [self._noise]) * self._most
         self._loudest = self._noise
-        self._known = min(self._known, 1) * len(self._peaks)

@@ -127,7 +127,7 @@ class EchoGuard:
 
     def _fall_idle(self) -> None:
         if not self._idle and not self._keeps_all:
-            self._sides.wipe()
+            self._sides.fall_silent()
         self._idle, self._hears = True, False
         self._aside.clear()
         self.give_up()  # nothing waits, but something may be left to be judged

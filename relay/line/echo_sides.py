@@ -76,8 +76,8 @@ class EchoSides:
             return
         count, self._uncompared = min(self._uncompared, _COMPARED_MOST), 0
         samples = (count + self._reach) * self._block
-        played = peaks(self.played.codes(end - samples, samples), self._block)
-        if played.max() >= SPEECH_PEAK:
+        played: list[int] = peaks(self.played.codes(end - samples, samples), self._block).tolist()
+        if max(played) >= SPEECH_PEAK:
             self._ruled_out.hear(played, self.peaks.audible(count, AUDIBLE_PEAK))
 
     def speaks(self, at: float, until: float) -> None:
@@ -95,6 +95,11 @@ class EchoSides:
         """What was heard in the second before `end`, and what was played `hold` samples earlier."""
         first, count = end - self._rate_hz, self._rate_hz
         return Learned(self.heard.codes(first, count).tobytes(), self.played.codes(first - hold, count).tobytes())
+
+    def fall_silent(self) -> None:
+        """Nothing that is heard from now on can be an echo, until the agent speaks again: then it is a new turn."""
+        self._ruled_out.pause()
+        self.wipe()
 
     def wipe(self) -> None:
         """Keep no sound until shortly before it is needed again."""

@@ -24,7 +24,7 @@ SENT = 320
 
 
 def peaks_of(sound):
-    return peaks(np.frombuffer(ulaw_encode(sound), np.uint8), BLOCK)
+    return peaks(np.frombuffer(ulaw_encode(sound), np.uint8), BLOCK).tolist()
 
 
 def told(ruled_out, played, heard, *, first=100, last=None):
@@ -36,7 +36,7 @@ def told(ruled_out, played, heard, *, first=100, last=None):
 
 def test_a_line_that_is_quiet_while_the_agent_speaks_has_no_echo():
     played = peaks_of(np.concatenate([np.zeros(RATE, np.int16), AGENT]))
-    quiet = np.zeros(len(played), dtype=bool)
+    quiet = [False] * len(played)
     known = [told(RuledOut(4, 100), played, quiet, last=last) for last in range(150, 400, 50)]
     assert known == [False, False, True, True, True], "only once an echo of a second would have come"
 
@@ -45,7 +45,8 @@ def test_a_line_that_is_quiet_while_the_agent_speaks_has_no_echo():
 def test_no_echo_is_ruled_out_whatever_its_delay(level_db):
     played, sound = peaks_of(AGENT), AGENT[: 8 * RATE]
     for delay_ms in range(40, 1000, 35):
-        heard = peaks_of(on_the_line(sound, LineEcho(delay_ms=delay_ms, level_db=level_db))) >= 2 * AUDIBLE_PEAK
+        line = peaks_of(on_the_line(sound, LineEcho(delay_ms=delay_ms, level_db=level_db)))
+        heard = [peak >= 2 * AUDIBLE_PEAK for peak in line]
         ruled_out = RuledOut(4, 100)
         for last in range(200, 800, 100):
             assert not told(ruled_out, played, heard, first=last - 100, last=last), (delay_ms, last)
@@ -53,14 +54,14 @@ def test_no_echo_is_ruled_out_whatever_its_delay(level_db):
 
 def test_a_caller_who_speaks_all_the_time_hides_what_echo_there_is():
     played = peaks_of(np.concatenate([np.zeros(RATE, np.int16), AGENT]))
-    assert not told(RuledOut(4, 100), played, np.ones(len(played), dtype=bool))
+    assert not told(RuledOut(4, 100), played, [True] * len(played))
 
 
 def test_it_is_known_for_one_turn():
     played, ruled_out = peaks_of(np.concatenate([np.zeros(RATE, np.int16), AGENT])), RuledOut(4, 100)
-    assert told(ruled_out, played, np.zeros(len(played), dtype=bool), last=400)
+    assert told(ruled_out, played, [False] * len(played), last=400)
     ruled_out.forget()
-    assert not told(ruled_out, played, np.zeros(len(played), dtype=bool), last=200)
+    assert not told(ruled_out, played, [False] * len(played), last=200)
 
 
 class Conversation:
