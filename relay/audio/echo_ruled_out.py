@@ -46,20 +46,19 @@ class RuledOut:
             if peak >= least:
                 loud += 1
             sums.append(loud)
-        count, runs = len(heard), _quiet_runs(heard)
-        louds = quiets = [sums[at + count] - sums[at] for at in range(self._possible)]
-        if runs != [0, count]:
-            quiets = [0] * self._possible  # while a caller speaks all the time, none of them was quiet
-            for number in range(0, len(runs), 2):
-                begin, end = runs[number], runs[number + 1]
-                for at in range(self._possible):
-                    quiets[at] += sums[at + end] - sums[at + begin]
-        if self._counted is not None:
-            before: list[int] = self._counted.tolist()
-            louds = [louds[at] + before[at] for at in range(self._possible)]
-            quiets = [quiets[at] + before[self._possible + at] for at in range(self._possible)]
-        self.all_delays = _all_quiet(louds, quiets)
-        self._counted = None if self.all_delays or max(louds) > _MOST else array("H", louds + quiets)
+        count, possible = len(heard), self._possible
+        counted: list[int] = [0] * (2 * possible) if self._counted is None else self._counted.tolist()
+        for at in range(possible):
+            counted[at] += sums[at + count] - sums[at]
+        runs = _quiet_runs(heard)  # while a caller speaks all the time there are none
+        for number in range(0, len(runs), 2):
+            begin, end = runs[number], runs[number + 1]
+            for at in range(possible):
+                counted[possible + at] += sums[at + end] - sums[at + begin]
+        self.all_delays = all(
+            counted[at] >= _ENOUGH and counted[possible + at] >= _QUIET_SHARE * counted[at] for at in range(possible)
+        )
+        self._counted = None if self.all_delays or max(counted) > _MOST else array("H", counted)
 
 
 def _quiet_runs(heard: list[bool]) -> list[int]:
@@ -77,10 +76,3 @@ def _quiet_runs(heard: list[bool]) -> list[int]:
                 runs += [begin, at - 1]
             begin = at + 2
     return runs
-
-
-def _all_quiet(louds: list[int], quiets: list[int]) -> bool:
-    for at in range(len(louds)):
-        if louds[at] < _ENOUGH or quiets[at] < _QUIET_SHARE * louds[at]:
-            return False
-    return True
