@@ -23,6 +23,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 SOURCES: Final = ("common", "relay")
 _KEPT_S: Final = 86_400.0  # since it was last asked for
 _TYPES: Final = ("--config-file=", "--explicit-package-bases", "--ignore-missing-imports")  # `make lint` is strict
+_SUFFIX: Final = sysconfig.get_config_var("EXT_SUFFIX")
 _C: Final = ("-O2", "-g0", "-DNDEBUG", "-fwrapv", "-fPIC", "-w", "-fvisibility=hidden", "-fno-plt", "-flto=auto")
 """All modules become one library that shows others nothing, so calls between them are direct or inlined: relay CPU 0.85
 of what it is with a module at a time, whose functions anybody could replace."""
@@ -79,15 +80,20 @@ def compile_in(folder: Path) -> None:
         sources = {source: f"{source}.o" for extension in extensions for source in extension.sources}
         include = {f"-I{folder}" for extension in extensions for folder in (*extension.include_dirs, scratch)}
         include.add(f"-I{sysconfig.get_path('include')}")
-        suffix = sysconfig.get_config_var("EXT_SUFFIX")
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # the longest first
             largest = sorted(sources, key=os.path.getsize, reverse=True)
             list(pool.map(lambda source: _cc(*_C, *sorted(include), "-c", source, "-o", sources[source]), largest))
             for extension in extensions:
                 objects = [sources[source] for source in extension.sources]
-                _cc(*_C, "-shared", *objects, "-o", f"{extension.name.replace('.', '/')}{suffix}")
-        for source in sorted(Path("relay").glob("*.c")):
-            _cc(*_C, *sorted(include), "-shared", str(source), "-o", f"{source.with_suffix('')}{suffix}")
+                _cc(*_C, "-shared", *objects, "-o", f"{extension.name.replace('.', '/')}{_SUFFIX}")
+        for source in sorted(Path("relay").rglob("*.c")):
+            compile_c(source, source.parent)
+
+
+def compile_c(source: Path, folder: Path) -> None:
+    """The module of one file in C, into `folder`."""
+    include = f"-I{sysconfig.get_path('include')}"
+    _cc(*_C, include, "-shared", str(source), "-o", str(folder / f"{source.stem}{_SUFFIX}"))
 
 
 def _cc(*arguments: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from relay.audio import pcm
 from relay.audio.ambience_loop import Loop, Whole
 from relay.audio.convert import at_rate
-from relay.audio.edges import Gains, glide
+from relay.audio.edges import Gains, glide, glided
 from relay.audio.files import SoundFileError, read_mono
 from relay.audio.pcm import LINE_RATES
 
@@ -22,7 +22,6 @@ LEVEL_DB: Final = -30.0  # of full scale: every file is scaled to this level, so
 _PEAK: Final = 30_000.0  # … or lower, so that no peak is above this
 _DUCK_SECONDS: Final = 0.05  # down when the agent speaks: done before its first word ends
 _RISE_SECONDS: Final = 0.4  # and up again: slow enough not to be noticed between two sentences
-_ROUNDING: Final = 4.0  # gains are rounded to the fourth digit
 _NEAR: Final = 1e-6  # more than a gain of 32 bits is rounded by
 _NOWHERE: Final = (0, 0)  # no speech
 
@@ -136,15 +135,12 @@ class AmbienceTrack:
         level = self._loop.rms * self._target
         return round(20 * log10(level / 32768), 1) if level else None
 
-    @property
-    def highest(self) -> float:
-        """No sample of the next frame is louder than this, whatever fades in it."""
-        own = self._loop.peak * (self._gain if self._gain > self._target else self._target) + _ROUNDING
-        leaving, over = self._leaving, self.over
-        return own + (leaving.highest if leaving is not None else 0.0) + (over.highest if over is not None else 0.0)
-
     def take(self, count: int, speech: tuple[int, int] = _NOWHERE) -> pcm.Samples:
-        """The next `count` samples, under `speech` from its first sample to before its last.
+        """As `raw`, as samples."""
+        return pcm.samples(self.raw(count, speech))
+
+    def raw(self, count: int, speech: tuple[int, int] = _NOWHERE) -> bytes:
+        """The next `count` samples (pcm), under `speech` from its first sample to before its last.
 
         A change of volume is a ramp from the current gain.
         """
@@ -154,38 +150,35 @@ class AmbienceTrack:
         elif self._gain == self._target and self._ducked == self._floor and speech == (0, count):  # most of speech
             own = self._steady(start, count, self._under_speech)
         else:
-            own = self._faded(start, count, self._gains(count), self._ducking(count, speech))
+            own = self._moving(start, count, speech)
         if self._leaving is not None:
-            own = pcm.mix(own, self._leaving.take(count, speech))
+            own = pcm.mixed(own, self._leaving.raw(count, speech))
             if self._leaving.silent:
                 self._leaving = None
         if self.over is None or self.over.silent:
             return own
-        return pcm.mix(own, self.over.take(count, speech))
+        return pcm.mixed(own, self.over.raw(count, speech))
 
-    def _steady(self, start: int, count: int, gain: float) -> pcm.Samples:
+    def _steady(self, start: int, count: int, gain: float) -> bytes:
         whole = self._whole = self._loop.whole(gain, self._whole)
-        return self._loop.part(start, count, gain, whole)
+        return self._loop.raw(start, count, gain, whole)
 
-    def alone(self, count: int) -> bytes:
-        """The next `count` samples, under no speech; empty if it is silent."""
-        gain = self._target
-        if self._gain == gain and self._leaving is None and (self.over is None or self.over.silent):
-            if gain == 0.0:
-                return b""
-            if self._ducked == 1.0:  # most frames of a call
-                start, self._cursor = self._cursor, (self._cursor + count) % self._length
-                whole = self._whole = self._loop.whole(gain, self._whole)
-                return self._loop.raw(start, count, gain, whole)
-        return self.take(count).tobytes()
-
-    def _faded(self, start: int, count: int, gain: float | Gains, ducked: float | Gains) -> pcm.Samples:
-        if isinstance(gain, float) and isinstance(ducked, float):
-            return self._loop.take(start, count, round(gain * ducked, 4))
-        if isinstance(gain, float) and not isinstance(ducked, float):
-            ducked *= gain  # it is of this frame alone
-            return pcm.scale(self._loop.take(start, count, 1.0), ducked)
-        return pcm.scale(self._loop.take(start, count, 1.0), gain * ducked)
+    def _moving(self, start: int, count: int, speech: tuple[int, int]) -> bytes:
+        """While the volume, or the factor for it during speech, is changing; or may have changed."""
+        gain, ways = self._gains(count), self._ducking(count, speech)
+        if not isinstance(gain, float):
+            ducked = np.concatenate([self._glided(*way) for way in ways]) if ways else self._ducked
+            return pcm.scale(pcm.samples(self._loop.unscaled(start, count)), gain * ducked).tobytes()
+        if not ways:
+            return self._steady(start, count, round(gain * self._ducked, 4))
+        sound, parts, at = self._loop.unscaled(start, count), [], 0
+        for target, samples, step in ways:
+            part = sound[at : at + samples * pcm.SAMPLE_BYTES]
+            at += len(part)
+            faded, end = glided(part, gain, self._ducked, target, step)
+            parts.append(faded)
+            self._arrive(end, target)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _gains(self, count: int) -> float | Gains:
         """The volume, or the ramp to a new one."""
@@ -196,25 +189,27 @@ class AmbienceTrack:
         self._gain = target if gains[-1] == np.float32(target) else float(gains[-1])
         return gains
 
-    def _ducking(self, count: int, speech: tuple[int, int]) -> float | Gains:
-        """The factor for the volume during speech, or the ramp to it."""
+    def _ducking(self, count: int, speech: tuple[int, int]) -> list[tuple[float, int, float]]:
+        """The parts of a frame in which the factor for speech changes: to what, for how many samples, and how much with
+        each. None: it stays.
+        """
         first, last = speech
         if self._floor == 1.0 or (first == last and self._ducked == 1.0):
-            return 1.0
+            return []
         if (first, last) == (0, count) and self._ducked == self._floor:
-            return self._floor
-        if not last:  # no speech: the whole frame rises
-            return self._glided(1.0, count, self._rise)
+            return []
         parts = (1.0, first, self._rise), (self._floor, last - first, self._fall), (1.0, count - last, self._rise)
-        return np.concatenate([self._glided(*part) for part in parts if part[1]])
+        return [part for part in parts if part[1]]
 
     def _glided(self, target: float, samples: int, step: float) -> Gains:
         """The ramp to `target`, where `_ducked` then is, or on the way there."""
         gains = glide(self._ducked, target, step, samples)
-        end: float = gains.item(samples - 1)
+        self._arrive(gains.item(samples - 1), target)
+        return gains
+
+    def _arrive(self, end: float, target: float) -> None:
         reached = abs(end - target) < _NEAR and end == float(np.float32(target))
         self._ducked = target if reached else end
-        return gains
 
     def follow(self, other: "AmbienceTrack | None") -> None:
         """Fade in while `other`, the track heard until now, fades out. At most two are heard at the same time."""

@@ -36,11 +36,11 @@ class Loop:
         seam = int(_SEAM_SECONDS * rate_hz)
         fade_in = np.sin(np.linspace(0, np.pi / 2, seam, dtype=np.float32))
         head = sound[:seam] * fade_in + sound[-seam:] * fade_in[::-1]  # equal power: the parts are not correlated
-        self._sound = np.concatenate([pcm.saturate(head), sound[seam:-seam]])
+        self._raw = np.concatenate([pcm.saturate(head), sound[seam:-seam]]).tobytes()
+        self._sound = pcm.samples(self._raw)
         self._length = len(self._sound)
         self.rate_hz = rate_hz
         self.rms = float(np.sqrt(np.mean(np.square(self._sound, dtype=np.float64))))
-        self.peak = pcm.peak(self._sound)
         self._wholes: dict[float, Whole] = {}
         self._taken = 0
 
@@ -57,6 +57,13 @@ class Loop:
             return pcm.scale(self._around(self._sound, start, count), gain)
         end = start + count
         return whole.samples[start:end] if end <= self._length else self._around(whole.samples, start, count)
+
+    def unscaled(self, start: int, count: int) -> bytes:
+        """`count` samples from `start` on, in a loop, as loud as in its file (pcm)."""
+        end = start + count
+        if end > self._length:
+            return self._around(self._sound, start, count).tobytes()
+        return self._raw[start * pcm.SAMPLE_BYTES : end * pcm.SAMPLE_BYTES]
 
     def raw(self, start: int, count: int, gain: float, whole: Whole | None) -> bytes:
         """The same as bytes."""

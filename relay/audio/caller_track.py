@@ -129,7 +129,7 @@ class CallerTrack:
         if now - self._last_at > samples / self._rate_hz / 2:
             self._held_back = False  # in real time again
             return False
-        quiet = pcm.peak(pcm.samples(sound)) < _QUIET
+        quiet = pcm.peak(sound) < _QUIET
         self._quiet = self._quiet + samples if quiet else 0
         return self._quiet > _PAUSE_SECONDS * self._rate_hz
 

@@ -87,8 +87,6 @@ class Converter:
         """`realigned`: sound that turns out to be one byte off is put right."""
         self.slips = 0
         """How often it was."""
-        self.loudest: int | None = None
-        """No sample that `convert` returned last is louder; None if that is not known."""
         self._realigned = realigned
         self._source = source
         self._target = target
@@ -118,11 +116,8 @@ class Converter:
         return _WRITE[self._target.encoding](sound)
 
     def _put_right(self, data: bytes) -> bytes:
-        loudest = pcm.peak(pcm.samples(data[:-1] if len(data) % 2 else data))
-        self.loudest = loudest if self._passes else None
-        if loudest < NOISE_PEAK or (at := one_byte_off(data, self._source.rate_hz)) is None:
+        if pcm.peak(data) < NOISE_PEAK or (at := one_byte_off(data, self._source.rate_hz)) is None:
             return data
-        self.loudest = None
         self.slips += 1
         return data[: at * pcm.SAMPLE_BYTES] + data[at * pcm.SAMPLE_BYTES + 1 :]
 

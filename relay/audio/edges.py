@@ -1,5 +1,6 @@
 """Fades: a step in the sound is heard as a click."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -19,24 +20,20 @@ def fade_out(sound: bytes, count: int) -> bytes:
     """`sound` with its last `count` samples faded to silence; all of them if it is shorter."""
     count = min(count, len(sound) // pcm.SAMPLE_BYTES)
     at = len(sound) - count * pcm.SAMPLE_BYTES
-    edge = pcm.samples(sound[at:])
-    if not _loud(edge):
+    edge = sound[at:]
+    if pcm.peak(edge) <= _QUIET:
         return sound
-    return sound[:at] + pcm.scale(edge, _rising(count)[::-1]).tobytes()
+    return sound[:at] + pcm.scale(pcm.samples(edge), _rising(count)[::-1]).tobytes()
 
 
 def fade_in(sound: bytes, count: int) -> bytes:
     """`sound` with its first `count` samples faded in from silence; all of them if it is shorter."""
     count = min(count, len(sound) // pcm.SAMPLE_BYTES)
     end = count * pcm.SAMPLE_BYTES
-    edge = pcm.samples(sound[:end])
-    if not _loud(edge):
+    edge = sound[:end]
+    if pcm.peak(edge) <= _QUIET:
         return sound
-    return pcm.scale(edge, _rising(count)).tobytes() + sound[end:]
-
-
-def _loud(edge: pcm.Samples) -> bool:
-    return pcm.peak(edge) > _QUIET
+    return pcm.scale(pcm.samples(edge), _rising(count)).tobytes() + sound[end:]
 
 
 @lru_cache(maxsize=64)
@@ -70,3 +67,27 @@ def _way(count: int, step: float) -> tuple[NDArray[np.float32], float]:
     way = np.arange(1, count + 1, dtype=np.float32) * np.float32(step)
     way.setflags(write=False)
     return way, float(way[-1])
+
+
+def _glided(sound: bytes, factor: float, start: float, target: float, step: float) -> tuple[bytes, float]:
+    gains = glide(start, target, step, len(sound) // pcm.SAMPLE_BYTES)
+    end: float = gains.item(-1)
+    gains *= np.float32(factor)  # they are of this sound alone
+    return pcm.scale(pcm.samples(sound), gains).tobytes(), end
+
+
+def _in_one_pass() -> Callable[[bytes, float, float, float, float], tuple[bytes, float]]:
+    """`glided` by waves.c, where that is compiled."""
+    try:
+        from relay.audio import waves
+    except ImportError:
+        return _glided
+    return waves.glided
+
+
+_glide: Final = _in_one_pass()
+
+
+def glided(sound: bytes, factor: float, start: float, target: float, step: float) -> tuple[bytes, float]:
+    """`sound` (pcm, not empty) times `factor` and a gain that glides from `start`, see `glide`; and the last gain."""
+    return _glide(sound, factor, start, target, step)

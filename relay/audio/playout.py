@@ -97,7 +97,6 @@ class Playout:
         self._torn_samples = round(_TORN_SECONDS * rate_hz)
         self._breath_samples = round(_BREATH_SECONDS * rate_hz)
         self._cut_edge = b""  # speech that was cut off, for the next frame to fade out
-        self._highest = 0  # no sample that was made, and waits, is louder
 
     @property
     def queued_samples(self) -> int:
@@ -126,13 +125,10 @@ class Playout:
         if entry is None:
             if self._queue:
                 self._queue[-1].complete = True
-            else:
-                self._highest = 0
             entry = Utterance(utterance)
             self._queue.append(entry)
         if sound:
             entry.add(sound)
-            self._highest = max(self._highest, entry.loudest)
 
     def complete(self, utterance: str) -> None:
         """Nothing more will come for `utterance`: its tail need not wait."""
@@ -291,22 +287,21 @@ class Playout:
         """
         ambience = self.ambience
         if not self._queue and not self._cut_edge:  # most frames of a call
-            return Frame(b"" if ambience is None else ambience.alone(count))
+            return Frame(b"" if ambience is None or ambience.silent else ambience.raw(count))
         sound, spans, ended = self._take_speech(count, held, tear)
         edge = sound[: self._edge_bytes] if spans and not spans[0].offset else b""
-        highest = float(self._highest)
         if self._cut_edge:
-            sound, highest = self._with_cut_edge(sound, count), float(pcm.LOUDEST)
+            sound = self._with_cut_edge(sound, count)
         if ambience is None or ambience.silent:
             if not sound:
                 return Frame(b"", spans, ended)
             return Frame(sound.ljust(count * pcm.SAMPLE_BYTES, b"\0"), spans, ended, edge)
-        highest += ambience.highest  # before it moves on
-        background = ambience.take(count, _extent(spans))
+        background = ambience.raw(count, _extent(spans))
         if not sound:
-            return Frame(background.tobytes(), spans, ended)
-        speech = pcm.samples(sound.ljust(count * pcm.SAMPLE_BYTES, b"\0"))
-        return Frame(pcm.mix(speech, background, highest=highest).tobytes(), spans, ended, edge)
+            return Frame(background, spans, ended)
+        if len(sound) < len(background):
+            sound = sound.ljust(len(background), b"\0")
+        return Frame(pcm.mixed(sound, background), spans, ended, edge)
 
     def _take_speech(self, count: int, held: str, tear: bool) -> tuple[bytes, tuple[Span, ...], tuple[str, ...]]:
         first = self._queue[0] if self._queue else None
@@ -322,7 +317,6 @@ class Playout:
             if entry.name == held and held:
                 break
             piece = entry.take(min(count - filled, entry.samples if tear else self._available(entry)))
-            self._highest = max(self._highest, entry.loudest)
             if piece:
                 begins, last = len(parts), entry
                 parts.append(self._faded_in(entry, piece))

@@ -29,7 +29,7 @@ def one_byte_off(data: bytes, rate_hz: int) -> int | None:
     size = round(_BLOCK_SECONDS * rate_hz)
     count = len(data) // (pcm.SAMPLE_BYTES * size)
     used = count * size * pcm.SAMPLE_BYTES
-    if count < 2 or pcm.peak(pcm.samples(data[:used])) < NOISE_PEAK:
+    if count < 2 or pcm.peak(data[:used]) < NOISE_PEAK:
         return None
     told = pcm.samples(data[:used]).astype(np.float32).reshape(count, size)
     sure = np.vecdot(told, told) > _LOUD * size

@@ -11,12 +11,10 @@ Change = Callable[[bytes], bytes]
 class Coming:
     """Sound that is made when it is about to be played. `samples`: how many there will be, as far as is known."""
 
-    __slots__ = ("loudest", "samples")
+    __slots__ = ("samples",)
 
     def __init__(self, samples: int) -> None:
         self.samples = samples
-        self.loudest: int | None = None
-        """No sample of it is louder; may be known once it is made."""
 
     def made(self) -> bytes:
         """The sound, pcm at the line's rate; called once."""
@@ -65,8 +63,6 @@ class Utterance:
     samples: int = 0
     """That can be taken."""
     complete: bool = False
-    loudest: int = 0
-    """No sample that was made is louder."""
     made: int = 0
     """How many of `samples` need not be made any more."""
     _chunks: list[bytes] = field(default_factory=list)
@@ -82,7 +78,7 @@ class Utterance:
             self.add(_Made(sound))
         else:
             self.samples += len(sound) // pcm.SAMPLE_BYTES
-            self._append(sound, None)
+            self._append(sound)
 
     def take(self, count: int) -> bytes:
         """The next `count` samples, fewer if there are no more."""
@@ -128,10 +124,8 @@ class Utterance:
             sound = coming.made()
             self.samples += len(sound) // pcm.SAMPLE_BYTES - coming.samples
             if sound:
-                self._append(sound, coming.loudest)
+                self._append(sound)
 
-    def _append(self, sound: bytes, loudest: int | None) -> None:
-        loudest = pcm.peak(pcm.samples(sound)) if loudest is None else loudest
-        self.loudest = loudest if loudest > self.loudest else self.loudest
+    def _append(self, sound: bytes) -> None:
         self._chunks.append(sound)
         self.made += len(sound) // pcm.SAMPLE_BYTES

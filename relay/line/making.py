@@ -53,10 +53,10 @@ class Part(Coming):
         self.dropped, self.data = True, b""
         self._making = None  # which holds this
 
-    def done(self, sound: bytes, loudest: int | None) -> None:
+    def done(self, sound: bytes) -> None:
         """It has been made."""
         self._making, self.data = None, b""
-        self.sound, self.loudest = sound, loudest
+        self.sound = sound
 
 
 class Making:
@@ -114,11 +114,11 @@ class Making:
                 self._answers.arrived(part.utterance, sound, part.at)
             made = self._level.beside(sound) if part.late else self._level.process(sound, last=part.tail)
         except Exception as error:
-            part.done(b"", 0)
+            part.done(b"")
             if self._on_defect is None:
                 raise
             self._on_defect(error)
             return
-        part.done(made, converter.loudest if made is sound else None)
+        part.done(made)
         if converter.slips > slips and self._on_slip is not None:
             self._on_slip()

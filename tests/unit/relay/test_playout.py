@@ -252,7 +252,6 @@ def test_sound_is_made_shortly_before_it_is_played_and_only_then():
 
 
 def test_loud_sound_does_not_wrap_around_over_ambience_when_it_is_made_late():
-    """Whether a sum may be too loud is known from the loudest sample: of what is made as well."""
     for late in (False, True):
         playout = Playout(office(volume=1.0, level=9000))
         playout.say("u1", speech(2000))

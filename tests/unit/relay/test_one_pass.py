@@ -1,0 +1,84 @@
+"""What is written in C for the image gives the same samples and bytes as the Python that runs elsewhere."""
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from relay.audio import edges, pcm
+from relay.line import exotel
+from scripts.compile_relay import compile_c
+from sim.processes import ROOT
+from tests.support.terraform import cannot_run
+
+SAMPLE = st.one_of(st.integers(-32768, 32767), st.sampled_from([-32768, -32767, -1, 0, 32767]))
+SOUND = st.lists(SAMPLE, max_size=70).map(lambda found: np.array(found, np.int16).tobytes())
+GAIN = st.one_of(st.floats(0.0, 1.0), st.sampled_from([0.0, 0.5011872336272722, 1.0]))
+STEP = st.one_of(st.floats(1e-7, 1.0), st.sampled_from([1.56e-4, 1.25e-3, 1 / 640]))
+
+
+def _compiled(source: str, folder: Path) -> ModuleType:
+    if shutil.which(os.environ.get("CC", "cc")) is None:
+        cannot_run("no C compiler is installed here, so what is written in C was not tested")
+    compile_c(ROOT / source, folder)
+    [file] = folder.glob(f"{Path(source).stem}.*")
+    spec = importlib.util.spec_from_file_location(Path(source).stem, file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def waves(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    return _compiled("relay/audio/waves.c", tmp_path_factory.mktemp("waves"))
+
+
+@pytest.fixture(scope="module")
+def media_message(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    return _compiled("relay/line/media_message.c", tmp_path_factory.mktemp("media_message"))
+
+
+@given(one=SOUND, other=SOUND)
+@example(one=b"\x00\x80" * 40, other=b"\x00\x80" * 40)
+@example(one=b"\xff\x7f" * 40, other=b"\xff\x7f" * 40)
+def test_sums_are_the_same(waves: ModuleType, one: bytes, other: bytes):
+    size = min(len(one), len(other))
+    assert waves.mixed(one[:size], other[:size]) == pcm._mixed(one[:size], other[:size])
+
+
+@given(sound=SOUND)
+@example(sound=b"\x00\x80")
+def test_peaks_are_the_same(waves: ModuleType, sound: bytes):
+    assert waves.peak(sound) == pcm._peak(sound)
+    assert waves.peak(sound + b"\x7f") == pcm._peak(sound + b"\x7f")
+
+
+@given(sound=SOUND.filter(len), factor=GAIN, start=GAIN, target=GAIN, step=STEP)
+@example(sound=b"\xff\x7f" * 50, factor=1.0, start=1.0, target=1.0, step=0.1)
+@example(sound=b"\xff\x7f" * 50, factor=1.0, start=1.0, target=0.5, step=0.01)
+def test_glides_are_the_same(waves: ModuleType, sound: bytes, factor: float, start: float, target: float, step: float):
+    assert waves.glided(sound, factor, start, target, step) == edges._glided(sound, factor, start, target, step)
+
+
+@given(sound=st.binary(max_size=70), numbers=st.tuples(*[st.integers(0, 2**64 - 1)] * 3), sid=st.binary(max_size=40))
+@example(sound=bytes(range(256)) * 3, numbers=(0, 9, 10), sid=b'"s"')
+def test_messages_are_the_same(media_message: ModuleType, sound: bytes, numbers: tuple[int, ...], sid: bytes):
+    sequence, chunk, timestamp_ms = numbers
+    message = media_message.media(sequence, sid, chunk, timestamp_ms, sound)
+    assert message == exotel._formatted(sequence, sid, chunk, timestamp_ms, sound)
+
+
+def test_what_is_no_sound_or_number_is_refused(waves: ModuleType, media_message: ModuleType):
+    for wrong in (lambda: waves.peak("12"), lambda: waves.mixed(b"12", None), lambda: waves.mixed(b"12")):
+        pytest.raises(TypeError, wrong)
+    pytest.raises(ValueError, waves.mixed, b"12", b"1234")
+    pytest.raises(TypeError, waves.glided, b"12", 1.0, "1", 1.0, 1.0)
+    pytest.raises(OverflowError, media_message.media, -1, b"s", 1, 1, b"12")
+    pytest.raises(TypeError, media_message.media, 1, "s", 1, 1, b"12")
+    pytest.raises(TypeError, media_message.media, 1, b"s", 1, 1, bytearray(b"12"))
