@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 
 from relay.audio import pcm
-from relay.audio.ambience_loop import Loop, Whole
+from relay.audio.ambience_loop import Loop, around, glided, scaled
 from relay.audio.convert import at_rate
-from relay.audio.edges import Gains, glide, glided
+from relay.audio.edges import Gains, glide
 from relay.audio.files import SoundFileError, read_mono
 from relay.audio.pcm import LINE_RATES
 
@@ -94,7 +94,6 @@ class AmbienceTrack:
         self._settle()
         self.over = over
         self._leaving: AmbienceTrack | None = None
-        self._whole: Whole | None = None  # of the last frame
 
     @property
     def volume(self) -> float:
@@ -117,9 +116,7 @@ class AmbienceTrack:
         self._settle()
 
     def _settle(self) -> None:
-        """Once for each change: the gain is asked for with every frame. There are few different ones, so that few loops
-        are cached.
-        """
+        """Once for each change: the gain is asked for with every frame."""
         self._target = round(self._volume, 2) if self._enabled else 0.0
         self._under_speech = round(self._target * self._floor, 4)
 
@@ -146,9 +143,9 @@ class AmbienceTrack:
         """
         start, self._cursor = self._cursor, (self._cursor + count) % self._length
         if self._gain == self._target and speech == _NOWHERE and self._ducked == 1.0:  # most frames of a call
-            own = self._steady(start, count, self._target)
+            own = scaled(self._loop.raw, start, count, self._target)
         elif self._gain == self._target and self._ducked == self._floor and speech == (0, count):  # most of speech
-            own = self._steady(start, count, self._under_speech)
+            own = scaled(self._loop.raw, start, count, self._under_speech)
         else:
             own = self._moving(start, count, speech)
         if self._leaving is not None:
@@ -159,25 +156,20 @@ class AmbienceTrack:
             return own
         return pcm.mixed(own, self.over.raw(count, speech))
 
-    def _steady(self, start: int, count: int, gain: float) -> bytes:
-        whole = self._whole = self._loop.whole(gain, self._whole)
-        return self._loop.raw(start, count, gain, whole)
-
     def _moving(self, start: int, count: int, speech: tuple[int, int]) -> bytes:
         """While the volume, or the factor for it during speech, is changing; or may have changed."""
-        gain, ways = self._gains(count), self._ducking(count, speech)
+        loop, gain, ways = self._loop.raw, self._gains(count), self._ducking(count, speech)
         if not isinstance(gain, float):
             ducked = np.concatenate([self._glided(*way) for way in ways]) if ways else self._ducked
-            return pcm.scale(pcm.samples(self._loop.unscaled(start, count)), gain * ducked).tobytes()
+            return pcm.scale(around(loop, start, count), gain * ducked).tobytes()
         if not ways:
-            return self._steady(start, count, round(gain * self._ducked, 4))
-        sound, parts, at = self._loop.unscaled(start, count), [], 0
+            return scaled(loop, start, count, round(gain * self._ducked, 4))
+        parts = []
         for target, samples, step in ways:
-            part = sound[at : at + samples * pcm.SAMPLE_BYTES]
-            at += len(part)
-            faded, end = glided(part, gain, self._ducked, target, step)
-            parts.append(faded)
+            part, end = glided(loop, start, samples, gain, self._ducked, target, step)
+            parts.append(part)
             self._arrive(end, target)
+            start = (start + samples) % self._length
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _gains(self, count: int) -> float | Gains:

@@ -1,111 +1,85 @@
-"""A background sound at one line rate, without an end, and at the volumes that are in use: shared by all calls."""
+"""A background sound at one line rate, without an end: shared by all calls."""
 
-from math import nan
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 
 from relay.audio import pcm
+from relay.audio.edges import glide
 
 _SEAM_SECONDS: Final = 0.05
-_VOLUMES: Final = 16  # volumes for which whole loops are cached
-_FORGOTTEN: Final = 50_000  # frames since a volume was last used: after these, another one may replace it
-
-
-class Whole:
-    """A whole loop at `gain`: the same memory as bytes and as samples. `used`: when, counted in frames of all calls."""
-
-    __slots__ = ("gain", "raw", "samples", "used")
-
-    def __init__(self, gain: float, sound: pcm.Samples) -> None:
-        self.gain = gain
-        self.raw = pcm.scale(sound, gain).tobytes()
-        self.samples = pcm.samples(self.raw)
-        self.used = 0
-
-    def drop(self) -> None:
-        """It is no longer kept: a track that had it last looks its volume up again."""
-        self.gain, self.raw, self.samples = nan, b"", pcm.samples(b"")
 
 
 class Loop:
-    """An ambience at one line rate, for continuous playback."""
+    """An ambience at one line rate, for continuous playback. `raw`: all of it, as loud as in its file (pcm)."""
 
     def __init__(self, sound: pcm.Samples, rate_hz: int) -> None:
         """`sound`: at least two crossfades long. Its end is crossfaded with its start, so the seam is inaudible."""
         seam = int(_SEAM_SECONDS * rate_hz)
         fade_in = np.sin(np.linspace(0, np.pi / 2, seam, dtype=np.float32))
         head = sound[:seam] * fade_in + sound[-seam:] * fade_in[::-1]  # equal power: the parts are not correlated
-        self._raw = np.concatenate([pcm.saturate(head), sound[seam:-seam]]).tobytes()
-        self._sound = pcm.samples(self._raw)
-        self._length = len(self._sound)
+        whole = np.concatenate([pcm.saturate(head), sound[seam:-seam]])
+        self.raw = whole.tobytes()
+        self._length = len(whole)
         self.rate_hz = rate_hz
-        self.rms = float(np.sqrt(np.mean(np.square(self._sound, dtype=np.float64))))
-        self._wholes: dict[float, Whole] = {}
-        self._taken = 0
+        self.rms = float(np.sqrt(np.mean(np.square(whole, dtype=np.float64))))
 
     def __len__(self) -> int:
         return self._length
 
     def take(self, start: int, count: int, gain: float) -> pcm.Samples:
         """`count` samples from `start` on, in a loop, at `gain`."""
-        return self.part(start, count, gain, self.whole(gain, None))
+        return pcm.samples(scaled(self.raw, start, count, gain))
 
-    def part(self, start: int, count: int, gain: float, whole: Whole | None) -> pcm.Samples:
-        """The same of what `whole` returned for `gain`."""
-        if whole is None:
-            return pcm.scale(self._around(self._sound, start, count), gain)
-        end = start + count
-        return whole.samples[start:end] if end <= self._length else self._around(whole.samples, start, count)
 
-    def unscaled(self, start: int, count: int) -> bytes:
-        """`count` samples from `start` on, in a loop, as loud as in its file (pcm)."""
-        end = start + count
-        if end > self._length:
-            return self._around(self._sound, start, count).tobytes()
-        return self._raw[start * pcm.SAMPLE_BYTES : end * pcm.SAMPLE_BYTES]
+def around(loop: bytes, place: int, count: int) -> pcm.Samples:
+    """`count` samples from `place` on, in a loop (pcm)."""
+    sound = pcm.samples(loop)
+    parts, left = [sound[place : place + count]], place + count - len(sound)
+    while left > 0:
+        parts.append(sound[:left])
+        left -= len(sound)
+    return np.concatenate(parts)
 
-    def raw(self, start: int, count: int, gain: float, whole: Whole | None) -> bytes:
-        """The same as bytes."""
-        end = start + count
-        if whole is None or end > self._length:
-            return self.part(start, count, gain, whole).tobytes()
-        return whole.raw[start * pcm.SAMPLE_BYTES : end * pcm.SAMPLE_BYTES]
 
-    def whole(self, gain: float, latest: Whole | None) -> Whole | None:
-        """The whole loop at `gain`, which is cached for volumes in use, so a steady volume costs no arithmetic.
-        `latest`: what this returned for the last frame. It is nearly always right, and found without a look-up.
+def _scaled(loop: bytes, place: int, count: int, gain: float) -> bytes:
+    return pcm.scale(around(loop, place, count), gain).tobytes()
 
-        If there are too many volumes, the others are computed frame by frame (None): computing whole loops and dropping
-        them soon delayed all calls.
-        """
-        self._taken += 1
-        if latest is not None and latest.gain == gain:
-            latest.used = self._taken
-            return latest
-        whole = self._wholes.get(gain)
-        if whole is None:
-            if not self._make_room():
-                return None
-            whole = self._wholes[gain] = Whole(gain, self._sound)
-        whole.used = self._taken
-        return whole
 
-    def _make_room(self) -> bool:
-        """Whether another volume may be cached."""
-        if len(self._wholes) < _VOLUMES:
-            return True
-        oldest = min(self._wholes.values(), key=lambda whole: whole.used)
-        if self._taken - oldest.used < _FORGOTTEN:
-            return False
-        del self._wholes[oldest.gain]
-        oldest.drop()
-        return True
+def _glided(
+    loop: bytes, place: int, count: int, factor: float, start: float, target: float, step: float
+) -> tuple[bytes, float]:
+    gains = glide(start, target, step, count)
+    end: float = gains.item(-1)
+    gains *= np.float32(factor)  # they are of this part alone
+    return pcm.scale(around(loop, place, count), gains).tobytes(), end
 
-    @staticmethod
-    def _around(sound: pcm.Samples, start: int, count: int) -> pcm.Samples:
-        parts, left = [sound[start : start + count]], start + count - len(sound)
-        while left > 0:
-            parts.append(sound[:left])
-            left -= len(sound)
-        return np.concatenate(parts)
+
+_Scaled = Callable[[bytes, int, int, float], bytes]
+_Glided = Callable[[bytes, int, int, float, float, float, float], tuple[bytes, float]]
+
+
+def _in_one_pass() -> tuple[_Scaled, _Glided]:
+    """`scaled` and `glided` by waves.c, where that is compiled."""
+    try:
+        from relay.audio import waves
+    except ImportError:
+        return _scaled, _glided
+    return waves.scaled, waves.glided
+
+
+_scale_part: Final = _in_one_pass()[0]  # what is Final is quicker to find in a compiled module
+_glide_part: Final = _in_one_pass()[1]
+
+
+def scaled(loop: bytes, place: int, count: int, gain: float) -> bytes:
+    """`count` samples of a `loop` (pcm) from `place` on, times `gain` (0.0-1.0)."""
+    return _scale_part(loop, place, count, gain)
+
+
+def glided(
+    loop: bytes, place: int, count: int, factor: float, start: float, target: float, step: float
+) -> tuple[bytes, float]:
+    """The same, times `factor` and gains that glide from `start` to `target`, see `glide`; and the last of these."""
+    return _glide_part(loop, place, count, factor, start, target, step)

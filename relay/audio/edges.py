@@ -1,6 +1,5 @@
 """Fades: a step in the sound is heard as a click."""
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -67,27 +66,3 @@ def _way(count: int, step: float) -> tuple[NDArray[np.float32], float]:
     way = np.arange(1, count + 1, dtype=np.float32) * np.float32(step)
     way.setflags(write=False)
     return way, float(way[-1])
-
-
-def _glided(sound: bytes, factor: float, start: float, target: float, step: float) -> tuple[bytes, float]:
-    gains = glide(start, target, step, len(sound) // pcm.SAMPLE_BYTES)
-    end: float = gains.item(-1)
-    gains *= np.float32(factor)  # they are of this sound alone
-    return pcm.scale(pcm.samples(sound), gains).tobytes(), end
-
-
-def _in_one_pass() -> Callable[[bytes, float, float, float, float], tuple[bytes, float]]:
-    """`glided` by waves.c, where that is compiled."""
-    try:
-        from relay.audio import waves
-    except ImportError:
-        return _glided
-    return waves.glided
-
-
-_glide: Final = _in_one_pass()
-
-
-def glided(sound: bytes, factor: float, start: float, target: float, step: float) -> tuple[bytes, float]:
-    """`sound` (pcm, not empty) times `factor` and a gain that glides from `start`, see `glide`; and the last gain."""
-    return _glide(sound, factor, start, target, step)

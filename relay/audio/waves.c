@@ -20,21 +20,27 @@ static const int16_t *samples(PyObject *sound, Py_ssize_t *count) {
     return (const int16_t *)PyBytes_AS_STRING(sound);
 }
 
+static PyObject *made(Py_ssize_t count, int16_t **samples) {
+    PyObject *sound = count < 0 ? PyErr_Format(PyExc_ValueError, "expected a count") : PyBytes_FromStringAndSize(NULL, 2 * count);
+    if (sound) *samples = (int16_t *)PyBytes_AS_STRING(sound);
+    return sound;
+}
+
 static PyObject *mixed(PyObject *module, PyObject *const *given, Py_ssize_t size) {
     (void)module;
     Py_ssize_t count, others;
     const int16_t *one, *other;
+    int16_t *sums;
     if (size != 2) return PyErr_Format(PyExc_TypeError, "expected 2 arguments");
     if (!(one = samples(given[0], &count)) || !(other = samples(given[1], &others))) return NULL;
     if (count != others) return PyErr_Format(PyExc_ValueError, "expected two sounds of equal length");
-    PyObject *made = PyBytes_FromStringAndSize(NULL, 2 * count);
-    if (!made) return NULL;
-    int16_t *sums = (int16_t *)PyBytes_AS_STRING(made);
+    PyObject *both = made(count, &sums);
+    if (!both) return NULL;
     for (Py_ssize_t at = 0; at < count; at++) {
         int sum = one[at] + other[at];
         sums[at] = (int16_t)(sum > INT16_MAX ? INT16_MAX : sum < INT16_MIN ? INT16_MIN : sum);
     }
-    return made;
+    return both;
 }
 
 static PyObject *peak(PyObject *module, PyObject *sound) {
@@ -50,36 +56,72 @@ static PyObject *peak(PyObject *module, PyObject *sound) {
     return PyLong_FromLong(-(long)low > high ? -(long)low : high);
 }
 
+/* A loop, the place in it, a count of samples, and `numbers`. False: an error. */
+static int part_of_loop(PyObject *const *given, Py_ssize_t size, const int16_t **loop, Py_ssize_t *length,
+                        Py_ssize_t *place, Py_ssize_t *count, double *numbers, int many) {
+    if (size != 3 + many) {
+        PyErr_Format(PyExc_TypeError, "expected %d arguments", 3 + many);
+        return 0;
+    }
+    if (!(*loop = samples(given[0], length))) return 0;
+    *place = PyLong_AsSsize_t(given[1]);
+    *count = PyLong_AsSsize_t(given[2]);
+    for (int number = 0; number < many; number++) numbers[number] = PyFloat_AsDouble(given[3 + number]);
+    if (PyErr_Occurred()) return 0;
+    if (*place >= 0 && *place < *length) return 1;
+    PyErr_SetString(PyExc_ValueError, "expected a place in the loop");
+    return 0;
+}
+
+static PyObject *scaled(PyObject *module, PyObject *const *given, Py_ssize_t size) {
+    (void)module;
+    const int16_t *loop;
+    Py_ssize_t length, place, count;
+    double gain;
+    int16_t *quieter;
+    if (!part_of_loop(given, size, &loop, &length, &place, &count, &gain, 1)) return NULL;
+    PyObject *sound = made(count, &quieter);
+    if (!sound) return NULL;
+    const float factor = (float)gain;
+    while (count) {
+        Py_ssize_t most = length - place < count ? length - place : count;
+        for (Py_ssize_t at = 0; at < most; at++) quieter[at] = (int16_t)((float)loop[place + at] * factor);
+        quieter += most, count -= most, place = 0;
+    }
+    return sound;
+}
+
 static PyObject *glided(PyObject *module, PyObject *const *given, Py_ssize_t size) {
     (void)module;
-    Py_ssize_t count;
-    if (size != 5) return PyErr_Format(PyExc_TypeError, "expected 5 arguments");
-    const int16_t *all = samples(given[0], &count);
-    if (!all) return NULL;
+    const int16_t *loop;
+    Py_ssize_t length, place, count;
     double numbers[4];
-    for (int number = 0; number < 4; number++) {
-        numbers[number] = PyFloat_AsDouble(given[number + 1]);
-        if (numbers[number] == -1.0 && PyErr_Occurred()) return NULL;
-    }
+    int16_t *quieter;
+    if (!part_of_loop(given, size, &loop, &length, &place, &count, numbers, 4)) return NULL;
+    PyObject *sound = made(count, &quieter);
+    if (!sound) return NULL;
     const float factor = (float)numbers[0], start = (float)numbers[1], target = (float)numbers[2];
     const float step = (float)numbers[3], left = (float)fabs(numbers[2] - numbers[1]);
     const float sign = numbers[2] > numbers[1] ? 1.0f : -1.0f;
     const int arrives = (float)count * step >= left;
-    PyObject *made = PyBytes_FromStringAndSize(NULL, 2 * count);
-    if (!made) return NULL;
-    int16_t *scaled = (int16_t *)PyBytes_AS_STRING(made);
     float gain = start;
-    for (int32_t at = 0; at < count; at++) {
-        float way = (float)(at + 1) * step;
-        gain = arrives && way >= left ? target : start + sign * way;
-        scaled[at] = (int16_t)((float)all[at] * (gain * factor));
+    int32_t done = 0;
+    while (done < count) {
+        int32_t most = (int32_t)(length - place < count - done ? length - place : count - done);
+        for (int32_t at = 0; at < most; at++) {
+            float way = (float)(done + at + 1) * step;
+            gain = arrives && way >= left ? target : start + sign * way;
+            quieter[done + at] = (int16_t)((float)loop[place + at] * (gain * factor));
+        }
+        done += most, place = 0;
     }
-    return Py_BuildValue("(Nd)", made, (double)gain);
+    return Py_BuildValue("(Nd)", sound, (double)gain);
 }
 
 static PyMethodDef methods[] = {
     {"mixed", (PyCFunction)(void (*)(void))mixed, METH_FASTCALL, "See pcm.mixed."},
     {"peak", peak, METH_O, "See pcm.peak."},
+    {"scaled", (PyCFunction)(void (*)(void))scaled, METH_FASTCALL, "See edges.scaled."},
     {"glided", (PyCFunction)(void (*)(void))glided, METH_FASTCALL, "See edges.glided."},
     {NULL, NULL, 0, NULL},
 };

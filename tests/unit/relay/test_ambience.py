@@ -79,32 +79,7 @@ def test_one_loop_is_shared_by_all_calls():
     assert ambience.at(8000) is ambience.at(8000)
     first, second = (AmbienceTrack(ambience.at(8000), 0.5) for _ in range(2))
     assert steady(first).take(100).tolist() == steady(second).take(100).tolist()
-    assert first._whole is second._whole is not None
-
-
-def test_more_volumes_than_are_kept_cost_each_frame_its_own_samples_and_no_more(monkeypatch):
-    """With 17 volumes in use the whole loop was scaled for every frame, and thrown away for the next volume's."""
-    scaled = []
-    monkeypatch.setattr(pcm, "scale", lambda sound, gain: scaled.append(len(sound)) or (sound * gain).astype(np.int16))
-    endless = loop()
-    volumes = [number / 100 for number in range(10, 40)]
-    for _ in range(5):
-        for volume in volumes:
-            frame = endless.take(100, 320, volume)
-            assert (frame == (endless._sound[100:420] * volume).astype(np.int16)).all()
-    assert scaled.count(len(endless)) == 16
-    assert sum(scaled) <= 16 * len(endless) + 5 * len(volumes) * 320
-
-
-def test_a_volume_that_nobody_uses_any_more_gives_up_its_place(monkeypatch):
-    monkeypatch.setattr("relay.audio.ambience_loop._FORGOTTEN", 100)
-    endless = loop()
-    for number in range(16):
-        endless.take(0, 10, number / 100)
-    for _ in range(100):
-        endless.take(0, 10, 0.0)  # the first and lowest, but still heard
-    first, second = endless.take(0, 10, 0.5), endless.take(0, 10, 0.5)
-    assert np.shares_memory(first, second)
+    assert first._loop is second._loop
 
 
 @pytest.mark.parametrize("rate_hz", sorted(LINE_RATES))
@@ -113,6 +88,23 @@ def test_every_line_rate_has_the_same_pitch(rate_hz):
     endless = ambience.at(rate_hz)
     assert endless.rate_hz == rate_hz
     assert pitch(whole(endless)[rate_hz // 10 :], rate_hz) == pytest.approx(440, abs=0.5)
+
+
+@pytest.mark.parametrize("gain", [0.0, 0.07, 0.3, 1.0])
+def test_a_part_of_the_loop_is_scaled_sample_by_sample(gain):
+    endless = loop(noise(1000, seed=2))
+    around = np.tile(whole(endless), 5).astype(np.float32)
+    for start, count in (
+        (0, 320),
+        (100, 1),
+        (len(endless) - 1, 1),
+        (len(endless) - 1, 2),
+        (50, 3 * len(endless)),
+        (7, 0),
+    ):
+        assert (
+            endless.take(start, count, gain) == (around[start : start + count] * np.float32(gain)).astype(int)
+        ).all()
 
 
 # --- files ---
@@ -337,17 +329,6 @@ def test_after_speech_it_rises_to_its_own_volume():
     assert rise[9][-1] == 3000
 
 
-def test_beside_speech_the_same_whole_loops_are_kept():
-    """Speech for minutes costs no more arithmetic than none."""
-    track = ducked()
-    track.take(800, (0, 800))
-    kept = len(track._loop._wholes)
-    for _ in range(30):
-        track.take(800, (0, 800))
-    assert len(track._loop._wholes) == kept + 1
-    assert track._whole is next(reversed(track._loop._wholes.values()))
-
-
 @pytest.mark.parametrize("speech", [(1, 800), (0, 1), (799, 800), (0, 799)])
 def test_speech_may_begin_or_end_one_sample_from_the_edge_of_a_frame(speech):
     """A ramp of a single sample: the volume goes on from where it is, to its end."""
@@ -480,45 +461,3 @@ def test_a_frame_is_made_of_its_gains_sample_by_sample(steps):
         speech = (min(*ends, count), min(max(ends), count)) if min(ends) < count else (0, 0)
         heard, written = (track.take(count, speech) for track in tracks)
         assert heard.tolist() == written.tolist()
-
-
-def test_a_frame_as_bytes_of_more_volumes_than_are_kept():
-    endless = loop()
-    for number in range(30):
-        for start in (100, len(endless) - 100):
-            gain = number / 40
-            frame = endless.raw(start, 320, gain, endless.whole(gain, None))
-            assert frame == endless.take(start, 320, gain).tobytes()
-
-
-def test_a_track_looks_its_volume_up_again_when_the_loop_gave_that_up(monkeypatch):
-    """It remembers the sound of its last frame, which others may have replaced in the meantime."""
-    monkeypatch.setattr("relay.audio.ambience_loop._FORGOTTEN", 100)
-    endless = loop()
-    track, other = (AmbienceTrack(endless, 0.5) for _ in range(2))
-    steady(track), steady(other)
-    assert track.raw(100) == other.raw(100) != b""
-    given_up = endless._wholes[0.5]
-    for _ in range(101):
-        for number in range(16):
-            endless.take(0, 10, number / 1000)  # the first 15 find a place, the last one that of the track
-    assert 0.5 not in endless._wholes
-    assert not given_up.raw, "nobody keeps half a megabyte for a frame that may never come"
-    assert not len(given_up.samples)
-    assert (
-        track.raw(100)
-        == other.take(100).tobytes()
-        == (whole(endless)[100:200] * np.float32(0.5)).astype(np.int16).tobytes()
-    )
-
-
-def test_a_volume_that_only_remembered_sound_is_played_at_is_in_use(monkeypatch):
-    monkeypatch.setattr("relay.audio.ambience_loop._FORGOTTEN", 100)
-    endless = loop()
-    track = steady(AmbienceTrack(endless, 0.5))
-    for frame in range(300):
-        track.raw(10)
-        endless.take(0, 10, frame % 15 / 1000)
-    for number in range(16):
-        endless.take(0, 10, number / 100)
-    assert 0.5 in endless._wholes

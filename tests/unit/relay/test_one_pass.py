@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from relay.audio import edges, pcm
+from relay.audio import ambience_loop, pcm
 from relay.line import exotel
 from scripts.compile_relay import compile_c
 from sim.processes import ROOT
@@ -59,11 +59,26 @@ def test_peaks_are_the_same(waves: ModuleType, sound: bytes):
     assert waves.peak(sound + b"\x7f") == pcm._peak(sound + b"\x7f")
 
 
-@given(sound=SOUND.filter(len), factor=GAIN, start=GAIN, target=GAIN, step=STEP)
-@example(sound=b"\xff\x7f" * 50, factor=1.0, start=1.0, target=1.0, step=0.1)
-@example(sound=b"\xff\x7f" * 50, factor=1.0, start=1.0, target=0.5, step=0.01)
-def test_glides_are_the_same(waves: ModuleType, sound: bytes, factor: float, start: float, target: float, step: float):
-    assert waves.glided(sound, factor, start, target, step) == edges._glided(sound, factor, start, target, step)
+LOOP = st.tuples(SOUND.filter(len), st.integers(0, 2**20)).map(
+    lambda found: (found[0], found[1] % (len(found[0]) // 2))
+)
+"""And a place in it."""
+
+
+@given(loop=LOOP, count=st.integers(0, 200), gain=GAIN)
+@example(loop=(b"\xff\x7f\x00\x80" * 40, 70), count=40, gain=1.0)
+def test_parts_of_a_loop_are_the_same(waves: ModuleType, loop: tuple[bytes, int], count: int, gain: float):
+    assert waves.scaled(*loop, count, gain) == ambience_loop._scaled(*loop, count, gain)
+
+
+@given(loop=LOOP, count=st.integers(1, 200), factor=GAIN, start=GAIN, target=GAIN, step=STEP)
+@example(loop=(b"\xff\x7f" * 50, 20), count=50, factor=1.0, start=1.0, target=1.0, step=0.1)
+@example(loop=(b"\xff\x7f" * 50, 20), count=50, factor=1.0, start=1.0, target=0.5, step=0.01)
+def test_glides_are_the_same(
+    waves: ModuleType, loop: tuple[bytes, int], count: int, factor: float, start: float, target: float, step: float
+):
+    way = (factor, start, target, step)
+    assert waves.glided(*loop, count, *way) == ambience_loop._glided(*loop, count, *way)
 
 
 @given(sound=st.binary(max_size=70), numbers=st.tuples(*[st.integers(0, 2**64 - 1)] * 3), sid=st.binary(max_size=40))
@@ -78,7 +93,10 @@ def test_what_is_no_sound_or_number_is_refused(waves: ModuleType, media_message:
     for wrong in (lambda: waves.peak("12"), lambda: waves.mixed(b"12", None), lambda: waves.mixed(b"12")):
         pytest.raises(TypeError, wrong)
     pytest.raises(ValueError, waves.mixed, b"12", b"1234")
-    pytest.raises(TypeError, waves.glided, b"12", 1.0, "1", 1.0, 1.0)
+    pytest.raises(TypeError, waves.glided, b"12", 0, 1, 1.0, "1", 1.0, 1.0)
+    pytest.raises(TypeError, waves.scaled, b"12", 0, 1)
+    for place, count in ((1, 1), (-1, 1), (0, -1)):
+        pytest.raises(ValueError, waves.scaled, b"12", place, count, 1.0)
     pytest.raises(OverflowError, media_message.media, -1, b"s", 1, 1, b"12")
     pytest.raises(TypeError, media_message.media, 1, "s", 1, 1, b"12")
     pytest.raises(TypeError, media_message.media, 1, b"s", 1, 1, bytearray(b"12"))
