@@ -21,7 +21,8 @@ static const int16_t *samples(PyObject *sound, Py_ssize_t *count) {
 }
 
 static PyObject *made(Py_ssize_t count, int16_t **samples) {
-    PyObject *sound = count < 0 ? PyErr_Format(PyExc_ValueError, "expected a count") : PyBytes_FromStringAndSize(NULL, 2 * count);
+    if (count < 0) return PyErr_Format(PyExc_ValueError, "expected a count");
+    PyObject *sound = PyBytes_FromStringAndSize(NULL, 2 * count);
     if (sound) *samples = (int16_t *)PyBytes_AS_STRING(sound);
     return sound;
 }

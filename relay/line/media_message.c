@@ -1,12 +1,12 @@
 /* A frame's message to the line, written in one pass: the module relay.line.media_message, which
-   scripts/compile_relay.py compiles. exotel.py writes the same bytes where this is not compiled (docs/performance.md). */
+   scripts/compile_relay.py compiles. exotel.py writes the same bytes where this is not compiled. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
 static const char digits64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char *const before[] = { /* each number, the id and the sound */
-    "{\"event\":\"media\",\"sequence_number\":\"", "\",\"stream_sid\":", ",\"media\":{\"chunk\":\"", "\",\"timestamp\":\"",
-    "\",\"payload\":\"",
+    "{\"event\":\"media\",\"sequence_number\":\"", "\",\"stream_sid\":", ",\"media\":{\"chunk\":\"",
+    "\",\"timestamp\":\"", "\",\"payload\":\"",
 };
 static const char *const end = "\"}}";
 
@@ -75,6 +75,8 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "media_message", NULL, -1, methods, NULL, NULL, NULL, NULL};
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "media_message", NULL, -1, methods, NULL, NULL, NULL, NULL,
+};
 
 PyMODINIT_FUNC PyInit_media_message(void) { return PyModule_Create(&definition); }
