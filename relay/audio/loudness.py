@@ -17,6 +17,7 @@ _LOWEST_DB: Final = -80
 _STEPS: Final = 160  # half decibels
 _FULL_SCALE: Final = 32767
 _COUNTED_AT: Final = 400  # levels that are counted together: four seconds of them
+_FEW: Final = 65_000  # levels that can be counted in two bytes each: eleven minutes of them
 
 
 def steps_of(levels: NDArray[np.float32]) -> bytes:
@@ -39,7 +40,8 @@ class LevelMeter:
         self._waiting = 0
         self._along = False  # what waits is measured beside a caller's voice
         self._steps = b""  # not counted yet
-        self._counts = np.zeros(_STEPS + 1, dtype=np.int32)
+        self._counts: NDArray[np.uint16] | NDArray[np.uint32] = np.zeros(_STEPS + 1, dtype=np.uint16)
+        self._counted = 0
         self._clipped = 0
 
     def hear(self, sound: bytes) -> None:
@@ -87,7 +89,11 @@ class LevelMeter:
 
     def _count(self) -> None:
         if self._steps:
-            self._counts += np.bincount(np.frombuffer(self._steps, np.uint8), minlength=_STEPS + 1).astype(np.int32)
+            more, before = np.bincount(np.frombuffer(self._steps, np.uint8), minlength=_STEPS + 1), self._counted
+            self._counted = before + len(self._steps)
+            if before <= _FEW < self._counted:
+                self._counts = self._counts.astype(np.uint32)
+            self._counts += more.astype(self._counts.dtype)
             self._steps = b""
 
     @property

@@ -65,6 +65,18 @@ def test_speech_is_counted_without_its_pauses():
     assert meter.seconds == pytest.approx(0.5, abs=0.02)
 
 
+@pytest.mark.parametrize("piece_s", [10, 2000])
+def test_an_hour_is_counted_as_its_first_minutes(piece_s):
+    """Until eleven minutes have come, two bytes are enough for each count."""
+    meter, second = LevelMeter(RATE), sine(400, RATE, 1.0, 8000).tobytes()
+    assert meter._counts.nbytes < 330
+    meter.hear(second)
+    level = meter.level_db
+    for _ in range(4000 // piece_s):
+        meter.hear(second * piece_s)
+    assert (meter.seconds, meter.level_db) == (4001.0, level)
+
+
 @pytest.mark.parametrize("peak", [6, 30, 3000])
 def test_silence_is_no_speech_however_quiet_the_speech_is(peak):
     """Below -64 dB the silence of a line counted as speech."""
