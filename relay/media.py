@@ -83,41 +83,39 @@ class MediaSocket:
         await self._calls.end(_END_LIMIT)
 
     async def _carry(self, ws: IncomingSocket, transport: asyncio.Transport | None, wish: str) -> None:
-        try:
-            await self._call(Line(ws, transport, ws.arrivals), wish)
-        finally:
-            self._relay.count(-1)
-            if transport is not None:
-                transport.close()
-
-    async def _call(self, line: Line, wish: str) -> None:
         relay = self._relay
         services = relay.services  # the current lineup: the call keeps it, whatever comes later
         lineup = services.lineup
-        # most calls get the agent of the URL or the default: prepare it before `start` arrives
-        presumed = lineup.roster.find(wish or self._usual(lineup.roster))
-        prepared = _prepared(lineup, presumed) if presumed else None
-        start = await await_start(line, relay.settings.start_timeout_s)
-        if start is None:
-            relay.metrics.refused.labels("no_start").inc()
-        else:
-            name = wish or start.custom_parameters.get("agent_id") or start.custom_parameters.get("agentId") or ""
-            asked_for = name or self._routed(lineup.roster, start)
-            spec = lineup.roster.find(asked_for)
+        try:  # here and not in another coroutine, which would wait as long as the call
+            line = Line(ws, transport, ws.arrivals)
+            # most calls get the agent of the URL or the default: prepare it before `start` arrives
+            presumed = lineup.roster.find(wish or self._usual(lineup.roster))
+            prepared = _prepared(lineup, presumed) if presumed else None
+            start = await await_start(line, relay.settings.start_timeout_s)
+            if start is None:
+                relay.metrics.refused.labels("no_start").inc()
+            else:
+                name = wish or start.custom_parameters.get("agent_id") or start.custom_parameters.get("agentId") or ""
+                asked_for = name or self._routed(lineup.roster, start)
+                spec = lineup.roster.find(asked_for)
 
-            def new_session(agent: AgentSpec) -> AgentSession:
-                nonlocal prepared
-                if prepared is not None and agent == presumed:
-                    session, prepared = prepared, None
-                    return session
-                return lineup.new_session(agent.alias)
+                def new_session(agent: AgentSpec) -> AgentSession:
+                    nonlocal prepared
+                    if prepared is not None and agent == presumed:
+                        session, prepared = prepared, None
+                        return session
+                    return lineup.new_session(agent.alias)
 
-            call = Call(line, start, services, asked_for=asked_for, spec=spec, new_session=new_session)
-            self._admit(call, start.call_sid)
-            await call.run()
-        if prepared is not None:
-            await prepared.close()
-        await line.close()
+                call = Call(line, start, services, asked_for=asked_for, spec=spec, new_session=new_session)
+                self._admit(call, start.call_sid)
+                await call.run()
+            if prepared is not None:
+                await prepared.close()
+            await line.close()
+        finally:
+            relay.count(-1)
+            if transport is not None:
+                transport.close()
 
     def _usual(self, roster: Roster) -> str:
         """The agent for a call whose numbers are not known yet: the last call's."""

@@ -8,6 +8,7 @@ import pytest
 from yarl import URL
 
 from common.credentials import BasicAuth
+from relay import media
 from relay.events.records import EndReason
 from sim.caller import Step, When
 from tests.support.relay_world import GREETING, relay_world
@@ -241,6 +242,30 @@ async def test_what_does_not_finish_in_time_is_handed_over_with_its_event(tmp_pa
         results = await asyncio.gather(*calls)
         assert {result.close_code for result in results} == {1000}
         assert [event["end_reason"] for event in world.sink.of("ended")] == [EndReason.SHUTDOWN] * 3
+
+
+@virtual
+async def test_a_call_that_is_not_drained_ends_with_the_relay(tmp_path):
+    """The server waits for no handler of its own: a call is a task of the relay's."""
+    async with relay_world(tmp_path) as world:
+        call = asyncio.create_task(world.call(script=WAIT))
+        await world.until(lambda: len(world.relay.calls) == 1)
+    assert world.relay.streams == 0
+    assert "_carry" not in {task.get_coro().__name__ for task in asyncio.all_tasks()}
+    await call
+
+
+@virtual
+async def test_a_defect_before_the_call_cuts_its_socket_and_is_logged(tmp_path, caplog, monkeypatch):
+    async def fail(line, timeout_s):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(media, "await_start", fail)
+    async with relay_world(tmp_path) as world, world.http.ws_connect(world.media_url) as ws:
+        assert (await ws.receive()).type is aiohttp.WSMsgType.CLOSED
+        await world.until(lambda: world.relay.streams == 0)
+        [record] = [record for record in caplog.records if getattr(record, "event", "") == "defect"]
+        assert record.exc_info[0] is ZeroDivisionError
 
 
 @virtual
