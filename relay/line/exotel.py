@@ -264,22 +264,6 @@ _MEDIA: Final = (
 )
 
 
-def _formatted(sequence: int, stream_sid: bytes, chunk: int, timestamp_ms: int, payload: bytes) -> bytes:
-    return _MEDIA % (sequence, stream_sid, chunk, timestamp_ms, _quote(payload))
-
-
-def _media_message() -> Callable[[int, bytes, int, int, bytes], bytes]:
-    """A media message by media_message.c, where that is compiled."""
-    try:
-        from relay.line import media_message
-    except ImportError:
-        return _formatted
-    return media_message.media
-
-
-_written: Final = _media_message()
-
-
 class Encoder:
     """Outbound messages of one stream, with the numbers that Exotel's own samples carry.
 
@@ -302,7 +286,7 @@ class Encoder:
         self._bytes += len(pcm)
         if self._encode is not None:
             pcm = self._encode(pcm)
-        return _written(self._sequence, self._stream_sid, self._chunk, timestamp, pcm)
+        return _MEDIA % (self._sequence, self._stream_sid, self._chunk, timestamp, _quote(pcm))
 
     def mark(self, name: str) -> bytes:
         """Ask the line to report when everything sent so far has been played."""

@@ -1,4 +1,4 @@
-"""What is written in C for the image gives the same samples and bytes as the Python that runs elsewhere."""
+"""What is written in C for the image gives the same samples as the Python that runs elsewhere."""
 
 import importlib.util
 import os
@@ -12,7 +12,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.audio import ambience_loop, pcm
-from relay.line import exotel
 from scripts.compile_relay import compile_c
 from sim.processes import ROOT
 from tests.support.terraform import cannot_run
@@ -37,11 +36,6 @@ def _compiled(source: str, folder: Path) -> ModuleType:
 @pytest.fixture(scope="module")
 def waves(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     return _compiled("relay/audio/waves.c", tmp_path_factory.mktemp("waves"))
-
-
-@pytest.fixture(scope="module")
-def media_message(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    return _compiled("relay/line/media_message.c", tmp_path_factory.mktemp("media_message"))
 
 
 @given(one=SOUND, other=SOUND)
@@ -81,15 +75,7 @@ def test_glides_are_the_same(
     assert waves.glided(*loop, count, *way) == ambience_loop._glided(*loop, count, *way)
 
 
-@given(sound=st.binary(max_size=70), numbers=st.tuples(*[st.integers(0, 2**64 - 1)] * 3), sid=st.binary(max_size=40))
-@example(sound=bytes(range(256)) * 3, numbers=(0, 9, 10), sid=b'"s"')
-def test_messages_are_the_same(media_message: ModuleType, sound: bytes, numbers: tuple[int, ...], sid: bytes):
-    sequence, chunk, timestamp_ms = numbers
-    message = media_message.media(sequence, sid, chunk, timestamp_ms, sound)
-    assert message == exotel._formatted(sequence, sid, chunk, timestamp_ms, sound)
-
-
-def test_what_is_no_sound_or_number_is_refused(waves: ModuleType, media_message: ModuleType):
+def test_what_is_no_sound_or_number_is_refused(waves: ModuleType):
     for wrong in (lambda: waves.peak("12"), lambda: waves.mixed(b"12", None), lambda: waves.mixed(b"12")):
         pytest.raises(TypeError, wrong)
     pytest.raises(ValueError, waves.mixed, b"12", b"1234")
@@ -97,6 +83,3 @@ def test_what_is_no_sound_or_number_is_refused(waves: ModuleType, media_message:
     pytest.raises(TypeError, waves.scaled, b"12", 0, 1)
     for place, count in ((1, 1), (-1, 1), (0, -1)):
         pytest.raises(ValueError, waves.scaled, b"12", place, count, 1.0)
-    pytest.raises(OverflowError, media_message.media, -1, b"s", 1, 1, b"12")
-    pytest.raises(TypeError, media_message.media, 1, "s", 1, 1, b"12")
-    pytest.raises(TypeError, media_message.media, 1, b"s", 1, 1, bytearray(b"12"))

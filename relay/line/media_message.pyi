@@ -1,3 +1,0 @@
-"""media_message.c, which is there only where the relay was compiled."""
-
-def media(sequence: int, stream_sid: bytes, chunk: int, timestamp_ms: int, sound: bytes, /) -> bytes: ...
