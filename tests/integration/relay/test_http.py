@@ -9,6 +9,7 @@ from yarl import URL
 
 from common.credentials import BasicAuth
 from relay import media
+from relay.arrivals import IncomingSocket
 from relay.events.records import EndReason
 from sim.caller import Step, When
 from tests.support.relay_world import GREETING, relay_world
@@ -245,14 +246,34 @@ async def test_what_does_not_finish_in_time_is_handed_over_with_its_event(tmp_pa
 
 
 @virtual
-async def test_a_call_that_is_not_drained_ends_with_the_relay(tmp_path):
-    """The server waits for no handler of its own: a call is a task of the relay's."""
+async def test_a_call_that_is_not_drained_ends_with_the_relay(tmp_path, monkeypatch):
+    """The server waits for no handler of its own: a call is a task of the relay's. This one does not notice that its
+    line is gone.
+    """
+
+    async def wait(line, timeout_s):
+        await asyncio.sleep(1_000_000)
+
+    monkeypatch.setattr(media, "await_start", wait)
     async with relay_world(tmp_path) as world:
         call = asyncio.create_task(world.call(script=WAIT))
-        await world.until(lambda: len(world.relay.calls) == 1)
+        await world.until(lambda: world.relay.streams == 1)
+        await asyncio.sleep(1)
     assert world.relay.streams == 0
-    assert "_carry" not in {task.get_coro().__name__ for task in asyncio.all_tasks()}
     await call
+
+
+@virtual
+async def test_a_line_that_is_lost_during_the_upgrade_leaves_its_place(tmp_path, monkeypatch):
+    async def fail(ws, request):
+        raise ConnectionResetError
+
+    monkeypatch.setattr(IncomingSocket, "prepare", fail)
+    async with relay_world(tmp_path) as world:
+        with pytest.raises(aiohttp.ClientError):
+            await world.http.ws_connect(world.media_url)
+        await asyncio.sleep(1)
+        assert (world.relay.streams, world.relay.closed) == (0, 1)
 
 
 @virtual
