@@ -32,6 +32,7 @@ MODULES: Final = (
     "relay.audio.loudness",
     "relay.audio.pages",
     "relay.audio.recent_peaks",
+    "relay.audio.together",
     "relay.audio.voice",
     "relay.audio.voice_runs",
     "relay.deferred",

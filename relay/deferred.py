@@ -8,8 +8,6 @@ little, and whose code has left the processor's cache.
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from heapq import heappop, heappush
-from itertools import count
 from typing import Final, Protocol
 
 from relay.audio.voice import VoiceActivity, measure
@@ -27,6 +25,14 @@ class _Ticker(Protocol):
     def spend_spare_time(self, how: Callable[[float], None]) -> None: ...
 
 
+class _Waiting:
+    __slots__ = ("latest", "voice")
+
+    def __init__(self, latest: float, voice: VoiceActivity) -> None:
+        self.latest = latest
+        self.voice = voice
+
+
 class Deferred:
     """Of one relay. Nobody may depend on when a voice is measured."""
 
@@ -34,8 +40,7 @@ class Deferred:
         self._ticker = ticker
         self._measure = measure
         self._loop = asyncio.get_running_loop()
-        self._waiting: list[tuple[float, int, VoiceActivity]] = []  # a heap, by the latest moment of each
-        self._number: Final = count()
+        self._waiting: list[_Waiting] = []  # by the latest moment of each, and of equal ones in turn
         self._asked_for = _NEVER
         ticker.spend_spare_time(self._spare)
 
@@ -45,7 +50,10 @@ class Deferred:
         Errors are ignored: what failed is done again by the call that needs it.
         """
         latest = self._loop.time() + within_s
-        heappush(self._waiting, (latest, next(self._number), voice))
+        place = len(self._waiting)
+        while place and self._waiting[place - 1].latest > latest:  # hardly ever: all may wait for as long
+            place -= 1
+        self._waiting.insert(place, _Waiting(latest, voice))
         if latest < self._asked_for:
             self._ask(latest)
 
@@ -58,10 +66,10 @@ class Deferred:
         if when != self._asked_for:
             return
         self._asked_for = _NEVER
-        if self._waiting and self._waiting[0][0] <= now:
+        if self._waiting and self._waiting[0].latest <= now:
             self._do()
         if self._waiting:
-            self._ask(max(self._waiting[0][0], now + _APART_S))
+            self._ask(max(self._waiting[0].latest, now + _APART_S))
 
     def _spare(self, now: float) -> None:
         """Frames are in time, so this is the time for what waits, if that is enough."""
@@ -69,7 +77,7 @@ class Deferred:
             self._do()
 
     def _do(self) -> None:
-        waiting = self._waiting
-        voices = [heappop(waiting)[2] for _ in range(min(_TOGETHER, len(waiting)))]
+        voices = [one.voice for one in self._waiting[:_TOGETHER]]
+        del self._waiting[:_TOGETHER]
         with suppress(Exception):  # it is another call's, which will meet it itself
             self._measure(voices)

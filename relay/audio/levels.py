@@ -15,29 +15,26 @@ _LEAST_POWER: Final = 1e-9  # of full scale's
 
 def block_levels(sound: pcm.Samples, rate_hz: int) -> NDArray[np.float32]:
     """Level of each whole BLOCK_SECONDS, in dB of full scale."""
-    return levels_of([sound], rate_hz)
-
-
-def levels_of(sounds: list[pcm.Samples], rate_hz: int) -> NDArray[np.float32]:
-    """`block_levels` of each of `sounds`, one after the other."""
     size = round(BLOCK_SECONDS * rate_hz)
-    counts = [len(sound) // size for sound in sounds]
-    levels = np.empty(sum(counts), dtype=np.float32)
-    first = 0
-    for sound, count in zip(sounds, counts, strict=True):
-        _powers(sound, count, size, levels[first : first + count])
-        first += count
-    levels /= size * 32768.0**2
-    levels += _LEAST_POWER
-    np.log10(levels, out=levels)
-    levels *= 10
-    return levels
+    count = len(sound) // size
+    found = np.empty(count, dtype=np.float32)
+    powers(sound, count, size, found)
+    return decibels(found, size)
 
 
-def _powers(sound: pcm.Samples, count: int, size: int, powers: NDArray[np.float32]) -> None:
-    """Fills `powers` with the sum of squares of the first `count` blocks of `size` samples."""
+def powers(sound: pcm.Samples, count: int, size: int, found: NDArray[np.float32]) -> None:
+    """Fills `found` with the sum of squares of the first `count` blocks of `size` samples."""
     blocks = sound[: count * size].astype(np.float32).reshape(count, size)
-    np.vecdot(blocks, blocks, out=powers)  # np.einsum is wrapped in Python
+    np.vecdot(blocks, blocks, out=found)  # np.einsum is wrapped in Python
+
+
+def decibels(found: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """`powers` of blocks of `size` samples as levels, in place."""
+    found /= size * 32768.0**2
+    found += _LEAST_POWER
+    np.log10(found, out=found)
+    found *= 10
+    return found
 
 
 def samples_before_speech(sound: pcm.Samples, rate_hz: int) -> int:
@@ -46,9 +43,9 @@ def samples_before_speech(sound: pcm.Samples, rate_hz: int) -> int:
     """
     size = round(BLOCK_SECONDS * rate_hz)
     count, least = len(sound) // size, _SPEECH * size
-    powers = np.empty(count, dtype=np.float32)
-    _powers(sound, count, size, powers)
-    for place, power in enumerate(powers.tolist()):
+    found = np.empty(count, dtype=np.float32)
+    powers(sound, count, size, found)
+    for place, power in enumerate(found.tolist()):
         if power >= least:
             return place * size
     rest = sound[count * size :].astype(np.float32)

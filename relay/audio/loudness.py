@@ -3,19 +3,18 @@
 Kept as a histogram of 10 ms levels, so that a call of an hour takes no more memory than its first second.
 """
 
-from math import log10
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relay.audio import pcm
-from relay.audio.levels import BATCH_SECONDS, BLOCK_SECONDS, block_levels
+from relay.audio.levels import BATCH_SECONDS, BLOCK_SECONDS
+from relay.audio.together import Together
 
 _MARGIN_DB: Final = 15.9  # P.56: anything further below the level of speech is a pause
 _LOWEST_DB: Final = -80
 _STEPS: Final = 160  # half decibels
-_FULL_SCALE: Final = 32767
 _COUNTED_AT: Final = 400  # levels that are counted together: four seconds of them
 _FEW: Final = 65_000  # levels that can be counted in two bytes each: eleven minutes of them
 
@@ -32,9 +31,7 @@ class LevelMeter:
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
-        block = round(BLOCK_SECONDS * rate_hz)
-        self._block_bytes = block * pcm.SAMPLE_BYTES
-        self._may_clip_db = -10 * log10(block) - 0.1  # a block with one sample at full scale is louder
+        self._block_bytes = round(BLOCK_SECONDS * rate_hz) * pcm.SAMPLE_BYTES
         self._batch = round(BATCH_SECONDS * rate_hz) * pcm.SAMPLE_BYTES
         self._sounds: list[bytes] = []  # not processed yet: a batch at a time is cheaper
         self._waiting = 0
@@ -52,7 +49,7 @@ class LevelMeter:
             self.look()
 
     def go_along(self, *, along: bool) -> None:
-        """From now on somebody else has what waits (`waiting`) `measured` soon, together with other sound."""
+        """From now on somebody else has what waits (`add_to`) `measured` soon, together with other sound."""
         self.look()
         self._along = along
 
@@ -61,28 +58,24 @@ class LevelMeter:
         if not self._along:
             self.look()
 
-    def waiting(self) -> pcm.Samples | None:
-        """What waits, up to its last whole block, which is to be `measured`. It waits no longer."""
+    def add_to(self, sounds: Together) -> bool:
+        """What waits, up to its last whole block, to be `measured`: it waits no longer. False: nothing did."""
         if self._waiting < self._block_bytes:
-            return None
-        joined = b"".join(self._sounds)
-        whole = len(joined) // self._block_bytes * self._block_bytes
-        self._sounds, self._waiting = [joined[whole:]] if whole < len(joined) else [], len(joined) - whole
-        return pcm.samples(joined)[: whole // pcm.SAMPLE_BYTES]
+            return False
+        rest = sounds.add(self._sounds, self._waiting)
+        self._sounds, self._waiting = [rest] if rest else [], len(rest)
+        return True
 
     def look(self) -> None:
         """Process what waits, and keep only an incomplete block of it."""
-        sound = self.waiting()
-        if sound is not None:
-            levels = block_levels(sound, self._rate_hz)
-            self.measured(sound, float(np.maximum.reduce(levels)), steps_of(levels))
+        sounds = Together(self._rate_hz)
+        if self.add_to(sounds):
+            levels = sounds.levels()
+            self.measured(steps_of(levels), sounds.clipped(0, float(np.maximum.reduce(levels))))
 
-    def measured(self, sound: pcm.Samples, loudest_db: float, steps: bytes) -> None:
-        """The next part, whole blocks of it, with the highest of its `block_levels` and with all their `steps_of`."""
-        if loudest_db >= self._may_clip_db:
-            most, least = np.maximum.reduce(sound), np.minimum.reduce(sound)
-            if most >= _FULL_SCALE or least <= -_FULL_SCALE:
-                self._clipped += int(np.count_nonzero(np.abs(sound).view(np.uint16) >= _FULL_SCALE))  # see pcm.peak
+    def measured(self, steps: bytes, clipped: int) -> None:
+        """The next part: the `steps_of` its blocks, and how many samples are at full scale."""
+        self._clipped += clipped
         self._steps += steps
         if len(self._steps) >= _COUNTED_AT:
             self._count()

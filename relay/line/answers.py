@@ -161,8 +161,10 @@ class Answers:
 
     def _answer(self, heard: _Heard) -> Answer | None:
         """What the utterance answers, if anything: the last event since the agent was last heard."""
+        # first, since it looks at more sound: the caller's last word may be in it
+        goes_on = self._voice.spoke_between(heard.at, heard.at + _GOES_ON)
         asked = self._since_asked(heard)
-        if asked is None or self._voice.spoke_between(heard.at, heard.at + _GOES_ON):
+        if asked is None or goes_on:
             return None
         to, since = asked
         agent_ms = round(max(0.0, heard.speech_at - since) * 1000)

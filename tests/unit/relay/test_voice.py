@@ -7,7 +7,7 @@ from relay.audio.ambience import Ambience
 from relay.audio.levels import BATCH_SECONDS, block_levels
 from relay.audio.loudness import LevelMeter
 from relay.audio.voice import VoiceActivity, measure
-from relay.audio.voice_runs import runs_of
+from relay.audio.voice_runs import hisses_of, runs_of
 from sim.speech import lines, spoken
 from tests.unit.relay.tone import noise, sine
 
@@ -98,10 +98,10 @@ class Told:
     def __init__(self):
         self.heard, self.fails = [], False
 
-    def measured(self, sound, loudest_db, steps):
+    def measured(self, steps, clipped):
         if self.fails:
             raise ZeroDivisionError
-        self.heard.append(sound.tobytes())
+        self.heard.append(len(steps))
 
 
 def test_what_is_found_does_not_depend_on_when_it_is_measured():
@@ -121,7 +121,7 @@ def test_what_is_found_does_not_depend_on_when_it_is_measured():
         for call, voice in enumerate(voices):  # they began one after the other
             if 0 <= (place := number - 7 * call) < len(frames):
                 hear(voice, place)
-                assert sum(map(len, voice._frames)) < (BATCH_SECONDS + 0.5) * RATE * 2 + 320
+                assert sum(map(len, [*voice._frames, *(voice._due or [])])) < (BATCH_SECONDS + 0.5) * RATE * 2 + 320
         if number % 41 == 0:
             later.done()
     for place in range(len(frames)):
@@ -162,6 +162,42 @@ def test_several_are_found_together_as_each_alone(rates):
         assert (one._starts, one._ends, one._voiced) == (other._starts, other._ends, other._voiced)
         assert len(one._starts) > 1
         assert (meter.level_db, meter.seconds) == (meter_too.level_db, meter_too.seconds)
+
+
+def test_who_asks_about_a_time_that_is_known_has_nothing_processed():
+    """What came later can wait for other calls."""
+    later, meter = Later(), Told()
+    voice = VoiceActivity(RATE, meter=meter, defer=later.add)
+
+    def hear(first, last):
+        for number in range(first, last):
+            voice.hear(bytes(320), number / 50)
+
+    hear(0, 25)
+    later.done()
+    assert meter.heard == [50]
+    hear(25, 60)
+    voice.last_end(0.48)
+    voice.spoke_between(0.0, 0.39)
+    assert meter.heard == [50]
+    voice.last_end(0.49)
+    assert meter.heard == [50, 50], "the batch that was put off is enough"
+    voice.spoke_between(0.8, 0.89)
+    assert meter.heard == [50, 50]
+    voice.spoke_between(0.8, 0.91)
+    assert meter.heard == [50, 50, 20], "a click at the end of that time may be a word"
+    later.done()
+    assert meter.heard == [50, 50, 20]
+
+
+def test_a_word_that_begins_in_the_rest_of_what_was_processed_began_when_that_came():
+    word = noise(9 * 120, seed=3)
+    word[:80] = 0
+    voice = VoiceActivity(RATE)
+    for number in range(9):
+        voice.hear(word[number * 120 : (number + 1) * 120].tobytes(), 7 + (number + 1) * 0.015)
+        voice.look()
+    assert list(voice._starts) == [pytest.approx(7.01)]
 
 
 def test_what_the_agent_said_is_measured_beside_the_caller_s_voice():
@@ -217,9 +253,9 @@ def test_a_voice_that_nobody_measures_is_measured_by_itself_before_it_takes_more
         voice.hear(bytes(320), 0.0)
     assert (meter.heard, later.waiting) == ([], [voice]), "it was put off, once"
     voice.hear(bytes(320), 0.0)
-    assert meter.heard == [bytes(RATE)]
+    assert meter.heard == [50]
     later.done()
-    assert meter.heard == [bytes(RATE)], "nothing is left to be done"
+    assert meter.heard == [50], "nothing is left to be done"
 
 
 def test_an_error_stays_until_it_is_met_by_the_call_itself():
@@ -287,10 +323,16 @@ def test_a_hiss_is_known_from_how_often_it_changes_its_sign(rate_hz):
         part[:] = -1 if number and sound[number * block - 1] < 0 else 1  # none between two blocks
         for place in range(1, changes + 1):
             part[place:] *= -1
-    assert runs_of(bytes([1] * 6), sound, block) == ([0, 1, 2, 4], [0, 0])
-    assert runs_of(bytes([2, 1, 1, 0, 2, 2]), sound, block) == ([0, 1, 2, 3, 4, 6], [1, 0, 2])
+    assert hisses_of(sound, block, [0]) == bytes([1, 0, 1, 1, 0, 0])
     sound[block:] *= -1  # the first sample of the second block is a change as well
-    assert runs_of(bytes([1] * 6), sound, block) == ([0, 4], [0])
+    assert hisses_of(sound, block, [0]) == bytes([1, 1, 1, 1, 0, 0])
+    assert hisses_of(sound, block, [0, block]) == bytes([1, 0, 1, 1, 0, 0]), "unless another voice begins there"
+
+
+def test_blocks_belong_together_that_are_loud_or_a_hiss():
+    assert runs_of(bytes([1] * 6), bytes([1, 0, 1, 1, 0, 0])) == ([0, 1, 2, 4], [0, 0])
+    assert runs_of(bytes([2, 1, 1, 0, 2, 2]), bytes([1, 0, 1, 1, 0, 0])) == ([0, 1, 2, 3, 4, 6], [1, 0, 2])
+    assert runs_of(bytes([1] * 6), bytes([1, 1, 1, 1, 0, 0])) == ([0, 4], [0])
 
 
 def test_nothing_said_is_nothing_found():
