@@ -118,6 +118,16 @@ def test_a_tape_holds_what_is_needed_of_its_last_seconds_whatever_happens_to_it(
         assert (tape.read(first, 200) == truth[first : first + 200]).all()
 
 
+@pytest.mark.parametrize("count", [160, 320, 800, 1279, 1280, 4000])
+def test_little_sound_waits_to_be_written(count):
+    """As pcm it takes twice as much, and of the heap, which gives nothing back: 3.6 KB of each of 200 calls."""
+    tape, sound = LineTape(RATE, 2.0), on_tape(count)
+    for number in range(20):
+        tape.write(sound.tobytes(), number * count)
+        assert sum(map(len, tape._waiting)) < 2560
+    assert (tape.read(19 * count, count) == sound).all()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the memory of a process")
 def test_what_is_wiped_goes_back_to_the_kernel():
     """From the heap it never came back: 40 KB of each call of a relay, for a search of ten seconds."""

@@ -233,3 +233,4 @@ async def test_with_a_caller_who_only_listens_little_sound_is_kept(noise_rms):
     assert 8_000 <= most <= 15_600
     assert kept_by(guard) == 0
     assert not guard._aside
+    assert guard._sides._ruled_out._counted is None

@@ -64,6 +64,25 @@ def test_it_is_known_for_one_turn():
     assert not told(ruled_out, played, [False] * len(played), last=200)
 
 
+def test_between_two_turns_only_the_result_is_kept():
+    played = peaks_of(np.concatenate([np.zeros(RATE, np.int16), AGENT]))
+    known, undecided = RuledOut(4, 100), RuledOut(4, 100)
+    assert told(known, played, [False] * len(played), last=400)
+    told(undecided, played, [False] * len(played), last=200)
+    assert undecided._counted is not None
+    for ruled_out, result in ((known, True), (undecided, False)):
+        ruled_out.pause()
+        assert (ruled_out._counted, ruled_out.all_delays) == (None, result)
+
+
+def test_a_turn_in_which_both_speak_for_a_quarter_of_an_hour_is_counted():
+    """The counts have sixteen bits."""
+    ruled_out = RuledOut(4, 100)
+    for _ in range(1800):
+        ruled_out.hear([1000] * 150, [True] * 50)
+    assert not ruled_out.all_delays
+
+
 class Conversation:
     """An agent's turns of three seconds, each answered after half a second for two, on a line of its own."""
 
