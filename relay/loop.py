@@ -40,3 +40,6 @@ class WholeTicks(AnyLoop):
 
 class RelayLoop(WholeTicks, uvloop.Loop):  # type: ignore[misc]  # uvloop's stubs and the standard library's differ
     """`asyncio.Runner(loop_factory=RelayLoop)`."""
+
+    call_in_ticks = uvloop.Loop.call_later
+    """uvloop's own `call_later`, for who has rounded up already: without a step of Python's, a sixth of the time."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from relay.line.loop_reserve import LoopReserve
+from relay.whole_tick import whole_tick
 
 LATE_S: Final = 0.003  # frames this late no longer wait for the end of the loop's turn; the least reserve is 20 ms
 TICK_S: Final = 0.002  # timers count whole milliseconds: this late is in time
@@ -88,6 +89,8 @@ class Ticker:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        # of relay.loop: a timer for a whole tick. Other loops have none, and need none: their timers are not rounded.
+        self._in_ticks: Callable[..., asyncio.TimerHandle] | None = getattr(self._loop, "call_in_ticks", None)
         self._waiting = _Moments()
         self._timer: asyncio.TimerHandle | None = None
         self._fires_at = NEVER
@@ -122,7 +125,11 @@ class Ticker:
     def _set(self, when: float, now: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._fires_at, self._timer = max(when, now), self._loop.call_at(when, self._fire)
+        self._fires_at = max(when, now)
+        if self._in_ticks is None:
+            self._timer = self._loop.call_at(when, self._fire)
+        else:
+            self._timer = self._in_ticks(max(0.0, whole_tick(when) - now), self._fire)
 
     def _fire(self) -> None:
         """What is read in this turn of the loop, such as speech or an interruption, is to be known before any frame of

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.line.ticker import Ticker, _Moments
+from relay.loop import RelayLoop
 from sim import busy_time, virtual_time
 from sim.busy_time import BusyLoop
 from sim.virtual_time import VirtualTimeLoop
@@ -60,6 +61,33 @@ def test_those_due_at_the_same_time_share_a_timer():
     woken, timers = told(*((number, 0.04 * (1 + number % 5)) for number in range(200)))
     assert len(woken) == 200
     assert timers == 5
+
+
+class OneWay(RelayLoop):
+    """Has no timers but those of whole ticks, which it counts."""
+
+    timers = 0
+
+    def call_in_ticks(self, delay, callback):
+        self.timers += 1
+        return super().call_in_ticks(delay, callback)
+
+    def call_at(self, when, callback, *args, context=None):
+        raise AssertionError("a step of Python's for each frame")
+
+
+@pytest.mark.parametrize("ahead", [-1.0, 0.0, 0.0001, 0.0004, 0.0006, 0.0024])
+def test_on_the_relays_loop_nobody_is_called_early_nor_by_way_of_python(ahead):
+    async def scenario():
+        loop, ticker, called = asyncio.get_running_loop(), Ticker(), asyncio.Event()
+        when, woken = loop.time() + ahead, []
+        ticker.at(when, Sleeper("", woken, lambda now: called.set()))
+        await called.wait()
+        assert loop.timers == 1, "it was not yet time when the first one fired"
+        return woken[0][2] - when
+
+    with asyncio.Runner(loop_factory=OneWay) as runner:
+        assert runner.run(scenario()) >= 0.0
 
 
 def test_who_asks_for_a_past_moment_is_called_at_once():
