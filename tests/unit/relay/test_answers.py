@@ -85,10 +85,10 @@ def test_the_caller_s_last_word_may_be_in_a_frame_that_came_when_the_agent_was_h
     voice = VoiceActivity(RATE, defer=lambda voice, within_s: None)
     frames = np.zeros((30, RATE // 10), np.int16)
     frames[5:10] = sine(180, RATE, 0.5, 5000).reshape(5, -1)
-    frames[25] = sine(180, RATE, 0.1, 5000)
+    frames[25, : 8 * RATE // 100] = sine(180, RATE, 0.08, 5000)
     for number, frame in enumerate(frames[:25], 1):
         voice.hear(frame.tobytes(), 2.6 if number == 25 else number / 10)
-    measure([voice])
+    voice.look()
     for number, frame in enumerate(frames[25:], 26):
         voice.hear(frame.tobytes(), 2.61 if number == 26 else number / 10)
     answers = Answers(voice, RATE)

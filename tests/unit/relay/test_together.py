@@ -42,3 +42,16 @@ def test_each_voice_has_its_own_levels_and_hisses_and_samples_at_full_scale(rate
         clipped.append(together.clipped(number, float(alone.max())))
     assert clipped == [0, 3, 0, 0, 3, 0, 0, 3, 0, 0]
     assert {1, 0} == set(b"".join(map(together.hisses, range(len(sounds)))))
+
+
+def test_no_voice_changes_its_sign_because_another_one_came_before_it():
+    together, ends, begins = Together(8000), np.full(80, -9, np.int16), np.full(80, 9, np.int16)
+    begins[1:28:2] = -9  # 27 changes, one less than a hiss has
+    begins[28:] = -9
+    for sound in (ends, begins):
+        together.add([sound.tobytes()], 160)
+    together.levels()
+    assert len(together._rows) == 1
+    assert (together.hisses(0), together.hisses(1)) == (b"\0", b"\0")
+    begins[29:] = 9
+    assert hisses_of(begins, 80, [0]) == b"\1", "one more is a hiss"
