@@ -1,16 +1,19 @@
 """What a session does with its messages, one after another: from the vendor's words to the events of the call."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
-from relay.agents.passing import Passing
-from relay.agents.seam import AgentEvent, Ended, Notice, Take
+from relay.agents.passing import Passing, parts_of
+from relay.agents.seam import AgentEvent, Ended, Take
 from relay.agents.socket import HANDLED, Closed, Hear
 
 
 class Reading:
     """What a session does with its messages, one after another. A vendor adds the methods without a body."""
+
+    _decode: Callable[[bytes], Iterable[Any]]
+    """The vendor's codec."""
 
     def __init__(self) -> None:
         self._defect: BaseException | None = None
@@ -19,10 +22,6 @@ class Reading:
 
     def _receive(self, hear: Hear | None = None) -> Awaitable[bytes | Closed]:
         """See AgentSocket."""
-        raise NotImplementedError
-
-    def _decode(self, message: bytes) -> Iterable[Any]:
-        """The vendor's codec."""
         raise NotImplementedError
 
     async def _react(self, decoded: Any) -> Iterable[AgentEvent]:
@@ -73,7 +72,7 @@ class Reading:
             async for event in self.events():
                 await take(event)
             return
-        passing = Passing(take, self._decoded, self._react_now, self._react)
+        passing = Passing(take, self._decode, self._react_now, self._react, self._ahead, self._told)
         while not passing.over:
             message = await self._receive(passing.arrived)
             if self._defect is not None:
@@ -87,20 +86,4 @@ class Reading:
 
     def _decoded(self, message: bytes) -> list[Any]:
         """The parts of a message, after what came with those that `connect` waited for."""
-        ahead = self._ahead
-        if ahead:
-            self._ahead = []
-        parts = self._decode(message)
-        if not ahead and type(parts) is list and len(parts) == 1 and not isinstance(parts[0], Notice):
-            return [parts[0]]  # usually
-        return [part for part in (*ahead, *parts) if not self._is_told(part)]
-
-    def _is_told(self, notice: Any) -> bool:
-        """Malformed and unknown messages are logged once per call: a vendor's new messages must not fill the log."""
-        if not isinstance(notice, Notice) or notice.kind not in {"malformed", "unknown"}:
-            return False
-        key = notice.text if notice.kind == "unknown" else notice.kind
-        if key in self._told:
-            return True
-        self._told.append(key)
-        return False
+        return parts_of(self._decode(message), self._ahead, self._told)

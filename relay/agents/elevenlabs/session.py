@@ -25,7 +25,7 @@ from relay.agents.elevenlabs.codec import (
     initiation,
 )
 from relay.agents.elevenlabs.options import ElevenLabsAgent, resolve
-from relay.agents.late_sound import EventGate
+from relay.agents.elevenlabs.speech import Speech
 from relay.agents.overrides import Overrides
 from relay.agents.reading import encode
 from relay.agents.roster import AgentSpec
@@ -34,7 +34,6 @@ from relay.agents.seam import (
     AgentError,
     AgentEvent,
     AgentText,
-    Audio,
     CallerHeard,
     CallerText,
     CallInfo,
@@ -55,25 +54,19 @@ from relay.settings import Settings
 
 _SIGNED_URL_TIMEOUT: Final = 4.0  # a caller is waiting: half a second is usual
 _QUEUE_TIMEOUT: Final = 60.0  # a caller may be in the agent's queue for a while; the ambience plays meanwhile
-_GOODBYE_TIMEOUT: Final = 5.0  # after end_call the goodbye follows, or the server closes; if it does not, we do
-_LAST_WORD_TIMEOUT: Final = 0.7  # … and this long after the goodbye has been spoken: with the fade a second
 
 
 class ElevenLabsSession(SocketSession):
-    """One conversation (see seam.AgentSession). An utterance is a turn of the agent, named by its number."""
+    """One conversation (see seam.AgentSession)."""
 
     SOUND = (b'{"user_audio_chunk":', b"}")
 
     def __init__(self, agent: ElevenLabsAgent, http: aiohttp.ClientSession) -> None:
         super().__init__(http)
         self._agent = agent
-        self._gate = EventGate()
         self._signed_url: asyncio.Task[str] | None = None
-        self._spoken = FORMATS["pcm_16000"]
-        self._goodbye_by: float | None = None
-        self._spoken_until = 0.0  # when the speech so far would end, played without a pause
+        self._speech = Speech()
         self._last_error = ""
-        self._working: list[str] = []  # tools
 
     def prepare(self) -> None:
         """Fetch the signed URL while the line is still starting: it takes half a second (elevenlabs.md A1.2)."""
@@ -86,7 +79,7 @@ class ElevenLabsSession(SocketSession):
         self.conversation_id = metadata.conversation_id
         if metadata.heard is None or metadata.spoken is None:
             raise AgentError("unsupported_format", f"agent {metadata.named}: expected one of {', '.join(FORMATS)}")
-        self._spoken = metadata.spoken
+        self._speech.format = metadata.spoken
         if call.said_so_far:  # the prompt may lack {{recent_history}}: this reaches every agent
             text = f"This was said on this call before you took over:\n{call.recap}"
             await self._send({"type": "contextual_update", "text": text})
@@ -135,12 +128,11 @@ class ElevenLabsSession(SocketSession):
             {"type": "client_tool_result", "tool_call_id": call_id, "result": result, "is_error": is_error}
         )
 
-    def _decode(self, message: bytes) -> list[Any]:
-        return decode(message)
+    _decode = staticmethod(decode)
 
     def _receive(self, hear: Hear | None = None) -> Awaitable[bytes | Closed]:
         # each message of a goodbye is received, as it may move its end
-        return super()._receive(hear) if self._goodbye_by is None else self._receive_until(self._goodbye_by)
+        return super()._receive(hear) if (by := self._speech.goodbye_by) is None else self._receive_until(by)
 
     async def _receive_until(self, time: float) -> bytes | Closed:
         try:
@@ -160,10 +152,10 @@ class ElevenLabsSession(SocketSession):
     def _react_now(self, decoded: Any) -> Iterable[AgentEvent] | None:
         match decoded:
             case AudioChunk():
-                return self._audio(decoded)
+                heard = self._speech.heard(decoded)
+                return self._late(len(decoded.data), self._speech.format) if heard is None else heard
             case Interrupted(event_id):
-                self._gate.interrupted(event_id)
-                self._spoken_until = 0.0
+                self._speech.interrupted(event_id)
                 return (Interruption(),)
             case Ping(event_id):
                 pong = self._open_socket.send(encode({"type": "pong", "event_id": event_id}))
@@ -177,7 +169,7 @@ class ElevenLabsSession(SocketSession):
             case Ping(event_id):
                 await self._send({"type": "pong", "event_id": event_id})
             case HangingUp():
-                self._hang_up()
+                self._speech.hang_up()
             case Queued(status):
                 return (Notice("queue", status),)
             case ToolRefused(call_id, problem):
@@ -186,8 +178,7 @@ class ElevenLabsSession(SocketSession):
             case ApprovalWanted(call_id, tool):
                 return await self._approve(call_id, tool)
             case Working(tool, done):
-                others = [other for other in self._working if other != tool]
-                self._working = others if done else [*others, tool]
+                self._speech.works(tool, done=done)
                 return (decoded,)
             case Notice("error", text):
                 self._last_error = text
@@ -195,30 +186,6 @@ class ElevenLabsSession(SocketSession):
             case _:
                 return await super()._react(decoded)
         return ()
-
-    def _hang_up(self) -> None:
-        now = asyncio.get_running_loop().time()
-        speaking = self._spoken_until > now
-        self._goodbye_by = self._spoken_until + _LAST_WORD_TIMEOUT if speaking else now + _GOODBYE_TIMEOUT
-
-    def _audio(self, chunk: AudioChunk) -> tuple[AgentEvent, ...]:
-        if not self._gate.admits(chunk.event_id):
-            return self._late(len(chunk.data), self._spoken)
-        utterance = str(chunk.event_id)
-        # not every agent reports the end of its tool: one that speaks again is not waiting for it
-        events: list[AgentEvent] = []
-        if self._working:
-            events += [Working(tool, done=True) for tool in self._working]
-            self._working.clear()
-        if chunk.data:
-            now = asyncio.get_running_loop().time()
-            self._spoken_until = max(now, self._spoken_until) + self._spoken.duration_ms(len(chunk.data)) / 1000
-            events.append(Audio(chunk.data, utterance))
-        if chunk.is_final:
-            events.append(UtteranceDone(utterance))
-        if self._goodbye_by is not None:
-            self._hang_up()
-        return tuple(events)
 
     async def _approve(self, call_id: str, tool: str) -> tuple[AgentEvent, ...]:
         """Nobody can be asked: without an answer the agent would wait for minutes (elevenlabs.md A2.2)."""
@@ -229,7 +196,7 @@ class ElevenLabsSession(SocketSession):
 
     def _closed(self, closed: Closed) -> Ended:
         # 1000 is the agent's goodbye or its time limit, everything else a failure (elevenlabs.md A3.6)
-        if closed.code == 1000 or self._goodbye_by is not None or "max_duration_exceeded" in self._last_error:
+        if closed.code == 1000 or self._speech.goodbye_by is not None or "max_duration_exceeded" in self._last_error:
             return Ended(by_agent=True, reason="ended", detail=str(closed))
         detail = f"{closed} ({self._last_error})" if self._last_error else str(closed)
         return Ended(by_agent=False, reason=f"close_{closed.code}", detail=detail)

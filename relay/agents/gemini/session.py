@@ -142,8 +142,7 @@ class GeminiSession(SocketSession):
 
     # --- received messages ---
 
-    def _decode(self, message: bytes) -> list[Any]:
-        return decode(message)
+    _decode = staticmethod(decode)
 
     def _react_now(self, decoded: Any) -> Iterable[AgentEvent] | None:
         match decoded:

@@ -146,8 +146,7 @@ class OpenAISession(SocketSession):
         await self._send({"type": "conversation.item.create", "item": item})
         await self._replies.want(unanswered=bool(self._functions))
 
-    def _decode(self, message: bytes) -> list[Any]:
-        return decode(message)
+    _decode = staticmethod(decode)
 
     def _react_now(self, decoded: Any) -> Iterable[AgentEvent] | None:
         match decoded:

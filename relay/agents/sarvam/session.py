@@ -130,8 +130,7 @@ class SarvamSession(SocketSession):
             await self._send(client_message("media.text", text=aside(text)))
         return reply
 
-    def _decode(self, message: bytes) -> list[Any]:
-        return decode(message)
+    _decode = staticmethod(decode)
 
     async def _meanwhile(self, decoded: Any) -> float | None:
         if isinstance(decoded, Ping):
