@@ -71,10 +71,8 @@ class AgentWay(ShortWay):
                 begins += 2
             elif size == EIGHT_MORE:
                 begins += 8
-            if begins > end:
-                break
             if begins - at > 2:
-                size = int.from_bytes(data[at + 2 : begins], "big")
+                size = int.from_bytes(data[at + 2 : begins], "big")  # of half a length: less
             if size > LARGEST:
                 break
             after = begins + size
