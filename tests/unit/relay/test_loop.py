@@ -15,7 +15,6 @@ from relay.events.records import Quality
 from relay.line import exotel
 from relay.line.framing import Framing
 from relay.line.pacer import Pacer
-from relay.line.ticker import Ticker
 from relay.loop import RelayLoop, WholeTicks
 from relay.settings import Settings
 from relay.whole_tick import whole_tick
@@ -108,46 +107,6 @@ def test_no_deadline_fires_early_whatever_waits_for_it(ahead, way):
 
     with asyncio.Runner(loop_factory=RelayLoop) as runner:
         assert runner.run(waited()) >= -1e-9
-
-
-class AskedInPython(Rounded):
-    """Counts what goes through WholeTicks."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked = 0
-
-    def call_at(self, when, callback, *args, context=None):
-        self.asked += 1
-        return super().call_at(when, callback, *args, context=context)
-
-
-def test_the_timer_of_all_calls_is_not_early_either_and_takes_no_step_of_pythons():
-    class Late:
-        def tick(self, when, now):
-            late.append(now - when)
-
-    late: list[float] = []
-
-    async def scenario() -> None:
-        loop = asyncio.get_running_loop()
-        loop._jumping.now += 0.0104
-        ticker = Ticker()
-        for number in range(20):
-            ticker.at(loop.time() + 0.0053 * number, Late())
-        loop.call_at(loop.time() + 1, loop.stop)
-        await asyncio.Event().wait()
-
-    loop = AskedInPython()
-    loop.create_task(scenario())
-    loop.run_forever()
-    for task in asyncio.all_tasks(loop):
-        task.cancel()
-    loop.close()
-    assert len(late) == 20
-    assert min(late) >= 0
-    assert max(late) < 0.0011
-    assert loop.asked == 1
 
 
 def test_the_relay_runs_on_it(monkeypatch):
