@@ -565,6 +565,17 @@ def test_the_loudest_sample_of_all_is_loud():
     assert recent.share(32768) == 1 / 20
 
 
+def test_before_a_line_is_known_nothing_of_it_is_audible():
+    """After a gap as well: what is heard first is its noise."""
+    recent = RecentPeaks(RATE, 0.2)
+    recent.skip()
+    recent.hear(np.full(160, 3000, np.int16).tobytes())
+    assert recent.share(45) == 0
+    other = RecentPeaks(RATE, 0.2)
+    other.hear(np.repeat(np.array([20, 3000], np.int16), 80).tobytes())
+    assert other.audible(5, 45) == [False, False, False, False, True]
+
+
 def test_after_a_gap_a_line_is_as_noisy_as_it_was():
     """Taken for silence, the noise would be speech for the next second, and searched."""
     recent = RecentPeaks(RATE, 0.2)

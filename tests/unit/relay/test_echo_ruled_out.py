@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from relay.audio.echo import AUDIBLE_PEAK
-from relay.audio.echo_ruled_out import RuledOut
+from relay.audio.echo_ruled_out import RuledOut, _quiet_runs
 from relay.audio.line_tape import peaks
 from relay.audio.pcm import ulaw_encode
 from relay.events.records import Quality
 from relay.line.echo_guard import EchoGuard
 from relay.line.echo_pool import EchoPool
+from relay.line.echo_sides import EchoSides
 from relay.logs import CallLog
 from sim.echo import LineEcho
 from sim.speech import spoken
@@ -81,6 +82,17 @@ def test_a_turn_in_which_both_speak_for_a_quarter_of_an_hour_is_counted():
     for _ in range(1800):
         ruled_out.hear([1000] * 150, [True] * 50)
     assert not ruled_out.all_delays
+
+
+def test_just_before_and_after_a_sound_a_line_is_not_quiet():
+    assert _quiet_runs([peak == "x" for peak in "...x...x.x....x"]) == [0, 2, 5, 6, 11, 13]
+
+
+def test_once_the_agent_is_silent_nothing_is_counted():
+    sides = EchoSides(RATE)
+    sides._ruled_out.hear([1000] * 150, [True] * 50)
+    sides.fall_silent()
+    assert sides._ruled_out._counted is None
 
 
 class Conversation:
