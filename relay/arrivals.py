@@ -15,7 +15,6 @@ from aiohttp.http import WebSocketReader, WebSocketWriter
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
-from relay.agent_way import LARGEST, AgentWay
 from relay.short_way import ShortWay, Take, Waiting
 from relay.websocket import BINARY, TEXT, OutgoingSocket
 
@@ -136,13 +135,9 @@ def arrivals_of(ws: OutgoingSocket, max_message: int) -> Arrivals | None:
         queue = ws._reader
         if connection._payload_parser is not ws._parser or queue._size:
             return None
-        loop = asyncio.get_running_loop()
-        arrivals = Arrivals(connection, queue._limit // 2, loop=loop)
+        arrivals = Arrivals(connection, queue._limit // 2, loop=asyncio.get_running_loop())
         parser = WebSocketReader(arrivals, max_message, compress=False, decode_text=False)
         connection._payload, connection._payload_parser = arrivals, parser
         ws._reader, ws._parser = arrivals, parser
-        if connection.transport is not None and max_message > LARGEST:
-            arrivals.waiting = way = AgentWay(connection, loop.time)
-            connection.transport.set_protocol(way)
         return arrivals
     return None

@@ -59,7 +59,6 @@ MODULES: Final = (
     "relay.line.ticker",
     "relay.whole_tick",
     # An agent's message, from its arrival to what it does to the call.
-    "relay.agent_way",
     "relay.agents.budget",
     "relay.agents.elevenlabs.codec",
     "relay.agents.elevenlabs.speech",

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 from relay.frames import EIGHT_MORE, MASKED, TWO_MORE, WHOLE_TEXT, mask
 
-WHOLE_BINARY: Final = 0x82
+_WHOLE_BINARY: Final = 0x82
 _PING: Final = 0x89
 _PONG: Final = 0x8A
 _SIZE: Final = 0x7F
@@ -79,7 +79,7 @@ class ShortWay(Waiting):
             data, self._begun = self._begun + data, b""
         at, end = self._owed, len(data)
         while at < end:
-            if data[at] not in (WHOLE_TEXT, WHOLE_BINARY, _PING, _PONG):
+            if data[at] not in (WHOLE_TEXT, _WHOLE_BINARY, _PING, _PONG):
                 self._lost = True  # a part of a message, a close, an error
                 return
             if at + 1 == end:

@@ -51,7 +51,7 @@ async def test_seven_functions_from_the_line_to_the_agent_and_four_back_to_the_l
     assert in_turn + together == len(to_agent) - at_once < 20
 
     assert queued
-    read = ["AgentWay.data_received", "AgentWay._taken", "Hearing.message", "Passing.arrived", "Passing.on"]
+    read = ["Arrivals.feed_data", "Hearing.message", "Passing.arrived", "Passing.on"]
     to_queue = ["AgentEvents.take", "AgentSpeech.say", "Downlink.say", "Downlink._take", "Playout.say"]
     assert set(map(tuple, queued)) == {(*read, *to_queue)}
 
