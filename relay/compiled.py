@@ -39,7 +39,6 @@ MODULES: Final = (
     "relay.line.echo_doubt",
     "relay.line.echo_guard",
     "relay.line.echo_looks",
-    "relay.line.echo_rounds",
     "relay.line.echo_sides",
     # A frame to the line: when it is due, what is in it, what is noted of it.
     "relay.audio.ambience",

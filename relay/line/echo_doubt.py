@@ -22,10 +22,6 @@ class HeldBack:
             passed += self._frames.pop(0)
         return passed
 
-    def through(self, sound: bytes, *, doubtful: bool) -> bytes:
-        """What the agent gets of `sound`: all, or a moment later while it may be the first of an echo."""
-        return self.add(sound) if doubtful else self.released() + sound
-
     def released(self) -> bytes:
         """All of it, which then waits no longer."""
         if not self._frames:

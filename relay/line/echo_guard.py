@@ -12,7 +12,6 @@ from relay.line.echo_doubt import HeldBack
 from relay.line.echo_judge import EchoJudge
 from relay.line.echo_looks import SELDOM_SECONDS, EchoLooks
 from relay.line.echo_pool import EchoPool
-from relay.line.echo_rounds import EARLY_SECONDS
 from relay.line.echo_sides import EchoSides
 from relay.logs import CallLog
 
@@ -20,7 +19,7 @@ Mode = Literal["auto", "on"]
 
 _UNSETTLED_SECONDS: Final = 0.1  # while an echo is not found at its last place
 _TAIL_SECONDS: Final = 0.3  # a room answers a little longer
-_ASIDE_SECONDS: Final = 0.56  # so much is put aside at most; the voice detector has most of it as well
+_ASIDE_SECONDS: Final = 0.5  # so much is put aside at most, as by the voice detector
 _GUARDED_SECONDS: Final = 0.1  # … and with a gate: it must learn soon that the line's time has jumped
 _IDLE_SECONDS: Final = 1.0  # while nobody speaks
 _JITTER_SECONDS: Final = 0.1  # frames may come this early or late and still be consecutive
@@ -38,7 +37,6 @@ class EchoGuard:
         self._bytes_per_second = rate_hz * pcm.SAMPLE_BYTES
         self._mode = mode
         self._pool = pool
-        self._rounds = pool.rounds
         self._log = log
         self._sides = EchoSides(rate_hz)
         self._played = self._sides.played
@@ -57,8 +55,6 @@ class EchoGuard:
         self._aside: list[bytes] = []  # heard, and given to the agent, but not yet taken in
         self._hears = False  # sound is put aside
         self._wait = self._left = 0  # so many bytes are heard before sound is taken in; what is left of them
-        self._early = 0  # it may be taken in with other calls' when so many are left
-        self._latest, self._came = 0, 0.0  # length and time of the frame that is then the last one
         self._plays_from = 0.0  # seconds; what is played before is not needed
         if mode == "on":
             self._guard()
@@ -92,11 +88,8 @@ class EchoGuard:
         self._left -= len(sound)
         if self._hears:
             self._aside.append(sound)
-        if self._left <= self._early and sound:
-            if self._left <= 0:
-                return self._take_in(sound, now)
-            self._latest, self._came = len(sound), now
-            self._rounds.join(self)
+        if self._left <= 0 and sound:
+            return self._take_in(sound, now)
         if self._judge is None or self._idle:
             return sound
         return self._judge.hear(sound, self._end + (self._wait - self._left) // pcm.SAMPLE_BYTES, now)
@@ -107,54 +100,35 @@ class EchoGuard:
 
     def _take_in(self, sound: bytes, now: float) -> bytes:
         """What was put aside; `sound` is the last of it, and not yet given to the agent."""
-        if self._early:
-            self._rounds.leave(self)
-            self._rounds.go()
-        if self._is_over(len(sound), now):
-            return self._held.released() + sound
-        before = self._go_on()
-        if self._judge is None:
-            return before + self._held.through(sound, doubtful=self._in_doubt and not self._refused)
-        return before + self._judge.hear(sound, self._end, now, self._held.released())
-
-    def catch_up(self) -> None:
-        """See Waits: what was put aside, all of it given to the agent."""
-        if not self._is_over(self._latest, self._came):
-            self._go_on()
-
-    def _is_over(self, size: int, now: float) -> bool:
-        """Whether nobody has spoken whose echo the latest frame could be, of `size` bytes."""
         count, came = (self._wait - self._left) // pcm.SAMPLE_BYTES, self._played.place(now)
         if abs(came - (self._end + count)) > _JITTER_SECONDS * self._rate_hz:
             self._end = came - count
         self._end += count
         self._wait = self._left = 0
         echo = self._meter.echo
-        first = self._end - size // pcm.SAMPLE_BYTES
+        first = self._end - len(sound) // pcm.SAMPLE_BYTES
         over = first / self._rate_hz > self._speech_until + (echo.delay if echo else MOST_DELAY) + _TAIL_SECONDS
         if over and not (self._judge is not None and self._judge.waits):
             self._fall_idle()
-            return True
+            return self._held.released() + sound  # nobody has spoken whose echo it could be
         if self._idle:
             self._idle = False
             self._sides.peaks.skip()
             soonest = self._looks.after_silence if echo is None else 0.0  # a known one may have moved in the meantime
             self._next_look = max(self._next_look if echo is None else 0, self._end + round(soonest * self._rate_hz))
-        return False
-
-    def _go_on(self) -> bytes:
-        """Take in what was put aside. Returns what the agent gets before anything else."""
         if self._aside:
             self._sides.note(b"".join(self._aside), self._end, whole=self._keeps_all)
             self._aside.clear()
-        before = self._look() if self._end + self._early // pcm.SAMPLE_BYTES >= self._next_look else b""
+        before = self._look() if self._end >= self._next_look else b""
         self._plan()
-        return before
+        if self._judge is None:
+            return before + self._doubted(sound)
+        return before + self._judge.hear(sound, self._end, now, self._held.released())
 
     def _fall_idle(self) -> None:
         if not self._idle and not self._keeps_all:
             self._sides.fall_silent()
-        self._idle, self._hears, self._early = True, False, 0
+        self._idle, self._hears = True, False
         self._aside.clear()
         self.give_up()  # nothing waits, but something may be left to be judged
         self._pass_on(_IDLE_SECONDS)
@@ -163,25 +137,25 @@ class EchoGuard:
         """When to take sound in again, and whether to put it aside until then."""
         look, wait = self._next_look / self._rate_hz, (self._next_look - self._end) / self._rate_hz
         keeps_all = self._keeps_all
-        needed = LOOK_SECONDS + (EARLY_SECONDS if self._looks.seldom else 0.0)
-        self._plays_from = 0.0 if keeps_all else look - needed - MOST_DELAY
-        resting = not keeps_all and wait > needed
+        self._plays_from = 0.0 if keeps_all else look - LOOK_SECONDS - MOST_DELAY
+        resting = not keeps_all and wait > LOOK_SECONDS
         if not resting and not self._hears:
             self._sides.peaks.skip()
         self._hears = not resting
-        self._early = 0
         if self._judge is not None:
             self._pass_on(min(wait, _GUARDED_SECONDS))
         elif not self._in_doubt or self._refused:
-            self._pass_on(
-                wait - needed if resting else wait / max(1, math.ceil((wait - EARLY_SECONDS) / _ASIDE_SECONDS))
-            )
-            if self._hears and not keeps_all and self._looks.seldom:
-                self._early = round(EARLY_SECONDS * self._bytes_per_second)
+            self._pass_on(wait - LOOK_SECONDS if resting else wait / max(1, math.ceil(wait / _ASIDE_SECONDS)))
 
     def _pass_on(self, seconds: float) -> None:
         """Take no sound in for so long."""
         self._wait = self._left = round(seconds * self._rate_hz) * pcm.SAMPLE_BYTES
+
+    def _doubted(self, sound: bytes) -> bytes:
+        """Without a gate: unchanged, and a moment later while it may be the first of an echo."""
+        if not self._in_doubt or self._refused:
+            return self._held.released() + sound
+        return self._held.add(sound)
 
     def _moved(self, samples: int) -> None:
         """The gate has found the echo there: a look would still find it where it was."""
@@ -202,7 +176,6 @@ class EchoGuard:
     def close(self, quality: Quality) -> None:
         """The call is over: note the echo that was found."""
         self._stop()
-        self._rounds.leave(self)
         self.passed = _drop  # otherwise it and the uplink hold each other
         if self.echo is not None:
             quality.echo_ms, quality.echo_db = round(self.echo.delay * 1000), self.echo.level_db

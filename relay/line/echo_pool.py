@@ -7,7 +7,6 @@ from itertools import count
 from typing import Final, Protocol
 
 from relay.line.echo_gates import Gates, Job, Judges, Verdict
-from relay.line.echo_rounds import EchoRounds
 
 ROUND_SECONDS: Final = 0.01
 _BEHIND_SECONDS: Final = 1.0  # for so long, and not for a moment
@@ -38,7 +37,6 @@ class EchoPool:
 
     calls: int
     judges: Judges = field(default_factory=Gates)
-    rounds: EchoRounds = field(default_factory=EchoRounds)
     guarded: int = 0
     unguarded: int = 0
     unjudged: int = 0
