@@ -44,11 +44,11 @@ lint: $(VENV)/.installed-dev ## ruff, mypy (strict), and the scripts of the cons
 	$(BIN)/mypy
 
 # More than cores: some wait for Terraform's provider, a browser or a sound in real time.
-WORKERS ?= 5
+WORKERS ?= 4
 
 .PHONY: test
 test: export PYTHONDONTWRITEBYTECODE = # written: the workers and hundreds of processes would compile the same again
-test: $(VENV)/.installed-dev ## all tests but the long runs of make chaos, in about twelve minutes on two cores
+test: $(VENV)/.installed-dev ## all tests but the long runs of make chaos, in about fifteen minutes on two cores
 	$(BIN)/python -m tests.support.terraform
 	# Processes and sounds of real time share the machine with whatever runs beside them: what failed is asked once more, alone.
 	# What make was told (-j) is not for the makes that tests start.

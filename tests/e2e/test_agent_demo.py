@@ -4,7 +4,10 @@ import asyncio
 import json
 import sys
 
+from tests.support.busy import real_time
 
+
+@real_time
 async def test_a_demo(tmp_path):
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "sim.agents", "ultravox", "--out", str(tmp_path),

@@ -5,6 +5,7 @@ import sys
 
 from sim.bots import DEMOS
 from tests.integration.agents.test_example_bots import bot
+from tests.support.busy import real_time
 
 
 def test_every_example_bot_has_a_demo():
@@ -13,6 +14,7 @@ def test_every_example_bot_has_a_demo():
         assert demo.class_name == bot(demo.name).id
 
 
+@real_time
 async def test_a_demo(tmp_path):
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "sim.bots", "menu", "--out", str(tmp_path),

@@ -50,4 +50,4 @@ class SdkModels:
         """End the process."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=60)  # it imports for a while, and a busy machine is slow

@@ -4,6 +4,7 @@ import json
 import wave
 
 import numpy as np
+import pytest
 
 from console.softphone.address import Address
 from console.softphone.app import PAGE, Softphone
@@ -90,6 +91,7 @@ async def call_with_a_barge_in(folder):
             return int(await page.inner_text("#gaps"))
 
 
+@pytest.mark.timeout(900)  # it may be played several times
 @real_time  # the microphone plays by the clock: a greeting that is late is one that is cut into
 async def test_a_call_with_a_barge_in(tmp_path):
     """The caller hears the greeting, asks, cuts in, is understood, hangs up; sound, figures and record agree.
