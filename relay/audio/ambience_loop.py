@@ -60,17 +60,8 @@ _Scaled = Callable[[bytes, int, int, float], bytes]
 _Glided = Callable[[bytes, int, int, float, float, float, float], tuple[bytes, float]]
 
 
-def _in_one_pass() -> tuple[_Scaled, _Glided]:
-    """`scaled` and `glided` by waves.c, where that is compiled."""
-    try:
-        from relay.audio import waves
-    except ImportError:
-        return _scaled, _glided
-    return waves.scaled, waves.glided
-
-
-_scale_part: Final = _in_one_pass()[0]  # what is Final is quicker to find in a compiled module
-_glide_part: Final = _in_one_pass()[1]
+_scale_part: Final[_Scaled] = _scaled if pcm.WAVES is None else pcm.WAVES.scaled
+_glide_part: Final[_Glided] = _glided if pcm.WAVES is None else pcm.WAVES.glided
 
 
 def scaled(loop: bytes, place: int, count: int, gain: float) -> bytes:

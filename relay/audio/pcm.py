@@ -5,6 +5,7 @@ Everywhere in the relay `pcm` means signed 16-bit little-endian mono without a h
 """
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
@@ -45,17 +46,18 @@ def _peak(sound: bytes) -> int:
     return int(np.maximum.reduce(np.abs(found).view(_UNSIGNED)))
 
 
-def _in_one_pass() -> tuple[Callable[[bytes, bytes], bytes], Callable[[bytes], int]]:
-    """`mixed` and `peak` by waves.c, where that is compiled."""
+def _waves() -> ModuleType | None:
     try:
         from relay.audio import waves
     except ImportError:
-        return _mixed, _peak
-    return waves.mixed, waves.peak
+        return None
+    return waves
 
 
-_mix_bytes: Final = _in_one_pass()[0]  # what is Final is quicker to find in a compiled module
-_peak_of: Final = _in_one_pass()[1]
+WAVES: Final = _waves()
+"""waves.c, where that is compiled: what follows is then done in one pass."""
+_mix_bytes: Final[Callable[[bytes, bytes], bytes]] = _mixed if WAVES is None else WAVES.mixed
+_peak_of: Final[Callable[[bytes], int]] = _peak if WAVES is None else WAVES.peak
 
 
 def mixed(one: bytes, other: bytes) -> bytes:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-import numpy as np
-
 from relay.audio import pcm
 from relay.audio.ambience import CROSS_SECONDS, AmbienceTrack
 from relay.audio.edges import CUT_SECONDS, fade_in, fade_out
@@ -359,11 +357,8 @@ class Playout:
 
     def _with_cut_edge(self, sound: bytes, count: int) -> bytes:
         edge, self._cut_edge = fade_out(self._cut_edge, self._edge), b""
-        speech = np.zeros(count, dtype=np.int16)
-        speech[: len(sound) // pcm.SAMPLE_BYTES] = pcm.samples(sound)
-        begin = pcm.samples(edge)[:count]
-        speech[: len(begin)] = pcm.mix(speech[: len(begin)], begin)
-        return speech.tobytes()
+        size = count * pcm.SAMPLE_BYTES
+        return pcm.mixed(sound.ljust(size, b"\0"), edge[:size].ljust(size, b"\0"))
 
 
 def _extent(spans: tuple[Span, ...]) -> tuple[int, int]:
