@@ -23,7 +23,7 @@ try:  # it has no public name
     from aiohttp._websocket.reader import WebSocketDataQueue
 except ImportError:
     WebSocketDataQueue = object
-_AIOHTTP: Final = sys.modules[WebSocketDataQueue.__module__]
+_AIOHTTP: Final[Any] = sys.modules[WebSocketDataQueue.__module__]
 
 
 class Queued(list[Any]):
@@ -44,12 +44,12 @@ class Arrivals(WebSocketDataQueue):  # type: ignore[misc]  # the class is Any, b
     def __init__(self, protocol: Any, limit: int, *, loop: asyncio.AbstractEventLoop) -> None:
         usual = getattr(_AIOHTTP, "deque", None)  # it keeps the methods of what it makes, where nobody can replace them
         if usual is not None:
-            _AIOHTTP.deque = Queued  # type: ignore[attr-defined]
+            _AIOHTTP.deque = Queued
         try:
             super().__init__(protocol, limit, loop=loop)
         finally:
             if usual is not None:
-                _AIOHTTP.deque = usual  # type: ignore[attr-defined]
+                _AIOHTTP.deque = usual
         self.waiting = Waiting()
 
     def watch(self, take: Take | None, *, binary: Take | None = None) -> None:

@@ -68,11 +68,11 @@ class MediaSocket:
         relay.count(+1)
         try:
             await ws.prepare(request)
+            forget_request(request, ws)
+            wish = verdict.alias or request.query.get("agent_id") or request.query.get("agentId") or ""
         except BaseException:
             relay.count(-1)
             raise
-        forget_request(request, ws)
-        wish = verdict.alias or request.query.get("agent_id") or request.query.get("agentId") or ""
         carrying = self._calls.spawn(self._carry(ws, request.transport, wish))
         if not leave_handler(request, ws):
             await asyncio.wait([carrying])
