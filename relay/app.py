@@ -28,7 +28,6 @@ from relay.aws.task_protection import TaskProtection
 from relay.call.call import Call
 from relay.call.lookup import Lookup
 from relay.control.operating import Operating
-from relay.deferred import Deferred
 from relay.events.delivery import Destination, Events, HttpDestination
 from relay.events.folder import LOST_AFTER, FolderDestination
 from relay.events.records import EndReason
@@ -104,7 +103,6 @@ class Relay:
                 calls=self.calls,
                 echo_pool=echo_pool,
                 ticker=ticker,
-                deferred=Deferred(ticker),
                 recordings=recordings,
                 tracing=self._tracing,
             )

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from relay.call.lookup import Lookup
-from relay.deferred import Deferred
 from relay.events.delivery import Events
 from relay.events.tracing import CallTracing
 from relay.line.echo_pool import EchoPool
@@ -30,6 +29,5 @@ class Services:
     calls: "dict[str, Call]"
     echo_pool: EchoPool
     ticker: Ticker
-    deferred: Deferred
     recordings: Recordings
     tracing: CallTracing | None = None

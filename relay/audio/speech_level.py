@@ -48,8 +48,6 @@ class SpeechLevel:
     def process(self, sound: bytes, *, last: bool = False) -> bytes:
         """The next part of an utterance, pcm; `last`: it ends here."""
         self.meter.hear(sound)
-        if last:
-            self.meter.pause()
         if self._limiter is None:
             return sound
         samples = pcm.samples(sound)
@@ -68,7 +66,6 @@ class SpeechLevel:
     def reset(self) -> None:
         """The utterance was cut off: none of it may be heard in the next one. The learned gain stays."""
         self._between = True
-        self.meter.pause()
         if self._limiter is not None:
             self._limiter.reset()
 

@@ -1,57 +1,39 @@
-"""Which hundredths of a second of a caller's sound belong together, and which of the quiet ones are a hiss."""
+"""Which hundredths of a second of a caller's sound belong together: those of a voice, and of the hiss at its end."""
 
 from typing import Final
 
-import numpy as np
-
-from relay.audio import pcm
+from relay.audio.blocks import RECORD_BYTES
 from relay.audio.levels import BLOCK_SECONDS
 
 _HISS_CROSSINGS: Final = 2800  # changes of sign a second: an s, an f, a sh
-_HISS: Final = _HISS_CROSSINGS * BLOCK_SECONDS
-_ZERO: Final = np.array(0, np.int16)  # a number of Python's would be converted each time
-_QUIET: Final = 0
-ACTIVE: Final = 1
+_HISS: Final = round(_HISS_CROSSINGS * BLOCK_SECONDS)
 
 
-def runs_of(kinds: bytes, hisses: bytes) -> tuple[list[int], list[int]]:
+def runs_of(records: bytes, active: int, loud: int) -> tuple[list[int], list[int]]:
     """Blocks in a row that are loud, or active and a hiss: the first and the one after the last of each run, one run
     after the other, and how many blocks of each are loud.
 
-    `kinds`: a byte for each block: 0 quiet, 1 active, 2 loud. `hisses`: see `hisses_of`; only needed if any is active.
+    `records`: of relay.audio.blocks. `active`, `loud`: the lowest levels at which a block is that.
     """
     places: list[int] = []
     louds: list[int] = []
-    loud = -1  # blocks of the run; none while it is negative
-    for place in range(len(kinds)):
-        kind = kinds[place]
-        if kind == _QUIET or (kind == ACTIVE and not hisses[place]):
-            if loud >= 0:
+    run = -1  # loud blocks of the run; negative while there is none
+    count = len(records) // RECORD_BYTES
+    for place in range(count):
+        first = RECORD_BYTES * place
+        level = records[first] | records[first + 1] << 8
+        if level < active or (level < loud and records[first + 2] < _HISS):
+            if run >= 0:
                 places.append(place)
-                louds.append(loud)
-                loud = -1
+                louds.append(run)
+                run = -1
             continue
-        if loud < 0:
+        if run < 0:
             places.append(place)
-            loud = 0
-        if kind > ACTIVE:
-            loud += 1
-    if loud >= 0:
-        places.append(len(kinds))
-        louds.append(loud)
+            run = 0
+        if level >= loud:
+            run += 1
+    if run >= 0:
+        places.append(count)
+        louds.append(run)
     return places, louds
-
-
-def hisses_of(sound: pcm.Samples, block: int, firsts: list[int]) -> bytes:
-    """For each block of `block` samples: 1 if the sign changes as often as in a hiss, else 0.
-
-    `firsts`: where another voice begins, in samples. There is no change. A block has 255 samples at most, and a
-    multiple of eight, as at every line's rate.
-    """
-    changes = np.zeros(len(sound), np.bool_)
-    np.less(sound[1:] ^ sound[:-1], _ZERO, out=changes[1:])
-    for first in firsts:
-        changes[first] = False
-    counts = np.bitwise_count(np.packbits(changes)).reshape(-1, block // 8)
-    hisses: bytes = (np.add.reduce(counts, axis=1, dtype=np.uint8) >= _HISS).tobytes()
-    return hisses

@@ -1,13 +1,14 @@
-/* Sums, glides and peaks of 16-bit samples, each in one pass: the module relay.audio.waves, which
+/* Sums, glides, peaks and levels of 16-bit samples, each in one pass: the module relay.audio.waves, which
    scripts/compile_relay.py compiles.
 
    numpy takes three to ten calls for the same, and in a frame of 40 ms these take longer than the samples
-   (docs/performance.md). pcm.py and edges.py have it in numpy, for where this is not compiled; a test holds that every
-   sample is the same. So the order of each operation counts, and no product may be joined with a sum. */
+   (docs/performance.md). pcm.py, edges.py and blocks.py have it in numpy, for where this is not compiled; a test holds
+   that every result is the same. So the order of each operation counts, and no product may be joined with a sum. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <math.h>
 #include <stdint.h>
+#include <string.h>
 
 #pragma GCC optimize("O3", "fp-contract=off") /* several samples at a time */
 
@@ -55,6 +56,36 @@ static PyObject *peak(PyObject *module, PyObject *sound) {
         high = all[at] > high ? all[at] : high;
     }
     return PyLong_FromLong(-(long)low > high ? -(long)low : high);
+}
+
+static unsigned char in_a_byte(int count) { return (unsigned char)(count < 255 ? count : 255); }
+
+static PyObject *measured(PyObject *module, PyObject *const *given, Py_ssize_t size) {
+    (void)module;
+    if (size != 3) return PyErr_Format(PyExc_TypeError, "expected 3 arguments");
+    Py_ssize_t count, block = PyLong_AsSsize_t(given[1]);
+    const int16_t *sound = samples(given[0], &count);
+    const int negative = PyObject_IsTrue(given[2]);
+    if (!sound || negative < 0 || PyErr_Occurred()) return NULL;
+    if (block <= 0 || count % block) return PyErr_Format(PyExc_ValueError, "expected whole blocks");
+    PyObject *records = PyBytes_FromStringAndSize(NULL, 4 * (count / block));
+    if (!records) return NULL;
+    unsigned char *record = (unsigned char *)PyBytes_AS_STRING(records);
+    int before = negative ? -1 : 0;
+    for (; count; count -= block, sound += block, record += 4) {
+        int64_t power = 0;
+        int changes = (sound[0] ^ before) < 0, full = 0;
+        for (Py_ssize_t at = 0; at < block; at++) power += (int32_t)sound[at] * sound[at];
+        for (Py_ssize_t at = 1; at < block; at++) changes += (sound[at] ^ sound[at - 1]) < 0;
+        for (Py_ssize_t at = 0; at < block; at++) full += sound[at] == INT16_MAX || sound[at] <= -INT16_MAX;
+        const float rounded = (float)power;
+        uint32_t bits;
+        memcpy(&bits, &rounded, sizeof bits);
+        record[0] = (unsigned char)(bits >> 16), record[1] = (unsigned char)(bits >> 24);
+        record[2] = in_a_byte(changes), record[3] = in_a_byte(full);
+        before = sound[block - 1];
+    }
+    return records;
 }
 
 /* A loop, the place in it, a count of samples, and `numbers`. False: an error. */
@@ -121,6 +152,7 @@ static PyObject *glided(PyObject *module, PyObject *const *given, Py_ssize_t siz
 
 static PyMethodDef methods[] = {
     {"mixed", (PyCFunction)(void (*)(void))mixed, METH_FASTCALL, "See pcm.mixed."},
+    {"measured", (PyCFunction)(void (*)(void))measured, METH_FASTCALL, "See blocks.py."},
     {"peak", peak, METH_O, "See pcm.peak."},
     {"scaled", (PyCFunction)(void (*)(void))scaled, METH_FASTCALL, "See edges.scaled."},
     {"glided", (PyCFunction)(void (*)(void))glided, METH_FASTCALL, "See edges.glided."},

@@ -38,7 +38,6 @@ class AgentSpeech:
         on_defect: Callable[[Exception], None],
     ) -> None:
         self.level: Final = SpeechLevel(line.rate_hz, gain_db=agent.gain_db, auto=agent.level == "auto")
-        parts.uplink.voice.take_along(self.level.meter)
         self._transcript = parts.transcript
         self._session = session
         self._prefix = prefix

@@ -50,7 +50,7 @@ class CallSound:
         ambience = self._sounds.ambience(agent, rate_hz, start.call_sid) if agent else None
         self.format = AudioFormat(Encoding.PCM, rate_hz)
         self.playout = Playout(ambience, rate_hz=rate_hz)
-        self.uplink = Uplink(self.format, quality, echo=self._echo, on_defect=on_defect, defer=services.deferred.add)
+        self.uplink = Uplink(self.format, quality, echo=self._echo, on_defect=on_defect)
         self.answers = Answers(self.uplink.voice, rate_hz)
         self.pacer = Pacer(
             line,

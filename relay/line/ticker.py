@@ -97,8 +97,6 @@ class Ticker:
         self._firing = self._calling = False
         self._last_late_s = 0.0
         self._late_s, self._late_at = 0.0, -NEVER  # the last two times together, at most in the last 100 ms
-        self._in_time = True
-        self._spare: Callable[[float], None] = lambda now: None
         self.reserve = LoopReserve()
         """What its callers, who tell it how late they were, need in reserve."""
 
@@ -118,10 +116,6 @@ class Ticker:
         if when < self._fires_at and not self._firing:
             self._set(when, self._loop.time())
 
-    def spend_spare_time(self, how: Callable[[float], None]) -> None:
-        """`how` gets the time whenever all were called in time."""
-        self._spare = how
-
     def _set(self, when: float, now: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -137,7 +131,6 @@ class Ticker:
         """
         now = self._loop.time()
         late_s = now - self._fires_at
-        self._in_time = late_s < TICK_S
         # what a task handles in this turn was read in the last one, and may have come during the one before
         both_s, self._last_late_s = self._last_late_s + late_s, late_s
         if both_s > self._late_s or now - self._late_at > _BACKLOG_S:
@@ -171,8 +164,6 @@ class Ticker:
                 self._loop.call_exception_handler({"message": "tick() raised", "exception": error})
         self._calling = False
         if until is None:
-            if self._in_time and (now := time()) - last < TICK_S:
-                self._spare(now)
             self._firing = False
             if waiting.first < NEVER:
                 self._set(waiting.first, time())

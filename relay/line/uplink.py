@@ -11,7 +11,7 @@ from relay.at_once import DONE, Later
 from relay.audio.caller_track import CallerTrack
 from relay.audio.convert import AudioFormat, Converter
 from relay.audio.loudness import LevelMeter
-from relay.audio.voice import Defer, VoiceActivity
+from relay.audio.voice import VoiceActivity
 from relay.events.records import Quality
 from relay.line import exotel
 from relay.line.echo_guard import EchoGuard
@@ -35,7 +35,6 @@ class Uplink:
         *,
         echo: EchoGuard | None = None,
         on_defect: Callable[[Exception], None] | None = None,
-        defer: Defer | None = None,
     ) -> None:
         """`echo` removes the agent's own voice, `voice` and `meter` listen in to what is left. Nothing that comes from
         the line waits for it: it would look late, and the line uneven.
@@ -51,7 +50,7 @@ class Uplink:
         self._echo = echo
         self._taken: asyncio.Future[None] | None = None  # done when the session has taken what came before `_unsent`
         self._meter = LevelMeter(line.rate_hz)
-        self.voice = VoiceActivity(line.rate_hz, meter=self._meter, defer=defer)
+        self.voice = VoiceActivity(line.rate_hz, meter=self._meter)
         self._session: AgentSession | None = None
         self._sound_out: SoundOut | None = None  # of the session, in place of its `send_audio`
         self._converter: Converter | None = None

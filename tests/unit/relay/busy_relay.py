@@ -12,10 +12,7 @@ from relay.at_once import DONE
 from relay.audio.ambience import AmbienceTrack
 from relay.audio.ambience_loop import Loop
 from relay.audio.convert import AudioFormat, Encoding
-from relay.audio.levels import BATCH_SECONDS
 from relay.audio.playout import Playout
-from relay.audio.voice import VoiceActivity, measure
-from relay.deferred import Deferred
 from relay.events.records import Quality
 from relay.line import exotel
 from relay.line.framing import Framing
@@ -32,16 +29,14 @@ _SENT_AHEAD = 50  # of a caller's frames: as many may wait to be read
 
 
 class Work:
-    """What each kind takes, in seconds: a frame to a line, one from it to the agent, a piece of an agent's speech, and
-    half a second of a caller's voice.
-    """
+    """What each kind takes, in seconds: a frame to a line, one from it to the agent, a piece of an agent's speech."""
 
-    def __init__(self, *, frame_s: float, caller_s: float, piece_s: float, voice_s: float) -> None:
-        self.frame_s, self.caller_s, self.piece_s, self.voice_s = frame_s, caller_s, piece_s, voice_s
+    def __init__(self, *, frame_s: float, caller_s: float, piece_s: float) -> None:
+        self.frame_s, self.caller_s, self.piece_s = frame_s, caller_s, piece_s
 
     def load(self, calls: int) -> float:
         """What part of the core is taken while no agent speaks."""
-        return calls * (self.frame_s / 0.04 + self.caller_s / FRAME_IN_S + self.voice_s / BATCH_SECONDS)
+        return calls * (self.frame_s / 0.04 + self.caller_s / FRAME_IN_S)
 
 
 class BusyCall:
@@ -62,7 +57,7 @@ class BusyCall:
             answers=self,
             ticker=relay.ticker,
         )
-        self.uplink = Uplink(AudioFormat(Encoding.PCM, RATE), self.quality, defer=relay.deferred.add)
+        self.uplink = Uplink(AudioFormat(Encoding.PCM, RATE), self.quality)
         self.uplink.on_uneven = self.pacer.line_uneven
         self.dry_at = 0.0
         self.sent_at: list[float] = []
@@ -146,18 +141,9 @@ class BusyRelay:
     def __init__(self, calls: int, work: Work) -> None:
         self.loop, self.work = asyncio.get_running_loop(), work
         self.ticker = Ticker()
-        self.deferred = Deferred(self.ticker, self._measure)
-        self.measured_at: list[float] = []  # when half a second of some caller's voice was measured
         self.office = Loop(noise(16_000, seed=99), RATE)
         self.piece = noise(round(PIECE_S * RATE), seed=1).tobytes()
         self.calls = [BusyCall(self, number) for number in range(calls)]
-
-    def _measure(self, voices: list[VoiceActivity]) -> None:
-        """It takes its time."""
-        for _ in voices:
-            self.measured_at.append(self.loop.time())
-            self.loop.spend(self.work.voice_s)
-        measure(voices)
 
     async def begin(self) -> None:
         """All calls, spread evenly over half a second, and over the time of a frame."""

@@ -1,7 +1,6 @@
 """What the calls of a relay share, for a single call without a socket."""
 
 from relay.agents.roster import AgentSpec, Roster
-from relay.deferred import Deferred
 from relay.events.delivery import Events
 from relay.line.echo_pool import EchoPool
 from relay.line.ticker import Ticker
@@ -25,7 +24,6 @@ def call_services(agent: AgentSpec = AGENT, *, tracing=None, **settings) -> Serv
         calls={},
         echo_pool=EchoPool(1),
         ticker=ticker,
-        deferred=Deferred(ticker),
         recordings=None,
         tracing=tracing,
     )

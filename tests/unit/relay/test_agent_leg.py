@@ -146,22 +146,6 @@ async def test_an_agent_that_sends_much_at_once_takes_turns_with_other_calls(eve
     await talk.stop()
 
 
-@virtual
-async def test_what_an_agent_says_is_measured_with_its_caller_s_voice():
-    """It costs less together."""
-    talk = Talk(session := Session())
-    await asyncio.sleep(0.5)
-    session.put(speech(0.4))
-    await asyncio.sleep(1)
-    beside = talk.uplink.voice._beside
-    assert beside is not None
-    assert (beside._waiting, len(beside._steps)) == (6400, 0)
-    for _ in range(25):
-        talk.uplink.voice.hear(bytes(320), talk.now)
-    assert (beside._waiting, len(beside._steps)) == (0, 40)
-    await talk.stop()
-
-
 # --- defects ---
 
 

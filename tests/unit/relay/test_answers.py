@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from relay.audio.levels import SPEECH_DB, block_levels, samples_before_speech
-from relay.audio.voice import VoiceActivity, measure
+from relay.audio.voice import VoiceActivity
 from relay.line.answers import Answer, Answers
 from tests.unit.relay.tone import sine
 
@@ -16,9 +16,8 @@ QUIET = bytes(2 * RATE)
 class Conversation:
     """Ten seconds on a line: the caller speaks in `spans`, the agent as told."""
 
-    def __init__(self, *spans: tuple[float, float], put_off=False) -> None:
-        self.put_off: list[VoiceActivity] = []
-        self.voice = VoiceActivity(RATE, defer=(lambda voice, _: self.put_off.append(voice)) if put_off else None)
+    def __init__(self, *spans: tuple[float, float]) -> None:
+        self.voice = VoiceActivity(RATE)
         sound = np.zeros(10 * RATE, dtype=np.int16)
         for first, last in spans:
             sound[round(first * RATE) : round(last * RATE)] = sine(180, RATE, last - first, 5000)
@@ -55,34 +54,9 @@ def test_quiet_before_a_first_word_is_counted_in_whole_hundredths_also_in_a_piec
     assert call.answers.first_heard_at == 1.0 + passed / RATE
 
 
-def test_an_answer_is_the_same_if_the_caller_s_voice_is_measured_only_when_somebody_asks():
-    at_once, late = Conversation((1.0, 2.0), (8.0, 9.5)), Conversation((1.0, 2.0), (8.0, 9.5), put_off=True)
-    for call in (at_once, late):
-        call.says("u1", 2.5, 2.6)
-        call.says("u2", 9.6, 9.7)
-    assert late.put_off
-    assert late.found == at_once.found
-    assert list(late.found) == ["u1", "u2"], "nothing is lost at the end of a call"
-
-
-def test_an_answer_that_is_asked_for_needs_no_more_of_the_caller_s_voice_than_until_then():
-    """Each that is measured alone takes as long as several together."""
-    call = Conversation((1.0, 2.0), put_off=True)
-    measure(call.put_off)
-    waiting = call.voice._waiting
-    assert waiting > 0
-    call.says("u1", 2.5, 2.6)
-    call.says("u2", 6.5, 6.6)
-    assert list(call.answers.found(7.0)) == ["u1"]
-    assert call.voice._waiting == waiting
-    call.says("u3", 9.6, 9.7)
-    assert list(call.found) == ["u1"]
-    assert call.voice._waiting == 0
-
-
 def test_the_caller_s_last_word_may_be_in_a_frame_that_came_when_the_agent_was_heard():
     """The network held two frames back. What came before them is known, and the word is in the second."""
-    voice = VoiceActivity(RATE, defer=lambda voice, within_s: None)
+    voice = VoiceActivity(RATE)
     frames = np.zeros((30, RATE // 10), np.int16)
     frames[5:10] = sine(180, RATE, 0.5, 5000).reshape(5, -1)
     frames[25, : 8 * RATE // 100] = sine(180, RATE, 0.08, 5000)

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.relay.busy_relay import PIECE_S, Work, told
 
 CALLS = 40
-WORK = Work(frame_s=0.0002, caller_s=0.00022, piece_s=0.0012, voice_s=0.0001)
+WORK = Work(frame_s=0.0002, caller_s=0.00022, piece_s=0.0012)
 SETTLED_S, TOGETHER_S = 12.0, 0.1
 
 
@@ -54,18 +54,6 @@ def test_callers_are_heard_as_soon_as_in_a_quiet_relay_before_and_after(relay):
         assert percentile(waits, 50) <= 0.045
         assert waits[-1] <= 0.065
     assert {round(call.pacer._lead.seconds, 3) for call in relay.calls} == {0.06}
-
-
-def test_what_can_wait_is_done_before_and_after(relay):
-    """Forty voices are measured twice a second, sixteen every fifth."""
-
-    def measured(since, until):
-        return sum(since <= at - SETTLED_S - 8 < until for at in relay.measured_at)
-
-    usual = [measured(number / 5, (number + 1) / 5) for number in range(-10, 0)]
-    assert min(usual) >= 10
-    assert measured(-0.05, 0.6) <= 32, "twice, when one of them could wait no longer"
-    assert measured(0.1, 1.0) == pytest.approx(72, abs=8)
 
 
 def test_a_standstill_is_held_against_no_line(relay):

@@ -113,28 +113,6 @@ def test_a_line_whose_frames_come_unevenly_keeps_its_lead():
     assert lead_ms_with(late_s=0.04) == 100
 
 
-def test_the_callers_of_a_relay_are_measured_together():
-    """Of sixteen calls the last one's half second is the occasion, once a frame is sent; of fewer, that it is time."""
-
-    async def story():
-        first = World()
-        worlds = [first, *(World(services=first.services) for _ in range(16))]
-        first.services.ticker.at(0.1, Nobody())
-        for world in worlds[:16]:
-            for _ in range(25):
-                await world.sound.uplink.hear(exotel.Media(bytes(640)))
-        await asyncio.sleep(0.15)
-        waiting = [world.sound.uplink.voice._waiting for world in worlds]
-        for _ in range(25):
-            await worlds[16].sound.uplink.hear(exotel.Media(bytes(640)))
-        for wait_s in (0.29, 0.02):
-            await asyncio.sleep(wait_s)
-            waiting.append(worlds[16].sound.uplink.voice._waiting)
-        return waiting
-
-    assert virtual_time.run(story()) == [*[0] * 16, 0, 16_000, 0]
-
-
 class Nobody:
     """Somebody's moment on the ticker."""
 

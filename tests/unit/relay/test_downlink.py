@@ -297,17 +297,6 @@ async def test_how_much_there_will_be_is_right_after_an_interruption_too():
 
 
 @virtual
-async def test_nothing_of_an_utterance_that_was_played_is_kept():
-    """What is measured half a second at a time kept the rest until the agent spoke again."""
-    level = SpeechLevel(LINE.rate_hz)
-    playout, downlink = ready(LINE, level=level)
-    await downlink.say("u1", sound_of(LINE, 0.3))
-    downlink.done("u1")
-    heard_of(playout)
-    assert level.meter._waiting == 0
-
-
-@virtual
 async def test_the_gain_follows_the_speech_in_the_order_in_which_it_came():
     """Sound of an earlier utterance that comes late is as loud as what was said before it."""
     pieces = [("u1", 1), ("u1", 2), ("u2", 3), ("u1", 4), ("u2", 5), ("u3", 6)]

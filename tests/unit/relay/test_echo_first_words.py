@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from relay.audio.levels import BATCH_SECONDS
+from relay.audio.voice import BATCH_SECONDS
 from relay.events.records import Quality
 from relay.line.echo_guard import EchoGuard
 from relay.line.echo_pool import EchoPool

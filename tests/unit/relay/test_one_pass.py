@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from relay.audio import ambience_loop, pcm
+from relay.audio import ambience_loop, blocks, pcm
 from scripts.compile_relay import compile_c
 from sim.processes import ROOT
 from tests.support.terraform import cannot_run
@@ -53,6 +53,15 @@ def test_peaks_are_the_same(waves: ModuleType, sound: bytes):
     assert waves.peak(sound + b"\x7f") == pcm._peak(sound + b"\x7f")
 
 
+@given(sound=SOUND, block=st.integers(1, 70), negative=st.booleans())
+@example(sound=b"\x00\x80" * 300, block=300, negative=False)
+@example(sound=b"\xff\x7f\x00\x80" * 200, block=400, negative=True)
+@example(sound=b"\x01\x00" * 60 + b"\xff\x7f" * 20 + bytes(40) + b"\x01\x80" * 20, block=20, negative=False)
+def test_levels_are_the_same(waves: ModuleType, sound: bytes, block: int, negative: bool):
+    whole = sound[: len(sound) // 2 // block * block * 2]
+    assert waves.measured(whole, block, negative) == blocks._measured(whole, block, negative)
+
+
 LOOP = st.tuples(SOUND.filter(len), st.integers(0, 2**20)).map(
     lambda found: (found[0], found[1] % (len(found[0]) // 2))
 )
@@ -81,5 +90,9 @@ def test_what_is_no_sound_or_number_is_refused(waves: ModuleType):
     pytest.raises(ValueError, waves.mixed, b"12", b"1234")
     pytest.raises(TypeError, waves.glided, b"12", 0, 1, 1.0, "1", 1.0, 1.0)
     pytest.raises(TypeError, waves.scaled, b"12", 0, 1)
+    pytest.raises(TypeError, waves.measured, b"12", 1)
+    pytest.raises(TypeError, waves.measured, b"12", "1", False)
+    for size in (0, -1, 2):
+        pytest.raises(ValueError, waves.measured, b"12", size, False)
     for place, count in ((1, 1), (-1, 1), (0, -1)):
         pytest.raises(ValueError, waves.scaled, b"12", place, count, 1.0)

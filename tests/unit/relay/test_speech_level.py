@@ -252,16 +252,3 @@ def test_what_is_measured_is_what_the_agent_sent():
     level = SpeechLevel(RATE, auto=True)
     levelled(level, at_level(-30), 800)
     assert level.meter.level_db == pytest.approx(-30, abs=0.3)
-
-
-def test_the_sound_of_an_utterance_is_not_kept_after_it():
-    """Up to half a second waits to be measured: 8 KB a call, for as long as the agent is silent."""
-    level = SpeechLevel(RATE)
-    for _ in range(2):
-        level.process(SAID[:1640].tobytes())
-    assert level.meter._waiting == 2 * 3280
-    level.process(b"", last=True)
-    assert level.meter._waiting < 160, "more than a block"
-    level.process(SAID[:1640].tobytes())
-    level.reset()
-    assert level.meter._waiting < 160

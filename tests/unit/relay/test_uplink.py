@@ -54,8 +54,6 @@ def test_sound_in_the_right_format_passes_untouched():
 
 
 def test_the_callers_level_is_known_at_any_moment_though_it_is_measured_with_the_voice():
-    """Once, for both; half a second at a time, or when somebody asks."""
-
     async def story():
         uplink, alone, found = Uplink(LINE, Quality()), LevelMeter(LINE.rate_hz), []
         for number, frame in enumerate(frames(120)):

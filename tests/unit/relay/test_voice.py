@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from relay.audio.ambience import Ambience
-from relay.audio.levels import BATCH_SECONDS, block_levels
+from relay.audio.levels import block_levels
 from relay.audio.loudness import LevelMeter
-from relay.audio.voice import VoiceActivity, measure
-from relay.audio.voice_runs import hisses_of, runs_of
+from relay.audio.voice import VoiceActivity
+from relay.audio.voice_runs import runs_of
 from sim.speech import lines, spoken
 from tests.unit.relay.tone import noise, sine
 
@@ -77,117 +77,65 @@ def test_a_word_that_ends_in_a_hiss_ends_with_it():
     assert listened(sound).last_end(99.0) == pytest.approx(1.6, abs=0.03)
 
 
-class Later:
-    """Voices whose measuring was put off, until `done`."""
-
-    def __init__(self):
-        self.waiting = []
-
-    def add(self, voice, within_s):
-        assert within_s == 0.3
-        self.waiting.append(voice)
-
-    def done(self):
-        waiting, self.waiting = self.waiting, []
-        measure(waiting)
-
-
 class Told:
     """A meter."""
 
     def __init__(self):
-        self.heard, self.fails = [], False
+        self.heard = []
 
-    def measured(self, steps, clipped):
-        if self.fails:
-            raise ZeroDivisionError
-        self.heard.append(len(steps))
+    def measured(self, records):
+        self.heard.append(len(records) // 4)
 
 
-def test_what_is_found_does_not_depend_on_when_it_is_measured():
-    """Nine calls are measured at any time, each later than alone; the end of a word is asked for meanwhile."""
-    sound, _, _ = line_in(next(iter(lines())))
-    frames = [sound[at : at + 160].astype("<i2").tobytes() for at in range(0, len(sound) - 159, 160)]
-    later, meters = Later(), [LevelMeter(RATE) for _ in range(9)]
-    voices = [VoiceActivity(RATE, meter=meter, defer=later.add) for meter in meters]
-    alone = VoiceActivity(RATE, meter=(meter_alone := LevelMeter(RATE)))
-
-    def hear(voice, place):
-        voice.hear(frames[place], (place + 0.4 * (place % 3)) / 50)
-        if place % 29 == 0:
-            voice.last_end(99.0)
-
-    for number in range(len(frames) + 9 * 7):
-        for call, voice in enumerate(voices):  # they began one after the other
-            if 0 <= (place := number - 7 * call) < len(frames):
-                hear(voice, place)
-                assert sum(map(len, [*voice._frames, *(voice._due or [])])) < (BATCH_SECONDS + 0.5) * RATE * 2 + 320
-        if number % 41 == 0:
-            later.done()
-    for place in range(len(frames)):
-        hear(alone, place)
-    for voice, meter in zip(voices, meters, strict=True):
-        assert voice.last_end(99.0) == alone.last_end(99.0)
-        assert (voice._starts, voice._ends, voice._voiced) == (alone._starts, alone._ends, alone._voiced)
-        assert (meter.level_db, meter.seconds) == (meter_alone.level_db, meter_alone.seconds)
-
-
-@pytest.mark.parametrize("rates", [(8000, 8000, 8000), (8000, 16_000, 24_000, 8000)])
-def test_several_are_found_together_as_each_alone(rates):
-    """At different times of their calls, some loud and some quiet, and one that is there twice."""
-    later, alone, together = Later(), [], []
-    for number, rate_hz in enumerate(rates):
-        word, quiet = noise(rate_hz // 3, seed=number), np.zeros(rate_hz * (2 + number) // 5, dtype=np.int16)
-        sound = np.tile(np.concatenate([quiet, word, quiet // 2]) // (1 + 9 * (number % 2)), 12)[
-            : 6 * rate_hz
-        ].tobytes()
-        size = 2 * rate_hz // 50
-        frames = [sound[at : at + size] for at in range(0, len(sound), size)][50 * number :]
-        pair = [(VoiceActivity(rate_hz, meter=meter), meter) for meter in (LevelMeter(rate_hz), LevelMeter(rate_hz))]
-        pair[1][0]._defer = later.add
-        alone.append((*pair[0], frames))
-        together.append(pair[1])
-    for at in range(450):
-        for (one, _, frames), (other, _) in zip(alone, together, strict=True):
-            if at < len(frames):
-                one.hear(frames[at], at / 50)
-                other.hear(frames[at], at / 50)
-        if at == 40:
-            for (one, *_), (other, _) in zip(alone, together, strict=True):
-                assert one.last_end(99.0) == other.last_end(99.0), "asked before what was put off is done"
-        if at % 10 == 9 and at > 75:
-            later.done()
-    for (one, meter, _), (other, meter_too) in zip(alone, together, strict=True):
-        assert one.last_end(99.0) == other.last_end(99.0) is not None
-        assert (one._starts, one._ends, one._voiced) == (other._starts, other._ends, other._voiced)
-        assert len(one._starts) > 1
-        assert (meter.level_db, meter.seconds) == (meter_too.level_db, meter_too.seconds)
-
-
-def test_who_asks_about_a_time_that_is_known_has_nothing_processed():
-    """What came later can wait for other calls."""
-    later, meter = Later(), Told()
-    voice = VoiceActivity(RATE, meter=meter, defer=later.add)
+def test_half_a_second_is_looked_at_or_less_if_somebody_asks_about_a_time_that_is_not_known():
+    meter = Told()
+    voice = VoiceActivity(RATE, meter=meter)
 
     def hear(first, last):
         for number in range(first, last):
             voice.hear(bytes(320), number / 50)
 
-    hear(0, 25)
-    later.done()
+    hear(0, 24)
+    assert meter.heard == []
+    hear(24, 49)
     assert meter.heard == [50]
-    hear(25, 60)
     voice.last_end(0.48)
     voice.spoke_between(0.0, 0.39)
     assert meter.heard == [50]
     voice.last_end(0.49)
-    assert meter.heard == [50, 50], "the batch that was put off is enough"
+    assert meter.heard == [50, 48]
+    hear(49, 59)
+    voice.spoke_between(0.8, 0.88)
+    assert meter.heard == [50, 48]
     voice.spoke_between(0.8, 0.89)
-    assert meter.heard == [50, 50]
-    voice.spoke_between(0.8, 0.91)
-    assert meter.heard == [50, 50, 20], "a click at the end of that time may be a word"
-    later.done()
-    assert meter.heard == [50, 50, 20]
+    assert meter.heard == [50, 48, 20], "a click at the end of that time may be a word"
+    voice.look()
+    assert meter.heard == [50, 48, 20]
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16_000, 24_000])
+def test_no_sound_is_kept_until_it_is_looked_at(rate_hz):
+    """It was up to a second of it: 16 KB of each call."""
+    voice, meter = VoiceActivity(rate_hz), LevelMeter(rate_hz)
+    for _ in range(24):
+        voice.hear(noise(rate_hz // 50).tobytes(), 0.0)
+        meter.hear(noise(rate_hz // 50).tobytes())
+    assert (voice._blocks.rest, meter._blocks.rest) == (b"", b"")
+    assert len(voice._records) == 4 * 48
+    assert len(meter._levels) == 2 * 48
+
+
+def test_a_call_s_caller_is_measured_as_a_meter_alone_would():
+    said, meter, alone = noise(9 * RATE, seed=5) // 3, LevelMeter(RATE), LevelMeter(RATE)
+    said[700:720] = -32768
+    voice = VoiceActivity(RATE, meter=meter)
+    for at in range(0, len(said), 160):
+        voice.hear(said[at : at + 160].tobytes(), at / RATE)
+    voice.look()
+    alone.hear(said.tobytes())
+    assert (meter.level_db, meter.seconds, meter.clipped) == (alone.level_db, alone.seconds, 20)
+    assert len(meter._levels) < 800, "levels are counted, not kept"
+    assert meter._counts.sum() + len(meter._levels) // 2 == 900
 
 
 def test_a_word_that_begins_in_the_rest_of_what_was_processed_began_when_that_came():
@@ -198,75 +146,6 @@ def test_a_word_that_begins_in_the_rest_of_what_was_processed_began_when_that_ca
         voice.hear(word[number * 120 : (number + 1) * 120].tobytes(), 7 + (number + 1) * 0.015)
         voice.look()
     assert list(voice._starts) == [pytest.approx(7.01)]
-
-
-def test_what_the_agent_said_is_measured_beside_the_caller_s_voice():
-    """It costs less together. What is found is the same, and no more of it waits."""
-    later, said = Later(), noise(9 * RATE, seed=5) // 3
-    voice, meter, second, alone = VoiceActivity(RATE, defer=later.add), *(LevelMeter(RATE) for _ in range(3))
-    voice.take_along(meter)
-    alone.hear(said.tobytes())
-    for at in range(0, len(said), 160):
-        meter.hear(said[at : at + 160].tobytes())
-        voice.hear(bytes(320), at / RATE)
-        if at % 1600 == 0:
-            later.done()
-        assert meter._waiting <= 0.7 * 2 * RATE
-    meter.pause()
-    for at in range(25):
-        voice.hear(bytes(320), 9 + at / 50)
-    later.done()
-    assert (meter._waiting, meter._sounds) == (0, [])
-    assert len(meter._steps) < 400, "levels are counted, not kept"
-    counted = meter._counts.sum() + len(meter._steps)
-    assert counted == 900
-    assert (meter.level_db, meter.seconds, meter.clipped) == (alone.level_db, alone.seconds, alone.clipped)
-    meter.hear(said[:400].tobytes())
-    voice.take_along(second)
-    assert meter._counts.sum() + len(meter._steps) == 905, "another agent's turn: nobody takes this one along any more"
-    meter.hear(said[:400].tobytes())
-    meter.pause()
-    assert meter._counts.sum() + len(meter._steps) == 910
-    voice.look()
-    second.hear(said[:400].tobytes())
-    voice.look()
-    assert len(second._steps) == 0, "the caller has said nothing new"
-    voice.hear(bytes(320), 10.0)
-    voice.look()
-    assert len(second._steps) == 5
-
-
-def test_what_an_agent_says_on_a_line_that_stands_still_is_measured_after_a_second():
-    voice, meter = VoiceActivity(RATE), LevelMeter(RATE)
-    voice.take_along(meter)
-    for _ in range(49):
-        meter.hear(bytes(320))
-    assert len(meter._steps) == 0
-    meter.hear(bytes(320))
-    assert len(meter._steps) == 100
-
-
-def test_a_voice_that_nobody_measures_is_measured_by_itself_before_it_takes_more_memory():
-    later, meter = Later(), Told()
-    voice = VoiceActivity(RATE, meter=meter, defer=later.add)
-    for _ in range(49):
-        voice.hear(bytes(320), 0.0)
-    assert (meter.heard, later.waiting) == ([], [voice]), "it was put off, once"
-    voice.hear(bytes(320), 0.0)
-    assert meter.heard == [50]
-    later.done()
-    assert meter.heard == [50], "nothing is left to be done"
-
-
-def test_an_error_stays_until_it_is_met_by_the_call_itself():
-    later, meter = Later(), Told()
-    broken, meter.fails = VoiceActivity(RATE, meter=meter, defer=later.add), True
-    for _ in range(25):
-        broken.hear(bytes(320), 0.0)
-    with pytest.raises(ZeroDivisionError):
-        later.done()
-    with pytest.raises(ZeroDivisionError):
-        broken.look()
 
 
 def test_a_click_is_no_speech():
@@ -313,26 +192,20 @@ def test_the_time_is_that_of_the_frame():
     assert listened(sound, late=lambda n: 0.5).last_end(99.0) == pytest.approx(ends + 0.5, abs=0.02)
 
 
-@pytest.mark.parametrize("rate_hz", [8000, 16_000, 24_000])
-def test_a_hiss_is_known_from_how_often_it_changes_its_sign(rate_hz):
-    """28 times in a hundredth of a second or more, however loud it is; a loud block needs none."""
-    block = rate_hz // 100
-    sound = np.ones(6 * block, dtype=np.int16)
-    for number, changes in enumerate((28, 27, 40, 28, 0, 27)):
-        part = sound[number * block : (number + 1) * block]
-        part[:] = -1 if number and sound[number * block - 1] < 0 else 1  # none between two blocks
-        for place in range(1, changes + 1):
-            part[place:] *= -1
-    assert hisses_of(sound, block, [0]) == bytes([1, 0, 1, 1, 0, 0])
-    sound[block:] *= -1  # the first sample of the second block is a change as well
-    assert hisses_of(sound, block, [0]) == bytes([1, 1, 1, 1, 0, 0])
-    assert hisses_of(sound, block, [0, block]) == bytes([1, 0, 1, 1, 0, 0]), "unless another voice begins there"
+def records_of(*blocks):
+    """(level, changes of sign) of each."""
+    return b"".join(level.to_bytes(2, "little") + bytes([changes, 0]) for level, changes in blocks)
 
 
 def test_blocks_belong_together_that_are_loud_or_a_hiss():
-    assert runs_of(bytes([1] * 6), bytes([1, 0, 1, 1, 0, 0])) == ([0, 1, 2, 4], [0, 0])
-    assert runs_of(bytes([2, 1, 1, 0, 2, 2]), bytes([1, 0, 1, 1, 0, 0])) == ([0, 1, 2, 3, 4, 6], [1, 0, 2])
-    assert runs_of(bytes([1] * 6), bytes([1, 1, 1, 1, 0, 0])) == ([0, 4], [0])
+    """A hiss changes its sign 28 times in a hundredth of a second, or more often."""
+    hiss, hum, loud, quiet = (0x1FF, 28), (0x1FF, 27), (0x200, 0), (0x1FE, 99)
+    assert runs_of(records_of(hiss, hum, hiss, hiss, hum, hum), 0x1FF, 0x200) == ([0, 1, 2, 4], [0, 0])
+    assert runs_of(records_of(loud, hum, hiss, quiet, loud, (0x1000, 0)), 0x1FF, 0x200) == (
+        [0, 1, 2, 3, 4, 6],
+        [1, 0, 2],
+    )
+    assert runs_of(records_of(loud, hiss, hum, quiet), 0x1FF, 0x200) == ([0, 2], [1])
 
 
 def test_nothing_said_is_nothing_found():
