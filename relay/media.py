@@ -89,8 +89,7 @@ class MediaSocket:
         try:  # here and not in another coroutine, which would wait as long as the call
             line = Line(ws, transport, ws.arrivals)
             # most calls get the agent of the URL or the default: prepare it before `start` arrives
-            presumed = lineup.roster.find(wish or self._usual(lineup.roster))
-            prepared = _prepared(lineup, presumed) if presumed else None
+            sessions = _Sessions(lineup, lineup.roster.find(wish or self._usual(lineup.roster)))
             start = await await_start(line, relay.settings.start_timeout_s)
             if start is None:
                 relay.metrics.refused.labels("no_start").inc()
@@ -98,19 +97,11 @@ class MediaSocket:
                 name = wish or start.custom_parameters.get("agent_id") or start.custom_parameters.get("agentId") or ""
                 asked_for = name or self._routed(lineup.roster, start)
                 spec = lineup.roster.find(asked_for)
-
-                def new_session(agent: AgentSpec) -> AgentSession:
-                    nonlocal prepared
-                    if prepared is not None and agent == presumed:
-                        session, prepared = prepared, None
-                        return session
-                    return lineup.new_session(agent.alias)
-
-                call = Call(line, start, services, asked_for=asked_for, spec=spec, new_session=new_session)
+                call = Call(line, start, services, asked_for=asked_for, spec=spec, new_session=sessions)
                 self._admit(call, start.call_sid)
                 await call.run()
-            if prepared is not None:
-                await prepared.close()
+            if sessions.prepared is not None:
+                await sessions.prepared.close()
             await line.close()
         finally:
             relay.count(-1)
@@ -151,6 +142,24 @@ class MediaSocket:
         self._note_refusal(refusal.reason)
         headers = {"WWW-Authenticate": "Basic"} if refusal.status == 401 else {}
         return web.json_response({"error": refusal.reason}, status=refusal.status, headers=headers)
+
+
+class _Sessions:
+    """Of one call, with its agents. Called, it makes the next. The one with `presumed` is there before the call is."""
+
+    __slots__ = ("_lineup", "_presumed", "prepared")
+
+    def __init__(self, lineup: Lineup, presumed: AgentSpec | None) -> None:
+        self._lineup = lineup
+        self._presumed = presumed
+        self.prepared = _prepared(lineup, presumed) if presumed else None
+        """Nobody has taken it yet."""
+
+    def __call__(self, agent: AgentSpec) -> AgentSession:
+        if self.prepared is not None and agent == self._presumed:
+            session, self.prepared = self.prepared, None
+            return session
+        return self._lineup.new_session(agent.alias)
 
 
 def _defect(error: BaseException) -> None:

@@ -27,7 +27,8 @@ class Tasks:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run `work` beside the others."""
-        task = asyncio.create_task(work)
+        name = getattr(work, "__qualname__", "call")  # there already; asyncio would make one for each task
+        task = asyncio.create_task(work, name=name)
         self._tasks.append(task)
         task.add_done_callback(self, context=_NOTHING)
         return task

@@ -4,7 +4,6 @@ The limits are far above what a conversation needs: an hour of talk is some 60,0
 20 ms that arrives ten times faster than it is spoken is 500 messages a second, for a while.
 """
 
-from dataclasses import dataclass
 from typing import Final, assert_never
 
 from relay.agents.flood import FloodError
@@ -40,23 +39,30 @@ def joined(so_far: str, piece: str) -> str:
     return so_far + piece
 
 
-class Allowance:
-    """A token bucket that fills at `per_s` up to `burst`."""
-
-    __slots__ = ("_at", "_burst", "_left", "_per_s", "_what")  # each call has eight
+class Rate:
+    """What an allowance is of: so many `per_s`, and up to `burst` at once."""
 
     def __init__(self, what: str, *, per_s: float, burst: float) -> None:
-        self._what = what
-        self._per_s = per_s
-        self._burst = burst
-        self._left = burst
+        self.what = what
+        self.per_s = per_s
+        self.burst = burst
+
+
+class Allowance:
+    """A token bucket that fills at a rate."""
+
+    __slots__ = ("_at", "_left", "rate")  # each call has four
+
+    def __init__(self, rate: Rate) -> None:
+        self.rate = rate
+        self._left = rate.burst
         self._at = 0.0
 
     def allows(self, now: float, amount: float = 1.0) -> bool:
         """Take `amount` if there is enough."""
-        left = self._left + (now - self._at) * self._per_s
-        if left > self._burst:
-            left = self._burst
+        left = self._left + (now - self._at) * self.rate.per_s
+        if left > self.rate.burst:
+            left = self.rate.burst
         self._at = now
         self._left = left - amount if amount <= left else left
         return amount <= left
@@ -64,32 +70,24 @@ class Allowance:
     def take(self, now: float, amount: float = 1.0) -> None:
         """Take `amount`. Raises FloodError if there is not enough."""
         if not self.allows(now, amount):
-            raise FloodError(f"more {self._what} than {self._burst:g} at once and {self._per_s:g} a second after that")
+            rate = self.rate
+            raise FloodError(f"more {rate.what} than {rate.burst:g} at once and {rate.per_s:g} a second after that")
 
 
-@dataclass(slots=True)
-class _Total:
-    what: str
-    limit: int
-    spent: int = 0
-
-    def take(self, amount: int = 1) -> None:
-        self.spent += amount
-        if self.spent > self.limit:
-            raise FloodError(f"more than {self.limit:,} {self.what}")
+_EVENTS: Final = Rate("events", per_s=500, burst=20_000)
+_TOOLS: Final = Rate("tool calls", per_s=1, burst=30)
+_FAILURES: Final = Rate("failed turns", per_s=0.1, burst=20)
+_INTERRUPTIONS: Final = Rate("interruptions", per_s=2, burst=200)
+_NOTICES: Final = Rate("remarks", per_s=1, burst=1000)
 
 
 class AgentBudget:
     """The budget for the events of one agent in a call."""
 
     def __init__(self) -> None:
-        self._events = Allowance("events", per_s=500, burst=20_000)
-        self._tools = Allowance("tool calls", per_s=1, burst=30)
-        self._failures = Allowance("failed turns", per_s=0.1, burst=20)
-        self._interruptions = Allowance("interruptions", per_s=2, burst=200)
-        self._notices = Allowance("remarks", per_s=1, burst=1000)
-        self._text = _Total("characters of text", TEXT_CHARACTERS)
-        self._utterances = _Total("utterances", UTTERANCES)
+        self._events = Allowance(_EVENTS)
+        self._rare: tuple[Allowance, ...] = ()  # of what comes seldom, if it has come
+        self._characters = self._utterances = 0
         self._utterance = ""
         self._notices_seen = 0
 
@@ -100,25 +98,42 @@ class AgentBudget:
             case Audio(_, utterance):
                 if utterance != self._utterance:
                     self._utterance = utterance
-                    self._utterances.take()
+                    self._say(0)
             case AgentText(text) | AgentCorrection(text) | CallerText(text):
-                self._text.take(len(text))
-                self._utterances.take()
+                self._say(len(text))
             case CallerTurn():
-                self._utterances.take()
+                self._say(0)
             case ToolCall(_, _, parameters):
-                self._tools.take(now)
-                self._text.take(_size(parameters))
+                self._take(_TOOLS, now)
+                self._write(_size(parameters))
             case Notice():
-                self._notices.take(now)
+                self._take(_NOTICES, now)
             case TurnFailed():
-                self._failures.take(now)
+                self._take(_FAILURES, now)
             case Interruption():
-                self._interruptions.take(now)
+                self._take(_INTERRUPTIONS, now)
             case UtteranceDone() | CallerHeard() | ToolCancelled() | TurnDone() | Working() | Ended():
                 pass
             case _:
                 assert_never(event)
+
+    def _take(self, rate: Rate, now: float) -> None:
+        allowance = next((one for one in self._rare if one.rate is rate), None)
+        if allowance is None:
+            allowance = Allowance(rate)
+            self._rare = (*self._rare, allowance)
+        allowance.take(now)
+
+    def _write(self, characters: int) -> None:
+        self._characters += characters
+        if self._characters > TEXT_CHARACTERS:
+            raise FloodError(f"more than {TEXT_CHARACTERS:,} characters of text")
+
+    def _say(self, characters: int) -> None:
+        self._write(characters)
+        self._utterances += 1
+        if self._utterances > UTTERANCES:
+            raise FloodError(f"more than {UTTERANCES:,} utterances")
 
     def logs_notice(self) -> bool:
         """Whether one more notice is worth a line in the log."""

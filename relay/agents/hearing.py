@@ -3,9 +3,11 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from relay.agents.budget import Allowance
+from relay.agents.budget import Allowance, Rate
 from relay.at_once import DONE, failing
 
+_MESSAGES: Final = Rate("messages", per_s=500.0, burst=10_000.0)
+_BYTES: Final = Rate("bytes", per_s=1_000_000.0, burst=48_000_000.0)  # five minutes of 24 kHz are 20 MB as text
 _AT_ONCE: Final = 4  # messages of one turn of the loop: an agent that sends more at once must not delay other calls
 
 Hear = Callable[[bytes], Awaitable[None]]
@@ -23,9 +25,7 @@ class Hearing:
         """Of the message that comes next, which was handled already."""
         self._time = time
         self._heard_at, self._heard = 0.0, 0  # messages of one turn of the loop
-        self._messages = Allowance("messages", per_s=500.0, burst=10_000.0)
-        # five minutes of 24 kHz are 20 MB as text
-        self._bytes = Allowance("bytes", per_s=1_000_000.0, burst=48_000_000.0)
+        self._messages, self._bytes = Allowance(_MESSAGES), Allowance(_BYTES)
 
     def message(self, message: bytes) -> bool:
         """Called when it arrives while `receive` waits for nothing else. False: it has to be received, and `rest` is

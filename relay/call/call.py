@@ -1,8 +1,7 @@
 """One call, from its `start` to the hand-over."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from relay.agents.roster import AgentSpec
@@ -18,7 +17,7 @@ from relay.call.recording import CallRecording
 from relay.call.report import CallReport
 from relay.call.sound import CallSound
 from relay.call.start import facts_of, info_of, log_of, rate_of
-from relay.call.tools import tools_of
+from relay.call.tools import Tools, tools_of
 from relay.call.transcript import Transcript
 from relay.control.commands import Commands
 from relay.ended import let_go
@@ -76,7 +75,7 @@ class Call:
             self.facts, self.transcript, self.quality, services, log=self.log, rate_hz=rate_hz, asked_for=asked_for
         )
         self.hand_over: HandOver = HandOver(
-            self.facts, services.events, sound.pacer, spawn=spawn, close=lambda: self.conversation.close()
+            self.facts, services.events, sound.pacer, spawn=spawn, close=self._close_conversation
         )
         self._commands = Commands(self, self.facts, self.log, spawn=spawn, settled=self._news)
         self._progress = self._make_progress()
@@ -109,9 +108,8 @@ class Call:
         if self._spec is not None:
             self.recording.follow(self._spec)
         spawn = self._spawn
-        reading = spawn(self._caller.run())
         pacing = spawn(self.sound.pacer.run())
-        reading.add_done_callback(lambda _: pacing.cancel())  # after `stop` nothing more is sent
+        reading = spawn(self._caller.run(pacing))
         self.sound.uplink.begin(self._services.ticker, spawn)
         self._progress.begin(spawn)
         spawn(self._reception.run())
@@ -175,7 +173,7 @@ class Call:
             pacer=sound.pacer,
             uplink=sound.uplink,
             outbox=Outbox(self.log),
-            tools=partial(tools_of, self),
+            tools=self._tools,
             own_tools=self.lineup.own_tools,
             waiting_sound=sound.waiting,
             idle_speech=sound.idle,
@@ -193,7 +191,8 @@ class Call:
     def _state(self) -> Mapping[str, Any]:
         return self._report.so_far(self.hand_over, self.sound.playout.ambience)
 
-    # --- start ---
+    def _tools(self) -> Tools:
+        return tools_of(self)
 
     def _register(self) -> None:
         """A second stream of the same call is Exotel's retry of a handshake: the later one replaces the first
@@ -215,6 +214,9 @@ class Call:
     def _news(self) -> None:
         self._progress.news()
 
+    def _close_conversation(self) -> Coroutine[Any, Any, None]:
+        return self.conversation.close()
+
     def _agent_defect(self, error: Exception) -> None:
         self.conversation.defect(error)
 
@@ -227,8 +229,6 @@ class Call:
         self.transcript.heard(utterance, heard_ms, interrupted=interrupted)
         if not interrupted:
             self.conversation.heard(utterance)
-
-    # --- end ---
 
     async def _finish(self, reason: EndReason, detail: str, pacing: "asyncio.Task[None]") -> None:
         sound = self.sound

@@ -4,9 +4,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import assert_never
+from typing import Final, assert_never
 
-from relay.agents.budget import Allowance
+from relay.agents.budget import Allowance, Rate
 from relay.agents.keypad import Keypad
 from relay.at_once import DONE
 from relay.call.conversation import Conversation
@@ -17,6 +17,8 @@ from relay.line.line_check import LineCheck
 from relay.line.socket import Line
 from relay.logs import CallLog
 from relay.recording.recorder import Recorder
+
+_KEYS: Final = Rate("keys", per_s=20, burst=200)
 
 
 class Caller:
@@ -33,35 +35,37 @@ class Caller:
         self._conversation = conversation
         self._end = end
         self._loop = asyncio.get_running_loop()
-        self._send_keys = partial(_send_keys, parts.log, conversation)  # does not lead back here: see relay/ended.py
-        self._keypad = Keypad(self._send_keys)
-        self._keys_allowed = Allowance("keys", per_s=20, burst=200)
+        self._keys: _Keys | None = None
+        """Made with the first key: most callers press none, and they take half a kilobyte."""
         self.recorder: Recorder | None = None
 
-    async def run(self) -> None:
-        """Handles everything the line sends; after `stop`, only its end."""
+    async def run(self, pacing: "asyncio.Task[None]") -> None:
+        """Handles everything the line sends; after `stop`, only its end. `pacing` sends: not after this has ended."""
         receive, parts = self._line.receive, self._parts
-        while True:
-            event = await receive(self._hear, self._echoed)
-            match event:
-                case exotel.Stop(reason):
-                    return self._end(EndReason.CALLER_HUNG_UP, reason)
-                case None:
-                    return self._end(EndReason.LINE_LOST, f"closed with {self._line.close_code}, without stop")
-                case _ if self._stopped:
-                    pass  # the agents are gone, and the call has been measured
-                case exotel.Dtmf(digit):
-                    parts.quality.dtmf += 1
-                    parts.answers.keys(self._loop.time())
-                    if self.recorder is not None:
-                        self.recorder.key(digit)
-                    self._press(digit)
-                case exotel.Clear():
-                    parts.pacer.interrupt()
-                case exotel.Media() | exotel.Mark() | exotel.Connected() | exotel.Start():
-                    pass  # a beginning said again; sound goes to `_hear`, echoes to `_echoed`
-                case _:
-                    assert_never(event)
+        try:
+            while True:
+                event = await receive(self._hear, self._echoed)
+                match event:
+                    case exotel.Stop(reason):
+                        return self._end(EndReason.CALLER_HUNG_UP, reason)
+                    case None:
+                        return self._end(EndReason.LINE_LOST, f"closed with {self._line.close_code}, without stop")
+                    case _ if self._stopped:
+                        pass  # the agents are gone, and the call has been measured
+                    case exotel.Dtmf(digit):
+                        parts.quality.dtmf += 1
+                        parts.answers.keys(self._loop.time())
+                        if self.recorder is not None:
+                            self.recorder.key(digit)
+                        self._press(digit)
+                    case exotel.Clear():
+                        parts.pacer.interrupt()
+                    case exotel.Media() | exotel.Mark() | exotel.Connected() | exotel.Start():
+                        pass  # a beginning said again; sound goes to `_hear`, echoes to `_echoed`
+                    case _:
+                        assert_never(event)
+        finally:
+            pacing.cancel()
 
     def _hear(self, media: exotel.Media) -> Awaitable[None]:
         """The caller's sound, 50 times a second."""
@@ -85,15 +89,35 @@ class Caller:
     def stop(self) -> None:
         """Pass on nothing more of what the caller does."""
         self._stopped = True
-        self._keypad.stop()
+        if self._keys is not None:
+            self._keys.stop()
 
     def _press(self, key: str) -> None:
-        if not self._keys_allowed.allows(self._loop.time()):
+        if self._keys is None:
+            self._keys = _Keys(self._parts.log, self._conversation)
+        self._keys.press(key, self._loop.time())
+
+
+class _Keys:
+    """From the caller to the agents."""
+
+    def __init__(self, log: CallLog, conversation: Conversation) -> None:
+        self._conversation = conversation
+        self._send = partial(_send_keys, log, conversation)  # does not lead back here: see relay/ended.py
+        self._keypad = Keypad(self._send)
+        self._allowed = Allowance(_KEYS)
+
+    def press(self, key: str, now: float) -> None:
+        if not self._allowed.allows(now):
             return  # nobody presses keys this fast
         if self._conversation.wants_each_key:
-            self._send_keys(key)
+            self._send(key)
         else:
             self._keypad.press(key)
+
+    def stop(self) -> None:
+        """Drop the keys collected so far."""
+        self._keypad.stop()
 
 
 def _send_keys(log: CallLog, conversation: Conversation, keys: str) -> None:

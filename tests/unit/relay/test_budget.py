@@ -9,6 +9,7 @@ from relay.agents.budget import (
     UTTERANCES,
     AgentBudget,
     Allowance,
+    Rate,
     joined,
 )
 from relay.agents.flood import FloodError
@@ -73,7 +74,7 @@ def test_an_hour_of_a_lively_conversation_is_none(event, every_s):
 
 
 def test_an_allowance_fills_up_again_and_not_beyond():
-    allowance = Allowance("things", per_s=2, burst=10)
+    allowance = Allowance(Rate("things", per_s=2, burst=10))
     assert [allowance.allows(0.0) for _ in range(11)] == [True] * 10 + [False]
     assert [allowance.allows(1.0) for _ in range(3)] == [True, True, False]
     assert [allowance.allows(1000.0) for _ in range(11)] == [True] * 10 + [False]
