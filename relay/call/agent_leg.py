@@ -43,7 +43,7 @@ class AgentLeg:
         self._budget = AgentBudget()
         self._presence: Presence | None = None
         self._level: SpeechLevel | None = None
-        self._clock = AnswerClock(agent.first_audio_s, agent.answer_s, self._too_late)
+        self._clock = AnswerClock(parts.ticker, agent.first_audio_s, agent.answer_s, self._too_late)
         self._retry = TurnRetry(session, agent, parts, self._clock, self.end)
         self._tools = ToolUse(
             session,

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from relay.line.ticker import Moment, Ticker
+
 _NEVER: Final = float("inf")
 
 Late = Callable[[str, str], None]
@@ -17,13 +19,14 @@ class AnswerClock:
     runs. None or 0: no limit.
     """
 
-    def __init__(self, first_audio_s: float | None, answer_s: float | None, late: Late) -> None:
+    def __init__(self, ticker: Ticker, first_audio_s: float | None, answer_s: float | None, late: Late) -> None:
+        self._ticker = ticker
         self._first_audio_s = first_audio_s
         self._answer_s = answer_s
         self._late = late
         self._loop = asyncio.get_running_loop()
         self._first_audio: asyncio.TimerHandle | None = None
-        self._answer: asyncio.TimerHandle | None = None  # fires at `_due`, or before it
+        self._answer: Moment | None = None  # comes at `_due`, or before it
         self._due = _NEVER
         self._tools: tuple[str, ...] = ()
         self._waiting = False
@@ -81,20 +84,21 @@ class AnswerClock:
         self._rearm()
 
     def _rearm(self) -> None:
-        """A timer that fires too early is set again then: hardly an answer is late, and each turn would make a few."""
+        """One that comes too early is asked for again: hardly an answer is late, and each turn would take a few."""
         self._due = _NEVER
         if self._waiting and not self._tools and (limit := self._answer_s):
             self._due = self._loop.time() + limit
             if self._answer is None:
-                self._answer = self._loop.call_at(self._due, self._look)
+                self._answer = self._ticker.at(self._due, self)
 
-    def _look(self) -> None:
+    def tick(self, when: float, now: float) -> None:
+        """See Ticking: perhaps the agent is late."""
         self._answer = None
-        if self._due <= self._loop.time():
+        if self._due <= now:
             self._due = _NEVER
             self._late("no_answer", f"the caller got no answer within {self._answer_s or 0.0:g} s")
         elif self._due < _NEVER:
-            self._answer = self._loop.call_at(self._due, self._look)
+            self._answer = self._ticker.at(self._due, self)
 
     def _cancel_first_audio(self) -> None:
         if self._first_audio is not None:

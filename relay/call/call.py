@@ -111,7 +111,7 @@ class Call:
         pacing = spawn(self.sound.pacer.run())
         reading = spawn(self._caller.run(pacing))
         self.sound.uplink.begin(self._services.ticker, spawn)
-        self._progress.begin(spawn)
+        self._progress.begin(self._services.ticker, spawn)
         spawn(self._reception.run())
         try:
             reason, detail = await self._over
@@ -184,6 +184,7 @@ class Call:
             log=self.log,
             metrics=self._services.metrics,
             spawn=self._spawn,
+            ticker=self._services.ticker,
             announce=self._report.announce,
             end=self.end,
         )

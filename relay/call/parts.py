@@ -13,6 +13,7 @@ from relay.call.transcript import Transcript
 from relay.events.records import CallFacts, EndReason, Quality
 from relay.line.answers import Answers
 from relay.line.pacer import Pacer
+from relay.line.ticker import Ticker
 from relay.line.uplink import Uplink
 from relay.logs import CallLog
 from relay.metrics import Metrics
@@ -45,5 +46,6 @@ class CallParts:
     log: CallLog
     metrics: Metrics
     spawn: Spawn
+    ticker: Ticker
     announce: Callable[[], None]
     end: Callable[[EndReason, str], None]

@@ -15,6 +15,7 @@ from relay.events.answer import Command, read_answer
 from relay.events.delivery import DeliveryError, Events
 from relay.events.records import CallFacts, timestamp
 from relay.line.answers import Answers
+from relay.line.ticker import Moment, Ticker
 from relay.logs import CallLog
 from relay.tasks import Spawn
 
@@ -61,7 +62,8 @@ class Progress:
         self._loop = asyncio.get_running_loop()
         self._news = False
         self._spawn: Spawn | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._ticker: Ticker | None = None
+        self._next: Moment | None = None
         self._told_at = 0.0
         self._number = 0
         self._after = 0
@@ -76,36 +78,38 @@ class Progress:
         """A turn is complete, or a command is done: report soon."""
         if not self._news:
             self._news = True
-            if self._timer is not None and not self._failing:
-                self._set_timer()
+            if self._next is not None and not self._failing:
+                self._wait()
 
-    def begin(self, spawn: Spawn) -> None:
+    def begin(self, ticker: Ticker, spawn: Spawn) -> None:
         """Report until `stop`, or until the receiver turns out not to support progress. `spawn` starts a task for each
-        report; between two there is only a timer.
+        report; between two there is only a moment of `ticker`.
         """
         if self._every_s:
-            self._spawn, self._told_at = spawn, self._loop.time()
+            self._ticker, self._spawn, self._told_at = ticker, spawn, self._loop.time()
             self._transcript.turn_ended = self.news
-            self._set_timer()
+            self._wait()
 
     def stop(self) -> None:
         """Begin no more reports."""
         self._spawn, self._transcript.turn_ended = None, _nobody
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
 
-    def _set_timer(self) -> None:
+    def _wait(self) -> None:
         """To the end of the interval, or less with news; a failing receiver gets no extra requests for news."""
         wait_s = WATCHED if self._watched else self._every_s
         if self._news and not self._failing:
             wait_s = min(wait_s, max(SOONEST, self._every_s * SHARE))
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(self._told_at + wait_s, self._due)
+        if self._next is not None:
+            self._next.cancel()
+        if self._ticker is not None:
+            self._next = self._ticker.at(self._told_at + wait_s, self)
 
-    def _due(self) -> None:
-        self._timer = None
+    def tick(self, when: float, now: float) -> None:
+        """See Ticking: a report is due."""
+        self._next = None
         if self._spawn is not None:
             self._spawn(self._report())
 
@@ -117,7 +121,7 @@ class Progress:
                 "progress_unknown", "the receiver of events is older than this relay: progress is not sent"
             )
         elif self._spawn is not None:
-            self._set_timer()
+            self._wait()
 
     async def _tell(self) -> bool:
         """False: the receiver doesn't support progress."""

@@ -21,17 +21,22 @@ class Ticking(Protocol):
         ...
 
 
-class _Due:
-    """A moment that was asked for. `number` decides between equal ones."""
+class Moment:
+    """One that was asked for. `number` decides between equal ones."""
 
     __slots__ = ("number", "when", "who")
 
     def __init__(self, when: float, number: int, who: Ticking) -> None:
         self.when = when
         self.number = number
-        self.who = who
+        self.who: Ticking | None = who
 
-    def before(self, other: "_Due") -> bool:
+    def cancel(self) -> None:
+        """Nobody is called any more, nor kept until then."""
+        self.who = None
+
+    def before(self, other: "Moment") -> bool:
+        """Whether it comes first."""
         return self.when < other.when or (self.when == other.when and self.number < other.number)
 
 
@@ -39,7 +44,7 @@ class _Moments:
     """A heap of them. As heapq's, but of plain numbers once it is compiled: comparing tuples took most of the time."""
 
     def __init__(self) -> None:
-        self._heap: list[_Due] = []
+        self._heap: list[Moment] = []
         self._number = 0
 
     def __len__(self) -> int:
@@ -50,8 +55,8 @@ class _Moments:
         """The first of them."""
         return self._heap[0].when if self._heap else NEVER
 
-    def add(self, when: float, who: Ticking) -> None:
-        heap, due = self._heap, _Due(when, self._number, who)
+    def add(self, when: float, who: Ticking) -> Moment:
+        heap, due = self._heap, Moment(when, self._number, who)
         self._number += 1
         at = len(heap)
         heap.append(due)
@@ -62,8 +67,9 @@ class _Moments:
                 break
             heap[at], at = parent, above
         heap[at] = due
+        return due
 
-    def take(self) -> _Due:
+    def take(self) -> Moment:
         """The first one, which is no longer in the heap."""
         heap = self._heap
         first, last, size = heap[0], heap.pop(), len(heap)
@@ -110,11 +116,15 @@ class Ticker:
             return late_s + max(waiting_s, late_s)
         return 2 * late_s if now - self._late_at <= max(late_s, _BACKLOG_S) else 0.0
 
-    def at(self, when: float, who: Ticking) -> None:
-        """Call `who.tick` at `when`. It can't be taken back: who no longer needs the moment ignores it."""
-        self._waiting.add(when, who)
+    def at(self, when: float, who: Ticking) -> Moment:
+        """Call `who.tick` at `when`. What is returned can be cancelled; who will soon be called may ignore it instead.
+
+        A timer of the loop's takes half a kilobyte, a moment 64 bytes.
+        """
+        moment = self._waiting.add(when, who)
         if when < self._fires_at and not self._firing:
             self._set(when, self._loop.time())
+        return moment
 
     def _set(self, when: float, now: float) -> None:
         if self._timer is not None:
@@ -158,8 +168,10 @@ class Ticker:
         last, self._calling = time() if until is None else until, True
         while waiting.first <= last:
             due = waiting.take()
+            if (who := due.who) is None:
+                continue
             try:
-                due.who.tick(due.when, time())
+                who.tick(due.when, time())
             except Exception as error:  # noqa: BLE001 - whatever one of them raises, the others are called
                 self._loop.call_exception_handler({"message": "tick() raised", "exception": error})
         self._calling = False

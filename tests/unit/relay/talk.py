@@ -22,6 +22,7 @@ from relay.line import exotel
 from relay.line.answers import Answers
 from relay.line.framing import Framing
 from relay.line.pacer import Pacer
+from relay.line.ticker import Ticker
 from relay.line.uplink import Uplink
 from relay.logs import CallLog
 from relay.metrics import Metrics
@@ -216,6 +217,7 @@ class Talk:
             log=log,
             metrics=Metrics(),
             spawn=self.spawn,
+            ticker=Ticker(),
             announce=lambda: None,
             end=self.end,
         )

@@ -1,10 +1,11 @@
-"""How long a caller may wait for an answer: one timer that is set again only when it fires."""
+"""How long a caller may wait for an answer: one moment, asked for again only when it comes."""
 
 import asyncio
 
 import pytest
 
 from relay.call.answer_clock import AnswerClock
+from relay.line.ticker import Ticker
 from tests.support.virtual import virtual
 
 
@@ -12,7 +13,9 @@ class Late:
     def __init__(self, answer_s=3.0):
         self.loop = asyncio.get_running_loop()
         self.told = []
-        self.clock = AnswerClock(None, answer_s, lambda reason, detail: self.told.append((reason, self.loop.time())))
+        self.ticker = Ticker()
+        late = lambda reason, detail: self.told.append((reason, self.loop.time()))  # noqa: E731
+        self.clock = AnswerClock(self.ticker, None, answer_s, late)
         self.began = self.loop.time()
 
     @property
@@ -47,16 +50,15 @@ async def test_a_caller_who_waits_after_an_early_end_of_the_timer_has_the_whole_
 
 
 @virtual
-async def test_signs_in_a_row_make_one_timer():
+async def test_signs_in_a_row_ask_for_one_moment():
     late = Late()
     made = []
-    call_at = late.loop.call_at
-    late.loop.call_at = lambda when, *rest, **options: made.append(when) or call_at(when, *rest, **options)
+    at = late.ticker.at
+    late.ticker.at = lambda when, who: made.append(when) or at(when, who)
     for _ in range(5):
         late.clock.caller_waits()
         late.clock.agent_heard()
     assert len(made) == 1
-    del late.loop.call_at
 
 
 @virtual

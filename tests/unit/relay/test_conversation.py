@@ -23,6 +23,7 @@ from relay.line import exotel
 from relay.line.answers import Answers
 from relay.line.framing import Framing
 from relay.line.pacer import Pacer
+from relay.line.ticker import Ticker
 from relay.line.uplink import Uplink
 from relay.logs import CallLog
 from relay.metrics import Metrics
@@ -122,6 +123,7 @@ def heard_of(
             log=log,
             metrics=Metrics(),
             spawn=spawn,
+            ticker=Ticker(),
             announce=lambda: None,
             end=lambda reason, detail: over.set(),
         )

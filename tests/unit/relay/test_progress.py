@@ -13,6 +13,7 @@ from relay.call.transcript import Transcript
 from relay.events.delivery import DeliveryError
 from relay.events.records import CallFacts
 from relay.line.answers import Answer, Answers
+from relay.line.ticker import Ticker
 from relay.logs import CallLog
 from relay.tasks import Tasks
 from tests.support.virtual import virtual
@@ -68,7 +69,7 @@ class World:
 
     async def run_for(self, seconds):
         tasks = Tasks(self.defects.append)
-        self.progress.begin(tasks.spawn)
+        self.progress.begin(Ticker(), tasks.spawn)
         await asyncio.sleep(seconds)
         self.progress.stop()
         await tasks.stop()

@@ -1,6 +1,7 @@
 """All who wait on one timer are called when they are due, and nobody else is held up."""
 
 import asyncio
+import weakref
 
 import pytest
 from hypothesis import given
@@ -61,6 +62,24 @@ def test_those_due_at_the_same_time_share_a_timer():
     woken, timers = told(*((number, 0.04 * (1 + number % 5)) for number in range(200)))
     assert len(woken) == 200
     assert timers == 5
+
+
+def test_a_cancelled_moment_calls_nobody_and_keeps_nobody():
+    """A caller who hung up would be kept until the next report would have been due."""
+
+    async def scenario():
+        ticker, woken = Ticker(), []
+        cancelled = Sleeper("cancelled", woken)
+        moment, kept = ticker.at(1.0, cancelled), weakref.ref(cancelled)
+        ticker.at(1.0, Sleeper("after it", woken))
+        moment.cancel()
+        del cancelled
+        assert kept() is None
+        await asyncio.sleep(2)
+        return [name for name, *_ in woken]
+
+    with asyncio.Runner(loop_factory=Counting) as runner:
+        assert runner.run(scenario()) == ["after it"]
 
 
 class OneWay(RelayLoop):
