@@ -54,20 +54,23 @@ class AgentLeg:
             spawn=self._tasks.spawn,
         )
 
-    async def run(self, info: CallInfo) -> Ended:
-        """Until the agent ends the call or has failed. The session stays open: closing it may take seconds."""
+    def begin(self, info: CallInfo) -> "asyncio.Future[Ended]":
+        """What it returns is done when the agent ends the call or has failed, and cancelled at the end of the call: the
+        agent did not end. Then `stop`.
+        """
         self._clock.start()
         self._tasks.spawn(self._talk(info))
-        try:
-            return await self._over  # cancelled at the end of the call: the agent did not end
-        finally:
-            self._clock.stop()
-            self._entry.level = self._level
-            self._parts.playout.idle()
-            self._parts.uplink.detach()
-            self._parts.outbox.detach()
-            await self._tasks.stop()
-            let_go(self, "_over", "refused", "_parts")  # its speech may go on, and an error in making it is logged
+        return self._over
+
+    async def stop(self) -> None:
+        """Pass nothing more on. The session stays open: closing it may take seconds."""
+        self._clock.stop()
+        self._entry.level = self._level
+        self._parts.playout.idle()
+        self._parts.uplink.detach()
+        self._parts.outbox.detach()
+        await self._tasks.stop()
+        let_go(self, "_over", "refused", "_parts")  # its speech may go on, and an error in making it is logged
 
     def end(self, ended: Ended) -> None:
         """The agent is done; the first reason is kept. If an agent fails while it hangs up, it has hung up."""

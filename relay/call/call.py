@@ -117,12 +117,12 @@ class Call:
             reason, detail = await self._over
             self._stop()
             # an agent may take seconds to close; the line must not wait for that
-            unheard = reason.ended_by in {"caller", "line"}
-            await self._tasks.stop(but=() if unheard else (pacing, reading))
+            await self._tasks.stop(but=() if reason.ended_by in {"caller", "line"} else (pacing, reading))
             await self._finish(reason, detail, pacing)
         finally:
             self._stop()
             await self._tasks.stop()
+            await self.conversation.close_unused()
             self._unregister()
             let_go(self, "_over")  # `end` and `check` may still be called
 

@@ -176,7 +176,10 @@ class Conversation:
         prefix = f"a{len(parts.facts.agents)}u"
         leg = self._leg = AgentLeg(parts, session, entry, prefix)
         try:
-            ended = await leg.run(info)
+            try:
+                ended = await leg.begin(info)
+            finally:
+                await leg.stop()
         finally:
             self._leg = None
             if not leg.said_goodbye:

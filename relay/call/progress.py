@@ -5,6 +5,7 @@ in flight at a time. Its answer may ask for more of them, because somebody is wa
 """
 
 import asyncio
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -29,7 +30,39 @@ LATELY: Final = 100  # turns: in what was said before those nothing changes any 
 LISTS: Final = ("turns", "tools", "commands")
 
 Seen = int
-"""A hash of what may change in an entry: 32 bytes, where the values took 88, and a call keeps up to a hundred."""
+"""A hash of what may change in an entry: 8 bytes, where the values took 88, and a call keeps up to a hundred."""
+
+
+class _Told:
+    """What the receiver has of a list, by place."""
+
+    __slots__ = ("_seen", "settled")
+
+    def __init__(self) -> None:
+        self._seen = array("q")
+        self.settled = 0
+        """Entries from the first on that the receiver has, and that change no more: nothing is kept of them."""
+
+    def has(self, index: int, seen: Seen) -> bool:
+        """Whether the receiver has the entry as it is now."""
+        place = index - self.settled
+        return place < len(self._seen) and self._seen[place] == seen
+
+    def note(self, index: int, seen: Seen) -> None:
+        """The receiver has it."""
+        place = index - self.settled
+        self._seen.extend([0] * (place + 1 - len(self._seen)))  # those in between have no words yet
+        self._seen[place] = seen
+
+    def settle(self, until: int) -> None:
+        """Entries before `until` change no more."""
+        if until > self.settled:
+            del self._seen[: until - self.settled]
+            self.settled = until
+
+
+_NOTHING: Final = _Told()
+"""In place of those of the tools and commands that most calls don't have. It is only looked at."""
 
 
 class Progress:
@@ -67,10 +100,8 @@ class Progress:
         self._told_at = 0.0
         self._number = 0
         self._after = 0
-        self._told: dict[str, dict[int, Seen]] = {name: {} for name in LISTS}
-        """What the receiver has, by list and place: enough of each entry to see that it has changed."""
-        self._settled = 0
-        """Turns from the first on that the receiver has, and that change no more: they are not in `_told`."""
+        self._told: dict[str, _Told] = {}
+        """What the receiver has, by list: enough of each entry to see that it has changed."""
         self._watched = False
         self._failing = False
 
@@ -128,7 +159,7 @@ class Progress:
         self._news = False
         self._number += 1
         news, lists, more = self._what_is_new()
-        settled = self._settled if more else max(self._settled, len(self._transcript.turns) - LATELY)
+        settled = 0 if more else len(self._transcript.turns) - LATELY
         event = self._facts.event(
             "progress",
             number=self._number,
@@ -150,15 +181,15 @@ class Progress:
         if answer.progress == self._number:
             self._after = self._number if any(news.values()) else self._after
             for name, entries in news.items():
-                self._told[name].update(entries)
-            for index in range(self._settled, settled):
-                self._told["turns"].pop(index, None)
-            self._settled = settled
+                for index, seen in entries.items():
+                    self._told.setdefault(name, _Told()).note(index, seen)
+            if "turns" in self._told:
+                self._told["turns"].settle(settled)
             if more:
                 self.news()
         else:  # it has lost what was stored
-            self._after = self._settled = 0
-            self._told = {name: {} for name in LISTS}
+            self._after = 0
+            self._told = {}
         self._take(answer.commands)
         return True
 
@@ -185,20 +216,20 @@ class Progress:
         An hour has hundreds of turns, hardly any of them new: the others are skipped, or looked at for a moment.
         """
         seen: Seen
-        told = self._told["commands"]
+        told = self._told.get("commands", _NOTHING)
         for index, command in enumerate(self._commands()):
-            if told.get(index) != (seen := hash(command["outcome"])):
+            if not told.has(index, seen := hash(command["outcome"])):
                 yield "commands", index, seen, partial(dict, command)
-        told = self._told["turns"]
+        told = self._told.get("turns", _NOTHING)
         turns = self._transcript.turns
-        for index in range(self._settled, len(turns)):
+        for index in range(told.settled, len(turns)):
             turn = turns[index]
             seen = hash((turn.text, turn.interrupted, turn.heard_ms, turn.answer))
-            if turn.text and told.get(index) != seen:
+            if turn.text and not told.has(index, seen):
                 yield "turns", index, seen, partial(self._transcript.turn_json, turn)
-        told = self._told["tools"]
+        told = self._told.get("tools", _NOTHING)
         for index, use in enumerate(self._facts.tools):
-            if told.get(index) != (seen := hash(use.status)):
+            if not told.has(index, seen := hash(use.status)):
                 yield "tools", index, seen, use.as_json
 
 

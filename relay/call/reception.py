@@ -58,7 +58,7 @@ class Reception:
         self._record: RecordMode | None = None
 
     async def run(self) -> None:
-        """Until the last agent is done with the call."""
+        """Until the agents have the call, or it gets none."""
         lineup, spec = self._lineup, self._spec
         if spec is None:
             known = ", ".join(agent.alias for agent in lineup.roster)
@@ -77,7 +77,9 @@ class Reception:
             await self._give_notice(notice, spec)
         self._recording.let_caller_in()
         apology = lineup.sounds.apology(spec, self._rate_hz)
-        return await self._conversation.run(lineup.roster.chain(spec.alias), apology)
+        # not awaited: this would be kept as long as the call
+        self._parts.spawn(self._conversation.run(lineup.roster.chain(spec.alias), apology))
+        return None
 
     def _refuse(self, reason: EndReason, detail: str) -> None:
         """The call gets no agent."""

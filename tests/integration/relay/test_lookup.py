@@ -12,6 +12,10 @@ from aiohttp import web
 
 from common.signature import RELAY_HEADER, Verdict, verify
 from relay.agents import VENDORS
+from relay.call.call import Call
+from relay.call.conversation import Conversation
+from relay.events.records import EndReason
+from relay.sounds import Sounds
 from sim.agent_script import AgentScript, Reply
 from sim.caller import Step, When
 from sim.serving import serving
@@ -382,3 +386,31 @@ async def test_each_agent_may_have_a_server_of_its_own_or_none(tmp_path):
                 assert ("lookup" in (record := at.record(call)) and record["lookup"] is not None) == (alias != "plain")
     assert [question["agent"] for question in general.asked] == ["front"]
     assert [question["agent"] for question in own.asked] == ["mine"]
+
+
+@virtual
+async def test_a_caller_who_hangs_up_as_the_connected_agent_is_to_take_over_leaves_no_socket_open(
+    tmp_path, monkeypatch
+):
+    """The task in which agents talk is cancelled before it begins: nobody in it can close the socket."""
+    calls, closed = [], []
+    begin, close = Call._register, Conversation.close_session
+
+    def registered(call):
+        calls.append(call)
+        begin(call)
+
+    async def closing(conversation, session):
+        closed.append(session)
+        await close(conversation, session)
+
+    def hangs_up(*_):
+        calls[0].end(EndReason.CALLER_HUNG_UP, "just then")
+
+    monkeypatch.setattr(Call, "_register", registered)
+    monkeypatch.setattr(Conversation, "close_session", closing)
+    monkeypatch.setattr(Sounds, "apology", hangs_up)
+    async with asked(tmp_path, Crm({"tags": ["vip"]}, after_s=0.25), Entry("front", "elevenlabs", GREETING)) as at:
+        call = await at.call(script=HANG_UP)
+        assert at.record(call)["end_detail"] == "just then"
+    assert len(closed) == 1

@@ -309,6 +309,7 @@ async def test_a_sound_that_has_to_be_read_first_does_not_hold_the_agent_up():
     world = World(LookupAnswer(ambience="rain"))
     await world.reception.run()
     assert world.loop.time() == pytest.approx(1.0)
+    await asyncio.sleep(0)
     assert (world.conversation.ran[0], world.changed) == (["desk"], [])
     await asyncio.gather(*world._tasks)
     assert (world.sounds.loaded, [one[0] for one in world.changed]) == (["rain"], ["rain"])
