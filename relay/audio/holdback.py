@@ -5,6 +5,7 @@ that sends its speech in real time, piece by piece, is always close to being lat
 to the sound before them, is learned from utterance to utterance.
 """
 
+from array import array
 from typing import Final
 
 _UNKNOWN_S: Final = 0.11  # a longer first piece is taken for a burst. Pieces of 100 ms are often a little longer
@@ -22,14 +23,14 @@ class Holdback:
 
     def __init__(self, slack_s: float) -> None:
         self._slack_s = slack_s
-        self._needs: list[float] = []
+        self._needs = array("d")  # a list of floats takes three times as much
         self._utterance = ""
         self._began_at = self._arrived_at = 0.0
         self._first_s = self._total_s = 0.0
         self._worst_s: float | None = None
-        self._lags: list[float] = []  # of the last pieces
+        self._lags = array("d")  # of the last pieces
         self._rise_s = self._least_s = 0.0
-        self._holes: list[float] = []
+        self._holes: tuple[float, ...] = ()
         self._gathering = self._dry = self._quick = False
 
     def arrived(self, utterance: str, seconds: float, now: float) -> None:
@@ -38,7 +39,7 @@ class Holdback:
             self._learn()
             self._utterance = utterance
             self._gathering = self._dry = False
-            self._holes.clear()
+            self._holes = ()
             self._begin(seconds, now)
         else:
             self._note_lag(now - self._began_at - self._total_s)
@@ -62,7 +63,7 @@ class Holdback:
 
     def ran_dry(self, now: float) -> None:
         """There is a hole in the utterance: start again with what comes next."""
-        self._holes = [*self._holes[-1:], now]
+        self._holes = (*self._holes[-1:], now)
         self._gathering |= len(self._holes) == 2 and now - self._holes[0] < _STUTTER_S
         self._dry = True
 
@@ -75,7 +76,8 @@ class Holdback:
         self._quick = lag_s <= -self._slack_s
         if lag_s < _PAUSE_S:
             self._worst_s = lag_s if self._worst_s is None else max(self._worst_s, lag_s)
-            self._lags = [*self._lags[1 - _LATELY :], lag_s]
+            self._lags.append(lag_s)
+            del self._lags[:-_LATELY]
             self._rise_s = max(self._rise_s, lag_s - min(self._lags))
             self._least_s = min(self._least_s, lag_s)
 
@@ -86,4 +88,4 @@ class Holdback:
             late_s = max(self._worst_s, self._rise_s) if in_real_time else self._worst_s
             self._needs.append(min(_MOST_S, late_s + self._slack_s))
             del self._needs[:-_REMEMBERED]
-        self._worst_s, self._lags, self._rise_s, self._least_s = None, [], 0.0, 0.0
+        self._worst_s, self._lags, self._rise_s, self._least_s = None, array("d"), 0.0, 0.0

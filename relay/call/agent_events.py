@@ -73,7 +73,7 @@ class AgentEvents:
         self._caller_did = caller_did
         self._pacer = parts.pacer
         self._transcript = parts.transcript
-        self._time = asyncio.get_running_loop().time
+        self._time = parts.facts.clock
 
     def take(self, event: AgentEvent) -> Awaitable[None]:
         """Usually DONE (relay.at_once). Raises FloodError."""

@@ -39,19 +39,22 @@ class AgentLeg:
         self._prefix = prefix
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[Ended] = self._loop.create_future()
-        self._tasks = Tasks(self.defect)
+        # one of each for all that is given them: every look-up of a method makes another
+        end, defect = self._end, self._failed = self.end, self.defect
+        self._tasks = Tasks(defect)
+        spawn = self._spawn = self._tasks.spawn
         self._budget = AgentBudget()
         self._presence: Presence | None = None
         self._level: SpeechLevel | None = None
         self._clock = AnswerClock(parts.ticker, agent.first_audio_s, agent.answer_s, self._too_late)
-        self._retry = TurnRetry(session, agent, parts, self._clock, self.end)
+        self._retry = TurnRetry(session, agent, parts, self._clock, end)
         self._tools = ToolUse(
             session,
             agent.alias,
             parts,
             hang_up=self._hang_up,
             clock=self._clock,
-            spawn=self._tasks.spawn,
+            spawn=spawn,
         )
 
     def begin(self, info: CallInfo) -> "asyncio.Future[Ended]":
@@ -59,7 +62,7 @@ class AgentLeg:
         agent did not end. Then `stop`.
         """
         self._clock.start()
-        self._tasks.spawn(self._talk(info))
+        self._spawn(self._talk(info))
         return self._over
 
     async def stop(self) -> None:
@@ -102,7 +105,7 @@ class AgentLeg:
     def check(self, now: float) -> None:
         """Called every second: does the agent read what it is sent, and is the caller still there?"""
         if self.session.stalled_for(now) > STALL_LIMIT:
-            self._tasks.spawn(self.session.give_up(f"the agent has not read for {STALL_LIMIT:g} s"))
+            self._spawn(self.session.give_up(f"the agent has not read for {STALL_LIMIT:g} s"))
         elif self._presence is not None and not self.finished:
             self._presence.check(now, busy=self._clock.agent_is_due or self._tools.hanging_up)
 
@@ -120,7 +123,7 @@ class AgentLeg:
             self.refused = True
             self.end(Ended(by_agent=False, reason=error.reason, detail=str(error)))
             return
-        self._parts.outbox.attach(self.session, self._tasks.spawn)
+        self._parts.outbox.attach(self.session, self._spawn)
         agent = self._entry.agent
         if agent.idle_s or agent.max_s:
             self._presence = Presence(self._parts, agent, self.session, self._loop.time())
@@ -171,7 +174,7 @@ class AgentLeg:
             prefix=self._prefix,
             line=info.line,
             spoken=formats.spoken,
-            on_defect=self.defect,
+            on_defect=self._failed,
         )
         self._level = speech.level
         return AgentEvents(
@@ -185,7 +188,7 @@ class AgentLeg:
             retry=self._retry,
             tools=self._tools,
             over=self._over,
-            end=self.end,
+            end=self._end,
             caller_did=self.caller_did,
         )
 

@@ -83,7 +83,7 @@ class Call:
         self.conversation = Conversation(
             parts, info_of(start, sound.format, services.settings.events_secret), new_session
         )
-        self._caller = Caller(line, parts, self.conversation, LineCheck(rate_hz, start.encoding), self.end)
+        self._caller = Caller(line, parts, self.conversation, LineCheck(rate_hz, start.encoding))
         self.recording: CallRecording = CallRecording(
             services.recordings, self.facts, rate_hz, self.log, (sound.uplink, sound.pacer, self._caller)
         )

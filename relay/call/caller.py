@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from functools import partial
 from typing import Final, assert_never
 
@@ -24,16 +24,13 @@ _KEYS: Final = Rate("keys", per_s=20, burst=200)
 class Caller:
     """Reads the line until it ends. Keys are collected for agents that take whole entries."""
 
-    def __init__(
-        self, line: Line, parts: CallParts, conversation: Conversation, check: LineCheck, end: Callable[..., None]
-    ) -> None:
+    def __init__(self, line: Line, parts: CallParts, conversation: Conversation, check: LineCheck) -> None:
         self._stopped = False  # what sound meets stands together: each look at another place costs as much as a step
         self._check: LineCheck | None = check  # until it is done
         self._uplink = parts.uplink
         self._line = line
         self._parts = parts
         self._conversation = conversation
-        self._end = end
         self._loop = asyncio.get_running_loop()
         self._keys: _Keys | None = None
         """Made with the first key: most callers press none, and they take half a kilobyte."""
@@ -41,15 +38,15 @@ class Caller:
 
     async def run(self, pacing: "asyncio.Task[None]") -> None:
         """Handles everything the line sends; after `stop`, only its end. `pacing` sends: not after this has ended."""
-        receive, parts = self._line.receive, self._parts
+        receive, parts, end = self._line.receive, self._parts, self._parts.end
         try:
             while True:
                 event = await receive(self._hear, self._echoed)
                 match event:
                     case exotel.Stop(reason):
-                        return self._end(EndReason.CALLER_HUNG_UP, reason)
+                        return end(EndReason.CALLER_HUNG_UP, reason)
                     case None:
-                        return self._end(EndReason.LINE_LOST, f"closed with {self._line.close_code}, without stop")
+                        return end(EndReason.LINE_LOST, f"closed with {self._line.close_code}, without stop")
                     case _ if self._stopped:
                         pass  # the agents are gone, and the call has been measured
                     case exotel.Dtmf(digit):

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -32,7 +32,7 @@ class Conversation:
         self._new_session = new_session
         self._loop = asyncio.get_running_loop()
         self._leg: AgentLeg | None = None
-        self._wanted: list[AgentSpec] = []
+        self._wanted: Sequence[AgentSpec] = ()
         self._giving_up = False
         self._first: tuple[AgentSpec, AgentSession] | None = None
 
@@ -55,17 +55,17 @@ class Conversation:
         if first is not None:
             await self.close_session(first[1])
 
-    async def run(self, chain: list[AgentSpec], apology: Apology | None) -> None:
+    async def run(self, chain: Sequence[AgentSpec], apology: Apology | None) -> None:
         """Talk to the first agent that is available; if the last one fails, play the apology and hand the call over."""
         while chain := self._wanted or chain:  # a switch may have been requested before the agent was chosen
-            self._wanted = []
+            self._wanted = ()
             if await self._try(chain):
                 return
-            chain = []
+            chain = ()
         self._giving_up = True
         await self._give_up(apology)
 
-    def switch(self, chain: list[AgentSpec], by: str) -> bool:
+    def switch(self, chain: Sequence[AgentSpec], by: str) -> bool:
         """The first available agent of `chain` takes over now. Returns False if no agent is tried any more."""
         if self._giving_up:
             return False
@@ -74,7 +74,7 @@ class Conversation:
             self._leg.end(Ended(by_agent=False, reason=SWITCHED, detail=by))
         return True
 
-    async def _try(self, chain: list[AgentSpec]) -> bool:
+    async def _try(self, chain: Sequence[AgentSpec]) -> bool:
         """Whether the call is over. If not, no agent of `chain` was available or stayed, or a switch was requested."""
         retry: AgentSpec | None = None
         for spec in chain:

@@ -41,7 +41,7 @@ class HandOver:
         self._spawn = spawn
         self._close = close
         self._loop = asyncio.get_running_loop()
-        self._spoke = Flag()
+        self._spoke: Flag | None = None  # while somebody waits for the goodbye
         self._asking: list[asyncio.Future[ToolResult]] = []
         self._closing = False
         self.transfer: Transfer | None = None
@@ -73,7 +73,8 @@ class HandOver:
 
     def agent_spoke(self) -> None:
         """The agent has not finished its goodbye yet."""
-        self._spoke.set()
+        if self._spoke is not None:
+            self._spoke.set()
 
     async def _ask(self, transfer: Transfer, answer: "asyncio.Future[ToolResult]", *, spoken: bool) -> None:
         event = self._facts.event("transfer_requested", transfer=transfer.as_json())
@@ -92,8 +93,9 @@ class HandOver:
 
     async def _wait_for_goodbye(self) -> None:
         limit = self._loop.time() + LIMIT
+        spoke = self._spoke = Flag()
         while (patience := min(QUIET, limit - self._loop.time())) > 0:
-            self._spoke.clear()
-            if not await self._spoke.wait(self._loop.time() + patience):
+            spoke.clear()
+            if not await spoke.wait(self._loop.time() + patience):
                 return
             await self._pacer.played_out()
