@@ -88,11 +88,11 @@ class Relay:
     async def lifespan(self, _: web.Application) -> AsyncIterator[None]:
         """Sets up before the first call and cleans up after the last."""
         settings = self.settings
-        async with outgoing() as http, outgoing(public_only=True) as public:
+        ticker = Ticker()
+        async with outgoing(ticker) as http, outgoing(ticker, public_only=True) as public:
             events = Events(await self._destination(http))
             echo_pool = echo.pool(settings, self.metrics, own_process=self._own_process)
             recordings = Recordings(http, events, settings.events_url, self.metrics)
-            ticker = Ticker()
             self.lineup.connect(http, public, self.rest_calls)
             self.services = Services(
                 settings=settings,

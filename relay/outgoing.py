@@ -5,6 +5,7 @@ decompressed, and none is read beyond its limit.
 """
 
 import os
+from functools import partial
 from typing import Final
 
 import aiohttp
@@ -14,6 +15,7 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from common.proxy import proxy_for
+from relay.line.ticker import Ticker
 from relay.resolver import LastGoodResolver, PublicOnly
 from relay.websocket import OutgoingSocket
 
@@ -29,9 +31,9 @@ class RedirectError(aiohttp.ClientResponseError):
     """The answer is a redirect."""
 
 
-def outgoing(*, public_only: bool = False) -> aiohttp.ClientSession:
+def outgoing(ticker: Ticker | None = None, *, public_only: bool = False) -> aiohttp.ClientSession:
     """To be closed by the caller. One pool, so that connections and TLS sessions are reused; no limit but those of each
-    request. `public_only`: no name may resolve to this machine or its network.
+    request. `ticker`: for the sockets' pings. `public_only`: no name may resolve to this machine or its network.
     """
     resolver: AbstractResolver = LastGoodResolver(ThreadedResolver())
     if public_only:
@@ -44,7 +46,7 @@ def outgoing(*, public_only: bool = False) -> aiohttp.ClientSession:
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
         middlewares=(_by_the_proxy, _as_it_is),
-        ws_response_class=OutgoingSocket,  # type: ignore[arg-type]  # declared for sockets that decode text only
+        ws_response_class=partial(OutgoingSocket, ticker or Ticker()),  # type: ignore[arg-type]  # called, no more
     )
 
 

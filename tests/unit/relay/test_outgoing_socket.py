@@ -18,6 +18,7 @@ from aiohttp.http import WS_KEY
 
 from relay import frames
 from relay.agents.socket import MAX_MESSAGE, AgentSocket, Binary, Closed
+from relay.line.ticker import Moment
 from relay.outgoing import outgoing
 from sim import virtual_time
 from tests.support.unread import holds_up_the_sender
@@ -312,3 +313,16 @@ async def test_a_vendor_that_is_quiet_but_answers_pings_stays():
         assert await receiving == b"w" * 20
         assert [at for at in pings if at > began + 63] == []
         answering.cancel()
+
+
+@virtual
+async def test_until_the_next_ping_no_timer_waits_and_after_the_end_nothing_keeps_the_socket():
+    """A timer of the loop's takes half a kilobyte of each call."""
+    async with connected() as (agent, vendor):
+        moment = agent._ws._heartbeat_cb
+        assert isinstance(moment, Moment)
+        vendor.say(TEXT, b"word")
+        await agent.receive()
+        await asyncio.sleep(0)
+        assert (agent._ws._heartbeat_cb, moment.who) == (moment, agent._ws)
+    assert moment.who is None
