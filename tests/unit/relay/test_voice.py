@@ -125,6 +125,15 @@ def test_no_sound_is_kept_until_it_is_looked_at(rate_hz):
     assert len(meter._levels) == 2 * 48
 
 
+def test_a_word_ends_with_its_last_whole_block_until_the_next_is_complete():
+    word, voice = noise(41 * 120, seed=3), VoiceActivity(RATE)
+    word[:2400] = 0
+    for number in range(41):
+        voice.hear(word[number * 120 : (number + 1) * 120].tobytes(), 7 + (number + 1) * 0.015)
+    voice.look()
+    assert list(voice._ends) == [pytest.approx(7.61)]
+
+
 def test_a_call_s_caller_is_measured_as_a_meter_alone_would():
     said, meter, alone = noise(9 * RATE, seed=5) // 3, LevelMeter(RATE), LevelMeter(RATE)
     said[700:720] = -32768
@@ -133,8 +142,8 @@ def test_a_call_s_caller_is_measured_as_a_meter_alone_would():
         voice.hear(said[at : at + 160].tobytes(), at / RATE)
     voice.look()
     alone.hear(said.tobytes())
-    assert (meter.level_db, meter.seconds, meter.clipped) == (alone.level_db, alone.seconds, 20)
     assert len(meter._levels) < 800, "levels are counted, not kept"
+    assert (meter.level_db, meter.seconds, meter.clipped) == (alone.level_db, alone.seconds, 20)
     assert meter._counts.sum() + len(meter._levels) // 2 == 900
 
 
