@@ -19,6 +19,8 @@ RECORD_BYTES: Final = 4
 The level is the upper half of its sum of squares as float32: exact to 0.04 dB, and it rises with the sound. The others
 are 255 at most.
 """
+LEVEL: Final = np.dtype("<u2")
+LEVEL_BYTES: Final = 2
 _FULL_SCALE: Final = 32767
 _MOST: Final = 255
 _POWER: Final = Struct("<f")
@@ -43,12 +45,28 @@ def _measured(sound: bytes, size: int, negative: bool) -> bytes:
     return records.tobytes()
 
 
+def _summary(records: bytes, levels: bytes, most: int, share: int) -> tuple[bytes, int, int, int]:
+    """Of some `records`, after whose levels come theirs: the last `most` of both, the one of these that one in `share`
+    does not reach, the highest of the new ones, and how many samples of `records` are at full scale.
+    """
+    new = levels_in(records)
+    levels = (levels + new.tobytes())[-LEVEL_BYTES * most :]
+    ranked = np.frombuffer(bytearray(levels), LEVEL)
+    place = len(ranked) // share
+    ranked.partition(place)
+    return levels, int(ranked[place]), int(np.maximum.reduce(new)), sum(records[3::RECORD_BYTES])
+
+
 _records: Final[Callable[[bytes, int, bool], bytes]] = _measured if pcm.WAVES is None else pcm.WAVES.measured
+summary: Final[Callable[[bytes, bytes, int, int], tuple[bytes, int, int, int]]] = (
+    _summary if pcm.WAVES is None else pcm.WAVES.summary
+)
+"""See `_summary`."""
 
 
 def levels_in(records: bytes) -> NDArray[np.uint16]:
     """The level of each block."""
-    return np.frombuffer(records, "<u2")[:: RECORD_BYTES // 2]
+    return np.frombuffer(records, LEVEL)[:: RECORD_BYTES // LEVEL_BYTES]
 
 
 class Blocks:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from relay.audio.blocks import RECORD_BYTES, Blocks, levels_in
+from relay.audio.blocks import LEVEL, LEVEL_BYTES, RECORD_BYTES, Blocks, summary
 from relay.audio.levels import BLOCK_SECONDS
 
 _MARGIN_DB: Final = 15.9  # P.56: anything further below the level of speech is a pause
@@ -33,18 +33,20 @@ class LevelMeter:
 
     def hear(self, sound: bytes) -> None:
         """The next part, pcm at the meter's rate."""
-        self.measured(self._blocks.hear(sound))
+        if records := self._blocks.hear(sound):
+            levels, _, _, clipped = summary(records, b"", len(records) // RECORD_BYTES, 2)
+            self.measured(levels, clipped)
 
-    def measured(self, records: bytes) -> None:
-        """The next part as `records` of relay.audio.blocks."""
-        self.clipped += sum(records[3::RECORD_BYTES])
-        self._levels += levels_in(records).tobytes()
-        if len(self._levels) >= _COUNTED_AT * 2:
+    def measured(self, levels: bytes, clipped: int) -> None:
+        """The next part: levels as in records of relay.audio.blocks, and how many samples are at full scale."""
+        self.clipped += clipped
+        self._levels += levels
+        if len(self._levels) >= _COUNTED_AT * LEVEL_BYTES:
             self._count()
 
     def _count(self) -> None:
         if self._levels:
-            steps = np.searchsorted(self._limits, np.frombuffer(self._levels, np.uint16), side="right")
+            steps = np.searchsorted(self._limits, np.frombuffer(self._levels, LEVEL), side="right")
             more, before = np.bincount(steps, minlength=_STEPS + 1), self._counted
             self._counted = before + len(steps)
             if before <= _FEW < self._counted:

@@ -8,11 +8,8 @@ from array import array
 from collections.abc import Iterator
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from relay.audio import pcm
-from relay.audio.blocks import RECORD_BYTES, Blocks, levels_in
+from relay.audio.blocks import LEVEL_BYTES, RECORD_BYTES, Blocks, summary
 from relay.audio.levels import BLOCK_SECONDS, SPEECH_DB
 from relay.audio.loudness import LevelMeter
 from relay.audio.voice_runs import runs_of
@@ -24,7 +21,7 @@ _HISS_ABOVE_NOISE_DB: Final = 6.0
 _HISS_SECONDS: Final = 0.03  # between a word and its hiss
 _NOISE_SECONDS: Final = 4.0  # nobody speaks this long without a pause
 _NOISE_RISES_DB: Final = 10.0  # a second
-_NOISE_BYTES: Final = round(_NOISE_SECONDS / BLOCK_SECONDS) * 2
+_NOISE_BLOCKS: Final = round(_NOISE_SECONDS / BLOCK_SECONDS)
 _NOISE_SHARE: Final = 10  # the level that one in ten blocks does not reach
 _QUIETEST_DB: Final = SPEECH_DB - _ABOVE_NOISE_DB  # lower levels make no difference
 _PAUSE_SECONDS: Final = 0.2  # a shorter one, as before a p, belongs to the speech
@@ -89,12 +86,13 @@ class VoiceActivity:
         if not records:
             return
         self._records, self._times, self._known_until = b"", array("d"), self._arrived
+        count = len(records) // RECORD_BYTES
+        self._levels, low, highest, full = summary(records, self._levels, max(_NOISE_BLOCKS, count), _NOISE_SHARE)
         if self._meter is not None:
-            self._meter.measured(records)
-        levels = levels_in(records)
-        noise_db = self._noise(levels)
+            self._meter.measured(self._levels[-LEVEL_BYTES * count :], full)
+        noise_db = self._noise(low, count)
         active = self._blocks.level(max(SPEECH_DB, noise_db + _HISS_ABOVE_NOISE_DB))
-        if int(np.maximum.reduce(levels)) < active:
+        if highest < active:
             return
         places, louds = runs_of(records, active, self._blocks.level(max(SPEECH_DB, noise_db + _ABOVE_NOISE_DB)))
         times.append(self._arrived - len(self._blocks.rest) / self._bytes_per_s)
@@ -106,14 +104,10 @@ class VoiceActivity:
         if self._known_until < when:
             self.look()
 
-    def _noise(self, levels: NDArray[np.uint16]) -> float:
-        """The line's level in dB when nobody speaks: low, but not the lowest, lately. `levels`: new ones."""
-        self._levels = (self._levels + levels.tobytes())[-_NOISE_BYTES:]
-        ranked = np.frombuffer(bytearray(self._levels), np.uint16)
-        place = len(ranked) // _NOISE_SHARE
-        ranked.partition(place)
-        low_db = self._blocks.decibels(int(ranked[place]))
-        self._noise_db = min(max(_QUIETEST_DB, low_db), self._noise_db + _NOISE_RISES_DB * len(levels) * BLOCK_SECONDS)
+    def _noise(self, low: int, count: int) -> float:
+        """The line's level in dB when nobody speaks: low, but not the lowest, lately. `count`: new blocks."""
+        low_db = max(_QUIETEST_DB, self._blocks.decibels(low))
+        self._noise_db = min(low_db, self._noise_db + _NOISE_RISES_DB * count * BLOCK_SECONDS)
         return self._noise_db
 
     def _active(self, start: float, end: float, voiced: float) -> None:

@@ -88,6 +88,43 @@ static PyObject *measured(PyObject *module, PyObject *const *given, Py_ssize_t s
     return records;
 }
 
+/* The one of `count` levels that `place` others do not reach: its upper byte first, then its lower one. */
+static int ranked(const unsigned char *levels, Py_ssize_t count, Py_ssize_t place) {
+    int byte[2] = {0, 0};
+    for (int half = 1; half >= 0; half--) {
+        int32_t found[256] = {0};
+        for (Py_ssize_t at = 0; at < count; at++) found[levels[2 * at + half]] += half || levels[2 * at + 1] == byte[1];
+        while (place >= found[byte[half]]) place -= found[byte[half]++];
+    }
+    return byte[1] << 8 | byte[0];
+}
+
+static PyObject *summary(PyObject *module, PyObject *const *given, Py_ssize_t size) {
+    (void)module;
+    if (size != 4 || !PyBytes_Check(given[0]) || !PyBytes_Check(given[1]))
+        return PyErr_Format(PyExc_TypeError, "expected two bytes objects and two numbers");
+    const unsigned char *record = (const unsigned char *)PyBytes_AS_STRING(given[0]);
+    const char *before = PyBytes_AS_STRING(given[1]);
+    Py_ssize_t count = PyBytes_GET_SIZE(given[0]) / 4, old = PyBytes_GET_SIZE(given[1]) / 2;
+    const Py_ssize_t most = PyLong_AsSsize_t(given[2]), share = PyLong_AsSsize_t(given[3]);
+    if (PyErr_Occurred()) return NULL;
+    if (count < 1 || count > most || old > most || most > INT32_MAX || share < 2)
+        return PyErr_Format(PyExc_ValueError, "expected fewer blocks than are kept");
+    const Py_ssize_t kept = old + count < most ? old : most - count;
+    PyObject *levels = PyBytes_FromStringAndSize(NULL, 2 * (kept + count));
+    if (!levels) return NULL;
+    unsigned char *level = (unsigned char *)PyBytes_AS_STRING(levels);
+    memcpy(level, before + 2 * (old - kept), (size_t)(2 * kept));
+    int highest = 0, full = 0;
+    for (Py_ssize_t at = 0; at < count; at++, record += 4) {
+        const int now = record[1] << 8 | record[0];
+        highest = now > highest ? now : highest;
+        full += record[3];
+        level[2 * (kept + at)] = record[0], level[2 * (kept + at) + 1] = record[1];
+    }
+    return Py_BuildValue("(Niii)", levels, ranked(level, kept + count, (kept + count) / share), highest, full);
+}
+
 /* A loop, the place in it, a count of samples, and `numbers`. False: an error. */
 static int part_of_loop(PyObject *const *given, Py_ssize_t size, const int16_t **loop, Py_ssize_t *length,
                         Py_ssize_t *place, Py_ssize_t *count, double *numbers, int many) {
@@ -154,6 +191,7 @@ static PyMethodDef methods[] = {
     {"mixed", (PyCFunction)(void (*)(void))mixed, METH_FASTCALL, "See pcm.mixed."},
     {"measured", (PyCFunction)(void (*)(void))measured, METH_FASTCALL, "See blocks.py."},
     {"peak", peak, METH_O, "See pcm.peak."},
+    {"summary", (PyCFunction)(void (*)(void))summary, METH_FASTCALL, "See blocks.py."},
     {"scaled", (PyCFunction)(void (*)(void))scaled, METH_FASTCALL, "See edges.scaled."},
     {"glided", (PyCFunction)(void (*)(void))glided, METH_FASTCALL, "See edges.glided."},
     {NULL, NULL, 0, NULL},

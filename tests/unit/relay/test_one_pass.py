@@ -62,6 +62,19 @@ def test_levels_are_the_same(waves: ModuleType, sound: bytes, block: int, negati
     assert waves.measured(whole, block, negative) == blocks._measured(whole, block, negative)
 
 
+RECORDS = st.binary(min_size=4, max_size=300).map(lambda found: found[: len(found) // 4 * 4])
+LEVELS = st.binary(max_size=300).map(lambda found: found[: len(found) // 2 * 2])
+
+
+@given(records=RECORDS, levels=LEVELS, most=st.integers(75, 200), share=st.integers(2, 12))
+@example(records=bytes(4), levels=b"", most=150, share=10)
+@example(records=b"\xff" * 280, levels=b"\xfe\xff" * 70, most=150, share=2)
+@example(records=b"\x01\x02\x00\x07" * 60, levels=b"\x02\x01" * 150, most=150, share=3)
+def test_what_is_said_of_levels_is_the_same(waves: ModuleType, records: bytes, levels: bytes, most: int, share: int):
+    levels = levels[: 2 * most]
+    assert waves.summary(records, levels, most, share) == blocks._summary(records, levels, most, share)
+
+
 LOOP = st.tuples(SOUND.filter(len), st.integers(0, 2**20)).map(
     lambda found: (found[0], found[1] % (len(found[0]) // 2))
 )
@@ -91,6 +104,12 @@ def test_what_is_no_sound_or_number_is_refused(waves: ModuleType):
     pytest.raises(TypeError, waves.glided, b"12", 0, 1, 1.0, "1", 1.0, 1.0)
     pytest.raises(TypeError, waves.scaled, b"12", 0, 1)
     pytest.raises(TypeError, waves.measured, b"12", 1)
+    pytest.raises(TypeError, waves.summary, b"1234", "12", 400, 10)
+    pytest.raises(TypeError, waves.summary, b"1234", b"12", "400", 10)
+    for records, levels, most, share in ((b"123", b"", 9, 9), (b"1234" * 10, b"", 9, 9), (b"1234", b"12" * 10, 9, 9)):
+        pytest.raises(ValueError, waves.summary, records, levels, most, share)
+    pytest.raises(ValueError, waves.summary, b"1234", b"", 9, 1)
+    pytest.raises(ValueError, waves.summary, b"1234", b"", 2**31, 9)
     pytest.raises(TypeError, waves.measured, b"12", "1", False)
     for size in (0, -1, 2):
         pytest.raises(ValueError, waves.measured, b"12", size, False)
