@@ -52,6 +52,7 @@ MODULES: Final = (
     "relay.line.lead",
     "relay.line.loop_reserve",
     "relay.line.pacer",
+    "relay.line.pacing",
     "relay.line.schedule",
     "relay.line.sending",
     "relay.line.ticker",

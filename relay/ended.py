@@ -20,7 +20,7 @@ def forget(owner: object, *names: str) -> None:
         attributes.pop(name, None)
 
 
-def error_of(task: "asyncio.Task[None]") -> BaseException | None:
+def error_of(task: "asyncio.Future[None]") -> BaseException | None:
     """What a task that is done has raised, None if it was only cancelled.
 
     A cancelled task keeps the cancellation, with all frames that it went through, until somebody asks for it.

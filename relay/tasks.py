@@ -23,17 +23,21 @@ class Tasks:
 
     def __init__(self, on_error: Callable[[BaseException], None]) -> None:
         self._on_error = on_error
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Future[None]] = []
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run `work` beside the others."""
         name = getattr(work, "__qualname__", "call")  # there already; asyncio would make one for each task
         task = asyncio.create_task(work, name=name)
-        self._tasks.append(task)
-        task.add_done_callback(self, context=_NOTHING)
+        self.watch(task)
         return task
 
-    async def stop(self, *, but: Collection["asyncio.Task[None]"] = ()) -> None:
+    def watch(self, work: "asyncio.Future[None]") -> None:
+        """Something that goes on without a task, and ends with the others."""
+        self._tasks.append(work)
+        work.add_done_callback(self, context=_NOTHING)
+
+    async def stop(self, *, but: Collection["asyncio.Future[None]"] = ()) -> None:
         """Cancel all, except the calling task and those in `but`, and wait for them."""
         tasks = [task for task in self._tasks if task not in {asyncio.current_task(), *but}]
         for task in tasks:
@@ -50,7 +54,7 @@ class Tasks:
             if late:
                 await asyncio.wait(late, timeout=within_s)
 
-    def __call__(self, task: "asyncio.Task[None]") -> None:
+    def __call__(self, task: "asyncio.Future[None]") -> None:
         """`task` is done."""
         self._tasks.remove(task)
         if (error := error_of(task)) is not None:

@@ -108,7 +108,7 @@ class Call:
         if self._spec is not None:
             self.recording.follow(self._spec)
         spawn = self._spawn
-        pacing = spawn(self.sound.pacer.run())
+        self._tasks.watch(pacing := self.sound.pacer.begin())
         reading = spawn(self._caller.run(pacing))
         self.sound.uplink.begin(self._services.ticker, spawn)
         self._progress.begin(self._services.ticker, spawn)
@@ -231,7 +231,7 @@ class Call:
         if not interrupted:
             self.conversation.heard(utterance)
 
-    async def _finish(self, reason: EndReason, detail: str, pacing: "asyncio.Task[None]") -> None:
+    async def _finish(self, reason: EndReason, detail: str, pacing: "asyncio.Future[None]") -> None:
         sound = self.sound
         sound.settle()
         if pacing.done():

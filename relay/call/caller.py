@@ -36,7 +36,7 @@ class Caller:
         """Made with the first key: most callers press none, and they take half a kilobyte."""
         self.recorder: Recorder | None = None
 
-    async def run(self, pacing: "asyncio.Task[None]") -> None:
+    async def run(self, pacing: "asyncio.Future[None]") -> None:
         """Handles everything the line sends; after `stop`, only its end. `pacing` sends: not after this has ended."""
         receive, parts, end = self._line.receive, self._parts, self._parts.end
         try:

@@ -13,6 +13,7 @@ from relay.line.echo_guard import EchoGuard
 from relay.line.framing import Framing
 from relay.line.heard import Heard, HeardCallback
 from relay.line.lead import Lead
+from relay.line.pacing import Pacing
 from relay.line.schedule import Schedule, Step
 from relay.line.sending import Sending
 from relay.line.socket import Line
@@ -53,8 +54,7 @@ class Pacer:
         self._lead = Lead(framing.frame_s, fixed_s=framing.lead_s, loop=self._ticker.reserve)
         self._schedule = Schedule(framing, playout, self._clock, self._lead, self._heard, self._ticker.stood_still)
         self._sending = Sending(line, encoder, playout, self._clock, self._heard, quality, echo, self._loop.time)
-        self._held_up: asyncio.Future[Iterator[bytes]] = self._loop.create_future()  # done: `run` has to write first
-        self._held_up.cancel()
+        self._pacing = Pacing(line)
         self._chosen: Step | None = None  # to be done at `_asked_for`
         self._asked_for = NEVER
         self._news = False  # which the next turn of the loop will look at
@@ -87,7 +87,7 @@ class Pacer:
 
     def wake(self) -> None:
         """There is something new in the playout: look at it in the loop's next turn, with whatever else is new then."""
-        if not self._news and not self._held_up.done():
+        if not self._news and not self._pacing.held_up:
             self._news = True
             self._loop.call_soon(self._look)
 
@@ -179,31 +179,33 @@ class Pacer:
         """Drop what waits here; returns the utterances cut here or on the line, in playing order."""
         return tuple(dict.fromkeys([*self._clock.upcoming(now), *self._playout.flush()]))
 
-    async def run(self) -> None:
-        """Send until cancelled.
+    def begin(self) -> "asyncio.Future[None]":
+        """Send until what this returns is cancelled. It raises what goes wrong in here.
 
         The line hears something at once, silence if there is nothing else: platforms give up on a mute bot. From then
-        on the ticker calls for each frame; this task only writes what has to wait for the line, and what follows it.
+        on the ticker calls for each frame.
         """
+        self._loop.call_soon(self._begin)
+        return self._pacing.begin()
+
+    def _begin(self) -> None:
         unwritten: Iterator[bytes] | None = None
-        if self._playout.readiness(self._framing.frame) is Readiness.NOTHING:
-            unwritten = self._sending.frame(Frame(bytes(2 * self._framing.frame)), self._loop.time())
-        while True:
-            for message in unwritten or ():
-                await self._line.send(message)
-            self._held_up = self._loop.create_future()
-            self._look()
-            unwritten = await self._held_up
+        try:
+            if self._playout.readiness(self._framing.frame) is Readiness.NOTHING and not self._pacing.ended:
+                unwritten = self._sending.frame(Frame(bytes(2 * self._framing.frame)), self._loop.time())
+        except Exception as error:  # noqa: BLE001 - it ends this call, not the others
+            self._pacing.fail(error)
+        self._pacing.go_on(unwritten, self._look)
 
     def _look(self) -> None:
         """There may be something new in the playout."""
         self._news = False
-        if not self._held_up.done():
+        if not self._pacing.held_up:
             self._send_due(None, self._loop.time())
 
     def tick(self, when: float, now: float) -> None:
         """See Ticking: time for what was chosen, unless it was chosen anew in the meantime."""
-        if when != self._asked_for or self._held_up.done():
+        if when != self._asked_for or self._pacing.held_up:
             return
         self._asked_for = NEVER
         if now - when > LATE_S:
@@ -232,7 +234,7 @@ class Pacer:
                 elif step is not None and step.count:
                     unwritten, sent = self._sending.frame(self._schedule.take(step, now), now), once
                 if unwritten is not None:
-                    self._held_up.set_result(unwritten)
+                    self._pacing.go_on(unwritten, self._look)
                     return
                 step = self._schedule.next(now)
                 if step is None:
@@ -245,4 +247,4 @@ class Pacer:
                         self._ticker.at(due, self)
                     return
         except Exception as error:  # noqa: BLE001 - it ends this call, not the timer of all
-            self._held_up.set_exception(error)
+            self._pacing.fail(error)

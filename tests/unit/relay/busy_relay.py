@@ -72,7 +72,7 @@ class BusyCall:
 
     async def begin(self) -> None:
         """Its first frames in both directions."""
-        self.running = asyncio.create_task(self.pacer.run())
+        self.running = self.pacer.begin()
         await self.uplink.attach(self, AudioFormat(Encoding.PCM, RATE))
         self.uplink.begin(self.relay.ticker, asyncio.create_task)
         for number in range(_SENT_AHEAD):

@@ -224,7 +224,7 @@ class Talk:
         self.conversation = Conversation(self.parts, CallInfo("c", "s", "", "", LINE), self._new_session)
         self._made = 0
         self._chain = [AgentSpec(f"agent_{n}", "v", "1", **agent) for n in range(len(sessions))]
-        self.spawn(self.pacer.run())
+        self.spawn(self.pacer.begin())
         self.spawn(self.conversation.run(self._chain, apology))
 
     def _new_session(self, spec: AgentSpec) -> Session:

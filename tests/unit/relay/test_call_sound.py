@@ -40,7 +40,7 @@ class World:
         )
 
     async def play(self, seconds: float) -> None:
-        pacing = asyncio.create_task(self.sound.pacer.run())
+        pacing = self.sound.pacer.begin()
         await asyncio.sleep(seconds)
         pacing.cancel()
 
@@ -94,7 +94,7 @@ def lead_ms_with(*, late_s: float) -> int:
     async def story():
         world = World(OFFICE)
         world.line.echo = world.sound.pacer.mark_echoed
-        pacing = asyncio.create_task(world.sound.pacer.run())
+        pacing = world.sound.pacer.begin()
         start = asyncio.get_running_loop().time()
         for number in range(750):
             due = start + number * 0.02 + (late_s if number // 50 % 2 else 0.0)

@@ -131,7 +131,7 @@ def heard_of(
         if first is not None:
             conversation.begin_with(*first)
             assert conversation.has_begun_with
-        running = asyncio.create_task(pacer.run())
+        running = pacer.begin()
         talking = asyncio.create_task(conversation.run([SPEC], None))
         async with asyncio.timeout(60):
             await asyncio.wait([running, talking], return_when=asyncio.FIRST_COMPLETED)

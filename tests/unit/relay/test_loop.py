@@ -142,7 +142,7 @@ def iterations_of_an_idle_minute(loop_factory) -> tuple[int, int]:
             quality=Quality(),
             on_heard=lambda *news: None,
         )
-        running = asyncio.create_task(pacer.run())
+        running = pacer.begin()
         before = loop.iterations
         await asyncio.sleep(60)
         running.cancel()

@@ -132,7 +132,7 @@ def at_desk(story: Callable[[Desk], Awaitable[None]], **options) -> Desk:
 
     async def scenario() -> Desk:
         desk = Desk(**options)
-        running = asyncio.create_task(desk.pacer.run())
+        running = desk.pacer.begin()
         calling = asyncio.create_task(desk.call())
         await story(desk)
         assert not running.done(), running.exception()

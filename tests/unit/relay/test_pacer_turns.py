@@ -55,7 +55,7 @@ class Place:
             on_heard=lambda *news: self.heard.append(news),
             ticker=ticker,
         )
-        self.running = asyncio.create_task(self.pacer.run())
+        self.running = self.pacer.begin()
 
     def say(self, utterance, samples):
         self.playout.say(utterance, noise(samples, seed=1).tobytes())
