@@ -266,6 +266,36 @@ def test_what_has_to_wait_is_written_first_and_all_that_belongs_to_it():
     by_hand(story)
 
 
+def test_what_waits_for_a_line_that_does_not_read_is_given_up_with_the_rest():
+    """No task goes on after the call, and nothing is sent when the line reads again."""
+
+    async def story(place, ticker):
+        place.line.delay = 10.0
+        place.pacer.tick(ticker.asked[-1], 1.0)
+        await turn()
+        assert len(asyncio.all_tasks()) == 2, "this one, and the one that writes"
+        place.running.cancel()
+        await turn()
+        await turn()
+        assert len(asyncio.all_tasks()) == 1
+        place.pacer.wake()
+        await asyncio.sleep(20)
+        assert place.sent == []
+
+    by_hand(story)
+
+
+def test_what_goes_wrong_while_the_line_is_waited_for_ends_this_call():
+    async def story(place, ticker):
+        place.line.delay = 0.01
+        place.line.send = None
+        place.pacer.tick(ticker.asked[-1], 1.0)
+        with pytest.raises(TypeError):
+            await place.running
+
+    by_hand(story)
+
+
 def test_an_error_ends_the_task_of_this_call_and_leaves_the_other_calls_alone():
     """They share the timer."""
 
