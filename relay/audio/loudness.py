@@ -15,7 +15,7 @@ from relay.audio.levels import BLOCK_SECONDS
 _MARGIN_DB: Final = 15.9  # P.56: anything further below the level of speech is a pause
 _LOWEST_DB: Final = -80.0
 _STEPS: Final = 160  # half decibels
-_COUNTED_AT: Final = 400  # levels that are counted together: four seconds of them
+_COUNTED_AT: Final = 200  # levels that are counted together: two seconds of them
 _FEW: Final = 65_000  # levels that can be counted in two bytes each: eleven minutes of them
 
 

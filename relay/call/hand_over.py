@@ -42,7 +42,7 @@ class HandOver:
         self._close = close
         self._loop = asyncio.get_running_loop()
         self._spoke: Flag | None = None  # while somebody waits for the goodbye
-        self._asking: list[asyncio.Future[ToolResult]] = []
+        self._asking: tuple[asyncio.Future[ToolResult], ...] = ()
         self._closing = False
         self.transfer: Transfer | None = None
         """What was arranged; None: nothing."""
@@ -55,10 +55,13 @@ class HandOver:
         goes.
         """
         answer: asyncio.Future[ToolResult] = self._loop.create_future()
-        self._asking.append(answer)
-        answer.add_done_callback(self._asking.remove)
+        self._asking = (*self._asking, answer)
+        answer.add_done_callback(self._answered)
         self._spawn(self._ask(transfer, answer, spoken=spoken))
         return await asyncio.shield(answer)
+
+    def _answered(self, answer: "asyncio.Future[ToolResult]") -> None:
+        self._asking = tuple(other for other in self._asking if other is not answer)
 
     @property
     def under_way(self) -> bool:

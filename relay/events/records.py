@@ -231,7 +231,7 @@ class CallFacts:
     """W3C trace context of the call, where it is traced."""
     agents: list[AgentEntry] = field(default_factory=list)
     """Every agent that the call was given to, in order."""
-    tools: list[ToolEntry] = field(default_factory=list)
+    tools: tuple[ToolEntry, ...] = ()
     """Uses of tools, the first TOOLS_KEPT of them."""
     lookup: LookupEntry | None = None
     """What became of the look-up, where one was made."""
@@ -270,7 +270,7 @@ class CallFacts:
         arguments = mask_text(msgspec.json.encode(parameters, enc_hook=str).decode())[:ARGUMENTS_KEPT]
         entry = ToolEntry(name[:80], self.now(), arguments)
         if len(self.tools) < TOOLS_KEPT:
-            self.tools.append(entry)
+            self.tools = (*self.tools, entry)
         return entry
 
     def event(self, kind: str, **more: Any) -> dict[str, Any]:

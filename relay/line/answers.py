@@ -87,7 +87,7 @@ class Answers:
         self._speaking: _Utterance | None = None  # the last one heard, from `_heard_at` on
         self._heard_at = -_NEVER
         self._cut_at = _NEVER  # when it was silenced
-        self._asked: list[tuple[To, float]] = []
+        self._asked: tuple[tuple[To, float], ...] = ()
         self._open: list[_Heard] = []  # not known yet whether the caller went on speaking
         self._found: dict[str, Answer] = {}
         self.first_heard_at: float | None = None
@@ -96,11 +96,11 @@ class Answers:
 
     def keys(self, now: float) -> None:
         """The caller pressed a key."""
-        self._asked.append(("keys", now))
+        self._asked = (*self._asked, ("keys", now))
 
     def tool(self, now: float) -> None:
         """The agent was given a tool's result."""
-        self._asked.append(("tool", now))
+        self._asked = (*self._asked, ("tool", now))
 
     def arrived(self, utterance: str, sound: bytes, now: float) -> None:
         """The next part of an utterance has arrived, pcm at the line's rate."""
@@ -172,7 +172,7 @@ class Answers:
 
     def _since_asked(self, heard: _Heard) -> tuple[To, float] | None:
         before = [(to, at) for to, at in self._asked if at < heard.at]
-        self._asked = [(to, at) for to, at in self._asked if at >= heard.at]
+        self._asked = tuple((to, at) for to, at in self._asked if at >= heard.at)
         spoken = self._voice.last_end(heard.at)
         if spoken is not None and spoken < max(heard.before, heard.quiet_since - _STOPS_WITHIN):
             spoken = None  # that one was answered, or needs no answer

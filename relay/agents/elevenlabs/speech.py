@@ -19,7 +19,7 @@ class Speech:
         self.format = FORMATS["pcm_16000"]
         self.goodbye_by: float | None = None
         """When the call ends; None: nobody hangs up."""
-        self.working: list[str] = []  # tools
+        self.working: tuple[str, ...] = ()  # tools
         self._until = 0.0  # when the speech so far would end, played without a pause
 
     def heard(self, chunk: AudioChunk) -> list[AgentEvent] | None:
@@ -30,7 +30,7 @@ class Speech:
         events: list[AgentEvent] = []
         if self.working:  # not every agent reports the end of its tool: one that speaks again is not waiting for it
             events += [Working(tool, done=True) for tool in self.working]
-            self.working.clear()
+            self.working = ()
         if chunk.data:
             now = asyncio.get_running_loop().time()
             begins = self._until if self._until > now else now
@@ -49,8 +49,8 @@ class Speech:
 
     def works(self, tool: str, *, done: bool) -> None:
         """On a tool, or no longer."""
-        others = [other for other in self.working if other != tool]
-        self.working = others if done else [*others, tool]
+        others = tuple(other for other in self.working if other != tool)
+        self.working = others if done else (*others, tool)
 
     def hang_up(self) -> None:
         """The agent has said that it will."""
