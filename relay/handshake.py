@@ -12,11 +12,10 @@ from typing import Any, Final
 
 import aiohttp
 from aiohttp import web
-from multidict import CIMultiDict, CIMultiDictProxy
 
 _QUEUES: Final = ("_messages", "_buffer")  # of HTTP messages: an empty deque takes 760 bytes
 _EMPTY: Final[deque[Any]] = deque(maxlen=0)  # shared by all connections, so it keeps nothing
-_NO_HEADERS: Final[CIMultiDictProxy[str]] = CIMultiDictProxy(CIMultiDict())
+_ANSWERED: Final = frozenset({"_closed", "_connection"})
 _KNOWN: Final = frozenset({"_current_request", "_force_close", "_manager", "_task_handler"})
 _key: Final = partial(getrandbits, 32)
 _COMPRESSING: Final[set["asyncio.Task[None]"]] = set()  # shared as well: nothing is compressed
@@ -70,8 +69,26 @@ def forget_response(ws: "aiohttp.ClientWebSocketResponse[bool]") -> None:
     response = getattr(ws, "_response", None)
     if response is None:
         return
-    _forget_http(getattr(response.connection, "protocol", None))
-    _set(response, _raw_headers=(), _headers=_NO_HEADERS, _request_info=None, _cache={})
+    connection = response.connection
+    _forget_http(getattr(connection, "protocol", None))
+    if connection is not None and _ANSWERED.issubset(dir(response)):
+        _set(ws, _response=_Answered(connection))
+        _set(response, _connection=None, _closed=True)  # with it, it would be given back as the response is freed
+
+
+class _Answered:
+    """What aiohttp asks of a response while its socket is open: 700 bytes less."""
+
+    __slots__ = ("connection",)
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    def close(self) -> None:
+        """Of the connection."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.close()
 
 
 def _forget_http(protocol: asyncio.BaseProtocol | None) -> None:
