@@ -16,7 +16,7 @@ class Pacing:
         self._writing: asyncio.Task[None] | None = None
 
     def begin(self) -> "asyncio.Future[None]":
-        """Who cancels it ends the pacing. It raises what went wrong."""
+        """The pacing ends when this future is cancelled. It raises what went wrong."""
         self._over = over = asyncio.get_running_loop().create_future()
         return over
 

@@ -4,9 +4,8 @@ from tests.bench.memory import held
 from tests.support.virtual import virtual
 
 KB = 1024
-# A tenth above what was measured. A little more comes with most features; much more has to be noticed. Up to 0.3
-# seconds of the caller's sound, 5 KB, may wait to be measured or not.
-BOUND = 61 * KB
+# A tenth above what was measured. A little more comes with most features; much more has to be noticed.
+BOUND = 49 * KB
 
 
 @virtual
