@@ -95,7 +95,6 @@ async def test_how_loud_the_caller_was_and_how_often_at_full_scale_is_in_the_rec
     said = np.clip(spoken("caller_hours", RATE) * gain, -32768, 32767).astype(np.int16)
     meter = LevelMeter(RATE)
     meter.hear(said.tobytes())
-    meter.look()
     call = await told_call(tmp_path, silent, caller=lambda rate_hz: Speaker(said))
     assert call.quality["caller_level_db"] == pytest.approx(meter.level_db, abs=0.5)
     assert call.quality["caller_clipped"] == np.count_nonzero(np.abs(said.astype(int)) >= 32767)
