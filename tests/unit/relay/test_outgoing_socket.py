@@ -325,4 +325,11 @@ async def test_until_the_next_ping_no_timer_waits_and_after_the_end_nothing_keep
         await agent.receive()
         await asyncio.sleep(0)
         assert (agent._ws._heartbeat_cb, moment.who) == (moment, agent._ws)
+        await asyncio.sleep(3)
+        vendor.say(TEXT, b"word")
+        await agent.receive()
+        await asyncio.sleep(4)  # the moment has come, but the last word was four seconds ago
+        moment, before = agent._ws._heartbeat_cb, moment
+        assert isinstance(moment, Moment)
+        assert moment is not before
     assert moment.who is None
