@@ -30,6 +30,11 @@ settings.register_profile("ci", max_examples=40, derandomize=True, database=None
 settings.register_profile("long", max_examples=5000, **_ALWAYS)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "quick"))
 
+if (Path(__file__).parent / "support/one_pass.py").exists():
+    from tests.support.one_pass import use_waves
+
+    use_waves()  # before anything of the relay is imported
+
 _IMAGE = "e2e/test_relay_image.py"
 _TOGETHER = (
     *("terraform/aws", "e2e", "e2e/console", "terraform"),

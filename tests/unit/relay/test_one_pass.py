@@ -115,3 +115,10 @@ def test_what_is_no_sound_or_number_is_refused(waves: ModuleType):
         pytest.raises(ValueError, waves.measured, b"12", size, False)
     for place, count in ((1, 1), (-1, 1), (0, -1)):
         pytest.raises(ValueError, waves.scaled, b"12", place, count, 1.0)
+
+
+def test_tests_of_the_source_run_with_it():
+    """As calls do (tests/support/one_pass.py)."""
+    if shutil.which(os.environ.get("CC", "cc")) is None:
+        cannot_run("no C compiler is installed here, so what is written in C was not tested")
+    assert pcm.WAVES is not None
