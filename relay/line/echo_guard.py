@@ -19,7 +19,7 @@ Mode = Literal["auto", "on"]
 
 _UNSETTLED_SECONDS: Final = 0.1  # while an echo is not found at its last place
 _TAIL_SECONDS: Final = 0.3  # a room answers a little longer
-_ASIDE_SECONDS: Final = 0.5  # so much is put aside at most, as by the voice detector
+_ASIDE_SECONDS: Final = 0.5  # so much is put aside at most
 _GUARDED_SECONDS: Final = 0.1  # … and with a gate: it must learn soon that the line's time has jumped
 _IDLE_SECONDS: Final = 1.0  # while nobody speaks
 _JITTER_SECONDS: Final = 0.1  # frames may come this early or late and still be consecutive

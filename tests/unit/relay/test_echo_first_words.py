@@ -6,7 +6,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from relay.audio.voice import BATCH_SECONDS
 from relay.events.records import Quality
 from relay.line.echo_guard import EchoGuard
 from relay.line.echo_pool import EchoPool
@@ -204,10 +203,8 @@ async def test_an_echo_that_begins_with_the_second_turn_is_found_as_soon():
 
 
 def kept_by(guard: EchoGuard) -> int:
-    """Bytes of sound that the guard holds, with what waits to be written. What was put aside is not its own: the voice
-    detector has the same frames, for as long.
-    """
-    assert sum(map(len, guard._aside)) <= BATCH_SECONDS * RATE * 2
+    """Bytes of sound that the guard holds, with what waits to be written. What is put aside comes on top."""
+    assert sum(map(len, guard._aside)) <= 0.5 * RATE * 2
     return sum(tape.kept for tape in (guard._sides.played, guard._sides.heard))
 
 
