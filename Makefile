@@ -48,6 +48,8 @@ WORKERS ?= 4
 
 .PHONY: test
 test: export PYTHONDONTWRITEBYTECODE = # written: the workers and hundreds of processes would compile the same again
+# Terraform and its provider live for seconds: collecting garbage took a quarter of their CPU.
+test: export GOGC ?= 400
 test: $(VENV)/.installed-dev ## all tests but the long runs of make chaos, in about fifteen minutes on two cores
 	$(BIN)/python -m tests.support.terraform
 	# Processes and sounds of real time share the machine with whatever runs beside them: what failed is asked once more, alone.
