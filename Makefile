@@ -50,7 +50,7 @@ WORKERS ?= 4
 test: export PYTHONDONTWRITEBYTECODE = # written: the workers and hundreds of processes would compile the same again
 # Terraform and its provider live for seconds: collecting garbage took a quarter of their CPU.
 test: export GOGC ?= 400
-test: $(VENV)/.installed-dev ## all tests but the long runs of make chaos, in about fifteen minutes on two cores
+test: $(VENV)/.installed-dev ## all tests but the long runs of make chaos, in fifteen to twenty minutes on two cores
 	$(BIN)/python -m tests.support.terraform
 	# Processes and sounds of real time share the machine with whatever runs beside them: what failed is asked once more, alone.
 	# What make was told (-j) is not for the makes that tests start.
