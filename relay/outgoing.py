@@ -46,7 +46,7 @@ def outgoing(ticker: Ticker | None = None, *, public_only: bool = False) -> aioh
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
         middlewares=(_by_the_proxy, _as_it_is),
-        ws_response_class=partial(OutgoingSocket, ticker or Ticker()),  # type: ignore[arg-type]  # called, no more
+        ws_response_class=partial(OutgoingSocket, ticker or Ticker()),  # type: ignore[arg-type]  # declared as a class, only called
     )
 
 

@@ -30,7 +30,7 @@ settings.register_profile("ci", max_examples=40, derandomize=True, database=None
 settings.register_profile("long", max_examples=5000, **_ALWAYS)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "quick"))
 
-if (Path(__file__).parent / "support/one_pass.py").exists():
+if (Path(__file__).parent / "support/one_pass.py").exists():  # test_workers.py runs this file alone
     from tests.support.one_pass import use_waves
 
     use_waves()  # before anything of the relay is imported

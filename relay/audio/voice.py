@@ -14,8 +14,7 @@ from relay.audio.levels import BLOCK_SECONDS, SPEECH_DB
 from relay.audio.loudness import LevelMeter
 from relay.audio.voice_runs import runs_of
 
-BATCH_SECONDS: Final = 0.5
-"""After so much sound, what was said in it is looked at."""
+_BATCH_SECONDS: Final = 0.5  # of sound, after which what was said in it is looked at
 _ABOVE_NOISE_DB: Final = 12.0
 _HISS_ABOVE_NOISE_DB: Final = 6.0
 _HISS_SECONDS: Final = 0.03  # between a word and its hiss
@@ -27,7 +26,7 @@ _QUIETEST_DB: Final = SPEECH_DB - _ABOVE_NOISE_DB  # lower levels make no differ
 _PAUSE_SECONDS: Final = 0.2  # a shorter one, as before a p, belongs to the speech
 _LEAST_SECONDS: Final = 0.08  # of sound; a click is not speech
 _KEPT: Final = 64  # stretches
-_BATCH_BYTES: Final = round(BATCH_SECONDS / BLOCK_SECONDS) * RECORD_BYTES
+_BATCH_BYTES: Final = round(_BATCH_SECONDS / BLOCK_SECONDS) * RECORD_BYTES
 _UNKNOWN: Final = float("inf")
 
 

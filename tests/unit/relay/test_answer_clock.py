@@ -14,9 +14,11 @@ class Late:
         self.loop = asyncio.get_running_loop()
         self.told = []
         self.ticker = Ticker()
-        late = lambda reason, detail: self.told.append((reason, self.loop.time()))  # noqa: E731
-        self.clock = AnswerClock(self.ticker, None, answer_s, late)
+        self.clock = AnswerClock(self.ticker, None, answer_s, self.late)
         self.began = self.loop.time()
+
+    def late(self, reason, detail):
+        self.told.append((reason, self.loop.time()))
 
     @property
     def after(self):

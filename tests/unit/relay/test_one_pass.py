@@ -1,9 +1,7 @@
 """What is written in C for the image gives the same samples as the Python that runs elsewhere."""
 
-import importlib.util
 import os
 import shutil
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -12,8 +10,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.audio import ambience_loop, blocks, pcm
-from scripts.compile_relay import compile_c
-from sim.processes import ROOT
 from tests.support.terraform import cannot_run
 
 SAMPLE = st.one_of(st.integers(-32768, 32767), st.sampled_from([-32768, -32767, -1, 0, 32767]))
@@ -22,20 +18,13 @@ GAIN = st.one_of(st.floats(0.0, 1.0), st.sampled_from([0.0, 0.5011872336272722, 
 STEP = st.one_of(st.floats(1e-7, 1.0), st.sampled_from([1.56e-4, 1.25e-3, 1 / 640]))
 
 
-def _compiled(source: str, folder: Path) -> ModuleType:
+@pytest.fixture(scope="module")
+def waves() -> ModuleType:
+    """As all tests use it (tests/support/one_pass.py)."""
     if shutil.which(os.environ.get("CC", "cc")) is None:
         cannot_run("no C compiler is installed here, so what is written in C was not tested")
-    compile_c(ROOT / source, folder)
-    [file] = folder.glob(f"{Path(source).stem}.*")
-    spec = importlib.util.spec_from_file_location(Path(source).stem, file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def waves(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    return _compiled("relay/audio/waves.c", tmp_path_factory.mktemp("waves"))
+    assert pcm.WAVES is not None
+    return pcm.WAVES
 
 
 @given(one=SOUND, other=SOUND)
@@ -117,8 +106,9 @@ def test_what_is_no_sound_or_number_is_refused(waves: ModuleType):
         pytest.raises(ValueError, waves.scaled, b"12", place, count, 1.0)
 
 
-def test_tests_of_the_source_run_with_it():
+def test_tests_of_the_source_run_with_it(waves: ModuleType):
     """As calls do (tests/support/one_pass.py)."""
-    if shutil.which(os.environ.get("CC", "cc")) is None:
-        cannot_run("no C compiler is installed here, so what is written in C was not tested")
-    assert pcm.WAVES is not None
+    assert pcm.WAVES is waves
+    used = [pcm._mix_bytes, pcm._peak_of, ambience_loop._scale_part, ambience_loop._glide_part]
+    used += [blocks._records, blocks.summary]
+    assert used == [waves.mixed, waves.peak, waves.scaled, waves.glided, waves.measured, waves.summary]
