@@ -2,8 +2,8 @@
    scripts/compile_relay.py compiles.
 
    numpy takes three to ten calls for the same, and in a frame of 40 ms these take longer than the samples
-   (docs/performance.md). pcm.py, edges.py and blocks.py have it in numpy, for where this is not compiled; a test holds
-   that every result is the same. So the order of each operation counts, and no product may be joined with a sum. */
+   (docs/performance.md). pcm.py, ambience_loop.py and blocks.py have it in numpy, for where this is not compiled; a test
+   holds that every result is the same. So the order of each operation counts, and no product may be joined with a sum. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <math.h>
@@ -192,8 +192,8 @@ static PyMethodDef methods[] = {
     {"measured", (PyCFunction)(void (*)(void))measured, METH_FASTCALL, "See blocks.py."},
     {"peak", peak, METH_O, "See pcm.peak."},
     {"summary", (PyCFunction)(void (*)(void))summary, METH_FASTCALL, "See blocks.py."},
-    {"scaled", (PyCFunction)(void (*)(void))scaled, METH_FASTCALL, "See edges.scaled."},
-    {"glided", (PyCFunction)(void (*)(void))glided, METH_FASTCALL, "See edges.glided."},
+    {"scaled", (PyCFunction)(void (*)(void))scaled, METH_FASTCALL, "See ambience_loop.scaled."},
+    {"glided", (PyCFunction)(void (*)(void))glided, METH_FASTCALL, "See ambience_loop.glided."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -65,6 +65,8 @@ class Samples:
     """… → the caller hears it."""
     clear: array = field(default_factory=_doubles)
     """Interruption sent → `clear` on the line."""
+    silenced: array = field(default_factory=_doubles)
+    """… → the agent is no longer heard: the frame that the line plays is over."""
     lateness: array = field(default_factory=_doubles)
     """How late the generator itself was with a frame."""
     holes: array = field(default_factory=_doubles)
@@ -95,6 +97,8 @@ class Row:
     heard_p50: float | None
     heard_p99: float | None
     clear_p99: float | None
+    silenced_p50: float | None
+    silenced_p99: float | None
     holes: int | None
     hole_ms: float | None
     sure_holes: int | None
@@ -140,6 +144,8 @@ def row(
         heard_p50=percentile(samples.heard, 50),
         heard_p99=percentile(samples.heard, 99),
         clear_p99=percentile(samples.clear, 99),
+        silenced_p50=percentile(samples.silenced, 50),
+        silenced_p99=percentile(samples.silenced, 99),
         holes=len(samples.holes) if case.ambience else None,
         hole_ms=round(sum(samples.holes) * 1000, 1) if case.ambience else None,
         sure_holes=len(samples.sure_holes) if case.ambience else None,

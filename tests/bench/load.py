@@ -161,6 +161,7 @@ class Line(ClientPeer):
             self._echo(name)
         if self.call.interrupted_at is not None and self._load.samples.recording:
             self._load.samples.clear.append(now - self.call.interrupted_at)
+            self._load.samples.silenced.append(max(now, self._player.dry_at or now) - self.call.interrupted_at)
         self.call.interrupted_at = None
 
     def _echo(self, name: str) -> None:

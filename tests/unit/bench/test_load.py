@@ -59,6 +59,8 @@ async def test_every_kind_of_sample_is_taken_and_no_frame_is_lost(carry, audio, 
     port = await carry(await load.listen(None), bare=bare)
     await load.place(CALLS, port, "/media", within_s=0.1)
     await until(lambda: len(samples.wire) >= CALLS and (bare or len(samples.clear) >= CALLS))
+    assert len(samples.silenced) == len(samples.clear)
+    assert all(0 <= silent - clear <= 0.2 for clear, silent in zip(samples.clear, samples.silenced, strict=True))
     await load.hang_up()
     await load.close()
 

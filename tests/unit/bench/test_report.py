@@ -11,6 +11,7 @@ def measured(case, cpu_s=1.2):
     samples.wire.append(0.05)
     samples.heard.append(0.15)
     samples.clear.append(0.002)
+    samples.silenced.extend([0.02] * 98 + [0.05] * 2)
     samples.messages = 400
     return row(case, samples, cpu_s=cpu_s, window_s=2.0, wakeups=100, memory_kb=80, loop_lag_ms=2.0)
 
@@ -33,7 +34,12 @@ def test_what_a_case_does_not_have_is_a_dash_and_no_zero():
     without = replace(measured(Case(10, ambience=False)), memory_kb=None, clear_p99=None)
     cells = [cell.strip() for cell in table([without]).splitlines()[-1].split("|")]
     assert cells[3] == "pcm_8000, no ambience"
-    assert [cells[7], cells[11], cells[12]] == ["–", "–", "–"]
+    assert [cells[7], cells[11], cells[13]] == ["–", "–", "–"]
+
+
+def test_how_soon_an_agent_is_silent_stands_behind_its_clear():
+    cells = [cell.strip() for cell in table([measured(Case(200))]).splitlines()[-1].split("|")]
+    assert cells[11:13] == ["2.0", "20.0 / 50.0"]
 
 
 def test_wakeups_are_reported_per_message():
